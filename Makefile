@@ -1,0 +1,29 @@
+.DEFAULT_GOAL := help
+.PHONY: help install up down test watch lint format check e2e bench
+BIN := .venv/bin
+
+help: ## What there is to run
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed ## Poetry and the locked dependencies, into .poetry and .venv
+
+.venv/.installed: poetry.lock pyproject.toml mise.toml scripts/install
+	@scripts/install
+
+up: install ## The function with live reload and checks: in a k3d cluster, or without one
+	@scripts/up
+
+test: install ## Everything that needs no cluster, with coverage
+	@$(BIN)/pytest -m 'not cluster' --cov --cov-report term-missing
+
+watch: install ## pytest again at each save
+	@$(BIN)/ptw . -m 'not cluster'
+
+lint: install ## Every static check
+	@scripts/lint
+
+format: install ## Let ruff mend what it can
+	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+check: ## Every event against a running function
+	@scripts/check
