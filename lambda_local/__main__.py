@@ -1,0 +1,40 @@
+"""`python -m lambda_local HANDLER`."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from lambda_local import settings
+from lambda_local.server import LocalLambda
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        why = error.strerror or str(error)
+        print(
+            f"lambda_local: cannot listen on {host}:{port}: {why}; choose another with {option}",
+            file=sys.stderr,
+        )  # noqa: T201  # what a person is told at a terminal
+        sys.exit(2)
+
+
+async def _serve(given: settings.Settings, front: socket.socket, admin: socket.socket) -> None:
+    await LocalLambda(given, front, admin).run()
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C; exit with 0, or with 2 when it can't start."""
+    given = settings.parse(sys.argv[1:], os.environ, Path.cwd())
+    front = _listen(given.host, given.port, "--port")
+    admin = _listen(given.admin_host, given.admin_port, "--admin-port")
+    uvloop.run(_serve(given, front, admin))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The service's own port: whether it is ready, and its metrics."""
+
+import json
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from lambda_local.http import Receive, Response, Scope, Send, send
+from lambda_local.metrics import Metrics
+from lambda_local.pool import Pool
+
+
+class Admin:
+    """An ASGI application."""
+
+    def __init__(self, pool: Pool, metrics: Metrics) -> None:
+        self._pool = pool
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
+        """Answer one request."""
+        match scope["path"]:
+            case "/metrics":
+                body = generate_latest(self._metrics.registry)
+                response = Response(200, body, [("Content-Type", CONTENT_TYPE_LATEST)])
+            case "/ready":
+                response = self._ready()
+            case _:
+                response = Response(
+                    404, b"/metrics and /ready are here\n", [("Content-Type", "text/plain")]
+                )
+        await send(response, send_message)
+
+    def _ready(self) -> Response:
+        ready = self._pool.loaded
+        state = {"ready": ready, "code_sha256": self._pool.generation.code_sha256}
+        headers = [("Content-Type", "application/json")]
+        return Response(200 if ready else 503, json.dumps(state).encode(), headers)

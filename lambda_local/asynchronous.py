@@ -1,0 +1,82 @@
+"""
+Invocations of type Event: queued, tried three times, then told of in the log.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
+import asyncio
+
+from lambda_local.invocation import Invocation, Result
+from lambda_local.logs import Log
+from lambda_local.metrics import Metrics
+from lambda_local.pool import Pool, StoppingError, ThrottledError
+
+RETRY_DELAYS = (1.0, 2.0)
+"""Seconds before the second and the third try; AWS waits one and two minutes."""
+
+_THROTTLE_DELAY = 0.5
+
+
+class EventQueue:
+    """Holds what was accepted until it has run."""
+
+    def __init__(self, pool: Pool, log: Log, metrics: Metrics) -> None:
+        self._pool = pool
+        self._log = log
+        self._metrics = metrics
+        self._tasks: dict[asyncio.Task[None], Invocation] = {}
+        self._stopping = asyncio.Event()
+
+    def put(self, invocation: Invocation) -> None:
+        """Accept an event. Raises StoppingError."""
+        if self._stopping.is_set():
+            raise StoppingError
+        task = asyncio.create_task(self._run(invocation))
+        self._tasks[task] = invocation
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+
+    async def _run(self, invocation: Invocation) -> None:
+        for delay in (*RETRY_DELAYS, None):
+            result = await self._try(invocation)
+            if result.error_type is None:
+                return
+            if delay is None or self._stopping.is_set():
+                self._drop(invocation, result)
+                return
+            await self._pause(delay)
+            invocation.result = asyncio.get_running_loop().create_future()
+
+    async def _try(self, invocation: Invocation) -> Result:
+        while True:
+            try:
+                return await self._pool.invoke(invocation)
+            except ThrottledError:
+                invocation.result = asyncio.get_running_loop().create_future()
+                await asyncio.sleep(_THROTTLE_DELAY)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; a stop ends the waiting, so that what is left is tried once more at once."""
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _drop(self, invocation: Invocation, result: Result) -> None:
+        self._metrics.async_dropped.inc()
+        self._log.own(
+            "event dropped after its last try",
+            "ERROR",
+            request_id=invocation.request_id,
+            error=result.payload.decode("utf-8", "replace"),
+            event=invocation.payload.decode("utf-8", "replace"),
+        )
+
+    async def finish(self, seconds: float) -> None:
+        """Run what was accepted; after so many seconds, log what could not be."""
+        self._stopping.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task, invocation in list(self._tasks.items()):
+            task.cancel()
+            payload = invocation.payload.decode("utf-8", "replace")
+            self._log.own("event not run: the service stopped", "ERROR", event=payload)

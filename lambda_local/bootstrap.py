@@ -1,0 +1,135 @@
+"""
+The process of one execution environment: AWS's runtime client, imported ahead of time, then the handler.
+
+It waits until it is told to begin, so a cold start costs the handler's own import and no more. It dies with
+the service, however the service dies.
+"""
+
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
+from types import CodeType, ModuleType
+
+DEBUG_ADDRESS = ("127.0.0.1", 5678)
+
+
+class _Uncached(SourceFileLoader):
+    """
+    Compiles each time: Python keys a `.pyc` by whole seconds and size, so that of two saves
+    in one second it may run the first.
+    """
+
+    roots: tuple[str, ...] = ()
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        if not path.startswith(self.roots):
+            return super().get_code(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _compile_watched(roots: list[str]) -> None:
+    _Uncached.roots = tuple(root + os.sep for root in roots)
+    parents = {os.path.dirname(root) for root in roots}
+    finder = FileFinder.path_hook(
+        (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Uncached, SOURCE_SUFFIXES)
+    )
+
+    def hook(path: str) -> object:
+        if path in parents or (path + os.sep).startswith(_Uncached.roots):
+            return finder(path)
+        raise ImportError
+
+    sys.path_hooks.insert(0, hook)  # type: ignore[arg-type]  # typeshed asks for the finder's own type
+    sys.path_importer_cache.clear()
+
+
+def _runtime_client() -> None:
+    try:
+        import runtime_client  # noqa: F401, PLC0415  # AWS builds it for Linux alone
+    except ImportError:
+        from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415
+
+        path = os.path.join(os.path.dirname(__file__), "runtime_client.py")
+        spec = spec_from_file_location("runtime_client", path)
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules["runtime_client"] = module
+
+
+def _die_with_the_service(control: socket.socket) -> None:
+    """Wait for the service's end of the socket to close, then end this process and all that it started."""
+    while control.recv(1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def _say_where_init_failed(bootstrap: ModuleType, control: socket.socket) -> None:
+    """AWS's error names no place for an ImportError; whoever broke it wants file and line."""
+    get_handler = bootstrap._get_handler  # noqa: SLF001  # the one place that has the traceback
+
+    def wrapped(handler: str) -> object:
+        try:
+            return get_handler(handler)
+        except BaseException as error:
+            control.send(_place(error.__context__ or error).encode("utf-8", "replace")[:4000])
+            raise
+
+    bootstrap._get_handler = wrapped  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _place(error: BaseException) -> str:
+    what = "".join(traceback.format_exception_only(error)[-1:]).strip()
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {what}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and "awslambdaric" not in frame.filename
+    ]
+    frames = [frame for frame in frames if frame.filename not in (__file__, importlib.__file__)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}: {what}" if frames else what
+
+
+def main() -> None:
+    """Run as `bootstrap.py CONTROL_FD HANDLER`."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    handler = sys.argv[2]
+    roots = os.environ.pop("_LAMBDA_LOCAL_WATCHED").split(os.pathsep)
+    debug = os.environ.pop("_LAMBDA_LOCAL_DEBUG", "")
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
+    _runtime_client()
+    from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
+
+    client = LambdaRuntimeClient(
+        os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=True
+    )
+    if not control.recv(1):
+        return
+    threading.Thread(target=_die_with_the_service, args=(control,), daemon=True).start()
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    _compile_watched([root for root in roots if root])
+    _say_where_init_failed(bootstrap, control)
+    if debug:
+        import debugpy  # noqa: PLC0415, T100  # only when asked for
+
+        debugpy.listen(DEBUG_ADDRESS)  # noqa: T100
+    sys.argv = ["/var/runtime/bootstrap.py"]
+    bootstrap.run(handler, client)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""
+The function URL: HTTP in, payload format 2.0 to the function, HTTP out.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+"""
+
+import base64
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from lambda_local.http import BodyTooLargeError, Receive, Response, Scope, read_body
+from lambda_local.invocation import Invocation, Result
+from lambda_local.invoke_api import SYNC_LIMIT, stopping, throttled
+from lambda_local.logs import Log
+from lambda_local.pool import Pool, StoppingError, ThrottledError
+from lambda_local.settings import Settings
+
+_TEXT = ("application/json", "application/xml", "application/javascript")
+_STATUS = range(200, 600)
+
+
+class MalformedResponseError(ValueError):
+    """The function returned what can't be sent over HTTP."""
+
+
+class FunctionUrl:
+    """Answers every request that is not for the Invoke API."""
+
+    def __init__(self, settings: Settings, pool: Pool, log: Log) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive) -> Response:
+        """Answer one request. Raises DisconnectedError."""
+        try:
+            body = await read_body(scope, receive, SYNC_LIMIT)
+        except BodyTooLargeError:
+            return _plain(
+                413, '{"Message":"Request must be smaller than 6291456 bytes"}', "application/json"
+            )
+        invocation = Invocation(b"")
+        event = to_event(scope, body, invocation, self._settings)
+        invocation.payload = json.dumps(event, separators=(",", ":")).encode()
+        try:
+            result = await self._pool.invoke(invocation)
+        except ThrottledError:
+            response = throttled().response()
+        except StoppingError:
+            response = stopping().response()
+        else:
+            response = self._respond(result)
+        response.headers.append(("x-amzn-RequestId", invocation.request_id))
+        response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
+        return response
+
+    def _respond(self, result: Result) -> Response:
+        if result.error_type is not None:
+            response = _plain(502, "Internal Server Error")
+        else:
+            try:
+                response = from_result(result.payload)
+            except MalformedResponseError as error:
+                self._log.own(f"the function URL answers 502: {error}", "ERROR")
+                response = _plain(502, "Internal Server Error")
+        response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
+        return response
+
+
+def _plain(status: int, text: str, content_type: str = "text/plain") -> Response:
+    return Response(status, text.encode(), [("Content-Type", content_type)])
+
+
+def to_event(
+    scope: Scope, body: bytes, invocation: Invocation, settings: Settings
+) -> dict[str, Any]:
+    """Return the request as AWS gives it to a function: payload format 2.0."""
+    headers, cookies = _headers(scope, invocation)
+    query = scope["query_string"].decode("latin-1")
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": scope["raw_path"].decode("latin-1"),
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": _request_context(scope, headers, invocation, settings),
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    if parameters := _joined(parse_qsl(query, keep_blank_values=True)):
+        event["queryStringParameters"] = parameters
+    if body:
+        event["body"], event["isBase64Encoded"] = _body(body, headers)
+    return event
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _headers(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+    ]
+    cookies = [value for name, value in pairs if name == "cookie"]
+    headers = _joined([pair for pair in pairs if pair[0] != "cookie"])
+    client = scope.get("client") or ("127.0.0.1", 0)
+    headers.setdefault("x-forwarded-for", client[0])
+    headers.setdefault("x-forwarded-port", str((scope.get("server") or ("", 80))[1]))
+    headers.setdefault("x-forwarded-proto", scope["scheme"])
+    headers.setdefault("x-amzn-trace-id", invocation.trace_id)
+    return headers, [cookie for value in cookies for cookie in value.split("; ")]
+
+
+def _request_context(
+    scope: Scope, headers: dict[str, str], invocation: Invocation, settings: Settings
+) -> dict[str, Any]:
+    now = time.time()
+    domain = headers.get("host", "localhost").rpartition("@")[2]
+    return {
+        "accountId": "anonymous",
+        "apiId": settings.name,
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": scope["method"],
+            "path": scope["raw_path"].decode("latin-1"),
+            "protocol": f"HTTP/{scope['http_version']}",
+            "sourceIp": (scope.get("client") or ("127.0.0.1", 0))[0],
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": invocation.request_id,
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(now * 1000),
+    }
+
+
+def _body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+    """Text as it is for the types that AWS knows as text, and base64 for all others, even for none."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("text/") or media_type in _TEXT:
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode(), True
+
+
+def from_result(payload: bytes) -> Response:
+    """Return what the function returned as HTTP. Raises MalformedResponseError."""
+    try:
+        value = json.loads(payload)
+    except ValueError as error:
+        message = "the function returned bytes that are not JSON"
+        raise MalformedResponseError(message) from error
+    if isinstance(value, dict) and "statusCode" in value:
+        return _proxied(value)
+    body = value.encode("utf-8", "replace") if isinstance(value, str) else payload
+    return Response(200, body, [("Content-Type", "application/json")])
+
+
+def _proxied(value: dict[str, Any]) -> Response:
+    status = value["statusCode"]
+    if isinstance(status, str) and status.isdecimal():
+        status = int(status)
+    if type(status) is not int or status not in _STATUS:
+        message = f"statusCode is {status!r}, not a number from 200 to 599"
+        raise MalformedResponseError(message)
+    headers = [_header(name, item) for name, item in _mapping(value, "headers").items()]
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", "application/json"))
+    headers += [_header("Set-Cookie", cookie) for cookie in value.get("cookies") or []]
+    headers = [
+        pair for pair in headers if pair[0].lower() not in ("content-length", "transfer-encoding")
+    ]
+    return Response(status, _decoded(value), headers)
+
+
+def _mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
+    mapping = value.get(name) or {}
+    if not isinstance(mapping, dict):
+        message = f"{name} is a {type(mapping).__name__}, not an object"
+        raise MalformedResponseError(message)
+    return mapping
+
+
+def _header(name: str, value: object) -> tuple[str, str]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        (name + text).encode("latin-1")
+    except UnicodeEncodeError as error:
+        message = f"header {name!r} has a character that HTTP can't carry"
+        raise MalformedResponseError(message) from error
+    if not name or any(character in name + text for character in "\r\n\0") or " " in name:
+        message = f"header {name!r} is not one that HTTP allows"
+        raise MalformedResponseError(message)
+    return name, text
+
+
+def _decoded(value: dict[str, Any]) -> bytes:
+    body = value.get("body")
+    if body is None:
+        return b""
+    if not isinstance(body, str):
+        message = f"body is a {type(body).__name__}, not a string"
+        raise MalformedResponseError(message)
+    if not value.get("isBase64Encoded"):
+        return body.encode("utf-8", "replace")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError as error:
+        message = "body is not the base64 that isBase64Encoded says it is"
+        raise MalformedResponseError(message) from error

@@ -1,0 +1,69 @@
+"""What both front doors need of HTTP, over ASGI (https://asgi.readthedocs.io)."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+type Scope = dict[str, Any]
+type Receive = Callable[[], Awaitable[dict[str, Any]]]
+type Send = Callable[[dict[str, Any]], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class BodyTooLargeError(Exception):
+    """The request has more bytes than may be sent."""
+
+
+class DisconnectedError(Exception):
+    """The client left before it had sent its request."""
+
+
+@dataclass(slots=True)
+class Response:
+    """An answer; header names as they are sent."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Return a request header, or None; `name` in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return None
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """Return the whole body. Raises BodyTooLargeError over `limit` bytes, DisconnectedError."""
+    length = header(scope, b"content-length")
+    if length is not None and length.isdigit() and int(length) > limit:
+        raise BodyTooLargeError
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise BodyTooLargeError
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def send(response: Response, send: Send) -> None:
+    """Send an answer; one that has no body by HTTP's rules is sent without."""
+    empty = response.status in (204, 304)
+    body = b"" if empty else response.body
+    headers = _encoded(response.headers)
+    if not empty:
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

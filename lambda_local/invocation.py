@@ -1,0 +1,64 @@
+"""One invocation: what the caller sent, and what comes back."""
+
+import asyncio
+import secrets
+import time
+import uuid
+from dataclasses import dataclass, field
+
+LOG_TAIL = 4096
+"""Bytes of log that `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """
+    What an invocation returned.
+
+    `error_type` is None on success; otherwise the payload is AWS's JSON of the error.
+    """
+
+    payload: bytes
+    content_type: str = "application/json"
+    error_type: str | None = None
+    code_sha256: str = ""
+
+
+def _request_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _trace_id() -> str:
+    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"
+
+
+def _future() -> asyncio.Future[Result]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, eq=False)
+class Invocation:
+    """
+    An event on its way through the service.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+    """
+
+    payload: bytes
+    client_context: str | None = None
+    request_id: str = field(default_factory=_request_id)
+    trace_id: str = field(default_factory=_trace_id)
+    result: asyncio.Future[Result] = field(default_factory=_future)
+    log_tail: bytearray = field(default_factory=bytearray)
+    init_ms: float | None = None
+
+    def log(self, text: bytes) -> None:
+        """Remember the end of the log."""
+        self.log_tail += text
+        if len(self.log_tail) > 2 * LOG_TAIL:
+            del self.log_tail[:-LOG_TAIL]
+
+    def succeed(self, result: Result) -> None:
+        """Give the caller its answer; the first answer counts."""
+        if not self.result.done():
+            self.result.set_result(result)

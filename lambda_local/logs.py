@@ -1,0 +1,181 @@
+"""
+The log as CloudWatch would hold it: the platform's own lines, and the function's, in AWS's text or JSON format.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+"""
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lambda_local.invocation import Invocation
+
+
+def now() -> str:
+    """Return the time as AWS writes it: ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What AWS says of an invocation that ended. Times are in milliseconds, memory in MB.
+
+    `status` is one of AWS's: success, error, timeout, failure.
+    """
+
+    duration_ms: float
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None = None
+    status: str = "success"
+    error_type: str | None = None
+
+    @property
+    def billed_ms(self) -> int:
+        """Whole milliseconds, with the init (as AWS bills since August 2025)."""
+        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
+
+
+class Log:
+    """Writes the log to standard output, a whole record at a time."""
+
+    def __init__(self, *, json_format: bool, timeout: float) -> None:
+        self._json = json_format
+        self._timeout = timeout
+
+    @staticmethod
+    def _write(line: bytes, invocation: Invocation | None = None) -> None:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        if invocation is not None:
+            invocation.log(line)
+
+    def _event(self, kind: str, record: object, invocation: Invocation | None = None) -> None:
+        event = {"time": now(), "type": kind, "record": record}
+        if kind == "function" and invocation is not None:
+            event["requestId"] = invocation.request_id
+        self._write(
+            json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n", invocation
+        )
+
+    def function(self, record: bytes, invocation: Invocation | None) -> None:
+        """Write a record of the function's; in JSON format, one that is not JSON is wrapped as Telemetry does."""
+        if self._json and not _is_json_object(record):
+            self._event("function", record.decode("utf-8", "replace"), invocation)
+        else:
+            self._write(record + b"\n", invocation)
+
+    def init_start(self, runtime: str) -> None:
+        """Write that an execution environment begins its init."""
+        if self._json:
+            record = {"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime}
+            self._event("platform.initStart", record)
+        else:
+            self._write(f"INIT_START Runtime Version: {runtime}\n".encode())
+
+    def init_end(
+        self, init_ms: float, error_type: str | None = None, status: str = "error"
+    ) -> None:
+        """Write how the init ended; AWS's text format does so only when it went wrong."""
+        outcome = (
+            {"status": "success"}
+            if error_type is None
+            else {"status": status, "errorType": error_type}
+        )
+        if self._json:
+            record = {"initializationType": "on-demand", "phase": "init", **outcome}
+            self._event("platform.initRuntimeDone", record)
+            metrics = {"metrics": {"durationMs": round(init_ms, 3)}}
+            self._event("platform.initReport", record | metrics)
+        elif error_type is not None:
+            line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init\tStatus: {status}"
+            self._write(f"{line}\tError Type: {error_type}\n".encode())
+
+    def start(self, invocation: Invocation) -> None:
+        """Write that an invocation begins."""
+        if self._json:
+            record = {"requestId": invocation.request_id, "version": "$LATEST"}
+            self._event("platform.start", record, invocation)
+        else:
+            line = f"START RequestId: {invocation.request_id} Version: $LATEST\n"
+            self._write(line.encode(), invocation)
+
+    def end(self, invocation: Invocation, report: Report) -> None:
+        """Write that an invocation ended, and what it took."""
+        if self._json:
+            self._end_json(invocation, report)
+        else:
+            self._write(self._end_text(invocation.request_id, report).encode(), invocation)
+
+    def _end_text(self, request_id: str, report: Report) -> str:
+        lines = []
+        if report.status == "timeout":
+            lines.append(f"{now()} {request_id} Task timed out after {self._timeout:.2f} seconds\n")
+        lines.append(f"END RequestId: {request_id}\n")
+        fields = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {report.duration_ms:.2f} ms",
+            f"Billed Duration: {report.billed_ms} ms",
+            f"Memory Size: {report.memory_mb} MB",
+            f"Max Memory Used: {report.max_memory_mb} MB",
+        ]
+        if report.init_ms is not None:
+            fields.append(f"Init Duration: {report.init_ms:.2f} ms")
+        if report.status in ("timeout", "failure"):
+            fields.append(f"Status: {'timeout' if report.status == 'timeout' else 'error'}")
+        if report.status == "failure":
+            fields.append(f"Error Type: {report.error_type}")
+        return "".join(lines) + "\t".join(fields) + "\t\n"
+
+    def _end_json(self, invocation: Invocation, report: Report) -> None:
+        outcome: dict[str, object] = {"requestId": invocation.request_id, "status": report.status}
+        if report.error_type is not None:
+            outcome["errorType"] = report.error_type
+        duration = {"durationMs": round(report.duration_ms, 3)}
+        self._event("platform.runtimeDone", outcome | {"metrics": duration}, invocation)
+        metrics: dict[str, object] = {
+            **duration,
+            "billedDurationMs": report.billed_ms,
+            "memorySizeMB": report.memory_mb,
+            "maxMemoryUsedMB": report.max_memory_mb,
+        }
+        if report.init_ms is not None:
+            metrics["initDurationMs"] = round(report.init_ms, 3)
+        self._event("platform.report", outcome | {"metrics": metrics}, invocation)
+
+    def own(self, message: str, level: str = "INFO", **fields: object) -> None:
+        """Write a line of this service's own."""
+        if self._json:
+            head = {
+                "timestamp": now(),
+                "level": level,
+                "message": message,
+                "logger": "lambda_local",
+            }
+            line = json.dumps(head | fields, ensure_ascii=False)
+        else:
+            line = f"lambda_local: {message}{_in_words(fields)}"
+        self._write(line.encode("utf-8", "replace") + b"\n")
+
+
+def _in_words(fields: Mapping[str, object]) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in fields.items())})" if fields else ""
+
+
+def _is_json_object(record: bytes) -> bool:
+    if not record.startswith(b"{"):
+        return False
+    try:
+        return isinstance(json.loads(record), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def shown(path: str, root: Path) -> str:
+    """Return the path as a person would write it from the project's root."""
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path

@@ -1,0 +1,34 @@
+"""How much memory a process uses."""
+
+import sys
+from pathlib import Path
+
+import psutil
+
+_PAGE = 4096
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that the process has in use now; 0 when it is gone."""
+    try:
+        if sys.platform == "linux":
+            return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
+        return int(psutil.Process(pid).memory_info().rss)
+    except (OSError, IndexError, psutil.Error):
+        return 0
+
+
+def peak(pid: int) -> int:
+    """
+    Bytes of memory that the process had in use at most; 0 when it is gone.
+
+    Only Linux remembers the peak; elsewhere this is what it uses now.
+    """
+    if sys.platform != "linux":
+        return resident(pid)
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return 0
+    start = status.find(b"VmHWM:")
+    return int(status[start + 6 :].split(maxsplit=1)[0]) * 1024 if start >= 0 else 0

@@ -1,0 +1,134 @@
+"""
+The Runtime API, as one execution environment sees it: a loopback port of its own.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import asyncio
+import json
+from typing import Protocol, cast
+
+import httptools
+
+_VERSION = "/2018-06-01/runtime/"
+_REASONS = {
+    200: b"OK",
+    202: b"Accepted",
+    400: b"Bad Request",
+    404: b"Not Found",
+    413: b"Payload Too Large",
+}
+
+
+class Environment(Protocol):
+    """What the Runtime API asks of the environment that it serves."""
+
+    def next_polled(self, api: "RuntimeApi") -> None:
+        """The runtime asks for its next event."""
+
+    def responded(self, request_id: str, payload: bytes, content_type: str) -> int:
+        """The handler returned; answers with an HTTP status."""
+
+    def failed(self, request_id: str, payload: bytes, error_type: str) -> int:
+        """The handler raised; answers with an HTTP status."""
+
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        """The handler could not be loaded."""
+
+
+class RuntimeApi(asyncio.Protocol):
+    """One connection of the runtime's."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._url = b""
+        self._body: list[bytes] = []
+        self._headers: dict[bytes, bytes] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio's protocol."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        """Part of asyncio's protocol."""
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            if self._transport is not None:
+                self._transport.abort()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of httptools' protocol."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Part of httptools' protocol."""
+        self._headers[name.lower()] = value
+
+    def on_body(self, body: bytes) -> None:
+        """Part of httptools' protocol."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Part of httptools' protocol."""
+        method, path, body = (
+            self._parser.get_method(),
+            self._url.decode("latin-1"),
+            b"".join(self._body),
+        )
+        headers = self._headers
+        self._start()
+        if not path.startswith(_VERSION):
+            self.reply(404)
+            return
+        self._route(method + b" " + path.removeprefix(_VERSION).encode(), body, headers)
+
+    def _route(self, call: bytes, body: bytes, headers: dict[bytes, bytes]) -> None:
+        match call.decode().split("/"):
+            case ["GET invocation", "next"]:
+                self._environment.next_polled(self)
+            case ["POST invocation", request_id, "response"]:
+                content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
+                self.reply(self._environment.responded(request_id, body, content_type))
+            case ["POST invocation", request_id, "error"]:
+                self.reply(self._environment.failed(request_id, body, _error_type(body)))
+            case ["POST init", "error"]:
+                self._environment.init_failed(body, _error_type(body))
+                self.reply(202)
+            case _:
+                self.reply(404)
+
+    def reply(
+        self, status: int, headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> None:
+        """Answer the runtime; without a body, with the one that AWS documents for the status."""
+        if body is None:
+            body = b'{"status":"OK"}' if status < 400 else _refusal(status)  # noqa: PLR2004  # HTTP's own line
+        lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
+        head = (
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
+        )
+        if self._transport is not None:
+            first = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
+            self._transport.write(first + head.encode("latin-1", "replace") + body)
+
+
+def _refusal(status: int) -> bytes:
+    kind = {400: "InvalidRequestID", 413: "RequestEntityTooLarge"}.get(status, "NotFound")
+    return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
+
+
+def _error_type(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["errorType"])
+    except (ValueError, LookupError, TypeError):
+        return "Runtime.Unknown"

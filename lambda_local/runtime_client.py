@@ -1,0 +1,65 @@
+"""
+The calls of AWS's native `runtime_client`, which is built for Linux alone, over the standard library.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import http.client
+import os
+
+_ACCEPTED = 202
+_OK = 200
+_agent = "aws-lambda-python"
+_connection: http.client.HTTPConnection | None = None
+
+
+def initialize_client(user_agent: str) -> None:
+    """Name the client, as awslambdaric does when it is imported."""
+    global _agent  # noqa: PLW0603  # the native module has one client a process, too
+    _agent = user_agent
+
+
+def _call(
+    method: str, path: str, body: bytes | None, headers: dict[str, str], expected: int
+) -> tuple[bytes, dict[str, str]]:
+    global _connection  # noqa: PLW0603
+    if _connection is None:
+        _connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    _connection.request(
+        method, f"/2018-06-01/runtime/{path}", body, headers | {"User-Agent": _agent}
+    )
+    response = _connection.getresponse()
+    answer = response.read()
+    if response.status != expected:
+        message = f"Http response code: {response.status}."
+        raise RuntimeError(message)
+    return answer, dict(response.getheaders())
+
+
+def next() -> tuple[bytes, dict[str, str]]:  # noqa: A001  # the native module's name
+    """Wait for an event; return its body and headers."""
+    return _call("GET", "invocation/next", None, {}, _OK)
+
+
+def post_invocation_result(
+    invoke_id: str, result_data: bytes, content_type: str, invocation_id: str | None = None
+) -> None:
+    """Post what the handler returned."""
+    headers = {"Content-Type": content_type} | _echo(invocation_id)
+    _call("POST", f"invocation/{invoke_id}/response", result_data, headers, _ACCEPTED)
+
+
+def post_error(
+    invoke_id: str, error_response_data: str, xray_fault: str, invocation_id: str | None = None
+) -> None:
+    """Post what the handler raised."""
+    headers = {
+        "Content-Type": "application/json",
+        "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault,
+    }
+    body = error_response_data.encode("utf-8")
+    _call("POST", f"invocation/{invoke_id}/error", body, headers | _echo(invocation_id), _ACCEPTED)
+
+
+def _echo(invocation_id: str | None) -> dict[str, str]:
+    return {"Lambda-Runtime-Invocation-Id": invocation_id} if invocation_id else {}

@@ -1,0 +1,264 @@
+"""What a person can set, on the command line or by environment variable."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Times are in seconds, memory is in MB (2**20 bytes, as AWS counts it)."""
+
+    handler: str
+    task_root: Path
+    host: str
+    port: int
+    admin_host: str
+    admin_port: int
+    watch: tuple[Path, ...]
+    concurrency: int
+    queue: int
+    queue_timeout: float
+    timeout: float
+    memory: int
+    name: str
+    after_reload: str | None
+    debug: bool
+    shutdown_timeout: float
+    json_logs: bool
+    region: str
+    account: str
+
+    @property
+    def function_arn(self) -> str:
+        """The unqualified ARN under which the function is invoked."""
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"lambda_local: {message}\n")
+
+
+def _number[N: (int, float)](kind: type[N], least: N, most: N, unit: str) -> Callable[[str], N]:
+    def parse(text: str) -> N:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            what = f"a number of {unit} from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return parse
+
+
+def _command(text: str) -> str | None:
+    return text or None
+
+
+_port = _number(int, 0, 65535, "a port")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m lambda_local",
+        description="Run a Python Lambda function locally, with live reload.",
+        epilog="Each option can be set by the environment variable in brackets instead.",
+    )
+    parser.add_argument(
+        "handler", nargs="?", help="the handler, as in AWS: module.function [_HANDLER]"
+    )
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    flag: str
+    variable: str
+    default: str
+    parse: Callable[[str], object]
+    help: str
+
+
+_OPTIONS = (
+    _Option("--host", "LAMBDA_LOCAL_HOST", "127.0.0.1", str, "address the function answers on"),
+    _Option(
+        "--port", "LAMBDA_LOCAL_PORT", "3001", _port, "port the function answers on, 0 for any"
+    ),
+    _Option(
+        "--admin-host",
+        "LAMBDA_LOCAL_ADMIN_HOST",
+        "127.0.0.1",
+        str,
+        "address of /metrics and /ready",
+    ),
+    _Option(
+        "--admin-port",
+        "LAMBDA_LOCAL_ADMIN_PORT",
+        "9101",
+        _port,
+        "port of /metrics and /ready, 0 for any",
+    ),
+    _Option(
+        "--concurrency",
+        "LAMBDA_LOCAL_CONCURRENCY",
+        "10",
+        _number(int, 0, 1000, "environments"),
+        "execution environments at most, as reserved concurrency; 0 throttles all",
+    ),
+    _Option(
+        "--queue",
+        "LAMBDA_LOCAL_QUEUE",
+        "1000",
+        _number(int, 0, 1_000_000, "requests"),
+        "requests that may wait for an environment before one is throttled (429)",
+    ),
+    _Option(
+        "--queue-timeout",
+        "LAMBDA_LOCAL_QUEUE_TIMEOUT",
+        "30",
+        _number(float, 0, 900, "seconds"),
+        "seconds that a request may wait before it is throttled (429)",
+    ),
+    _Option(
+        "--timeout",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT",
+        "3",
+        _number(float, 0.001, 900, "seconds"),
+        "seconds an invocation may take",
+    ),
+    _Option(
+        "--memory",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "128",
+        _number(int, 1, 10_240, "MB"),
+        "MB that one environment may use",
+    ),
+    _Option(
+        "--name",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "function",
+        str,
+        "the function's name in URLs and ARNs",
+    ),
+    _Option(
+        "--after-reload",
+        "LAMBDA_LOCAL_AFTER_RELOAD",
+        "",
+        _command,
+        "shell command to run at start and after each reload",
+    ),
+    _Option(
+        "--shutdown-timeout",
+        "LAMBDA_LOCAL_SHUTDOWN_TIMEOUT",
+        "20",
+        _number(float, 0, 900, "seconds"),
+        "seconds that running invocations get to finish at a stop",
+    ),
+)
+
+
+def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
+    for option in _OPTIONS:
+        parser.add_argument(
+            option.flag,
+            type=option.parse,
+            default=environ.get(option.variable) or option.default,
+            metavar=option.flag.removeprefix("--").rpartition("-")[2].upper(),
+            help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
+        )
+    watch = parser.add_mutually_exclusive_group()
+    watch.add_argument(
+        "--watch",
+        action="append",
+        metavar="PATH",
+        help="a directory whose change reloads the code; may be repeated"
+        " [LAMBDA_LOCAL_WATCH; the handler's top-level package]",
+    )
+    watch.add_argument(
+        "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
+    )
+    parser.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        default=_switch(parser, environ, "LAMBDA_LOCAL_STRICT"),
+        help="throttle at once when all environments are busy, as AWS does [LAMBDA_LOCAL_STRICT; off]",
+    )
+    parser.add_argument(
+        "--debug",
+        action=argparse.BooleanOptionalAction,
+        default=_switch(parser, environ, "LAMBDA_LOCAL_DEBUG"),
+        help="one environment, no timeout, debugpy on 127.0.0.1:5678 [LAMBDA_LOCAL_DEBUG; off]",
+    )
+
+
+def _switch(parser: _Parser, environ: Mapping[str, str], variable: str) -> bool:
+    value = environ.get(variable, "").lower()
+    if value in ("", "0", "false", "no", "off"):
+        return False
+    if value not in ("1", "true", "yes", "on"):
+        parser.error(f"{variable}={value!r} is neither true nor false")
+    return True
+
+
+def _check_handler(parser: _Parser, handler: str | None, root: Path) -> str:
+    if not handler:
+        parser.error(
+            "which handler? For example: python -m lambda_local lambda_app.app.lambda_handler"
+        )
+    module, _, function = handler.rpartition(".")
+    if not module or not function:
+        parser.error(f"{handler!r} is not a handler; write module.function, as in AWS")
+    path = root.joinpath(*module.replace("/", ".").split("."))
+    if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+        parser.error(f"no module for the handler {handler!r}: {path}.py does not exist")
+    return handler
+
+
+def _watched(
+    parser: _Parser, watch: list[str] | None, environ: Mapping[str, str], handler: str, root: Path
+) -> tuple[Path, ...]:
+    if watch is None and "LAMBDA_LOCAL_WATCH" in environ:
+        watch = [path for path in environ["LAMBDA_LOCAL_WATCH"].split(os.pathsep) if path]
+    if watch is None:
+        package = root / handler.replace("/", ".").split(".")[0]
+        watch = [str(package if package.is_dir() else root)]
+    paths = tuple(Path(os.path.abspath(root / path)) for path in watch)  # noqa: PTH100  # resolve() would follow links out of the tree
+    for path in paths:
+        if not path.is_dir():
+            parser.error(f"cannot watch {path}: it is not a directory")
+    return paths
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Settings:
+    """Settings from the command line, else the environment; exits with status 2 and one line if either is wrong."""
+    parser = _parser()
+    _add_options(parser, environ)
+    given = parser.parse_args(argv)
+    handler = _check_handler(parser, given.handler or environ.get("_HANDLER"), root)
+    return Settings(
+        handler=handler,
+        task_root=root,
+        host=given.host,
+        port=given.port,
+        admin_host=given.admin_host,
+        admin_port=given.admin_port,
+        watch=_watched(parser, given.watch, environ, handler, root),
+        concurrency=min(given.concurrency, 1) if given.debug else given.concurrency,
+        queue=0 if given.strict else given.queue,
+        queue_timeout=given.queue_timeout,
+        timeout=given.timeout,
+        memory=given.memory,
+        name=given.name,
+        after_reload=given.after_reload,
+        debug=given.debug,
+        shutdown_timeout=given.shutdown_timeout,
+        json_logs=environ.get("AWS_LAMBDA_LOG_FORMAT", "").lower() == "json",
+        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        account=environ.get("AWS_ACCOUNT_ID") or "123456789012",
+    )
