@@ -1,0 +1,1 @@
+"""The Lambda function: what ships to AWS, and nothing else."""
