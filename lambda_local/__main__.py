@@ -17,10 +17,8 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         why = error.strerror or str(error)
-        print(
-            f"lambda_local: cannot listen on {host}:{port}: {why}; choose another with {option}",
-            file=sys.stderr,
-        )  # noqa: T201  # what a person is told at a terminal
+        message = f"cannot listen on {host}:{port}: {why}; choose another with {option}"
+        sys.stderr.write(f"lambda_local: {message}\n")
         sys.exit(2)
 
 

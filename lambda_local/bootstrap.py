@@ -1,8 +1,8 @@
 """
-The process of one execution environment: AWS's runtime client, imported ahead of time, then the handler.
+The process of one execution environment: AWS's runtime client, then the handler.
 
-It waits until it is told to begin, so a cold start costs the handler's own import and no more. It dies with
-the service, however the service dies.
+It waits until it is told to begin, so a cold start costs the handler's own import and no more.
+It dies with the service, however the service dies.
 """
 
 import importlib
@@ -17,8 +17,11 @@ from importlib.machinery import (
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
+    ModuleSpec,
     SourceFileLoader,
 )
+from importlib.util import module_from_spec
+from pathlib import Path
 from types import CodeType, ModuleType
 
 DEBUG_ADDRESS = ("127.0.0.1", 5678)
@@ -26,8 +29,9 @@ DEBUG_ADDRESS = ("127.0.0.1", 5678)
 
 class _Uncached(SourceFileLoader):
     """
-    Compiles each time: Python keys a `.pyc` by whole seconds and size, so that of two saves
-    in one second it may run the first.
+    Compiles watched code each time.
+
+    Python keys a `.pyc` by whole seconds and size: of two saves in a second it may run the first.
     """
 
     roots: tuple[str, ...] = ()
@@ -41,7 +45,7 @@ class _Uncached(SourceFileLoader):
 
 def _compile_watched(roots: list[str]) -> None:
     _Uncached.roots = tuple(root + os.sep for root in roots)
-    parents = {os.path.dirname(root) for root in roots}
+    parents = {str(Path(root).parent) for root in roots}
     finder = FileFinder.path_hook(
         (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Uncached, SOURCE_SUFFIXES)
     )
@@ -59,18 +63,15 @@ def _runtime_client() -> None:
     try:
         import runtime_client  # noqa: F401, PLC0415  # AWS builds it for Linux alone
     except ImportError:
-        from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415
-
-        path = os.path.join(os.path.dirname(__file__), "runtime_client.py")
-        spec = spec_from_file_location("runtime_client", path)
-        assert spec is not None and spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
+        path = Path(__file__).with_name("runtime_client.py")
+        loader = SourceFileLoader("runtime_client", str(path))
+        module = module_from_spec(ModuleSpec("runtime_client", loader))
+        loader.exec_module(module)
         sys.modules["runtime_client"] = module
 
 
 def _die_with_the_service(control: socket.socket) -> None:
-    """Wait for the service's end of the socket to close, then end this process and all that it started."""
+    """Wait for the service's end of the socket to close; end this process and all it started."""
     while control.recv(1):
         pass
     os.killpg(0, signal.SIGKILL)

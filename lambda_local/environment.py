@@ -128,8 +128,8 @@ class Environment:
         self._server = await self._loop.create_server(lambda: RuntimeApi(self), sock=listener)
         self._output, output = os.pipe()
         self._control, control = socket.socketpair()
-        os.set_blocking(self._output, False)  # noqa: FBT003  # the standard library's signature
-        self._control.setblocking(False)  # noqa: FBT003
+        os.set_blocking(self._output, False)
+        self._control.settimeout(0)
         try:
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603
@@ -154,7 +154,11 @@ class Environment:
             self._loop.call_soon_threadsafe(self._exited, returncode)
 
     def begin(self, generation: Generation, invocation: Invocation | None = None) -> None:
-        """Load the handler. With an invocation, its timeout holds for the init as well (AWS: "Init phase")."""
+        """
+        Load the handler.
+
+        With an invocation, its timeout holds for the init as well (AWS, "Init phase").
+        """
         if self.state is not State.STANDBY:
             return
         self.generation = generation
@@ -174,12 +178,9 @@ class Environment:
         self.invocation = invocation
         self.delivered = False
         if self._poll is not None:
-            self._deliver()
+            self._deliver(invocation, self._poll)
 
-    def _deliver(self) -> None:
-        poll, invocation = self._poll, self.invocation
-        assert poll is not None
-        assert invocation is not None
+    def _deliver(self, invocation: Invocation, poll: RuntimeApi) -> None:
         self._thaw()
         self._poll = None
         self.delivered = True
@@ -209,8 +210,8 @@ class Environment:
         self._idle_since = self._loop.time()
         if self.state is State.INIT:
             self._initialised()
-        if self.invocation is not None and self._poll is not None and not self.delivered:
-            self._deliver()
+        if self.invocation is not None and not self.delivered:
+            self._deliver(self.invocation, api)
 
     def _initialised(self) -> None:
         seconds = time.monotonic() - self._started
@@ -255,24 +256,28 @@ class Environment:
 
     def responded(self, request_id: str, payload: bytes, content_type: str) -> int:
         """Part of the Runtime API."""
-        if not self._runs(request_id):
+        invocation = self._running(request_id)
+        if invocation is None:
             return 400
         if len(payload) > errors.RESPONSE_LIMIT:
-            self._finish(errors.response_too_large(), "error")
+            self._finish(invocation, errors.response_too_large(), "error")
             return 413
-        self._finish(Result(payload, content_type), "success")
+        self._finish(invocation, Result(payload, content_type), "success")
         return 202
 
     def failed(self, request_id: str, payload: bytes, error_type: str) -> int:
         """Part of the Runtime API."""
-        if not self._runs(request_id):
+        invocation = self._running(request_id)
+        if invocation is None:
             return 400
-        self._finish(Result(payload, error_type=error_type), "error")
+        self._finish(invocation, Result(payload, error_type=error_type), "error")
         return 202
 
-    def _runs(self, request_id: str) -> bool:
+    def _running(self, request_id: str) -> Invocation | None:
         invocation = self.invocation
-        return self.delivered and invocation is not None and invocation.request_id == request_id
+        if not self.delivered or invocation is None or invocation.request_id != request_id:
+            return None
+        return invocation
 
     def _timed_out(self) -> None:
         self._timer = None
@@ -280,12 +285,13 @@ class Environment:
             return
         self.kill()
         timeout = self._settings.timeout
-        self._finish(errors.timed_out(self.invocation.request_id, timeout), "timeout", timeout)
+        error = errors.timed_out(self.invocation.request_id, timeout)
+        self._finish(self.invocation, error, "timeout", timeout)
 
-    def _finish(self, result: Result, status: str, seconds: float | None = None) -> None:
-        """End the invocation: its last log lines first, then its report, then the caller's answer."""
-        invocation = self.invocation
-        assert invocation is not None
+    def _finish(
+        self, invocation: Invocation, result: Result, status: str, seconds: float | None = None
+    ) -> None:
+        """End the invocation: its last log lines, then its report, then the caller's answer."""
         seconds = time.monotonic() - self._started if seconds is None else seconds
         self._stop_timer()
         self._drain(flush=True)
@@ -332,7 +338,7 @@ class Environment:
                 os.killpg(self._process.pid, number)
 
     def sweep(self, now: float) -> None:
-        """Freeze it when it is idle; kill it when it uses more memory than it may. Called every few ms."""
+        """Freeze it when it is idle; kill it when it uses more memory than it may."""
         if self._process is None or self.doomed or self._settings.debug:
             return
         if self.delivered or self.state is State.INIT:
@@ -382,7 +388,7 @@ class Environment:
             else errors.exited(request_id, returncode)
         )
         if invocation is not None and (self.delivered or (doomed and not out_of_memory)):
-            self._finish(error, "failure")
+            self._finish(invocation, error, "failure")
         elif (
             self.state is State.INIT and self._init_error is None and (not doomed or out_of_memory)
         ):
@@ -404,7 +410,11 @@ class Environment:
 
 
 def _variables(settings: Settings, port: int) -> dict[str, str]:
-    """Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html ("Reserved environment variables")."""
+    """
+    Return the environment's variables, the reserved ones as AWS sets them.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
     root = str(settings.task_root)
     own = ("LAMBDA_LOCAL_", "PYTHONSAFEPATH")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}

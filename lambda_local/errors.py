@@ -26,7 +26,7 @@ def timed_out(request_id: str, timeout: float) -> Result:
 
 
 def exited(request_id: str, returncode: int) -> Result:
-    """The environment's process ended; `returncode` is as subprocess has it, negative for a signal."""
+    """The environment's process ended; a negative `returncode` is a signal's, as in subprocess."""
     if returncode == 0:
         how = "exited without providing a reason"
     elif returncode > 0:

@@ -1,8 +1,8 @@
 """
 The records in what an execution environment writes.
 
-`awslambdaric` frames what goes through `logging` (its `FramedTelemetryLogSink`), so that a record of many lines
-stays one; what a function prints is plain lines. Both come through one pipe and so stay in order.
+`awslambdaric` frames what goes through `logging` (its `FramedTelemetryLogSink`), so that a record
+of many lines stays one; what a function prints is plain lines. One pipe keeps both in order.
 """
 
 from collections.abc import Iterator

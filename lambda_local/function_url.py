@@ -146,7 +146,7 @@ def _request_context(
 
 
 def _body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
-    """Text as it is for the types that AWS knows as text, and base64 for all others, even for none."""
+    """Text for the types that AWS knows as text, base64 for all others, even for none."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith("text/") or media_type in _TEXT:
         try:

@@ -1,5 +1,5 @@
 """
-The log as CloudWatch would hold it: the platform's own lines, and the function's, in AWS's text or JSON format.
+The log as CloudWatch would hold it: the platform's lines and the function's, in text or JSON.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 """
@@ -64,7 +64,7 @@ class Log:
         )
 
     def function(self, record: bytes, invocation: Invocation | None) -> None:
-        """Write a record of the function's; in JSON format, one that is not JSON is wrapped as Telemetry does."""
+        """Write a record of the function's; in JSON format, wrap it as Telemetry does if it is none."""
         if self._json and not _is_json_object(record):
             self._event("function", record.decode("utf-8", "replace"), invocation)
         else:

@@ -1,17 +1,19 @@
 """How much memory a process uses."""
 
+import os
 import sys
 from pathlib import Path
 
 import psutil
 
-_PAGE = 4096
+_LINUX = sys.platform.startswith("linux")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident(pid: int) -> int:
     """Bytes of memory that the process has in use now; 0 when it is gone."""
     try:
-        if sys.platform == "linux":
+        if _LINUX:
             return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE
         return int(psutil.Process(pid).memory_info().rss)
     except (OSError, IndexError, psutil.Error):
@@ -24,7 +26,7 @@ def peak(pid: int) -> int:
 
     Only Linux remembers the peak; elsewhere this is what it uses now.
     """
-    if sys.platform != "linux":
+    if not _LINUX:
         return resident(pid)
     try:
         status = Path(f"/proc/{pid}/status").read_bytes()

@@ -50,6 +50,7 @@ class Pool:
         self._sound = Generation(0, "")
         self._overran = Generation(0, "")
         self._stopping = False
+        self._left = asyncio.Event()
         self.generation = Generation(1, source.sha256())
         service.metrics.code(self.generation.code_sha256)
         self._gauges()
@@ -91,12 +92,12 @@ class Pool:
         self._begin_ahead()
 
     async def invoke(self, invocation: Invocation) -> Result:
-        """Run the invocation on code no older than it is now. Raises ThrottledError, StoppingError."""
+        """Run it on code no older than it is now. Raises ThrottledError, StoppingError."""
         self.submit(invocation)
         return await invocation.result
 
     def submit(self, invocation: Invocation) -> None:
-        """Let the invocation run, or wait for an environment. Raises ThrottledError, StoppingError."""
+        """Let it run, or wait for an environment. Raises ThrottledError, StoppingError."""
         if self._stopping:
             raise StoppingError
         self.check_code()
@@ -165,11 +166,11 @@ class Pool:
         try:
             await environment.spawn()
         except OSError as error:
-            self._environments.discard(environment)
+            self._forget(environment)
             self._service.log.own(f"no execution environment can be started: {error}", "ERROR")
             self._answer_waiting(errors.not_started(str(error)), everyone=True)
         except asyncio.CancelledError:
-            self._environments.discard(environment)
+            self._forget(environment)
             raise
         else:
             self._begin(environment, invocation)
@@ -188,7 +189,7 @@ class Pool:
         try:
             await environment.spawn()
         except BaseException:
-            self._standby = None
+            self._forget(environment)
             raise
 
     def _renew_standby(self) -> None:
@@ -234,14 +235,18 @@ class Pool:
 
     def gone(self, environment: Environment) -> None:
         """Part of Owner."""
+        self._forget(environment)
+        self._place()
+        if self._settings.debug and not self._stopping and self._loaded != self.generation:
+            self._begin_ahead()
+
+    def _forget(self, environment: Environment) -> None:
         self._environments.discard(environment)
         if environment in self._idle:
             self._idle.remove(environment)
         if environment is self._standby:
             self._standby = None
-        self._place()
-        if self._settings.debug and not self._stopping and self._loaded != self.generation:
-            self._begin_ahead()
+        self._left.set()
 
     def _answer_waiting(self, error: Result, *, everyone: bool) -> None:
         """Let requests that wait for an environment have its init error, as AWS does."""
@@ -344,4 +349,5 @@ class Pool:
     async def gone_all(self) -> None:
         """Wait until no process is left."""
         while self._environments or self._standby is not None:
-            await asyncio.sleep(0.005)
+            self._left.clear()
+            await self._left.wait()

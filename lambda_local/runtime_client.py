@@ -1,5 +1,5 @@
 """
-The calls of AWS's native `runtime_client`, which is built for Linux alone, over the standard library.
+The calls of AWS's native `runtime_client`, which is built for Linux alone, in Python.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """

@@ -32,7 +32,7 @@ class _Server(uvicorn.Server):
 
 def _server(app: App, shutdown_timeout: float) -> _Server:
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # uvicorn's own types spell ASGI out as TypedDicts
+        app,
         http="httptools",
         ws="none",
         lifespan="off",

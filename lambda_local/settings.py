@@ -51,7 +51,8 @@ def _number[N: (int, float)](kind: type[N], least: N, most: N, unit: str) -> Cal
             value = None
         if value is None or not least <= value <= most:
             what = f"a number of {unit} from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+            message = f"{text!r} is not {what}"
+            raise argparse.ArgumentTypeError(message)
         return value
 
     return parse
@@ -187,7 +188,7 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         "--strict",
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_STRICT"),
-        help="throttle at once when all environments are busy, as AWS does [LAMBDA_LOCAL_STRICT; off]",
+        help="throttle when all environments are busy, as AWS does [LAMBDA_LOCAL_STRICT; off]",
     )
     parser.add_argument(
         "--debug",
@@ -236,7 +237,11 @@ def _watched(
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Settings:
-    """Settings from the command line, else the environment; exits with status 2 and one line if either is wrong."""
+    """
+    Return the settings from the command line, else from the environment.
+
+    Exits with status 2 and one line if either is wrong.
+    """
     parser = _parser()
     _add_options(parser, environ)
     given = parser.parse_args(argv)

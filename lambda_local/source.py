@@ -1,4 +1,5 @@
 """The watched code: whether it changed, and which code it is."""
+# ruff: noqa: PTH116  # one stat a file for each request: pathlib would double what that costs
 
 import asyncio
 import hashlib
@@ -12,7 +13,7 @@ type Stamp = tuple[int, int, int]
 """A file's modification time in nanoseconds, size in bytes, and inode."""
 
 _QUIET = 0.02
-"""Seconds without a change after which a save is over; more than a file system's tick (10 ms at most)."""
+"""Seconds without a change after which a save is over; more than a file system's tick (10 ms)."""
 
 _QUIET_STORM = 0.1
 """The same where several files change, as in a `git checkout`."""
@@ -100,8 +101,8 @@ class Source:
         """
         Return the hash of the code as it is on disk, in hex.
 
-        It is the SHA-256 of what `sha256sum` prints for the files, sorted by path, seen from the watched
-        directory's parent, so that a shell can say which code it means.
+        It is the SHA-256 of what `sha256sum` prints for the files, sorted by path, seen from the
+        watched directory's parent, so that a shell can say which code it means.
         """
         manifest = hashlib.sha256()
         for root in self._roots:
@@ -112,9 +113,7 @@ class Source:
                 if not is_directory
             )
             for name in names:
-                manifest.update(
-                    _digest(os.path.join(os.fsencode(parent), name)) + b"  " + name + b"\n"
-                )
+                manifest.update(_digest(root.parent / os.fsdecode(name)) + b"  " + name + b"\n")
         return manifest.hexdigest()
 
     async def changes(self) -> AsyncIterator[None]:
@@ -126,8 +125,8 @@ class Source:
                 yield
 
 
-def _digest(path: bytes) -> bytes:
+def _digest(path: Path) -> bytes:
     try:
-        return hashlib.sha256(Path(os.fsdecode(path)).read_bytes()).hexdigest().encode()
+        return hashlib.sha256(path.read_bytes()).hexdigest().encode()
     except OSError:
         return b""
