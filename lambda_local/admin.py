@@ -2,9 +2,9 @@
 
 import json
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
-from lambda_local.http import Receive, Response, Scope, Send, send
+from lambda_local.http import Receive, Response, Scope, Send, header, send
 from lambda_local.metrics import Metrics
 from lambda_local.pool import Pool
 
@@ -20,8 +20,10 @@ class Admin:
         """Answer one request."""
         match scope["path"]:
             case "/metrics":
-                body = generate_latest(self._metrics.registry)
-                response = Response(200, body, [("Content-Type", CONTENT_TYPE_LATEST)])
+                # OpenMetrics, if asked for: it says when a counter began, so that its first counts.
+                encode, content_type = choose_encoder(header(scope, b"accept") or "")
+                body = encode(self._metrics.registry)
+                response = Response(200, body, [("Content-Type", content_type)])
             case "/ready":
                 response = self._ready()
             case _:
