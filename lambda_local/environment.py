@@ -110,6 +110,7 @@ class Environment:
         self._out_of_memory = False
         self.state = State.STANDBY
         self.generation = Generation(0, "")
+        self.fresh_at = 0.0
         self.invocation: Invocation | None = None
         self.delivered = False
         self.doomed = False
@@ -118,7 +119,7 @@ class Environment:
 
     @property
     def idle_since(self) -> float | None:
-        """When it became idle, in the loop's time; None while it is not."""
+        """When it became idle, monotonic; None while it is not."""
         idle = self.state is State.READY and self.invocation is None and not self.doomed
         return self._idle_since if idle else None
 
@@ -153,15 +154,18 @@ class Environment:
         with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
             self._loop.call_soon_threadsafe(self._exited, returncode)
 
-    def begin(self, generation: Generation, invocation: Invocation | None = None) -> None:
+    def begin(
+        self, generation: Generation, fresh_at: float, invocation: Invocation | None = None
+    ) -> None:
         """
-        Load the handler.
+        Load the handler, whose code was seen to be that generation's at `fresh_at`, monotonic.
 
         With an invocation, its timeout holds for the init as well (AWS, "Init phase").
         """
         if self.state is not State.STANDBY:
             return
         self.generation = generation
+        self.fresh_at = fresh_at
         self.state = State.INIT
         self.invocation = invocation
         self._started = time.monotonic()
@@ -207,7 +211,7 @@ class Environment:
     def next_polled(self, api: RuntimeApi) -> None:
         """Part of the Runtime API."""
         self._poll = api
-        self._idle_since = self._loop.time()
+        self._idle_since = time.monotonic()
         if self.state is State.INIT:
             self._initialised()
         if self.invocation is not None and not self.delivered:
@@ -314,7 +318,7 @@ class Environment:
             self._metrics.errors.labels(result.error_type).inc()
         self.invocation = None
         self.delivered = False
-        self._idle_since = self._loop.time()
+        self._idle_since = time.monotonic()
         invocation.succeed(replace(result, code_sha256=self.generation.code_sha256))
         if self.retiring:
             self.kill()

@@ -64,7 +64,7 @@ class Log:
         )
 
     def function(self, record: bytes, invocation: Invocation | None) -> None:
-        """Write a record of the function's; in JSON format, wrap it as Telemetry does if it is none."""
+        """Write a record of the function's; JSON format wraps what is none, as Telemetry does."""
         if self._json and not _is_json_object(record):
             self._event("function", record.decode("utf-8", "replace"), invocation)
         else:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -51,6 +52,7 @@ class Pool:
         self._overran = Generation(0, "")
         self._stopping = False
         self._left = asyncio.Event()
+        self._fresh_at = time.monotonic()
         self.generation = Generation(1, source.sha256())
         service.metrics.code(self.generation.code_sha256)
         self._gauges()
@@ -100,17 +102,23 @@ class Pool:
         """Let it run, or wait for an environment. Raises ThrottledError, StoppingError."""
         if self._stopping:
             raise StoppingError
+        arrived = time.monotonic()
         self.check_code()
         if not self._has_room():
             self._service.metrics.throttles.inc()
             raise ThrottledError
-        self._waiting.append((self._loop.time(), invocation))
+        self._waiting.append((arrived, invocation))
         self._place()
 
     def check_code(self) -> None:
         """Begin a reload if the code changed."""
-        if self._reload is None and not self._stopping and self._source.changed():
+        if self._reload is not None or self._stopping:
+            return
+        now = time.monotonic()
+        if self._source.changed():
             self._reload = self._run(self._load_anew())
+        else:
+            self._fresh_at = now
 
     def _has_room(self) -> bool:
         if self._settings.concurrency == 0:
@@ -133,14 +141,18 @@ class Pool:
 
     def _place(self) -> None:
         """Give waiting invocations to idle environments; make as many more as are missing."""
+        while self._waiting and self._idle and self._fresh_enough():
+            self._idle.pop().assign(self._waiting.popleft()[1])
         if self._reload is not None:
             return
-        while self._waiting and self._idle:
-            self._idle.pop().assign(self._waiting.popleft()[1])
         missing = len(self._waiting) - self._coming()
         while missing > 0 and self._may_grow():
             self._add(self._waiting.popleft()[1] if self._overran == self.generation else None)
             missing -= 1
+
+    def _fresh_enough(self) -> bool:
+        """Whether the code is no older than the first waiting request, even if newer is coming."""
+        return self._reload is None or self._waiting[0][0] <= self._fresh_at
 
     def _may_grow(self) -> bool:
         # a debugger's port is free only when the process that held it is gone
@@ -160,7 +172,7 @@ class Pool:
             self._run(self._spawn(environment, invocation))
         else:
             self._environments.add(environment)
-            environment.begin(self.generation, invocation)
+            environment.begin(self.generation, self._fresh_at, invocation)
 
     async def _spawn(self, environment: Environment, invocation: Invocation | None) -> None:
         try:
@@ -177,7 +189,7 @@ class Pool:
 
     def _begin(self, environment: Environment, invocation: Invocation | None) -> None:
         if not environment.retiring:
-            environment.begin(self.generation, invocation)
+            environment.begin(self.generation, self._fresh_at, invocation)
             return
         if invocation is not None:
             environment.invocation = None
@@ -202,9 +214,16 @@ class Pool:
         if environment.generation == self.generation:
             self._sound = self.generation
             self._tell(succeeded=True)
-        if environment.invocation is None and not environment.retiring:
-            self.ready(environment)
+        if environment.invocation is None:
+            self._welcome(environment)
         self._renew_standby()
+
+    def _welcome(self, environment: Environment) -> None:
+        if not environment.retiring:
+            self.ready(environment)
+        elif self._waiting and self._waiting[0][0] <= environment.fresh_at:
+            # else code that changes faster than it loads would never answer
+            environment.assign(self._waiting.popleft()[1])
 
     def ready(self, environment: Environment) -> None:
         """Part of Owner."""
@@ -231,7 +250,7 @@ class Pool:
 
     def returned(self, invocation: Invocation) -> None:
         """Part of Owner."""
-        self._waiting.appendleft((self._loop.time(), invocation))
+        self._waiting.appendleft((time.monotonic(), invocation))
 
     def gone(self, environment: Environment) -> None:
         """Part of Owner."""
@@ -284,6 +303,7 @@ class Pool:
             code_sha256 = await self._source.settled()
         finally:
             self._reload = None
+        self._fresh_at = time.monotonic()
         if code_sha256 != self.generation.code_sha256:
             self.generation = Generation(self.generation.number + 1, code_sha256)
             self._service.metrics.code(code_sha256)
@@ -300,7 +320,7 @@ class Pool:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP)
-            now = self._loop.time()
+            now = time.monotonic()
             for environment in list(self._environments):
                 environment.sweep(now)
             self._reap(now)
