@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up down test watch lint format check e2e bench
+.PHONY: help install up down test watch lint format check image e2e bench bench-cluster
 BIN := .venv/bin
 
 help: ## What there is to run
@@ -12,6 +12,9 @@ install: .venv/.installed ## Poetry and the locked dependencies, into .poetry an
 
 up: install ## The function with live reload and checks: in a k3d cluster, or without one
 	@scripts/up
+
+down: ## Remove the cluster and its registry
+	@scripts/down
 
 test: install ## Everything that needs no cluster, with coverage
 	@$(BIN)/pytest -m 'not cluster' --cov --cov-report term-missing
@@ -27,3 +30,12 @@ format: install ## Let ruff mend what it can
 
 check: ## Every event against a running function
 	@scripts/check
+
+image: ## The image that AWS Lambda runs, and each event's answer from it
+	@scripts/image
+
+e2e: install ## tilt ci, then the tests that need the cluster
+	@scripts/e2e
+
+bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster
+	@$(BIN)/python -m bench.cluster

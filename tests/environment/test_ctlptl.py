@@ -1,0 +1,59 @@
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHECK = Path(sys.executable).with_name("check-jsonschema")
+SCHEMA = Path(__file__).with_name("ctlptl.schema.json")
+REGISTRY, CLUSTER = yaml.safe_load_all(Path("ctlptl.yaml").read_text())
+SIMPLE = CLUSTER["k3d"]["v1alpha5Simple"]
+
+
+@pytest.mark.parametrize("document", [REGISTRY, CLUSTER], ids=["registry", "cluster"])
+def test_every_field_is_one_that_ctlptl_and_k3d_take(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    instance = tmp_path / "document.json"
+    instance.write_text(json.dumps(document))
+
+    checked = subprocess.run(
+        [CHECK, "--schemafile", SCHEMA, instance],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_cluster_is_the_one_that_the_tiltfile_takes() -> None:
+    assert f'CONTEXT = "{CLUSTER["name"]}"' in Path("Tiltfile").read_text()
+
+
+def test_the_cluster_uses_the_registry() -> None:
+    assert CLUSTER["registry"] == REGISTRY["name"]
+
+
+def test_nothing_listens_beyond_loopback() -> None:
+    assert REGISTRY["listenAddress"] == "127.0.0.1"
+    assert SIMPLE["kubeAPI"]["hostIP"] == "127.0.0.1"
+    assert all(port["port"].startswith("127.0.0.1:") for port in SIMPLE["ports"])
+
+
+def test_the_registry_keeps_off_the_ports_that_macos_uses() -> None:
+    assert REGISTRY["port"] not in {5000, 7000}
+
+
+def test_kubectl_is_of_the_version_of_the_cluster() -> None:
+    tools = tomllib.loads(Path("mise.toml").read_text())["tools"]
+
+    cluster = re.search(r":v([\d.]+)-k3s", SIMPLE["image"])
+
+    assert cluster
+    assert cluster[1] == tools["kubectl"]

@@ -1,0 +1,173 @@
+import ast
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SOURCE = Path("Tiltfile").read_text()
+EVENTS = sorted(path.name for path in Path("events").glob("*.json"))
+MONITORING = {"collector", "loki", "prometheus", "grafana"}
+
+type Evaluate = Callable[..., dict[str, Any]]
+
+
+def kubeconfig(context: str) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": context,
+            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
+            "clusters": [{"name": context, "cluster": {"server": "https://127.0.0.1:1"}}],
+            "users": [{"name": context, "user": {}}],
+        }
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    if not (shutil.which("tilt") and shutil.which("kubectl")):
+        pytest.skip("tilt and kubectl, which evaluate a Tiltfile, are not both installed")
+
+    def run(*settings: str, context: str = "k3d-lambda-dev") -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "kubeconfig"
+        config.write_text(kubeconfig(context))
+        return subprocess.run(
+            ["tilt", "alpha", "tiltfile-result", "--", *settings],
+            env={**os.environ, "KUBECONFIG": str(config)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def evaluate(run: Callable[..., subprocess.CompletedProcess[str]]) -> Evaluate:
+    def evaluate(*settings: str) -> dict[str, Any]:
+        evaluated = run(*settings)
+        assert evaluated.returncode == 0, evaluated.stderr
+        result: dict[str, Any] = json.loads(evaluated.stdout)
+        return result
+
+    return evaluate
+
+
+def resources(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {manifest["Name"]: manifest for manifest in result["Manifests"]}
+
+
+def with_label(result: dict[str, Any], label: str) -> set[str]:
+    return {name for name, resource in resources(result).items() if label in resource["Labels"]}
+
+
+def synced(result: dict[str, Any]) -> Any:
+    (image,) = resources(result)["function"]["ImageTargets"]
+    return image["LiveUpdateSpec"].get("syncs", [])
+
+
+def buttons(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["ObjectSet"]["tilt.dev/v1alpha1, Resource=uibuttons"]
+    return found
+
+
+def test_it_has_the_grammar_of_python_and_at_most_150_lines() -> None:
+    ast.parse(SOURCE)
+
+    assert len(SOURCE.splitlines()) <= 150
+
+
+def test_it_downloads_nothing() -> None:
+    assert "ext://" not in SOURCE
+    assert "extension_repo" not in SOURCE
+
+
+def test_it_refuses_any_other_cluster_and_says_what_to_run(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    refused = run(context="k3d-production")
+
+    assert refused.returncode == 5
+    assert "k3d-production" in refused.stderr
+    assert "make up" in refused.stderr
+
+
+def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> None:
+    result = evaluate()
+
+    assert [name for name, resource in resources(result).items() if not resource["Labels"]] == []
+    assert "uncategorized" not in resources(result)
+
+
+def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
+    result = evaluate()
+
+    assert with_label(result, "function") == {"function"}
+    assert with_label(result, "checks") == set(EVENTS)
+    assert with_label(result, "tests") == {"ruff", "pytest"}
+    assert with_label(result, "monitoring") >= MONITORING
+
+
+def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
+    assert with_label(evaluate("--monitoring=false"), "monitoring") == set()
+
+
+def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
+    assert synced(evaluate()) == [
+        {"localPath": "lambda_app", "containerPath": "/var/task/lambda_app"}
+    ]
+
+
+def test_live_update_can_be_switched_off(evaluate: Evaluate) -> None:
+    assert synced(evaluate("--live-update=false")) == []
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_is_checked_again_at_each_change_of_it_or_the_code(
+    event: str, evaluate: Evaluate
+) -> None:
+    check = resources(evaluate())[event]
+
+    assert check["ResourceDependencies"] == ["function"]
+    target = check["DeployTarget"]
+    assert target["UpdateCmdSpec"]["args"] == ["scripts/check", "--cluster", f"events/{event}"]
+    assert target["AllowParallel"]
+    assert {os.path.relpath(path) for path in target["Deps"]} == {
+        "lambda_app",
+        "scripts/check",
+        f"events/{event}",
+        f"events/expected/{event}",
+    }
+
+
+def test_the_function_has_a_button_for_each_event_and_one_for_load(evaluate: Evaluate) -> None:
+    declared = buttons(evaluate())
+
+    assert set(declared) == {*(f"invoke-{event}" for event in EVENTS), "load"}
+    assert all(
+        button["spec"]["location"] == {"componentType": "Resource", "componentID": "function"}
+        for button in declared.values()
+    )
+
+
+def test_no_check_takes_the_place_of_the_build_that_it_waits_for() -> None:
+    assert "max_parallel_updates=len(EVENTS) + " in SOURCE
+
+
+def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
+    function = resources(evaluate("--debug"))["function"]["DeployTarget"]
+
+    assert "LAMBDA_LOCAL_DEBUG" in function["yaml"]
+    (forward,) = function["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (5678, 5678)
+
+
+def test_ci_gives_up_on_a_pod_that_never_gets_ready_within_a_minute(evaluate: Evaluate) -> None:
+    assert evaluate("--monitoring=false")["CISettings"]["readinessTimeout"] == "45s"
