@@ -110,9 +110,10 @@ def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     result = evaluate()
 
     assert with_label(result, "function") == {"function"}
+    assert with_label(result, "cluster") == {"namespaces"}
     assert with_label(result, "checks") == set(EVENTS)
     assert with_label(result, "tests") == {"ruff", "pytest"}
-    assert with_label(result, "monitoring") >= MONITORING
+    assert with_label(result, "monitoring") == MONITORING
 
 
 def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
