@@ -1,0 +1,23 @@
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.local_lambda import LocalLambda, write_project
+
+RUNS_ITS_EVENT = """
+def handler(event, context):
+    scope = {"event": event, "context": context}
+    exec(event["code"], scope)
+    return scope.get("reply")
+"""
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+    """One service for all tests that leave it as they found it."""
+    project = tmp_path_factory.mktemp("project")
+    write_project(project, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
+    with closing(LocalLambda(project)) as service:
+        service.wait_until_ready()
+        yield service
