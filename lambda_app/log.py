@@ -28,7 +28,7 @@ def configure() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.dev.ConsoleRenderer()] if sys.stdout.isatty() else _json_lines()),
+            *([structlog.dev.ConsoleRenderer()] if _for_the_eye() else _json_lines()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(),
@@ -48,6 +48,11 @@ def begin_invocation(context: Any) -> None:
     }
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**{k: v for k, v in keys.items() if v is not None})
+
+
+def _for_the_eye() -> bool:
+    # https://docs.aws.amazon.com/powertools/python/latest/#optimizing-for-non-production-environments
+    return sys.stdout.isatty() or os.environ.get("POWERTOOLS_DEV", "").lower() in ("1", "true")
 
 
 def _json_lines() -> list[Processor]:

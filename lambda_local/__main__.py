@@ -16,7 +16,7 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = str(error) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         message = f"cannot listen on {host}:{port}: {why}; choose another with {option}"
         sys.stderr.write(f"lambda_local: {message}\n")
         sys.exit(2)

@@ -127,7 +127,8 @@ def main() -> None:
     if debug:
         import debugpy  # noqa: PLC0415, T100  # only when asked for
 
-        debugpy.listen(DEBUG_ADDRESS)  # noqa: T100
+        # an adapter of its own would outlive this process, and keep the port from the next
+        debugpy.listen(DEBUG_ADDRESS, in_process_debug_adapter=True)  # noqa: T100
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)
 

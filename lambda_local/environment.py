@@ -134,7 +134,13 @@ class Environment:
         try:
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603
-                [sys.executable, "-P", _BOOTSTRAP, str(control.fileno()), self._settings.handler],
+                [
+                    sys.executable,
+                    *_interpreter_options(self._settings),
+                    _BOOTSTRAP,
+                    str(control.fileno()),
+                    self._settings.handler,
+                ],
                 cwd=self._settings.task_root,
                 env=_variables(self._settings, listener.getsockname()[1]),
                 stdin=subprocess.DEVNULL,
@@ -413,6 +419,11 @@ class Environment:
             self._server.close()
 
 
+def _interpreter_options(settings: Settings) -> list[str]:
+    # the debugger can't stop in frozen modules, and says so each time
+    return ["-P", "-Xfrozen_modules=off"] if settings.debug else ["-P"]
+
+
 def _variables(settings: Settings, port: int) -> dict[str, str]:
     """
     Return the environment's variables, the reserved ones as AWS sets them.
@@ -424,7 +435,9 @@ def _variables(settings: Settings, port: int) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     major_minor = ".".join(platform.python_version_tuple()[:2])
     day = time.strftime("%Y/%m/%d", time.gmtime())
+    terminal = {"POWERTOOLS_DEV": "true"} if sys.stdout.isatty() else {}
     return {
+        **terminal,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",

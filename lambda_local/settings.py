@@ -50,7 +50,7 @@ def _number[N: (int, float)](kind: type[N], least: N, most: N, unit: str) -> Cal
         except ValueError:
             value = None
         if value is None or not least <= value <= most:
-            what = f"a number of {unit} from {least} to {most}"
+            what = f"{unit}, from {least} to {most}"
             message = f"{text!r} is not {what}"
             raise argparse.ArgumentTypeError(message)
         return value
@@ -109,35 +109,35 @@ _OPTIONS = (
         "--concurrency",
         "LAMBDA_LOCAL_CONCURRENCY",
         "10",
-        _number(int, 0, 1000, "environments"),
+        _number(int, 0, 1000, "a number of environments"),
         "execution environments at most, as reserved concurrency; 0 throttles all",
     ),
     _Option(
         "--queue",
         "LAMBDA_LOCAL_QUEUE",
         "1000",
-        _number(int, 0, 1_000_000, "requests"),
+        _number(int, 0, 1_000_000, "a number of requests"),
         "requests that may wait for an environment before one is throttled (429)",
     ),
     _Option(
         "--queue-timeout",
         "LAMBDA_LOCAL_QUEUE_TIMEOUT",
         "30",
-        _number(float, 0, 900, "seconds"),
+        _number(float, 0, 900, "a time in seconds"),
         "seconds that a request may wait before it is throttled (429)",
     ),
     _Option(
         "--timeout",
         "AWS_LAMBDA_FUNCTION_TIMEOUT",
         "3",
-        _number(float, 0.001, 900, "seconds"),
+        _number(float, 0.001, 900, "a time in seconds"),
         "seconds an invocation may take",
     ),
     _Option(
         "--memory",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
         "128",
-        _number(int, 1, 10_240, "MB"),
+        _number(int, 1, 10_240, "a size in MB"),
         "MB that one environment may use",
     ),
     _Option(
@@ -158,7 +158,7 @@ _OPTIONS = (
         "--shutdown-timeout",
         "LAMBDA_LOCAL_SHUTDOWN_TIMEOUT",
         "20",
-        _number(float, 0, 900, "seconds"),
+        _number(float, 0, 900, "a time in seconds"),
         "seconds that running invocations get to finish at a stop",
     ),
 )
