@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
 import base64
 import json
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from lambda_local.settings import Settings
 
 _TEXT = ("application/json", "application/xml", "application/javascript")
 _STATUS = range(200, 600)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 
 
 class MalformedResponseError(ValueError):
@@ -176,34 +178,34 @@ def _proxied(value: dict[str, Any]) -> Response:
     if type(status) is not int or status not in _STATUS:
         message = f"statusCode is {status!r}, not a number from 200 to 599"
         raise MalformedResponseError(message)
-    headers = [_header(name, item) for name, item in _mapping(value, "headers").items()]
+    headers = [_header(name, item) for name, item in _typed(value, "headers", dict).items()]
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/json"))
-    headers += [_header("Set-Cookie", cookie) for cookie in value.get("cookies") or []]
+    headers += [_header("Set-Cookie", cookie) for cookie in _typed(value, "cookies", list)]
     headers = [
         pair for pair in headers if pair[0].lower() not in ("content-length", "transfer-encoding")
     ]
     return Response(status, _decoded(value), headers)
 
 
-def _mapping(value: dict[str, Any], name: str) -> dict[str, Any]:
-    mapping = value.get(name) or {}
-    if not isinstance(mapping, dict):
-        message = f"{name} is a {type(mapping).__name__}, not an object"
+def _typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind: type[T]) -> T:
+    member = value.get(name) or kind()
+    if not isinstance(member, kind):
+        message = f"{name} is a {type(member).__name__}, not a {kind.__name__}"
         raise MalformedResponseError(message)
-    return mapping
+    return member
 
 
 def _header(name: str, value: object) -> tuple[str, str]:
     text = value if isinstance(value, str) else json.dumps(value)
+    if not _HEADER_NAME.fullmatch(name) or any(character in text for character in "\r\n\0"):
+        message = f"header {name!r} is not one that HTTP allows"
+        raise MalformedResponseError(message)
     try:
-        (name + text).encode("latin-1")
+        text.encode("latin-1")
     except UnicodeEncodeError as error:
         message = f"header {name!r} has a character that HTTP can't carry"
         raise MalformedResponseError(message) from error
-    if not name or any(character in name + text for character in "\r\n\0") or " " in name:
-        message = f"header {name!r} is not one that HTTP allows"
-        raise MalformedResponseError(message)
     return name, text
 
 

@@ -24,18 +24,28 @@ class StartLambda(Protocol):
 @pytest.fixture
 def start_lambda(tmp_path: Path) -> Iterator[StartLambda]:
     with ExitStack() as services:
+        yield starter(tmp_path, services)
 
-        def start(
-            source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
-        ) -> LocalLambda:
-            project = source if isinstance(source, Path) else tmp_path
-            if isinstance(source, str):
-                source = {"function/__init__.py": "", "function/app.py": source}
-            if not isinstance(source, Path):
-                write_project(project, source)
-            service = services.enter_context(closing(LocalLambda(project, *args, **more)))
-            if ready:
-                service.wait_until_ready()
-            return service
 
-        yield start
+@pytest.fixture(scope="module")
+def start_module_lambda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartLambda]:
+    """As `start_lambda`, for a module's tests together."""
+    with ExitStack() as services:
+        yield starter(tmp_path_factory.mktemp("project"), services)
+
+
+def starter(directory: Path, services: ExitStack) -> StartLambda:
+    def start(
+        source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
+    ) -> LocalLambda:
+        project = source if isinstance(source, Path) else directory
+        if isinstance(source, str):
+            source = {"function/__init__.py": "", "function/app.py": source}
+        if not isinstance(source, Path):
+            write_project(project, source)
+        service = services.enter_context(closing(LocalLambda(project, *args, **more)))
+        if ready:
+            service.wait_until_ready()
+        return service
+
+    return start
