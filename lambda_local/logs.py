@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 """
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Mapping
@@ -161,6 +162,18 @@ class Log:
         else:
             line = f"lambda_local: {message}{_in_words(fields)}"
         self._write(line.encode("utf-8", "replace") + b"\n")
+
+
+class OwnLog(logging.Handler):
+    """Lets what libraries say of this service be lines of its own."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Part of logging's protocol."""
+        self._log.own(self.format(record), record.levelname)
 
 
 def _in_words(fields: Mapping[str, object]) -> str:

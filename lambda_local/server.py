@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from lambda_local.front_door import FrontDoor
 from lambda_local.function_url import FunctionUrl
 from lambda_local.http import App
 from lambda_local.invoke_api import InvokeApi
-from lambda_local.logs import Log
+from lambda_local.logs import Log, OwnLog
 from lambda_local.metrics import Metrics
 from lambda_local.pool import Pool
 from lambda_local.settings import Settings
@@ -60,6 +61,7 @@ class LocalLambda:
         self._sockets = (front, admin)
         self._url = url_of(front)
         self._log = Log(json_format=settings.json_logs, timeout=settings.timeout)
+        logging.basicConfig(handlers=[OwnLog(self._log)], format="%(message)s")
         metrics = Metrics()
         self._after_reload = AfterReload(settings.after_reload, self._url)
         service = Service(settings, self._log, metrics)

@@ -210,7 +210,7 @@ class LocalLambda:
             already = self.process.poll()
             status = self.end()
             assert already is not None or status == 0, self.stderr
-            assert self.stderr == ""
+            assert self.stderr == "", self.stderr
             wait_until(lambda: not self.processes(), "the end of its processes")
         finally:
             self.kill()

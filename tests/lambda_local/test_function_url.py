@@ -334,4 +334,5 @@ def test_what_is_not_http_is_refused(service: LocalLambda) -> None:
 
     assert connection.sock.recv(100).startswith(b"HTTP/1.1 400 ")
     connection.close()
+    service.wait_for_line("lambda_local: Invalid HTTP request received.")
     assert reply(service, 1).body == b"1"
