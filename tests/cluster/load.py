@@ -1,0 +1,73 @@
+"""Requests at a steady rate, and what became of each."""
+
+import http.client
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+INVOKE = "/2015-03-31/functions/function/invocations"
+EVENT = b'{"body": "{\\"message\\": \\"hello world\\"}"}'
+
+
+def invoke(url: str, event: bytes = EVENT) -> tuple[int, bytes]:
+    """Invoke the function at a base URL over a connection of its own, as curl does."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    try:
+        connection.request("POST", INVOKE, event)
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+class Load:
+    """
+    Invokes a function at a steady rate, in requests per second, from entering to leaving.
+
+    Leaving waits for the last answer. `outcomes` then counts the status codes, and the errors of
+    the requests that got no answer.
+    """
+
+    def __init__(self, url: str, rate: float = 50) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self._url = url
+        self._interval = 1 / rate
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def lost(self) -> int:
+        """How many requests got no answer, or not 200."""
+        return self.outcomes.total() - self.outcomes["200"]
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(64) as senders:
+            due = time.monotonic()
+            while not self._stopping.wait(max(0, due - time.monotonic())):
+                senders.submit(self._send)
+                due += self._interval
+
+    def _send(self) -> None:
+        try:
+            status, _ = invoke(self._url)
+            outcome = str(status)
+        except (OSError, http.client.HTTPException) as error:
+            outcome = repr(error)
+        self.outcomes[outcome] += 1

@@ -1,0 +1,49 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.workspace import Workspace
+
+pytestmark = pytest.mark.cluster
+
+LAST_LINES = 40
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
+    ended = workspace.ci()
+
+    assert ended.returncode == 0, ended.stdout
+    assert "SUCCESS. All workloads are healthy." in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("lambda_app/message.py", "The received message is", "A message came", "A message came"),
+        (
+            "lambda_app/app.py",
+            "def lambda_handler",
+            "1 / 0\n\n\ndef lambda_handler",
+            "ZeroDivisionError",
+        ),
+        ("Dockerfile", "COPY lambda_app ", "RUN exit 3\nCOPY lambda_app ", "RUN exit 3"),
+    ],
+    ids=["failing check", "crash at import", "image that does not build"],
+)
+def test_it_ends_within_a_minute_and_gives_the_reason_last(
+    name: str, old: str, new: str, reason: str, workspace: Workspace
+) -> None:
+    workspace.edit(name, old, new)
+    start = time.monotonic()
+
+    ended = workspace.ci()
+
+    assert ended.returncode == 1
+    assert reason in "\n".join(ended.stdout.splitlines()[-LAST_LINES:])
+    assert time.monotonic() - start < 60

@@ -1,0 +1,119 @@
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.load import Load, invoke
+from tests.cluster.workspace import URL, Tilt, Workspace, output, pods, wait_until
+
+pytestmark = pytest.mark.cluster
+
+CODE = "lambda_app/message.py"
+TEXT = "The received message is"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="module")
+def started(workspace: Workspace) -> Iterator[Tilt]:
+    with Tilt(workspace) as tilt:
+        yield tilt
+
+
+@pytest.fixture
+def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
+    """Tilt with all green, before the test and, its edit undone, after it."""
+    wait_until(started.is_green, "every resource is green before the test")
+    code = workspace.read(CODE)
+    yield started
+    workspace.write(CODE, code)
+    wait_until(started.is_green, "every resource is green after the test")
+
+
+def answer() -> Any:
+    return json.loads(invoke(URL)[1])
+
+
+@pytest.mark.usefixtures("tilt")
+def test_every_event_gets_its_expected_response_through_the_load_balancer(
+    workspace: Workspace,
+) -> None:
+    checked = subprocess.run(
+        ["scripts/check", "--cluster"],
+        cwd=workspace.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.usefixtures("tilt")
+def test_an_edit_goes_live_in_the_pod_that_is_there(workspace: Workspace) -> None:
+    before = pods()
+
+    workspace.edit(CODE, TEXT, "A message came")
+
+    wait_until(lambda: "A message came" in answer()["body"], "the edit is live")
+    assert pods().keys() == before.keys()
+
+
+def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace: Workspace) -> None:
+    workspace.edit(CODE, TEXT, "A message came")
+
+    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed")
+
+
+def test_a_broken_edit_says_so_and_the_next_one_recovers(tilt: Tilt, workspace: Workspace) -> None:
+    code = workspace.read(CODE)
+
+    workspace.write(CODE, f"{code}\ndef broken(:\n")
+
+    wait_until(lambda: "errorType" in answer(), "the function answers with the error")
+    assert answer()["errorType"] == "Runtime.UserCodeSyntaxError"
+    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed")
+    workspace.write(CODE, code)
+    wait_until(lambda: "statusCode" in answer(), "the function answers again")
+
+
+@pytest.mark.usefixtures("tilt")
+def test_a_killed_pod_loses_no_request() -> None:
+    before = pods()
+
+    with Load(URL) as load:
+        output("kubectl", "--namespace", "lambda", "delete", "pod", *before)
+        (name,) = wait_until(pods, "there is another pod")
+
+    assert name not in before
+    assert load.outcomes.keys() == {"200"}
+
+
+def test_an_edit_survives_the_pod_that_got_it(tilt: Tilt, workspace: Workspace) -> None:
+    workspace.edit(CODE, TEXT, "A message came")
+    wait_until(lambda: "A message came" in answer()["body"], "the edit is live")
+    before = pods()
+
+    output("kubectl", "--namespace", "lambda", "delete", "pod", "--wait=false", *before)
+
+    wait_until(lambda: pods() and not pods().keys() & before.keys(), "there is another pod")
+    wait_until(lambda: tilt.statuses()["function"] == "ok", "it is ready")
+    wait_until(lambda: "A message came" in answer()["body"], "it has the edit")
+
+
+def test_a_change_of_the_dependencies_rebuilds_the_image(tilt: Tilt, workspace: Workspace) -> None:
+    before = images()
+
+    workspace.write("poetry.lock", workspace.read("poetry.lock") + "# changed\n")
+
+    wait_until(lambda: images() and not images() & before, "a pod of another image")
+    wait_until(tilt.is_green, "every resource is green")
+
+
+def images() -> set[str]:
+    return {pod["spec"]["containers"][0]["image"] for pod in pods().values()}
