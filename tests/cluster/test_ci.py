@@ -25,7 +25,7 @@ def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "reason"),
     [
-        ("lambda_app/message.py", "The received message is", "A message came", "A message came"),
+        ("lambda_app/app.py", "The received message is", "A message came", "A message came"),
         (
             "lambda_app/app.py",
             "def lambda_handler",

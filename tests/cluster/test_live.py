@@ -10,7 +10,7 @@ from tests.cluster.workspace import URL, Tilt, Workspace, output, pods, wait_unt
 
 pytestmark = pytest.mark.cluster
 
-CODE = "lambda_app/message.py"
+CODE = "lambda_app/app.py"
 TEXT = "The received message is"
 
 

@@ -40,10 +40,14 @@ for event in {events!r}:
 def lines_of(
     *events: Any, context: dict[str, str] | None = None, **environment: str
 ) -> list[dict[str, Any]]:
-    return output_of(program(list(events), context), **environment)
+    return json_lines(output_of(program(list(events), context), **environment))
 
 
-def output_of(code: str, **environment: str) -> list[dict[str, Any]]:
+def json_lines(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def output_of(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -53,7 +57,7 @@ def output_of(code: str, **environment: str) -> list[dict[str, Any]]:
         text=True,
     )
     assert done.stderr == ""
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout
 
 
 def test_a_line_has_the_keys_of_powertools_logger() -> None:
@@ -153,10 +157,20 @@ def test_no_part_of_a_refused_message_is_in_the_log() -> None:
 
 
 def test_an_exception_is_one_line_too() -> None:
-    (line,) = output_of(FAILURE)
+    (line,) = json_lines(output_of(FAILURE))
 
     assert line["level"] == "ERROR"
     assert line["exception"].endswith("ValueError: nothing")
+
+
+@pytest.mark.parametrize(("wanted", "shown"), [("1", True), ("true", True), ("0", False)])
+def test_powertools_dev_asks_for_lines_for_the_eye_without_a_terminal(
+    wanted: str, *, shown: bool
+) -> None:
+    line = output_of(program([GOOD], None), POWERTOOLS_DEV=wanted)
+
+    assert "message processed" in line
+    assert line.startswith("{") is not shown
 
 
 def test_a_terminal_gets_lines_for_the_eye() -> None:

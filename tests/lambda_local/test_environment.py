@@ -1,0 +1,428 @@
+import json
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from tests.conftest import StartLambda
+from tests.lambda_local.conftest import RUNS_ITS_EVENT
+from tests.local_lambda import Answer, LocalLambda, wait_until
+
+
+def crash(service: LocalLambda, code: str) -> tuple[str, str]:
+    """Return the error's type and message, without the request's id."""
+    answer = service.invoke({"code": code})
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    prefix = f"RequestId: {answer.headers['x-amzn-requestid']} Error: "
+    assert list(answer.json()) == ["errorType", "errorMessage"]
+    assert answer.json()["errorMessage"].startswith(prefix)
+    return answer.json()["errorType"], answer.json()["errorMessage"].removeprefix(prefix)
+
+
+def report(service: LocalLambda, answer: Answer) -> str:
+    return service.wait_for_line(f"REPORT RequestId: {answer.headers['x-amzn-requestid']}")
+
+
+def test_a_timeout_is_answered_as_aws_answers_it(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+
+    error = crash(service, "import time; time.sleep(60)")
+
+    assert error == ("Sandbox.Timedout", "Task timed out after 1.00 seconds")
+    line = service.wait_for_line("Task timed out after 1.00 seconds")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9a-f-]{36} Task .*", line)
+    assert "\tDuration: 1000.00 ms\tBilled Duration: 1" in service.wait_for_line("REPORT")
+    assert service.wait_for_line("REPORT").endswith("\tStatus: timeout\t")
+    assert service.metric("lambda_errors_total", error_type="Sandbox.Timedout") == 1
+
+
+def test_after_a_timeout_a_new_environment_answers(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--timeout=0.5", "--concurrency=1")
+    old = service.run("import os; reply = os.getpid()")
+    crash(service, "import time; print('before'); time.sleep(60)")
+
+    new = service.run("import os; reply = os.getpid()")
+
+    assert new != old
+    assert "before" in service.lines
+    wait_until(lambda: not psutil.pid_exists(old))
+
+
+def test_what_a_timed_out_handler_started_ends_with_it(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+    code = """
+import subprocess, time
+child = subprocess.Popen(["sleep", "600"])
+print("child", child.pid)
+time.sleep(60)
+"""
+    crash(service, code)
+
+    child = int(service.wait_for_line("child ").split()[1])
+    wait_until(lambda: not psutil.pid_exists(child))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os._exit(0)", "Runtime exited without providing a reason"),
+        ("import os; os._exit(7)", "Runtime exited with error: exit status 7"),
+        ("import sys; sys.exit(3)", "Runtime exited with error: exit status 3"),
+        ("raise SystemExit", "Runtime exited without providing a reason"),
+        (
+            "import os; os.kill(os.getpid(), 11)",
+            "Runtime exited with error: signal: segmentation fault",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
+        ("import os; os.kill(os.getpid(), 15)", "Runtime exited with error: signal: terminated"),
+        ("import os; os.kill(os.getpid(), 10)", "Runtime exited with error: signal: "),
+    ],
+)
+def test_a_handler_that_ends_its_process_is_an_exit_error(
+    service: LocalLambda, code: str, message: str
+) -> None:
+    error_type, text = crash(service, code)
+
+    assert error_type == "Runtime.ExitError"
+    assert text.startswith(message)
+    assert service.run("reply = 1") == 1
+
+
+def test_the_last_words_of_a_crash_are_in_the_log(service: LocalLambda) -> None:
+    answer = service.invoke({"code": "import os; print('last words', end=''); os._exit(1)"})
+
+    assert service.wait_for_line("last words") == "last words"
+    assert report(service, answer).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
+
+
+def test_a_crash_leaves_invocations_beside_it_alone(service: LocalLambda) -> None:
+    slow = "import time; time.sleep(0.5); reply = event['number']"
+    with ThreadPoolExecutor(8) as threads:
+        answers = [
+            threads.submit(service.run, slow if number % 2 else "import os; os._exit(1)", number=n)
+            for n, number in enumerate([0, 1, 0, 1, 0, 1, 0, 1])
+        ]
+        replies = [answer.result() for answer in answers]
+
+    assert [reply for reply in replies if isinstance(reply, int)] == [1, 3, 5, 7]
+    assert [reply["errorType"] for reply in replies if isinstance(reply, dict)] == (
+        ["Runtime.ExitError"] * 4
+    )
+
+
+TAKES_MEMORY = "import time; block = bytearray(300 * 2**20); time.sleep(60)"
+
+
+def test_more_memory_than_allowed_ends_that_environment_alone(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--memory=128", "--timeout=30")
+    with ThreadPoolExecutor(2) as threads:
+        beside = threads.submit(service.run, "import time; time.sleep(0.5); reply = 'untouched'")
+        error = threads.submit(crash, service, TAKES_MEMORY)
+
+        assert error.result() == (
+            "Runtime.OutOfMemory",
+            "Runtime exited with error: signal: killed",
+        )
+        assert beside.result() == "untouched"
+    assert service.run("reply = 1") == 1
+    assert service.metric("lambda_errors_total", error_type="Runtime.OutOfMemory") == 1
+
+
+def test_more_memory_than_allowed_at_init_is_the_answer(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n", "--memory=128"
+    )
+
+    answer = service.invoke({})
+
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json()["errorType"] == "Runtime.OutOfMemory"
+
+
+def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--memory=512")
+    small = service.invoke({"code": "reply = 1"})
+    large = service.invoke({"code": "block = bytearray(200 * 2**20); del block"})
+
+    def megabytes(answer: Answer) -> int:
+        found = re.search(r"Max Memory Used: (\d+) MB", report(service, answer))
+        assert found is not None
+        return int(found[1])
+
+    if sys.platform.startswith("linux"):  # elsewhere the peak is not remembered
+        assert 200 < megabytes(large) < 300
+        assert service.metric("lambda_max_memory_used_bytes") > 200 * 2**20
+    assert 5 < megabytes(small) < 100
+    assert service.metric("lambda_memory_size_bytes") == 512 * 2**20
+    assert "Memory Size: 512 MB" in report(service, small)
+
+
+def test_an_environment_is_frozen_while_it_is_idle(start_lambda: StartLambda) -> None:
+    source = """
+import os, threading, time
+
+beats = 0
+
+def beat():
+    global beats
+    while True:
+        beats += 1
+        time.sleep(0.001)
+
+def handler(event, context):
+    if not beats:
+        threading.Thread(target=beat, daemon=True).start()
+    return os.getpid(), beats
+"""
+    service = start_lambda(source)
+    pid, _ = service.invoke().json()
+    process = psutil.Process(pid)
+
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+
+    assert service.invoke().json()[0] == pid
+
+
+def test_the_first_report_has_the_time_of_the_init_and_no_other(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda("import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
+
+    first, second = report(service, service.invoke()), report(service, service.invoke())
+
+    found = re.search(r"Duration: ([\d.]+) ms\t.*Init Duration: ([\d.]+) ms", first)
+    assert found is not None
+    assert float(found[2]) > 300
+    assert "Init Duration" not in second
+
+
+def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        "--name=orders",
+        "--memory=256",
+        "--timeout=7",
+        AWS_REGION="eu-central-1",
+        MY_TABLE="table",
+        LAMBDA_LOCAL_QUEUE="3",
+    )
+    path = "/2015-03-31/functions/orders/invocations"
+    variables = service.request("POST", path, b"{}").json()
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    expected = {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{python}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/orders",
+        "AWS_REGION": "eu-central-1",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "LAMBDA_TASK_ROOT": str(service.project),
+        "MY_TABLE": "table",
+        "TZ": ":UTC",
+        "_HANDLER": "function.app.handler",
+    }
+    assert expected.items() <= variables.items()
+    assert re.fullmatch(
+        r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", variables["AWS_LAMBDA_LOG_STREAM_NAME"]
+    )
+    assert not [name for name in variables if "LAMBDA_LOCAL" in name]
+
+
+def test_the_context_is_that_of_the_invocation(start_lambda: StartLambda) -> None:
+    source = """
+import time
+
+def handler(event, context):
+    first = context.get_remaining_time_in_millis()
+    time.sleep(0.1)
+    return {
+        "name": context.function_name,
+        "version": context.function_version,
+        "arn": context.invoked_function_arn,
+        "memory": context.memory_limit_in_mb,
+        "id": context.aws_request_id,
+        "group": context.log_group_name,
+        "stream": context.log_stream_name,
+        "identity": context.identity.cognito_identity_id,
+        "remaining": [first, context.get_remaining_time_in_millis()],
+    }
+"""
+    service = start_lambda(source, "--timeout=5")
+    answer = service.invoke()
+
+    context = answer.json()
+    first, second = context.pop("remaining")
+    assert 4000 < first <= 5000
+    assert second <= first - 100
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", context.pop("stream"))
+    assert context == {
+        "name": "function",
+        "version": "$LATEST",
+        "arn": "arn:aws:lambda:us-east-1:123456789012:function:function",
+        "memory": "128",
+        "id": answer.headers["x-amzn-requestid"],
+        "group": "/aws/lambda/function",
+        "identity": None,
+    }
+
+
+def test_the_task_root_is_first_on_the_path_and_the_current_directory(
+    service: LocalLambda,
+) -> None:
+    path, directory = service.run("import os, sys; reply = [sys.path[0], os.getcwd()]")
+
+    assert path == directory == str(service.project)
+
+
+def test_standard_input_is_empty(service: LocalLambda) -> None:
+    assert service.run("import sys; reply = sys.stdin.read()") == ""
+
+
+def test_an_init_that_takes_too_long_is_tried_once_more_within_the_timeout(
+    start_lambda: StartLambda,
+) -> None:
+    source = """
+import time
+from pathlib import Path
+
+tries = Path("tries")
+tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+time.sleep(60 if len(tries.read_text()) == 1 else 0)
+
+def handler(event, context):
+    return tries.read_text()
+"""
+    service = start_lambda(source, constants={"environment.INIT_LIMIT": 1.0})
+
+    assert service.invoke().json() == "xx"
+    assert "Phase: init\tStatus: timeout" in service.wait_for_line("INIT_REPORT")
+
+
+def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import time\ntime.sleep(60)\n",
+        "--timeout=1",
+        constants={"environment.INIT_LIMIT": 0.5},
+    )
+
+    answer = service.invoke()
+
+    assert answer.json() == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        " Error: Task timed out after 1.00 seconds",
+    }
+    request_id = answer.headers["x-amzn-requestid"]
+    service.wait_for_line(f"REPORT RequestId: {request_id}")
+    log = service.log
+    assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
+
+
+def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) -> None:
+    pid = service.run("import os; reply = os.getpid()")
+    os.kill(pid, 9)
+
+    assert service.run("reply = 1") == 1
+
+
+def test_a_standby_that_dies_is_replaced_unseen(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+    running = service.run("import os; reply = os.getpid()")
+    (standby,) = wait_until(
+        lambda: [
+            process for process in service.processes() if process.pid not in (running, service.pid)
+        ]
+    )
+    standby.kill()
+    wait_until(lambda: not standby.is_running())
+
+    assert crash(service, "import os; os._exit(1)")[0] == "Runtime.ExitError"
+    assert service.run("reply = 1") == 1
+
+
+def test_a_function_may_flood_its_log(service: LocalLambda) -> None:
+    code = "print('y' * 1_000_000); print('z' * 70_000, end=''); reply = 1"
+
+    assert service.run(code) == 1
+    service.wait_for_line("y" * 1_000_000)
+    assert service.wait_for_line("z" * 70_000) == "z" * 70_000
+
+
+def test_a_subprocess_of_the_function_runs_as_on_aws(service: LocalLambda) -> None:
+    code = """
+import subprocess, sys
+reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True, text=True,
+    capture_output=True).stdout
+"""
+    assert service.run(code) == "from below\n"
+
+
+def test_the_runtime_api_refuses_what_aws_refuses(service: LocalLambda) -> None:
+    code = """
+import http.client, os
+reply = []
+for method, path, body in event["calls"]:
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    path = path.replace("ID", context.aws_request_id)
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    reply.append([response.status, response.read().decode()])
+    connection.close()
+"""
+    base = "/2018-06-01/runtime/invocation"
+    unknown = '{"errorMessage": "Bad Request", "errorType": "InvalidRequestID"}'
+    missing = '{"errorMessage": "Not Found", "errorType": "NotFound"}'
+
+    replies = service.run(
+        code,
+        calls=[
+            ["POST", f"{base}/other/response", "1"],
+            ["POST", f"{base}/other/error", "{}"],
+            ["GET", "/2018-06-01/runtime/nothing", None],
+            ["GET", "/", None],
+        ],
+    )
+
+    assert replies == [[400, unknown], [400, unknown], [404, missing], [404, missing]]
+
+
+def test_what_is_not_http_on_the_runtime_api_is_hung_up_on(service: LocalLambda) -> None:
+    code = """
+import os, socket
+host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+with socket.create_connection((host, int(port))) as connection:
+    connection.sendall(b"not HTTP\\r\\n\\r\\n")
+    try:
+        reply = connection.recv(1).decode()
+    except ConnectionResetError:
+        reply = ""
+"""
+    assert service.run(code) == ""
+
+
+def test_an_error_whose_json_names_no_type_is_unknown(service: LocalLambda) -> None:
+    code = """
+import http.client, os, time
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+path = f"/2018-06-01/runtime/invocation/{context.aws_request_id}/error"
+connection.request("POST", path, event["error"])
+assert connection.getresponse().status == 202
+os._exit(0)
+"""
+    for error in ("nope", "[]", "{}"):
+        answer = service.invoke({"code": code, "error": error})
+        assert (answer.body, answer.headers["x-amz-function-error"]) == (
+            error.encode(),
+            "Unhandled",
+        )
+    assert service.metric("lambda_errors_total", error_type="Runtime.Unknown") == 3
+    assert json.loads(service.invoke({"code": "reply = 1"}).body) == 1
