@@ -1,0 +1,218 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local_lambda import REPOSITORY, LocalLambda, environment
+
+NEEDED = ["bash", "curl", "jq"]
+FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, NEEDED)), reason=f"the scripts need {', '.join(NEEDED)}"
+)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return copy_of(REPOSITORY, tmp_path)
+
+
+@pytest.fixture
+def service(checkout: Path) -> Iterator[LocalLambda]:
+    with closing(LocalLambda(checkout, handler="lambda_app.app.lambda_handler")) as service:
+        service.wait_until_ready()
+        yield service
+
+
+def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    env = environment() | more.pop("env", {})
+    return subprocess.run(
+        [program, *args], check=False, capture_output=True, env=env, text=True, **more
+    )
+
+
+def copy_of(checkout: Path, directory: Path) -> Path:
+    for part in ("lambda_app", "events", "scripts"):
+        shutil.copytree(checkout / part, directory / part)
+    return directory
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_check_passes_each_event_of_the_checkout(service: LocalLambda, checkout: Path) -> None:
+    done = run(checkout / "scripts/check", "--url", service.url)
+
+    events = sorted(path.name for path in (checkout / "events").glob("*.json"))
+    *lines, summary = done.stdout.splitlines()
+    assert sorted(lines) == [f"ok   events/{name}" for name in events]
+    assert summary == f"{len(events)} of {len(events)} events got the expected response"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "events/expected/event_alb.json", "hello", "goodbye")
+    done = run(
+        checkout / "scripts/check",
+        *("--url", service.url, "events/event.json", "events/event_alb.json"),
+        cwd=checkout,
+    )
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:2] == ["ok   events/event.json", "FAIL events/event_alb.json"]
+    assert '-  "body": "The received message is: \'goodbye world\'",' in done.stdout
+    assert '+  "body": "The received message is: \'hello world\'",' in done.stdout
+    assert "1 of 2 events got the expected response" in done.stdout
+
+
+def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert "NameError" in done.stdout
+
+
+def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", 'return b"no JSON"')
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert '+"no JSON"' in done.stdout
+
+
+def test_check_waits_for_the_code_that_is_here(service: LocalLambda, checkout: Path) -> None:
+    for old, new in pairwise(["The received", "The first", "The second", "The third"]):
+        edit(checkout / "lambda_app/app.py", old, new)
+        edit(checkout / "events/expected/event.json", old, new)
+        done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+        assert done.returncode == 0, done.stdout
+
+
+def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checkout: Path) -> None:
+    package = checkout / "lambda_app"
+    for name in ("B.py", "a b.py", "data.txt", "~x", "sub/.hidden/x.py", "sub/__pycache__/x.pyc"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    for name in (".swp", "app.py~", "sub/é.py"):
+        (package / name).write_text(name)
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, checkout: Path) -> None:
+    other = copy_of(checkout, checkout / "other")
+    edit(other / "lambda_app/app.py", "received", "other")
+    done = run(other / "scripts/check", "--url", service.url, "--wait", "0")
+
+    running = service.admin("/ready").json()["code_sha256"]
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(
+        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}}, that of lambda_app/ here, "
+        rf"but {service.url} runs {running[:12]}\.\n",
+        done.stderr,
+    )
+
+
+def test_check_compares_at_once_with_no_wait(service: LocalLambda, checkout: Path) -> None:
+    other = copy_of(checkout, checkout / "other")
+    edit(other / "lambda_app/app.py", "received", "other")
+
+    assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
+
+
+def test_check_asks_for_no_wait_where_no_code_is_named(service: LocalLambda) -> None:
+    done = run(REPOSITORY / "scripts/check", "--url", service.admin_url)
+
+    assert done.returncode == 1
+    assert "does not say which code it runs" in done.stderr
+    assert "--no-wait" in done.stderr
+
+
+def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> None:
+    events = ["events/event.json", "events/event_no_message.json"]
+    done = run(
+        checkout / "scripts/invoke", *events, cwd=checkout, env={"LAMBDA_LOCAL_URL": service.url}
+    )
+
+    expected = [(checkout / "events/expected" / Path(event).name).read_text() for event in events]
+    assert done.stdout == "".join(expected)
+    assert done.stderr.splitlines() == events
+    assert done.returncode == 0
+
+
+def test_invoke_prints_the_error_of_a_failed_invocation(
+    service: LocalLambda, checkout: Path
+) -> None:
+    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["errorType"] == "NameError"
+
+
+@pytest.mark.parametrize(
+    ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
+)
+def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[str]) -> None:
+    event = REPOSITORY / "events/event.json"
+    done = run(REPOSITORY / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"{script}: nothing answers at {FREE_OF_SERVICE}. Start the function with: make up\n"
+    )
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("missing", ["curl", "jq"])
+def test_a_missing_tool_is_named(script: str, missing: str, tmp_path: Path) -> None:
+    for tool in {"bash", "dirname", "curl", "jq"} - {missing}:
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
+    event = REPOSITORY / "events/event.json"
+    done = run(REPOSITORY / "scripts" / script, event, env={"PATH": str(tmp_path)})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{script}: {missing} is missing")
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("args", [["--nonsense"], ["--url"], ["no/such/event.json"]])
+def test_a_wrong_use_is_told_apart_from_a_difference(script: str, args: list[str]) -> None:
+    done = run(REPOSITORY / "scripts" / script, *args)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+def test_an_event_without_an_expected_response_is_a_wrong_use(checkout: Path) -> None:
+    (checkout / "events/expected/event.json").unlink()
+    done = run(checkout / "scripts/check", "events/event.json", cwd=checkout)
+
+    assert done.returncode == 2
+    assert done.stderr == "check: no expected response: events/expected/event.json\n"
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+def test_help_says_how_to_use_it(script: str) -> None:
+    done = run(REPOSITORY / "scripts" / script, "--help", env={"PATH": os.environ["PATH"]})
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: scripts/{script} ")
