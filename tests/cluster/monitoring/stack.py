@@ -1,0 +1,135 @@
+"""Loki, Prometheus and a function, asked through the Kubernetes API server."""
+
+import json
+import math
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from tests.dashboard import Query, Range
+from tests.local_lambda import Answer, request
+
+CONTEXT = "k3d-lambda-dev"
+SUBJECT = "subject"
+
+
+def kubectl(*args: str, stdin: str | None = None) -> str:
+    return subprocess.run(
+        ["kubectl", "--context", CONTEXT, *args],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def eventually[T](condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+    """Return the condition's first true value."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not in {seconds:g} s: {what}"
+        time.sleep(0.2)
+    return value
+
+
+@dataclass(frozen=True)
+class Line:
+    """A log line and its labels, structured metadata among them."""
+
+    text: str
+    labels: dict[str, str]
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Its labels, and its values over time."""
+
+    labels: dict[str, str]
+    values: list[float]
+
+
+class Stack:
+    """`proxy` is the URL of a `kubectl proxy`: one way into the cluster that outlives every pod."""
+
+    def __init__(self, proxy: str) -> None:
+        self._proxy = proxy
+
+    def url(self, namespace: str, service: str) -> str:
+        return f"{self._proxy}/api/v1/namespaces/{namespace}/services/{service}:http/proxy"
+
+    def invoke(self, event: object = None) -> Answer:
+        return self.invoke_text(json.dumps(event or {}), SUBJECT)
+
+    def invoke_text(self, event: str, function: str) -> Answer:
+        path = f"/2015-03-31/functions/{function}/invocations"
+        return self._request("POST", self.url("lambda", function) + path, event)
+
+    def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[Answer]:
+        with ThreadPoolExecutor(at_once) as pool:
+            return list(pool.map(self.invoke, events))
+
+    def logs(self, query: str, time: Range | None = None) -> list[Line]:
+        """Return the lines that LogQL selects, oldest first; of the last hour unless told."""
+        limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"} if time else {}
+        answer = self._ask("loki", "/loki/api/v1/query_range", query=query, limit="5000", **limits)
+        lines = [
+            (int(at), Line(text, stream["stream"]))
+            for stream in answer["result"]
+            for at, text in stream["values"]
+        ]
+        return [line for _, line in sorted(lines, key=lambda line: line[0])]
+
+    def metrics(self, query: str, time: Range | None = None) -> list[Series]:
+        """Return what PromQL selects: over a range, or now."""
+        if time is None:
+            answer = self._ask("prometheus", "/api/v1/query", query=query)
+            return [Series(one["metric"], [float(one["value"][1])]) for one in answer["result"]]
+        limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}", "step": f"{time.step}"}
+        answer = self._ask("prometheus", "/api/v1/query_range", query=query, **limits)
+        return [
+            Series(one["metric"], [float(value) for _, value in one["values"]])
+            for one in answer["result"]
+        ]
+
+    def metric(self, query: str) -> float:
+        """Return the value of the one series that PromQL selects."""
+        (series,) = self.metrics(query)
+        return series.values[0]
+
+    def stat(self, query: Query, since: float, function: str = SUBJECT) -> float:
+        """Return the number that a stat panel shows for the time from `since` to now."""
+        time = Range(since, since + math.ceil(self.now() - since))  # whole seconds, as Grafana's
+        at = {"query": query.filled_in(time, function=function), "time": f"{time.end:.3f}"}
+        (series,) = self._ask("prometheus", "/api/v1/query", **at)["result"]
+        return float(series["value"][1])
+
+    def now(self) -> float:
+        """Return the cluster's time."""
+        return float(self._ask("prometheus", "/api/v1/query", query="time()")["result"][1])
+
+    def wait_until_scraped(self, function: str = SUBJECT) -> None:
+        """Wait until Prometheus has asked the function anew."""
+        now = self.now()
+        scraped = f'min(timestamp(lambda_invocations_total{{service_name="{function}"}})) > {now}'
+        eventually(lambda: self.metrics(scraped), f"a scrape of {function} after {now}")
+
+    def firing(self, alert: str, function: str = SUBJECT) -> bool:
+        labels = f'alertname="{alert}", alertstate="firing", service_name="{function}"'
+        return bool(self.metrics(f"ALERTS{{{labels}}}"))
+
+    def _ask(self, service: str, path: str, **parameters: str) -> Any:
+        query = urllib.parse.urlencode(parameters)
+        answer = self._request("GET", f"{self.url('monitoring', service)}{path}?{query}")
+        assert answer.status == 200, answer
+        return answer.json()["data"]
+
+    def _request(self, method: str, url: str, body: str | None = None) -> Answer:
+        path = url.removeprefix(self._proxy)
+        return request(self._proxy, method, path, None if body is None else body.encode())

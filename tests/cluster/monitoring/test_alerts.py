@@ -1,0 +1,94 @@
+"""Each alert fires when what it is about happens, and clears when it is over."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+CRASHER = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: crasher, namespace: lambda}}
+spec:
+  securityContext: {{runAsNonRoot: true, runAsUser: 1000, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+    - name: crasher
+      image: {image}
+      command: [python, -c, exit(1)]
+      ports: [{{name: admin, containerPort: 9101}}]
+      securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def trouble(stack: Stack) -> None:
+    """Errors, slow invocations and throttled requests at once: one wait serves three alerts."""
+    stack.invoke_many([{"raise": "no"}] * 5)
+    stack.invoke_many([{"sleep": 0.95}] * 10, at_once=2)
+    stack.invoke_many([{"sleep": 0.95}] * 8, at_once=8)
+
+
+@pytest.fixture
+def crasher() -> Iterator[str]:
+    image = kubectl(
+        *("-n", "lambda", "get", "deployment", SUBJECT),
+        *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),
+    )
+    kubectl("apply", "-f", "-", stdin=CRASHER.format(image=image))
+    yield "crasher"
+    kubectl("-n", "lambda", "delete", "pod", "crasher", "--ignore-not-found")
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    schedule_collector('{"lambda-dev/none": "such"}')
+    try:
+        kubectl("-n", "collector", "wait", "pods", "--all", "--for=delete", "--timeout=60s")
+        yield
+    finally:
+        schedule_collector('{"lambda-dev/none": null}')
+        kubectl("-n", "collector", "rollout", "status", "daemonset/collector", "--timeout=60s")
+
+
+def schedule_collector(selector: str) -> None:
+    patch = f'{{"spec": {{"template": {{"spec": {{"nodeSelector": {selector}}}}}}}}}'
+    kubectl("-n", "collector", "patch", "daemonset", "collector", "-p", patch)
+
+
+@pytest.mark.usefixtures("trouble")
+@pytest.mark.parametrize(
+    "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
+)
+def test_it_fires(stack: Stack, alert: str) -> None:
+    eventually(lambda: stack.firing(alert), f"{alert} fires", 30)
+
+
+@pytest.mark.usefixtures("trouble")
+@pytest.mark.parametrize(
+    "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
+)
+def test_it_clears_when_a_minute_was_good(stack: Stack, alert: str) -> None:
+    eventually(lambda: not stack.firing(alert), f"{alert} clears", 90)
+
+
+def test_a_crash_loop_fires_until_the_pod_is_gone(stack: Stack, crasher: str) -> None:
+    eventually(lambda: stack.firing("LambdaCrashLoop", crasher), "it fires", 120)
+
+    kubectl("-n", "lambda", "delete", "pod", crasher)
+
+    eventually(lambda: not stack.firing("LambdaCrashLoop", crasher), "it clears", 60)
+
+
+def test_missing_logs_fire_until_the_collector_is_back(stack: Stack) -> None:
+    def fires() -> bool:
+        stack.invoke({"print": "unheard"})
+        return stack.firing("LambdaLogsMissing")
+
+    with no_collector():
+        eventually(fires, "it fires", 120)
+
+    eventually(lambda: not stack.firing("LambdaLogsMissing"), "it clears", 30)
+    eventually(lambda: stack.logs('{service_name="subject"} |= "unheard"'), "what it said")

@@ -1,0 +1,100 @@
+import math
+
+import pytest
+
+from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually
+from tests.dashboard import Query, Range, annotation_queries, panel_queries
+from tests.local_lambda import REPOSITORY, Answer
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def answers(stack: Stack) -> list[Answer]:
+    """Every event, sent to the function; the subject, too, gets something to show."""
+    stack.invoke_many([{}, {"raise": "no"}])
+    return [stack.invoke_text(event.read_text(), "function") for event in EVENTS]
+
+
+def has_data(stack: Stack, query: Query, function: str) -> bool:
+    now = stack.now()
+    time = Range(now - 900, now)
+    expression = query.filled_in(time, function=function, request_id="")
+    if query.datasource == "loki":
+        return bool(stack.logs(expression, time))
+    found = stack.metrics(expression, None if query.instant else time)
+    return any(not math.isnan(value) for series in found for value in series.values)
+
+
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("function", ["function", SUBJECT])
+@pytest.mark.parametrize("query", panel_queries(), ids=str)
+def test_a_panel_shows_something(stack: Stack, query: Query, function: str) -> None:
+    if (query.title, function) == ("Init duration", "function"):
+        pytest.skip("it shows cold starts, and this function may have had its last one long ago")
+    eventually(lambda: has_data(stack, query, function), f"{query.title}: {query.expression}", 30)
+
+
+@pytest.mark.parametrize(
+    "query", [q for q in annotation_queries() if q.title == "Deployments"], ids=str
+)
+def test_a_deployment_is_marked(stack: Stack, query: Query) -> None:
+    eventually(lambda: has_data(stack, query, SUBJECT), query.expression)
+
+
+@pytest.mark.parametrize("query", panel_queries(), ids=str)
+def test_a_panel_of_an_unknown_function_shows_zero_or_nothing(stack: Stack, query: Query) -> None:
+    now = stack.now()
+    expression = query.filled_in(Range(now - 900, now), function="unknown", request_id="")
+    if query.datasource == "loki":
+        assert stack.logs(expression) == []
+    else:
+        values = [value for series in stack.metrics(expression) for value in series.values]
+        assert all(value == 0 or math.isnan(value) for value in values)
+
+
+def test_every_event_sent_is_in_the_table_of_recent_invocations(
+    stack: Stack, answers: list[Answer]
+) -> None:
+    (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
+    now = stack.now()
+    time = Range(now - 900, now + 60)
+    sent = {answer.headers["x-amzn-requestid"] for answer in answers}
+    assert len(sent) == len(EVENTS)
+
+    def shown() -> bool:
+        lines = stack.logs(table.filled_in(time, function="function"), time)
+        return sent <= {line.labels["request_id"] for line in lines}
+
+    eventually(shown, "the request ids", 30)
+
+
+@pytest.mark.usefixtures("answers")
+def test_the_table_tells_how_an_invocation_ended(stack: Stack) -> None:
+    (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
+    time = Range(stack.now() - 900, stack.now() + 60)
+    answer = stack.invoke({"raise": "no"})
+
+    def row() -> dict[str, str]:
+        for line in stack.logs(table.filled_in(time, function=SUBJECT), time):
+            if line.labels["request_id"] == answer.headers["x-amzn-requestid"]:
+                return line.labels
+        return {}
+
+    found = eventually(row, "the row", 30)
+    assert (found["status"], found["error_type"]) == ("error", "ValueError")
+    assert float(found["duration_ms"]) > 0
+    assert int(found["memory_mb"]) > 0
+
+
+def test_a_click_on_a_request_id_leads_to_its_lines(stack: Stack) -> None:
+    (logs,) = [query for query in panel_queries() if query.title == "Logs"]
+    time = Range(stack.now() - 900, stack.now() + 60)
+    request_id = stack.invoke({"print": "a line"}).headers["x-amzn-requestid"]
+    expression = logs.filled_in(time, function=SUBJECT, request_id=request_id)
+
+    eventually(lambda: len(stack.logs(expression, time)) == 4, "its lines")
+
+    labels = [line.labels for line in stack.logs(expression, time)]
+    assert {each["request_id"] for each in labels} == {request_id}

@@ -1,0 +1,154 @@
+import json
+import os
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from tests.cluster.monitoring.stack import Line, Stack, eventually, kubectl
+from tests.local_lambda import REPOSITORY, Answer
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+SUBJECT = '{service_name="subject"}'
+
+
+def request_id(answer: Answer) -> str:
+    return answer.headers["x-amzn-requestid"]
+
+
+def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
+    """Return an invocation's lines, once there are as many as there should be."""
+    query = f'{SUBJECT} | request_id="{request_id}"'
+
+    def found() -> list[Line]:
+        lines = stack.logs(query)
+        return lines if len(lines) >= count else []
+
+    lines = eventually(found, f"{count} lines of {request_id}", 30)
+    assert len(lines) == count
+    return lines
+
+
+def test_every_line_of_an_invocation_is_found_by_its_request_id(stack: Stack) -> None:
+    answer = stack.invoke({"log": "said by a logger", "print": "printed"})
+
+    lines = lines_of(stack, request_id(answer), 5)
+
+    records = [line.json() for line in lines]
+    assert [record.get("type") for record in records if record.get("type") != "function"] == [
+        "platform.start",
+        None,
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert [record["record"] for record in records if record.get("type") == "function"] == [
+        "printed"
+    ]
+
+
+def test_each_line_has_its_function_pod_and_level(stack: Stack) -> None:
+    answer = stack.invoke({"log": "said by a logger", "raise": "no"})
+
+    lines = lines_of(stack, request_id(answer), 5)
+
+    pods = kubectl("-n", "lambda", "get", "pods", "-l", "app.kubernetes.io/name=subject")
+    assert {line.labels["service_name"] for line in lines} == {"subject"}
+    assert all(line.labels["pod"] in pods for line in lines)
+    assert [(line.json().get("type"), line.labels["level"]) for line in lines] == [
+        ("platform.start", "info"),
+        (None, "error"),
+        (None, "error"),
+        ("platform.runtimeDone", "error"),
+        ("platform.report", "error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["one\ntwo\n\tthree", "x" * 200_000, "é" * 20_000], ids=["lines", "200 KB", "unicode"]
+)
+def test_a_record_arrives_whole(stack: Stack, text: str) -> None:
+    answer = stack.invoke({"log": text})
+
+    (line,) = [line for line in lines_of(stack, request_id(answer), 4) if "logger" in line.json()]
+    assert line.json()["message"] == text
+
+
+def restart() -> None:
+    kubectl("-n", "collector", "rollout", "restart", "daemonset/collector")
+
+
+def kill() -> None:
+    kubectl("-n", "collector", "delete", "pod", "--all", "--grace-period=0", "--force")
+
+
+@pytest.mark.parametrize("end", [restart, kill])
+def test_a_restart_of_the_collector_loses_and_repeats_nothing(
+    stack: Stack, end: Callable[[], None]
+) -> None:
+    run = uuid.uuid4().hex
+    printed: list[str] = []
+    stop = threading.Event()
+
+    def invoke_on() -> None:
+        while not stop.is_set():
+            text = f"{run} {len(printed):05}"
+            assert stack.invoke({"print": text}).body == b'"done"'
+            printed.append(text)
+
+    thread = threading.Thread(target=invoke_on)
+    thread.start()
+    try:
+        eventually(lambda: len(printed) > 50, "50 lines")
+        end()
+        kubectl("-n", "collector", "rollout", "status", "daemonset/collector", "--timeout=60s")
+        count = len(printed)
+        eventually(lambda: len(printed) > count + 50, "50 lines more")
+    finally:
+        stop.set()
+        thread.join()
+
+    def stored() -> list[str]:
+        return sorted(line.json()["record"] for line in stack.logs(f'{SUBJECT} |= "{run}"'))
+
+    eventually(lambda: printed[-1] in stored(), "the last line", 30)
+    assert stored() == printed
+
+
+def test_a_line_is_there_within_five_seconds(stack: Stack) -> None:
+    text = uuid.uuid4().hex
+
+    stack.invoke({"print": text})
+
+    eventually(lambda: stack.logs(f'{SUBJECT} |= "{text}"'), text, 5)
+
+
+def logs_script(stack: Stack, *args: str) -> str:
+    environment = os.environ | {"LOKI_URL": stack.url("monitoring", "loki")}
+    return subprocess.run(
+        ["scripts/logs", *args],
+        cwd=REPOSITORY,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_the_script_prints_the_lines_of_an_invocation(stack: Stack) -> None:
+    answer = stack.invoke({"log": "for the script"})
+    expected = [line.text for line in lines_of(stack, request_id(answer), 4)]
+
+    printed = logs_script(stack, "--function", "subject", request_id(answer))
+
+    assert printed.splitlines() == expected
+
+
+def test_the_script_prints_the_last_lines(stack: Stack) -> None:
+    answer = stack.invoke({"print": "the last"})
+    lines_of(stack, request_id(answer), 4)
+
+    printed = logs_script(stack, "--function", "subject", "--since", "2m")
+
+    assert json.loads(printed.splitlines()[-1])["record"]["requestId"] == request_id(answer)

@@ -1,0 +1,104 @@
+"""The dashboard's numbers are exactly what was sent, also across restarts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
+from tests.dashboard import query
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+POD = ["-n", "lambda", "-l", "app.kubernetes.io/name=subject"]
+
+
+@dataclass
+class Sent:
+    """What went to the function since a time."""
+
+    since: float
+    invocations: int = 0
+    errors: int = 0
+    throttles: int = 0
+
+    def send(self, stack: Stack, events: list[dict[str, Any]], at_once: int = 1) -> None:
+        for answer in stack.invoke_many(events, at_once):
+            assert answer.status in (200, 429)
+            self.throttles += answer.status == 429
+            self.invocations += answer.status == 200
+            self.errors += "x-amz-function-error" in answer.headers
+        stack.wait_until_scraped()
+
+    def assert_shown(self, stack: Stack) -> None:
+        shown = {
+            title: stack.stat(query(title), self.since)
+            for title in ("Invocations", "Error rate", "Throttles")
+        }
+        assert shown == {
+            "Invocations": self.invocations,
+            "Error rate": self.errors / self.invocations,
+            "Throttles": self.throttles,
+        }
+
+
+@pytest.fixture
+def sent(stack: Stack) -> Sent:
+    stack.wait_until_scraped()
+    return Sent(stack.now())
+
+
+def errors_by_type(stack: Stack, since: float) -> dict[str, float]:
+    series = stack.metrics(
+        f'sum by (error_type) (increase(lambda_errors_total{{service_name="{SUBJECT}"}}'
+        f"[{round(stack.now() - since)}s] anchored)) > 0"
+    )
+    return {one.labels["error_type"]: one.values[0] for one in series}
+
+
+def test_invocations_errors_and_throttles_are_exactly_those_sent(stack: Stack, sent: Sent) -> None:
+    sent.send(stack, [{}] * 17 + [{"raise": "no"}] * 3 + [{"sleep": 2}] * 2)
+    sent.send(stack, [{"sleep": 0.5}] * 12, at_once=12)
+
+    assert sent.throttles > 0
+    sent.assert_shown(stack)
+    assert errors_by_type(stack, sent.since) == {"ValueError": 3, "Sandbox.Timedout": 2}
+
+
+def test_the_numbers_hold_when_a_new_pod_takes_over(stack: Stack, sent: Sent) -> None:
+    sent.send(stack, [{}] * 7 + [{"raise": "no"}])
+    kubectl("-n", "lambda", "rollout", "restart", f"deployment/{SUBJECT}")
+    kubectl("-n", "lambda", "rollout", "status", f"deployment/{SUBJECT}", "--timeout=60s")
+    sent.send(stack, [{}] * 9 + [{"raise": "no"}] * 2)
+
+    sent.assert_shown(stack)
+    assert stack.stat(query("Restarts"), sent.since) == 0
+
+
+def test_the_numbers_hold_when_a_container_restarts_and_the_restart_is_counted(
+    stack: Stack, sent: Sent
+) -> None:
+    sent.send(stack, [{}] * 3 + [{"raise": "no"}])
+    end = ("python", "-c", "import os; os.kill(1, 15)")
+    kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *end)
+    restarts = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
+    eventually(lambda: kubectl("get", "pods", *POD, "-o", restarts) == "1", "the restart")
+    kubectl("wait", "pods", *POD, "--for=condition=Ready", "--timeout=60s")
+    sent.send(stack, [{}] * 8 + [{"raise": "no"}])
+
+    sent.assert_shown(stack)
+    eventually(lambda: stack.stat(query("Restarts"), sent.since) == 1, "one restart shown")
+
+
+def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) -> None:
+    stack.invoke()
+
+    eventually(lambda: stack.stat(query("Invocations"), sent.since) == 1, "the invocation", 5)
+
+
+@pytest.mark.parametrize(
+    "metric", ["container_memory_working_set_bytes", "container_cpu_usage_seconds_total"]
+)
+def test_the_container_is_measured(stack: Stack, metric: str) -> None:
+    selected = f'{metric}{{service_name="{SUBJECT}"}}'
+
+    eventually(lambda: [s for s in stack.metrics(selected) if s.values[0] > 0], metric)
