@@ -20,7 +20,7 @@ test: install ## Everything that needs no cluster, with coverage
 	@$(BIN)/pytest -m 'not cluster' --cov --cov-report term-missing
 
 watch: install ## pytest again at each save
-	@$(BIN)/ptw . -m 'not cluster'
+	@$(BIN)/ptw --runner $(BIN)/pytest -- -m 'not cluster'
 
 lint: install ## Every static check
 	@scripts/lint
