@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up down test watch lint format check image e2e bench bench-cluster
+.PHONY: help install up down test coverage watch lint format audit check image e2e bench bench-cluster
 BIN := .venv/bin
 
 help: ## What there is to run
@@ -11,13 +11,16 @@ install: .venv/.installed ## Poetry and the locked dependencies, into .poetry an
 	@scripts/install
 
 up: install ## The function with live reload and checks: in a k3d cluster, or without one
-	@scripts/up
+	@scripts/up $(if $(EMBEDDED),--embedded) $(if $(DEBUG),--debug)
 
 down: ## Remove the cluster and its registry
 	@scripts/down
 
 test: install ## Everything that needs no cluster, with coverage
 	@$(BIN)/pytest -m 'not cluster' --cov --cov-report term-missing
+
+coverage: ## What the last test run covered, as Markdown
+	@$(BIN)/coverage report --format markdown
 
 watch: install ## pytest again at each save
 	@$(BIN)/ptw --runner $(BIN)/pytest -- -m 'not cluster'
@@ -27,6 +30,9 @@ lint: install ## Every static check
 
 format: install ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+audit: install ## Known vulnerabilities in the locked dependencies
+	@$(BIN)/pip-audit --local --strict --desc off --progress-spinner off
 
 check: ## Every event against a running function
 	@scripts/check
