@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -63,7 +64,7 @@ class Owner(Protocol):
     def initialised(self, environment: "Environment") -> None:
         """The handler is loaded."""
 
-    def init_failed(self, environment: "Environment", error: Result, place: str) -> None:
+    def init_failed(self, environment: "Environment", error: errors.ErrorOf, place: str) -> None:
         """The handler could not be loaded; `place` says where in the code, if that is known."""
 
     def init_overran(self, environment: "Environment") -> None:
@@ -104,7 +105,7 @@ class Environment:
         self._timer: asyncio.TimerHandle | None = None
         self._started = 0.0
         self._init_ms: float | None = None
-        self._init_error: Result | None = None
+        self._init_error: errors.ErrorOf | None = None
         self._idle_since = 0.0
         self._frozen = False
         self._out_of_memory = False
@@ -238,14 +239,14 @@ class Environment:
 
     def init_failed(self, payload: bytes, error_type: str) -> None:
         """Part of the Runtime API."""
-        self._fail_init(Result(payload, error_type=error_type))
+        self._fail_init(lambda _: Result(payload, error_type=error_type))
 
-    def _fail_init(self, error: Result) -> None:
+    def _fail_init(self, error: errors.ErrorOf) -> None:
         self._stop_timer()
         self._drain()
         self._init_error = error
         self.doomed = True
-        self._log.init_end((time.monotonic() - self._started) * 1000, error.error_type)
+        self._log.init_end((time.monotonic() - self._started) * 1000, error("").error_type)
         invocation, self.invocation = self.invocation, None
         if invocation is not None:
             self._owner.returned(invocation)
@@ -390,15 +391,11 @@ class Environment:
         self._drain(flush=True)
         doomed, self.doomed = self.doomed, True
         invocation = self.invocation
-        request_id = "" if invocation is None else invocation.request_id
         out_of_memory = self._out_of_memory
-        error = (
-            errors.out_of_memory(request_id)
-            if out_of_memory
-            else errors.exited(request_id, returncode)
-        )
+        exited = partial(errors.exited, returncode=returncode)
+        error = errors.out_of_memory if out_of_memory else exited
         if invocation is not None and (self.delivered or (doomed and not out_of_memory)):
-            self._finish(invocation, error, "failure")
+            self._finish(invocation, error(invocation.request_id), "failure")
         elif (
             self.state is State.INIT and self._init_error is None and (not doomed or out_of_memory)
         ):

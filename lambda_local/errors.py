@@ -5,8 +5,12 @@ Texts are AWS's, as recorded on AWS in November 2025.
 """
 
 import json
+from collections.abc import Callable
 
 from lambda_local.invocation import Result
+
+type ErrorOf = Callable[[str], Result]
+"""Gives the error of the request that has this id."""
 
 RESPONSE_LIMIT = 6_291_556
 """Bytes that a function may return: 6 MiB and 100 (AWS Lambda quotas)."""

@@ -178,9 +178,10 @@ class Pool:
         try:
             await environment.spawn()
         except OSError as error:
+            not_started = errors.not_started(str(error))
             self._forget(environment)
             self._service.log.own(f"no execution environment can be started: {error}", "ERROR")
-            self._answer_waiting(errors.not_started(str(error)), everyone=True)
+            self._answer_waiting(lambda _: not_started, everyone=True)
         except asyncio.CancelledError:
             self._forget(environment)
             raise
@@ -230,14 +231,16 @@ class Pool:
         self._idle.append(environment)
         self._place()
 
-    def init_failed(self, environment: Environment, error: Result, place: str) -> None:
+    def init_failed(self, environment: Environment, error: errors.ErrorOf, place: str) -> None:
         """Part of Owner."""
         self._renew_standby()
         self.check_code()
         if environment.generation != self.generation or self._reload is not None:
             return  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{self._settings.task_root}/", "")
-        self._service.log.own(f"init failed: {where or error.error_type}", "ERROR", **self._code())
+        self._service.log.own(
+            f"init failed: {where or error('').error_type}", "ERROR", **self._code()
+        )
         self._tell(succeeded=False)
         self._answer_waiting(error, everyone=self._sound != self.generation)
 
@@ -267,11 +270,12 @@ class Pool:
             self._standby = None
         self._left.set()
 
-    def _answer_waiting(self, error: Result, *, everyone: bool) -> None:
+    def _answer_waiting(self, error_of: errors.ErrorOf, *, everyone: bool) -> None:
         """Let requests that wait for an environment have its init error, as AWS does."""
         count = len(self._waiting) if everyone else min(1, len(self._waiting))
         for _ in range(count):
             invocation = self._waiting.popleft()[1]
+            error = error_of(invocation.request_id)
             log, metrics = self._service.log, self._service.metrics
             log.start(invocation)
             report = Report(
