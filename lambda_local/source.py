@@ -10,7 +10,7 @@ from pathlib import Path
 from watchfiles import awatch
 
 type Stamp = tuple[int, int, int]
-"""A file's modification time in nanoseconds, size in bytes, and inode."""
+"""A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
 
 _QUIET = 0.02
 """Seconds without a change after which a save is over; more than a file system's tick (10 ms)."""
@@ -27,7 +27,7 @@ def _counts(name: str) -> bool:
 
 
 def _stamp(stat: os.stat_result) -> Stamp:
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
 def _stamp_of(path: str) -> Stamp | None:
