@@ -102,6 +102,7 @@ class RuntimeApi(asyncio.Protocol):
             case ["POST invocation", request_id, "error"]:
                 self.reply(self._environment.failed(request_id, body, _error_type(body)))
             case ["POST init", "error"]:
+                body = _utf_8(body)
                 self._environment.init_failed(body, _error_type(body))
                 self.reply(202)
             case _:
@@ -125,6 +126,15 @@ class RuntimeApi(asyncio.Protocol):
 def _refusal(status: int) -> bytes:
     kind = {400: "InvalidRequestID", 413: "RequestEntityTooLarge"}.get(status, "NotFound")
     return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
+
+
+def _utf_8(body: bytes) -> bytes:
+    """Return the error of an init in UTF-8; awslambdaric leaves it to http.client: Latin-1."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("latin-1").encode("utf-8")
+    return body
 
 
 def _error_type(body: bytes) -> str:
