@@ -1,0 +1,431 @@
+import http.client
+import json
+import os
+import shutil
+import threading
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartLambda
+from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
+
+
+def returns(value: object) -> str:
+    return f"def handler(event, context):\n    return {value!r}\n"
+
+
+def save(service: LocalLambda, text: str, name: str = "function/app.py") -> None:
+    """Write as editors do: a new file in the old one's place."""
+    path = service.project / name
+    path.parent.mkdir(exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def error_of(answer: Answer) -> tuple[str, str]:
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json()["requestId"] == ""
+    return answer.json()["errorType"], answer.json()["errorMessage"]
+
+
+def test_the_request_after_a_save_is_answered_by_the_new_code(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"))
+    assert service.invoke().json() == "old"
+    old = service.invoke().headers["x-lambda-local-code-sha256"]
+
+    save(service, returns("new"))
+    answer = service.invoke()
+
+    assert answer.json() == "new"
+    assert answer.headers["x-lambda-local-code-sha256"] != old
+    service.wait_for_line("lambda_local: reloaded (code ")
+    assert service.metric("lambda_reloads_total", result="succeeded") == 1
+
+
+def test_a_save_is_loaded_without_a_request(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"))
+
+    save(service, "print('loaded')\n" + returns("new"))
+
+    service.wait_for_line("loaded")
+
+
+def test_two_saves_in_one_second_of_one_size_are_told_apart(start_lambda: StartLambda) -> None:
+    service = start_lambda({"function/app.py": "", "function/word.py": ""}, ready=False)
+    save(
+        service,
+        "from function.word import word\ndef handler(event, context):\n    return word\n",
+    )
+    for word in ["one", "two", "six", "ten", "two", "one"]:
+        path = service.project / "function/word.py"
+        path.write_text(f"word = {word!r}\n", encoding="utf-8")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+        assert service.invoke().json() == word
+
+
+def test_a_save_storm_is_one_reload(start_lambda: StartLambda) -> None:
+    source = """
+from importlib import import_module
+
+parts = [import_module(f"function.part{number}") for number in range(200)]
+
+def handler(event, context):
+    return sum(part.number for part in parts)
+"""
+    files = {f"function/part{number}.py": "number = 0\n" for number in range(200)}
+    service = start_lambda(files | {"function/app.py": source})
+    assert service.invoke().json() == 0
+
+    for name in files:
+        save(service, "number = 1\n", name)
+
+    assert service.invoke().json() == 200
+    assert service.metric("lambda_reloads_total") == 1
+    assert len([line for line in service.lines if "reloaded" in line]) == 1
+
+
+def test_a_save_that_changes_nothing_is_no_reload(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("same"))
+    starts = service.metric("lambda_init_duration_seconds_count")
+
+    save(service, returns("same"))
+
+    assert service.invoke().json() == "same"
+    assert service.metric("lambda_reloads_total") == 0
+    assert service.metric("lambda_init_duration_seconds_count") == starts
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type", "message", "where"),
+    [
+        (
+            "def handler(event, context)\n    return 1\n",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'function.app': expected ':' (app.py, line 1)",
+            "function/app.py:1: SyntaxError: expected ':'",
+        ),
+        (
+            "\nimport no_such_module\n",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'function.app': No module named 'no_such_module'",
+            "function/app.py:2: ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        (
+            "\n\nprint(no_such_name)\n",
+            "NameError",
+            "name 'no_such_name' is not defined",
+            "function/app.py:3: NameError: name 'no_such_name' is not defined",
+        ),
+        (
+            "def other(event, context): ...\n",
+            "Runtime.HandlerNotFound",
+            "Handler 'handler' missing on module 'function.app'",
+            "AttributeError: module 'function.app' has no attribute 'handler'",
+        ),
+        (
+            "raise Exception('ünknown')\n",
+            "Exception",
+            "ünknown",
+            "function/app.py:1: Exception: ünknown",
+        ),
+    ],
+)
+def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
+    start_lambda: StartLambda, code: str, error_type: str, message: str, where: str
+) -> None:
+    service = start_lambda(returns("sound"))
+
+    save(service, code)
+    answers = [service.invoke(), service.invoke()]
+
+    for answer in answers:
+        got_type, got_message = error_of(answer)
+        assert got_type == error_type
+        assert got_message.startswith(message)
+    assert where in service.wait_for_line("lambda_local: init failed: ")
+    assert service.admin("/ready").status == 200
+    assert service.metric("lambda_reloads_total", result="failed") == 1
+    assert service.metric("lambda_errors_total", error_type=error_type) == 2
+
+    save(service, returns("mended"))
+
+    assert service.invoke().json() == "mended"
+    assert service.metric("lambda_reloads_total", result="succeeded") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("import sys\nsys.exit('no')\n", "exit status 1"),
+        ("import os\nos._exit(5)\n", "exit status 5"),
+        ("import os\nos.kill(os.getpid(), 9)\n", "signal: killed"),
+    ],
+)
+def test_code_that_ends_its_process_at_import_is_an_exit_error(
+    start_lambda: StartLambda, code: str, how: str
+) -> None:
+    service = start_lambda(code)
+
+    answer = service.invoke()
+
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json() == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        f" Error: Runtime exited with error: {how}",
+    }
+    save(service, returns("mended"))
+    assert service.invoke().json() == "mended"
+
+
+def test_code_that_is_broken_at_the_start_is_served_as_well(start_lambda: StartLambda) -> None:
+    service = start_lambda("import no_such_module\n")
+
+    assert service.admin("/ready").status == 200
+    assert error_of(service.invoke())[0] == "Runtime.ImportModuleError"
+    assert "function/app.py:1: ModuleNotFoundError" in service.wait_for_line("init failed")
+
+
+def test_code_that_breaks_below_the_handler_is_told_by_the_place_that_raised(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        {
+            "function/app.py": "import function.deep\n" + returns(1),
+            "function/deep.py": "\n\n1 / 0\n",
+        }
+    )
+
+    line = service.wait_for_line("init failed")
+    assert "function/deep.py:3: ZeroDivisionError: division by zero" in line
+
+
+USES_A_MODULE = """
+def handler(event, context):
+    import importlib
+    try:
+        return importlib.import_module("function." + event).value
+    except ModuleNotFoundError:
+        return None
+"""
+
+
+def test_modules_that_come_change_move_and_go_count(start_lambda: StartLambda) -> None:
+    service = start_lambda(USES_A_MODULE)
+    assert service.invoke("module").json() is None
+
+    save(service, "value = 1\n", "function/module.py")
+    assert service.invoke("module").json() == 1
+    save(service, "value = 2\n", "function/module.py")
+    assert service.invoke("module").json() == 2
+    package = service.project / "function"
+    (package / "module.py").rename(package / "renamed.py")
+    assert service.invoke("module").json() is None
+    assert service.invoke("renamed").json() == 2
+    (package / "renamed.py").unlink()
+    assert service.invoke("renamed").json() is None
+    save(service, "value = 3\n", "function/below/module.py")
+    assert service.invoke("below.module").json() == 3
+    shutil.rmtree(package / "below")
+    assert service.invoke("below.module").json() is None
+    assert service.metric("lambda_reloads_total", result="succeeded") == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "function/.hidden.py",
+        "function/.venv/module.py",
+        "function/__pycache__/app.cpython-312.pyc",
+        "function/app.pyc",
+        "function/app.py~",
+        "elsewhere.py",
+    ],
+)
+def test_what_is_no_code_is_no_reload(start_lambda: StartLambda, name: str) -> None:
+    service = start_lambda(returns("same"))
+    before = service.invoke().headers["x-lambda-local-code-sha256"]
+
+    save(service, "whatever", name)
+
+    assert service.invoke().headers["x-lambda-local-code-sha256"] == before
+    assert service.metric("lambda_reloads_total") == 0
+
+
+def test_an_invocation_under_way_finishes_on_the_old_code(start_lambda: StartLambda) -> None:
+    source = """
+import time
+from pathlib import Path
+
+def handler(event, context):
+    Path("began").touch()
+    while not Path("end").exists():
+        time.sleep(0.005)
+    return "old"
+"""
+    service = start_lambda(source, "--timeout=60")
+    with ThreadPoolExecutor(1) as threads:
+        old = threads.submit(service.invoke)
+        wait_until((service.project / "began").exists)
+        save(service, returns("new"))
+
+        assert service.invoke().json() == "new"
+        assert not old.done()
+
+        (service.project / "end").touch()
+        assert old.result().json() == "old"
+    wait_until(lambda: service.metric("lambda_environments") == 1)
+
+
+@pytest.mark.parametrize("env", [{}, {"LAMBDA_LOCAL_WATCH": ""}], ids=["option", "variable"])
+def test_without_watching_the_code_stays_as_it_was(
+    start_lambda: StartLambda, env: dict[str, Any]
+) -> None:
+    args = () if env else ("--no-watch",)
+    service = start_lambda(returns("old"), *args, **env)
+    save(service, returns("new"))
+
+    assert service.invoke().json() == "old"
+
+
+def test_each_watched_directory_counts(start_lambda: StartLambda) -> None:
+    files = {
+        "function/app.py": "import shared.word\n\ndef handler(event, context):\n"
+        "    return shared.word.word\n",
+        "shared/word.py": "word = 'old'\n",
+    }
+    service = start_lambda(files, "--watch=function", "--watch=shared")
+    assert service.invoke().json() == "old"
+
+    save(service, "word = 'new'\n", "shared/word.py")
+
+    assert service.invoke().json() == "new"
+
+
+def test_a_handler_in_no_package_is_watched_with_what_is_beside_it(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda({"app.py": returns("old")}, handler="app.handler")
+    assert service.invoke().json() == "old"
+
+    save(service, returns("new"), "app.py")
+
+    assert service.invoke().json() == "new"
+
+
+def test_requests_during_edits_are_all_answered_by_code_no_older_than_when_they_were_sent(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(returns(0), "--concurrency=4")
+    saved = 0
+    wrong: list[object] = []
+    answered = []
+    done = threading.Event()
+
+    def hammer() -> None:
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc)
+        while not done.is_set():
+            oldest = saved
+            connection.request("POST", INVOKE, b"{}")
+            response = connection.getresponse()
+            body = response.read()
+            answered.append(body)
+            if response.status != 200 or not oldest <= json.loads(body):
+                wrong.append((oldest, response.status, body))
+        connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        hammers = [threads.submit(hammer) for _ in range(8)]
+        try:
+            for version in range(1, 21):
+                seen = len(answered)
+                save(service, returns(version))
+                saved = version
+                wait_until(more_than(answered, seen + 16))
+        finally:
+            done.set()
+        for hammer_ in hammers:
+            hammer_.result()
+
+    assert wrong == []
+    assert json.loads(answered[-1]) == 20
+    assert service.metric("lambda_invocations_total") == len(answered)
+    assert service.metric("lambda_errors_total") == 0
+
+
+def more_than(answered: list[bytes], count: int) -> Callable[[], bool]:
+    return lambda: len(answered) > count
+
+
+def test_code_that_writes_beside_itself_is_answered_all_the_same(
+    start_lambda: StartLambda,
+) -> None:
+    source = """
+import uuid
+from pathlib import Path
+
+Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
+
+def handler(event, context):
+    Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
+    return "answered"
+"""
+    service = start_lambda(source)
+
+    assert [service.invoke().json() for _ in range(5)] == ["answered"] * 5
+
+
+def test_broken_code_that_is_mended_while_requests_wait_is_not_answered(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(returns("old"))
+
+    (service.project / "function/app.py").write_text("def handler(event, con", encoding="utf-8")
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.invoke)
+        save(service, returns("new"))
+
+        assert answer.result().json() == "new"
+
+
+def environment_of(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def test_a_command_runs_at_the_start_and_after_each_reload(start_lambda: StartLambda) -> None:
+    command = (
+        "echo url=$LAMBDA_LOCAL_URL > .new; echo code=$LAMBDA_LOCAL_CODE_SHA256 >> .new;"
+        " mv .new .ran-$LAMBDA_LOCAL_CODE_SHA256"
+    )
+    service = start_lambda(returns("old"), f"--after-reload={command}")
+    for value in ["new", "newer"]:
+        code = service.admin("/ready").json()["code_sha256"]
+        ran = service.project / f".ran-{code}"
+        wait_until(ran.exists)
+        assert environment_of(ran) == {"url": service.url, "code": code}
+        save(service, returns(value))
+        assert service.invoke().json() == value
+
+
+def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"), "--after-reload=echo began; exec sleep 600")
+    service.wait_for_line("began")
+
+    save(service, returns("new"))
+    service.wait_for_line("began", 2)
+
+    wait_until(lambda: len([p for p in service.processes() if p.name() == "sleep"]) == 1)
+
+
+def test_a_command_runs_for_broken_code_too(start_lambda: StartLambda) -> None:
+    service = start_lambda("import no_such_module\n", "--after-reload=echo ran")
+
+    service.wait_for_line("ran")
