@@ -27,7 +27,7 @@ def kubectl(*args: str, stdin: str | None = None) -> str:
     ).stdout
 
 
-def eventually[T](condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+def eventually[T](condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
     """Return the condition's first true value."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -69,7 +69,12 @@ class Stack:
 
     def invoke_text(self, event: str, function: str) -> Answer:
         path = f"/2015-03-31/functions/{function}/invocations"
-        return self._request("POST", self.url("lambda", function) + path, event)
+
+        def served() -> Answer | None:
+            answer = self._request("POST", self.url("lambda", function) + path, event)
+            return None if b"no endpoints available" in answer.body else answer
+
+        return eventually(served, f"an endpoint of {function}")  # a new pod's takes a moment
 
     def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[Answer]:
         with ThreadPoolExecutor(at_once) as pool:
