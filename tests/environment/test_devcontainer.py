@@ -1,0 +1,66 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECK = Path(sys.executable).with_name("check-jsonschema")
+FILE = Path(".devcontainer/devcontainer.json")
+SCHEMA = Path(__file__).with_name("devcontainer.schema.json")
+DEVCONTAINER = json.loads(FILE.read_text())
+# design.md's ports, and Tilt's page and the debugger.
+PORTS = {3000, 3001, 3100, 5432, 5678, 9090, 10350}
+
+
+def vscode(name: str) -> Any:
+    return json.loads(Path(".vscode", name).read_text())
+
+
+def test_it_passes_its_schema() -> None:
+    checked = subprocess.run(
+        [CHECK, "--schemafile", SCHEMA, FILE], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_port_is_forwarded_and_labelled() -> None:
+    assert set(DEVCONTAINER["forwardPorts"]) == PORTS
+    assert {int(port) for port in DEVCONTAINER["portsAttributes"]} == PORTS
+    assert all(port["label"] for port in DEVCONTAINER["portsAttributes"].values())
+
+
+def test_it_has_a_docker_of_its_own_and_mise() -> None:
+    assert {feature.split(":")[0] for feature in DEVCONTAINER["features"]} == {
+        "ghcr.io/devcontainers/features/docker-in-docker",
+        "ghcr.io/devcontainers-extra/features/mise",
+    }
+
+
+def test_it_is_set_up_by_a_script_that_is_there() -> None:
+    assert os.access(DEVCONTAINER["postCreateCommand"], os.X_OK)
+
+
+def test_it_has_the_extensions_that_the_repository_recommends() -> None:
+    extensions = DEVCONTAINER["customizations"]["vscode"]["extensions"]
+
+    assert extensions == vscode("extensions.json")["recommendations"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remote"),
+    [
+        ("Attach to the function", "${workspaceFolder}"),
+        ("Attach to the function in the cluster", "/var/task"),
+    ],
+)
+def test_the_debugger_finds_the_code(name: str, remote: str) -> None:
+    (launch,) = [
+        launch for launch in vscode("launch.json")["configurations"] if launch["name"] == name
+    ]
+
+    assert launch["connect"] == {"host": "127.0.0.1", "port": 5678}
+    assert launch["pathMappings"] == [{"localRoot": "${workspaceFolder}", "remoteRoot": remote}]

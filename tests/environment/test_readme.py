@@ -1,0 +1,51 @@
+"""What the README and CONTRIBUTING name is there."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.make import targets
+
+DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), Path("SECURITY.md")]
+NAMES = [document.name for document in DOCUMENTS]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_make_target_is_there(document: Path) -> None:
+    named = re.findall(r"(?:^|`|\$ )make ([a-z][a-z0-9-]*)", document.read_text(), re.MULTILINE)
+
+    assert set(named) <= targets()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_program_of_the_repository_is_there_and_can_be_run(document: Path) -> None:
+    named = set(re.findall(r"(?<![\w./-])((?:scripts|\.ci)/[\w-]+)", document.read_text()))
+
+    assert [name for name in sorted(named) if not os.access(name, os.X_OK)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_path_is_there(document: Path) -> None:
+    named = re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:md|toml|yaml|json))`", document.read_text())
+
+    assert [name for name in named if not Path(name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text())
+
+    assert [link for link in links if not Path(link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
+def test_it_can_be_read_in_one_sitting(document: Path) -> None:
+    assert len(document.read_text().splitlines()) < 120
+
+
+def test_the_readme_names_every_target_that_a_user_wants() -> None:
+    readme = Path("README.md").read_text()
+
+    assert {"up", "down", "test", "check", "lint", "e2e"} <= set(re.findall(r"make (\w+)", readme))

@@ -1,0 +1,158 @@
+"""The workflows run what this repository has, and nothing that only they have."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.make import targets
+
+CHECK = Path(sys.executable).with_name("check-jsonschema")
+WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))
+PINNED = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<commit>[0-9a-f]{40}) # v\d+\.\d+\.\d+$")
+# Programs that are on GitHub's runners or come from mise.toml, not from this repository.
+PROGRAMS = {"ctlptl", "docker", "gh", "jq", "mkdir", "tee", "tilt"}
+
+
+def load(workflow: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(workflow.read_text())
+    return loaded
+
+
+JOBS = {
+    f"{workflow.stem}.{name}": job
+    for workflow in WORKFLOWS
+    for name, job in load(workflow)["jobs"].items()
+}
+STEPS = [step for job in JOBS.values() for step in job["steps"]]
+COMMANDS = sorted({step["run"] for step in STEPS if "run" in step})
+
+
+def programs(command: str) -> list[list[str]]:
+    """Return the words of each program that a line of shell starts."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= set("|&;"):
+            words.append([])
+        else:
+            words[-1].append(word)
+    return words
+
+
+@pytest.mark.parametrize(
+    "schema", ["vendor.github-workflows", "custom.github-workflows-require-timeout"]
+)
+def test_every_workflow_passes_its_schema(schema: str) -> None:
+    checked = subprocess.run(
+        [CHECK, "--builtin-schema", schema, *WORKFLOWS], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_there(command: str) -> None:
+    for program, *arguments in programs(command):
+        if program == "make":
+            assert {word for word in arguments if word.isalpha()} <= targets()
+        elif "/" in program:
+            assert Path(program).stat().st_mode & 0o111
+        else:
+            assert program in PROGRAMS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_step_is_one_line_that_a_person_can_run_too(command: str) -> None:
+    assert "\n" not in command
+    assert "${{" not in command
+
+
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
+    uses = [
+        line.strip().removeprefix("- ")
+        for workflow in WORKFLOWS
+        for line in workflow.read_text().splitlines()
+        if "uses:" in line
+    ]
+
+    assert uses
+    assert [line for line in uses if not PINNED.match(line)] == []
+
+
+def test_an_action_has_one_version_everywhere() -> None:
+    pins: dict[str, set[str]] = {}
+    for step in STEPS:
+        if "uses" in step:
+            action, commit = step["uses"].split("@")
+            repository = "/".join(action.split("/")[:2])
+            pins.setdefault(repository, set()).add(commit)
+
+    assert {action: commits for action, commits in pins.items() if len(commits) > 1} == {}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=str)
+def test_a_workflow_grants_nothing_and_each_job_names_what_it_needs(workflow: Path) -> None:
+    loaded = load(workflow)
+
+    assert loaded["permissions"] == {}
+    assert all("permissions" in job for job in loaded["jobs"].values())
+    assert "cancel-in-progress" in loaded["concurrency"]
+
+
+def test_a_checkout_leaves_no_credentials() -> None:
+    checkouts = [step for step in STEPS if "actions/checkout@" in step.get("uses", "")]
+
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_the_required_job_needs_every_other() -> None:
+    jobs = load(Path(".github/workflows/ci.yml"))["jobs"]
+    required = jobs.pop("required")
+
+    assert set(required["needs"]) == set(jobs)
+    assert required["if"] == "always()"
+
+
+@pytest.mark.parametrize(
+    ("results", "passes"),
+    [
+        (["success", "success"], True),
+        (["success", "failure"], False),
+        (["success", "skipped"], False),
+        (["cancelled", "success"], False),
+    ],
+)
+def test_the_required_job_passes_if_every_job_succeeded(
+    results: list[str], *, passes: bool
+) -> None:
+    (step,) = JOBS["ci.required"]["steps"]
+    needs = json.dumps({f"job{n}": {"result": r} for n, r in enumerate(results)})
+
+    ended = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", step["run"]],
+        env={"NEEDS": needs, "PATH": os.environ["PATH"]},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (ended.returncode == 0) is passes
+
+
+def test_the_cluster_job_provisions_the_environment_and_deploys_the_function() -> None:
+    job = JOBS["ci.cluster"]
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+
+    assert "provision the environment and deploy the updated function" in job["name"]
+    assert "ctlptl apply -f ctlptl.yaml" in commands
+    assert any("tilt ci" in command for command in commands)
+    assert "scripts/check --cluster" in commands
