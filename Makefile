@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up down test coverage watch lint format audit check image e2e bench bench-cluster
+.PHONY: help install up down test coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
 
 help: ## What there is to run
@@ -43,5 +43,16 @@ image: ## The image that AWS Lambda runs, and each event's answer from it
 e2e: install ## tilt ci, then the tests that need the cluster
 	@scripts/e2e
 
+bench: install .cache/bench/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
+	@$(BIN)/python -m bench $(ARGS)
+
+.cache/bench/.installed: bench/requirements.txt
+	@$(BIN)/python -m venv --clear .cache/bench
+	@.cache/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster
 	@$(BIN)/python -m bench.cluster
+
+bench-monitoring: install ## How soon logs and metrics are there, and what they cost
+	@$(BIN)/python -m bench.monitoring

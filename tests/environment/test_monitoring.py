@@ -111,8 +111,8 @@ def test_loki_accepts_its_configuration() -> None:
 def test_the_collector_accepts_its_configuration(tmp_path: Path) -> None:
     # The one directory that is there on a node alone
     here = f"yaml:extensions::file_storage::directory: {tmp_path}"
-    configuration = f"{STACK}/collector/collector.yaml"
-    run(program("otelcol-k8s", "otelcol"), "validate", f"--config={configuration}", f"--config={here}")
+    given = f"{STACK}/collector/collector.yaml"
+    run(program("otelcol-k8s", "otelcol"), "validate", f"--config={given}", f"--config={here}")
 
 
 # --- what the queries name

@@ -2,12 +2,15 @@
 
 import json
 import math
+import re
 import subprocess
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.dashboard import Query, Range
@@ -15,6 +18,7 @@ from tests.local_lambda import Answer, request
 
 CONTEXT = "k3d-lambda-dev"
 SUBJECT = "subject"
+MANIFESTS = Path(__file__).parent / "subject"
 
 
 def kubectl(*args: str, stdin: str | None = None) -> str:
@@ -91,6 +95,11 @@ class Stack:
         ]
         return [line for _, line in sorted(lines, key=lambda line: line[0])]
 
+    def count_logs(self, query: str) -> int:
+        """Return the number that a LogQL count gives now."""
+        answer = self._ask("loki", "/loki/api/v1/query", query=query)
+        return int(answer["result"][0]["value"][1]) if answer["result"] else 0
+
     def metrics(self, query: str, time: Range | None = None) -> list[Series]:
         """Return what PromQL selects: over a range, or now."""
         if time is None:
@@ -138,3 +147,33 @@ class Stack:
     def _request(self, method: str, url: str, body: str | None = None) -> Answer:
         path = url.removeprefix(self._proxy)
         return request(self._proxy, method, path, None if body is None else body.encode())
+
+
+@contextmanager
+def connected() -> Iterator[Stack]:
+    command = ["kubectl", "--context", CONTEXT, "proxy", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as proxy:
+        try:
+            assert proxy.stdout is not None
+            address = re.search(r"[\d.]+:\d+", proxy.stdout.readline())
+            assert address
+            yield Stack(f"http://{address[0]}")
+        finally:
+            proxy.terminate()
+
+
+@contextmanager
+def deployed_subject() -> Iterator[str]:
+    """Run a function that the tests alone invoke; it does what they ask (subject/handler.py)."""
+    image = kubectl(
+        *("-n", "lambda", "get", "deployment", "function"),
+        *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),
+    )
+    manifests = kubectl("kustomize", str(MANIFESTS))
+    manifests = manifests.replace("image: lambda-function", f"image: {image}")
+    kubectl("apply", "-f", "-", stdin=manifests)
+    try:
+        kubectl("-n", "lambda", "rollout", "status", "deployment", SUBJECT, "--timeout=60s")
+        yield SUBJECT
+    finally:
+        kubectl("delete", "-f", "-", stdin=manifests)
