@@ -36,6 +36,12 @@ class EventQueue:
         task.add_done_callback(lambda task: self._tasks.pop(task, None))
 
     async def _run(self, invocation: Invocation) -> None:
+        try:
+            await self._run_or_retry(invocation)
+        except StoppingError:
+            self._lose(invocation)
+
+    async def _run_or_retry(self, invocation: Invocation) -> None:
         for delay in (*RETRY_DELAYS, None):
             result = await self._try(invocation)
             if result.error_type is None:
@@ -49,7 +55,7 @@ class EventQueue:
     async def _try(self, invocation: Invocation) -> Result:
         while True:
             try:
-                return await self._pool.invoke(invocation)
+                return await self._pool.invoke(invocation, accepted=True)
             except ThrottledError:
                 invocation.result = asyncio.get_running_loop().create_future()
                 await asyncio.sleep(_THROTTLE_DELAY)
@@ -78,5 +84,8 @@ class EventQueue:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task, invocation in list(self._tasks.items()):
             task.cancel()
-            payload = invocation.payload.decode("utf-8", "replace")
-            self._log.own("event not run: the service stopped", "ERROR", event=payload)
+            self._lose(invocation)
+
+    def _lose(self, invocation: Invocation) -> None:
+        payload = invocation.payload.decode("utf-8", "replace")
+        self._log.own("event not run: the service stopped", "ERROR", event=payload)

@@ -51,6 +51,7 @@ class Pool:
         self._sound = Generation(0, "")
         self._overran = Generation(0, "")
         self._stopping = False
+        self._killed = False
         self._left = asyncio.Event()
         self._fresh_at = time.monotonic()
         self.generation = Generation(1, source.sha256())
@@ -93,15 +94,18 @@ class Pool:
         self._run(self._watch())
         self._begin_ahead()
 
-    async def invoke(self, invocation: Invocation) -> Result:
-        """Run it on code no older than it is now. Raises ThrottledError, StoppingError."""
-        self.submit(invocation)
+    async def invoke(self, invocation: Invocation, *, accepted: bool = False) -> Result:
+        """
+        Run it on code no older than it is now. Raises ThrottledError, StoppingError.
+
+        What was accepted before a stop runs all the same.
+        """
+        if self._killed or (self._stopping and not accepted):
+            raise StoppingError
+        self._submit(invocation)
         return await invocation.result
 
-    def submit(self, invocation: Invocation) -> None:
-        """Let it run, or wait for an environment. Raises ThrottledError, StoppingError."""
-        if self._stopping:
-            raise StoppingError
+    def _submit(self, invocation: Invocation) -> None:
         arrived = time.monotonic()
         self.check_code()
         if not self._has_room():
@@ -157,7 +161,7 @@ class Pool:
     def _may_grow(self) -> bool:
         # a debugger's port is free only when the process that held it is gone
         counted = self._environments if self._settings.debug else self._live()
-        return len(counted) < self._settings.concurrency
+        return len(counted) < self._settings.concurrency and not self._killed
 
     def _begin_ahead(self) -> None:
         if self._may_grow():
@@ -254,6 +258,8 @@ class Pool:
     def returned(self, invocation: Invocation) -> None:
         """Part of Owner."""
         self._waiting.appendleft((time.monotonic(), invocation))
+        if self._killed:
+            self._refuse(StoppingError())
 
     def gone(self, environment: Environment) -> None:
         """Part of Owner."""
@@ -339,13 +345,17 @@ class Pool:
 
     def _expire(self, now: float) -> None:
         while len(self._waiting) > self._coming() and self._reload is None:
-            since, invocation = self._waiting[0]
+            since, _ = self._waiting[0]
             if now - since < self._settings.queue_timeout:
                 return
-            self._waiting.popleft()
-            if not invocation.result.done():
-                self._service.metrics.throttles.inc()
-                invocation.result.set_exception(ThrottledError())
+            self._service.metrics.throttles.inc()
+            self._refuse(ThrottledError())
+
+    def _refuse(self, why: Exception) -> None:
+        """Answer the first that waits; its caller may have left."""
+        _, invocation = self._waiting.popleft()
+        if not invocation.result.done():
+            invocation.result.set_exception(why)
 
     def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -364,7 +374,9 @@ class Pool:
 
     def kill(self) -> None:
         """End every process at once."""
-        self._stopping = True
+        self._stopping = self._killed = True
+        while self._waiting:
+            self._refuse(StoppingError())
         for task in self._tasks:
             task.cancel()
         for environment in [*self._environments, *filter(None, [self._standby])]:

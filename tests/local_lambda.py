@@ -111,7 +111,7 @@ class LocalLambda:
         except AssertionError:
             self.kill()
             raise
-        url, admin = re.findall(r"http://[^\s;\"]+?:\d+", self.lines[0])[-2:]
+        url, admin = re.findall(r"http://[^/\s]+:\d+", self.lines[0])[-2:]
         return url, admin
 
     @property

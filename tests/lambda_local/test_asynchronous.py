@@ -1,0 +1,131 @@
+import json
+import re
+
+import pytest
+
+from tests.conftest import StartLambda
+from tests.local_lambda import LocalLambda, wait_until
+
+FAILS_SO_MANY_TIMES = """
+from pathlib import Path
+
+def handler(event, context):
+    tries = Path(event["name"])
+    tries.write_text(tries.read_text() + context.aws_request_id + "\\n" if tries.exists()
+        else context.aws_request_id + "\\n")
+    count = len(tries.read_text().splitlines())
+    if count <= event["failures"]:
+        raise ValueError(f"failure {count}")
+    print("done", event["name"])
+"""
+RETRY_SOON = {"asynchronous.RETRY_DELAYS": [0.01, 0.02]}
+
+
+def send(service: LocalLambda, name: str, failures: int) -> str:
+    response = service.boto3.invoke(
+        FunctionName="function",
+        InvocationType="Event",
+        Payload=json.dumps({"name": name, "failures": failures}),
+    )
+    assert response["StatusCode"] == 202
+    assert response["Payload"].read() == b""
+    request_id: str = response["ResponseMetadata"]["RequestId"]
+    return request_id
+
+
+def tries(service: LocalLambda, name: str) -> list[str]:
+    path = service.project / name
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def test_an_event_is_accepted_and_run(start_lambda: StartLambda) -> None:
+    service = start_lambda(FAILS_SO_MANY_TIMES)
+    request_id = send(service, "once", 0)
+
+    service.wait_for_line("done once")
+    assert tries(service, "once") == [request_id]
+
+
+def test_an_event_that_fails_is_tried_twice_more_with_aws_pauses_made_short(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(FAILS_SO_MANY_TIMES)
+    request_id = send(service, "thrice", 2)
+
+    service.wait_for_line("done thrice")
+    assert tries(service, "thrice") == [request_id] * 3
+    assert service.metric("lambda_errors_total", error_type="ValueError") == 2
+    assert service.metric("lambda_async_dropped_total") == 0
+
+
+def test_an_event_that_fails_each_time_is_told_in_the_log(start_lambda: StartLambda) -> None:
+    service = start_lambda(FAILS_SO_MANY_TIMES, constants=RETRY_SOON)
+    request_id = send(service, "never", 9)
+
+    line = service.wait_for_line("event dropped after its last try")
+    assert line.startswith(
+        f"lambda_local: event dropped after its last try (request_id {request_id}, error {{"
+    )
+    assert '"errorMessage": "failure 3"' in line
+    assert line.endswith('event {"name": "never", "failures": 9})')
+    assert tries(service, "never") == [request_id] * 3
+    assert service.metric("lambda_async_dropped_total") == 1
+
+
+def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import no_such_module\n", constants=RETRY_SOON, AWS_LAMBDA_LOG_FORMAT="JSON"
+    )
+    request_id = send(service, "never", 9)
+
+    record = json.loads(service.wait_for_line("event dropped after its last try"))
+    assert record["level"] == "ERROR"
+    assert record["request_id"] == request_id
+    assert json.loads(record["error"])["errorType"] == "Runtime.ImportModuleError"
+    assert json.loads(record["event"]) == {"name": "never", "failures": 9}
+
+
+def test_a_stop_runs_what_was_accepted_first(start_lambda: StartLambda) -> None:
+    service = start_lambda(FAILS_SO_MANY_TIMES, constants={"asynchronous.RETRY_DELAYS": [600, 600]})
+    send(service, "recovers", 1)
+    send(service, "never", 9)
+    wait_until(lambda: tries(service, "recovers") and tries(service, "never"))
+    wait_until(lambda: service.metric("lambda_errors_total", error_type="ValueError") == 2)
+
+    assert service.end() == 0
+
+    assert "done recovers" in service.lines
+    assert len(tries(service, "never")) == 2
+    assert any("event dropped after its last try" in line for line in service.lines)
+
+
+def test_a_stop_tells_of_each_event_that_it_cannot_wait_for(start_lambda: StartLambda) -> None:
+    source = """
+import time
+from pathlib import Path
+
+def handler(event, context):
+    Path("began").touch()
+    time.sleep(60)
+"""
+    service = start_lambda(source, "--timeout=60", "--shutdown-timeout=0.2")
+    service.boto3.invoke(FunctionName="function", InvocationType="Event", Payload='{"a": 1}')
+    wait_until((service.project / "began").exists)
+
+    assert service.end() == 0
+
+    assert 'lambda_local: event not run: the service stopped (event {"a": 1})' in service.lines
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_the_answer_to_an_event_has_no_body_and_a_request_id(
+    start_lambda: StartLambda, body: bytes
+) -> None:
+    service = start_lambda("def handler(event, context): print('ran', event)")
+    path = "/2015-03-31/functions/function/invocations"
+
+    answer = service.request("POST", path, body, {"X-Amz-Invocation-Type": "Event"})
+
+    assert (answer.status, answer.body) == (202, b"")
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
+    service.wait_for_line("ran {}")

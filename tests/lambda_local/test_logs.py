@@ -1,0 +1,246 @@
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartLambda
+from tests.lambda_local.conftest import RUNS_ITS_EVENT
+from tests.local_lambda import LocalLambda, wait_until
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@pytest.fixture(scope="module")
+def json_service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", AWS_LAMBDA_LOG_FORMAT="JSON")
+
+
+def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the request's id, and what the log says from its start to its report."""
+    request_id = service.invoke({"code": code}).headers["x-amzn-requestid"]
+
+    def records() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in list(service.lines)]
+        of_request = [
+            number
+            for number, record in enumerate(found)
+            if isinstance(record.get("record"), dict)
+            and record["record"].get("requestId") == request_id
+        ]
+        ended = of_request and found[of_request[-1]]["type"] == "platform.report"
+        return found[of_request[0] : of_request[-1] + 1] if ended else []
+
+    return request_id, wait_until(records)
+
+
+def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        "print('imported')\ndef handler(event, context):\n    print('called')\n", "--memory=256"
+    )
+    request_id = service.invoke().headers["x-amzn-requestid"]
+    service.wait_for_line("REPORT")
+
+    greeting, try_it, *lines = service.lines
+    assert greeting == (
+        f"lambda_local: function.app.handler answers at {service.url};"
+        f" metrics are at {service.admin_url}/metrics"
+    )
+    assert try_it == (
+        "lambda_local: try it: curl -d @events/event.json"
+        f" {service.url}/2015-03-31/functions/function/invocations"
+    )
+    assert re.fullmatch(r"INIT_START Runtime Version: python:3\..* \(awslambdaric .*\)", lines[0])
+    assert lines[1:5] == [
+        "imported",
+        f"START RequestId: {request_id} Version: $LATEST",
+        "called",
+        f"END RequestId: {request_id}",
+    ]
+    assert re.fullmatch(
+        rf"REPORT RequestId: {request_id}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t"
+        r"Memory Size: 256 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t",
+        lines[5],
+    )
+    assert len(lines) == 6
+
+
+def test_the_text_log_of_a_failed_init_says_so(start_lambda: StartLambda) -> None:
+    service = start_lambda("import no_such_module\n")
+
+    assert re.fullmatch(
+        r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\tStatus: error\t"
+        r"Error Type: Runtime.ImportModuleError",
+        service.wait_for_line("INIT_REPORT"),
+    )
+
+
+def test_a_traceback_stays_one_record_in_text_as_well(service: LocalLambda) -> None:
+    service.run("def below(): raise ValueError('told once')\nbelow()")
+
+    service.wait_for_line("[ERROR] ValueError: told once")
+    at = service.lines.index("[ERROR] ValueError: told once")
+    assert service.lines[at + 1] == "Traceback (most recent call last):"
+    assert service.lines[at + 2].startswith("\u00a0\u00a0File ")
+
+
+def test_every_line_of_the_json_log_is_an_object(json_service: LocalLambda) -> None:
+    for code in (
+        "print('plain')",
+        "print('{\"half\": ')",
+        "print('[1]')",
+        "print('{' * 100_000)",
+        "raise ValueError('one\\ntwo')",
+        "import os; os.write(1, b'\\xff\\xfe'); os._exit(1)",
+        "import logging; logging.error('one\\ntwo')",
+        "import time; time.sleep(60)",
+    ):
+        json_service.invoke({"code": code})
+    json_service.wait_for_line('"timeout"')
+
+    for line in json_service.lines:
+        assert isinstance(json.loads(line), dict)
+
+
+def test_the_json_log_has_aws_platform_events(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "reply = 1")
+
+    start, done, report = records
+    assert list(start) == ["time", "type", "record"]
+    assert re.fullmatch(TIME, start["time"])
+    assert (start["type"], start["record"]) == (
+        "platform.start",
+        {"requestId": request_id, "version": "$LATEST"},
+    )
+    duration = done["record"]["metrics"]["durationMs"]
+    assert (done["type"], done["record"]) == (
+        "platform.runtimeDone",
+        {"requestId": request_id, "status": "success", "metrics": {"durationMs": duration}},
+    )
+    metrics = report["record"].pop("metrics")
+    assert (report["type"], report["record"]) == (
+        "platform.report",
+        {"requestId": request_id, "status": "success"},
+    )
+    assert metrics.pop("durationMs") == duration
+    assert metrics.pop("billedDurationMs") >= duration
+    assert metrics.pop("maxMemoryUsedMB") > 0
+    metrics.pop("initDurationMs", None)
+    assert metrics == {"memorySizeMB": 128}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error_type"),
+    [
+        ("raise ValueError", "error", "ValueError"),
+        ("import time; time.sleep(60)", "timeout", "Sandbox.Timedout"),
+        ("import os; os._exit(1)", "failure", "Runtime.ExitError"),
+    ],
+)
+def test_the_json_log_says_how_an_invocation_ended(
+    json_service: LocalLambda, code: str, status: str, error_type: str
+) -> None:
+    _, records = invoke(json_service, code)
+
+    for record in records[-2:]:
+        assert (record["record"]["status"], record["record"]["errorType"]) == (status, error_type)
+
+
+def test_the_json_log_tells_the_init(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "print('imported')\ndef handler(event, context): ...", AWS_LAMBDA_LOG_FORMAT="JSON"
+    )
+    service.invoke()
+    service.wait_for_line("platform.report")
+
+    greeting, start, printed, done, init, _, _, report = map(json.loads, service.lines)
+    assert re.fullmatch(TIME, greeting.pop("timestamp"))
+    assert greeting == {
+        "level": "INFO",
+        "message": f"function.app.handler answers at {service.url}",
+        "logger": "lambda_local",
+        "url": service.url,
+        "admin_url": service.admin_url,
+    }
+    version = start["record"].pop("runtimeVersion")
+    phase = {"initializationType": "on-demand", "phase": "init"}
+    assert version.startswith("python:3.")
+    assert (start["type"], start["record"]) == ("platform.initStart", phase)
+    assert re.fullmatch(TIME, printed.pop("time"))
+    assert printed == {"type": "function", "record": "imported"}
+    assert (done["type"], done["record"]) == (
+        "platform.initRuntimeDone",
+        phase | {"status": "success"},
+    )
+    milliseconds = init["record"].pop("metrics")["durationMs"]
+    assert (init["type"], init["record"]) == ("platform.initReport", phase | {"status": "success"})
+    assert report["record"]["metrics"]["initDurationMs"] == milliseconds
+
+
+def test_the_json_log_tells_a_reload_and_a_failed_one(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): ...", AWS_LAMBDA_LOG_FORMAT="JSON")
+    app = service.project / "function/app.py"
+
+    app.write_text("def handler(event, context): return 1\n", encoding="utf-8")
+    reloaded = json.loads(service.wait_for_line('"reloaded"'))
+    app.write_text("import no_such_module\n", encoding="utf-8")
+    failed = json.loads(service.wait_for_line('"init failed: '))
+
+    assert (reloaded["level"], reloaded["logger"]) == ("INFO", "lambda_local")
+    assert re.fullmatch(r"[0-9a-f]{64}", reloaded["code_sha256"])
+    assert (failed["level"], failed["logger"]) == ("ERROR", "lambda_local")
+    assert "function/app.py:1: ModuleNotFoundError" in failed["message"]
+    assert failed["code_sha256"] == service.invoke().headers["x-lambda-local-code-sha256"]
+
+
+def test_a_line_that_is_a_json_object_passes_as_it_is(json_service: LocalLambda) -> None:
+    line = '{"level":  "info", "message": "grüße", "n": 1.0}'
+
+    _, records = invoke(json_service, f"print({line!r})")
+
+    assert line in json_service.lines
+    assert records[1] == json.loads(line)
+
+
+def test_a_line_that_is_no_json_object_is_wrapped(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "print('plain'); print('no end', end='')")
+
+    for record, text in zip(records[1:3], ["plain", "no end"], strict=True):
+        assert re.fullmatch(TIME, record.pop("time"))
+        assert record == {"type": "function", "requestId": request_id, "record": text}
+
+
+def test_logging_comes_in_aws_json(json_service: LocalLambda) -> None:
+    code = "import logging; logging.getLogger('orders').error('wrong: %s', 'that')"
+    request_id, records = invoke(json_service, code)
+
+    record = records[1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.pop("timestamp"))
+    assert record == {
+        "level": "ERROR",
+        "message": "wrong: that",
+        "logger": "orders",
+        "requestId": request_id,
+    }
+
+
+def test_the_log_level_is_the_runtimes(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON", AWS_LAMBDA_LOG_LEVEL="DEBUG"
+    )
+
+    _, records = invoke(service, "import logging; logging.debug('told'); logging.info('told')")
+
+    assert [record.get("level") for record in records] == [None, "DEBUG", "INFO", None, None]
+
+
+def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "raise ValueError('wrong')")
+
+    (record,) = [record for record in records if record.get("level") == "ERROR"]
+    assert record["errorType"] == "ValueError"
+    assert record["errorMessage"] == "wrong"
+    assert record["requestId"] == request_id
+    assert record["stackTrace"]

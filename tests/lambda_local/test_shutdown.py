@@ -1,0 +1,176 @@
+import http.client
+import os
+import signal
+import urllib.parse
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
+import psutil
+import pytest
+
+from tests.conftest import StartLambda
+from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
+
+WAITS_FOR_END = """
+import subprocess, time
+from pathlib import Path
+
+def handler(event, context):
+    child = subprocess.Popen(["sleep", "600"])
+    Path(f"began-{event}").touch()
+    while not Path("end").exists():
+        time.sleep(0.005)
+    child.kill()
+    return "finished"
+"""
+STOPPING = "lambda_local: stopping: what runs may finish; once more to end at once"
+
+
+def begin(service: LocalLambda, threads: ThreadPoolExecutor, number: int = 1) -> Future[Answer]:
+    answer = threads.submit(service.invoke, number)
+    wait_until((service.project / f"began-{number}").exists)
+    return answer
+
+
+def let_end(service: LocalLambda) -> None:
+    (service.project / "end").touch()
+
+
+def refuses(service: LocalLambda) -> bool:
+    """Whether it takes no more requests, by connection or by status."""
+    try:
+        return service.invoke(9).status == 503
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(
+    start_lambda: StartLambda, number: signal.Signals
+) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
+    with ThreadPoolExecutor(2) as threads:
+        running = begin(service, threads)
+        queued = threads.submit(service.invoke, 2)
+        wait_until(lambda: service.metric("lambda_queue_length") == 1)
+        service.process.send_signal(number)
+        wait_until(lambda: service.admin("/ready").status == 503)
+
+        assert refuses(service)
+        assert not running.done()
+
+        let_end(service)
+        assert running.result().json() == "finished"
+        assert queued.result().json() == "finished"
+    assert service.wait() == 0
+    assert STOPPING in service.lines
+
+
+def test_a_request_on_an_open_connection_is_refused(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=60")
+    url = urllib.parse.urlsplit(service.url)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        closing(http.client.HTTPConnection(url.netloc, timeout=60)) as connection,
+    ):
+        running = begin(service, threads)
+        connection.connect()
+        connection.sock.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: x\r\n".encode())
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.admin("/ready").status == 503)
+        connection.sock.sendall(b"Content-Length: 2\r\n\r\n{}")
+
+        answer = connection.sock.recv(10_000)
+        assert answer == b"" or b"ServiceException" in answer
+        let_end(service)
+        assert running.result().json() == "finished"
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_service_alone(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=60")
+    with ThreadPoolExecutor(1) as threads:
+        running = begin(service, threads)
+        os.killpg(service.pid, signal.SIGINT)
+        service.wait_for_line(STOPPING)
+        let_end(service)
+
+        assert running.result().json() == "finished"
+    assert service.wait() == 0
+    assert service.stderr == ""
+
+
+def test_a_second_signal_ends_at_once(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=1")
+    with ThreadPoolExecutor(3) as threads:
+        begin(service, threads)
+        threads.submit(service.invoke, 2)
+        wait_until(lambda: service.metric("lambda_queue_length") == 1)
+        service.boto3.invoke(FunctionName="function", InvocationType="Event", Payload="3")
+        wait_until(lambda: service.metric("lambda_queue_length") == 2)
+        service.process.send_signal(signal.SIGTERM)
+        service.wait_for_line(STOPPING)
+        service.process.send_signal(signal.SIGTERM)
+
+        assert service.wait() == 0
+    assert "lambda_local: event not run: the service stopped (event 3)" in service.lines
+    wait_until(lambda: not service.processes())
+
+
+def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
+    with ThreadPoolExecutor(1) as threads:
+        begin(service, threads)
+
+        assert service.end() == 0
+    wait_until(lambda: not service.processes())
+
+
+def test_a_stop_before_it_is_ready_ends_it_as_well(start_lambda: StartLambda) -> None:
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+    wait_until(lambda: service.metric("lambda_environments") == 1)
+
+    assert service.end() == 0
+
+
+def test_a_stop_as_soon_as_it_says_hello_ends_it_as_well(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): ...", ready=False)
+
+    assert service.end() == 0
+
+
+def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) -> None:
+    service = start_lambda("import os\ndef handler(event, context): return os.getpid()")
+    process = psutil.Process(service.invoke().json())
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+
+    assert service.end() == 0
+    assert not process.is_running()
+
+
+def test_a_stop_ends_the_command_after_a_reload(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "def handler(event, context): ...", "--after-reload=echo began; sleep 600"
+    )
+    service.wait_for_line("began")
+
+    assert service.end() == 0
+    wait_until(lambda: not service.processes())
+
+
+@pytest.mark.parametrize("state", ["busy", "idle", "frozen", "during init"])
+def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, state: str) -> None:
+    source = "import time\ntime.sleep(60)\n" if state == "during init" else WAITS_FOR_END
+    service = start_lambda(source, "--timeout=600", ready=state != "during init")
+    with ThreadPoolExecutor(1) as threads:
+        if state == "busy":
+            begin(service, threads)
+        elif state == "frozen":
+            wait_until(
+                lambda: any(p.status() == psutil.STATUS_STOPPED for p in service.processes())
+            )
+        wait_until(lambda: len(service.processes()) > 1)
+
+        service.process.kill()
+        service.wait()
+
+    wait_until(lambda: not service.processes())
