@@ -1,0 +1,31 @@
+"""Whether the service's own memory grows with use."""
+
+from pathlib import Path
+
+from bench import peers
+from bench.load import Load, generate
+from bench.scale import Scale
+from bench.table import Row
+
+MUST = 1.1
+_CONNECTIONS = 50
+
+
+def measure(directory: Path, version: int, scale: Scale) -> list[Row]:
+    """Compare after few invocations and after many."""
+    with peers.local(directory, concurrency=4) as server:
+        generate(Load(server.port, scale.early_invocations, _CONNECTIONS, version))
+        early = server.memory()
+        rest = scale.late_invocations - scale.early_invocations
+        generate(Load(server.port, rest, _CONNECTIONS, version))
+        late = server.memory()
+    figure = f"memory after {scale.late_invocations:,} invocations"
+    return [
+        Row(
+            figure,
+            f"{late / 2**20:.1f} MiB",
+            ratio=f"{late / early:.3f} × after {scale.early_invocations:,}",
+            must="within 10 %",
+            reached=late <= MUST * early,
+        )
+    ]

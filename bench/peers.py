@@ -1,0 +1,70 @@
+"""What is compared: the service, AWS's emulator, smyth, and a server that does nothing."""
+
+import os
+import platform
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from bench.project import ROOT
+from bench.server import Server, answers, free_port, listens, running
+
+HANDLER = "lambda_app.app.lambda_handler"
+EXITING = "lambda_app.exiting.lambda_handler"
+_BIN = ROOT / ".cache" / "bench" / "bin"
+_MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def local(
+    project: Path, handler: str = HANDLER, concurrency: int = 1
+) -> AbstractContextManager[Server]:
+    """Run `lambda_local` from the checkout."""
+    port, admin = free_port(), free_port()
+    command = [sys.executable, "-m", "lambda_local", handler]
+    command += ["--port", str(port), "--admin-port", str(admin)]
+    command += ["--concurrency", str(concurrency)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return running(command, port, lambda: answers(admin, "/ready"), cwd=project, env=env)
+
+
+def emulator_binary() -> Path | None:
+    """Return AWS's Runtime Interface Emulator, which is built for Linux alone, or None."""
+    machine = _MACHINES.get(platform.machine().lower())
+    pattern = f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"
+    found = sorted(_BIN.parent.glob(pattern))
+    return found[0] if found and sys.platform == "linux" else None
+
+
+def emulator(project: Path, binary: Path, handler: str = HANDLER) -> AbstractContextManager[Server]:
+    """Run AWS's emulator as AWS's base image does, outside a container."""
+    port, api = free_port(), free_port()
+    binary.chmod(0o755)
+    command = [str(binary), "--log-level", "error"]
+    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{api}"]
+    command += [str(_BIN / "python"), "-m", "awslambdaric", handler]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    env = os.environ | {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",  # the image's bootstrap sets it
+        "LAMBDA_TASK_ROOT": str(project),
+        "_HANDLER": handler,
+    }
+    return running(command, port, lambda: listens(port), cwd=project, env=env)
+
+
+def smyth(project: Path) -> AbstractContextManager[Server]:
+    """Run smyth, as its README says, with as little logging as it can do."""
+    port = free_port()
+    command = [str(_BIN / "python"), "-m", "smyth", "--port", str(port), "--quiet"]
+    status = "/smyth/api/status"
+    return running(command, port, lambda: answers(port, status), cwd=project, env=os.environ)
+
+
+def bare(project: Path) -> AbstractContextManager[Server]:
+    """Run uvicorn with an application that does nothing."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bench.bare:app", "--port", str(port)]
+    command += ["--http", "httptools", "--loop", "uvloop", "--lifespan", "off"]
+    command += ["--log-level", "error"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return running(command, port, lambda: listens(port), cwd=project, env=env)
