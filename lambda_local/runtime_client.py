@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import http.client
 import os
+from collections.abc import Mapping
 
 _ACCEPTED = 202
 _OK = 200
@@ -20,13 +21,13 @@ def initialize_client(user_agent: str) -> None:
 
 
 def _call(
-    method: str, path: str, body: bytes | None, headers: dict[str, str], expected: int
+    method: str, path: str, body: bytes | None, headers: Mapping[str, str | bytes], expected: int
 ) -> tuple[bytes, dict[str, str]]:
     global _connection  # noqa: PLW0603
     if _connection is None:
         _connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     _connection.request(
-        method, f"/2018-06-01/runtime/{path}", body, headers | {"User-Agent": _agent}
+        method, f"/2018-06-01/runtime/{path}", body, {**headers, "User-Agent": _agent}
     )
     response = _connection.getresponse()
     answer = response.read()
@@ -53,12 +54,13 @@ def post_error(
     invoke_id: str, error_response_data: str, xray_fault: str, invocation_id: str | None = None
 ) -> None:
     """Post what the handler raised."""
-    headers = {
+    headers: dict[str, str | bytes] = {
         "Content-Type": "application/json",
-        "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault,
+        "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault.encode("utf-8", "replace"),
+        **_echo(invocation_id),
     }
     body = error_response_data.encode("utf-8")
-    _call("POST", f"invocation/{invoke_id}/error", body, headers | _echo(invocation_id), _ACCEPTED)
+    _call("POST", f"invocation/{invoke_id}/error", body, headers, _ACCEPTED)
 
 
 def _echo(invocation_id: str | None) -> dict[str, str]:
