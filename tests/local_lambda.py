@@ -36,7 +36,7 @@ importlib.import_module("lambda_local.__main__").main()
 """
 
 
-def wait_until[T](condition: Callable[[], T], what: str = "the condition") -> T:
+def wait_until[T](condition: Callable[[], T | None], what: str = "the condition") -> T:
     """Return the condition's first true value."""
     end = time.monotonic() + DEADLINE
     while not (value := condition()):

@@ -1,0 +1,116 @@
+import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.conftest import StartLambda
+from tests.local_lambda import LocalLambda, wait_until
+
+ADDRESS = ("127.0.0.1", 5678)
+SOURCE = """
+import time
+
+def handler(event, context):
+    message = event["message"]
+    time.sleep(0.2)
+    return message
+"""
+
+
+class Debugger:
+    """A client of the Debug Adapter Protocol, as an editor is one."""
+
+    def __init__(self) -> None:
+        self._socket = wait_until(_connected, "the debugger's port")
+        self._socket.settimeout(30)
+        self._stream = self._socket.makefile("rb")
+        self._seen: list[dict[str, Any]] = []
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def send(self, command: str, **arguments: object) -> None:
+        request = {"seq": 1, "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(request).encode()
+        self._socket.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def wait_for(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the next message: an `event`, or the `response` to a command, of that name."""
+        while True:
+            message = self._read()
+            if message["type"] == kind and name in (message.get("event"), message.get("command")):
+                return message
+
+    def ask(self, command: str, **arguments: object) -> Any:
+        self.send(command, **arguments)
+        response = self.wait_for("response", command)
+        assert response["success"], response
+        return response.get("body")
+
+    def _read(self) -> dict[str, Any]:
+        length = 0
+        while line := self._stream.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        message: dict[str, Any] = json.loads(self._stream.read(length))
+        return message
+
+
+def _connected() -> socket.socket | None:
+    try:
+        return socket.create_connection(ADDRESS)
+    except ConnectionRefusedError:
+        return None
+
+
+@pytest.fixture
+def service(start_lambda: StartLambda) -> LocalLambda:
+    try:
+        socket.create_server(ADDRESS).close()
+    except OSError:
+        pytest.skip("another debugger has port 5678")
+    return start_lambda(SOURCE, "--debug", "--timeout=0.1", "--concurrency=5")
+
+
+def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
+    with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.ask("initialize", adapterID="test", pathFormat="path")
+        debugger.send("attach", justMyCode=True)
+        debugger.wait_for("event", "initialized")
+        path = str(service.project / "function/app.py")
+        debugger.ask("setBreakpoints", source={"path": path}, breakpoints=[{"line": 6}])
+        debugger.ask("configurationDone")
+
+        answer = threads.submit(service.invoke, {"message": "seen"})
+        stopped = debugger.wait_for("event", "stopped")
+        thread = stopped["body"]["threadId"]
+        frame = debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]
+        value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
+        debugger.ask("continue", threadId=thread)
+
+        assert (frame["name"], frame["line"]) == ("handler", 6)
+        assert value["result"] == "'seen'"
+        assert answer.result().json() == "seen"
+
+
+def test_there_is_one_environment(service: LocalLambda) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        events = [{"message": number} for number in range(3)]
+        answers = list(threads.map(service.invoke, events))
+
+    assert [answer.json() for answer in answers] == [0, 1, 2]
+    assert service.metric("lambda_init_duration_seconds_count") == 1
+
+
+def test_after_a_reload_the_debugger_can_attach_again(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    for number in range(2):
+        app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
+        assert service.invoke().json() == number
+        with closing(Debugger()) as debugger:
+            debugger.ask("initialize", adapterID="test")
