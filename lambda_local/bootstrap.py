@@ -115,8 +115,9 @@ def main() -> None:
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
+    # AWS polls from a thread for SIGTERM, which it sends to functions with extensions alone
     client = LambdaRuntimeClient(
-        os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=True
+        os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
     if not control.recv(1):
         return
