@@ -24,7 +24,7 @@ from bench.project import ROOT, Edited
 _ANSWER = re.compile(rb"v(\d+): '(m\d{8})'")
 _REQUEST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 24\r\n\r\n"
 _OK = 200
-_TIME_LIMIT = 300.0
+_TIME_LIMIT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
