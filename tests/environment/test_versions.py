@@ -57,6 +57,14 @@ def test_every_tool_has_an_exact_version() -> None:
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
 
 
+def test_promtool_is_of_the_version_of_prometheus() -> None:
+    images = found(
+        r"quay\.io/prometheus/prometheus, newTag: v([\d.]+)", "k8s/monitoring/kustomization.yaml"
+    )
+
+    assert images == {TOOLS["promtool"]}
+
+
 def test_tilt_is_one_that_the_tiltfile_takes() -> None:
     (least,) = found(r'version_settings\(constraint=">=([\d.]+)"', "Tiltfile")
 
