@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually
+from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
 from tests.dashboard import Query, Range, annotation_queries, panel_queries
 from tests.local_lambda import REPOSITORY, Answer
 
@@ -36,11 +36,27 @@ def test_a_panel_shows_something(stack: Stack, query: Query, function: str) -> N
     eventually(lambda: has_data(stack, query, function), f"{query.title}: {query.expression}", 30)
 
 
-@pytest.mark.parametrize(
-    "query", [q for q in annotation_queries() if q.title == "Deployments"], ids=str
-)
-def test_a_deployment_is_marked(stack: Stack, query: Query) -> None:
-    eventually(lambda: has_data(stack, query, SUBJECT), query.expression)
+def annotation(title: str) -> Query:
+    (found,) = [query for query in annotation_queries() if query.title == title]
+    return found
+
+
+def test_a_deployment_is_marked_at_its_time(stack: Stack) -> None:
+    expression = annotation("Deployments").filled_in(Range(0, 0), function=SUBJECT)
+
+    (started,) = eventually(lambda: stack.metrics(expression), expression)
+
+    assert 0 < stack.now() - started.values[0] / 1000 < 3600
+
+
+def test_a_reload_is_marked_with_its_code(stack: Stack) -> None:
+    save = ("sh", "-c", "date > /watched/saved.py")
+    kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *save)
+    expression = annotation("Reloads").filled_in(Range(0, 0), function=SUBJECT)
+
+    line = eventually(lambda: stack.logs(expression), expression)[-1]
+
+    assert (line.labels["message"], len(line.labels["code"])) == ("reloaded", 64)
 
 
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
