@@ -24,7 +24,7 @@ def wait_until[T](condition: Callable[[], T], what: str) -> T:
         if time.monotonic() > end:
             message = f"not within {DEADLINE:g} s: {what}"
             raise AssertionError(message)
-        time.sleep(0.05)
+        time.sleep(0.02)
     return value
 
 
@@ -137,6 +137,11 @@ class Tilt:
         """Tell whether there is a function and every resource is as it should be."""
         statuses = self.statuses()
         return "function" in statuses and set(statuses.values()) == {"ok"}
+
+    def is_at_rest(self) -> bool:
+        """Tell whether every resource is as it should be or has failed, and none is at work."""
+        statuses = self.statuses()
+        return "function" in statuses and {*statuses.values()} <= {"ok", "error"}
 
 
 def _status(status: dict[str, Any]) -> str:

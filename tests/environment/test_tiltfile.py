@@ -109,7 +109,7 @@ def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> 
 def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     result = evaluate()
 
-    assert with_label(result, "function") == {"function"}
+    assert with_label(result, "app") == {"function"}
     assert with_label(result, "cluster") == {"namespaces"}
     assert with_label(result, "checks") == set(EVENTS)
     assert with_label(result, "tests") == {"ruff", "pytest"}
