@@ -43,12 +43,12 @@ image: ## The image that AWS Lambda runs, and each event's answer from it
 e2e: install ## tilt ci, then the tests that need the cluster
 	@scripts/e2e
 
-bench: install .cache/bench/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
+bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
 	@$(BIN)/python -m bench $(ARGS)
 
-.cache/bench/.installed: bench/requirements.txt
-	@$(BIN)/python -m venv --clear .cache/bench
-	@.cache/bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+.cache/bench/%/.installed: bench/%.txt
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster

@@ -11,8 +11,12 @@ from bench.server import Server, answers, free_port, listens, running
 
 HANDLER = "lambda_app.app.lambda_handler"
 EXITING = "lambda_app.exiting.lambda_handler"
-_BIN = ROOT / ".cache" / "bench" / "bin"
+_PEERS = ROOT / ".cache" / "bench"
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def _python(peer: str) -> Path:
+    return _PEERS / peer / "bin" / "python"
 
 
 def local(
@@ -31,7 +35,7 @@ def emulator_binary() -> Path | None:
     """Return AWS's Runtime Interface Emulator, which is built for Linux alone, or None."""
     machine = _MACHINES.get(platform.machine().lower())
     pattern = f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"
-    found = sorted(_BIN.parent.glob(pattern))
+    found = sorted((_PEERS / "emulator").glob(pattern))
     return found[0] if found and sys.platform == "linux" else None
 
 
@@ -42,7 +46,7 @@ def emulator(project: Path, binary: Path, handler: str = HANDLER) -> AbstractCon
     command = [str(binary), "--log-level", "error"]
     command += ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     command += ["--runtime-api-address", f"127.0.0.1:{api}"]
-    command += [str(_BIN / "python"), "-m", "awslambdaric", handler]
+    command += [str(_python("emulator")), "-m", "awslambdaric", handler]
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     env = os.environ | {
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{version}",  # the image's bootstrap sets it
@@ -55,7 +59,7 @@ def emulator(project: Path, binary: Path, handler: str = HANDLER) -> AbstractCon
 def smyth(project: Path) -> AbstractContextManager[Server]:
     """Run smyth, as its README says, with as little logging as it can do."""
     port = free_port()
-    command = [str(_BIN / "python"), "-m", "smyth", "--port", str(port), "--quiet"]
+    command = [str(_python("smyth")), "-m", "smyth", "--port", str(port), "--quiet"]
     status = "/smyth/api/status"
     return running(command, port, lambda: answers(port, status), cwd=project, env=os.environ)
 
