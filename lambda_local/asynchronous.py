@@ -77,9 +77,12 @@ class EventQueue:
             event=invocation.payload.decode("utf-8", "replace"),
         )
 
+    def stop(self) -> None:
+        """Accept no more; what waits to be tried again is tried once more, at once."""
+        self._stopping.set()
+
     async def finish(self, seconds: float) -> None:
         """Run what was accepted; after so many seconds, log what could not be."""
-        self._stopping.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         for task, invocation in list(self._tasks.items()):

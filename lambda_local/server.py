@@ -114,4 +114,5 @@ class LocalLambda:
             return
         self._log.own("stopping: what runs may finish; once more to end at once")
         self._front.should_exit = True
+        self._events.stop()
         self._pool.stop()
