@@ -126,35 +126,36 @@ class Environment:
 
     async def spawn(self) -> None:
         """Start the process; it imports the runtime client and waits. Raises OSError."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self._server = await self._loop.create_server(lambda: RuntimeApi(self), sock=listener)
-        self._output, output = os.pipe()
-        self._control, control = socket.socketpair()
-        os.set_blocking(self._output, False)
-        self._control.settimeout(0)
-        try:
-            # one short fork in the event loop; asyncio's own subprocesses know no process groups
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603
-                [
-                    sys.executable,
-                    *_interpreter_options(self._settings),
-                    _BOOTSTRAP,
-                    str(control.fileno()),
-                    self._settings.handler,
-                ],
-                cwd=self._settings.task_root,
-                env=_variables(self._settings, listener.getsockname()[1]),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=[control.fileno()],
-                process_group=0,
-            )
-        finally:
-            os.close(output)
-            control.close()
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
+            listener = undo.enter_context(socket.create_server(("127.0.0.1", 0)))
+            self._server = await self._loop.create_server(lambda: RuntimeApi(self), sock=listener)
+            undo.callback(self._server.close)
+            self._output, output = os.pipe()
+            undo.callback(os.close, self._output)
+            handed_over.callback(os.close, output)
+            self._control, control = socket.socketpair()
+            undo.enter_context(self._control)
+            handed_over.enter_context(control)
+            os.set_blocking(self._output, False)
+            self._control.settimeout(0)
+            self._process = self._start(listener.getsockname()[1], output, control.fileno())
+            undo.pop_all()
         self._loop.add_reader(self._output, self._drain)
         threading.Thread(target=self._wait, args=(self._process,), daemon=True).start()
+
+    def _start(self, port: int, output: int, control: int) -> subprocess.Popen[bytes]:
+        options = _interpreter_options(self._settings)
+        # one short fork in the event loop; asyncio's own subprocesses know no process groups
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, *options, _BOOTSTRAP, str(control), self._settings.handler],
+            cwd=self._settings.task_root,
+            env=_variables(self._settings, port),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[control],
+            process_group=0,
+        )
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         returncode = process.wait()
