@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from lambda_local.invocation import Invocation
 
@@ -187,8 +186,3 @@ def _is_json_object(record: bytes) -> bool:
         return isinstance(json.loads(record), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def shown(path: str, root: Path) -> str:
-    """Return the path as a person would write it from the project's root."""
-    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
