@@ -114,3 +114,15 @@ def test_after_a_reload_the_debugger_can_attach_again(service: LocalLambda) -> N
         assert service.invoke().json() == number
         with closing(Debugger()) as debugger:
             debugger.ask("initialize", adapterID="test")
+
+
+def test_after_a_crash_the_debugger_can_attach_again(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    app.write_text("import os\ndef handler(event, context): os._exit(1)\n", encoding="utf-8")
+    for _ in range(2):
+        assert service.invoke().json()["errorType"] == "Runtime.ExitError"
+    app.write_text("def handler(event, context): return 1\n", encoding="utf-8")
+
+    assert service.invoke().json() == 1
+    with closing(Debugger()) as debugger:
+        debugger.ask("initialize", adapterID="test")

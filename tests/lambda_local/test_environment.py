@@ -1,15 +1,19 @@
+import http.client
 import json
 import os
 import re
 import sys
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.conftest import StartLambda
 from tests.lambda_local.conftest import RUNS_ITS_EVENT
-from tests.local_lambda import Answer, LocalLambda, wait_until
+from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
 
 
 def crash(service: LocalLambda, code: str) -> tuple[str, str]:
@@ -327,9 +331,80 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
 
 
+def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(
+    start_lambda: StartLambda,
+) -> None:
+    source = """
+import time
+from pathlib import Path
+
+if Path("tried").exists():
+    import no_such_module
+Path("tried").touch()
+time.sleep(60)
+"""
+    service = start_lambda(source, constants={"environment.INIT_LIMIT": 0.5})
+
+    assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_code_may_post_an_init_error_itself(start_lambda: StartLambda) -> None:
+    source = """
+import http.client, os
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+connection.request("POST", "/2018-06-01/runtime/init/error", '{"errorType": "Mine"}')
+connection.getresponse()
+os._exit(1)
+"""
+    service = start_lambda(source)
+
+    assert service.invoke().json() == {"errorType": "Mine"}
+    service.wait_for_line("lambda_local: init failed: Mine")
+
+
+def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambda) -> None:
+    (service.project / "beside.py").write_text("print('from beside')\n", encoding="utf-8")
+    crash(
+        service, "import importlib, os; importlib.invalidate_caches(); import beside; os._exit(0)"
+    )
+
+    service.wait_for_line("from beside")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
+def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+    url = urllib.parse.urlsplit(service.url)
+    process = psutil.Process(service.pid)
+    limits = process.rlimit(psutil.RLIMIT_NOFILE)
+    with closing(http.client.HTTPConnection(url.netloc, timeout=60)) as connection:
+
+        def invoke(code: str) -> Any:
+            connection.request("POST", INVOKE, json.dumps({"code": code}))
+            return json.load(connection.getresponse())
+
+        pids = {invoke("import os; reply = os.getpid()")}
+        wait_until(lambda: len(service.processes()) == 3)
+        process.rlimit(psutil.RLIMIT_NOFILE, (0, limits[1]))
+        for each in service.processes():
+            if each.pid not in pids | {service.pid}:
+                each.kill()
+        os.kill(pids.pop(), 9)
+        wait_until(lambda: len(service.processes()) == 1)
+        assert invoke("reply = 1")["errorType"] == "ServiceException"
+        service.wait_for_line("no execution environment can be started: ")
+        process.rlimit(psutil.RLIMIT_NOFILE, limits)
+
+        assert invoke("reply = 1") == 1
+
+
 def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) -> None:
     pid = service.run("import os; reply = os.getpid()")
+    before = service.metric("lambda_environments")
     os.kill(pid, 9)
+    wait_until(lambda: service.metric("lambda_environments") < before)
 
     assert service.run("reply = 1") == 1
 

@@ -396,6 +396,59 @@ def test_broken_code_that_is_mended_while_requests_wait_is_not_answered(
         assert answer.result().json() == "new"
 
 
+LOADS_SLOWLY = """
+import time
+from pathlib import Path
+
+print("loading {name}")
+while not Path("go-{name}").exists():
+    time.sleep(0.005)
+{then}
+
+def handler(event, context):
+    return "{name}"
+"""
+
+
+def save_slow(service: LocalLambda, name: str, then: str = "") -> None:
+    save(service, LOADS_SLOWLY.format(name=name, then=then))
+
+
+def test_a_request_may_have_code_that_was_saved_before_it_even_if_newer_is_loading(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(returns("oldest"))
+    with ThreadPoolExecutor(1) as threads:
+        save_slow(service, "old")
+        answer = threads.submit(service.invoke)
+        service.wait_for_line("loading old")
+        save_slow(service, "new")
+        service.wait_for_line("loading new")
+        (service.project / "go-old").touch()
+
+        assert answer.result().json() == "old"
+    (service.project / "go-new").touch()
+    assert service.invoke().json() == "new"
+
+
+def test_code_that_was_replaced_before_it_failed_to_load_is_no_answer(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(returns("oldest"))
+    with ThreadPoolExecutor(1) as threads:
+        save_slow(service, "old", "1 / 0")
+        answer = threads.submit(service.invoke)
+        service.wait_for_line("loading old")
+        save_slow(service, "new")
+        service.wait_for_line("loading new")
+        (service.project / "go-old").touch()
+        service.wait_for_line("ZeroDivisionError")
+        (service.project / "go-new").touch()
+
+        assert answer.result().json() == "new"
+    assert not [line for line in service.lines if "init failed" in line]
+
+
 def environment_of(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
 

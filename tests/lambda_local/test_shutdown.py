@@ -1,4 +1,5 @@
 import http.client
+import json
 import os
 import signal
 import urllib.parse
@@ -66,22 +67,30 @@ def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(
     assert STOPPING in service.lines
 
 
-def test_a_request_on_an_open_connection_is_refused(start_lambda: StartLambda) -> None:
+@pytest.mark.parametrize(
+    ("path", "header"), [(INVOKE, "X: y"), (INVOKE, "X-Amz-Invocation-Type: Event"), ("/", "X: y")]
+)
+def test_a_request_that_is_whole_only_after_the_stop_is_refused(
+    start_lambda: StartLambda, path: str, header: str
+) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=60")
     url = urllib.parse.urlsplit(service.url)
     with (
         ThreadPoolExecutor(1) as threads,
         closing(http.client.HTTPConnection(url.netloc, timeout=60)) as connection,
     ):
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Length", "2")
+        connection.putheader(*header.split(": "))
+        connection.endheaders()
         running = begin(service, threads)
-        connection.connect()
-        connection.sock.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: x\r\n".encode())
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: service.admin("/ready").status == 503)
-        connection.sock.sendall(b"Content-Length: 2\r\n\r\n{}")
+        connection.send(b"{}")
 
-        answer = connection.sock.recv(10_000)
-        assert answer == b"" or b"ServiceException" in answer
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceException")
+        assert json.load(answer) == {"Type": "Service", "Message": "Service is stopping."}
         let_end(service)
         assert running.result().json() == "finished"
 
