@@ -40,6 +40,12 @@ def test_it_has_a_docker_of_its_own_and_mise() -> None:
     }
 
 
+def test_its_virtual_environments_are_not_those_of_the_machine_outside() -> None:
+    volumes = [mount["target"] for mount in DEVCONTAINER["mounts"] if mount["type"] == "volume"]
+
+    assert volumes == ["${containerWorkspaceFolder}/.venv", "${containerWorkspaceFolder}/.poetry"]
+
+
 def test_it_is_set_up_by_a_script_that_is_there() -> None:
     assert os.access(DEVCONTAINER["postCreateCommand"], os.X_OK)
 
