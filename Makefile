@@ -31,8 +31,10 @@ lint: install ## Every static check
 format: install ## Let ruff mend what it can
 	@$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
 
+# In an environment of its own: it brings rich, which structlog would import at each cold start.
 audit: install ## Known vulnerabilities in the locked dependencies
-	@$(BIN)/pip-audit --local --strict --desc off --progress-spinner off
+	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@.cache/audit/bin/pip-audit --path $(BIN)/../lib/python*/site-packages --strict --desc off --progress-spinner off
 
 check: ## Every event against a running function
 	@scripts/check

@@ -5,10 +5,13 @@ import socket
 import sys
 from pathlib import Path
 
-import uvloop
+# `python -m` puts the function's directory first: its modules are not the service's.
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109  # as sys.path has it
 
-from lambda_local import settings
-from lambda_local.server import LocalLambda
+import uvloop  # noqa: E402  # after the line above
+
+from lambda_local import settings  # noqa: E402
+from lambda_local.server import LocalLambda  # noqa: E402
 
 
 def _listen(host: str, port: int, option: str) -> socket.socket:
