@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -344,6 +345,13 @@ def test_versions_are_in_one_place() -> None:
 
     assert named == versions.keys()
     assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", version) for version in versions.values())
+
+
+def test_promtool_is_as_old_as_prometheus() -> None:
+    images = {image["name"]: image["newTag"] for image in read("kustomization.yaml")["images"]}
+    tools = tomllib.loads(Path("mise.toml").read_text())["tools"]
+
+    assert images["quay.io/prometheus/prometheus"] == f"v{tools['promtool']}"
 
 
 # --- scripts/logs

@@ -96,6 +96,15 @@ def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) 
 
 
 @pytest.mark.parametrize(
+    "counter", ["lambda_invocations_total", "loki_distributor_lines_received_total"]
+)
+def test_a_counter_is_zero_before_its_first_increment(stack: Stack, counter: str) -> None:
+    stack.invoke()
+
+    eventually(lambda: stack.metrics(f"min_over_time({counter}[1d]) == 0"), counter)
+
+
+@pytest.mark.parametrize(
     "metric", ["container_memory_working_set_bytes", "container_cpu_usage_seconds_total"]
 )
 def test_the_container_is_measured(stack: Stack, metric: str) -> None:
