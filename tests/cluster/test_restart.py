@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.load import invoke
+from tests.cluster.workspace import URL, Tilt, Workspace, wait_until
+
+pytestmark = pytest.mark.cluster
+
+CODE = "lambda_app/app.py"
+TEXT = "The received message is"
+
+
+def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    code = workspace.read(CODE)
+    with Tilt(workspace):
+        workspace.edit(CODE, TEXT, "A message came")
+        wait_until(lambda: b"A message came" in invoke(URL)[1], "the edit is live")
+
+    workspace.write(CODE, code)
+
+    with Tilt(workspace):
+        assert TEXT.encode() in invoke(URL)[1]
