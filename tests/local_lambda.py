@@ -27,6 +27,7 @@ INVOKE = "/2015-03-31/functions/function/invocations"
 DEADLINE = 30.0
 """Seconds until a condition that should come true counts as never."""
 
+_ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # the time that a slow machine needs
 _PROGRAM = """
 import importlib, json, sys
 for name, value in json.loads(sys.argv.pop(1)).items():
@@ -85,7 +86,7 @@ class LocalLambda:
         program = ["-c", _PROGRAM, json.dumps(constants)] if constants else ["-m", "lambda_local"]
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *program, handler, "--port=0", "--admin-port=0", *args],
+                [sys.executable, *program, handler, *_ARGUMENTS, *args],
                 cwd=project,
                 env=environment() | {"MARKER_OF_THE_TEST": self._marker} | env,
                 stdin=subprocess.DEVNULL,

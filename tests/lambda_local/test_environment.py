@@ -39,13 +39,13 @@ def test_a_timeout_is_answered_as_aws_answers_it(start_lambda: StartLambda) -> N
     assert error == ("Sandbox.Timedout", "Task timed out after 1.00 seconds")
     line = service.wait_for_line("Task timed out after 1.00 seconds")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9a-f-]{36} Task .*", line)
-    assert "\tDuration: 1000.00 ms\tBilled Duration: 1" in service.wait_for_line("REPORT")
+    assert "\tDuration: 1000.00 ms\tBilled Duration: " in service.wait_for_line("REPORT")
     assert service.wait_for_line("REPORT").endswith("\tStatus: timeout\t")
     assert service.metric("lambda_errors_total", error_type="Sandbox.Timedout") == 1
 
 
 def test_after_a_timeout_a_new_environment_answers(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--timeout=0.5", "--concurrency=1")
+    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1", "--concurrency=1")
     old = service.run("import os; reply = os.getpid()")
     crash(service, "import time; print('before'); time.sleep(60)")
 
@@ -241,31 +241,29 @@ def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> Non
     assert not [name for name in variables if "LAMBDA_LOCAL" in name]
 
 
-def test_the_context_is_that_of_the_invocation(start_lambda: StartLambda) -> None:
-    source = """
+def test_the_context_is_that_of_the_invocation(service: LocalLambda) -> None:
+    code = """
 import time
 
-def handler(event, context):
-    first = context.get_remaining_time_in_millis()
-    time.sleep(0.1)
-    return {
-        "name": context.function_name,
-        "version": context.function_version,
-        "arn": context.invoked_function_arn,
-        "memory": context.memory_limit_in_mb,
-        "id": context.aws_request_id,
-        "group": context.log_group_name,
-        "stream": context.log_stream_name,
-        "identity": context.identity.cognito_identity_id,
-        "remaining": [first, context.get_remaining_time_in_millis()],
-    }
+first = context.get_remaining_time_in_millis()
+time.sleep(0.1)
+reply = {
+    "name": context.function_name,
+    "version": context.function_version,
+    "arn": context.invoked_function_arn,
+    "memory": context.memory_limit_in_mb,
+    "id": context.aws_request_id,
+    "group": context.log_group_name,
+    "stream": context.log_stream_name,
+    "identity": context.identity.cognito_identity_id,
+    "remaining": [first, context.get_remaining_time_in_millis()],
+}
 """
-    service = start_lambda(source, "--timeout=5")
-    answer = service.invoke()
+    answer = service.invoke({"code": code})
 
     context = answer.json()
     first, second = context.pop("remaining")
-    assert 4000 < first <= 5000
+    assert 50_000 < first <= 60_000
     assert second <= first - 100
     assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", context.pop("stream"))
     assert context == {

@@ -13,7 +13,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 @pytest.fixture(scope="module")
 def json_service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", AWS_LAMBDA_LOG_FORMAT="JSON")
+    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=2", AWS_LAMBDA_LOG_FORMAT="JSON")
 
 
 def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:

@@ -15,6 +15,32 @@ from tests.conftest import StartLambda
 from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
 
 
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda("")
+
+
+@pytest.fixture
+def old(service: LocalLambda) -> LocalLambda:
+    """The module's service, with code that returns "old"."""
+    save(service, returns("old"))
+    assert service.invoke().json() == "old"
+    return service
+
+
+class Counts:
+    """What a metric has counted since this was made."""
+
+    def __init__(self, service: LocalLambda, name: str, **labels: str) -> None:
+        self._read: Callable[[], float] = lambda: service.metric(name, **labels)
+        self._before = self._read()
+
+    def __eq__(self, count: object) -> bool:
+        return self._read() - self._before == count
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+
 def returns(value: object) -> str:
     return f"def handler(event, context):\n    return {value!r}\n"
 
@@ -35,40 +61,35 @@ def error_of(answer: Answer) -> tuple[str, str]:
     return answer.json()["errorType"], answer.json()["errorMessage"]
 
 
-def test_the_request_after_a_save_is_answered_by_the_new_code(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("old"))
-    assert service.invoke().json() == "old"
-    old = service.invoke().headers["x-lambda-local-code-sha256"]
+def test_the_request_after_a_save_is_answered_by_the_new_code(old: LocalLambda) -> None:
+    before = old.invoke().headers["x-lambda-local-code-sha256"]
+    reloads = Counts(old, "lambda_reloads_total", result="succeeded")
 
-    save(service, returns("new"))
-    answer = service.invoke()
+    save(old, returns("new"))
+    answer = old.invoke()
 
     assert answer.json() == "new"
-    assert answer.headers["x-lambda-local-code-sha256"] != old
-    service.wait_for_line("lambda_local: reloaded (code ")
-    assert service.metric("lambda_reloads_total", result="succeeded") == 1
-
-
-def test_a_save_is_loaded_without_a_request(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("old"))
-
-    save(service, "print('loaded')\n" + returns("new"))
-
-    service.wait_for_line("loaded")
-
-
-def test_two_saves_in_one_second_of_one_size_are_told_apart(start_lambda: StartLambda) -> None:
-    service = start_lambda({"function/app.py": "", "function/word.py": ""}, ready=False)
-    save(
-        service,
-        "from function.word import word\ndef handler(event, context):\n    return word\n",
+    code = answer.headers["x-lambda-local-code-sha256"]
+    assert code != before
+    assert old.wait_for_line(f"reloaded (code {code[:12]})") == (
+        f"lambda_local: reloaded (code {code[:12]})"
     )
+    assert reloads == 1
+
+
+def test_a_save_is_loaded_without_a_request(old: LocalLambda) -> None:
+    save(old, "print('loaded')\n" + returns("new"))
+
+    old.wait_for_line("loaded")
+
+
+def test_two_saves_in_one_second_of_one_size_are_told_apart(old: LocalLambda) -> None:
     for word in ["one", "two", "six", "ten", "two", "one"]:
-        path = service.project / "function/word.py"
-        path.write_text(f"word = {word!r}\n", encoding="utf-8")
+        path = old.project / "function/app.py"
+        path.write_text(returns(word), encoding="utf-8")
         os.utime(path, (1_700_000_000, 1_700_000_000))
 
-        assert service.invoke().json() == word
+        assert old.invoke().json() == word
 
 
 def test_a_save_storm_is_one_reload(start_lambda: StartLambda) -> None:
@@ -92,15 +113,15 @@ def handler(event, context):
     assert len([line for line in service.lines if "reloaded" in line]) == 1
 
 
-def test_a_save_that_changes_nothing_is_no_reload(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("same"))
-    starts = service.metric("lambda_init_duration_seconds_count")
+def test_a_save_that_changes_nothing_is_no_reload(old: LocalLambda) -> None:
+    starts = Counts(old, "lambda_init_duration_seconds_count")
+    reloads = Counts(old, "lambda_reloads_total")
 
-    save(service, returns("same"))
+    save(old, returns("old"))
 
-    assert service.invoke().json() == "same"
-    assert service.metric("lambda_reloads_total") == 0
-    assert service.metric("lambda_init_duration_seconds_count") == starts
+    assert old.invoke().json() == "old"
+    assert reloads == 0
+    assert starts == 0
 
 
 @pytest.mark.parametrize(
@@ -139,26 +160,28 @@ def test_a_save_that_changes_nothing_is_no_reload(start_lambda: StartLambda) -> 
     ],
 )
 def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
-    start_lambda: StartLambda, code: str, error_type: str, message: str, where: str
+    old: LocalLambda, code: str, error_type: str, message: str, where: str
 ) -> None:
-    service = start_lambda(returns("sound"))
+    errors = Counts(old, "lambda_errors_total", error_type=error_type)
+    failed = Counts(old, "lambda_reloads_total", result="failed")
+    succeeded = Counts(old, "lambda_reloads_total", result="succeeded")
 
-    save(service, code)
-    answers = [service.invoke(), service.invoke()]
+    save(old, code)
+    answers = [old.invoke(), old.invoke()]
 
     for answer in answers:
         got_type, got_message = error_of(answer)
         assert got_type == error_type
         assert got_message.startswith(message)
-    assert where in service.wait_for_line("lambda_local: init failed: ")
-    assert service.admin("/ready").status == 200
-    assert service.metric("lambda_reloads_total", result="failed") == 1
-    assert service.metric("lambda_errors_total", error_type=error_type) == 2
+    old.wait_for_line(f"lambda_local: init failed: {where}")
+    assert old.admin("/ready").status == 200
+    assert failed == 1
+    assert errors == 2
 
-    save(service, returns("mended"))
+    save(old, returns("mended"))
 
-    assert service.invoke().json() == "mended"
-    assert service.metric("lambda_reloads_total", result="succeeded") == 1
+    assert old.invoke().json() == "mended"
+    assert succeeded == 1
 
 
 @pytest.mark.parametrize(
@@ -170,11 +193,11 @@ def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
     ],
 )
 def test_code_that_ends_its_process_at_import_is_an_exit_error(
-    start_lambda: StartLambda, code: str, how: str
+    old: LocalLambda, code: str, how: str
 ) -> None:
-    service = start_lambda(code)
+    save(old, code)
 
-    answer = service.invoke()
+    answer = old.invoke()
 
     assert answer.headers["x-amz-function-error"] == "Unhandled"
     assert answer.json() == {
@@ -182,8 +205,8 @@ def test_code_that_ends_its_process_at_import_is_an_exit_error(
         "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
         f" Error: Runtime exited with error: {how}",
     }
-    save(service, returns("mended"))
-    assert service.invoke().json() == "mended"
+    save(old, returns("mended"))
+    assert old.invoke().json() == "mended"
 
 
 def test_code_that_is_broken_at_the_start_is_served_as_well(start_lambda: StartLambda) -> None:
@@ -250,14 +273,14 @@ def test_modules_that_come_change_move_and_go_count(start_lambda: StartLambda) -
         "elsewhere.py",
     ],
 )
-def test_what_is_no_code_is_no_reload(start_lambda: StartLambda, name: str) -> None:
-    service = start_lambda(returns("same"))
-    before = service.invoke().headers["x-lambda-local-code-sha256"]
+def test_what_is_no_code_is_no_reload(old: LocalLambda, name: str) -> None:
+    before = old.invoke().headers["x-lambda-local-code-sha256"]
+    reloads = Counts(old, "lambda_reloads_total")
 
-    save(service, "whatever", name)
+    save(old, "whatever", name)
 
-    assert service.invoke().headers["x-lambda-local-code-sha256"] == before
-    assert service.metric("lambda_reloads_total") == 0
+    assert old.invoke().headers["x-lambda-local-code-sha256"] == before
+    assert reloads == 0
 
 
 def test_an_invocation_under_way_finishes_on_the_old_code(start_lambda: StartLambda) -> None:
