@@ -69,7 +69,11 @@ def write_project(directory: Path, files: Mapping[str, str]) -> None:
 
 
 class LocalLambda:
-    """Runs `HANDLER` of the project in a directory."""
+    """
+    Runs `HANDLER` of the project in a directory.
+
+    The coverage of its environments is counted only if they are to be `measured`.
+    """
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class LocalLambda:
         *args: str,
         handler: str = HANDLER,
         constants: Mapping[str, object] | None = None,
+        measured: bool = False,
         **env: str,
     ) -> None:
         self.project = project
@@ -88,7 +93,7 @@ class LocalLambda:
             self.process = subprocess.Popen(
                 [sys.executable, *program, handler, *_ARGUMENTS, *args],
                 cwd=project,
-                env=environment() | {"MARKER_OF_THE_TEST": self._marker} | env,
+                env=environment(measured=measured) | {"MARKER_OF_THE_TEST": self._marker} | env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -226,11 +231,12 @@ class LocalLambda:
         self.process.stdout.close()
 
 
-def environment() -> dict[str, str]:
+def environment(*, measured: bool = True) -> dict[str, str]:
     """Return this process's variables without any that set something of the service's."""
     own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {"PYTHONPATH": str(REPOSITORY)}
+    path = [REPOSITORY] if measured else [REPOSITORY / "tests/unmeasured", REPOSITORY]
+    return kept | {"PYTHONPATH": os.pathsep.join(map(str, path))}
 
 
 def request(

@@ -74,7 +74,7 @@ def service(start_lambda: StartLambda) -> LocalLambda:
         socket.create_server(ADDRESS).close()
     except OSError:
         pytest.skip("another debugger has port 5678")
-    return start_lambda(SOURCE, "--debug", "--timeout=0.1", "--concurrency=5")
+    return start_lambda(SOURCE, "--debug", "--timeout=0.1", "--concurrency=5", measured=True)
 
 
 def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:

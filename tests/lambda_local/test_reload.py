@@ -17,7 +17,7 @@ from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
 
 @pytest.fixture(scope="module")
 def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda("")
+    return start_module_lambda("", measured=True)
 
 
 @pytest.fixture

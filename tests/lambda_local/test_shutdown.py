@@ -170,7 +170,8 @@ def test_a_stop_ends_the_command_after_a_reload(start_lambda: StartLambda) -> No
 @pytest.mark.parametrize("state", ["busy", "frozen", "during init"])
 def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, state: str) -> None:
     source = "import time\ntime.sleep(60)\n" if state == "during init" else WAITS_FOR_END
-    service = start_lambda(source, "--timeout=600", ready=state != "during init")
+    ready = state != "during init"
+    service = start_lambda(source, "--timeout=600", ready=ready, measured=True)
     with ThreadPoolExecutor(1) as threads:
         if state == "busy":
             begin(service, threads)
