@@ -36,6 +36,9 @@ INIT_LIMIT = 10.0
 FREEZE_AFTER = 0.05
 """Seconds of idleness after which the environment's processes stop, as AWS freezes them."""
 
+_FAREWELL = 1.0
+"""Seconds that a process has to end by itself after its init failed."""
+
 RUNTIME = f"python:{platform.python_version()} (awslambdaric {version('awslambdaric')})"
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _MB = 2**20
@@ -247,6 +250,7 @@ class Environment:
         self._drain()
         self._init_error = error
         self.doomed = True
+        self._loop.call_later(_FAREWELL, self.kill)
         self._log.init_end((time.monotonic() - self._started) * 1000, error("").error_type)
         invocation, self.invocation = self.invocation, None
         if invocation is not None:
