@@ -50,8 +50,8 @@ def main() -> None:
     time.sleep(IDLE)
     _tell_memory(f"after {IDLE // 60} min idle")
     with connected() as stack, deployed_subject():
-        _tell("invocation until its line is in Loki", _seconds_until_stored(stack), 5)
-        _tell("invocation until Prometheus counts it", _seconds_until_counted(stack), 5)
+        _tell("invocation until its line is in Loki", _seconds_until_stored(stack), "2, max 5")
+        _tell("invocation until Prometheus counts it", _seconds_until_counted(stack), "5")
         _load(stack)
         _flood(stack)
     _tell_memory("after the load")
@@ -62,9 +62,9 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _tell(what: str, seconds: list[float], most: float) -> None:
+def _tell(what: str, seconds: list[float], most: str) -> None:
     median, worst = statistics.median(seconds), max(seconds)
-    rest = f"median of {len(seconds)}, max {worst:.2f} (at most {most:g})"
+    rest = f"median of {len(seconds)}, max {worst:.2f} (at most {most})"
     _say(f"{what:42} {median:8.2f} s     {rest}")
 
 
