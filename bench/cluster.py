@@ -70,7 +70,7 @@ def _measure_ci(workspace: Workspace, report: Report) -> None:
         ended = workspace.ci()
         seconds.append(time.monotonic() - start)
         if ended.returncode:
-            raise SystemExit(ended.stdout)
+            raise SystemExit("\n".join(ended.stdout.splitlines()[-20:]))
     report.tell("tilt ci, all images built: median of 3", statistics.median(seconds[1:]), "s", 45)
 
 

@@ -138,7 +138,7 @@ def test_an_event_is_checked_again_at_each_change_of_it_or_the_code(
 
     assert check["ResourceDependencies"] == ["function"]
     target = check["DeployTarget"]
-    assert target["UpdateCmdSpec"]["args"] [-3:] == ["scripts/check", "--cluster", f"events/{event}"]
+    assert target["UpdateCmdSpec"]["args"][-3:] == ["scripts/check", "--cluster", f"events/{event}"]
     assert target["AllowParallel"]
     assert {os.path.relpath(path) for path in target["Deps"]} == {
         "lambda_app",
