@@ -28,9 +28,13 @@ _PLATFORM_ERRORS = (
 
 
 class Metrics:
-    """Names begin with `lambda_`; times are in seconds, memory is in bytes."""
+    """
+    Names begin with `lambda_`; times are in seconds, memory is in bytes.
 
-    def __init__(self) -> None:
+    `timeout` is a bucket's bound, so that no percentile of the duration is seen beyond it.
+    """
+
+    def __init__(self, timeout: float) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -53,7 +57,7 @@ class Metrics:
         self.duration = Histogram(
             "lambda_duration_seconds",
             "Time the handler took.",
-            buckets=_DURATION,
+            buckets=sorted({*_DURATION, timeout}),
             registry=registry,
         )
         self.init_duration = Histogram(

@@ -62,7 +62,7 @@ class LocalLambda:
         self._url = url_of(front)
         self._log = Log(json_format=settings.json_logs, timeout=settings.timeout)
         logging.basicConfig(handlers=[OwnLog(self._log)], format="%(message)s")
-        metrics = Metrics()
+        metrics = Metrics(settings.timeout)
         self._after_reload = AfterReload(settings.after_reload, self._url)
         service = Service(settings, self._log, metrics)
         self._pool = pool = Pool(service, Source(settings.watch), self._reloaded)
