@@ -1,11 +1,14 @@
 """The function's port: the Invoke API below its path, the function URL on every other."""
 
 from lambda_local.function_url import FunctionUrl
-from lambda_local.http import DisconnectedError, Receive, Scope, Send, send
+from lambda_local.http import DisconnectedError, Receive, Scope, Send, header, send
 from lambda_local.invoke_api import PATH, InvokeApi
 from lambda_local.pool import Pool
 
 _CODE = "X-Lambda-Local-Code-Sha256"
+_AWAITED = b"x-lambda-local-await-code-sha256"
+_PATIENCE = 2.0
+"""Seconds that a request waits for the code which it names; then the code that is there answers."""
 
 
 class FrontDoor:
@@ -18,6 +21,8 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
+        if awaited := header(scope, _AWAITED):
+            await self._pool.await_code(awaited, _PATIENCE)
         door = self._invoke_api if scope["path"].startswith(PATH) else self._function_url
         try:
             response = await door(scope, receive)

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -53,6 +54,7 @@ class Pool:
         self._stopping = False
         self._killed = False
         self._left = asyncio.Event()
+        self._renewed = asyncio.Event()
         self._fresh_at = time.monotonic()
         self.generation = Generation(1, source.sha256())
         service.metrics.code(self.generation.code_sha256)
@@ -113,6 +115,13 @@ class Pool:
             raise ThrottledError
         self._waiting.append((arrived, invocation))
         self._place()
+
+    async def await_code(self, code_sha256: str, seconds: float) -> None:
+        """Return when the code has that hash, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.generation.code_sha256 != code_sha256:
+                    await self._renewed.wait()
 
     def check_code(self) -> None:
         """Begin a reload if the code changed."""
@@ -317,6 +326,8 @@ class Pool:
         if code_sha256 != self.generation.code_sha256:
             self.generation = Generation(self.generation.number + 1, code_sha256)
             self._service.metrics.code(code_sha256)
+            self._renewed.set()
+            self._renewed = asyncio.Event()
             self._idle.clear()
             for environment in self._environments:
                 environment.retire()

@@ -83,6 +83,31 @@ def test_a_save_is_loaded_without_a_request(old: LocalLambda) -> None:
     old.wait_for_line("loaded")
 
 
+def test_a_request_can_wait_for_the_code_that_it_names(old: LocalLambda) -> None:
+    save(old, returns("new"))
+    new = old.invoke().headers["x-lambda-local-code-sha256"]
+    save(old, returns("old"))
+    assert old.invoke().json() == "old"
+    host, _, port = old.url.removeprefix("http://").partition(":")
+    waiting = http.client.HTTPConnection(host, int(port))
+
+    waiting.request("POST", INVOKE, b"{}", {"X-Lambda-Local-Await-Code-Sha256": new})
+    assert old.invoke().json() == "old"  # the other request came before this one
+    save(old, returns("new"))
+
+    assert json.loads(waiting.getresponse().read()) == "new"
+    waiting.close()
+
+
+def test_a_request_that_names_code_which_never_comes_is_answered_by_what_is_there(
+    old: LocalLambda,
+) -> None:
+    answer = old.invoke(headers={"X-Lambda-Local-Await-Code-Sha256": "0" * 64})
+
+    assert answer.json() == "old"
+    assert answer.headers["x-lambda-local-code-sha256"] != "0" * 64
+
+
 def test_two_saves_in_one_second_of_one_size_are_told_apart(old: LocalLambda) -> None:
     for word in ["one", "two", "six", "ten", "two", "one"]:
         path = old.project / "function/app.py"
