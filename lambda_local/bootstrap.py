@@ -1,7 +1,7 @@
 """
 The process of one execution environment: AWS's runtime client, then the handler.
 
-It waits until it is told to begin, so a cold start costs the handler's own import and no more.
+It waits until it is told to begin, so a cold start costs little but the handler's own import.
 It dies with the service, however the service dies.
 """
 
@@ -23,6 +23,9 @@ from importlib.machinery import (
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import CodeType, ModuleType
+
+_AHEAD = ("asyncio", "dataclasses", "inspect")
+"""The standard library's slow modules that structlog, boto3 and so most functions import."""
 
 DEBUG_ADDRESS = ("127.0.0.1", 5678)
 
@@ -68,6 +71,21 @@ def _runtime_client() -> None:
         module = module_from_spec(ModuleSpec("runtime_client", loader))
         loader.exec_module(module)
         sys.modules["runtime_client"] = module
+
+
+def _import_ahead() -> set[str]:
+    before = set(sys.modules)
+    for name in _AHEAD:
+        importlib.import_module(name)
+    return set(sys.modules) - before
+
+
+def _forget_shadowed(ahead: set[str], root: str) -> None:
+    """A function's own module of the same name comes before the standard library's, as on AWS."""
+    own = {name.partition(".")[0] for name in os.listdir(root)}  # noqa: PTH208  # names are enough
+    for name in ahead:
+        if name.partition(".")[0] in own:
+            del sys.modules[name]
 
 
 def _die_with_the_service(control: socket.socket) -> None:
@@ -118,10 +136,12 @@ def main() -> None:
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
+    ahead = _import_ahead()
     if not control.recv(1):
         return
     threading.Thread(target=_die_with_the_service, args=(control,), daemon=True).start()
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    _forget_shadowed(ahead, os.environ["LAMBDA_TASK_ROOT"])
     _compile_watched([root for root in roots if root])
     _say_where_init_failed(bootstrap, control)
     if debug:

@@ -31,6 +31,16 @@ def report(service: LocalLambda, answer: Answer) -> str:
     return service.wait_for_line(f"REPORT RequestId: {answer.headers['x-amzn-requestid']}")
 
 
+def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
+    start_lambda: StartLambda,
+) -> None:
+    code = "import inspect\n\n\ndef handler(event, context):\n    return inspect.OWN\n"
+
+    service = start_lambda({"app.py": code, "inspect.py": "OWN = 'mine'\n"}, handler="app.handler")
+
+    assert service.invoke().json() == "mine"
+
+
 def test_a_timeout_is_answered_as_aws_answers_it(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
 
