@@ -109,7 +109,7 @@ def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> 
 def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     result = evaluate()
 
-    assert with_label(result, "app") == {"function"}
+    assert with_label(result, "app") == {"function", "live"}
     assert with_label(result, "cluster") == {"namespaces"}
     assert with_label(result, "checks") == set(EVENTS)
     assert with_label(result, "tests") == {"ruff", "pytest"}
@@ -131,21 +131,32 @@ def test_live_update_can_be_switched_off(evaluate: Evaluate) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_an_event_is_checked_again_at_each_change_of_it_or_the_code(
+def test_an_event_is_checked_again_at_each_change_of_it_and_when_new_code_is_live(
     event: str, evaluate: Evaluate
 ) -> None:
     check = resources(evaluate())[event]
 
-    assert check["ResourceDependencies"] == ["function"]
+    assert check["ResourceDependencies"] == ["live"]
     target = check["DeployTarget"]
     assert target["UpdateCmdSpec"]["args"][-3:] == ["scripts/check", "--cluster", f"events/{event}"]
     assert target["AllowParallel"]
     assert {os.path.relpath(path) for path in target["Deps"]} == {
-        "lambda_app",
+        ".cache/live",
         "scripts/check",
         f"events/{event}",
         f"events/expected/{event}",
     }
+
+
+def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
+    live = resources(evaluate())["live"]
+
+    assert live["ResourceDependencies"] == ["function"]
+    assert [os.path.relpath(path) for path in live["DeployTarget"]["Deps"]] == ["lambda_app"]
+
+
+def test_the_sign_that_new_code_is_live_is_watched() -> None:
+    assert "!.cache/live" in Path(".tiltignore").read_text().splitlines()
 
 
 def test_the_function_has_a_button_for_each_event_and_one_for_load(evaluate: Evaluate) -> None:

@@ -1,0 +1,90 @@
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.local_lambda import REPOSITORY
+
+EVENT = "events/event.json"
+OLD = "0" * 64
+
+
+class Rollout(ThreadingHTTPServer):
+    """Says that it runs the code that is awaited; the first invocation gets the code before."""
+
+    def __init__(self, expected: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.expected = expected
+        self.invocations = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Rollout
+    awaited = ""
+
+    def do_POST(self) -> None:  # http.server's name
+        self.rfile.read(int(self.headers["Content-Length"]))
+        dry = self.headers["X-Amz-Invocation-Type"] == "DryRun"
+        if dry:
+            type(self).awaited = self.headers["X-Lambda-Local-Await-Code-Sha256"]
+        self.server.invocations += not dry
+        old = self.server.invocations == 1
+        body = b"" if dry else self.server.expected if old else b'"of the new code"'
+        self.send_response(204 if dry else 200)
+        self.send_header("X-Lambda-Local-Code-Sha256", OLD if old and not dry else self.awaited)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def rollout() -> Iterator[Rollout]:
+    for tool in ("curl", "jq"):
+        if not shutil.which(tool):
+            pytest.skip(f"scripts/check needs {tool}")
+    with Rollout((REPOSITORY / "events/expected/event.json").read_bytes()) as service:
+        thread = threading.Thread(target=service.serve_forever)
+        thread.start()
+        yield service
+        service.shutdown()
+        thread.join()
+
+
+def check(service: Rollout, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path("scripts/check"), "--url", service.url, *args],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout) -> None:
+    checked = check(rollout, EVENT)
+
+    assert checked.returncode == 1
+    assert "of the new code" in checked.stdout
+    assert rollout.invocations == 2
+
+
+def test_waiting_for_the_code_alone_invokes_nothing(rollout: Rollout) -> None:
+    checked = check(rollout, "--code")
+
+    assert (checked.returncode, checked.stdout) == (0, "")
+    assert rollout.invocations == 0
+
+
+def test_waiting_for_the_code_alone_takes_no_event(rollout: Rollout) -> None:
+    assert check(rollout, "--code", EVENT).returncode == 2
