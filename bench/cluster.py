@@ -53,6 +53,10 @@ class Saves:
         self._workspace.write(CODE, self._code.replace(TEXT, text))
         return text
 
+    def undo(self) -> None:
+        """Save the code as it was."""
+        self._workspace.write(CODE, self._code)
+
     def seconds(self, tilt: Tilt, prepare: Callable[[], None] = lambda: None) -> float:
         """Return the seconds from a save, with all checks of the last at rest, to its answer."""
         wait_until(tilt.is_at_rest, "Tilt is at rest")
@@ -88,6 +92,7 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
         _measure_kill(report)
         dependency = saves.seconds(tilt, lambda: _change_dependencies(workspace))
         report.tell("save with a change of poetry.lock → new code answers", dependency, "s")
+    saves.undo()
     return statistics.median(quiet)
 
 
