@@ -87,7 +87,7 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
         with Load(URL) as load:
             busy = [saves.seconds(tilt) for _ in range(20)]
         report.tell("save → new code answers: median of 20", statistics.median(quiet), "s", 0.8)
-        percentile = statistics.quantiles(quiet, n=20, method="inclusive")[-1]
+        percentile = statistics.quantiles(quiet, n=20)[-1]
         report.tell("  95th percentile", percentile, "s", 1.5)
         report.tell("  slowest", max(quiet), "s")
         report.tell("  at 50 requests/s: median of 20", statistics.median(busy), "s")
