@@ -9,19 +9,19 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from lambda_local.admin import Admin
 from lambda_local.after_reload import AfterReload
-from lambda_local.asynchronous import EventQueue
-from lambda_local.environment import Generation, Service
-from lambda_local.front_door import FrontDoor
-from lambda_local.function_url import FunctionUrl
-from lambda_local.http import App
-from lambda_local.invoke_api import InvokeApi
-from lambda_local.logs import Log, OwnLog
-from lambda_local.metrics import Metrics
-from lambda_local.pool import Pool
+from lambda_local.code.source import Source
+from lambda_local.door.admin import Admin
+from lambda_local.door.front_door import FrontDoor
+from lambda_local.door.function_url import FunctionUrl
+from lambda_local.door.http import App
+from lambda_local.door.invoke_api import InvokeApi
+from lambda_local.environment.environment import Generation, Service
+from lambda_local.function.events import EventQueue
+from lambda_local.function.pool import Pool
 from lambda_local.settings import Settings
-from lambda_local.source import Source
+from lambda_local.telemetry.log import Log, OwnLog
+from lambda_local.telemetry.metrics import Metrics
 
 
 class _Server(uvicorn.Server):

@@ -15,7 +15,7 @@ def handler(event, context):
         raise ValueError(f"failure {count}")
     print("done", event["name"])
 """
-RETRY_SOON = {"asynchronous.RETRY_DELAYS": [0.01, 0.02]}
+RETRY_SOON = {"function.events.RETRY_DELAYS": [0.01, 0.02]}
 
 
 def send(service: LocalLambda, name: str, failures: int) -> str:
@@ -75,7 +75,9 @@ def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambd
 
 
 def test_a_stop_runs_what_was_accepted_first(start_lambda: StartLambda) -> None:
-    service = start_lambda(FAILS_SO_MANY_TIMES, constants={"asynchronous.RETRY_DELAYS": [600, 600]})
+    service = start_lambda(
+        FAILS_SO_MANY_TIMES, constants={"function.events.RETRY_DELAYS": [600, 600]}
+    )
     send(service, "recovers", 1)
     send(service, "never", 9)
     wait_until(lambda: tries(service, "recovers") and tries(service, "never"))

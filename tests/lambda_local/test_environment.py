@@ -313,7 +313,7 @@ time.sleep(60 if len(tries.read_text()) == 1 else 0)
 def handler(event, context):
     return tries.read_text()
 """
-    service = start_lambda(source, constants={"environment.INIT_LIMIT": 1.0})
+    service = start_lambda(source, constants={"environment.environment.INIT_LIMIT": 1.0})
 
     assert service.invoke().json() == "xx"
     assert "Phase: init\tStatus: timeout" in service.wait_for_line("INIT_REPORT")
@@ -323,7 +323,7 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     service = start_lambda(
         "import time\ntime.sleep(60)\n",
         "--timeout=1",
-        constants={"environment.INIT_LIMIT": 0.5},
+        constants={"environment.environment.INIT_LIMIT": 0.5},
     )
 
     answer = service.invoke()
@@ -351,7 +351,7 @@ if Path("tried").exists():
 Path("tried").touch()
 time.sleep(60)
 """
-    service = start_lambda(source, constants={"environment.INIT_LIMIT": 0.5})
+    service = start_lambda(source, constants={"environment.environment.INIT_LIMIT": 0.5})
 
     assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
 

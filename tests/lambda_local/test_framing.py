@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_local.framing import Records
+from lambda_local.environment.framing import Records
 
 MAGIC = b"\xa5\x5a\x00"
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lambda_local import memory
+from lambda_local.environment import memory
 
 
 @pytest.fixture

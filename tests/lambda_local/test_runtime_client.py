@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from lambda_local import runtime_client
+from lambda_local.environment.inside import runtime_client
 from tests.conftest import StartLambda
 from tests.lambda_local.conftest import RUNS_ITS_EVENT
 from tests.local_lambda import REPOSITORY, LocalLambda
@@ -26,7 +26,7 @@ def service(
 def test_it_is_this_module_that_runs_in_the_environments(service: LocalLambda) -> None:
     path = service.run("import runtime_client; reply = runtime_client.__spec__.loader.path")
 
-    assert path == str(REPOSITORY / "lambda_local/runtime_client.py")
+    assert path == str(REPOSITORY / "lambda_local/environment/inside/runtime_client.py")
 
 
 def test_it_carries_events_and_replies_of_any_kind(service: LocalLambda) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_local.source import Source
+from lambda_local.code.source import Source
 from tests.conftest import StartLambda
 from tests.local_lambda import wait_until, write_project
 
@@ -132,7 +132,7 @@ def test_nothing_watched_never_changes() -> None:
 def test_requests_are_answered_while_code_changes_without_end(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "def handler(event, context): return 1\n",
-        constants={"source._LONGEST_STORM": 0.3},
+        constants={"code.source._LONGEST_STORM": 0.3},
     )
     done = threading.Event()
     written = 0

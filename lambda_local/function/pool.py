@@ -12,10 +12,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 from lambda_local import errors
-from lambda_local.environment import Environment, Generation, Service, State
+from lambda_local.code.source import Source
+from lambda_local.environment.environment import Environment, Generation, Service, State
 from lambda_local.invocation import Invocation, Result
-from lambda_local.logs import Report
-from lambda_local.source import Source
+from lambda_local.telemetry.log import Report
 
 IDLE_LIMIT = 600.0
 """Seconds of idleness after which an environment is taken down; one always stays."""

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_local.http import BodyTooLargeError, Receive, Response, Scope, read_body
+from lambda_local.door.http import BodyTooLargeError, Receive, Response, Scope, read_body
+from lambda_local.door.invoke_api import SYNC_LIMIT, stopping, throttled
+from lambda_local.function.pool import Pool, StoppingError, ThrottledError
 from lambda_local.invocation import Invocation, Result
-from lambda_local.invoke_api import SYNC_LIMIT, stopping, throttled
-from lambda_local.logs import Log
-from lambda_local.pool import Pool, StoppingError, ThrottledError
 from lambda_local.settings import Settings
+from lambda_local.telemetry.log import Log
 
 _TEXT = ("application/json", "application/xml", "application/javascript")
 _STATUS = range(200, 600)

@@ -4,9 +4,9 @@ import json
 
 from prometheus_client.exposition import choose_encoder
 
-from lambda_local.http import Receive, Response, Scope, Send, header, send
-from lambda_local.metrics import Metrics
-from lambda_local.pool import Pool
+from lambda_local.door.http import Receive, Response, Scope, Send, header, send
+from lambda_local.function.pool import Pool
+from lambda_local.telemetry.metrics import Metrics
 
 
 class Admin:

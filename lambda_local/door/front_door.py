@@ -1,9 +1,9 @@
 """The function's port: the Invoke API below its path, the function URL on every other."""
 
-from lambda_local.function_url import FunctionUrl
-from lambda_local.http import DisconnectedError, Receive, Scope, Send, header, send
-from lambda_local.invoke_api import PATH, InvokeApi
-from lambda_local.pool import Pool
+from lambda_local.door.function_url import FunctionUrl
+from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
+from lambda_local.door.invoke_api import PATH, InvokeApi
+from lambda_local.function.pool import Pool
 
 _CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"

@@ -22,13 +22,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
-from lambda_local import errors, memory
-from lambda_local.framing import Records
+from lambda_local import errors
+from lambda_local.environment import memory
+from lambda_local.environment.framing import Records
+from lambda_local.environment.runtime_api import RuntimeApi
 from lambda_local.invocation import Invocation, Result
-from lambda_local.logs import Log, Report
-from lambda_local.metrics import Metrics
-from lambda_local.runtime_api import RuntimeApi
 from lambda_local.settings import Settings
+from lambda_local.telemetry.log import Log, Report
+from lambda_local.telemetry.metrics import Metrics
 
 INIT_LIMIT = 10.0
 """Seconds that an init may take (AWS, "Init phase")."""
@@ -40,7 +41,7 @@ _FAREWELL = 1.0
 """Seconds that a process has to end by itself after its init failed."""
 
 RUNTIME = f"python:{platform.python_version()} (awslambdaric {version('awslambdaric')})"
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_BOOTSTRAP = Path(__file__).with_name("inside") / "bootstrap.py"
 _MB = 2**20
 
 
@@ -443,7 +444,7 @@ def _variables(settings: Settings, port: int) -> dict[str, str]:
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
-        "LAMBDA_RUNTIME_DIR": str(Path(__file__).parent),
+        "LAMBDA_RUNTIME_DIR": str(_BOOTSTRAP.parent),
         **inherited,
         "AWS_DEFAULT_REGION": settings.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{major_minor}",

@@ -10,8 +10,7 @@ import re
 from typing import NoReturn
 from urllib.parse import parse_qs, unquote
 
-from lambda_local.asynchronous import EventQueue
-from lambda_local.http import (
+from lambda_local.door.http import (
     BodyTooLargeError,
     Receive,
     Response,
@@ -19,8 +18,9 @@ from lambda_local.http import (
     header,
     read_body,
 )
+from lambda_local.function.events import EventQueue
+from lambda_local.function.pool import Pool, StoppingError, ThrottledError
 from lambda_local.invocation import LOG_TAIL, Invocation
-from lambda_local.pool import Pool, StoppingError, ThrottledError
 from lambda_local.settings import Settings
 
 PATH = "/2015-03-31/functions/"

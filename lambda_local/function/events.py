@@ -6,10 +6,10 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-hand
 
 import asyncio
 
+from lambda_local.function.pool import Pool, StoppingError, ThrottledError
 from lambda_local.invocation import Invocation, Result
-from lambda_local.logs import Log
-from lambda_local.metrics import Metrics
-from lambda_local.pool import Pool, StoppingError, ThrottledError
+from lambda_local.telemetry.log import Log
+from lambda_local.telemetry.metrics import Metrics
 
 RETRY_DELAYS = (1.0, 2.0)
 """Seconds before the second and the third try; AWS waits one and two minutes."""

@@ -1,0 +1,1 @@
+"""The function's code: whether it changed, and which code it is."""

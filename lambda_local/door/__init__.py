@@ -1,0 +1,1 @@
+"""The door: HTTP, as AWS's Invoke API and function URL speak it."""

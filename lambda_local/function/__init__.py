@@ -1,0 +1,1 @@
+"""One function: its queue, its environments, its events, its reloads."""

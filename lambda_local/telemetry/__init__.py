@@ -1,0 +1,1 @@
+"""What is told of the function: the log and the metrics."""
