@@ -1,0 +1,58 @@
+"""
+What is known of an init, an invocation and a load of the code when they have ended.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What AWS says of an invocation that ended. Times are in milliseconds, memory in MB.
+
+    `status` is one of AWS's: success, error, timeout, failure.
+    """
+
+    duration_ms: float
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None = None
+    status: str = "success"
+    error_type: str | None = None
+
+    @property
+    def billed_ms(self) -> int:
+        """Whole milliseconds, with the init (as AWS bills since August 2025)."""
+        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """How an init ended, after so many milliseconds; `status` as in `Report`."""
+
+    init_ms: float
+    status: str = "success"
+    error_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    The first time that code was loaded after it changed, well or badly.
+
+    `error` is the payload of AWS's error, and `place` its file, line and text, where it is known.
+    """
+
+    code_sha256: str
+    first: bool
+    error_type: str | None = None
+    error: bytes = b""
+    place: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the handler is there."""
+        return self.error_type is None
