@@ -10,8 +10,8 @@ sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # no
 
 import uvloop  # noqa: E402  # after the line above
 
-from lambda_local import settings  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
+from lambda_local.settings.command_line import Given, parse  # noqa: E402
 
 
 def _listen(host: str, port: int, option: str) -> socket.socket:
@@ -25,15 +25,15 @@ def _listen(host: str, port: int, option: str) -> socket.socket:
         sys.exit(2)
 
 
-async def _serve(given: settings.Settings, front: socket.socket, admin: socket.socket) -> None:
+async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
     await LocalLambda(given, front, admin).run()
 
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C; exit with 0, or with 2 when it can't start."""
-    given = settings.parse(sys.argv[1:], os.environ, Path.cwd())
-    front = _listen(given.host, given.port, "--port")
-    admin = _listen(given.admin_host, given.admin_port, "--admin-port")
+    given = parse(sys.argv[1:], os.environ, Path.cwd())
+    front = _listen(given.service.host, given.service.port, "--port")
+    admin = _listen(given.service.admin_host, given.service.admin_port, "--admin-port")
     uvloop.run(_serve(given, front, admin))
 
 

@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 
+from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.report import Load
 
-class AfterReload:
+
+class AfterReload(Listener):
     """Runs one command at a time; a new reload ends the run that was for the old code."""
 
     def __init__(self, command: str | None, url: str) -> None:
@@ -15,12 +18,12 @@ class AfterReload:
         self._url = url
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, code_sha256: str) -> None:
+    def code_loaded(self, load: Load) -> None:
         """Start the command, and end the one that still runs."""
         self.stop()
         if self._command is None:
             return
-        own = {"LAMBDA_LOCAL_URL": self._url, "LAMBDA_LOCAL_CODE_SHA256": code_sha256}
+        own = {"LAMBDA_LOCAL_URL": self._url, "LAMBDA_LOCAL_CODE_SHA256": load.code_sha256}
         self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
             self._command,
             shell=True,

@@ -29,6 +29,11 @@ def timed_out(request_id: str, timeout: float) -> Result:
     )
 
 
+def init_overran() -> Result:
+    """The init took longer than it may; it is no answer yet, since AWS tries once more."""
+    return _error("Sandbox.Timedout", "Error: init timed out")
+
+
 def exited(request_id: str, returncode: int) -> Result:
     """The environment's process ended; a negative `returncode` is a signal's, as in subprocess."""
     if returncode == 0:

@@ -52,6 +52,12 @@ class Invocation:
     result: asyncio.Future[Result] = field(default_factory=_future)
     log_tail: bytearray = field(default_factory=bytearray)
     init_ms: float | None = None
+    began: bool = False
+
+    def again(self) -> None:
+        """Make ready for another try of the same event."""
+        self.result = _future()
+        self.began = False
 
     def log(self, text: bytes) -> None:
         """Remember the end of the log."""

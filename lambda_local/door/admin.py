@@ -5,15 +5,15 @@ import json
 from prometheus_client.exposition import choose_encoder
 
 from lambda_local.door.http import Receive, Response, Scope, Send, header, send
-from lambda_local.function.pool import Pool
+from lambda_local.function.functions import Functions
 from lambda_local.telemetry.metrics import Metrics
 
 
 class Admin:
     """An ASGI application."""
 
-    def __init__(self, pool: Pool, metrics: Metrics) -> None:
-        self._pool = pool
+    def __init__(self, functions: Functions, metrics: Metrics) -> None:
+        self._functions = functions
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
@@ -33,7 +33,7 @@ class Admin:
         await send(response, send_message)
 
     def _ready(self) -> Response:
-        ready = self._pool.loaded
-        state = {"ready": ready, "code_sha256": self._pool.generation.code_sha256}
+        ready = self._functions.loaded
+        state = {"ready": ready, "code_sha256": self._functions.default.generation.code_sha256}
         headers = [("Content-Type", "application/json")]
         return Response(200 if ready else 503, json.dumps(state).encode(), headers)

@@ -1,9 +1,13 @@
 """The function's port: the Invoke API below its path, the function URL on every other."""
 
+from lambda_local.door.answers import ServiceError, service_error
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
 from lambda_local.door.invoke_api import PATH, InvokeApi
-from lambda_local.function.pool import Pool
+from lambda_local.function.functions import Functions
+from lambda_local.function.queue import ThrottledError
+from lambda_local.function.stopping import StoppingError
+from lambda_local.invocation import Invocation
 
 _CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"
@@ -14,20 +18,28 @@ _PATIENCE = 2.0
 class FrontDoor:
     """An ASGI application; every answer says which code it is from."""
 
-    def __init__(self, invoke_api: InvokeApi, function_url: FunctionUrl, pool: Pool) -> None:
+    def __init__(
+        self, invoke_api: InvokeApi, function_url: FunctionUrl, functions: Functions
+    ) -> None:
         self._invoke_api = invoke_api
         self._function_url = function_url
-        self._pool = pool
+        self._functions = functions
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
         if awaited := header(scope, _AWAITED):
-            await self._pool.await_code(awaited, _PATIENCE)
+            await self._functions.default.await_code(awaited, _PATIENCE)
         door = self._invoke_api if scope["path"].startswith(PATH) else self._function_url
+        invocation = Invocation(b"")
         try:
-            response = await door(scope, receive)
+            response = await door(scope, receive, invocation)
         except DisconnectedError:
             return
+        except (ServiceError, ThrottledError, StoppingError) as error:
+            response = service_error(error).response()
+        response.headers.append(("x-amzn-RequestId", invocation.request_id))
+        if invocation.began or door is self._function_url:
+            response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):
-            response.headers.append((_CODE, self._pool.generation.code_sha256))
+            response.headers.append((_CODE, self._functions.default.generation.code_sha256))
         await send(response, send_message)

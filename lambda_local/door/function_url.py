@@ -12,12 +12,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_local.door.http import BodyTooLargeError, Receive, Response, Scope, read_body
-from lambda_local.door.invoke_api import SYNC_LIMIT, stopping, throttled
-from lambda_local.function.pool import Pool, StoppingError, ThrottledError
+from lambda_local.door.http import (
+    SYNC_LIMIT,
+    BodyTooLargeError,
+    Receive,
+    Response,
+    Scope,
+    read_body,
+)
+from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation, Result
-from lambda_local.settings import Settings
-from lambda_local.telemetry.log import Log
+from lambda_local.telemetry.listener import Listener
 
 _TEXT = ("application/json", "application/xml", "application/javascript")
 _STATUS = range(200, 600)
@@ -31,33 +36,22 @@ class MalformedResponseError(ValueError):
 class FunctionUrl:
     """Answers every request that is not for the Invoke API."""
 
-    def __init__(self, settings: Settings, pool: Pool, log: Log) -> None:
-        self._settings = settings
-        self._pool = pool
-        self._log = log
+    def __init__(self, functions: Functions, listener: Listener) -> None:
+        self._functions = functions
+        self._listener = listener
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:
-        """Answer one request. Raises DisconnectedError."""
+    async def __call__(self, scope: Scope, receive: Receive, invocation: Invocation) -> Response:
+        """Answer one request. Raises DisconnectedError, ThrottledError, StoppingError."""
+        function = self._functions.default
         try:
             body = await read_body(scope, receive, SYNC_LIMIT)
         except BodyTooLargeError:
             return _plain(
                 413, '{"Message":"Request must be smaller than 6291456 bytes"}', "application/json"
             )
-        invocation = Invocation(b"")
-        event = to_event(scope, body, invocation, self._settings)
+        event = to_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        try:
-            result = await self._pool.invoke(invocation)
-        except ThrottledError:
-            response = throttled().response()
-        except StoppingError:
-            response = stopping().response()
-        else:
-            response = self._respond(result)
-        response.headers.append(("x-amzn-RequestId", invocation.request_id))
-        response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
-        return response
+        return self._respond(await function.invoke(invocation))
 
     def _respond(self, result: Result) -> Response:
         if result.error_type is not None:
@@ -66,7 +60,7 @@ class FunctionUrl:
             try:
                 response = from_result(result.payload)
             except MalformedResponseError as error:
-                self._log.own(f"the function URL answers 502: {error}", "ERROR")
+                self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
                 response = _plain(502, "Internal Server Error")
         response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
         return response
@@ -76,9 +70,7 @@ def _plain(status: int, text: str, content_type: str = "text/plain") -> Response
     return Response(status, text.encode(), [("Content-Type", content_type)])
 
 
-def to_event(
-    scope: Scope, body: bytes, invocation: Invocation, settings: Settings
-) -> dict[str, Any]:
+def to_event(scope: Scope, body: bytes, invocation: Invocation, name: str) -> dict[str, Any]:
     """Return the request as AWS gives it to a function: payload format 2.0."""
     headers, cookies = _headers(scope, invocation)
     query = scope["query_string"].decode("latin-1")
@@ -88,7 +80,7 @@ def to_event(
         "rawPath": scope["raw_path"].decode("latin-1"),
         "rawQueryString": query,
         "headers": headers,
-        "requestContext": _request_context(scope, headers, invocation, settings),
+        "requestContext": _request_context(scope, headers, invocation, name),
         "isBase64Encoded": False,
     }
     if cookies:
@@ -123,13 +115,13 @@ def _headers(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list
 
 
 def _request_context(
-    scope: Scope, headers: dict[str, str], invocation: Invocation, settings: Settings
+    scope: Scope, headers: dict[str, str], invocation: Invocation, name: str
 ) -> dict[str, Any]:
     now = time.time()
     domain = headers.get("host", "localhost").rpartition("@")[2]
     return {
         "accountId": "anonymous",
-        "apiId": settings.name,
+        "apiId": name,
         "domainName": domain,
         "domainPrefix": domain.partition(".")[0],
         "http": {

@@ -10,6 +10,10 @@ type Send = Callable[[dict[str, Any]], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+SYNC_LIMIT = 6 * 2**20
+"""Bytes of a request whose answer is waited for (AWS Lambda quotas)."""
+
+
 class BodyTooLargeError(Exception):
     """The request has more bytes than may be sent."""
 

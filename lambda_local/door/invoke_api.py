@@ -10,7 +10,9 @@ import re
 from typing import NoReturn
 from urllib.parse import parse_qs, unquote
 
+from lambda_local.door.answers import ServiceError, refuse
 from lambda_local.door.http import (
+    SYNC_LIMIT,
     BodyTooLargeError,
     Receive,
     Response,
@@ -18,15 +20,16 @@ from lambda_local.door.http import (
     header,
     read_body,
 )
-from lambda_local.function.events import EventQueue
-from lambda_local.function.pool import Pool, StoppingError, ThrottledError
-from lambda_local.invocation import LOG_TAIL, Invocation
-from lambda_local.settings import Settings
+from lambda_local.function.function import Function
+from lambda_local.function.functions import Functions
+from lambda_local.invocation import LOG_TAIL, Invocation, Result
+from lambda_local.settings.account import Account
 
 PATH = "/2015-03-31/functions/"
-SYNC_LIMIT = 6 * 2**20
 ASYNC_LIMIT = 2**20
-"""Bytes of an event (AWS Lambda quotas)."""
+"""Bytes of a request whose answer is not waited for (AWS Lambda quotas)."""
+
+_EXECUTED = ("X-Amz-Executed-Version", "$LATEST")
 
 _CLIENT_CONTEXT_LIMIT = 3583
 _ROUTE = re.compile(rf"{re.escape(PATH)}(?P<function>[^/]+)/invocations/?")
@@ -45,143 +48,92 @@ _MEDIA_TYPES = (
 )
 
 
-class ServiceError(Exception):
-    """An error of the service's: HTTP status, AWS's name for it, and its body."""
-
-    def __init__(self, status: int, error_type: str, body: dict[str, str]) -> None:
-        super().__init__(error_type)
-        self.status = status
-        self.error_type = error_type
-        self.body = body
-
-    def response(self) -> Response:
-        """Return it as AWS sends it."""
-        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.error_type)]
-        return Response(self.status, json.dumps(self.body).encode(), headers)
-
-
-def throttled() -> ServiceError:
-    """All environments are busy."""
-    body = {
-        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
-        "Type": "User",
-        "message": "Rate Exceeded.",
-    }
-    return ServiceError(429, "TooManyRequestsException", body)
-
-
-def stopping() -> ServiceError:
-    """The service is about to end."""
-    return ServiceError(
-        503, "ServiceException", {"Type": "Service", "Message": "Service is stopping."}
-    )
-
-
-def _refuse(status: int, error_type: str, message: str) -> NoReturn:
-    raise ServiceError(status, error_type, {"Type": "User", "message": message})
-
-
 class InvokeApi:
     """Answers requests below `PATH`."""
 
-    def __init__(self, settings: Settings, pool: Pool, events: EventQueue) -> None:
-        self._settings = settings
-        self._pool = pool
-        self._events = events
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:
-        """Answer one request. Raises DisconnectedError."""
-        invocation: Invocation | None = None
-        try:
-            self._check_path(scope)
-            kind = _choice(scope, b"x-amz-invocation-type", ("RequestResponse", "Event", "DryRun"))
-            log_type = _choice(scope, b"x-amz-log-type", ("None", "Tail"))
-            limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
-            payload = await self._payload(scope, receive, limit)
-            invocation = Invocation(payload, _client_context(scope))
-            response = await self._invoke(invocation, kind, log_type)
-        except ServiceError as error:
-            response = error.response()
-        request_id = Invocation(b"").request_id if invocation is None else invocation.request_id
-        response.headers.append(("x-amzn-RequestId", request_id))
-        return response
+    async def __call__(self, scope: Scope, receive: Receive, invocation: Invocation) -> Response:
+        """
+        Answer one request.
 
-    def _check_path(self, scope: Scope) -> None:
+        Raises DisconnectedError, ServiceError, ThrottledError, StoppingError.
+        """
+        function = self._function(scope)
+        kind = _choice(scope, b"x-amz-invocation-type", ("RequestResponse", "Event", "DryRun"))
+        log_type = _choice(scope, b"x-amz-log-type", ("None", "Tail"))
+        limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
+        invocation.payload = await _payload(scope, receive, limit)
+        invocation.client_context = _client_context(scope)
+        if kind == "DryRun":
+            return Response(204, headers=[_EXECUTED])
+        if kind == "Event":
+            function.put(invocation)
+            return Response(202)
+        return _answer(await function.invoke(invocation), invocation, log_type)
+
+    def _function(self, scope: Scope) -> Function:
         route = _ROUTE.fullmatch(scope["path"])
         if route is None:
-            _refuse(404, "UnknownOperationException", f"No operation at {scope['path']}")
+            refuse(404, "UnknownOperationException", f"No operation at {scope['path']}")
         if scope["method"] != "POST":
-            _refuse(405, "MethodNotAllowedException", "Invoke is a POST request.")
-        self._check_function(unquote(route["function"]), scope["query_string"])
-
-    def _check_function(self, function: str, query: bytes) -> None:
-        match = _FUNCTION.fullmatch(function)
+            refuse(405, "MethodNotAllowedException", "Invoke is a POST request.")
+        name = unquote(route["function"])
+        match = _FUNCTION.fullmatch(name)
         if match is None:
             pattern = "a function name, ARN or partial ARN"
-            _refuse(400, "InvalidParameterValueException", f"{function!r} is not {pattern}.")
-        settings = self._settings
+            refuse(400, "InvalidParameterValueException", f"{name!r} is not {pattern}.")
+        return self._find(match, scope["query_string"])
+
+    def _find(self, asked: re.Match[str], query: bytes) -> Function:
+        function = self._functions.get(asked["name"])
+        known = self._functions.default if function is None else function
+        here = known.configuration.account
+        region, account_id = asked["region"] or here.region, asked["account"] or here.account_id
         given = parse_qs(query.decode("latin-1")).get("Qualifier", [None])[0]
-        qualifier = given or match["qualifier"] or "$LATEST"
-        here = (settings.name, settings.region, settings.account, "$LATEST")
-        asked = (
-            match["name"],
-            match["region"] or settings.region,
-            match["account"] or settings.account,
-            qualifier,
-        )
-        if asked != here:
-            name, region, account, _ = asked
-            arn = f"arn:aws:lambda:{region}:{account}:function:{name}"
+        qualifier = given or asked["qualifier"] or "$LATEST"
+        if function is None or Account(region, account_id) != here or qualifier != "$LATEST":
+            arn = Account(region, account_id).function_arn(asked["name"])
             arn += "" if qualifier == "$LATEST" else f":{qualifier}"
             body = {"Type": "User", "Message": f"Function not found: {arn}"}
             raise ServiceError(404, "ResourceNotFoundException", body)
+        return function
 
-    async def _payload(self, scope: Scope, receive: Receive, limit: int) -> bytes:
-        media_type = (
-            (header(scope, b"content-type") or _MEDIA_TYPES[0]).partition(";")[0].strip().lower()
-        )
-        if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
-            message = f"Unsupported content type: {media_type}. An event is application/json."
-            _refuse(415, "UnsupportedMediaTypeException", message)
-        try:
-            body = await read_body(scope, receive, limit)
-        except BodyTooLargeError:
-            message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-            _refuse(413, "RequestTooLargeException", message)
-        if not body.strip():
-            return b"{}"
-        _check_json(body)
-        return body
 
-    async def _invoke(self, invocation: Invocation, kind: str, log_type: str) -> Response:
-        executed = ("X-Amz-Executed-Version", "$LATEST")
-        if kind == "DryRun":
-            return Response(204, headers=[executed])
-        try:
-            if kind == "Event":
-                self._events.put(invocation)
-                return Response(202)
-            result = await self._pool.invoke(invocation)
-        except ThrottledError:
-            raise throttled() from None
-        except StoppingError:
-            raise stopping() from None
-        trace = invocation.trace_id
-        headers = [("Content-Type", result.content_type), executed, ("X-Amzn-Trace-Id", trace)]
-        headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
-        if result.error_type is not None:
-            headers.append(("X-Amz-Function-Error", "Unhandled"))
-        if log_type == "Tail":
-            tail = base64.b64encode(invocation.log_tail[-LOG_TAIL:]).decode()
-            headers.append(("X-Amz-Log-Result", tail))
-        return Response(200, result.payload, headers)
+async def _payload(scope: Scope, receive: Receive, limit: int) -> bytes:
+    content_type = header(scope, b"content-type") or _MEDIA_TYPES[0]
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
+        message = f"Unsupported content type: {media_type}. An event is application/json."
+        refuse(415, "UnsupportedMediaTypeException", message)
+    try:
+        body = await read_body(scope, receive, limit)
+    except BodyTooLargeError:
+        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        refuse(413, "RequestTooLargeException", message)
+    if not body.strip():
+        return b"{}"
+    _check_json(body)
+    return body
+
+
+def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
+    headers = [("Content-Type", result.content_type), _EXECUTED]
+    headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
+    if result.error_type is not None:
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    if log_type == "Tail":
+        tail = base64.b64encode(invocation.log_tail[-LOG_TAIL:]).decode()
+        headers.append(("X-Amz-Log-Result", tail))
+    return Response(200, result.payload, headers)
 
 
 def _choice(scope: Scope, name: bytes, allowed: tuple[str, ...]) -> str:
     value = header(scope, name) or allowed[0]
     if value not in allowed:
         label = name.decode().title()
-        _refuse(
+        refuse(
             400,
             "InvalidParameterValueException",
             f"{label} is {value!r}, not one of {', '.join(allowed)}.",
@@ -195,14 +147,14 @@ def _client_context(scope: Scope) -> str | None:
         return None
     if len(encoded) > _CLIENT_CONTEXT_LIMIT:
         message = f"Client context must be no more than {_CLIENT_CONTEXT_LIMIT} bytes."
-        _refuse(400, "InvalidRequestContentException", message)
+        refuse(400, "InvalidRequestContentException", message)
     try:
         context = json.loads(base64.b64decode(encoded, validate=True))
     except ValueError:
         context = None
     if not isinstance(context, dict):
         message = "Client context must be a valid Base64-encoded JSON object."
-        _refuse(400, "InvalidRequestContentException", message)
+        refuse(400, "InvalidRequestContentException", message)
     return json.dumps(context)
 
 
@@ -218,4 +170,4 @@ def _check_json(body: bytes) -> None:
         return  # valid as far as it was read; the function's own parser will say
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
-        _refuse(400, "InvalidRequestContentException", message)
+        refuse(400, "InvalidRequestContentException", message)

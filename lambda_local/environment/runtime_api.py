@@ -10,6 +10,9 @@ from typing import Protocol, cast
 
 import httptools
 
+from lambda_local.invocation import Invocation
+from lambda_local.settings.function import FunctionConfiguration
+
 _VERSION = "/2018-06-01/runtime/"
 _REASONS = {
     200: b"OK",
@@ -20,8 +23,8 @@ _REASONS = {
 }
 
 
-class Environment(Protocol):
-    """What the Runtime API asks of the environment that it serves."""
+class RuntimeCalls(Protocol):
+    """Who hears what the runtime says to the Runtime API."""
 
     def next_polled(self, api: "RuntimeApi") -> None:
         """The runtime asks for its next event."""
@@ -39,8 +42,8 @@ class Environment(Protocol):
 class RuntimeApi(asyncio.Protocol):
     """One connection of the runtime's."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, runtime: RuntimeCalls) -> None:
+        self._runtime = runtime
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._start()
@@ -95,15 +98,15 @@ class RuntimeApi(asyncio.Protocol):
     def _route(self, call: bytes, body: bytes, headers: dict[bytes, bytes]) -> None:
         match call.decode().split("/"):
             case ["GET invocation", "next"]:
-                self._environment.next_polled(self)
+                self._runtime.next_polled(self)
             case ["POST invocation", request_id, "response"]:
                 content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
-                self.reply(self._environment.responded(request_id, body, content_type))
+                self.reply(self._runtime.responded(request_id, body, content_type))
             case ["POST invocation", request_id, "error"]:
-                self.reply(self._environment.failed(request_id, body, _error_type(body)))
+                self.reply(self._runtime.failed(request_id, body, _error_type(body)))
             case ["POST init", "error"]:
                 body = _utf_8(body)
-                self._environment.init_failed(body, _error_type(body))
+                self._runtime.init_failed(body, _error_type(body))
                 self.reply(202)
             case _:
                 self.reply(404)
@@ -121,6 +124,21 @@ class RuntimeApi(asyncio.Protocol):
         if self._transport is not None:
             first = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
             self._transport.write(first + head.encode("latin-1", "replace") + body)
+
+
+def event_headers(
+    invocation: Invocation, configuration: FunctionConfiguration, deadline_ms: int
+) -> dict[str, str]:
+    """Return what goes with an event; the deadline is in milliseconds of the epoch."""
+    headers = {
+        "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+        "Lambda-Runtime-Invoked-Function-Arn": configuration.arn,
+        "Lambda-Runtime-Trace-Id": invocation.trace_id,
+    }
+    if invocation.client_context is not None:
+        headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+    return headers
 
 
 def _refusal(status: int) -> bytes:

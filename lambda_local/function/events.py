@@ -5,11 +5,12 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-hand
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from lambda_local.function.pool import Pool, StoppingError, ThrottledError
+from lambda_local.function.queue import ThrottledError
+from lambda_local.function.stopping import StoppingError
 from lambda_local.invocation import Invocation, Result
-from lambda_local.telemetry.log import Log
-from lambda_local.telemetry.metrics import Metrics
+from lambda_local.telemetry.listener import Listener
 
 RETRY_DELAYS = (1.0, 2.0)
 """Seconds before the second and the third try; AWS waits one and two minutes."""
@@ -20,10 +21,9 @@ _THROTTLE_DELAY = 0.5
 class EventQueue:
     """Holds what was accepted until it has run."""
 
-    def __init__(self, pool: Pool, log: Log, metrics: Metrics) -> None:
-        self._pool = pool
-        self._log = log
-        self._metrics = metrics
+    def __init__(self, run: Callable[[Invocation], Awaitable[Result]], listener: Listener) -> None:
+        self._run_once = run
+        self._listener = listener
         self._tasks: dict[asyncio.Task[None], Invocation] = {}
         self._stopping = asyncio.Event()
 
@@ -47,17 +47,17 @@ class EventQueue:
             if result.error_type is None:
                 return
             if delay is None or self._stopping.is_set():
-                self._drop(invocation, result)
+                self._listener.event_dropped(invocation, result)
                 return
             await self._pause(delay)
-            invocation.result = asyncio.get_running_loop().create_future()
+            invocation.again()
 
     async def _try(self, invocation: Invocation) -> Result:
         while True:
             try:
-                return await self._pool.invoke(invocation, accepted=True)
+                return await self._run_once(invocation)
             except ThrottledError:
-                invocation.result = asyncio.get_running_loop().create_future()
+                invocation.again()
                 await asyncio.sleep(_THROTTLE_DELAY)
 
     async def _pause(self, seconds: float) -> None:
@@ -66,16 +66,6 @@ class EventQueue:
             await asyncio.wait_for(self._stopping.wait(), seconds)
         except TimeoutError:
             return
-
-    def _drop(self, invocation: Invocation, result: Result) -> None:
-        self._metrics.async_dropped.inc()
-        self._log.own(
-            "event dropped after its last try",
-            "ERROR",
-            request_id=invocation.request_id,
-            error=result.payload.decode("utf-8", "replace"),
-            event=invocation.payload.decode("utf-8", "replace"),
-        )
 
     def stop(self) -> None:
         """Accept no more; what waits to be tried again is tried once more, at once."""
@@ -91,4 +81,4 @@ class EventQueue:
 
     def _lose(self, invocation: Invocation) -> None:
         payload = invocation.payload.decode("utf-8", "replace")
-        self._log.own("event not run: the service stopped", "ERROR", event=payload)
+        self._listener.service_said("event not run: the service stopped", "ERROR", event=payload)

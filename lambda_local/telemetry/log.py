@@ -6,13 +6,13 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 
 import json
 import logging
-import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lambda_local.invocation import Invocation
+from lambda_local.invocation import Invocation, Result
+from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.report import InitReport, Load, Report
 
 
 def now() -> str:
@@ -20,28 +20,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """
-    What AWS says of an invocation that ended. Times are in milliseconds, memory in MB.
-
-    `status` is one of AWS's: success, error, timeout, failure.
-    """
-
-    duration_ms: float
-    memory_mb: int
-    max_memory_mb: int
-    init_ms: float | None = None
-    status: str = "success"
-    error_type: str | None = None
-
-    @property
-    def billed_ms(self) -> int:
-        """Whole milliseconds, with the init (as AWS bills since August 2025)."""
-        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
-
-
-class Log:
+class Log(Listener):
     """Writes the log to standard output, a whole record at a time."""
 
     def __init__(self, *, json_format: bool, timeout: float) -> None:
@@ -63,14 +42,14 @@ class Log:
             json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n", invocation
         )
 
-    def function(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Write a record of the function's; JSON format wraps what is none, as Telemetry does."""
         if self._json and not _is_json_object(record):
             self._event("function", record.decode("utf-8", "replace"), invocation)
         else:
             self._write(record + b"\n", invocation)
 
-    def init_start(self, runtime: str) -> None:
+    def init_began(self, runtime: str) -> None:
         """Write that an execution environment begins its init."""
         if self._json:
             record = {"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime}
@@ -78,25 +57,23 @@ class Log:
         else:
             self._write(f"INIT_START Runtime Version: {runtime}\n".encode())
 
-    def init_end(
-        self, init_ms: float, error_type: str | None = None, status: str = "error"
-    ) -> None:
+    def init_ended(self, report: InitReport) -> None:
         """Write how the init ended; AWS's text format does so only when it went wrong."""
-        outcome = (
-            {"status": "success"}
-            if error_type is None
-            else {"status": status, "errorType": error_type}
-        )
         if self._json:
+            outcome = {"status": report.status}
+            if report.error_type is not None:
+                outcome["errorType"] = report.error_type
             record = {"initializationType": "on-demand", "phase": "init", **outcome}
             self._event("platform.initRuntimeDone", record)
-            metrics = {"metrics": {"durationMs": round(init_ms, 3)}}
+            metrics = {"metrics": {"durationMs": round(report.init_ms, 3)}}
             self._event("platform.initReport", record | metrics)
-        elif error_type is not None:
-            line = f"INIT_REPORT Init Duration: {init_ms:.2f} ms\tPhase: init\tStatus: {status}"
-            self._write(f"{line}\tError Type: {error_type}\n".encode())
+        elif report.error_type is not None:
+            line = f"INIT_REPORT Init Duration: {report.init_ms:.2f} ms\tPhase: init"
+            self._write(
+                f"{line}\tStatus: {report.status}\tError Type: {report.error_type}\n".encode()
+            )
 
-    def start(self, invocation: Invocation) -> None:
+    def invocation_began(self, invocation: Invocation) -> None:
         """Write that an invocation begins."""
         if self._json:
             record = {"requestId": invocation.request_id, "version": "$LATEST"}
@@ -105,7 +82,7 @@ class Log:
             line = f"START RequestId: {invocation.request_id} Version: $LATEST\n"
             self._write(line.encode(), invocation)
 
-    def end(self, invocation: Invocation, report: Report) -> None:
+    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # the log has no results
         """Write that an invocation ended, and what it took."""
         if self._json:
             self._end_json(invocation, report)
@@ -148,7 +125,22 @@ class Log:
             metrics["initDurationMs"] = round(report.init_ms, 3)
         self._event("platform.report", outcome | {"metrics": metrics}, invocation)
 
-    def own(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def code_loaded(self, load: Load) -> None:
+        """Write that new code answers."""
+        if load.error is None and not load.first:
+            self.service_said("reloaded", code_sha256=load.code_sha256)
+
+    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+        """Write what nobody else will tell the caller."""
+        self.service_said(
+            "event dropped after its last try",
+            "ERROR",
+            request_id=invocation.request_id,
+            error=result.payload.decode("utf-8", "replace"),
+            event=invocation.payload.decode("utf-8", "replace"),
+        )
+
+    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Write a line of this service's own."""
         if self._json:
             head = {
@@ -159,6 +151,8 @@ class Log:
             }
             line = json.dumps(head | fields, ensure_ascii=False)
         else:
+            if "code_sha256" in fields:
+                fields["code"] = str(fields.pop("code_sha256"))[:12]
             line = f"lambda_local: {message}{_in_words(fields)}"
         self._write(line.encode("utf-8", "replace") + b"\n")
 
@@ -172,7 +166,7 @@ class OwnLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Part of logging's protocol."""
-        self._log.own(self.format(record), record.levelname)
+        self._log.service_said(self.format(record), record.levelname)
 
 
 def _in_words(fields: Mapping[str, object]) -> str:

@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.ht
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,6 +15,11 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
+
+from lambda_local.invocation import Invocation, Result
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.report import InitReport, Load, Report
 
 _DURATION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _INIT = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -27,7 +33,27 @@ _PLATFORM_ERRORS = (
 )
 
 
-class Metrics:
+class Figures(Protocol):
+    """What is read of a function when it is asked for."""
+
+    @property
+    def configuration(self) -> FunctionConfiguration:
+        """What it is run with."""
+
+    def executing(self) -> int:
+        """How many invocations are under way."""
+
+    def waiting(self) -> int:
+        """How many requests wait for an environment."""
+
+    def environments(self) -> int:
+        """How many environments there are."""
+
+    def max_memory(self) -> int:
+        """Bytes of memory that the largest environment had in use at most."""
+
+
+class Metrics(Listener):
     """
     Names begin with `lambda_`; times are in seconds, memory is in bytes.
 
@@ -38,51 +64,94 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self.invocations = Counter(
+        self._invocations = Counter(
             "lambda_invocations",
             "Invocations that ran, well or badly, without throttled ones.",
             registry=registry,
         )
-        self.errors = Counter(
+        self._errors = Counter(
             "lambda_errors",
             "Invocations that ended in a function error.",
             ["error_type"],
             registry=registry,
         )
         for error_type in _PLATFORM_ERRORS:
-            self.errors.labels(error_type)
-        self.throttles = Counter(
+            self._errors.labels(error_type)
+        self._throttles = Counter(
             "lambda_throttles", "Requests refused with 429.", registry=registry
         )
-        self.duration = Histogram(
+        self._duration = Histogram(
             "lambda_duration_seconds",
             "Time the handler took.",
             buckets=sorted({*_DURATION, timeout}),
             registry=registry,
         )
-        self.init_duration = Histogram(
+        self._init_duration = Histogram(
             "lambda_init_duration_seconds",
             "Time an environment took to load the handler; its count is that of cold starts.",
             buckets=_INIT,
             registry=registry,
         )
-        self.reloads = Counter(
+        self._reloads = Counter(
             "lambda_reloads", "Changes of the code that were loaded.", ["result"], registry=registry
         )
         for result in ("succeeded", "failed"):
-            self.reloads.labels(result)
-        self.async_dropped = Counter(
+            self._reloads.labels(result)
+        self._async_dropped = Counter(
             "lambda_async_dropped", "Event invocations that failed at every try.", registry=registry
         )
         self._code = Gauge(
             "lambda_code_info", "The code that answers.", ["code_sha256"], registry=registry
         )
 
-    def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Add a figure that is read when it is asked for."""
-        Gauge(name, text, registry=self.registry).set_function(value)
+    def watch(self, figures: Figures) -> None:
+        """Add the figures that are read when they are asked for."""
+        gauges: dict[str, tuple[str, Callable[[], float]]] = {
+            "lambda_concurrent_executions": ("Invocations under way.", figures.executing),
+            "lambda_queue_length": ("Requests that wait for an environment.", figures.waiting),
+            "lambda_environments": ("Execution environments.", figures.environments),
+            "lambda_max_memory_used_bytes": (
+                "Memory that the largest environment had in use at most.",
+                figures.max_memory,
+            ),
+            "lambda_memory_size_bytes": (
+                "Memory that one environment may use.",
+                lambda: figures.configuration.memory * 2**20,
+            ),
+            "lambda_timeout_seconds": (
+                "Time that an invocation may take.",
+                lambda: figures.configuration.timeout,
+            ),
+        }
+        for name, (text, value) in gauges.items():
+            Gauge(name, text, registry=self.registry).set_function(value)
 
-    def code(self, code_sha256: str) -> None:
+    def code_changed(self, code_sha256: str) -> None:
         """Name the code that answers from now on."""
         self._code.clear()
         self._code.labels(code_sha256).set(1)
+
+    def code_loaded(self, load: Load) -> None:
+        """Count a reload."""
+        if not load.first:
+            self._reloads.labels("succeeded" if load.error is None else "failed").inc()
+
+    def init_ended(self, report: InitReport) -> None:
+        """Count a cold start."""
+        if report.error_type is None:
+            self._init_duration.observe(report.init_ms / 1000)
+
+    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # a listener's
+        """Count an invocation."""
+        self._invocations.inc()
+        self._duration.observe(report.duration_ms / 1000)
+        if result.error_type is not None:
+            self._errors.labels(result.error_type).inc()
+
+    def throttled(self) -> None:
+        """Count a request that was refused."""
+        self._throttles.inc()
+
+    def event_dropped(self, invocation: Invocation, result: Result) -> None:  # noqa: ARG002  # a listener's
+        """Count an event that failed at every try."""
+        self._async_dropped.inc()

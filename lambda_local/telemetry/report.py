@@ -7,6 +7,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 import math
 from dataclasses import dataclass
 
+from lambda_local.invocation import Result
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -41,18 +43,13 @@ class InitReport:
 @dataclass(frozen=True, slots=True)
 class Load:
     """
-    The first time that code was loaded after it changed, well or badly.
+    The first time that code was loaded after it changed: well, or with AWS's error.
 
-    `error` is the payload of AWS's error, and `place` its file, line and text, where it is known.
+    `place` is that error's file, line and text, where they are known; `first` is the service's
+    start.
     """
 
     code_sha256: str
     first: bool
-    error_type: str | None = None
-    error: bytes = b""
+    error: Result | None = None
     place: str = ""
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the handler is there."""
-        return self.error_type is None

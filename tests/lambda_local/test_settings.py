@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_local.settings import Settings, parse
+from lambda_local.settings.account import Account
+from lambda_local.settings.command_line import Given, parse
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.service import ServiceSettings
 from tests.conftest import StartLambda
 from tests.local_lambda import HANDLER, environment, request
 
@@ -40,27 +43,37 @@ def run(*args: str, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def flat(given: Given) -> dict[str, object]:
+    """Return every setting by its name."""
+    function = dataclasses.asdict(given.function)
+    settings: dict[str, object] = function | function.pop("account")
+    return settings | dataclasses.asdict(given.service)
+
+
 def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
-    assert parse([HANDLER], {}, root) == Settings(
-        handler=HANDLER,
-        task_root=root,
-        host="127.0.0.1",
-        port=3001,
-        admin_host="127.0.0.1",
-        admin_port=9101,
-        watch=(root / "function",),
-        concurrency=10,
-        queue=1000,
-        queue_timeout=30.0,
-        timeout=3.0,
-        memory=128,
-        name="function",
-        after_reload=None,
-        debug=False,
-        shutdown_timeout=20.0,
-        json_logs=False,
-        region="us-east-1",
-        account="123456789012",
+    assert parse([HANDLER], {}, root) == Given(
+        FunctionConfiguration(
+            name="function",
+            handler=HANDLER,
+            task_root=root,
+            watch=(root / "function",),
+            account=Account(region="us-east-1", account_id="123456789012"),
+            timeout=3.0,
+            memory=128,
+            concurrency=10,
+            json_logs=False,
+        ),
+        ServiceSettings(
+            host="127.0.0.1",
+            port=3001,
+            admin_host="127.0.0.1",
+            admin_port=9101,
+            queue=1000,
+            queue_timeout=30.0,
+            shutdown_timeout=20.0,
+            after_reload=None,
+            debug=False,
+        ),
     )
 
 
@@ -87,16 +100,16 @@ def test_each_setting_has_an_option_and_a_variable_and_the_option_wins(  # noqa:
     by_option = parse([HANDLER, option, text], {variable: "1"}, root)
     by_variable = parse([HANDLER], {variable: text}, root)
 
-    assert getattr(by_option, name) == value
+    assert flat(by_option)[name] == value
     assert by_option == by_variable
 
 
 def test_an_empty_variable_is_none(root: Path) -> None:
-    assert parse([HANDLER], {"LAMBDA_LOCAL_PORT": ""}, root).port == 3001
+    assert parse([HANDLER], {"LAMBDA_LOCAL_PORT": ""}, root).service.port == 3001
 
 
 def test_the_handler_may_be_in_the_variable_that_aws_sets(root: Path) -> None:
-    assert parse([], {"_HANDLER": HANDLER}, root).handler == HANDLER
+    assert parse([], {"_HANDLER": HANDLER}, root).function.handler == HANDLER
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
@@ -104,7 +117,8 @@ def test_a_switch_is_on(root: Path, value: str) -> None:
     environ = {"LAMBDA_LOCAL_STRICT": value, "LAMBDA_LOCAL_DEBUG": value}
     settings = parse([HANDLER], environ, root)
 
-    assert (settings.queue, settings.debug, settings.concurrency) == (0, True, 1)
+    assert (settings.service.queue, settings.service.debug) == (0, True)
+    assert settings.function.concurrency == 1
     assert settings == parse([HANDLER, "--strict", "--debug"], {}, root)
 
 
@@ -116,17 +130,19 @@ def test_a_switch_is_off(root: Path, value: str) -> None:
 
 
 def test_an_option_turns_a_switch_off_again(root: Path) -> None:
-    assert parse([HANDLER, "--no-strict"], {"LAMBDA_LOCAL_STRICT": "1"}, root).queue == 1000
+    assert parse([HANDLER, "--no-strict"], {"LAMBDA_LOCAL_STRICT": "1"}, root).service.queue == 1000
 
 
 def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
     both = (root / "function", root / "shared")
     environ = {"LAMBDA_LOCAL_WATCH": os.pathsep.join(["function", str(root / "shared")])}
 
-    assert parse([HANDLER], environ, root).watch == both
-    assert parse([HANDLER, "--watch", "function", "--watch", "shared"], {}, root).watch == both
-    assert parse([HANDLER, "--no-watch"], environ, root).watch == ()
-    assert parse([HANDLER], {"LAMBDA_LOCAL_WATCH": ""}, root).watch == ()
+    twice = [HANDLER, "--watch", "function", "--watch", "shared"]
+
+    assert parse([HANDLER], environ, root).function.watch == both
+    assert parse(twice, {}, root).function.watch == both
+    assert parse([HANDLER, "--no-watch"], environ, root).function.watch == ()
+    assert parse([HANDLER], {"LAMBDA_LOCAL_WATCH": ""}, root).function.watch == ()
 
 
 @pytest.mark.parametrize(
@@ -136,21 +152,19 @@ def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
         ({"AWS_LAMBDA_LOG_FORMAT": "Text"}, {"json_logs": False}),
         ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, {"region": "eu-west-1"}),
         ({"AWS_DEFAULT_REGION": "us-west-2"}, {"region": "us-west-2"}),
-        ({"AWS_ACCOUNT_ID": "000000000001"}, {"account": "000000000001"}),
+        ({"AWS_ACCOUNT_ID": "000000000001"}, {"account_id": "000000000001"}),
     ],
 )
 def test_aws_own_variables_are_honoured(
     root: Path, environ: dict[str, str], changes: dict[str, bool | str]
 ) -> None:
-    expected = dataclasses.replace(parse([HANDLER], {}, root), **changes)  # type: ignore[arg-type]  # by name
-
-    assert parse([HANDLER], environ, root) == expected
+    assert flat(parse([HANDLER], environ, root)) == flat(parse([HANDLER], {}, root)) | changes
 
 
 def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
     settings = parse([HANDLER, "--name", "orders"], {"AWS_REGION": "eu-west-1"}, root)
 
-    assert settings.function_arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+    assert settings.function.arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 
 
 @pytest.mark.parametrize(

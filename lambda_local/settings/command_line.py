@@ -1,4 +1,4 @@
-"""What a person can set, on the command line or by environment variable."""
+"""The command line, and the environment variables that stand for its options."""
 
 import argparse
 import os
@@ -7,35 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from lambda_local.settings.account import Account
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.service import ServiceSettings
+
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Times are in seconds, memory is in MB (2**20 bytes, as AWS counts it)."""
+class Given:
+    """What was given: the function, and how to serve it."""
 
-    handler: str
-    task_root: Path
-    host: str
-    port: int
-    admin_host: str
-    admin_port: int
-    watch: tuple[Path, ...]
-    concurrency: int
-    queue: int
-    queue_timeout: float
-    timeout: float
-    memory: int
-    name: str
-    after_reload: str | None
-    debug: bool
-    shutdown_timeout: float
-    json_logs: bool
-    region: str
-    account: str
-
-    @property
-    def function_arn(self) -> str:
-        """The unqualified ARN under which the function is invoked."""
-        return f"arn:aws:lambda:{self.region}:{self.account}:function:{self.name}"
+    function: FunctionConfiguration
+    service: ServiceSettings
 
 
 class _Parser(argparse.ArgumentParser):
@@ -62,6 +44,7 @@ def _command(text: str) -> str | None:
     return text or None
 
 
+_NOBODY = Account()
 _port = _number(int, 0, 65535, "a port")
 
 
@@ -236,7 +219,7 @@ def _watched(
     return paths
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Settings:
+def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     """
     Return the settings from the command line, else from the environment.
 
@@ -246,24 +229,34 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Settin
     _add_options(parser, environ)
     given = parser.parse_args(argv)
     handler = _check_handler(parser, given.handler or environ.get("_HANDLER"), root)
-    return Settings(
+    function = FunctionConfiguration(
+        name=given.name,
         handler=handler,
         task_root=root,
+        watch=_watched(parser, given.watch, environ, handler, root),
+        account=_account(environ),
+        timeout=given.timeout,
+        memory=given.memory,
+        concurrency=min(given.concurrency, 1) if given.debug else given.concurrency,
+        json_logs=environ.get("AWS_LAMBDA_LOG_FORMAT", "").lower() == "json",
+    )
+    return Given(function, _service(given))
+
+
+def _account(environ: Mapping[str, str]) -> Account:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return Account(region or _NOBODY.region, environ.get("AWS_ACCOUNT_ID") or _NOBODY.account_id)
+
+
+def _service(given: argparse.Namespace) -> ServiceSettings:
+    return ServiceSettings(
         host=given.host,
         port=given.port,
         admin_host=given.admin_host,
         admin_port=given.admin_port,
-        watch=_watched(parser, given.watch, environ, handler, root),
-        concurrency=min(given.concurrency, 1) if given.debug else given.concurrency,
         queue=0 if given.strict else given.queue,
         queue_timeout=given.queue_timeout,
-        timeout=given.timeout,
-        memory=given.memory,
-        name=given.name,
+        shutdown_timeout=given.shutdown_timeout,
         after_reload=given.after_reload,
         debug=given.debug,
-        shutdown_timeout=given.shutdown_timeout,
-        json_logs=environ.get("AWS_LAMBDA_LOG_FORMAT", "").lower() == "json",
-        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1",
-        account=environ.get("AWS_ACCOUNT_ID") or "123456789012",
     )

@@ -1,0 +1,48 @@
+"""What the service answers when no function does: errors as AWS sends them."""
+
+import json
+from typing import NoReturn
+
+from lambda_local.door.http import Response
+from lambda_local.function.queue import ThrottledError
+from lambda_local.function.stopping import StoppingError
+
+
+class ServiceError(Exception):
+    """An error of the service's: HTTP status, AWS's name for it, and its body."""
+
+    def __init__(self, status: int, error_type: str, body: dict[str, str]) -> None:
+        super().__init__(error_type)
+        self.status = status
+        self.error_type = error_type
+        self.body = body
+
+    def response(self) -> Response:
+        """Return it as AWS sends it."""
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.error_type)]
+        return Response(self.status, json.dumps(self.body).encode(), headers)
+
+
+def refuse(status: int, error_type: str, message: str) -> NoReturn:
+    """Raise ServiceError for what the caller did wrong."""
+    raise ServiceError(status, error_type, {"Type": "User", "message": message})
+
+
+def service_error(error: ServiceError | ThrottledError | StoppingError) -> ServiceError:
+    """Return any error that a request can meet as AWS names it."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, ThrottledError):
+        return _throttled()
+    return ServiceError(
+        503, "ServiceException", {"Type": "Service", "Message": "Service is stopping."}
+    )
+
+
+def _throttled() -> ServiceError:
+    body = {
+        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
+        "Type": "User",
+        "message": "Rate Exceeded.",
+    }
+    return ServiceError(429, "TooManyRequestsException", body)

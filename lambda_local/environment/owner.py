@@ -1,0 +1,37 @@
+"""Who decides what an environment runs, and when it ends."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from lambda_local.errors import ErrorOf
+from lambda_local.invocation import Invocation, Result
+from lambda_local.telemetry.report import Report
+
+if TYPE_CHECKING:
+    from lambda_local.environment.environment import Environment
+
+
+class Owner(Protocol):
+    """What an environment says of itself."""
+
+    def initialised(self, environment: "Environment") -> None:
+        """The handler is loaded."""
+
+    def init_failed(self, environment: "Environment", error: ErrorOf, place: str) -> None:
+        """The handler could not be loaded; `place` says where in the code, if that is known."""
+
+    def init_overran(self, environment: "Environment") -> None:
+        """The init took longer than it may."""
+
+    def ended(
+        self, environment: "Environment", invocation: Invocation, result: Result, report: Report
+    ) -> None:
+        """The invocation has ended, well or badly; the environment may be ready for another."""
+
+    def returned(self, invocation: Invocation) -> None:
+        """The environment ended before it took the invocation, which nothing has seen yet."""
+
+    def not_started(self, why: str) -> None:
+        """No process could be had."""
+
+    def gone(self, environment: "Environment") -> None:
+        """The process has ended."""

@@ -1,0 +1,110 @@
+"""The process of an execution environment, with all that it starts, and its pipes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+from lambda_local.environment import memory
+from lambda_local.environment.framing import Records
+from lambda_local.environment.variables import RUNTIME_DIRECTORY, variables
+from lambda_local.settings.function import FunctionConfiguration
+
+_PIPE = 65_536
+"""Bytes that a pipe holds: one read has all that was written before it."""
+
+
+class Process:
+    """Starts, signals and is read; decides nothing."""
+
+    def __init__(self, configuration: FunctionConfiguration, port: int, *, debug: bool) -> None:
+        """Start it; it imports the runtime client and waits. Raises OSError."""
+        self._loop = asyncio.get_running_loop()
+        self._records = Records()
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
+            self._output, output = os.pipe()
+            undo.callback(os.close, self._output)
+            handed_over.callback(os.close, output)
+            self._control, control = socket.socketpair()
+            undo.enter_context(self._control)
+            handed_over.enter_context(control)
+            os.set_blocking(self._output, False)
+            self._control.settimeout(0)
+            # the debugger can't stop in frozen modules, and says so each time
+            options = ["-P", "-Xfrozen_modules=off"] if debug else ["-P"]
+            bootstrap = RUNTIME_DIRECTORY / "bootstrap.py"
+            # one short fork in the event loop; asyncio's own subprocesses know no process groups
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, *options, bootstrap, str(control.fileno()), configuration.handler],
+                cwd=configuration.task_root,
+                env=variables(configuration, port, debug=debug),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[control.fileno()],
+                process_group=0,
+            )
+            undo.pop_all()
+
+    def watch(self, wrote: Callable[[], None], ended: Callable[[int], None]) -> None:
+        """Say when there is something to read, and when it has ended, with its return code."""
+        self._loop.add_reader(self._output, wrote)
+        threading.Thread(target=self._wait, args=(ended,), daemon=True).start()
+
+    def _wait(self, ended: Callable[[int], None]) -> None:
+        returncode = self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
+            self._loop.call_soon_threadsafe(ended, returncode)
+
+    def begin(self) -> None:
+        """Let it load the handler."""
+        with contextlib.suppress(OSError):  # it ended already, and says so itself
+            self._control.send(b"!")
+
+    def place(self) -> str:
+        """Return where the init failed, if it said so."""
+        try:
+            return self._control.recv(4096).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def records(self, *, last: bool = False) -> Iterator[bytes]:
+        """
+        Yield the log records that it has written and nobody has read; the `last` may lack its end.
+
+        One read is enough, and all that is fair: who writes without end would never be read empty.
+        """
+        try:
+            data = os.read(self._output, _PIPE)
+        except BlockingIOError:
+            pass
+        else:
+            if not data:
+                self._loop.remove_reader(self._output)
+            yield from self._records.feed(data)
+        if last:
+            yield from self._records.flush()
+
+    def peak(self) -> int:
+        """Bytes of memory that it had in use at most; 0 when it has ended."""
+        return memory.peak(self._process.pid)
+
+    def resident(self) -> int:
+        """Bytes of memory that it has in use now."""
+        return memory.resident(self._process.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it, and all that it started, a signal."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def close(self) -> None:
+        """Give the pipes back."""
+        self._loop.remove_reader(self._output)
+        os.close(self._output)
+        self._control.close()

@@ -1,0 +1,102 @@
+"""What an environment is made of: a process, its Runtime API, and what it writes."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from lambda_local.environment.process import Process
+from lambda_local.environment.runtime_api import RuntimeApi, RuntimeCalls, event_headers
+from lambda_local.invocation import Invocation
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.listener import Listener
+
+_DAY = 86_400.0
+
+
+class Sandbox:
+    """Carries what the environment and its runtime say to each other; decides nothing."""
+
+    def __init__(
+        self, configuration: FunctionConfiguration, listener: Listener, *, debug: bool
+    ) -> None:
+        self.max_memory = 0
+        self.invocation: Invocation | None = None
+        self._configuration = configuration
+        self._listener = listener
+        self._debug = debug
+        self._process: Process | None = None
+        self._server: asyncio.Server | None = None
+        self._poll: RuntimeApi | None = None
+
+    async def spawn(self, runtime: RuntimeCalls, exited: Callable[[int], None]) -> None:
+        """
+        Start the process, which imports the runtime client and waits.
+
+        Raises OSError; `close` gives back what was had by then.
+        """
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: RuntimeApi(runtime), sock=listener
+            )
+        except BaseException:
+            listener.close()
+            raise
+        self._process = Process(self._configuration, port, debug=self._debug)
+        self._process.watch(self.drain, exited)
+
+    @property
+    def polls(self) -> bool:
+        """Whether the runtime waits for an event."""
+        return self._poll is not None
+
+    def polled(self, api: RuntimeApi) -> None:
+        """Remember where the runtime waits for an event."""
+        self._poll = api
+
+    def begin(self) -> None:
+        """Let the process load the handler."""
+        if self._process is not None:
+            self._process.begin()
+
+    def deliver(self, timeout: float) -> None:
+        """Give the runtime, which waits, the event; the handler has `timeout` seconds."""
+        poll, self._poll = self._poll, None
+        deadline = time.time() + (_DAY if self._debug else timeout)
+        if poll is not None and self.invocation is not None:
+            headers = event_headers(self.invocation, self._configuration, int(deadline * 1000))
+            poll.reply(200, headers, self.invocation.payload)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the process, and all that it started, a signal."""
+        if self._process is not None:
+            self._process.signal(number)
+
+    def drain(self, *, last: bool = False) -> None:
+        """Tell what the function has written so far; at the `last`, a line without its end too."""
+        if self._process is not None:
+            for record in self._process.records(last=last):
+                self._listener.function_wrote(record, self.invocation)
+
+    def memory(self) -> int:
+        """Bytes of memory that the process has in use now."""
+        return 0 if self._process is None else self._process.resident()
+
+    def measure(self) -> None:
+        """Bring `max_memory` up to date, in bytes; nobody knows it when the process has ended."""
+        if self._process is not None:
+            self.max_memory = max(self.max_memory, self._process.peak())
+
+    def place(self) -> str:
+        """Return where the init failed, if the process said so."""
+        return "" if self._process is None else self._process.place()
+
+    def close(self) -> None:
+        """Give back what is left when the process has ended."""
+        if self._process is not None:
+            self._process.close()
+        if self._server is not None:
+            self._server.close()

@@ -1,0 +1,140 @@
+"""One function, as its callers see it."""
+
+import asyncio
+import time
+
+from lambda_local.background import Background
+from lambda_local.code.generation import Generation
+from lambda_local.code.source import Source
+from lambda_local.function.events import EventQueue
+from lambda_local.function.fleet import Fleet
+from lambda_local.function.placement import Placement
+from lambda_local.function.queue import Queue, ThrottledError
+from lambda_local.function.reload import Reload
+from lambda_local.function.stopping import StoppingError
+from lambda_local.function.supply import SWEEP, Supply
+from lambda_local.invocation import Invocation, Result
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.service import ServiceSettings
+from lambda_local.telemetry.listener import Listener
+
+
+class Function:
+    """Takes requests in, and ends with the service; its parts decide all the rest."""
+
+    def __init__(
+        self, configuration: FunctionConfiguration, settings: ServiceSettings, listener: Listener
+    ) -> None:
+        self._listener = listener
+        self._background = background = Background(self._failed)
+        self._queue = Queue(settings.queue, settings.queue_timeout, listener)
+        self._reload = Reload(
+            configuration, Source(configuration.watch), listener, background, self._settled
+        )
+        self._fleet = Fleet()
+        self._supply = Supply(self._fleet, self._reload, listener, background, debug=settings.debug)
+        self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)
+        self._events = EventQueue(self._run, listener)
+        self._stopping = False
+        self._killed = False
+
+    @property
+    def generation(self) -> Generation:
+        """The code that answers, and what it is run with."""
+        return self._reload.generation
+
+    @property
+    def configuration(self) -> FunctionConfiguration:
+        """What it is run with."""
+        return self._reload.generation.configuration
+
+    @property
+    def loaded(self) -> bool:
+        """Whether some code has been loaded, well or badly, and requests are answered."""
+        return not self._stopping and (self._reload.loaded or self.configuration.concurrency == 0)
+
+    def start(self) -> None:
+        """Load the code, and look after it."""
+        self._background.run(self._sweep())
+        self._reload.start()
+        self._supply.start(self._placement)
+
+    async def invoke(self, invocation: Invocation) -> Result:
+        """Run it on code no older than it is now. Raises ThrottledError, StoppingError."""
+        if self._stopping:
+            raise StoppingError
+        return await self._run(invocation)
+
+    def put(self, invocation: Invocation) -> None:
+        """Accept an event, to run it later. Raises StoppingError."""
+        self._events.put(invocation)
+
+    async def await_code(self, code_sha256: str, seconds: float) -> None:
+        """Return when the code has that hash, or after so many seconds."""
+        await self._reload.await_code(code_sha256, seconds)
+
+    def stop(self) -> None:
+        """Take nothing more; what was taken in is still answered."""
+        self._stopping = True
+        self._reload.stop()
+        self._events.stop()
+
+    async def finish_events(self, seconds: float) -> None:
+        """Run the events that were accepted; those left after so many seconds are told."""
+        await self._events.finish(seconds)
+
+    def kill(self) -> None:
+        """End every process at once."""
+        self._stopping = self._killed = True
+        self._reload.stop()
+        self._placement.close(StoppingError())
+        self._background.cancel()
+        self._supply.close()
+
+    async def gone(self) -> None:
+        """Return when no process is left."""
+        await self._supply.closed()
+
+    def waiting(self) -> int:
+        """How many requests wait for an environment."""
+        return len(self._queue)
+
+    def executing(self) -> int:
+        """How many invocations are under way."""
+        return self._fleet.executing()
+
+    def environments(self) -> int:
+        """How many environments there are."""
+        return len(self._fleet.live())
+
+    def max_memory(self) -> int:
+        """Bytes of memory that the largest environment had in use at most."""
+        return self._fleet.max_memory()
+
+    async def _run(self, invocation: Invocation) -> Result:
+        """Run it even after a stop, which lets what was accepted end."""
+        if self._killed:
+            raise StoppingError
+        arrived = time.monotonic()
+        self._reload.check()
+        concurrency = self.configuration.concurrency
+        if concurrency == 0:
+            self._listener.throttled()
+            raise ThrottledError
+        self._queue.admit(invocation, arrived, concurrency - self._fleet.executing())
+        self._placement.place()
+        return await invocation.result
+
+    def _settled(self) -> None:
+        self._placement.renew()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = time.monotonic()
+            self._supply.sweep(now)
+            if not self._reload.under_way:
+                self._queue.expire(now, self._fleet.coming(self.generation))
+
+    def _failed(self, error: BaseException) -> None:
+        self._listener.service_said(f"internal error: {error!r}", "ERROR")

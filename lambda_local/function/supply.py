@@ -1,0 +1,134 @@
+"""
+How many execution environments a function has.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
+"""
+
+import asyncio
+
+from lambda_local.background import Background
+from lambda_local.code.generation import Outcome
+from lambda_local.environment import limits
+from lambda_local.environment.environment import Environment
+from lambda_local.environment.life import State
+from lambda_local.environment.owner import Owner
+from lambda_local.function.fleet import Fleet
+from lambda_local.function.reload import Reload
+from lambda_local.function.standby import Standby
+from lambda_local.invocation import Invocation
+from lambda_local.telemetry.listener import Listener
+
+IDLE_LIMIT = 600.0
+"""Seconds of idleness after which an environment is taken down; one always stays."""
+
+SWEEP = 0.05
+"""Seconds between two looks at each environment."""
+
+
+class Supply:
+    """Decides when there is another environment, and when one is too many."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        reload: Reload,
+        listener: Listener,
+        background: Background,
+        *,
+        debug: bool,
+    ) -> None:
+        self._fleet = fleet
+        self._reload = reload
+        self._listener = listener
+        self._background = background
+        self._debug = debug
+        self._owner: Owner | None = None
+        self._standby = Standby(self._make, background)
+        self._closed = False
+
+    def start(self, owner: Owner) -> None:
+        """Have the first; the owner decides what each runs."""
+        self._owner = owner
+        self.load()
+
+    def load(self) -> None:
+        """Load the code before anybody asks for it, if it was not loaded yet."""
+        if self._reload.generation.outcome is Outcome.UNKNOWN and self._may_grow():
+            self._add()
+
+    def order(self, invocation: Invocation | None = None) -> bool:
+        """Have one more, for that invocation if one is given; return whether there may be one."""
+        if not self._may_grow():
+            return False
+        self._add(invocation)
+        return True
+
+    def prepare(self) -> None:
+        """Keep a process on standby."""
+        if not self._closed and not self._debug:
+            self._standby.prepare()
+
+    def sweep(self, now: float) -> None:
+        """End those that nobody has needed for long; have the others look at their limits."""
+        for environment in () if self._debug else self._fleet:
+            limits.enforce(environment, now)
+        for environment in self._fleet.too_many_idle(now, IDLE_LIMIT):
+            environment.shutdown()
+
+    def forget(self, environment: Environment) -> None:
+        """Take it that one is gone."""
+        self._standby.forget(environment)
+        self._fleet.forget(environment)
+        if self._debug:
+            self.load()
+
+    def close(self) -> None:
+        """End every process at once."""
+        self._closed = True
+        self._standby.shutdown()
+        for environment in self._fleet:
+            environment.shutdown()
+
+    async def closed(self) -> None:
+        """Return when no process is left."""
+        await self._fleet.empty()
+        await self._standby.empty()
+
+    def _may_grow(self) -> bool:
+        # a debugger's port is free only when the process that held it is gone
+        counted = len(self._fleet) if self._debug else len(self._fleet.live())
+        most = self._reload.generation.configuration.concurrency
+        return counted < most and not self._closed
+
+    def _make(self) -> Environment:
+        if self._owner is None:
+            message = "nobody would own the environment"
+            raise RuntimeError(message)
+        configuration = self._reload.generation.configuration
+        return Environment(configuration, self._owner, self._listener, debug=self._debug)
+
+    def _add(self, invocation: Invocation | None = None) -> None:
+        environment = self._standby.take(self._reload.generation.configuration)
+        if environment is not None:
+            self._fleet.add(environment)
+            environment.begin(self._reload.generation, invocation)
+            return
+        environment = self._make()
+        environment.sandbox.invocation = invocation
+        self._fleet.add(environment)
+        self._background.run(self._spawn(environment))
+
+    async def _spawn(self, environment: Environment) -> None:
+        try:
+            await environment.spawn()
+        except OSError as error:
+            environment.not_started(error)
+        except asyncio.CancelledError:
+            environment.not_started(None)
+            raise
+        if environment.life.state is not State.STANDBY:
+            return
+        if environment.configuration == self._reload.generation.configuration:
+            environment.begin(self._reload.generation, environment.invocation)
+        else:
+            environment.shutdown()

@@ -1,0 +1,18 @@
+"""How the service itself runs, whatever functions it serves."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Times are in seconds; `queue` is how many requests of a function may wait."""
+
+    host: str = "127.0.0.1"
+    port: int = 3001
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 9101
+    queue: int = 1000
+    queue_timeout: float = 30.0
+    shutdown_timeout: float = 20.0
+    after_reload: str | None = None
+    debug: bool = False
