@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from lambda_local.settings import Settings, parse
-from tests.conftest import StartLambda
-from tests.local_lambda import HANDLER, environment, request
+from tests.support.http import request
+from tests.support.local_lambda import environment
+from tests.support.project import HANDLER
+from tests.support.starting import StartLambda
 
 
 @pytest.fixture
