@@ -308,7 +308,7 @@ def test_a_pod_is_bounded_and_probed(name: str) -> None:
     assert WORKLOADS[name]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
-@pytest.mark.parametrize("name", WORKLOADS.keys() - {"collector"})
+@pytest.mark.parametrize("name", sorted(WORKLOADS.keys() - {"collector"}))
 def test_a_pod_is_no_root_and_keeps_nothing_on_the_node(name: str) -> None:
     assert WORKLOADS[name]["securityContext"]["runAsNonRoot"] is True
     assert [volume for volume in WORKLOADS[name]["volumes"] if "hostPath" in volume] == []
