@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.load import Load, invoke
-from tests.cluster.workspace import URL, Tilt, Workspace, output, pods, wait_until
+from tests.support.cluster.load import Load, invoke
+from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace, output, pods
+from tests.support.waiting import wait_until
 
 CODE = "lambda_app/app.py"
 TEXT = "The received message is"
@@ -59,13 +60,13 @@ class Saves:
 
     def seconds(self, tilt: Tilt, prepare: Callable[[], None] = lambda: None) -> float:
         """Return the seconds from a save, with all checks of the last at rest, to its answer."""
-        wait_until(tilt.is_at_rest, "Tilt is at rest")
+        wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
         time.sleep(1)  # the checks start a moment after the code is live
-        wait_until(tilt.is_at_rest, "Tilt is at rest")
+        wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
         prepare()
         start = time.monotonic()
         text = self.save().encode()
-        wait_until(lambda: text in invoke(URL)[1], "the new code answers")
+        wait_until(lambda: text in invoke(URL)[1], "the new code answers", DEADLINE)
         return time.monotonic() - start
 
 
@@ -146,7 +147,9 @@ def _change_dependencies(workspace: Workspace) -> None:
 def _wait_until_alone() -> None:
     """Wait until the function's pods that had to go are gone."""
     listing = ("get", "pods", "--selector", "app.kubernetes.io/name=function", "--output", "json")
-    wait_until(lambda: len(json.loads(_kubectl(*listing))["items"]) == 1, "there is one pod")
+    wait_until(
+        lambda: len(json.loads(_kubectl(*listing))["items"]) == 1, "there is one pod", DEADLINE
+    )
 
 
 def _kubectl(*arguments: str) -> str:

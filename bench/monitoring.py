@@ -14,15 +14,9 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster.monitoring.stack import (
-    SUBJECT,
-    Stack,
-    connected,
-    deployed_subject,
-    eventually,
-    kubectl,
-)
-from tests.dashboard import query
+from tests.support.cluster.stack import SUBJECT, Stack, connected, deployed_subject, kubectl
+from tests.support.dashboard import query
+from tests.support.waiting import wait_until
 
 STACK = Path("k8s/monitoring")
 WORKLOADS = (
@@ -95,7 +89,7 @@ def _tell_memory(when: str) -> None:
 
 def _seconds_until(condition: Callable[[], object]) -> float:
     start = time.monotonic()
-    eventually(condition, "the figure", 60)
+    wait_until(condition, "the figure", 60)
     return time.monotonic() - start
 
 

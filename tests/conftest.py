@@ -1,24 +1,10 @@
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
-from tests.local_lambda import LocalLambda, write_project
-
-
-class StartLambda(Protocol):
-    """
-    Starts a service that ends with the test, and waits until it is ready.
-
-    The source is that of `function/app.py`, a mapping of files to texts, or a project's directory;
-    keyword arguments in capitals are environment variables.
-    """
-
-    def __call__(
-        self, source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
-    ) -> LocalLambda: ...
+from tests.support.starting import StartLambda, starter
 
 
 @pytest.fixture
@@ -32,20 +18,3 @@ def start_module_lambda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     """As `start_lambda`, for a module's tests together."""
     with ExitStack() as services:
         yield starter(tmp_path_factory.mktemp("project"), services)
-
-
-def starter(directory: Path, services: ExitStack) -> StartLambda:
-    def start(
-        source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
-    ) -> LocalLambda:
-        project = source if isinstance(source, Path) else directory
-        if isinstance(source, str):
-            source = {"function/__init__.py": "", "function/app.py": source}
-        if not isinstance(source, Path):
-            write_project(project, source)
-        service = services.enter_context(closing(LocalLambda(project, *args, **more)))
-        if ready:
-            service.wait_until_ready()
-        return service
-
-    return start

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.workspace import Workspace
+from tests.support.cluster.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.load import Load, invoke
-from tests.cluster.workspace import URL, Tilt, Workspace, output, pods, wait_until
+from tests.support.cluster.load import Load, invoke
+from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace, output, pods
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -28,11 +29,11 @@ def started(workspace: Workspace) -> Iterator[Tilt]:
 @pytest.fixture
 def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
     """Tilt with all green, before the test and, its edit undone, after it."""
-    wait_until(started.is_green, "every resource is green before the test")
+    wait_until(started.is_green, "every resource is green before the test", DEADLINE)
     code = workspace.read(CODE)
     yield started
     workspace.write(CODE, code)
-    wait_until(started.is_green, "every resource is green after the test")
+    wait_until(started.is_green, "every resource is green after the test", DEADLINE)
 
 
 def answer() -> Any:
@@ -60,14 +61,14 @@ def test_an_edit_goes_live_in_the_pod_that_is_there(workspace: Workspace) -> Non
 
     workspace.edit(CODE, TEXT, "A message came")
 
-    wait_until(lambda: "A message came" in answer()["body"], "the edit is live")
+    wait_until(lambda: "A message came" in answer()["body"], "the edit is live", DEADLINE)
     assert pods().keys() == before.keys()
 
 
 def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
 
-    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed")
+    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed", DEADLINE)
 
 
 def test_a_broken_edit_says_so_and_the_next_one_recovers(tilt: Tilt, workspace: Workspace) -> None:
@@ -75,11 +76,11 @@ def test_a_broken_edit_says_so_and_the_next_one_recovers(tilt: Tilt, workspace: 
 
     workspace.write(CODE, f"{code}\ndef broken(:\n")
 
-    wait_until(lambda: "errorType" in answer(), "the function answers with the error")
+    wait_until(lambda: "errorType" in answer(), "the function answers with the error", DEADLINE)
     assert answer()["errorType"] == "Runtime.UserCodeSyntaxError"
-    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed")
+    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed", DEADLINE)
     workspace.write(CODE, code)
-    wait_until(lambda: "statusCode" in answer(), "the function answers again")
+    wait_until(lambda: "statusCode" in answer(), "the function answers again", DEADLINE)
 
 
 @pytest.mark.usefixtures("tilt")
@@ -88,7 +89,7 @@ def test_a_killed_pod_loses_no_request() -> None:
 
     with Load(URL) as load:
         output("kubectl", "--namespace", "lambda", "delete", "pod", *before)
-        (name,) = wait_until(pods, "there is another pod")
+        (name,) = wait_until(pods, "there is another pod", DEADLINE)
 
     assert name not in before
     assert load.outcomes.keys() == {"200"}
@@ -96,14 +97,16 @@ def test_a_killed_pod_loses_no_request() -> None:
 
 def test_an_edit_survives_the_pod_that_got_it(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
-    wait_until(lambda: "A message came" in answer()["body"], "the edit is live")
+    wait_until(lambda: "A message came" in answer()["body"], "the edit is live", DEADLINE)
     before = pods()
 
     output("kubectl", "--namespace", "lambda", "delete", "pod", "--wait=false", *before)
 
-    wait_until(lambda: pods() and not pods().keys() & before.keys(), "there is another pod")
-    wait_until(lambda: tilt.statuses()["function"] == "ok", "it is ready")
-    wait_until(lambda: "A message came" in answer()["body"], "it has the edit")
+    wait_until(
+        lambda: pods() and not pods().keys() & before.keys(), "there is another pod", DEADLINE
+    )
+    wait_until(lambda: tilt.statuses()["function"] == "ok", "it is ready", DEADLINE)
+    wait_until(lambda: "A message came" in answer()["body"], "it has the edit", DEADLINE)
 
 
 def test_a_change_of_the_dependencies_rebuilds_the_image(tilt: Tilt, workspace: Workspace) -> None:
@@ -111,8 +114,8 @@ def test_a_change_of_the_dependencies_rebuilds_the_image(tilt: Tilt, workspace: 
 
     workspace.write("poetry.lock", workspace.read("poetry.lock") + "# changed\n")
 
-    wait_until(lambda: images() and not images() & before, "a pod of another image")
-    wait_until(tilt.is_green, "every resource is green")
+    wait_until(lambda: images() and not images() & before, "a pod of another image", DEADLINE)
+    wait_until(tilt.is_green, "every resource is green", DEADLINE)
 
 
 def images() -> set[str]:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.load import invoke
-from tests.cluster.workspace import URL, Tilt, Workspace, wait_until
+from tests.support.cluster.load import invoke
+from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -16,7 +17,7 @@ def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path)
     code = workspace.read(CODE)
     with Tilt(workspace):
         workspace.edit(CODE, TEXT, "A message came")
-        wait_until(lambda: b"A message came" in invoke(URL)[1], "the edit is live")
+        wait_until(lambda: b"A message came" in invoke(URL)[1], "the edit is live", DEADLINE)
 
     workspace.write(CODE, code)
 

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
+from tests.support.cluster.stack import SUBJECT, Stack, kubectl
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 CRASHER = """
@@ -63,7 +64,7 @@ def schedule_collector(selector: str) -> None:
     "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
 )
 def test_it_fires(stack: Stack, alert: str) -> None:
-    eventually(lambda: stack.firing(alert), f"{alert} fires", 30)
+    wait_until(lambda: stack.firing(alert), f"{alert} fires", 30)
 
 
 @pytest.mark.usefixtures("trouble")
@@ -71,15 +72,15 @@ def test_it_fires(stack: Stack, alert: str) -> None:
     "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
 )
 def test_it_clears_when_a_minute_was_good(stack: Stack, alert: str) -> None:
-    eventually(lambda: not stack.firing(alert), f"{alert} clears", 90)
+    wait_until(lambda: not stack.firing(alert), f"{alert} clears", 90)
 
 
 def test_a_crash_loop_fires_until_the_pod_is_gone(stack: Stack, crasher: str) -> None:
-    eventually(lambda: stack.firing("LambdaCrashLoop", crasher), "it fires", 120)
+    wait_until(lambda: stack.firing("LambdaCrashLoop", crasher), "it fires", 120)
 
     kubectl("-n", "lambda", "delete", "pod", crasher)
 
-    eventually(lambda: not stack.firing("LambdaCrashLoop", crasher), "it clears", 60)
+    wait_until(lambda: not stack.firing("LambdaCrashLoop", crasher), "it clears", 60)
 
 
 def test_missing_logs_fire_until_the_collector_is_back(stack: Stack) -> None:
@@ -88,7 +89,7 @@ def test_missing_logs_fire_until_the_collector_is_back(stack: Stack) -> None:
         return stack.firing("LambdaLogsMissing")
 
     with no_collector():
-        eventually(fires, "it fires", 120)
+        wait_until(fires, "it fires", 120)
 
-    eventually(lambda: not stack.firing("LambdaLogsMissing"), "it clears", 30)
-    eventually(lambda: stack.logs('{service_name="subject"} |= "unheard"'), "what it said")
+    wait_until(lambda: not stack.firing("LambdaLogsMissing"), "it clears", 30)
+    wait_until(lambda: stack.logs('{service_name="subject"} |= "unheard"'), "what it said", 60)

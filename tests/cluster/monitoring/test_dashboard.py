@@ -2,9 +2,11 @@ import math
 
 import pytest
 
-from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
-from tests.dashboard import Query, Range, annotation_queries, panel_queries
-from tests.local_lambda import REPOSITORY, Answer
+from tests.support.cluster.stack import SUBJECT, Stack, kubectl
+from tests.support.dashboard import Query, Range, annotation_queries, panel_queries
+from tests.support.http import Answer
+from tests.support.project import REPOSITORY
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
@@ -33,7 +35,7 @@ def has_data(stack: Stack, query: Query, function: str) -> bool:
 def test_a_panel_shows_something(stack: Stack, query: Query, function: str) -> None:
     if (query.title, function) == ("Init duration", "function"):
         pytest.skip("it shows cold starts, and this function may have had its last one long ago")
-    eventually(lambda: has_data(stack, query, function), f"{query.title}: {query.expression}", 30)
+    wait_until(lambda: has_data(stack, query, function), f"{query.title}: {query.expression}", 30)
 
 
 def annotation(title: str) -> Query:
@@ -44,7 +46,7 @@ def annotation(title: str) -> Query:
 def test_a_deployment_is_marked_at_its_time(stack: Stack) -> None:
     expression = annotation("Deployments").filled_in(Range(0, 0), function=SUBJECT)
 
-    (started,) = eventually(lambda: stack.metrics(expression), expression)
+    (started,) = wait_until(lambda: stack.metrics(expression), expression, 60)
 
     assert 0 < stack.now() - started.values[0] / 1000 < 3600
 
@@ -54,7 +56,7 @@ def test_a_reload_is_marked_with_its_code(stack: Stack) -> None:
     kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *save)
     expression = annotation("Reloads").filled_in(Range(0, 0), function=SUBJECT)
 
-    line = eventually(lambda: stack.logs(expression), expression)[-1]
+    line = wait_until(lambda: stack.logs(expression), expression, 60)[-1]
 
     assert (line.labels["message"], len(line.labels["code"])) == ("reloaded", 64)
 
@@ -83,7 +85,7 @@ def test_every_event_sent_is_in_the_table_of_recent_invocations(
         lines = stack.logs(table.filled_in(time, function="function"), time)
         return sent <= {line.labels["request_id"] for line in lines}
 
-    eventually(shown, "the request ids", 30)
+    wait_until(shown, "the request ids", 30)
 
 
 @pytest.mark.usefixtures("answers")
@@ -98,7 +100,7 @@ def test_the_table_tells_how_an_invocation_ended(stack: Stack) -> None:
                 return line.labels
         return {}
 
-    found = eventually(row, "the row", 30)
+    found = wait_until(row, "the row", 30)
     assert (found["status"], found["error_type"]) == ("error", "ValueError")
     assert float(found["duration_ms"]) > 0
     assert int(found["memory_mb"]) > 0
@@ -110,7 +112,7 @@ def test_a_click_on_a_request_id_leads_to_its_lines(stack: Stack) -> None:
     request_id = stack.invoke({"print": "a line"}).headers["x-amzn-requestid"]
     expression = logs.filled_in(time, function=SUBJECT, request_id=request_id)
 
-    eventually(lambda: len(stack.logs(expression, time)) == 4, "its lines")
+    wait_until(lambda: len(stack.logs(expression, time)) == 4, "its lines", 60)
 
     labels = [line.labels for line in stack.logs(expression, time)]
     assert {each["request_id"] for each in labels} == {request_id}

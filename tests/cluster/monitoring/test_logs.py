@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.monitoring.stack import Line, Stack, eventually, kubectl
-from tests.local_lambda import REPOSITORY, Answer
+from tests.support.cluster.stack import Line, Stack, kubectl
+from tests.support.http import Answer
+from tests.support.project import REPOSITORY
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 SUBJECT = '{service_name="subject"}'
@@ -26,7 +28,7 @@ def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
         lines = stack.logs(query)
         return lines if len(lines) >= count else []
 
-    lines = eventually(found, f"{count} lines of {request_id}", 30)
+    lines = wait_until(found, f"{count} lines of {request_id}", 30)
     assert len(lines) == count
     return lines
 
@@ -100,11 +102,11 @@ def test_a_restart_of_the_collector_loses_and_repeats_nothing(
     thread = threading.Thread(target=invoke_on)
     thread.start()
     try:
-        eventually(lambda: len(printed) > 50, "50 lines")
+        wait_until(lambda: len(printed) > 50, "50 lines", 60)
         end()
         kubectl("-n", "collector", "rollout", "status", "daemonset/collector", "--timeout=60s")
         count = len(printed)
-        eventually(lambda: len(printed) > count + 50, "50 lines more")
+        wait_until(lambda: len(printed) > count + 50, "50 lines more", 60)
     finally:
         stop.set()
         thread.join()
@@ -112,7 +114,7 @@ def test_a_restart_of_the_collector_loses_and_repeats_nothing(
     def stored() -> list[str]:
         return sorted(line.json()["record"] for line in stack.logs(f'{SUBJECT} |= "{run}"'))
 
-    eventually(lambda: printed[-1] in stored(), "the last line", 30)
+    wait_until(lambda: printed[-1] in stored(), "the last line", 30)
     assert stored() == printed
 
 
@@ -121,7 +123,7 @@ def test_a_line_is_there_within_five_seconds(stack: Stack) -> None:
 
     stack.invoke({"print": text})
 
-    eventually(lambda: stack.logs(f'{SUBJECT} |= "{text}"'), text, 5)
+    wait_until(lambda: stack.logs(f'{SUBJECT} |= "{text}"'), text, 5)
 
 
 def logs_script(stack: Stack, *args: str) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.monitoring.stack import SUBJECT, Stack, eventually, kubectl
-from tests.dashboard import query
+from tests.support.cluster.stack import SUBJECT, Stack, kubectl
+from tests.support.dashboard import query
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 POD = ["-n", "lambda", "-l", "app.kubernetes.io/name=subject"]
@@ -81,18 +82,18 @@ def test_the_numbers_hold_when_a_container_restarts_and_the_restart_is_counted(
     end = ("python", "-c", "import os; os.kill(1, 15)")
     kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *end)
     restarts = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
-    eventually(lambda: kubectl("get", "pods", *POD, "-o", restarts) == "1", "the restart")
+    wait_until(lambda: kubectl("get", "pods", *POD, "-o", restarts) == "1", "the restart", 60)
     kubectl("wait", "pods", *POD, "--for=condition=Ready", "--timeout=60s")
     sent.send(stack, [{}] * 8 + [{"raise": "no"}])
 
     sent.assert_shown(stack)
-    eventually(lambda: stack.stat(query("Restarts"), sent.since) == 1, "one restart shown")
+    wait_until(lambda: stack.stat(query("Restarts"), sent.since) == 1, "one restart shown", 60)
 
 
 def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) -> None:
     stack.invoke()
 
-    eventually(lambda: stack.stat(query("Invocations"), sent.since) == 1, "the invocation", 5)
+    wait_until(lambda: stack.stat(query("Invocations"), sent.since) == 1, "the invocation", 5)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) 
 def test_a_counter_is_zero_before_its_first_increment(stack: Stack, counter: str) -> None:
     stack.invoke()
 
-    eventually(lambda: stack.metrics(f"min_over_time({counter}[1d]) == 0"), counter)
+    wait_until(lambda: stack.metrics(f"min_over_time({counter}[1d]) == 0"), counter, 60)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +111,4 @@ def test_a_counter_is_zero_before_its_first_increment(stack: Stack, counter: str
 def test_the_container_is_measured(stack: Stack, metric: str) -> None:
     selected = f'{metric}{{service_name="{SUBJECT}"}}'
 
-    eventually(lambda: [s for s in stack.metrics(selected) if s.values[0] > 0], metric)
+    wait_until(lambda: [s for s in stack.metrics(selected) if s.values[0] > 0], metric, 60)

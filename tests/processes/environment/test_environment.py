@@ -11,9 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import StartLambda
-from tests.lambda_local.conftest import RUNS_ITS_EVENT
-from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
+from tests.support.http import Answer
+from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.project import RUNS_ITS_EVENT
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 
 def crash(service: LocalLambda, code: str) -> tuple[str, str]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.conftest import StartLambda
-from tests.local_lambda import Answer, LocalLambda, wait_until
+from tests.support.http import Answer
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 WAITS_FOR_ITS_FILE = """
 import os, time

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartLambda
-from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
+from tests.support.http import Answer
+from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

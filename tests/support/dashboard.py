@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.local_lambda import REPOSITORY
+from tests.support.project import REPOSITORY
 
 FILE = REPOSITORY / "k8s/monitoring/grafana/lambda.json"
 

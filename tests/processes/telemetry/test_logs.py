@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartLambda
-from tests.lambda_local.conftest import RUNS_ITS_EVENT
-from tests.local_lambda import LocalLambda, wait_until
+from tests.support.local_lambda import LocalLambda
+from tests.support.project import RUNS_ITS_EVENT
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

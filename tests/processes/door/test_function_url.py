@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartLambda
-from tests.local_lambda import Answer, LocalLambda, wait_until
+from tests.support.http import Answer
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 RETURNS_WHAT_THE_BODY_SAYS = """
 import json

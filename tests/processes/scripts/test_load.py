@@ -1,6 +1,6 @@
 import subprocess
 
-from tests.conftest import StartLambda
+from tests.support.starting import StartLambda
 
 
 def load(*args: str) -> subprocess.CompletedProcess[str]:

@@ -13,8 +13,10 @@ from lambda_local.settings.account import Account
 from lambda_local.settings.command_line import Given, parse
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
-from tests.conftest import StartLambda
-from tests.local_lambda import HANDLER, environment, request
+from tests.support.http import request
+from tests.support.local_lambda import environment
+from tests.support.project import HANDLER
+from tests.support.starting import StartLambda
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@ import math
 
 import pytest
 
-from tests.conftest import StartLambda
-from tests.lambda_local.conftest import RUNS_ITS_EVENT
-from tests.local_lambda import LocalLambda, wait_until
+from tests.support.local_lambda import LocalLambda
+from tests.support.project import RUNS_ITS_EVENT
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 PLATFORM_ERRORS = [
     "Function.ResponseSizeTooLarge",

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tests.conftest import StartLambda
-from tests.dashboard import Query, annotation_queries, dashboard, panel_queries
+from tests.support.dashboard import Query, annotation_queries, dashboard, panel_queries
+from tests.support.starting import StartLambda
 
 STACK = Path("k8s/monitoring")
 ALERTS = STACK / "prometheus/alerts.yaml"
@@ -103,7 +103,7 @@ def test_prometheus_accepts_its_configuration() -> None:
 
 
 def test_each_alert_fires_and_clears_in_imagined_time() -> None:
-    run(program("promtool"), "test", "rules", "tests/environment/alerts.test.yaml")
+    run(program("promtool"), "test", "rules", "tests/static/alerts.test.yaml")
 
 
 def test_loki_accepts_its_configuration() -> None:
@@ -285,7 +285,7 @@ def test_an_alert_says_what_happened_and_what_to_do(alert: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("where", ["alerts.test.yaml", "../cluster/monitoring/test_alerts.py"])
 def test_each_alert_is_tested_in_imagined_and_in_real_time(where: str) -> None:
-    tests = (Path("tests/environment") / where).read_text()
+    tests = (Path("tests/static") / where).read_text()
 
     assert [alert["alert"] for alert in alerts() if alert["alert"] not in tests] == []
 
@@ -308,7 +308,7 @@ def test_a_pod_is_bounded_and_probed(name: str) -> None:
     assert WORKLOADS[name]["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
 
 
-@pytest.mark.parametrize("name", WORKLOADS.keys() - {"collector"})
+@pytest.mark.parametrize("name", sorted(WORKLOADS.keys() - {"collector"}))
 def test_a_pod_is_no_root_and_keeps_nothing_on_the_node(name: str) -> None:
     assert WORKLOADS[name]["securityContext"]["runAsNonRoot"] is True
     assert [volume for volume in WORKLOADS[name]["volumes"] if "hostPath" in volume] == []

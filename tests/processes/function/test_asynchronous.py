@@ -1,7 +1,8 @@
 import json
 
-from tests.conftest import StartLambda
-from tests.local_lambda import LocalLambda, wait_until
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 FAILS_SO_MANY_TIMES = """
 from pathlib import Path

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.local_lambda import REPOSITORY, LocalLambda, environment
+from tests.support.local_lambda import LocalLambda, environment
+from tests.support.project import REPOSITORY
 
 NEEDED = ["bash", "curl", "jq"]
 FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs

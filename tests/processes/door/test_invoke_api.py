@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_lambda import INVOKE, Answer, LocalLambda
+from tests.support.http import Answer
+from tests.support.local_lambda import INVOKE, LocalLambda
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:function"
 SYNC_LIMIT = 6 * 2**20

@@ -1,6 +1,5 @@
 """A real `python -m lambda_local`, as a test starts, asks and ends it."""
 
-import http.client
 import json
 import os
 import re
@@ -8,11 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.parse
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +17,11 @@ import psutil
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 
-REPOSITORY = Path(__file__).parents[1]
-HANDLER = "function.app.handler"
-INVOKE = "/2015-03-31/functions/function/invocations"
-DEADLINE = 30.0
-"""Seconds until a condition that should come true counts as never."""
+from tests.support.http import Answer, request
+from tests.support.project import HANDLER, REPOSITORY
+from tests.support.waiting import DEADLINE, wait_until
 
+INVOKE = "/2015-03-31/functions/function/invocations"
 _ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # the time that a slow machine needs
 _PROGRAM = """
 import importlib, json, sys
@@ -35,37 +30,6 @@ for name, value in json.loads(sys.argv.pop(1)).items():
     setattr(importlib.import_module("lambda_local." + module), constant, value)
 importlib.import_module("lambda_local.__main__").main()
 """
-
-
-def wait_until[T](condition: Callable[[], T | None], what: str = "the condition") -> T:
-    """Return the condition's first true value."""
-    end = time.monotonic() + DEADLINE
-    while not (value := condition()):
-        if time.monotonic() > end:
-            message = f"{what} did not come true in {DEADLINE:g} s"
-            raise AssertionError(message)
-        time.sleep(0.01)
-    return value
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; a header that came twice is joined with a newline."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def write_project(directory: Path, files: Mapping[str, str]) -> None:
-    """Write files, named relative to the directory."""
-    for name, text in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 class LocalLambda:
@@ -235,30 +199,5 @@ def environment(*, measured: bool = True) -> dict[str, str]:
     """Return this process's variables without any that set something of the service's."""
     own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    path = [REPOSITORY] if measured else [REPOSITORY / "tests/unmeasured", REPOSITORY]
+    path = [REPOSITORY] if measured else [REPOSITORY / "tests/support/unmeasured", REPOSITORY]
     return kept | {"PYTHONPATH": os.pathsep.join(map(str, path))}
-
-
-def request(
-    url: str,
-    method: str,
-    path: str,
-    body: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Send one HTTP request, with no header but Host that is not given."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    try:
-        connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        response = connection.getresponse()
-        names = {name.lower() for name in response.headers}
-        joined = {name: "\n".join(response.headers.get_all(name, [])) for name in names}
-        return Answer(response.status, joined, response.read())
-    finally:
-        connection.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.make import targets
+from tests.support.make import targets
 
 DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), Path("SECURITY.md")]
 NAMES = [document.name for document in DOCUMENTS]

@@ -5,27 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support.project import REPOSITORY
+from tests.support.waiting import wait_until
+
 URL = "http://127.0.0.1:5432"
 DEADLINE = 120.0
 """Seconds until a condition that should come true counts as never; an image is built in less."""
-
-
-def wait_until[T](condition: Callable[[], T], what: str) -> T:
-    """Return the condition's first true value."""
-    end = time.monotonic() + DEADLINE
-    while not (value := condition()):
-        if time.monotonic() > end:
-            message = f"not within {DEADLINE:g} s: {what}"
-            raise AssertionError(message)
-        time.sleep(0.02)
-    return value
 
 
 def output(*command: str | Path, cwd: Path = REPOSITORY) -> str:
@@ -100,7 +89,7 @@ class Tilt:
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(self.is_green, f"every resource is green; see {log}")
+            wait_until(self.is_green, f"every resource is green; see {log}", DEADLINE)
         except BaseException:
             self._stop()
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_lambda import REPOSITORY
+from tests.support.project import REPOSITORY
 
 EVENT = "events/event.json"
 OLD = "0" * 64

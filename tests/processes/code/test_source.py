@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lambda_local.code.source import Source
-from tests.conftest import StartLambda
-from tests.local_lambda import wait_until, write_project
+from tests.support.project import write_project
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 SHELL = r"""
 cd "$(dirname "$1")"

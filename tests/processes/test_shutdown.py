@@ -9,8 +9,10 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-from tests.conftest import StartLambda
-from tests.local_lambda import INVOKE, Answer, LocalLambda, wait_until
+from tests.support.http import Answer
+from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 WAITS_FOR_END = """
 import subprocess, time

@@ -3,14 +3,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.local_lambda import LocalLambda, write_project
-
-RUNS_ITS_EVENT = """
-def handler(event, context):
-    scope = {"event": event, "context": context}
-    exec(event["code"], scope)
-    return scope.get("reply")
-"""
+from tests.support.local_lambda import LocalLambda
+from tests.support.project import RUNS_ITS_EVENT, write_project
 
 
 @pytest.fixture(scope="session")

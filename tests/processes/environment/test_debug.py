@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartLambda
-from tests.local_lambda import LocalLambda, wait_until
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
 
 ADDRESS = ("127.0.0.1", 5678)
 SOURCE = """

@@ -8,9 +8,9 @@ from threading import Thread
 import pytest
 
 from lambda_local.environment.inside import runtime_client
-from tests.conftest import StartLambda
-from tests.lambda_local.conftest import RUNS_ITS_EVENT
-from tests.local_lambda import REPOSITORY, LocalLambda
+from tests.support.local_lambda import LocalLambda
+from tests.support.project import REPOSITORY, RUNS_ITS_EVENT
+from tests.support.starting import StartLambda
 
 
 @pytest.fixture(scope="module")

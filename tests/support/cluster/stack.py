@@ -4,17 +4,17 @@ import json
 import math
 import re
 import subprocess
-import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.dashboard import Query, Range
-from tests.local_lambda import Answer, request
+from tests.support.dashboard import Query, Range
+from tests.support.http import Answer, request
+from tests.support.waiting import wait_until
 
 CONTEXT = "k3d-lambda-dev"
 SUBJECT = "subject"
@@ -29,15 +29,6 @@ def kubectl(*args: str, stdin: str | None = None) -> str:
         text=True,
         check=True,
     ).stdout
-
-
-def eventually[T](condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    """Return the condition's first true value."""
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not in {seconds:g} s: {what}"
-        time.sleep(0.2)
-    return value
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class Stack:
             answer = self._request("POST", self.url("lambda", function) + path, event)
             return None if b"no endpoints available" in answer.body else answer
 
-        return eventually(served, f"an endpoint of {function}")  # a new pod's takes a moment
+        return wait_until(served, f"an endpoint of {function}", 60)  # a new pod's takes a moment
 
     def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[Answer]:
         with ThreadPoolExecutor(at_once) as pool:
@@ -132,7 +123,7 @@ class Stack:
         """Wait until Prometheus has asked the function anew."""
         now = self.now()
         scraped = f'min(timestamp(lambda_invocations_total{{service_name="{function}"}})) > {now}'
-        eventually(lambda: self.metrics(scraped), f"a scrape of {function} after {now}")
+        wait_until(lambda: self.metrics(scraped), f"a scrape of {function} after {now}", 60)
 
     def firing(self, alert: str, function: str = SUBJECT) -> bool:
         labels = f'alertname="{alert}", alertstate="firing", service_name="{function}"'

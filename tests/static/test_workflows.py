@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.make import targets
+from tests.support.make import targets
 
 CHECK = Path(sys.executable).with_name("check-jsonschema")
 WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))

@@ -1,0 +1,21 @@
+"""The repository, and the projects that tests write."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+HANDLER = "function.app.handler"
+RUNS_ITS_EVENT = """
+def handler(event, context):
+    scope = {"event": event, "context": context}
+    exec(event["code"], scope)
+    return scope.get("reply")
+"""
+
+
+def write_project(directory: Path, files: Mapping[str, str]) -> None:
+    """Write files, named relative to the directory."""
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
