@@ -1,6 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up down test coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
+.PHONY: help install up down test unit coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
+# Without bytecode every process that a test starts compiles all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
+# More than there are cores: the tests wait more than they work.
+WORKERS := --numprocesses 6 --dist worksteal
 
 help: ## What there is to run
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +22,10 @@ down: ## Remove the cluster and its registry
 	@scripts/down
 
 test: install ## Everything that needs no cluster, with coverage
-	@$(BIN)/pytest -m 'not cluster' --cov --cov-report term-missing
+	@$(BIN)/pytest -m 'not cluster' $(WORKERS) --cov --cov-report term-missing
+
+unit: install ## The function's own tests, if it has any
+	@test ! -d tests/lambda_app || $(BIN)/pytest --quiet tests/lambda_app
 
 coverage: ## What the last test run covered, as Markdown
 	@$(BIN)/coverage report --format markdown

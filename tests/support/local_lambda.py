@@ -197,7 +197,8 @@ class LocalLambda:
 
 def environment(*, measured: bool = True) -> dict[str, str]:
     """Return this process's variables without any that set something of the service's."""
-    own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_")
+    # Where bytecode is not kept, each process would compile all that it imports once more.
+    own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     path = [REPOSITORY] if measured else [REPOSITORY / "tests/support/unmeasured", REPOSITORY]
     return kept | {"PYTHONPATH": os.pathsep.join(map(str, path))}

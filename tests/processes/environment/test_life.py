@@ -5,7 +5,7 @@ import pytest
 
 from lambda_local.environment.life import TRANSITIONS, IllegalTransitionError, Life, State
 
-LEGAL = [(state, following) for state in State for following in TRANSITIONS[state]]
+LEGAL = sorted(((state, following) for state in State for following in TRANSITIONS[state]), key=str)
 ILLEGAL = sorted(set(itertools.product(State, State)) - set(LEGAL), key=str)
 
 
