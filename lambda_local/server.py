@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import uvicorn
 
@@ -18,6 +20,8 @@ from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.settings.command_line import Given
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.exposition import registry_of
 from lambda_local.telemetry.listener import Listeners
 from lambda_local.telemetry.log import Log, OwnLog
 from lambda_local.telemetry.metrics import Metrics
@@ -52,6 +56,23 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+_PLACEHOLDERS = {
+    name: value
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "placeholder"),
+        ("AWS_SECRET_ACCESS_KEY", "placeholder"),
+        ("AWS_SESSION_TOKEN", "placeholder"),
+    )
+    if "AWS_ACCESS_KEY_ID" not in os.environ
+}
+"""An SDK does not begin without; nobody here looks at them."""
+
+
+def _log_of(configuration: FunctionConfiguration, name: str | None) -> Log:
+    timeout = configuration.timeout
+    return Log(json_format=configuration.json_logs, timeout=timeout, function=name)
+
+
 class LocalLambda:
     """Serves on the two sockets until it is told to stop."""
 
@@ -60,17 +81,30 @@ class LocalLambda:
         self._settings = settings = given.service
         self._sockets = (front, admin)
         self._url = url_of(front)
-        self._log = Log(json_format=given.function.json_logs, timeout=given.function.timeout)
+        # a record of the service's own has the format of the function that comes first
+        self._log = _log_of(given.functions[0], None)
         logging.basicConfig(handlers=[OwnLog(self._log)], format="%(message)s")
-        metrics = Metrics(given.function.timeout)
         self._after_reload = AfterReload(settings.after_reload, self._url)
-        listeners = Listeners([self._log, metrics, self._after_reload])
-        function = Function(given.function, settings, listeners)
-        metrics.watch(function)
-        self._functions = functions = Functions([function])
-        door = FrontDoor(InvokeApi(functions), FunctionUrl(functions, listeners), functions)
+        self._metrics: dict[str, Metrics] = {}
+        self._functions = functions = Functions([self._function(each) for each in given.functions])
+        door = FrontDoor(InvokeApi(functions), FunctionUrl(functions, self._log), functions)
         self._front = _server(door, settings.shutdown_timeout)
-        self._admin = _server(Admin(functions, metrics), 1)
+        self._admin = _server(Admin(functions, registry_of(self._metrics)), 1)
+
+    def _function(self, configuration: FunctionConfiguration) -> Function:
+        name = configuration.name if len(self._given.functions) > 1 else None
+        log = _log_of(configuration, name)
+        metrics = self._metrics[configuration.name] = Metrics(configuration.timeout)
+        listeners = Listeners([log, metrics, self._after_reload])
+        if configuration.isolated:
+            # a handler that calls another through an SDK reaches it here
+            here = {"AWS_ENDPOINT_URL_LAMBDA": self._url, **_PLACEHOLDERS}
+            configuration = replace(
+                configuration, environment={**here, **configuration.environment}
+            )
+        function = Function(configuration, self._settings, listeners)
+        metrics.watch(function)
+        return function
 
     async def run(self) -> None:
         """Serve; return when the last process has ended."""
@@ -96,15 +130,19 @@ class LocalLambda:
         await function.gone()
 
     def _greet(self) -> None:
-        function = self._given.function
+        function = self._given.functions[0]
         url, admin = self._url, url_of(self._sockets[1])
-        message = f"{function.handler} answers at {url}"
+        handlers = ", ".join(each.handler for each in self._given.functions)
+        verb = "answers" if len(self._given.functions) == 1 else "answer"
+        message = f"{handlers} {verb} at {url}"
         if function.json_logs:
             self._log.service_said(message, url=url, admin_url=admin)
-            return
-        self._log.service_said(f"{message}; metrics are at {admin}/metrics")
-        path = f"{url}/2015-03-31/functions/{function.name}/invocations"
-        self._log.service_said(f"try it: curl -d @events/event.json {path}")
+        else:
+            self._log.service_said(f"{message}; metrics are at {admin}/metrics")
+            path = f"{url}/2015-03-31/functions/{function.name}/invocations"
+            self._log.service_said(f"try it: curl -d @events/event.json {path}")
+        for notice in self._given.notices:
+            self._log.service_said(notice, "WARN")
 
     def _stop(self) -> None:
         if self._front.should_exit:

@@ -22,8 +22,11 @@ _STORM = 3
 _LONGEST_STORM = 5.0
 
 
+_NO_CODE = ("__pycache__", "cdk.out", "node_modules")
+
+
 def _counts(name: str) -> bool:
-    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name == "__pycache__")
+    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _NO_CODE)
 
 
 def _stamp(stat: os.stat_result) -> Stamp:
@@ -57,7 +60,7 @@ def _walk(directory: str) -> Iterator[tuple[str, bool, Stamp]]:
 
 class Source:
     """
-    The code below some directories, without hidden files, `__pycache__`, `*.pyc` and editors' `*~`.
+    The code below some directories, without what is hidden, editors' `*~`, and what tools leave.
 
     A request asks `changed()`, so that no answer is older than the code was when the request came:
     file system events arrive a moment later than that.

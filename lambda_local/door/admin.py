@@ -2,19 +2,19 @@
 
 import json
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from lambda_local.door.http import Receive, Response, Scope, Send, header, send
 from lambda_local.function.functions import Functions
-from lambda_local.telemetry.metrics import Metrics
 
 
 class Admin:
     """An ASGI application."""
 
-    def __init__(self, functions: Functions, metrics: Metrics) -> None:
+    def __init__(self, functions: Functions, registry: CollectorRegistry) -> None:
         self._functions = functions
-        self._metrics = metrics
+        self._registry = registry
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
         """Answer one request."""
@@ -22,7 +22,7 @@ class Admin:
             case "/metrics":
                 # OpenMetrics, if asked for: it says when a counter began, so that its first counts.
                 encode, content_type = choose_encoder(header(scope, b"accept") or "")
-                body = encode(self._metrics.registry)
+                body = encode(self._registry)
                 response = Response(200, body, [("Content-Type", content_type)])
             case "/ready":
                 response = self._ready()
@@ -34,6 +34,10 @@ class Admin:
 
     def _ready(self) -> Response:
         ready = self._functions.loaded
-        state = {"ready": ready, "code_sha256": self._functions.default.generation.code_sha256}
+        code = {each.configuration.name: each.generation.code_sha256 for each in self._functions}
+        default = self._functions.default.generation.code_sha256
+        state: dict[str, object] = {"ready": ready, "code_sha256": default}
+        if len(code) > 1:
+            state["functions"] = code
         headers = [("Content-Type", "application/json")]
         return Response(200 if ready else 503, json.dumps(state).encode(), headers)

@@ -27,12 +27,14 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
-        if awaited := header(scope, _AWAITED):
-            await self._functions.default.await_code(awaited, _PATIENCE)
         door = self._invoke_api if scope["path"].startswith(PATH) else self._function_url
         invocation = Invocation(b"")
+        function = self._functions.default
         try:
-            response = await door(scope, receive, invocation)
+            function = door.function(scope)
+            if awaited := header(scope, _AWAITED):
+                await function.await_code(awaited, _PATIENCE)
+            response = await door.answer(function, scope, receive, invocation)
         except DisconnectedError:
             return
         except (ServiceError, ThrottledError, StoppingError) as error:
@@ -41,5 +43,5 @@ class FrontDoor:
         if invocation.began or door is self._function_url:
             response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):
-            response.headers.append((_CODE, self._functions.default.generation.code_sha256))
+            response.headers.append((_CODE, function.generation.code_sha256))
         await send(response, send_message)

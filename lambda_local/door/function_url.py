@@ -12,14 +12,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from lambda_local.door.answers import refuse
 from lambda_local.door.http import (
     SYNC_LIMIT,
     BodyTooLargeError,
     Receive,
     Response,
     Scope,
+    header,
     read_body,
 )
+from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation, Result
 from lambda_local.telemetry.listener import Listener
@@ -40,9 +43,21 @@ class FunctionUrl:
         self._functions = functions
         self._listener = listener
 
-    async def __call__(self, scope: Scope, receive: Receive, invocation: Invocation) -> Response:
+    def function(self, scope: Scope) -> Function:
+        """Return the function that the host names, or the only one. Raises ServiceError."""
+        host = header(scope, b"host") or ""
+        function = self._functions.of_host(host)
+        if function is None:
+            port = host.partition(":")[2]
+            names = [function.configuration.name for function in self._functions]
+            urls = [f"http://{name.lower()}.localhost{port and ':'}{port}/" for name in names]
+            refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
+        return function
+
+    async def answer(
+        self, function: Function, scope: Scope, receive: Receive, invocation: Invocation
+    ) -> Response:
         """Answer one request. Raises DisconnectedError, ThrottledError, StoppingError."""
-        function = self._functions.default
         try:
             body = await read_body(scope, receive, SYNC_LIMIT)
         except BodyTooLargeError:

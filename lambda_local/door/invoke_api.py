@@ -54,13 +54,14 @@ class InvokeApi:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
 
-    async def __call__(self, scope: Scope, receive: Receive, invocation: Invocation) -> Response:
+    async def answer(
+        self, function: Function, scope: Scope, receive: Receive, invocation: Invocation
+    ) -> Response:
         """
         Answer one request.
 
         Raises DisconnectedError, ServiceError, ThrottledError, StoppingError.
         """
-        function = self._function(scope)
         kind = _choice(scope, b"x-amz-invocation-type", ("RequestResponse", "Event", "DryRun"))
         log_type = _choice(scope, b"x-amz-log-type", ("None", "Tail"))
         limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
@@ -73,7 +74,8 @@ class InvokeApi:
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
 
-    def _function(self, scope: Scope) -> Function:
+    def function(self, scope: Scope) -> Function:
+        """Return the function that the path names. Raises ServiceError."""
         route = _ROUTE.fullmatch(scope["path"])
         if route is None:
             refuse(404, "UnknownOperationException", f"No operation at {scope['path']}")

@@ -31,6 +31,7 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
         "LANG": "en_US.UTF-8",
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
         **inherited,
+        **configuration.environment,
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{major_minor}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
@@ -47,5 +48,7 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
         "TZ": ":UTC",
         "_HANDLER": configuration.handler,
         "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
+        "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
+        "_LAMBDA_LOCAL_ISOLATED": "1" if configuration.isolated else "",
         "_LAMBDA_LOCAL_DEBUG": "1" if debug else "",
     }

@@ -10,7 +10,11 @@ class Functions:
 
     def __init__(self, functions: Sequence[Function]) -> None:
         self._functions = {function.configuration.name: function for function in functions}
+        self._by_host = {name.lower(): function for name, function in self._functions.items()}
         self.default = functions[0]
+
+    def __len__(self) -> int:
+        return len(self._functions)
 
     def __iter__(self) -> Iterator[Function]:
         return iter(list(self._functions.values()))
@@ -18,6 +22,13 @@ class Functions:
     def get(self, name: str) -> Function | None:
         """Return the function of that name, if there is one."""
         return self._functions.get(name)
+
+    def of_host(self, host: str) -> Function | None:
+        """Return the function whose URL a Host header names: `NAME.localhost`, or the only one."""
+        name, dot, _ = host.lower().partition(".")
+        if dot and name in self._by_host:
+            return self._by_host[name]
+        return self.default if len(self._functions) == 1 else None
 
     @property
     def loaded(self) -> bool:

@@ -10,14 +10,18 @@ from typing import NoReturn
 from lambda_local.settings.account import Account
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
+from lambda_local.template import read
+from lambda_local.template.error import TemplateError
+from lambda_local.template.model import Function, Template
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was given: the function, and how to serve it."""
+    """What was given: the functions, one at least, and how to serve them."""
 
-    function: FunctionConfiguration
+    functions: tuple[FunctionConfiguration, ...]
     service: ServiceSettings
+    notices: tuple[str, ...] = ()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,11 +44,20 @@ def _number[N: (int, float)](kind: type[N], least: N, most: N, unit: str) -> Cal
     return parse
 
 
+def _assignment(text: str) -> str:
+    if not text.partition("=")[1]:
+        message = f"{text!r} is not NAME=VALUE"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
 def _command(text: str) -> str | None:
     return text or None
 
 
 _NOBODY = Account()
+_CONCURRENCY = 10
+_MOST_CONCURRENCY = 1000
 _port = _number(int, 0, 65535, "a port")
 
 
@@ -55,7 +68,25 @@ def _parser() -> _Parser:
         epilog="Each option can be set by the environment variable in brackets instead.",
     )
     parser.add_argument(
-        "handler", nargs="?", help="the handler, as in AWS: module.function [_HANDLER]"
+        "handler",
+        nargs="?",
+        help="the handler, as in AWS: module.function"
+        " [_HANDLER; those of template.yaml here, else lambda_function.lambda_handler]",
+    )
+    parser.add_argument(
+        "--template",
+        metavar="PATH",
+        help="an AWS SAM or CloudFormation template, as CDK writes them too"
+        " [template.yaml, .yml or .json here]",
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        type=_assignment,
+        metavar="NAME=VALUE",
+        help="a parameter of the template, or LogicalId.Attribute that only a deployment"
+        " would know; may be repeated",
     )
     return parser
 
@@ -67,6 +98,13 @@ class _Option:
     default: str
     parse: Callable[[str], object]
     help: str
+    of_function: bool = False
+    """Whether a template may say it too."""
+
+    @property
+    def fallback(self) -> str | None:
+        """What argparse takes where nothing is given."""
+        return None if self.of_function else self.default
 
 
 _OPTIONS = (
@@ -94,6 +132,7 @@ _OPTIONS = (
         "10",
         _number(int, 0, 1000, "a number of environments"),
         "execution environments at most, as reserved concurrency; 0 throttles all",
+        of_function=True,
     ),
     _Option(
         "--queue",
@@ -115,6 +154,7 @@ _OPTIONS = (
         "3",
         _number(float, 0.001, 900, "a time in seconds"),
         "seconds an invocation may take",
+        of_function=True,
     ),
     _Option(
         "--memory",
@@ -122,6 +162,7 @@ _OPTIONS = (
         "128",
         _number(int, 1, 10_240, "a size in MB"),
         "MB that one environment may use",
+        of_function=True,
     ),
     _Option(
         "--name",
@@ -129,6 +170,7 @@ _OPTIONS = (
         "function",
         str,
         "the function's name in URLs and ARNs",
+        of_function=True,
     ),
     _Option(
         "--after-reload",
@@ -152,7 +194,8 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         parser.add_argument(
             option.flag,
             type=option.parse,
-            default=environ.get(option.variable) or option.default,
+            default=environ.get(option.variable)
+            or (None if option.of_function else option.default),
             metavar=option.flag.removeprefix("--").rpartition("-")[2].upper(),
             help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
         )
@@ -162,7 +205,7 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         action="append",
         metavar="PATH",
         help="a directory whose change reloads the code; may be repeated"
-        " [LAMBDA_LOCAL_WATCH; the handler's top-level package]",
+        " [LAMBDA_LOCAL_WATCH; the template's CodeUri, or the handler's top-level package]",
     )
     watch.add_argument(
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
@@ -190,11 +233,7 @@ def _switch(parser: _Parser, environ: Mapping[str, str], variable: str) -> bool:
     return True
 
 
-def _check_handler(parser: _Parser, handler: str | None, root: Path) -> str:
-    if not handler:
-        parser.error(
-            "which handler? For example: python -m lambda_local lambda_app.app.lambda_handler"
-        )
+def _check_handler(parser: _Parser, handler: str, root: Path) -> str:
     module, _, function = handler.rpartition(".")
     if not module or not function:
         parser.error(f"{handler!r} is not a handler; write module.function, as in AWS")
@@ -205,13 +244,13 @@ def _check_handler(parser: _Parser, handler: str | None, root: Path) -> str:
 
 
 def _watched(
-    parser: _Parser, watch: list[str] | None, environ: Mapping[str, str], handler: str, root: Path
-) -> tuple[Path, ...]:
+    parser: _Parser, watch: list[str] | None, environ: Mapping[str, str], root: Path
+) -> tuple[Path, ...] | None:
+    """Return what is to be watched; None if nobody says so."""
     if watch is None and "LAMBDA_LOCAL_WATCH" in environ:
         watch = [path for path in environ["LAMBDA_LOCAL_WATCH"].split(os.pathsep) if path]
     if watch is None:
-        package = root / handler.replace("/", ".").split(".")[0]
-        watch = [str(package if package.is_dir() else root)]
+        return None
     paths = tuple(Path(os.path.abspath(root / path)) for path in watch)  # noqa: PTH100  # resolve() would follow links out of the tree
     for path in paths:
         if not path.is_dir():
@@ -221,26 +260,79 @@ def _watched(
 
 def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     """
-    Return the settings from the command line, else from the environment.
+    Return the settings from the command line, else from the environment, else from the template.
 
-    Exits with status 2 and one line if either is wrong.
+    Exits with status 2 and one line if any is wrong.
     """
     parser = _parser()
     _add_options(parser, environ)
     given = parser.parse_args(argv)
-    handler = _check_handler(parser, given.handler or environ.get("_HANDLER"), root)
-    function = FunctionConfiguration(
-        name=given.name,
-        handler=handler,
-        task_root=root,
-        watch=_watched(parser, given.watch, environ, handler, root),
-        account=_account(environ),
-        timeout=given.timeout,
-        memory=given.memory,
-        concurrency=min(given.concurrency, 1) if given.debug else given.concurrency,
-        json_logs=environ.get("AWS_LAMBDA_LOG_FORMAT", "").lower() == "json",
+    try:
+        template = _template(parser, given, environ, root)
+    except TemplateError as error:
+        parser.error(str(error))
+    if given.name and len(template.functions) > 1:
+        parser.error("--name is for one function; the template names several")
+    watch = _watched(parser, given.watch, environ, root)
+    account = _account(environ)
+    functions = tuple(
+        _configuration(each, given, environ, watch, account, isolated=template.path is not None)
+        for each in template.functions
     )
-    return Given(function, _service(given))
+    left_out = (f"{each.logical_id} is not served: {each.sentence}" for each in template.left_out)
+    return Given(functions, _service(given), (*left_out, *template.notices))
+
+
+def _template(
+    parser: _Parser, given: argparse.Namespace, environ: Mapping[str, str], root: Path
+) -> Template:
+    """Return the template, or what stands for one. Raises TemplateError."""
+    handler = given.handler or environ.get("_HANDLER")
+    if handler:
+        return read.without_template(root, _check_handler(parser, handler, root))
+    path = root / given.template if given.template else read.find(root)
+    if path is None:
+        return read.without_template(root)
+    overrides = dict(text.split("=", 1) for text in given.parameter)
+    return read.read(path, overrides, _account(environ).region)
+
+
+def _configuration(  # noqa: PLR0913  # each is a source of its own
+    function: Function,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    watch: tuple[Path, ...] | None,
+    account: Account,
+    *,
+    isolated: bool,
+) -> FunctionConfiguration:
+    concurrency = given.concurrency
+    if concurrency is None:
+        reserved = function.reserved_concurrency
+        concurrency = _CONCURRENCY if reserved is None else min(reserved, _MOST_CONCURRENCY)
+    log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
+    layers = tuple(layer.content for layer in function.layers)
+    return FunctionConfiguration(
+        name=given.name or function.name,
+        handler=function.handler,
+        task_root=function.code_uri,
+        watch=_code_of(function, layers, isolated=isolated) if watch is None else watch,
+        account=account,
+        timeout=given.timeout or float(function.timeout),
+        memory=given.memory or function.memory,
+        concurrency=min(concurrency, 1) if given.debug else concurrency,
+        json_logs=log_format.lower() == "json",
+        environment=dict(function.environment or {}),
+        packages=tuple(layer / "python" for layer in layers),
+        isolated=isolated,
+    )
+
+
+def _code_of(function: Function, layers: tuple[Path, ...], *, isolated: bool) -> tuple[Path, ...]:
+    if isolated:
+        return (function.code_uri, *layers)
+    package = function.code_uri / function.handler.replace("/", ".").split(".")[0]
+    return (package if package.is_dir() else function.code_uri,)
 
 
 def _account(environ: Mapping[str, str]) -> Account:

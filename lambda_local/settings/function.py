@@ -4,7 +4,8 @@ What AWS would be told of one function.
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.settings.account import Account
@@ -15,7 +16,9 @@ class FunctionConfiguration:
     """
     The timeout is in seconds, memory in MB (2**20 bytes, as AWS counts it).
 
-    `concurrency` is how many environments there may be, as AWS's reserved concurrency.
+    `concurrency` is how many environments there may be, as AWS's reserved concurrency. `packages`
+    are directories of Python modules beside its code. If it is `isolated`, it sees those, AWS's
+    runtime, and no other package.
     """
 
     name: str
@@ -27,6 +30,9 @@ class FunctionConfiguration:
     memory: int = 128
     concurrency: int = 10
     json_logs: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[Path, ...] = ()
+    isolated: bool = False
 
     @property
     def arn(self) -> str:

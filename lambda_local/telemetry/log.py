@@ -23,9 +23,11 @@ def now() -> str:
 class Log(Listener):
     """Writes the log to standard output, a whole record at a time."""
 
-    def __init__(self, *, json_format: bool, timeout: float) -> None:
+    def __init__(self, *, json_format: bool, timeout: float, function: str | None = None) -> None:
+        """`function` is its name where there are several."""
         self._json = json_format
         self._timeout = timeout
+        self._own = {} if function is None else {"function": function}
 
     @staticmethod
     def _write(line: bytes, invocation: Invocation | None = None) -> None:
@@ -142,6 +144,7 @@ class Log(Listener):
 
     def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Write a line of this service's own."""
+        fields = self._own | fields
         if self._json:
             head = {
                 "timestamp": now(),

@@ -12,8 +12,6 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
-    PlatformCollector,
-    ProcessCollector,
 )
 
 from lambda_local.invocation import Invocation, Result
@@ -55,15 +53,13 @@ class Figures(Protocol):
 
 class Metrics(Listener):
     """
-    Names begin with `lambda_`; times are in seconds, memory is in bytes.
+    Those of one function. Names begin with `lambda_`; times are in seconds, memory is in bytes.
 
     `timeout` is a bucket's bound, so that no percentile of the duration is seen beyond it.
     """
 
     def __init__(self, timeout: float) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
         self._invocations = Counter(
             "lambda_invocations",
             "Invocations that ran, well or badly, without throttled ones.",

@@ -47,23 +47,25 @@ def run(*args: str, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 def flat(given: Given) -> dict[str, object]:
     """Return every setting by its name."""
-    function = dataclasses.asdict(given.function)
+    function = dataclasses.asdict(given.functions[0])
     settings: dict[str, object] = function | function.pop("account")
     return settings | dataclasses.asdict(given.service)
 
 
 def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
     assert parse([HANDLER], {}, root) == Given(
-        FunctionConfiguration(
-            name="function",
-            handler=HANDLER,
-            task_root=root,
-            watch=(root / "function",),
-            account=Account(region="us-east-1", account_id="123456789012"),
-            timeout=3.0,
-            memory=128,
-            concurrency=10,
-            json_logs=False,
+        (
+            FunctionConfiguration(
+                name="function",
+                handler=HANDLER,
+                task_root=root,
+                watch=(root / "function",),
+                account=Account(region="us-east-1", account_id="123456789012"),
+                timeout=3.0,
+                memory=128,
+                concurrency=10,
+                json_logs=False,
+            ),
         ),
         ServiceSettings(
             host="127.0.0.1",
@@ -111,7 +113,7 @@ def test_an_empty_variable_is_none(root: Path) -> None:
 
 
 def test_the_handler_may_be_in_the_variable_that_aws_sets(root: Path) -> None:
-    assert parse([], {"_HANDLER": HANDLER}, root).function.handler == HANDLER
+    assert parse([], {"_HANDLER": HANDLER}, root).functions[0].handler == HANDLER
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
@@ -120,7 +122,7 @@ def test_a_switch_is_on(root: Path, value: str) -> None:
     settings = parse([HANDLER], environ, root)
 
     assert (settings.service.queue, settings.service.debug) == (0, True)
-    assert settings.function.concurrency == 1
+    assert settings.functions[0].concurrency == 1
     assert settings == parse([HANDLER, "--strict", "--debug"], {}, root)
 
 
@@ -141,10 +143,10 @@ def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
 
     twice = [HANDLER, "--watch", "function", "--watch", "shared"]
 
-    assert parse([HANDLER], environ, root).function.watch == both
-    assert parse(twice, {}, root).function.watch == both
-    assert parse([HANDLER, "--no-watch"], environ, root).function.watch == ()
-    assert parse([HANDLER], {"LAMBDA_LOCAL_WATCH": ""}, root).function.watch == ()
+    assert parse([HANDLER], environ, root).functions[0].watch == both
+    assert parse(twice, {}, root).functions[0].watch == both
+    assert parse([HANDLER, "--no-watch"], environ, root).functions[0].watch == ()
+    assert parse([HANDLER], {"LAMBDA_LOCAL_WATCH": ""}, root).functions[0].watch == ()
 
 
 @pytest.mark.parametrize(
@@ -166,13 +168,13 @@ def test_aws_own_variables_are_honoured(
 def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
     settings = parse([HANDLER, "--name", "orders"], {"AWS_REGION": "eu-west-1"}, root)
 
-    assert settings.function.arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+    assert settings.functions[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 
 
 @pytest.mark.parametrize(
     ("args", "environ", "why"),
     [
-        ([], {}, "which handler? For example: python -m lambda_local"),
+        ([], {}, "here is neither a template nor lambda_function.py"),
         (["handler"], {}, "'handler' is not a handler; write module.function"),
         (["function.nothing.handler"], {}, "no module for the handler 'function.nothing.handler'"),
         ([HANDLER, "--port", "http"], {}, "'http' is not a port, from 0 to 65535"),

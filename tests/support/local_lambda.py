@@ -43,19 +43,20 @@ class LocalLambda:
         self,
         project: Path,
         *args: str,
-        handler: str = HANDLER,
+        handler: str | None = HANDLER,
         constants: Mapping[str, object] | None = None,
         measured: bool = False,
         **env: str,
     ) -> None:
         self.project = project
+        self.expected_stderr = ""
         self.lines: list[str] = []
         self._marker = uuid.uuid4().hex
         self._errors = project / f".stderr-{self._marker}"
         program = ["-c", _PROGRAM, json.dumps(constants)] if constants else ["-m", "lambda_local"]
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *program, handler, *_ARGUMENTS, *args],
+                [sys.executable, *program, *([handler] if handler else []), *_ARGUMENTS, *args],
                 cwd=project,
                 env=environment(measured=measured) | {"MARKER_OF_THE_TEST": self._marker} | env,
                 stdin=subprocess.DEVNULL,
@@ -141,6 +142,11 @@ class LocalLambda:
             )
         return self._client
 
+    @staticmethod
+    def json_of(response: Any) -> Any:
+        """Return what boto3's `invoke` got for an answer."""
+        return json.load(response["Payload"])
+
     def metric(self, sample: str, **labels: str) -> float:
         """Return a metric's value, or the sum over the labels that are not named."""
         text = self.admin("/metrics").body.decode()
@@ -180,7 +186,7 @@ class LocalLambda:
             already = self.process.poll()
             status = self.end()
             assert already is not None or status == 0, self.stderr
-            assert self.stderr == "", self.stderr
+            assert self.stderr == self.expected_stderr, self.stderr
             wait_until(lambda: not self.processes(), "the end of its processes")
         finally:
             self.kill()

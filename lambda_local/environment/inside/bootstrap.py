@@ -8,16 +8,19 @@ It dies with the service, however the service dies.
 import importlib
 import os
 import signal
+import site
 import socket
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
     ModuleSpec,
+    PathFinder,
     SourceFileLoader,
 )
 from importlib.util import module_from_spec
@@ -28,6 +31,36 @@ _AHEAD = ("asyncio", "dataclasses", "inspect")
 """The standard library's slow modules that structlog, boto3 and so most functions import."""
 
 DEBUG_ADDRESS = ("127.0.0.1", 5678)
+
+
+_RUNTIMES_OWN = (
+    *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
+    *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
+    "debugpy",
+)
+"""Packages that AWS's image brings, and the debugger; a function that brings one has its own."""
+
+
+class _RuntimesOwn:
+    """Finds what AWS's runtime brings, and nothing else of what this service is installed with."""
+
+    def __init__(self, directories: list[str]) -> None:
+        self._directories = directories
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Part of the import protocol."""
+        if path is not None or fullname not in _RUNTIMES_OWN:
+            return None
+        return PathFinder.find_spec(fullname, self._directories, target)
+
+
+def _isolate() -> None:
+    """Let a function import what ships with it, as on AWS, and no tool of this service's."""
+    hidden = [*site.getsitepackages(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    sys.path[:] = [path for path in sys.path if path not in hidden]
+    sys.meta_path.append(_RuntimesOwn(hidden))  # by its method alone: importlib.abc imports inspect
 
 
 class _Uncached(SourceFileLoader):
@@ -126,6 +159,8 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     handler = sys.argv[2]
     roots = os.environ.pop("_LAMBDA_LOCAL_WATCHED").split(os.pathsep)
+    packages = os.environ.pop("_LAMBDA_LOCAL_PACKAGES").split(os.pathsep)
+    isolated = os.environ.pop("_LAMBDA_LOCAL_ISOLATED", "")
     debug = os.environ.pop("_LAMBDA_LOCAL_DEBUG", "")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     _runtime_client()
@@ -140,7 +175,9 @@ def main() -> None:
     if not control.recv(1):
         return
     threading.Thread(target=_die_with_the_service, args=(control,), daemon=True).start()
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    if isolated:
+        _isolate()
+    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *filter(None, packages)]
     _forget_shadowed(ahead, os.environ["LAMBDA_TASK_ROOT"])
     _compile_watched([root for root in roots if root])
     _say_where_init_failed(bootstrap, control)

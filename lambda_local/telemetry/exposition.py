@@ -1,0 +1,47 @@
+"""The metrics of a whole service, for Prometheus."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from lambda_local.telemetry.metrics import Metrics
+
+
+class _ByFunction(Collector):
+    """Labels what each function counts by the function's name."""
+
+    def __init__(self, functions: Mapping[str, Metrics]) -> None:
+        self._functions = functions
+
+    def collect(self) -> Iterator[Metric]:
+        """Part of prometheus_client's protocol."""
+        families: dict[str, Metric] = {}
+        for name, metrics in self._functions.items():
+            for metric in metrics.registry.collect():
+                family = families.setdefault(metric.name, _empty(metric))
+                family.samples += [
+                    sample._replace(labels={"function_name": name, **sample.labels})
+                    for sample in metric.samples
+                ]
+        yield from families.values()
+
+    def describe(self) -> Iterable[Metric]:
+        """Part of prometheus_client's protocol: nothing is read at registration."""
+        return ()
+
+
+def _empty(metric: Metric) -> Metric:
+    return Metric(metric.name, metric.documentation, metric.type, metric.unit)
+
+
+def registry_of(functions: Mapping[str, Metrics]) -> CollectorRegistry:
+    """Return all that is to be read; only several functions need a label to tell them apart."""
+    only = next(iter(functions.values()))
+    registry = only.registry if len(functions) == 1 else CollectorRegistry()
+    if len(functions) > 1:
+        registry.register(_ByFunction(functions))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry

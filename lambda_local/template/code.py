@@ -1,0 +1,75 @@
+"""Where a function's or a layer's code is, on this machine."""
+
+from pathlib import Path
+
+from lambda_local.template.document import Object
+from lambda_local.template.error import NotServedError
+from lambda_local.template.references import StandIn
+from lambda_local.template.resources import Resource
+
+
+def code_uri(template: Path, resource: Resource) -> Path:
+    """
+    Return the folder of a function's code.
+
+    Raises:
+        NotServedError: The code is no folder here.
+        TemplateError: The template names one that does not exist.
+    """
+    sam = resource.type == "AWS::Serverless::Function"
+    if resource.properties.text("PackageType") == "Image" or "ImageUri" in resource.properties:
+        raise NotServedError(IMAGE)
+    if "InlineCode" in resource.properties:
+        raise NotServedError(INLINE)
+    return content(template, resource, "CodeUri" if sam else "Code") or template.parent
+
+
+IMAGE = "it is an image (PackageType: Image); run its own Dockerfile instead"
+INLINE = "its code is written in the template; put it in a file, and name the folder in CodeUri"
+
+
+def content(template: Path, resource: Resource, key: str) -> Path | None:
+    """Return the folder that a property names, or CDK's note of it; None if there is neither."""
+    if asset := resource.metadata.text("aws:asset:path"):
+        return _folder(template, resource, key, asset)
+    value = resource.properties.get(key)
+    if isinstance(value, Object):
+        return _uploaded(template, resource, key)
+    given = resource.properties.known(key)
+    return None if given is None else _folder(template, resource, key, given)
+
+
+def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
+    if given.startswith(("s3://", "https://")):
+        message = f"its code is in S3 ({given}); give the template as it was before packaging"
+        raise NotServedError(message)
+    path = template.parent.joinpath(given).resolve()
+    if path.is_file():
+        message = f"its code is a file, {given}; name the folder that it was made of in {key}"
+        raise NotServedError(message)
+    if not path.is_dir():
+        resource.properties.wrong(
+            key, f"{key} is {given!r}, and there is no {path}", "name the folder of the code"
+        )
+    return path
+
+
+def _uploaded(template: Path, resource: Resource, key: str) -> Path:
+    section = resource.properties.section(key)
+    if "ImageUri" in section:
+        raise NotServedError(IMAGE)
+    if "ZipFile" in section:
+        raise NotServedError(INLINE)
+    # `serverless package` writes its template and the zip into .serverless, beside the code.
+    if template.parent.name == ".serverless":
+        return template.parent.parent
+    archive = section.text("S3Key" if "S3Key" in section else "Key")
+    where = "S3" if isinstance(archive, StandIn | None) else f"S3 ({archive})"
+    message = f"its code is in {where}; give a template whose {key} is a folder"
+    raise NotServedError(message)
+
+
+def has_module(root: Path, handler: str) -> bool:
+    """Whether the handler's module is among the function's own files."""
+    path = root.joinpath(*handler.rpartition(".")[0].replace("/", ".").split("."))
+    return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()

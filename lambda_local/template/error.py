@@ -1,0 +1,24 @@
+"""What is wrong with a file that a person wrote, and what to write instead."""
+
+from pathlib import Path
+from typing import override
+
+
+class TemplateError(Exception):
+    """The caller prints it and exits with 2; `line` counts from 1."""
+
+    def __init__(self, path: Path, line: int | None, wrong: str, instead: str) -> None:
+        super().__init__(path, line, wrong, instead)
+        self.path = path
+        self.line = line
+        self.wrong = wrong
+        self.instead = instead
+
+    @override
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        return f"{place}: {self.wrong}; {self.instead}"
+
+
+class NotServedError(Exception):
+    """This function can't run here, which is no fault of the template; the others can."""

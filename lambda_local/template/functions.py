@@ -1,0 +1,140 @@
+"""One function of a template, read property by property."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from lambda_local.template import apis, code
+from lambda_local.template.document import Array, Object
+from lambda_local.template.error import NotServedError
+from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
+from lambda_local.template.properties import Properties
+from lambda_local.template.resources import Resource, Resources, target
+
+TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+_LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
+_PYTHON = re.compile(r"python3\.(\d{1,2})")
+_NEWEST = 14
+"""python3.14, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
+_FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
+
+
+def function_of(resources: Resources, resource: Resource) -> Function:
+    """
+    Return the function that a resource describes.
+
+    Raises:
+        NotServedError: It can't run here, though the template is right.
+        TemplateError: The template is wrong.
+    """
+    properties = resource.properties
+    code_uri = code.code_uri(resources.document.path, resource)
+    runtime = _runtime(resource)
+    layers = tuple(_layers(resources, properties))
+    return Function(
+        name=resources.name_of(resource.logical_id),
+        logical_id=resource.logical_id,
+        line=resource.line,
+        handler=_handler(resource, code_uri),
+        code_uri=code_uri,
+        runtime=runtime,
+        memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
+        timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
+        architecture=(properties.texts("Architectures") or ("x86_64",))[0],
+        environment=properties.section("Environment").variables("Variables"),
+        reserved_concurrency=properties.number(
+            "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
+        ),
+        layers=layers,
+        url=apis.url_of(resources, resource),
+        routes=tuple(apis.routes_of(resources, resource)),
+        other_events=tuple(apis.other_events_of(resources, resource)),
+        logging=_logging(properties.section("LoggingConfig")),
+        asynchronous=_asynchronous(resources, resource),
+    )
+
+
+def _runtime(resource: Resource) -> str:
+    properties = resource.properties
+    runtime = properties.known("Runtime")
+    if runtime is None:
+        properties.wrong("Runtime", f"{resource.logical_id} has no Runtime", "write python3.12")
+    if _FOREIGN.fullmatch(runtime):
+        message = f"its Runtime is {runtime}; Python 3 alone runs here"
+        raise NotServedError(message)
+    version = _PYTHON.fullmatch(runtime)
+    if not version or int(version[1]) > _NEWEST:
+        allowed = "write python3.12, python3.13 or python3.14"
+        properties.wrong("Runtime", f"AWS has no Runtime {runtime!r}", allowed)
+    return runtime
+
+
+def _handler(resource: Resource, root: Path) -> str:
+    properties = resource.properties
+    handler = properties.known("Handler")
+    if handler is None:
+        properties.wrong(
+            "Handler", f"{resource.logical_id} has no Handler", "write MODULE.FUNCTION"
+        )
+    module, _, name = handler.rpartition(".")
+    if not module or not name:
+        properties.wrong("Handler", f"{handler!r} is no handler", "write MODULE.FUNCTION")
+    # A layer may bring the module, as those of Datadog and other tracers do.
+    if "Layers" not in properties and not code.has_module(root, handler):
+        missing = f"{root} has no module for the handler {handler!r}"
+        properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
+    return handler
+
+
+def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
+    listed = properties.get("Layers")
+    for item in listed if isinstance(listed, Array) else ():
+        head = resources.intrinsics.head(item)
+        logical_id = target(item) if isinstance(item, Object) else None
+        layer = resources.get(logical_id or "") or resources.get(str(head))
+        if layer is not None and layer.type in _LAYERS:
+            yield from _layer(resources, layer)
+        elif head is not None:
+            arn = str(head)
+            resources.intrinsics.references.unknown.setdefault(
+                arn, f"The layer {arn} is not here; add what it brings to requirements.txt"
+            )
+
+
+def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
+    try:
+        content = code.content(resources.document.path, layer, _LAYERS[layer.type])
+    except NotServedError as error:
+        sentence = f"The layer {layer.logical_id} is left out: {error}"
+        resources.intrinsics.references.unknown.setdefault(layer.logical_id, sentence)
+        return
+    if content is not None:
+        yield Layer(layer.logical_id, content, layer.metadata.text("BuildMethod"))
+
+
+def _logging(config: Properties) -> Logging:
+    return Logging(
+        format=config.choice("LogFormat", "Text", "JSON"),
+        application_level=config.text("ApplicationLogLevel"),
+        system_level=config.text("SystemLogLevel"),
+    )
+
+
+def _asynchronous(resources: Resources, resource: Resource) -> AsynchronousInvocation:
+    config = resource.properties.section("EventInvokeConfig")
+    for each in resources.about(
+        resource.logical_id, "AWS::Lambda::EventInvokeConfig", "FunctionName"
+    ):
+        config = each.properties
+    sam = resource.type == "AWS::Serverless::Function"
+    queue = resource.properties.section("DeadLetterQueue" if sam else "DeadLetterConfig")
+    retries = config.number("MaximumRetryAttempts", 0, 2, "attempts")
+    destinations = config.section("DestinationConfig")
+    return AsynchronousInvocation(
+        maximum_retry_attempts=2 if retries is None else retries,
+        maximum_event_age=config.number("MaximumEventAgeInSeconds", 60, 21_600, "seconds")
+        or 21_600,
+        on_success=destinations.section("OnSuccess").text("Destination"),
+        on_failure=destinations.section("OnFailure").text("Destination"),
+        dead_letter=queue.text("TargetArn"),
+    )

@@ -1,0 +1,118 @@
+"""The functions of a template, as they are after everything in it is resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Who may call from a browser; `max_age` is in seconds."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """`auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
+
+    auth_type: str
+    invoke_mode: str
+    cors: Cors | None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way from API Gateway to the function; the method is in capitals, ANY for all."""
+
+    api: str
+    path: str
+    method: str
+    payload_format: str
+    authorizer: str | None
+    cors: Cors | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """A source of events that is not here, and what to do instead."""
+
+    name: str
+    type: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer whose files are here; `build_method` is SAM's, for content still to be built."""
+
+    name: str
+    content: Path
+    build_method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """The levels apply to the JSON format alone, as on AWS."""
+
+    format: str = "Text"
+    application_level: str | None = None
+    system_level: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AsynchronousInvocation:
+    """What follows a 202: ages are in seconds, destinations are ARNs."""
+
+    maximum_retry_attempts: int = 2
+    maximum_event_age: int = 21_600
+    on_success: str | None = None
+    on_failure: str | None = None
+    dead_letter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Memory is in MB, the timeout in seconds; `line` is the resource's in the template."""
+
+    name: str
+    logical_id: str
+    line: int | None
+    handler: str
+    code_uri: Path
+    runtime: str
+    memory: int = 128
+    timeout: int = 3
+    architecture: str = "x86_64"
+    environment: Mapping[str, str] | None = None
+    reserved_concurrency: int | None = None
+    layers: tuple[Layer, ...] = ()
+    url: FunctionUrl | None = None
+    routes: tuple[Route, ...] = ()
+    other_events: tuple[OtherEvent, ...] = ()
+    logging: Logging = Logging()
+    asynchronous: AsynchronousInvocation = AsynchronousInvocation()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A resource that can't be served here, and why, in a sentence."""
+
+    logical_id: str
+    line: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`notices` are sentences on what the template alone can't tell."""
+
+    path: Path | None
+    functions: tuple[Function, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    notices: tuple[str, ...] = ()

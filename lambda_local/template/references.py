@@ -1,0 +1,146 @@
+"""What a name in a template stands for: a parameter, a pseudo parameter or a resource."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from lambda_local.template.document import Array, Document, Object, Value
+
+
+class StandIn(str):
+    """Text in place of a value that only a deployment, or a person, can give."""
+
+    __slots__ = ()
+
+
+ACCOUNT = "123456789012"
+"""The account of a function that has none, as in AWS's own examples."""
+
+# Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+_MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+_REFS = {
+    "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::SQS::Queue": "https://sqs.{region}.amazonaws.com/{account}/{name}",
+    "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
+    "AWS::Serverless::StateMachine": _MACHINE_ARN,
+}
+_FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
+_TABLE_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{name}"
+_ARNS = {
+    "AWS::DynamoDB::Table": _TABLE_ARN,
+    "AWS::Events::EventBus": "arn:{partition}:events:{region}:{account}:event-bus/{name}",
+    "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
+    "AWS::Lambda::Function": _FUNCTION_ARN,
+    "AWS::S3::Bucket": "arn:{partition}:s3:::{name}",
+    "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "AWS::Serverless::Function": _FUNCTION_ARN,
+    "AWS::Serverless::SimpleTable": _TABLE_ARN,
+}
+_ATTRIBUTES = {
+    ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
+    ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
+    **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
+}
+_NAMES = {
+    "AWS::Events::EventBus": "Name",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::Serverless::SimpleTable": "TableName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::Serverless::StateMachine": "Name",
+}
+
+
+class References:
+    """
+    Looks names up; keeps the sentences on those that it can't know, each once.
+
+    `overrides` sets parameters by name and attributes as `LogicalId.Attribute`.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        overrides: Mapping[str, str],
+        region: str,
+        resolve: Callable[[Value], Value],
+    ) -> None:
+        self._overrides = overrides
+        self._resolve = resolve
+        self._parameters = document.section("Parameters")
+        self._resources = document.section("Resources")
+        china = region.startswith("cn-")
+        self._place = {
+            "partition": "aws-cn" if china else "aws",
+            "region": region,
+            "account": ACCOUNT,
+        }
+        self._pseudo = {
+            "AWS::AccountId": ACCOUNT,
+            "AWS::NoValue": None,
+            "AWS::Partition": self._place["partition"],
+            "AWS::Region": region,
+            "AWS::StackName": "local",
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/local/local",
+            "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        }
+        self.unknown: dict[str, str] = {}
+
+    def ref(self, name: str) -> Value:
+        """Return what `Ref` gives: a parameter's value, or a resource's name (None: no value)."""
+        if name in self._overrides:
+            return self._overrides[name]
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name in self._parameters:
+            return self._parameter(name, self._parameters[name])
+        if isinstance(resource := self._resources.get(name), Object):
+            pattern = _REFS.get(str(resource.get("Type")), "{name}")
+            return pattern.format(name=self.name_of(name), **self._place)
+        return self.stand_in(name, f"Nothing in the template is called {name}")
+
+    def attribute(self, logical_id: str, attribute: str) -> str:
+        """Return what `GetAtt` gives, where the resource's name is enough to know it."""
+        name = f"{logical_id}.{attribute}"
+        if name in self._overrides:
+            return self._overrides[name]
+        resource = self._resources.get(logical_id)
+        kind = str(resource.get("Type")) if isinstance(resource, Object) else ""
+        if pattern := _ATTRIBUTES.get((kind, attribute)):
+            return pattern.format(name=self.name_of(logical_id), **self._place)
+        return self.stand_in(name, f"{name} is known only once it is deployed")
+
+    def name_of(self, logical_id: str) -> str:
+        """Return the name that the template gives a resource, else its logical id."""
+        resource = self._resources.get(logical_id)
+        properties = resource.get("Properties") if isinstance(resource, Object) else None
+        if not isinstance(resource, Object) or not isinstance(properties, Object):
+            return logical_id
+        kind = str(resource.get("Type"))
+        given = properties.get(_NAMES.get(kind, f"{kind.rpartition('::')[2]}Name"))
+        return as_text(self._resolve(given)) or logical_id
+
+    def stand_in(self, name: str, why: str) -> StandIn:
+        """Tell once why the name has no value here."""
+        self.unknown.setdefault(name, f"{why}; set it with {name}=VALUE")
+        return StandIn(name)
+
+    def _parameter(self, name: str, parameter: Value) -> Value:
+        if not isinstance(parameter, Object) or parameter.get("Default") is None:
+            return self.stand_in(name, f"Parameter {name} has no default")
+        default, kind = parameter["Default"], str(parameter.get("Type"))
+        if kind.startswith("AWS::SSM::Parameter::Value"):
+            return self.stand_in(name, f"Parameter {name} is looked up in SSM ({default})")
+        if isinstance(default, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
+            array = Array(parameter.line)
+            array.extend(item.strip() for item in default.split(","))
+            return array
+        return default
+
+
+def as_text(value: Value) -> str:
+    """Write a value where CloudFormation wants text."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, Array):
+        return ",".join(map(as_text, value))
+    return json.dumps(value)

@@ -1,0 +1,114 @@
+"""The resources of a template: by type, by name, and which of them speak of which function."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lambda_local.template.document import Array, Document, Object, Value
+from lambda_local.template.intrinsics import Intrinsics
+from lambda_local.template.merge import merged
+from lambda_local.template.properties import Properties
+
+_GLOBALS = {
+    "AWS::Serverless::Api": "Api",
+    "AWS::Serverless::Function": "Function",
+    "AWS::Serverless::HttpApi": "HttpApi",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource whose condition holds."""
+
+    logical_id: str
+    type: str
+    line: int
+    properties: Properties
+    metadata: Properties
+
+
+class Resources:
+    """All resources; `Globals` are in their properties already."""
+
+    def __init__(self, document: Document, overrides: Mapping[str, str], region: str) -> None:
+        self.document = document
+        self.intrinsics = Intrinsics(document, overrides, region)
+        self._raw = document.section("Resources")
+        self._globals = document.section("Globals")
+        self._all = {each.logical_id: each for each in self._read()}
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._all.values())
+
+    def get(self, logical_id: str) -> Resource | None:
+        """Return the resource of this logical id."""
+        return self._all.get(logical_id)
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """Return those of these types."""
+        return (each for each in self if each.type in types)
+
+    def about(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
+        """Return those of a type whose property names the resource."""
+        for each in self.of(kind):
+            if target(each.properties.raw.get(key)) == logical_id:
+                yield each
+
+    def name_of(self, logical_id: str) -> str:
+        """Return the name that `Ref` and callers know it by."""
+        return self.intrinsics.references.name_of(logical_id)
+
+    def general(self, section: str) -> Properties:
+        """Return a section of `Globals`."""
+        raw = self._globals.get(section)
+        return self._properties(raw if isinstance(raw, Object) else Object(self._globals.line))
+
+    def _read(self) -> Iterator[Resource]:
+        for logical_id, raw in self._raw.items():
+            line = self._raw.line_of(logical_id)
+            if logical_id.startswith("Fn::"):
+                yield Resource(logical_id, "Fn::ForEach", line, *self._empty(line))
+            elif not isinstance(raw, Object) or not isinstance(raw.get("Type"), str):
+                self.document.wrong(
+                    line, f"{logical_id} has no Type", "write Type: AWS::Serverless::Function"
+                )
+            elif self._wanted(raw):
+                yield self._resource(logical_id, str(raw["Type"]), line, raw)
+
+    def _resource(self, logical_id: str, kind: str, line: int, raw: Object) -> Resource:
+        own = self.intrinsics.head(raw.get("Properties"))
+        whole = merged(self._globals.get(_GLOBALS.get(kind, "")), own)
+        if not isinstance(whole, Object | None):
+            self.document.wrong(line, f"{logical_id}'s Properties are no mapping", "write NAME: …")
+        metadata = raw.get("Metadata")
+        return Resource(
+            logical_id,
+            kind,
+            line,
+            self._properties(whole or Object(line)),
+            self._properties(metadata if isinstance(metadata, Object) else Object(line)),
+        )
+
+    def _wanted(self, raw: Object) -> bool:
+        condition = raw.get("Condition")
+        return not isinstance(condition, str) or self.intrinsics.condition(condition)
+
+    def _empty(self, line: int) -> tuple[Properties, Properties]:
+        return self._properties(Object(line)), self._properties(Object(line))
+
+    def _properties(self, raw: Object) -> Properties:
+        return Properties(raw, self.document, self.intrinsics)
+
+
+def target(value: Value) -> str | None:
+    """Return the logical id that a value points at, by `Ref`, `GetAtt`, `Sub` or text."""
+    match value:
+        case str():
+            return value.removeprefix("${").partition("}")[0].partition(".")[0]
+        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
+            return name
+        case {"Fn::Sub": str() as text} | {"Fn::GetAtt": str() as text}:
+            return target(text)
+        case {"Fn::Join": [_, Array() as items]}:
+            return next((target(item) for item in items if isinstance(item, Object)), None)
+        case _:
+            return None
