@@ -10,7 +10,7 @@ from typing import NoReturn
 from lambda_local.settings.account import Account
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
-from lambda_local.template import read
+from lambda_local.template import absent
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
 
@@ -237,8 +237,8 @@ def _check_handler(parser: _Parser, handler: str, root: Path) -> str:
     module, _, function = handler.rpartition(".")
     if not module or not function:
         parser.error(f"{handler!r} is not a handler; write module.function, as in AWS")
-    path = root.joinpath(*module.replace("/", ".").split("."))
-    if not path.with_suffix(".py").is_file() and not (path / "__init__.py").is_file():
+    if not absent.has_module(root, handler):
+        path = root.joinpath(*module.replace("/", ".").split("."))
         parser.error(f"no module for the handler {handler!r}: {path}.py does not exist")
     return handler
 
@@ -289,12 +289,14 @@ def _template(
     """Return the template, or what stands for one. Raises TemplateError."""
     handler = given.handler or environ.get("_HANDLER")
     if handler:
-        return read.without_template(root, _check_handler(parser, handler, root))
-    path = root / given.template if given.template else read.find(root)
+        return absent.without_template(root, _check_handler(parser, handler, root))
+    path = root / given.template if given.template else absent.find(root)
     if path is None:
-        return read.without_template(root)
+        return absent.without_template(root)
+    from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
+
     overrides = dict(text.split("=", 1) for text in given.parameter)
-    return read.read(path, overrides, _account(environ).region)
+    return read(path, overrides, _account(environ).region)
 
 
 def _configuration(  # noqa: PLR0913  # each is a source of its own

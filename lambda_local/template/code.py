@@ -67,9 +67,3 @@ def _uploaded(template: Path, resource: Resource, key: str) -> Path:
     where = "S3" if isinstance(archive, StandIn | None) else f"S3 ({archive})"
     message = f"its code is in {where}; give a template whose {key} is a folder"
     raise NotServedError(message)
-
-
-def has_module(root: Path, handler: str) -> bool:
-    """Whether the handler's module is among the function's own files."""
-    path = root.joinpath(*handler.rpartition(".")[0].replace("/", ".").split("."))
-    return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()

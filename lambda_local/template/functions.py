@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_local.template import apis, code
+from lambda_local.template.absent import has_module
 from lambda_local.template.document import Array, Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
@@ -80,7 +81,7 @@ def _handler(resource: Resource, root: Path) -> str:
     if not module or not name:
         properties.wrong("Handler", f"{handler!r} is no handler", "write MODULE.FUNCTION")
     # A layer may bring the module, as those of Datadog and other tracers do.
-    if "Layers" not in properties and not code.has_module(root, handler):
+    if "Layers" not in properties and not has_module(root, handler):
         missing = f"{root} has no module for the handler {handler!r}"
         properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
     return handler

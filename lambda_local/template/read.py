@@ -1,31 +1,19 @@
-"""A template file, or the lack of one, as functions."""
+"""A template file as functions."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lambda_local.template import code
 from lambda_local.template.document import load
 from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.functions import TYPES, function_of
 from lambda_local.template.model import Function, LeftOut, Template
 from lambda_local.template.resources import Resources
 
-NAMES = ("template.yaml", "template.yml", "template.json")
-"""As SAM CLI looks for them."""
-
-DEFAULT_HANDLER = "lambda_function.lambda_handler"
-"""AWS's own, for a new Python function."""
-
 _NOT_FOLLOWED = {
     "AWS::CloudFormation::Stack": "a nested stack is not followed; give its own template",
     "AWS::Serverless::Application": "a nested application is not followed; give its own template",
     "Fn::ForEach": "Fn::ForEach is not followed; write its resources out",
 }
-
-
-def find(folder: Path) -> Path | None:
-    """Return the template of a folder, if it has one."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
 def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") -> Template:
@@ -54,25 +42,6 @@ def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") ->
     _check_names(path, functions)
     unknown = resources.intrinsics.references.unknown
     return Template(path, tuple(functions), tuple(left_out), tuple(unknown.values()))
-
-
-def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
-    """
-    Return the one function of a folder without a template, called `function`.
-
-    Raises:
-        TemplateError: The handler is not there.
-    """
-    module, _, name = handler.rpartition(".")
-    if not module or not name:
-        raise TemplateError(folder, None, f"{handler!r} is no handler", "write MODULE.FUNCTION")
-    if not code.has_module(folder, handler):
-        file = f"{module.replace('.', '/')}.py"
-        wrong = f"here is neither a template nor {file}, for the handler {handler!r}"
-        instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
-        raise TemplateError(folder, None, wrong, instead)
-    only = Function("function", "function", None, handler, folder, "python3.12")
-    return Template(None, (only,))
 
 
 def _not_followed(resources: Resources) -> Iterator[LeftOut]:

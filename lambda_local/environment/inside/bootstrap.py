@@ -36,7 +36,7 @@ DEBUG_ADDRESS = ("127.0.0.1", 5678)
 _RUNTIMES_OWN = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
     *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
-    "debugpy",
+    *("debugpy", "pip"),
 )
 """Packages that AWS's image brings, and the debugger; a function that brings one has its own."""
 

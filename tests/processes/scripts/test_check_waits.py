@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import REPOSITORY
+from tests.support.project import CHECKOUT, copy_checkout
 
 EVENT = "events/event.json"
 OLD = "0" * 64
@@ -16,8 +16,9 @@ OLD = "0" * 64
 class Rollout(ThreadingHTTPServer):
     """Says that it runs the code that is awaited; the first invocation gets the code before."""
 
-    def __init__(self, expected: bytes) -> None:
+    def __init__(self, checkout: Path, expected: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.checkout = checkout
         self.expected = expected
         self.invocations = 0
 
@@ -49,11 +50,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def rollout() -> Iterator[Rollout]:
+def rollout(tmp_path: Path) -> Iterator[Rollout]:
     for tool in ("curl", "jq"):
         if not shutil.which(tool):
             pytest.skip(f"scripts/check needs {tool}")
-    with Rollout((REPOSITORY / "events/expected/event.json").read_bytes()) as service:
+    expected = (CHECKOUT / "events/expected/event.json").read_bytes()
+    with Rollout(copy_checkout(tmp_path), expected) as service:
         thread = threading.Thread(target=service.serve_forever)
         thread.start()
         yield service
@@ -63,8 +65,8 @@ def rollout() -> Iterator[Rollout]:
 
 def check(service: Rollout, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [Path("scripts/check"), "--url", service.url, *args],
-        cwd=REPOSITORY,
+        [service.checkout / "scripts/check", "--url", service.url, *args],
+        cwd=service.checkout,
         capture_output=True,
         text=True,
         check=False,

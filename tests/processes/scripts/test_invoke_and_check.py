@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.local_lambda import LocalLambda, environment
-from tests.support.project import REPOSITORY
+from tests.support.project import CHECKOUT, REPOSITORY, copy_checkout
 
 NEEDED = ["bash", "curl", "jq"]
 FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    return copy_of(REPOSITORY, tmp_path)
+    return copy_checkout(tmp_path)
 
 
 @pytest.fixture
@@ -39,12 +39,6 @@ def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedPr
     return subprocess.run(
         [program, *args], check=False, capture_output=True, env=env, text=True, **more
     )
-
-
-def copy_of(checkout: Path, directory: Path) -> Path:
-    for part in ("lambda_app", "events", "scripts"):
-        shutil.copytree(checkout / part, directory / part)
-    return directory
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -116,7 +110,7 @@ def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checko
 
 
 def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, checkout: Path) -> None:
-    other = copy_of(checkout, checkout / "other")
+    other = copy_checkout(checkout / "other", checkout)
     edit(other / "lambda_app/app.py", "received", "other")
     done = run(other / "scripts/check", "--url", service.url, "--wait", "0")
 
@@ -131,7 +125,7 @@ def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, check
 
 
 def test_check_compares_at_once_with_no_wait(service: LocalLambda, checkout: Path) -> None:
-    other = copy_of(checkout, checkout / "other")
+    other = copy_checkout(checkout / "other", checkout)
     edit(other / "lambda_app/app.py", "received", "other")
 
     assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
@@ -171,7 +165,7 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
     ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
 )
 def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[str]) -> None:
-    event = REPOSITORY / "events/event.json"
+    event = CHECKOUT / "events/event.json"
     done = run(REPOSITORY / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
 
     assert done.returncode == 1
@@ -186,7 +180,7 @@ def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[s
 def test_a_missing_tool_is_named(script: str, missing: str, tmp_path: Path) -> None:
     for tool in {"bash", "dirname", "curl", "jq"} - {missing}:
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))
-    event = REPOSITORY / "events/event.json"
+    event = CHECKOUT / "events/event.json"
     done = run(REPOSITORY / "scripts" / script, event, env={"PATH": str(tmp_path)})
 
     assert done.returncode == 1

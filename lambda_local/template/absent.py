@@ -1,0 +1,46 @@
+"""
+Whether there is a template, and what is served if there is none.
+
+It does without YAML, whose import would cost each start of a service that has no template.
+"""
+
+from pathlib import Path
+
+from lambda_local.template.error import TemplateError
+from lambda_local.template.model import Function, Template
+
+NAMES = ("template.yaml", "template.yml", "template.json")
+"""As SAM CLI looks for them."""
+
+DEFAULT_HANDLER = "lambda_function.lambda_handler"
+"""AWS's own, for a new Python function."""
+
+
+def find(folder: Path) -> Path | None:
+    """Return the template of a folder, if it has one."""
+    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+
+
+def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
+    """
+    Return the one function of a folder without a template, called `function`.
+
+    Raises:
+        TemplateError: The handler is not there.
+    """
+    module, _, name = handler.rpartition(".")
+    if not module or not name:
+        raise TemplateError(folder, None, f"{handler!r} is no handler", "write MODULE.FUNCTION")
+    if not has_module(folder, handler):
+        file = f"{module.replace('.', '/')}.py"
+        wrong = f"here is neither a template nor {file}, for the handler {handler!r}"
+        instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
+        raise TemplateError(folder, None, wrong, instead)
+    only = Function("function", "function", None, handler, folder, "python3.12")
+    return Template(None, (only,))
+
+
+def has_module(root: Path, handler: str) -> bool:
+    """Whether the handler's module is among the function's own files."""
+    path = root.joinpath(*handler.rpartition(".")[0].replace("/", ".").split("."))
+    return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()
