@@ -23,11 +23,6 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    return copy_of(REPOSITORY, tmp_path)
-
-
-@pytest.fixture
 def service(checkout: Path) -> Iterator[LocalLambda]:
     with closing(LocalLambda(checkout, handler="lambda_app.app.lambda_handler")) as service:
         service.wait_until_ready()
@@ -79,7 +74,7 @@ def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path
 
 
 def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Path) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -87,7 +82,7 @@ def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Pa
 
 
 def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: Path) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", 'return b"no JSON"')
+    edit(checkout / "lambda_app/app.py", "print(context.aws_request_id)", 'return b"no JSON"')
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -137,8 +132,10 @@ def test_check_compares_at_once_with_no_wait(service: LocalLambda, checkout: Pat
     assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
 
 
-def test_check_asks_for_no_wait_where_no_code_is_named(service: LocalLambda) -> None:
-    done = run(REPOSITORY / "scripts/check", "--url", service.admin_url)
+def test_check_asks_for_no_wait_where_no_code_is_named(
+    service: LocalLambda, checkout: Path
+) -> None:
+    done = run(checkout / "scripts/check", "--url", service.admin_url)
 
     assert done.returncode == 1
     assert "does not say which code it runs" in done.stderr
@@ -160,7 +157,7 @@ def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> No
 def test_invoke_prints_the_error_of_a_failed_invocation(
     service: LocalLambda, checkout: Path
 ) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -170,9 +167,11 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
 @pytest.mark.parametrize(
     ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
 )
-def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[str]) -> None:
-    event = REPOSITORY / "events/event.json"
-    done = run(REPOSITORY / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
+def test_a_service_that_is_not_there_is_one_clear_line(
+    script: str, more: list[str], checkout: Path
+) -> None:
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
 
     assert done.returncode == 1
     assert done.stdout == ""
@@ -183,11 +182,13 @@ def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[s
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
 @pytest.mark.parametrize("missing", ["curl", "jq"])
-def test_a_missing_tool_is_named(script: str, missing: str, tmp_path: Path) -> None:
+def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path) -> None:
+    tools = checkout / "bin"
+    tools.mkdir()
     for tool in {"bash", "dirname", "curl", "jq"} - {missing}:
-        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
-    event = REPOSITORY / "events/event.json"
-    done = run(REPOSITORY / "scripts" / script, event, env={"PATH": str(tmp_path)})
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, event, env={"PATH": str(tools)})
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"{script}: {missing} is missing")
