@@ -9,63 +9,15 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.support.dashboard import Query, annotation_queries, dashboard, panel_queries
-from tests.support.starting import StartLambda
+from tests.support.queries import STACK, alerts, logql, promql
 
-STACK = Path("k8s/monitoring")
 ALERTS = STACK / "prometheus/alerts.yaml"
-OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-FAILS = "def handler(event, context): raise ValueError"
-
-# What a query may name beside the metrics of lambda_local, and where it comes from
-OTHER_METRICS = {
-    "ALERTS": "Prometheus: its own alerts",
-    "up": "Prometheus: whether a scrape succeeded",
-    "container_cpu_usage_seconds_total": "the kubelet's /metrics/resource",
-    "container_memory_working_set_bytes": "the kubelet's /metrics/resource",
-    "loki_distributor_lines_received_total": "Loki's /metrics",
-}
-OTHER_LABELS = {
-    "job": "Prometheus",
-    "service_name": "prometheus.yaml and collector.yaml",
-    "pod": "prometheus.yaml and collector.yaml",
-    "alertstate": "Prometheus, on ALERTS",
-}
-OF_LINUX = {"process_start_time_seconds"}  # from /proc, so not where these tests run on macOS
-KEYWORDS = {"anchored", "and", "or", "unless"}
 
 
 def read(path: str) -> Any:
     return yaml.safe_load((STACK / path).read_text())
-
-
-def alerts() -> list[dict[str, Any]]:
-    return [rule for group in read("prometheus/alerts.yaml")["groups"] for rule in group["rules"]]
-
-
-def promql() -> list[str]:
-    queries = [*panel_queries(), *annotation_queries()]
-    asked = [query.expression for query in queries if query.datasource == "prometheus"]
-    return asked + [alert["expr"] for alert in alerts()]
-
-
-def logql() -> list[Query]:
-    queries = [*panel_queries(), *annotation_queries()]
-    return [query for query in queries if query.datasource == "loki"]
-
-
-def names(expression: str) -> tuple[set[str], set[str]]:
-    """Return the metrics and the labels that PromQL names."""
-    text = re.sub(r'"[^"]*"', '""', expression)
-    listed = re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", text)
-    matched = re.findall(r"\{([^}]*)\}", text)
-    labels = {label for part in listed for label in re.findall(r"\w+", part)}
-    labels |= {label for part in matched for label in re.findall(r"(\w+)\s*[=!]", part)}
-    rest = re.sub(r"\b(?:by|on)\s*\([^)]*\)|\{[^}]*\}|\[[^]]*\]", " ", text)
-    metrics = set(re.findall(r"\b[a-zA-Z_]\w*\b(?!\s*\()", rest)) - KEYWORDS
-    return metrics, labels
 
 
 def program(*names: str) -> str:
@@ -118,49 +70,6 @@ def test_the_collector_accepts_its_configuration(tmp_path: Path) -> None:
 
 
 # --- what the queries name
-
-
-@pytest.fixture
-def exported(start_lambda: StartLambda) -> tuple[set[str], set[str]]:
-    """The metrics and labels of a real lambda_local, after an invocation that failed."""
-    service = start_lambda(FAILS)
-    service.invoke()
-    text = service.admin("/metrics", OPENMETRICS).body.decode()
-    families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
-    samples = [sample for family in families for sample in family.samples]
-    return {s.name for s in samples}, {label for s in samples for label in s.labels}
-
-
-def test_every_metric_that_a_query_names_is_exported(exported: tuple[set[str], set[str]]) -> None:
-    named = {metric for expression in promql() for metric in names(expression)[0]}
-
-    assert named - exported[0] - OF_LINUX == set(OTHER_METRICS)
-
-
-def test_every_label_that_a_query_names_is_exported(exported: tuple[set[str], set[str]]) -> None:
-    named = {label for expression in promql() for label in names(expression)[1]}
-
-    assert named - exported[1] == set(OTHER_LABELS)
-
-
-def test_a_counter_says_when_it_began(exported: tuple[set[str], set[str]]) -> None:
-    counters = {metric for metric in exported[0] if metric.endswith("_total")}
-    mine = {metric for metric in counters if metric.startswith("lambda_")}
-
-    assert {metric.replace("_total", "_created") for metric in mine} <= exported[0]
-
-
-def test_the_table_reads_what_a_report_has(start_lambda: StartLambda) -> None:
-    service = start_lambda(FAILS, AWS_LAMBDA_LOG_FORMAT="JSON")
-    service.invoke()
-    report = json.loads(service.wait_for_line("platform.report"))
-    (table,) = [query for query in logql() if query.title == "Recent invocations"]
-
-    for path in re.findall(r'\w+="(record\.[\w.]+)"', table.expression):
-        value = report
-        for key in path.split("."):
-            value = value[key]
-        assert value is not None, path
 
 
 @pytest.mark.parametrize("query", logql(), ids=str)
@@ -352,30 +261,3 @@ def test_promtool_is_as_old_as_prometheus() -> None:
     tools = tomllib.loads(Path("mise.toml").read_text())["tools"]
 
     assert images["quay.io/prometheus/prometheus"] == f"v{tools['promtool']}"
-
-
-# --- scripts/logs
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (["--help"], 0, "Usage: scripts/logs"),
-        (["--since", "soon"], 2, "expected a number and s, m or h"),
-        (["--since"], 2, "Usage: scripts/logs"),
-        (["one", "two"], 2, "Usage: scripts/logs"),
-        (["--nonsense"], 2, "Usage: scripts/logs"),
-        ([], 1, "is tilt up running?"),
-    ],
-)
-def test_the_script_says_what_is_wrong(arguments: list[str], status: int, said: str) -> None:
-    done = subprocess.run(
-        ["scripts/logs", *arguments],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LOKI_URL": "http://127.0.0.1:9"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == status
-    assert said in done.stdout + done.stderr

@@ -67,8 +67,8 @@ class LocalLambda:
         self.pid = self.process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url, self.admin_url = self._greeting()
         self._client: Any = None
+        self.url, self.admin_url = self._greeting()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -193,6 +193,8 @@ class LocalLambda:
 
     def kill(self) -> None:
         """End what is left of it."""
+        if self._client is not None:
+            self._client.close()
         for process in self.processes():
             process.kill()
         self.process.wait(DEADLINE)

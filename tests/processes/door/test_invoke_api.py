@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.http import Answer
 from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.waiting import wait_until
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:function"
 SYNC_LIMIT = 6 * 2**20
@@ -307,7 +308,7 @@ print("no newline", end="")
         rf"Memory Size: 128 MB\tMax Memory Used: \d+ MB\t(Init Duration: {number} ms\t)?\n",
         tail,
     )
-    assert tail in service.log
+    wait_until(lambda: tail in service.log, "the tail in the log")
 
 
 def test_the_log_tail_is_the_last_four_kilobytes(service: LocalLambda) -> None:

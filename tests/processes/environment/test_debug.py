@@ -1,7 +1,11 @@
+import fcntl
 import json
 import socket
+import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,7 +74,15 @@ def _connected() -> socket.socket | None:
 
 
 @pytest.fixture
-def service(start_lambda: StartLambda) -> LocalLambda:
+def _port() -> Iterator[None]:
+    """Port 5678, which is the debugger's always, for one test at a time."""
+    with (Path(tempfile.gettempdir()) / "lambda-dev-port-5678").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def service(_port: None, start_lambda: StartLambda) -> LocalLambda:
     try:
         socket.create_server(ADDRESS).close()
     except OSError:

@@ -1,3 +1,4 @@
+import contextlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.support.http import Answer
@@ -525,7 +527,14 @@ def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: Start
     save(service, returns("new"))
     service.wait_for_line("began", 2)
 
-    wait_until(lambda: len([p for p in service.processes() if p.name() == "sleep"]) == 1)
+    def sleeping() -> int:
+        names = []
+        for process in service.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+                names.append(process.name())
+        return names.count("sleep")
+
+    wait_until(lambda: sleeping() == 1)
 
 
 def test_a_command_runs_for_broken_code_too(start_lambda: StartLambda) -> None:

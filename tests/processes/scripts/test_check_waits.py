@@ -1,24 +1,24 @@
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.support.project import CHECKOUT, copy_checkout
-
 EVENT = "events/event.json"
+EXPECTED = "events/expected/event.json"
 OLD = "0" * 64
+
+type Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Rollout(ThreadingHTTPServer):
     """Says that it runs the code that is awaited; the first invocation gets the code before."""
 
-    def __init__(self, checkout: Path, expected: bytes) -> None:
+    def __init__(self, expected: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.checkout = checkout
         self.expected = expected
         self.invocations = 0
 
@@ -50,12 +50,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def rollout(tmp_path: Path) -> Iterator[Rollout]:
+def rollout(checkout: Path) -> Iterator[Rollout]:
     for tool in ("curl", "jq"):
         if not shutil.which(tool):
             pytest.skip(f"scripts/check needs {tool}")
-    expected = (CHECKOUT / "events/expected/event.json").read_bytes()
-    with Rollout(copy_checkout(tmp_path), expected) as service:
+    with Rollout((checkout / EXPECTED).read_bytes()) as service:
         thread = threading.Thread(target=service.serve_forever)
         thread.start()
         yield service
@@ -63,30 +62,34 @@ def rollout(tmp_path: Path) -> Iterator[Rollout]:
         thread.join()
 
 
-def check(service: Rollout, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [service.checkout / "scripts/check", "--url", service.url, *args],
-        cwd=service.checkout,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def check(rollout: Rollout, checkout: Path) -> Check:
+    def check(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [checkout / "scripts/check", "--url", rollout.url, *args],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return check
 
 
-def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout) -> None:
-    checked = check(rollout, EVENT)
+def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout, check: Check) -> None:
+    checked = check(EVENT)
 
     assert checked.returncode == 1
     assert "of the new code" in checked.stdout
     assert rollout.invocations == 2
 
 
-def test_waiting_for_the_code_alone_invokes_nothing(rollout: Rollout) -> None:
-    checked = check(rollout, "--code")
+def test_waiting_for_the_code_alone_invokes_nothing(rollout: Rollout, check: Check) -> None:
+    checked = check("--code")
 
     assert (checked.returncode, checked.stdout) == (0, "")
     assert rollout.invocations == 0
 
 
-def test_waiting_for_the_code_alone_takes_no_event(rollout: Rollout) -> None:
-    assert check(rollout, "--code", EVENT).returncode == 2
+def test_waiting_for_the_code_alone_takes_no_event(check: Check) -> None:
+    assert check("--code", EVENT).returncode == 2

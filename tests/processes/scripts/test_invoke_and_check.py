@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.local_lambda import LocalLambda, environment
-from tests.support.project import CHECKOUT, REPOSITORY, copy_checkout
+from tests.support.project import REPOSITORY
 
 NEEDED = ["bash", "curl", "jq"]
 FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
@@ -20,11 +20,6 @@ FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)), reason=f"the scripts need {', '.join(NEEDED)}"
 )
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    return copy_checkout(tmp_path)
 
 
 @pytest.fixture
@@ -39,6 +34,12 @@ def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedPr
     return subprocess.run(
         [program, *args], check=False, capture_output=True, env=env, text=True, **more
     )
+
+
+def copy_of(checkout: Path, directory: Path) -> Path:
+    for part in ("lambda_app", "events", "scripts"):
+        shutil.copytree(checkout / part, directory / part)
+    return directory
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -73,7 +74,7 @@ def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path
 
 
 def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Path) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -81,7 +82,7 @@ def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Pa
 
 
 def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: Path) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", 'return b"no JSON"')
+    edit(checkout / "lambda_app/app.py", "print(context.aws_request_id)", 'return b"no JSON"')
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -110,7 +111,7 @@ def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checko
 
 
 def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, checkout: Path) -> None:
-    other = copy_checkout(checkout / "other", checkout)
+    other = copy_of(checkout, checkout / "other")
     edit(other / "lambda_app/app.py", "received", "other")
     done = run(other / "scripts/check", "--url", service.url, "--wait", "0")
 
@@ -125,14 +126,16 @@ def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, check
 
 
 def test_check_compares_at_once_with_no_wait(service: LocalLambda, checkout: Path) -> None:
-    other = copy_checkout(checkout / "other", checkout)
+    other = copy_of(checkout, checkout / "other")
     edit(other / "lambda_app/app.py", "received", "other")
 
     assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
 
 
-def test_check_asks_for_no_wait_where_no_code_is_named(service: LocalLambda) -> None:
-    done = run(REPOSITORY / "scripts/check", "--url", service.admin_url)
+def test_check_asks_for_no_wait_where_no_code_is_named(
+    service: LocalLambda, checkout: Path
+) -> None:
+    done = run(checkout / "scripts/check", "--url", service.admin_url)
 
     assert done.returncode == 1
     assert "does not say which code it runs" in done.stderr
@@ -154,7 +157,7 @@ def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> No
 def test_invoke_prints_the_error_of_a_failed_invocation(
     service: LocalLambda, checkout: Path
 ) -> None:
-    edit(checkout / "lambda_app/app.py", "begin_invocation(context)", "begin_invocation(contest)")
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
 
     assert done.returncode == 1
@@ -164,9 +167,11 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
 @pytest.mark.parametrize(
     ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
 )
-def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[str]) -> None:
-    event = CHECKOUT / "events/event.json"
-    done = run(REPOSITORY / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
+def test_a_service_that_is_not_there_is_one_clear_line(
+    script: str, more: list[str], checkout: Path
+) -> None:
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
 
     assert done.returncode == 1
     assert done.stdout == ""
@@ -177,11 +182,13 @@ def test_a_service_that_is_not_there_is_one_clear_line(script: str, more: list[s
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
 @pytest.mark.parametrize("missing", ["curl", "jq"])
-def test_a_missing_tool_is_named(script: str, missing: str, tmp_path: Path) -> None:
+def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path) -> None:
+    tools = checkout / "bin"
+    tools.mkdir()
     for tool in {"bash", "dirname", "curl", "jq"} - {missing}:
-        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
-    event = CHECKOUT / "events/event.json"
-    done = run(REPOSITORY / "scripts" / script, event, env={"PATH": str(tmp_path)})
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, event, env={"PATH": str(tools)})
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"{script}: {missing} is missing")

@@ -1,0 +1,35 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import REPOSITORY, write_project
+
+APP = """
+def lambda_handler(event, context):
+    print(context.aws_request_id)
+    if "message" not in event:
+        return {"statusCode": 400, "body": "no message"}
+    return {"statusCode": 200, "body": f"The received message is: '{event['message']}'"}
+"""
+HELLO = {"statusCode": 200, "body": "The received message is: 'hello world'"}
+EXPECTED: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    "event.json": ({"message": "hello world"}, HELLO),
+    "event_alb.json": ({"path": "/", "message": "hello world"}, HELLO),
+    "event_no_message.json": ({}, {"statusCode": 400, "body": "no message"}),
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout of somebody's own function: the scripts, some code and its events."""
+    events = {f"events/{name}": json.dumps(event) for name, (event, _) in EXPECTED.items()}
+    expected = {
+        f"events/expected/{name}": json.dumps(response, indent=2) + "\n"
+        for name, (_, response) in EXPECTED.items()
+    }
+    code = {"lambda_app/__init__.py": "", "lambda_app/app.py": APP}
+    write_project(tmp_path, code | events | expected)
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
+    return tmp_path
