@@ -22,7 +22,7 @@ down: ## Remove the cluster and its registry
 	@scripts/down
 
 test: install ## Everything that needs no cluster, with coverage
-	@$(BIN)/pytest -m 'not cluster' $(WORKERS) --cov --cov-report term-missing
+	@$(BIN)/pytest --quiet -m 'not cluster' $(WORKERS) --cov --cov-report term-missing:skip-covered
 
 unit: install ## The function's own tests, if it has any
 	@test ! -d tests/lambda_app || $(BIN)/pytest --quiet tests/lambda_app
