@@ -1,14 +1,11 @@
 """CloudFormation's intrinsic functions, as far as a template alone can answer them."""
 
-import base64
 import json
-import re
 from collections.abc import Callable, Mapping
 
 from lambda_local.template.document import Array, Document, Object, Value
-from lambda_local.template.references import References, StandIn, as_text
-
-_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+from lambda_local.template.references import References, as_text
+from lambda_local.template.texts import Texts, array
 
 
 class Intrinsics:
@@ -21,24 +18,25 @@ class Intrinsics:
     def __init__(self, document: Document, overrides: Mapping[str, str], region: str) -> None:
         self._document = document
         self.references = References(document, overrides, region, self.resolve)
+        self._texts = Texts(self.references, self.resolve)
         self._functions: Mapping[str, Callable[[Value], Value]] = {
             "Ref": lambda name: self.references.ref(as_text(name)),
             "Condition": lambda name: _boolean(self.condition(as_text(name))),
-            "Fn::And": lambda values: _boolean(all(map(self._holds, _array(values)))),
-            "Fn::Base64": _with_text(lambda text: base64.b64encode(text.encode()).decode(), self),
+            "Fn::And": lambda values: _boolean(all(map(self._holds, array(values)))),
+            "Fn::Base64": self._texts.base64,
             "Fn::Equals": self._equals,
             "Fn::FindInMap": self._find_in_map,
             "Fn::GetAtt": self._get_att,
             "Fn::GetAZs": self._availability_zones,
             "Fn::If": self._if,
             "Fn::ImportValue": self._import_value,
-            "Fn::Join": self._join,
-            "Fn::Length": lambda values: str(len(_array(self.resolve(values)))),
-            "Fn::Not": lambda values: _boolean(not self._holds(_array(values)[0])),
-            "Fn::Or": lambda values: _boolean(any(map(self._holds, _array(values)))),
-            "Fn::Select": self._select,
-            "Fn::Split": self._split,
-            "Fn::Sub": self._sub,
+            "Fn::Join": self._texts.join,
+            "Fn::Length": lambda values: str(len(array(self.resolve(values)))),
+            "Fn::Not": lambda values: _boolean(not self._holds(array(values)[0])),
+            "Fn::Or": lambda values: _boolean(any(map(self._holds, array(values)))),
+            "Fn::Select": self._texts.select,
+            "Fn::Split": self._texts.split,
+            "Fn::Sub": self._texts.sub,
             "Fn::ToJsonString": lambda value: json.dumps(self.resolve(value)),
         }
 
@@ -50,10 +48,10 @@ class Intrinsics:
             TemplateError: A function's arguments are not what it takes.
         """
         if isinstance(value, Array):
-            array = Array(value.line)
+            items = Array(value.line)
             resolved = (self.resolve(item) for item in value)
-            array.extend(item for item in resolved if item is not None)
-            return array
+            items.extend(item for item in resolved if item is not None)
+            return items
         if not isinstance(value, Object):
             return value
         if is_intrinsic(value):
@@ -94,21 +92,21 @@ class Intrinsics:
         return self.resolve(condition) == "true"
 
     def _equals(self, values: Value) -> Value:
-        left, right = (self.resolve(value) for value in _array(values))
+        left, right = (self.resolve(value) for value in array(values))
         return _boolean(left == right)
 
     def _if(self, values: Value) -> Value:
-        name, then, otherwise = _array(values)
+        name, then, otherwise = array(values)
         return self.resolve(then if self.condition(as_text(name)) else otherwise)
 
     def _get_att(self, name: Value) -> Value:
-        parts = name.split(".", 1) if isinstance(name, str) else map(self._text, _array(name))
+        parts = name.split(".", 1) if isinstance(name, str) else map(self._texts.text, array(name))
         logical_id, *attribute = parts
         return self.references.attribute(logical_id, ".".join(attribute))
 
     def _find_in_map(self, values: Value) -> Value:
-        name, first, second, *options = _array(values)
-        keys = [self._text(key) for key in (name, first, second)]
+        name, first, second, *options = array(values)
+        keys = [self._texts.text(key) for key in (name, first, second)]
         found: Value = self._document.section("Mappings")
         for key in keys:
             found = found.get(key) if isinstance(found, Object) else None
@@ -120,61 +118,14 @@ class Intrinsics:
         return self.references.stand_in(where, f"Mappings has no {where}")
 
     def _import_value(self, name: Value) -> Value:
-        text = self._text(name)
+        text = self._texts.text(name)
         return self.references.stand_in(text, f"{text} is imported from another stack")
 
     def _availability_zones(self, region: Value) -> Value:
         zones = Array(0)
-        name = self._text(region) or as_text(self.references.ref("AWS::Region"))
+        name = self._texts.text(region) or as_text(self.references.ref("AWS::Region"))
         zones.extend(f"{name}{letter}" for letter in "abc")
         return zones
-
-    def _join(self, values: Value) -> Value:
-        separator, items = _array(values)
-        texts = [self._text(item) for item in _array(self.resolve(items))]
-        return _like(texts, as_text(separator).join(texts))
-
-    def _split(self, values: Value) -> Value:
-        separator, text = _array(values)
-        whole = self._text(text)
-        parts = Array(0)
-        parts.extend(_like([whole], part) for part in whole.split(as_text(separator)))
-        return parts
-
-    def _select(self, values: Value) -> Value:
-        index, items = _array(values)
-        resolved = self.resolve(items)
-        if isinstance(resolved, StandIn):
-            return resolved
-        array = _array(resolved)
-        position = int(self._text(index))
-        if position >= len(array) and any(isinstance(item, StandIn) for item in array):
-            return StandIn("".join(map(as_text, array)))
-        return array[position]
-
-    def _sub(self, argument: Value) -> Value:
-        text, given = (argument, Object(0)) if isinstance(argument, str) else _array(argument)
-        known = {name: self._text(value) for name, value in _object(given).items()}
-        used: list[str] = []
-
-        def replace(variable: re.Match[str]) -> str:
-            literal, name = variable[1], variable[2].strip()
-            if literal:
-                return f"${{{name}}}"
-            used.append(known[name] if name in known else self._variable(name))
-            return used[-1]
-
-        whole = _VARIABLE.sub(replace, as_text(text))
-        return _like(used, whole)
-
-    def _variable(self, name: str) -> str:
-        if "." in name:
-            return self.references.attribute(*name.split(".", 1))
-        return self._text(self.references.ref(name))
-
-    def _text(self, value: Value) -> str:
-        resolved = self.resolve(value)
-        return resolved if isinstance(resolved, StandIn) else as_text(resolved)
 
 
 def is_intrinsic(value: Object) -> bool:
@@ -186,25 +137,5 @@ def is_intrinsic(value: Object) -> bool:
     return named or name.startswith("Fn::")
 
 
-def _with_text(function: Callable[[str], str], intrinsics: Intrinsics) -> Callable[[Value], Value]:
-    return lambda value: function(as_text(intrinsics.resolve(value)))
-
-
-def _like(parts: list[str], whole: str) -> str:
-    return StandIn(whole) if any(isinstance(part, StandIn) for part in parts) else whole
-
-
 def _boolean(value: bool) -> str:  # noqa: FBT001  # it writes the value that it takes
     return "true" if value else "false"
-
-
-def _array(value: Value) -> Array:
-    if not isinstance(value, Array):
-        raise TypeError
-    return value
-
-
-def _object(value: Value) -> Object:
-    if not isinstance(value, Object):
-        raise TypeError
-    return value
