@@ -15,7 +15,7 @@ _NOTES = """\
 lambda_local, the emulator (aws-lambda-rie of aws-sam-cli, with awslambdaric, outside a container)
 and smyth run the same function. The servers take turns; figures are medians of the rounds, a ratio
 is the median of the rounds' ratios.
-limit: for a save, `python -c 'import lambda_app.app'`; for requests, uvicorn alone.
+limit: for a save, `python -c 'import subject.app'`; for requests, uvicorn alone.
 cold start: after the handler has ended its process; the emulator's first start takes longer."""
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from bench.project import ROOT
 from bench.server import Server, answers, free_port, listens, running
 
-HANDLER = "lambda_app.app.lambda_handler"
-EXITING = "lambda_app.exiting.lambda_handler"
+HANDLER = "subject.app.lambda_handler"
+EXITING = "subject.exiting.lambda_handler"
 _PEERS = ROOT / ".cache" / "bench"
 _MACHINES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 

@@ -4,26 +4,14 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+_SUBJECT = Path(__file__).parent / "subject"
 _ORIGINAL = "The received message is: "
-_EXITING = '''\
-"""The function, but for an event that ends its process."""
-
-import os
-
-from lambda_app import app
-
-
-def lambda_handler(event, context):
-    if "exit" in event:
-        os._exit(1)
-    return app.lambda_handler(event, context)
-'''
 _SMYTH = """\
 [tool.smyth]
 host = "127.0.0.1"
 
 [tool.smyth.handlers.function]
-handler_path = "lambda_app.app.lambda_handler"
+handler_path = "subject.app.lambda_handler"
 url_path = "/{path:path}"
 log_level = "ERROR"
 """
@@ -34,7 +22,7 @@ class Edited:
 
     def __init__(self, app: Path, version: int = 0) -> None:
         self._app = app
-        self._template = (ROOT / "lambda_app" / "app.py").read_text()
+        self._template = (_SUBJECT / "app.py").read_text()
         if self._template.count(_ORIGINAL) != 1:
             message = f"{app} has no single {_ORIGINAL!r} to edit"
             raise ValueError(message)
@@ -54,9 +42,8 @@ class Edited:
 
 def make(directory: Path) -> Path:
     """Fill the directory; return it."""
-    copy = directory / "lambda_app"
-    shutil.copytree(ROOT / "lambda_app", copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "exiting.py").write_text(_EXITING)
+    copy = directory / "subject"
+    shutil.copytree(_SUBJECT, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "pyproject.toml").write_text(_SMYTH)
     Edited(copy / "app.py", -1).save()
     return directory
@@ -64,4 +51,4 @@ def make(directory: Path) -> Path:
 
 def app(project: Path) -> Path:
     """Return the file that is edited."""
-    return project / "lambda_app" / "app.py"
+    return project / "subject" / "app.py"

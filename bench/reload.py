@@ -38,7 +38,7 @@ def _import_alone(directory: Path, number: int) -> float:
     times = []
     for _ in range(number):
         begin = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import lambda_app.app"], cwd=directory, check=True)
+        subprocess.run([sys.executable, "-c", "import subject.app"], cwd=directory, check=True)
         times.append((time.perf_counter() - begin) * 1000)
     return statistics.median(times)
 
