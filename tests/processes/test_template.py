@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
@@ -165,15 +166,28 @@ def test_a_function_sees_what_it_declares_and_not_the_tools_of_the_service(
         assert service.invoke(tool).json()["errorType"] == "ModuleNotFoundError"
 
 
+def write_wheel(directory: Path, name: str) -> None:
+    """Write the least that pip takes for a wheel."""
+    about = f"{name}-0.0.1.dist-info"
+    with zipfile.ZipFile(directory / f"{name}-0.0.1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}/__init__.py", "")
+        wheel.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.1\n"
+        )
+        wheel.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{about}/RECORD", "")
+
+
 def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
     tmp_path: Path,
 ) -> None:
     source = dict(only())
     source["code/app.py"] = "import idna\ndef handler(event, context): return idna.__file__\n"
-    source["code/requirements.txt"] = "./wheel\n"
-    source["code/wheel/pyproject.toml"] = '[project]\nname = "idna"\nversion = "0.0.1"\n'
-    source["code/wheel/idna/__init__.py"] = ""
+    source["code/requirements.txt"] = "./idna-0.0.1-py3-none-any.whl\n"
     write_project(tmp_path, source)
+    write_wheel(tmp_path / "code", "idna")
     cache = str(tmp_path / "cache")
 
     with closing(LocalLambda(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
