@@ -1,36 +1,61 @@
-FROM public.ecr.aws/lambda/python:3.12 AS dependencies
+FROM public.ecr.aws/lambda/python:3.12 AS tools
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_QUIET=1 PIP_ROOT_USER_ACTION=ignore
-COPY mise.toml ./
-RUN version=$(python -c 'import tomllib; print(tomllib.load(open("mise.toml", "rb"))["tools"]["poetry"])') \
-    && python -m pip install --target /poetry "poetry==$version" poetry-plugin-export==1.10.1
-COPY pyproject.toml poetry.lock ./
+COPY lambda_local/code/poetry_lock.py poetry.lock ./
 # unchecked-hash: no file here changes after this, so a cold start need not compare it with its bytecode.
-RUN for group in main local; do \
-        PYTHONPATH=/poetry python -m poetry export --only "$group" --without-urls --output "$group.txt" \
-        && python -m pip install --require-hashes --no-deps --target "/$group" --requirement "$group.txt" \
-        && python -m compileall -q --invalidation-mode unchecked-hash "/$group" || exit 1; \
+RUN python poetry_lock.py poetry.lock local >local.txt \
+    && python -m pip install --require-hashes --no-deps --target /local --requirement local.txt \
+    && python -m compileall -q --invalidation-mode unchecked-hash /local
+
+# What each function of template.yaml requires.
+FROM tools AS requirements
+COPY . /project
+WORKDIR /project
+RUN PYTHONPATH=/local python -m lambda_local.package requirements /requirements
+
+FROM tools AS packages
+COPY --from=requirements /requirements /requirements
+WORKDIR /requirements
+# A requirement may be a file beside it.
+# hadolint ignore=DL3003
+RUN mkdir /packages && for key in *; do \
+        [ ! -d "$key" ] || ( \
+            cd "$key" \
+            && python -m pip install --target "/packages/$key" --requirement requirements.txt \
+            && python -m compileall -q --invalidation-mode unchecked-hash "/packages/$key" \
+        ) || exit 1; \
     done
 
-# What AWS Lambda runs, and nothing else.
-FROM public.ecr.aws/lambda/python:3.12 AS function
-COPY --from=dependencies /main $LAMBDA_TASK_ROOT
-COPY lambda_app $LAMBDA_TASK_ROOT/lambda_app
-CMD ["lambda_app.app.lambda_handler"]
-
-# What the cluster runs: the files of `function`, served by lambda_local in place of AWS's emulator.
-# They come last, and not by FROM, so that an edit of the function does not install tar and the dependencies again.
+# What the cluster runs: every function of the project, served by lambda_local in place of AWS's emulator.
 FROM public.ecr.aws/lambda/python:3.12 AS local
 # Tilt's live update unpacks with tar, which AWS's image lacks.
 # hadolint ignore=DL3041
 RUN dnf install -y tar && dnf clean all
-COPY --from=dependencies /local /opt/python
+COPY --from=tools /local /opt/python
 COPY lambda_local /opt/python/lambda_local
 RUN python -m compileall -q /opt/python/lambda_local
-COPY --from=function --chown=1000:1000 $LAMBDA_TASK_ROOT $LAMBDA_TASK_ROOT
+COPY --from=packages --chown=1000:1000 /packages /opt/cache/lambda-local/packages
+COPY --chown=1000:1000 . $LAMBDA_TASK_ROOT
 # No bytecode of what live update replaces: Python tells it from stale by the source's size and second alone.
-ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python
+ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python XDG_CACHE_HOME=/opt/cache
 USER 1000:1000
 EXPOSE 8080 9101
 ENTRYPOINT ["python", "-m", "lambda_local", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]
-CMD ["lambda_app.app.lambda_handler"]
+
+# What ships of the FUNCTION of template.yaml; the only one needs no name.
+FROM requirements AS shipped
+ARG FUNCTION=
+RUN PYTHONPATH=/local python -m lambda_local.package function /function "$FUNCTION"
+
+FROM packages AS dependencies
+COPY --from=shipped /function/key /
+RUN mkdir /task && key=$(cat /key) && { [ -z "$key" ] || cp -a "/packages/$key/." /task; }
+
+# What AWS Lambda runs, and nothing else.
+FROM public.ecr.aws/lambda/python:3.12 AS function
+COPY --from=dependencies /task $LAMBDA_TASK_ROOT
+COPY --from=shipped /function/opt /opt
+COPY --from=shipped /function/handler /
+COPY --from=shipped /function/code $LAMBDA_TASK_ROOT
+# The template's handler, unless `docker run` or the function's ImageConfig names another: a CMD can't come from a file.
+ENTRYPOINT ["/bin/sh", "-c", "exec /lambda-entrypoint.sh \"${1:-$(cat /handler)}\"", "sh"]

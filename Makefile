@@ -21,11 +21,11 @@ up: install ## The function with live reload and checks: in a k3d cluster, or wi
 down: ## Remove the cluster and its registry
 	@scripts/down
 
-test: install ## Everything that needs no cluster, with coverage
-	@$(BIN)/pytest --quiet -m 'not cluster' $(WORKERS) --cov --cov-report term-missing:skip-covered
+test: unit ## The function's tests, then the environment's: everything that needs no cluster, with coverage
+	@$(BIN)/pytest --quiet $(WORKERS) -W error --cov --cov-report term-missing:skip-covered tests/processes tests/static
 
-unit: install ## The function's own tests, if it has any
-	@test ! -d tests/lambda_app || $(BIN)/pytest --quiet tests/lambda_app
+unit: install ## The function's own tests, if it has any, with coverage
+	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_local.template --folders)) --cov-report term-missing:skip-covered
 
 coverage: ## What the last test run covered, as Markdown
 	@$(BIN)/coverage report --format markdown

@@ -1,12 +1,12 @@
-"""The handler that AWS Lambda calls: `lambda_app.app.lambda_handler`."""
+"""The handler that AWS Lambda calls: `app.lambda_handler`."""
 
 import json
 from typing import Any
 
 import structlog
 
-from lambda_app.log import begin_invocation, configure
-from lambda_app.message import BadEventError, message_in
+from log import begin_invocation, configure
+from message import BadEventError, message_in
 
 configure()
 log = structlog.get_logger()

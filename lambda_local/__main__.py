@@ -12,7 +12,8 @@ from dataclasses import replace  # noqa: E402  # after the line above
 
 import uvloop  # noqa: E402
 
-from lambda_local.code.requirements import InstallError, install  # noqa: E402
+from lambda_local.code.packages import install  # noqa: E402
+from lambda_local.code.requirements import InstallError, declared  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
 from lambda_local.settings.command_line import Given, parse  # noqa: E402
 
@@ -37,12 +38,12 @@ def _with_packages(given: Given) -> Given:
     functions = []
     for function in given.functions:
         try:
-            own = install(function.task_root, _say) if function.isolated else None
+            own = declared(function.task_root, function.project) if function.isolated else None
+            installed = () if own is None else (install(own, _say),)
         except InstallError as error:
             _say(str(error))
             sys.exit(1)
-        packages = function.packages if own is None else (own, *function.packages)
-        functions.append(replace(function, packages=packages))
+        functions.append(replace(function, packages=(*installed, *function.packages)))
     return replace(given, functions=tuple(functions))
 
 

@@ -1,71 +1,95 @@
 """
-A function's own dependencies, installed apart from those of this service.
+A function's own dependencies: what it declares, in files that pip reads.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 """
 
 import hashlib
-import os
 import platform
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from lambda_local.code.poetry_lock import LockError, requirements_of
+
+_INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 
 
 class InstallError(Exception):
-    """pip could not install them; the text is what it said."""
+    """They can't be known or installed; the text says why."""
 
 
-def install(root: Path, say: Callable[[str], None]) -> Path | None:
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What pip is to install, and the files on this machine that this needs."""
+
+    source: Path
+    """Where a person changes it."""
+
+    text: str
+    files: tuple[Path, ...] = ()
+    directory: Path = field(default_factory=Path)
+    """That of which relative names in it speak."""
+
+    def key(self) -> str:
+        """Return what is the same as long as the same would be installed."""
+        made_of = hashlib.sha256(f"{platform.python_version()} {platform.machine()}\n".encode())
+        made_of.update(self.text.encode())
+        for path in self.files:
+            made_of.update(hashlib.sha256(path.read_bytes()).digest())
+        return made_of.hexdigest()[:32]
+
+    def write_to(self, directory: Path) -> None:
+        """
+        Write them where pip finds all of it, without the rest of the project.
+
+        Raises:
+            InstallError: A file lies outside the folder of the requirements.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "requirements.txt").write_text(self.text, encoding="utf-8")
+        for path in self.files:
+            if not path.is_relative_to(self.directory):
+                message = f"{self.source} needs {path}, which no image gets; move it beside it"
+                raise InstallError(message)
+            copy = directory / path.relative_to(self.directory)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+
+
+def declared(root: Path, project: Path) -> Requirements | None:
     """
-    Return the directory with what a code root's requirements.txt names; None if there is none.
+    Return what a code root declares by requirements.txt, else by its Poetry project's main group.
 
-    It is kept for as long as that file and the Python stay the same. Raises InstallError.
+    Raises:
+        InstallError: Poetry's lock file can't be followed.
     """
-    requirements = root / "requirements.txt"
-    if not requirements.is_file() or not _names_any(requirements):
-        return None
-    directory = _cache() / _key(requirements)
-    if not directory.is_dir():
-        say(f"installing {requirements}")
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=directory.parent))
-        try:
-            _pip(requirements, partial)
-            partial.rename(directory)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return directory
+    listed = root / "requirements.txt"
+    if listed.is_file():
+        text = listed.read_text(encoding="utf-8-sig")
+        files = tuple(sorted(set(_included(listed))))
+        return Requirements(listed, text, files, root) if _names_any(text) else None
+    for folder in (root, project):
+        lock = folder / "poetry.lock"
+        if lock.is_file():
+            try:
+                text = requirements_of(lock)
+            except LockError as error:
+                raise InstallError(str(error)) from error
+            return Requirements(lock, text, (), folder) if text else None
+    return None
 
 
-def _names_any(requirements: Path) -> bool:
-    lines = requirements.read_text(encoding="utf-8-sig").splitlines()
-    return any(line.strip() and not line.strip().startswith("#") for line in lines)
+def _names_any(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
 
 
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lambda-local" / "packages"
-
-
-def _key(requirements: Path) -> str:
-    # A file that it includes (-r) is taken to change with it.
-    made_of = f"{platform.python_version()} {platform.machine()} {requirements}\n".encode()
-    return hashlib.sha256(made_of + requirements.read_bytes()).hexdigest()[:32]
-
-
-def _pip(requirements: Path, target: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    result = subprocess.run(  # noqa: S603
-        [*command, "--target", target, "--requirement", requirements],
-        cwd=requirements.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        message = f"{requirements} can't be installed:\n{result.stderr.strip()}"
-        raise InstallError(message)
+def _included(listed: Path) -> Iterator[Path]:
+    for line in listed.read_text(encoding="utf-8-sig").splitlines():
+        found = _INCLUDED.match(line.strip())
+        path = listed.parent / (found[1] or found[2]) if found else None
+        if found and path and path.is_file():
+            yield path.resolve()
+            if found[1]:
+                yield from _included(path)

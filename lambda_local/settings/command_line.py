@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -276,7 +276,12 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     watch = _watched(parser, given.watch, environ, root)
     account = _account(environ)
     functions = tuple(
-        _configuration(each, given, environ, watch, account, isolated=template.path is not None)
+        replace(
+            _configuration(
+                each, given, environ, watch, account, isolated=template.path is not None
+            ),
+            project=template.path.parent if template.path else root,
+        )
         for each in template.functions
     )
     left_out = (f"{each.logical_id} is not served: {each.sentence}" for each in template.left_out)

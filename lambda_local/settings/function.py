@@ -16,6 +16,7 @@ class FunctionConfiguration:
     """
     The timeout is in seconds, memory in MB (2**20 bytes, as AWS counts it).
 
+    `project` is the folder of the template, or the one that was stood in.
     `concurrency` is how many environments there may be, as AWS's reserved concurrency. `packages`
     are directories of Python modules beside its code. If it is `isolated`, it sees those, AWS's
     runtime, and no other package.
@@ -26,6 +27,7 @@ class FunctionConfiguration:
     task_root: Path
     watch: tuple[Path, ...]
     account: Account
+    project: Path = field(default_factory=Path)
     timeout: float = 3.0
     memory: int = 128
     concurrency: int = 10

@@ -7,7 +7,7 @@ from awslambdaric.lambda_runtime_marshaller import LambdaMarshaller
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.app import lambda_handler, process
+from app import lambda_handler, process
 
 EVENTS = Path(__file__).parents[2] / "events"
 EVENT_FILES = sorted(EVENTS.glob("*.json"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+CODE_ROOT = Path(__file__).parents[2] / "lambda_app"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:function"
 CONTEXT = {
     "aws_request_id": "52fdfc07-2182-154f-163f-5f0f9a621d72",
@@ -19,7 +19,7 @@ CONTEXT = {
 GOOD = {"message": "hello world"}
 BAD = {"message": 42}
 FAILURE = """
-from lambda_app.app import log
+from app import log
 try:
     raise ValueError("nothing")
 except ValueError:
@@ -30,7 +30,7 @@ except ValueError:
 def program(events: list[Any], context: dict[str, str] | None) -> str:
     return f"""
 import types
-from lambda_app.app import lambda_handler
+from app import lambda_handler
 context = types.SimpleNamespace(**{context!r}) if {context!r} else None
 for event in {events!r}:
     lambda_handler(event, context)
@@ -52,7 +52,7 @@ def output_of(code: str, **environment: str) -> str:
         [sys.executable, "-c", code],
         check=True,
         capture_output=True,
-        cwd=ROOT,
+        cwd=CODE_ROOT,
         env=environment,
         text=True,
     )
@@ -176,7 +176,7 @@ def test_powertools_dev_asks_for_lines_for_the_eye_without_a_terminal(
 def test_a_terminal_gets_lines_for_the_eye() -> None:
     controller, terminal = pty.openpty()
     code = program([GOOD], None)
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=terminal) as shown:
+    with subprocess.Popen([sys.executable, "-c", code], cwd=CODE_ROOT, stdout=terminal) as shown:
         os.close(terminal)
         line = os.read(controller, 4096).decode()
         assert shown.wait() == 0

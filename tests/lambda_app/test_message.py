@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_app.message import BadEventError, message_in
+from message import BadEventError, message_in
 
 EVENTS = Path(__file__).parents[2] / "events"
 FRONT_DOORS = ["rest_api", "http_api", "function_url", "alb"]

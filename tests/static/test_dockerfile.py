@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -7,10 +8,12 @@ HADOLINT = Path(sys.executable).with_name("hadolint")
 DOCKERFILE = Path("Dockerfile").read_text()
 
 
+STAGES = re.findall(r"^FROM .* AS (\w+)$", DOCKERFILE, re.MULTILINE)
+
+
 def stage(name: str) -> str:
-    return re.split(r"^FROM .* AS ", DOCKERFILE, flags=re.MULTILINE)[
-        [*re.findall(r"^FROM .* AS (\w+)$", DOCKERFILE, re.MULTILINE)].index(name) + 1
-    ]
+    parts = re.split(r"^FROM .* AS ", DOCKERFILE, flags=re.MULTILINE)
+    return parts[STAGES.index(name) + 1]
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -20,27 +23,44 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def test_every_stage_is_on_the_base_that_aws_lambda_runs() -> None:
-    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
 
-    assert set(bases) == {"public.ecr.aws/lambda/python:3.12"}
+    assert bases - set(STAGES) == {"public.ecr.aws/lambda/python:3.12"}
 
 
-def test_the_function_image_gets_its_dependencies_and_its_code_alone() -> None:
+def test_the_function_image_is_built_last_and_gets_what_ships_alone() -> None:
     steps = re.findall(r"^(COPY|ADD|RUN) (.*)$", stage("function"), re.MULTILINE)
 
+    assert STAGES[-1] == "function"
     assert steps == [
-        ("COPY", "--from=dependencies /main $LAMBDA_TASK_ROOT"),
-        ("COPY", "lambda_app $LAMBDA_TASK_ROOT/lambda_app"),
+        ("COPY", "--from=dependencies /task $LAMBDA_TASK_ROOT"),
+        ("COPY", "--from=shipped /function/opt /opt"),
+        ("COPY", "--from=shipped /function/handler /"),
+        ("COPY", "--from=shipped /function/code $LAMBDA_TASK_ROOT"),
     ]
 
 
-def test_dependencies_are_installed_before_the_code_is_copied() -> None:
-    assert "lambda_app" not in stage("dependencies")
-    assert "--require-hashes" in stage("dependencies")
+def test_no_function_is_named() -> None:
+    (function,) = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "lambda_local.template"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )["functions"]
+
+    for name in (function["handler"], *function["folders"]):
+        assert name not in DOCKERFILE
+        assert name not in Path(".dockerignore").read_text()
+
+
+def test_the_tools_of_the_images_are_installed_by_hash() -> None:
+    assert "--require-hashes" in stage("tools")
 
 
 def test_the_local_image_runs_as_the_user_that_owns_the_code() -> None:
     user = re.search(r"^USER (\S+)", stage("local"), re.MULTILINE)
 
     assert user
-    assert f"COPY --from=function --chown={user[1]} " in stage("local")
+    assert f"COPY --chown={user[1]} . " in stage("local")

@@ -87,7 +87,7 @@ def test_the_pod_is_restricted() -> None:
 
 def test_the_memory_limit_holds_every_environment_at_its_size_and_lambda_local() -> None:
     environments = int(ENVIRONMENT["LAMBDA_LOCAL_CONCURRENCY"])
-    size = int(ENVIRONMENT["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    size = 128  # MB, as AWS has it; k8s/Tiltfile fits it to the template
 
     limit = megabytes(CONTAINER["resources"]["limits"]["memory"])
 
@@ -102,9 +102,7 @@ def test_a_stop_leaves_the_time_that_the_running_invocations_get() -> None:
 
 
 def test_an_invocation_that_may_run_at_a_stop_has_time_to_end() -> None:
-    timeout = int(ENVIRONMENT["AWS_LAMBDA_FUNCTION_TIMEOUT"])
-
-    assert int(ENVIRONMENT["LAMBDA_LOCAL_SHUTDOWN_TIMEOUT"]) > timeout
+    assert int(ENVIRONMENT["LAMBDA_LOCAL_SHUTDOWN_TIMEOUT"]) > 3  # seconds, as AWS has it; the same
 
 
 def test_a_rollout_takes_no_pod_away_before_the_next_is_ready() -> None:

@@ -152,7 +152,10 @@ def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
     live = resources(evaluate())["live"]
 
     assert live["ResourceDependencies"] == ["function"]
-    assert [os.path.relpath(path) for path in live["DeployTarget"]["Deps"]] == ["lambda_app"]
+    assert [os.path.relpath(path) for path in live["DeployTarget"]["Deps"]] == [
+        "lambda_app",
+        "template.yaml",
+    ]
 
 
 def test_the_sign_that_new_code_is_live_is_watched() -> None:

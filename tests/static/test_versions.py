@@ -42,9 +42,8 @@ def test_python_is_the_one_that_the_function_runs_on() -> None:
 
 
 def test_poetry_is_pinned_in_one_place() -> None:
-    for path in ("scripts/install", "Dockerfile"):
-        assert "mise.toml" in Path(path).read_text()
-        assert TOOLS["poetry"] not in Path(path).read_text()
+    assert "mise.toml" in Path("scripts/install").read_text()
+    assert TOOLS["poetry"] not in Path("scripts/install").read_text()
 
 
 def test_the_lock_is_of_that_poetry() -> None:

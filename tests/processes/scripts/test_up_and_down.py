@@ -98,7 +98,7 @@ def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_wit
 
     reason, started = up.stdout.splitlines()
     assert reason == "up: without a cluster: no tilt, k3d (mise install, see https://mise.jdx.dev)."
-    assert started.startswith("python -m lambda_local lambda_app.app.lambda_handler")
+    assert started.startswith("python -m lambda_local --after-reload")
 
 
 def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
@@ -133,7 +133,7 @@ def test_the_embedded_default_can_be_chosen(machine: Machine) -> None:
     up = machine.run("up", "--embedded")
 
     (started,) = up.stdout.splitlines()
-    assert started.startswith("python -m lambda_local lambda_app.app.lambda_handler")
+    assert started.startswith("python -m lambda_local --after-reload")
 
 
 def test_down_removes_the_cluster_and_the_registry(machine: Machine) -> None:

@@ -1,1 +1,0 @@
-"""The Lambda function: what ships to AWS, and nothing else."""

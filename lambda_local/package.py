@@ -1,0 +1,79 @@
+"""
+What images are made of: `python -m lambda_local.package`, run in the project's folder.
+
+- `requirements DIRECTORY` writes what pip needs, for every function, to `DIRECTORY/KEY/`.
+- `function DIRECTORY [NAME]` writes `code/`, `opt/` (its layers), its `handler`, and the `key` of
+  its requirements; the only function needs no name.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from lambda_local.code.requirements import InstallError, declared
+from lambda_local.template.__main__ import template_of
+from lambda_local.template.error import TemplateError
+from lambda_local.template.model import Function, Template
+
+_NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
+
+
+class NoSuchFunctionError(Exception):
+    """The template has no such function, or has several and none was named."""
+
+
+def _chosen(template: Template, name: str) -> Function:
+    named = [each for each in template.functions if name in ("", each.name)]
+    if len(named) != 1:
+        names = ", ".join(each.name for each in template.functions)
+        message = f"name one function of the template by the build argument FUNCTION: {names}"
+        raise NoSuchFunctionError(message)
+    return named[0]
+
+
+def write_requirements(project: Path, directory: Path) -> None:
+    """
+    Write those of every function.
+
+    Raises:
+        TemplateError, InstallError: As they say.
+    """
+    directory.mkdir(parents=True)
+    for function in template_of(project).functions:
+        requirements = declared(function.code_uri, project)
+        if requirements is not None:
+            requirements.write_to(directory / requirements.key())
+
+
+def write_function(project: Path, directory: Path, name: str = "") -> None:
+    """
+    Write one function.
+
+    Raises:
+        NoSuchFunctionError, TemplateError, InstallError: As they say.
+    """
+    function = _chosen(template_of(project), name)
+    shutil.copytree(function.code_uri, directory / "code", ignore=_NOT_SHIPPED)
+    (directory / "opt").mkdir()
+    for layer in function.layers:
+        shutil.copytree(layer.content, directory / "opt", ignore=_NOT_SHIPPED, dirs_exist_ok=True)
+    (directory / "handler").write_text(function.handler)
+    requirements = declared(function.code_uri, project)
+    (directory / "key").write_text(requirements.key() if requirements else "")
+
+
+_COMMANDS = {"requirements": write_requirements, "function": write_function}
+
+
+def main() -> None:
+    """Write it; exit with 2 and one line if that can't be."""
+    command, directory, *name = sys.argv[1:]
+    try:
+        _COMMANDS[command](Path.cwd(), Path(directory), *name)
+    except (NoSuchFunctionError, TemplateError, InstallError) as error:
+        sys.stderr.write(f"lambda_local: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""
+`python -m lambda_local.template [--folders]`: the functions here as JSON, for scripts and Tilt.
+
+With `--folders` only the folders of their code, one a line.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from lambda_local.template.absent import find, without_template
+from lambda_local.template.error import TemplateError
+from lambda_local.template.model import Function, Template
+from lambda_local.template.read import read
+
+
+def template_of(folder: Path) -> Template:
+    """Return a folder's template, or what stands for one. Raises TemplateError."""
+    path = find(folder)
+    return read(path, {}) if path else without_template(folder)
+
+
+def _described(function: Function, project: Path) -> dict[str, Any]:
+    folders = [function.code_uri, *(layer.content for layer in function.layers)]
+    return {
+        "name": function.name,
+        "handler": function.handler,
+        "folders": [os.path.relpath(folder, project) for folder in folders],
+        "memory": function.memory,
+        "timeout": function.timeout,
+        "runtime": function.runtime,
+    }
+
+
+def main() -> None:
+    """Print them; exit with 2 and one line if the template is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m lambda_local.template")
+    parser.add_argument("--folders", action="store_true", help="only the folders of their code")
+    given = parser.parse_args()
+    project = Path.cwd()
+    try:
+        functions = [_described(each, project) for each in template_of(project).functions]
+    except TemplateError as error:
+        sys.stderr.write(f"lambda_local: {error}\n")
+        sys.exit(2)
+    folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
+    described = json.dumps({"functions": functions}, indent=2)
+    sys.stdout.write(
+        "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lambda_local.code.packages import install
+from lambda_local.code.requirements import InstallError, declared
+from tests.support.project import REPOSITORY, write_project
+
+LOCK = """
+[[package]]
+name = "one"
+version = "1.0"
+groups = ["main", "dev"]
+markers = {main = "python_version < \\"4\\"", dev = "python_version < \\"5\\""}
+files = [{file = "a", hash = "sha256:bb"}, {file = "b", hash = "sha256:aa"}]
+
+[[package]]
+name = "two"
+version = "2.0"
+groups = ["dev"]
+files = []
+
+[[package]]
+name = "three"
+version = "3.0"
+groups = ["main"]
+files = [{file = "c", hash = "sha256:cc"}]
+
+[metadata]
+lock-version = "2.1"
+"""
+
+
+def test_the_main_group_of_the_projects_poetry_lock_is_what_a_function_requires(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, {"poetry.lock": LOCK, "code/app.py": ""})
+
+    found = declared(tmp_path / "code", tmp_path)
+
+    assert found is not None
+    assert found.text == (
+        'one==1.0 ; python_version < "4" \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n'
+        "three==3.0 \\\n    --hash=sha256:cc\n"
+    )
+
+
+def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothing(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, {"poetry.lock": LOCK, "code/requirements.txt": "# nothing\n"})
+
+    assert declared(tmp_path / "code", tmp_path) is None
+    assert declared(tmp_path / "other", tmp_path / "code") is None
+
+
+@pytest.mark.parametrize(
+    ("lock", "why"),
+    [
+        ("[[package]", "can't be read"),
+        ('[metadata]\nlock-version = "2.0"\n', "says nothing of groups; run poetry lock"),
+        (
+            LOCK.replace('groups = ["main"]', 'groups = ["main"]\nsource = {type = "git"}'),
+            r"three is from a git; list it in a requirements\.txt",
+        ),
+    ],
+)
+def test_a_lock_that_cannot_be_followed_is_told(lock: str, why: str, tmp_path: Path) -> None:
+    write_project(tmp_path, {"poetry.lock": lock})
+
+    with pytest.raises(InstallError, match=why):
+        declared(tmp_path, tmp_path)
+
+
+def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path: Path) -> None:
+    files = {"requirements.txt": "-r more/base.txt\n", "more/base.txt": "idna==1\n"}
+    write_project(tmp_path, files)
+    requirements = declared(tmp_path, tmp_path)
+    assert requirements is not None
+    before = requirements.key()
+
+    (tmp_path / "more/base.txt").write_text("idna==2\n")
+
+    assert requirements.key() != before
+
+
+def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
+    function = "Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.h"
+    write_project(
+        tmp_path,
+        {
+            "template.yaml": f"""
+Resources:
+  One: {{{function}, CodeUri: one, Layers: [!Ref Shared]}}}}
+  Two: {{{function}, CodeUri: two}}}}
+  Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: shared}}}}
+""",
+            "one/app.py": "h = 1\n",
+            "one/.hidden": "",
+            "one/requirements.txt": "-r base.txt\n",
+            "one/base.txt": "idna\n",
+            "two/app.py": "h = 2\n",
+            "shared/python/common.py": "",
+        },
+    )
+
+    def package(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lambda_local.package", *args],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    package("function", "image", "One").check_returncode()
+    package("requirements", "requirements").check_returncode()
+    unnamed = package("function", "other")
+
+    image = tmp_path / "image"
+    written = {str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()}
+    key = (image / "key").read_text()
+    assert written == {
+        *("code/app.py", "code/base.txt", "code/requirements.txt"),
+        *("handler", "key", "opt/python/common.py"),
+    }
+    assert (image / "handler").read_text() == "app.h"
+    assert (tmp_path / "requirements" / key / "base.txt").read_text() == "idna\n"
+    assert unnamed.returncode == 2
+    assert unnamed.stderr == (
+        "lambda_local: name one function of the template by the build argument FUNCTION: One, Two\n"
+    )
+
+
+def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, {"code/requirements.txt": "-r ../base.txt\n", "base.txt": "idna\n"})
+    found = declared(tmp_path / "code", tmp_path)
+
+    assert found is not None
+    with pytest.raises(InstallError, match="which no image gets; move it beside it"):
+        found.write_to(tmp_path / "image")
+
+
+def test_what_poetry_locked_is_installed_with_its_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_project(tmp_path, {"poetry.lock": LOCK.replace('"3.0"', '"3.0.nonsense"')})
+    found = declared(tmp_path, tmp_path)
+    said: list[str] = []
+
+    assert found is not None
+    with pytest.raises(InstallError, match="can't be installed"):
+        install(found, said.append)
+    assert said == [f"installing {tmp_path}/poetry.lock"]
+    assert list((tmp_path / "cache/lambda-local/packages").iterdir()) == []
