@@ -42,6 +42,9 @@ class Invocation:
     """
     An event on its way through the service.
 
+    `call` says in a few words how it was called: an event file's name, `POST /path`, `Event`.
+    `source` is which of this project's tools did, `check` for one; empty for everybody else.
+
     Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
 
@@ -53,6 +56,8 @@ class Invocation:
     log_tail: bytearray = field(default_factory=bytearray)
     init_ms: float | None = None
     began: bool = False
+    call: str = ""
+    source: str = ""
 
     def again(self) -> None:
         """Make ready for another try of the same event."""

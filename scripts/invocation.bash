@@ -35,6 +35,7 @@ invoke_each() {
         ((number == 1)) || arguments+=(--next)
         arguments+=(--silent --show-error --globoff --connect-timeout 5
             --header 'Content-Type: application/json' --data-binary "@$event"
+            --header "X-Lambda-Local-Source: ${0##*/}" --header "X-Lambda-Local-Event: ${event##*/}"
             --dump-header "$answers/$number.headers" --output "$answers/$number" "$url$path")
     done
     curl --fail-early "${arguments[@]}" 2>"$answers/errors" || case $? in

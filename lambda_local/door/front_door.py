@@ -11,6 +11,7 @@ from lambda_local.invocation import Invocation
 
 _CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"
+_SOURCE = b"x-lambda-local-source"
 _PATIENCE = 2.0
 """Seconds that a request waits for the code which it names; then the code that is there answers."""
 
@@ -28,7 +29,7 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
         door = self._invoke_api if scope["path"].startswith(PATH) else self._function_url
-        invocation = Invocation(b"")
+        invocation = Invocation(b"", source=header(scope, _SOURCE) or "")
         function = self._functions.default
         try:
             function = door.function(scope)

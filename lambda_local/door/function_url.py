@@ -29,6 +29,7 @@ from lambda_local.telemetry.listener import Listener
 
 _TEXT = ("application/json", "application/xml", "application/javascript")
 _STATUS = range(200, 600)
+_OURS = (b"x-lambda-local-event", b"x-lambda-local-source")  # for who looks on; AWS has none
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 
 
@@ -66,6 +67,8 @@ class FunctionUrl:
             )
         event = to_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
+        named = header(scope, b"x-lambda-local-event")
+        invocation.call = named or f"{scope['method']} {event['rawPath']}"
         return self._respond(await function.invoke(invocation))
 
     def _respond(self, result: Result) -> Response:
@@ -118,6 +121,7 @@ def _headers(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in scope["headers"]
+        if name not in _OURS
     ]
     cookies = [value for name, value in pairs if name == "cookie"]
     headers = _joined([pair for pair in pairs if pair[0] != "cookie"])

@@ -67,6 +67,7 @@ class InvokeApi:
         limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
         invocation.payload = await _payload(scope, receive, limit)
         invocation.client_context = _client_context(scope)
+        invocation.call = header(scope, b"x-lambda-local-event") or kind
         if kind == "DryRun":
             return Response(204, headers=[_EXECUTED])
         if kind == "Event":

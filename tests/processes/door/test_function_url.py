@@ -52,6 +52,14 @@ def reply(service: LocalLambda, value: object, method: str = "POST") -> Answer:
     return service.request(method, "/", body, {"Content-Type": "application/json"})
 
 
+def test_what_a_check_says_of_itself_is_not_in_its_event(service: LocalLambda) -> None:
+    own = {"X-Lambda-Local-Source": "check", "X-Lambda-Local-Event": "a.json"}
+    headers = event_of(service, headers={"X-Own": "1", **own})["headers"]
+
+    assert headers["x-own"] == "1"
+    assert [name for name in headers if name.startswith("x-lambda-local")] == []
+
+
 def test_a_request_becomes_an_event_of_version_2(service: LocalLambda) -> None:
     headers = {"Accept": "*/*", "User-Agent": "curl/8", "X-Two": "1", "x-two": "2"}
     before = time.time()
