@@ -40,6 +40,12 @@ def test_the_cluster_uses_the_registry() -> None:
     assert CLUSTER["registry"] == REGISTRY["name"]
 
 
+def test_no_other_project_has_the_registry_for_its_own() -> None:
+    """`ctlptl apply` recreates a registry of this name that differs, and `delete` removes it."""
+    assert REGISTRY["name"] == CLUSTER["name"].replace("k3d-", "") + "-registry"
+    assert REGISTRY["port"] not in {5000, 5001, 5005}  # ctlptl's and k3d's own examples
+
+
 def test_nothing_listens_beyond_loopback() -> None:
     assert REGISTRY["listenAddress"] == "127.0.0.1"
     assert SIMPLE["kubeAPI"]["hostIP"] == "127.0.0.1"
