@@ -17,6 +17,7 @@ from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
+from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.settings.command_line import Given
@@ -87,9 +88,10 @@ class LocalLambda:
         self._after_reload = AfterReload(settings.after_reload, self._url)
         self._metrics: dict[str, Metrics] = {}
         self._functions = functions = Functions([self._function(each) for each in given.functions])
-        door = FrontDoor(InvokeApi(functions), FunctionUrl(functions, self._log), functions)
+        trust = Trust(settings.allowed_hosts)
+        door = FrontDoor(InvokeApi(functions), FunctionUrl(functions, self._log), functions, trust)
         self._front = _server(door, settings.shutdown_timeout)
-        self._admin = _server(Admin(functions, registry_of(self._metrics)), 1)
+        self._admin = _server(OwnPages(Admin(functions, registry_of(self._metrics)), trust), 1)
 
     def _function(self, configuration: FunctionConfiguration) -> Function:
         name = configuration.name if len(self._given.functions) > 1 else None

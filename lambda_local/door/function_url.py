@@ -55,6 +55,11 @@ class FunctionUrl:
             refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
         return function
 
+    @staticmethod
+    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # its Cors will say
+        """Whether pages of that origin may ask it."""
+        return False
+
     async def answer(
         self, function: Function, scope: Scope, receive: Receive, invocation: Invocation
     ) -> Response:

@@ -75,6 +75,11 @@ class InvokeApi:
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
 
+    @staticmethod
+    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # as the function URL
+        """Whether pages of that origin may ask it: AWS's Invoke API serves no browser."""
+        return False
+
     def function(self, scope: Scope) -> Function:
         """Return the function that the path names. Raises ServiceError."""
         route = _ROUTE.fullmatch(scope["path"])

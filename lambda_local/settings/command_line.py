@@ -51,6 +51,10 @@ def _assignment(text: str) -> str:
     return text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _command(text: str) -> str | None:
     return text or None
 
@@ -125,6 +129,14 @@ _OPTIONS = (
         "9101",
         _port,
         "port of /metrics and /ready, 0 for any",
+    ),
+    _Option(
+        "--allowed-hosts",
+        "LAMBDA_LOCAL_ALLOWED_HOSTS",
+        "",
+        _names,
+        "names under which it is asked, beside localhost, addresses and a cluster's, with commas"
+        " between; .example stands for all below",
     ),
     _Option(
         "--concurrency",
@@ -353,6 +365,7 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         port=given.port,
         admin_host=given.admin_host,
         admin_port=given.admin_port,
+        allowed_hosts=given.allowed_hosts,
         queue=0 if given.strict else given.queue,
         queue_timeout=given.queue_timeout,
         shutdown_timeout=given.shutdown_timeout,

@@ -11,6 +11,7 @@ class ServiceSettings:
     port: int = 3001
     admin_host: str = "127.0.0.1"
     admin_port: int = 9101
+    allowed_hosts: tuple[str, ...] = ()
     queue: int = 1000
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
