@@ -13,10 +13,12 @@ import uvicorn
 
 from lambda_local.after_reload import AfterReload
 from lambda_local.door.admin import Admin
+from lambda_local.door.configuration_api import ConfigurationApi
 from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
+from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
@@ -88,8 +90,10 @@ class LocalLambda:
         self._after_reload = AfterReload(settings.after_reload, self._url)
         self._metrics: dict[str, Metrics] = {}
         self._functions = functions = Functions([self._function(each) for each in given.functions])
+        routes = (*InvokeApi().routes, *ConfigurationApi(functions).routes)
+        url = FunctionUrl(functions, self._log)
         trust = Trust(settings.allowed_hosts)
-        door = FrontDoor(InvokeApi(functions), FunctionUrl(functions, self._log), functions, trust)
+        door = FrontDoor(Operations(functions, routes), url, functions, trust)
         self._front = _server(door, settings.shutdown_timeout)
         self._admin = _server(OwnPages(Admin(functions, registry_of(self._metrics)), trust), 1)
 
@@ -101,9 +105,7 @@ class LocalLambda:
         if configuration.isolated:
             # a handler that calls another through an SDK reaches it here
             here = {"AWS_ENDPOINT_URL_LAMBDA": self._url, **_PLACEHOLDERS}
-            configuration = replace(
-                configuration, environment={**here, **configuration.environment}
-            )
+            configuration = replace(configuration, local_environment=here)
         function = Function(configuration, self._settings, listeners)
         metrics.watch(function)
         return function

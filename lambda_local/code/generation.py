@@ -1,7 +1,8 @@
 """The code, and what it is run with, between one change and the next."""
 
 import enum
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from lambda_local.settings.function import FunctionConfiguration
 
@@ -20,8 +21,8 @@ class Generation:
     """
     One object for each change, so that two are the same only if they are one.
 
-    `fresh_at`, monotonic, is when it was last seen to be what is on disk: a request that came
-    before that may be answered by it.
+    `began` is in seconds of the epoch. `fresh_at`, monotonic, is when it was last seen to be what
+    is on disk: a request that came before that may be answered by it.
     """
 
     code_sha256: str
@@ -29,3 +30,4 @@ class Generation:
     fresh_at: float
     first: bool = False
     outcome: Outcome = Outcome.UNKNOWN
+    began: float = field(default_factory=time.time)

@@ -28,6 +28,23 @@ def refuse(status: int, error_type: str, message: str) -> NoReturn:
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 
 
+def not_found(message: str) -> NoReturn:
+    """Raise ServiceError for what is not here."""
+    body = {"Type": "User", "Message": message}
+    raise ServiceError(404, "ResourceNotFoundException", body)
+
+
+def refuse_value(*errors: str) -> NoReturn:
+    """Raise ServiceError for values that can't be, in the words in which AWS lists them."""
+    count = f"{len(errors)} validation error{'' if len(errors) == 1 else 's'} detected"
+    raise ServiceError(400, "ValidationException", {"message": f"{count}: {'; '.join(errors)}"})
+
+
+def answer_json(value: object, status: int = 200) -> Response:
+    """Return an answer that is a JSON document."""
+    return Response(status, json.dumps(value).encode(), [("Content-Type", "application/json")])
+
+
 def service_error(error: ServiceError | ThrottledError | StoppingError) -> ServiceError:
     """Return any error that a request can meet as AWS names it."""
     if isinstance(error, ServiceError):

@@ -1,9 +1,9 @@
-"""The function's port: the Invoke API below its path, the function URL on every other."""
+"""The function's port: AWS's API below its dates, the function URL on every other path."""
 
 from lambda_local.door.answers import ServiceError, service_error
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
-from lambda_local.door.invoke_api import PATH, InvokeApi
+from lambda_local.door.operations import Operations, Request, is_operation
 from lambda_local.door.origin import Trust, refuse_stranger
 from lambda_local.function.functions import Functions
 from lambda_local.function.queue import ThrottledError
@@ -21,27 +21,28 @@ class FrontDoor:
     """An ASGI application; every answer says which code it is from."""
 
     def __init__(
-        self, invoke_api: InvokeApi, function_url: FunctionUrl, functions: Functions, trust: Trust
+        self, operations: Operations, function_url: FunctionUrl, functions: Functions, trust: Trust
     ) -> None:
-        self._invoke_api = invoke_api
+        self._operations = operations
         self._function_url = function_url
         self._functions = functions
         self._trust = trust
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
-        door = self._invoke_api if scope["path"].startswith(PATH) else self._function_url
+        door = self._operations if is_operation(scope["path"]) else self._function_url
         invocation = Invocation(b"", source=header(scope, _SOURCE) or "")
         function = self._functions.default
         try:
             self._trust.check_host(scope)
-            function = door.function(scope)
+            operation, named = door.find(scope)
+            function = named.function
             stranger = self._trust.stranger(scope)
             if stranger is not None and not door.allows_origin(function, stranger):
                 refuse_stranger(stranger)
             if awaited := header(scope, _AWAITED):
                 await function.await_code(awaited, _PATIENCE)
-            response = await door.answer(function, scope, receive, invocation)
+            response = await operation(Request(named, scope, receive, invocation))
         except DisconnectedError:
             return
         except (ServiceError, ThrottledError, StoppingError) as error:

@@ -10,18 +10,19 @@ import re
 import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from lambda_local.door.answers import refuse
 from lambda_local.door.http import (
     SYNC_LIMIT,
     BodyTooLargeError,
-    Receive,
     Response,
     Scope,
     header,
     read_body,
 )
+from lambda_local.door.names import Named
+from lambda_local.door.operations import Operation, Request
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation, Result
@@ -44,26 +45,22 @@ class FunctionUrl:
         self._functions = functions
         self._listener = listener
 
-    def function(self, scope: Scope) -> Function:
+    def find(self, scope: Scope) -> tuple[Operation, Named]:
         """Return the function that the host names, or the only one. Raises ServiceError."""
-        host = header(scope, b"host") or ""
-        function = self._functions.of_host(host)
+        function = self._functions.of_host(header(scope, b"host") or "")
         if function is None:
-            port = host.partition(":")[2]
-            names = [function.configuration.name for function in self._functions]
-            urls = [f"http://{name.lower()}.localhost{port and ':'}{port}/" for name in names]
+            urls = [url_of(self._functions, each, scope) for each in self._functions]
             refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        return function
+        return self._answer, Named(function)
 
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # its Cors will say
         """Whether pages of that origin may ask it."""
         return False
 
-    async def answer(
-        self, function: Function, scope: Scope, receive: Receive, invocation: Invocation
-    ) -> Response:
-        """Answer one request. Raises DisconnectedError, ThrottledError, StoppingError."""
+    async def _answer(self, request: Request) -> Response:
+        scope, receive, invocation = request.scope, request.receive, request.invocation
+        function = request.named.function
         try:
             body = await read_body(scope, receive, SYNC_LIMIT)
         except BodyTooLargeError:
@@ -87,6 +84,16 @@ class FunctionUrl:
                 response = _plain(502, "Internal Server Error")
         response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
         return response
+
+
+def url_of(functions: Functions, function: Function, scope: Scope) -> str:
+    """Return the function's URL, as who sent this request can reach it."""
+    host = header(scope, b"host") or "localhost"
+    if len(functions) == 1:
+        return f"{scope['scheme']}://{host}/"
+    port = urlsplit(f"//{host}").port
+    suffix = f":{port}" if port else ""
+    return f"{scope['scheme']}://{function.configuration.name.lower()}.localhost{suffix}/"
 
 
 def _plain(status: int, text: str, content_type: str = "text/plain") -> Response:

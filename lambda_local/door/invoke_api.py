@@ -6,11 +6,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
 import base64
 import json
-import re
 from typing import NoReturn
-from urllib.parse import parse_qs, unquote
 
-from lambda_local.door.answers import ServiceError, refuse
+from lambda_local.door.answers import refuse
 from lambda_local.door.http import (
     SYNC_LIMIT,
     BodyTooLargeError,
@@ -20,23 +18,15 @@ from lambda_local.door.http import (
     header,
     read_body,
 )
-from lambda_local.function.function import Function
-from lambda_local.function.functions import Functions
+from lambda_local.door.operations import Request, Route
 from lambda_local.invocation import LOG_TAIL, Invocation, Result
-from lambda_local.settings.account import Account
 
-PATH = "/2015-03-31/functions/"
 ASYNC_LIMIT = 2**20
 """Bytes of a request whose answer is not waited for (AWS Lambda quotas)."""
 
 _EXECUTED = ("X-Amz-Executed-Version", "$LATEST")
 
 _CLIENT_CONTEXT_LIMIT = 3583
-_ROUTE = re.compile(rf"{re.escape(PATH)}(?P<function>[^/]+)/invocations/?")
-_FUNCTION = re.compile(
-    r"(?:arn:aws[\w-]*:lambda:(?P<region>[\w-]+):|)(?:(?P<account>\d{12}):|)(?:function:|)"
-    r"(?P<name>[\w-]+)(?::(?P<qualifier>\$LATEST|[\w-]+))?"
-)
 _MEDIA_TYPES = (
     # boto3 and AWS's SDKs, curl -d, curl --data-binary with no type of its own
     "application/json",
@@ -49,23 +39,19 @@ _MEDIA_TYPES = (
 
 
 class InvokeApi:
-    """Answers requests below `PATH`."""
+    """Runs functions."""
 
-    def __init__(self, functions: Functions) -> None:
-        self._functions = functions
+    def __init__(self) -> None:
+        path = "/2015-03-31/functions/{FunctionName}/invocations"
+        self.routes = (Route("POST", path, self._invoke, latest=True),)
 
-    async def answer(
-        self, function: Function, scope: Scope, receive: Receive, invocation: Invocation
-    ) -> Response:
-        """
-        Answer one request.
-
-        Raises DisconnectedError, ServiceError, ThrottledError, StoppingError.
-        """
+    async def _invoke(self, request: Request) -> Response:
+        scope, invocation = request.scope, request.invocation
+        function = request.named.function
         kind = _choice(scope, b"x-amz-invocation-type", ("RequestResponse", "Event", "DryRun"))
         log_type = _choice(scope, b"x-amz-log-type", ("None", "Tail"))
         limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
-        invocation.payload = await _payload(scope, receive, limit)
+        invocation.payload = await _payload(scope, request.receive, limit)
         invocation.client_context = _client_context(scope)
         invocation.call = header(scope, b"x-lambda-local-event") or kind
         if kind == "DryRun":
@@ -74,39 +60,6 @@ class InvokeApi:
             function.put(invocation)
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
-
-    @staticmethod
-    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # as the function URL
-        """Whether pages of that origin may ask it: AWS's Invoke API serves no browser."""
-        return False
-
-    def function(self, scope: Scope) -> Function:
-        """Return the function that the path names. Raises ServiceError."""
-        route = _ROUTE.fullmatch(scope["path"])
-        if route is None:
-            refuse(404, "UnknownOperationException", f"No operation at {scope['path']}")
-        if scope["method"] != "POST":
-            refuse(405, "MethodNotAllowedException", "Invoke is a POST request.")
-        name = unquote(route["function"])
-        match = _FUNCTION.fullmatch(name)
-        if match is None:
-            pattern = "a function name, ARN or partial ARN"
-            refuse(400, "InvalidParameterValueException", f"{name!r} is not {pattern}.")
-        return self._find(match, scope["query_string"])
-
-    def _find(self, asked: re.Match[str], query: bytes) -> Function:
-        function = self._functions.get(asked["name"])
-        known = self._functions.default if function is None else function
-        here = known.configuration.account
-        region, account_id = asked["region"] or here.region, asked["account"] or here.account_id
-        given = parse_qs(query.decode("latin-1")).get("Qualifier", [None])[0]
-        qualifier = given or asked["qualifier"] or "$LATEST"
-        if function is None or Account(region, account_id) != here or qualifier != "$LATEST":
-            arn = Account(region, account_id).function_arn(asked["name"])
-            arn += "" if qualifier == "$LATEST" else f":{qualifier}"
-            body = {"Type": "User", "Message": f"Function not found: {arn}"}
-            raise ServiceError(404, "ResourceNotFoundException", body)
-        return function
 
 
 async def _payload(scope: Scope, receive: Receive, limit: int) -> bytes:

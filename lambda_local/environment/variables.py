@@ -31,6 +31,7 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
         "LANG": "en_US.UTF-8",
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
         **inherited,
+        **configuration.local_environment,
         **configuration.environment,
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{major_minor}",

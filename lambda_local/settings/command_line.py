@@ -12,7 +12,7 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.template import absent
 from lambda_local.template.error import TemplateError
-from lambda_local.template.model import Function, Template
+from lambda_local.template.model import Function, FunctionUrl, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +344,8 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         environment=dict(function.environment or {}),
         packages=tuple(layer / "python" for layer in layers),
         isolated=isolated,
+        reserved=given.concurrency is not None or function.reserved_concurrency is not None,
+        url=function.url or FunctionUrl(),
     )
 
 

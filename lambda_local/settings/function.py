@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.settings.account import Account
+from lambda_local.template.model import FunctionUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,10 @@ class FunctionConfiguration:
     The timeout is in seconds, memory in MB (2**20 bytes, as AWS counts it).
 
     `project` is the folder of the template, or the one that was stood in.
-    `concurrency` is how many environments there may be, as AWS's reserved concurrency. `packages`
-    are directories of Python modules beside its code. If it is `isolated`, it sees those, AWS's
-    runtime, and no other package.
+    `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
+    `local_environment` is what a function needs here alone, and AWS would not be told.
+    `packages` are directories of Python modules beside its code. If it is `isolated`, it sees
+    those, AWS's runtime, and no other package.
     """
 
     name: str
@@ -33,8 +35,11 @@ class FunctionConfiguration:
     concurrency: int = 10
     json_logs: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    local_environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[Path, ...] = ()
     isolated: bool = False
+    reserved: bool = False
+    url: FunctionUrl = field(default_factory=FunctionUrl)
 
     @property
     def arn(self) -> str:

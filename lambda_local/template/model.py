@@ -21,9 +21,9 @@ class Cors:
 class FunctionUrl:
     """`auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
 
-    auth_type: str
-    invoke_mode: str
-    cors: Cors | None
+    auth_type: str = "NONE"
+    invoke_mode: str = "BUFFERED"
+    cors: Cors | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,46 +81,118 @@ def test_the_qualifier_latest_is_the_function(service: LocalLambda) -> None:
 @pytest.mark.parametrize(
     ("name", "arn"),
     [
-        ("other", ARN.replace(":function:function", ":function:other")),
+        ("other", f"{ARN.replace(':function:function', ':function:other')}:$LATEST"),
         ("function:function:7", f"{ARN}:7"),
-        (ARN.replace("us-east-1", "eu-west-1"), ARN.replace("us-east-1", "eu-west-1")),
-        ("210987654321:function:function", ARN.replace("123456789012", "210987654321")),
+        (f"{ARN}:prod", f"{ARN}:prod"),
+        (
+            "210987654321:function:function",
+            f"{ARN.replace('123456789012', '210987654321')}:$LATEST",
+        ),
     ],
 )
 def test_a_function_that_is_not_here_is_not_found(
     service: LocalLambda, name: str, arn: str
 ) -> None:
-    with pytest.raises(ClientError) as raised:
-        service.boto3.invoke(FunctionName=name)
-
-    response = raised.value.response
-    assert response["ResponseMetadata"]["HTTPStatusCode"] == 404
-    assert response["Error"]["Code"] == "ResourceNotFoundException"
-    assert response["Error"]["Message"] == f"Function not found: {arn}"
-
-
-def test_a_qualifier_that_is_not_here_is_not_found(service: LocalLambda) -> None:
-    with pytest.raises(ClientError, match=f"ResourceNotFoundException.*: {ARN}:prod"):
-        invoke_code(service, "", Qualifier="prod")
-
-
-def test_a_name_that_no_function_can_have_is_refused(service: LocalLambda) -> None:
-    path = "/2015-03-31/functions/no%20name/invocations"
-
-    assert error_of(service.request("POST", path, b"{}"))[:2] == (
-        400,
-        "InvalidParameterValueException",
+    assert refusal(service, FunctionName=name) == (
+        404,
+        "ResourceNotFoundException",
+        f"Function not found: {arn}",
     )
 
 
-def test_a_path_that_is_no_operation_is_not_found(service: LocalLambda) -> None:
-    answer = service.request("POST", "/2015-03-31/functions/function/invoke", b"{}")
+def refusal(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
+    with pytest.raises(ClientError) as raised:
+        service.boto3.invoke(**parameters)
+    response = raised.value.response
+    status: int = response["ResponseMetadata"]["HTTPStatusCode"]
+    return status, response["Error"]["Code"], response["Error"]["Message"]
+
+
+def test_a_qualifier_that_is_not_here_is_not_found(service: LocalLambda) -> None:
+    assert refusal(service, FunctionName="function", Qualifier="prod") == (
+        404,
+        "ResourceNotFoundException",
+        f"Function not found: {ARN}:prod",
+    )
+
+
+def test_another_region_is_not_reachable(service: LocalLambda) -> None:
+    assert refusal(service, FunctionName=ARN.replace("us-east-1", "eu-west-1")) == (
+        404,
+        "ResourceNotFoundException",
+        "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+    )
+
+
+def test_two_qualifiers_that_differ_are_refused(service: LocalLambda) -> None:
+    assert refusal(service, FunctionName="function:$LATEST", Qualifier="1") == (
+        400,
+        "InvalidParameterValueException",
+        "The derived qualifier from the function name does not match the specified qualifier.",
+    )
+
+
+NAME_PATTERN = (
+    r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
+    r"(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+FAILED = "failed to satisfy constraint: Member must"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "errors"),
+    [
+        (
+            {"FunctionName": "my-function!"},
+            [
+                (
+                    f"Value 'my-function!' at 'functionName' {FAILED}"
+                    f" satisfy regular expression pattern: {NAME_PATTERN}"
+                )
+            ],
+        ),
+        (
+            {"FunctionName": "function", "Qualifier": "invalid!"},
+            [
+                (
+                    rf"Value 'invalid!' at 'qualifier' {FAILED} satisfy regular expression"
+                    r" pattern: \$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
+                )
+            ],
+        ),
+        (
+            {"FunctionName": "one:two:three", "Qualifier": "q" * 129},
+            [
+                (
+                    f"Value '{'q' * 129}' at 'qualifier' {FAILED}"
+                    " have length less than or equal to 128"
+                ),
+                (
+                    f"Value 'one:two:three' at 'functionName' {FAILED}"
+                    f" satisfy regular expression pattern: {NAME_PATTERN}"
+                ),
+            ],
+        ),
+    ],
+)
+def test_what_no_function_can_be_called_is_refused(
+    service: LocalLambda, parameters: dict[str, str], errors: list[str]
+) -> None:
+    count = f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected"
+    assert refusal(service, **parameters) == (
+        400,
+        "ValidationException",
+        f"{count}: {'; '.join(errors)}",
+    )
+
+
+@pytest.mark.parametrize(("method", "operation"), [("POST", "invoke"), ("GET", "invocations")])
+def test_a_path_that_is_no_operation_is_not_found(
+    service: LocalLambda, method: str, operation: str
+) -> None:
+    answer = service.request(method, f"/2015-03-31/functions/function/{operation}")
 
     assert error_of(answer)[:2] == (404, "UnknownOperationException")
-
-
-def test_invoke_is_a_post(service: LocalLambda) -> None:
-    assert error_of(service.request("GET", INVOKE))[:2] == (405, "MethodNotAllowedException")
 
 
 def test_a_dry_run_runs_nothing(service: LocalLambda) -> None:

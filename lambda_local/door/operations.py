@@ -1,0 +1,92 @@
+"""
+AWS's API for Lambda: which operation a request is, and of which function.
+
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import parse_qs
+
+from lambda_local.door.answers import refuse
+from lambda_local.door.http import Receive, Response, Scope
+from lambda_local.door.names import Named, find
+from lambda_local.function.function import Function
+from lambda_local.function.functions import Functions
+from lambda_local.invocation import Invocation
+
+_DATED = re.compile(r"/20\d\d-\d\d-\d\d(/.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, of a function that is here."""
+
+    named: Named
+    scope: Scope
+    receive: Receive
+    invocation: Invocation
+
+
+type Operation = Callable[[Request], Awaitable[Response]]
+"""Answers a request. Raises DisconnectedError, ServiceError, ThrottledError, StoppingError."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """
+    The way to an operation; `{FunctionName}` stands for any name in its path.
+
+    With `latest`, AWS names a function that is not here by its version, too.
+    """
+
+    method: str
+    path: str
+    operation: Operation
+    latest: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What its paths look like."""
+        path = re.escape(self.path).replace(re.escape("{FunctionName}"), "(?P<name>[^/]+)")
+        return re.compile(f"{path}/?")
+
+
+def is_operation(path: str) -> bool:
+    """Whether a path is of AWS's API: all those below a date are, and none is a function's URL."""
+    return _DATED.fullmatch(path) is not None
+
+
+class Operations:
+    """Knows the operations that are offered here."""
+
+    def __init__(self, functions: Functions, routes: Sequence[Route]) -> None:
+        self._functions = functions
+        self._routes = tuple(routes)
+
+    def find(self, scope: Scope) -> tuple[Operation, Named]:
+        """Return the operation, and the function that it is about. Raises ServiceError."""
+        path = scope["path"]
+        ways = [(each, match) for each in self._routes if (match := each.pattern.fullmatch(path))]
+        offered = [way for way in ways if way[0].method == scope["method"]]
+        if not offered:
+            others = ", ".join(route.method for route, _ in ways)
+            message = f"No operation is offered here at {scope['method']} {path}"
+            message += f"; there is {others}." if others else "."
+            refuse(404, "UnknownOperationException", message)
+        route, match = offered[0]
+        return route.operation, self._named(route, match, scope)
+
+    @staticmethod
+    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # as the function URL
+        """Whether pages of that origin may ask it: AWS's API serves no browser."""
+        return False
+
+    def _named(self, route: Route, match: re.Match[str], scope: Scope) -> Named:
+        name = match.groupdict().get("name")
+        if name is None:
+            return Named(self._functions.default)
+        given = parse_qs(scope["query_string"].decode("latin-1")).get("Qualifier", [None])[0]
+        return find(self._functions, name, given, latest=route.latest)
