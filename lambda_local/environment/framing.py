@@ -7,45 +7,85 @@ of many lines stays one; what a function prints is plain lines. One pipe keeps b
 
 from collections.abc import Iterator
 
+LIMIT = 2**20
+"""Bytes of a record; what is longer comes in pieces (CloudWatch Logs quotas, "Event size")."""
+
 _MAGIC = b"\xa5\x5a\x00"
 _HEADER = 16
 """Four bytes of type, four of length, eight of time in microseconds, big-endian."""
 
 
 class Records:
-    """Splits a stream of bytes into log records."""
+    """
+    Splits a stream of bytes into log records.
+
+    Each byte is looked at once, and no more of them are kept than a record may have: a function may
+    write a line that has no end.
+    """
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._pending = bytearray()
+        self._searched = 0
+        self._framed: int | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield each record that is complete, without its last newline."""
         self._pending += data
-        while True:
-            record, rest = self._next(self._pending)
-            if rest is None:
-                return
-            self._pending = rest
-            if record is not None:
-                yield record
+        more = True
+        while more:
+            if self._framed is None:
+                yield from self._lines()
+                more = self._header()
+            else:
+                content = self._content(self._framed)
+                more = content is not None
+                if content is not None:
+                    yield content
 
     def flush(self) -> Iterator[bytes]:
         """Yield what was written of a line that never ended."""
-        rest, self._pending = self._pending, b""
+        rest = self._take(len(self._pending))
+        self._framed = None
         if rest:
             yield rest
 
-    @staticmethod
-    def _next(data: bytes) -> tuple[bytes | None, bytes | None]:
-        frame = data.find(_MAGIC)
-        if frame == 0:
-            end = _HEADER + int.from_bytes(data[4:8], "big")
-            if len(data) < max(end, _HEADER):
-                return None, None
-            return data[_HEADER:end].removesuffix(b"\n"), data[end:]
-        newline = data.find(b"\n", 0, frame if frame > 0 else None)
+    def _lines(self) -> Iterator[bytes]:
+        """Yield the lines before the next frame; the last of them may lack its end."""
+        frame = self._pending.find(_MAGIC, self._searched)
+        newline = self._pending.rfind(b"\n", self._searched, frame if frame >= 0 else None)
         if newline >= 0:
-            return data[:newline], data[newline + 1 :]
+            for line in self._take(newline + 1)[:-1].split(b"\n"):
+                yield from _pieces(line)
+            frame -= newline + 1 if frame >= 0 else 0
         if frame > 0:
-            return data[:frame], data[frame:]
-        return None, None
+            yield from _pieces(self._take(frame))
+        while frame < 0 and len(self._pending) >= LIMIT + len(_MAGIC):
+            yield self._take(LIMIT)
+        self._searched = 0 if frame >= 0 else max(0, len(self._pending) - len(_MAGIC) + 1)
+
+    def _header(self) -> bool:
+        """Whether a frame begins here, whose size is known from now on."""
+        if len(self._pending) < _HEADER or not self._pending.startswith(_MAGIC):
+            return False
+        self._framed = int.from_bytes(self._take(_HEADER)[4:8], "big")
+        return True
+
+    def _content(self, left: int) -> bytes | None:
+        size = min(left, LIMIT)
+        if len(self._pending) < size:
+            return None
+        self._framed = left - size or None
+        content = self._take(size)
+        return content.removesuffix(b"\n") if left == size else content
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._pending[:size])
+        del self._pending[:size]
+        self._searched = 0
+        return taken
+
+
+def _pieces(line: bytes) -> Iterator[bytes]:
+    yield line[:LIMIT]
+    for start in range(LIMIT, len(line), LIMIT):
+        yield line[start : start + LIMIT]

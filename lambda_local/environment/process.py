@@ -18,6 +18,9 @@ from lambda_local.settings.function import FunctionConfiguration
 _PIPE = 65_536
 """Bytes that a pipe holds: one read has all that was written before it."""
 
+_TURN = 8192
+"""Bytes that are read of one environment before the others, and the doors, have their turn."""
+
 
 class Process:
     """Starts, signals and is read; decides nothing."""
@@ -51,9 +54,9 @@ class Process:
             )
             undo.pop_all()
 
-    def watch(self, wrote: Callable[[], None], ended: Callable[[int], None]) -> None:
+    def watch(self, wrote: Callable[[int], None], ended: Callable[[int], None]) -> None:
         """Say when there is something to read, and when it has ended, with its return code."""
-        self._loop.add_reader(self._output, wrote)
+        self._loop.add_reader(self._output, wrote, _TURN)
         threading.Thread(target=self._wait, args=(ended,), daemon=True).start()
 
     def _wait(self, ended: Callable[[int], None]) -> None:
@@ -73,14 +76,14 @@ class Process:
         except OSError:
             return ""
 
-    def records(self, *, last: bool = False) -> Iterator[bytes]:
+    def records(self, size: int = _PIPE, *, last: bool = False) -> Iterator[bytes]:
         """
         Yield the log records that it has written and nobody has read; the `last` may lack its end.
 
         One read is enough, and all that is fair: who writes without end would never be read empty.
         """
         try:
-            data = os.read(self._output, _PIPE)
+            data = os.read(self._output, size)
         except BlockingIOError:
             pass
         else:

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from lambda_local.environment.process import Process
 from lambda_local.environment.runtime_api import RuntimeApi, RuntimeCalls, event_headers
@@ -46,7 +46,7 @@ class Sandbox:
             listener.close()
             raise
         self._process = Process(self._configuration, port, debug=self._debug)
-        self._process.watch(self.drain, exited)
+        self._process.watch(self._read, exited)
 
     @property
     def polls(self) -> bool:
@@ -78,8 +78,15 @@ class Sandbox:
     def drain(self, *, last: bool = False) -> None:
         """Tell what the function has written so far; at the `last`, a line without its end too."""
         if self._process is not None:
-            for record in self._process.records(last=last):
-                self._listener.function_wrote(record, self.invocation)
+            self._tell(self._process.records(last=last))
+
+    def _read(self, size: int) -> None:
+        if self._process is not None:
+            self._tell(self._process.records(size))
+
+    def _tell(self, records: Iterable[bytes]) -> None:
+        for record in records:
+            self._listener.function_wrote(record, self.invocation)
 
     def memory(self) -> int:
         """Bytes of memory that the process has in use now."""

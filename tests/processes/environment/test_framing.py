@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_local.environment.framing import Records
+from lambda_local.environment.framing import LIMIT, Records
 
 MAGIC = b"\xa5\x5a\x00"
 
@@ -72,3 +72,22 @@ def test_what_has_no_end_comes_when_there_is_no_more() -> None:
     assert list(records.feed(b"one\ntwo")) == [b"one"]
     assert list(records.flush()) == [b"two"]
     assert list(records.flush()) == []
+
+
+def test_a_record_of_more_than_cloudwatch_takes_comes_in_pieces() -> None:
+    line, content = b"l" * (2 * LIMIT + 5), b"c" * (LIMIT + 7)
+    stream = line + b"\n" + frame(content) + b"l" * LIMIT + b"\n" + frame(b"c" * LIMIT)
+    chunks = [stream[start : start + 65_536] for start in range(0, len(stream), 65_536)]
+
+    sizes = [len(record) for record in records_of(chunks)]
+
+    assert sizes == [LIMIT, LIMIT, 5, LIMIT, 7, LIMIT, LIMIT]
+    assert records_of(chunks) == records_of([stream])
+
+
+def test_no_more_is_kept_than_a_record_may_have() -> None:
+    records = Records()
+    for start in (b"line", frame(b"")[:4] + b"\xff" * 12):
+        kept = sum(len(record) for _ in range(64) for record in records.feed(start + bytes(65_536)))
+
+        assert kept >= 3 * LIMIT
