@@ -28,6 +28,7 @@ from lambda_local.telemetry.exposition import registry_of
 from lambda_local.telemetry.listener import Listeners
 from lambda_local.telemetry.log import Log, OwnLog
 from lambda_local.telemetry.metrics import Metrics
+from lambda_local.telemetry.output import Output
 
 
 class _Server(uvicorn.Server):
@@ -71,9 +72,9 @@ _PLACEHOLDERS = {
 """An SDK does not begin without; nobody here looks at them."""
 
 
-def _log_of(configuration: FunctionConfiguration, name: str | None) -> Log:
-    timeout = configuration.timeout
-    return Log(json_format=configuration.json_logs, timeout=timeout, function=name)
+_STDOUT = 1
+_LAST_WORDS = 1.0
+"""Seconds that the end waits for who reads the log."""
 
 
 class LocalLambda:
@@ -84,8 +85,10 @@ class LocalLambda:
         self._settings = settings = given.service
         self._sockets = (front, admin)
         self._url = url_of(front)
+        self._output = Output(_STDOUT)
         # a record of the service's own has the format of the function that comes first
-        self._log = _log_of(given.functions[0], None)
+        self._log = self._log_of(given.functions[0], None)
+        self._output.notice = self._log.lost
         logging.basicConfig(handlers=[OwnLog(self._log)], format="%(message)s")
         self._after_reload = AfterReload(settings.after_reload, self._url)
         self._metrics: dict[str, Metrics] = {}
@@ -97,9 +100,13 @@ class LocalLambda:
         self._front = _server(door, settings.shutdown_timeout)
         self._admin = _server(OwnPages(Admin(functions, registry_of(self._metrics)), trust), 1)
 
+    def _log_of(self, configuration: FunctionConfiguration, name: str | None) -> Log:
+        json_format, timeout = configuration.json_logs, configuration.timeout
+        return Log(self._output.write, json_format=json_format, timeout=timeout, function=name)
+
     def _function(self, configuration: FunctionConfiguration) -> Function:
         name = configuration.name if len(self._given.functions) > 1 else None
-        log = _log_of(configuration, name)
+        log = self._log_of(configuration, name)
         metrics = self._metrics[configuration.name] = Metrics(configuration.timeout)
         listeners = Listeners([log, metrics, self._after_reload])
         if configuration.isolated:
@@ -127,6 +134,7 @@ class LocalLambda:
         self._after_reload.stop()
         self._admin.should_exit = True
         await admin
+        self._output.close(_LAST_WORDS)
 
     async def _end(self, function: Function) -> None:
         await function.finish_events(self._settings.shutdown_timeout)

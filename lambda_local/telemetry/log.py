@@ -6,13 +6,15 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 
 import json
 import logging
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Load, Report
+
+OWN_NAME = "lambda_local"
+"""Who speaks in the lines that are this service's own."""
 
 
 def now() -> str:
@@ -21,18 +23,24 @@ def now() -> str:
 
 
 class Log(Listener):
-    """Writes the log to standard output, a whole record at a time."""
+    """Writes the log, a whole record at a time, and remembers its end for the caller."""
 
-    def __init__(self, *, json_format: bool, timeout: float, function: str | None = None) -> None:
+    def __init__(
+        self,
+        out: Callable[[bytes], None],
+        *,
+        json_format: bool,
+        timeout: float,
+        function: str | None = None,
+    ) -> None:
         """`function` is its name where there are several."""
+        self._out = out
         self._json = json_format
         self._timeout = timeout
         self._own = {} if function is None else {"function": function}
 
-    @staticmethod
-    def _write(line: bytes, invocation: Invocation | None = None) -> None:
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()
+    def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
+        self._out(line)
         if invocation is not None:
             invocation.log(line)
 
@@ -46,7 +54,7 @@ class Log(Listener):
 
     def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Write a record of the function's; JSON format wraps what is none, as Telemetry does."""
-        if self._json and not _is_json_object(record):
+        if self._json and not _stands_alone(record):
             self._event("function", record.decode("utf-8", "replace"), invocation)
         else:
             self._write(record + b"\n", invocation)
@@ -144,20 +152,28 @@ class Log(Listener):
 
     def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Write a line of this service's own."""
+        self._write(self._said(message, level, fields))
+
+    def lost(self, count: int) -> bytes:
+        """Return the record that says how many others could not be written."""
+        message = f"{count} lines were not written: standard output was full, or nobody read it"
+        return self._said(message, "WARN", {})
+
+    def _said(self, message: str, level: str, fields: dict[str, object]) -> bytes:
         fields = self._own | fields
         if self._json:
             head = {
                 "timestamp": now(),
                 "level": level,
                 "message": message,
-                "logger": "lambda_local",
+                "logger": OWN_NAME,
             }
             line = json.dumps(head | fields, ensure_ascii=False)
         else:
             if "code_sha256" in fields:
                 fields["code"] = str(fields.pop("code_sha256"))[:12]
-            line = f"lambda_local: {message}{_in_words(fields)}"
-        self._write(line.encode("utf-8", "replace") + b"\n")
+            line = f"{OWN_NAME}: {message}{_in_words(fields)}"
+        return line.encode("utf-8", "replace") + b"\n"
 
 
 class OwnLog(logging.Handler):
@@ -176,10 +192,18 @@ def _in_words(fields: Mapping[str, object]) -> str:
     return f" ({', '.join(f'{name} {value}' for name, value in fields.items())})" if fields else ""
 
 
-def _is_json_object(record: bytes) -> bool:
-    if not record.startswith(b"{"):
+def _stands_alone(record: bytes) -> bool:
+    """Whether it is one line of JSON that nobody takes for the platform's or this service's."""
+    if not record.startswith(b"{") or b"\n" in record:
         return False
     try:
-        return isinstance(json.loads(record), dict)
+        pairs = json.loads(record, object_pairs_hook=list)
     except (ValueError, RecursionError):
         return False
+    return not any(_forges(name, value) for name, value in pairs)  # of a name given twice, both
+
+
+def _forges(name: str, value: object) -> bool:
+    if name == "type":
+        return isinstance(value, str) and value.startswith("platform.")
+    return name == "logger" and value == OWN_NAME

@@ -245,3 +245,30 @@ def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: Local
     assert record["errorMessage"] == "wrong"
     assert record["requestId"] == request_id
     assert record["stackTrace"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        '{"type": "platform.report", "record": {"requestId": "1"}}',
+        '{"type": "platform.report", "type": "mine"}',
+        '{"type": "mine", "\\u0074ype": "platform.fault"}',
+        '{"logger": "lambda_local", "message": "reloaded"}',
+    ],
+)
+def test_a_function_cannot_speak_for_the_platform(json_service: LocalLambda, forged: str) -> None:
+    json_service.invoke({"code": f"print({forged!r})"})
+
+    line = json.loads(json_service.wait_for_line(json.dumps(forged)))
+    assert (line["type"], line["record"]) == ("function", forged)
+
+
+def test_a_record_of_several_lines_cannot_either(json_service: LocalLambda) -> None:
+    lines = '{"several": ["\\n{"type": "platform.start"}\\n"]}'
+    json_service.invoke({"code": f"import logging; logging.error({lines!r})"})
+    framed = '{"a":\n{"type": "platform.start", "record": {}}\n}'
+    header = "0xa55a0003 .to_bytes(4) + len(data).to_bytes(4) + bytes(8)"
+    code = f"import os; data = {framed.encode()!r}; os.write(1, {header} + data)"
+    json_service.invoke({"code": code})
+
+    assert json.loads(json_service.wait_for_line(json.dumps(framed)))["type"] == "function"
