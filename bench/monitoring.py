@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.support.cluster.stack import SUBJECT, Stack, connected, deployed_subject, kubectl
 from tests.support.dashboard import query
+from tests.support.project import machine
 from tests.support.waiting import wait_until
 
 STACK = Path("k8s/monitoring")
@@ -25,6 +26,7 @@ WORKLOADS = (
     "deployment/grafana",
     "daemonset/collector",
 )
+PORT = int(machine()["FUNCTION_PORT"])
 IDLE = 600
 LOAD = 60
 RATE = 1000
@@ -163,7 +165,7 @@ async def _send() -> int:
 
     async def client() -> None:
         nonlocal due, answered
-        reader, writer = await asyncio.open_connection("127.0.0.1", 5432)
+        reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
         while (at := due / RATE) < LOAD and time.monotonic() - start < LOAD:
             due += 1
             await asyncio.sleep(start + at - time.monotonic())

@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # How invoke and check reach a function, wherever it runs. They source this; it is not run by itself.
 
+# shellcheck source=scripts/machine.bash
+source "$(dirname "${BASH_SOURCE[0]}")/machine.bash"
+read_machine
 path=/2015-03-31/functions/function/invocations
-url=${LAMBDA_LOCAL_URL:-http://127.0.0.1:3001}
+url=${LAMBDA_LOCAL_URL:-http://127.0.0.1:$LAMBDA_LOCAL_PORT}
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2

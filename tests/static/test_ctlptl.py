@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.project import machine
+
 CHECK = Path(sys.executable).with_name("check-jsonschema")
 SCHEMA = Path(__file__).with_name("ctlptl.schema.json")
 REGISTRY, CLUSTER = yaml.safe_load_all(Path("ctlptl.yaml").read_text())
@@ -44,6 +46,16 @@ def test_no_other_project_has_the_registry_for_its_own() -> None:
     """`ctlptl apply` recreates a registry of this name that differs, and `delete` removes it."""
     assert REGISTRY["name"] == CLUSTER["name"].replace("k3d-", "") + "-registry"
     assert REGISTRY["port"] not in {5000, 5001, 5005}  # ctlptl's and k3d's own examples
+
+
+def test_its_ports_are_those_of_machine_env() -> None:
+    """`make up` puts them in; `ctlptl apply` by hand has these."""
+    settings = machine()
+
+    assert REGISTRY["port"] == int(settings["REGISTRY_PORT"])
+    assert [port["port"] for port in SIMPLE["ports"]] == [
+        f"127.0.0.1:{settings['FUNCTION_PORT']}:5432"
+    ]
 
 
 def test_nothing_listens_beyond_loopback() -> None:

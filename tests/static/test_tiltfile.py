@@ -35,12 +35,14 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     if not (shutil.which("tilt") and shutil.which("kubectl")):
         pytest.skip("tilt and kubectl, which evaluate a Tiltfile, are not both installed")
 
-    def run(*settings: str, context: str = "k3d-lambda-dev") -> subprocess.CompletedProcess[str]:
+    def run(
+        *settings: str, context: str = "k3d-lambda-dev", **machine: str
+    ) -> subprocess.CompletedProcess[str]:
         config = tmp_path / "kubeconfig"
         config.write_text(kubeconfig(context))
         return subprocess.run(
             ["tilt", "alpha", "tiltfile-result", "--", *settings],
-            env={**os.environ, "KUBECONFIG": str(config)},
+            env={**os.environ, "KUBECONFIG": str(config), **machine},
             capture_output=True,
             text=True,
             check=False,
@@ -51,8 +53,8 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def evaluate(run: Callable[..., subprocess.CompletedProcess[str]]) -> Evaluate:
-    def evaluate(*settings: str) -> dict[str, Any]:
-        evaluated = run(*settings)
+    def evaluate(*settings: str, **machine: str) -> dict[str, Any]:
+        evaluated = run(*settings, **machine)
         assert evaluated.returncode == 0, evaluated.stderr
         result: dict[str, Any] = json.loads(evaluated.stdout)
         return result
@@ -118,6 +120,15 @@ def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
 
 def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
     assert with_label(evaluate("--monitoring=false"), "monitoring") == set()
+
+
+def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Evaluate) -> None:
+    result = resources(evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433"))
+
+    (forward,) = result["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (3333, 3000)
+    links = [link["URL"] for link in result["function"]["DeployTarget"]["Links"]]
+    assert links == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
 
 
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:

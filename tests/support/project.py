@@ -13,6 +13,12 @@ def handler(event, context):
 """
 
 
+def machine() -> dict[str, str]:
+    """Return the settings of machine.env."""
+    lines = (REPOSITORY / "machine.env").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
 def write_project(directory: Path, files: Mapping[str, str]) -> None:
     """Write files, named relative to the directory."""
     for name, text in files.items():

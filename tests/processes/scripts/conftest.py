@@ -32,4 +32,5 @@ def checkout(tmp_path: Path) -> Path:
     code = {"lambda_app/__init__.py": "", "lambda_app/app.py": APP}
     write_project(tmp_path, code | events | expected)
     shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", tmp_path)
     return tmp_path

@@ -39,6 +39,7 @@ def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedPr
 def copy_of(checkout: Path, directory: Path) -> Path:
     for part in ("lambda_app", "events", "scripts"):
         shutil.copytree(checkout / part, directory / part)
+    shutil.copy2(checkout / "machine.env", directory)
     return directory
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.project import REPOSITORY
+from tests.support.project import REPOSITORY, machine
 from tests.support.waiting import wait_until
 
-URL = "http://127.0.0.1:5432"
+URL = f"http://127.0.0.1:{machine()['FUNCTION_PORT']}"
 DEADLINE = 120.0
 """Seconds until a condition that should come true counts as never; an image is built in less."""
 

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# The settings of machine.env, and who has a port already. up, down, doctor and what reaches the function source this; it is not run by itself.
+
+port_settings=()
+
+# Sets each setting of machine.env that the environment does not set.
+read_machine() {
+    local name value
+    while IFS='=' read -r name value; do
+        [[ -n $name && $name != '#'* ]] || continue
+        [[ -n ${!name:-} ]] || printf -v "$name" '%s' "$value"
+        [[ $name == *_PORT ]] || continue
+        port_settings+=("$name")
+        [[ ${!name} =~ ^[0-9]{1,5}$ ]] || { printf '%s: %s=%s is no port.\n' "${0##*/}" "$name" "${!name}" >&2; exit 2; }
+    done <"${BASH_SOURCE[0]%/*}/../machine.env"
+}
+
+# A browser tries `localhost` on ::1 first: a program that listens there alone takes the port as well.
+is_taken() {
+    local address
+    for address in 127.0.0.1 ::1; do
+        ! (exec 3<>"/dev/tcp/$address/$1") 2>/dev/null || return 0
+    done
+    return 1
+}
+
+# Prints the name of the container that publishes a port, if one does.
+publisher() {
+    local name ports
+    while read -r name ports; do
+        case $ports in *":$1->"*) printf '%s' "$name"; return ;; esac
+    done < <(docker ps --format '{{.Names}} {{.Ports}}' 2>/dev/null || true)
+}
+
+# Prints `program PID` of who listens at a port, if this user may know.
+listener() {
+    local line process='' pattern='"([^"]+)",pid=([0-9]+)'
+    while read -r line; do
+        case $line in
+            p*) process=${line#p} ;;
+            c*) printf '%s %s' "${line#c}" "$process"; return ;;
+        esac
+    done < <(lsof -nP "-iTCP:$1" -sTCP:LISTEN -Fpc 2>/dev/null || true)
+    line=$(ss -Hltnp "sport = :$1" 2>/dev/null || true)
+    [[ ! $line =~ $pattern ]] || printf '%s %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+}
+
+# Prints who has a port, as well as it can be told.
+holder() {
+    local found
+    found=$(publisher "$1")
+    if [[ $found ]]; then
+        printf 'the container %s' "$found"
+        return
+    fi
+    found=$(listener "$1")
+    if [[ $found ]]; then
+        printf '%s (PID %s)' "${found% *}" "${found##* }"
+    else
+        printf 'a program that this user may not see (try: sudo lsof -nP -iTCP:%s -sTCP:LISTEN)' "$1"
+    fi
+}
+
+# Prints the next port that nobody has and no setting names.
+free_port() {
+    local port=$(($1 + 1)) name named=' '
+    for name in "${port_settings[@]}"; do
+        named+="${!name} "
+    done
+    while [[ $named == *" $port "* ]] || is_taken "$port"; do
+        port=$((port + 1))
+    done
+    printf '%s' "$port"
+}
