@@ -8,12 +8,11 @@ from pathlib import Path
 # `python -m` puts the function's directory first: its modules are not the service's.
 sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109  # as sys.path has it
 
-from dataclasses import replace  # noqa: E402  # after the line above
-
-import uvloop  # noqa: E402
+import uvloop  # noqa: E402  # after the line above
 
 from lambda_local.code.packages import install  # noqa: E402
-from lambda_local.code.requirements import InstallError, declared  # noqa: E402
+from lambda_local.code.requirements import InstallError  # noqa: E402
+from lambda_local.definitions.packages import needs_of  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
 from lambda_local.settings.command_line import Given, parse  # noqa: E402
 
@@ -33,18 +32,15 @@ def _say(text: str) -> None:
     sys.stderr.write(f"lambda_local: {text}\n")
 
 
-def _with_packages(given: Given) -> Given:
+def _install_packages(given: Given) -> None:
     """Install what the functions of a template need; exit with 1 if that fails."""
-    functions = []
     for function in given.functions:
         try:
-            own = declared(function.task_root, function.project) if function.isolated else None
-            installed = () if own is None else (install(own, _say),)
+            if (needed := needs_of(function).requirements) is not None:
+                install(needed, _say)
         except InstallError as error:
             _say(str(error))
             sys.exit(1)
-        functions.append(replace(function, packages=(*installed, *function.packages)))
-    return replace(given, functions=tuple(functions))
 
 
 async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
@@ -53,7 +49,8 @@ async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> No
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C; exit with 0, or with 2 when it can't start."""
-    given = _with_packages(parse(sys.argv[1:], os.environ, Path.cwd()))
+    given = parse(sys.argv[1:], os.environ, Path.cwd())
+    _install_packages(given)
     front = _listen(given.service.host, given.service.port, "--port")
     admin = _listen(given.service.admin_host, given.service.admin_port, "--admin-port")
     uvloop.run(_serve(given, front, admin))

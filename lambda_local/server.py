@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import uvicorn
 
 from lambda_local.after_reload import AfterReload
+from lambda_local.definitions.definitions import Definitions
 from lambda_local.door.admin import Admin
 from lambda_local.door.configuration_api import ConfigurationApi
 from lambda_local.door.front_door import FrontDoor
@@ -20,14 +19,12 @@ from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
-from lambda_local.function.function import Function
-from lambda_local.function.functions import Functions
+from lambda_local.serving import Serving
 from lambda_local.settings.command_line import Given
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.exposition import registry_of
-from lambda_local.telemetry.listener import Listeners
+from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.log import Log, OwnLog
-from lambda_local.telemetry.metrics import Metrics
 from lambda_local.telemetry.output import Output
 
 
@@ -60,18 +57,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-_PLACEHOLDERS = {
-    name: value
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "placeholder"),
-        ("AWS_SECRET_ACCESS_KEY", "placeholder"),
-        ("AWS_SESSION_TOKEN", "placeholder"),
-    )
-    if "AWS_ACCESS_KEY_ID" not in os.environ
-}
-"""An SDK does not begin without; nobody here looks at them."""
-
-
 _STDOUT = 1
 _LAST_WORDS = 1.0
 """Seconds that the end waits for who reads the log."""
@@ -87,35 +72,34 @@ class LocalLambda:
         self._url = url_of(front)
         self._output = Output(_STDOUT)
         # a record of the service's own has the format of the function that comes first
-        self._log = self._log_of(given.functions[0], None)
-        self._output.notice = self._log.lost
-        logging.basicConfig(handlers=[OwnLog(self._log)], format="%(message)s")
+        self._log = log = self._log_of(given.functions[0])
+        self._output.notice = log.lost
+        logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
         self._after_reload = AfterReload(settings.after_reload, self._url)
-        self._metrics: dict[str, Metrics] = {}
-        self._functions = functions = Functions([self._function(each) for each in given.functions])
+        self._serving = serving = Serving(
+            settings, self._url, self._listeners_of, self._holds, self._failed
+        )
+        self._functions = functions = serving.functions
+        self._definitions = Definitions(given, serving, log.service_said)
         routes = (*InvokeApi().routes, *ConfigurationApi(functions).routes)
-        url = FunctionUrl(functions, self._log)
+        url = FunctionUrl(functions, log)
         trust = Trust(settings.allowed_hosts)
         door = FrontDoor(Operations(functions, routes), url, functions, trust)
-        self._front = _server(door, settings.shutdown_timeout)
-        self._admin = _server(OwnPages(Admin(functions, registry_of(self._metrics)), trust), 1)
+        self._front = _server(self._definitions.before(door), settings.shutdown_timeout)
+        self._admin = _server(OwnPages(Admin(functions, registry_of(serving.metrics)), trust), 1)
 
-    def _log_of(self, configuration: FunctionConfiguration, name: str | None) -> Log:
+    def _log_of(self, configuration: FunctionConfiguration) -> Log:
         json_format, timeout = configuration.json_logs, configuration.timeout
-        return Log(self._output.write, json_format=json_format, timeout=timeout, function=name)
+        return Log(self._output.write, json_format=json_format, timeout=timeout)
 
-    def _function(self, configuration: FunctionConfiguration) -> Function:
-        name = configuration.name if len(self._given.functions) > 1 else None
-        log = self._log_of(configuration, name)
-        metrics = self._metrics[configuration.name] = Metrics(configuration.timeout)
-        listeners = Listeners([log, metrics, self._after_reload])
-        if configuration.isolated:
-            # a handler that calls another through an SDK reaches it here
-            here = {"AWS_ENDPOINT_URL_LAMBDA": self._url, **_PLACEHOLDERS}
-            configuration = replace(configuration, local_environment=here)
-        function = Function(configuration, self._settings, listeners)
-        metrics.watch(function)
-        return function
+    def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
+        return [self._log_of(configuration), self._after_reload]
+
+    def _failed(self, error: BaseException) -> None:
+        self._log.service_said(f"internal error: {error!r}", "ERROR")
+
+    def _holds(self, name: str) -> bool:
+        return self._definitions.holds(name)
 
     async def run(self) -> None:
         """Serve; return when the last process has ended."""
@@ -123,23 +107,18 @@ class LocalLambda:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         self._greet()
-        for function in self._functions:
-            function.start()
+        self._serving.start()
+        self._definitions.start()
         front, admin = (
             loop.create_task(server.serve(sockets=[listener]))
             for server, listener in zip((self._front, self._admin), self._sockets, strict=True)
         )
         await front
-        await asyncio.gather(*(self._end(function) for function in self._functions))
+        await self._serving.end_all()
         self._after_reload.stop()
         self._admin.should_exit = True
         await admin
         self._output.close(_LAST_WORDS)
-
-    async def _end(self, function: Function) -> None:
-        await function.finish_events(self._settings.shutdown_timeout)
-        function.kill()
-        await function.gone()
 
     def _greet(self) -> None:
         function = self._given.functions[0]
@@ -159,10 +138,9 @@ class LocalLambda:
     def _stop(self) -> None:
         if self._front.should_exit:
             self._front.force_exit = True
-            for function in self._functions:
-                function.kill()
+            self._serving.kill()
             return
         self._log.service_said("stopping: what runs may finish; once more to end at once")
         self._front.should_exit = True
-        for function in self._functions:
-            function.stop()
+        self._definitions.stop()
+        self._serving.stop()

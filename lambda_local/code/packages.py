@@ -5,29 +5,47 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lambda_local.code.requirements import InstallError, Requirements
 
+_PROGRESS = ("Building wheel", "Collecting", "Downloading")
+_PATIENCE = 2.0
+"""Seconds between two words on how far it is."""
 
-def install(requirements: Requirements, say: Callable[[str], None]) -> Path:
+
+def _nobody(_: subprocess.Popen[str]) -> None:
+    pass
+
+
+def directory_of(requirements: Requirements) -> Path:
+    """Return where what they name is kept, for as long as they and the Python stay the same."""
+    return _cache() / requirements.key()
+
+
+def install(
+    requirements: Requirements,
+    say: Callable[[str], None],
+    began: Callable[[subprocess.Popen[str]], None] = _nobody,
+) -> Path:
     """
     Return the directory with what they name.
 
-    It is kept for as long as they and the Python stay the same.
+    `began` is given pip's process, whose end ends the installation in an error.
 
     Raises:
         InstallError: pip could not install them.
     """
-    directory = _cache() / requirements.key()
+    directory = directory_of(requirements)
     if directory.is_dir():
         return directory
     say(f"installing {requirements.source}")
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=directory.parent))
     try:
-        _pip(requirements, partial)
+        _pip(requirements, partial, say, began)
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -39,20 +57,38 @@ def _cache() -> Path:
     return Path(base) / "lambda-local" / "packages"
 
 
-def _pip(requirements: Requirements, target: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+def _pip(
+    requirements: Requirements,
+    target: Path,
+    say: Callable[[str], None],
+    began: Callable[[subprocess.Popen[str]], None],
+) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
     listed = requirements.source
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
         if listed.name != "requirements.txt":
             listed = Path(directory) / "requirements.txt"
             listed.write_text(requirements.text, encoding="utf-8")
-        result = subprocess.run(  # noqa: S603
-            [*command, "--target", target, "--requirement", listed],
+        with subprocess.Popen(  # noqa: S603
+            [*command, "--progress-bar=off", "--target", target, "--requirement", listed],
             cwd=requirements.directory,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
-            check=False,
-        )
-    if result.returncode != 0:
-        message = f"{requirements.source} can't be installed:\n{result.stderr.strip()}"
-        raise InstallError(message)
+            errors="replace",
+        ) as pip:
+            began(pip)
+            _tell_progress(pip.stdout or (), say)
+        errors.seek(0)
+        if pip.returncode != 0:
+            message = f"{requirements.source} can't be installed:\n{errors.read().strip()}"
+            raise InstallError(message)
+
+
+def _tell_progress(lines: Iterable[str], say: Callable[[str], None]) -> None:
+    told = time.monotonic()
+    for line in lines:
+        if line.lstrip().startswith(_PROGRESS) and time.monotonic() - told > _PATIENCE:
+            told = time.monotonic()
+            say(f"  {line.strip()}")

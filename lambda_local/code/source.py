@@ -70,9 +70,10 @@ class Source:
         self._roots = roots
         self._stamps: dict[str, Stamp | None] = {}
         self._files: frozenset[str] = frozenset()
-        self._remember()
+        self.remember()
 
-    def _remember(self) -> int:
+    def remember(self) -> int:
+        """Know the code as it is on disk; return how many files are not as they were known."""
         before = self._stamps
         found = [found for root in self._roots for found in _walk(str(root))]
         self._stamps = dict.fromkeys(map(str, self._roots)) | {
@@ -91,14 +92,14 @@ class Source:
         """Wait until a save, or a storm of saves, is over; return the code's hash."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _LONGEST_STORM
-        changes = self._remember()
+        changes = self.remember()
         while True:
             await asyncio.sleep(_QUIET if changes < _STORM else _QUIET_STORM)
             if not self.changed() or loop.time() > end:
                 digest = self.sha256()
                 if not self.changed() or loop.time() > end:
                     return digest
-            changes += self._remember()
+            changes += self.remember()
 
     def sha256(self) -> str:
         """

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from lambda_local.background import Background
 from lambda_local.code.generation import Generation
-from lambda_local.code.source import Source
 from lambda_local.function.events import EventQueue
 from lambda_local.function.fleet import Fleet
 from lambda_local.function.placement import Placement
@@ -20,21 +20,28 @@ from lambda_local.telemetry.listener import Listener
 
 
 class Function:
-    """Takes requests in, and ends with the service; its parts decide all the rest."""
+    """
+    Takes requests in, and ends with the service; its parts decide all the rest.
+
+    As long as it is `held`, its code is what it was.
+    """
 
     def __init__(
-        self, configuration: FunctionConfiguration, settings: ServiceSettings, listener: Listener
+        self,
+        configuration: FunctionConfiguration,
+        settings: ServiceSettings,
+        listener: Listener,
+        held: Callable[[], bool],
     ) -> None:
         self._listener = listener
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
-        self._reload = Reload(
-            configuration, Source(configuration.watch), listener, background, self._settled
-        )
+        self._reload = Reload(configuration, listener, background, self._settled, held)
         self._fleet = Fleet()
         self._supply = Supply(self._fleet, self._reload, listener, background, debug=settings.debug)
         self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)
         self._events = EventQueue(self._run, listener)
+        self._under_way: set[asyncio.Future[Result]] = set()
         self._stopping = False
         self._killed = False
 
@@ -49,6 +56,11 @@ class Function:
         return self._reload.generation.configuration
 
     @property
+    def wanted(self) -> FunctionConfiguration:
+        """What it is run with as soon as its code has settled."""
+        return self._reload.wanted
+
+    @property
     def loaded(self) -> bool:
         """Whether some code has been loaded, well or badly, and requests are answered."""
         return not self._stopping and (self._reload.loaded or self.configuration.concurrency == 0)
@@ -58,6 +70,18 @@ class Function:
         self._background.run(self._sweep())
         self._reload.start()
         self._supply.start(self._placement)
+
+    def configure(self, configuration: FunctionConfiguration) -> None:
+        """Run what comes from now on with that configuration, and the code as it is."""
+        self._reload.configure(configuration)
+
+    def check(self) -> None:
+        """Look whether the code changed."""
+        self._reload.check()
+
+    def leave(self) -> None:
+        """Take the code on disk for that which answers, until it changes again."""
+        self._reload.leave()
 
     async def invoke(self, invocation: Invocation) -> Result:
         """Run it on code no older than it is now. Raises ThrottledError, StoppingError."""
@@ -82,6 +106,11 @@ class Function:
     async def finish_events(self, seconds: float) -> None:
         """Run the events that were accepted; those left after so many seconds are told."""
         await self._events.finish(seconds)
+
+    async def finish_requests(self, seconds: float) -> None:
+        """Let those that were taken in end, if they do so in so many seconds."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
 
     def kill(self) -> None:
         """End every process at once."""
@@ -123,7 +152,14 @@ class Function:
             raise ThrottledError
         self._queue.admit(invocation, arrived, concurrency - self._fleet.executing())
         self._placement.place()
-        return await invocation.result
+        return await self._result(invocation.result)
+
+    async def _result(self, result: asyncio.Future[Result]) -> Result:
+        self._under_way.add(result)
+        try:
+            return await result
+        finally:
+            self._under_way.discard(result)
 
     def _settled(self) -> None:
         self._placement.renew()

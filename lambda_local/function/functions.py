@@ -1,17 +1,31 @@
 """The functions of one service."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from lambda_local.function.function import Function
 
 
 class Functions:
-    """Knows each by its name; the first is the one that is meant where none is named."""
+    """Knows each by its name; there is always one."""
 
-    def __init__(self, functions: Sequence[Function]) -> None:
-        self._functions = {function.configuration.name: function for function in functions}
-        self._by_host = {name.lower(): function for name, function in self._functions.items()}
-        self.default = functions[0]
+    def __init__(self) -> None:
+        self._functions: dict[str, Function] = {}
+        self._by_host: dict[str, Function] = {}
+
+    def add(self, function: Function) -> None:
+        """Know one more."""
+        name = function.configuration.name
+        self._functions[name] = self._by_host[name.lower()] = function
+
+    def remove(self, name: str) -> Function:
+        """Know it no more."""
+        del self._by_host[name.lower()]
+        return self._functions.pop(name)
+
+    @property
+    def default(self) -> Function:
+        """The one that is meant where none is named."""
+        return next(iter(self._functions.values()))
 
     def __len__(self) -> int:
         return len(self._functions)

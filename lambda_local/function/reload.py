@@ -20,15 +20,18 @@ class Reload:
     def __init__(
         self,
         configuration: FunctionConfiguration,
-        source: Source,
         listener: Listener,
         background: Background,
         settled: Callable[[], None],
+        held: Callable[[], bool],
     ) -> None:
-        self._source = source
+        self._source = source = Source(configuration.watch)
+        self.wanted = configuration
         self._listener = listener
         self._background = background
         self._settled = settled
+        self._held = held
+        self._watching: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
         self._frozen = False
         self.loaded = False
@@ -38,7 +41,7 @@ class Reload:
 
     def start(self) -> None:
         """Look at the code whenever the file system tells of a change."""
-        self._background.run(self._watch())
+        self._watching = self._background.run(self._watch())
 
     async def _watch(self) -> None:
         async for _ in self._source.changes():
@@ -48,31 +51,59 @@ class Reload:
         """Let the code be what it is."""
         self._frozen = True
 
+    def configure(self, configuration: FunctionConfiguration) -> None:
+        """Begin a reload with that configuration, if it is another; else if the code changed."""
+        if configuration != self.wanted:
+            watched, self.wanted = self.wanted.watch, configuration
+            if configuration.watch != watched:
+                self._watch_instead(Source(configuration.watch))
+        self.check()
+
+    def _watch_instead(self, source: Source) -> None:
+        self._source = source
+        if self._watching is not None:
+            self._watching.cancel()
+            self.start()
+
+    def leave(self) -> None:
+        """Take the code on disk for that which answers, until it changes again."""
+        self._source.remember()
+
     def check(self) -> None:
-        """Begin a reload if the code changed."""
+        """Begin a reload if the code or the configuration changed."""
         if self.under_way:
             return
-        now = time.monotonic()
-        if self._frozen or not self._source.changed():
-            self.generation.fresh_at = now
+        if self._frozen or self._held() or not self._changed():
+            self.generation.fresh_at = time.monotonic()
         else:
             self.under_way = True
             self._background.run(self._renew())
 
+    def _changed(self) -> bool:
+        return self.wanted is not self.generation.configuration or self._source.changed()
+
     async def _renew(self) -> None:
         try:
-            code_sha256 = await self._source.settled()
+            configuration, code_sha256 = await self._settle()
         finally:
             self.under_way = False
         now = time.monotonic()
-        if code_sha256 == self.generation.code_sha256:
-            self.generation.fresh_at = now
+        before = self.generation
+        if (code_sha256, configuration) == (before.code_sha256, before.configuration):
+            before.fresh_at, before.configuration = now, configuration
         else:
-            self.generation = Generation(code_sha256, self.generation.configuration, now)
+            self.generation = Generation(code_sha256, configuration, now)
             self._listener.code_changed(code_sha256)
             self._renewed.set()
             self._renewed = asyncio.Event()
         self._settled()
+
+    async def _settle(self) -> tuple[FunctionConfiguration, str]:
+        while True:
+            wanted, source = self.wanted, self._source
+            code_sha256 = await source.settled()
+            if wanted is self.wanted:
+                return wanted, code_sha256
 
     async def await_code(self, code_sha256: str, seconds: float) -> None:
         """Return when the code has that hash, or after so many seconds."""

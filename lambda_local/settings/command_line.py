@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +22,19 @@ class Given:
     functions: tuple[FunctionConfiguration, ...]
     service: ServiceSettings
     notices: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    """Those that say what the functions are."""
+
+    reader: Callable[[], "Given"] | None = field(default=None, compare=False)
+
+    def again(self) -> "Given":
+        """
+        Return what the files say now.
+
+        Raises:
+            TemplateError: One of them is wrong.
+        """
+        return self.reader() if self.reader else self
 
 
 class _Parser(argparse.ArgumentParser):
@@ -279,25 +292,40 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     parser = _parser()
     _add_options(parser, environ)
     given = parser.parse_args(argv)
+    watch = _watched(parser, given.watch, environ, root)
+
+    def read() -> Given:
+        return replace(_read(parser, given, environ, root, watch), reader=read)
+
     try:
-        template = _template(parser, given, environ, root)
+        return read()
     except TemplateError as error:
         parser.error(str(error))
+
+
+def _read(
+    parser: _Parser,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    root: Path,
+    watch: tuple[Path, ...] | None,
+) -> Given:
+    """Return what is given, by the template as it is now. Raises TemplateError."""
+    template = _template(parser, given, environ, root)
+    path, account = template.path, _account(environ)
     if given.name and len(template.functions) > 1:
-        parser.error("--name is for one function; the template names several")
-    watch = _watched(parser, given.watch, environ, root)
-    account = _account(environ)
+        wrong = "--name is for one function; the template names several"
+        raise TemplateError(path or root, None, wrong, "leave --name out")
     functions = tuple(
         replace(
-            _configuration(
-                each, given, environ, watch, account, isolated=template.path is not None
-            ),
-            project=template.path.parent if template.path else root,
+            _configuration(each, given, environ, watch, account, isolated=path is not None),
+            project=path.parent if path else root,
         )
         for each in template.functions
     )
     left_out = (f"{each.logical_id} is not served: {each.sentence}" for each in template.left_out)
-    return Given(functions, _service(given), (*left_out, *template.notices))
+    notices = (*left_out, *template.notices)
+    return Given(functions, _service(given), notices, (path,) if path else ())
 
 
 def _template(

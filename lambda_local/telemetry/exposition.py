@@ -10,7 +10,7 @@ from lambda_local.telemetry.metrics import Metrics
 
 
 class _ByFunction(Collector):
-    """Labels what each function counts by the function's name."""
+    """Labels what each function counts by the function's name, if there are several."""
 
     def __init__(self, functions: Mapping[str, Metrics]) -> None:
         self._functions = functions
@@ -18,12 +18,13 @@ class _ByFunction(Collector):
     def collect(self) -> Iterator[Metric]:
         """Part of prometheus_client's protocol."""
         families: dict[str, Metric] = {}
+        several = len(self._functions) > 1
         for name, metrics in self._functions.items():
+            own = {"function_name": name} if several else {}
             for metric in metrics.registry.collect():
                 family = families.setdefault(metric.name, _empty(metric))
                 family.samples += [
-                    sample._replace(labels={"function_name": name, **sample.labels})
-                    for sample in metric.samples
+                    sample._replace(labels={**own, **sample.labels}) for sample in metric.samples
                 ]
         yield from families.values()
 
@@ -37,11 +38,9 @@ def _empty(metric: Metric) -> Metric:
 
 
 def registry_of(functions: Mapping[str, Metrics]) -> CollectorRegistry:
-    """Return all that is to be read; only several functions need a label to tell them apart."""
-    only = next(iter(functions.values()))
-    registry = only.registry if len(functions) == 1 else CollectorRegistry()
-    if len(functions) > 1:
-        registry.register(_ByFunction(functions))
+    """Return all that is to be read; the functions may change."""
+    registry = CollectorRegistry()
+    registry.register(_ByFunction(functions))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 
 from lambda_local.invocation import Invocation, Result
+from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.report import InitReport, Load, Report
 
 
 class Listener:
     """Hears everything and does nothing; whoever tells of it overrides what it tells of."""
+
+    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
+        """The function is run with this from now on; `several`, if there are others beside it."""
 
     def init_began(self, runtime: str) -> None:
         """An execution environment begins to load the handler."""
@@ -45,6 +49,11 @@ class Listeners(Listener):
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
+
+    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
+        """Part of Listener."""
+        for listener in self._listeners:
+            listener.configured(configuration, several=several)
 
     def init_began(self, runtime: str) -> None:
         """Part of Listener."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from lambda_local.invocation import Invocation, Result
+from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Load, Report
 
@@ -25,19 +26,16 @@ def now() -> str:
 class Log(Listener):
     """Writes the log, a whole record at a time, and remembers its end for the caller."""
 
-    def __init__(
-        self,
-        out: Callable[[bytes], None],
-        *,
-        json_format: bool,
-        timeout: float,
-        function: str | None = None,
-    ) -> None:
-        """`function` is its name where there are several."""
+    def __init__(self, out: Callable[[bytes], None], *, json_format: bool, timeout: float) -> None:
         self._out = out
         self._json = json_format
         self._timeout = timeout
-        self._own = {} if function is None else {"function": function}
+        self._own: dict[str, str] = {}
+
+    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
+        """Write as it says, with the function's name where there are several."""
+        self._json, self._timeout = configuration.json_logs, configuration.timeout
+        self._own = {"function": configuration.name} if several else {}
 
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
         self._out(line)

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import zipfile
 from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection
@@ -12,6 +11,7 @@ import pytest
 from tests.support.local_lambda import LocalLambda, environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
+from tests.support.wheel import write_wheel
 
 TWO = {
     "template.yaml": """
@@ -164,20 +164,6 @@ def test_a_function_sees_what_it_declares_and_not_the_tools_of_the_service(
     assert service.invoke("boto3").json() is None
     for tool in ("uvicorn", "prometheus_client", "pytest", "lambda_local"):
         assert service.invoke(tool).json()["errorType"] == "ModuleNotFoundError"
-
-
-def write_wheel(directory: Path, name: str) -> None:
-    """Write the least that pip takes for a wheel."""
-    about = f"{name}-0.0.1.dist-info"
-    with zipfile.ZipFile(directory / f"{name}-0.0.1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}/__init__.py", "")
-        wheel.writestr(
-            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.0.1\n"
-        )
-        wheel.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{about}/RECORD", "")
 
 
 def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(

@@ -1,0 +1,138 @@
+"""What the functions are, kept as the template and the requirements say."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from lambda_local.background import Background
+from lambda_local.code.requirements import InstallError
+from lambda_local.definitions.files import Files
+from lambda_local.definitions.installations import Installations
+from lambda_local.definitions.packages import Needs, needs_of
+from lambda_local.door.http import App, Receive, Scope, Send
+from lambda_local.settings.command_line import Given
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.template.error import TemplateError
+
+
+class Served(Protocol):
+    """Who runs the functions."""
+
+    def keep(self, names: Iterable[str]) -> None:
+        """End the functions that are called otherwise."""
+
+    def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
+        """Run them as they are now, those that are new as well."""
+
+    def leave(self, name: str) -> None:
+        """Let a function's code be the one that answers, though there is a newer one."""
+
+    def check(self) -> None:
+        """Have each function look whether its code changed."""
+
+
+class Definitions:
+    """Reads them again when they are saved; a save that is wrong is told, and changes nothing."""
+
+    def __init__(self, given: Given, served: Served, say: Callable[[str, str], None]) -> None:
+        self._given = given
+        self._served = served
+        self._say = say
+        self._background = Background(lambda error: say(f"internal error: {error!r}", "ERROR"))
+        self._installations = Installations(self._background, say, self._installed)
+        self._files = Files(given.files)
+        self._renewal: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        needs = [needs_of(each) for each in given.functions]
+        self._follow(needs)
+        served.serve([each.complete() for each in needs])
+        self._stopped = False
+
+    def start(self) -> None:
+        """Look at them whenever the file system tells of a change."""
+        self._watch = self._background.run(self._look())
+
+    def stop(self) -> None:
+        """Let them be what they are."""
+        self._stopped = True
+        self._background.cancel()
+        self._installations.stop()
+
+    def holds(self, name: str) -> bool:
+        """Whether the function's code may not change yet, since what it needs may have."""
+        return name in self._installations or self._changing() is not None
+
+    async def fresh(self) -> None:
+        """Return when the functions are as they are on disk, but for packages to be installed."""
+        if (renewal := self._changing()) is not None:
+            await asyncio.wait([renewal])
+
+    def before(self, app: App) -> App:
+        """Return the ASGI application as it is asked once the functions are fresh."""
+
+        async def fresh(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.fresh()
+            await app(scope, receive, send)
+
+        return fresh
+
+    def _changing(self) -> asyncio.Task[None] | None:
+        if self._renewal is None and not self._stopped and self._files.changed():
+            self._renewal = self._background.run(self._renew())
+        return self._renewal
+
+    async def _look(self) -> None:
+        async for _ in self._files.changes():
+            self._changing()
+
+    async def _renew(self) -> None:
+        try:
+            while self._files.changed():
+                await self._files.settled()
+                await self._read()
+        finally:
+            self._renewal = None
+        self._served.check()
+
+    async def _read(self) -> None:
+        try:
+            given = await asyncio.to_thread(self._given.again)
+        except TemplateError as error:
+            self._say(f"{error}; until then all goes on as it was", "ERROR")
+            return
+        for notice in given.notices:
+            if notice not in self._given.notices:
+                self._say(notice, "WARN")
+        self._given = given
+        self._apply(given.functions)
+
+    def _apply(self, functions: Sequence[FunctionConfiguration]) -> None:
+        needs = [each for each in map(self._needs, functions) if each is not None]
+        self._follow((*map(Needs, functions), *needs))
+        for each in needs:
+            if each.met:
+                self._installations.forget(each.name)
+            else:
+                self._installations.want(each)
+        self._served.serve([each.complete() for each in needs if each.met])
+        self._served.keep([each.name for each in functions])
+
+    def _needs(self, configuration: FunctionConfiguration) -> Needs | None:
+        try:
+            return needs_of(configuration)
+        except InstallError as error:
+            self._say(f"{error}; until then {configuration.name} goes on as it was", "ERROR")
+            return None
+
+    def _follow(self, needs: Iterable[Needs]) -> None:
+        files = [file for each in needs for file in each.files()]
+        if self._files.follow((*self._given.files, *files)) and self._watch is not None:
+            self._watch.cancel()
+            self.start()
+
+    def _installed(self, needs: Needs, error: InstallError | None) -> None:
+        if error is None:
+            self._served.serve([needs.complete()])
+        else:
+            self._say(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
+            self._served.leave(needs.name)

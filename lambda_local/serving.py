@@ -1,0 +1,138 @@
+"""The functions that are served: begun, changed and ended as they are given."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from lambda_local.background import Background
+from lambda_local.function.function import Function
+from lambda_local.function.functions import Functions
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.service import ServiceSettings
+from lambda_local.telemetry.listener import Listener, Listeners
+from lambda_local.telemetry.metrics import Metrics
+
+_PLACEHOLDERS = {
+    name: value
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "placeholder"),
+        ("AWS_SECRET_ACCESS_KEY", "placeholder"),
+        ("AWS_SESSION_TOKEN", "placeholder"),
+    )
+    if "AWS_ACCESS_KEY_ID" not in os.environ
+}
+"""An SDK does not begin without; nobody here looks at them."""
+
+
+class Serving:
+    """Runs functions, each with its own listeners."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        url: str,
+        listeners_of: Callable[[FunctionConfiguration], Sequence[Listener]],
+        held: Callable[[str], bool],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._url = url
+        self._listeners_of = listeners_of
+        self._held = held
+        self._background = Background(failed)
+        self._listeners: dict[str, Listeners] = {}
+        self._leaving: set[Function] = set()
+        self._started = False
+        self.functions = Functions()
+        self.metrics: dict[str, Metrics] = {}
+
+    def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
+        """Run them as they are now, those that are new as well."""
+        for configuration in map(self._at_home, configurations):
+            function = self.functions.get(configuration.name)
+            if function is None:
+                self._add(configuration)
+            else:
+                function.configure(configuration)
+        self._tell()
+
+    def keep(self, names: Iterable[str]) -> None:
+        """End the functions that are called otherwise."""
+        kept = set(names)
+        for name in [each.configuration.name for each in self.functions]:
+            if name not in kept:
+                self._remove(name)
+        self._tell()
+
+    def leave(self, name: str) -> None:
+        """Let a function's code be the one that answers, though there is a newer one."""
+        if (function := self.functions.get(name)) is not None:
+            function.leave()
+
+    def check(self) -> None:
+        """Have each look whether its code changed."""
+        for function in self.functions:
+            function.check()
+
+    def start(self) -> None:
+        """Load the code of each."""
+        self._started = True
+        for function in self.functions:
+            function.start()
+
+    def stop(self) -> None:
+        """Take nothing more; what was taken in is still answered."""
+        for function in self.functions:
+            function.stop()
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for function in (*self.functions, *self._leaving):
+            function.kill()
+
+    async def end_all(self) -> None:
+        """Run the events that were accepted; return when the last process has ended."""
+        await asyncio.gather(*(self._end(each) for each in (*self.functions, *self._leaving)))
+
+    async def _end(self, function: Function) -> None:
+        await function.finish_events(self._settings.shutdown_timeout)
+        function.kill()
+        await function.gone()
+
+    def _at_home(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
+        if not configuration.isolated:
+            return configuration
+        # a handler that calls another through an SDK reaches it here
+        here = {"AWS_ENDPOINT_URL_LAMBDA": self._url, **_PLACEHOLDERS}
+        return replace(configuration, local_environment=here)
+
+    def _add(self, configuration: FunctionConfiguration) -> None:
+        name = configuration.name
+        metrics = self.metrics[name] = Metrics(configuration.timeout)
+        listeners = self._listeners[name] = Listeners([*self._listeners_of(configuration), metrics])
+        function = Function(configuration, self._settings, listeners, lambda: self._held(name))
+        metrics.watch(function)
+        self.functions.add(function)
+        if self._started:
+            listeners.service_said(f"{name} is new")
+            function.start()
+
+    def _remove(self, name: str) -> None:
+        function = self.functions.remove(name)
+        del self.metrics[name]
+        self._listeners.pop(name).service_said(f"{name} is gone")
+        function.stop()
+        self._leaving.add(function)
+        self._background.run(self._finish(function))
+
+    async def _finish(self, function: Function) -> None:
+        await function.finish_requests(self._settings.shutdown_timeout)
+        await self._end(function)
+        self._leaving.discard(function)
+
+    def _tell(self) -> None:
+        several = len(self.functions) > 1
+        for function in self.functions:
+            listeners = self._listeners[function.configuration.name]
+            listeners.configured(function.wanted, several=several)

@@ -1,0 +1,165 @@
+"""What is told of a function beside its code takes effect when it is saved, too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
+from tests.support.wheel import write_wheel
+
+FUNCTION = """
+  {name}:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: {handler}
+      MemorySize: {memory}
+      Environment: {{Variables: {{GREETING: {greeting}}}}}
+"""
+APP = """
+import os
+
+def handler(event, context):
+    return [os.environ["GREETING"], context.memory_limit_in_mb, context.function_name]
+
+def other(event, context):
+    return "other"
+"""
+
+
+def template(*functions: dict[str, Any]) -> str:
+    default = {"name": "First", "handler": "app.handler", "memory": 128, "greeting": "hello"}
+    return "Resources:" + "".join(FUNCTION.format_map(default | each) for each in functions)
+
+
+def project(*functions: dict[str, Any], app: str = APP) -> dict[str, str]:
+    return {"template.yaml": template(*functions), "code/app.py": app}
+
+
+def answer(service: LocalLambda, name: str = "First") -> Any:
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
+
+
+def save(service: LocalLambda, text: str, file: str = "template.yaml") -> None:
+    (service.project / file).write_text(text, encoding="utf-8")
+
+
+def test_the_next_request_is_answered_as_the_saved_template_says(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(project({}), handler=None)
+    assert answer(service) == ["hello", "128", "First"]
+
+    save(service, template({"greeting": "moin", "memory": 256}))
+    changed = answer(service)
+    save(service, template({"handler": "app.other"}))
+
+    assert changed == ["moin", "256", "First"]
+    assert answer(service) == "other"
+    assert service.metric("lambda_memory_size_bytes") == 128 * 2**20
+
+
+def test_functions_come_and_go_as_they_are_saved(start_lambda: StartLambda) -> None:
+    service = start_lambda(project({}), handler=None)
+    lone = service.metric("lambda_invocations_total")
+
+    save(service, template({}, {"name": "Second", "greeting": "moin"}))
+
+    assert answer(service, "Second") == ["moin", "128", "Second"]
+    assert answer(service)[0] == "hello"
+    assert service.metric("lambda_invocations_total", function_name="First") == lone + 1
+
+    save(service, template({"name": "Second"}))
+
+    gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
+    assert gone.status == 404
+    assert answer(service, "Second")[0] == "hello"
+    service.wait_for_line("First is gone")
+
+
+def test_an_invocation_under_way_ends_though_its_function_is_gone(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    slow = """
+import pathlib, time
+def handler(event, context):
+    pathlib.Path("../began").touch()
+    while not pathlib.Path("../go").exists():
+        time.sleep(0.01)
+    return "ended"
+"""
+    service = start_lambda(
+        project({}, {"name": "Second"}, app=slow), handler=None, LAMBDA_LOCAL_SHUTDOWN_TIMEOUT="30"
+    )
+    with ThreadPoolExecutor() as pool:
+        under_way = pool.submit(answer, service)
+        wait_until((tmp_path / "began").exists)
+        save(service, template({"name": "Second"}))
+        service.wait_for_line("First is gone")
+        (tmp_path / "go").touch()
+
+        assert under_way.result() == "ended"
+
+
+def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(project({}), handler=None)
+
+    save(service, template({"memory": "much"}))
+
+    assert answer(service) == ["hello", "128", "First"]
+    told = service.wait_for_line("template.yaml:8: MemorySize is 'much'")
+    assert "until then all goes on as it was" in told
+    save(service, template({"memory": 512}))
+    assert answer(service) == ["hello", "512", "First"]
+
+
+VERSION = """
+import {name}
+def handler(event, context):
+    return {name}.version
+"""
+
+
+@pytest.fixture
+def idna(tmp_path: Path, start_lambda: StartLambda) -> LocalLambda:
+    """A service whose function needs version 1 of a package that is there in version 2 too."""
+    files = project({}, app=VERSION.format(name="idna"))
+    (tmp_path / "code").mkdir()
+    first = write_wheel(tmp_path / "code", "idna", "1")
+    write_wheel(tmp_path / "code", "idna", "2")
+    files["code/requirements.txt"] = f"./{first}\n"
+    service = start_lambda(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+    return service
+
+
+def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda) -> None:
+    assert answer(idna) == "1"
+
+    save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
+
+    wait_until(lambda: answer(idna) == "2")
+    idna.wait_for_line("installing")
+    idna.wait_for_line("installed")
+    assert not any("failed" in line for line in idna.lines)
+
+
+def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
+    idna: LocalLambda,
+) -> None:
+    save(idna, "./nothing-here\n", "code/requirements.txt")
+    save(idna, "import nothing_here\n" + VERSION.format(name="idna"), "code/app.py")
+    first = answer(idna)
+
+    idna.wait_for_line("First goes on with the packages it had")
+    assert (first, answer(idna)) == ("1", "1")
+    assert "nothing-here" in idna.log
+    save(idna, "def handler(event, context): return 'mended'\n", "code/app.py")
+    assert answer(idna) == "mended"
