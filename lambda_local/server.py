@@ -12,6 +12,7 @@ import uvicorn
 from lambda_local.after_reload import AfterReload
 from lambda_local.definitions.definitions import Definitions
 from lambda_local.door.admin import Admin
+from lambda_local.door.concurrency_api import ConcurrencyApi
 from lambda_local.door.configuration_api import ConfigurationApi
 from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
@@ -19,6 +20,7 @@ from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
+from lambda_local.door.update_api import UpdateApi
 from lambda_local.serving import Serving
 from lambda_local.settings.command_line import Given
 from lambda_local.settings.function import FunctionConfiguration
@@ -81,7 +83,13 @@ class LocalLambda:
         )
         self._functions = functions = serving.functions
         self._definitions = Definitions(given, serving, log.service_said)
-        routes = (*InvokeApi().routes, *ConfigurationApi(functions).routes)
+        apis = (
+            InvokeApi(),
+            ConfigurationApi(functions),
+            UpdateApi(),
+            ConcurrencyApi(functions),
+        )
+        routes = [route for api in apis for route in api.routes]
         url = FunctionUrl(functions, log)
         trust = Trust(settings.allowed_hosts)
         door = FrontDoor(Operations(functions, routes), url, functions, trust)
@@ -89,8 +97,7 @@ class LocalLambda:
         self._admin = _server(OwnPages(Admin(functions, registry_of(serving.metrics)), trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> Log:
-        json_format, timeout = configuration.json_logs, configuration.timeout
-        return Log(self._output.write, json_format=json_format, timeout=timeout)
+        return Log(self._output.write, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
         return [self._log_of(configuration), self._after_reload]

@@ -47,7 +47,7 @@ class ConfigurationApi:
 
     async def _get_function(self, request: Request) -> Response:
         function = request.named.function
-        settings = function.configuration
+        settings = function.wanted
         answer: dict[str, Any] = {
             "Configuration": configuration_of(function),
             "Code": {"Location": settings.task_root.as_uri()},
@@ -67,7 +67,7 @@ class ConfigurationApi:
 
     def _url_config(self, request: Request) -> dict[str, Any]:
         function = request.named.function
-        settings, since = function.configuration, _time(function.generation)
+        settings, since = function.wanted, _time(function.generation)
         config = {
             "FunctionUrl": url_of(self._functions, function, request.scope),
             "FunctionArn": settings.arn,
@@ -93,7 +93,7 @@ class ConfigurationApi:
                     "ConcurrentExecutions": 1000,
                     "UnreservedConcurrentExecutions": max(0, 1000 - reserved),
                 },
-                "AccountUsage": {"TotalCodeSize": 0, "FunctionCount": len(self._functions)},
+                "AccountUsage": {"FunctionCount": len(self._functions)},
             }
         )
 
@@ -105,15 +105,15 @@ def configuration_of(function: Function) -> dict[str, Any]:
     A function is Pending, and an update is InProgress, until its code has been loaded, or could
     not be: that is what AWS's waiters wait for.
     """
-    settings, generation = function.configuration, function.generation
-    loading = generation.outcome is Outcome.UNKNOWN and settings.concurrency > 0
+    settings, generation = function.wanted, function.generation
+    unknown = generation.outcome is Outcome.UNKNOWN and settings.concurrency > 0
+    loading = unknown or settings is not generation.configuration
     return {
         "FunctionName": settings.name,
         "FunctionArn": settings.arn,
         "Runtime": "python" + ".".join(platform.python_version_tuple()[:2]),
         "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-local",
         "Handler": settings.handler,
-        "CodeSize": 0,
         "Description": "",
         "Timeout": round(settings.timeout),
         "MemorySize": settings.memory,
@@ -122,7 +122,7 @@ def configuration_of(function: Function) -> dict[str, Any]:
         "Version": "$LATEST",
         "Environment": {"Variables": dict(settings.environment)},
         "TracingConfig": {"Mode": "PassThrough"},
-        "RevisionId": _revision(generation),
+        "RevisionId": _revision(function),
         "State": "Pending" if loading and generation.first else "Active",
         "LastUpdateStatus": "InProgress" if loading else "Successful",
         "PackageType": "Zip",
@@ -141,9 +141,10 @@ def _time(generation: Generation) -> str:
     return since.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
-def _revision(generation: Generation) -> str:
-    """Return what is another one after each change."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{generation.code_sha256} {generation.began}"))
+def _revision(function: Function) -> str:
+    """Return what is another one for other code or other settings."""
+    what = f"{function.generation.code_sha256} {function.wanted}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, what))
 
 
 def _cors(cors: Cors) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from lambda_local.background import Background
 from lambda_local.code.generation import Generation
@@ -34,6 +35,7 @@ class Function:
         held: Callable[[], bool],
     ) -> None:
         self._listener = listener
+        self._debug = settings.debug
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)
@@ -73,7 +75,9 @@ class Function:
 
     def configure(self, configuration: FunctionConfiguration) -> None:
         """Run what comes from now on with that configuration, and the code as it is."""
-        self._reload.configure(configuration)
+        most = 1 if self._debug else configuration.concurrency
+        concurrency = min(configuration.concurrency, most)
+        self._reload.configure(replace(configuration, concurrency=concurrency))
 
     def check(self) -> None:
         """Look whether the code changed."""
@@ -146,7 +150,7 @@ class Function:
             raise StoppingError
         arrived = time.monotonic()
         self._reload.check()
-        concurrency = self.configuration.concurrency
+        concurrency = self.wanted.concurrency
         if concurrency == 0:
             self._listener.throttled()
             raise ThrottledError
@@ -162,6 +166,8 @@ class Function:
             self._under_way.discard(result)
 
     def _settled(self) -> None:
+        if self.configuration.concurrency == 0:
+            self._queue.refuse_all(ThrottledError())
         self._placement.renew()
 
     async def _sweep(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lambda_local.settings.account import Account
-from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.template import absent
 from lambda_local.template.error import TemplateError
@@ -73,7 +73,6 @@ def _command(text: str) -> str | None:
 
 
 _NOBODY = Account()
-_CONCURRENCY = 10
 _MOST_CONCURRENCY = 1000
 _port = _number(int, 0, 65535, "a port")
 
@@ -356,7 +355,7 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
     concurrency = given.concurrency
     if concurrency is None:
         reserved = function.reserved_concurrency
-        concurrency = _CONCURRENCY if reserved is None else min(reserved, _MOST_CONCURRENCY)
+        concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
     log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
     layers = tuple(layer.content for layer in function.layers)
     return FunctionConfiguration(

@@ -11,6 +11,9 @@ from pathlib import Path
 from lambda_local.settings.account import Account
 from lambda_local.template.model import FunctionUrl
 
+UNRESERVED = 10
+"""Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfiguration:
@@ -32,7 +35,7 @@ class FunctionConfiguration:
     project: Path = field(default_factory=Path)
     timeout: float = 3.0
     memory: int = 128
-    concurrency: int = 10
+    concurrency: int = UNRESERVED
     json_logs: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)

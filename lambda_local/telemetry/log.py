@@ -26,15 +26,14 @@ def now() -> str:
 class Log(Listener):
     """Writes the log, a whole record at a time, and remembers its end for the caller."""
 
-    def __init__(self, out: Callable[[bytes], None], *, json_format: bool, timeout: float) -> None:
+    def __init__(self, out: Callable[[bytes], None], *, json_format: bool) -> None:
         self._out = out
         self._json = json_format
-        self._timeout = timeout
         self._own: dict[str, str] = {}
 
     def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
         """Write as it says, with the function's name where there are several."""
-        self._json, self._timeout = configuration.json_logs, configuration.timeout
+        self._json = configuration.json_logs
         self._own = {"function": configuration.name} if several else {}
 
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
@@ -100,7 +99,8 @@ class Log(Listener):
     def _end_text(self, request_id: str, report: Report) -> str:
         lines = []
         if report.status == "timeout":
-            lines.append(f"{now()} {request_id} Task timed out after {self._timeout:.2f} seconds\n")
+            seconds = report.duration_ms / 1000
+            lines.append(f"{now()} {request_id} Task timed out after {seconds:.2f} seconds\n")
         lines.append(f"END RequestId: {request_id}\n")
         fields = [
             f"REPORT RequestId: {request_id}",
