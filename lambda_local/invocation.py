@@ -33,6 +33,16 @@ def _trace_id() -> str:
     return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
+def continued(trace: str | None) -> str:
+    """Return the trace id of an invocation whose caller sent one, or none, by AWS's header."""
+    fields = dict(part.strip().partition("=")[::2] for part in (trace or "").split(";"))
+    own = _trace_id()
+    if not fields.get("Root"):
+        return own
+    parent, sampled = fields.get("Parent") or secrets.token_hex(8), fields.get("Sampled") or "0"
+    return f"Root={fields['Root']};Parent={parent};Sampled={sampled}"
+
+
 def _future() -> asyncio.Future[Result]:
     return asyncio.get_running_loop().create_future()
 
@@ -42,6 +52,7 @@ class Invocation:
     """
     An event on its way through the service.
 
+    `qualifier` is the one by which the function was asked for, if it was by one.
     `call` says in a few words how it was called: an event file's name, `POST /path`, `Event`.
     `source` is which of this project's tools did, `check` for one; empty for everybody else.
 
@@ -56,6 +67,7 @@ class Invocation:
     log_tail: bytearray = field(default_factory=bytearray)
     init_ms: float | None = None
     began: bool = False
+    qualifier: str | None = None
     call: str = ""
     source: str = ""
 

@@ -45,20 +45,23 @@ def answer_json(value: object, status: int = 200) -> Response:
     return Response(status, json.dumps(value).encode(), [("Content-Type", "application/json")])
 
 
-def service_error(error: ServiceError | ThrottledError | StoppingError) -> ServiceError:
-    """Return any error that a request can meet as AWS names it."""
+def service_error(
+    error: ServiceError | ThrottledError | StoppingError, *, reserved: bool
+) -> ServiceError:
+    """Return any error as AWS names it to who asks a function whose concurrency is `reserved`."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, ThrottledError):
-        return _throttled()
+        return _throttled(reserved=reserved)
     return ServiceError(
         503, "ServiceException", {"Type": "Service", "Message": "Service is stopping."}
     )
 
 
-def _throttled() -> ServiceError:
+def _throttled(*, reserved: bool) -> ServiceError:
+    limit = "ConcurrentInvocationLimitExceeded"
     body = {
-        "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
+        "Reason": f"ReservedFunction{limit}" if reserved else limit,
         "Type": "User",
         "message": "Rate Exceeded.",
     }

@@ -8,7 +8,7 @@ from lambda_local.door.origin import Trust, refuse_stranger
 from lambda_local.function.functions import Functions
 from lambda_local.function.queue import ThrottledError
 from lambda_local.function.stopping import StoppingError
-from lambda_local.invocation import Invocation
+from lambda_local.invocation import Invocation, continued
 
 _CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"
@@ -31,7 +31,8 @@ class FrontDoor:
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
         door = self._operations if is_operation(scope["path"]) else self._function_url
-        invocation = Invocation(b"", source=header(scope, _SOURCE) or "")
+        trace = continued(header(scope, b"x-amzn-trace-id"))
+        invocation = Invocation(b"", source=header(scope, _SOURCE) or "", trace_id=trace)
         function = self._functions.default
         try:
             self._trust.check_host(scope)
@@ -46,7 +47,8 @@ class FrontDoor:
         except DisconnectedError:
             return
         except (ServiceError, ThrottledError, StoppingError) as error:
-            response = service_error(error).response()
+            reserved = function.wanted.reserved
+            response = service_error(error, reserved=reserved).response()
         response.headers.append(("x-amzn-RequestId", invocation.request_id))
         if invocation.began or door is self._function_url:
             response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))

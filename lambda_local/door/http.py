@@ -1,6 +1,6 @@
 """What both front doors need of HTTP, over ASGI (https://asgi.readthedocs.io)."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,16 @@ SYNC_LIMIT = 6 * 2**20
 """Bytes of a request whose answer is waited for (AWS Lambda quotas)."""
 
 
+_DISCARDED = 64 * 2**20
+"""Bytes that are read of a request that is too large: some clients read no answer before that."""
+
+
 class BodyTooLargeError(Exception):
-    """The request has more bytes than may be sent."""
+    """The request has more bytes than may be sent: so many, as far as they were counted."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
 
 
 class DisconnectedError(Exception):
@@ -41,21 +49,31 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the whole body. Raises BodyTooLargeError over `limit` bytes, DisconnectedError."""
-    length = header(scope, b"content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
-        raise BodyTooLargeError
+    length = header(scope, b"content-length") or ""
+    announced = int(length) if length.isdigit() else 0
+    if announced > limit and (announced > _DISCARDED or header(scope, b"expect")):
+        raise BodyTooLargeError(announced)
     chunks: list[bytes] = []
     size = 0
-    while True:
+    async for chunk in _chunks(receive):
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > _DISCARDED:
+            break
+    if size > limit:
+        raise BodyTooLargeError(size)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise DisconnectedError
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
-            raise BodyTooLargeError
-        if not message.get("more_body"):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 async def send(response: Response, send: Send) -> None:

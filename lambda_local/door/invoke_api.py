@@ -8,7 +8,7 @@ import base64
 import json
 from typing import NoReturn
 
-from lambda_local.door.answers import refuse
+from lambda_local.door.answers import refuse, refuse_value
 from lambda_local.door.http import (
     SYNC_LIMIT,
     BodyTooLargeError,
@@ -48,35 +48,45 @@ class InvokeApi:
     async def _invoke(self, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
         function = request.named.function
-        kind = _choice(scope, b"x-amz-invocation-type", ("RequestResponse", "Event", "DryRun"))
-        log_type = _choice(scope, b"x-amz-log-type", ("None", "Tail"))
-        limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
-        invocation.payload = await _payload(scope, request.receive, limit)
-        invocation.client_context = _client_context(scope)
+        kind = _choice(scope, "invocation-type", ("RequestResponse", "Event", "DryRun"))
+        log_type = _choice(scope, "log-type", ("None", "Tail"))
+        invocation.payload = await _payload(scope, request.receive, kind)
+        context = _client_context(scope)
+        invocation.client_context = None if kind == "Event" else context
+        invocation.qualifier = request.named.qualifier
         invocation.call = header(scope, b"x-lambda-local-event") or kind
         if kind == "DryRun":
-            return Response(204, headers=[_EXECUTED])
+            return Response(204)
         if kind == "Event":
             function.put(invocation)
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
 
 
-async def _payload(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
     content_type = header(scope, b"content-type") or _MEDIA_TYPES[0]
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
         message = f"Unsupported content type: {media_type}. An event is application/json."
         refuse(415, "UnsupportedMediaTypeException", message)
+    limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
     try:
         body = await read_body(scope, receive, limit)
-    except BodyTooLargeError:
-        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
-        refuse(413, "RequestTooLargeException", message)
+    except BodyTooLargeError as error:
+        _refuse_size(error.size, kind)
     if not body.strip():
         return b"{}"
     _check_json(body)
     return body
+
+
+def _refuse_size(size: int, kind: str) -> NoReturn:
+    if kind == "Event":
+        limit = f"the Event invocation type (limit {ASYNC_LIMIT} bytes)"
+        message = f"{size} byte payload is too large for {limit}"
+        refuse(413, "RequestEntityTooLargeException", message)
+    message = f"Request must be smaller than {SYNC_LIMIT} bytes for the InvokeFunction operation"
+    refuse(413, "RequestTooLargeException", message)
 
 
 def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
@@ -90,15 +100,12 @@ def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
     return Response(200, result.payload, headers)
 
 
-def _choice(scope: Scope, name: bytes, allowed: tuple[str, ...]) -> str:
-    value = header(scope, name) or allowed[0]
+def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
+    value = header(scope, f"x-amz-{name}".encode()) or allowed[0]
     if value not in allowed:
-        label = name.decode().title()
-        refuse(
-            400,
-            "InvalidParameterValueException",
-            f"{label} is {value!r}, not one of {', '.join(allowed)}.",
-        )
+        member = name[0] + name.title().replace("-", "")[1:]
+        failed = "failed to satisfy constraint: Member must satisfy enum value set"
+        refuse_value(f"Value '{value}' at '{member}' {failed}: [{', '.join(allowed)}]")
     return value
 
 
@@ -130,5 +137,6 @@ def _check_json(body: bytes) -> None:
     except RecursionError:
         return  # valid as far as it was read; the function's own parser will say
     except ValueError as error:
-        message = f"Could not parse request body into json: {error}"
-        refuse(400, "InvalidRequestContentException", message)
+        message = f"Could not parse payload into json: {error}"
+        why = f"Could not parse request body into json: {message}"
+        refuse(400, "InvalidRequestContentException", why)

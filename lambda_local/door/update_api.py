@@ -3,7 +3,6 @@ Changes of what a function is run with.
 
 They hold for its next environments, until the template is saved or the service ends.
 
-
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
 """
 

@@ -130,10 +130,11 @@ def event_headers(
     invocation: Invocation, configuration: FunctionConfiguration, deadline_ms: int
 ) -> dict[str, str]:
     """Return what goes with an event; the deadline is in milliseconds of the epoch."""
+    suffix = f":{invocation.qualifier}" if invocation.qualifier else ""
     headers = {
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
         "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-        "Lambda-Runtime-Invoked-Function-Arn": configuration.arn,
+        "Lambda-Runtime-Invoked-Function-Arn": f"{configuration.arn}{suffix}",
         "Lambda-Runtime-Trace-Id": invocation.trace_id,
     }
     if invocation.client_context is not None:
