@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install up down test unit coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +15,15 @@ install: .venv/.installed ## Poetry and the locked dependencies, into .poetry an
 .venv/.installed: poetry.lock pyproject.toml mise.toml scripts/install
 	@scripts/install
 
-up: install ## The function with live reload and checks: in a k3d cluster, or without one
+# In sh alone: what it looks for may not be there.
+needs:
+	@missing=; for tool in bash curl jq; do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { echo "make: missing:$$missing. Install the packages of these names (apt, dnf, apk, brew)." >&2; exit 1; }
+
+doctor: ## What this machine has and lacks, and what `make up` would do here
+	@scripts/doctor
+
+up: needs install ## The function with live reload and checks: in a k3d cluster, or without one
 	@scripts/up $(if $(EMBEDDED),--embedded) $(if $(DEBUG),--debug)
 
 down: ## Remove the cluster and its registry

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The settings of machine.env, and who has a port already. up, down, doctor and what reaches the function source this; it is not run by itself.
+# What this machine has: the settings of machine.env, tools, and ports with their holders. Scripts source this; it is not run by itself.
 
 port_settings=()
 
@@ -71,4 +71,32 @@ free_port() {
         port=$((port + 1))
     done
     printf '%s' "$port"
+}
+
+# on_path TOOL... puts the tools that mise has installed on the PATH if one is not there: a shell may lack `mise activate`.
+on_path() {
+    local tool mise found
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null && continue
+        mise=$(command -v mise) || mise=${HOME:-}/.local/bin/mise
+        found=$(MISE_OFFLINE=1 "$mise" bin-paths 2>/dev/null) && [[ $found ]] || return 0
+        export PATH="${found//$'\n'/:}:$PATH"
+        return 0
+    done
+}
+
+is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1
+}
+
+# Prints the path of the first Python that is new enough; fails if there is none.
+find_python() {
+    local candidate
+    for candidate in python3.12 python3.13 python3.14 python3 python; do
+        if is_new_enough "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
 }

@@ -1,9 +1,11 @@
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.machine import Machine, listening
 from tests.support.project import REPOSITORY, write_project
 
 APP = """
@@ -34,3 +36,15 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
     shutil.copy2(REPOSITORY / "machine.env", tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which this process listens."""
+    with listening("127.0.0.1") as port:
+        yield port
