@@ -25,7 +25,9 @@ _TURN = 8192
 class Process:
     """Starts, signals and is read; decides nothing."""
 
-    def __init__(self, configuration: FunctionConfiguration, port: int, *, debug: bool) -> None:
+    def __init__(
+        self, configuration: FunctionConfiguration, port: int, poller: str, *, debug: bool
+    ) -> None:
         """Start it; it imports the runtime client and waits. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._records = Records()
@@ -45,7 +47,7 @@ class Process:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, *options, bootstrap, str(control.fileno()), configuration.handler],
                 cwd=configuration.task_root,
-                env=variables(configuration, port, debug=debug),
+                env=variables(configuration, port, debug=debug) | {"_LAMBDA_LOCAL_POLLER": poller},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -18,6 +18,7 @@ _REASONS = {
     200: b"OK",
     202: b"Accepted",
     400: b"Bad Request",
+    403: b"Forbidden",
     404: b"Not Found",
     413: b"Payload Too Large",
 }
@@ -40,10 +41,17 @@ class RuntimeCalls(Protocol):
 
 
 class RuntimeApi(asyncio.Protocol):
-    """One connection of the runtime's."""
+    """
+    One connection of the runtime's.
 
-    def __init__(self, runtime: RuntimeCalls) -> None:
+    Any program of this machine can connect. Only who calls itself by `poller`, which the
+    environment's own process alone was told, gets events; who ends an invocation has to know its
+    id; and no web page may say anything.
+    """
+
+    def __init__(self, runtime: RuntimeCalls, poller: str) -> None:
         self._runtime = runtime
+        self._poller = poller.encode()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._start()
@@ -90,15 +98,17 @@ class RuntimeApi(asyncio.Protocol):
         )
         headers = self._headers
         self._start()
-        if not path.startswith(_VERSION):
+        if b"origin" in headers:
+            self.reply(403)
+        elif not path.startswith(_VERSION):
             self.reply(404)
-            return
-        self._route(method + b" " + path.removeprefix(_VERSION).encode(), body, headers)
+        else:
+            self._route(method + b" " + path.removeprefix(_VERSION).encode(), body, headers)
 
     def _route(self, call: bytes, body: bytes, headers: dict[bytes, bytes]) -> None:
         match call.decode().split("/"):
             case ["GET invocation", "next"]:
-                self._runtime.next_polled(self)
+                self._next(headers.get(b"user-agent", b""))
             case ["POST invocation", request_id, "response"]:
                 content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
                 self.reply(self._runtime.responded(request_id, body, content_type))
@@ -110,6 +120,12 @@ class RuntimeApi(asyncio.Protocol):
                 self.reply(202)
             case _:
                 self.reply(404)
+
+    def _next(self, agent: bytes) -> None:
+        if agent.endswith(b" " + self._poller):
+            self._runtime.next_polled(self)
+        else:
+            self.reply(403)
 
     def reply(
         self, status: int, headers: dict[str, str] | None = None, body: bytes | None = None
@@ -143,7 +159,8 @@ def event_headers(
 
 
 def _refusal(status: int) -> bytes:
-    kind = {400: "InvalidRequestID", 413: "RequestEntityTooLarge"}.get(status, "NotFound")
+    kinds = {400: "InvalidRequestID", 403: "Forbidden", 413: "RequestEntityTooLarge"}
+    kind = kinds.get(status, "NotFound")
     return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
 
 

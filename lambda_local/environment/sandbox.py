@@ -1,6 +1,7 @@
 """What an environment is made of: a process, its Runtime API, and what it writes."""
 
 import asyncio
+import secrets
 import signal
 import socket
 import time
@@ -38,14 +39,15 @@ class Sandbox:
         """
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
+        poller = secrets.token_hex(16)
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: RuntimeApi(runtime), sock=listener
+                lambda: RuntimeApi(runtime, poller), sock=listener
             )
         except BaseException:
             listener.close()
             raise
-        self._process = Process(self._configuration, port, debug=self._debug)
+        self._process = Process(self._configuration, port, poller, debug=self._debug)
         self._process.watch(self._read, exited)
 
     @property

@@ -106,6 +106,13 @@ def _runtime_client() -> None:
         sys.modules["runtime_client"] = module
 
 
+def _poll_as(poller: str) -> None:
+    """Add to the client's name what the Runtime API knows this process by."""
+    client = sys.modules["runtime_client"]
+    initialize = client.initialize_client
+    client.initialize_client = lambda agent: initialize(f"{agent} {poller}")  # type: ignore[attr-defined]  # awslambdaric calls it as it is imported
+
+
 def _import_ahead() -> set[str]:
     before = set(sys.modules)
     for name in _AHEAD:
@@ -163,7 +170,9 @@ def main() -> None:
     isolated = os.environ.pop("_LAMBDA_LOCAL_ISOLATED", "")
     debug = os.environ.pop("_LAMBDA_LOCAL_DEBUG", "")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
+    poller = os.environ.pop("_LAMBDA_LOCAL_POLLER")
     _runtime_client()
+    _poll_as(poller)
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 

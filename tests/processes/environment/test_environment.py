@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.support.http import Answer
+from tests.support.http import Answer, request
 from tests.support.local_lambda import INVOKE, LocalLambda
 from tests.support.project import RUNS_ITS_EVENT
 from tests.support.starting import StartLambda
@@ -465,6 +465,7 @@ for method, path, body in event["calls"]:
 """
     base = "/2018-06-01/runtime/invocation"
     unknown = '{"errorMessage": "Bad Request", "errorType": "InvalidRequestID"}'
+    forbidden = '{"errorMessage": "Forbidden", "errorType": "Forbidden"}'
     missing = '{"errorMessage": "Not Found", "errorType": "NotFound"}'
 
     replies = service.run(
@@ -472,12 +473,41 @@ for method, path, body in event["calls"]:
         calls=[
             ["POST", f"{base}/other/response", "1"],
             ["POST", f"{base}/other/error", "{}"],
+            ["GET", f"{base}/next", None],
             ["GET", "/2018-06-01/runtime/nothing", None],
             ["GET", "/", None],
         ],
     )
 
-    assert replies == [[400, unknown], [400, unknown], [404, missing], [404, missing]]
+    assert replies == [
+        *([400, unknown], [400, unknown], [403, forbidden]),
+        *([404, missing], [404, missing]),
+    ]
+
+
+def test_the_runtime_api_gives_its_events_to_its_own_process_alone(
+    service: LocalLambda,
+) -> None:
+    address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
+    for headers in ({}, {"Origin": "https://evil.example"}, {"User-Agent": "aws-lambda-python/3"}):
+        stray = request(
+            f"http://{address}", "GET", "/2018-06-01/runtime/invocation/next", None, headers
+        )
+
+        assert (stray.status, stray.json()["errorType"]) == (403, "Forbidden")
+        assert service.run("reply = 1") == 1
+
+
+def test_a_web_page_can_say_nothing_to_the_runtime_api(service: LocalLambda) -> None:
+    code = """
+import os, urllib.request, urllib.error
+url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/init/error"
+try:
+    urllib.request.urlopen(urllib.request.Request(url, b"{}", {"Origin": "https://evil.example"}))
+except urllib.error.HTTPError as error:
+    reply = error.code
+"""
+    assert service.run(code) == 403
 
 
 def test_what_is_not_http_on_the_runtime_api_is_hung_up_on(service: LocalLambda) -> None:
