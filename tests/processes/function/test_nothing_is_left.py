@@ -2,7 +2,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from tests.support.local_lambda import LocalLambda
 from tests.support.project import RUNS_ITS_EVENT
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
