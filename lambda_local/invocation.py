@@ -55,6 +55,7 @@ class Invocation:
     `qualifier` is the one by which the function was asked for, if it was by one.
     `call` says in a few words how it was called: an event file's name, `POST /path`, `Event`.
     `source` is which of this project's tools did, `check` for one; empty for everybody else.
+    `arrived`, monotonic, is when it came, or was to be tried again.
 
     Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
@@ -70,10 +71,12 @@ class Invocation:
     qualifier: str | None = None
     call: str = ""
     source: str = ""
+    arrived: float = field(default_factory=time.monotonic)
 
     def again(self) -> None:
         """Make ready for another try of the same event."""
         self.result = _future()
+        self.arrived = time.monotonic()
         self.began = False
 
     def log(self, text: bytes) -> None:

@@ -1,0 +1,38 @@
+"""What is kept of a body: all of it, or its beginning."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+LIMIT = 64 * 2**10
+"""Bytes that are kept of an event, of an answer, and of what one invocation logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The first `LIMIT` bytes of what had `size` of them."""
+
+    content: bytes
+    size: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether there was more."""
+        return self.size > len(self.content)
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as the page reads it."""
+        text = self.content.decode("utf-8", "replace")
+        return {"text": text, "size": self.size, "cut": self.cut}
+
+    def value(self) -> Any:
+        """Return the JSON value that it holds. Raises ValueError, if it was cut as well."""
+        if self.cut:
+            message = f"of {self.size} bytes {LIMIT} are kept"
+            raise ValueError(message)
+        return json.loads(self.content)
+
+
+def keep(content: bytes) -> Kept:
+    """Keep what may be kept; bytes that are not cut are not copied."""
+    return Kept(content if len(content) <= LIMIT else content[:LIMIT], len(content))

@@ -1,0 +1,129 @@
+"""Writes down, for the page, what happens to one function."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambda_local.invocation import Invocation, Result
+from lambda_local.page.figures import Figures
+from lambda_local.page.journal import Journal
+from lambda_local.page.kept import LIMIT, Kept, keep
+from lambda_local.page.rows import InvocationRow, ReloadRow
+from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.place import Place, Places, message_of
+from lambda_local.telemetry.report import InitReport, Load, Report
+
+
+class Written:
+    """The beginning of what a function wrote to its log."""
+
+    def __init__(self) -> None:
+        self._records: list[bytes] = []
+        self._size = 0
+
+    def add(self, record: bytes) -> None:
+        """Keep a record while there is room."""
+        if self._size < LIMIT:
+            self._records.append(record)
+        self._size += len(record) + 1
+
+    def kept(self) -> Kept:
+        """Return what there is."""
+        return Kept(b"\n".join(self._records)[:LIMIT], max(0, self._size - 1))
+
+
+@dataclass(slots=True)
+class Running:
+    """An invocation that has begun, at so many seconds of the epoch."""
+
+    at: float = field(default_factory=time.time)
+    began: float = field(default_factory=time.monotonic)
+    log: Written = field(default_factory=Written)
+
+
+class Scribe(Listener):
+    """Hears one function; keeps the code's state, and what is under way."""
+
+    def __init__(self, function: str, root: Path, journal: Journal, figures: Figures) -> None:
+        self.function = function
+        self.running: dict[Invocation, Running] = {}
+        self.load: ReloadRow | None = None
+        self.waiting: Callable[[], int] = int
+        self._journal = journal
+        self._figures = figures
+        self._places = Places(root)
+        self._init_log = Written()
+        self._init_ms: float | None = None
+
+    def init_ended(self, report: InitReport) -> None:
+        """Count a cold start."""
+        self._init_ms = report.init_ms
+        if report.error_type is None:
+            self._figures.initialised(report.init_ms)
+
+    def invocation_began(self, invocation: Invocation) -> None:
+        """Note when."""
+        self.running[invocation] = Running()
+        self._figures.occupied(len(self.running), self.waiting())
+
+    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+        """Keep it beside what it belongs to."""
+        running = None if invocation is None else self.running.get(invocation)
+        (self._init_log if running is None else running.log).add(record)
+
+    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+        """Write it down."""
+        running = self.running.pop(invocation, None) or Running()
+        failed = result.error_type is not None
+        self._figures.ended(report.duration_ms, failed=failed)
+        row = InvocationRow(
+            id=self._journal.new_id(),
+            function=self.function,
+            call=invocation.call,
+            source=invocation.source,
+            request_id=invocation.request_id,
+            at=running.at,
+            waited_ms=max(0.0, running.began - invocation.arrived) * 1000,
+            event=keep(invocation.payload),
+            answer=keep(result.payload),
+            log=running.log.kept(),
+            report=report,
+            code_sha256=result.code_sha256,
+            client_context=invocation.client_context,
+        )
+        if failed:
+            row.message, row.place = message_of(result), self._place(result)
+        self._journal.add(row)
+
+    def _place(self, result: Result) -> Place | None:
+        place = self._places.of_error(result)
+        load = self.load
+        if place is None and load is not None and load.code_sha256 == result.code_sha256:
+            return load.place
+        return place
+
+    def code_changed(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
+        """Begin the log of another init."""
+        self._init_log = Written()
+
+    def code_loaded(self, load: Load) -> None:
+        """Write down what became of a save."""
+        error = load.error
+        row = ReloadRow(
+            id=self._journal.new_id(),
+            function=self.function,
+            at=time.time(),
+            code_sha256=load.code_sha256,
+            first=load.first,
+            load_ms=self._init_ms,
+            log=self._init_log.kept(),
+        )
+        if error is not None:
+            row.error_type, row.message = error.error_type, message_of(error)
+            row.place = self._places.of_init(load.place, load.code_sha256)
+        self.load = row
+        self._init_log = Written()
+        if not load.first:
+            self._figures.saved(loaded=error is None)
+        self._journal.add(row)
