@@ -21,6 +21,8 @@ from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.update_api import UpdateApi
+from lambda_local.page.desk import Desk
+from lambda_local.page.page import Page
 from lambda_local.serving import Serving
 from lambda_local.settings.command_line import Given
 from lambda_local.settings.function import FunctionConfiguration
@@ -82,6 +84,7 @@ class LocalLambda:
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
         self._functions = functions = serving.functions
+        self._desk = desk = Desk(functions, self._url, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_said)
         apis = (
             InvokeApi(),
@@ -94,13 +97,16 @@ class LocalLambda:
         trust = Trust(settings.allowed_hosts)
         door = FrontDoor(Operations(functions, routes), url, functions, trust)
         self._front = _server(self._definitions.before(door), settings.shutdown_timeout)
-        self._admin = _server(OwnPages(Admin(functions, registry_of(serving.metrics)), trust), 1)
+        self._page = Page(desk)
+        own = Admin(functions, registry_of(serving.metrics), self._page)
+        self._admin = _server(OwnPages(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> Log:
         return Log(self._output.write, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
-        return [self._log_of(configuration), self._after_reload]
+        scribe = self._desk.scribe(configuration)
+        return [self._log_of(configuration), scribe, self._after_reload]
 
     def _failed(self, error: BaseException) -> None:
         self._log.service_said(f"internal error: {error!r}", "ERROR")
@@ -120,9 +126,12 @@ class LocalLambda:
             loop.create_task(server.serve(sockets=[listener]))
             for server, listener in zip((self._front, self._admin), self._sockets, strict=True)
         )
+        ticks = loop.create_task(self._page.tick())
         await front
         await self._serving.end_all()
         self._after_reload.stop()
+        ticks.cancel()
+        self._page.close()
         self._admin.should_exit = True
         await admin
         self._output.close(_LAST_WORDS)
@@ -136,7 +145,7 @@ class LocalLambda:
         if function.json_logs:
             self._log.service_said(message, url=url, admin_url=admin)
         else:
-            self._log.service_said(f"{message}; metrics are at {admin}/metrics")
+            self._log.service_said(f"{message}; its page is at {admin}")
             path = f"{url}/2015-03-31/functions/{function.name}/invocations"
             self._log.service_said(f"try it: curl -d @events/event.json {path}")
         for notice in self._given.notices:

@@ -1,22 +1,23 @@
-"""The service's own port: whether it is ready, and its metrics."""
+"""The service's own port: whether it is ready, its metrics, and the page."""
 
 import json
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from lambda_local.door.http import Receive, Response, Scope, Send, header, send
+from lambda_local.door.http import App, Receive, Response, Scope, Send, header, send
 from lambda_local.function.functions import Functions
 
 
 class Admin:
     """An ASGI application."""
 
-    def __init__(self, functions: Functions, registry: CollectorRegistry) -> None:
+    def __init__(self, functions: Functions, registry: CollectorRegistry, page: App) -> None:
         self._functions = functions
         self._registry = registry
+        self._page = page
 
-    async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
+    async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
         match scope["path"]:
             case "/metrics":
@@ -27,9 +28,8 @@ class Admin:
             case "/ready":
                 response = self._ready()
             case _:
-                response = Response(
-                    404, b"/metrics and /ready are here\n", [("Content-Type", "text/plain")]
-                )
+                await self._page(scope, receive, send_message)
+                return
         await send(response, send_message)
 
     def _ready(self) -> Response:

@@ -6,7 +6,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from lambda_local.page.rows import Row
 
@@ -71,11 +71,6 @@ class Feed:
     def __init__(self) -> None:
         self._readers: set[Reader] = set()
 
-    @property
-    def watched(self) -> bool:
-        """Whether a page is open."""
-        return bool(self._readers)
-
     def open(self) -> Reader:
         """Return a reader that hears what happens from now on."""
         reader = Reader()
@@ -92,12 +87,10 @@ class Feed:
         for reader in self._readers:
             reader.row(row)
 
-    def fact(self, name: str, value: Callable[[], object]) -> None:
-        """Tell what something is now; it is worked out only if somebody watches."""
-        if self._readers:
-            now = value()
-            for reader in self._readers:
-                reader.fact(name, now)
+    def fact(self, name: str, value: object) -> None:
+        """Tell what something is now."""
+        for reader in self._readers:
+            reader.fact(name, value)
 
     def close(self) -> None:
         """End every reader's stream."""

@@ -35,10 +35,12 @@ class Figures:
 
     def __init__(self) -> None:
         self._now = _Second()
+        self._busy = 0
         self._past: deque[dict[str, object]] = deque(maxlen=SECONDS)
 
     def ended(self, duration_ms: float, *, failed: bool) -> None:
         """Count an invocation."""
+        self._busy -= 1
         now = self._now
         now.invocations += 1
         now.errors += failed
@@ -49,10 +51,11 @@ class Figures:
         """Count a cold start."""
         self._now.init_ms = max(init_ms, self._now.init_ms or 0.0)
 
-    def occupied(self, busy: int, queue: int) -> None:
-        """Take it that so many environments were busy, and so many requests waited."""
+    def began(self, waiting: int) -> None:
+        """Count one more that runs, while so many wait."""
+        self._busy += 1
         now = self._now
-        now.busy, now.queue = max(now.busy, busy), max(now.queue, queue)
+        now.busy, now.queue = max(now.busy, self._busy), max(now.queue, waiting)
 
     def saved(self, *, loaded: bool) -> None:
         """Mark that a save was loaded, or could not be."""
@@ -61,6 +64,7 @@ class Figures:
     def turn(self, environments: int) -> dict[str, object]:
         """End a second, return what it came to, and begin the next."""
         second, self._now = self._now, _Second()
+        self._now.busy = self._busy
         durations = sorted(second.durations_ms)
         came_to: dict[str, object] = {
             "at": round(time.time()),

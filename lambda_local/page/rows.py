@@ -169,5 +169,5 @@ def _http_status(answer: Kept) -> int | None:
         value: Any = json.loads(answer.content)
     except ValueError:
         return None
-    status = value.get("statusCode") if isinstance(value, dict) else None
-    return int(status) if _STATUS.fullmatch(str(status)) else None
+    status = str(value.get("statusCode")) if isinstance(value, dict) else ""
+    return int(status) if _STATUS.fullmatch(status) else None

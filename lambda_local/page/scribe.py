@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.page.figures import Figures
 from lambda_local.page.journal import Journal
 from lambda_local.page.kept import LIMIT, Kept, keep
 from lambda_local.page.rows import InvocationRow, ReloadRow
+from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.place import Place, Places, message_of
 from lambda_local.telemetry.report import InitReport, Load, Report
@@ -45,16 +45,29 @@ class Running:
 class Scribe(Listener):
     """Hears one function; keeps the code's state, and what is under way."""
 
-    def __init__(self, function: str, root: Path, journal: Journal, figures: Figures) -> None:
-        self.function = function
+    def __init__(
+        self,
+        configuration: FunctionConfiguration,
+        journal: Journal,
+        figures: Figures,
+        on_load: Callable[["Scribe"], None],
+        waiting: Callable[[], int],
+    ) -> None:
+        self.function = configuration.name
         self.running: dict[Invocation, Running] = {}
         self.load: ReloadRow | None = None
-        self.waiting: Callable[[], int] = int
+        self.code = ""
         self._journal = journal
         self._figures = figures
-        self._places = Places(root)
+        self._on_load = on_load
+        self._waiting = waiting
+        self._places = Places(configuration.task_root)
         self._init_log = Written()
         self._init_ms: float | None = None
+
+    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:  # noqa: ARG002  # a listener's
+        """Look for the code where it is now."""
+        self._places = Places(configuration.task_root)
 
     def init_ended(self, report: InitReport) -> None:
         """Count a cold start."""
@@ -65,7 +78,7 @@ class Scribe(Listener):
     def invocation_began(self, invocation: Invocation) -> None:
         """Note when."""
         self.running[invocation] = Running()
-        self._figures.occupied(len(self.running), self.waiting())
+        self._figures.began(self._waiting())
 
     def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it beside what it belongs to."""
@@ -103,8 +116,9 @@ class Scribe(Listener):
             return load.place
         return place
 
-    def code_changed(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
+    def code_changed(self, code_sha256: str) -> None:
         """Begin the log of another init."""
+        self.code = code_sha256
         self._init_log = Written()
 
     def code_loaded(self, load: Load) -> None:
@@ -127,3 +141,4 @@ class Scribe(Listener):
         if not load.first:
             self._figures.saved(loaded=error is None)
         self._journal.add(row)
+        self._on_load(self)

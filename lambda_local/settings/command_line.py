@@ -133,14 +133,14 @@ _OPTIONS = (
         "LAMBDA_LOCAL_ADMIN_HOST",
         "127.0.0.1",
         str,
-        "address of /metrics and /ready",
+        "address of the page, /metrics and /ready",
     ),
     _Option(
         "--admin-port",
         "LAMBDA_LOCAL_ADMIN_PORT",
         "9101",
         _port,
-        "port of /metrics and /ready, 0 for any",
+        "port of the page, /metrics and /ready, 0 for any",
     ),
     _Option(
         "--allowed-hosts",
@@ -239,6 +239,13 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_STRICT"),
         help="throttle when all environments are busy, as AWS does [LAMBDA_LOCAL_STRICT; off]",
+    )
+    parser.add_argument(
+        "--replay",
+        action=argparse.BooleanOptionalAction,
+        default=_switch(parser, environ, "LAMBDA_LOCAL_REPLAY"),
+        help="after each save run the clients' last 50 distinct invocations again, and show on the"
+        " page whose answer changed [LAMBDA_LOCAL_REPLAY; off]",
     )
     parser.add_argument(
         "--debug",
@@ -400,4 +407,5 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         shutdown_timeout=given.shutdown_timeout,
         after_reload=given.after_reload,
         debug=given.debug,
+        replay=given.replay,
     )

@@ -17,3 +17,4 @@ class ServiceSettings:
     shutdown_timeout: float = 20.0
     after_reload: str | None = None
     debug: bool = False
+    replay: bool = False

@@ -47,7 +47,7 @@ def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
     greeting, try_it, *lines = service.lines
     assert greeting == (
         f"lambda_local: function.app.handler answers at {service.url};"
-        f" metrics are at {service.admin_url}/metrics"
+        f" its page is at {service.admin_url}"
     )
     assert try_it == (
         "lambda_local: try it: curl -d @events/event.json"

@@ -1,0 +1,121 @@
+"""All that the page is about, in one place."""
+
+import time
+
+from lambda_local.function.functions import Functions
+from lambda_local.page.examples import Examples
+from lambda_local.page.feed import Feed
+from lambda_local.page.figures import Figures
+from lambda_local.page.journal import Journal
+from lambda_local.page.replay import Replay
+from lambda_local.page.rows import place_json
+from lambda_local.page.scribe import Scribe
+from lambda_local.settings.function import FunctionConfiguration
+
+_LONG = 0.3
+"""Seconds after which an invocation is shown while it runs."""
+
+
+class Desk:
+    """Holds the journal, the figures, the scribes of the functions, and what runs again."""
+
+    def __init__(self, functions: Functions, url: str, *, replay: bool) -> None:
+        self.functions = functions
+        self.url = url
+        self.feed = Feed()
+        self.journal = Journal(self.feed)
+        self.figures = Figures()
+        self.replay = Replay(functions, self.journal, self.feed, on=replay)
+        self._scribes: dict[str, Scribe] = {}
+
+    def scribe(self, configuration: FunctionConfiguration) -> Scribe:
+        """Return who writes down what happens to a function from now on."""
+        name = configuration.name
+        scribe = self._scribes[name] = Scribe(
+            configuration, self.journal, self.figures, self._loaded, lambda: self._waiting(name)
+        )
+        return scribe
+
+    def _waiting(self, name: str) -> int:
+        function = self.functions.get(name)
+        return 0 if function is None else function.waiting()
+
+    def _loaded(self, scribe: Scribe) -> None:
+        self.feed.fact("functions", self.states())
+        load = scribe.load
+        if load is not None and not load.first and load.error_type is None:
+            self.replay.code_loaded(scribe.function, load.code_sha256)
+
+    def states(self) -> list[dict[str, object]]:
+        """Return each function's name, and what became of its code."""
+        return [_state(scribe) for scribe in self._served()]
+
+    def _served(self) -> list[Scribe]:
+        return [self._scribes[each.configuration.name] for each in self.functions]
+
+    def turn(self) -> None:
+        """Tell what a second came to, and what runs for long."""
+        environments = sum(each.environments() for each in self.functions)
+        self.feed.fact("second", self.figures.turn(environments))
+        self.feed.fact("running", self.running())
+
+    def running(self) -> list[dict[str, object]]:
+        """Return what has been under way for long."""
+        since = time.monotonic() - _LONG
+        return [
+            {
+                "function": scribe.function,
+                "call": invocation.call,
+                "source": invocation.source,
+                "requestId": invocation.request_id,
+                "at": round(running.at * 1000),
+            }
+            for scribe in self._scribes.values()
+            for invocation, running in scribe.running.items()
+            if running.began < since
+        ]
+
+    def examples(self, function: str) -> Examples:
+        """Return a function's event files; those of the first if there is none of that name."""
+        found = self.functions.get(function) or self.functions.default
+        configuration = found.configuration
+        several = len(self.functions) > 1
+        return Examples(configuration.project, configuration.name, several=several)
+
+    def search(self, text: str) -> list[int]:
+        """Return the numbers of the invocations whose event, answer or log has the text."""
+        wanted = text.encode().lower()
+        return [
+            row.id
+            for row in self.journal.invocations()
+            if any(wanted in kept.content.lower() for kept in (row.event, row.answer, row.log))
+        ]
+
+    def hello(self) -> dict[str, object]:
+        """Return everything that a page shows when it is opened."""
+        return {
+            "hello": True,
+            "url": self.url,
+            "rows": [row.summary() for row in reversed(list(self.journal))],
+            "past": self.figures.past(),
+            "functions": self.states(),
+            "pins": self.replay.summaries(),
+            "replay": self.replay.on,
+            "running": self.running(),
+        }
+
+
+def _state(scribe: Scribe) -> dict[str, object]:
+    load = scribe.load
+    state: dict[str, object] = {"name": scribe.function, "code": scribe.code[:12]}
+    if load is None:
+        return state | {"state": "loading"}
+    if load.error_type is None:
+        return state | {"state": "loaded", "row": load.id}
+    place = place_json(load.place)
+    return state | {
+        "state": "broken",
+        "row": load.id,
+        "message": load.message[:300],
+        "place": place and {"path": place["path"], "line": place["line"]},
+    }

@@ -1,0 +1,87 @@
+// The last five minutes: four pictures, a point a second, saves marked in each.
+
+import { $, h, svg } from "./dom.js";
+import { ms } from "./format.js";
+import { state, listen } from "./state.js";
+
+const SECONDS = 300;
+const HEIGHT = 44;
+const TOP = 3;
+
+const CHARTS = [
+  { title: "Invocations/s", series: [["invocations", "calls", "calls", true], ["errors", "errors", "errors", true]], unit: String },
+  { title: "Duration", series: [["p50", "p50", "p50"], ["p99", "p99", "p99"]], unit: ms },
+  { title: "Init", series: [["init", "init", "slowest"]], unit: ms, sticks: true },
+  { title: "Environments", series: [["busy", "busy", "busy", true], ["queue", "queue", "waiting"]], unit: String },
+];
+
+function drawing(chart) {
+  const picture = svg("svg", { viewBox: `0 0 ${SECONDS} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+  const saves = svg("path", { class: "save" });
+  const broke = svg("path", { class: "broke" });
+  picture.append(saves, broke);
+  const heading = h("h2", {}, chart.title);
+  const lines = chart.series.map(([field, colour, label, filled]) => {
+    const area = filled ? svg("path", { class: `area c-${colour}`, stroke: "none" }) : null;
+    const line = svg("path", { class: `c-${colour}` });
+    if (area) { area.style.stroke = "none"; picture.append(area); }
+    picture.append(line);
+    const value = h("b", {});
+    heading.append(h("span", {}, h("span", { class: `swatch c-${colour}` }), h("i", {}, `${label} `), value));
+    return { field, label, line, area, value };
+  });
+  $("charts").append(h("div", { class: "chart" }, heading, picture));
+  return { ...chart, picture, saves, broke, lines };
+}
+
+function draw(chart, points, last) {
+  const highest = Math.max(1, ...points.flatMap(([, second]) => chart.lines.map(({ field }) => second[field] ?? 0)));
+  const y = (value) => HEIGHT - 1 - (value / highest) * (HEIGHT - TOP - 1);
+  const words = [];
+  for (const { field, label, line, area, value } of chart.lines) {
+    line.setAttribute("d", chart.sticks ? sticks(points, field, y) : stroke(points, field, y));
+    area?.setAttribute("d", filling(points, field, y));
+    const shown = chart.sticks ? points.findLast(([, second]) => second[field] !== null)?.[1][field] : last?.[field];
+    value.textContent = shown === null || shown === undefined ? "–" : chart.unit(shown);
+    words.push(`${label} ${value.textContent}`);
+  }
+  chart.saves.setAttribute("d", marks(points, true));
+  chart.broke.setAttribute("d", marks(points, false));
+  chart.picture.setAttribute("aria-label", `${chart.title} now: ${words.join(", ")}; highest in five minutes ${chart.unit(highest)}`);
+}
+
+function stroke(points, field, y) {
+  let path = "";
+  let before = null;
+  for (const [x, second] of points) {
+    const value = second[field];
+    if (value === null) { before = null; continue; }
+    path += before === x - 1 ? `L${x} ${y(value).toFixed(1)}` : `M${x} ${y(value).toFixed(1)}h.01`;
+    before = x;
+  }
+  return path;
+}
+
+function filling(points, field, y) {
+  if (!points.length) return "";
+  const line = points.map(([x, second]) => `L${x} ${y(second[field] ?? 0).toFixed(1)}`).join("");
+  return `M${points[0][0]} ${HEIGHT}${line}L${points.at(-1)[0]} ${HEIGHT}Z`;
+}
+
+function sticks(points, field, y) {
+  return points.filter(([, second]) => second[field] !== null).map(([x, second]) => `M${x} ${HEIGHT}V${y(second[field]).toFixed(1)}`).join("");
+}
+
+function marks(points, loaded) {
+  return points.filter(([, second]) => second.saves.includes(loaded)).map(([x]) => `M${x} 0V${HEIGHT}`).join("");
+}
+
+export function showCharts() {
+  const charts = CHARTS.map(drawing);
+  listen((changed) => {
+    if (!changed.has("second") && !changed.has("hello")) return;
+    const last = state.seconds.at(-1);
+    const points = last ? state.seconds.map((second) => [SECONDS - 1 - (last.at - second.at), second]).filter(([x]) => x >= 0) : [];
+    for (const chart of charts) draw(chart, points, last);
+  });
+}

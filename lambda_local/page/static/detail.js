@@ -1,0 +1,153 @@
+// One row, with all that is known of it.
+
+import { $, copyButton, h } from "./dom.js";
+import { ask } from "./api.js";
+import { sideBySide } from "./diff.js";
+import { asHttp, bytes, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
+
+export const pane = $("detail");
+
+export function show(...content) {
+  pane.replaceChildren(...content);
+  pane.hidden = false;
+  pane.scrollTop = 0;
+  document.body.classList.add("open");
+}
+
+export function hide() {
+  pane.hidden = true;
+  document.body.classList.remove("open");
+}
+
+function section(title, content, ...more) {
+  return content ? [h("h3", {}, title, h("span", { class: "gap" }), ...more), content] : [];
+}
+
+function cutNote(body) {
+  return body.cut ? h("p", { class: "warning" }, `Cut: the first 64 KB of ${bytes(body.size)} are kept.`) : null;
+}
+
+export function json(text) {
+  const value = parsed(text);
+  return h("pre", { tabindex: 0 }, value === undefined ? text : coloured(JSON.stringify(value, null, 2)));
+}
+
+const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+function coloured(text) {
+  if (text.length > 100000) return [text];
+  const parts = [];
+  let at = 0;
+  for (const match of text.matchAll(TOKEN)) {
+    parts.push(text.slice(at, match.index));
+    const [whole, string, colon] = match;
+    if (string && colon) parts.push(h("span", { class: "key" }, string), colon);
+    else parts.push(h("span", { class: string ? "string" : "literal" }, whole));
+    at = match.index + whole.length;
+  }
+  return [...parts, text.slice(at)];
+}
+
+export function answer(body) {
+  const http = body.cut ? null : asHttp(body.text);
+  if (http === null) return json(body.text);
+  const headers = http.headers.flatMap(([name, value]) => [h("span", { class: "name" }, `${name}: `), `${value}\n`]);
+  const content = parsed(http.body) === undefined ? [http.body] : coloured(http.body);
+  return h("pre", { tabindex: 0 }, h("span", { class: "status" }, `HTTP ${http.status}\n`), headers, "\n", content, http.base64 && " (base64)");
+}
+
+export function source(place) {
+  if (!place) return null;
+  const where = `${place.path}:${place.line}`;
+  const link = h("a", { href: `vscode://file${encodeURI(place.path)}:${place.line}`, title: "Open in VS Code" }, where);
+  const lines = place.lines.map((text, index) =>
+    h("li", { "data-number": place.first + index, class: place.first + index === place.line ? "here" : null }, text || " "));
+  return h("div", { class: "source" }, link, lines.length > 0 && h("ol", {}, lines));
+}
+
+function timings(row) {
+  const init = row.initMs ?? 0;
+  const ahead = init > row.waitedMs; // it was loaded before anybody asked
+  const waiting = Math.max(0, row.waitedMs - (ahead ? 0 : init));
+  const parts = [["waiting", "Waiting", waiting], ["init", ahead ? "Init, ahead of the request" : "Init", init], ["run", "Running", row.durationMs]];
+  const shown = parts.filter(([name, , value]) => value > 0 || name === "run");
+  const whole = shown.reduce((sum, [, , value]) => sum + value, 0) || 1;
+  return h("div", {},
+    h("div", { class: "timings", "aria-hidden": "true" }, shown.map(([name, , value]) => h("span", { class: name, style: { width: `${(value / whole) * 100}%` } }))),
+    h("div", { class: "legend" }, shown.map(([name, label, value]) => h("span", { class: name }, `${label} `, h("b", {}, ms(value)))),
+      h("span", { class: "memory" }, "Memory ", h("b", {}, `${row.memoryMb} of ${row.memorySizeMb} MB`))));
+}
+
+function stack(row) {
+  const frames = parsed(row.answer.text)?.stackTrace;
+  if (!Array.isArray(frames) || !frames.length) return [];
+  return section("Stack trace", h("pre", { tabindex: 0 }, frames.join("").trimEnd()));
+}
+
+function problem(row) {
+  if (!row.errorType) return [];
+  return [h("p", { class: "problem" }, `${row.errorType}: ${row.message}`), source(row.place)].filter(Boolean);
+}
+
+// Without the paragraph that AWS's runtime adds to each error of an init.
+function ownLog(text) {
+  return text.split("\n").filter((line) => !line.includes("LAMBDA_WARNING: Unhandled exception.")).join("\n").trimEnd();
+}
+
+export function invocation(row) {
+  const logged = ownLog(row.log.text);
+  return h("article", { class: kindOf(row) },
+    h("h2", {}, row.call || "Invoke", h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
+    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("code", { title: "Request id" }, row.requestId), h("code", { title: "Code" }, row.code)),
+    problem(row),
+    section("Timings", timings(row)),
+    row.errorType ? stack(row) : section("Answer", answer(row.answer), copyButton(row.answer.text)), cutNote(row.answer) ?? "",
+    section("Log", logged && h("pre", { tabindex: 0 }, logged)), cutNote(row.log) ?? "",
+    section("Event", json(row.event.text), copyButton(pretty(row.event.text))), cutNote(row.event) ?? "",
+    section("Again, from a terminal", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
+}
+
+export function reload(row) {
+  const logged = ownLog(row.log.text);
+  const [title, word] = row.errorType ? ["The code does not load", "Failed"] : [row.first ? "Started" : "Saved", "Loaded"];
+  return h("article", { class: row.errorType ? "failed" : "well" },
+    h("h2", {}, title, h("span", { class: "outcome" }, word)),
+    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${ms(row.loadMs)}`), h("code", {}, row.code)),
+    problem(row),
+    row.errorType ? h("p", { class: "note-line" }, "Every invocation gets this error until the code is mended.") : "",
+    section("Log", logged && h("pre", { tabindex: 0 }, logged)));
+}
+
+export function comparison(each) {
+  const title = h("h3", {}, h("b", {}, each.call || "Invoke"), each.pinned && "pinned");
+  if (each.whyNot) return h("div", { class: "comparison" }, title, h("p", { class: "warning" }, `Not run again. ${each.whyNot}`));
+  const texts = [each.beforeRow, each.afterRow].map((row) => readable(row.answer.text));
+  const titles = [["Before", each.beforeRow], ["After", each.afterRow]].map(([word, row]) => `${word} · ${row.code.slice(0, 7)} · ${ms(row.durationMs)}`);
+  const error = each.afterRow.errorType ? problem(each.afterRow) : [];
+  return h("div", { class: "comparison" }, title, error, sideBySide(...texts, titles));
+}
+
+export function replay(row) {
+  const changed = row.comparisons.filter((each) => each.changed || each.whyNot);
+  const same = row.comparisons.filter((each) => !each.changed && !each.whyNot);
+  return h("article", {},
+    h("h2", {}, row.changed.length ? `${row.changed.length} of ${row.count} answers changed` : "No answer changed"),
+    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("span", {}, `run again in ${ms(row.tookMs)}`), h("code", {}, row.code)),
+    changed.map(comparison),
+    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, each.call || "Invoke")))] : []);
+}
+
+export function pin(one) {
+  const { original, last } = one;
+  return h("article", {},
+    h("h2", {}, original.call || "Invoke", h("span", { class: "outcome" }, "pinned")),
+    h("p", { class: "note-line" }, last ? (last.changed ? "The last save changed its answer." : last.whyNot ? "" : "The last save left its answer as it was.") : "It runs again after each save, and shows here what changed."),
+    last ? comparison(last) : section("Answer", answer(original.answer)),
+    section("Event", json(original.event.text)));
+}
+
+export function detail(row) {
+  return { invocation, reload, replay, pin }[row.kind](row);
+}
+
+export const load = (id) => ask("GET", `rows/${id}`);

@@ -1,0 +1,221 @@
+// The list, newest first; one row is selected, as in a mail program.
+
+import { $, h } from "./dom.js";
+import { ask } from "./api.js";
+import { kindOf, ms, outcome, time, WORD } from "./format.js";
+import { state, listen, listenToRows } from "./state.js";
+
+const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks") === "shown", found: null };
+const nodes = new Map();
+let selected = null;
+let open = () => {};
+
+const list = $("rows");
+
+const QUIET = { check: "check", replay: "after the save" };
+
+function passes(row) {
+  if (row.kind !== "invocation") return row.kind !== "reload" || filter.outcome === "all" ? !filter.text || matches(row) : Boolean(row.errorType) === (filter.outcome === "failed");
+  if (!filter.checks && row.source in QUIET) return false;
+  const failed = Boolean(row.errorType) || row.http >= 500;
+  if (filter.outcome !== "all" && failed !== (filter.outcome === "failed")) return false;
+  return !filter.text || matches(row);
+}
+
+function matches(row) {
+  const words = [row.call, row.function, row.requestId, row.errorType, row.message, row.code, row.http].join(" ").toLowerCase();
+  return words.includes(filter.text) || Boolean(filter.found?.has(row.id));
+}
+
+function node(row) {
+  const element = row.kind === "invocation" ? invocation(row) : note(row);
+  element.id = `row-${row.id}`;
+  element.dataset.id = row.id;
+  element.setAttribute("role", "option");
+  element.setAttribute("aria-selected", String(row.id === selected));
+  nodes.set(row.id, element);
+  return element;
+}
+
+function invocation(row) {
+  const kind = kindOf(row);
+  const said = row.errorType ? `${row.errorType}: ${row.message}` : outcome(row);
+  const tag = QUIET[row.source] ?? (state.functions.length > 1 ? row.function : null);
+  const label = `${WORD[row.status]}, ${row.call || "Invoke"}, ${said}, ${ms(row.durationMs)}${row.initMs === null ? "" : `, cold start ${ms(row.initMs)}`}`;
+  return h("div", { class: `row invocation ${kind}`, "aria-label": label },
+    h("span", { class: "glyph" }, kind === "failed" ? "✕" : "●"),
+    h("span", { class: "time" }, time(row.at)),
+    h("span", { class: "call" }, row.call || "Invoke", tag && h("span", { class: "tag" }, tag)),
+    h("span", { class: "outcome", title: row.errorType ? said : null }, row.errorType && row.message ? [row.status === "timeout" ? "" : h("span", {}, `${row.errorType} `), h("small", {}, row.status === "timeout" ? "timed out" : row.message)] : outcome(row)),
+    h("span", { class: "number strong" }, ms(row.durationMs)),
+    h("span", { class: "number" }, row.initMs === null ? "" : ms(row.initMs)),
+    h("span", { class: "number" }, `${row.memoryMb} MB`),
+    h("span", { class: "sha" }, row.code.slice(0, 7)));
+}
+
+function note(row) {
+  const [glyph, name, words] = row.kind === "reload" ? reload(row) : replay(row);
+  const several = state.functions.length > 1 ? h("span", {}, row.function) : null;
+  return h("div", { class: `row note ${name}`, "aria-label": words.map((word) => word.textContent ?? word).join("") },
+    h("span", { class: "glyph" }, glyph), h("span", { class: "time" }, time(row.at)), h("span", {}, words), several,
+    h("span", { class: "sha" }, row.code.slice(0, 7)));
+}
+
+function reload(row) {
+  if (row.errorType) return ["✕", "broken", [h("b", {}, row.first ? "The code does not load" : "Saved, and does not load"), ` · ${row.message}`]];
+  const took = row.loadMs === null ? "" : ` · loaded in ${ms(row.loadMs)}`;
+  return ["↻", "loaded", [h("b", {}, row.first ? "Started" : "Saved"), took]];
+}
+
+function replay(row) {
+  const changed = row.changed.length;
+  const again = `${row.count} run again in ${ms(row.tookMs)}`;
+  const which = changed ? `: ${[...new Set(row.changed)].slice(0, 3).join(", ")}${changed > 3 ? " …" : ""}` : "";
+  return ["⇄", changed ? "changed" : "same", [h("b", {}, changed ? `${changed} ${changed === 1 ? "answer" : "answers"} changed` : "No answer changed"), `${which} · ${again}`]];
+}
+
+function rebuild() {
+  nodes.clear();
+  const shown = [...state.rows.values()].reverse().filter(passes);
+  list.replaceChildren(...shown.map(node));
+  mark();
+  count();
+}
+
+function count() {
+  const shown = nodes.size;
+  const all = state.rows.size;
+  const none = shown === 0;
+  $("count").textContent = shown === all ? `${all}` : `${shown} of ${all}`;
+  $("empty").hidden = [...nodes.keys()].some((id) => state.rows.get(id)?.kind === "invocation");
+  if (!$("empty").hidden) $("empty").replaceChildren(...nothing(all, none));
+}
+
+function nothing(all, none) {
+  const invocations = [...state.rows.values()].filter((row) => row.kind === "invocation");
+  if (filter.text || filter.outcome !== "all") return none || invocations.length ? [h("h2", {}, "Nothing of that kind")] : [];
+  const name = state.functions[0]?.name ?? "function";
+  const hidden = invocations.length ? [h("p", {}, `${invocations.length} by the checks are hidden. `, h("button", { type: "button", onclick: () => setChecks(true) }, "Show them"))] : [];
+  return [
+    h("h2", {}, "Nobody has called yet"),
+    h("p", {}, "Send an event with ", h("kbd", {}, "s"), ", or from a terminal:"),
+    h("pre", {}, `curl -d '{"message": "hello"}' ${state.url}/2015-03-31/functions/${name}/invocations`),
+    ...hidden,
+  ];
+}
+
+function setChecks(shown) {
+  filter.checks = shown;
+  $("checks").checked = shown;
+  localStorage.setItem("checks", shown ? "shown" : "hidden");
+  rebuild();
+}
+
+function arrived(told, gone) {
+  if (told.hello) { rebuild(); return; }
+  if (!told.rows && !gone.length) return;
+  for (const id of gone) { nodes.get(id)?.remove(); nodes.delete(id); }
+  const fresh = (told.rows ?? []).filter(passes).map(node).reverse();
+  if (fresh.length < 10) for (const each of fresh) each.classList.add("new");
+  list.prepend(...fresh);
+  count();
+}
+
+// A row that is shown again after it was hidden keeps its place: it is scrolled to only when asked.
+function mark(scroll = false) {
+  for (const element of list.querySelectorAll('[aria-selected="true"]')) element.setAttribute("aria-selected", "false");
+  const element = nodes.get(selected);
+  if (!element) { list.removeAttribute("aria-activedescendant"); return; }
+  element.setAttribute("aria-selected", "true");
+  list.setAttribute("aria-activedescendant", element.id);
+  if (scroll) element.scrollIntoView({ block: "nearest" });
+}
+
+export function select(id) {
+  selected = id;
+  mark(true);
+}
+
+export const selection = () => state.rows.get(selected);
+
+export function move(by) {
+  const current = nodes.get(selected);
+  const next = !current ? list.firstElementChild : by > 0 ? current.nextElementSibling : current.previousElementSibling;
+  if (!next) return null;
+  select(Number(next.dataset.id));
+  return selected;
+}
+
+export function toEnd(newest) {
+  const element = newest ? list.firstElementChild : list.lastElementChild;
+  if (element) select(Number(element.dataset.id));
+}
+
+export const toggleChecks = () => setChecks(!filter.checks);
+
+let searching = 0;
+function search() {
+  clearTimeout(searching);
+  filter.text = $("text").value.trim().toLowerCase();
+  filter.found = null;
+  rebuild();
+  if (filter.text.length < 2) return;
+  searching = setTimeout(async () => {
+    const asked = filter.text;
+    const found = await ask("GET", `search?q=${encodeURIComponent(asked)}`).catch(() => []);
+    if (asked !== filter.text) return;
+    filter.found = new Set(found);
+    rebuild();
+  }, 150);
+}
+
+function showRunning() {
+  const running = state.running.filter(({ source }) => filter.checks || !(source in QUIET));
+  $("running").hidden = !running.length;
+  $("running").replaceChildren(...running.slice(0, 5).map(({ call, at }) =>
+    h("div", {}, h("span", { class: "glyph" }, "◌"), `${call || "Invoke"} is running`, h("time", {}, `for ${ms(Date.now() - at)}`))),
+    ...(running.length > 5 ? [h("div", {}, h("span", { class: "glyph" }), `and ${running.length - 5} more`)] : []));
+}
+
+function showPins(openPin) {
+  $("pins").hidden = !state.pins.length;
+  $("pins").replaceChildren(...state.pins.map(({ id, row, last }) =>
+    h("button", { type: "button", "data-pin": id, onclick: () => openPin(id) },
+      h("span", { class: "glyph" }, "◆"), h("b", {}, row.call || "Invoke"), h("span", {}, outcome(row)), pinned(last))));
+}
+
+function pinned(last) {
+  if (!last) return h("span", { class: "same" }, "runs again at the next save");
+  if (last.whyNot) return h("span", { class: "changed" }, last.whyNot);
+  return last.changed ? h("span", { class: "changed" }, "changed by the last save") : h("span", { class: "same" }, "same after the last save");
+}
+
+export function showList({ onOpen, onOpenPin }) {
+  open = onOpen;
+  $("checks").checked = filter.checks;
+  $("checks").addEventListener("change", (event) => setChecks(event.target.checked));
+  $("text").addEventListener("input", search);
+  for (const button of document.querySelectorAll("[data-outcome]")) {
+    button.addEventListener("click", () => {
+      filter.outcome = button.dataset.outcome;
+      for (const each of document.querySelectorAll("[data-outcome]")) each.setAttribute("aria-pressed", String(each === button));
+      rebuild();
+    });
+  }
+  list.addEventListener("click", (event) => {
+    const element = event.target.closest(".row");
+    if (!element) return;
+    select(Number(element.dataset.id));
+    open(selected);
+  });
+  listenToRows(arrived);
+  listen((changed) => {
+    if (changed.has("running")) showRunning();
+    if (changed.has("pins")) showPins(onOpenPin);
+  });
+}
+
+export function onlyFailed() {
+  const next = filter.outcome === "failed" ? "all" : "failed";
+  document.querySelector(`[data-outcome=${next}]`).click();
+}

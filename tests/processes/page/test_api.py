@@ -1,0 +1,293 @@
+import json
+import shlex
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.support.http import Answer, request
+from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.project import RUNS_ITS_EVENT
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(
+        {
+            "function/__init__.py": "",
+            "function/app.py": RUNS_ITS_EVENT,
+            "events/five.json": '{"code": "reply = 5"}',
+            "events/expected/five.json": "5",
+        },
+        measured=True,
+    )
+
+
+def ask(service: LocalLambda, method: str, path: str, body: object = None) -> Answer:
+    content = None if body is None else json.dumps(body).encode()
+    return request(service.admin_url, method, f"/api/{path}", content, JSON)
+
+
+def rows(service: LocalLambda) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(service, "GET", "rows").json()
+    return found
+
+
+def newest(service: LocalLambda) -> dict[str, Any]:
+    detail: dict[str, Any] = ask(service, "GET", f"rows/{rows(service)[0]['id']}").json()
+    return detail
+
+
+def send(service: LocalLambda, code: str) -> dict[str, Any]:
+    event = json.dumps({"code": code})
+    row: dict[str, Any] = ask(
+        service, "POST", "invoke", {"function": "function", "event": event}
+    ).json()
+    return row
+
+
+def test_an_invocation_is_kept_with_its_event_its_answer_and_its_log(service: LocalLambda) -> None:
+    answer = service.invoke({"code": "print('hello'); reply = 'well'"})
+
+    row = newest(service)
+    assert row["requestId"] == answer.headers["x-amzn-requestid"]
+    assert (row["call"], row["status"], row["errorType"]) == ("RequestResponse", "success", None)
+    assert json.loads(row["event"]["text"])["code"].startswith("print")
+    assert row["answer"] == {"text": '"well"', "size": 6, "cut": False}
+    assert row["log"]["text"] == "hello"
+    assert row["codeSha256"] == answer.headers["x-lambda-local-code-sha256"]
+    assert row["durationMs"] > 0
+    assert row["memoryMb"] > 0
+
+
+def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLambda) -> None:
+    service.invoke({"code": "raise ValueError('no')"})
+
+    row = newest(service)
+    assert (row["errorType"], row["message"]) == ("ValueError", "no")
+    place = row["place"]
+    assert place["path"] == str(service.project / "function/app.py")
+    assert place["lines"][place["line"] - place["first"]] == '    exec(event["code"], scope)'
+
+
+@pytest.mark.parametrize("which", ["event", "answer", "log"])
+def test_of_a_body_over_64_kb_the_beginning_is_kept_and_that_is_said(
+    service: LocalLambda, which: str
+) -> None:
+    size = 2**17
+    code = {"event": "reply = 1", "answer": f"reply = 'x' * {size}", "log": f"print('x' * {size})"}
+    service.invoke({"code": code[which], "padding": "x" * size if which == "event" else ""})
+
+    kept = newest(service)[which]
+    assert kept["cut"] is True
+    assert kept["size"] >= size
+    assert len(kept["text"]) == 2**16
+
+
+def test_what_was_cut_cannot_run_again_and_says_why(service: LocalLambda) -> None:
+    service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
+
+    for what in ("again", "pin", "keep"):
+        answer = ask(service, "POST", f"rows/{newest(service)['id']}/{what}", {"name": "large"})
+        assert answer.status == 409
+        assert "65536" in answer.json()["message"]
+
+
+def test_the_last_thousand_invocations_are_kept(service: LocalLambda) -> None:
+    first = send(service, "reply = 1")["id"]
+    for _ in range(1000):
+        service.invoke({"code": "reply = 2"})
+
+    kept = [row for row in rows(service) if row["kind"] == "invocation"]
+    assert len(kept) == 1000
+    assert ask(service, "GET", f"rows/{first}").status == 404
+
+
+def test_again_runs_the_same_event(service: LocalLambda) -> None:
+    once = send(service, "reply = event['code'].count('e')")
+    again = ask(service, "POST", f"rows/{once['id']}/again", {}).json()
+
+    assert again["requestId"] != once["requestId"]
+    assert (again["event"], again["answer"]) == (once["event"], once["answer"])
+
+
+def test_the_curl_line_asks_the_same(service: LocalLambda) -> None:
+    code = "reply = {'statusCode': 418, 'body': event.get('body', 'it\\'s direct')}"
+    service.invoke({"code": code})
+    direct = newest(service)["curl"]
+    words = [*shlex.split(direct), "--silent"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"statusCode": 418, "body": "it's direct"}
+
+
+def test_the_curl_line_of_an_http_request_is_that_request(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): return event")
+    headers = {"Content-Type": "text/plain", "X-Own": "it's mine"}
+    service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
+    line = newest(service)["curl"]
+    subprocess.run([*shlex.split(line), "--silent"], stdout=subprocess.DEVNULL, check=True)
+
+    first, second = (
+        json.loads(ask(service, "GET", f"rows/{row['id']}").json()["event"]["text"])
+        for row in rows(service)[:2]
+    )
+    for name in ("rawPath", "rawQueryString", "body", "isBase64Encoded"):
+        assert first[name] == second[name]
+    assert first["headers"]["x-own"] == "it's mine"
+    assert first["requestContext"]["http"]["method"] == "PUT"
+
+
+def test_an_event_of_the_folder_is_sent_and_its_expected_answer_known(service: LocalLambda) -> None:
+    assert "five.json" in ask(service, "GET", "examples").json()
+    example = ask(service, "GET", "examples/five.json").json()
+    assert example["expected"] == "5"
+
+    body = {"function": "function", "event": example["event"], "call": example["name"]}
+    row = ask(service, "POST", "invoke", body).json()
+    assert (row["call"], row["answer"]["text"]) == ("five.json", "5")
+
+
+@pytest.mark.parametrize("name", ["..%2Ftemplate.yaml", "%2Fetc%2Fpasswd", ".hidden.json", "no"])
+def test_no_other_file_is_an_event(service: LocalLambda, name: str) -> None:
+    assert ask(service, "GET", f"examples/{name}").status == 404
+
+
+def test_what_is_kept_as_a_check_is_one(service: LocalLambda) -> None:
+    row = send(service, "reply = {'b': 1, 'ä': 2}")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+
+    assert answer["written"] is True
+    events = service.project / "events"
+    assert json.loads((events / "kept.json").read_text()) == json.loads(row["event"]["text"])
+    assert json.loads((events / "expected/kept.json").read_text()) == {"b": 1, "ä": 2}
+    again = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"})
+    assert again.status == 409
+    assert again.json()["message"] == "kept.json is there already: choose another name."
+
+
+@pytest.mark.parametrize("name", ["../kept", "a/b", "", ".x", "x" * 200])
+def test_a_check_has_a_name_that_is_a_file_of_the_folder(service: LocalLambda, name: str) -> None:
+    row = send(service, "reply = 1")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": name})
+
+    assert (answer.status, answer.json()["message"][:6]) == (409, "A name")
+
+
+def test_a_failure_is_no_check(service: LocalLambda) -> None:
+    row = send(service, "raise ValueError('no')")
+    assert ask(service, "POST", f"rows/{row['id']}/keep", {"name": "failed"}).status == 409
+
+
+def test_in_a_cluster_the_two_files_are_given_to_be_saved(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
+    row = send(service, "reply = 1")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+
+    assert answer["written"] is False
+    assert [file["path"] for file in answer["files"]] == [
+        "events/kept.json",
+        "events/expected/kept.json",
+    ]
+    assert not (service.project / "events").exists()
+
+
+def test_bodies_are_searched(service: LocalLambda) -> None:
+    row = send(service, "print('a Needle in the log')")
+    assert ask(service, "GET", "search?q=needle").json() == [row["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{}", "text/plain", 415),
+        (b"{}", "application/x-www-form-urlencoded", 415),
+        (b"[]", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b'{"function": "function", "event": "{"}', "application/json", 400),
+        (b'{"function": "function"}', "application/json", 400),
+        (b'{"function": "another", "event": "1"}', "application/json", 409),
+    ],
+)
+def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
+    service: LocalLambda, body: bytes, content_type: str, status: int
+) -> None:
+    answer = request(service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type})
+    assert answer.status == status
+    assert answer.json()["message"]
+
+
+def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: LocalLambda) -> None:
+    for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
+        answer = service.admin(path)
+        assert answer.status == 200
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert b"http" not in service.admin("/").body
+    assert service.admin("/static/..%2Fapi.py").status == 404
+    assert service.admin("/nothing").status == 404
+
+
+def test_a_pinned_invocation_runs_again_after_each_save(start_lambda: StartLambda) -> None:
+    source = "def handler(event, context): return {'version': %d, 'event': event}"
+    service = start_lambda(source % 1)
+    row = ask(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
+    pin = ask(service, "POST", f"rows/{row['id']}/pin", {}).json()
+    path = service.project / "function/app.py"
+    for version, changed in ((2, True), (3, True)):
+        path.write_text(source % version)
+
+        def last(version: int = version) -> Any:
+            last = ask(service, "GET", f"pins/{pin['id']}").json()["last"]
+            after = last and last["afterRow"]["answer"]["text"]
+            return last if after == json.dumps({"version": version, "event": 7}) else None
+
+        found = wait_until(last, "the answer of the new code")
+        assert found["changed"] is changed
+        assert json.loads(found["beforeRow"]["answer"]["text"])["version"] == version - 1
+    path.write_text(source % 3 + "  # no other answer")
+    wait_until(
+        lambda: not ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "the same"
+    )
+
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 404
+
+
+def replays(service: LocalLambda) -> list[dict[str, Any]]:
+    return [row for row in rows(service) if row["kind"] == "replay"]
+
+
+def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
+    start_lambda: StartLambda,
+) -> None:
+    source = "def handler(event, context): return %s"
+    service = start_lambda(source % "1")
+    own = {"X-Lambda-Local-Source": "check"}
+    for number in (1, 2, 2):
+        service.invoke({"number": number})
+    service.request("POST", INVOKE, b'{"by": "a check"}', own)
+    for _ in range(2):
+        service.request("GET", "/path?q=1")
+    path = service.project / "function/app.py"
+
+    path.write_text(source % "2 # off")
+    service.wait_for_line("reloaded")
+    assert replays(service) == []
+    assert ask(service, "PUT", "replay", {"on": True}).json() == {"on": True}
+    path.write_text(source % "event.get('number', 1)")
+    row = wait_until(lambda: replays(service), "the answers over the save")[0]
+
+    assert row["count"] == 3
+    assert row["changed"] == ["RequestResponse"]
+    compared = ask(service, "GET", f"rows/{row['id']}").json()["comparisons"]
+    assert [(each["call"], each["changed"]) for each in compared] == [
+        ("GET /path", False),
+        ("RequestResponse", True),
+        ("RequestResponse", False),
+    ]
