@@ -20,6 +20,7 @@ from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
+from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
 from lambda_local.page.desk import Desk
 from lambda_local.page.page import Page
@@ -87,6 +88,7 @@ class LocalLambda:
         self._desk = desk = Desk(functions, self._url, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_said)
         apis = (
+            State(functions),
             InvokeApi(),
             ConfigurationApi(functions),
             UpdateApi(),

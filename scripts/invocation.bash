@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# How invoke and check reach a function, wherever it runs. They source this; it is not run by itself.
+# How invoke and check reach the functions, wherever they run. They source this; it is not run by itself.
 
 # shellcheck source=scripts/machine.bash
 source "$(dirname "${BASH_SOURCE[0]}")/machine.bash"
 read_machine
-path=/2015-03-31/functions/function/invocations
+functions_path=/2015-03-31/functions
 url=${LAMBDA_LOCAL_URL:-http://127.0.0.1:$LAMBDA_LOCAL_PORT}
+# The names of the functions that the service has; AWS's emulator, which can't say, calls its one `function`.
+names=(function)
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -28,20 +30,52 @@ unreachable() {
     fail "nothing answers at $url. Start the function with: make up"
 }
 
-# invoke_each DIRECTORY EVENT... leaves the answers, in order, in DIRECTORY/1, its headers in DIRECTORY/1.headers, and so on.
+# ask_state FILE [QUERY] writes what the service says of its functions into FILE, an empty one if it has nothing to say.
+ask_state() {
+    local status
+    : >"$1"
+    status=$(curl --silent --globoff --connect-timeout 5 --max-time 10 --header "X-Lambda-Local-Source: ${0##*/}" \
+        --output "$1" --write-out '%{http_code}' "$url$functions_path/.lambda-local${2:+?$2}") || case $? in
+        6 | 7) unreachable ;;
+    esac
+    [[ $status == 200 ]] || : >"$1"
+}
+
+# Sets `names`.
+ask_names() {
+    local file=$1 name
+    ask_state "$file"
+    [[ -s $file ]] || return 0
+    names=()
+    while IFS= read -r name; do names+=("$name"); done < <(jq -r '.functions[].name' "$file")
+}
+
+# Sets `function` to the name of the one that an event is for: the folder's that it is in, or the only one.
+find_function() {
+    local folder=${1%/*} name
+    function=${names[0]}
+    for name in "${names[@]}"; do
+        [[ ${folder##*/} != "$name" ]] || { function=$name; return; }
+    done
+    ((${#names[@]} == 1)) || refuse "$1 is for which function? Put it into the folder of one: $(printf 'events/%s/ ' "${names[@]}")"
+}
+
+# invoke_each DIRECTORY EVENT... leaves the answers, in order, in DIRECTORY/1, its headers in DIRECTORY/1.headers, and so on,
+# and how many seconds each took, one a line, in DIRECTORY/seconds.
 invoke_each() {
-    local answers=$1 event number=0 arguments=()
+    local answers=$1 event number=0 arguments=() function
     shift
     for event in "$@"; do
         number=$((number + 1))
+        find_function "$event"
         : >"$answers/$number" # curl makes no file for an empty answer
         ((number == 1)) || arguments+=(--next)
-        arguments+=(--silent --show-error --globoff --connect-timeout 5
-            --header 'Content-Type: application/json' --data-binary "@$event"
+        arguments+=(--silent --show-error --globoff --connect-timeout 5 --write-out '%{time_total}\n'
             --header "X-Lambda-Local-Source: ${0##*/}" --header "X-Lambda-Local-Event: ${event##*/}"
-            --dump-header "$answers/$number.headers" --output "$answers/$number" "$url$path")
+            --header 'Content-Type: application/json' --header 'X-Amz-Log-Type: Tail' --data-binary "@$event"
+            --dump-header "$answers/$number.headers" --output "$answers/$number" "$url$functions_path/$function/invocations")
     done
-    curl --fail-early "${arguments[@]}" 2>"$answers/errors" || case $? in
+    curl --fail-early "${arguments[@]}" 2>"$answers/errors" >"$answers/seconds" || case $? in
         6 | 7) unreachable ;;
         *) fail "no answer from $url: $(head -n 1 "$answers/errors")" ;;
     esac

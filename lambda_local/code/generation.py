@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.report import Load
 
 
 class Outcome(enum.Enum):
@@ -31,3 +32,4 @@ class Generation:
     first: bool = False
     outcome: Outcome = Outcome.UNKNOWN
     began: float = field(default_factory=time.time)
+    load: Load | None = None

@@ -101,6 +101,14 @@ class Function:
         """Return when the code has that hash, or after so many seconds."""
         await self._reload.await_code(code_sha256, seconds)
 
+    async def await_load(self, code_sha256: str, seconds: float) -> None:
+        """Return when code of that hash was loaded, well or badly, or after so many seconds."""
+        self._reload.check()
+        if self.configuration.concurrency > 0:
+            await self._reload.await_load(code_sha256, seconds)
+        else:
+            await self._reload.await_code(code_sha256, seconds)
+
     def stop(self) -> None:
         """Take nothing more; what was taken in is still answered."""
         self._stopping = True

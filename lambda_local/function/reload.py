@@ -94,9 +94,12 @@ class Reload:
         else:
             self.generation = Generation(code_sha256, configuration, now)
             self._listener.code_changed(code_sha256)
-            self._renewed.set()
-            self._renewed = asyncio.Event()
+            self._renew_waiters()
         self._settled()
+
+    def _renew_waiters(self) -> None:
+        self._renewed.set()
+        self._renewed = asyncio.Event()
 
     async def _settle(self) -> tuple[FunctionConfiguration, str]:
         while True:
@@ -112,6 +115,13 @@ class Reload:
                 while self.generation.code_sha256 != code_sha256:
                     await self._renewed.wait()
 
+    async def await_load(self, code_sha256: str, seconds: float) -> None:
+        """Return when code of that hash was loaded, well or badly, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.generation.code_sha256 != code_sha256 or self.generation.load is None:
+                    await self._renewed.wait()
+
     def came_out(
         self, generation: Generation, outcome: Outcome, error: Result | None = None, place: str = ""
     ) -> None:
@@ -124,4 +134,6 @@ class Reload:
             generation.outcome = outcome
         if first_time:
             code_sha256, first = generation.code_sha256, generation.first
-            self._listener.code_loaded(Load(code_sha256, first, error, place))
+            generation.load = Load(code_sha256, first, error, place)
+            self._listener.code_loaded(generation.load)
+            self._renew_waiters()

@@ -1,9 +1,11 @@
+import json
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -31,16 +33,24 @@ class _Handler(BaseHTTPRequestHandler):
     server: Rollout
     awaited = ""
 
-    def do_POST(self) -> None:  # http.server's name
+    def do_GET(self) -> None:  # http.server's name
+        query = parse_qs(urlsplit(self.path).query)
+        type(self).awaited = query.get("function", [OLD])[0]
+        folder = {"path": "lambda_app", "name": "lambda_app"}
+        function = {"name": "function", "folders": [folder], "code_sha256": self.awaited}
+        self.answer(json.dumps({"functions": [function | {"state": "Active"}]}).encode())
+
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        dry = self.headers["X-Amz-Invocation-Type"] == "DryRun"
-        if dry:
-            type(self).awaited = self.headers["X-Lambda-Local-Await-Code-Sha256"]
-        self.server.invocations += not dry
-        old = self.server.invocations == 1
-        body = b"" if dry else self.server.expected if old else b'"of the new code"'
-        self.send_response(204 if dry else 200)
-        self.send_header("X-Lambda-Local-Code-Sha256", OLD if old and not dry else self.awaited)
+        self.server.invocations += 1
+        if self.server.invocations == 1:
+            self.answer(self.server.expected, OLD)
+        else:
+            self.answer(b'"of the new code"', self.awaited)
+
+    def answer(self, body: bytes, code: str = "") -> None:
+        self.send_response(200)
+        self.send_header("X-Lambda-Local-Code-Sha256", code)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

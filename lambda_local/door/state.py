@@ -1,0 +1,80 @@
+"""What each function runs, and whether it could be loaded: for scripts that wait for a save."""
+
+import asyncio
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from lambda_local.code.generation import Outcome
+from lambda_local.door.http import Response
+from lambda_local.door.operations import Request, Route
+from lambda_local.function.function import Function
+from lambda_local.function.functions import Functions
+from lambda_local.telemetry.report import Load
+
+PATH = "/2015-03-31/functions/.lambda-local"
+"""No function can have this name, and AWS no operation here."""
+
+_PATIENCE = 2.0
+"""Seconds that a request waits for the code which it names."""
+
+_PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
+
+
+class State:
+    """
+    Answers `GET PATH?NAME=CODE_SHA256&…`, once each function that is named has loaded that code.
+
+    After 2 s it says what is there instead; who wants other code asks again. `state` is Pending,
+    Active or Failed, as in https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
+    """
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self.routes = (Route("GET", PATH, self._answer),)
+
+    async def _answer(self, request: Request) -> Response:
+        awaited = parse_qsl(request.scope["query_string"].decode("latin-1"))
+        await asyncio.gather(
+            *(
+                named.await_load(code_sha256, _PATIENCE)
+                for name, code_sha256 in awaited
+                if (named := self._functions.get(name)) is not None
+            )
+        )
+        state = {"functions": [_described(function) for function in self._functions]}
+        return Response(200, json.dumps(state).encode(), [("Content-Type", "application/json")])
+
+
+def _described(function: Function) -> dict[str, Any]:
+    generation = function.generation
+    configuration = generation.configuration
+    folders = [
+        {"path": os.path.relpath(root, configuration.project), "name": root.name}
+        for root in configuration.watch
+    ]
+    failed = generation.outcome is Outcome.FAILED
+    pending = generation.load is None and configuration.concurrency > 0
+    return {
+        "name": configuration.name,
+        "folders": folders,
+        "code_sha256": generation.code_sha256,
+        "state": "Failed" if failed else "Pending" if pending else "Active",
+        "error": _told(generation.load, configuration.project) if failed else None,
+    }
+
+
+def _told(load: Load | None, project: Path) -> dict[str, Any] | None:
+    if load is None or load.error is None:
+        return None
+    error = json.loads(load.error.payload)
+    place = _PLACE.fullmatch(load.place)
+    told: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
+    if place is None:
+        return told | {"file": None, "line": None}
+    # The error's own words: AWS's lead with the module's name and leave out where.
+    file = place["file"].removeprefix(f"{project}/")
+    return told | {"message": place["message"], "file": file, "line": int(place["line"])}

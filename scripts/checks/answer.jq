@@ -1,0 +1,44 @@
+# What a function answered, as curl wrote it down.
+
+# The last headers of a dump (a 100 may come before): {status, headers}, by names in lower case.
+def parsed_headers:
+  gsub("\r"; "") | split("\n\n") | map(select(startswith("HTTP/"))) | (last // "") | split("\n")
+  | {
+      status: (.[0] // "" | split(" ")[1] // "0" | tonumber),
+      headers: (reduce (.[1:][] | capture("\\A(?<name>[^:]+):\\s*(?<value>.*?)\\s*\\z")) as $header ({};
+        .[$header.name | ascii_downcase] |= (if . then . + ", " else "" end) + $header.value))
+    };
+
+def parsed: . as $text | try fromjson catch $text;
+
+# The deepest place in the function's own code, of AWS's stackTrace.
+def place($root):
+  [.[]? | strings | capture("File \"(?<file>[^\"]+)\", line (?<line>[0-9]+)")]
+  | (map(select(.file | test("/site-packages/|/lib/python3|<frozen|/lambda_local/|/awslambdaric/") | not)) | last) // last // {file: null, line: null}
+  | {file: (.file // null | if . then ltrimstr($root + "/") | ltrimstr("/var/task/") else . end),
+     line: (.line // null | if . then tonumber else . end)};
+
+# The error that an answer is, or null: the function's, or the service's. AWS's own emulator names none in its headers.
+def error_of($answer; $root):
+  if ($answer.headers["x-amz-function-error"] != null)
+      or ($answer.status == 200 and type == "object" and has("errorType") and has("errorMessage"))
+  then if type == "object" then {type: (.errorType // "Error"), message: (.errorMessage // "")} + (.stackTrace | place($root))
+    else {type: "Error", message: tostring, file: null, line: null} end
+  elif $answer.status >= 300 or $answer.status < 200
+  then {type: ($answer.headers["x-amzn-errortype"] // "HTTP \($answer.status)"),
+        message: (if type == "object" then .message // .Message // tojson else tostring end), file: null, line: null}
+  else null end;
+
+# What the function wrote, and what AWS's REPORT says, from the log's last 4 KB (X-Amz-Log-Result).
+def log_of($answer):
+  ($answer.headers["x-amz-log-result"] // "" | if . == "" then [] else @base64d | split("\n") | map(select(. != "")) end)
+  | map({line: ., json: (if startswith("{") then try fromjson catch null else null end)})
+  | (map(.json | objects | select(.type == "platform.report") | .record.metrics) | last) as $json
+  | (map(.line | select(startswith("REPORT RequestId: "))) | last // "") as $text
+  | def milliseconds($name): $text | (try capture("\t" + $name + ": (?<ms>[0-9.]+) ms").ms catch null) // null | if . then tonumber else . end;
+  {
+    duration_ms: ($json.durationMs // milliseconds("Duration")),
+    init_ms: ($json.initDurationMs // milliseconds("Init Duration")),
+    log: [.[] | select((.json | type == "object" and (.type | strings | startswith("platform."))) | not)
+      | .line | select(test("\\A(?:START|END|REPORT) RequestId: |\\AINIT_(?:START|REPORT) ") | not)]
+  };

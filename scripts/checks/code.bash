@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Which code is here, and waiting until the service runs it. check sources this.
+
+# Of each function that is awaited: its code's hash here, what the service runs, and whether it could be loaded.
+awaited=()
+here=()
+there=()
+states=()
+
+# As lambda_local counts: no hidden file, no editor's copy, no bytecode; each file's hash and name in the order of their bytes.
+manifest() {
+    local folder=$1 name=$2 sha256=(shasum -a 256)
+    ! command -v sha256sum >/dev/null || sha256=(sha256sum)
+    cd "$root/$folder" 2>/dev/null || fail "the service at $url runs $folder/, and here is no such folder: it is another project's."
+    find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules \) -prune -o -type f -print0 |
+        LC_ALL=C sort -z | xargs -0 "${sha256[@]}" | NAME=$name LC_ALL=C awk '{ print substr($0, 1, 66) ENVIRON["NAME"] substr($0, 68) }'
+}
+
+# Reads what the service said; sets the four arrays for the functions that `wanted` names, or for all.
+read_state() {
+    local kind name value more manifests=$work/manifests sha256=(shasum -a 256)
+    ! command -v sha256sum >/dev/null || sha256=(sha256sum)
+    awaited=() here=() there=() states=()
+    while IFS=$'\t' read -r kind name value more; do
+        [[ ! $wanted || $wanted == *" $name "* ]] || continue
+        case $kind in
+            begin) : >"$manifests" ;;
+            folder) (manifest "$value" "$more") >>"$manifests" || exit ;;
+            end)
+                awaited+=("$name") there+=("$value") states+=("$more")
+                here+=("$("${sha256[@]}" <"$manifests" | cut -d ' ' -f 1)")
+                ;;
+        esac
+    done < <(jq -r '.functions[] | .name as $name
+        | ["begin", $name, "", ""], (.folders[] | ["folder", $name, .path, .name]), ["end", $name, .code_sha256, .state] | @tsv' "$work/state")
+}
+
+# Waits until the service has loaded the code that is here, or could not.
+wait_for_code() {
+    local query='' at
+    while :; do
+        ask_state "$work/state" "$query"
+        [[ -s $work/state ]] ||
+            fail "$url does not say which code it runs, so there is nothing to wait for. With AWS's emulator: --no-wait"
+        read_state
+        query=''
+        for ((at = 0; at < ${#awaited[@]}; at++)); do
+            if [[ ${here[at]} != "${there[at]}" || ${states[at]} == Pending ]]; then
+                query+=${query:+&}${awaited[at]}=${here[at]}
+                ((SECONDS < patience)) || given_up "$at"
+            fi
+        done
+        [[ $query ]] || return 0
+    done
+}
+
+given_up() {
+    local name=${awaited[$1]} there=${there[$1]} here=${here[$1]} folder
+    folder=$(jq -r --arg name "$name" '.functions[] | select(.name == $name).folders[0].path' "$work/state")
+    [[ $there != "$here" ]] || fail "waited $patience s for code ${here:0:12} to be loaded, and it still is not."
+    fail "waited $patience s for code ${here:0:12}, that of $folder/ here, but $url runs ${there:0:12}."
+}

@@ -1,0 +1,50 @@
+"""What a script asks the service about its functions."""
+
+from typing import Any
+
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+
+STATE = "/2015-03-31/functions/.lambda-local"
+
+
+def state(service: LocalLambda, query: str = "") -> dict[str, Any]:
+    (function,) = service.request("GET", f"{STATE}?{query}").json()["functions"]
+    return dict(function)
+
+
+def test_it_says_which_code_of_which_folder_a_function_runs(service: LocalLambda) -> None:
+    said = state(service)
+
+    assert said["name"] == "function"
+    assert said["folders"] == [{"path": "function", "name": "function"}]
+    assert said["code_sha256"] == service.admin("/ready").json()["code_sha256"]
+    assert (said["state"], said["error"]) == ("Active", None)
+
+
+def test_it_is_read_by_get_alone(service: LocalLambda) -> None:
+    assert service.request("POST", STATE, b"{}").status == 404
+
+
+def test_it_waits_until_the_code_is_loaded_and_says_where_it_fails(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda("import time\ntime.sleep(0.3)\nraise ValueError('why')", ready=False)
+    code = service.admin("/ready").json()["code_sha256"]
+
+    said = state(service, f"function={code}")
+
+    assert said["state"] == "Failed"
+    assert said["error"] == {
+        "type": "ValueError",
+        "message": "ValueError: why",
+        "file": "function/app.py",
+        "line": 3,
+    }
+
+
+def test_a_function_that_may_not_run_is_not_waited_for(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): ...", "--concurrency", "0")
+    code = service.admin("/ready").json()["code_sha256"]
+
+    assert state(service, f"function={code}")["state"] == "Active"
