@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # root, url, work, wanted and patience are check's
 # Which code is here, and waiting until the service runs it. check sources this.
 
 # Of each function that is awaited: its code's hash here, what the service runs, and whether it could be loaded.
@@ -55,8 +56,8 @@ wait_for_code() {
 }
 
 given_up() {
-    local name=${awaited[$1]} there=${there[$1]} here=${here[$1]} folder
+    local name=${awaited[$1]} running=${there[$1]} wanted=${here[$1]} folder
     folder=$(jq -r --arg name "$name" '.functions[] | select(.name == $name).folders[0].path' "$work/state")
-    [[ $there != "$here" ]] || fail "waited $patience s for code ${here:0:12} to be loaded, and it still is not."
-    fail "waited $patience s for code ${here:0:12}, that of $folder/ here, but $url runs ${there:0:12}."
+    [[ $running != "$wanted" ]] || fail "waited $patience s for code ${wanted:0:12} to be loaded, and it still is not."
+    fail "waited $patience s for code ${wanted:0:12}, that of $folder/ here, but $url runs ${running:0:12}."
 }
