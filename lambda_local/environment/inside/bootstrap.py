@@ -95,15 +95,19 @@ def _compile_watched(roots: list[str]) -> None:
     sys.path_importer_cache.clear()
 
 
+def _beside(name: str) -> ModuleType:
+    """Return a module of this folder, under no name that the function could import it by."""
+    loader = SourceFileLoader(name, str(Path(__file__).with_name(f"{name}.py")))
+    module = module_from_spec(ModuleSpec(name, loader))
+    loader.exec_module(module)
+    return module
+
+
 def _runtime_client() -> None:
     try:
         import runtime_client  # noqa: F401, PLC0415  # AWS builds it for Linux alone
     except ImportError:
-        path = Path(__file__).with_name("runtime_client.py")
-        loader = SourceFileLoader("runtime_client", str(path))
-        module = module_from_spec(ModuleSpec("runtime_client", loader))
-        loader.exec_module(module)
-        sys.modules["runtime_client"] = module
+        sys.modules["runtime_client"] = _beside("runtime_client")
 
 
 def _poll_as(poller: str) -> None:
@@ -191,10 +195,7 @@ def main() -> None:
     _compile_watched([root for root in roots if root])
     _say_where_init_failed(bootstrap, control)
     if debug:
-        import debugpy  # noqa: PLC0415, T100  # only when asked for
-
-        # an adapter of its own would outlive this process, and keep the port from the next
-        debugpy.listen(DEBUG_ADDRESS, in_process_debug_adapter=True)  # noqa: T100
+        _beside("debugger").listen(DEBUG_ADDRESS)
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)
 

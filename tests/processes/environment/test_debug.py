@@ -2,9 +2,9 @@ import fcntl
 import json
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ def handler(event, context):
 """
 
 
+def message(command: str, arguments: Mapping[str, object]) -> bytes:
+    request = {"seq": 1, "type": "request", "command": command, "arguments": arguments}
+    body = json.dumps(request).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
 class Debugger:
     """A client of the Debug Adapter Protocol, as an editor is one."""
 
@@ -39,9 +45,7 @@ class Debugger:
         self._socket.close()
 
     def send(self, command: str, **arguments: object) -> None:
-        request = {"seq": 1, "type": "request", "command": command, "arguments": arguments}
-        body = json.dumps(request).encode()
-        self._socket.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self._socket.sendall(message(command, arguments))
 
     def wait_for(self, kind: str, name: str) -> dict[str, Any]:
         """Return the next message: an `event`, or the `response` to a command, of that name."""
@@ -139,3 +143,22 @@ def test_after_a_crash_the_debugger_can_attach_again(service: LocalLambda) -> No
     assert service.invoke().json() == 1
     with closing(Debugger()) as debugger:
         debugger.ask("initialize", adapterID="test")
+
+
+def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> None:
+    evaluate = {"expression": "open('evil', 'w')", "context": "repl"}
+    commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
+    body = b"".join(message(command, arguments) for command, arguments in commands)
+    with closing(Debugger()) as debugger:
+        debugger.ask("initialize", adapterID="test")
+        debugger.send("attach", justMyCode=True)
+        debugger.wait_for("event", "initialized")
+
+        with socket.create_connection(ADDRESS) as page, suppress(ConnectionError):
+            page.sendall(b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\r\n" + body)
+            assert not page.recv(1)
+
+        debugger.ask("configurationDone")
+        value = debugger.ask("evaluate", expression="1 + 1", context="repl")
+    assert value["result"] == "2"
+    assert not (service.project / "evil").exists()

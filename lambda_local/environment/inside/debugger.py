@@ -1,0 +1,57 @@
+"""
+The debugger's port, for debuggers alone.
+
+debugpy skips the lines of HTTP and obeys what comes after them, so a page of any site could run
+code here by a POST of text/plain. No browser begins a request as the Debug Adapter Protocol does.
+
+Source: https://microsoft.github.io/debug-adapter-protocol/overview#base-protocol
+"""
+
+import socket
+
+_BEGINNING = b"Content-Length:"
+_PATIENCE = 5.0
+"""Seconds in which who connects has to begin; an editor does at once."""
+
+
+class _Listener:
+    """A listening socket; its connections are debuggers'."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._listener, name)
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Return the next connection that speaks the protocol; hang up on all others."""
+        while True:
+            connection, address = self._listener.accept()
+            if _speaks(connection):
+                return connection, address
+            connection.close()
+
+
+def _speaks(connection: socket.socket) -> bool:
+    connection.settimeout(_PATIENCE)
+    said = b""
+    try:
+        while _BEGINNING.startswith(said) and said != _BEGINNING:
+            before, said = said, connection.recv(len(_BEGINNING), socket.MSG_PEEK)
+            if said == before:  # it has left, or does not go on
+                return False
+        connection.settimeout(None)
+    except OSError:
+        return False
+    return said == _BEGINNING
+
+
+def listen(address: tuple[str, int]) -> None:
+    """Let a debugger attach there. Raises OSError."""
+    import debugpy.server.api  # noqa: PLC0415  # this brings pydevd, which is inside debugpy
+    import pydevd  # noqa: PLC0415
+
+    create_server_socket = pydevd.create_server_socket
+    pydevd.create_server_socket = lambda **where: _Listener(create_server_socket(**where))
+    # an adapter of its own would outlive this process, and keep the port from the next
+    debugpy.listen(address, in_process_debug_adapter=True)  # noqa: T100
