@@ -52,6 +52,13 @@ def test_its_virtual_environments_are_not_those_of_the_machine_outside() -> None
     assert volumes == ["${containerWorkspaceFolder}/.venv", "${containerWorkspaceFolder}/.poetry"]
 
 
+def test_the_places_of_the_volumes_are_not_made_by_root(tmp_path: Path) -> None:
+    subprocess.run(DEVCONTAINER["initializeCommand"], shell=True, cwd=tmp_path, check=True)  # noqa: S602  # as devcontainers do
+
+    volumes = [mount["target"] for mount in DEVCONTAINER["mounts"]]
+    assert {Path(target).name for target in volumes} == {path.name for path in tmp_path.iterdir()}
+
+
 def test_it_is_set_up_by_a_script_that_is_there() -> None:
     assert os.access(DEVCONTAINER["postCreateCommand"], os.X_OK)
 

@@ -131,6 +131,20 @@ def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Ev
     assert links == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
 
 
+def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> None:
+    codespace = {
+        "CODESPACE_NAME": "n",
+        "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev",
+    }
+
+    function = resources(evaluate(**codespace))["function"]
+
+    assert [link["URL"] for link in function["DeployTarget"]["Links"]] == [
+        "https://n-5432.app.github.dev",
+        "https://n-3000.app.github.dev/d/lambda",
+    ]
+
+
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
     assert synced(evaluate()) == [
         {"localPath": "lambda_app", "containerPath": "/var/task/lambda_app"}

