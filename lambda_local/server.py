@@ -12,6 +12,7 @@ import uvicorn
 from lambda_local.after_reload import AfterReload
 from lambda_local.definitions.definitions import Definitions
 from lambda_local.door.admin import Admin
+from lambda_local.door.api import Api
 from lambda_local.door.concurrency_api import ConcurrencyApi
 from lambda_local.door.configuration_api import ConfigurationApi
 from lambda_local.door.front_door import FrontDoor
@@ -97,7 +98,8 @@ class LocalLambda:
         routes = [route for api in apis for route in api.routes]
         url = FunctionUrl(functions, log)
         trust = Trust(settings.allowed_hosts)
-        door = FrontDoor(Operations(functions, routes), url, functions, trust)
+        operations, api = Operations(functions, routes), Api(functions, log)
+        door = FrontDoor(operations, api, url, functions, trust)
         self._front = _server(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
         own = Admin(functions, registry_of(serving.metrics), self._page)

@@ -47,20 +47,29 @@ def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
-def headers_of(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
-    """Return the headers, with those that AWS adds, and the cookies."""
+def received(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    """Return the headers, names in lower case, with those that AWS adds."""
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in scope["headers"]
         if name not in _OURS
     ]
+    client = scope.get("client") or ("127.0.0.1", 0)
+    added = {
+        "x-forwarded-for": client[0],
+        "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
+        "x-forwarded-proto": scope["scheme"],
+        "x-amzn-trace-id": invocation.trace_id,
+    }
+    there = {name for name, _ in pairs}
+    return pairs + [(name, value) for name, value in added.items() if name not in there]
+
+
+def headers_of(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
+    """Return the headers, each name once, and the cookies."""
+    pairs = received(scope, invocation)
     cookies = [value for name, value in pairs if name == "cookie"]
     headers = joined([pair for pair in pairs if pair[0] != "cookie"])
-    client = scope.get("client") or ("127.0.0.1", 0)
-    headers.setdefault("x-forwarded-for", client[0])
-    headers.setdefault("x-forwarded-port", str((scope.get("server") or ("", 80))[1]))
-    headers.setdefault("x-forwarded-proto", scope["scheme"])
-    headers.setdefault("x-amzn-trace-id", invocation.trace_id)
     return headers, [cookie for value in cookies for cookie in value.split("; ")]
 
 

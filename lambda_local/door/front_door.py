@@ -1,6 +1,11 @@
-"""The function's port: AWS's API below its dates, the function URL on every other path."""
+"""
+The function's port: AWS's API below its dates, then the routes of the template's APIs.
+
+Every other path is the function URL's.
+"""
 
 from lambda_local.door.answers import ServiceError, service_error
+from lambda_local.door.api import Api
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
 from lambda_local.door.operations import Operations, Request, is_operation
@@ -21,16 +26,22 @@ class FrontDoor:
     """An ASGI application; every answer says which code it is from."""
 
     def __init__(
-        self, operations: Operations, function_url: FunctionUrl, functions: Functions, trust: Trust
+        self,
+        operations: Operations,
+        api: Api,
+        function_url: FunctionUrl,
+        functions: Functions,
+        trust: Trust,
     ) -> None:
         self._operations = operations
+        self._api = api
         self._function_url = function_url
         self._functions = functions
         self._trust = trust
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
-        door = self._operations if is_operation(scope["path"]) else self._function_url
+        door = self._door(scope)
         trace = continued(header(scope, b"x-amzn-trace-id"))
         invocation = Invocation(b"", source=header(scope, _SOURCE) or "", trace_id=trace)
         function = self._functions.default
@@ -50,8 +61,15 @@ class FrontDoor:
             reserved = function.wanted.reserved
             response = service_error(error, reserved=reserved).response()
         response.headers.append(("x-amzn-RequestId", invocation.request_id))
-        if invocation.began or door is self._function_url:
+        if invocation.began or door is not self._operations:
             response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):
             response.headers.append((_CODE, function.generation.code_sha256))
         await send(response, send_message)
+
+    def _door(self, scope: Scope) -> Operations | Api | FunctionUrl:
+        if is_operation(scope["path"]):
+            return self._operations
+        if self._functions.named(header(scope, b"host") or "") is None and self._api.has(scope):
+            return self._api
+        return self._function_url

@@ -1,12 +1,14 @@
 """
 What a function returned as HTTP: the status, the headers and the body that it names.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
 import base64
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from lambda_local.door.http import Response
@@ -20,33 +22,76 @@ class MalformedResponseError(ValueError):
 
 
 def from_result(payload: bytes) -> Response:
-    """Return what the function returned as HTTP. Raises MalformedResponseError."""
-    try:
-        value = json.loads(payload)
-    except ValueError as error:
-        message = "the function returned bytes that are not JSON"
-        raise MalformedResponseError(message) from error
+    """
+    Return what a function answered by payload format 2.0.
+
+    Raises:
+        MalformedResponseError: It can't be sent.
+    """
+    value = _json(payload)
     if isinstance(value, dict) and "statusCode" in value:
-        return _structured(value)
+        cookies = [header_of("Set-Cookie", cookie) for cookie in typed(value, "cookies", list)]
+        headers = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
+        return _response(value, headers, cookies)
     body = value.encode("utf-8", "replace") if isinstance(value, str) else payload
     return Response(200, body, [("Content-Type", "application/json")])
 
 
-def _structured(value: dict[str, Any]) -> Response:
-    status = value["statusCode"]
+_MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
+
+
+def from_result_1(payload: bytes, *, binary: bool) -> Response:
+    """
+    Return what a function answered by payload format 1.0.
+
+    A body in base64 stays so if the answer is not to be `binary`.
+
+    Raises:
+        MalformedResponseError: It is not what the format asks for.
+    """
+    value = _json(payload)
+    if not isinstance(value, dict):
+        message = f"the function returned a {type(value).__name__}, not an object"
+        raise MalformedResponseError(message)
+    if unknown := sorted(set(value) - _MEMBERS):
+        message = f"the function's response has members that have no meaning: {', '.join(unknown)}"
+        raise MalformedResponseError(message)
+    value["isBase64Encoded"] = binary and bool(value.get("isBase64Encoded"))
+    many = [
+        header_of(name, item)
+        for name, items in typed(value, "multiValueHeaders", dict).items()
+        for item in (items if isinstance(items, list) else [items])
+    ]
+    there = {(name.lower(), text) for name, text in many}
+    one = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
+    merged = [*many, *(pair for pair in one if (pair[0].lower(), pair[1]) not in there)]
+    return _response(value, merged)
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError as error:
+        message = "the function returned bytes that are not JSON"
+        raise MalformedResponseError(message) from error
+
+
+def _response(
+    value: dict[str, Any],
+    headers: list[tuple[str, str]],
+    cookies: Sequence[tuple[str, str]] = (),
+) -> Response:
+    status = value.get("statusCode", 200)
     if isinstance(status, str) and status.isdecimal():
         status = int(status)
     if type(status) is not int or status not in _STATUS:
         message = f"statusCode is {status!r}, not a number from 200 to 599"
         raise MalformedResponseError(message)
-    headers = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
     if not any(name.lower() == "content-type" for name, _ in headers):
-        headers.append(("Content-Type", "application/json"))
-    headers += [header_of("Set-Cookie", cookie) for cookie in typed(value, "cookies", list)]
-    headers = [
-        pair for pair in headers if pair[0].lower() not in ("content-length", "transfer-encoding")
-    ]
-    return Response(status, decoded(value), headers)
+        headers = [*headers, ("Content-Type", "application/json")]
+    own = ("content-length", "transfer-encoding")
+    kept = [pair for pair in (*headers, *cookies) if pair[0].lower() not in own]
+    return Response(status, decoded(value), kept)
 
 
 def typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind: type[T]) -> T:

@@ -37,12 +37,14 @@ class Functions:
         """Return the function of that name, if there is one."""
         return self._functions.get(name)
 
-    def of_host(self, host: str) -> Function | None:
-        """Return the function whose URL a Host header names: `NAME.localhost`, or the only one."""
+    def named(self, host: str) -> Function | None:
+        """Return the function that a Host header names: `NAME.localhost`."""
         name, dot, _ = host.lower().partition(".")
-        if dot and name in self._by_host:
-            return self._by_host[name]
-        return self.default if len(self._functions) == 1 else None
+        return self._by_host.get(name) if dot else None
+
+    def of_host(self, host: str) -> Function | None:
+        """Return the function whose URL a Host header means: the one it names, or the only one."""
+        return self.named(host) or (self.default if len(self._functions) == 1 else None)
 
     @property
     def loaded(self) -> bool:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
@@ -329,9 +329,19 @@ def _read(
         )
         for each in template.functions
     )
-    left_out = (f"{each.logical_id} is not served: {each.sentence}" for each in template.left_out)
-    notices = (*left_out, *template.notices)
+    notices = tuple(_notices(template))
     return Given(functions, _service(given), notices, (path,) if path else ())
+
+
+def _notices(template: Template) -> Iterator[str]:
+    for each in template.left_out:
+        yield f"{each.logical_id} is not served: {each.sentence}"
+    yield from template.notices
+    for function in template.functions:
+        yield from (event.sentence for event in function.other_events)
+        for name in dict.fromkeys(route.authorizer for route in function.routes):
+            if name:
+                yield f"The authorizer {name} of {function.logical_id} lets everybody in here"
 
 
 def _template(
@@ -380,6 +390,7 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         isolated=isolated,
         reserved=given.concurrency is not None or function.reserved_concurrency is not None,
         url=function.url or FunctionUrl(),
+        routes=function.routes,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.settings.account import Account
-from lambda_local.template.model import FunctionUrl
+from lambda_local.template.model import FunctionUrl, Route
 
 UNRESERVED = 10
 """Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
@@ -43,6 +43,7 @@ class FunctionConfiguration:
     isolated: bool = False
     reserved: bool = False
     url: FunctionUrl = field(default_factory=FunctionUrl)
+    routes: tuple[Route, ...] = ()
 
     @property
     def arn(self) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from lambda_local.template import openapi, rest_apis
 from lambda_local.template.document import Object
 from lambda_local.template.model import Cors, FunctionUrl, OtherEvent, Route
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, target
+from lambda_local.template.stages import Stage, stage_of
 
 _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 
@@ -44,6 +46,8 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
         if kind in _IMPLICIT:
             yield _route(resources, kind, event.section("Properties"))
     yield from _routes_of_http_apis(resources, function)
+    yield from rest_apis.routes_of(resources, function)
+    yield from openapi.routes_of(resources, function)
 
 
 def _route(resources: Resources, kind: str, event: Properties) -> Route:
@@ -59,6 +63,8 @@ def _route(resources: Resources, kind: str, event: Properties) -> Route:
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
         authorizer=_authorizer(resources, api, event),
         cors=_cors_of_api(resources, kind, api),
+        rest=rest,
+        **stage_of(_api(resources, kind, api), rest=rest),
     )
 
 
@@ -120,10 +126,10 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
     for route in resources.of("AWS::ApiGatewayV2::Route"):
         integration = integrations.get(target(route.properties.raw.get("Target")) or "")
         if integration is not None:
-            yield _route_of_key(route.properties, integration.properties)
+            yield _route_of_key(resources, route.properties, integration.properties)
 
 
-def _route_of_key(route: Properties, integration: Properties) -> Route:
+def _route_of_key(resources: Resources, route: Properties, integration: Properties) -> Route:
     method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
     return Route(
         api=target(route.raw.get("ApiId")) or "",
@@ -132,10 +138,16 @@ def _route_of_key(route: Properties, integration: Properties) -> Route:
         payload_format=integration.choice("PayloadFormatVersion", "1.0", "2.0"),
         authorizer=target(route.raw.get("AuthorizerId")),
         cors=None,
+        **_stage_of_http_api(resources, target(route.raw.get("ApiId")) or ""),
     )
 
 
-_NOT_HERE = "{name} ({type}) has no source here; send one of its events with scripts/invoke"
+def _stage_of_http_api(resources: Resources, api: str) -> Stage:
+    stages = resources.about(api, "AWS::ApiGatewayV2::Stage", "ApiId")
+    return next((stage_of(stage.properties, rest=False) for stage in stages), Stage())
+
+
+_NOT_HERE = "{name} ({type}) has no source here; send one of its events to {function} by Invoke"
 
 
 def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherEvent]:
@@ -145,9 +157,13 @@ def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherE
         if not kind:
             event.wrong("Type", f"the event {name} has no Type", "write Type: HttpApi")
         if kind not in _IMPLICIT:
-            yield OtherEvent(name, kind, _NOT_HERE.format(name=name, type=kind))
+            yield OtherEvent(name, kind, _not_here(function, name, kind))
     for source in resources.about(
         function.logical_id, "AWS::Lambda::EventSourceMapping", "FunctionName"
     ):
-        sentence = _NOT_HERE.format(name=source.logical_id, type="EventSourceMapping")
+        sentence = _not_here(function, source.logical_id, "EventSourceMapping")
         yield OtherEvent(source.logical_id, "EventSourceMapping", sentence)
+
+
+def _not_here(function: Resource, name: str, kind: str) -> str:
+    return _NOT_HERE.format(name=name, type=kind, function=function.logical_id)

@@ -28,7 +28,11 @@ class FunctionUrl:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way from API Gateway to the function; the method is in capitals, ANY for all."""
+    """
+    One way from API Gateway to the function; the method is in capitals, ANY for all.
+
+    A `rest` API is of API Gateway's version 1, which the events of type Api are of.
+    """
 
     api: str
     path: str
@@ -36,6 +40,10 @@ class Route:
     payload_format: str
     authorizer: str | None
     cors: Cors | None
+    rest: bool = False
+    stage: str = "$default"
+    stage_variables: Mapping[str, str] | None = None
+    binary_media_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,3 +112,20 @@ def target(value: Value) -> str | None:
             return next((target(item) for item in items if isinstance(item, Object)), None)
         case _:
             return None
+
+
+def mentions(value: Value, logical_id: str) -> bool:
+    """Whether a value has a reference to that resource anywhere in it."""
+    match value:
+        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
+            return name == logical_id
+        case {"Fn::Sub": str() as text}:
+            return f"${{{logical_id}.Arn}}" in text or f"${{{logical_id}}}" in text
+        case {"Fn::GetAtt": str() as text}:
+            return text.partition(".")[0] == logical_id
+        case Array():
+            return any(mentions(item, logical_id) for item in value)
+        case Object():
+            return any(mentions(item, logical_id) for item in value.values())
+        case _:
+            return False

@@ -80,7 +80,7 @@ def test_a_sam_function_is_read_with_its_routes(tmp_path: Path) -> None:
 
     assert only(tmp_path, SAM).routes == (
         Route("ServerlessHttpApi", "/orders/{id}", "GET", "2.0", None, cors),
-        Route("ServerlessRestApi", "/rest", "ANY", "1.0", None, rest),
+        Route("ServerlessRestApi", "/rest", "ANY", "1.0", None, rest, rest=True, stage="Prod"),
         Route("ServerlessHttpApi", "$default", "ANY", "2.0", None, cors),
     )
 
@@ -203,3 +203,76 @@ def test_an_intrinsic_function_that_is_wrong_is_refused(
 
     with pytest.raises(TemplateError, match=why):
         only(tmp_path, memory)
+
+
+REST = """
+Resources:
+  Work:
+    Type: AWS::Lambda::Function
+    Properties: {Code: ., Handler: app.handler, Runtime: python3.12}
+  Api: {Type: AWS::ApiGateway::RestApi, Properties: {BinaryMediaTypes: ["*/*"]}}
+  Orders:
+    Type: AWS::ApiGateway::Resource
+    Properties: {ParentId: !GetAtt Api.RootResourceId, PathPart: orders, RestApiId: !Ref Api}
+  Order:
+    Type: AWS::ApiGateway::Resource
+    Properties: {ParentId: !Ref Orders, PathPart: "{id}", RestApiId: !Ref Api}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      HttpMethod: GET
+      ResourceId: !Ref Order
+      RestApiId: !Ref Api
+      Integration:
+        Uri: !Join ["", [!Ref AWS::Partition, ":functions/", !GetAtt Work.Arn, "/invocations"]]
+  Root:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      HttpMethod: ANY
+      ResourceId: !GetAtt Api.RootResourceId
+      RestApiId: !Ref Api
+      Integration: {Uri: !Sub "functions/${Work.Arn}/invocations"}
+  Elsewhere:
+    Type: AWS::ApiGateway::Method
+    Properties: {HttpMethod: GET, ResourceId: !Ref Order, RestApiId: !Ref Api}
+  Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: dev}}
+"""
+OPENAPI = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: ., Handler: app.handler, Runtime: python3.12}
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefinitionBody:
+        paths:
+          /orders:
+            post:
+              x-amazon-apigateway-integration:
+                uri: !Sub "functions/${Work.Arn}/invocations"
+                payloadFormatVersion: "2.0"
+          /$default:
+            x-amazon-apigateway-any-method:
+              x-amazon-apigateway-integration: {uri: !GetAtt Work.Arn}
+          /nothing: {get: {responses: {}}}
+"""
+
+
+def test_the_methods_of_a_rest_api_are_routes(tmp_path: Path) -> None:
+    def route(path: str, method: str) -> Route:
+        return Route(
+            *("Api", path, method, "1.0", None, None),
+            rest=True,
+            stage="dev",
+            binary_media_types=("*/*",),
+        )
+
+    assert only(tmp_path, REST).routes == (route("/orders/{id}", "GET"), route("/", "ANY"))
+
+
+def test_the_paths_of_an_openapi_definition_are_routes(tmp_path: Path) -> None:
+    assert only(tmp_path, OPENAPI).routes == (
+        Route("Api", "/orders", "POST", "2.0", None, None),
+        Route("Api", "$default", "ANY", "1.0", None, None),
+    )

@@ -1,0 +1,48 @@
+"""
+The routes that an OpenAPI definition within the template names.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+"""
+
+from collections.abc import Iterator
+
+from lambda_local.template.model import Route
+from lambda_local.template.properties import Properties
+from lambda_local.template.resources import Resource, Resources, mentions
+from lambda_local.template.stages import stage_of
+
+_BODIES = {
+    "AWS::Serverless::Api": "DefinitionBody",
+    "AWS::Serverless::HttpApi": "DefinitionBody",
+    "AWS::ApiGateway::RestApi": "Body",
+    "AWS::ApiGatewayV2::Api": "Body",
+}
+_METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
+_ANY = "x-amazon-apigateway-any-method"
+_INTEGRATION = "x-amazon-apigateway-integration"
+
+
+def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
+    """Return those that end at the function."""
+    for api in resources.of(*_BODIES):
+        paths = api.properties.section(_BODIES[api.type]).section("paths")
+        for path, methods in paths.sections():
+            for method in (*_METHODS, _ANY):
+                integration = methods.section(method).section(_INTEGRATION)
+                if mentions(integration.raw.get("uri"), function.logical_id):
+                    yield _route(api, path, "ANY" if method == _ANY else method, integration)
+
+
+def _route(api: Resource, path: str, method: str, integration: Properties) -> Route:
+    rest = api.type in ("AWS::Serverless::Api", "AWS::ApiGateway::RestApi")
+    version = integration.choice("payloadFormatVersion", "1.0", "2.0")
+    return Route(
+        api=api.logical_id,
+        path=path.removeprefix("/") if path == "/$default" else path,
+        method=method.upper(),
+        payload_format="1.0" if rest else version,
+        authorizer=None,
+        cors=None,
+        rest=rest,
+        **stage_of(api.properties, rest=rest),
+    )

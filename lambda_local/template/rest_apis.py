@@ -1,0 +1,54 @@
+"""
+The routes of REST APIs that are written out in CloudFormation.
+
+CDK and `serverless package` write them so: a method for each, on resources that each add to a path.
+"""
+
+from collections.abc import Iterator
+
+from lambda_local.template.model import Route
+from lambda_local.template.resources import Resource, Resources, mentions, target
+from lambda_local.template.stages import Stage, stage_of
+
+
+def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
+    """Return those that end at the function."""
+    for method in resources.of("AWS::ApiGateway::Method"):
+        uri = method.properties.section("Integration").raw.get("Uri")
+        if mentions(uri, function.logical_id):
+            yield _route(resources, method)
+
+
+def _route(resources: Resources, method: Resource) -> Route:
+    properties = method.properties
+    api = target(properties.raw.get("RestApiId")) or ""
+    return Route(
+        api=api,
+        path=_path(resources, target(properties.raw.get("ResourceId"))) or "/",
+        method=(properties.text("HttpMethod") or "ANY").upper(),
+        payload_format="1.0",
+        authorizer=target(properties.raw.get("AuthorizerId")),
+        cors=None,
+        rest=True,
+        **_stage(resources, api),
+    )
+
+
+def _path(resources: Resources, logical_id: str | None) -> str:
+    resource = resources.get(logical_id or "")
+    if resource is None or resource.type != "AWS::ApiGateway::Resource":
+        return ""  # the root, which is an attribute of the API
+    parent = _path(resources, target(resource.properties.raw.get("ParentId")))
+    return f"{parent}/{resource.properties.text('PathPart')}"
+
+
+def _stage(resources: Resources, api: str) -> Stage:
+    found = resources.get(api)
+    stage = Stage(stage="Prod")
+    for kind in ("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"):
+        for each in resources.about(api, kind, "RestApiId"):
+            if "StageName" in each.properties:
+                stage = stage_of(each.properties, rest=True)
+    if found is not None:
+        stage["binary_media_types"] = found.properties.texts("BinaryMediaTypes")
+    return stage
