@@ -47,8 +47,18 @@ async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> No
     await LocalLambda(given, front, admin).run()
 
 
+def _hold_standard_descriptors() -> None:
+    """Let no socket have the number of one that was closed: the log would go there."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  # as os has it
+
+
 def main() -> None:
     """Run until SIGTERM or Ctrl-C; exit with 0, or with 2 when it can't start."""
+    _hold_standard_descriptors()
     given = parse(sys.argv[1:], os.environ, Path.cwd())
     _install_packages(given)
     front = _listen(given.service.host, given.service.port, "--port")

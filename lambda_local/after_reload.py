@@ -5,37 +5,143 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Callable
+from typing import IO
+
+import psutil
 
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import Load
+
+GRACE = 1.0
+"""Seconds that a run gets to end by itself before it is killed."""
+
+_MOST_OUTPUT = 262_144
+_AT_ONCE = 65_536
+
+type Told = Callable[[bytes, int], None]
+"""Is given what a run printed, and its exit status or the negative number of its signal."""
+
+
+class _Run:
+    """One run of the command: a session of its own, which ends as a whole."""
+
+    def __init__(self, command: str, env: dict[str, str], *, captured: bool) -> None:
+        self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
+            command,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if captured else None,
+            stderr=subprocess.STDOUT if captured else None,
+            env=os.environ | env,
+            start_new_session=True,
+        )
+        self._others: set[psutil.Process] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self.gone = asyncio.Event()
+        self.ended = False
+
+    def watch(self, ended: Callable[[bytes, int], None]) -> None:
+        """Say when it is over; a thread that nobody waits for reads and waits."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._wait, args=(loop, ended), daemon=True).start()
+
+    def _wait(self, loop: asyncio.AbstractEventLoop, ended: Callable[[bytes, int], None]) -> None:
+        pipe = self._process.stdout
+        output = b"" if pipe is None else self._read(pipe)
+        status = self._process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
+            loop.call_soon_threadsafe(self._over, ended, output, status)
+
+    @staticmethod
+    def _read(pipe: IO[bytes]) -> bytes:
+        output = bytearray()
+        while data := os.read(pipe.fileno(), _AT_ONCE):
+            output += data
+            del output[:-_MOST_OUTPUT]
+        pipe.close()
+        return bytes(output)
+
+    def _over(self, ended: Callable[[bytes, int], None], output: bytes, status: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.ended:
+            self._kill()  # what the shell left behind
+        self.gone.set()
+        ended(output, status)
+
+    def end(self) -> None:
+        """Ask it to end; kill it, and all that it started, if it does not."""
+        if self.ended:
+            return
+        self.ended = True
+        self._signal(signal.SIGTERM)
+        self._timer = asyncio.get_running_loop().call_later(GRACE, self._kill)
+
+    def _kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(psutil.Error):  # it is gone
+            self._others |= set(psutil.Process(self._process.pid).children(recursive=True))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+        for other in self._others:  # those that have sessions of their own, too
+            with contextlib.suppress(psutil.Error):
+                other.send_signal(number)
 
 
 class AfterReload(Listener):
     """Runs one command at a time; a new reload ends the run that was for the old code."""
 
-    def __init__(self, command: str | None, url: str) -> None:
+    def __init__(self, command: str | None, url: str, told: Told | None = None) -> None:
+        """Who is `told` gets the output, and code that does not load is not checked."""
         self._command = command
         self._url = url
-        self._process: subprocess.Popen[bytes] | None = None
+        self._told = told
+        self._run: _Run | None = None
+        self._next: str | None = None
 
     def code_loaded(self, load: Load) -> None:
-        """Start the command, and end the one that still runs."""
-        self.stop()
-        if self._command is None:
-            return
-        own = {"LAMBDA_LOCAL_URL": self._url, "LAMBDA_LOCAL_CODE_SHA256": load.code_sha256}
-        self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
-            self._command,
-            shell=True,
-            stdin=subprocess.DEVNULL,
-            env=os.environ | own,
-            process_group=0,
-        )
-        asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+        """Start the command, once the one that still runs has ended."""
+        if load.error is not None and self._told is not None:
+            self._next = None
+            self._end()
+        else:
+            self.run(load.code_sha256)
 
-    def stop(self) -> None:
-        """End the run that is under way, if one is."""
-        if self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGTERM)
-        self._process = None
+    def run(self, code_sha256: str) -> None:
+        """Start the command for that code."""
+        self._next = code_sha256
+        if self._run is None:
+            self._start()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._run is not None:
+            self._run.end()
+
+    def _start(self) -> None:
+        code_sha256, self._next = self._next, None
+        if self._command is None or code_sha256 is None:
+            return
+        env = {"LAMBDA_LOCAL_URL": self._url, "LAMBDA_LOCAL_CODE_SHA256": code_sha256}
+        self._run = _Run(self._command, env, captured=self._told is not None)
+        self._run.watch(self._ended)
+
+    def _ended(self, output: bytes, status: int) -> None:
+        run, self._run = self._run, None
+        if self._told is not None and run is not None and not run.ended:
+            self._told(output, status)
+        self._start()
+
+    async def stop(self) -> None:
+        """End the run that is under way, and start no other."""
+        self._command = None
+        if self._run is not None:
+            gone = self._run.gone
+            self._run.end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(gone.wait(), 2 * GRACE)

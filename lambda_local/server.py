@@ -32,6 +32,7 @@ from lambda_local.telemetry.exposition import registry_of
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.log import Log, OwnLog
 from lambda_local.telemetry.output import Output
+from lambda_local.terminal.terminal import Terminal
 
 
 class _Server(uvicorn.Server):
@@ -68,6 +69,10 @@ _LAST_WORDS = 1.0
 """Seconds that the end waits for who reads the log."""
 
 
+def _nowhere(record: bytes) -> None:
+    """Let a record be, which is for its caller alone."""
+
+
 class LocalLambda:
     """Serves on the two sockets until it is told to stop."""
 
@@ -77,11 +82,14 @@ class LocalLambda:
         self._sockets = (front, admin)
         self._url = url_of(front)
         self._output = Output(_STDOUT)
+        out = self._output.write if settings.terminal else None
+        self._terminal = Terminal(out, _STDOUT, checked=settings.after_reload is not None)
         # a record of the service's own has the format of the function that comes first
-        self._log = log = self._log_of(given.functions[0])
+        self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.lost
         logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
-        self._after_reload = AfterReload(settings.after_reload, self._url)
+        told = self._terminal.checked if out else None
+        self._after_reload = AfterReload(settings.after_reload, self._url, told)
         self._serving = serving = Serving(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
@@ -106,11 +114,13 @@ class LocalLambda:
         self._admin = _server(OwnPages(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> Log:
-        return Log(self._output.write, json_format=configuration.json_logs)
+        out = _nowhere if self._settings.terminal else self._output.write
+        return Log(out, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
         scribe = self._desk.scribe(configuration)
-        return [self._log_of(configuration), scribe, self._after_reload]
+        narrator = self._terminal.of(configuration, named=len(self._given.functions) > 1)
+        return [self._log_of(configuration), narrator, scribe, self._after_reload]
 
     def _failed(self, error: BaseException) -> None:
         self._log.service_said(f"internal error: {error!r}", "ERROR")
@@ -133,7 +143,7 @@ class LocalLambda:
         ticks = loop.create_task(self._page.tick())
         await front
         await self._serving.end_all()
-        self._after_reload.stop()
+        await self._after_reload.stop()
         ticks.cancel()
         self._page.close()
         self._admin.should_exit = True
@@ -141,6 +151,14 @@ class LocalLambda:
         self._output.close(_LAST_WORDS)
 
     def _greet(self) -> None:
+        if self._settings.terminal:
+            self._terminal.greet(self._given.functions, self._url, url_of(self._sockets[1]))
+        else:
+            self._log_greeting()
+        for notice in self._given.notices:
+            self._log.service_said(notice, "WARN")
+
+    def _log_greeting(self) -> None:
         function = self._given.functions[0]
         url, admin = self._url, url_of(self._sockets[1])
         handlers = ", ".join(each.handler for each in self._given.functions)
@@ -152,8 +170,6 @@ class LocalLambda:
             self._log.service_said(f"{message}; its page is at {admin}")
             path = f"{url}/2015-03-31/functions/{function.name}/invocations"
             self._log.service_said(f"try it: curl -d @events/event.json {path}")
-        for notice in self._given.notices:
-            self._log.service_said(notice, "WARN")
 
     def _stop(self) -> None:
         if self._front.should_exit:

@@ -88,6 +88,10 @@ class Source:
         """Whether anything changed on disk since the last `settled()`; costs one stat a file."""
         return any(_stamp_of(path) != stamp for path, stamp in self._stamps.items())
 
+    def saved_at(self) -> float:
+        """Return when the last change was made, in seconds of the epoch."""
+        return max((stamp[0] for stamp in self._stamps.values() if stamp), default=0) / 1e9
+
     async def settled(self) -> str:
         """Wait until a save, or a storm of saves, is over; return the code's hash."""
         loop = asyncio.get_running_loop()

@@ -36,6 +36,7 @@ _MEDIA_TYPES = (
     "application/octet-stream",
     "binary/octet-stream",
 )
+_CALLS = {"RequestResponse": "Invoke", "Event": "Event", "DryRun": "DryRun"}
 
 
 class InvokeApi:
@@ -54,7 +55,7 @@ class InvokeApi:
         context = _client_context(scope)
         invocation.client_context = None if kind == "Event" else context
         invocation.qualifier = request.named.qualifier
-        invocation.call = header(scope, b"x-lambda-local-event") or kind
+        invocation.call = header(scope, b"x-lambda-local-event") or _CALLS[kind]
         if kind == "DryRun":
             return Response(204)
         if kind == "Event":

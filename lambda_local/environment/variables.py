@@ -7,7 +7,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 import os
 import platform
 import secrets
-import sys
 import time
 from pathlib import Path
 
@@ -22,10 +21,8 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     major_minor = ".".join(platform.python_version_tuple()[:2])
     day = time.strftime("%Y/%m/%d", time.gmtime())
-    terminal = {"POWERTOOLS_DEV": "true"} if sys.stdout.isatty() else {}
     region, name = configuration.account.region, configuration.name
     return {
-        **terminal,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",

@@ -114,8 +114,7 @@ class Placement:
         if environment.generation is not generation or self._reload.under_way:
             return  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{generation.configuration.task_root}/", "")
-        message = f"init failed: {where or error('').error_type}"
-        self._listener.service_said(message, "ERROR", code_sha256=generation.code_sha256)
+        self._listener.load_failed(where or error("").error_type or "error", generation.code_sha256)
         everyone = generation.outcome is not Outcome.LOADED
         self._reload.came_out(generation, Outcome.FAILED, error(""), place)
         self._answer_waiting(error, len(self._queue) if everyone else 1)

@@ -13,6 +13,9 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import Load
 
+_LATE = 1.0
+"""Seconds at most between a save and the moment that it was seen; what is older is another's."""
+
 
 class Reload:
     """Decides which generation of the code answers, and when the next begins."""
@@ -36,6 +39,7 @@ class Reload:
         self._frozen = False
         self.loaded = False
         self.under_way = False
+        self._began = time.time()
         self.generation = Generation(source.sha256(), configuration, time.monotonic(), first=True)
         listener.code_changed(self.generation.code_sha256)
 
@@ -77,6 +81,7 @@ class Reload:
             self.generation.fresh_at = time.monotonic()
         else:
             self.under_way = True
+            self._began = time.time()
             self._background.run(self._renew())
 
     def _changed(self) -> bool:
@@ -134,6 +139,12 @@ class Reload:
             generation.outcome = outcome
         if first_time:
             code_sha256, first = generation.code_sha256, generation.first
-            generation.load = Load(code_sha256, first, error, place)
+            generation.load = Load(code_sha256, first, error, place, self._took())
             self._listener.code_loaded(generation.load)
             self._renew_waiters()
+
+    def _took(self) -> float:
+        """Milliseconds since the save, which the file system told of a moment later."""
+        saved = self._source.saved_at()
+        began = saved if self._began - _LATE < saved < self._began else self._began
+        return (time.time() - began) * 1000

@@ -204,6 +204,13 @@ _OPTIONS = (
         "shell command to run at start and after each reload",
     ),
     _Option(
+        "--accept",
+        "LAMBDA_LOCAL_ACCEPT",
+        "",
+        _command,
+        "shell command that the key `a` runs, to take what is answered for what is expected",
+    ),
+    _Option(
         "--shutdown-timeout",
         "LAMBDA_LOCAL_SHUTDOWN_TIMEOUT",
         "20",
@@ -248,6 +255,13 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         " page whose answer changed [LAMBDA_LOCAL_REPLAY; off]",
     )
     parser.add_argument(
+        "--terminal",
+        action=argparse.BooleanOptionalAction,
+        default=_switch(parser, environ, "LAMBDA_LOCAL_TERMINAL", default=os.isatty(1)),
+        help="print for a person and not as AWS logs, and take keys"
+        " [LAMBDA_LOCAL_TERMINAL; on where standard output is a terminal]",
+    )
+    parser.add_argument(
         "--debug",
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_DEBUG"),
@@ -255,8 +269,12 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
     )
 
 
-def _switch(parser: _Parser, environ: Mapping[str, str], variable: str) -> bool:
+def _switch(
+    parser: _Parser, environ: Mapping[str, str], variable: str, *, default: bool = False
+) -> bool:
     value = environ.get(variable, "").lower()
+    if not value:
+        return default
     if value in ("", "0", "false", "no", "off"):
         return False
     if value not in ("1", "true", "yes", "on"):
@@ -419,4 +437,6 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         after_reload=given.after_reload,
         debug=given.debug,
         replay=given.replay,
+        terminal=given.terminal,
+        accept=given.accept,
     )

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """Times are in seconds; `queue` is how many requests of a function may wait."""
+    """
+    Times are in seconds; `queue` is how many requests of a function may wait.
+
+    `terminal` is whether standard output is for a person, and `accept` a shell command that makes
+    what the function answers now what is expected of it.
+    """
 
     host: str = "127.0.0.1"
     port: int = 3001
@@ -18,3 +23,5 @@ class ServiceSettings:
     after_reload: str | None = None
     debug: bool = False
     replay: bool = False
+    terminal: bool = False
+    accept: str | None = None

@@ -37,6 +37,9 @@ class Listener:
     def code_loaded(self, load: Load) -> None:
         """The code was loaded for the first time since it changed."""
 
+    def load_failed(self, where: str, code_sha256: str) -> None:
+        """An environment could not load the code: its place and error, or the error alone."""
+
     def event_dropped(self, invocation: Invocation, result: Result) -> None:
         """An event failed at its last try."""
 
@@ -94,6 +97,11 @@ class Listeners(Listener):
         """Part of Listener."""
         for listener in self._listeners:
             listener.code_loaded(load)
+
+    def load_failed(self, where: str, code_sha256: str) -> None:
+        """Part of Listener."""
+        for listener in self._listeners:
+            listener.load_failed(where, code_sha256)
 
     def event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Part of Listener."""

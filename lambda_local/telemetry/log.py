@@ -138,6 +138,10 @@ class Log(Listener):
         if load.error is None and not load.first:
             self.service_said("reloaded", code_sha256=load.code_sha256)
 
+    def load_failed(self, where: str, code_sha256: str) -> None:
+        """Write where the code can't be loaded."""
+        self.service_said(f"init failed: {where}", "ERROR", code_sha256=code_sha256)
+
     def event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Write what nobody else will tell the caller."""
         self.service_said(
@@ -177,7 +181,7 @@ class Log(Listener):
 class OwnLog(logging.Handler):
     """Lets what libraries say of this service be lines of its own."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Listener) -> None:
         super().__init__()
         self._log = log
 

@@ -46,10 +46,11 @@ class Load:
     The first time that code was loaded after it changed: well, or with AWS's error.
 
     `place` is that error's file, line and text, where they are known; `first` is the service's
-    start.
+    start. `ms` is how many milliseconds passed since the last file was saved, or since the start.
     """
 
     code_sha256: str
     first: bool
     error: Result | None = None
     place: str = ""
+    ms: float | None = None

@@ -96,6 +96,7 @@ EACH = [
     ("memory", "--memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240", 10_240),
     ("name", "--name", "AWS_LAMBDA_FUNCTION_NAME", "orders", "orders"),
     ("after_reload", "--after-reload", "LAMBDA_LOCAL_AFTER_RELOAD", "make check", "make check"),
+    ("accept", "--accept", "LAMBDA_LOCAL_ACCEPT", "make accept", "make accept"),
     ("shutdown_timeout", "--shutdown-timeout", "LAMBDA_LOCAL_SHUTDOWN_TIMEOUT", "1", 1.0),
 ]
 

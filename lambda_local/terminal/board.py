@@ -1,0 +1,122 @@
+"""What all functions have in common at the terminal: the crowd, the checks, the service's word."""
+
+from collections.abc import Callable, Iterable
+
+from lambda_local.telemetry.report import Load
+from lambda_local.terminal.checks import Outcome
+from lambda_local.terminal.crowd import Crowd
+from lambda_local.terminal.harmless import harmless
+from lambda_local.terminal.invocation import error_name
+from lambda_local.terminal.screen import Screen
+from lambda_local.terminal.style import clock, dim, green, milliseconds, red, yellow
+
+_MARKS = {"INFO": dim("·"), "WARN": yellow("!"), "WARNING": yellow("!")}
+_MOST_ONCE = 1000
+_MOST_ROWS = 10
+
+
+class Board:
+    """Puts the lines of several functions in one order."""
+
+    def __init__(self, screen: Screen, *, checked: bool) -> None:
+        """`checked` is whether checks follow each load."""
+        self._screen = screen
+        self._crowd = Crowd(lambda line: screen.print([line]))
+        self._checked = checked
+        self._begun = ""
+        self._once: set[str] = set()
+        self._error: Callable[[], list[str]] | None = None
+        self._broken: set[str] = set()
+
+    @property
+    def seen(self) -> bool:
+        """Whether anybody looks."""
+        return self._screen.seen
+
+    @property
+    def folding(self) -> bool:
+        """Whether there are more invocations than lines."""
+        return self._crowd.folding
+
+    @property
+    def width(self) -> int:
+        """How many columns a line has."""
+        return self._screen.width
+
+    def admits(self, duration_ms: float, *, failed: bool) -> bool:
+        """Whether an invocation has a line of its own; else it is counted."""
+        return self._crowd.admits(duration_ms, failed=failed)
+
+    def throttled(self) -> None:
+        """Count a request that was refused."""
+        if self.seen:
+            self._crowd.throttled()
+
+    def print(self, lines: Iterable[str]) -> None:
+        """Show lines."""
+        self._screen.print(lines)
+
+    def print_once(self, lines: Iterable[str]) -> None:
+        """Show those that this code has not brought yet."""
+        new = [line for line in dict.fromkeys(lines) if line not in self._once]
+        if len(self._once) < _MOST_ONCE:
+            self._once.update(new)
+            self.print(new)
+
+    def forget(self) -> None:
+        """Take it that the code is another."""
+        self._once.clear()
+        self._error = None
+
+    def loaded(self, load: Load, name: str, *, mended: bool) -> None:
+        """Say that code was loaded; how the checks went comes into the same line."""
+        self._broken.discard(name)
+        verb = "mended" if mended else "loaded" if load.first else "reloaded"
+        took = f" in {milliseconds(load.ms)}" if load.ms is not None else ""
+        self._begun = " ".join(filter(None, (dim(clock()), green("✓"), name, verb))) + took
+        if mended:
+            self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
+        if self._checked and not self._broken:
+            self._screen.begin(self._begun + dim(" · the checks run"))
+        else:
+            self._screen.print([self._begun])
+
+    def broken(self, load: Load, name: str, where: str, lines: Iterable[str]) -> None:
+        """Say that the code does not load, and why, and that nothing checks it."""
+        self._broken.add(name)
+        error = "" if load.error is None else error_name(load.error)
+        title = " ".join(filter(None, ("✗", name, where or error)))
+        self._screen.signal(title, bell=True)
+        what = f"{name} does not load".lstrip()
+        parts = [f"{dim(clock())} {red('✗')} {red(what)}", where or error]
+        waiting = [dim("  the checks wait until it loads")] if self._checked else []
+        self._screen.print(["  ".join(parts), *lines, *waiting])
+
+    def check_failed(self, error: Callable[[], list[str]]) -> None:
+        """Remember an error that a check met, to show it if its check minds."""
+        self._error = self._error or error
+
+    def checks_began(self) -> None:
+        """Say that the checks run because somebody asked for it."""
+        self._begun = f"{dim(clock())} {dim('·')} checked"
+        self._screen.begin(self._begun + dim(" · the checks run"))
+
+    def checks_ended(self, outcome: Outcome) -> None:
+        """Say how the checks went."""
+        summary = green(outcome.summary) if outcome.succeeded else red(outcome.summary)
+        self._screen.finish(f"{self._begun} · {summary}", f"{dim(clock())} {summary}")
+        rows = [f"  {row}" for row in outcome.rows[:_MOST_ROWS]]
+        if len(outcome.rows) > _MOST_ROWS:
+            rows.append(dim(f"  … {len(outcome.rows) - _MOST_ROWS} more rows"))
+        error = self._error() if self._error is not None and not outcome.succeeded else []
+        if len(rows) + len(error) <= _MOST_ROWS:
+            rows += error
+        self._screen.print(rows)
+        self._error = None
+
+    def say(self, message: str, level: str = "INFO", **fields: object) -> None:
+        """Show a word of the service's own."""
+        words = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None)
+        text = harmless(f"{message} ({words})" if words else message)
+        mark = _MARKS.get(level, red("✗"))
+        self._screen.print([f"{dim(clock())} {mark} {dim(text) if level == 'INFO' else text}"])

@@ -1,0 +1,163 @@
+"""Tells, for a person, what happens to one function."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lambda_local.invocation import Invocation, Result
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.report import InitReport, Load, Report
+from lambda_local.terminal.board import Board
+from lambda_local.terminal.failure import Failures
+from lambda_local.terminal.harmless import harmless
+from lambda_local.terminal.invocation import Headline
+from lambda_local.terminal.records import lines_of, of_runtime
+from lambda_local.terminal.style import clock, dim
+
+CHECK = "check"
+"""What `Invocation.source` is of those that the checks make."""
+
+_SLOW = 1.0
+"""Seconds after which what an invocation writes is shown while it runs."""
+
+_MOST_RECORDS = 100
+
+
+@dataclass(slots=True)
+class _Running:
+    records: list[bytes] = field(default_factory=list)
+    left_out: int = 0
+    slow: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+
+class Narrator(Listener):
+    """One line for an invocation, what it wrote below; nothing of what the checks do."""
+
+    def __init__(self, board: Board, configuration: FunctionConfiguration, name: str = "") -> None:
+        """`name` is the function's where there are several."""
+        self._board = board
+        self._name = name
+        self._failures = Failures(configuration.task_root, configuration.project)
+        self._running: dict[Invocation, _Running] = {}
+        self._loose: list[bytes] = []
+        self._broken: Load | None = None
+
+    def invocation_began(self, invocation: Invocation) -> None:
+        """Listen to what it writes."""
+        if self._board.folding or not self._board.seen or invocation.source == CHECK:
+            return
+        timer = asyncio.get_running_loop().call_later(_SLOW, self._slow, invocation)
+        self._running[invocation] = _Running(timer=timer)
+
+    def _slow(self, invocation: Invocation) -> None:
+        running = self._running[invocation]
+        running.slow = True
+        self._print([f"{dim(f'{clock()} …')} {harmless(invocation.call)}  {dim('runs')}"])
+        self._print(_shown(running.records))
+        running.records.clear()
+
+    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+        """Keep it for its place, or show it, if there is no other."""
+        if invocation is None or not invocation.began:
+            self._wrote_outside(record)
+        elif (running := self._running.get(invocation)) is None:
+            return
+        elif running.slow and not of_runtime(record):
+            self._print(_shown([record]))
+        elif len(running.records) < _MOST_RECORDS:
+            running.records.append(record)
+        else:
+            running.left_out += 1
+
+    def _wrote_outside(self, record: bytes) -> None:
+        if self._board.seen and not self._board.folding and len(self._loose) < _MOST_RECORDS:
+            self._loose.append(record)
+
+    def init_ended(self, report: InitReport) -> None:
+        """Show what was written at import, for the first that imports this code."""
+        records, self._loose = self._loose, []
+        if report.error_type is not None:
+            records = [record for record in records if not of_runtime(record)]
+        self._board.print_once(_shown(records))
+
+    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+        """Show it, or count it in the crowd."""
+        running = self._running.pop(invocation, None) or _Running()
+        if running.timer is not None:
+            running.timer.cancel()
+        if not self._board.seen:
+            return
+        failed = result.error_type is not None
+        if invocation.source == CHECK:
+            if failed:
+                self._board.check_failed(lambda: self._error(result))
+            return
+        lines = self._error(result) if failed else []
+        if self._board.admits(report.duration_ms, failed=failed):
+            where = self._where(result) if failed else ""
+            records = [each for each in running.records if not (failed and of_runtime(each))]
+            more = [dim(f"  … {running.left_out} more lines")] if running.left_out else []
+            line = self._headline.of(invocation, result, report, where)
+            self._print([line, *_shown(records), *more, *lines])
+        elif lines:  # an error of a new kind is shown in any crowd
+            line = self._headline.of(invocation, result, report, self._where(result))
+            self._print([line, *lines])
+
+    @property
+    def _headline(self) -> Headline:
+        return Headline(self._name, self._board.width)
+
+    def _error(self, result: Result) -> list[str]:
+        if self._is_of_load(result):
+            return []
+        place = self._failures.place_of(result)
+        return self._failures.block(result, place, self._board.width)
+
+    def _where(self, result: Result) -> str:
+        if self._broken is not None and self._is_of_load(result):
+            load = self._broken
+            place = self._failures.place_of_load(load.place, load.code_sha256)
+        else:
+            place = self._failures.place_of(result)
+        return self._failures.short(place)
+
+    def _is_of_load(self, result: Result) -> bool:
+        error = None if self._broken is None else self._broken.error
+        return error is not None and error.error_type == result.error_type
+
+    def code_changed(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
+        """Take each error for a new one."""
+        self._failures.forget()
+        self._board.forget()
+
+    def code_loaded(self, load: Load) -> None:
+        """Say what came of a save, or of the start."""
+        mended, self._broken = self._broken is not None, load if load.error else None
+        if load.error is None:
+            self._board.loaded(load, self._name, mended=mended)
+        else:
+            place = self._failures.place_of_load(load.place, load.code_sha256)
+            lines = self._failures.block_of_load(load, place, self._board.width)
+            self._board.broken(load, self._name, self._failures.short(place), lines)
+
+    def throttled(self) -> None:
+        """Count it."""
+        self._board.throttled()
+
+    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+        """Say what nobody else will tell the caller."""
+        call, error = invocation.call, result.error_type
+        self.service_said(f"{call} given up after its last try", "ERROR", error=error)
+
+    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+        """Part of Listener."""
+        self._board.say(message, level, **fields)
+
+    def _print(self, lines: Iterable[str]) -> None:
+        self._board.print(lines)
+
+
+def _shown(records: Iterable[bytes]) -> list[str]:
+    return [dim(f"  {line}") for record in records for line in lines_of(record)]

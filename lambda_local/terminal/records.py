@@ -1,0 +1,81 @@
+"""
+What a function wrote to its log, as short as a person wants it.
+
+Sources: `awslambdaric.bootstrap` (its text and JSON lines), and for the keys of JSON lines
+https://docs.aws.amazon.com/powertools/python/latest/core/logger/#standard-structured-keys.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lambda_local.terminal.harmless import harmless
+
+_LOGGED = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
+_WARNING = b"LAMBDA_WARNING: "
+_ERROR = b"[ERROR] "  # logging's own has a tab there
+_MESSAGES = ("message", "msg", "event")
+_KNOWN = {
+    # whose invocation it is, when and where: the line above has it, or nobody asks
+    *("level", "levelname", "severity", "log_level", "logger", "logger_name", "name", "location"),
+    *("timestamp", "time", "date", "asctime", "ts", "@timestamp", "requestId", "request_id"),
+    *("AWSRequestId", "service", "cold_start", "xray_trace_id", "correlation_id", "taskName"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+}
+_LONGEST = 2_000
+
+
+def of_runtime(record: bytes) -> bool:
+    """Whether AWS's client wrote it, of an error that is told in another way."""
+    if record.startswith(_ERROR) or _WARNING in record[:200]:
+        return True
+    value = _object(record)
+    return value is not None and {"errorType", "stackTrace", "level"} <= value.keys() - _MESSAGES
+
+
+def lines_of(record: bytes) -> Iterator[str]:
+    """Yield the lines that a person is shown of it."""
+    value = _object(record)
+    if value is not None and any(name in value for name in _MESSAGES):
+        yield from _shortened(value)
+        return
+    match = _LOGGED.fullmatch(record)
+    if match is not None:
+        record = match["level"] + b" " + match["message"].removesuffix(b"\n")
+    yield from _split(record.decode("utf-8", "replace"))
+
+
+def _object(record: bytes) -> dict[str, Any] | None:
+    if not record.startswith(b"{"):
+        return None
+    try:
+        value = json.loads(record)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _shortened(value: Mapping[str, Any]) -> Iterator[str]:
+    level = str(value.get("level") or value.get("levelname") or value.get("severity") or "")
+    at = next(name for name in _MESSAGES if name in value)
+    more = {
+        name: each
+        for name, each in value.items()
+        if name not in _KNOWN and name != at and each is not None
+    }
+    long = {name: text for name, text in more.items() if isinstance(text, str) and "\n" in text}
+    fields = [f"{name}={_text(each)}" for name, each in more.items() if name not in long]
+    yield from _split(" ".join(filter(None, (level.upper(), _text(value[at]), *fields))))
+    for text in long.values():  # a traceback
+        yield from _split(text)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _split(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        rest = len(line) - _LONGEST
+        yield harmless(line[:_LONGEST]) + (f"… {rest} more characters" if rest > 0 else "")

@@ -1,0 +1,43 @@
+"""The terminal as a whole: what the service gives to it."""
+
+from collections.abc import Callable, Sequence
+
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.listener import Listener
+from lambda_local.terminal.board import Board
+from lambda_local.terminal.checks import outcome_of
+from lambda_local.terminal.narrator import Narrator
+from lambda_local.terminal.screen import Screen
+from lambda_local.terminal.style import bold, dim
+
+
+class Terminal(Listener):
+    """Shows what functions do, and what the service has to say."""
+
+    def __init__(
+        self, out: Callable[[bytes], None] | None, descriptor: int, *, checked: bool
+    ) -> None:
+        """Without `out` it is for followers alone; `checked` is whether checks follow each load."""
+        self._screen = Screen(out, descriptor)
+        self._board = Board(self._screen, checked=checked and out is not None)
+        self.lost = self._screen.lost
+        self.follow = self._screen.follow
+        self.print = self._screen.print
+        self.checks_began = self._board.checks_began
+
+    def of(self, configuration: FunctionConfiguration, *, named: bool) -> Listener:
+        """Return who listens to a function; its name is shown if there are several."""
+        return Narrator(self._board, configuration, configuration.name if named else "")
+
+    def greet(self, functions: Sequence[FunctionConfiguration], url: str, page: str) -> None:
+        """Say what answers where."""
+        handlers = ", ".join(each.handler for each in functions)
+        self._screen.print([f"{bold(handlers)}  {url}", dim(f"its page  {page}")])
+
+    def checked(self, output: bytes, status: int) -> None:
+        """Show what the command after a reload printed."""
+        self._board.checks_ended(outcome_of(output, status))
+
+    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+        """Part of Listener."""
+        self._board.say(message, level, **fields)

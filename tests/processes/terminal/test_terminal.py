@@ -1,0 +1,175 @@
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.http import request
+from tests.support.project import write_project
+from tests.support.terminal import TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
+
+TIME = r"\d\d:\d\d:\d\d"
+ANSWERS = """
+import json, logging
+
+def handler(event, context):
+    if "print" in event:
+        print(event["print"])
+    if "log" in event:
+        logging.error(event["log"])
+    if "raise" in event:
+        raise ValueError(event["raise"])
+    return event.get("reply")
+"""
+BROKEN = "def handler(event, context)\n    return 1\n"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as services:
+
+        def start(source: str = ANSWERS, *args: str, **env: str) -> TerminalLambda:
+            write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
+            service = services.enter_context(closing(TerminalLambda(tmp_path, *args, **env)))
+            service.wait_for(f"{TIME} . (loaded|does not load)")
+            return service
+
+        yield start
+
+
+def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
+    """Return the rows that an invocation brings, which end where the next one's begin."""
+    before = len(service.rows) - 1
+    service.invoke(json.dumps(event).encode(), **headers)
+    service.invoke(b"{}", **{"X-Lambda-Local-Event": "the-next"})
+    service.wait_for(r"the-next.*\n", before)
+    return service.rows[before:-2]
+
+
+def test_an_invocation_is_one_line(start: Start) -> None:
+    service = start()
+
+    (first,) = invoke(service, {"reply": {"statusCode": 201}})
+    (second,) = invoke(service, {}, **{"X-Lambda-Local-Event": "event.json"})
+    assert re.fullmatch(rf"{TIME} ✓ Invoke  201  [\d.]+ ms  cold start \d+ ms  \d+ MB", first)
+    assert re.fullmatch(rf"{TIME} ✓ event\.json  [\d.]+ ms  \d+ MB", second)
+    assert not re.search("START|END|REPORT", service.raw)
+
+
+def test_a_request_is_told_by_its_method_and_path(start: Start) -> None:
+    service = start()
+    request(service.url, "PUT", "/orders/7?a=1")
+
+    service.wait_for(rf"{TIME} ✓ PUT /orders/7  ")
+
+
+def test_what_a_function_writes_is_below_its_line(start: Start) -> None:
+    service = start()
+
+    assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
+    assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
+    line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
+    assert invoke(service, {"print": json.dumps(line)})[1:] == ["  INFO done items=3"]
+
+
+def test_an_error_is_told_with_its_place_and_the_code_around_it_once(start: Start) -> None:
+    service = start()
+
+    line, *rows = invoke(service, {"raise": "no luck"})
+    assert re.match(rf"{TIME} ✗ Invoke  ValueError  function/app\.py:10  ", line)
+    assert rows == [
+        "  no luck",
+        '     8 │         logging.error(event["log"])',
+        '     9 │     if "raise" in event:',
+        '  > 10 │         raise ValueError(event["raise"])',
+        '    11 │     return event.get("reply")',
+    ]
+    assert len(invoke(service, {"raise": "no luck"})) == 1
+    assert invoke(service, {"raise": "worse luck"})[1:] == ["  worse luck"]
+    assert "LAMBDA_WARNING" not in service.raw
+
+
+def test_invocations_of_the_checks_are_not_shown(start: Start) -> None:
+    service = start()
+    service.invoke(b'{"print": "checked"}', **{"X-Lambda-Local-Source": "check"})
+    invoke(service, {"print": "mine"})
+
+    assert "checked" not in service.raw
+
+
+def test_a_save_is_one_line_with_what_the_checks_say(start: Start) -> None:
+    service = start(ANSWERS, "--after-reload=echo 3 of 3 events as expected")
+    service.wait_for("loaded in .* · 3 of 3 events as expected\n")
+
+    before = service.save(ANSWERS + "\n")
+    service.wait_for(rf"{TIME} ✓ reloaded in \d+ ms · 3 of 3 events as expected\n", before)
+    assert len(service.rows[before:-1]) == 1
+
+
+def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
+    command = "for i in $(seq 30); do echo row $i; done; echo 1 of 3 events as expected; exit 1"
+    service = start(ANSWERS, f"--after-reload={command}")
+
+    service.wait_for("… 20 more rows\n")
+    assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
+    assert "1 of 3 events as expected" in service.raw
+
+
+def test_code_that_does_not_load_is_told_once_and_not_checked(start: Start) -> None:
+    service = start(ANSWERS, "--after-reload=echo 3 of 3 events as expected")
+    service.wait_for("3 of 3 events as expected\n")
+
+    before = service.save(BROKEN)
+    service.wait_for("the checks wait", before)
+    line, *rows = service.rows[before:-1]
+    assert re.fullmatch(rf"{TIME} ✗ does not load  function/app\.py:1", line)
+    assert rows == [
+        "  SyntaxError: expected ':'",
+        "  > 1 │ def handler(event, context)",
+        "    2 │     return 1",
+        "  the checks wait until it loads",
+    ]
+    assert service.titles[-1] == "✗ function/app.py:1"
+    assert "\x07" in re.sub(r"\x1b\]2;[^\x07]*\x07", "", service.raw)
+    assert len(invoke(service, {})) == 1
+
+    before = service.save(ANSWERS)
+    service.wait_for(rf"{TIME} ✓ mended in \d+ ms · 3 of 3 events as expected\n", before)
+    assert len(service.rows[before:-1]) == 1
+    assert service.titles[-1].startswith("✓")
+
+
+def test_a_crowd_is_told_once_a_second(start: Start) -> None:
+    service = start()
+    before = len(service.rows) - 1
+    for number in range(60):
+        service.invoke(b'{"print": "hello"}' if number else b'{"raise": "one"}')
+
+    service.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
+    shown = [row for row in service.rows[before:] if "Invoke" in row]
+    assert 10 <= len(shown) < 40
+
+
+def test_what_a_stranger_sends_does_not_act_on_the_terminal(start: Start) -> None:
+    service = start()
+    attack = "\x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\r\x1b[31mred\x1b[0m"
+
+    _, row = invoke(service, {"print": attack})
+    assert row == r"  \x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\rred"
+    request(service.url, "GET", "/%1b%5b2J")
+    service.invoke(json.dumps({"raise": attack}).encode())
+    service.invoke(b"{}", **{"X-Lambda-Local-Event": "\x9b2J.json"})
+    service.wait_for(r"\\x9b2J\.json")
+    assert "owned" not in service.titles
+    assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
+
+
+def test_a_function_cannot_forge_the_platforms_lines(start: Start) -> None:
+    service = start()
+
+    rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
+    assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]

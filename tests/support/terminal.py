@@ -1,0 +1,105 @@
+"""A real `python -m lambda_local` in a terminal of its own, as a person has it."""
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.http import Answer, request
+from tests.support.local_lambda import INVOKE, environment
+from tests.support.project import HANDLER
+from tests.support.waiting import DEADLINE, wait_until
+
+_TITLE = re.compile(r"\x1b\][02];([^\x07]*)\x07")
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[mhlt]")
+_REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")
+
+
+class TerminalLambda:
+    """Runs `HANDLER` of the project in a directory, in 80 columns and 24 rows."""
+
+    def __init__(self, project: Path, *args: str, **env: str) -> None:
+        self.project = project
+        self.output = bytearray()
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.modes = termios.tcgetattr(slave)
+        self._slave = slave
+        arguments = [HANDLER, "--port=0", "--admin-port=0", "--timeout=60", *args]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lambda_local", *arguments],
+            cwd=project,
+            env=environment() | {"TERM": "xterm-256color"} | env,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs here yet that holds a lock
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self.wait_for(r"(http://\S+:\d+)")[1]
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self.master, 65_536)
+            except OSError:
+                return
+            self.output += data
+
+    @property
+    def raw(self) -> str:
+        return self.output.decode("utf-8", "replace")
+
+    @property
+    def rows(self) -> list[str]:
+        """What is to be seen, line by line."""
+        text = _STYLE.sub("", _TITLE.sub("", self.raw)).replace("\a", "").replace("\r\n", "\n")
+        return _REWRITTEN.sub("", text).split("\n")
+
+    @property
+    def titles(self) -> Sequence[str]:
+        return _TITLE.findall(self.raw)
+
+    def modes_now(self) -> list[object]:
+        return termios.tcgetattr(self._slave)
+
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
+    def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
+        """Return the first match in what is to be seen below so many rows."""
+        return wait_until(
+            lambda: re.search(pattern, "\n".join(self.rows[after:])), f"{pattern!r}, seen"
+        )
+
+    def invoke(self, body: bytes = b"{}", **headers: str) -> Answer:
+        return request(self.url, "POST", INVOKE, body, headers)
+
+    def save(self, source: str) -> int:
+        """Save the function; return how many rows were there before."""
+        rows = len(self.rows) - 1
+        path = self.project / "function/app.py"
+        path.with_name(".new").write_text(source, encoding="utf-8")
+        path.with_name(".new").rename(path)
+        return rows
+
+    def end(self) -> int:
+        self.process.terminate()
+        return self.process.wait(DEADLINE)
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait(DEADLINE)
+        os.close(self._slave)
+        self._reader.join(DEADLINE)
+        os.close(self.master)
