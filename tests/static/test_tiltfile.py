@@ -75,6 +75,11 @@ def synced(result: dict[str, Any]) -> Any:
     return image["LiveUpdateSpec"].get("syncs", [])
 
 
+def links(result: dict[str, Any]) -> list[str]:
+    urls = [link["URL"] for link in resources(result)["function"]["DeployTarget"]["Links"]]
+    return [f"{url['Scheme']}://{url['Host']}{url['Path']}" for url in urls]
+
+
 def buttons(result: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = result["ObjectSet"]["tilt.dev/v1alpha1, Resource=uibuttons"]
     return found
@@ -123,12 +128,11 @@ def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
 
 
 def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Evaluate) -> None:
-    result = resources(evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433"))
+    result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433")
 
-    (forward,) = result["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
+    (forward,) = resources(result)["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
     assert (forward["localPort"], forward["containerPort"]) == (3333, 3000)
-    links = [link["URL"] for link in result["function"]["DeployTarget"]["Links"]]
-    assert links == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
+    assert links(result) == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
 
 
 def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> None:
@@ -137,9 +141,7 @@ def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> N
         "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev",
     }
 
-    function = resources(evaluate(**codespace))["function"]
-
-    assert [link["URL"] for link in function["DeployTarget"]["Links"]] == [
+    assert links(evaluate(**codespace)) == [
         "https://n-5432.app.github.dev",
         "https://n-3000.app.github.dev/d/lambda",
     ]
