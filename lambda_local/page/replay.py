@@ -40,6 +40,11 @@ class Comparison:
         """Whether the answer is another one."""
         return self.after is not None and not same_answer(self.before, self.after)
 
+    @property
+    def fails(self) -> bool:
+        """Whether the new code answers with an error."""
+        return self.after is not None and self.after.report.error_type is not None
+
     def summary(self) -> dict[str, object]:
         """Return what a list shows."""
         return {
@@ -87,6 +92,7 @@ class ReplayRow:
             "code": self.code_sha256[:_SHORT],
             "count": len(self.comparisons),
             "changed": [each.before.call for each in self.comparisons if each.changed],
+            "failing": sum(each.changed and each.fails for each in self.comparisons),
             "notRun": sum(each.after is None for each in self.comparisons),
         }
 

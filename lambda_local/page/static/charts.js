@@ -1,10 +1,11 @@
-// The last five minutes: four pictures, a point a second, saves marked in each.
+// The last minutes, five at most: four pictures, a point a second, saves marked in each.
 
 import { $, h, svg } from "./dom.js";
 import { ms } from "./format.js";
 import { state, listen } from "./state.js";
 
-const SECONDS = 300;
+const MOST = 300;
+const LEAST = 60;
 const HEIGHT = 44;
 const TOP = 3;
 
@@ -16,7 +17,7 @@ const CHARTS = [
 ];
 
 function drawing(chart) {
-  const picture = svg("svg", { viewBox: `0 0 ${SECONDS} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+  const picture = svg("svg", { preserveAspectRatio: "none", role: "img" });
   const saves = svg("path", { class: "save" });
   const broke = svg("path", { class: "broke" });
   picture.append(saves, broke);
@@ -34,7 +35,8 @@ function drawing(chart) {
   return { ...chart, picture, saves, broke, lines };
 }
 
-function draw(chart, points, last) {
+function draw(chart, points, last, width) {
+  chart.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   const highest = Math.max(1, ...points.flatMap(([, second]) => chart.lines.map(({ field }) => second[field] ?? 0)));
   const y = (value) => HEIGHT - 1 - (value / highest) * (HEIGHT - TOP - 1);
   const words = [];
@@ -47,7 +49,7 @@ function draw(chart, points, last) {
   }
   chart.saves.setAttribute("d", marks(points, true));
   chart.broke.setAttribute("d", marks(points, false));
-  chart.picture.setAttribute("aria-label", `${chart.title} now: ${words.join(", ")}; highest in five minutes ${chart.unit(highest)}`);
+  chart.picture.setAttribute("aria-label", `${chart.title} now: ${words.join(", ")}; highest in the last minutes ${chart.unit(highest)}`);
 }
 
 function stroke(points, field, y) {
@@ -81,7 +83,8 @@ export function showCharts() {
   listen((changed) => {
     if (!changed.has("second") && !changed.has("hello")) return;
     const last = state.seconds.at(-1);
-    const points = last ? state.seconds.map((second) => [SECONDS - 1 - (last.at - second.at), second]).filter(([x]) => x >= 0) : [];
-    for (const chart of charts) draw(chart, points, last);
+    const width = Math.min(MOST, Math.max(LEAST, last ? last.at - state.seconds[0].at + 1 : 0));
+    const points = state.seconds.map((second) => [width - 1 - (last.at - second.at), second]).filter(([x]) => x >= 0);
+    for (const chart of charts) draw(chart, points, last, width);
   });
 }

@@ -3,7 +3,7 @@
 import { $, copyButton, h } from "./dom.js";
 import { ask } from "./api.js";
 import { sideBySide } from "./diff.js";
-import { asHttp, bytes, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
+import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
 
 export const pane = $("detail");
 
@@ -89,37 +89,52 @@ function problem(row) {
   return [h("p", { class: "problem" }, `${row.errorType}: ${row.message}`), source(row.place)].filter(Boolean);
 }
 
-// Without the paragraph that AWS's runtime adds to each error of an init.
-function ownLog(text) {
-  return text.split("\n").filter((line) => !line.includes("LAMBDA_WARNING: Unhandled exception.")).join("\n").trimEnd();
+const BOILERPLATE = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
+const TOLD_ABOVE = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[ \t].*(?:\n|$))*/gm;
+const EVERYWHERE = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
+  "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
+
+// What the function wrote, without what AWS's runtime adds to an error, which stands above it.
+function log(kept) {
+  const text = kept.text.replace(BOILERPLATE, "").replace(TOLD_ABOVE, "").trimEnd();
+  if (!text) return [];
+  return section("Log", h("pre", { tabindex: 0 }, text.split("\n").flatMap((line) => [...logLine(line), "\n"])), copyButton(kept.text));
+}
+
+// A record of a structured log, as its message and what is the record's alone.
+function logLine(line) {
+  const record = line.startsWith("{") ? parsed(line) : undefined;
+  const message = record?.message ?? record?.msg ?? record?.event;
+  if (message === undefined) return [line];
+  const level = String(record.level ?? "").toUpperCase();
+  const own = Object.entries(record).filter(([name]) => !EVERYWHERE.has(name)).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return [h("span", { class: `level ${level}` }, level.padEnd(8)), typeof message === "string" ? message : JSON.stringify(message), h("span", { class: "name" }, own.join(""))];
 }
 
 export function invocation(row) {
-  const logged = ownLog(row.log.text);
   return h("article", { class: kindOf(row) },
-    h("h2", {}, row.call || "Invoke", h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
+    h("h2", {}, called(row), h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("code", { title: "Request id" }, row.requestId), h("code", { title: "Code" }, row.code)),
     problem(row),
     section("Timings", timings(row)),
     row.errorType ? stack(row) : section("Answer", answer(row.answer), copyButton(row.answer.text)), cutNote(row.answer) ?? "",
-    section("Log", logged && h("pre", { tabindex: 0 }, logged)), cutNote(row.log) ?? "",
+    log(row.log), cutNote(row.log) ?? "",
     section("Event", json(row.event.text), copyButton(pretty(row.event.text))), cutNote(row.event) ?? "",
     section("Again, from a terminal", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
 }
 
 export function reload(row) {
-  const logged = ownLog(row.log.text);
   const [title, word] = row.errorType ? ["The code does not load", "Failed"] : [row.first ? "Started" : "Saved", "Loaded"];
   return h("article", { class: row.errorType ? "failed" : "well" },
     h("h2", {}, title, h("span", { class: "outcome" }, word)),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${ms(row.loadMs)}`), h("code", {}, row.code)),
     problem(row),
     row.errorType ? h("p", { class: "note-line" }, "Every invocation gets this error until the code is mended.") : "",
-    section("Log", logged && h("pre", { tabindex: 0 }, logged)));
+    log(row.log));
 }
 
 export function comparison(each) {
-  const title = h("h3", {}, h("b", {}, each.call || "Invoke"), each.pinned && "pinned");
+  const title = h("h3", {}, h("b", {}, called(each)), each.pinned && "pinned");
   if (each.whyNot) return h("div", { class: "comparison" }, title, h("p", { class: "warning" }, `Not run again. ${each.whyNot}`));
   const texts = [each.beforeRow, each.afterRow].map((row) => readable(row.answer.text));
   const titles = [["Before", each.beforeRow], ["After", each.afterRow]].map(([word, row]) => `${word} · ${row.code.slice(0, 7)} · ${ms(row.durationMs)}`);
@@ -134,13 +149,13 @@ export function replay(row) {
     h("h2", {}, row.changed.length ? `${row.changed.length} of ${row.count} answers changed` : "No answer changed"),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("span", {}, `run again in ${ms(row.tookMs)}`), h("code", {}, row.code)),
     changed.map(comparison),
-    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, each.call || "Invoke")))] : []);
+    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, called(each))))] : []);
 }
 
 export function pin(one) {
   const { original, last } = one;
   return h("article", {},
-    h("h2", {}, original.call || "Invoke", h("span", { class: "outcome" }, "pinned")),
+    h("h2", {}, called(original), h("span", { class: "outcome" }, "pinned")),
     h("p", { class: "note-line" }, last ? (last.changed ? "The last save changed its answer." : last.whyNot ? "" : "The last save left its answer as it was.") : "It runs again after each save, and shows here what changed."),
     last ? comparison(last) : section("Answer", answer(original.answer)),
     section("Event", json(original.event.text)));

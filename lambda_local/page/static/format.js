@@ -56,8 +56,13 @@ export function readable(text) {
 
 export const WORD = { success: "Succeeded", error: "Failed", failure: "Failed", timeout: "Timed out" };
 
+// AWS's name for an invocation that waits for its answer says little to a person.
+export function called(row) {
+  return row.call === "RequestResponse" || !row.call ? "Invoke" : row.call;
+}
+
 export function outcome(row) {
-  if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType;
+  if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType.replace(/^Runtime\./, "");
   return row.http === null ? "ok" : String(row.http);
 }
 

@@ -2,7 +2,7 @@
 
 import { $, h } from "./dom.js";
 import { ask } from "./api.js";
-import { kindOf, ms, outcome, time, WORD } from "./format.js";
+import { called, kindOf, ms, outcome, time, WORD } from "./format.js";
 import { state, listen, listenToRows } from "./state.js";
 
 const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks") === "shown", found: null };
@@ -41,12 +41,12 @@ function invocation(row) {
   const kind = kindOf(row);
   const said = row.errorType ? `${row.errorType}: ${row.message}` : outcome(row);
   const tag = QUIET[row.source] ?? (state.functions.length > 1 ? row.function : null);
-  const label = `${WORD[row.status]}, ${row.call || "Invoke"}, ${said}, ${ms(row.durationMs)}${row.initMs === null ? "" : `, cold start ${ms(row.initMs)}`}`;
+  const label = `${WORD[row.status]}, ${called(row)}, ${said}, ${ms(row.durationMs)}${row.initMs === null ? "" : `, cold start ${ms(row.initMs)}`}`;
   return h("div", { class: `row invocation ${kind}`, "aria-label": label },
     h("span", { class: "glyph" }, kind === "failed" ? "✕" : "●"),
     h("span", { class: "time" }, time(row.at)),
-    h("span", { class: "call" }, row.call || "Invoke", tag && h("span", { class: "tag" }, tag)),
-    h("span", { class: "outcome", title: row.errorType ? said : null }, row.errorType && row.message ? [row.status === "timeout" ? "" : h("span", {}, `${row.errorType} `), h("small", {}, row.status === "timeout" ? "timed out" : row.message)] : outcome(row)),
+    h("span", { class: "call" }, called(row), tag && h("span", { class: "tag" }, tag)),
+    h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${row.message}`)),
     h("span", { class: "number strong" }, ms(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : ms(row.initMs)),
     h("span", { class: "number" }, `${row.memoryMb} MB`),
@@ -70,8 +70,14 @@ function reload(row) {
 function replay(row) {
   const changed = row.changed.length;
   const again = `${row.count} run again in ${ms(row.tookMs)}`;
-  const which = changed ? `: ${[...new Set(row.changed)].slice(0, 3).join(", ")}${changed > 3 ? " …" : ""}` : "";
-  return ["⇄", changed ? "changed" : "same", [h("b", {}, changed ? `${changed} ${changed === 1 ? "answer" : "answers"} changed` : "No answer changed"), `${which} · ${again}`]];
+  const which = changed ? `: ${[...new Set(row.changed.map((call) => called({ call })))].slice(0, 3).join(", ")}` : "";
+  return ["⇄", changed ? "changed" : "same", [h("b", {}, verdict(row)), `${which} · ${again}`]];
+}
+
+function verdict({ changed, failing }) {
+  if (!changed.length) return "No answer changed";
+  const answers = `${changed.length} ${changed.length === 1 ? "answer" : "answers"} changed`;
+  return failing ? `${answers}, ${failing} to an error` : answers;
 }
 
 function rebuild() {
@@ -116,7 +122,7 @@ function arrived(told, gone) {
   if (!told.rows && !gone.length) return;
   for (const id of gone) { nodes.get(id)?.remove(); nodes.delete(id); }
   const fresh = (told.rows ?? []).filter(passes).map(node).reverse();
-  if (fresh.length < 10) for (const each of fresh) each.classList.add("new");
+  if (fresh.length < 4) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
   count();
 }
@@ -172,8 +178,8 @@ function search() {
 function showRunning() {
   const running = state.running.filter(({ source }) => filter.checks || !(source in QUIET));
   $("running").hidden = !running.length;
-  $("running").replaceChildren(...running.slice(0, 5).map(({ call, at }) =>
-    h("div", {}, h("span", { class: "glyph" }, "◌"), `${call || "Invoke"} is running`, h("time", {}, `for ${ms(Date.now() - at)}`))),
+  $("running").replaceChildren(...running.slice(0, 5).map((row) =>
+    h("div", {}, h("span", { class: "glyph" }, "◌"), `${called(row)} is running`, h("time", {}, `for ${ms(Date.now() - row.at)}`))),
     ...(running.length > 5 ? [h("div", {}, h("span", { class: "glyph" }), `and ${running.length - 5} more`)] : []));
 }
 
@@ -181,7 +187,7 @@ function showPins(openPin) {
   $("pins").hidden = !state.pins.length;
   $("pins").replaceChildren(...state.pins.map(({ id, row, last }) =>
     h("button", { type: "button", "data-pin": id, onclick: () => openPin(id) },
-      h("span", { class: "glyph" }, "◆"), h("b", {}, row.call || "Invoke"), h("span", {}, outcome(row)), pinned(last))));
+      h("span", { class: "glyph" }, "◆"), h("b", {}, called(row)), h("span", {}, outcome(row)), pinned(last))));
 }
 
 function pinned(last) {
