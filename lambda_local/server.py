@@ -24,6 +24,7 @@ from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
 from lambda_local.page.desk import Desk
+from lambda_local.page.failure import FailurePages
 from lambda_local.page.page import Page
 from lambda_local.serving import Serving
 from lambda_local.settings.command_line import Given
@@ -104,7 +105,8 @@ class LocalLambda:
             ConcurrencyApi(functions),
         )
         routes = [route for api in apis for route in api.routes]
-        url = FunctionUrl(functions, log)
+        failures = FailurePages(desk.journal, url_of(admin))
+        url = FunctionUrl(functions, log, failures)
         trust = Trust(settings.allowed_hosts)
         operations, api = Operations(functions, routes), Api(functions, log)
         door = FrontDoor(operations, api, url, functions, trust)

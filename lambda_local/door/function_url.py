@@ -23,15 +23,17 @@ from lambda_local.door.structured import MalformedResponseError, from_result
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Result
+from lambda_local.page.failure import FailurePages
 from lambda_local.telemetry.listener import Listener
 
 
 class FunctionUrl:
     """Answers every request that is not for the Invoke API."""
 
-    def __init__(self, functions: Functions, listener: Listener) -> None:
+    def __init__(self, functions: Functions, listener: Listener, failures: FailurePages) -> None:
         self._functions = functions
         self._listener = listener
+        self._failures = failures
 
     def find(self, scope: Scope) -> tuple[Operation, Named]:
         """Return the function that the host names, or the only one. Raises ServiceError."""
@@ -59,19 +61,26 @@ class FunctionUrl:
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = header(scope, b"x-lambda-local-event")
         invocation.call = named or f"{scope['method']} {event['rawPath']}"
-        return self._respond(await function.invoke(invocation))
+        return self._respond(await function.invoke(invocation), request)
 
-    def _respond(self, result: Result) -> Response:
+    def _respond(self, result: Result, request: Request) -> Response:
         if result.error_type is not None:
-            response = _plain(502, "Internal Server Error")
+            response = self._failure(request)
         else:
             try:
                 response = from_result(result.payload)
             except MalformedResponseError as error:
                 self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
-                response = _plain(502, "Internal Server Error")
+                response = self._failure(request, f"The function URL answers 502: {error}")
         response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
         return response
+
+    def _failure(self, request: Request, why: str = "") -> Response:
+        """Return AWS's answer, but for a browser, whose person wants to know more."""
+        page = None
+        if "text/html" in (header(request.scope, b"accept") or ""):
+            page = self._failures.of(request.invocation.request_id, why)
+        return page or _plain(502, "Internal Server Error")
 
 
 def url_of(functions: Functions, function: Function, scope: Scope) -> str:

@@ -21,6 +21,8 @@ MOST = 50
 
 SOURCE = "replay"
 _REMEMBERED = 4 * MOST
+_AT_ONCE = 2
+_PATIENCE = 0.05
 _SHORT = 12
 _PER_REQUEST = ("requestId", "time", "timeEpoch", "http", "domainName", "domainPrefix")
 _PER_REQUEST_HEADERS = ("x-amzn-trace-id", "x-forwarded-port", "x-forwarded-for")
@@ -182,9 +184,17 @@ class Replay:
             asked |= self._of_clients(function, code_sha256, keys_of_pins)
         if not asked:
             return
-        compared = await asyncio.gather(
-            *(self._compare(key, row, pinned=key in keys_of_pins) for key, row in asked.items())
-        )
+        turns = asyncio.Semaphore(_AT_ONCE)
+        more = asyncio.get_running_loop().create_task(_allow_more(turns))
+        try:
+            compared = await asyncio.gather(
+                *(
+                    self._compare(key, row, turns, pinned=key in keys_of_pins)
+                    for key, row in asked.items()
+                )
+            )
+        finally:
+            more.cancel()
         for key, comparison in zip(asked, compared, strict=True):
             self._remember(key, comparison.after)
             for pin in pinned:
@@ -209,10 +219,13 @@ class Replay:
                     found[key] = row
         return {key: row for key, row in found.items() if row.code_sha256 != code_sha256}
 
-    async def _compare(self, key: str, row: InvocationRow, *, pinned: bool) -> Comparison:
+    async def _compare(
+        self, key: str, row: InvocationRow, turns: asyncio.Semaphore, *, pinned: bool
+    ) -> Comparison:
         before = self._newest(key, row)
         try:
-            after = await run_again(self._functions, self._journal, row, SOURCE)
+            async with turns:
+                after = await run_again(self._functions, self._journal, row, SOURCE)
         except NotRunError as error:
             return Comparison(before, None, pinned, str(error))
         return Comparison(before, after, pinned)
@@ -231,6 +244,13 @@ class Replay:
 
     def _tell_pins(self) -> None:
         self._feed.fact("pins", self.summaries())
+
+
+async def _allow_more(turns: asyncio.Semaphore) -> None:
+    """Quick ones share an environment; a cold start for each would take longer than they do."""
+    while True:
+        await asyncio.sleep(_PATIENCE)
+        turns.release()
 
 
 def same_answer(one: InvocationRow, other: InvocationRow) -> bool:

@@ -172,8 +172,15 @@ function showFunctions() {
   }));
 }
 
+// A link may name an invocation by its request: the browser's error page does.
+function openLinked() {
+  const asked = location.hash.slice(1);
+  const row = asked && [...state.rows.values()].reverse().find(({ requestId }) => requestId === asked);
+  if (row) { select(row.id); open(row.id); }
+}
+
 function announce(told) {
-  if (told.hello) return;
+  if (told.hello) { openLinked(); return; }
   for (const row of told.rows ?? []) {
     if (row.kind === "reload") say(row.errorType ? `The code does not load: ${row.message}` : "Saved and loaded");
     if (row.kind === "replay" && row.changed.length) say(`${row.changed.length} answers changed`);
@@ -195,4 +202,5 @@ for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 }
 document.addEventListener("keydown", pressed);
+addEventListener("hashchange", openLinked);
 follow();
