@@ -14,11 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.cluster.load import Load, invoke
-from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace, output, pods
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
 from tests.support.waiting import wait_until
 
-CODE = "lambda_app/app.py"
-TEXT = "The received message is"
 BASE = "public.ecr.aws/lambda/python:3.12"
 
 
@@ -85,7 +92,7 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
     saves = Saves(workspace)
     with Tilt(workspace) as tilt:
         quiet = [saves.seconds(tilt) for _ in range(20)]
-        with Load(URL) as load:
+        with Load(URL, answer=None) as load:
             busy = [saves.seconds(tilt) for _ in range(20)]
         report.tell("save → new code answers: median of 20", statistics.median(quiet), "s", 0.8)
         percentile = statistics.quantiles(quiet, n=20)[-1]

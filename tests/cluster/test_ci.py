@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.workspace import Workspace
+from tests.support.cluster.workspace import CODE, TEXT, Workspace
 
 pytestmark = pytest.mark.cluster
 
@@ -25,14 +25,19 @@ def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "reason"),
     [
-        ("lambda_app/app.py", "The received message is", "A message came", "A message came"),
+        (CODE, TEXT, "A message came", "A message came"),
         (
-            "lambda_app/app.py",
+            CODE,
             "def lambda_handler",
             'int("nought")\n\n\ndef lambda_handler',  # ruff has nothing against it
             "ValueError",
         ),
-        ("Dockerfile", "COPY lambda_app ", "RUN exit 3\nCOPY lambda_app ", "RUN exit 3"),
+        (
+            "Dockerfile",
+            "COPY lambda_local /opt",
+            "RUN exit 3\nCOPY lambda_local /opt",
+            "RUN exit 3",
+        ),
     ],
     ids=["failing check", "crash at import", "image that does not build"],
 )

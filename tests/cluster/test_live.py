@@ -6,13 +6,19 @@ from typing import Any
 import pytest
 
 from tests.support.cluster.load import Load, invoke
-from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace, output, pods
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
-
-CODE = "lambda_app/app.py"
-TEXT = "The received message is"
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster.load import invoke
-from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace
+from tests.support.cluster.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
-
-CODE = "lambda_app/app.py"
-TEXT = "The received message is"
 
 
 def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path) -> None:

@@ -85,6 +85,14 @@ def buttons(result: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def on_row(result: dict[str, Any], resource: str) -> dict[str, Any]:
+    return {
+        name: button
+        for name, button in buttons(result).items()
+        if button["spec"]["location"] == {"componentType": "Resource", "componentID": resource}
+    }
+
+
 def test_it_has_the_grammar_of_python_and_at_most_150_lines() -> None:
     ast.parse(SOURCE)
 
@@ -189,14 +197,19 @@ def test_the_sign_that_new_code_is_live_is_watched() -> None:
     assert "!.cache/live" in Path(".tiltignore").read_text().splitlines()
 
 
-def test_the_function_has_a_button_for_each_event_and_one_for_load(evaluate: Evaluate) -> None:
-    declared = buttons(evaluate())
+def test_the_function_has_one_button_to_invoke_it_and_one_for_load(evaluate: Evaluate) -> None:
+    declared = on_row(evaluate(), "function")
 
-    assert set(declared) == {*(f"invoke-{event}" for event in EVENTS), "load"}
-    assert all(
-        button["spec"]["location"] == {"componentType": "Resource", "componentID": "function"}
-        for button in declared.values()
-    )
+    assert set(declared) == {"invoke", "load"}
+    (event,) = declared["invoke"]["spec"]["inputs"]
+    assert event["choice"]["choices"] == EVENTS
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_answer_of_a_check_can_be_accepted(event: str, evaluate: Evaluate) -> None:
+    (button,) = on_row(evaluate(), event).values()
+
+    assert button["spec"]["text"] == "Accept"
 
 
 def test_no_check_takes_the_place_of_the_build_that_it_waits_for() -> None:

@@ -1,16 +1,19 @@
 """Requests at a steady rate, and what became of each."""
 
 import http.client
+import json
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 INVOKE = "/2015-03-31/functions/function/invocations"
-EVENT = b'{"body": "{\\"message\\": \\"hello world\\"}"}'
+EVENT = b'{"message": "hello world"}'
+ANSWER = {"statusCode": 200, "body": "The received message is: 'hello world'"}
 
 
 def invoke(url: str, event: bytes = EVENT) -> tuple[int, bytes]:
@@ -28,13 +31,15 @@ class Load:
     """
     Invokes a function at a steady rate, in requests per second, from entering to leaving.
 
-    Leaving waits for the last answer. `outcomes` then counts the status codes, and the errors of
-    the requests that got no answer.
+    Leaving waits for the last answer. `outcomes` then counts the status codes, the errors of the
+    requests that got no answer, and answers that are not the function's by what they are.
     """
 
-    def __init__(self, url: str, rate: float = 50) -> None:
+    def __init__(self, url: str, rate: float = 50, answer: object = ANSWER) -> None:
+        """An `answer` of None leaves what the function says unchecked."""
         self.outcomes: Counter[str] = Counter()
         self._url = url
+        self._answer = answer
         self._interval = 1 / rate
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -66,8 +71,9 @@ class Load:
 
     def _send(self) -> None:
         try:
-            status, _ = invoke(self._url)
-            outcome = str(status)
+            status, body = invoke(self._url)
+            right = status != HTTPStatus.OK or self._answer in (None, json.loads(body))
+            outcome = str(status) if right else body.decode()[:200]
         except (OSError, http.client.HTTPException) as error:
             outcome = repr(error)
         self.outcomes[outcome] += 1

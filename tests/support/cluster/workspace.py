@@ -13,6 +13,12 @@ from tests.support.project import REPOSITORY, machine
 from tests.support.waiting import wait_until
 
 URL = f"http://127.0.0.1:{machine()['FUNCTION_PORT']}"
+CODE = "greeting/app.py"
+TEXT = "The received message is"
+"""What the project's function answers with, to be edited."""
+PROJECT = Path(__file__).parent / "project"
+OWN = ("template.yaml", "lambda_app", "events", "tests")
+"""What of the repository is its function's, and makes room for the tests' own."""
 DEADLINE = 120.0
 """Seconds until a condition that should come true counts as never; an image is built in less."""
 
@@ -23,15 +29,16 @@ def output(*command: str | Path, cwd: Path = REPOSITORY) -> str:
 
 
 class Workspace:
-    """A copy of the repository as it is on disk, committed or not."""
+    """A copy of the repository as it is on disk, committed or not, around a function of ours."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, project: Path = PROJECT) -> None:
         self.directory = directory
         listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
         for name in filter(None, listed.split("\0")):
-            if (source := REPOSITORY / name).is_file():
+            if (source := REPOSITORY / name).is_file() and Path(name).parts[0] not in OWN:
                 (directory / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, directory / name)
+        shutil.copytree(project, directory, dirs_exist_ok=True)
         (directory / ".venv").symlink_to(REPOSITORY / ".venv")
 
     def write(self, name: str, text: str) -> None:
@@ -68,10 +75,10 @@ class Tilt:
         self._workspace = workspace
         self._port = str(_free_port())
         self._settings = settings
+        self._log = workspace.directory / ".tilt.log"
 
     def __enter__(self) -> Self:
-        log = self._workspace.directory / ".tilt.log"
-        with log.open("w") as output:
+        with self._log.open("w") as output:
             self._process = subprocess.Popen(
                 [
                     "tilt",
@@ -89,7 +96,7 @@ class Tilt:
                 stderr=subprocess.STDOUT,
             )
         try:
-            wait_until(self.is_green, f"every resource is green; see {log}", DEADLINE)
+            wait_until(self.is_green, f"every resource is green; see {self._log}", DEADLINE)
         except BaseException:
             self._stop()
             raise
@@ -106,6 +113,10 @@ class Tilt:
     def _stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(30)
+
+    def log(self) -> str:
+        """Return all that Tilt has said."""
+        return self._log.read_text()
 
     def statuses(self) -> dict[str, str]:
         """Return ok, pending, in_progress or error for each resource."""

@@ -1,0 +1,223 @@
+"""What goes wrong in the cluster while 50 checked requests a second go on, and what they notice."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.cluster.load import Load, invoke
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.cluster
+
+HOST = urlsplit(URL).netloc
+REGISTRY = "lambda-dev-registry"
+NODE = "k3d-lambda-dev-server-0"
+FEW = 100
+"""Answers that make sure that the load went on after a fault."""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="module")
+def tilt(workspace: Workspace) -> Iterator[Tilt]:
+    with Tilt(workspace) as tilt:
+        yield tilt
+
+
+@pytest.fixture
+def load(tilt: Tilt) -> Iterator[Load]:
+    """Load whose every request must have got the function's own answer at the test's end."""
+    wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
+    with Load(URL) as load:
+        wait_for(load, FEW)
+        yield load
+        wait_for(load, FEW)
+    assert load.outcomes.keys() == {"200"}, load.outcomes
+
+
+def wait_for(load: Load, more: int) -> None:
+    before = load.outcomes.total()
+    wait_until(lambda: load.outcomes.total() >= before + more, f"{more} answers more", DEADLINE)
+
+
+def does(what: str, **given: object) -> tuple[int, Any]:
+    event = {"message": "hello world", "do": what, **given}
+    status, body = invoke(URL, json.dumps(event).encode())
+    return status, json.loads(body)
+
+
+def kubectl(*arguments: str) -> str:
+    return output("kubectl", "--namespace", "lambda", *arguments)
+
+
+def container(name: str) -> str:
+    """Return a container of k3d's, or skip where the cluster is no k3d's."""
+    found = subprocess.run(["docker", "inspect", name], capture_output=True, check=False)
+    return name if found.returncode == 0 else pytest.skip(f"no container {name}")
+
+
+# --- a function that misbehaves
+
+
+@pytest.mark.usefixtures("load")
+def test_a_killed_environment_costs_the_invocation_that_was_running_in_it() -> None:
+    for _ in range(5):
+        status, error = does("crash")
+
+        assert status == 200
+        assert error["errorType"] == "Runtime.ExitError"
+
+
+@pytest.mark.usefixtures("load")
+def test_a_handler_that_leaks_is_stopped_at_its_memory_size_and_the_pod_goes_on() -> None:
+    before = pods()
+
+    wait_until(lambda: "errorType" in does("leak")[1], "the limit is reached", DEADLINE)
+
+    assert pods().keys() == before.keys()
+
+
+@pytest.mark.usefixtures("load")
+def test_a_handler_that_never_returns_ends_at_its_timeout() -> None:
+    assert "Task timed out after 3.00 seconds" in does("never return")[1]["errorMessage"]
+
+
+@pytest.mark.usefixtures("load")
+def test_a_handler_that_writes_100000_lines_answers() -> None:
+    status, answer = does("write", lines=100_000)
+
+    assert (status, answer["statusCode"]) == (200, 200)
+
+
+@pytest.mark.usefixtures("load")
+def test_an_answer_over_six_megabytes_is_the_error_of_aws() -> None:
+    assert does("answer", bytes=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+@pytest.mark.usefixtures("load")
+def test_an_event_over_six_megabytes_is_refused() -> None:
+    assert does("answer", bytes=0, padding="x" * 7_000_000)[0] == 413
+
+
+# --- clients that misbehave
+
+
+@pytest.mark.usefixtures("load")
+def test_two_hundred_clients_that_send_a_byte_at_a_time_take_no_place() -> None:
+    head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100000\r\n\r\n".encode()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connection()) for _ in range(200)]
+        for byte in head + b"{" * 20:
+            for client in clients:
+                client.send(bytes([byte]))
+
+        assert does("nothing")[0] == 200
+
+
+@pytest.mark.usefixtures("load")
+def test_two_thousand_idle_connections_take_no_place() -> None:
+    with ExitStack() as stack:
+        for _ in range(2000):
+            stack.enter_context(connection())
+
+        assert does("nothing")[0] == 200
+
+
+def connection() -> socket.socket:
+    host, _, port = HOST.partition(":")
+    return socket.create_connection((host, int(port)), timeout=60)
+
+
+# --- a cluster that misbehaves
+
+
+@pytest.mark.usefixtures("load")
+def test_a_rollout_loses_no_request() -> None:
+    before = pods()
+
+    kubectl("rollout", "restart", "deployment/function")
+    kubectl("rollout", "status", "deployment/function", f"--timeout={DEADLINE:g}s")
+
+    assert not pods().keys() & before.keys()
+
+
+@pytest.mark.usefixtures("load")
+def test_a_runtime_that_is_paused_answers_late_and_loses_nothing() -> None:
+    node = container(NODE)
+    output("docker", "pause", node)
+    try:
+        with ThreadPoolExecutor(1) as sender:
+            late = sender.submit(does, "nothing")
+            assert not late.done()
+            output("docker", "unpause", node)
+            assert late.result()[0] == 200
+    finally:
+        subprocess.run(["docker", "unpause", node], capture_output=True, check=False)
+
+
+def test_an_edit_is_live_while_the_registry_is_down(load: Load, workspace: Workspace) -> None:
+    code = workspace.read(CODE)
+    registry = container(REGISTRY)
+    output("docker", "stop", registry)
+    try:
+        workspace.edit(CODE, "import time\n", "import time  # an edit\n")
+        ended = subprocess.run(
+            ["scripts/check", "--cluster", "--quiet"],
+            cwd=workspace.directory,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    finally:
+        output("docker", "start", registry)
+        workspace.write(CODE, code)
+    assert load.lost == 0
+
+
+def test_an_image_that_crashes_replaces_nothing_and_tilt_says_why(
+    load: Load, tilt: Tilt, workspace: Workspace
+) -> None:
+    before, dockerfile = pods(), workspace.read("Dockerfile")
+    workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-m", "lambda_local"', 'ENTRYPOINT ["/no"')
+    try:
+        wait_until(lambda: tilt.statuses()["function"] == "error", "Tilt is red", DEADLINE)
+
+        assert "/no" in tilt.log()
+        assert before.keys() <= pods().keys()
+        assert load.lost == 0
+    finally:
+        workspace.write("Dockerfile", dockerfile)
+    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+
+
+def test_the_answer_is_that_of_the_newest_code_after_all_that(
+    tilt: Tilt, workspace: Workspace
+) -> None:
+    code = workspace.read(CODE)
+    workspace.edit(CODE, TEXT, "After all, the message is")
+    wait_until(lambda: "After all" in str(does("nothing")[1]), "the edit is live", DEADLINE)
+
+    workspace.write(CODE, code)
+
+    wait_until(tilt.is_green, "every resource is green again", DEADLINE)

@@ -1,0 +1,28 @@
+"""Answers with the message, or does what else the event asks for."""
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+ENDLESS = 3600
+"""Seconds; longer than any timeout."""
+
+_kept: list[bytearray] = []
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer; `do` is what to do before that, a misbehaviour."""
+    match event.get("do"):
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "leak":
+            _kept.append(bytearray(32 * 1024 * 1024))
+        case "never return":
+            time.sleep(ENDLESS)
+        case "write":
+            sys.stdout.writelines(f"line {number}\n" for number in range(event["lines"]))
+        case "answer":
+            return {"statusCode": 200, "body": "x" * event["bytes"]}
+    return {"statusCode": 200, "body": f"The received message is: '{event['message']}'"}
