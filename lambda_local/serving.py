@@ -1,7 +1,6 @@
 """The functions that are served: begun, changed and ended as they are given."""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -12,17 +11,6 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry.listener import Listener, Listeners
 from lambda_local.telemetry.metrics import Metrics
-
-_PLACEHOLDERS = {
-    name: value
-    for name, value in (
-        ("AWS_ACCESS_KEY_ID", "placeholder"),
-        ("AWS_SECRET_ACCESS_KEY", "placeholder"),
-        ("AWS_SESSION_TOKEN", "placeholder"),
-    )
-    if "AWS_ACCESS_KEY_ID" not in os.environ
-}
-"""An SDK does not begin without; nobody here looks at them."""
 
 
 class Serving:
@@ -101,11 +89,12 @@ class Serving:
         await function.gone()
 
     def _at_home(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
-        if not configuration.isolated:
+        """Let a handler that calls another function through an SDK reach it here."""
+        name = "AWS_ENDPOINT_URL_LAMBDA"
+        if name in configuration.environment:
             return configuration
-        # a handler that calls another through an SDK reaches it here
-        here = {"AWS_ENDPOINT_URL_LAMBDA": self._url, **_PLACEHOLDERS}
-        return replace(configuration, local_environment=here)
+        local = {name: self._url, **configuration.local_environment}
+        return replace(configuration, local_environment=local)
 
     def _add(self, configuration: FunctionConfiguration) -> None:
         name = configuration.name

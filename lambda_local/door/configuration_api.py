@@ -17,6 +17,8 @@ from lambda_local.door.http import Response
 from lambda_local.door.operations import Request, Route
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.levels import DEFAULT
 from lambda_local.template.model import Cors
 
 _FUNCTIONS = "/2015-03-31/functions"
@@ -129,11 +131,17 @@ def configuration_of(function: Function) -> dict[str, Any]:
         "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {
-            "LogFormat": "JSON" if settings.json_logs else "Text",
-            "LogGroup": f"/aws/lambda/{settings.name}",
-        },
+        "LoggingConfig": _logging(settings),
     }
+
+
+def _logging(settings: FunctionConfiguration) -> dict[str, str]:
+    config = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{settings.name}"}
+    levels = {
+        "ApplicationLogLevel": settings.application_log_level or DEFAULT,
+        "SystemLogLevel": settings.system_log_level,
+    }
+    return config | {"LogFormat": "JSON"} | levels if settings.json_logs else config
 
 
 def _time(generation: Generation) -> str:

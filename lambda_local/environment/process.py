@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from lambda_local.environment import memory
 from lambda_local.environment.framing import Records
-from lambda_local.environment.variables import RUNTIME_DIRECTORY, variables
+from lambda_local.environment.variables import RUNTIME_DIRECTORY, variables, wrapper
 from lambda_local.settings.function import FunctionConfiguration
 
 _PIPE = 65_536
@@ -43,9 +43,10 @@ class Process:
             # the debugger can't stop in frozen modules, and says so each time
             options = ["-P", "-Xfrozen_modules=off"] if debug else ["-P"]
             bootstrap = RUNTIME_DIRECTORY / "bootstrap.py"
+            arguments = [str(bootstrap), str(control.fileno()), configuration.handler]
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *options, bootstrap, str(control.fileno()), configuration.handler],
+                [*wrapper(configuration), sys.executable, *options, *arguments],
                 cwd=configuration.task_root,
                 env=variables(configuration, port, debug=debug) | {"_LAMBDA_LOCAL_POLLER": poller},
                 stdin=subprocess.DEVNULL,

@@ -6,47 +6,104 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
 import os
 import platform
+import pwd
 import secrets
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.levels import DEFAULT
 
 RUNTIME_DIRECTORY = Path(__file__).with_name("inside")
 
 
+_PYTHONS_OWN = (
+    *("LD_LIBRARY_PATH", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"),
+    *("PYTHONPYCACHEPREFIX", "SYSTEMROOT"),
+)
+"""Without these, an interpreter that was started with them might not start."""
+
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_ROLES = ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
+
 def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -> dict[str, str]:
     """Return those of an environment whose Runtime API is on that port."""
-    own = ("LAMBDA_LOCAL_", "PYTHONSAFEPATH")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    major_minor = ".".join(platform.python_version_tuple()[:2])
-    day = time.strftime("%Y/%m/%d", time.gmtime())
-    region, name = configuration.account.region, configuration.name
-    return {
+    given = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
-        "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
-        **inherited,
-        **configuration.local_environment,
+        **{name: os.environ[name] for name in _PYTHONS_OWN if name in os.environ},
+        **_home(),
         **configuration.environment,
+        **configuration.local_environment,
+    }
+    return (
+        _placeholders(given)
+        | given
+        | _reserved(configuration, port)
+        | {
+            "PYTHONUNBUFFERED": "1",
+            "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
+            "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
+            "_LAMBDA_LOCAL_ISOLATED": "1" if configuration.isolated else "",
+            "_LAMBDA_LOCAL_DEBUG": "1" if debug else "",
+        }
+    )
+
+
+def _reserved(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
+    major_minor = ".".join(platform.python_version_tuple()[:2])
+    day = time.strftime("%Y/%m/%d", time.gmtime())
+    region, name = configuration.account.region, configuration.name
+    level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
+    return {
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{major_minor}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
         "AWS_LAMBDA_FUNCTION_NAME": name,
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{configuration.timeout:g}",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": "JSON" if configuration.json_logs else "Text",
+        **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[$LATEST]{secrets.token_hex(16)}",
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
         "AWS_REGION": region,
+        "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
         "LAMBDA_TASK_ROOT": str(configuration.task_root),
-        "PYTHONUNBUFFERED": "1",
         "TZ": ":UTC",
         "_HANDLER": configuration.handler,
-        "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
-        "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
-        "_LAMBDA_LOCAL_ISOLATED": "1" if configuration.isolated else "",
-        "_LAMBDA_LOCAL_DEBUG": "1" if debug else "",
     }
+
+
+def _placeholders(given: Mapping[str, str]) -> dict[str, str]:
+    """Return credentials, without which no SDK begins; who names real ones gets those alone."""
+    named = any(name in given for name in (*_CREDENTIALS, *_ROLES))
+    return {} if named else dict.fromkeys(_CREDENTIALS, "placeholder")
+
+
+def _home() -> dict[str, str]:
+    """A user whom nobody knows, as in a container, has none, and libraries look for it."""
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return {"HOME": tempfile.gettempdir()}
+    return {}
+
+
+def wrapper(configuration: FunctionConfiguration) -> list[str]:
+    """
+    Return the script that starts the runtime, if there is to be one; `/opt` is that of the layers.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
+    """
+    given = {**configuration.environment, **configuration.local_environment}
+    path = Path(given.get("AWS_LAMBDA_EXEC_WRAPPER") or ".")
+    if path == Path():
+        return []
+    below = path.relative_to("/opt") if path.is_relative_to("/opt") else path
+    layers = [folder.parent / below for folder in configuration.packages]
+    return [str(next((each for each in layers if each.is_file()), path))]

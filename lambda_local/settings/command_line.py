@@ -9,7 +9,9 @@ from typing import NoReturn
 
 from lambda_local.settings.account import Account
 from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
+from lambda_local.settings.local_environment import LocalEnvironment
 from lambda_local.settings.service import ServiceSettings
+from lambda_local.telemetry import levels
 from lambda_local.template import absent
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, FunctionUrl, Template
@@ -68,11 +70,22 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _one_of(*values: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.upper() not in values:
+            message = f"{text!r} is not one of {', '.join(values)}"
+            raise argparse.ArgumentTypeError(message)
+        return text.upper()
+
+    return parse
+
+
 def _command(text: str) -> str | None:
     return text or None
 
 
 _NOBODY = Account()
+_PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
 _MOST_CONCURRENCY = 1000
 _port = _number(int, 0, 65535, "a port")
 
@@ -103,6 +116,13 @@ def _parser() -> _Parser:
         metavar="NAME=VALUE",
         help="a parameter of the template, or LogicalId.Attribute that only a deployment"
         " would know; may be repeated",
+    )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="a variable for the functions, without VALUE as it is here; may be repeated",
     )
     return parser
 
@@ -195,6 +215,29 @@ _OPTIONS = (
         str,
         "the function's name in URLs and ARNs",
         of_function=True,
+    ),
+    _Option(
+        "--application-log-level",
+        "AWS_LAMBDA_LOG_LEVEL",
+        levels.DEFAULT,
+        _one_of(*levels.APPLICATION),
+        "the least level of a JSON log's lines that are the function's",
+        of_function=True,
+    ),
+    _Option(
+        "--system-log-level",
+        "LAMBDA_LOCAL_SYSTEM_LOG_LEVEL",
+        levels.DEFAULT,
+        _one_of(*levels.SYSTEM),
+        "the least level of a JSON log's lines that are the platform's",
+        of_function=True,
+    ),
+    _Option(
+        "--env-file",
+        "LAMBDA_LOCAL_ENV_FILE",
+        ".env",
+        str,
+        "variables for the functions, if it is there; FILE.NAME those of the function NAME",
     ),
     _Option(
         "--after-reload",
@@ -335,6 +378,8 @@ def _read(
     watch: tuple[Path, ...] | None,
 ) -> Given:
     """Return what is given, by the template as it is now. Raises TemplateError."""
+    local = LocalEnvironment(root / given.env_file, given.env, environ)
+    environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
     template = _template(parser, given, environ, root)
     path, account = template.path, _account(environ)
     if given.name and len(template.functions) > 1:
@@ -344,11 +389,12 @@ def _read(
         replace(
             _configuration(each, given, environ, watch, account, isolated=path is not None),
             project=path.parent if path else root,
+            local_environment=local.of(each.name),
         )
         for each in template.functions
     )
-    notices = tuple(_notices(template))
-    return Given(functions, _service(given), notices, (path,) if path else ())
+    files = (*((path,) if path else ()), *local.files(*(each.name for each in functions)))
+    return Given(functions, _service(given), tuple(_notices(template)), files)
 
 
 def _notices(template: Template) -> Iterator[str]:
@@ -403,6 +449,8 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         memory=given.memory or function.memory,
         concurrency=min(concurrency, 1) if given.debug else concurrency,
         json_logs=log_format.lower() == "json",
+        application_log_level=given.application_log_level or function.logging.application_level,
+        system_log_level=given.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
         packages=tuple(layer / "python" for layer in layers),
         isolated=isolated,

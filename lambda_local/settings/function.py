@@ -37,6 +37,8 @@ class FunctionConfiguration:
     memory: int = 128
     concurrency: int = UNRESERVED
     json_logs: bool = False
+    application_log_level: str | None = None
+    system_log_level: str = "INFO"
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[Path, ...] = ()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.levels import DEFAULT, is_below, level_of
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Load, Report
 
@@ -29,17 +30,26 @@ class Log(Listener):
     def __init__(self, out: Callable[[bytes], None], *, json_format: bool) -> None:
         self._out = out
         self._json = json_format
+        self._application_level = self._system_level = DEFAULT
         self._own: dict[str, str] = {}
 
     def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
         """Write as it says, with the function's name where there are several."""
         self._json = configuration.json_logs
+        self._application_level = configuration.application_log_level or DEFAULT
+        self._system_level = configuration.system_log_level
         self._own = {"function": configuration.name} if several else {}
 
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
         self._out(line)
         if invocation is not None:
             invocation.log(line)
+
+    def _system(
+        self, level: str, kind: str, record: object, invocation: Invocation | None = None
+    ) -> None:
+        if not is_below(level, self._system_level):
+            self._event(f"platform.{kind}", record, invocation)
 
     def _event(self, kind: str, record: object, invocation: Invocation | None = None) -> None:
         event = {"time": now(), "type": kind, "record": record}
@@ -51,16 +61,17 @@ class Log(Listener):
 
     def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Write a record of the function's; JSON format wraps what is none, as Telemetry does."""
-        if self._json and not _stands_alone(record):
+        members = _members(record) if self._json else []
+        if members is None:
             self._event("function", record.decode("utf-8", "replace"), invocation)
-        else:
+        elif not is_below(level_of(members), self._application_level):
             self._write(record + b"\n", invocation)
 
     def init_began(self, runtime: str) -> None:
         """Write that an execution environment begins its init."""
         if self._json:
             record = {"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime}
-            self._event("platform.initStart", record)
+            self._system("INFO", "initStart", record)
         else:
             self._write(f"INIT_START Runtime Version: {runtime}\n".encode())
 
@@ -71,9 +82,10 @@ class Log(Listener):
             if report.error_type is not None:
                 outcome["errorType"] = report.error_type
             record = {"initializationType": "on-demand", "phase": "init", **outcome}
-            self._event("platform.initRuntimeDone", record)
+            level = "DEBUG" if report.error_type is None else "WARN"
+            self._system(level, "initRuntimeDone", record)
             metrics = {"metrics": {"durationMs": round(report.init_ms, 3)}}
-            self._event("platform.initReport", record | metrics)
+            self._system(level, "initReport", record | metrics)
         elif report.error_type is not None:
             line = f"INIT_REPORT Init Duration: {report.init_ms:.2f} ms\tPhase: init"
             self._write(
@@ -84,7 +96,7 @@ class Log(Listener):
         """Write that an invocation begins."""
         if self._json:
             record = {"requestId": invocation.request_id, "version": "$LATEST"}
-            self._event("platform.start", record, invocation)
+            self._system("INFO", "start", record, invocation)
         else:
             line = f"START RequestId: {invocation.request_id} Version: $LATEST\n"
             self._write(line.encode(), invocation)
@@ -122,7 +134,9 @@ class Log(Listener):
         if report.error_type is not None:
             outcome["errorType"] = report.error_type
         duration = {"durationMs": round(report.duration_ms, 3)}
-        self._event("platform.runtimeDone", outcome | {"metrics": duration}, invocation)
+        failed = report.error_type is not None
+        done = outcome | {"metrics": duration}
+        self._system("WARN" if failed else "DEBUG", "runtimeDone", done, invocation)
         metrics: dict[str, object] = {
             **duration,
             "billedDurationMs": report.billed_ms,
@@ -131,7 +145,8 @@ class Log(Listener):
         }
         if report.init_ms is not None:
             metrics["initDurationMs"] = round(report.init_ms, 3)
-        self._event("platform.report", outcome | {"metrics": metrics}, invocation)
+        told = outcome | {"metrics": metrics}
+        self._system("WARN" if failed else "INFO", "report", told, invocation)
 
     def code_loaded(self, load: Load) -> None:
         """Write that new code answers."""
@@ -194,15 +209,16 @@ def _in_words(fields: Mapping[str, object]) -> str:
     return f" ({', '.join(f'{name} {value}' for name, value in fields.items())})" if fields else ""
 
 
-def _stands_alone(record: bytes) -> bool:
-    """Whether it is one line of JSON that nobody takes for the platform's or this service's."""
+def _members(record: bytes) -> list[tuple[str, object]] | None:
+    """Return those of one line of JSON that nobody takes for the platform's or this service's."""
     if not record.startswith(b"{") or b"\n" in record:
-        return False
+        return None
     try:
-        pairs = json.loads(record, object_pairs_hook=list)
+        members: list[tuple[str, object]] = json.loads(record, object_pairs_hook=list)
     except (ValueError, RecursionError):
-        return False
-    return not any(_forges(name, value) for name, value in pairs)  # of a name given twice, both
+        return None
+    forged = any(_forges(name, value) for name, value in members)  # of a name given twice, both
+    return None if forged else members
 
 
 def _forges(name: str, value: object) -> bool:

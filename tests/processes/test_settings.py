@@ -80,6 +80,7 @@ def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
             after_reload=None,
             debug=False,
         ),
+        files=(root / ".env", root / ".env.function"),
     )
 
 
@@ -95,6 +96,8 @@ EACH = [
     ("timeout", "--timeout", "AWS_LAMBDA_FUNCTION_TIMEOUT", "900", 900.0),
     ("memory", "--memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240", 10_240),
     ("name", "--name", "AWS_LAMBDA_FUNCTION_NAME", "orders", "orders"),
+    ("application_log_level", "--application-log-level", "AWS_LAMBDA_LOG_LEVEL", "warn", "WARN"),
+    ("system_log_level", "--system-log-level", "LAMBDA_LOCAL_SYSTEM_LOG_LEVEL", "debug", "DEBUG"),
     ("after_reload", "--after-reload", "LAMBDA_LOCAL_AFTER_RELOAD", "make check", "make check"),
     ("accept", "--accept", "LAMBDA_LOCAL_ACCEPT", "make accept", "make accept"),
     ("shutdown_timeout", "--shutdown-timeout", "LAMBDA_LOCAL_SHUTDOWN_TIMEOUT", "1", 1.0),
@@ -105,7 +108,8 @@ EACH = [
 def test_each_setting_has_an_option_and_a_variable_and_the_option_wins(  # noqa: PLR0913, PLR0917  # a table's columns
     root: Path, name: str, option: str, variable: str, text: str, value: object
 ) -> None:
-    by_option = parse([HANDLER, option, text], {variable: "1"}, root)
+    other = "INFO" if "LEVEL" in variable else "1"
+    by_option = parse([HANDLER, option, text], {variable: other}, root)
     by_variable = parse([HANDLER], {variable: text}, root)
 
     assert flat(by_option)[name] == value

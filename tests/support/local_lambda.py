@@ -54,9 +54,19 @@ class LocalLambda:
         self._marker = uuid.uuid4().hex
         self._errors = project / f".stderr-{self._marker}"
         program = ["-c", _PROGRAM, json.dumps(constants)] if constants else ["-m", "lambda_local"]
+        passed = ["--env=MARKER_OF_THE_TEST"]
+        if measured:
+            passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, *program, *([handler] if handler else []), *_ARGUMENTS, *args],
+                [
+                    sys.executable,
+                    *program,
+                    *([handler] if handler else []),
+                    *_ARGUMENTS,
+                    *passed,
+                    *args,
+                ],
                 cwd=project,
                 env=environment(measured=measured) | {"MARKER_OF_THE_TEST": self._marker} | env,
                 stdin=subprocess.DEVNULL,

@@ -196,6 +196,7 @@ def main() -> None:
     _say_where_init_failed(bootstrap, control)
     if debug:
         _beside("debugger").listen(DEBUG_ADDRESS)
+    os.environ.pop("PYTHONPATH", None)  # the service's own, which the function's programs need not
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)
 

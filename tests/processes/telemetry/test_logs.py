@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 from typing import Any
@@ -14,7 +15,9 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 @pytest.fixture(scope="module")
 def json_service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=2", AWS_LAMBDA_LOG_FORMAT="JSON")
+    return start_module_lambda(
+        RUNS_ITS_EVENT, "--timeout=2", "--system-log-level=DEBUG", AWS_LAMBDA_LOG_FORMAT="JSON"
+    )
 
 
 def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
@@ -151,7 +154,9 @@ def test_the_json_log_says_how_an_invocation_ended(
 
 def test_the_json_log_tells_the_init(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        "print('imported')\ndef handler(event, context): ...", AWS_LAMBDA_LOG_FORMAT="JSON"
+        "print('imported')\ndef handler(event, context): ...",
+        "--system-log-level=DEBUG",
+        AWS_LAMBDA_LOG_FORMAT="JSON",
     )
     service.invoke()
     service.wait_for_line("platform.report")
@@ -234,7 +239,66 @@ def test_the_log_level_is_the_runtimes(start_lambda: StartLambda) -> None:
 
     _, records = invoke(service, "import logging; logging.debug('told'); logging.info('told')")
 
-    assert [record.get("level") for record in records] == [None, "DEBUG", "INFO", None, None]
+    assert [record.get("level") for record in records] == [None, "DEBUG", "INFO", None]
+
+
+def test_by_default_the_json_log_has_what_aws_has_in_it(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON")
+    code = """
+import json, logging
+logging.debug("untold")
+logging.info("told")
+for level in ("DEBUG", "INFO", "mine"):
+    print(json.dumps({"level": level, "message": "printed"}))
+print("plain")
+"""
+    _, records = invoke(service, code)
+    _, failed = invoke(service, "raise ValueError")
+
+    assert [record.get("level") or record["type"] for record in records] == [
+        "platform.start",
+        "INFO",
+        "INFO",
+        "mine",
+        "function",
+        "platform.report",
+    ]
+    assert [record.get("level") or record["type"] for record in failed] == [
+        "platform.start",
+        "ERROR",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert not any("initReport" in line for line in service.lines)
+
+
+def test_the_templates_levels_hold_for_the_function_and_the_platform(
+    start_lambda: StartLambda,
+) -> None:
+    template = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: function
+      Runtime: python3.12
+      Handler: function.app.handler
+      CodeUri: .
+      LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: ERROR, SystemLogLevel: WARN}
+"""
+    service = start_lambda(
+        {"template.yaml": template, "function/app.py": RUNS_ITS_EVENT}, handler=None
+    )
+
+    code = "import logging; logging.warning('untold'); logging.error('told')"
+    tail = service.boto3.invoke(
+        FunctionName="function", LogType="Tail", Payload=json.dumps({"code": code})
+    )["LogResult"]
+    config = service.boto3.get_function_configuration(FunctionName="function")["LoggingConfig"]
+
+    (line,) = base64.b64decode(tail).splitlines()
+    assert json.loads(line)["message"] == "told"
+    assert (config["ApplicationLogLevel"], config["SystemLogLevel"]) == ("ERROR", "WARN")
 
 
 def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: LocalLambda) -> None:

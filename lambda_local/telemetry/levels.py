@@ -1,0 +1,28 @@
+"""
+Which lines of a JSON log are written.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+"""
+
+from collections.abc import Iterable
+
+APPLICATION = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+SYSTEM = ("DEBUG", "INFO", "WARN")
+DEFAULT = "INFO"
+
+_ALIASES = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+"""Python's names for two of them."""
+
+
+def is_below(level: str, least: str) -> bool:
+    """Whether a line of a level is left out where another is the least; of none known, it isn't."""
+    level = _ALIASES.get(level.upper(), level.upper())
+    if level not in APPLICATION or least not in APPLICATION:
+        return False
+    return APPLICATION.index(level) < APPLICATION.index(least)
+
+
+def level_of(members: Iterable[tuple[str, object]]) -> str:
+    """Return the level that a JSON object says it has, or none."""
+    levels = [value for name, value in members if name == "level" and isinstance(value, str)]
+    return levels[-1] if levels else ""
