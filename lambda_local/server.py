@@ -112,7 +112,7 @@ class LocalLambda:
         door = FrontDoor(operations, api, url, functions, trust)
         self._front = _server(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
-        own = Admin(functions, registry_of(serving.metrics), self._page)
+        own = Admin(functions, registry_of(serving.metrics), self._page, self._terminal.stream)
         self._admin = _server(OwnPages(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> Log:
@@ -148,6 +148,7 @@ class LocalLambda:
         await self._after_reload.stop()
         ticks.cancel()
         self._page.close()
+        self._terminal.close()
         self._admin.should_exit = True
         await admin
         self._output.close(_LAST_WORDS)

@@ -1,4 +1,4 @@
-"""The service's own port: whether it is ready, its metrics, and the page."""
+"""The service's own port: whether it is ready, its metrics, the page, and the terminal."""
 
 import json
 
@@ -12,10 +12,13 @@ from lambda_local.function.functions import Functions
 class Admin:
     """An ASGI application."""
 
-    def __init__(self, functions: Functions, registry: CollectorRegistry, page: App) -> None:
+    def __init__(
+        self, functions: Functions, registry: CollectorRegistry, page: App, terminal: App
+    ) -> None:
         self._functions = functions
         self._registry = registry
         self._page = page
+        self._terminal = terminal
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
@@ -27,6 +30,9 @@ class Admin:
                 response = Response(200, body, [("Content-Type", content_type)])
             case "/ready":
                 response = self._ready()
+            case "/terminal":
+                await self._terminal(scope, receive, send_message)
+                return
             case _:
                 await self._page(scope, receive, send_message)
                 return

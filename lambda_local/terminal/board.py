@@ -79,7 +79,7 @@ class Board:
         if self._checked and not self._broken:
             self._screen.begin(self._begun + dim(" · the checks run"))
         else:
-            self._screen.print([self._begun])
+            self._screen.print_state([self._begun])
 
     def broken(self, load: Load, name: str, where: str, lines: Iterable[str]) -> None:
         """Say that the code does not load, and why, and that nothing checks it."""
@@ -90,7 +90,7 @@ class Board:
         what = f"{name} does not load".lstrip()
         parts = [f"{dim(clock())} {red('✗')} {red(what)}", where or error]
         waiting = [dim("  the checks wait until it loads")] if self._checked else []
-        self._screen.print(["  ".join(parts), *lines, *waiting])
+        self._screen.print_state(["  ".join(parts), *lines, *waiting])
 
     def check_failed(self, error: Callable[[], list[str]]) -> None:
         """Remember an error that a check met, to show it if its check minds."""

@@ -15,8 +15,9 @@ from lambda_local.terminal.invocation import Headline
 from lambda_local.terminal.records import lines_of, of_runtime
 from lambda_local.terminal.style import clock, dim
 
-CHECK = "check"
-"""What `Invocation.source` is of those that the checks make."""
+_CHECK = "check"
+_UNSEEN = (_CHECK, "replay")
+"""What `Invocation.source` is of those that are made in numbers and told of together."""
 
 _SLOW = 1.0
 """Seconds after which what an invocation writes is shown while it runs."""
@@ -46,7 +47,7 @@ class Narrator(Listener):
 
     def invocation_began(self, invocation: Invocation) -> None:
         """Listen to what it writes."""
-        if self._board.folding or not self._board.seen or invocation.source == CHECK:
+        if self._board.folding or not self._board.seen or invocation.source in _UNSEEN:
             return
         timer = asyncio.get_running_loop().call_later(_SLOW, self._slow, invocation)
         self._running[invocation] = _Running(timer=timer)
@@ -90,8 +91,8 @@ class Narrator(Listener):
         if not self._board.seen:
             return
         failed = result.error_type is not None
-        if invocation.source == CHECK:
-            if failed:
+        if invocation.source in _UNSEEN:
+            if failed and invocation.source == _CHECK:
                 self._board.check_failed(lambda: self._error(result))
             return
         lines = self._error(result) if failed else []

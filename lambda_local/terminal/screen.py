@@ -2,13 +2,31 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from lambda_local.terminal.style import coloured, dim, plain
 
 _WIDTH = 80
 _WAITING = 1000
 """Lines that wait for a follower who does not read."""
+
+
+class Follower:
+    """Somebody who looks from elsewhere; who does not read loses the oldest lines."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[str] = asyncio.Queue(_WAITING)
+
+    def put(self, text: str) -> None:
+        """Give it lines; none of them is the end."""
+        if self._queue.full():
+            self._queue.get_nowait()
+        self._queue.put_nowait(text)
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Yield what is given, up to the end."""
+        while text := await self._queue.get():
+            yield text
 
 
 class Screen:
@@ -20,7 +38,8 @@ class Screen:
         self._descriptor = descriptor
         self._colour = coloured()
         self._unfinished = False
-        self._followers: set[asyncio.Queue[str]] = set()
+        self._followers: set[Follower] = set()
+        self._state = ""
 
     @property
     def seen(self) -> bool:
@@ -72,16 +91,27 @@ class Screen:
 
     def _tell(self, text: str) -> None:
         for follower in self._followers:
-            if follower.full():
-                follower.get_nowait()
-            follower.put_nowait(text)
+            follower.put(text)
 
-    async def follow(self) -> AsyncIterator[str]:
-        """Yield what is printed from now on."""
-        follower: asyncio.Queue[str] = asyncio.Queue(_WAITING)
+    def print_state(self, lines: Sequence[str]) -> None:
+        """Add lines that who begins to look later is to see first."""
+        self.print(lines)
+        self._state = "".join(f"{line}\n" for line in lines)
+
+    def follow(self) -> Follower:
+        """Return who is given all that is printed from now on, and first how the code is."""
+        follower = Follower()
+        if self._state:
+            follower.put(self._state)
         self._followers.add(follower)
-        try:
-            while True:
-                yield await follower.get()
-        finally:
-            self._followers.discard(follower)
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        """Give it no more, and let it end."""
+        self._followers.discard(follower)
+        follower.put("")
+
+    def close(self) -> None:
+        """Let every follower end."""
+        for follower in set(self._followers):
+            self.leave(follower)

@@ -8,6 +8,7 @@ from lambda_local.terminal.board import Board
 from lambda_local.terminal.checks import outcome_of
 from lambda_local.terminal.narrator import Narrator
 from lambda_local.terminal.screen import Screen
+from lambda_local.terminal.stream import Stream
 from lambda_local.terminal.style import bold, dim
 
 
@@ -21,8 +22,8 @@ class Terminal(Listener):
         self._screen = Screen(out, descriptor)
         self._board = Board(self._screen, checked=checked and out is not None)
         self.lost = self._screen.lost
-        self.follow = self._screen.follow
-        self.print = self._screen.print
+        self.stream = Stream(self._screen)
+        self.close = self._screen.close
         self.checks_began = self._board.checks_began
 
     def of(self, configuration: FunctionConfiguration, *, named: bool) -> Listener:
