@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage watch lint format audit check image e2e bench bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,6 +54,9 @@ audit: install ## Known vulnerabilities in the locked dependencies
 
 check: ## Every event against a running function
 	@scripts/check
+
+accept: ## Expect from now on what the running function answers (EVENTS=events/event.json …)
+	@scripts/check --accept $(EVENTS)
 
 image: ## The image that AWS Lambda runs, and each event's answer from it
 	@scripts/image

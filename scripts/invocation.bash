@@ -35,10 +35,11 @@ ask_state() {
     local status
     : >"$1"
     status=$(curl --silent --globoff --connect-timeout 5 --max-time 10 --header "X-Lambda-Local-Source: ${0##*/}" \
-        --output "$1" --write-out '%{http_code}' "$url$functions_path/.lambda-local${2:+?$2}") || case $? in
+        --output "$1" --write-out '%{http_code} %{time_total}' "$url$functions_path/.lambda-local${2:+?$2}") || case $? in
         6 | 7) unreachable ;;
     esac
-    [[ $status == 200 ]] || : >"$1"
+    [[ $status == '200 '* ]] || : >"$1"
+    printf '%s\n' "${status#* }" >>"${1%/*}/waited"
 }
 
 # Sets `names`.

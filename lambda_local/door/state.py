@@ -60,6 +60,7 @@ def _described(function: Function) -> dict[str, Any]:
     pending = generation.load is None and configuration.concurrency > 0
     return {
         "name": configuration.name,
+        "project": str(configuration.project.absolute()),
         "folders": folders,
         "code_sha256": generation.code_sha256,
         "state": "Failed" if failed else "Pending" if pending else "Active",

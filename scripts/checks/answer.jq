@@ -12,17 +12,17 @@ def parsed_headers:
 def parsed: . as $text | try fromjson catch $text;
 
 # The deepest place in the function's own code, of AWS's stackTrace.
-def place($root):
+def place($projects):
   [.[]? | strings | capture("File \"(?<file>[^\"]+)\", line (?<line>[0-9]+)")]
   | (map(select(.file | test("/site-packages/|/lib/python3|<frozen|/lambda_local/|/awslambdaric/") | not)) | last) // last // {file: null, line: null}
-  | {file: (.file // null | if . then ltrimstr($root + "/") | ltrimstr("/var/task/") else . end),
+  | {file: (.file // null | if . then reduce ($projects[], "/var/task") as $project (.; ltrimstr($project + "/")) else . end),
      line: (.line // null | if . then tonumber else . end)};
 
 # The error that an answer is, or null: the function's, or the service's. AWS's own emulator names none in its headers.
-def error_of($answer; $root):
+def error_of($answer; $projects):
   if ($answer.headers["x-amz-function-error"] != null)
       or ($answer.status == 200 and type == "object" and has("errorType") and has("errorMessage"))
-  then if type == "object" then {type: (.errorType // "Error"), message: (.errorMessage // "")} + (.stackTrace | place($root))
+  then if type == "object" then {type: (.errorType // "Error"), message: (.errorMessage // "")} + (.stackTrace | place($projects))
     else {type: "Error", message: tostring, file: null, line: null} end
   elif $answer.status >= 300 or $answer.status < 200
   then {type: ($answer.headers["x-amzn-errortype"] // "HTTP \($answer.status)"),
@@ -39,6 +39,6 @@ def log_of($answer):
   {
     duration_ms: ($json.durationMs // milliseconds("Duration")),
     init_ms: ($json.initDurationMs // milliseconds("Init Duration")),
-    log: [.[] | select((.json | type == "object" and (.type | strings | startswith("platform."))) | not)
+    log: [.[] | select((.json | type == "object" and (.type | tostring | startswith("platform."))) | not)
       | .line | select(test("\\A(?:START|END|REPORT) RequestId: |\\AINIT_(?:START|REPORT) ") | not)]
   };

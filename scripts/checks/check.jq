@@ -1,14 +1,16 @@
-# The checks' results, from what was sent, expected and answered: an object, or rows for a person.
+# The checks' results, from what was sent, expected and answered: one object, as result.schema.json says.
 include "compare";
 include "answer";
 include "told";
+include "accept";
 
-def checked($event; $function; $known; $expected; $answered; $headers; $root):
-  ($headers | parsed_headers) as $answer
-  | ($answered | parsed) as $got
-  | ($expected | parsed) as $want
-  | ($got | error_of($answer; $root)) as $error
-  | (if $known then [differences($want; $got; [])] else [] end) as $differences
+# The parts are what was expected, answered, and its headers.
+def checked($event; $function; $known; $parts; $how):
+  ($parts[2] | parsed_headers) as $answer
+  | ($parts[1] | parsed) as $got
+  | ($parts[0] | parsed) as $want
+  | ($got | error_of($answer; [$how.state[].functions[] | select(.name == $function).project, $how.root])) as $error
+  | (if $known then [differences($want; $got; []) | .path |= path_text] else [] end) as $differences
   | {
       event: $event,
       function: $function,
@@ -17,38 +19,29 @@ def checked($event; $function; $known; $expected; $answered; $headers; $root):
       error: $error,
       answer: $got,
       request_id: $answer.headers["x-amzn-requestid"]
-    } + ($got | log_of($answer));
+    } + ($got | log_of($answer))
+    + (if $how.accepting then acceptable($parts[0]; $parts[1]; $want; $got) else {} end);
 
 # Of code that could not be loaded.
 def held($event; $function):
   {event: $event, function: $function, result: "waiting", differences: [], error: null, answer: null, request_id: null, duration_ms: null, init_ms: null, log: []};
 
-# After the names come, for each check that was made, what was expected, answered and its headers.
-def checks($names; $parts; $root):
-  [range($names | length / 3) | . * 3
-    | if $names[. + 2] == "waiting" then held($names[.]; $names[. + 1])
-      else checked($names[.]; $names[. + 1]; $names[. + 2] == "known"; $parts[.]; $parts[. + 1]; $parts[. + 2]; $root) end];
+def milliseconds: . * 1e6 | round / 1000;
 
-def summary:
-  (.checks | map(select(.result == "waiting")) | length) as $waiting
-  | (.checks | map(select(.result == "passed")) | length) as $passed
-  | (.checks | length - $waiting) as $made
-  | [if $made > 0 then "\($passed) of \($made) events as expected" else empty end,
-     if $waiting > 0 then ($waiting | if . == 1 then "1 event waits" else "\(.) events wait" end) + " for code that loads" else empty end]
-  | join(", ");
-
-# The exit status in a line of its own, then all of it as one object, or as rows.
-def told($how):
-  (if .as_expected then 0 else 1 end),
-  if $how.json then tojson
-  else (.functions[] | load_error), (.checks | rows($how.width; $how.most; $how.named)[]), summary end;
+def checks($names; $parts; $how):
+  [range($names | length / 3) as $at | ($at * 3) as $from
+    | (if $names[$from + 2] == "waiting" then held($names[$from]; $names[$from + 1])
+       else checked($names[$from]; $names[$from + 1]; $names[$from + 2] == "known"; $parts[$from:$from + 3]; $how) end)
+    | . + {round_trip_ms: ($how.seconds[$at] | if . then milliseconds else null end)}];
 
 def result($how):
   split($how.separator) as $parts
-  | checks($ARGS.positional; $parts; $how.root) as $checks
+  | checks($ARGS.positional; $parts; $how) as $checks
   | {
       as_expected: ($checks | all(.result == "passed")),
-      functions: [$how.functions[] | {name, code_sha256, loaded: ({Active: true, Failed: false}[.state]), error}],
-      checks: $checks
-    }
-  | told($how);
+      reason: null,
+      url: $how.url,
+      functions: [$how.state[].functions[] | {name, code_sha256, loaded: ({Active: true, Failed: false}[.state]), error}],
+      checks: $checks,
+      timings: {waited_ms: ($how.waited | add // 0 | milliseconds), checks_ms: ($how.seconds | add // 0 | milliseconds)}
+    };

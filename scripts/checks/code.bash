@@ -61,3 +61,10 @@ given_up() {
     [[ $running != "$wanted" ]] || fail "waited $patience s for code ${wanted:0:12} to be loaded, and it still is not."
     fail "waited $patience s for code ${wanted:0:12}, that of $folder/ here, but $url runs ${running:0:12}."
 }
+
+# Prints why code could not be loaded; fails if there is such code.
+all_loaded() {
+    local reasons
+    reasons=$(jq -r -L "$root/scripts/checks" 'include "told"; .functions[] | load_error' "$work/state")
+    [[ ! $reasons ]] || { printf '%s\n' "$reasons"; return 1; }
+}

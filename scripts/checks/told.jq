@@ -47,7 +47,7 @@ def wrongs($room):
   elif .error and .result == "failed" then
     (.error | place) as $place
     | (.error | "\(.type): \(.message)" | gsub("\\s+"; " ") | clipped(if $room then $room - ($place | length) else null end)) + $place
-  else .differences[] | (.path | path_text) as $path | "\($path): \(change(if $room then $room - ($path | length) - 2 else null end))" end;
+  else .differences[] | "\(.path): \((.path | length) as $path | change(if $room then $room - $path - 2 else null end))" end;
 
 def name: .event | sub("\\A.*/(?=[^/]+/[^/]+\\z)"; "") | sub("\\Aevents/"; "");
 
@@ -84,3 +84,15 @@ def rows($width; $most; $named):
         end ]
     + (($told.order | length) - $most
        | if . > 0 then ["and \(counted("other difference")) (--full shows each)"] else [] end);
+
+def waiting: if . == 1 then "1 event waits" else "\(.) events wait" end + " for code that loads";
+
+def summary:
+  (.checks | map(select(.result == "waiting")) | length) as $waiting
+  | (.checks | map(select(.result == "passed")) | length) as $passed
+  | (.checks | length - $waiting) as $made
+  | [if $made > 0 then "\($passed) of \($made) events as expected" else empty end, if $waiting > 0 then $waiting | waiting else empty end]
+  | join(", ");
+
+def told($width; $most; $named; $accepting):
+  (.functions[] | load_error), (.checks | rows($width; $most; $named)[]), if $accepting then empty else summary end;

@@ -1,12 +1,16 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.support.checks import ANSWERS, Checks
+from tests.support.local_lambda import LocalLambda
 from tests.support.machine import Machine, listening
 from tests.support.project import REPOSITORY, write_project
+from tests.support.starting import starter
 
 APP = """
 def lambda_handler(event, context):
@@ -48,3 +52,18 @@ def taken() -> Iterator[int]:
     """A port on which this process listens."""
     with listening("127.0.0.1") as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+    with ExitStack() as services:
+        source = {"function/__init__.py": "", "function/app.py": ANSWERS}
+        yield starter(tmp_path_factory.mktemp("answering"), services)(source)
+
+
+@pytest.fixture
+def checks(answering: LocalLambda, tmp_path: Path) -> Checks:
+    for tool in ("curl", "jq"):
+        if not shutil.which(tool):
+            pytest.skip(f"scripts/check needs {tool}")
+    return Checks(tmp_path, answering.project / "function", answering.url)

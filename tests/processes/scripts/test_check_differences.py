@@ -1,149 +1,109 @@
-"""What `scripts/check` says of answers, which the events themselves bring along."""
+"""What `scripts/check` says of answers that are not as expected."""
 
-import json
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from tests.support.checks import Checks, proxy
 
-import pytest
-
-from tests.support.local_lambda import LocalLambda, environment
-from tests.support.project import HANDLER, REPOSITORY, write_project
-from tests.support.starting import starter
-
-type Check = Callable[..., subprocess.CompletedProcess[str]]
-
-APP = """
-def handler(event, context):
-    print(event.get("printed", ""))
-    if "raised" in event:
-        raise ValueError(event["raised"])
-    return event["answer"]
-"""
-PAIR = ("a", "b")
-
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("bash", "curl", "jq"))), reason="scripts/check needs curl and jq"
-)
+UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 
 
-@pytest.fixture(scope="module")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
-    project = tmp_path_factory.mktemp("project")
-    with ExitStack() as services:
-        source = {"function/__init__.py": "", "function/app.py": APP}
-        yield starter(project, services)(source, handler=HANDLER)
+def test_an_equal_difference_is_told_once(checks: Checks) -> None:
+    for n in "1234":
+        body = f"The received message is: {n}"
+        checks.write(f"e{n}", proxy(body.replace("received", "NEW")), proxy(body))
+    checks.write("other", 1, 1)
+    done = checks.run()
 
-
-@pytest.fixture
-def project(answering: LocalLambda, tmp_path: Path) -> Path:
-    shutil.copytree(answering.project / "function", tmp_path / "function")
-    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def check(answering: LocalLambda, project: Path) -> Check:
-    """Runs the checks of events by name: what is answered, and expected unless it is None."""
-
-    def check(
-        events: dict[str, tuple[object, object]] | None = None, *args: str
-    ) -> subprocess.CompletedProcess[str]:
-        for name, (answer, expected) in (events or {}).items():
-            files: dict[str, Any] = {f"events/{name}.json": {"answer": answer}}
-            if expected is not None:
-                files[f"events/expected/{name}.json"] = expected
-            write_project(project, {path: json.dumps(text) for path, text in files.items()})
-        return subprocess.run(
-            ["scripts/check", "--url", answering.url, *args],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=environment(),
-        )
-
-    return check
-
-
-def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
-    assert done.stderr == ""
-    return done.stdout.splitlines()
-
-
-def proxy(body: str, status: int = 200) -> dict[str, object]:
-    return {"statusCode": status, "body": body}
-
-
-def test_an_equal_difference_is_told_once(check: Check) -> None:
-    said = "The received message is: {}"
-    changed = {f"e{n}": (proxy(f"The NEW message is: {n}"), proxy(said.format(n))) for n in "1234"}
-    done = check(changed | {"other": (1, 1)})
-
-    assert rows(done) == [
+    assert done.stdout.splitlines() == [
         '4 events: body: "The received message…" → "The NEW message…"',
         "  e1.json, e2.json, e3.json, e4.json",
         "1 of 5 events as expected",
     ]
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, "")
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected", "row"),
-    [
-        ({"statusCode": 500}, {"statusCode": 200}, "statusCode: 200 → 500"),
-        ({"a": [1, 2]}, {"a": [1]}, "a[1]: not expected: 2"),
-        ({"a": [1]}, {"a": [1, {"b": 2}]}, 'a[1]: missing: {"b":2}'),
-        ({"a b": {"c": None}}, {"a b": {"c": 0}}, '["a b"].c: 0 → null'),
-        ([1], {"a": 1}, 'the answer: {"a":1} → [1]'),
-        ("é", "e", 'the answer: "e" → "é"'),
-        (proxy('{"id": 1, "n": 2}'), proxy('{"n": 3,\n"id": 1}'), "body.n: 3 → 2"),
-        (proxy("[1]"), proxy('{"n": 1}'), 'body: {"n":1} → [1]'),
-    ],
-)
-def test_a_difference_has_its_path(
-    check: Check, answer: object, expected: object, row: str
-) -> None:
-    assert rows(check({"e": (answer, expected)}))[0] == f"e.json: {row}"
+DIFFERENT = [
+    ({"statusCode": 500}, {"statusCode": 200}, "statusCode: 200 → 500"),
+    ({"a": [1, 2]}, {"a": [1]}, "a[1]: not expected: 2"),
+    ({"a": [1]}, {"a": [1, {"b": 2}]}, 'a[1]: missing: {"b":2}'),
+    ({"a b": {"c": None}}, {"a b": {"c": 0}}, '["a b"].c: 0 → null'),
+    ([1], {"a": 1}, 'the answer: {"a":1} → [1]'),
+    ("é", "e", 'the answer: "e" → "é"'),
+    (proxy('{"id": 1, "n": 2}'), proxy('{"n": 3,\n"id": 1}'), "body.n: 3 → 2"),
+    (proxy("[1]"), proxy('{"n": 1}'), 'body: {"n":1} → [1]'),
+    ({"n": "1"}, {"n": "<number>"}, 'n: "<number>" → "1"'),
+    ({"s": 1}, {"s": "<string>"}, 's: "<string>" → 1'),
+    ({"id": UUID[1:]}, {"id": "<uuid>"}, f'id: "<uuid>" → "{UUID[1:]}"'),
+    ({"at": "soon"}, {"at": "<timestamp>"}, 'at: "<timestamp>" → "soon"'),
+    ({}, {"a": "<any>"}, 'a: missing: "<any>"'),
+    ("x (1) y", "x (<number>)", 'the answer: "x (<number>)" → "x (1) y"'),
+]
 
 
-def test_a_row_fits_into_eighty_columns_unless_all_is_asked_for(check: Check) -> None:
-    long = {"e": ({"k" * 20: "y" * 300}, {"k" * 20: ["z"] * 80})}
+def test_a_difference_has_its_path(checks: Checks) -> None:
+    for number, (answer, expected, _) in enumerate(DIFFERENT, 10):
+        checks.write(f"e{number}", answer, expected)
 
-    assert max(map(len, rows(check(long)))) <= 80
-    assert "y" * 300 in rows(check(None, "--full"))[0]
-
-
-def test_no_more_rows_than_can_be_read_unless_all_are_asked_for(check: Check) -> None:
-    many = {"e": ({f"k{n}": 1 for n in range(30)}, {f"k{n}": 0 for n in range(30)})}
-
-    done = rows(check(many))
-    assert len(done) <= 11
-    assert done[-2] == "and 22 other differences (--full shows each)"
-    assert len(rows(check(None, "--full"))) == 31
+    *rows, _ = checks.rows("--full")
+    assert rows == [f"e{number}.json: {row}" for number, (*_, row) in enumerate(DIFFERENT, 10)]
 
 
-def test_a_difference_of_many_events_is_counted_with_quiet(check: Check) -> None:
-    done = check({"a": (1, 2), "b": (1, 2), "c": (1, 1)}, "--quiet")
+SAME = [
+    ({"a": None, "b": {"c": 1}}, {"a": "<any>", "b": "<any>"}),
+    ({"s": "", "n": -1.5e3}, {"s": "<string>", "n": "<number>"}),
+    (
+        {"id": UUID, "now": 1700000000, "ms": 1700000000123},
+        {"id": "<uuid>", "now": "<timestamp>", "ms": "<timestamp>"},
+    ),
+    (["2026-11-25T10:20:30.123Z", "2026-11-25"], ["<timestamp>", "<timestamp>"]),
+    ("Wed, 25 Nov 2026 10:20:30 GMT", "<timestamp>"),
+    (f"Order {UUID} (no. 7) of\n2026", "Order <uuid> (no. <number>) of\n<any>"),
+    (proxy(f'{{"id": "{UUID}", "n": [1]}}'), proxy('{"n": ["<number>"], "id": "<uuid>"}')),
+    ("<uuid>", "<uuid>"),
+]
 
-    assert rows(done) == ["2 events: the answer: 2 → 1", "1 of 3 events as expected"]
+
+def test_a_mark_stands_for_a_value_that_is_another_each_time(checks: Checks) -> None:
+    for number, (answer, expected) in enumerate(SAME):
+        checks.write(f"e{number}", answer, expected)
+
+    assert checks.rows() == [f"{len(SAME)} of {len(SAME)} events as expected"]
 
 
-def test_an_event_without_an_expected_response_says_so_and_stops_no_other(check: Check) -> None:
-    done = check({"new": (1, None), "other": (2, 2)})
+def test_a_row_fits_into_eighty_columns_unless_all_is_asked_for(checks: Checks) -> None:
+    checks.write("e", {"k" * 20: "y" * 300}, {"k" * 20: ["z"] * 80})
 
-    assert rows(done) == [
+    assert max(map(len, checks.rows())) <= 80
+    assert "y" * 300 in checks.rows("--full")[0]
+
+
+def test_no_more_rows_than_can_be_read_unless_all_are_asked_for(checks: Checks) -> None:
+    checks.write("e", {f"k{n}": 1 for n in range(30)}, {f"k{n}": 0 for n in range(30)})
+
+    *_, others, _ = rows = checks.rows()
+    assert len(rows) <= 11
+    assert others == "and 22 other differences (--full shows each)"
+    assert len(checks.rows("--full")) == 31
+
+
+def test_a_difference_of_many_events_is_counted_with_quiet(checks: Checks) -> None:
+    for name in ("a", "b", "c"):
+        checks.write(name, 1, 1 if name == "c" else 2)
+
+    assert checks.rows("--quiet") == ["2 events: the answer: 2 → 1", "1 of 3 events as expected"]
+
+
+def test_an_event_without_an_expected_response_says_so_and_stops_no_other(checks: Checks) -> None:
+    checks.write("new", 1)
+    checks.write("other", 2, 2)
+    done = checks.run()
+
+    assert done.stdout.splitlines() == [
         "new.json: no expected response yet (--accept writes it)",
         "1 of 2 events as expected",
     ]
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_project_without_events_has_nothing_to_fail(check: Check) -> None:
-    done = check()
+def test_a_project_without_events_has_nothing_to_fail(checks: Checks) -> None:
+    done = checks.run()
 
-    assert (done.returncode, rows(done)) == (0, ["no events in events/ yet"])
+    assert (done.returncode, done.stdout) == (0, "no events in events/ yet\n")

@@ -223,5 +223,9 @@ def test_code_that_does_not_load_is_one_reason_and_no_check_is_made(
     reason = "lambda_app/app.py:2: ModuleNotFoundError: No module named 'nonsuch'"
     assert done.stdout.splitlines() == [reason, "3 events wait for code that loads"]
     assert waited.stdout.splitlines() == [reason]
+    said = json.loads(run(checkout / "scripts/check", "--url", service.url, "--json").stdout)
+    assert said["functions"][0]["loaded"] is False
+    assert said["functions"][0]["error"]["line"] == 2
+    assert {check["result"] for check in said["checks"]} == {"waiting"}
     assert (done.returncode, waited.returncode) == (1, 1)
     assert "RequestId" not in service.log

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # root, work, sent, held, expected, kinds, url and how it is told are check's
+# The results: as one object, as rows for a person, and as what is expected from now on. check sources this.
+
+# Writes the results into result.json.
+compare() {
+    local separator number=0 event function files=() arguments=()
+    separator=$(printf '\036%s\036' "$RANDOM$RANDOM$RANDOM")
+    printf %s "$separator" >"$work/separator"
+    for event in ${sent[@]+"${sent[@]}"} ${held[@]+"${held[@]}"}; do
+        find_function "$event"
+        arguments+=("${event#"$root"/}" "$function" "${kinds[number]}")
+        [[ ${kinds[number]} != waiting ]] || continue
+        if [[ ${kinds[number]} == known ]]; then files+=("${expected[number]}"); fi
+        number=$((number + 1))
+        files+=("$work/separator" "$work/$number" "$work/separator" "$work/$number.headers" "$work/separator")
+    done
+    cat ${files[@]+"${files[@]}"} </dev/null | jq -L "$root/scripts/checks" -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" \
+        --slurpfile state "$work/state" --slurpfile waited "$work/waited" --slurpfile seconds "$work/seconds" \
+        --argjson accepting "$accepting" \
+        'include "check"; result($ARGS.named)' --args ${arguments[@]+"${arguments[@]}"} >"$work/result.json"
+}
+
+# Whether all is as expected.
+as_expected() {
+    local start
+    IFS= read -r start <"$work/result.json"
+    [[ $start == '{"as_expected":true,'* ]]
+}
+
+tell() {
+    if [[ $json ]]; then
+        cat "$work/result.json"
+    else
+        jq -L "$root/scripts/checks" -r --argjson width "$width" --argjson most "$most" --argjson named "$named" --argjson accepting "$accepting" \
+            'include "told"; told($width; $most; $named; $accepting)' "$work/result.json"
+    fi
+}
+
+# Writes what was answered as what is expected, and says what it did; fails if there is an answer that it did not take.
+accept() {
+    local at accepted
+    accepted=$(jq -L "$root/scripts/checks" -r --argjson errors "$accept_errors" 'include "accept"; accepted($errors)' "$work/result.json")
+    for at in $accepted; do
+        write "$at" "${expected[at]}"
+    done
+    jq -L "$root/scripts/checks" -r --argjson errors "$accept_errors" 'include "accept"; said($errors)' "$work/result.json"
+    jq -L "$root/scripts/checks" -e --argjson errors "$accept_errors" 'include "accept"; left($errors) | not' "$work/result.json" >/dev/null
+}
+
+write() {
+    local file=$2 temporary options
+    mkdir -p "${file%/*}"
+    temporary=${file%/*}/.${file##*/}.$$
+    [[ ! -f $file ]] || cp -p "$file" "$temporary"
+    options=$(jq -r ".checks[$1].format" "$work/result.json")
+    # shellcheck disable=SC2086 # several options
+    jq $options ".checks[$1].accepted" "$work/result.json" >"$temporary"
+    mv -f "$temporary" "$file"
+}
