@@ -36,6 +36,9 @@ function common(left, right) {
   while (start < least && left[start] === right[start]) start += 1;
   let end = 0;
   while (end < least - start && left[left.length - 1 - end] === right[right.length - 1 - end]) end += 1;
+  const inWord = (text, at) => /\w/.test(text[at - 1] ?? "") && /\w/.test(text[at] ?? "");
+  while (start > 0 && (inWord(left, start) || inWord(right, start))) start -= 1;
+  while (end > 0 && (inWord(left, left.length - end) || inWord(right, right.length - end))) end -= 1;
   return [start, end];
 }
 
