@@ -14,7 +14,12 @@ from lambda_local.door.http import Scope
 from lambda_local.invocation import Invocation
 
 _TEXT = ("application/json", "application/xml", "application/javascript")
-_OURS = (b"x-lambda-local-event", b"x-lambda-local-source")  # for who looks on; AWS has none
+_LEFT_OUT = (
+    # for who looks on; AWS has none
+    *(b"x-lambda-local-event", b"x-lambda-local-source"),
+    # of the way to AWS, and not of the way on from there
+    b"connection",
+)
 
 
 def to_event(scope: Scope, body: bytes, invocation: Invocation, name: str) -> dict[str, Any]:
@@ -52,7 +57,7 @@ def received(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in scope["headers"]
-        if name not in _OURS
+        if name not in _LEFT_OUT
     ]
     client = scope.get("client") or ("127.0.0.1", 0)
     added = {

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 import json
 from urllib.parse import urlsplit
 
+from lambda_local.door import cors
 from lambda_local.door.answers import refuse
 from lambda_local.door.event import to_event
 from lambda_local.door.http import (
@@ -44,13 +45,16 @@ class FunctionUrl:
         return self._answer, Named(function)
 
     @staticmethod
-    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # its Cors will say
+    def allows_origin(function: Function, origin: str) -> bool:
         """Whether pages of that origin may ask it."""
-        return False
+        return cors.allows(function.wanted.url.cors, origin)
 
     async def _answer(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation
         function = request.named.function
+        shared = function.wanted.url.cors
+        if (preflight := cors.preflight(shared, scope)) is not None:
+            return preflight
         try:
             body = await read_body(scope, receive, SYNC_LIMIT)
         except BodyTooLargeError:
@@ -61,14 +65,16 @@ class FunctionUrl:
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = header(scope, b"x-lambda-local-event")
         invocation.call = named or f"{scope['method']} {event['rawPath']}"
-        return self._respond(await function.invoke(invocation), request)
+        response = self._respond(await function.invoke(invocation), request)
+        cors.share(shared, scope, response)
+        return response
 
     def _respond(self, result: Result, request: Request) -> Response:
         if result.error_type is not None:
             response = self._failure(request)
         else:
             try:
-                response = from_result(result.payload)
+                response = from_result(result.payload, objects=True)
             except MalformedResponseError as error:
                 self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
                 response = self._failure(request, f"The function URL answers 502: {error}")

@@ -21,20 +21,27 @@ class MalformedResponseError(ValueError):
     """The function returned what can't be sent over HTTP."""
 
 
-def from_result(payload: bytes) -> Response:
+def from_result(payload: bytes, *, objects: bool = False) -> Response:
     """
-    Return what a function answered by payload format 2.0.
+    Return what a function answered by payload format 2.0; with `objects`, a body may be one.
 
     Raises:
         MalformedResponseError: It can't be sent.
     """
     value = _json(payload)
     if isinstance(value, dict) and "statusCode" in value:
+        if objects and isinstance(value.get("body"), dict | list):
+            value |= {"body": _compact(value["body"]), "isBase64Encoded": False}
         cookies = [header_of("Set-Cookie", cookie) for cookie in typed(value, "cookies", list)]
         headers = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
         return _response(value, headers, cookies)
-    body = value.encode("utf-8", "replace") if isinstance(value, str) else payload
-    return Response(200, body, [("Content-Type", "application/json")])
+    text = value if isinstance(value, str) else _compact(value)
+    headers = [("Content-Type", "application/json")]
+    return Response(200, text.encode("utf-8", "replace"), headers)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 _MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
