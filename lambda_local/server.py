@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from lambda_local.door.admin import Admin
 from lambda_local.door.api import Api
 from lambda_local.door.concurrency_api import ConcurrencyApi
 from lambda_local.door.configuration_api import ConfigurationApi
+from lambda_local.door.connection import Connection
 from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import App
@@ -35,6 +37,9 @@ from lambda_local.telemetry.log import Log, OwnLog
 from lambda_local.telemetry.output import Output
 from lambda_local.terminal.terminal import Terminal
 
+_LAST_ANSWERS = 1
+"""Seconds in which those whose invocation was cut off get their answer."""
+
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
@@ -46,14 +51,14 @@ class _Server(uvicorn.Server):
 def _server(app: App, shutdown_timeout: float) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=65,
-        timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
+        timeout_graceful_shutdown=math.ceil(shutdown_timeout) + _LAST_ANSWERS,
     )
     return _Server(config)
 
@@ -81,6 +86,7 @@ class LocalLambda:
         self._given = given
         self._settings = settings = given.service
         self._sockets = (front, admin)
+        self._cut_off: asyncio.TimerHandle | None = None
         self._url = url_of(front)
         self._output = Output(_STDOUT)
         out = self._output.write if settings.terminal else None
@@ -144,6 +150,8 @@ class LocalLambda:
         )
         ticks = loop.create_task(self._page.tick())
         await front
+        if self._cut_off is not None:
+            self._cut_off.cancel()
         await self._serving.end_all()
         await self._after_reload.stop()
         ticks.cancel()
@@ -152,6 +160,11 @@ class LocalLambda:
         self._admin.should_exit = True
         await admin
         self._output.close(_LAST_WORDS)
+
+    def _cut_off_requests(self) -> None:
+        """End what runs, if a caller still waits for it: it gets AWS's error and not a reset."""
+        if self._front.server_state.tasks:
+            self._serving.kill()
 
     def _greet(self) -> None:
         if self._settings.terminal:
@@ -181,5 +194,7 @@ class LocalLambda:
             return
         self._log.service_said("stopping: what runs may finish; once more to end at once")
         self._front.should_exit = True
+        seconds = self._settings.shutdown_timeout
+        self._cut_off = asyncio.get_running_loop().call_later(seconds, self._cut_off_requests)
         self._definitions.stop()
         self._serving.stop()

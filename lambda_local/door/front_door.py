@@ -4,6 +4,8 @@ The function's port: AWS's API below its dates, then the routes of the template'
 Every other path is the function URL's.
 """
 
+import asyncio
+
 from lambda_local.door.answers import ServiceError, service_error
 from lambda_local.door.api import Api
 from lambda_local.door.function_url import FunctionUrl
@@ -57,6 +59,8 @@ class FrontDoor:
             response = await operation(Request(named, scope, receive, invocation))
         except DisconnectedError:
             return
+        except asyncio.CancelledError:  # the service ends, and the request has not all come
+            response = service_error(StoppingError(), reserved=False).response()
         except (ServiceError, ThrottledError, StoppingError) as error:
             reserved = function.wanted.reserved
             response = service_error(error, reserved=reserved).response()

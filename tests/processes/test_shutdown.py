@@ -131,9 +131,18 @@ def test_a_second_signal_ends_at_once(start_lambda: StartLambda) -> None:
 def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
     with ThreadPoolExecutor(1) as threads:
-        begin(service, threads)
+        running = begin(service, threads)
+        netloc = urllib.parse.urlsplit(service.url).netloc
+        unfinished = http.client.HTTPConnection(netloc, timeout=60)
+        with closing(unfinished):
+            unfinished.putrequest("POST", INVOKE)
+            unfinished.putheader("Content-Length", "2")
+            unfinished.endheaders()
 
-        assert service.end() == 0
+            assert service.end() == 0
+            assert unfinished.getresponse().status == 503
+        assert running.result().json()["errorType"] == "Runtime.ExitError"
+    assert not [line for line in service.lines if "Traceback" in line or "internal error" in line]
     wait_until(lambda: not service.processes())
 
 
