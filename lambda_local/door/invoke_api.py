@@ -119,7 +119,7 @@ def _client_context(scope: Scope) -> str | None:
         refuse(400, "InvalidRequestContentException", message)
     try:
         context = json.loads(base64.b64decode(encoded, validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         context = None
     if not isinstance(context, dict):
         message = "Client context must be a valid Base64-encoded JSON object."
@@ -134,7 +134,8 @@ def _no_constant(name: str) -> NoReturn:
 
 def _check_json(body: bytes) -> None:
     try:
-        json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        # a number may have more digits than Python reads
+        json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
     except RecursionError:
         return  # valid as far as it was read; the function's own parser will say
     except ValueError as error:

@@ -9,12 +9,15 @@ import base64
 import json
 import re
 from collections.abc import Sequence
+import reprlib
 from typing import Any
 
 from lambda_local.door.http import Response
 
 _STATUS = range(200, 600)
+_STATUS_TEXT = re.compile(r"[2-5][0-9]{2}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MalformedResponseError(ValueError):
@@ -78,7 +81,7 @@ def from_result_1(payload: bytes, *, binary: bool) -> Response:
 def _json(payload: bytes) -> Any:
     try:
         return json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = "the function returned bytes that are not JSON"
         raise MalformedResponseError(message) from error
 
@@ -89,10 +92,10 @@ def _response(
     cookies: Sequence[tuple[str, str]] = (),
 ) -> Response:
     status = value.get("statusCode", 200)
-    if isinstance(status, str) and status.isdecimal():
+    if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
         status = int(status)
     if type(status) is not int or status not in _STATUS:
-        message = f"statusCode is {status!r}, not a number from 200 to 599"
+        message = f"statusCode is {reprlib.repr(status)}, not a number from 200 to 599"
         raise MalformedResponseError(message)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
@@ -113,7 +116,7 @@ def typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind
 def header_of(name: str, value: object) -> tuple[str, str]:
     """Return a header as it is sent. Raises MalformedResponseError."""
     text = value if isinstance(value, str) else json.dumps(value)
-    if not _HEADER_NAME.fullmatch(name) or any(character in text for character in "\r\n\0"):
+    if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(text):
         message = f"header {name!r} is not one that HTTP allows"
         raise MalformedResponseError(message)
     try:

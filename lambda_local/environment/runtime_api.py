@@ -10,10 +10,14 @@ from typing import Protocol, cast
 
 import httptools
 
+from lambda_local.errors import RESPONSE_LIMIT
 from lambda_local.invocation import Invocation
 from lambda_local.settings.function import FunctionConfiguration
 
 _VERSION = "/2018-06-01/runtime/"
+_HEAD_LIMIT = 2**22
+"""Bytes of a call's line and headers; AWS's client sends a stack trace of up to 1 MiB in one."""
+
 _REASONS = {
     200: b"OK",
     202: b"Accepted",
@@ -57,6 +61,8 @@ class RuntimeApi(asyncio.Protocol):
         self._start()
 
     def _start(self) -> None:
+        self._size = 0
+        self._head: int | None = 0
         self._url = b""
         self._body: list[bytes] = []
         self._headers: dict[bytes, bytes] = {}
@@ -73,9 +79,16 @@ class RuntimeApi(asyncio.Protocol):
         """Part of asyncio's protocol."""
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            if self._transport is not None:
-                self._transport.abort()
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._hang_up()
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > _HEAD_LIMIT:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
     def on_url(self, url: bytes) -> None:
         """Part of httptools' protocol."""
@@ -85,9 +98,15 @@ class RuntimeApi(asyncio.Protocol):
         """Part of httptools' protocol."""
         self._headers[name.lower()] = value
 
+    def on_headers_complete(self) -> None:
+        """Part of httptools' protocol."""
+        self._head = None
+
     def on_body(self, body: bytes) -> None:
         """Part of httptools' protocol."""
-        self._body.append(body)
+        if self._size <= RESPONSE_LIMIT:  # of what is too large, enough to see that it is
+            self._body.append(body)
+        self._size += len(body)
 
     def on_message_complete(self) -> None:
         """Part of httptools' protocol."""

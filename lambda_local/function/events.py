@@ -15,6 +15,9 @@ from lambda_local.telemetry.listener import Listener
 RETRY_DELAYS = (1.0, 2.0)
 """Seconds before the second and the third try; AWS waits one and two minutes."""
 
+MOST_BYTES = 2**26
+"""Bytes of the events that may wait together; one more is throttled."""
+
 _THROTTLE_DELAY = 0.5
 
 
@@ -25,15 +28,24 @@ class EventQueue:
         self._run_once = run
         self._listener = listener
         self._tasks: dict[asyncio.Task[None], Invocation] = {}
+        self._bytes = 0
         self._stopping = asyncio.Event()
 
     def put(self, invocation: Invocation) -> None:
-        """Accept an event. Raises StoppingError."""
+        """Accept an event. Raises StoppingError, ThrottledError."""
         if self._stopping.is_set():
             raise StoppingError
+        if self._bytes + len(invocation.payload) > MOST_BYTES:
+            self._listener.throttled()
+            raise ThrottledError
+        self._bytes += len(invocation.payload)
         task = asyncio.create_task(self._run(invocation))
         self._tasks[task] = invocation
-        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+        task.add_done_callback(self._ran)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        if (invocation := self._tasks.pop(task, None)) is not None:
+            self._bytes -= len(invocation.payload)
 
     async def _run(self, invocation: Invocation) -> None:
         try:

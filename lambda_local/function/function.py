@@ -94,7 +94,7 @@ class Function:
         return await self._run(invocation)
 
     def put(self, invocation: Invocation) -> None:
-        """Accept an event, to run it later. Raises StoppingError."""
+        """Accept an event, to run it later. Raises StoppingError, ThrottledError."""
         self._events.put(invocation)
 
     async def await_code(self, code_sha256: str, seconds: float) -> None:

@@ -301,6 +301,8 @@ def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: byt
     [
         ({"statusCode": "ok"}, "statusCode is 'ok', not a number from 200 to 599"),
         ({"statusCode": 99}, "statusCode is 99"),
+        ({"statusCode": "2" * 5000}, "statusCode is '222"),
+        ({"statusCode": "٢٠٠"}, "statusCode is '٢٠٠'"),
         ({"statusCode": 600}, "statusCode is 600"),
         ({"statusCode": True}, "statusCode is True"),
         ({"statusCode": None}, "statusCode is None"),
@@ -308,6 +310,12 @@ def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: byt
         ({"statusCode": 200, "headers": {"a b": "c"}}, "header 'a b' is not one"),
         ({"statusCode": 200, "headers": {"a": "b\r\nc: d"}}, "header 'a' is not one"),
         ({"statusCode": 200, "headers": {"a:b": "c"}}, "header 'a:b' is not one"),
+        ({"statusCode": 200, "headers": {"a": "b\x01"}}, "header 'a' is not one"),
+        ({"statusCode": 200, "headers": {"a": "\x7f"}}, "header 'a' is not one"),
+        (
+            {"statusCode": 200, "headers": {"a": "\t"}, "cookies": ["\x1b[2J"]},
+            "header 'Set-Cookie'",
+        ),
         ({"statusCode": 200, "headers": {"": "c"}}, "header '' is not one"),
         ({"statusCode": 200, "headers": {"a": "🚀"}}, "header 'a' has a character"),
         ({"statusCode": 200, "cookies": "a=1"}, "cookies is a str, not a list"),

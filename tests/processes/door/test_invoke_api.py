@@ -39,6 +39,10 @@ def error_of(answer: Answer) -> tuple[int, str, str]:
     )
 
 
+def test_a_number_may_have_any_count_of_digits(service: LocalLambda) -> None:
+    service.boto3.invoke(FunctionName="function", InvocationType="DryRun", Payload="9" * 5000)
+
+
 def test_boto3_gets_what_the_function_returned(service: LocalLambda) -> None:
     response = invoke_code(service, "reply = {'id': context.aws_request_id, 'sum': 1 + 1}")
 

@@ -2,10 +2,11 @@ import http.client
 import json
 import os
 import re
+import socket
 import sys
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import psutil
@@ -535,6 +536,22 @@ with socket.create_connection((host, int(port))) as connection:
         reply = ""
 """
     assert service.run(code) == ""
+
+
+@pytest.mark.parametrize(
+    "more", ["Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "X: " + "x" * 5 * 2**20]
+)
+def test_what_no_runtime_sends_is_hung_up_on(service: LocalLambda, more: str) -> None:
+    address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
+    host, _, port = address.partition(":")
+    here = (host, int(port))
+    with socket.create_connection(here, timeout=30) as connection, suppress(ConnectionError):
+        connection.sendall(f"GET / HTTP/1.1\r\n{more}".encode())
+        while connection.recv(65_536):
+            pass
+
+    assert service.stderr == ""
+    assert service.run("reply = 1") == 1
 
 
 def test_an_error_whose_json_names_no_type_is_unknown(service: LocalLambda) -> None:

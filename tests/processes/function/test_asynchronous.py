@@ -116,3 +116,26 @@ def test_the_answer_to_an_event_has_no_body_and_a_request_id(service: LocalLambd
 
     assert (answer.status, answer.body) == (202, b"")
     service.wait_for_line(f"ran {answer.headers['x-amzn-requestid']}")
+
+
+def test_events_that_wait_are_throttled_when_they_are_too_large_together(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        "import time\ndef handler(event, context): time.sleep(60)",
+        "--concurrency=1",
+        "--shutdown-timeout=0",
+        constants={"function.events.MOST_BYTES": 1000},
+    )
+    for _ in range(3):
+        service.boto3.invoke(
+            FunctionName="function", InvocationType="Event", Payload=f'"{"x" * 300}"'
+        )
+
+    refused = service.invoke("x" * 300, {"X-Amz-Invocation-Type": "Event"})
+    assert (refused.status, refused.headers["x-amzn-errortype"]) == (
+        429,
+        "TooManyRequestsException",
+    )
+    assert service.invoke("x", {"X-Amz-Invocation-Type": "Event"}).status == 202
+    assert service.metric("lambda_throttles_total") == 1
