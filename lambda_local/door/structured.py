@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 import base64
 import json
 import re
-from collections.abc import Sequence
 import reprlib
+from collections.abc import Sequence
 from typing import Any
 
 from lambda_local.door.http import Response
