@@ -89,7 +89,7 @@ def test_mise_is_the_same_in_ci_and_in_the_devcontainer() -> None:
 
 
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:
-    headings = re.findall(r"^## \[([\d.]+)\]", Path("CHANGELOG.md").read_text(), re.MULTILINE)
+    headings = re.findall(r"^## \[(\d[^]]*)\]", Path("CHANGELOG.md").read_text(), re.MULTILINE)
 
     assert headings[0] == PROJECT["project"]["version"]
 

@@ -31,7 +31,7 @@ JOBS = {
     for workflow in WORKFLOWS
     for name, job in load(workflow)["jobs"].items()
 }
-STEPS = [step for job in JOBS.values() for step in job["steps"]]
+STEPS = [step for job in JOBS.values() for step in job.get("steps", [])]
 COMMANDS = sorted({step["run"] for step in STEPS if "run" in step})
 
 
@@ -81,7 +81,7 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
         line.strip().removeprefix("- ")
         for workflow in WORKFLOWS
         for line in workflow.read_text().splitlines()
-        if "uses:" in line
+        if "uses:" in line and "uses: ./" not in line
     ]
 
     assert uses
@@ -178,3 +178,36 @@ def test_the_cluster_job_provisions_the_environment_and_deploys_the_function() -
     assert "ctlptl apply -f ctlptl.yaml" in commands
     assert any("tilt ci" in command for command in commands)
     assert "scripts/check --cluster" in commands
+
+
+RELEASE = load(Path(".github/workflows/release.yml"))["jobs"]
+
+
+def needs(job: dict[str, Any]) -> set[str]:
+    named = job.get("needs", [])
+    return {named} if isinstance(named, str) else set(named)
+
+
+def test_a_release_runs_ci_first_and_each_step_waits_for_the_one_before() -> None:
+    assert RELEASE["ci"]["uses"].startswith("./.github/workflows/ci.yml")
+    assert {name: needs(job) for name, job in RELEASE.items()} == {
+        "releasable": set(),
+        "ci": {"releasable"},
+        "build": {"ci"},
+        "image": {"releasable", "build"},
+        "release": {"releasable", "image"},
+        "deploy": {"releasable", "image", "release"},
+    }
+
+
+def test_an_image_is_built_and_checked_by_a_processor_of_its_own_kind() -> None:
+    build = RELEASE["build"]
+
+    runners = {row["architecture"]: row["runner"] for row in build["strategy"]["matrix"]["include"]}
+    assert runners == {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
+    assert "make image" in [step.get("run") for step in build["steps"]]
+    assert not any("qemu" in step.get("uses", "") for step in STEPS)
+
+
+def test_deployments_are_one_at_a_time() -> None:
+    assert RELEASE["deploy"]["concurrency"] == {"group": "deploy", "cancel-in-progress": False}

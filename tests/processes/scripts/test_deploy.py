@@ -1,0 +1,121 @@
+"""scripts/deploy with an aws that is a script: the order of its calls, and what they leave."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.support.project import REPOSITORY
+
+FUNCTION = json.dumps(
+    {"Code": {"ImageUri": "1.ecr/f:0"}, "Configuration": {"Architectures": ["arm64"]}}
+)
+PLATFORM = {"os": "linux", "architecture": "arm64"}
+INDEX = json.dumps({"manifests": [{"digest": "sha256:a", "platform": PLATFORM}]})
+AWS = f"""#!/bin/sh
+echo "$*" >>"$CALLS"
+case "$*" in
+    "lambda get-function "*) echo '{FUNCTION}' ;;
+    "lambda publish-version "*) echo 8 ;;
+    "lambda get-alias "*) [ "$OLD" ] || exit 254; echo "$OLD" ;;
+    "lambda invoke "*)
+        while [ "$1" != --payload ]; do shift; done
+        echo '"the answer"' >"$3"
+        echo "{{$ERROR}}" ;;
+esac
+"""
+DOCKER = f"""#!/bin/sh
+case "$*" in
+    *inspect*) echo '{INDEX}' ;;
+esac
+"""
+FAILED = '"FunctionError": "Unhandled"'
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> "Deploy":
+    if not shutil.which("jq"):
+        pytest.skip("scripts/deploy needs jq")
+    for name, body in (("aws", AWS), ("docker", DOCKER)):
+        (tmp_path / name).write_text(body)
+        (tmp_path / name).chmod(0o755)
+    return Deploy(tmp_path)
+
+
+class Deploy:
+    def __init__(self, tools: Path) -> None:
+        self._tools = tools
+        self.calls: list[str] = []
+
+    def __call__(self, *, old: str = "", error: str = "") -> subprocess.CompletedProcess[str]:
+        calls = self._tools / "calls"
+        done = subprocess.run(
+            [REPOSITORY / "scripts/deploy", "ghcr.io/o/r@sha256:b", "f"],
+            env={
+                "PATH": f"{self._tools}:/usr/local/bin:/usr/bin:/bin",
+                "CALLS": str(calls),
+                "OLD": old,
+                "ERROR": error,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lambdas = re.findall(r"^lambda (\S+(?: f\S+-v2)?)", calls.read_text(), re.MULTILINE)
+        self.calls = [call for call in lambdas if call not in {"get-function", "get-alias"}]
+        return done
+
+
+def test_a_version_that_answers_gets_the_callers_and_how_to_go_back_is_said(
+    deploy: Deploy,
+) -> None:
+    done = deploy(old="7")
+
+    assert done.returncode == 0, done.stderr
+    assert '"the answer"' in done.stdout
+    assert done.stdout.endswith("update-alias --function-name f --name live --function-version 7\n")
+    assert deploy.calls == [
+        "update-function-code",
+        "wait function-updated-v2",
+        "publish-version",
+        "wait",
+        "invoke",
+        "update-alias",
+    ]
+
+
+def test_a_version_that_fails_gets_no_caller(deploy: Deploy) -> None:
+    done = deploy(old="7", error=FAILED)
+
+    assert done.returncode == 1
+    assert "The alias live stays at 7." in done.stderr
+    assert "update-alias" not in deploy.calls
+
+
+def test_the_first_deployment_makes_the_alias(deploy: Deploy) -> None:
+    done = deploy()
+
+    assert done.returncode == 0, done.stderr
+    assert deploy.calls[-1] == "create-alias"
+
+
+def test_the_role_may_do_what_the_script_does_and_no_more() -> None:
+    """Each waiter asks by an operation that AWS's own model names."""
+    statements = json.loads(Path(".github/aws/permissions.json").read_text())["Statement"]
+    allowed = {
+        action for statement in statements for action in statement["Action"] if "lambda:" in action
+    }
+    script = Path("scripts/deploy").read_text()
+    client = boto3.client("lambda", region_name="us-east-1")
+    commands = set(re.findall(r"aws lambda (?!wait)([a-z-]+)", script))
+    waiters = set(re.findall(r"aws lambda wait ([a-z0-9-]+)", script))
+    operations = {command.title().replace("-", "") for command in commands}
+    operations |= {client.get_waiter(name.replace("-", "_")).config.operation for name in waiters}
+
+    assert allowed == {
+        "lambda:InvokeFunction" if name == "Invoke" else f"lambda:{name}" for name in operations
+    }
