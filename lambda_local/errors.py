@@ -61,6 +61,11 @@ def response_too_large() -> Result:
     return _error("Function.ResponseSizeTooLarge", message)
 
 
+def not_run(condition: str) -> Result:
+    """An event never ran; AWS's word for why is the condition of its record."""
+    return _error(condition, "The event was not run.")
+
+
 def not_started(why: str) -> Result:
     """No process could be had for an environment."""
     return _error("ServiceException", f"No execution environment can be started: {why}")

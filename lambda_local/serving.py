@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from lambda_local.background import Background
+from lambda_local.function.destinations import Destinations
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.settings.function import FunctionConfiguration
@@ -100,12 +102,17 @@ class Serving:
         name = configuration.name
         metrics = self.metrics[name] = Metrics(configuration.timeout)
         listeners = self._listeners[name] = Listeners([*self._listeners_of(configuration), metrics])
-        function = Function(configuration, self._settings, listeners, lambda: self._held(name))
+        tell = Destinations(self._of_arn, listeners.service_said).tell
+        held = partial(self._held, name)
+        function = Function(configuration, self._settings, listeners, held, tell)
         metrics.watch(function)
         self.functions.add(function)
         if self._started:
             listeners.service_said(f"{name} is new")
             function.start()
+
+    def _of_arn(self, arn: str) -> Function | None:
+        return next((each for each in self.functions if each.configuration.arn == arn), None)
 
     def _remove(self, name: str) -> None:
         function = self.functions.remove(name)

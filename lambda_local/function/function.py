@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lambda_local.background import Background
 from lambda_local.code.generation import Generation
-from lambda_local.function.events import EventQueue
+from lambda_local.function.events import Ended, EventQueue
 from lambda_local.function.fleet import Fleet
 from lambda_local.function.placement import Placement
 from lambda_local.function.queue import Queue, ThrottledError
@@ -24,7 +24,7 @@ class Function:
     """
     Takes requests in, and ends with the service; its parts decide all the rest.
 
-    As long as it is `held`, its code is what it was.
+    As long as it is `held`, its code is what it was. `ended` is told of its events.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Function:
         settings: ServiceSettings,
         listener: Listener,
         held: Callable[[], bool],
+        ended: Callable[[Ended], None],
     ) -> None:
         self._listener = listener
         self._debug = settings.debug
@@ -42,7 +43,7 @@ class Function:
         self._fleet = Fleet()
         self._supply = Supply(self._fleet, self._reload, listener, background, debug=settings.debug)
         self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)
-        self._events = EventQueue(self._run, listener)
+        self._events = EventQueue(self._run, lambda: self.wanted, ended, listener)
         self._under_way: set[asyncio.Future[Result]] = set()
         self._stopping = False
         self._killed = False

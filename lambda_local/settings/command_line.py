@@ -456,6 +456,7 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         isolated=isolated,
         reserved=given.concurrency is not None or function.reserved_concurrency is not None,
         url=function.url or FunctionUrl(),
+        asynchronous=function.asynchronous,
         routes=function.routes,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.settings.account import Account
-from lambda_local.template.model import FunctionUrl, Route
+from lambda_local.template.model import AsynchronousInvocation, FunctionUrl, Route
 
 UNRESERVED = 10
 """Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
@@ -45,6 +45,7 @@ class FunctionConfiguration:
     isolated: bool = False
     reserved: bool = False
     url: FunctionUrl = field(default_factory=FunctionUrl)
+    asynchronous: AsynchronousInvocation = field(default_factory=AsynchronousInvocation)
     routes: tuple[Route, ...] = ()
 
     @property

@@ -1,0 +1,130 @@
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.local_lambda import LocalLambda
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:Orders"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:Queue"
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, CodeUri: code/, Handler: app.handler}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig:
+          OnSuccess: {Type: Lambda, Destination: !GetAtt Audit.Arn}
+          OnFailure: {Type: SQS, Destination: !GetAtt Queue.Arn}
+  Old:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig: {MaximumEventAgeInSeconds: 60}
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Queue.Arn}
+  None:
+    Type: AWS::Serverless::Function
+    Properties:
+      ReservedConcurrentExecutions: 0
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Queue.Arn}}
+  Audit: {Type: AWS::Serverless::Function, Properties: {Handler: app.audit}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: Queue}}
+"""
+APP = """
+import json
+
+def handler(event, context):
+    if "fail" in event:
+        raise ValueError(event["fail"])
+    return {"did": event["do"]}
+
+def audit(event, context):
+    print("audit", json.dumps(event))
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(
+        {"template.yaml": TEMPLATE, "code/app.py": APP},
+        handler=None,
+        constants={"function.events.RETRY_DELAYS": [0.01, 0.02]},
+    )
+
+
+def send(service: LocalLambda, name: str, event: object) -> str:
+    response = service.boto3.invoke(
+        FunctionName=name, InvocationType="Event", Payload=json.dumps(event)
+    )
+    request_id: str = response["ResponseMetadata"]["RequestId"]
+    return request_id
+
+
+def told(service: LocalLambda, request_id: str) -> Any:
+    """Return what the file of destinations says of an event."""
+    file = service.project / ".cache/destinations.jsonl"
+
+    def found() -> list[Any]:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines if request_id in line]
+
+    return wait_until(found, "the record")[0]
+
+
+def test_success_is_told_to_another_function(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"do": "it"})
+
+    record = json.loads(service.wait_for_line("audit {").partition(" ")[2])
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{ARN}:$LATEST",
+            "condition": "Success",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"do": "it"},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"},
+        "responsePayload": {"did": "it"},
+    }
+
+
+def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"fail": "no"})
+
+    line = told(service, request_id)
+    assert line["destination"] == QUEUE
+    record = line["record"]
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 2
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    assert record["responsePayload"]["errorMessage"] == "no"
+
+
+def test_a_dead_letter_is_the_event_and_its_error(service: LocalLambda) -> None:
+    before = service.metric("lambda_errors_total", function_name="Old")
+
+    request_id = send(service, "Old", {"fail": "too old"})
+
+    assert told(service, request_id) == {
+        "destination": QUEUE,
+        "attributes": {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "too old"},
+        "body": {"fail": "too old"},
+    }
+    # on AWS the second try would come when the event is older than a minute
+    assert service.metric("lambda_errors_total", function_name="Old") == before + 1
+
+
+def test_an_event_for_a_function_without_concurrency_is_not_run(service: LocalLambda) -> None:
+    record = told(service, send(service, "None", {"do": "it"}))["record"]
+
+    assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert "responsePayload" not in record
