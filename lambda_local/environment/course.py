@@ -12,7 +12,6 @@ from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Report
 
 RUNTIME = f"python:{platform.python_version()} (awslambdaric {version('awslambdaric')})"
-_MB = 2**20
 
 
 class Course:
@@ -37,6 +36,7 @@ class Course:
     def init_begins(self, seconds: float, overran: Callable[[], None]) -> None:
         """Give the init so many seconds, and an invocation that waits for it the same ones."""
         self._started = time.monotonic()
+        self._sandbox.measure()  # it may be gone before anybody looks again
         self._listener.init_began(RUNTIME)
         self._limit(seconds, overran)
 
@@ -74,7 +74,7 @@ class Course:
         return Report(
             duration_ms=seconds * 1000,
             memory_mb=self._configuration.memory,
-            max_memory_mb=round(self._sandbox.max_memory / _MB),
+            max_memory_mb=self._sandbox.max_memory_mb,
             init_ms=None if invocation is None else invocation.init_ms,
             status=status,
             error_type=error_type,

@@ -101,7 +101,7 @@ class Process:
         return memory.peak(self._process.pid)
 
     def resident(self) -> int:
-        """Bytes of memory that it has in use now."""
+        """Bytes of memory that it has in use now, with all that it started."""
         return memory.resident(self._process.pid)
 
     def signal(self, number: signal.Signals) -> None:

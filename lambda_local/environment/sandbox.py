@@ -14,6 +14,7 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 
 _DAY = 86_400.0
+_MB = 2**20
 
 
 class Sandbox:
@@ -91,13 +92,20 @@ class Sandbox:
             self._listener.function_wrote(record, self.invocation)
 
     def memory(self) -> int:
-        """Bytes of memory that the process has in use now."""
-        return 0 if self._process is None else self._process.resident()
+        """Bytes of memory that the process and what it started have in use now."""
+        now = 0 if self._process is None else self._process.resident()
+        self.max_memory = max(self.max_memory, now)
+        return now
 
     def measure(self) -> None:
         """Bring `max_memory` up to date, in bytes; nobody knows it when the process has ended."""
         if self._process is not None:
             self.max_memory = max(self.max_memory, self._process.peak())
+
+    @property
+    def max_memory_mb(self) -> int:
+        """The same in MB, as AWS reports it."""
+        return round(self.max_memory / _MB)
 
     def place(self) -> str:
         """Return where the init failed, if the process said so."""

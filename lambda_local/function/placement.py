@@ -78,14 +78,14 @@ class Placement:
         generation = environment.generation
         return generation is not None and self._queue.arrived_by(generation.fresh_at)
 
-    def _answer_waiting(self, error_of: errors.ErrorOf, count: int) -> None:
+    def _answer_waiting(self, error_of: errors.ErrorOf, count: int, used: int = 0) -> None:
         """Let requests that wait for an environment have its init error, as AWS does."""
         generation = self._reload.generation
         memory = generation.configuration.memory
         for _ in range(min(count, len(self._queue))):
             invocation = self._queue.pop()
             error = replace(error_of(invocation.request_id), code_sha256=generation.code_sha256)
-            report = Report(0.0, memory, 0, status="failure", error_type=error.error_type)
+            report = Report(0.0, memory, used, status="failure", error_type=error.error_type)
             end(invocation, error, report, self._listener)
 
     def _welcome(self, environment: Environment) -> None:
@@ -117,7 +117,8 @@ class Placement:
         self._listener.load_failed(where or error("").error_type or "error", generation.code_sha256)
         everyone = generation.outcome is not Outcome.LOADED
         self._reload.came_out(generation, Outcome.FAILED, error(""), place)
-        self._answer_waiting(error, len(self._queue) if everyone else 1)
+        used = environment.sandbox.max_memory_mb
+        self._answer_waiting(error, len(self._queue) if everyone else 1, used)
 
     def init_overran(self, environment: Environment) -> None:
         """Part of Owner."""

@@ -161,20 +161,71 @@ def test_more_memory_than_allowed_at_init_is_the_answer(start_lambda: StartLambd
     assert answer.json()["errorType"] == "Runtime.OutOfMemory"
 
 
+TAKES_MEMORY_BELOW = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {TAKES_MEMORY!r}])
+"""
+FORKS = """
+import multiprocessing, time
+block = bytearray(60 * 2**20)
+forked = multiprocessing.get_context("fork")
+children = [forked.Process(target=time.sleep, args=(0.3,)) for _ in "abc"]
+for child in children: child.start()
+for child in children: child.join()
+reply = [child.exitcode for child in children]
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_the_memory_of_what_an_environment_starts_counts_and_what_they_share_once(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
+
+    assert crash(service, TAKES_MEMORY_BELOW)[0] == "Runtime.OutOfMemory"
+    assert service.run(FORKS) == [0, 0, 0]
+    wait_until(lambda: len(service.processes()) == 3)
+
+
+def megabytes(service: LocalLambda, answer: Answer) -> int:
+    found = re.search(r"Max Memory Used: (\d+) MB", report(service, answer))
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.parametrize(
+    ("code", "least"),
+    [(TAKES_MEMORY, 64), ("while True: pass", 10), ("import os; os._exit(1)", 10)],
+    ids=["memory", "timeout", "crash"],
+)
+def test_memory_is_reported_of_an_environment_that_is_gone(
+    service_that_ends_them: LocalLambda, code: str, least: int
+) -> None:
+    answer = service_that_ends_them.invoke({"code": code})
+
+    assert megabytes(service_that_ends_them, answer) >= least
+
+
+@pytest.fixture(scope="module")
+def service_that_ends_them(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=3", "--memory=64")
+
+
+def test_memory_is_reported_of_an_init_that_failed(start_lambda: StartLambda) -> None:
+    service = start_lambda("import os\nos._exit(1)\n")
+
+    assert megabytes(service, service.invoke()) >= 10
+
+
 def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--memory=512")
     small = service.invoke({"code": "reply = 1"})
     large = service.invoke({"code": "block = bytearray(200 * 2**20); del block"})
 
-    def megabytes(answer: Answer) -> int:
-        found = re.search(r"Max Memory Used: (\d+) MB", report(service, answer))
-        assert found is not None
-        return int(found[1])
-
     if sys.platform.startswith("linux"):  # elsewhere the peak is not remembered
-        assert 200 < megabytes(large) < 300
+        assert 200 < megabytes(service, large) < 300
         assert service.metric("lambda_max_memory_used_bytes") > 200 * 2**20
-    assert 5 < megabytes(small) < 100
+    assert 5 < megabytes(service, small) < 100
     assert service.metric("lambda_memory_size_bytes") == 512 * 2**20
     assert "Memory Size: 512 MB" in report(service, small)
 
