@@ -8,7 +8,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import cold_start, consistency, memory, peers, project, reload, table, throughput
+from bench import (
+    cold_start,
+    consistency,
+    memory,
+    page,
+    peers,
+    project,
+    reload,
+    table,
+    throughput,
+)
 from bench.scale import QUICK, Scale
 
 _NOTES = """\
@@ -41,6 +51,8 @@ def _measure(directory: Path, scale: Scale) -> list[table.Row]:
     version = scale.saves + scale.peer_saves
     say("requests a second")
     rows += throughput.measure(directory, version, scale)
+    say("the page")
+    rows += page.measure(directory, version, scale)
     say("edits under load")
     rows += consistency.measure(directory, version, scale)
     say("memory")

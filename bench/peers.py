@@ -20,10 +20,10 @@ def _python(peer: str) -> Path:
 
 
 def local(
-    project: Path, handler: str = HANDLER, concurrency: int = 1
+    project: Path, handler: str = HANDLER, concurrency: int = 1, admin: int = 0
 ) -> AbstractContextManager[Server]:
-    """Run `lambda_local` from the checkout."""
-    port, admin = free_port(), free_port()
+    """Run `lambda_local` from the checkout, with its page at the port `admin`, or at any."""
+    port, admin = free_port(), admin or free_port()
     command = [sys.executable, "-m", "lambda_local", handler]
     command += ["--port", str(port), "--admin-port", str(admin)]
     command += ["--concurrency", str(concurrency)]

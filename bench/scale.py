@@ -16,6 +16,7 @@ class Scale:
     storm_edits: int = 20
     early_invocations: int = 1_000
     late_invocations: int = 100_000
+    page_seconds: float = 60.0
 
 
 QUICK = Scale(
@@ -27,4 +28,5 @@ QUICK = Scale(
     storm_requests=2_000,
     storm_edits=4,
     late_invocations=10_000,
+    page_seconds=6.0,
 )

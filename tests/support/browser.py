@@ -1,6 +1,5 @@
 """The machine's own Chromium, driven by Playwright."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +18,8 @@ def find() -> str | None:
 @contextmanager
 def running(executable: str) -> Iterator[Browser]:
     """Run it while the block runs."""
-    # Chromium's sandbox needs a user that is not root
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        browser = playwright.chromium.launch(executable_path=executable)
         try:
             yield browser
         finally:
