@@ -8,6 +8,7 @@ import base64
 import json
 from typing import NoReturn
 
+from lambda_local.door import event_stream
 from lambda_local.door.answers import refuse, refuse_value
 from lambda_local.door.http import (
     SYNC_LIMIT,
@@ -43,25 +44,49 @@ class InvokeApi:
     """Runs functions."""
 
     def __init__(self) -> None:
-        path = "/2015-03-31/functions/{FunctionName}/invocations"
-        self.routes = (Route("POST", path, self._invoke, latest=True),)
+        functions = "functions/{FunctionName}"
+        stream = f"/2021-11-15/{functions}/response-streaming-invocations"
+        self.routes = (
+            Route("POST", f"/2015-03-31/{functions}/invocations", self._invoke, latest=True),
+            Route("POST", f"/2014-11-13/{functions}/invoke-async", self._invoke_async, latest=True),
+            Route("POST", stream, self._invoke_with_response_stream, latest=True),
+        )
 
     async def _invoke(self, request: Request) -> Response:
-        scope, invocation = request.scope, request.invocation
-        function = request.named.function
-        kind = _choice(scope, "invocation-type", ("RequestResponse", "Event", "DryRun"))
-        log_type = _choice(scope, "log-type", ("None", "Tail"))
-        invocation.payload = await _payload(scope, request.receive, kind)
-        context = _client_context(scope)
-        invocation.client_context = None if kind == "Event" else context
-        invocation.qualifier = request.named.qualifier
-        invocation.call = header(scope, b"x-lambda-local-event") or _CALLS[kind]
+        invocation, function = request.invocation, request.named.function
+        kinds = ("RequestResponse", "Event", "DryRun")
+        kind, log_type = await _read(request, kinds)
         if kind == "DryRun":
             return Response(204)
         if kind == "Event":
             function.put(invocation)
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
+
+    async def _invoke_async(self, request: Request) -> Response:
+        await _read(request, ("Event",))
+        request.named.function.put(request.invocation)
+        return Response(202)
+
+    async def _invoke_with_response_stream(self, request: Request) -> Response:
+        invocation, function = request.invocation, request.named.function
+        kind, log_type = await _read(request, ("RequestResponse", "DryRun"))
+        if kind == "DryRun":
+            return Response(204)
+        return _stream(await function.invoke(invocation), invocation, log_type)
+
+
+async def _read(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
+    """Take what is to be run; return the type of the invocation, and that of its log."""
+    scope, invocation = request.scope, request.invocation
+    kind = _choice(scope, "invocation-type", kinds)
+    log_type = _choice(scope, "log-type", ("None", "Tail"))
+    invocation.payload = await _payload(scope, request.receive, kind)
+    context = _client_context(scope)
+    invocation.client_context = None if kind == "Event" else context
+    invocation.qualifier = request.named.qualifier
+    invocation.call = header(scope, b"x-lambda-local-event") or _CALLS[kind]
+    return kind, log_type
 
 
 async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
@@ -96,9 +121,26 @@ def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if log_type == "Tail":
-        tail = base64.b64encode(invocation.log_tail[-LOG_TAIL:]).decode()
-        headers.append(("X-Amz-Log-Result", tail))
+        headers.append(("X-Amz-Log-Result", _tail(invocation)))
     return Response(200, result.payload, headers)
+
+
+def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
+    """A function that does not stream is one chunk, as on AWS."""
+    headers = [("Content-Type", event_stream.CONTENT_TYPE), _EXECUTED]
+    headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
+    chunk = event_stream.event("PayloadChunk", result.payload, "application/octet-stream")
+    end = {"LogResult": _tail(invocation)} if log_type == "Tail" else {}
+    if result.error_type is not None:
+        end |= {
+            "ErrorCode": result.error_type,
+            "ErrorDetails": result.payload.decode("utf-8", "replace"),
+        }
+    return Response(200, chunk + event_stream.document("InvokeComplete", end), headers)
+
+
+def _tail(invocation: Invocation) -> str:
+    return base64.b64encode(invocation.log_tail[-LOG_TAIL:]).decode()
 
 
 def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
