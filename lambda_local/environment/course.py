@@ -32,6 +32,8 @@ class Course:
         self._timer = Timer()
         self._started = 0.0
         self._init_ms: float | None = None
+        self._ahead_ms = 0.0
+        self._limit_seconds = 0.0
 
     def init_begins(self, seconds: float, overran: Callable[[], None]) -> None:
         """Give the init so many seconds, and an invocation that waits for it the same ones."""
@@ -40,13 +42,19 @@ class Course:
         self._listener.init_began(RUNTIME)
         self._limit(seconds, overran)
 
+    def was_overrun(self, ahead_ms: float) -> bool:
+        """Count so many milliseconds to the init that passed ahead of it; is its limit passed?"""
+        self._ahead_ms = ahead_ms
+        passed = time.monotonic() - self._started + ahead_ms / 1000
+        return self._timer.runs and passed > self._limit_seconds
+
     def init_ends(
         self, status: str = "success", error_type: str | None = None, *, limited: bool = False
     ) -> None:
         """Tell of it; if `limited`, its limit goes on for the invocation."""
         if not limited:
             self._timer.stop()
-        init_ms = (time.monotonic() - self._started) * 1000
+        init_ms = (time.monotonic() - self._started) * 1000 + self._ahead_ms
         self._init_ms = init_ms if error_type is None else None
         self._sandbox.drain()
         self._sandbox.measure()
@@ -85,5 +93,6 @@ class Course:
         self._timer.stop()
 
     def _limit(self, seconds: float, overran: Callable[[], None]) -> None:
+        self._limit_seconds = seconds
         if not self._debug:
             self._timer.start(seconds, overran)

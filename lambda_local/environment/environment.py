@@ -36,11 +36,16 @@ class Environment:
         owner: Owner,
         listener: Listener,
         *,
+        ahead: str = "",
         debug: bool = False,
     ) -> None:
+        """`ahead` is what an earlier environment's process has told for this one's."""
         self.configuration = configuration
         self.generation: Generation | None = None
-        self.sandbox = Sandbox(configuration, listener, debug=debug)
+        self.sandbox = Sandbox(configuration, listener, ahead=ahead, debug=debug)
+        self.ahead = ""
+        self.begins_ahead = bool(ahead)
+        self._spawned = asyncio.Event()
         self._owner = owner
         self.life = Life()
         self._course = Course(configuration, self.sandbox, listener, debug=debug)
@@ -53,10 +58,15 @@ class Environment:
     async def spawn(self) -> None:
         """Start the process. Raises OSError."""
         await self.sandbox.spawn(Runtime(self), self._exited)
-        if self.life.over:
-            self.sandbox.signal(signal.SIGKILL)
-        else:
+        if not self.life.over:
             self.life.become(State.STANDBY)
+        elif self.life.state is not State.GONE:
+            self.sandbox.signal(signal.SIGKILL)
+        self._spawned.set()
+
+    async def spawned(self) -> None:
+        """Return when `spawn` has ended, or its process."""
+        await self._spawned.wait()
 
     def not_started(self, error: OSError | None) -> None:
         """Take it that there is no process; an error is told."""
@@ -81,6 +91,11 @@ class Environment:
 
     def initialised(self) -> None:
         """Go on from the init: to the invocation that waited for it, if one did."""
+        told = self.sandbox.told()
+        if self._course.was_overrun(told.ahead_ms):
+            self._overran()
+            return
+        self.ahead = told.ahead
         self._course.init_ends(limited=self.invocation is not None)
         self.life.become(State.READY)
         if self.invocation is not None:
@@ -111,7 +126,7 @@ class Environment:
             asyncio.get_running_loop().call_later(_FAREWELL, self.shutdown)
         self._course.init_ends("error", error("").error_type)
         self._give_back()
-        self._owner.init_failed(self, error, self.sandbox.place())
+        self._owner.init_failed(self, error, self.sandbox.told().place)
 
     def shutdown(self) -> None:
         """End the process, and what it started, at once; what it runs ends with it."""
@@ -157,6 +172,7 @@ class Environment:
         self._give_back()
         self.life.become(State.GONE)
         self.sandbox.close()
+        self._spawned.set()
         self._owner.gone(self)
 
     def _give_back(self) -> None:

@@ -15,7 +15,10 @@ _MB = 2**20
 def enforce(environment: Environment, now: float) -> None:
     """Freeze it when it is idle; end it when it uses more memory than it may."""
     state, sandbox = environment.life.state, environment.sandbox
-    if state in (State.INIT, State.INVOKE):
+    if state in (State.SPAWNING, State.STANDBY):
+        if sandbox.memory() > environment.configuration.memory * _MB:
+            environment.shutdown()
+    elif state in (State.INIT, State.INVOKE):
         if sandbox.memory() > environment.configuration.memory * _MB:
             environment.shutdown()
             environment.cut_off(errors.out_of_memory, in_init=state is State.INIT)

@@ -26,9 +26,18 @@ class Process:
     """Starts, signals and is read; decides nothing."""
 
     def __init__(
-        self, configuration: FunctionConfiguration, port: int, poller: str, *, debug: bool
+        self,
+        configuration: FunctionConfiguration,
+        port: int,
+        told: dict[str, str],
+        *,
+        debug: bool,
     ) -> None:
-        """Start it; it imports the runtime client and waits. Raises OSError."""
+        """
+        Start it with what it is told by variables; it imports the runtime client and waits.
+
+        Raises OSError.
+        """
         self._loop = asyncio.get_running_loop()
         self._records = Records()
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
@@ -48,7 +57,7 @@ class Process:
             self._process = subprocess.Popen(  # noqa: S603
                 [*wrapper(configuration), sys.executable, *options, *arguments],
                 cwd=configuration.task_root,
-                env=variables(configuration, port, debug=debug) | {"_LAMBDA_LOCAL_POLLER": poller},
+                env=variables(configuration, port, debug=debug) | told,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -57,27 +66,34 @@ class Process:
             )
             undo.pop_all()
 
-    def watch(self, wrote: Callable[[int], None], ended: Callable[[int], None]) -> None:
-        """Say when there is something to read, and when it has ended, with its return code."""
-        self._loop.add_reader(self._output, wrote, _TURN)
+    def watch(self, ready: Callable[[], None] | None, ended: Callable[[int], None]) -> None:
+        """Say when it says that it is ready, and when it has ended, with its return code."""
+        if ready is not None:
+            self._loop.add_reader(self._control, self._became_ready, ready)
         threading.Thread(target=self._wait, args=(ended,), daemon=True).start()
+
+    def _became_ready(self, ready: Callable[[], None]) -> None:
+        self._loop.remove_reader(self._control)
+        if self.told():  # it has not ended
+            ready()
 
     def _wait(self, ended: Callable[[int], None]) -> None:
         returncode = self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
             self._loop.call_soon_threadsafe(ended, returncode)
 
-    def begin(self) -> None:
-        """Let it load the handler."""
+    def begin(self, wrote: Callable[[int], None]) -> None:
+        """Let it load the handler; say when there is something to read."""
+        self._loop.add_reader(self._output, wrote, _TURN)
         with contextlib.suppress(OSError):  # it ended already, and says so itself
             self._control.send(b"!")
 
-    def place(self) -> str:
-        """Return where the init failed, if it said so."""
+    def told(self) -> bytes:
+        """Return what it said of its init, if it did."""
         try:
-            return self._control.recv(4096).decode("utf-8", "replace")
+            return self._control.recv(_PIPE)
         except OSError:
-            return ""
+            return b""
 
     def records(self, size: int = _PIPE, *, last: bool = False) -> Iterator[bytes]:
         """
@@ -113,4 +129,5 @@ class Process:
         """Give the pipes back."""
         self._loop.remove_reader(self._output)
         os.close(self._output)
+        self._loop.remove_reader(self._control)
         self._control.close()

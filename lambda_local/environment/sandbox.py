@@ -7,8 +7,10 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
+from lambda_local.environment import told
 from lambda_local.environment.process import Process
 from lambda_local.environment.runtime_api import RuntimeApi, RuntimeCalls, event_headers
+from lambda_local.environment.told import Told
 from lambda_local.invocation import Invocation
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
@@ -21,8 +23,11 @@ class Sandbox:
     """Carries what the environment and its runtime say to each other; decides nothing."""
 
     def __init__(
-        self, configuration: FunctionConfiguration, listener: Listener, *, debug: bool
+        self, configuration: FunctionConfiguration, listener: Listener, *, ahead: str, debug: bool
     ) -> None:
+        self._ahead = ahead
+        self._ready = asyncio.Event()
+        self._begun = False
         self.max_memory = 0
         self.invocation: Invocation | None = None
         self._configuration = configuration
@@ -34,7 +39,7 @@ class Sandbox:
 
     async def spawn(self, runtime: RuntimeCalls, exited: Callable[[int], None]) -> None:
         """
-        Start the process, which imports the runtime client and waits.
+        Start the process, which imports the runtime client, and what is wanted ahead, and waits.
 
         Raises OSError; `close` gives back what was had by then.
         """
@@ -48,8 +53,11 @@ class Sandbox:
         except BaseException:
             listener.close()
             raise
-        self._process = Process(self._configuration, port, poller, debug=self._debug)
-        self._process.watch(self._read, exited)
+        told = {"_LAMBDA_LOCAL_POLLER": poller, "_LAMBDA_LOCAL_AHEAD": self._ahead}
+        self._process = Process(self._configuration, port, told, debug=self._debug)
+        self._process.watch(self._ready.set if self._ahead else None, exited)
+        if self._ahead:
+            await self._ready.wait()
 
     @property
     def polls(self) -> bool:
@@ -63,7 +71,8 @@ class Sandbox:
     def begin(self) -> None:
         """Let the process load the handler."""
         if self._process is not None:
-            self._process.begin()
+            self._begun = True
+            self._process.begin(self._read)
 
     def deliver(self, timeout: float) -> None:
         """Give the runtime, which waits, the event; the handler has `timeout` seconds."""
@@ -80,7 +89,7 @@ class Sandbox:
 
     def drain(self, *, last: bool = False) -> None:
         """Tell what the function has written so far; at the `last`, a line without its end too."""
-        if self._process is not None:
+        if self._process is not None and self._begun:
             self._tell(self._process.records(last=last))
 
     def _read(self, size: int) -> None:
@@ -107,12 +116,13 @@ class Sandbox:
         """The same in MB, as AWS reports it."""
         return round(self.max_memory / _MB)
 
-    def place(self) -> str:
-        """Return where the init failed, if the process said so."""
-        return "" if self._process is None else self._process.place()
+    def told(self) -> Told:
+        """Return what the process says of its init."""
+        return Told() if self._process is None else told.read(self._process.told())
 
     def close(self) -> None:
         """Give back what is left when the process has ended."""
+        self._ready.set()
         if self._process is not None:
             self._process.close()
         if self._server is not None:

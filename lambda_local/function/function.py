@@ -41,7 +41,7 @@ class Function:
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)
         self._fleet = Fleet()
-        self._supply = Supply(self._fleet, self._reload, listener, background, debug=settings.debug)
+        self._supply = Supply(self._fleet, self._reload, listener, background, settings)
         self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)
         self._events = EventQueue(self._run, lambda: self.wanted, ended, listener)
         self._under_way: set[asyncio.Future[Result]] = set()
@@ -152,6 +152,10 @@ class Function:
     def max_memory(self) -> int:
         """Bytes of memory that the largest environment had in use at most."""
         return self._fleet.max_memory()
+
+    def standby_memory(self) -> int:
+        """Bytes of memory that the process on standby has in use now."""
+        return self._supply.standby_memory()
 
     async def _run(self, invocation: Invocation) -> Result:
         """Run it even after a stop, which lets what was accepted end."""

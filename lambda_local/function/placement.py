@@ -104,6 +104,7 @@ class Placement:
             self._reload.came_out(environment.generation, Outcome.LOADED)
         if environment.invocation is None:
             self._welcome(environment)
+        self._supply.learn(environment)
         self._supply.prepare()
 
     def init_failed(self, environment: Environment, error: errors.ErrorOf, place: str) -> None:

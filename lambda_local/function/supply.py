@@ -16,6 +16,7 @@ from lambda_local.function.fleet import Fleet
 from lambda_local.function.reload import Reload
 from lambda_local.function.standby import Standby
 from lambda_local.invocation import Invocation
+from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry.listener import Listener
 
 IDLE_LIMIT = 600.0
@@ -34,14 +35,14 @@ class Supply:
         reload: Reload,
         listener: Listener,
         background: Background,
-        *,
-        debug: bool,
+        settings: ServiceSettings,
     ) -> None:
+        self._import_ahead = settings.import_ahead
         self._fleet = fleet
         self._reload = reload
         self._listener = listener
         self._background = background
-        self._debug = debug
+        self._debug = settings.debug
         self._owner: Owner | None = None
         self._standby = Standby(self._make, background)
         self._closed = False
@@ -63,6 +64,11 @@ class Supply:
         self._add(invocation)
         return True
 
+    def learn(self, environment: Environment) -> None:
+        """Have the next import ahead what this one has found the function to import."""
+        if self._import_ahead and environment.ahead:
+            self._standby.ahead = environment.ahead
+
     def prepare(self) -> None:
         """Keep a process on standby."""
         if not self._closed and not self._debug:
@@ -72,6 +78,7 @@ class Supply:
         """End those that nobody has needed for long; have the others look at their limits."""
         for environment in () if self._debug else self._fleet:
             limits.enforce(environment, now)
+        self._standby.sweep(now)
         for environment in self._fleet.too_many_idle(now, IDLE_LIMIT):
             environment.shutdown()
 
@@ -79,7 +86,7 @@ class Supply:
         """Take it that one is gone."""
         self._standby.forget(environment)
         self._fleet.forget(environment)
-        if self._debug:
+        if self._debug or (environment.begins_ahead and environment.generation is None):
             self.load()
 
     def close(self) -> None:
@@ -100,18 +107,28 @@ class Supply:
         most = self._reload.generation.configuration.concurrency
         return counted < most and not self._closed
 
-    def _make(self) -> Environment:
+    def standby_memory(self) -> int:
+        """Bytes of memory that the process on standby has in use now."""
+        return self._standby.memory()
+
+    def _make(self, ahead: str = "") -> Environment:
         if self._owner is None:
             message = "nobody would own the environment"
             raise RuntimeError(message)
         configuration = self._reload.generation.configuration
-        return Environment(configuration, self._owner, self._listener, debug=self._debug)
+        return Environment(
+            configuration, self._owner, self._listener, ahead=ahead, debug=self._debug
+        )
 
     def _add(self, invocation: Invocation | None = None) -> None:
         environment = self._standby.take(self._reload.generation.configuration)
         if environment is not None:
             self._fleet.add(environment)
-            environment.begin(self._reload.generation, invocation)
+            if environment.life.state is State.STANDBY:
+                environment.begin(self._reload.generation, invocation)
+            else:
+                environment.sandbox.invocation = invocation
+                self._background.run(self._begin(environment))
             return
         environment = self._make()
         environment.sandbox.invocation = invocation
@@ -126,6 +143,10 @@ class Supply:
         except asyncio.CancelledError:
             environment.not_started(None)
             raise
+        await self._begin(environment)
+
+    async def _begin(self, environment: Environment) -> None:
+        await environment.spawned()
         if environment.life.state is not State.STANDBY:
             return
         if environment.configuration == self._reload.generation.configuration:

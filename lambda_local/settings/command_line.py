@@ -305,6 +305,13 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         " [LAMBDA_LOCAL_TERMINAL; on where standard output is a terminal]",
     )
     parser.add_argument(
+        "--import-ahead",
+        action=argparse.BooleanOptionalAction,
+        default=_switch(parser, environ, "LAMBDA_LOCAL_IMPORT_AHEAD", default=True),
+        help="have a process wait that has imported what the function did from elsewhere"
+        " [LAMBDA_LOCAL_IMPORT_AHEAD; on]",
+    )
+    parser.add_argument(
         "--debug",
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_DEBUG"),
@@ -318,7 +325,7 @@ def _switch(
     value = environ.get(variable, "").lower()
     if not value:
         return default
-    if value in ("", "0", "false", "no", "off"):
+    if value in ("0", "false", "no", "off"):
         return False
     if value not in ("1", "true", "yes", "on"):
         parser.error(f"{variable}={value!r} is neither true nor false")
@@ -488,4 +495,5 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         replay=given.replay,
         terminal=given.terminal,
         accept=given.accept,
+        import_ahead=given.import_ahead,
     )

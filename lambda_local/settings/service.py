@@ -25,3 +25,4 @@ class ServiceSettings:
     replay: bool = False
     terminal: bool = False
     accept: str | None = None
+    import_ahead: bool = True

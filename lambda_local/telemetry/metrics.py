@@ -50,6 +50,9 @@ class Figures(Protocol):
     def max_memory(self) -> int:
         """Bytes of memory that the largest environment had in use at most."""
 
+    def standby_memory(self) -> int:
+        """Bytes of memory that the process on standby has in use now."""
+
 
 class Metrics(Listener):
     """
@@ -109,6 +112,10 @@ class Metrics(Listener):
             "lambda_max_memory_used_bytes": (
                 "Memory that the largest environment had in use at most.",
                 figures.max_memory,
+            ),
+            "lambda_standby_memory_bytes": (
+                "Memory that the process on standby has in use, with what it imported ahead.",
+                figures.standby_memory,
             ),
             "lambda_memory_size_bytes": (
                 "Memory that one environment may use.",

@@ -5,14 +5,10 @@ It waits until it is told to begin, so a cold start costs little but the handler
 It dies with the service, however the service dies.
 """
 
-import importlib
 import os
-import signal
 import site
 import socket
 import sys
-import threading
-import traceback
 from collections.abc import Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -27,8 +23,9 @@ from importlib.util import module_from_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 
-_AHEAD = ("asyncio", "dataclasses", "inspect")
-"""The standard library's slow modules that structlog, boto3 and so most functions import."""
+TYPE_CHECKING = False  # typing's, without the time that its import takes
+if TYPE_CHECKING:
+    from lambda_local.environment.inside.loading import Loading
 
 DEBUG_ADDRESS = ("127.0.0.1", 5678)
 
@@ -117,64 +114,42 @@ def _poll_as(poller: str) -> None:
     client.initialize_client = lambda agent: initialize(f"{agent} {poller}")  # type: ignore[attr-defined]  # awslambdaric calls it as it is imported
 
 
-def _import_ahead() -> set[str]:
-    before = set(sys.modules)
-    for name in _AHEAD:
-        importlib.import_module(name)
-    return set(sys.modules) - before
+def _told(name: str) -> str:
+    return os.environ.pop(f"_LAMBDA_LOCAL_{name}", "")
 
 
-def _forget_shadowed(ahead: set[str], root: str) -> None:
-    """A function's own module of the same name comes before the standard library's, as on AWS."""
-    own = {name.partition(".")[0] for name in os.listdir(root)}  # noqa: PTH208  # names are enough
-    for name in ahead:
-        if name.partition(".")[0] in own:
-            del sys.modules[name]
+def _folders(name: str) -> list[str]:
+    return [folder for folder in _told(name).split(os.pathsep) if folder]
 
 
-def _die_with_the_service(control: socket.socket) -> None:
-    """Wait for the service's end of the socket to close; end this process and all it started."""
-    control.recv(1)
-    os.killpg(0, signal.SIGKILL)  # pragma: no cover  # nobody is left to say that it ran
+def _load_by(control: socket.socket, environ: dict[str, str], *, isolated: bool) -> "Loading":
+    """Import the rest of this folder, and leave no trace of it: every name is the function's."""
+    roots, packages = _folders("WATCHED"), _folders("PACKAGES")
+    wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
+    sys.path.insert(0, str(Path(__file__).parents[3]))
+    from lambda_local.environment.inside.gate import Gate  # noqa: PLC0415
+    from lambda_local.environment.inside.loading import Loading  # noqa: PLC0415
+    from lambda_local.environment.inside.own import Own  # noqa: PLC0415
 
-
-def _say_where_init_failed(bootstrap: ModuleType, control: socket.socket) -> None:
-    """AWS's error names no place for an ImportError; whoever broke it wants file and line."""
-    get_handler = bootstrap._get_handler  # noqa: SLF001  # the one place that has the traceback
-
-    def wrapped(handler: str) -> object:
-        try:
-            return get_handler(handler)
-        except BaseException as error:
-            control.send(_place(error.__context__ or error).encode("utf-8", "replace")[:4000])
-            raise
-
-    bootstrap._get_handler = wrapped  # type: ignore[attr-defined]  # noqa: SLF001
-
-
-def _place(error: BaseException) -> str:
-    what = "".join(traceback.format_exception_only(error)[-1:]).strip()
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno}: {what}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen") and "awslambdaric" not in frame.filename
-    ]
-    frames = [frame for frame in frames if frame.filename not in (__file__, importlib.__file__)]
-    return f"{frames[-1].filename}:{frames[-1].lineno}: {what}" if frames else what
+    del sys.path[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "lambda_local"]:
+        del sys.modules[name]
+    if isolated:
+        _isolate()
+    task_root = os.environ["LAMBDA_TASK_ROOT"]
+    sys.path[:0] = [task_root, *packages]
+    _compile_watched(roots)
+    own = Own([task_root, *roots], packages)
+    return Loading(Gate(control, begun=begun), own, wanted, environ)
 
 
 def main() -> None:
     """Run as `bootstrap.py CONTROL_FD HANDLER`."""
+    environ = dict(os.environ)
     control = socket.socket(fileno=int(sys.argv[1]))
     handler = sys.argv[2]
-    roots = os.environ.pop("_LAMBDA_LOCAL_WATCHED").split(os.pathsep)
-    packages = os.environ.pop("_LAMBDA_LOCAL_PACKAGES").split(os.pathsep)
-    isolated = os.environ.pop("_LAMBDA_LOCAL_ISOLATED", "")
-    debug = os.environ.pop("_LAMBDA_LOCAL_DEBUG", "")
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
-    poller = os.environ.pop("_LAMBDA_LOCAL_POLLER")
+    isolated, debug, poller = bool(_told("ISOLATED")), bool(_told("DEBUG")), _told("POLLER")
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
     _runtime_client()
     _poll_as(poller)
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
@@ -184,16 +159,8 @@ def main() -> None:
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
-    ahead = _import_ahead()
-    if not control.recv(1):
-        return
-    threading.Thread(target=_die_with_the_service, args=(control,), daemon=True).start()
-    if isolated:
-        _isolate()
-    sys.path[:0] = [os.environ["LAMBDA_TASK_ROOT"], *filter(None, packages)]
-    _forget_shadowed(ahead, os.environ["LAMBDA_TASK_ROOT"])
-    _compile_watched([root for root in roots if root])
-    _say_where_init_failed(bootstrap, control)
+    loading = _load_by(control, environ, isolated=isolated)
+    loading.wrap(bootstrap, [1, 2, log])
     if debug:
         _beside("debugger").listen(DEBUG_ADDRESS)
     os.environ.pop("PYTHONPATH", None)  # the service's own, which the function's programs need not

@@ -2,6 +2,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import shutil
 import threading
 import urllib.parse
@@ -257,7 +258,43 @@ def test_code_that_breaks_below_the_handler_is_told_by_the_place_that_raised(
     )
 
     line = service.wait_for_line("init failed")
-    assert "function/deep.py:3: ZeroDivisionError: division by zero" in line
+    assert "init failed: function/deep.py:3: ZeroDivisionError: division by zero (code " in line
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "where"),
+    [
+        (
+            "import json\n\njson.loads('{')\n",
+            "function/app.py:3: json.decoder.JSONDecodeError: Expecting",
+            r"\(raised at .*/json/decoder.py:\d+\) \(code",
+        ),
+        (
+            "\nimport lib2to3_gone.missing\n",
+            "function/app.py:2: ModuleNotFoundError: No module named 'lib2to3_gone'",
+            r"gone' \(code",
+        ),
+        (
+            "from importlib import import_module\n\nimport_module('json.nothing')\n",
+            "function/app.py:3: ModuleNotFoundError: No module named 'json.nothing'",
+            r"nothing' \(code",
+        ),
+        (
+            "try:\n    import no_such_module\nexcept ImportError:\n    raise ValueError('mine')\n",
+            "function/app.py:4: ValueError: mine",
+            r"mine \(code",
+        ),
+    ],
+    ids=["a library raises", "a package is missing", "imported by a call", "in place of another"],
+)
+def test_an_error_in_a_library_is_told_by_the_function_s_line_first(
+    old: LocalLambda, code: str, what: str, where: str
+) -> None:
+    save(old, code)
+
+    line = old.wait_for_line(what)
+    assert line.startswith(f"lambda_local: init failed: {what}")
+    assert re.search(where, line)
 
 
 USES_A_MODULE = """

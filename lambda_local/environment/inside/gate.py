@@ -1,0 +1,28 @@
+"""The socket to the service, which says when to begin."""
+
+import json
+import os
+import signal
+import socket
+import threading
+
+
+class Gate:
+    """Waits for the service's word; ends this process, and what it started, with the service."""
+
+    def __init__(self, control: socket.socket, *, begun: bool) -> None:
+        self._control = control
+        self.begun = threading.Event()
+        if begun:
+            self.begun.set()
+        threading.Thread(target=self._attend, daemon=True).start()
+
+    def _attend(self) -> None:
+        if not self.begun.is_set() and self._control.recv(1):
+            self.begun.set()
+        self._control.recv(1)
+        os.killpg(0, signal.SIGKILL)  # pragma: no cover  # nobody is left to say that it ran
+
+    def tell(self, **what: object) -> None:
+        """Say something to the service."""
+        self._control.send(json.dumps(what).encode())

@@ -1,0 +1,189 @@
+"""What a function imports from elsewhere is imported before it asks, and nothing is different."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.local_lambda import LocalLambda
+from tests.support.project import REPOSITORY, write_project
+from tests.support.starting import StartLambda
+from tests.support.waiting import wait_until
+
+LIBRARY = """
+import os, sys, traceback
+AHEAD = not any(frame.filename.endswith("app.py") for frame in traceback.extract_stack())
+"""
+MEMORY = 128
+
+
+class Site:
+    """A service, and a folder of libraries that are not the function's own."""
+
+    def __init__(self, start: StartLambda, folder: Path, *args: str) -> None:
+        self.folder = folder
+        path = os.pathsep.join(map(str, (REPOSITORY, folder)))
+        source = "def handler(event, context): ...\n"
+        self.service: LocalLambda = start(
+            source, f"--memory={MEMORY}", *args, PYTHONPATH=path, SETTING="set"
+        )
+
+    def library(self, name: str, source: str) -> None:
+        write_project(self.folder, {f"{name}.py": LIBRARY + source})
+
+    def saved(self, imports: str, reply: str) -> Any:
+        """Save code that imports that and returns this; return what it returns then."""
+        # another text each time, or it would be no reload
+        self.saves = getattr(self, "saves", 0) + 1
+        code = f"{imports}\ndef handler(event, context):\n    return {reply} # {self.saves}\n"
+        write_project(self.service.project, {"function/app.py": code})
+        answer = self.service.invoke()
+        assert "x-amz-function-error" not in answer.headers, answer
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def site(start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(start_module_lambda, tmp_path_factory.mktemp("libraries"))
+
+
+def test_a_library_is_imported_before_the_code_that_imports_it_is_loaded(site: Site) -> None:
+    site.library(
+        "plain", "SETTING = os.environ['SETTING']\nNAME = sys.modules[__name__].__spec__.name"
+    )
+    reply = "[plain.AHEAD, plain.SETTING, plain.NAME, plain.__spec__.loader is plain.__loader__]"
+
+    assert site.saved("import plain", reply) == [False, "set", "plain", True]
+    assert site.saved("import plain", reply) == [True, "set", "plain", True]
+    assert site.saved("from plain import AHEAD", "AHEAD") is True
+
+
+def test_what_is_not_imported_any_more_is_not_there(site: Site) -> None:
+    site.library("leaving", "")
+    site.saved("import leaving", "leaving.AHEAD")
+
+    assert site.saved("import sys", "'leaving' in sys.modules") is False
+
+
+def test_the_time_of_an_import_is_that_of_the_init_whenever_it_was(site: Site) -> None:
+    site.library("slow", "import time\ntime.sleep(0.3)")
+
+    def init_seconds() -> float:
+        return site.service.metric("lambda_init_duration_seconds_sum")
+
+    site.saved("import slow", "slow.AHEAD")
+    before = init_seconds()
+    assert site.saved("import slow", "slow.AHEAD") is True
+    assert init_seconds() - before >= 0.3
+
+
+def test_what_an_import_writes_is_told_once_for_each_init_that_imports(site: Site) -> None:
+    site.library("loud", "import logging\nprint('loud print')\nlogging.warning('loud warning')")
+
+    for _ in range(3):
+        site.saved("import loud", "loud.AHEAD")
+    for _ in range(2):
+        site.saved("", "print('quiet')")
+    site.service.wait_for_line("quiet", 2)
+    for text in ("loud print", "loud warning"):
+        assert len([line for line in site.service.lines if text in line]) == 3
+
+
+@pytest.mark.parametrize(
+    "misbehaviour",
+    [
+        "raise ImportError('not yet')",
+        "import time; time.sleep(600)",
+        "os._exit(3)",
+        "os.kill(os.getpid(), 9)",
+        f"HEAP = b'x' * {2 * MEMORY * 2**20}; import time; time.sleep(600)",
+        "print('spoken ahead'); sys.exit(0)",
+    ],
+    ids=["fails", "hangs", "exits", "dies", "takes more memory than there is", "speaks and exits"],
+)
+def test_a_library_that_can_t_be_imported_ahead_costs_nothing_but_the_gain(
+    site: Site, misbehaviour: str, request: pytest.FixtureRequest
+) -> None:
+    name = f"bad{abs(hash(request.node.callspec.id))}"
+    site.library(name, f"if AHEAD:\n    {misbehaviour}\n")
+
+    answers = [site.saved(f"import {name}", f"{name}.AHEAD") for _ in range(3)]
+
+    assert answers == [False, False, False]
+    assert "spoken ahead" not in site.service.log
+
+
+def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(site: Site) -> None:
+    site.library("shadowed", "WHOSE = 'theirs'")
+    assert site.saved("import shadowed", "shadowed.WHOSE") == "theirs"
+
+    write_project(site.service.project, {"shadowed.py": "WHOSE = 'mine'"})
+
+    assert site.saved("import shadowed", "shadowed.WHOSE") == "mine"
+
+
+def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(site: Site) -> None:
+    site.library("framework", "from function import settings\nVALUE = settings.VALUE")
+
+    for value in (1, 2, 3):
+        write_project(site.service.project, {"function/settings.py": f"VALUE = {value}\n"})
+        assert site.saved("import framework", "framework.VALUE") == value
+
+
+@pytest.mark.parametrize(
+    ("before", "read"),
+    [
+        ("import os; os.environ['LEVEL'] = {value!r}", "os.environ.get('LEVEL')"),
+        ("import sys; sys.path.insert(0, {value!r})", "sys.path[0]"),
+        ("import time; time.sleep = len, {value!r}", "str(__import__('time').sleep[1])"),
+    ],
+    ids=["variable", "path", "patch"],
+)
+def test_a_library_sees_what_the_function_prepared_for_it(
+    site: Site, before: str, read: str, request: pytest.FixtureRequest
+) -> None:
+    name = f"reads{abs(hash(request.node.callspec.id))}"
+    site.library(name, f"try:\n    READ = {read}\nexcept TypeError:\n    READ = None\n")
+    site.saved(f"import {name}", f"{name}.READ")
+
+    for value in ("one", "two", "two"):
+        prepared = before.format(value=value)
+        assert site.saved(f"{prepared}\nimport {name}", f"{name}.READ") == value
+
+
+def test_a_library_that_changed_is_imported_anew(site: Site) -> None:
+    site.library("changing", "VALUE = 1")
+    site.saved("import changing", "changing.VALUE")
+
+    site.library("changing", "VALUE = 'two'")
+
+    assert site.saved("import changing", "changing.VALUE") == "two"
+
+
+def test_a_thread_that_an_import_starts_runs_in_the_function(site: Site) -> None:
+    site.library(
+        "threaded",
+        "import queue, threading\nASKED, ANSWERS = queue.Queue(), queue.Queue()\n"
+        "def work():\n    while True: ANSWERS.put(ASKED.get() + 1)\n"
+        "threading.Thread(target=work, daemon=True).start()",
+    )
+    ask = "[threaded.AHEAD, threaded.ASKED.put(1), threaded.ANSWERS.get(timeout=20)]"
+
+    assert site.saved("import threaded", ask) == [False, None, 2]
+    assert site.saved("import threaded", ask) == [True, None, 2]
+
+
+def test_the_memory_of_the_standby_is_known(site: Site) -> None:
+    site.saved("", "None")
+
+    wait_until(lambda: site.service.metric("lambda_standby_memory_bytes") > 2**20)
+
+
+def test_nothing_is_imported_ahead_if_that_is_not_wanted(
+    start_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    site = Site(start_lambda, tmp_path_factory.mktemp("libraries"), "--no-import-ahead")
+    site.library("plain", "")
+
+    assert [site.saved("import plain", "plain.AHEAD") for _ in range(2)] == [False, False]
