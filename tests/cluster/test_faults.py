@@ -99,7 +99,7 @@ def test_a_handler_that_leaks_is_stopped_at_its_memory_size_and_the_pod_goes_on(
 
 @pytest.mark.usefixtures("load")
 def test_a_handler_that_never_returns_ends_at_its_timeout() -> None:
-    assert "Task timed out after 3.00 seconds" in does("never return")[1]["errorMessage"]
+    assert "Task timed out after 10.00 seconds" in does("never return")[1]["errorMessage"]
 
 
 @pytest.mark.usefixtures("load")

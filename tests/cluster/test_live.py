@@ -115,6 +115,17 @@ def test_an_edit_survives_the_pod_that_got_it(tilt: Tilt, workspace: Workspace) 
     wait_until(lambda: "A message came" in answer()["body"], "it has the edit", DEADLINE)
 
 
+def test_the_variables_of_env_reach_the_function(tilt: Tilt, workspace: Workspace) -> None:
+    event = json.dumps({"do": "tell", "variable": "TABLE_NAME"}).encode()
+
+    workspace.write(".env", "TABLE_NAME=orders of ann\n")
+
+    told = {"statusCode": 200, "body": "orders of ann"}
+    wait_until(lambda: json.loads(invoke(URL, event)[1]) == told, "the variable is there", DEADLINE)
+    (workspace.directory / ".env").unlink()
+    wait_until(tilt.is_green, "every resource is green", DEADLINE)
+
+
 def test_a_change_of_the_dependencies_rebuilds_the_image(tilt: Tilt, workspace: Workspace) -> None:
     before = images()
 

@@ -1,6 +1,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -124,7 +125,7 @@ def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> 
 def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     result = evaluate()
 
-    assert with_label(result, "app") == {"function", "live"}
+    assert with_label(result, "app") == {"function", "live", "terminal"}
     assert with_label(result, "cluster") == {"namespaces"}
     assert with_label(result, "checks") == set(EVENTS)
     assert with_label(result, "tests") == {"ruff", "pytest"}
@@ -153,6 +154,28 @@ def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> N
         "https://n-5432.app.github.dev",
         "https://n-3000.app.github.dev/d/lambda",
     ]
+
+
+def test_a_namespace_of_ones_own_leaves_nothing_in_anybody_elses(evaluate: Evaluate) -> None:
+    result = evaluate("--namespace=ann")
+
+    deployed = yaml_of(result)
+    assert {each["metadata"].get("namespace") for each in deployed} == {
+        *("ann", "ann-collector", "ann-monitoring"),
+        None,
+    }
+    names = {each["metadata"]["name"] for each in deployed if "namespace" not in each["metadata"]}
+    assert names == {"ann", "ann-collector", "ann-monitoring", "ann-dev-prometheus"}
+    text = yaml.safe_dump_all(deployed)
+    assert "/var/log/pods/ann_*" in text
+    assert not re.search(r"pods/lambda_|loki\.monitoring|names: \[lambda\]|lambda-dev-coll", text)
+    (service,) = [each for each in deployed if each["metadata"]["name"] == "function"][:1]
+    assert service["spec"]["type"] == "ClusterIP"  # a load balancer's port is everybody's
+
+
+def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    texts = [resource["DeployTarget"].get("yaml", "") for resource in resources(result).values()]
+    return [document for text in texts for document in yaml.safe_load_all(text) if document]
 
 
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
@@ -220,8 +243,8 @@ def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
     function = resources(evaluate("--debug"))["function"]["DeployTarget"]
 
     assert "LAMBDA_LOCAL_DEBUG" in function["yaml"]
-    (forward,) = function["portForwardTemplateSpec"]["forwards"]
-    assert (forward["localPort"], forward["containerPort"]) == (5678, 5678)
+    forwards = function["portForwardTemplateSpec"]["forwards"]
+    assert (5678, 5678) in [(each["localPort"], each["containerPort"]) for each in forwards]
 
 
 def test_ci_gives_up_on_a_pod_that_never_gets_ready_within_a_minute(evaluate: Evaluate) -> None:

@@ -23,6 +23,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             time.sleep(ENDLESS)
         case "write":
             sys.stdout.writelines(f"line {number}\n" for number in range(event["lines"]))
+        case "tell":
+            return {"statusCode": 200, "body": os.environ[event["variable"]]}
         case "answer":
             return {"statusCode": 200, "body": "x" * event["bytes"]}
     return {"statusCode": 200, "body": f"The received message is: '{event['message']}'"}
