@@ -18,7 +18,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         case "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         case "leak":
-            _kept.append(bytearray(32 * 1024 * 1024))
+            while True:
+                _kept.append(bytearray(1024 * 1024))
+                time.sleep(0.001)
         case "never return":
             time.sleep(ENDLESS)
         case "write":
