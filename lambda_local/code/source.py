@@ -1,16 +1,15 @@
 """The watched code: whether it changed, and which code it is."""
-# ruff: noqa: PTH116  # one stat a file for each request: pathlib would double what that costs
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from watchfiles import awatch
 
-type Stamp = tuple[int, int, int]
-"""A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
+from lambda_local.code.shipped import Shipped, Stamp, stamp_of
+from lambda_local.code.watcher import Watcher
 
 _QUIET = 0.02
 """Seconds without a change after which a save is over; more than a file system's tick (10 ms)."""
@@ -22,71 +21,48 @@ _STORM = 3
 _LONGEST_STORM = 5.0
 
 
-_NO_CODE = ("__pycache__", "cdk.out", "node_modules")
-
-
-def _counts(name: str) -> bool:
-    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _NO_CODE)
-
-
-def _stamp(stat: os.stat_result) -> Stamp:
-    return stat.st_ctime_ns, stat.st_size, stat.st_ino
-
-
-def _stamp_of(path: str) -> Stamp | None:
-    try:
-        return _stamp(os.stat(path))
-    except OSError:
-        return None
-
-
-def _walk(directory: str) -> Iterator[tuple[str, bool, Stamp]]:
-    try:
-        yield directory, True, _stamp(os.stat(directory))
-        entries = list(os.scandir(directory))
-    except OSError:
-        return
-    for entry in entries:
-        if not _counts(entry.name):
-            continue
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                yield entry.path, False, _stamp(entry.stat())
-        except OSError:
-            continue
-
-
 class Source:
     """
-    The code below some directories, without what is hidden, editors' `*~`, and what tools leave.
+    The code below some folders of a project, as `Shipped` has it.
 
     A request asks `changed()`, so that no answer is older than the code was when the request came:
-    file system events arrive a moment later than that.
+    the news of most file systems comes a moment later than that.
     """
 
-    def __init__(self, roots: tuple[Path, ...]) -> None:
+    def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
         self._roots = roots
+        self._shipped = {root: Shipped(root, project or root) for root in roots}
         self._stamps: dict[str, Stamp | None] = {}
         self._files: frozenset[str] = frozenset()
+        self._watcher = Watcher()
         self.remember()
 
     def remember(self) -> int:
         """Know the code as it is on disk; return how many files are not as they were known."""
-        before = self._stamps
-        found = [found for root in self._roots for found in _walk(str(root))]
-        self._stamps = dict.fromkeys(map(str, self._roots)) | {
-            path: stamp for path, _, stamp in found
-        }
-        files = frozenset(path for path, is_directory, _ in found if not is_directory)
+        before, follow = self._stamps, self._watcher.follow
+        roots = [str(root) for root in self._roots]
+        self._watcher.reset(roots)
+        found = [found for each in self._shipped.values() for found in each.walk(follow)]
+        self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in found}
+        if None in self._stamps.values():
+            self._watcher.trusted = False
+        files = frozenset(path for path, is_file, _ in found if is_file)
         changed = {path for path in files if before.get(path) != self._stamps[path]}
         gone, self._files = self._files - files, files
         return len(changed | gone)
 
     def changed(self) -> bool:
-        """Whether anything changed on disk since the last `settled()`; costs one stat a file."""
-        return any(_stamp_of(path) != stamp for path, stamp in self._stamps.items())
+        """
+        Whether anything changed on disk since the code was last known.
+
+        It costs one stat a file where the kernel does not say by itself that nothing did.
+        """
+        if self._watcher.quiet():
+            return any(stamp_of(str(root)) != self._stamps[str(root)] for root in self._roots)
+        changed = any(stamp_of(path) != stamp for path, stamp in self._stamps.items())
+        if not changed:
+            self._watcher.hush()
+        return changed
 
     def saved_at(self) -> float:
         """Return when the last change was made, in seconds of the epoch."""
@@ -113,12 +89,12 @@ class Source:
         watched directory's parent, so that a shell can say which code it means.
         """
         manifest = hashlib.sha256()
-        for root in self._roots:
+        for root, shipped in self._shipped.items():
             parent = str(root.parent)
             names = sorted(
                 os.fsencode(os.path.relpath(path, parent))
-                for path, is_directory, _ in _walk(str(root))
-                if not is_directory
+                for path, is_file, _ in shipped.walk(lambda _: None)
+                if is_file
             )
             for name in names:
                 manifest.update(_digest(root.parent / os.fsdecode(name)) + b"  " + name + b"\n")
@@ -128,9 +104,14 @@ class Source:
         """Yield whenever the file system tells of a change that counts."""
         if not self._roots:
             return
-        async for _ in awatch(*self._roots, watch_filter=None, debounce=20, step=10):
+        async for _ in self._tidings():
             if self.changed():
                 yield
+
+    def _tidings(self) -> AsyncIterator[object]:
+        if self._watcher.trusted:
+            return self._watcher.tidings()
+        return awatch(*self._roots, watch_filter=None, debounce=20, step=10)
 
 
 def _digest(path: Path) -> bytes:

@@ -28,7 +28,7 @@ class Reload:
         settled: Callable[[], None],
         held: Callable[[], bool],
     ) -> None:
-        self._source = source = Source(configuration.watch)
+        self._source = source = Source(configuration.watch, configuration.project)
         self.wanted = configuration
         self._listener = listener
         self._background = background
@@ -60,7 +60,7 @@ class Reload:
         if configuration != self.wanted:
             watched, self.wanted = self.wanted.watch, configuration
             if configuration.watch != watched:
-                self._watch_instead(Source(configuration.watch))
+                self._watch_instead(Source(configuration.watch, configuration.project))
         self.check()
 
     def _watch_instead(self, source: Source) -> None:

@@ -8,13 +8,22 @@ here=()
 there=()
 states=()
 
-# As lambda_local counts: no hidden file, no editor's copy, no bytecode; each file's hash and name in the order of their bytes.
+# As lambda_local counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
+shipped() {
+    local python=$root/.venv/bin/python
+    if [[ -x $python ]]; then
+        (cd "$root" && "$python" -m lambda_local.code.shipped "$1")
+    else
+        find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules \) -prune -o -type f -print0
+    fi
+}
+
+# Each file's hash and name in the order of their bytes.
 manifest() {
     local folder=$1 name=$2 sha256=(shasum -a 256)
     ! command -v sha256sum >/dev/null || sha256=(sha256sum)
     cd "$root/$folder" 2>/dev/null || fail "the service at $url runs $folder/, and here is no such folder: it is another project's."
-    find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules \) -prune -o -type f -print0 |
-        LC_ALL=C sort -z | xargs -0 "${sha256[@]}" | NAME=$name LC_ALL=C awk '{ print substr($0, 1, 66) ENVIRON["NAME"] substr($0, 68) }'
+    shipped "$PWD" | LC_ALL=C sort -z | xargs -0 "${sha256[@]}" | NAME=$name LC_ALL=C awk '{ print substr($0, 1, 66) ENVIRON["NAME"] substr($0, 68) }'
 }
 
 # Reads what the service said; sets the four arrays for the functions that `wanted` names, or for all.

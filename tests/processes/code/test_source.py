@@ -2,6 +2,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_local.code.source import Source
+from tests.support.local_lambda import environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -101,7 +103,14 @@ def remove_the_root(root: Path) -> None:
 CHANGES = [write_over, write_back_dated, replace, add, remove, rename, remove_the_root]
 
 
+@pytest.fixture(params=["as the kernel tells", "file by file"])
+def _told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "file by file":
+        monkeypatch.setattr("lambda_local.code.watcher._LOCAL", ())
+
+
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.usefixtures("_told")
 def test_a_change_is_seen_and_settles(root: Path, change: Callable[[Path], None]) -> None:
     source = Source((root,))
     before = asyncio.run(source.settled())
@@ -154,3 +163,72 @@ def test_requests_are_answered_while_code_changes_without_end(start_lambda: Star
         done.set()
         writer.join()
     assert service.invoke().json() == 1
+
+
+PROJECT = {
+    ".gitignore": "data/\n*.log\n!kept.log\n",
+    "code/.gitignore": "!own.log\n/build\n",
+    "code/app.py": "",
+    "code/kept.log": "",
+    "code/own.log": "",
+    "code/below/build/app.py": "",
+    "code/tests/app.py": "",
+    "events/package.py": "",
+}
+BESIDE = {
+    "code/data/big.csv": "",
+    "code/a.log": "",
+    "code/build/app.py": "",
+    "code/node_modules/a.js": "",
+    "code/environment/pyvenv.cfg": "",
+    "code/environment/lib/a.py": "",
+    "tests/test_app.py": "",
+}
+
+
+def shipped(project: Path, folder: str) -> set[str]:
+    found = subprocess.run(
+        [sys.executable, "-m", "lambda_local.code.shipped", folder],
+        cwd=project,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(found.stdout.removesuffix("\0").split("\0"))
+
+
+def test_what_a_project_has_beside_its_code_does_not_count(tmp_path: Path) -> None:
+    write_project(tmp_path, PROJECT | {"events/event.json": ""})
+    (tmp_path / ".git").mkdir()
+    source = Source((tmp_path,), tmp_path)
+    before, code = source.sha256(), shipped(tmp_path, "code")
+
+    write_project(tmp_path, BESIDE)
+
+    assert source.sha256() == before
+    assert shipped(tmp_path, "code") == code
+    assert code == {
+        *("./app.py", "./below/build/app.py", "./kept.log", "./own.log", "./tests/app.py"),
+    }
+
+
+def test_events_count_if_they_are_a_package_of_the_function(tmp_path: Path) -> None:
+    write_project(tmp_path, {"app.py": "", "events/event.json": "", "tests/a.py": ""})
+    before = shipped(tmp_path, ".")
+    write_project(tmp_path, {"events/package.py": ""})
+
+    assert before == {"./app.py"}
+    assert shipped(tmp_path, ".") == {"./app.py", "./events/event.json", "./events/package.py"}
+
+
+@pytest.mark.usefixtures("_told")
+def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
+    write_project(tmp_path, PROJECT | BESIDE)
+    source = Source((tmp_path / "code",), tmp_path)
+
+    write_project(tmp_path, {name: "changed" for name in BESIDE if name.count("/") > 1})
+
+    assert not source.changed()
+    write_project(tmp_path, {"code/.gitignore": "own.log\n"})
+    assert source.changed()

@@ -1,0 +1,103 @@
+"""
+What the kernel says of changes in some folders, without a look at each file.
+
+Linux tells of a change as it happens, so who asks after a save is told of it. Elsewhere nothing is
+as prompt: there each file is looked at.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import weakref
+from collections.abc import AsyncIterator, Iterable
+
+import psutil
+
+from lambda_local.code.shipped import counts
+
+_LOCAL = (
+    *("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs"),
+    *("overlay", "ramfs", "tmpfs", "xfs", "zfs"),
+)
+"""File systems that nobody changes but this machine's kernel, which therefore knows."""
+
+if sys.platform == "linux":
+    from inotify_simple import INotify, flags
+
+    _CHANGES = (
+        *(flags.MODIFY, flags.ATTRIB, flags.CREATE, flags.DELETE, flags.DELETE_SELF),
+        *(flags.MOVED_FROM, flags.MOVED_TO, flags.MOVE_SELF, flags.ONLYDIR),
+    )
+    _MASK = sum(_CHANGES)
+
+
+class Watcher:
+    """Knows whether anything changed since it was last `reset`; in doubt it did."""
+
+    def __init__(self) -> None:
+        self._inotify = inotify = _inotify()
+        if inotify is not None:
+            weakref.finalize(self, inotify.close)
+        self._told = False
+        self.trusted = False
+
+    def reset(self, roots: Iterable[str]) -> None:
+        """Forget what was told; what is below the roots is to be followed anew."""
+        self.trusted = self._inotify is not None and all(map(_is_local, roots))
+        self._hear()
+        self._told = False
+
+    def follow(self, folder: str) -> None:
+        """Hear of changes in a folder, and of its own."""
+        if not self.trusted or self._inotify is None:
+            return
+        try:
+            self._inotify.add_watch(folder, _MASK)
+        except OSError:
+            self.trusted = False
+
+    def quiet(self) -> bool:
+        """Whether nothing changed for sure."""
+        self._hear()
+        return self.trusted and not self._told
+
+    def hush(self) -> None:
+        """Take it that what was told was no change."""
+        self._told = False
+
+    def _hear(self) -> None:
+        if self._inotify is not None:
+            for event in self._inotify.read(timeout=0):
+                self._told = self._told or counts(event.name) or event.name == ".gitignore"
+
+    async def tidings(self) -> AsyncIterator[None]:
+        """Yield whenever something is told; who hears it asks whether it was `quiet`."""
+        if self._inotify is None:
+            return
+        told, loop, number = asyncio.Event(), asyncio.get_running_loop(), self._inotify.fileno()
+        loop.add_reader(number, told.set)
+        try:
+            while await told.wait():
+                yield
+                told.clear()
+        finally:
+            loop.remove_reader(number)
+
+
+def _inotify() -> "INotify | None":
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a user may have so many of them and no more
+            return INotify(nonblocking=True)
+    return None
+
+
+def _is_local(folder: str) -> bool:
+    path = os.path.realpath(folder)
+    mounted = [
+        each
+        for each in psutil.disk_partitions(all=True)
+        if path == each.mountpoint or path.startswith(each.mountpoint.rstrip("/") + "/")
+    ]
+    kind = max(mounted, key=lambda each: len(each.mountpoint)).fstype if mounted else ""
+    return kind in _LOCAL
