@@ -35,6 +35,8 @@ from lambda_local.telemetry.exposition import registry_of
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.log import Log, OwnLog
 from lambda_local.telemetry.output import Output
+from lambda_local.terminal.hands import Hands
+from lambda_local.terminal.keys import Deeds, Keys
 from lambda_local.terminal.terminal import Terminal
 
 _LAST_ANSWERS = 1
@@ -139,9 +141,13 @@ class LocalLambda:
     async def run(self) -> None:
         """Serve; return when the last process has ended."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup's does not
+        for number in (signal.SIGTERM, signal.SIGINT, *[signal.SIGHUP] * hangs_up):
             loop.add_signal_handler(number, self._stop)
+        keys, hands = self._keys()
         self._greet()
+        if self._settings.terminal:
+            keys.start()
         self._serving.start()
         self._definitions.start()
         front, admin = (
@@ -154,17 +160,26 @@ class LocalLambda:
             self._cut_off.cancel()
         await self._serving.end_all()
         await self._after_reload.stop()
+        await hands.stop()
         ticks.cancel()
         self._page.close()
         self._terminal.close()
         self._admin.should_exit = True
         await admin
+        keys.stop()
         self._output.close(_LAST_WORDS)
 
     def _cut_off_requests(self) -> None:
         """End what runs, if a caller still waits for it: it gets AWS's error and not a reset."""
         if self._front.server_state.tasks:
             self._serving.kill()
+
+    def _keys(self) -> tuple[Keys, Hands]:
+        terminal, functions = self._terminal, self._functions
+        hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
+        page = url_of(self._sockets[1])
+        deeds = Deeds(hands.check, hands.accept, hands.events, hands.invoke, page, self._stop)
+        return Keys(terminal.board, deeds), hands
 
     def _greet(self) -> None:
         if self._settings.terminal:

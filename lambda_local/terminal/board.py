@@ -8,7 +8,7 @@ from lambda_local.terminal.crowd import Crowd
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.invocation import error_name
 from lambda_local.terminal.screen import Screen
-from lambda_local.terminal.style import clock, dim, green, milliseconds, red, yellow
+from lambda_local.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
 
 _MARKS = {"INFO": dim("·"), "WARN": yellow("!"), "WARNING": yellow("!")}
 _MOST_ONCE = 1000
@@ -105,14 +105,23 @@ class Board:
         """Say how the checks went."""
         summary = green(outcome.summary) if outcome.succeeded else red(outcome.summary)
         self._screen.finish(f"{self._begun} · {summary}", f"{dim(clock())} {summary}")
-        rows = [f"  {row}" for row in outcome.rows[:_MOST_ROWS]]
-        if len(outcome.rows) > _MOST_ROWS:
-            rows.append(dim(f"  … {len(outcome.rows) - _MOST_ROWS} more rows"))
+        rows = self._rows(outcome)
         error = self._error() if self._error is not None and not outcome.succeeded else []
         if len(rows) + len(error) <= _MOST_ROWS:
             rows += error
         self._screen.print(rows)
         self._error = None
+
+    def accepted(self, outcome: Outcome) -> None:
+        """Say what was accepted, or why nothing was."""
+        summary = dim(outcome.summary) if outcome.succeeded else red(outcome.summary)
+        mark = dim("·") if outcome.succeeded else red("✗")
+        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(outcome)])
+
+    def _rows(self, outcome: Outcome) -> list[str]:
+        rows = [f"  {cut(row, self.width - 2)}" for row in outcome.rows[:_MOST_ROWS]]
+        left_out = len(outcome.rows) - _MOST_ROWS
+        return rows + [dim(f"  … {left_out} more rows")] * (left_out > 0)
 
     def say(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Show a word of the service's own."""

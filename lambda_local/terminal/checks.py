@@ -18,13 +18,15 @@ class Outcome:
     rows: tuple[str, ...]
 
 
-def outcome_of(output: bytes, status: int) -> Outcome:
+def outcome_of(output: bytes, status: int, *, last_sums_up: bool = False) -> Outcome:
     """Read what `scripts/check` printed; of any other command, how it ended and its last rows."""
     lines = [harmless(line) for line in output.decode("utf-8", "replace").splitlines()]
     while lines and not lines[-1].strip():
         lines.pop()
     if lines and _SUMMARY.fullmatch(lines[-1]):
         return Outcome(status == 0, lines[-1], () if status == 0 else tuple(lines[:-1]))
+    if lines and last_sums_up:
+        return Outcome(status == 0, lines[-1], tuple(lines[:-1]))
     summary = "the command succeeded" if status == 0 else f"the command failed ({_how(status)})"
     return Outcome(status == 0, summary, tuple(lines[-_LAST:]))
 

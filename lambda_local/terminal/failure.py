@@ -61,7 +61,7 @@ class Failures:
             f"  {red(cut(harmless(line), width - 2))}" for line in message.split("\n")[:_LINES]
         ]
         if key not in self._shown and place is not None:
-            lines += _excerpt(place, width)
+            lines += excerpt(place, width)
         if len(self._shown) < _SEVERAL:
             self._shown |= {key, (key[0], message, where)}
         return lines
@@ -71,7 +71,8 @@ def _said(result: Result) -> str:
     return _REQUEST.sub("", message_of(result), count=1).strip()
 
 
-def _excerpt(place: Place, width: int) -> list[str]:
+def excerpt(place: Place, width: int) -> list[str]:
+    """Return the lines of code around a place, and the line itself marked."""
     digits = len(str(place.line + _AROUND))
     lines = []
     for number, text in enumerate(place.lines, start=place.first):

@@ -9,7 +9,7 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Load, Report
 from lambda_local.terminal.board import Board
-from lambda_local.terminal.failure import Failures
+from lambda_local.terminal.failure import Failures, excerpt
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.invocation import Headline
 from lambda_local.terminal.records import lines_of, of_runtime
@@ -93,7 +93,7 @@ class Narrator(Listener):
         failed = result.error_type is not None
         if invocation.source in _UNSEEN:
             if failed and invocation.source == _CHECK:
-                self._board.check_failed(lambda: self._error(result))
+                self._board.check_failed(lambda: self._code_around(result))
             return
         lines = self._error(result) if failed else []
         if self._board.admits(report.duration_ms, failed=failed):
@@ -115,6 +115,10 @@ class Narrator(Listener):
             return []
         place = self._failures.place_of(result)
         return self._failures.block(result, place, self._board.width)
+
+    def _code_around(self, result: Result) -> list[str]:
+        place = self._failures.place_of(result)
+        return [] if place is None else excerpt(place, self._board.width)
 
     def _where(self, result: Result) -> str:
         if self._broken is not None and self._is_of_load(result):

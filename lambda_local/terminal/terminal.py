@@ -20,15 +20,15 @@ class Terminal(Listener):
     ) -> None:
         """Without `out` it is for followers alone; `checked` is whether checks follow each load."""
         self._screen = Screen(out, descriptor)
-        self._board = Board(self._screen, checked=checked and out is not None)
+        self.board = Board(self._screen, checked=checked and out is not None)
         self.lost = self._screen.lost
         self.stream = Stream(self._screen)
         self.close = self._screen.close
-        self.checks_began = self._board.checks_began
+        self.checks_began = self.board.checks_began
 
     def of(self, configuration: FunctionConfiguration, *, named: bool) -> Listener:
         """Return who listens to a function; its name is shown if there are several."""
-        return Narrator(self._board, configuration, configuration.name if named else "")
+        return Narrator(self.board, configuration, configuration.name if named else "")
 
     def greet(self, functions: Sequence[FunctionConfiguration], url: str, page: str) -> None:
         """Say what answers where."""
@@ -37,8 +37,12 @@ class Terminal(Listener):
 
     def checked(self, output: bytes, status: int) -> None:
         """Show what the command after a reload printed."""
-        self._board.checks_ended(outcome_of(output, status))
+        self.board.checks_ended(outcome_of(output, status))
+
+    def accepted(self, output: bytes, status: int) -> None:
+        """Show what the command that accepts the answers printed."""
+        self.board.accepted(outcome_of(output, status, last_sums_up=True))
 
     def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Part of Listener."""
-        self._board.say(message, level, **fields)
+        self.board.say(message, level, **fields)

@@ -11,6 +11,7 @@ import termios
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.support.http import Answer, request
 from tests.support.local_lambda import INVOKE, environment
@@ -25,7 +26,7 @@ _REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")
 class TerminalLambda:
     """Runs `HANDLER` of the project in a directory, in 80 columns and 24 rows."""
 
-    def __init__(self, project: Path, *args: str, **env: str) -> None:
+    def __init__(self, project: Path, *args: str, stdin: int | None = None, **env: str) -> None:
         self.project = project
         self.output = bytearray()
         self.master, slave = pty.openpty()
@@ -37,7 +38,7 @@ class TerminalLambda:
             [sys.executable, "-m", "lambda_local", *arguments],
             cwd=project,
             env=environment() | {"TERM": "xterm-256color"} | env,
-            stdin=slave,
+            stdin=slave if stdin is None else stdin,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
@@ -69,7 +70,7 @@ class TerminalLambda:
     def titles(self) -> Sequence[str]:
         return _TITLE.findall(self.raw)
 
-    def modes_now(self) -> list[object]:
+    def modes_now(self) -> list[Any]:
         return termios.tcgetattr(self._slave)
 
     def press(self, keys: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable
@@ -572,6 +573,28 @@ def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: Start
         return names.count("sleep")
 
     wait_until(lambda: sleeping() == 1)
+
+
+def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
+    start_lambda: StartLambda,
+) -> None:
+    ignores = "import os, signal, time; signal.signal(15, signal.SIG_IGN); {}; time.sleep(600)"
+    command = (
+        f"{sys.executable} -c '{ignores.format('os.setsid()')}' & "
+        f"{sys.executable} -c '{ignores.format('print(1)')}' & "
+        "trap '' TERM; echo began; wait; sleep 600"
+    )
+    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service.wait_for_line("began")
+    before = len(service.processes())
+    for number in range(3):
+        save(service, returns(number))
+        assert service.invoke().json() == number
+
+    service.wait_for_line("began", 2)
+    wait_until(lambda: len(service.processes()) <= before)
+    assert service.end() == 0
+    assert not service.processes()
 
 
 def test_a_command_runs_for_broken_code_too(start_lambda: StartLambda) -> None:

@@ -3,6 +3,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ BROKEN = "def handler(event, context)\n    return 1\n"
 def start(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as services:
 
-        def start(source: str = ANSWERS, *args: str, **env: str) -> TerminalLambda:
+        def start(source: str = ANSWERS, *args: str, **env: Any) -> TerminalLambda:
             write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
             service = services.enter_context(closing(TerminalLambda(tmp_path, *args, **env)))
             service.wait_for(f"{TIME} . (loaded|does not load)")

@@ -1,0 +1,83 @@
+"""What a person does at the terminal, done to the functions."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lambda_local.after_reload import AfterReload
+from lambda_local.background import Background
+from lambda_local.function.functions import Functions
+from lambda_local.function.queue import ThrottledError
+from lambda_local.function.stopping import StoppingError
+from lambda_local.invocation import Invocation
+from lambda_local.settings.service import ServiceSettings
+from lambda_local.terminal.menu import Event, events_of
+from lambda_local.terminal.terminal import Terminal
+
+_SOURCE = "terminal"
+
+
+class Hands:
+    """Runs the checks, accepts what is answered, invokes events."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        functions: Functions,
+        after_reload: AfterReload,
+        settings: ServiceSettings,
+        url: str,
+    ) -> None:
+        self._terminal = terminal
+        self._functions = functions
+        self._after_reload = after_reload
+        self._accepting = AfterReload(settings.accept, url, self._accepted)
+        self._background = Background(self._failed)
+        self.check: Callable[[], None] | None = self._check if settings.after_reload else None
+        self.accept: Callable[[], None] | None = self._accept if settings.accept else None
+
+    @property
+    def _code(self) -> str:
+        return self._functions.default.generation.code_sha256
+
+    def _check(self) -> None:
+        self._terminal.checks_began()
+        self._after_reload.run(self._code)
+
+    def _accept(self) -> None:
+        self._accepting.run(self._code)
+
+    def _accepted(self, output: bytes, status: int) -> None:
+        self._terminal.accepted(output, status)
+        if status == 0 and self.check is not None:
+            self.check()
+
+    def events(self) -> Sequence[Event]:
+        """Return the event files that are there now."""
+        names = [each.configuration.name for each in self._functions]
+        project: Path = self._functions.default.configuration.project
+        return events_of(project, names)
+
+    def invoke(self, event: Event) -> None:
+        """Invoke it; its line says how it went."""
+        self._background.run(self._invoke(event))
+
+    async def _invoke(self, event: Event) -> None:
+        function = self._functions.get(event.function) or self._functions.default
+        try:
+            payload = await asyncio.to_thread(event.payload)
+            await function.invoke(Invocation(payload, call=event.name, source=_SOURCE))
+        except (OSError, ValueError) as error:
+            self._terminal.service_said(f"{event.name} is no event: {error}", "ERROR")
+        except ThrottledError:
+            self._terminal.service_said(f"{event.name} was throttled (429)", "ERROR")
+        except StoppingError:
+            return
+
+    def _failed(self, error: BaseException) -> None:
+        self._terminal.service_said(f"internal error: {error!r}", "ERROR")
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        self._background.cancel()
+        await self._accepting.stop()

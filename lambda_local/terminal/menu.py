@@ -1,0 +1,63 @@
+"""Events to choose from by a letter."""
+
+import json
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambda_local.terminal.harmless import harmless
+from lambda_local.terminal.style import bold, cut
+
+_LETTERS = string.ascii_lowercase + string.ascii_uppercase
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event file, and the function that it is for."""
+
+    name: str
+    path: Path
+    function: str
+
+    def payload(self) -> bytes:
+        """Return what is in it now. Raises OSError, and ValueError if that is not JSON."""
+        content = self.path.read_bytes()
+        json.loads(content)
+        return content
+
+
+def events_of(project: Path, functions: Sequence[str]) -> list[Event]:
+    """Return those of `events/`; of several functions, those in the folder of each."""
+    folder = project / "events"
+    if len(functions) == 1:
+        return [Event(path.name, path, functions[0]) for path in _files(folder)]
+    return [
+        Event(f"{name}/{path.name}", path, name)
+        for name in functions
+        for path in _files(folder / name)
+    ]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.json") if path.is_file())
+
+
+def letters(events: Sequence[Event]) -> dict[str, Event]:
+    """Return each under its letter, as far as there are letters."""
+    return dict(zip(_LETTERS, events, strict=False))
+
+
+def rows(events: Sequence[Event], width: int) -> list[str]:
+    """Return them with their letters, in as many columns as there is room for."""
+    names = {letter: harmless(event.name) for letter, event in letters(events).items()}
+    longest = max(map(len, names.values()), default=0)
+    column = min(longest + 2 + _GAP, width - 2)
+    columns = max(1, (width - 2) // column)
+    cells = [
+        f"{bold(letter)} {cut(name, column - 2 - _GAP).ljust(column - 2)}"
+        for letter, name in names.items()
+    ]
+    height = -(-len(cells) // columns)
+    return ["  " + "".join(cells[at::height]).rstrip() for at in range(height)]

@@ -1,0 +1,122 @@
+import os
+import signal
+import subprocess
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.project import write_project
+from tests.support.terminal import TerminalLambda
+from tests.support.waiting import wait_until
+
+type Start = Callable[..., TerminalLambda]
+
+ANSWERS = "def handler(event, context): print(event); return {'statusCode': 200}\n"
+EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "second")}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as services:
+
+        def start(*args: str, **env: Any) -> TerminalLambda:
+            files = {"function/__init__.py": "", "function/app.py": ANSWERS}
+            write_project(tmp_path, files | EVENTS)
+            service = services.enter_context(closing(TerminalLambda(tmp_path, *args, **env)))
+            service.wait_for("loaded in")
+            return service
+
+        yield start
+
+
+def takes_keys(service: TerminalLambda) -> bool:
+    return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
+
+
+def test_the_keys_are_in_one_line_and_explained(start: Start) -> None:
+    service = start()
+    assert "? help · i invoke · o page · q quit" in service.rows
+
+    service.press("?")
+    service.wait_for("  q  quit\n")
+
+
+def test_an_event_is_invoked_by_its_letter_and_again_by_enter(start: Start) -> None:
+    service = start()
+    service.press("i")
+    service.wait_for("  a first.json +b second.json\n")
+    service.press("b")
+    service.wait_for(r"✓ second\.json  200  .*\n  this is second\n")
+    service.press("\n")
+    service.wait_for(r"(?s)(✓ second\.json  200  .*){2}")
+
+    service.press("i")
+    service.press("?")  # none: the list is left, and no help is shown
+    service.press("i")
+    service.press("a")
+    service.wait_for(r"✓ first\.json  200")
+    assert "  q  quit" not in service.rows
+
+
+def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
+    check = "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected"
+    accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
+    service = start(f"--after-reload={check}", f"--accept={accept}")
+    service.wait_for("1 of 3 events")
+
+    service.press("c")
+    service.wait_for("checked · 1 of 3 events")
+    service.press("a")
+    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checked · 0 of 3 events")
+    assert (service.project / "ran").read_text() == 3 * "ran\n"
+
+
+def test_the_page_is_opened(start: Start, tmp_path: Path) -> None:
+    opener = tmp_path / "bin/wslview"
+    write_project(
+        tmp_path, {"bin/wslview": "#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n"}
+    )
+    opener.chmod(0o755)
+    service = start(PATH=f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
+
+    service.press("o")
+    page = service.wait_for(r"its page  (\S+)")[1]
+    wait_until((tmp_path / "opened").exists)
+    assert (tmp_path / "opened").read_text() == f"{page}\n"
+
+
+@pytest.mark.parametrize("how", ["q", "SIGTERM", "SIGINT", "SIGHUP"])
+def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
+    service = start()
+    wait_until(lambda: takes_keys(service))
+    if how == "q":
+        service.press(how)
+    else:
+        service.process.send_signal(signal.Signals[how])
+
+    assert service.process.wait(30) == 0
+    assert service.modes_now() == service.modes
+
+
+def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(start: Start) -> None:
+    service = start()
+    process = psutil.Process(service.process.pid)
+    wait_until(lambda: takes_keys(service))
+
+    service.process.send_signal(signal.SIGTSTP)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+    assert service.modes_now() == service.modes
+    service.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: takes_keys(service))
+
+
+def test_without_a_terminal_for_input_there_are_no_keys(start: Start) -> None:
+    service = start(stdin=subprocess.DEVNULL)
+
+    assert not [row for row in service.rows if "quit" in row]
+    assert service.modes_now() == service.modes
