@@ -1,6 +1,7 @@
 """One invocation: what the caller sent, and what comes back."""
 
 import asyncio
+import base64
 import secrets
 import time
 import uuid
@@ -84,6 +85,10 @@ class Invocation:
         self.log_tail += text
         if len(self.log_tail) > 2 * LOG_TAIL:
             del self.log_tail[:-LOG_TAIL]
+
+    def encoded_log_tail(self) -> str:
+        """Return the end of the log as `X-Amz-Log-Result` has it."""
+        return base64.b64encode(self.log_tail[-LOG_TAIL:]).decode()
 
     def succeed(self, result: Result) -> None:
         """Give the caller its answer; the first answer counts."""

@@ -4,6 +4,8 @@
 # shellcheck source=scripts/machine.bash
 source "$(dirname "${BASH_SOURCE[0]}")/machine.bash"
 read_machine
+# shellcheck source=scripts/checks/request.bash
+source "$(dirname "${BASH_SOURCE[0]}")/checks/request.bash"
 functions_path=/2015-03-31/functions
 url=${LAMBDA_LOCAL_URL:-http://127.0.0.1:$LAMBDA_LOCAL_PORT}
 # The names of the functions that the service has; AWS's emulator, which can't say, calls its one `function`.
@@ -73,8 +75,15 @@ invoke_each() {
         ((number == 1)) || arguments+=(--next)
         arguments+=(--silent --show-error --globoff --connect-timeout 5 --write-out '%{time_total}\n'
             --header "X-Lambda-Local-Source: ${0##*/}" --header "X-Lambda-Local-Event: ${event##*/}"
-            --header 'Content-Type: application/json' --header 'X-Amz-Log-Type: Tail' --data-binary "@$event"
-            --dump-header "$answers/$number.headers" --output "$answers/$number" "$url$functions_path/$function/invocations")
+            --dump-header "$answers/$number.headers" --output "$answers/$number")
+        if [[ $event == *.http ]]; then
+            read_request "$event" "$answers/$number.body"
+            ((${#names[@]} == 1)) || request+=(--header "Host: $function.localhost:${url##*:}")
+            arguments+=(--path-as-is --header 'X-Lambda-Local-Log: Tail' "${request[@]}" "$url$request_target")
+        else
+            arguments+=(--header 'Content-Type: application/json' --header 'X-Amz-Log-Type: Tail' --data-binary "@$event"
+                "$url$functions_path/$function/invocations")
+        fi
     done
     curl --fail-early "${arguments[@]}" 2>"$answers/errors" >"$answers/seconds" || case $? in
         6 | 7) unreachable ;;

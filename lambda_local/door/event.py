@@ -16,7 +16,7 @@ from lambda_local.invocation import Invocation
 _TEXT = ("application/json", "application/xml", "application/javascript")
 _LEFT_OUT = (
     # for who looks on; AWS has none
-    *(b"x-lambda-local-event", b"x-lambda-local-source"),
+    *(b"x-lambda-local-event", b"x-lambda-local-log", b"x-lambda-local-source"),
     # of the way to AWS, and not of the way on from there
     b"connection",
 )

@@ -20,6 +20,7 @@ from lambda_local.invocation import Invocation, continued
 _CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"
 _SOURCE = b"x-lambda-local-source"
+_LOG = b"x-lambda-local-log"
 _PATIENCE = 2.0
 """Seconds that a request waits for the code which it names; then the code that is there answers."""
 
@@ -65,6 +66,8 @@ class FrontDoor:
             reserved = function.wanted.reserved
             response = service_error(error, reserved=reserved).response()
         response.headers.append(("x-amzn-RequestId", invocation.request_id))
+        if header(scope, _LOG) == "Tail":
+            response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
         if invocation.began or door is not self._operations:
             response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):

@@ -20,7 +20,7 @@ from lambda_local.door.http import (
     read_body,
 )
 from lambda_local.door.operations import Request, Route
-from lambda_local.invocation import LOG_TAIL, Invocation, Result
+from lambda_local.invocation import Invocation, Result
 
 ASYNC_LIMIT = 2**20
 """Bytes of a request whose answer is not waited for (AWS Lambda quotas)."""
@@ -121,7 +121,7 @@ def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if log_type == "Tail":
-        headers.append(("X-Amz-Log-Result", _tail(invocation)))
+        headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
     return Response(200, result.payload, headers)
 
 
@@ -130,17 +130,13 @@ def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
     headers = [("Content-Type", event_stream.CONTENT_TYPE), _EXECUTED]
     headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
     chunk = event_stream.event("PayloadChunk", result.payload, "application/octet-stream")
-    end = {"LogResult": _tail(invocation)} if log_type == "Tail" else {}
+    end = {"LogResult": invocation.encoded_log_tail()} if log_type == "Tail" else {}
     if result.error_type is not None:
         end |= {
             "ErrorCode": result.error_type,
             "ErrorDetails": result.payload.decode("utf-8", "replace"),
         }
     return Response(200, chunk + event_stream.document("InvokeComplete", end), headers)
-
-
-def _tail(invocation: Invocation) -> str:
-    return base64.b64encode(invocation.log_tail[-LOG_TAIL:]).decode()
 
 
 def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:

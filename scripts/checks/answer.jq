@@ -42,3 +42,13 @@ def log_of($answer):
     log: [.[] | select((.json | type == "object" and (.type | tostring | startswith("platform."))) | not)
       | .line | select(test("\\A(?:START|END|REPORT) RequestId: |\\AINIT_(?:START|REPORT) ") | not)]
   };
+
+# The error that AWS's runtime client wrote last into the log, or null.
+def logged_error($projects):
+  (map(fromjson? | objects | select(.level == "ERROR" and (.errorType | type) == "string")) | last) as $json
+  | (join("\n") | if contains("[ERROR] ") then "[ERROR] " + (split("[ERROR] ") | last) else null end) as $text
+  | if $json then {type: $json.errorType, message: ($json.errorMessage // "")} + ($json.stackTrace | place($projects))
+    elif $text then
+      ($text | capture("\\A\\[ERROR\\] (?:[0-9T:.Z-]+\\s+\\S+\\s+)?(?<type>[A-Za-z_.][A-Za-z0-9_.]*): (?<message>[^\r\n]*)")? // {type: "Error", message: $text})
+      + ([$text | match("File \"[^\"]+\", line [0-9]+"; "g").string] | place($projects))
+    else null end;

@@ -1,15 +1,35 @@
 # The checks' results, from what was sent, expected and answered: one object, as result.schema.json says.
 include "compare";
 include "answer";
+include "http";
 include "told";
 include "accept";
+
+def projects($function): [.state[].functions[] | select(.name == $function).project, .root];
+
+# A check of an HTTP request.
+def requested($event; $function; $known; $parts; $how):
+  ($parts[2] | parsed_headers) as $answer
+  | ($parts[0] | message) as $want
+  | (if $known then [http_differences($want; $answer; $parts[1]) | .path |= path_text] else [] end) as $differences
+  | ($answer | log_of($answer)) as $log
+  | {
+      event: $event,
+      function: $function,
+      result: (if $known | not then "new" elif $differences == [] then "passed" else "failed" end),
+      differences: $differences,
+      error: (if $answer.status == 502 then $log.log | logged_error($how | projects($function)) else null end),
+      answer: (answered_message($answer; $parts[1]) | . + {body: (.body | json_text // .)}),
+      request_id: $answer.headers["x-amzn-requestid"]
+    } + $log
+    + (if $how.accepting then {format: "-r", accepted: accepted_message($parts[0]; $want; $answer; $parts[1])} else {} end);
 
 # The parts are what was expected, answered, and its headers.
 def checked($event; $function; $known; $parts; $how):
   ($parts[2] | parsed_headers) as $answer
   | ($parts[1] | parsed) as $got
   | ($parts[0] | parsed) as $want
-  | ($got | error_of($answer; [$how.state[].functions[] | select(.name == $function).project, $how.root])) as $error
+  | ($got | error_of($answer; $how | projects($function))) as $error
   | (if $known then [differences($want; $got; []) | .path |= path_text] else [] end) as $differences
   | {
       event: $event,
@@ -31,6 +51,8 @@ def milliseconds: . * 1e6 | round / 1000;
 def checks($names; $parts; $how):
   [range($names | length / 3) as $at | ($at * 3) as $from
     | (if $names[$from + 2] == "waiting" then held($names[$from]; $names[$from + 1])
+       elif $names[$from] | is_request
+       then requested($names[$from]; $names[$from + 1]; $names[$from + 2] == "known"; $parts[$from:$from + 3]; $how)
        else checked($names[$from]; $names[$from + 1]; $names[$from + 2] == "known"; $parts[$from:$from + 3]; $how) end)
     | . + {round_trip_ms: ($how.seconds[$at] | if . then milliseconds else null end)}];
 

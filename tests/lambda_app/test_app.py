@@ -60,12 +60,12 @@ def test_each_event_gets_its_expected_response(path: Path) -> None:
 
 def test_events_and_expected_responses_are_pairs() -> None:
     assert {path.name for path in EVENT_FILES} == {
-        path.name for path in (EVENTS / "expected").iterdir()
+        path.name for path in (EVENTS / "expected").glob("*.json")
     }
 
 
 def test_each_bad_event_has_an_error_of_its_own() -> None:
-    responses = [json.loads(path.read_text()) for path in (EVENTS / "expected").iterdir()]
+    responses = [json.loads(path.read_text()) for path in (EVENTS / "expected").glob("*.json")]
     errors = [response["body"] for response in responses if response["statusCode"] == 400]
 
     assert len(set(errors)) == len(errors)

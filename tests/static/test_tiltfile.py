@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 SOURCE = Path("Tiltfile").read_text()
-EVENTS = sorted(path.name for path in Path("events").glob("*.json"))
+EVENTS = sorted(path.name for path in Path("events").iterdir() if path.is_file())
 MONITORING = {"collector", "loki", "prometheus", "grafana"}
 
 type Evaluate = Callable[..., dict[str, Any]]

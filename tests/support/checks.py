@@ -10,7 +10,12 @@ from tests.support.local_lambda import environment
 from tests.support.project import REPOSITORY, write_project
 
 ANSWERS = """
+import json
+
 def handler(event, context):
+    if "requestContext" in event:
+        request = event
+        event = json.loads(request.get("body") or "null") or {"answer": request}
     if "printed" in event:
         print(event["printed"])
     if "raised" in event:
@@ -37,18 +42,28 @@ class Checks:
             files[f"events/expected/{name}.json"] = text.decode()
         write_project(self.project, files)
 
-    def expected(self, name: str) -> str:
-        return (self.project / f"events/expected/{name}.json").read_text()
+    def write_request(self, name: str, request: str, expected: str | None = None) -> None:
+        """Write an HTTP request, and its expected response unless that is None."""
+        files = {f"events/{name}.http": request}
+        if expected is not None:
+            files[f"events/expected/{name}.http"] = expected
+        write_project(self.project, files)
 
-    def run(self, *args: str, bash: str = "", path: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `scripts/check`, with another bash or other tools if they are given."""
+    def expected(self, name: str) -> str:
+        name = name if "." in name else f"{name}.json"
+        return (self.project / "events/expected" / name).read_text()
+
+    def run(
+        self, *args: str, script: str = "check", **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `scripts/check`, or another."""
         return subprocess.run(
-            [*([bash] if bash else []), "scripts/check", "--url", self._url, *args],
+            [f"scripts/{script}", "--url", self._url, *args],
             cwd=self.project,
             capture_output=True,
             text=True,
             check=False,
-            env=environment() | ({"PATH": path} if path else {}),
+            env=environment() | env,
         )
 
     def rows(self, *args: str) -> list[str]:

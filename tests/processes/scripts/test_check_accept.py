@@ -83,7 +83,7 @@ def test_an_error_is_accepted_only_if_errors_are_asked_for(checks: Checks) -> No
     done = checks.run("--accept")
 
     assert done.stdout.splitlines() == [
-        "bad.json: ValueError: no (function/app.py:6)",
+        "bad.json: ValueError: no (function/app.py:11)",
         "good.json: the answer: 1 → 2",
         "1 answer accepted, 1 error not accepted (--accept-errors takes them too)",
     ]

@@ -42,7 +42,7 @@ def test_it_is_one_object_with_each_check_and_its_difference(
         "type": "ValueError",
         "message": "no",
         "file": "function/app.py",
-        "line": 6,
+        "line": 11,
     }
     assert [each["result"] for each in (a, b, c, d)] == ["failed", "failed", "passed", "new"]
     assert said["timings"]["checks_ms"] > 0
