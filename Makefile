@@ -12,7 +12,7 @@ help: ## What there is to run
 
 install: .venv/.installed ## Poetry and the locked dependencies, into .poetry and .venv
 
-.venv/.installed: poetry.lock pyproject.toml mise.toml scripts/install
+.venv/.installed: poetry.lock pyproject.toml mise.toml requirements/poetry.txt scripts/install
 	@scripts/install
 
 # In sh alone: what it looks for may not be there.
@@ -49,7 +49,7 @@ format: install ## Let ruff mend what it can
 
 # In an environment of its own: it brings rich, which structlog would import at each cold start.
 audit: install ## Known vulnerabilities in the locked dependencies
-	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install --quiet pip-audit==2.10.1; }
+	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install --quiet --require-hashes --requirement requirements/audit.txt; }
 	@.cache/audit/bin/pip-audit --path $(BIN)/../lib/python*/site-packages --strict --desc off --progress-spinner off
 
 check: ## Every event against a running function
@@ -69,7 +69,7 @@ bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed ##
 
 .cache/bench/%/.installed: bench/%.txt
 	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster

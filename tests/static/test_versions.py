@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 
@@ -30,7 +31,7 @@ AUDIT = yaml.safe_load(Path(".github/workflows/audit.yml").read_text())["jobs"][
 def test_python_is_the_one_that_the_function_runs_on() -> None:
     python = TOOLS["python"]
 
-    assert found(r"^FROM public\.ecr\.aws/lambda/python:(\S+)", "Dockerfile") == {python}
+    assert found(r"^FROM public\.ecr\.aws/lambda/python:([\d.]+)", "Dockerfile") == {python}
     assert Path(".python-version").read_text().strip() == python
     assert PROJECT["project"]["requires-python"].startswith(f">={python},")
     assert PROJECT["tool"]["mypy"]["python_version"] == python
@@ -41,9 +42,35 @@ def test_python_is_the_one_that_the_function_runs_on() -> None:
     assert setup["with"]["python-version"] == python
 
 
-def test_poetry_is_pinned_in_one_place() -> None:
-    assert "mise.toml" in Path("scripts/install").read_text()
+def test_poetry_is_the_one_of_mise_toml() -> None:
+    assert found(r"^poetry==(\S+)", "requirements/poetry.in") == {TOOLS["poetry"]}
+    assert found(r"^poetry==(\S+)", "requirements/poetry.txt") == {TOOLS["poetry"]}
     assert TOOLS["poetry"] not in Path("scripts/install").read_text()
+
+
+@pytest.mark.parametrize(
+    "path", [*Path("requirements").glob("*.txt"), *Path("bench").glob("*.txt")]
+)
+def test_a_package_is_installed_by_its_hash(path: Path) -> None:
+    text = path.read_text()
+    packages = re.findall(r"^[a-z0-9][^\n]*==", text, re.MULTILINE)
+    hashed = re.findall(r"^[a-z0-9][^\n]*==[^\n]* \\\n    --hash=sha256:", text, re.MULTILINE)
+
+    assert packages
+    assert len(hashed) == len(packages)
+
+
+def test_every_installation_by_pip_asks_for_hashes() -> None:
+    """But for a function's own requirements.txt, which says itself whether it has them."""
+    lines = [
+        line
+        for path in ("Dockerfile", "Makefile", "scripts/install")
+        for line in Path(path).read_text().splitlines()
+        if "pip install" in line and "--requirement requirements.txt" not in line
+    ]
+
+    assert len(lines) == 4
+    assert [line for line in lines if "--require-hashes" not in line] == []
 
 
 def test_the_lock_is_of_that_poetry() -> None:
