@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from watchfiles import awatch
@@ -35,6 +35,9 @@ class Source:
         self._stamps: dict[str, Stamp | None] = {}
         self._files: frozenset[str] = frozenset()
         self._watcher = Watcher()
+        self._disregarded: set[str] = set()
+        self.changes_known: dict[str, float] = {}
+        """The files that were not as they were known, and when each changed (epoch, seconds)."""
         self.remember()
 
     def remember(self) -> int:
@@ -42,14 +45,25 @@ class Source:
         before, follow = self._stamps, self._watcher.follow
         roots = [str(root) for root in self._roots]
         self._watcher.reset(roots)
-        found = [found for each in self._shipped.values() for found in each.walk(follow)]
+        found = [
+            found
+            for each in self._shipped.values()
+            for found in each.walk(follow)
+            if found[0] not in self._disregarded
+        ]
         self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in found}
         if None in self._stamps.values():
             self._watcher.trusted = False
         files = frozenset(path for path, is_file, _ in found if is_file)
         changed = {path for path in files if before.get(path) != self._stamps[path]}
+        self.changes_known |= {path: stamp[0] / 1e9 for path, _, stamp in found if path in changed}
         gone, self._files = self._files - files, files
         return len(changed | gone)
+
+    def disregard(self, paths: Iterable[str]) -> None:
+        """Take these files for code no more."""
+        self._disregarded.update(paths)
+        self.remember()
 
     def changed(self) -> bool:
         """
@@ -72,6 +86,7 @@ class Source:
         """Wait until a save, or a storm of saves, is over; return the code's hash."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _LONGEST_STORM
+        self.changes_known = {}
         changes = self.remember()
         while True:
             await asyncio.sleep(_QUIET if changes < _STORM else _QUIET_STORM)
@@ -94,7 +109,7 @@ class Source:
             names = sorted(
                 os.fsencode(os.path.relpath(path, parent))
                 for path, is_file, _ in shipped.walk(lambda _: None)
-                if is_file
+                if is_file and path not in self._disregarded
             )
             for name in names:
                 manifest.update(_digest(root.parent / os.fsdecode(name)) + b"  " + name + b"\n")

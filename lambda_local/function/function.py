@@ -17,7 +17,7 @@ from lambda_local.function.supply import SWEEP, Supply
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
-from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.listener import Listener, Listeners
 
 
 class Function:
@@ -35,11 +35,11 @@ class Function:
         held: Callable[[], bool],
         ended: Callable[[Ended], None],
     ) -> None:
-        self._listener = listener
         self._debug = settings.debug
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)
+        self._listener = listener = Listeners([self._reload.own_writes, listener])
         self._fleet = Fleet()
         self._supply = Supply(self._fleet, self._reload, listener, background, settings)
         self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 
 from lambda_local.background import Background
 from lambda_local.code.generation import Generation, Outcome
 from lambda_local.code.source import Source
+from lambda_local.function.own_writes import OwnWrites
 from lambda_local.invocation import Result
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
@@ -34,6 +36,7 @@ class Reload:
         self._background = background
         self._settled = settled
         self._held = held
+        self.own_writes = OwnWrites()
         self._watching: asyncio.Task[None] | None = None
         self._renewed = asyncio.Event()
         self._frozen = False
@@ -110,8 +113,20 @@ class Reload:
         while True:
             wanted, source = self.wanted, self._source
             code_sha256 = await source.settled()
+            if own := self.own_writes.among(source.changes_known):
+                code_sha256 = self._disregard(source, own)
             if wanted is self.wanted:
                 return wanted, code_sha256
+
+    def _disregard(self, source: Source, paths: list[str]) -> str:
+        source.disregard(paths)
+        names = ", ".join(os.path.relpath(path, self.wanted.project) for path in paths)
+        message = (
+            f"the function itself writes {names}: that reloads it no more; on AWS only /tmp can be"
+            " written"
+        )
+        self._listener.service_said(message, "WARN")
+        return source.sha256()
 
     async def await_code(self, code_sha256: str, seconds: float) -> None:
         """Return when the code has that hash, or after so many seconds."""

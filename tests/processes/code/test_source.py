@@ -232,3 +232,33 @@ def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
     assert not source.changed()
     write_project(tmp_path, {"code/.gitignore": "own.log\n"})
     assert source.changed()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def handler(event, context): log()",
+        "log()\ndef handler(event, context): ...",
+    ],
+    ids=["handler", "import"],
+)
+def test_a_function_that_writes_among_its_code_is_reloaded_for_it_a_few_times_and_told_so(
+    start_lambda: StartLambda, source: str
+) -> None:
+    log = "import time\ndef log(): open('function/own.log', 'a').write(f'{time.time()}\\n')\n"
+    service = start_lambda(log + source + "\n")
+
+    def told() -> list[str]:
+        service.invoke()
+        return [line for line in service.lines if "function/own.log" in line]
+
+    line = wait_until(told)[0]
+    assert line.startswith("lambda_local: the function itself writes function/own.log: ")
+    reloads = service.metric("lambda_reloads_total")
+    for _ in range(3):
+        assert service.invoke().status == 200
+    assert service.metric("lambda_reloads_total") == reloads
+    app = service.project / "function/app.py"
+    app.write_text("def handler(event, context): return 2\n", encoding="utf-8")
+    assert service.invoke().json() == 2
+    assert len(told()) == 1
