@@ -43,9 +43,9 @@ class Board:
         """How many columns a line has."""
         return self._screen.width
 
-    def admits(self, duration_ms: float, *, failed: bool) -> bool:
-        """Whether an invocation has a line of its own; else it is counted."""
-        return self._crowd.admits(duration_ms, failed=failed)
+    def admits(self, duration_ms: float, records: int, *, failed: bool) -> bool:
+        """Whether an invocation has a line of its own, and its records; else it is counted."""
+        return self._crowd.admits(duration_ms, records, failed=failed)
 
     def throttled(self) -> None:
         """Count a request that was refused."""

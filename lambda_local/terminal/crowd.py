@@ -8,6 +8,7 @@ from lambda_local.terminal.style import clock, dim, milliseconds, red
 READABLE = 10
 """Invocations a second that a person can follow."""
 
+_READABLE_RECORDS = 100
 _SECOND = 1.0
 
 
@@ -17,17 +18,18 @@ class Crowd:
     def __init__(self, print_line: Callable[[str], None]) -> None:
         self._print = print_line
         self._timer: asyncio.TimerHandle | None = None
-        self._seen = 0
+        self._seen = self._records = 0
         self._folded: list[float] = []
         self._errors = 0
         self._throttled = 0
         self.folding = False
 
-    def admits(self, duration_ms: float, *, failed: bool) -> bool:
-        """Whether this one has a line of its own; else it is counted."""
+    def admits(self, duration_ms: float, records: int, *, failed: bool) -> bool:
+        """Whether this one has a line of its own, and its records; else it is counted."""
         self._begin()
+        self.folding = self.folding or self._seen >= READABLE or self._records > _READABLE_RECORDS
         self._seen += 1
-        self.folding = self.folding or self._seen > READABLE
+        self._records += records
         if self.folding:
             self._folded.append(duration_ms)
             self._errors += failed
@@ -50,7 +52,7 @@ class Crowd:
             self._print(f"{clock()} {red('✗')} {self._throttled} requests throttled (429)")
         # what is a crowd stays one until a second had room for all of it
         self.folding = self._seen > READABLE
-        self._seen = self._errors = self._throttled = 0
+        self._seen = self._records = self._errors = self._throttled = 0
         self._folded = []
         if self.folding:
             self._begin()

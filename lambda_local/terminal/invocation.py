@@ -25,10 +25,14 @@ class Headline:
         """Return outcome, time, how it was called, what came of it, and REPORT's numbers."""
         failed = result.error_type is not None
         mark = red("✗") if failed else green("✓")
+        called = f"{dim(clock())} {mark} {self.called(invocation)}"
+        error = [red(each) for each in (error_name(result), where) if each]
+        return self._fitted([called, *(error if failed else _status(result))], _numbers(report))
+
+    def called(self, invocation: Invocation) -> str:
+        """Return how it was called."""
         call = cut(harmless(invocation.call or invocation.request_id), _LONGEST_CALL)
-        called = " ".join(filter(None, (dim(clock()), mark, self.name, call)))
-        outcome = [red(error_name(result)), red(where)] if failed else _status(result)
-        return self._fitted([called, *filter(None, outcome)], _numbers(report))
+        return f"{self.name} {call}".lstrip()
 
     def _fitted(self, parts: list[str], numbers: list[str]) -> str:
         """Leave out the numbers that have no room, the least wanted first."""
@@ -40,8 +44,8 @@ class Headline:
 
 
 def error_name(result: Result) -> str:
-    """Return AWS's name for the error without the `Runtime.` that says nothing to its author."""
-    return harmless((result.error_type or "").removeprefix("Runtime."))
+    """Return AWS's name for the error, without the part of AWS's that met it."""
+    return harmless((result.error_type or "").removeprefix("Runtime.").removeprefix("Sandbox."))
 
 
 def _numbers(report: Report) -> list[str]:

@@ -10,7 +10,6 @@ from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Load, Report
 from lambda_local.terminal.board import Board
 from lambda_local.terminal.failure import Failures, excerpt
-from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.invocation import Headline
 from lambda_local.terminal.records import lines_of, of_runtime
 from lambda_local.terminal.style import clock, dim
@@ -22,7 +21,7 @@ _UNSEEN = (_CHECK, "replay")
 _SLOW = 1.0
 """Seconds after which what an invocation writes is shown while it runs."""
 
-_MOST_RECORDS = 100
+_MOST_RECORDS = 50
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Narrator(Listener):
     def _slow(self, invocation: Invocation) -> None:
         running = self._running[invocation]
         running.slow = True
-        self._print([f"{dim(f'{clock()} …')} {harmless(invocation.call)}  {dim('runs')}"])
+        self._print([f"{dim(f'{clock()} …')} {self._headline.called(invocation)}  {dim('runs')}"])
         self._print(_shown(running.records))
         running.records.clear()
 
@@ -96,7 +95,8 @@ class Narrator(Listener):
                 self._board.check_failed(lambda: self._code_around(result))
             return
         lines = self._error(result) if failed else []
-        if self._board.admits(report.duration_ms, failed=failed):
+        rows = len(running.records)
+        if self._board.admits(report.duration_ms, rows, failed=failed):
             where = self._where(result) if failed else ""
             records = [each for each in running.records if not (failed and of_runtime(each))]
             more = [dim(f"  … {running.left_out} more lines")] if running.left_out else []
@@ -153,7 +153,7 @@ class Narrator(Listener):
 
     def event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Say what nobody else will tell the caller."""
-        call, error = invocation.call, result.error_type
+        call, error = self._headline.called(invocation), result.error_type
         self.service_said(f"{call} given up after its last try", "ERROR", error=error)
 
     def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:

@@ -23,7 +23,7 @@ _KNOWN = {
     *("AWSRequestId", "service", "cold_start", "xray_trace_id", "correlation_id", "taskName"),
     *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
-_LONGEST = 2_000
+_LONGEST = 400
 
 
 def of_runtime(record: bytes) -> bool:

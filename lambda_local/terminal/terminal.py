@@ -32,8 +32,9 @@ class Terminal(Listener):
 
     def greet(self, functions: Sequence[FunctionConfiguration], url: str, page: str) -> None:
         """Say what answers where."""
-        handlers = ", ".join(each.handler for each in functions)
-        self._screen.print([f"{bold(handlers)}  {url}", dim(f"its page  {page}")])
+        names = ", ".join(each.name for each in functions)
+        served = functions[0].handler if len(functions) == 1 else names
+        self._screen.print([f"{bold(served)}  {url}", dim(f"its page  {page}")])
 
     def checked(self, output: bytes, status: int) -> None:
         """Show what the command after a reload printed."""
