@@ -26,6 +26,7 @@ from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
 from lambda_local.page.desk import Desk
+from lambda_local.page.editor import Editor
 from lambda_local.page.failure import FailurePages
 from lambda_local.page.page import Page
 from lambda_local.serving import Serving
@@ -97,13 +98,15 @@ class LocalLambda:
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.lost
         logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
-        told = self._terminal.checked if out else None
+        told = self._checked if out else None
         self._after_reload = AfterReload(settings.after_reload, self._url, told)
         self._serving = serving = Serving(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
         self._functions = functions = serving.functions
-        self._desk = desk = Desk(functions, self._url, replay=settings.replay)
+        editor = Editor(given.functions[0].project, settings.public_root)
+        reached = settings.public_url or self._url
+        self._desk = desk = Desk(functions, reached, editor, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_said)
         apis = (
             State(functions),
@@ -113,7 +116,7 @@ class LocalLambda:
             ConcurrencyApi(functions),
         )
         routes = [route for api in apis for route in api.routes]
-        failures = FailurePages(desk.journal, url_of(admin))
+        failures = FailurePages(desk.journal, editor, url_of(admin))
         url = FunctionUrl(functions, log, failures)
         trust = Trust(settings.allowed_hosts)
         operations, api = Operations(functions, routes), Api(functions, log)
@@ -131,6 +134,10 @@ class LocalLambda:
         scribe = self._desk.scribe(configuration)
         narrator = self._terminal.of(configuration, named=len(self._given.functions) > 1)
         return [self._log_of(configuration), narrator, scribe, self._after_reload]
+
+    def _checked(self, output: bytes, status: int) -> None:
+        self._terminal.checked(output, status)
+        self._desk.checked(output, status)
 
     def _failed(self, error: BaseException) -> None:
         self._log.service_said(f"internal error: {error!r}", "ERROR")

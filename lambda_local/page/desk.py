@@ -3,14 +3,16 @@
 import time
 
 from lambda_local.function.functions import Functions
+from lambda_local.page.editor import Editor
 from lambda_local.page.examples import Examples
 from lambda_local.page.feed import Feed
 from lambda_local.page.figures import Figures
 from lambda_local.page.journal import Journal
 from lambda_local.page.replay import Replay
-from lambda_local.page.rows import place_json
+from lambda_local.page.rows import ChecksRow, place_json
 from lambda_local.page.scribe import Scribe
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.terminal.checks import outcome_of
 
 _LONG = 0.3
 """Seconds after which an invocation is shown while it runs."""
@@ -19,9 +21,10 @@ _LONG = 0.3
 class Desk:
     """Holds the journal, the figures, the scribes of the functions, and what runs again."""
 
-    def __init__(self, functions: Functions, url: str, *, replay: bool) -> None:
+    def __init__(self, functions: Functions, url: str, editor: Editor, *, replay: bool) -> None:
         self.functions = functions
         self.url = url
+        self.editor = editor
         self.feed = Feed()
         self.journal = Journal(self.feed)
         self.figures = Figures()
@@ -75,6 +78,11 @@ class Desk:
             if running.began < since
         ]
 
+    def checked(self, output: bytes, status: int) -> None:
+        """Write down how the command after a reload went."""
+        number = self.journal.new_id()
+        self.journal.add(ChecksRow(number, time.time(), outcome_of(output, status)))
+
     def examples(self, function: str) -> Examples:
         """Return a function's event files; those of the first if there is none of that name."""
         found = self.functions.get(function) or self.functions.default
@@ -96,6 +104,7 @@ class Desk:
         return {
             "hello": True,
             "url": self.url,
+            "editor": self.editor.to_json(),
             "rows": [row.summary() for row in reversed(list(self.journal))],
             "past": self.figures.past(),
             "functions": self.states(),

@@ -4,9 +4,9 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from html import escape
-from urllib.parse import quote
 
 from lambda_local.door.http import Response
+from lambda_local.page.editor import Editor
 from lambda_local.page.journal import Journal
 from lambda_local.page.rows import InvocationRow
 from lambda_local.telemetry.place import Place
@@ -42,8 +42,9 @@ _HEADERS = (
 class FailurePages:
     """Makes them of what the journal knows; `page` is the URL of the page of all invocations."""
 
-    def __init__(self, journal: Journal, page: str) -> None:
+    def __init__(self, journal: Journal, editor: Editor, page: str) -> None:
         self._journal = journal
+        self._editor = editor
         self._page = page
 
     def of(self, request_id: str, why: str = "") -> Response | None:
@@ -61,7 +62,7 @@ class FailurePages:
         yield f"<title>{escape(title[:80])}</title><style>{_STYLE}</style>"
         yield f"<h1>{escape(title)}</h1>"
         if row.place is not None:
-            yield from _source(row.place)
+            yield from self._source(row.place)
         elif why:
             answer = row.answer.content[:2000].decode("utf-8", "replace")
             yield f"<pre><span>{escape(answer)}</span></pre>"
@@ -69,13 +70,12 @@ class FailurePages:
         yield f'<a href="{self._page}/#{row.request_id}">its event, log and timings</a></p>'
         yield "<p>A browser sees this page; every other client gets AWS's 502.</p></html>\n"
 
-
-def _source(place: Place) -> Iterator[str]:
-    where = escape(f"{place.path}:{place.line}")
-    yield f'<p><a href="vscode://file{quote(place.path)}:{place.line}"><code>{where}</code></a></p>'
-    if place.lines:
-        yield "<pre>"
-        for number, line in enumerate(place.lines, place.first):
-            here = ' class="here"' if number == place.line else ""
-            yield f"<span{here}><i>{number}</i>{escape(line)}</span>"
-        yield "</pre>"
+    def _source(self, place: Place) -> Iterator[str]:
+        where = escape(f"{place.path}:{place.line}")
+        yield f'<p><a href="{self._editor.link(place)}"><code>{where}</code></a></p>'
+        if place.lines:
+            yield "<pre>"
+            for number, line in enumerate(place.lines, place.first):
+                here = ' class="here"' if number == place.line else ""
+                yield f"<span{here}><i>{number}</i>{escape(line)}</span>"
+            yield "</pre>"

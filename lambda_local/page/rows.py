@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from lambda_local.page.kept import Kept
 from lambda_local.telemetry.place import Place
 from lambda_local.telemetry.report import Report
+from lambda_local.terminal.checks import Outcome
 
 _STATUS = re.compile(r"[1-5]\d\d")
 _SHORT = 12
@@ -148,6 +149,34 @@ class ReloadRow:
             "codeSha256": self.code_sha256,
         }
         return self.summary() | more
+
+
+@dataclass(slots=True, eq=False)
+class ChecksRow:
+    """The command after a reload, the checks for one, has ended."""
+
+    id: int
+    at: float
+    outcome: Outcome
+
+    @property
+    def size(self) -> int:
+        """Part of Row."""
+        return sum(map(len, self.outcome.rows))
+
+    def summary(self) -> dict[str, object]:
+        """Part of Row."""
+        return {
+            "kind": "checks",
+            "id": self.id,
+            "at": round(self.at * 1000),
+            "succeeded": self.outcome.succeeded,
+            "message": self.outcome.summary[:_MESSAGE],
+        }
+
+    def detail(self) -> dict[str, object]:
+        """Part of Row."""
+        return self.summary() | {"text": "\n".join(self.outcome.rows)}
 
 
 def place_json(place: Place | None) -> dict[str, object] | None:

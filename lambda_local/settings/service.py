@@ -23,6 +23,8 @@ class ServiceSettings:
     after_reload: str | None = None
     debug: bool = False
     replay: bool = False
+    public_url: str = ""
+    public_root: str = ""
     terminal: bool = False
     accept: str | None = None
     import_ahead: bool = True

@@ -17,7 +17,7 @@ DEVCONTAINER = json.loads(FILE.read_text())
 PORTS = {5678} | {
     int(value)
     for name, value in machine().items()
-    if name.endswith("_PORT") and name not in {"REGISTRY_PORT", "LAMBDA_LOCAL_ADMIN_PORT"}
+    if name.endswith("_PORT") and name != "REGISTRY_PORT"
 }
 
 

@@ -137,11 +137,19 @@ def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
 
 
 def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Evaluate) -> None:
-    result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433")
+    result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433", LAMBDA_LOCAL_ADMIN_PORT="9102")
 
     (forward,) = resources(result)["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
     assert (forward["localPort"], forward["containerPort"]) == (3333, 3000)
-    assert links(result) == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
+    assert links(result) == [
+        "http://localhost:5433",
+        "http://localhost:9102",
+        "http://localhost:3333/d/lambda",
+    ]
+    function = resources(result)["function"]["DeployTarget"]
+    (forward,) = function["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (9102, 9101)
+    assert "http://localhost:5433" in function["yaml"]
 
 
 def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> None:
@@ -152,6 +160,7 @@ def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> N
 
     assert links(evaluate(**codespace)) == [
         "https://n-5432.app.github.dev",
+        "https://n-9101.app.github.dev",
         "https://n-3000.app.github.dev/d/lambda",
     ]
 

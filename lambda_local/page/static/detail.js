@@ -4,6 +4,7 @@ import { $, copyButton, h } from "./dom.js";
 import { ask } from "./api.js";
 import { sideBySide } from "./diff.js";
 import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
+import { state } from "./state.js";
 
 export const pane = $("detail");
 
@@ -59,7 +60,9 @@ export function answer(body) {
 export function source(place) {
   if (!place) return null;
   const where = `${place.path}:${place.line}`;
-  const link = h("a", { href: `vscode://file${encodeURI(place.path)}:${place.line}`, title: "Open in VS Code" }, where);
+  const { here, there } = state.editor;
+  const path = place.path.startsWith(`${here}/`) ? there + place.path.slice(here.length) : place.path;
+  const link = h("a", { href: `vscode://file${encodeURI(path)}:${place.line}`, title: "Open in VS Code" }, where);
   const lines = place.lines.map((text, index) =>
     h("li", { "data-number": place.first + index, class: place.first + index === place.line ? "here" : null }, text || " "));
   return h("div", { class: "source" }, link, lines.length > 0 && h("ol", {}, lines));
@@ -152,6 +155,13 @@ export function replay(row) {
     same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, called(each))))] : []);
 }
 
+function checks(row) {
+  return h("article", { class: row.succeeded ? "well" : "failed" },
+    h("h2", {}, "Checks", h("span", { class: "outcome" }, row.succeeded ? "as expected" : "failed")),
+    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.message)),
+    row.text ? section("Output", h("pre", { tabindex: 0 }, row.text)) : []);
+}
+
 export function pin(one) {
   const { original, last } = one;
   return h("article", {},
@@ -162,7 +172,7 @@ export function pin(one) {
 }
 
 export function detail(row) {
-  return { invocation, reload, replay, pin }[row.kind](row);
+  return { invocation, reload, replay, checks, pin }[row.kind](row);
 }
 
 export const load = (id) => ask("GET", `rows/${id}`);

@@ -15,11 +15,15 @@ const list = $("rows");
 const QUIET = { check: "check", replay: "after the save" };
 
 function passes(row) {
-  if (row.kind !== "invocation") return row.kind !== "reload" || filter.outcome === "all" ? !filter.text || matches(row) : Boolean(row.errorType) === (filter.outcome === "failed");
+  if (row.kind !== "invocation") return (filter.outcome === "all" || broke(row) === (filter.outcome === "failed")) && (!filter.text || matches(row));
   if (!filter.checks && row.source in QUIET) return false;
   const failed = Boolean(row.errorType) || row.http >= 500;
   if (filter.outcome !== "all" && failed !== (filter.outcome === "failed")) return false;
   return !filter.text || matches(row);
+}
+
+function broke(row) {
+  return Boolean(row.errorType) || row.succeeded === false || row.failing > 0;
 }
 
 function matches(row) {
@@ -54,11 +58,15 @@ function invocation(row) {
 }
 
 function note(row) {
-  const [glyph, name, words] = row.kind === "reload" ? reload(row) : replay(row);
-  const several = state.functions.length > 1 ? h("span", {}, row.function) : null;
+  const [glyph, name, words] = { reload, replay, checks }[row.kind](row);
+  const several = state.functions.length > 1 && row.function ? h("span", {}, row.function) : null;
   return h("div", { class: `row note ${name}`, "aria-label": words.map((word) => word.textContent ?? word).join("") },
     h("span", { class: "glyph" }, glyph), h("span", { class: "time" }, time(row.at)), h("span", {}, words), several,
-    h("span", { class: "sha" }, row.code.slice(0, 7)));
+    h("span", { class: "sha" }, (row.code ?? "").slice(0, 7)));
+}
+
+function checks(row) {
+  return [row.succeeded ? "✓" : "✕", row.succeeded ? "passed" : "broken", [h("b", {}, "Checks"), ` · ${row.message}`]];
 }
 
 function reload(row) {

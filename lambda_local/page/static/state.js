@@ -3,7 +3,7 @@
 const KEPT = 1000;
 
 export const state = {
-  url: "", rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
+  url: "", editor: { here: "", there: "" }, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
 };
 
 const listeners = new Set();
@@ -32,6 +32,7 @@ function take(told) {
     state.rows.clear();
     state.seconds = told.past;
     state.url = told.url;
+    state.editor = told.editor;
     state.connected = true;
   }
   for (const name of ["functions", "pins", "running", "replay"]) if (name in told) state[name] = told[name];

@@ -1,14 +1,17 @@
 import json
 import shlex
 import subprocess
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.http import Answer, request
 from tests.support.local_lambda import INVOKE, LocalLambda
-from tests.support.project import RUNS_ITS_EVENT
+from tests.support.project import RUNS_ITS_EVENT, write_project
 from tests.support.starting import StartLambda
+from tests.support.terminal import TerminalLambda
 from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
@@ -291,3 +294,30 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
         ("RequestResponse", True),
         ("RequestResponse", False),
     ]
+
+
+def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> None:
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
+    command = "echo 'FAIL one.json'; echo '19 of 20 events got the expected response'; exit 1"
+    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+
+        def kept() -> list[dict[str, Any]]:
+            found = request(page, "GET", "/api/rows").json()
+            return [row for row in found if row["kind"] == "checks"]
+
+        (row,) = wait_until(kept, "the checks")
+        detail = request(page, "GET", f"/api/rows/{row['id']}").json()
+    assert detail["succeeded"] is False
+    assert detail["message"] == "19 of 20 events got the expected response"
+    assert detail["text"] == "FAIL one.json"
+
+
+def test_links_are_for_the_person_and_not_for_the_pod(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--public-root=/home/me/a project"
+    )
+    curl = send(service, "reply = 1")["curl"]
+    assert curl.endswith("http://localhost:5432/2015-03-31/functions/function/invocations")
+    page = service.request("GET", "/", headers={"Accept": "text/html"}).body.decode()
+    assert 'href="vscode://file/home/me/a%20project/function/app.py:4"' in page
