@@ -36,8 +36,8 @@ def _install_packages(given: Given) -> None:
     """Install what the functions of a template need; exit with 1 if that fails."""
     for function in given.functions:
         try:
-            if (needed := needs_of(function).requirements) is not None:
-                install(needed, _say)
+            for requirements in needs_of(function).missing():
+                install(requirements, _say)
         except InstallError as error:
             _say(str(error))
             sys.exit(1)

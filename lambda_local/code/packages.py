@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lambda_local.code.requirements import InstallError, Requirements
+from lambda_local.settings.interpreter import OWN
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PATIENCE = 2.0
@@ -63,7 +64,8 @@ def _pip(
     say: Callable[[str], None],
     began: Callable[[subprocess.Popen[str]], None],
 ) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    other = () if requirements.python == OWN else ("--python", requirements.python.executable)
+    command = [sys.executable, "-m", "pip", *other, "install", "--disable-pip-version-check"]
     listed = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
         if listed.name != "requirements.txt":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.code.poetry_lock import LockError, requirements_of
+from lambda_local.settings.interpreter import OWN, Interpreter
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 
@@ -32,9 +33,11 @@ class Requirements:
     directory: Path = field(default_factory=Path)
     """That of which relative names in it speak."""
 
+    python: Interpreter = OWN
+
     def key(self) -> str:
         """Return what is the same as long as the same would be installed."""
-        made_of = hashlib.sha256(f"{platform.python_version()} {platform.machine()}\n".encode())
+        made_of = hashlib.sha256(f"{self.python.version} {platform.machine()}\n".encode())
         made_of.update(self.text.encode())
         for path in self.files:
             made_of.update(hashlib.sha256(path.read_bytes()).digest())

@@ -110,11 +110,11 @@ class Definitions:
         needs = [each for each in map(self._needs, functions) if each is not None]
         self._follow((*map(Needs, functions), *needs))
         for each in needs:
-            if each.met:
-                self._installations.forget(each.name)
-            else:
+            if each.missing():
                 self._installations.want(each)
-        self._served.serve([each.complete() for each in needs if each.met])
+            else:
+                self._installations.forget(each.name)
+        self._served.serve([each.complete() for each in needs if not each.missing()])
         self._served.keep([each.name for each in functions])
 
     def _needs(self, configuration: FunctionConfiguration) -> Needs | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lambda_local.background import Background
 from lambda_local.code.packages import install
-from lambda_local.code.requirements import InstallError
+from lambda_local.code.requirements import InstallError, Requirements
 from lambda_local.definitions.packages import Needs
 
 
@@ -34,7 +34,7 @@ class Installations:
         """Install what a function needs, in place of what it was to have."""
         before = self._wanted.get(needs.name)
         self._wanted[needs.name] = needs
-        if before is None or before.directory != needs.directory:
+        if before is None or before.directories != needs.directories:
             self._background.run(self._run(needs))
 
     def forget(self, name: str) -> None:
@@ -55,21 +55,24 @@ class Installations:
             except InstallError as why:
                 error = why
         latest = self._wanted.get(needs.name)
-        if latest is not None and latest.directory == needs.directory:
+        if latest is not None and latest.directories == needs.directories:
             del self._wanted[needs.name]
             self._ended(latest, error)
 
     async def _install(self, needs: Needs) -> None:
-        if needs.requirements is None or needs.met or needs.name not in self._wanted:
-            return
+        for requirements in needs.missing():
+            if needs.name in self._wanted:
+                await self._install_one(requirements)
+
+    async def _install_one(self, requirements: Requirements) -> None:
         loop, began = asyncio.get_running_loop(), time.monotonic()
 
         def say(text: str) -> None:
             loop.call_soon_threadsafe(self._say, text, "INFO")
 
-        await asyncio.to_thread(install, needs.requirements, say, self._remember)
+        await asyncio.to_thread(install, requirements, say, self._remember)
         seconds = time.monotonic() - began
-        self._say(f"installed {needs.requirements.source} in {seconds:.1f} s", "INFO")
+        self._say(f"installed {requirements.source} in {seconds:.1f} s", "INFO")
 
     def _remember(self, pip: subprocess.Popen[str]) -> None:
         self._pip = pip

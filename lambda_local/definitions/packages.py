@@ -4,9 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lambda_local.code.interpreters import interpreter_of, runtime_of
 from lambda_local.code.packages import directory_of
 from lambda_local.code.requirements import Requirements, declared
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.interpreter import OWN, Interpreter
+
+
+@dataclass(frozen=True, slots=True)
+class _Packages:
+    """Requirements, and where their packages are, or are to be."""
+
+    requirements: Requirements
+    directory: Path
+
+    @property
+    def missing(self) -> bool:
+        return not self.directory.is_dir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +28,9 @@ class Needs:
     """A function as it was given, and what it needs beside its own code."""
 
     configuration: FunctionConfiguration
-    requirements: Requirements | None = None
-    directory: Path | None = None
-    """Where its packages are, or are to be."""
+    python: Interpreter = OWN
+    runtime: _Packages | None = None
+    own: _Packages | None = None
 
     @property
     def name(self) -> str:
@@ -24,14 +38,23 @@ class Needs:
         return self.configuration.name
 
     @property
-    def met(self) -> bool:
-        """Whether all that it needs is here."""
-        return self.directory is None or self.directory.is_dir()
+    def directories(self) -> tuple[Path, ...]:
+        """Where its packages are, or are to be."""
+        return tuple(each.directory for each in (self.runtime, self.own) if each)
+
+    def missing(self) -> list[Requirements]:
+        """Return what is to be installed."""
+        return [each.requirements for each in (self.runtime, self.own) if each and each.missing]
 
     def complete(self) -> FunctionConfiguration:
         """Return the function with its packages."""
-        own = (self.directory,) if self.directory else ()
-        return replace(self.configuration, packages=(*own, *self.configuration.packages))
+        own = (self.own.directory,) if self.own else ()
+        return replace(
+            self.configuration,
+            python=self.python,
+            runtime_packages=self.runtime.directory if self.runtime else None,
+            packages=(*own, *self.configuration.packages),
+        )
 
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
@@ -39,8 +62,8 @@ class Needs:
             yield self.configuration.task_root / "requirements.txt"
             yield self.configuration.task_root / "poetry.lock"
             yield self.configuration.project / "poetry.lock"
-        if self.requirements:
-            yield from self.requirements.files
+        if self.own:
+            yield from self.own.requirements.files
 
 
 def needs_of(configuration: FunctionConfiguration) -> Needs:
@@ -52,7 +75,11 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
     """
     if not configuration.isolated:
         return Needs(configuration)
+    python = interpreter_of(configuration.runtime) or OWN
     requirements = declared(configuration.task_root, configuration.project)
-    if requirements is None:
-        return Needs(configuration)
-    return Needs(configuration, requirements, directory_of(requirements))
+    own = replace(requirements, python=python) if requirements else None
+    return Needs(configuration, python, _packages(runtime_of(python)), _packages(own))
+
+
+def _packages(requirements: Requirements | None) -> _Packages | None:
+    return _Packages(requirements, directory_of(requirements)) if requirements else None

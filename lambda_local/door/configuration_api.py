@@ -113,7 +113,7 @@ def configuration_of(function: Function) -> dict[str, Any]:
     return {
         "FunctionName": settings.name,
         "FunctionArn": settings.arn,
-        "Runtime": "python" + ".".join(platform.python_version_tuple()[:2]),
+        "Runtime": settings.runtime,
         "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-local",
         "Handler": settings.handler,
         "Description": "",

@@ -1,6 +1,5 @@
 """What an environment does, timed and told: an init, then one invocation after the other."""
 
-import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.report import InitReport, Report
 
-RUNTIME = f"python:{platform.python_version()} (awslambdaric {version('awslambdaric')})"
+_CLIENT = f"awslambdaric {version('awslambdaric')}"
 
 
 class Course:
@@ -39,7 +38,8 @@ class Course:
         """Give the init so many seconds, and an invocation that waits for it the same ones."""
         self._started = time.monotonic()
         self._sandbox.measure()  # it may be gone before anybody looks again
-        self._listener.init_began(RUNTIME)
+        runtime = f"python:{self._configuration.python.version} ({_CLIENT})"
+        self._listener.init_began(runtime)
         self._limit(seconds, overran)
 
     def was_overrun(self, ahead_ms: float) -> bool:

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -55,7 +54,7 @@ class Process:
             arguments = [str(bootstrap), str(control.fileno()), configuration.handler]
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: S603
-                [*wrapper(configuration), sys.executable, *options, *arguments],
+                [*wrapper(configuration), configuration.python.executable, *options, *arguments],
                 cwd=configuration.task_root,
                 env=variables(configuration, port, debug=debug) | told,
                 stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
 
 import os
-import platform
 import pwd
 import secrets
 import tempfile
@@ -35,7 +34,7 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
-        **{name: os.environ[name] for name in _PYTHONS_OWN if name in os.environ},
+        **_pythons_own(configuration),
         **_home(),
         **configuration.environment,
         **configuration.local_environment,
@@ -54,14 +53,22 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
     )
 
 
+def _pythons_own(configuration: FunctionConfiguration) -> dict[str, str]:
+    own = {name: os.environ[name] for name in _PYTHONS_OWN if name in os.environ}
+    if configuration.runtime_packages is None:
+        return own
+    # what this service's Python was started with is not for another version
+    own.pop("PYTHONHOME", None)
+    return own | {"PYTHONPATH": str(configuration.runtime_packages)}
+
+
 def _reserved(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
-    major_minor = ".".join(platform.python_version_tuple()[:2])
     day = time.strftime("%Y/%m/%d", time.gmtime())
     region, name = configuration.account.region, configuration.name
     level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
     return {
         "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{major_minor}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{configuration.python.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
+from lambda_local.code.interpreters import notice
 from lambda_local.settings.account import Account
 from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
+from lambda_local.settings.interpreter import OWN
 from lambda_local.settings.local_environment import LocalEnvironment
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry import levels
@@ -423,6 +425,8 @@ def _notices(template: Template) -> Iterator[str]:
         yield f"{each.logical_id} is not served: {each.sentence}"
     yield from template.notices
     for function in template.functions:
+        if template.path and (unmet := notice(function.name, function.runtime)):
+            yield unmet
         yield from (event.sentence for event in function.other_events)
         for name in dict.fromkeys(route.authorizer for route in function.routes):
             if name:
@@ -479,6 +483,7 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         url=function.url or FunctionUrl(),
         asynchronous=function.asynchronous,
         routes=function.routes,
+        runtime=function.runtime if isolated else OWN.runtime,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_local.settings.account import Account
+from lambda_local.settings.interpreter import OWN, Interpreter
 from lambda_local.template.model import AsynchronousInvocation, FunctionUrl, Route
 
 UNRESERVED = 10
@@ -24,7 +25,8 @@ class FunctionConfiguration:
     `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
     `local_environment` is what a function needs here alone, and AWS would not be told.
     `packages` are directories of Python modules beside its code. If it is `isolated`, it sees
-    those, AWS's runtime, and no other package.
+    those, AWS's runtime, and no other package. `python` runs it, in place of what `runtime` names
+    if that is not here; another than the service's has AWS's runtime in `runtime_packages`.
     """
 
     name: str
@@ -42,6 +44,9 @@ class FunctionConfiguration:
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[Path, ...] = ()
+    runtime: str = OWN.runtime
+    python: Interpreter = OWN
+    runtime_packages: Path | None = None
     isolated: bool = False
     reserved: bool = False
     url: FunctionUrl = field(default_factory=FunctionUrl)

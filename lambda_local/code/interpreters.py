@@ -1,0 +1,90 @@
+"""
+Which Python runs a function: the one that its `Runtime` names, if it is on this machine.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from lambda_local.code.requirements import Requirements
+from lambda_local.settings.interpreter import OWN, Interpreter
+
+_INSTALLED = (
+    ".local/share/mise/installs/python/{number}*/bin/{name}",
+    ".local/share/uv/python/cpython-{number}*/bin/{name}",
+    ".pyenv/versions/{number}*/bin/{name}",
+)
+"""Where mise, uv and pyenv keep those that they have installed, below a person's home."""
+
+_ASK = "import platform, sys; print(sys.executable); print(platform.python_version())"
+_LEAST = (3, 12)
+"""The least version that the service's part of an environment runs on."""
+
+_RUNTIMES_OWN = ("awslambdaric", "boto3", "debugpy")
+"""What AWS's image brings, and the debugger."""
+
+
+@lru_cache
+def interpreter_of(runtime: str) -> Interpreter | None:
+    """Return the Python of one of AWS's runtimes, None if it can't be had here."""
+    if runtime == OWN.runtime:
+        return OWN
+    number = runtime.removeprefix("python")
+    if tuple(map(int, number.split("."))) < _LEAST:
+        return None
+    answers = (_ask(path) for path in _candidates(runtime, number))
+    return next((found for found in answers if found and found.runtime == runtime), None)
+
+
+def _candidates(name: str, number: str) -> Iterator[str]:
+    if found := shutil.which(name):
+        yield found
+    for pattern in _INSTALLED:
+        for path in sorted(Path.home().glob(pattern.format(number=number, name=name))):
+            yield str(path)
+
+
+def _ask(path: str) -> Interpreter | None:
+    # without the service's own packages, which are another version's
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    try:
+        told = subprocess.run(  # noqa: S603  # a Python that was found by its name
+            [path, "-c", _ASK],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    executable, number = told.stdout.split("\n")[:2]
+    return Interpreter(executable, number)
+
+
+def notice(name: str, runtime: str) -> str | None:
+    """Return the sentence on a runtime that is not here."""
+    if interpreter_of(runtime) is not None:
+        return None
+    return f"{name}: {runtime} is not on this machine, so Python {OWN.version} stands in for it"
+
+
+def runtime_of(python: Interpreter) -> Requirements | None:
+    """Return what AWS's runtime brings, if that Python has not what this service has."""
+    if python == OWN:
+        return None
+    text = "".join(map(_as_here, _RUNTIMES_OWN))
+    return Requirements(Path(f"AWS's runtime for {python.runtime}"), text, python=python)
+
+
+def _as_here(name: str) -> str:
+    try:
+        return f"{name}=={version(name)}\n"
+    except PackageNotFoundError:
+        return f"{name}\n"
