@@ -4,6 +4,7 @@ What Prometheus may know of the function, counted as CloudWatch counts.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 """
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -99,6 +100,7 @@ class Metrics(Listener):
         self._async_dropped = Counter(
             "lambda_async_dropped", "Event invocations that failed at every try.", registry=registry
         )
+        self._named = (0.0, 0.0)  # when an invocation was last named, and how long it took
         self._code = Gauge(
             "lambda_code_info", "The code that answers.", ["code_sha256"], registry=registry
         )
@@ -144,12 +146,26 @@ class Metrics(Listener):
         if report.error_type is None:
             self._init_duration.observe(report.init_ms / 1000)
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # a listener's
+    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Count an invocation."""
         self._invocations.inc()
-        self._duration.observe(report.duration_ms / 1000)
+        seconds = report.duration_ms / 1000
+        self._duration.observe(seconds, self._exemplar(invocation, seconds))
         if result.error_type is not None:
             self._errors.labels(result.error_type).inc()
+
+    def _exemplar(self, invocation: Invocation, seconds: float) -> dict[str, str] | None:
+        """
+        Name one invocation each second, and each that took longer than that one.
+
+        Prometheus keeps one for each bucket and scrape; to name all would cost each its time.
+        """
+        now = time.monotonic()
+        at, longest = self._named
+        if seconds <= longest and now < at + 1:
+            return None
+        self._named = (now, seconds)
+        return {"request_id": invocation.request_id}
 
     def throttled(self) -> None:
         """Count a request that was refused."""

@@ -1,3 +1,4 @@
+import configparser
 import json
 import re
 import shutil
@@ -165,6 +166,48 @@ def test_a_click_on_a_request_id_opens_the_logs_with_it() -> None:
     variables = {variable["name"] for variable in dashboard()["templating"]["list"]}
     assert variables == {"function", "request_id"}
     assert "$request_id" in logs["targets"][0]["expr"]
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "matched", "panel"),
+    [
+        ("Prometheus", "exemplarTraceIdDestinations", "name", "Logs"),
+        ("Loki", "derivedFields", "matcherRegex", "Duration"),
+    ],
+)
+def test_an_invocation_leads_from_its_duration_to_its_lines_and_back(
+    source: str, field: str, matched: str, panel: str
+) -> None:
+    (found,) = [
+        each for each in read("grafana/datasources.yaml")["datasources"] if each["name"] == source
+    ]
+    (link,) = found["jsonData"][field]
+    (shown,) = [each for each in PANELS if each["title"] == panel]
+
+    assert link[matched].strip("^$") == "request_id"
+    # Grafana fills variables of the environment into what it provisions, and takes $$ for a dollar.
+    assert (
+        link["url"] == f"/d/lambda?viewPanel=panel-{shown['id']}&var-request_id=$${{__value.raw}}"
+    )
+
+
+def test_prometheus_keeps_the_invocations_that_the_dashboard_asks_for() -> None:
+    (container,) = WORKLOADS["prometheus"]["containers"]
+
+    assert "--enable-feature=exemplar-storage" in container["args"]
+    assert [panel["title"] for panel in PANELS if '"exemplar": true' in json.dumps(panel)] == [
+        "Duration"
+    ]
+
+
+def test_anyone_may_explore_and_nobody_change_what_is_provisioned() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(STACK / "grafana/grafana.ini")
+    (provider,) = read("grafana/dashboards.yaml")["providers"]
+
+    assert settings["auth.anonymous"]["org_role"] == "Editor"
+    assert provider["allowUiUpdates"] is False
+    assert dashboard()["editable"] is False
 
 
 def test_it_is_not_edited_in_place_and_has_a_fixed_address() -> None:

@@ -95,6 +95,20 @@ def test_a_scraper_gets_the_format_that_it_asks_for(
     assert answer.headers["content-type"].startswith(content_type)
 
 
+def test_a_duration_names_the_invocation_that_took_it(service: LocalLambda) -> None:
+    invoked = service.invoke({"code": ""})
+
+    exported = service.admin("/metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
+
+    request_id = invoked.headers["x-amzn-requestid"]
+    buckets = [
+        line
+        for line in exported.body.decode().splitlines()
+        if f'# {{request_id="{request_id}"}}' in line
+    ]
+    assert [line.split("{")[0] for line in buckets] == ["lambda_duration_seconds_bucket"]
+
+
 def test_the_admin_port_has_nothing_else(service: LocalLambda) -> None:
     assert service.admin("/").status == 404
     assert service.request("GET", "/metrics").status == 502  # the function's own port
