@@ -110,7 +110,7 @@ def test_a_duration_names_the_invocation_that_took_it(service: LocalLambda) -> N
 
 
 def test_the_admin_port_has_nothing_else(service: LocalLambda) -> None:
-    assert service.admin("/").status == 404
+    assert service.admin("/nothing").status == 404
     assert service.request("GET", "/metrics").status == 502  # the function's own port
 
 
