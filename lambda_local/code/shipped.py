@@ -57,7 +57,8 @@ class Shipped:
         """
         Yield each file, and each thing else whose change may be one of the files: folders alone.
 
-        The second says whether it is a file. `enter` is told each folder before it is read.
+        The second says whether it is a file. Links are followed: code may be shared by them.
+        `enter` is told each folder before it is read.
         """
         ignored = [each for each in map(_gitignore, self._above) if each]
         yield from self._walk(self._root, ignored, enter)
@@ -89,9 +90,14 @@ class Shipped:
         enter: Callable[[str], None],
     ) -> Iterator[tuple[str, bool, Stamp]]:
         try:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if entry.is_dir() and _contains(target, entry.path):
+                    return  # a link to what it is in: it has no end
+                enter(os.path.dirname(target))  # noqa: PTH120  # as the rest of the file
+            if entry.is_dir():
                 yield from self._walk(entry.path, ignored, enter)
-            elif entry.is_file(follow_symlinks=False):
+            elif entry.is_file():
                 yield entry.path, True, _stamp(entry.stat())
         except OSError:
             return
@@ -106,6 +112,12 @@ class Shipped:
             if decided is not None:
                 return decided
         return False
+
+
+def _contains(folder: str, path: str) -> bool:
+    """Whether the path leads into the folder, by its links too."""
+    above = (os.path.realpath(each) for each in Path(path).parents)
+    return folder in above
 
 
 def _known(path: str) -> Iterator[tuple[str, bool, Stamp]]:

@@ -123,12 +123,41 @@ def test_a_change_is_seen_and_settles(root: Path, change: Callable[[Path], None]
     assert not source.changed()
 
 
-def test_a_link_does_not_count(root: Path) -> None:
+def test_what_a_link_leads_to_is_code_too(root: Path, tmp_path: Path) -> None:
+    write_project(tmp_path, {"shared/text.py": "1\n", "common/own/deep.py": "1\n"})
     before = Source((root,)).sha256()
-    (root / "link.py").symlink_to("app.py")
     (root / "dangling.py").symlink_to("nowhere")
-
+    (root / "a/round").symlink_to("..")
     assert Source((root,)).sha256() == before
+
+    (root / "text.py").symlink_to(tmp_path / "shared/text.py")
+    (root / "common").symlink_to(tmp_path / "common")
+    source = Source((root,))
+    hashes = {before, asyncio.run(source.settled())}
+    for path in ("shared/text.py", "common/own/deep.py"):
+        write_project(tmp_path, {path: "2\n"})
+        assert source.changed()
+        hashes.add(asyncio.run(source.settled()))
+    (root / "text.py").unlink()
+    (root / "text.py").symlink_to("app.py")
+    assert source.changed()
+    hashes.add(asyncio.run(source.settled()))
+    assert len(hashes) == 5
+
+
+def test_code_behind_a_link_is_loaded_anew(start_lambda: StartLambda, tmp_path: Path) -> None:
+    write_project(tmp_path, {"shared/part.py": "ANSWER = 1\n"})
+    (tmp_path / "function").mkdir()
+    (tmp_path / "function/part.py").symlink_to("../shared/part.py")
+    (tmp_path / "function/shared").symlink_to("../shared")
+    source = (
+        "from function import part\nfrom function.shared import part as beside\n"
+        "def handler(event, context): return [part.ANSWER, beside.ANSWER]\n"
+    )
+    service = start_lambda(source)
+    for number in (2, 3):
+        write_project(tmp_path, {"shared/part.py": f"ANSWER = {number}\n"})
+        assert service.invoke().json() == [number, number]
 
 
 def test_nothing_watched_never_changes() -> None:
