@@ -1,7 +1,9 @@
 """The watched code: whether it changed, and which code it is."""
 
 import asyncio
+import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -18,7 +20,13 @@ _QUIET_STORM = 0.1
 """The same where several files change, as in a `git checkout`."""
 
 _STORM = 3
-_LONGEST_STORM = 5.0
+_LONGEST_STORM = 0.5
+"""Seconds that a request waits for a storm's end at most; then what is there is loaded."""
+
+_POLL = 1.0
+"""Seconds between two looks where nobody tells of a change: a folder may go and come back."""
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Source:
@@ -119,9 +127,24 @@ class Source:
         """Yield whenever the file system tells of a change that counts."""
         if not self._roots:
             return
-        async for _ in self._tidings():
-            if self.changed():
-                yield
+        told = asyncio.Event()
+        listening = asyncio.create_task(self._listen(told))
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(told.wait(), _POLL)
+                told.clear()
+                if self.changed():
+                    yield
+        finally:
+            listening.cancel()
+
+    async def _listen(self, told: asyncio.Event) -> None:
+        try:
+            async for _ in self._tidings():
+                told.set()
+        except Exception as error:  # noqa: BLE001  # watchfiles raises whatever the system has said
+            _LOGGER.warning("no news of changes (%s): the code is looked at each second", error)
 
     def _tidings(self) -> AsyncIterator[object]:
         if self._watcher.trusted:

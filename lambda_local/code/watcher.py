@@ -7,6 +7,8 @@ as prompt: there each file is looked at.
 
 import asyncio
 import contextlib
+import errno
+import logging
 import os
 import sys
 import weakref
@@ -15,6 +17,8 @@ from collections.abc import AsyncIterator, Iterable
 import psutil
 
 from lambda_local.code.shipped import counts
+
+_LOGGER = logging.getLogger(__name__)
 
 _LOCAL = (
     *("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs"),
@@ -39,7 +43,7 @@ class Watcher:
         self._inotify = inotify = _inotify()
         if inotify is not None:
             weakref.finalize(self, inotify.close)
-        self._told = False
+        self._told = self._said = False
         self.trusted = False
 
     def reset(self, roots: Iterable[str]) -> None:
@@ -54,8 +58,15 @@ class Watcher:
             return
         try:
             self._inotify.add_watch(folder, _MASK)
-        except OSError:
+        except OSError as error:
             self.trusted = False
+            if error.errno == errno.ENOSPC and not self._said:
+                self._said = True
+                _LOGGER.warning(
+                    "inotify has no watch left for %s: the code is looked at each second;"
+                    " sysctl fs.inotify.max_user_watches gives more",
+                    folder,
+                )
 
     def quiet(self) -> bool:
         """Whether nothing changed for sure."""

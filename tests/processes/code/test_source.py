@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_local.code.source import Source
-from tests.support.local_lambda import environment
+from tests.support.local_lambda import LocalLambda, environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -160,6 +160,53 @@ def test_code_behind_a_link_is_loaded_anew(start_lambda: StartLambda, tmp_path: 
         assert service.invoke().json() == [number, number]
 
 
+def returns(number: int) -> dict[str, str]:
+    return {"function/app.py": f"def handler(event, context): return {number}\n"}
+
+
+def make_anew(service: LocalLambda) -> None:
+    shutil.rmtree(service.project / "function")
+    wait_until(lambda: not (service.project / "function").exists())
+    write_project(service.project, {"function/__init__.py": ""})
+
+
+def name_in_no_unicode(service: LocalLambda) -> None:
+    Path(os.fsdecode(os.fsencode(service.project / "function") + b"/\xff\xfe.txt")).touch()
+
+
+def answers_by_what_is_there(service: LocalLambda) -> bool:
+    code_sha256 = Source((service.project / "function",)).sha256()
+    return code_sha256 in service.admin("/ready").body.decode()
+
+
+@pytest.mark.parametrize("happening", [make_anew, name_in_no_unicode])
+def test_changes_are_seen_after_it_without_a_request(
+    start_lambda: StartLambda, happening: Callable[[LocalLambda], None]
+) -> None:
+    service = start_lambda(returns(1))
+    happening(service)
+    for number in (2, 3):
+        write_project(service.project, returns(number))
+        wait_until(lambda: answers_by_what_is_there(service), "the new code")
+
+    assert service.invoke().json() == 3
+
+
+def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
+    start_lambda: StartLambda,
+) -> None:
+    """As where inotify has no watch left, for neither of those who ask it."""
+    service = start_lambda(
+        returns(1), constants={"code.watcher._MASK": 0, "code.source.awatch": None}
+    )
+    for number in (2, 3):
+        write_project(service.project, returns(number))
+        service.wait_for_line("lambda_local: reloaded", number - 1)
+
+    assert service.invoke().json() == 3
+    assert len([line for line in service.lines if "looked at each second" in line]) == 1
+
+
 def test_nothing_watched_never_changes() -> None:
     async def changes() -> list[None]:
         return [change async for change in Source(()).changes()]
@@ -169,10 +216,7 @@ def test_nothing_watched_never_changes() -> None:
 
 
 def test_requests_are_answered_while_code_changes_without_end(start_lambda: StartLambda) -> None:
-    service = start_lambda(
-        "def handler(event, context): return 1\n",
-        constants={"code.source._LONGEST_STORM": 0.3},
-    )
+    service = start_lambda("def handler(event, context): return 1\n")
     done = threading.Event()
     written = 0
 
