@@ -65,7 +65,8 @@ def _pip(
     began: Callable[[subprocess.Popen[str]], None],
 ) -> None:
     other = () if requirements.python == OWN else ("--python", requirements.python.executable)
-    command = [sys.executable, "-m", "pip", *other, "install", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", *other, "install", "--compile"]
+    command.append("--disable-pip-version-check")
     listed = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
         if listed.name != "requirements.txt":

@@ -408,9 +408,11 @@ def _read(
     if given.name and len(template.functions) > 1:
         wrong = "--name is for one function; the template names several"
         raise TemplateError(path or root, None, wrong, "leave --name out")
+    # what has its own requirements, or a template, sees what would ship and no tool of this service
+    isolated = path is not None or (root / "requirements.txt").is_file()
     functions = tuple(
         replace(
-            _configuration(each, given, environ, watch, account, isolated=path is not None),
+            _configuration(each, given, environ, watch, account, isolated=isolated),
             project=path.parent if path else root,
             local_environment=local.of(each.name),
         )

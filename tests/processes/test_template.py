@@ -182,9 +182,12 @@ def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
         service.expected_stderr = said
     with closing(LocalLambda(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
         again = service.invoke({}).json()
+    project = tmp_path / "code"
+    with closing(LocalLambda(project, handler="app.handler", XDG_CACHE_HOME=cache)) as service:
+        without_template = service.invoke({}).json()
 
     assert first.startswith(cache)
-    assert again == first
+    assert again == without_template == first
     assert said == f"lambda_local: installing {tmp_path}/code/requirements.txt\n"
 
 
