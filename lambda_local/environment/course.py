@@ -38,8 +38,9 @@ class Course:
         """Give the init so many seconds, and an invocation that waits for it the same ones."""
         self._started = time.monotonic()
         self._sandbox.measure()  # it may be gone before anybody looks again
-        runtime = f"python:{self._configuration.python.version} ({_CLIENT})"
-        self._listener.init_began(runtime)
+        if self._sandbox.invocation is None:  # else it is tried again, and has begun
+            runtime = f"python:{self._configuration.python.version} ({_CLIENT})"
+            self._listener.init_began(runtime)
         self._limit(seconds, overran)
 
     def was_overrun(self, ahead_ms: float) -> bool:
@@ -58,7 +59,8 @@ class Course:
         self._init_ms = init_ms if error_type is None else None
         self._sandbox.drain()
         self._sandbox.measure()
-        self._listener.init_ended(InitReport(init_ms, status, error_type))
+        invocation = self._sandbox.invocation
+        self._listener.init_ended(InitReport(init_ms, status, error_type, invocation))
 
     def invocation_begins(self, overran: Callable[[], None]) -> None:
         """Give it the function's timeout, or what its init has left of it."""

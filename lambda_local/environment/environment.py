@@ -125,8 +125,10 @@ class Environment:
             self.life.become(State.SHUTDOWN)
             asyncio.get_running_loop().call_later(_FAREWELL, self.shutdown)
         self._course.init_ends("error", error("").error_type)
+        stands = self._owner.init_failed(self, error, self.sandbox.told().place)
+        if stands and self.invocation is not None:
+            self._finish(error(self.invocation.request_id), "failure")
         self._give_back()
-        self._owner.init_failed(self, error, self.sandbox.told().place)
 
     def shutdown(self) -> None:
         """End the process, and what it started, at once; what it runs ends with it."""

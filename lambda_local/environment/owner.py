@@ -16,8 +16,12 @@ class Owner(Protocol):
     def initialised(self, environment: "Environment") -> None:
         """The handler is loaded."""
 
-    def init_failed(self, environment: "Environment", error: ErrorOf, place: str) -> None:
-        """The handler could not be loaded; `place` says where in the code, if that is known."""
+    def init_failed(self, environment: "Environment", error: ErrorOf, place: str) -> bool:
+        """
+        The handler could not be loaded; `place` says where in the code, if that is known.
+
+        Returns whether that is the answer to the invocation that waited for it, if one did.
+        """
 
     def init_overran(self, environment: "Environment") -> None:
         """The init took longer than it may."""

@@ -44,14 +44,14 @@ class Placement:
         if self._reload.under_way:
             return
         missing = len(self._queue) - self._fleet.coming(generation)
-        if generation.outcome is Outcome.OVERRAN:
+        if generation.outcome in (Outcome.OVERRAN, Outcome.FAILED):
             self._retry_init(missing)
         else:
             while missing > 0 and self._supply.order():
                 missing -= 1
 
     def _retry_init(self, missing: int) -> None:
-        """AWS tries an init that overran once more, within the invocation."""
+        """AWS tries an init that overran or failed once more, within the invocation."""
         while missing > 0:
             invocation = self._queue.pop()
             if not self._supply.order(invocation):
@@ -78,14 +78,14 @@ class Placement:
         generation = environment.generation
         return generation is not None and self._queue.arrived_by(generation.fresh_at)
 
-    def _answer_waiting(self, error_of: errors.ErrorOf, count: int, used: int = 0) -> None:
-        """Let requests that wait for an environment have its init error, as AWS does."""
+    def _answer_waiting(self, error_of: errors.ErrorOf) -> None:
+        """Let requests that wait for an environment have the reason why none can be had."""
         generation = self._reload.generation
         memory = generation.configuration.memory
-        for _ in range(min(count, len(self._queue))):
+        for _ in range(len(self._queue)):
             invocation = self._queue.pop()
             error = replace(error_of(invocation.request_id), code_sha256=generation.code_sha256)
-            report = Report(0.0, memory, used, status="failure", error_type=error.error_type)
+            report = Report(0.0, memory, 0, status="failure", error_type=error.error_type)
             end(invocation, error, report, self._listener)
 
     def _welcome(self, environment: Environment) -> None:
@@ -107,19 +107,21 @@ class Placement:
         self._supply.learn(environment)
         self._supply.prepare()
 
-    def init_failed(self, environment: Environment, error: errors.ErrorOf, place: str) -> None:
+    def init_failed(self, environment: Environment, error: errors.ErrorOf, place: str) -> bool:
         """Part of Owner."""
         self._supply.prepare()
         self._reload.check()
         generation = self._reload.generation
         if environment.generation is not generation or self._reload.under_way:
-            return  # it may have read half a save; the requests wait for the whole
+            return False  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{generation.configuration.task_root}/", "")
         self._listener.load_failed(where or error("").error_type or "error", generation.code_sha256)
-        everyone = generation.outcome is not Outcome.LOADED
         self._reload.came_out(generation, Outcome.FAILED, error(""), place)
-        used = environment.sandbox.max_memory_mb
-        self._answer_waiting(error, len(self._queue) if everyone else 1, used)
+        if generation.outcome is not Outcome.LOADED:
+            self.place()
+        elif environment.invocation is None:
+            self._retry_init(min(1, len(self._queue)))
+        return True
 
     def init_overran(self, environment: Environment) -> None:
         """Part of Owner."""
@@ -150,4 +152,4 @@ class Placement:
     def not_started(self, why: str) -> None:
         """Part of Owner."""
         self._listener.service_said(f"no execution environment can be started: {why}", "ERROR")
-        self._answer_waiting(lambda _: errors.not_started(why), len(self._queue))
+        self._answer_waiting(lambda _: errors.not_started(why))

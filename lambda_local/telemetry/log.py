@@ -81,16 +81,15 @@ class Log(Listener):
             outcome = {"status": report.status}
             if report.error_type is not None:
                 outcome["errorType"] = report.error_type
-            record = {"initializationType": "on-demand", "phase": "init", **outcome}
+            record = {"initializationType": "on-demand", "phase": report.phase, **outcome}
             level = "DEBUG" if report.error_type is None else "WARN"
-            self._system(level, "initRuntimeDone", record)
+            self._system(level, "initRuntimeDone", record, report.invocation)
             metrics = {"metrics": {"durationMs": round(report.init_ms, 3)}}
-            self._system(level, "initReport", record | metrics)
+            self._system(level, "initReport", record | metrics, report.invocation)
         elif report.error_type is not None:
-            line = f"INIT_REPORT Init Duration: {report.init_ms:.2f} ms\tPhase: init"
-            self._write(
-                f"{line}\tStatus: {report.status}\tError Type: {report.error_type}\n".encode()
-            )
+            line = f"INIT_REPORT Init Duration: {report.init_ms:.2f} ms\tPhase: {report.phase}"
+            line += f"\tStatus: {report.status}\tError Type: {report.error_type}\n"
+            self._write(line.encode(), report.invocation)
 
     def invocation_began(self, invocation: Invocation) -> None:
         """Write that an invocation begins."""

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 import math
 from dataclasses import dataclass
 
-from lambda_local.invocation import Result
+from lambda_local.invocation import Invocation, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class InitReport:
-    """How an init ended, after so many milliseconds; `status` as in `Report`."""
+    """
+    How an init ended, after so many milliseconds; `status` as in `Report`.
+
+    One that is tried again is part of the `invocation` that waits for it.
+    """
 
     init_ms: float
     status: str = "success"
     error_type: str | None = None
+    invocation: Invocation | None = None
+
+    @property
+    def phase(self) -> str:
+        """AWS's name for when it was: init or invoke."""
+        return "init" if self.invocation is None else "invoke"
 
 
 @dataclass(frozen=True, slots=True)

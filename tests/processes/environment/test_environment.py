@@ -1,3 +1,4 @@
+import base64
 import http.client
 import json
 import os
@@ -406,6 +407,46 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
 
 
+def test_an_init_that_fails_is_tried_again_within_the_invocation(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda("import no_such_module")
+
+    response = service.boto3.invoke(FunctionName="function", LogType="Tail")
+    request_id = response["ResponseMetadata"]["RequestId"]
+
+    assert service.json_of(response)["errorType"] == "Runtime.ImportModuleError"
+    tail = base64.b64decode(response["LogResult"]).decode()
+    error = re.escape("[ERROR] Runtime.ImportModuleError: Unable to import module")
+    status = r"Status: error\tError Type: Runtime\.ImportModuleError\t?"
+    assert re.fullmatch(
+        rf"(.*\n)*{error} .*\n(.*\n)*"
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\t{status}\n"
+        rf"START RequestId: {request_id} .*\n"
+        rf"END RequestId: {request_id}\n"
+        rf"REPORT .*Max Memory Used: [1-9]\d* MB\t{status}\n",
+        tail,
+    ), tail
+    first = [line for line in service.lines if "Phase: init\tStatus: error" in line]
+    assert len(first) == 1
+
+
+def test_an_init_that_fails_once_is_no_invocations_error(start_lambda: StartLambda) -> None:
+    source = """
+from pathlib import Path
+
+if not Path("tried").exists():
+    Path("tried").touch()
+    raise ValueError("not yet")
+
+def handler(event, context):
+    return "well"
+"""
+    service = start_lambda(source)
+
+    assert service.invoke().json() == "well"
+
+
 def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(
     start_lambda: StartLambda,
 ) -> None:
@@ -418,7 +459,7 @@ if Path("tried").exists():
 Path("tried").touch()
 time.sleep(60)
 """
-    service = start_lambda(source, constants={"environment.environment.INIT_LIMIT": 0.5})
+    service = start_lambda(source, constants={"environment.environment.INIT_LIMIT": 2})
 
     assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
 

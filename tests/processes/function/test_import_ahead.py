@@ -26,7 +26,7 @@ class Site:
         path = os.pathsep.join(map(str, (REPOSITORY, folder)))
         source = "def handler(event, context): ...\n"
         self.service: LocalLambda = start(
-            source, f"--memory={MEMORY}", *args, PYTHONPATH=path, SETTING="set"
+            source, f"--memory={MEMORY}", "--env=SETTING=set", *args, PYTHONPATH=path
         )
 
     def library(self, name: str, source: str) -> None:
