@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image e2e bench bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image scan e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -60,6 +60,9 @@ accept: ## Expect from now on what the running function answers (EVENTS=events/e
 
 image: ## The image that AWS Lambda runs, and each event's answer from it
 	@scripts/image
+
+scan: ## Known vulnerabilities in that image
+	@scripts/scan
 
 e2e: install ## tilt ci, then the tests that need the cluster
 	@scripts/e2e

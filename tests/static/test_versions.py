@@ -25,7 +25,8 @@ PROJECT = toml("pyproject.toml")
 TOOLS: dict[str, str] = toml("mise.toml")["tools"]
 DEVCONTAINER = json.loads(Path(".devcontainer/devcontainer.json").read_text())
 CI = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]
-AUDIT = yaml.safe_load(Path(".github/workflows/audit.yml").read_text())["jobs"]["audit"]
+AUDITS = yaml.safe_load(Path(".github/workflows/audit.yml").read_text())["jobs"]
+AUDIT = AUDITS["audit"]
 
 
 def test_python_is_the_one_that_the_function_runs_on() -> None:
@@ -107,7 +108,7 @@ def test_mise_is_the_same_in_ci_and_in_the_devcontainer() -> None:
     (feature,) = [options for name, options in DEVCONTAINER["features"].items() if "/mise:" in name]
     in_ci = {
         step["with"]["version"]
-        for job in CI.values()
+        for job in [*CI.values(), *AUDITS.values()]
         for step in job["steps"]
         if "mise-action@" in step.get("uses", "")
     }
