@@ -17,6 +17,7 @@ from lambda_local.door.api import Api
 from lambda_local.door.concurrency_api import ConcurrencyApi
 from lambda_local.door.configuration_api import ConfigurationApi
 from lambda_local.door.connection import Connection
+from lambda_local.door.event_invoke_api import EventInvokeApi
 from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import App
@@ -114,6 +115,7 @@ class LocalLambda:
             ConfigurationApi(functions),
             UpdateApi(),
             ConcurrencyApi(functions),
+            EventInvokeApi(),
         )
         routes = [route for api in apis for route in api.routes]
         failures = FailurePages(desk.journal, editor, url_of(admin))

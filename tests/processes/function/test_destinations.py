@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
@@ -128,3 +129,28 @@ def test_an_event_for_a_function_without_concurrency_is_not_run(service: LocalLa
     assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert record["requestContext"]["approximateInvokeCount"] == 0
     assert "responsePayload" not in record
+
+
+def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) -> None:
+    client = service.boto3
+    with pytest.raises(ClientError, match=r"Audit:\$LATEST doesn't have an EventInvokeConfig"):
+        client.get_function_event_invoke_config(FunctionName="Audit")
+    destination = {"OnSuccess": {"Destination": QUEUE}}
+
+    put = client.put_function_event_invoke_config(
+        FunctionName="Audit", MaximumRetryAttempts=0, DestinationConfig=destination
+    )
+    updated = client.update_function_event_invoke_config(
+        FunctionName="Audit", MaximumEventAgeInSeconds=60
+    )
+    told(service, send(service, "Audit", {"of": "success"}))
+    (listed,) = client.list_function_event_invoke_configs(FunctionName="Audit")[
+        "FunctionEventInvokeConfigs"
+    ]
+    client.delete_function_event_invoke_config(FunctionName="Audit")
+
+    assert put["DestinationConfig"] == updated["DestinationConfig"]
+    assert put["DestinationConfig"]["OnSuccess"] == {"Destination": QUEUE}
+    assert (listed["MaximumRetryAttempts"], listed["MaximumEventAgeInSeconds"]) == (0, 60)
+    with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
+        client.delete_function_event_invoke_config(FunctionName="Audit")
