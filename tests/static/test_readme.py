@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.make import targets
 
-DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), Path("SECURITY.md")]
+DOCUMENTS = [
+    Path(name) for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "TROUBLESHOOTING.md")
+]
 NAMES = [document.name for document in DOCUMENTS]
 
 
