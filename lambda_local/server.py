@@ -187,8 +187,22 @@ class LocalLambda:
         terminal, functions = self._terminal, self._functions
         hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
         page = url_of(self._sockets[1])
-        deeds = Deeds(hands.check, hands.accept, hands.events, hands.invoke, page, self._stop)
+        self._desk.replay.told = terminal.replayed
+        deeds = Deeds(
+            check=hands.check,
+            accept=hands.accept,
+            events=hands.events,
+            invoke=hands.invoke,
+            replay=self._turn_replay,
+            page=page,
+            quit=self._stop,
+        )
         return Keys(terminal.board, deeds), hands
+
+    def _turn_replay(self) -> bool:
+        replay = self._desk.replay
+        replay.turn(on=not replay.on)
+        return replay.on
 
     def _greet(self) -> None:
         if self._settings.terminal:

@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,11 @@ class ReplayRow:
     comparisons: list[Comparison]
 
     @property
+    def changed(self) -> list[str]:
+        """How those were called whose answer is another one now."""
+        return [each.before.call for each in self.comparisons if each.changed]
+
+    @property
     def size(self) -> int:
         """Part of Row: what its invocations hold when they are forgotten themselves."""
         rows = [row for each in self.comparisons for row in (each.before, each.after) if row]
@@ -93,7 +98,7 @@ class ReplayRow:
             "tookMs": round(self.took_ms),
             "code": self.code_sha256[:_SHORT],
             "count": len(self.comparisons),
-            "changed": [each.before.call for each in self.comparisons if each.changed],
+            "changed": self.changed,
             "failing": sum(each.changed and each.fails for each in self.comparisons),
             "notRun": sum(each.after is None for each in self.comparisons),
         }
@@ -128,6 +133,7 @@ class Replay:
 
     def __init__(self, functions: Functions, journal: Journal, feed: Feed, *, on: bool) -> None:
         self.on = on
+        self.told: Callable[[ReplayRow], None] | None = None
         self.pins: dict[int, Pin] = {}
         self._functions = functions
         self._journal = journal
@@ -202,7 +208,10 @@ class Replay:
                     pin.last = comparison
         took = (time.monotonic() - began) * 1000
         number = self._journal.new_id()
-        self._journal.add(ReplayRow(number, function, at, took, code_sha256, list(compared)))
+        row = ReplayRow(number, function, at, took, code_sha256, list(compared))
+        self._journal.add(row)
+        if self.told is not None:
+            self.told(row)
         self._tell_pins()
 
     def _of_clients(

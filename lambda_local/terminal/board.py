@@ -1,6 +1,6 @@
 """What all functions have in common at the terminal: the crowd, the checks, the service's word."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from lambda_local.telemetry.report import Load
 from lambda_local.terminal.checks import Outcome
@@ -13,6 +13,8 @@ from lambda_local.terminal.style import clock, cut, dim, green, milliseconds, re
 _MARKS = {"INFO": dim("·"), "WARN": yellow("!"), "WARNING": yellow("!")}
 _MOST_ONCE = 1000
 _MOST_ROWS = 10
+_BEFORE_TEXT = 11
+"""Columns that the time and a mark take."""
 
 
 class Board:
@@ -117,6 +119,14 @@ class Board:
         summary = dim(outcome.summary) if outcome.succeeded else red(outcome.summary)
         mark = dim("·") if outcome.succeeded else red("✗")
         self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(outcome)])
+
+    def replayed(self, count: int, changed: Sequence[str]) -> None:
+        """Say of how many that ran again the answer changed, and of which."""
+        names = ", ".join(dict.fromkeys(map(harmless, changed)))
+        line = f"{len(changed)} of {count} answers changed over the save"
+        line = cut(f"{line}: {names}" if changed else line, self.width - _BEFORE_TEXT)
+        styled = yellow(line) if changed else dim(line)
+        self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
     def _rows(self, outcome: Outcome) -> list[str]:
         rows = [f"  {cut(row, self.width - 2)}" for row in outcome.rows[:_MOST_ROWS]]

@@ -17,12 +17,17 @@ _OPENERS = ("wslview", "xdg-open", "open")
 
 @dataclass(frozen=True, slots=True)
 class Deeds:
-    """What can be done: the checks, accepting and the page only where there is what it takes."""
+    """
+    What can be done; checks and accepting only where there is a command for it.
+
+    `replay` turns replays on or off, and returns whether they are on.
+    """
 
     check: Callable[[], None] | None
     accept: Callable[[], None] | None
     events: Callable[[], Sequence[Event]]
     invoke: Callable[[Event], None]
+    replay: Callable[[], bool]
     page: str
     quit: Callable[[], None]
 
@@ -52,6 +57,7 @@ class Keys:
         return [
             *filter(None, (checks, accept)),
             ("i", "invoke", "invoke an event from a list; Enter invokes it again", self._list),
+            ("r", "replay", "run clients' last invocations again after each save", self._replay),
             ("o", "page", f"open the page, {deeds.page}", self._open),
             ("q", "quit", "quit", deeds.quit),
         ]
@@ -89,6 +95,13 @@ class Keys:
         if event is not None:
             self._last = event
             self._deeds.invoke(event)
+
+    def _replay(self) -> None:
+        if self._deeds.replay():
+            text = "after each save, clients' last 50 invocations run again; r ends it"
+            self._board.say(text, "WARN")
+        else:
+            self._board.say("nothing runs again after a save")
 
     def _open(self) -> None:
         opener = next(filter(None, map(shutil.which, _OPENERS)), None)

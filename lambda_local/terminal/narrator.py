@@ -21,6 +21,9 @@ _UNSEEN = (_CHECK, "replay")
 _SLOW = 1.0
 """Seconds after which what an invocation writes is shown while it runs."""
 
+_SOON = 0.25
+"""Seconds in which what is written outside an invocation is gathered."""
+
 _MOST_RECORDS = 50
 
 
@@ -42,6 +45,7 @@ class Narrator(Listener):
         self._failures = Failures(configuration.task_root, configuration.project)
         self._running: dict[Invocation, _Running] = {}
         self._loose: list[bytes] = []
+        self._inits = 0
         self._broken: Load | None = None
 
     def invocation_began(self, invocation: Invocation) -> None:
@@ -72,14 +76,26 @@ class Narrator(Listener):
             running.left_out += 1
 
     def _wrote_outside(self, record: bytes) -> None:
-        if self._board.seen and not self._board.folding and len(self._loose) < _MOST_RECORDS:
+        if not self._board.seen or self._board.folding or of_runtime(record):
+            return
+        if not self._loose and not self._inits:
+            asyncio.get_running_loop().call_later(_SOON, self._show_loose)
+        if len(self._loose) < _MOST_RECORDS:
             self._loose.append(record)
 
-    def init_ended(self, report: InitReport) -> None:
+    def _show_loose(self) -> None:
+        if not self._inits:
+            records, self._loose = self._loose, []
+            self._print(_shown(records))
+
+    def init_began(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
+        """Wait with what is written at import for its end."""
+        self._inits += 1
+
+    def init_ended(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
         """Show what was written at import, for the first that imports this code."""
+        self._inits = max(0, self._inits - 1)
         records, self._loose = self._loose, []
-        if report.error_type is not None:
-            records = [record for record in records if not of_runtime(record)]
         self._board.print_once(_shown(records))
 
     def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from lambda_local.page.replay import ReplayRow
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.terminal.board import Board
@@ -39,6 +40,10 @@ class Terminal(Listener):
     def checked(self, output: bytes, status: int) -> None:
         """Show what the command after a reload printed."""
         self.board.checks_ended(outcome_of(output, status))
+
+    def replayed(self, row: ReplayRow) -> None:
+        """Show whose answer a save changed."""
+        self.board.replayed(len(row.comparisons), row.changed)
 
     def accepted(self, output: bytes, status: int) -> None:
         """Show what the command that accepts the answers printed."""

@@ -58,7 +58,7 @@ def test_an_invocation_is_kept_with_its_event_its_answer_and_its_log(service: Lo
 
     row = newest(service)
     assert row["requestId"] == answer.headers["x-amzn-requestid"]
-    assert (row["call"], row["status"], row["errorType"]) == ("RequestResponse", "success", None)
+    assert (row["call"], row["status"], row["errorType"]) == ("Invoke", "success", None)
     assert json.loads(row["event"]["text"])["code"].startswith("print")
     assert row["answer"] == {"text": '"well"', "size": 6, "cut": False}
     assert row["log"]["text"] == "hello"
@@ -287,12 +287,12 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
     row = wait_until(lambda: replays(service), "the answers over the save")[0]
 
     assert row["count"] == 3
-    assert row["changed"] == ["RequestResponse"]
+    assert row["changed"] == ["Invoke"]
     compared = ask(service, "GET", f"rows/{row['id']}").json()["comparisons"]
     assert [(each["call"], each["changed"]) for each in compared] == [
         ("GET /path", False),
-        ("RequestResponse", True),
-        ("RequestResponse", False),
+        ("Invoke", True),
+        ("Invoke", False),
     ]
 
 

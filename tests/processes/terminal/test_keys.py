@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ def takes_keys(service: TerminalLambda) -> bool:
 
 def test_the_keys_are_in_one_line_and_explained(start: Start) -> None:
     service = start()
-    assert "? help · i invoke · o page · q quit" in service.rows
+    assert "? help · i invoke · r replay · o page · q quit" in service.rows
 
     service.press("?")
     service.wait_for("  q  quit\n")
@@ -74,6 +75,22 @@ def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
     service.press("a")
     service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checked · 0 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
+
+
+def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
+    service = start()
+    for name in ("one", "two"):
+        service.invoke(json.dumps(name).encode(), **{"X-Lambda-Local-Event": f"{name}.json"})
+    service.press("r")
+    service.wait_for("run again")
+
+    before = service.save(
+        "def handler(event, context): return {'statusCode': 200 + len(event) * (event == 'two')}"
+    )
+    service.wait_for(r"↻ 1 of 2 answers changed over the save: two\.json\n", before)
+    assert not [row for row in service.rows[before:] if "✓ one.json" in row]
+    service.press("r")
+    service.wait_for("nothing runs again", before)
 
 
 def test_the_page_is_opened(start: Start, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -153,6 +154,25 @@ def test_a_crowd_is_told_once_a_second(start: Start) -> None:
     service.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
     shown = [row for row in service.rows[before:] if "Invoke" in row]
     assert 10 <= len(shown) < 40
+
+
+def test_a_terminal_that_does_not_read_stops_nobody(start: Start) -> None:
+    service = start()
+    os.write(service.master, b"\x13")  # Ctrl-S
+    for number in range(40):
+        event = {"print": "x" * 390, "reply": number}
+        assert service.invoke(json.dumps(event).encode()).json() == number
+
+    os.write(service.master, b"\x11")
+    service.wait_for(r"≡ \d+ more invocations")
+
+
+def test_what_is_written_outside_an_invocation_is_shown_too(start: Start) -> None:
+    service = start("print('at import')\n" + ANSWERS)
+    service.wait_for("  at import\n")
+
+    service.save(ANSWERS + "import atexit, os\nos.write(1, b'once more\\n')\n")
+    service.wait_for("  once more\n")
 
 
 def test_what_a_stranger_sends_does_not_act_on_the_terminal(start: Start) -> None:
