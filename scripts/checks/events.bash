@@ -46,7 +46,7 @@ find_expected() {
 hold_back() {
     local event at function state
     sent=() held=()
-    for event in "${events[@]}"; do
+    for event in ${events[@]+"${events[@]}"}; do
         find_function "$event"
         state=Active
         for ((at = 0; at < ${#awaited[@]}; at++)); do

@@ -15,7 +15,7 @@ compare() {
         number=$((number + 1))
         files+=("$work/separator" "$work/$number" "$work/separator" "$work/$number.headers" "$work/separator")
     done
-    cat ${files[@]+"${files[@]}"} </dev/null | jq -L "$root/scripts/checks" -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" \
+    cat ${files[@]+"${files[@]}"} </dev/null | jq -L "$root/scripts/checks" -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" --arg wanted "$wanted" \
         --slurpfile state "$work/state" --slurpfile waited "$work/waited" --slurpfile seconds "$work/seconds" \
         --argjson accepting "$accepting" \
         'include "check"; result($ARGS.named)' --args ${arguments[@]+"${arguments[@]}"} >"$work/result.json"

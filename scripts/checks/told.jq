@@ -91,7 +91,8 @@ def summary:
   (.checks | map(select(.result == "waiting")) | length) as $waiting
   | (.checks | map(select(.result == "passed")) | length) as $passed
   | (.checks | length - $waiting) as $made
-  | [if $made > 0 then "\($passed) of \($made) events as expected" else empty end, if $waiting > 0 then $waiting | waiting else empty end]
+  | [if $waiting + $made == 0 then "0 of 0 events as expected: there are none in events/ yet" else empty end,
+     if $made > 0 then "\($passed) of \($made) events as expected" else empty end, if $waiting > 0 then $waiting | waiting else empty end]
   | join(", ");
 
 def told($width; $most; $named; $accepting):
