@@ -1,15 +1,13 @@
 """What is kept of a body: all of it, or its beginning."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 LIMIT = 64 * 2**10
 """Bytes that are kept of an event, of an answer, and of what one invocation logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """The first `LIMIT` bytes of what had `size` of them."""
 
     content: bytes
@@ -31,6 +29,9 @@ class Kept:
             message = f"of {self.size} bytes {LIMIT} are kept"
             raise ValueError(message)
         return json.loads(self.content)
+
+
+NOTHING = Kept(b"", 0)
 
 
 def keep(content: bytes) -> Kept:

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.page.figures import Figures
 from lambda_local.page.journal import Journal
-from lambda_local.page.kept import LIMIT, Kept, keep
+from lambda_local.page.kept import LIMIT, NOTHING, Kept, keep
 from lambda_local.page.rows import InvocationRow, ReloadRow
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
@@ -17,6 +16,8 @@ from lambda_local.telemetry.report import InitReport, Load, Report
 
 class Written:
     """The beginning of what a function wrote to its log."""
+
+    __slots__ = ("_records", "_size")
 
     def __init__(self) -> None:
         self._records: list[bytes] = []
@@ -33,13 +34,21 @@ class Written:
         return Kept(b"\n".join(self._records)[:LIMIT], max(0, self._size - 1))
 
 
-@dataclass(slots=True)
 class Running:
     """An invocation that has begun, at so many seconds of the epoch."""
 
-    at: float = field(default_factory=time.time)
-    began: float = field(default_factory=time.monotonic)
-    log: Written = field(default_factory=Written)
+    __slots__ = ("at", "began", "log")
+
+    def __init__(self) -> None:
+        self.at = time.time()
+        self.began = time.monotonic()
+        self.log: Written | None = None
+
+    def write(self, record: bytes) -> None:
+        """Keep what the function wrote meanwhile."""
+        if self.log is None:
+            self.log = Written()
+        self.log.add(record)
 
 
 class Scribe(Listener):
@@ -83,7 +92,10 @@ class Scribe(Listener):
     def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it beside what it belongs to."""
         running = None if invocation is None else self.running.get(invocation)
-        (self._init_log if running is None else running.log).add(record)
+        if running is None:
+            self._init_log.add(record)
+        else:
+            running.write(record)
 
     def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Write it down."""
@@ -100,7 +112,7 @@ class Scribe(Listener):
             waited_ms=max(0.0, running.began - invocation.arrived) * 1000,
             event=keep(invocation.payload),
             answer=keep(result.payload),
-            log=running.log.kept(),
+            log=NOTHING if running.log is None else running.log.kept(),
             report=report,
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,

@@ -83,7 +83,8 @@ function timings(row) {
 
 function stack(row) {
   const frames = parsed(row.answer.text)?.stackTrace;
-  if (!Array.isArray(frames) || !frames.length) return [];
+  const told = row.place?.lines.length ? 1 : 0; // the one that is shown with the code around it
+  if (!Array.isArray(frames) || frames.length <= told) return [];
   return section("Stack trace", h("pre", { tabindex: 0 }, frames.join("").trimEnd()));
 }
 

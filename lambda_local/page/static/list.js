@@ -9,6 +9,7 @@ const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks"
 const nodes = new Map();
 let selected = null;
 let open = () => {};
+let leftOut = 0; // rows that came too quickly to be told one by one
 
 const list = $("rows");
 
@@ -59,9 +60,9 @@ function invocation(row) {
 
 function note(row) {
   const [glyph, name, words] = { reload, replay, checks }[row.kind](row);
-  const several = state.functions.length > 1 && row.function ? h("span", {}, row.function) : null;
+  const several = state.functions.length > 1 && row.function ? h("span", { class: "tag" }, row.function) : null;
   return h("div", { class: `row note ${name}`, "aria-label": words.map((word) => word.textContent ?? word).join("") },
-    h("span", { class: "glyph" }, glyph), h("span", { class: "time" }, time(row.at)), h("span", {}, words), several,
+    h("span", { class: "glyph" }, glyph), h("span", { class: "time" }, time(row.at)), several, h("span", {}, words),
     h("span", { class: "sha" }, (row.code ?? "").slice(0, 7)));
 }
 
@@ -100,7 +101,8 @@ function count() {
   const shown = nodes.size;
   const all = state.rows.size;
   const none = shown === 0;
-  $("count").textContent = shown === all ? `${all}` : `${shown} of ${all}`;
+  const quick = leftOut ? ` · ${leftOut.toLocaleString()} too quick to list` : "";
+  $("count").textContent = (shown === all ? `${all}` : `${shown} of ${all}`) + quick;
   $("empty").hidden = [...nodes.keys()].some((id) => state.rows.get(id)?.kind === "invocation");
   if (!$("empty").hidden) $("empty").replaceChildren(...nothing(all, none));
 }
@@ -126,6 +128,7 @@ function setChecks(shown) {
 }
 
 function arrived(told, gone) {
+  leftOut = told.hello ? 0 : leftOut + (told.leftOut ?? 0);
   if (told.hello) { rebuild(); return; }
   if (!told.rows && !gone.length) return;
   for (const id of gone) { nodes.get(id)?.remove(); nodes.delete(id); }

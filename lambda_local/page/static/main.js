@@ -164,7 +164,8 @@ function showFunctions() {
     $("code").replaceChildren(h("span", { class: "gone" }, "The service does not answer; trying again …"));
     return;
   }
-  $("code").replaceChildren(...state.functions.slice(0, 4).map((each) => {
+  const shown = [...broken, ...state.functions.filter((each) => each.state !== "broken")].slice(0, 4);
+  $("code").replaceChildren(...shown.map((each) => {
     const name = names.length > 1 ? `${each.name} ` : "";
     const words = { loading: "loading", loaded: "live ", broken: `does not load${each.place ? `: ${each.place.path.split("/").at(-1)}:${each.place.line}` : ""}` }[each.state];
     return h("button", { type: "button", class: each.state, title: each.message ?? null, onclick: () => each.row && open(each.row) },
