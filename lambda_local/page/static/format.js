@@ -56,10 +56,7 @@ export function readable(text) {
 
 export const WORD = { success: "Succeeded", error: "Failed", failure: "Failed", timeout: "Timed out" };
 
-// AWS's name for an invocation that waits for its answer says little to a person.
-export function called(row) {
-  return row.call === "RequestResponse" || !row.call ? "Invoke" : row.call;
-}
+export const called = (row) => row.call || "Invoke";
 
 export function outcome(row) {
   if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType.replace(/^Runtime\./, "");
