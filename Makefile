@@ -67,6 +67,9 @@ scan: ## Known vulnerabilities in that image
 e2e: install ## tilt ci, then the tests that need the cluster
 	@scripts/e2e
 
+fuzz: install ## 100,000 requests as nobody should send them, events and answers of any kind (FUZZ_CASES=n)
+	@FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(BIN)/pytest --quiet -W error tests/processes/fuzz
+
 bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -39,7 +39,8 @@ class _Transport:
 
     def write(self, data: bytes) -> None:
         """Part of asyncio's transports."""
-        self._transport.write(data)
+        if not self.reads_on:  # else it was refused in the middle of another's answer
+            self._transport.write(data)
 
     @property
     def reads_on(self) -> bool:
