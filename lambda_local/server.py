@@ -26,6 +26,7 @@ from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
+from lambda_local.environment.keeper import Keeper
 from lambda_local.page.desk import Desk
 from lambda_local.page.editor import Editor
 from lambda_local.page.failure import FailurePages
@@ -90,6 +91,7 @@ class LocalLambda:
         self._given = given
         self._settings = settings = given.service
         self._sockets = (front, admin)
+        self._keeper = Keeper()
         self._cut_off: asyncio.TimerHandle | None = None
         self._url = url_of(front)
         self._output = Output(_STDOUT)
@@ -175,6 +177,7 @@ class LocalLambda:
         self._terminal.close()
         self._admin.should_exit = True
         await admin
+        await loop.run_in_executor(None, self._keeper.close)
         keys.stop()
         self._output.close(_LAST_WORDS)
 

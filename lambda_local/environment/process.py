@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 
-from lambda_local.environment import memory
+from lambda_local.environment import keeper, memory
 from lambda_local.environment.framing import Records
 from lambda_local.environment.variables import RUNTIME_DIRECTORY, variables, wrapper
 from lambda_local.settings.function import FunctionConfiguration
@@ -52,11 +52,13 @@ class Process:
             options = ["-P", "-Xfrozen_modules=off"] if debug else ["-P"]
             bootstrap = RUNTIME_DIRECTORY / "bootstrap.py"
             arguments = [str(bootstrap), str(control.fileno()), configuration.handler]
+            environ = variables(configuration, port, debug=debug) | told
+            self._log_stream = environ["AWS_LAMBDA_LOG_STREAM_NAME"]
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: S603
                 [*wrapper(configuration), configuration.python.executable, *options, *arguments],
                 cwd=configuration.task_root,
-                env=variables(configuration, port, debug=debug) | told,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -80,6 +82,7 @@ class Process:
         returncode = self._process.wait()
         with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
             self._loop.call_soon_threadsafe(ended, returncode)
+        keeper.end_all(self._log_stream.rpartition("]")[2])
 
     def begin(self, wrote: Callable[[int], None]) -> None:
         """Let it load the handler; say when there is something to read."""
@@ -123,6 +126,10 @@ class Process:
         """Send it, and all that it started, a signal."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+            return
+        with contextlib.suppress(OSError):  # it is in a group of another's
+            if self._process.returncode is None:
+                os.kill(self._process.pid, number)
 
     def close(self) -> None:
         """Give the pipes back."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from lambda_local.environment.keeper import MARK
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.levels import DEFAULT
 
@@ -76,7 +77,7 @@ def _reserved(configuration: FunctionConfiguration, port: int) -> dict[str, str]
         "AWS_LAMBDA_LOG_FORMAT": "JSON" if configuration.json_logs else "Text",
         **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[$LATEST]{secrets.token_hex(16)}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[$LATEST]{MARK}{secrets.token_hex(8)}",
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
         "AWS_REGION": region,
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),

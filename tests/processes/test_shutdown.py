@@ -2,6 +2,7 @@ import http.client
 import json
 import os
 import signal
+import sys
 import urllib.parse
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -196,3 +197,46 @@ def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, 
         service.wait()
 
     wait_until(lambda: not service.processes())
+
+
+WAYS_OUT = {
+    "a session of its own": "subprocess.Popen(['sleep', '600'], start_new_session=True)",
+    "another group": "os.setpgid(0, os.getpgid(os.getppid()))",
+    "C code": "re.match('(a+)+$', 'a' * 60 + 'b')",
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("way", WAYS_OUT.values(), ids=WAYS_OUT)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_the_service(
+    start_lambda: StartLambda, way: str, number: signal.Signals
+) -> None:
+    source = f"""
+import os, re, subprocess, time
+from pathlib import Path
+
+def handler(event, context):
+    Path("began-1").touch()
+    {way}
+    time.sleep(600)
+"""
+    service = start_lambda(source, "--timeout=600", "--shutdown-timeout=0.1")
+    with ThreadPoolExecutor(1) as threads:
+        begin(service, threads)
+        if "Popen" in way:
+            wait_until(lambda: any(p.name() == "sleep" for p in service.processes()))
+        service.process.send_signal(number)
+        service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_nothing_outlives_the_environment(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import os, subprocess\ndef handler(event, context):\n"
+        "    subprocess.Popen(['sleep', '600'], start_new_session=True)\n    os._exit(1)\n"
+    )
+    service.invoke()
+    wait_until(lambda: not any(p.name() == "sleep" for p in service.processes()))

@@ -1,0 +1,89 @@
+"""
+Ends what functions have started and left, also when this service can do so no more.
+
+What is killed outright ends nothing itself, and a process group is not all that a function may
+start: its processes are known by the log stream in the variables that they began with. Only Linux
+shows those of others. Run by path, as a process that outlives the service by a moment, it imports
+nothing of the service.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+
+MARK = secrets.token_hex(8)
+"""The begin of the names of all of this service's log streams."""
+
+_LINUX = sys.platform.startswith("linux")
+_PASSES = 200
+_PAUSE = 0.01
+_PATIENCE = 5.0
+_LOADER = ("LD_LIBRARY_PATH",)
+
+
+class Keeper:
+    """A small process that waits for the end of this one."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if _LINUX:
+            self._process = subprocess.Popen(  # noqa: S603  # this file
+                [sys.executable, "-I", "-S", __file__, MARK],
+                cwd="/",
+                env={name: os.environ[name] for name in _LOADER if name in os.environ},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def close(self) -> None:
+        """Have it end what is left; return when it has."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
+
+
+def end_all(mark: str) -> None:
+    """End every process whose log stream's name has the mark; again, while some still start."""
+    for _ in range(_PASSES if _LINUX else 0):
+        left = _marked(f"[$LATEST]{mark}".encode())
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
+
+
+def _marked(mark: bytes) -> list[int]:
+    try:
+        names = os.listdir("/proc")  # noqa: PTH208  # half the time
+    except OSError:  # no descriptor is free: the end of the service finds the same ones
+        return []
+    return [int(name) for name in names if name.isdecimal() and mark in _variables(name)]
+
+
+def _variables(pid: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  # as above
+            return file.read()
+    except OSError:
+        return b""
+
+
+def main() -> None:
+    """Wait until nobody has the other end of standard input, then end what is left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    end_all(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
