@@ -377,11 +377,16 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     """
     Return the settings from the command line, else from the environment, else from the template.
 
+    What the template says of several functions, or reserves, comes before the environment.
+
     Exits with status 2 and one line if any is wrong.
     """
     parser = _parser()
     _add_options(parser, environ)
     given = parser.parse_args(argv)
+    alone = _parser()
+    _add_options(alone, {})
+    given.said = alone.parse_args(argv)
     watch = _watched(parser, given.watch, environ, root)
 
     def read() -> Given:
@@ -408,6 +413,7 @@ def _read(
     if given.name and len(template.functions) > 1:
         wrong = "--name is for one function; the template names several"
         raise TemplateError(path or root, None, wrong, "leave --name out")
+    given.limits = given.said if len(template.functions) > 1 else given
     # what has its own requirements, or a template, sees what would ship and no tool of this service
     isolated = path is not None or (root / "requirements.txt").is_file()
     functions = tuple(
@@ -460,10 +466,8 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
     *,
     isolated: bool,
 ) -> FunctionConfiguration:
-    concurrency = given.concurrency
-    if concurrency is None:
-        reserved = function.reserved_concurrency
-        concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
+    limits, reserved = given.limits, _reserved(function, given)
+    concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
     log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
     layers = tuple(layer.content for layer in function.layers)
     return FunctionConfiguration(
@@ -472,21 +476,26 @@ def _configuration(  # noqa: PLR0913  # each is a source of its own
         task_root=function.code_uri,
         watch=_code_of(function, layers, isolated=isolated) if watch is None else watch,
         account=account,
-        timeout=given.timeout or float(function.timeout),
-        memory=given.memory or function.memory,
+        timeout=limits.timeout or float(function.timeout),
+        memory=limits.memory or function.memory,
         concurrency=min(concurrency, 1) if given.debug else concurrency,
         json_logs=log_format.lower() == "json",
-        application_log_level=given.application_log_level or function.logging.application_level,
-        system_log_level=given.system_log_level or function.logging.system_level or levels.DEFAULT,
+        application_log_level=limits.application_log_level or function.logging.application_level,
+        system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
         packages=tuple(layer / "python" for layer in layers),
         isolated=isolated,
-        reserved=given.concurrency is not None or function.reserved_concurrency is not None,
+        reserved=reserved is not None,
         url=function.url or FunctionUrl(),
         asynchronous=function.asynchronous,
         routes=function.routes,
         runtime=function.runtime if isolated else OWN.runtime,
     )
+
+
+def _reserved(function: Function, given: argparse.Namespace) -> int | None:
+    sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
+    return next((each for each in sources if each is not None), None)
 
 
 def _code_of(function: Function, layers: tuple[Path, ...], *, isolated: bool) -> tuple[Path, ...]:

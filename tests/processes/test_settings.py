@@ -270,3 +270,30 @@ def test_the_greeting_of_every_address_is_a_url_that_answers(start_lambda: Start
     assert service.admin_url.startswith("http://[::1]:")
     assert service.invoke().json() == 1
     assert request(service.admin_url, "GET", "/ready").status == 200
+
+
+SEVERAL = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, CodeUri: function, Handler: app.handler}}
+Resources:
+  Fast: {Type: AWS::Serverless::Function, Properties: {Timeout: 1, ReservedConcurrentExecutions: 0}}
+  Slow: {Type: AWS::Serverless::Function, Properties: {Timeout: 20, MemorySize: 512}}
+"""
+
+
+def test_several_functions_keep_their_own_limits_unless_an_option_says_otherwise(
+    root: Path,
+) -> None:
+    (root / "template.yaml").write_text(SEVERAL)
+    environ = {
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "5",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "LAMBDA_LOCAL_CONCURRENCY": "4",
+    }
+
+    def limits(*args: str) -> list[tuple[float, int, int]]:
+        functions = parse(args, environ, root).functions
+        return [(each.timeout, each.memory, each.concurrency) for each in functions]
+
+    assert limits() == [(1, 128, 0), (20, 512, 4)]
+    assert limits("--timeout=7", "--concurrency=3") == [(7, 128, 3), (7, 512, 3)]
