@@ -28,6 +28,12 @@ def refuse(status: int, error_type: str, message: str) -> NoReturn:
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 
 
+def unknown_operation(message: str) -> ServiceError:
+    """Return the error for what is no operation, or none that is offered here."""
+    body = {"Type": "User", "message": message}
+    return ServiceError(404, "UnknownOperationException", body)
+
+
 def not_found(message: str) -> NoReturn:
     """Raise ServiceError for what is not here."""
     body = {"Type": "User", "Message": message}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qs
 
-from lambda_local.door.answers import refuse
+from lambda_local.door.answers import unknown_operation
 from lambda_local.door.http import Receive, Response, Scope
 from lambda_local.door.names import Named, find
 from lambda_local.function.function import Function
@@ -68,16 +68,14 @@ class Operations:
 
     def find(self, scope: Scope) -> tuple[Operation, Named]:
         """Return the operation, and the function that it is about. Raises ServiceError."""
-        path = scope["path"]
-        ways = [(each, match) for each in self._routes if (match := each.pattern.fullmatch(path))]
-        offered = [way for way in ways if way[0].method == scope["method"]]
-        if not offered:
-            others = ", ".join(route.method for route, _ in ways)
-            message = f"No operation is offered here at {scope['method']} {path}"
-            message += f"; there is {others}." if others else "."
-            refuse(404, "UnknownOperationException", message)
-        route, match = offered[0]
-        return route.operation, self._named(route, match, scope)
+        method, path = scope["method"], scope["path"]
+        for route in self._routes:
+            if route.method == method and (match := route.pattern.fullmatch(path)):
+                return route.operation, self._named(route, match, scope)
+        others = [route.method for route in self._routes if route.pattern.fullmatch(path)]
+        message = f"No operation is offered here at {method} {path}"
+        message += f"; there is {', '.join(others)}." if others else "."
+        raise unknown_operation(message)
 
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # as the function URL
