@@ -13,6 +13,7 @@ from typing import Any
 from lambda_local.function.functions import Functions
 from lambda_local.page.feed import Feed
 from lambda_local.page.journal import Journal
+from lambda_local.page.likeness import alike
 from lambda_local.page.rows import InvocationRow
 from lambda_local.page.runner import NotRunError, run_again
 
@@ -263,14 +264,14 @@ async def _allow_more(turns: asyncio.Semaphore) -> None:
 
 
 def same_answer(one: InvocationRow, other: InvocationRow) -> bool:
-    """Whether both answers are the same JSON, or the same error."""
+    """Whether both answers say the same, or are the same error."""
     if one.report.error_type is not None or other.report.error_type is not None:
         return (one.report.error_type, one.message) == (other.report.error_type, other.message)
     if one.answer == other.answer:
         return True
     try:
-        return bool(one.answer.value() == other.answer.value())
-    except ValueError:
+        return alike(one.answer.value(), other.answer.value())
+    except (ValueError, RecursionError):
         return False
 
 

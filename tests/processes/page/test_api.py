@@ -262,6 +262,36 @@ def test_a_pinned_invocation_runs_again_after_each_save(start_lambda: StartLambd
     assert ask(service, "DELETE", f"pins/{pin['id']}").status == 404
 
 
+SAYS_WHAT_IT_IS_TOLD = """
+import json, time, uuid
+from datetime import UTC, datetime
+def handler(event, context):
+    body = {"id": str(uuid.uuid4()), "at": datetime.now(UTC).isoformat(), "n": [1, True]}
+    return {"statusCode": 200, "headers": {"x-id": context.aws_request_id}, "body": BODY}
+"""
+
+
+def test_an_answer_is_not_another_for_an_id_or_a_time_of_its_own(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(SAYS_WHAT_IT_IS_TOLD.replace("BODY", "json.dumps(body)"), "--replay")
+    service.invoke()
+    path = service.project / "function/app.py"
+    saves = [
+        ("json.dumps(body, sort_keys=True)", False),
+        ("json.dumps(body | {'n': [1, 1]})", True),
+        ("json.dumps(body | {'n': [1]})", True),
+        ("json.dumps(body | {'n': [1], 'id': 'none'})", True),
+        ("json.dumps(body | {'n': [1], 'id': 'none', 'more': 1})", True),
+        ("str(time.time())", True),
+        ("'{'", True),
+    ]
+    for number, (body, changed) in enumerate(saves, 1):
+        path.write_text(SAYS_WHAT_IT_IS_TOLD.replace("BODY", body))
+        wait_until(lambda number=number: len(replays(service)) == number, "the answers")  # type: ignore[misc]  # mypy infers no default's type
+        assert (body, bool(replays(service)[0]["changed"])) == (body, changed)
+
+
 def replays(service: LocalLambda) -> list[dict[str, Any]]:
     return [row for row in rows(service) if row["kind"] == "replay"]
 
