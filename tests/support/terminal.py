@@ -26,14 +26,22 @@ _REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")
 class TerminalLambda:
     """Runs `HANDLER` of the project in a directory, in 80 columns and 24 rows."""
 
-    def __init__(self, project: Path, *args: str, stdin: int | None = None, **env: str) -> None:
+    def __init__(
+        self,
+        project: Path,
+        *args: str,
+        handler: str | None = HANDLER,
+        stdin: int | None = None,
+        **env: str,
+    ) -> None:
         self.project = project
         self.output = bytearray()
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
-        arguments = [HANDLER, "--port=0", "--admin-port=0", "--timeout=60", *args]
+        own = ["--port=0", "--admin-port=0", "--timeout=60"]
+        arguments = [*([handler] if handler else []), *own, *args]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "lambda_local", *arguments],
             cwd=project,
@@ -61,10 +69,15 @@ class TerminalLambda:
         return self.output.decode("utf-8", "replace")
 
     @property
+    def styled_rows(self) -> list[str]:
+        """What is to be seen, line by line, with its colours."""
+        text = _TITLE.sub("", self.raw).replace("\a", "").replace("\r\n", "\n")
+        return _REWRITTEN.sub("", text).split("\n")
+
+    @property
     def rows(self) -> list[str]:
         """What is to be seen, line by line."""
-        text = _STYLE.sub("", _TITLE.sub("", self.raw)).replace("\a", "").replace("\r\n", "\n")
-        return _REWRITTEN.sub("", text).split("\n")
+        return [_STYLE.sub("", row) for row in self.styled_rows]
 
     @property
     def titles(self) -> Sequence[str]:
