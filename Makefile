@@ -70,6 +70,9 @@ e2e: install ## tilt ci, then the tests that need the cluster
 fuzz: install ## 100,000 requests as nobody should send them, events and answers of any kind (FUZZ_CASES=n)
 	@FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(BIN)/pytest --quiet -W error tests/processes/fuzz
 
+soak: install ## What grows in 30 minutes of half the load, with saves and crashes (MINUTES=n)
+	@$(BIN)/python -m bench.soak $(or $(MINUTES),30)
+
 bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
 	@$(BIN)/python -m bench $(ARGS)
 
