@@ -73,7 +73,7 @@ fuzz: install ## 100,000 requests as nobody should send them, events and answers
 soak: install ## What grows in 30 minutes of half the load, with saves and crashes (MINUTES=n)
 	@$(BIN)/python -m bench.soak $(or $(MINUTES),30)
 
-bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
+bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .cache/bench/imports/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
 	@$(BIN)/python -m bench $(ARGS)
 
 .cache/bench/%/.installed: bench/%.txt

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import (
     cold_start,
     consistency,
+    imports,
     memory,
     page,
     peers,
@@ -25,7 +26,7 @@ _NOTES = """\
 lambda_local, the emulator (aws-lambda-rie of aws-sam-cli, with awslambdaric, outside a container)
 and smyth run the same function. The servers take turns; figures are medians of the rounds, a ratio
 is the median of the rounds' ratios.
-limit: for a save, `python -c 'import subject.app'`; for requests, uvicorn alone.
+limit: for a save, `python -c` with its imports; for requests, uvicorn alone.
 cold start: after the handler has ended its process; the emulator's first start takes longer."""
 
 
@@ -46,6 +47,8 @@ def _measure(directory: Path, scale: Scale) -> list[table.Row]:
 
     say("saves")
     rows = reload.measure(directory, scale)
+    say("saves with slow imports")
+    rows += imports.measure(directory, scale)
     say("cold starts")
     rows += cold_start.measure(directory, scale)
     version = scale.saves + scale.peer_saves

@@ -9,6 +9,7 @@ class Scale:
 
     saves: int = 40
     peer_saves: int = 10
+    slow_saves: int = 9
     cold_starts: int = 15
     rounds: int = 7
     requests_a_round: int = 1500
@@ -22,6 +23,7 @@ class Scale:
 QUICK = Scale(
     saves=10,
     peer_saves=3,
+    slow_saves=3,
     cold_starts=5,
     rounds=3,
     requests_a_round=500,
