@@ -1,5 +1,9 @@
 FROM public.ecr.aws/lambda/python:3.12 AS tools
 WORKDIR /build
+# machine.env's, for pip; what ships is not made from this stage.
+ARG CA= PIP_INDEX_URL=
+RUN [ -z "$CA" ] || printf '%s\n' "$CA" >/ca.pem
+ENV PIP_CERT=${CA:+/ca.pem} PIP_INDEX_URL=$PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_QUIET=1 PIP_ROOT_USER_ACTION=ignore
 COPY lambda_local/code/poetry_lock.py poetry.lock ./
 # unchecked-hash: no file here changes after this, so a cold start need not compare it with its bytecode.
@@ -28,6 +32,8 @@ RUN mkdir /packages && for key in *; do \
 
 # What the cluster runs: every function of the project, served by lambda_local in place of AWS's emulator.
 FROM public.ecr.aws/lambda/python:3.12 AS local
+ARG CA=
+RUN [ -z "$CA" ] || { printf '%s\n' "$CA" >/etc/pki/ca-trust/source/anchors/machine.pem && update-ca-trust; }
 # Tilt's live update unpacks with tar, which AWS's image lacks.
 # hadolint ignore=DL3041
 RUN dnf install -y tar && dnf clean all

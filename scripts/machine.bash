@@ -15,6 +15,22 @@ read_machine() {
     done <"${BASH_SOURCE[0]%/*}/../machine.env"
 }
 
+# Ends unless the certificates that the machine names can be read.
+read_certificates() {
+    [[ -z $CA_FILE || -r $CA_FILE ]] || { printf '%s: CA_FILE=%s can not be read.\n' "${0##*/}" "$CA_FILE" >&2; exit 2; }
+}
+
+# Sets `network`, what `docker build` needs to reach packages from this machine's network.
+build_through_network() {
+    local name
+    network=()
+    read_certificates
+    for name in HTTPS_PROXY HTTP_PROXY NO_PROXY PIP_INDEX_URL; do
+        [[ -z ${!name:-} ]] || network+=(--build-arg "$name=${!name}")
+    done
+    [[ -z $CA_FILE ]] || network+=(--build-arg "CA=$(<"$CA_FILE")")
+}
+
 # A browser tries `localhost` on ::1 first: a program that listens there alone takes the port as well.
 is_taken() {
     local address

@@ -1,0 +1,93 @@
+"""What a company's network makes necessary reaches the cluster, the builds and pip."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.machine import ANSWERS_NOT, Machine
+from tests.support.project import REPOSITORY
+
+CHECK = Path(sys.executable).with_name("check-jsonschema")
+SCHEMA = REPOSITORY / "tests/static/ctlptl.schema.json"
+NETWORK = {
+    "HTTPS_PROXY": "http://proxy:3128",
+    "NO_PROXY": "10.0.0.0/8,.internal",
+    "DOCKER_HUB_MIRROR": "https://mirror.internal",
+}
+
+
+def cluster(machine: Machine, **settings: str) -> dict[str, Any]:
+    machine.install("kubectl", ANSWERS_NOT)
+    machine.prints_what_it_reads("ctlptl")
+    made = machine.run("up", **settings)
+    text = made.stdout.partition("tilt up")[0]
+    _, document = yaml.safe_load_all(text)
+    return dict(document)
+
+
+def test_the_cluster_gets_the_proxy_the_mirror_and_the_certificates(
+    machine: Machine, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("pem")
+
+    document = cluster(machine, CA_FILE=str(tmp_path / "ca.pem"), **NETWORK)
+
+    simple = document["k3d"]["v1alpha5Simple"]
+    assert [each["envVar"] for each in simple["env"]] == [
+        "HTTPS_PROXY=http://proxy:3128",
+        "NO_PROXY=10.0.0.0/8,.internal",
+    ]
+    assert simple["volumes"][0]["volume"] == f"{tmp_path}/ca.pem:/etc/ssl/certs/machine.pem"
+    assert yaml.safe_load(simple["registries"]["config"]) == {
+        "mirrors": {"docker.io": {"endpoint": ["https://mirror.internal"]}}
+    }
+    (tmp_path / "document.json").write_text(json.dumps(document))
+    subprocess.run([CHECK, "--schemafile", SCHEMA, tmp_path / "document.json"], check=True)
+
+
+def test_without_them_the_cluster_is_that_of_ctlptl_yaml(machine: Machine) -> None:
+    simple = cluster(machine)["k3d"]["v1alpha5Simple"]
+
+    assert {"env", "volumes", "registries"} & simple.keys() == set()
+
+
+def test_certificates_that_can_not_be_read_are_told(machine: Machine) -> None:
+    machine.install("kubectl", ANSWERS_NOT)
+
+    up = machine.run("up", CA_FILE="/nowhere.pem")
+
+    assert up.returncode == 2
+    assert "up: CA_FILE=/nowhere.pem can not be read" in up.stderr
+
+
+def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("-----BEGIN\nof two lines\n")
+    command = """
+source scripts/machine.bash
+read_machine
+build_through_network
+printf "%s|" "${network[@]}"
+"""
+
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "CA_FILE": str(tmp_path / "ca.pem"),
+            "PIP_INDEX_URL": "https://index.internal/simple",
+            "HTTPS_PROXY": "http://proxy:3128",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split("|")[1::2] == [
+        "HTTPS_PROXY=http://proxy:3128",
+        "PIP_INDEX_URL=https://index.internal/simple",
+        "CA=-----BEGIN\nof two lines",
+    ]
