@@ -132,7 +132,13 @@ def configuration_of(function: Function) -> dict[str, Any]:
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _logging(settings),
+        **_dead_letter(settings),
     }
+
+
+def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
+    arn = settings.asynchronous.dead_letter
+    return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
 
 
 def _logging(settings: FunctionConfiguration) -> dict[str, str]:

@@ -115,4 +115,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
             f" for modification. Reserved keys used in this request: {', '.join(reserved)}"
         )
         refuse(400, "InvalidParameterValueException", message)
-    return ((str(name), str(value)) for name, value in variables.items())
+    for name, value in variables.items():
+        if not isinstance(value, str):
+            refuse(400, "SerializationException", f"{value!r}, of {name}, is not a string")
+        yield name, value

@@ -12,6 +12,7 @@ from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
 NAME = "function"
+NULL = b'{"Environment": {"Variables": {"A": null}}}'
 SETTINGS = """
 import os
 reply = [
@@ -159,7 +160,9 @@ def test_what_cannot_be_changed_is_refused_with_the_reason(
     assert refused[1].endswith(message)
 
 
-@pytest.mark.parametrize("body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}'])
+@pytest.mark.parametrize(
+    "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
+)
 def test_a_body_that_is_no_request_is_refused(refusing: LocalLambda, body: bytes) -> None:
     path = f"/2015-03-31/functions/{NAME}/configuration"
 

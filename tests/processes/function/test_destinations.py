@@ -119,6 +119,8 @@ def test_a_dead_letter_is_the_event_and_its_error(service: LocalLambda) -> None:
         "attributes": {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "too old"},
         "body": {"fail": "too old"},
     }
+    config = service.boto3.get_function_configuration(FunctionName="Old")
+    assert config["DeadLetterConfig"] == {"TargetArn": QUEUE}
     # on AWS the second try would come when the event is older than a minute
     assert service.metric("lambda_errors_total", function_name="Old") == before + 1
 
