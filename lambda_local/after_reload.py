@@ -24,19 +24,29 @@ type Told = Callable[[bytes, int], None]
 """Is given what a run printed, and its exit status or the negative number of its signal."""
 
 
+_WITH_THE_SERVICE = """\
+exec 3<&0 </dev/null
+( { read -r _ <&3 || kill -s KILL -- "-$$"; } >/dev/null 2>&1 & )
+exec 3<&-
+"""
+"""Ends the session when the service's end of the pipe is closed without a word; no job of it."""
+
+
 class _Run:
-    """One run of the command: a session of its own, which ends as a whole."""
+    """One run of the command: a session of its own, which ends as a whole, and with the service."""
 
     def __init__(self, command: str, env: dict[str, str], *, captured: bool) -> None:
+        lease, self._lease = os.pipe()
         self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
-            command,
+            _WITH_THE_SERVICE + command,
             shell=True,
-            stdin=subprocess.DEVNULL,
+            stdin=lease,
             stdout=subprocess.PIPE if captured else None,
             stderr=subprocess.STDOUT if captured else None,
             env=os.environ | env,
             start_new_session=True,
         )
+        os.close(lease)
         self._others: set[psutil.Process] = set()
         self._timer: asyncio.TimerHandle | None = None
         self.gone = asyncio.Event()
@@ -68,6 +78,10 @@ class _Run:
             self._timer.cancel()
         if self.ended:
             self._kill()  # what the shell left behind
+        else:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._lease, b"\n")  # what it left behind on purpose may stay
+        os.close(self._lease)
         self.gone.set()
         ended(output, status)
 

@@ -597,6 +597,31 @@ def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
     assert not service.processes()
 
 
+def test_a_command_does_not_outlive_a_service_that_is_killed(start_lambda: StartLambda) -> None:
+    command = "trap '' TERM; echo began; sleep 600 & sleep 600"
+    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service.wait_for_line("began")
+
+    service.process.kill()
+    service.wait()
+    wait_until(lambda: not service.processes())
+
+
+def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"), "--after-reload=sleep 601 & echo began")
+    service.wait_for_line("began")
+
+    def sleeping() -> list[psutil.Process]:
+        return [each for each in service.processes() if "601" in each.cmdline()]
+
+    (left,) = wait_until(sleeping)
+    save(service, returns("new"))
+    service.wait_for_line("began", 2)
+    assert left.is_running()
+    for process in wait_until(sleeping):
+        process.kill()
+
+
 def test_a_command_runs_for_broken_code_too(start_lambda: StartLambda) -> None:
     service = start_lambda("import no_such_module\n", "--after-reload=echo ran")
 
