@@ -2,11 +2,12 @@
 
 # The last headers of a dump (a 100 may come before): {status, headers}, by names in lower case.
 def parsed_headers:
-  gsub("\r"; "") | split("\n\n") | map(select(startswith("HTTP/"))) | (last // "") | split("\n")
+  split("\r\n\r\n") | map(select(startswith("HTTP/"))) | (last // "") | split("\r\n")
   | {
       status: (.[0] // "" | split(" ")[1] // "0" | tonumber),
-      headers: (reduce (.[1:][] | capture("\\A(?<name>[^:]+):\\s*(?<value>.*?)\\s*\\z")) as $header ({};
-        .[$header.name | ascii_downcase] |= (if . then . + ", " else "" end) + $header.value))
+      headers: (reduce (.[1:][] | split(":") | select(length > 1)) as $header ({};
+        ($header[0] | ascii_downcase) as $name
+        | .[$name] = (if has($name) then .[$name] + ", " else "" end) + ($header[1:] | join(":") | ltrimstr(" "))))
     };
 
 def parsed: . as $text | try fromjson catch $text;
@@ -34,13 +35,13 @@ def log_of($answer):
   ($answer.headers["x-amz-log-result"] // "" | if . == "" then [] else @base64d | split("\n") | map(select(. != "")) end)
   | map({line: ., json: (if startswith("{") then try fromjson catch null else null end)})
   | (map(.json | objects | select(.type == "platform.report") | .record.metrics) | last) as $json
-  | (map(.line | select(startswith("REPORT RequestId: "))) | last // "") as $text
-  | def milliseconds($name): $text | (try capture("\t" + $name + ": (?<ms>[0-9.]+) ms").ms catch null) // null | if . then tonumber else . end;
+  | (map(.line | select(startswith("REPORT RequestId: "))) | last // "" | split("\t")) as $fields
+  | def milliseconds($name): $fields | map(select(startswith($name + ": ")))[0] | if . then split(" ")[-2] | tonumber else null end;
   {
     duration_ms: ($json.durationMs // milliseconds("Duration")),
     init_ms: ($json.initDurationMs // milliseconds("Init Duration")),
     log: [.[] | select((.json | type == "object" and (.type | tostring | startswith("platform."))) | not)
-      | .line | select(test("\\A(?:START|END|REPORT) RequestId: |\\AINIT_(?:START|REPORT) ") | not)]
+      | .line | select((startswith("START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_START ", "INIT_REPORT ") | select(.)) // false | not)]
   };
 
 # The error that AWS's runtime client wrote last into the log, or null.

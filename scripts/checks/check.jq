@@ -2,10 +2,11 @@
 include "compare";
 include "answer";
 include "http";
-include "told";
-include "accept";
 
 def projects($function): [.state[].functions[] | select(.name == $function).project, .root];
+
+# What acceptance needs.
+def texts($parts; $how): if $how.accepting then {texts: {expected: $parts[0], answered: $parts[1], headers: $parts[2]}} else {} end;
 
 # A check of an HTTP request.
 def requested($event; $function; $known; $parts; $how):
@@ -22,7 +23,7 @@ def requested($event; $function; $known; $parts; $how):
       answer: (answered_message($answer; $parts[1]) | . + {body: (.body | json_text // .)}),
       request_id: $answer.headers["x-amzn-requestid"]
     } + $log
-    + (if $how.accepting then {format: "-r", accepted: accepted_message($parts[0]; $want; $answer; $parts[1])} else {} end);
+    + texts($parts; $how);
 
 # The parts are what was expected, answered, and its headers.
 def checked($event; $function; $known; $parts; $how):
@@ -40,7 +41,7 @@ def checked($event; $function; $known; $parts; $how):
       answer: $got,
       request_id: $answer.headers["x-amzn-requestid"]
     } + ($got | log_of($answer))
-    + (if $how.accepting then acceptable($parts[0]; $parts[1]; $want; $got) else {} end);
+    + texts($parts; $how);
 
 # Of code that could not be loaded.
 def held($event; $function):

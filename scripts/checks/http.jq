@@ -34,25 +34,3 @@ def http_differences($want; $answer; $body):
         else text(.value; $answer.headers[.key]; ["headers", .key]) end),
     if $expected != null and $answered != null then differences($expected; $answered; ["body"])
     else text($want.body; $body | sub("\n+\\z"; ""); ["body"]) end;
-
-def pretty($indent):
-  if (type == "object" or type == "array") and length > 0 then
-    ($indent + "  ") as $deeper
-    | if type == "object" then "{\n" + (to_entries | map($deeper + (.key | tojson) + ": " + (.value | pretty($deeper))) | join(",\n")) + "\n" + $indent + "}"
-      else "[\n" + (map($deeper + pretty($deeper)) | join(",\n")) + "\n" + $indent + "]" end
-  else tojson end;
-
-# What to write as expected from now on: a new one has the content type alone.
-def accepted_message($before; $want; $answer; $body):
-  def kept($want; $got): if $want | text_fits($got) then $want else $got end;
-  ($body | sub("\n+\\z"; "")) as $body
-  | (if $before == "" then ["content-type"] else $want.names end) as $names
-  | ($want.body | json_text) as $expected | ($body | json_text) as $answered
-  | ([if $want.status == $answer.status then $want.first else "HTTP/1.1 \($answer.status)" end]
-      + [$names[] | ascii_downcase as $name | select($answer.headers[$name] != null) | "\(.): \(kept($want.headers[$name] // ""; $answer.headers[$name]))"]
-      | join("\n"))
-    + if $body == "" then ""
-      else "\n\n" + if $answered == null then kept($want.body; $body)
-        elif $expected == null then $answered | pretty("")
-        elif [differences($expected; $answered; [])] == [] then $want.body
-        else keeping($expected; $answered) | pretty("") end end;

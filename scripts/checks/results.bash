@@ -53,8 +53,9 @@ write() {
     mkdir -p "${file%/*}"
     temporary=${file%/*}/.${file##*/}.$$
     [[ ! -f $file ]] || cp -p "$file" "$temporary"
-    options=$(jq -r ".checks[$1].format" "$work/result.json")
+    jq -L "$root/scripts/checks" -c "include \"accept\"; .checks[$1] | acceptable" "$work/result.json" >"$work/accepted.json"
+    options=$(jq -r .format "$work/accepted.json")
     # shellcheck disable=SC2086 # several options
-    jq $options ".checks[$1].accepted" "$work/result.json" >"$temporary"
+    jq $options .accepted "$work/accepted.json" >"$temporary"
     mv -f "$temporary" "$file"
 }

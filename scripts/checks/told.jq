@@ -2,13 +2,6 @@
 
 def clipped($room): if $room != null and length > $room then .[:$room - 1] + "…" else . end;
 
-def path_text:
-  reduce .[] as $key (""; . +
-    if $key | type == "number" then "[\($key)]"
-    elif $key | test("\\A[A-Za-z_][A-Za-z0-9_-]*\\z") then (if . == "" then "" else "." end) + $key
-    else "[\($key | tojson)]" end)
-  | if . == "" then "the answer" else . end;
-
 def start($other):
   explode as $here | ($other | explode) as $there
   | [($here | length), ($there | length)] | min as $shorter
