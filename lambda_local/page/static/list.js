@@ -9,6 +9,8 @@ const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks"
 const nodes = new Map();
 let selected = null;
 let open = () => {};
+const PART = 200; // rows that the document has, until somebody scrolls to more of them
+let limit = PART;
 let leftOut = 0; // rows that came too quickly to be told one by one
 
 const list = $("rows");
@@ -89,16 +91,37 @@ function verdict({ changed, failing }) {
   return failing ? `${answers}, ${failing} to an error` : answers;
 }
 
+const passing = () => [...state.rows.values()].reverse().filter(passes);
+
 function rebuild() {
   nodes.clear();
-  const shown = [...state.rows.values()].reverse().filter(passes);
-  list.replaceChildren(...shown.map(node));
+  limit = PART;
+  list.replaceChildren(...passing().slice(0, limit).map(node));
   mark();
   count();
 }
 
-function count() {
+// Let the document have older rows too.
+function extend(by) {
   const shown = nodes.size;
+  limit = shown + by;
+  list.append(...passing().slice(shown, limit).map(node));
+}
+
+function shorten() {
+  limit = list.scrollTop === 0 ? PART : Math.max(limit, nodes.size);
+  while (nodes.size > limit) {
+    nodes.delete(Number(list.lastElementChild.dataset.id));
+    list.lastElementChild.remove();
+  }
+}
+
+function scrolled() {
+  if (list.scrollHeight - list.scrollTop - list.clientHeight < 300 && nodes.size < passing().length) extend(PART);
+}
+
+function count() {
+  const shown = passing().length;
   const all = state.rows.size;
   const none = shown === 0;
   const quick = leftOut ? ` · ${leftOut.toLocaleString()} too quick to list` : "";
@@ -135,6 +158,7 @@ function arrived(told, gone) {
   const fresh = (told.rows ?? []).filter(passes).map(node).reverse();
   if (fresh.length < 4) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
+  shorten();
   count();
 }
 
@@ -157,6 +181,7 @@ export const selection = () => state.rows.get(selected);
 
 export function move(by) {
   const current = nodes.get(selected);
+  if (current && by > 0 && !current.nextElementSibling) extend(PART);
   const next = !current ? list.firstElementChild : by > 0 ? current.nextElementSibling : current.previousElementSibling;
   if (!next) return null;
   select(Number(next.dataset.id));
@@ -164,6 +189,7 @@ export function move(by) {
 }
 
 export function toEnd(newest) {
+  if (!newest) extend(Infinity);
   const element = newest ? list.firstElementChild : list.lastElementChild;
   if (element) select(Number(element.dataset.id));
 }
@@ -225,6 +251,7 @@ export function showList({ onOpen, onOpenPin }) {
     select(Number(element.dataset.id));
     open(selected);
   });
+  list.addEventListener("scroll", scrolled);
   listenToRows(arrived);
   listen((changed) => {
     if (changed.has("running")) showRunning();

@@ -15,6 +15,7 @@ const HELP = [
   ["f", "only what failed"], ["h", "checks, shown or hidden"], ["a", "answers over a save, on or off"], ["g G", "newest, oldest"], ["?", "these keys"],
 ];
 
+let asked = 0; // the last that was asked for is the one that is shown
 let opened = null; // what the pane shows: {row} or {pin}, or {} while an event is written
 
 function say(text) {
@@ -41,8 +42,10 @@ function bar(row, pin) {
 }
 
 async function open(id) {
+  const turn = asked += 1;
   try {
-    showRow(await load(id));
+    const row = await load(id);
+    if (turn === asked) showRow(row);
   } catch (error) {
     say(error.message);
   }
@@ -54,8 +57,10 @@ function showRow(row) {
 }
 
 async function openPin(id) {
+  const turn = asked += 1;
   try {
     const pin = await ask("GET", `pins/${id}`);
+    if (turn !== asked) return;
     opened = { pin, row: pin.original };
     show(bar(pin.original, pin), detail(pin));
   } catch (error) {
@@ -64,6 +69,7 @@ async function openPin(id) {
 }
 
 function back() {
+  asked += 1;
   opened = null;
   hide();
   $("rows").focus();
@@ -92,6 +98,7 @@ async function edit() {
 }
 
 function compose(given) {
+  asked += 1;
   opened = {};
   sendPane({ bar: bar(), given, onSent: (row) => { opened = { row }; pane.querySelector(".bar").replaceWith(bar(row)); } });
 }

@@ -177,8 +177,9 @@ def test_a_pinned_invocation_shows_what_a_save_changed(
 ) -> None:
     unique(service, "pinned")
     row(page, "pinned").click()
+    expect(page.get_by_role("button", name="Pin")).to_be_visible()
     page.keyboard.press("p")
-    expect(page.get_by_text("It runs again after each save")).to_be_visible()
+    expect(page.get_by_text("and shows here what changed")).to_be_visible()
     code.write_text(CODE.replace('"said"', '"heard"'))
 
     expect(page.get_by_text("The last save changed its answer.")).to_be_visible()
@@ -231,6 +232,19 @@ def test_nothing_overflows(browser: Browser, service: LocalLambda, width: int, s
         page.get_by_role("option").first.click()
         expect(page.get_by_role("region", name="Details")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_older_rows_come_when_they_are_asked_for(page: Page, service: LocalLambda) -> None:
+    unique(service, "an old one")
+    for _ in range(300):
+        service.invoke({})
+    expect(page.get_by_role("option")).to_have_count(200)
+    expect(row(page, "an old one")).to_have_count(0)
+    page.keyboard.press("G")
+    expect(row(page, "an old one")).to_have_count(1)
+    page.keyboard.press("g")
+    unique(service, "a new one")
+    expect(row(page, "a new one")).to_be_visible()
 
 
 def test_an_answer_is_never_markup(page: Page, service: LocalLambda) -> None:
