@@ -31,19 +31,27 @@ class Log(Listener):
         self._out = out
         self._json = json_format
         self._application_level = self._system_level = DEFAULT
-        self._own: dict[str, str] = {}
+        self._name: str | None = None
 
     def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
         """Write as it says, with the function's name where there are several."""
         self._json = configuration.json_logs
         self._application_level = configuration.application_log_level or DEFAULT
         self._system_level = configuration.system_log_level
-        self._own = {"function": configuration.name} if several else {}
+        self._name = configuration.name if several else None
 
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
-        self._out(line)
+        self._out(self._signed(line))
         if invocation is not None:
             invocation.log(line)
+
+    def _signed(self, line: bytes) -> bytes:
+        """Say whose line it is: several functions have one log here, and one each at AWS."""
+        if self._name is None or not self._json:
+            return line
+        rest = line[1:].lstrip()
+        comma = b"" if rest.startswith(b"}") else b", "
+        return b'{"functionName": ' + json.dumps(self._name).encode() + comma + rest
 
     def _system(
         self, level: str, kind: str, record: object, invocation: Invocation | None = None
@@ -176,7 +184,6 @@ class Log(Listener):
         return self._said(message, "WARN", {})
 
     def _said(self, message: str, level: str, fields: dict[str, object]) -> bytes:
-        fields = self._own | fields
         if self._json:
             head = {
                 "timestamp": now(),
@@ -186,6 +193,8 @@ class Log(Listener):
             }
             line = json.dumps(head | fields, ensure_ascii=False)
         else:
+            if self._name is not None:
+                fields = {"function": self._name} | fields
             if "code_sha256" in fields:
                 fields["code"] = str(fields.pop("code_sha256"))[:12]
             line = f"{OWN_NAME}: {message}{_in_words(fields)}"

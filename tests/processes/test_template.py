@@ -1,3 +1,4 @@
+import base64
 import json
 import subprocess
 import sys
@@ -58,6 +59,22 @@ GREETED = {
     "memory": "256",
     "name": "Greeter",
     "directory": "greeter",
+}
+
+
+WRITES = """
+def handler(event, context):
+    print(event)
+    print(dict())
+"""
+TWO_WRITERS = {
+    "template.yaml": """
+Globals: {Function: {Runtime: python3.12, Handler: app.handler, CodeUri: code}}
+Resources:
+  Reader: {Type: AWS::Serverless::Function}
+  Writer: {Type: AWS::Serverless::Function}
+""",
+    "code/app.py": WRITES,
 }
 
 
@@ -223,3 +240,17 @@ def test_a_template_that_is_wrong_is_told_by_file_and_line(
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"lambda_local: {tmp_path}/template.yaml:" in ended.stderr
     assert why in ended.stderr
+
+
+def test_a_json_line_says_which_of_several_functions_wrote_it(start_lambda: StartLambda) -> None:
+    two = start_lambda(TWO_WRITERS, handler=None, AWS_LAMBDA_LOG_FORMAT="JSON")
+
+    answer = two.boto3.invoke(FunctionName="Writer", Payload=b"{}", LogType="Tail")
+
+    two.wait_for_line('"platform.report"')
+    lines = [json.loads(line) for line in two.log.splitlines() if line.startswith("{")]
+    of_writer = [line for line in lines if line.get("functionName") == "Writer"]
+    assert {line.get("type") for line in of_writer} >= {"platform.start", "platform.report", None}
+    others = [line for line in lines if line.get("logger") != "lambda_local"]
+    assert all("functionName" in line for line in others)
+    assert b"functionName" not in base64.b64decode(answer["LogResult"])

@@ -145,7 +145,7 @@ def test_a_count_is_exact(expression: str) -> None:
 
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
 def test_a_query_follows_the_chosen_function_and_time(query: Query) -> None:
-    assert 'service_name="$function"' in query.expression
+    assert re.search(r'(function_name="\$function"|service_name="\$service")', query.expression)
     assert set(re.findall(r"\[([^]]*)\]", query.expression)) <= {
         "$__range",
         "$__interval",
@@ -164,7 +164,7 @@ def test_a_click_on_a_request_id_opens_the_logs_with_it() -> None:
         url.partition("?")[2].split("&")
     )
     variables = {variable["name"] for variable in dashboard()["templating"]["list"]}
-    assert variables == {"function", "request_id"}
+    assert variables == {"function", "service", "request_id"}
     assert "$request_id" in logs["targets"][0]["expr"]
 
 

@@ -40,14 +40,15 @@ class Query:
         return f"{self.title} {self.ref}"
 
     def filled_in(self, time: Range, **variables: str) -> str:
-        """Return the expression that Grafana would send."""
+        """Return the expression that Grafana would send for a function alone in its service."""
         builtin = {
             "__range": f"{time.span}s",
             "__interval": f"{time.step}s",
             "__rate_interval": f"{max(60, 4 * time.step)}s",
         }
+        service = {"service": variables["function"]} if "function" in variables else {}
         text = self.expression
-        for name, value in (builtin | variables).items():
+        for name, value in (builtin | service | variables).items():
             text = text.replace(f"${name}", value)
         return text
 
