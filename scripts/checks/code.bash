@@ -22,7 +22,8 @@ shipped() {
 manifest() {
     local folder=$1 name=$2 sha256=(shasum -a 256)
     ! command -v sha256sum >/dev/null || sha256=(sha256sum)
-    cd "$root/$folder" 2>/dev/null || fail "the service at $url runs $folder/, and here is no such folder: it is another project's."
+    # Another project's, or that of a template before its last save, which a rollout is about to replace.
+    cd "$root/$folder" 2>/dev/null || return 0
     shipped "$PWD" | LC_ALL=C sort -z | xargs -0 "${sha256[@]}" | NAME=$name LC_ALL=C awk '{ print substr($0, 1, 66) ENVIRON["NAME"] substr($0, 68) }'
 }
 
@@ -67,6 +68,7 @@ wait_for_code() {
 given_up() {
     local name=${awaited[$1]} running=${there[$1]} wanted=${here[$1]} folder
     folder=$(jq -r --arg name "$name" '.functions[] | select(.name == $name).folders[0].path' "$work/state")
+    [[ -d $root/$folder ]] || fail "the service at $url runs $folder/, and here is no such folder: it is another project's."
     [[ $running != "$wanted" ]] || fail "waited $patience s for code ${wanted:0:12} to be loaded, and it still is not."
     fail "waited $patience s for code ${wanted:0:12}, that of $folder/ here, but $url runs ${running:0:12}."
 }
