@@ -22,6 +22,7 @@ OTHER_METRICS = {
 }
 OTHER_LABELS = {
     "job": "Prometheus",
+    "function_name": "exposition.py if there are several functions, else prometheus.yaml",
     "service_name": "prometheus.yaml and collector.yaml",
     "pod": "prometheus.yaml and collector.yaml",
     "alertstate": "Prometheus, on ALERTS",
