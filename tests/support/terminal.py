@@ -107,13 +107,18 @@ class TerminalLambda:
         return rows
 
     def end(self) -> int:
-        self.process.terminate()
+        """End it as its user may; return its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
         return self.process.wait(DEADLINE)
 
     def close(self) -> None:
-        """End it."""
-        self.process.kill()
-        self.process.wait(DEADLINE)
-        os.close(self._slave)
-        self._reader.join(DEADLINE)
-        os.close(self.master)
+        """End it, and see that it ended well: who is killed has not told what it covered."""
+        try:
+            assert self.end() == 0, self.raw
+        finally:
+            self.process.kill()
+            self.process.wait(DEADLINE)
+            os.close(self._slave)
+            self._reader.join(DEADLINE)
+            os.close(self.master)
