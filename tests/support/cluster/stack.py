@@ -126,8 +126,9 @@ class Stack:
         wait_until(lambda: self.metrics(scraped), f"a scrape of {function} after {now}", 60)
 
     def firing(self, alert: str, function: str = SUBJECT) -> bool:
-        labels = f'alertname="{alert}", alertstate="firing", service_name="{function}"'
-        return bool(self.metrics(f"ALERTS{{{labels}}}"))
+        """Tell whether an alert fires of a function, or of the service that it alone has."""
+        alerts = f'ALERTS{{alertname="{alert}", alertstate="firing", %s="{function}"}}'
+        return bool(self.metrics(f"{alerts % 'function_name'} or {alerts % 'service_name'}"))
 
     def _ask(self, service: str, path: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)

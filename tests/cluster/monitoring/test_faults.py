@@ -1,0 +1,63 @@
+"""What watches the function goes away: it does not notice, and nothing is lost for good."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.cluster.stack import Stack, kubectl
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+
+EVENTS = 100
+
+
+@contextmanager
+def down(deployment: str) -> Iterator[None]:
+    scale(deployment, 0)
+    pods = f"--selector=app.kubernetes.io/name={deployment}"
+    kubectl("-n", "monitoring", "wait", "pods", pods, "--for=delete", "--timeout=60s")
+    try:
+        yield
+    finally:
+        scale(deployment, 1)
+        wanted = ("rollout", "status", "deployment", deployment, "--timeout=90s")
+        kubectl("-n", "monitoring", *wanted)
+
+
+def scale(deployment: str, replicas: int) -> None:
+    kubectl("-n", "monitoring", "scale", "deployment", deployment, f"--replicas={replicas}")
+
+
+def test_what_was_written_while_loki_was_down_comes_later_and_once(stack: Stack) -> None:
+    run = uuid.uuid4().hex
+    texts = [f"{run} {number:05}" for number in range(EVENTS)]
+
+    with down("loki"):
+        answers = stack.invoke_many([{"print": text} for text in texts])
+
+    assert [answer.body for answer in answers] == [b'"done"'] * EVENTS
+
+    def stored() -> list[str]:
+        query = f'{{service_name="subject"}} |= "{run}"'
+        return sorted(line.json()["record"] for line in stack.logs(query))
+
+    wait_until(lambda: len(stored()) >= EVENTS, "every line", 60)
+    assert stored() == texts
+
+
+def test_invocations_are_counted_over_the_time_that_prometheus_was_down(stack: Stack) -> None:
+    counted = 'sum(lambda_invocations_total{function_name="subject"})'
+    stack.invoke()
+    stack.wait_until_scraped()
+    before = stack.metric(counted)
+
+    with down("prometheus"):
+        answers = stack.invoke_many([{}] * EVENTS)
+
+    assert [answer.body for answer in answers] == [b'"done"'] * EVENTS
+    wait_until(lambda: stack.metrics(counted), "a scrape after it", 60)
+    wait_until(lambda: stack.metric(counted) >= before + EVENTS, "all of them", 60)
+    assert stack.metric(counted) == before + EVENTS
