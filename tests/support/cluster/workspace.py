@@ -1,6 +1,7 @@
 """A copy of the repository, so that its files can be edited and broken, and Tilt at work in it."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -59,7 +60,7 @@ class Workspace:
     def ci(self, *settings: str) -> subprocess.CompletedProcess[str]:
         """Run `tilt ci` without monitoring."""
         return subprocess.run(
-            ["tilt", "ci", "--port", str(_free_port()), "--", "--monitoring=false", *settings],
+            ["tilt", "ci", "--port", str(free_port()), "--", "--monitoring=false", *settings],
             cwd=self.directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -71,9 +72,10 @@ class Workspace:
 class Tilt:
     """`tilt up` in a workspace, without monitoring, from entering to leaving."""
 
-    def __init__(self, workspace: Workspace, *settings: str) -> None:
+    def __init__(self, workspace: Workspace, *settings: str, **environ: str) -> None:
         self._workspace = workspace
-        self._port = str(_free_port())
+        self._environ = os.environ | environ
+        self._port = str(free_port())
         self._settings = settings
         self._log = workspace.directory / ".tilt.log"
 
@@ -91,6 +93,7 @@ class Tilt:
                     *self._settings,
                 ],
                 cwd=self._workspace.directory,
+                env=self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -152,7 +155,7 @@ def _status(status: dict[str, Any]) -> str:
     return "ok"
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

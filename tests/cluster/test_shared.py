@@ -1,0 +1,82 @@
+"""A cluster that two developers share, each in a namespace of their own."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cluster.load import Load, invoke
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    Tilt,
+    Workspace,
+    free_port,
+    output,
+)
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.cluster
+
+
+@dataclass(frozen=True)
+class Developer:
+    """Somebody at work in a namespace."""
+
+    workspace: Workspace
+    tilt: Tilt
+    url: str
+
+    def answer(self) -> Any:
+        return json.loads(invoke(self.url)[1])["body"]
+
+
+@pytest.fixture(scope="module")
+def developers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Developer, Developer]]:
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(at_work("ann", tmp_path_factory.mktemp("ann"))),
+            stack.enter_context(at_work("ben", tmp_path_factory.mktemp("ben"))),
+        )
+
+
+@contextmanager
+def at_work(namespace: str, directory: Path) -> Iterator[Developer]:
+    workspace = Workspace(directory)
+    workspace.write("tilt_config.json", json.dumps({"namespace": namespace}))
+    port = free_port()
+    ports = {"FUNCTION_PORT": str(port), "LAMBDA_LOCAL_ADMIN_PORT": str(free_port())}
+    try:
+        with Tilt(workspace, **ports) as tilt:
+            yield Developer(workspace, tilt, f"http://127.0.0.1:{port}")
+    finally:
+        output("kubectl", "delete", "namespace", namespace, "--ignore-not-found")
+
+
+def test_a_save_of_one_is_no_save_of_the_other(developers: tuple[Developer, Developer]) -> None:
+    ann, ben = developers
+    code = ann.workspace.read(CODE)
+
+    with Load(ben.url, rate=20) as load:
+        ann.workspace.edit(CODE, TEXT, "Ann says")
+        wait_until(lambda: "Ann says" in ann.answer(), "her edit is live", DEADLINE)
+
+    assert load.outcomes.keys() == {"200"}
+    assert TEXT in ben.answer()
+    ann.workspace.write(CODE, code)
+    wait_until(lambda: ann.tilt.is_green() and ben.tilt.is_green(), "all is green", DEADLINE)
+
+
+def test_neither_has_a_pod_in_the_namespace_of_the_other(
+    developers: tuple[Developer, Developer],
+) -> None:
+    assert len(developers) == 2
+
+    for namespace in ("ann", "ben"):
+        listed = output("kubectl", "--namespace", namespace, "get", "pods", "--output", "json")
+        assert len(json.loads(listed)["items"]) == 1
