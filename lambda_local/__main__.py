@@ -14,7 +14,8 @@ from lambda_local.code.packages import install  # noqa: E402
 from lambda_local.code.requirements import InstallError  # noqa: E402
 from lambda_local.definitions.packages import needs_of  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
-from lambda_local.settings.command_line import Given, parse  # noqa: E402
+from lambda_local.settings.command_line import parse  # noqa: E402
+from lambda_local.settings.given import Given  # noqa: E402
 
 
 def _listen(host: str, port: int, option: str) -> socket.socket:

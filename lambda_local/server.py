@@ -32,8 +32,8 @@ from lambda_local.page.editor import Editor
 from lambda_local.page.failure import FailurePages
 from lambda_local.page.page import Page
 from lambda_local.serving import Serving
-from lambda_local.settings.command_line import Given
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.given import Given
 from lambda_local.telemetry.exposition import registry_of
 from lambda_local.telemetry.listener import Listener
 from lambda_local.telemetry.log import Log, OwnLog

@@ -10,8 +10,8 @@ from lambda_local.definitions.files import Files
 from lambda_local.definitions.installations import Installations
 from lambda_local.definitions.packages import Needs, needs_of
 from lambda_local.door.http import App, Receive, Scope, Send
-from lambda_local.settings.command_line import Given
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.given import Given
 from lambda_local.template.error import TemplateError
 
 

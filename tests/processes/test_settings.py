@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lambda_local.settings.account import Account
-from lambda_local.settings.command_line import Given, parse
+from lambda_local.settings.command_line import parse
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.given import Given
 from lambda_local.settings.service import ServiceSettings
 from tests.support.http import request
 from tests.support.local_lambda import environment

@@ -1,0 +1,152 @@
+"""What is given, put together from the command line, the environment, the template and `.env`."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lambda_local.code.interpreters import notice
+from lambda_local.settings.account import Account
+from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
+from lambda_local.settings.given import Given
+from lambda_local.settings.interpreter import OWN
+from lambda_local.settings.local_environment import LocalEnvironment
+from lambda_local.settings.service import ServiceSettings
+from lambda_local.telemetry import levels
+from lambda_local.template import absent
+from lambda_local.template.error import TemplateError
+from lambda_local.template.model import Function, FunctionUrl, Template
+
+_NOBODY = Account()
+_PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
+_MOST_CONCURRENCY = 1000
+
+
+def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Given:
+    """
+    Return what is given, by the files as they are now.
+
+    `given.said` is what the command line alone says.
+
+    Raises:
+        TemplateError: One of the files is wrong.
+    """
+    local = LocalEnvironment(root / given.env_file, given.env, environ)
+    environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
+    template = _template(given, environ, root)
+    path, account = template.path, _account(environ)
+    if given.name and len(template.functions) > 1:
+        wrong = "--name is for one function; the template names several"
+        raise TemplateError(path or root, None, wrong, "leave --name out")
+    given.limits = given.said if len(template.functions) > 1 else given
+    # what has its own requirements, or a template, sees what would ship and no tool of this service
+    isolated = path is not None or (root / "requirements.txt").is_file()
+    functions = tuple(
+        replace(
+            _configuration(each, given, environ, account, isolated=isolated),
+            project=path.parent if path else root,
+            local_environment=local.of(each.name),
+        )
+        for each in template.functions
+    )
+    files = (*((path,) if path else ()), *local.files(*(each.name for each in functions)))
+    return Given(functions, _service(given), tuple(_notices(template)), files)
+
+
+def _notices(template: Template) -> Iterator[str]:
+    for each in template.left_out:
+        yield f"{each.logical_id} is not served: {each.sentence}"
+    yield from template.notices
+    for function in template.functions:
+        if template.path and (unmet := notice(function.name, function.runtime)):
+            yield unmet
+        yield from (event.sentence for event in function.other_events)
+        for name in dict.fromkeys(route.authorizer for route in function.routes):
+            if name:
+                yield f"The authorizer {name} of {function.logical_id} lets everybody in here"
+
+
+def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Template:
+    """Return the template, or what stands for one. Raises TemplateError."""
+    if given.handler:
+        return absent.without_template(root, given.handler)
+    path = root / given.template if given.template else absent.find(root)
+    if path is None:
+        return absent.without_template(root)
+    from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
+
+    overrides = dict(text.split("=", 1) for text in given.parameter)
+    return read(path, overrides, _account(environ).region)
+
+
+def _configuration(
+    function: Function,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    account: Account,
+    *,
+    isolated: bool,
+) -> FunctionConfiguration:
+    limits, watch, reserved = given.limits, given.watch, _reserved(function, given)
+    concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
+    log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
+    layers = tuple(layer.content for layer in function.layers)
+    return FunctionConfiguration(
+        name=given.name or function.name,
+        handler=function.handler,
+        task_root=function.code_uri,
+        watch=_code_of(function, layers, isolated=isolated) if watch is None else watch,
+        account=account,
+        timeout=limits.timeout or float(function.timeout),
+        memory=limits.memory or function.memory,
+        concurrency=min(concurrency, 1) if given.debug else concurrency,
+        json_logs=log_format.lower() == "json",
+        application_log_level=limits.application_log_level or function.logging.application_level,
+        system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
+        environment=dict(function.environment or {}),
+        packages=tuple(layer / "python" for layer in layers),
+        isolated=isolated,
+        reserved=reserved is not None,
+        url=function.url or FunctionUrl(),
+        asynchronous=function.asynchronous,
+        routes=function.routes,
+        runtime=function.runtime if isolated else OWN.runtime,
+    )
+
+
+def _reserved(function: Function, given: argparse.Namespace) -> int | None:
+    sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
+    return next((each for each in sources if each is not None), None)
+
+
+def _code_of(function: Function, layers: tuple[Path, ...], *, isolated: bool) -> tuple[Path, ...]:
+    if isolated:
+        return (function.code_uri, *layers)
+    package = function.code_uri / function.handler.replace("/", ".").split(".")[0]
+    return (package if package.is_dir() else function.code_uri,)
+
+
+def _account(environ: Mapping[str, str]) -> Account:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return Account(region or _NOBODY.region, environ.get("AWS_ACCOUNT_ID") or _NOBODY.account_id)
+
+
+def _service(given: argparse.Namespace) -> ServiceSettings:
+    return ServiceSettings(
+        host=given.host,
+        port=given.port,
+        admin_host=given.admin_host,
+        admin_port=given.admin_port,
+        allowed_hosts=given.allowed_hosts,
+        queue=0 if given.strict else given.queue,
+        queue_timeout=given.queue_timeout,
+        shutdown_timeout=given.shutdown_timeout,
+        after_reload=given.after_reload,
+        debug=given.debug,
+        replay=given.replay,
+        public_url=given.public_url,
+        public_root=given.public_root,
+        terminal=given.terminal,
+        accept=given.accept,
+        import_ahead=given.import_ahead,
+    )

@@ -1,0 +1,30 @@
+"""What was given: the functions, and how to serve them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.settings.service import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was given: the functions, one at least, and how to serve them."""
+
+    functions: tuple[FunctionConfiguration, ...]
+    service: ServiceSettings
+    notices: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    """Those that say what the functions are."""
+
+    reader: Callable[[], "Given"] | None = field(default=None, compare=False)
+
+    def again(self) -> "Given":
+        """
+        Return what the files say now.
+
+        Raises:
+            TemplateError: One of them is wrong.
+        """
+        return self.reader() if self.reader else self
