@@ -138,7 +138,7 @@ class Api:
 
     def _pin_row(self, row: InvocationRow) -> dict[str, object]:
         try:
-            return self._desk.replay.pin(row).summary()
+            return self._desk.replay.pins.pin(row).summary()
         except ValueError as error:
             raise RefusedError(409, f"It can't run again: {error}.") from error
 
@@ -150,7 +150,7 @@ class Api:
 
     def _unpin(self, path: list[str]) -> dict[str, object]:
         match path:
-            case ["pins", number] if self._desk.replay.unpin(_number(number)):
+            case ["pins", number] if self._desk.replay.pins.unpin(_number(number)):
                 return {}
         raise RefusedError(404, "This is not pinned any more.")
 

@@ -108,7 +108,7 @@ class Desk:
             "rows": [row.summary() for row in reversed(list(self.journal))],
             "past": self.figures.past(),
             "functions": self.states(),
-            "pins": self.replay.summaries(),
+            "pins": self.replay.pins.summaries(),
             "replay": self.replay.on,
             "running": self.running(),
         }

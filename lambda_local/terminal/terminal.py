@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from lambda_local.page.replay import ReplayRow
+from lambda_local.page.comparison import ReplayRow
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
 from lambda_local.terminal.board import Board
