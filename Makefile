@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image scan e2e bench bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image wheel scan e2e bench bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -60,6 +60,9 @@ accept: ## Expect from now on what the running function answers (EVENTS=events/e
 
 image: ## The image that AWS Lambda runs, and each event's answer from it
 	@scripts/image
+
+wheel: install ## lambda_local alone, with the command lambda-local, into dist/
+	@scripts/wheel
 
 scan: ## Known vulnerabilities in that image
 	@scripts/scan

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,15 @@ def _assignment(text: str) -> str:
     return text
 
 
+def _program() -> str:
+    """Return what it was started as: by `python -m`, or by the command that a wheel installs."""
+    started = Path(sys.argv[0]).name
+    return "python -m lambda_local" if started == "__main__.py" else started
+
+
 def _parser() -> _Parser:
     parser = _Parser(
-        prog="python -m lambda_local",
+        prog=_program(),
         description="Run a Python Lambda function locally, with live reload.",
         epilog="Each option can be set by the environment variable in brackets instead.",
     )

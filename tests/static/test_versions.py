@@ -116,6 +116,16 @@ def test_mise_is_the_same_in_ci_and_in_the_devcontainer() -> None:
     assert in_ci == {feature["version"]}
 
 
+def test_the_wheel_is_of_the_project_and_needs_what_lambda_local_needs() -> None:
+    wheel = toml("packaging/pyproject.toml")
+    same = ("version", "license", "requires-python")
+
+    assert [wheel["project"][key] for key in same] == [PROJECT["project"][key] for key in same]
+    assert wheel["build-system"] == PROJECT["build-system"]
+    needed = PROJECT["tool"]["poetry"]["group"]["local"]["dependencies"]
+    assert wheel["tool"]["poetry"]["dependencies"] == needed
+
+
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:
     headings = re.findall(r"^## \[(\d[^]]*)\]", Path("CHANGELOG.md").read_text(), re.MULTILINE)
 

@@ -196,6 +196,8 @@ def test_a_release_runs_ci_first_and_each_step_waits_for_the_one_before() -> Non
         "build": {"ci"},
         "image": {"releasable", "build"},
         "release": {"releasable", "image"},
+        "wheel": {"ci"},
+        "pypi": {"wheel", "release"},
         "deploy": {"releasable", "image", "release"},
     }
 
@@ -207,6 +209,15 @@ def test_an_image_is_built_and_checked_by_a_processor_of_its_own_kind() -> None:
     assert runners == {"amd64": "ubuntu-24.04", "arm64": "ubuntu-24.04-arm"}
     assert "make image" in [step.get("run") for step in build["steps"]]
     assert not any("qemu" in step.get("uses", "") for step in STEPS)
+
+
+def test_what_publishes_to_pypi_has_no_password_and_builds_nothing() -> None:
+    wheel, pypi = RELEASE["wheel"], RELEASE["pypi"]
+
+    assert (pypi["environment"], pypi["permissions"]) == ("pypi", {"id-token": "write"})
+    assert not any("run" in step or "password" in step.get("with", {}) for step in pypi["steps"])
+    assert wheel["permissions"] == {"contents": "read"}
+    assert wheel["if"] == pypi["if"] == "vars.PYPI == 'true'"
 
 
 def test_deployments_are_one_at_a_time() -> None:
