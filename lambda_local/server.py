@@ -1,14 +1,9 @@
 """The service as a whole: its ports, its parts, its start and its end."""
 
 import asyncio
-import contextlib
 import logging
-import math
 import signal
 import socket
-from collections.abc import Iterator
-
-import uvicorn
 
 from lambda_local.after_reload import AfterReload
 from lambda_local.definitions.definitions import Definitions
@@ -16,21 +11,21 @@ from lambda_local.door.admin import Admin
 from lambda_local.door.api import Api
 from lambda_local.door.concurrency_api import ConcurrencyApi
 from lambda_local.door.configuration_api import ConfigurationApi
-from lambda_local.door.connection import Connection
 from lambda_local.door.event_invoke_api import EventInvokeApi
 from lambda_local.door.front_door import FrontDoor
 from lambda_local.door.function_url import FunctionUrl
-from lambda_local.door.http import App
 from lambda_local.door.invoke_api import InvokeApi
 from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
 from lambda_local.environment.keeper import Keeper
+from lambda_local.greeting import greet
 from lambda_local.page.desk import Desk
 from lambda_local.page.editor import Editor
 from lambda_local.page.failure import FailurePages
 from lambda_local.page.page import Page
+from lambda_local.ports import server_of, url_of
 from lambda_local.serving import Serving
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.given import Given
@@ -41,39 +36,6 @@ from lambda_local.telemetry.output import Output
 from lambda_local.terminal.hands import Hands
 from lambda_local.terminal.keys import Deeds, Keys
 from lambda_local.terminal.terminal import Terminal
-
-_LAST_ANSWERS = 1
-"""Seconds in which those whose invocation was cut off get their answer."""
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `LocalLambda`, which stops more than this server."""
-        yield
-
-
-def _server(app: App, shutdown_timeout: float) -> _Server:
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=65,
-        timeout_graceful_shutdown=math.ceil(shutdown_timeout) + _LAST_ANSWERS,
-    )
-    return _Server(config)
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the URL under which this machine reaches the socket."""
-    host, port = listener.getsockname()[:2]
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # every address includes this one
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
 
 _STDOUT = 1
 _LAST_WORDS = 1.0
@@ -125,10 +87,10 @@ class LocalLambda:
         trust = Trust(settings.allowed_hosts)
         operations, api = Operations(functions, routes), Api(functions, log)
         door = FrontDoor(operations, api, url, functions, trust)
-        self._front = _server(self._definitions.before(door), settings.shutdown_timeout)
+        self._front = server_of(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
         own = Admin(functions, registry_of(serving.metrics), self._page, self._terminal.stream)
-        self._admin = _server(OwnPages(own, trust), 1)
+        self._admin = server_of(OwnPages(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> Log:
         out = _nowhere if self._settings.terminal else self._output.write
@@ -208,25 +170,13 @@ class LocalLambda:
         return replay.on
 
     def _greet(self) -> None:
+        functions, admin = self._given.functions, url_of(self._sockets[1])
         if self._settings.terminal:
-            self._terminal.greet(self._given.functions, self._url, url_of(self._sockets[1]))
+            self._terminal.greet(functions, self._url, admin)
         else:
-            self._log_greeting()
+            greet(self._log, functions, self._url, admin)
         for notice in self._given.notices:
             self._log.service_said(notice, "WARN")
-
-    def _log_greeting(self) -> None:
-        function = self._given.functions[0]
-        url, admin = self._url, url_of(self._sockets[1])
-        handlers = ", ".join(each.handler for each in self._given.functions)
-        verb = "answers" if len(self._given.functions) == 1 else "answer"
-        message = f"{handlers} {verb} at {url}"
-        if function.json_logs:
-            self._log.service_said(message, url=url, admin_url=admin)
-        else:
-            self._log.service_said(f"{message}; its page is at {admin}")
-            path = f"{url}/2015-03-31/functions/{function.name}/invocations"
-            self._log.service_said(f"try it: curl -d @events/event.json {path}")
 
     def _stop(self) -> None:
         if self._front.should_exit:

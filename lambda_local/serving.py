@@ -105,7 +105,7 @@ class Serving:
         tell = Destinations(self._of_arn, listeners.service_said).tell
         held = partial(self._held, name)
         function = Function(configuration, self._settings, listeners, held, tell)
-        metrics.watch(function)
+        metrics.watch(function.figures)
         self.functions.add(function)
         if self._started:
             listeners.service_said(f"{name} is new")

@@ -45,7 +45,7 @@ class Environment:
         self.sandbox = Sandbox(configuration, listener, ahead=ahead, debug=debug)
         self.ahead = ""
         self.begins_ahead = bool(ahead)
-        self._spawned = asyncio.Event()
+        self.spawned = asyncio.Event()
         self._owner = owner
         self.life = Life()
         self._course = Course(configuration, self.sandbox, listener, debug=debug)
@@ -62,11 +62,7 @@ class Environment:
             self.life.become(State.STANDBY)
         elif self.life.state is not State.GONE:
             self.sandbox.signal(signal.SIGKILL)
-        self._spawned.set()
-
-    async def spawned(self) -> None:
-        """Return when `spawn` has ended, or its process."""
-        await self._spawned.wait()
+        self.spawned.set()
 
     def not_started(self, error: OSError | None) -> None:
         """Take it that there is no process; an error is told."""
@@ -159,8 +155,7 @@ class Environment:
             self._course.init_ends("timeout", "Sandbox.Timedout")
             self._owner.init_overran(self)
         else:
-            timeout = self.configuration.timeout
-            error = errors.timed_out(self.invocation.request_id, timeout)
+            error = errors.timed_out(self.invocation.request_id, self.configuration.timeout)
             self._finish(error, "timeout", overran=True)
 
     def _exited(self, returncode: int) -> None:
@@ -174,7 +169,7 @@ class Environment:
         self._give_back()
         self.life.become(State.GONE)
         self.sandbox.close()
-        self._spawned.set()
+        self.spawned.set()
         self._owner.gone(self)
 
     def _give_back(self) -> None:

@@ -8,12 +8,14 @@ from dataclasses import replace
 from lambda_local.background import Background
 from lambda_local.code.generation import Generation
 from lambda_local.function.events import Ended, EventQueue
+from lambda_local.function.figures import Figures
 from lambda_local.function.fleet import Fleet
 from lambda_local.function.placement import Placement
 from lambda_local.function.queue import Queue, ThrottledError
 from lambda_local.function.reload import Reload
 from lambda_local.function.stopping import StoppingError
 from lambda_local.function.supply import SWEEP, Supply
+from lambda_local.function.under_way import UnderWay
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
@@ -44,7 +46,8 @@ class Function:
         self._supply = Supply(self._fleet, self._reload, listener, background, settings)
         self._placement = Placement(self._fleet, self._queue, self._reload, self._supply, listener)
         self._events = EventQueue(self._run, lambda: self.wanted, ended, listener)
-        self._under_way: set[asyncio.Future[Result]] = set()
+        self._under_way = UnderWay()
+        self.figures = Figures(self._reload, self._queue, self._fleet, self._supply)
         self._stopping = False
         self._killed = False
 
@@ -122,8 +125,7 @@ class Function:
 
     async def finish_requests(self, seconds: float) -> None:
         """Let those that were taken in end, if they do so in so many seconds."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=seconds)
+        await self._under_way.finish(seconds)
 
     def kill(self) -> None:
         """End every process at once."""
@@ -137,26 +139,6 @@ class Function:
         """Return when no process is left."""
         await self._supply.closed()
 
-    def waiting(self) -> int:
-        """How many requests wait for an environment."""
-        return len(self._queue)
-
-    def executing(self) -> int:
-        """How many invocations are under way."""
-        return self._fleet.executing()
-
-    def environments(self) -> int:
-        """How many environments there are."""
-        return len(self._fleet.live())
-
-    def max_memory(self) -> int:
-        """Bytes of memory that the largest environment had in use at most."""
-        return self._fleet.max_memory()
-
-    def standby_memory(self) -> int:
-        """Bytes of memory that the process on standby has in use now."""
-        return self._supply.standby_memory()
-
     async def _run(self, invocation: Invocation) -> Result:
         """Run it even after a stop, which lets what was accepted end."""
         if self._killed:
@@ -169,14 +151,7 @@ class Function:
             raise ThrottledError
         self._queue.admit(invocation, arrived, concurrency - self._fleet.executing())
         self._placement.place()
-        return await self._result(invocation.result)
-
-    async def _result(self, result: asyncio.Future[Result]) -> Result:
-        self._under_way.add(result)
-        try:
-            return await result
-        finally:
-            self._under_way.discard(result)
+        return await self._under_way.result_of(invocation)
 
     def _settled(self) -> None:
         if self.configuration.concurrency == 0:

@@ -146,7 +146,7 @@ class Supply:
         await self._begin(environment)
 
     async def _begin(self, environment: Environment) -> None:
-        await environment.spawned()
+        await environment.spawned.wait()
         if environment.life.state is not State.STANDBY:
             return
         if environment.configuration == self._reload.generation.configuration:

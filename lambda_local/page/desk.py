@@ -41,7 +41,7 @@ class Desk:
 
     def _waiting(self, name: str) -> int:
         function = self.functions.get(name)
-        return 0 if function is None else function.waiting()
+        return 0 if function is None else function.figures.waiting()
 
     def _loaded(self, scribe: Scribe) -> None:
         self.feed.fact("functions", self.states())
@@ -58,7 +58,7 @@ class Desk:
 
     def turn(self) -> None:
         """Tell what a second came to, and what runs for long."""
-        environments = sum(each.environments() for each in self.functions)
+        environments = sum(each.figures.environments() for each in self.functions)
         self.feed.fact("second", self.figures.turn(environments))
         self.feed.fact("running", self.running())
 

@@ -7,21 +7,16 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.levels import DEFAULT, is_below, level_of
 from lambda_local.telemetry.listener import Listener
+from lambda_local.telemetry.log_text import end, init_report, now
 from lambda_local.telemetry.report import InitReport, Load, Report
 
 OWN_NAME = "lambda_local"
 """Who speaks in the lines that are this service's own."""
-
-
-def now() -> str:
-    """Return the time as AWS writes it: ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Log(Listener):
@@ -95,9 +90,7 @@ class Log(Listener):
             metrics = {"metrics": {"durationMs": round(report.init_ms, 3)}}
             self._system(level, "initReport", record | metrics, report.invocation)
         elif report.error_type is not None:
-            line = f"INIT_REPORT Init Duration: {report.init_ms:.2f} ms\tPhase: {report.phase}"
-            line += f"\tStatus: {report.status}\tError Type: {report.error_type}\n"
-            self._write(line.encode(), report.invocation)
+            self._write(init_report(report).encode(), report.invocation)
 
     def invocation_began(self, invocation: Invocation) -> None:
         """Write that an invocation begins."""
@@ -113,28 +106,7 @@ class Log(Listener):
         if self._json:
             self._end_json(invocation, report)
         else:
-            self._write(self._end_text(invocation.request_id, report).encode(), invocation)
-
-    def _end_text(self, request_id: str, report: Report) -> str:
-        lines = []
-        if report.status == "timeout":
-            seconds = report.duration_ms / 1000
-            lines.append(f"{now()} {request_id} Task timed out after {seconds:.2f} seconds\n")
-        lines.append(f"END RequestId: {request_id}\n")
-        fields = [
-            f"REPORT RequestId: {request_id}",
-            f"Duration: {report.duration_ms:.2f} ms",
-            f"Billed Duration: {report.billed_ms} ms",
-            f"Memory Size: {report.memory_mb} MB",
-            f"Max Memory Used: {report.max_memory_mb} MB",
-        ]
-        if report.init_ms is not None:
-            fields.append(f"Init Duration: {report.init_ms:.2f} ms")
-        if report.status in ("timeout", "failure"):
-            fields.append(f"Status: {'timeout' if report.status == 'timeout' else 'error'}")
-        if report.status == "failure":
-            fields.append(f"Error Type: {report.error_type}")
-        return "".join(lines) + "\t".join(fields) + "\t\n"
+            self._write(end(invocation.request_id, report).encode(), invocation)
 
     def _end_json(self, invocation: Invocation, report: Report) -> None:
         outcome: dict[str, object] = {"requestId": invocation.request_id, "status": report.status}
@@ -185,12 +157,7 @@ class Log(Listener):
 
     def _said(self, message: str, level: str, fields: dict[str, object]) -> bytes:
         if self._json:
-            head = {
-                "timestamp": now(),
-                "level": level,
-                "message": message,
-                "logger": OWN_NAME,
-            }
+            head = {"timestamp": now(), "level": level, "message": message, "logger": OWN_NAME}
             line = json.dumps(head | fields, ensure_ascii=False)
         else:
             if self._name is not None:

@@ -1,0 +1,22 @@
+"""The log's first lines: what answers, and where."""
+
+from collections.abc import Sequence
+
+from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.telemetry.listener import Listener
+
+
+def greet(
+    log: Listener, functions: Sequence[FunctionConfiguration], url: str, admin_url: str
+) -> None:
+    """Write them; the format is that of the function that comes first."""
+    first = functions[0]
+    handlers = ", ".join(each.handler for each in functions)
+    verb = "answers" if len(functions) == 1 else "answer"
+    message = f"{handlers} {verb} at {url}"
+    if first.json_logs:
+        log.service_said(message, url=url, admin_url=admin_url)
+    else:
+        log.service_said(f"{message}; its page is at {admin_url}")
+        path = f"{url}/2015-03-31/functions/{first.name}/invocations"
+        log.service_said(f"try it: curl -d @events/event.json {path}")
