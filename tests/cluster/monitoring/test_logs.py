@@ -72,7 +72,7 @@ def test_each_line_has_its_function_pod_and_level(stack: Stack) -> None:
 def test_a_record_arrives_whole(stack: Stack, text: str) -> None:
     answer = stack.invoke({"log": text})
 
-    (line,) = [line for line in lines_of(stack, request_id(answer), 4) if "logger" in line.json()]
+    (line,) = [line for line in lines_of(stack, request_id(answer), 3) if "logger" in line.json()]
     assert line.json()["message"] == text
 
 
@@ -139,7 +139,7 @@ def logs_script(stack: Stack, *args: str) -> str:
 
 def test_the_script_prints_the_lines_of_an_invocation(stack: Stack) -> None:
     answer = stack.invoke({"log": "for the script"})
-    expected = [line.text for line in lines_of(stack, request_id(answer), 4)]
+    expected = [line.text for line in lines_of(stack, request_id(answer), 3)]
 
     printed = logs_script(stack, "--function", "subject", request_id(answer))
 
@@ -148,7 +148,7 @@ def test_the_script_prints_the_lines_of_an_invocation(stack: Stack) -> None:
 
 def test_the_script_prints_the_last_lines(stack: Stack) -> None:
     answer = stack.invoke({"print": "the last"})
-    lines_of(stack, request_id(answer), 4)
+    lines_of(stack, request_id(answer), 3)
 
     printed = logs_script(stack, "--function", "subject", "--since", "2m")
 

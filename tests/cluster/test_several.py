@@ -1,0 +1,79 @@
+"""Several functions of one template, in one Deployment."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace
+from tests.support.http import request
+from tests.support.project import write_project
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.cluster
+
+GREETS = "def handler(event, context):\n    return {'greeted': event['name']}\n"
+CALLS = """
+import json
+import boto3
+
+def handler(event, context):
+    answer = boto3.client("lambda").invoke(FunctionName="Greeter", Payload=json.dumps(event))
+    return json.load(answer["Payload"])
+"""
+TWO = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, Handler: app.handler, Timeout: 10}}
+Resources:
+  Greeter: {Type: AWS::Serverless::Function, Properties: {FunctionName: Greeter, CodeUri: greeter}}
+  Caller: {Type: AWS::Serverless::Function, Properties: {FunctionName: Caller, CodeUri: caller}}
+""",
+    "greeter/app.py": GREETS,
+    "caller/app.py": CALLS,
+    "caller/requirements.txt": "boto3\n",
+    "events/Greeter/ann.json": '{"name": "Ann"}',
+    "events/Greeter/expected/ann.json": '{"greeted": "Ann"}',
+    "events/Caller/ben.json": '{"name": "Ben"}',
+    "events/Caller/expected/ben.json": '{"greeted": "Ben"}',
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    project = tmp_path_factory.mktemp("two")
+    write_project(project, TWO)
+    return Workspace(tmp_path_factory.mktemp("workspace"), project)
+
+
+@pytest.fixture(scope="module")
+def tilt(workspace: Workspace) -> Iterator[Tilt]:
+    with Tilt(workspace) as tilt:
+        yield tilt
+
+
+def answer(function: str) -> Any:
+    path = f"/2015-03-31/functions/{function}/invocations"
+    host = f"http://{urlsplit(URL).netloc}"
+    return request(host, "POST", path, json.dumps({"name": "Eve"}).encode()).json()
+
+
+@pytest.mark.usefixtures("tilt")
+def test_one_reaches_the_other_through_boto3() -> None:
+    assert answer("Caller") == {"greeted": "Eve"}
+
+
+def test_each_has_its_checks(tilt: Tilt) -> None:
+    assert {"Greeter-ann.json", "Caller-ben.json"} <= tilt.statuses().keys()
+
+
+def test_a_save_of_one_is_live_and_checked(tilt: Tilt, workspace: Workspace) -> None:
+    workspace.edit("greeter/app.py", "greeted", "saluted")
+
+    wait_until(lambda: answer("Greeter") == {"saluted": "Eve"}, "the edit is live", DEADLINE)
+    failed = {"Greeter-ann.json": "error", "Caller-ben.json": "error"}
+    wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks say so", DEADLINE)
+    workspace.write("greeter/app.py", GREETS)
+    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
