@@ -201,6 +201,8 @@ def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
         ([HANDLER, "--watch", "nowhere"], {}, "it is not a directory"),
         ([HANDLER], {"LAMBDA_LOCAL_WATCH": "nowhere"}, "it is not a directory"),
         ([HANDLER, "--nonsense"], {}, "--nonsense"),
+        ([HANDLER, "--parameter", "Stage"], {}, "'Stage' is not NAME=VALUE"),
+        ([HANDLER, "--system-log-level", "loud"], {}, "'loud' is not one of DEBUG, INFO, WARN"),
         ([HANDLER, "--watch", "function", "--no-watch"], {}, "not allowed with"),
     ],
 )

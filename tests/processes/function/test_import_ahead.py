@@ -1,6 +1,7 @@
 """What a function imports from elsewhere is imported before it asks, and nothing is different."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ MEMORY = 128
 class Site:
     """A service, and a folder of libraries that are not the function's own."""
 
-    def __init__(self, start: StartLambda, folder: Path, *args: str) -> None:
+    def __init__(self, start: StartLambda, folder: Path, *args: str, **more: Any) -> None:
         self.folder = folder
         path = os.pathsep.join(map(str, (REPOSITORY, folder)))
         source = "def handler(event, context): ...\n"
         self.service: LocalLambda = start(
-            source, f"--memory={MEMORY}", "--env=SETTING=set", *args, PYTHONPATH=path
+            source, f"--memory={MEMORY}", "--env=SETTING=set", *args, PYTHONPATH=path, **more
         )
 
     def library(self, name: str, source: str) -> None:
@@ -42,10 +43,22 @@ class Site:
         assert "x-amz-function-error" not in answer.headers, answer
         return answer.json()
 
+    def leave(self) -> None:
+        """Have an environment end itself: who is killed has not told what it covered."""
+        self.library("last", "print('last words')")
+        self.saved("import last", "None")
+        code = "import last, os\ndef handler(event, context): os._exit(0)\n"
+        write_project(self.service.project, {"function/app.py": code})
+        assert "x-amz-function-error" in self.service.invoke().headers
+
 
 @pytest.fixture(scope="module")
-def site(start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(start_module_lambda, tmp_path_factory.mktemp("libraries"))
+def site(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    site = Site(start_module_lambda, tmp_path_factory.mktemp("libraries"), measured=True)
+    yield site
+    site.leave()
 
 
 def test_a_library_is_imported_before_the_code_that_imports_it_is_loaded(site: Site) -> None:

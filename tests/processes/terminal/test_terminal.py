@@ -2,6 +2,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,16 @@ def handler(event, context):
     if "raise" in event:
         raise ValueError(event["raise"])
     return event.get("reply")
+"""
+SLOW = """
+import pathlib, time
+
+def handler(event, context):
+    for number in range(60):
+        print(number)
+    while not pathlib.Path(event).exists():
+        time.sleep(0.01)
+    print("late")
 """
 BROKEN = "def handler(event, context)\n    return 1\n"
 
@@ -76,6 +87,17 @@ def test_what_a_function_writes_is_below_its_line(start: Start) -> None:
     assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
     line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
     assert invoke(service, {"print": json.dumps(line)})[1:] == ["  INFO done items=3"]
+
+
+def test_a_slow_invocation_is_told_while_it_runs(start: Start, tmp_path: Path) -> None:
+    service = start(SLOW)
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
+        service.wait_for(rf"{TIME} … Invoke  runs\n  0\n(  \d+\n)*  49\n")
+        (tmp_path / "go").touch()
+        assert answer.result().status == 200
+
+    service.wait_for(rf"  49\n  late\n{TIME} ✓ Invoke  .*\n  … 10 more lines\n")
 
 
 def test_an_error_is_told_with_its_place_and_the_code_around_it_once(start: Start) -> None:
