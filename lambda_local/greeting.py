@@ -19,4 +19,6 @@ def greet(
     else:
         log.service_said(f"{message}; its page is at {admin_url}")
         path = f"{url}/2015-03-31/functions/{first.name}/invocations"
-        log.service_said(f"try it: curl -d @events/event.json {path}")
+        has_event = (first.project / "events" / "event.json").is_file()
+        event = "@events/event.json" if has_event else "'{}'"
+        log.service_said(f"try it: curl -d {event} {path}")

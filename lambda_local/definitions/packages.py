@@ -58,8 +58,8 @@ class Needs:
 
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
+        yield self.configuration.task_root / "requirements.txt"
         if self.configuration.isolated:
-            yield self.configuration.task_root / "requirements.txt"
             yield self.configuration.task_root / "poetry.lock"
             yield self.configuration.project / "poetry.lock"
         if self.own:

@@ -151,6 +151,22 @@ def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda
     assert not any("failed" in line for line in idna.lines)
 
 
+def test_first_requirements_without_a_template_are_installed_then_loaded(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    source = "import importlib.util\ndef lambda_handler(event, context):\n"
+    source += "    return importlib.util.find_spec('ours') is not None\n"
+    service = start_lambda(
+        {"lambda_function.py": source}, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    service.expected_stderr = service.stderr
+    assert answer(service, "function") is False
+
+    save(service, f"./{write_wheel(service.project, 'ours')}\n", "requirements.txt")
+
+    wait_until(lambda: answer(service, "function") is True)
+
+
 def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
     idna: LocalLambda,
 ) -> None:

@@ -38,6 +38,13 @@ def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
     return request_id, wait_until(records)
 
 
+def test_the_call_to_try_has_the_event_that_is_there(start_lambda: StartLambda) -> None:
+    files = {"app.py": "def handler(event, context):\n    pass\n", "events/event.json": "{}"}
+    service = start_lambda(files, handler="app.handler")
+
+    assert "try it: curl -d @events/event.json http" in service.lines[1]
+
+
 def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
     start_lambda: StartLambda,
 ) -> None:
@@ -53,7 +60,7 @@ def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
         f" its page is at {service.admin_url}"
     )
     assert try_it == (
-        "lambda_local: try it: curl -d @events/event.json"
+        "lambda_local: try it: curl -d '{}'"
         f" {service.url}/2015-03-31/functions/function/invocations"
     )
     assert re.fullmatch(r"INIT_START Runtime Version: python:3\..* \(awslambdaric .*\)", lines[0])
