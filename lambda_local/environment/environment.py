@@ -58,10 +58,11 @@ class Environment:
     async def spawn(self) -> None:
         """Start the process. Raises OSError."""
         await self.sandbox.spawn(Runtime(self), self._exited)
+        if self.life.over:
+            self.sandbox.signal(signal.SIGKILL)
+        await self.sandbox.ready()
         if not self.life.over:
             self.life.become(State.STANDBY)
-        elif self.life.state is not State.GONE:
-            self.sandbox.signal(signal.SIGKILL)
         self.spawned.set()
 
     def not_started(self, error: OSError | None) -> None:

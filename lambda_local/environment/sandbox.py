@@ -39,7 +39,7 @@ class Sandbox:
 
     async def spawn(self, runtime: RuntimeCalls, exited: Callable[[int], None]) -> None:
         """
-        Start the process, which imports the runtime client, and what is wanted ahead, and waits.
+        Start the process; `exited` is told of its end, whatever comes.
 
         Raises OSError; `close` gives back what was had by then.
         """
@@ -56,6 +56,9 @@ class Sandbox:
         told = {"_LAMBDA_LOCAL_POLLER": poller, "_LAMBDA_LOCAL_AHEAD": self._ahead}
         self._process = Process(self._configuration, port, told, debug=self._debug)
         self._process.watch(self._ready.set if self._ahead else None, exited)
+
+    async def ready(self) -> None:
+        """Return when the process has imported what is wanted ahead, or has ended."""
         if self._ahead:
             await self._ready.wait()
 

@@ -62,9 +62,6 @@ class Standby:
             await environment.spawn()
         except OSError:
             environment.not_started(None)  # it was a preparation; who needs one will be told
-        except asyncio.CancelledError:
-            environment.not_started(None)
-            raise
 
     def forget(self, environment: Environment) -> None:
         """Take it that this one is gone."""

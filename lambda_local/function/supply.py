@@ -4,8 +4,6 @@ How many execution environments a function has.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
-import asyncio
-
 from lambda_local.background import Background
 from lambda_local.code.generation import Outcome
 from lambda_local.environment import limits
@@ -37,6 +35,7 @@ class Supply:
         background: Background,
         settings: ServiceSettings,
     ) -> None:
+        """What begins in the `background` sees to the end of its process: it is never cancelled."""
         self._import_ahead = settings.import_ahead
         self._fleet = fleet
         self._reload = reload
@@ -140,9 +139,6 @@ class Supply:
             await environment.spawn()
         except OSError as error:
             environment.not_started(error)
-        except asyncio.CancelledError:
-            environment.not_started(None)
-            raise
         await self._begin(environment)
 
     async def _begin(self, environment: Environment) -> None:

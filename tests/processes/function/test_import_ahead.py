@@ -17,6 +17,16 @@ import os, sys, traceback
 AHEAD = not any(frame.filename.endswith("app.py") for frame in traceback.extract_stack())
 """
 MEMORY = 128
+HANDLER = "def handler(event, context): ...\n"
+
+
+def template(*names: str) -> str:
+    layer = "{Type: 'AWS::Serverless::LayerVersion', Properties: {ContentUri: layer}}"
+    function = (
+        "\n  {0}: {{Type: 'AWS::Serverless::Function', Properties: {{FunctionName: {0},"
+        " CodeUri: {0}, Handler: app.handler, Runtime: python3.12, Layers: [!Ref Layer]}}}}"
+    )
+    return f"Resources:\n  Layer: {layer}" + "".join(map(function.format, names))
 
 
 class Site:
@@ -25,7 +35,7 @@ class Site:
     def __init__(self, start: StartLambda, folder: Path, *args: str, **more: Any) -> None:
         self.folder = folder
         path = os.pathsep.join(map(str, (REPOSITORY, folder)))
-        source = "def handler(event, context): ...\n"
+        source = HANDLER
         self.service: LocalLambda = start(
             source, f"--memory={MEMORY}", "--env=SETTING=set", *args, PYTHONPATH=path, **more
         )
@@ -125,6 +135,26 @@ def test_a_library_that_can_t_be_imported_ahead_costs_nothing_but_the_gain(
 
     assert answers == [False, False, False]
     assert "spoken ahead" not in site.service.log
+
+
+def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    began = tmp_path / "began"
+    hangs = f"if AHEAD:\n    open({str(began)!r}, 'w')\n    import time; time.sleep(600)\n"
+    files = {"layer/python/hanging.py": LIBRARY + hangs, "template.yaml": template("stays", "goes")}
+    write_project(tmp_path, files | {"stays/app.py": HANDLER, "goes/app.py": HANDLER})
+    service = start_lambda(tmp_path, handler=None)
+    wait_until(lambda: len(service.processes()) == 5)  # itself, two that answer, two that wait
+    write_project(tmp_path, {"goes/app.py": f"import hanging\n{HANDLER}"})
+    wait_until(began.exists)
+
+    write_project(tmp_path, {"template.yaml": template("stays")})
+    service.boto3.invoke(FunctionName="stays")
+    wait_until(lambda: len(service.processes()) == 3)  # itself, what answers, what waits
+
+    assert service.end() == 0
+    assert "Traceback" not in service.log
 
 
 def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(site: Site) -> None:
