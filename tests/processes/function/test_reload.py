@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,7 @@ def handler(event, context):
 
     assert service.invoke().json() == 200
     assert service.metric("lambda_reloads_total") == 1
+    service.wait_for_line("reloaded")
     assert len([line for line in service.lines if "reloaded" in line]) == 1
 
 
@@ -500,6 +501,13 @@ def handler(event, context):
 """
 
 
+def begin(service: LocalLambda, threads: ThreadPoolExecutor) -> Future[Answer]:
+    """Send a request that finds no code loaded; return when it has arrived."""
+    answer = threads.submit(service.invoke)
+    wait_until(lambda: service.metric("lambda_queue_length") == 1)
+    return answer
+
+
 def save_slow(service: LocalLambda, name: str, then: str = "") -> None:
     save(service, LOADS_SLOWLY.format(name=name, then=then))
 
@@ -510,7 +518,7 @@ def test_a_request_may_have_code_that_was_saved_before_it_even_if_newer_is_loadi
     service = start_lambda(returns("oldest"))
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "old")
-        answer = threads.submit(service.invoke)
+        answer = begin(service, threads)
         service.wait_for_line("loading old")
         save_slow(service, "new")
         service.wait_for_line("loading new")
@@ -527,7 +535,7 @@ def test_code_that_was_replaced_before_it_failed_to_load_is_no_answer(
     service = start_lambda(returns("oldest"))
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "old", "1 / 0")
-        answer = threads.submit(service.invoke)
+        answer = begin(service, threads)
         service.wait_for_line("loading old")
         save_slow(service, "new")
         service.wait_for_line("loading new")
