@@ -89,10 +89,10 @@ class LocalLambda:
         try:
             wait_until(lambda: self.lines or self.process.poll() is not None, "the greeting")
             assert self.lines, self.stderr
-        except AssertionError:
+            url, admin = re.findall(r"http://[^/\s]+:\d+", self.lines[0])[-2:]
+        except (AssertionError, ValueError):  # or it says something else
             self.kill()
             raise
-        url, admin = re.findall(r"http://[^/\s]+:\d+", self.lines[0])[-2:]
         return url, admin
 
     @property
@@ -197,6 +197,7 @@ class LocalLambda:
             status = self.end()
             assert already is not None or status == 0, self.stderr
             assert self.stderr == self.expected_stderr, self.stderr
+            assert "lambda_local: Exception in callback" not in self.log, self.log
             wait_until(lambda: not self.processes(), "the end of its processes")
         finally:
             self.kill()
