@@ -116,13 +116,15 @@ def test_mise_is_the_same_in_ci_and_in_the_devcontainer() -> None:
     assert in_ci == {feature["version"]}
 
 
-def test_the_wheel_is_of_the_project_and_needs_what_lambda_local_needs() -> None:
+def test_the_wheel_is_of_the_project_and_needs_what_lambda_local_and_functions_need() -> None:
     wheel = toml("packaging/pyproject.toml")
     same = ("version", "license", "requires-python")
 
     assert [wheel["project"][key] for key in same] == [PROJECT["project"][key] for key in same]
     assert wheel["build-system"] == PROJECT["build-system"]
-    needed = PROJECT["tool"]["poetry"]["group"]["local"]["dependencies"]
+    groups = PROJECT["tool"]["poetry"]["group"]
+    brought_by_aws = {"boto3": groups["dev"]["dependencies"]["boto3"]}
+    needed = groups["local"]["dependencies"] | brought_by_aws
     assert wheel["tool"]["poetry"]["dependencies"] == needed
 
 
