@@ -46,6 +46,14 @@ read_state() {
         | ["begin", $name, "", ""], (.folders[] | ["folder", $name, .path, .name]), ["end", $name, .code_sha256, .state] | @tsv' "$work/state")
 }
 
+lacks_wanted() {
+    local name
+    for name in $wanted; do
+        [[ " ${awaited[*]-} " == *" $name "* ]] || return 0
+    done
+    return 1
+}
+
 # Waits until the service has loaded the code that is here, or could not.
 wait_for_code() {
     local query='' at
@@ -54,6 +62,13 @@ wait_for_code() {
         [[ -s $work/state ]] ||
             fail "$url does not say which code it runs, so there is nothing to wait for. With AWS's emulator: --no-wait"
         read_state
+        # A rollout brings a function that the service before it had not, or takes one away.
+        if lacks_wanted && ((SECONDS < patience)); then
+            sleep 0.3
+            ask_names "$work/state"
+            find_wanted
+            continue
+        fi
         query=''
         for ((at = 0; at < ${#awaited[@]}; at++)); do
             if [[ ${here[at]} != "${there[at]}" || ${states[at]} == Pending ]]; then

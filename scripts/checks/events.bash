@@ -18,6 +18,16 @@ answers_are_of_code() {
     done
 }
 
+# Sets `wanted` to the functions that the events are for.
+find_wanted() {
+    local event
+    wanted=''
+    for event in ${events[@]+"${events[@]}"}; do
+        find_function "$event"
+        [[ $wanted == *" $function "* ]] || wanted+=" $function "
+    done
+}
+
 # Sets `events` to those of events/, and of the folder of each function; AWS's emulator, which has no state, has no function URL either.
 find_events() {
     local event folder left_out='' folders=("$root/events")
