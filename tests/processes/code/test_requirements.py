@@ -6,7 +6,8 @@ import pytest
 
 from lambda_local.code.packages import install
 from lambda_local.code.requirements import InstallError, declared
-from tests.support.project import REPOSITORY, write_project
+from tests.support.local_lambda import environment
+from tests.support.project import write_project
 
 LOCK = """
 [[package]]
@@ -110,7 +111,7 @@ Resources:
         return subprocess.run(
             [sys.executable, "-m", "lambda_local.package", *args],
             cwd=tmp_path,
-            env={"PYTHONPATH": str(REPOSITORY)},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
