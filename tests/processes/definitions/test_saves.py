@@ -179,3 +179,16 @@ def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
     assert "nothing-here" in idna.log
     save(idna, "def handler(event, context): return 'mended'\n", "code/app.py")
     assert answer(idna) == "mended"
+
+
+def test_a_handler_that_is_moved_while_env_is_saved_ends_no_service(
+    start_lambda: StartLambda,
+) -> None:
+    source = "def handler(event, context): return 'here'\n"
+    service = start_lambda({"function/app.py": source, ".env": "A=1\n"})
+    (service.project / "function/app.py").unlink()
+    save(service, "A=2\n", ".env")
+    assert "x-amz-function-error" in service.invoke().headers
+
+    save(service, source, "function/app.py")
+    assert answer(service, "function") == "here"
