@@ -92,7 +92,7 @@ def test_a_service_whose_output_nobody_reads_goes_on_and_says_later_what_was_los
     data = bytearray()
 
     def told() -> re.Match[bytes] | None:
-        while select.select([read], [], [], 0)[0]:
+        while select.select([read], [], [], 0.1)[0]:  # it writes on when there is room
             data.extend(os.read(read, 65_536))
         if len(data) > 4 * 2**20:  # else nothing new is taken yet
             service.invoke("print('heard')")
