@@ -148,7 +148,7 @@ def test_an_event_is_sent_and_its_answer_shown_beside_the_expected_one(page: Pag
     expect(page.get_by_label("Event, as JSON")).to_have_value('{"message": "hello"}')
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Send", exact=True).click()
-    expect(page.get_by_text("The expected answer", exact=False)).to_be_visible()
+    expect(page.get_by_text("✓ The expected answer", exact=True)).to_be_visible()
     page.get_by_label("Event", exact=True).select_option("other.json")
     expect(page.get_by_label("Event, as JSON")).to_have_value('{"message": "other"}')
     page.get_by_role("button", name="Send", exact=True).click()
