@@ -9,7 +9,8 @@ import json
 from functools import partial
 from typing import Any, NoReturn
 
-from lambda_local.door.answers import ServiceError
+from lambda_local.door.answers import ServiceError, answer_json
+from lambda_local.door.cors import allows
 from lambda_local.door.event import to_event
 from lambda_local.door.event_1 import is_binary, staged, to_event_1
 from lambda_local.door.http import (
@@ -53,10 +54,7 @@ class Api:
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:
         """Whether pages of that origin may ask it."""
-        return any(
-            route.cors is not None and {origin, "*"} & {*route.cors.allow_origins}
-            for route in function.wanted.routes
-        )
+        return any(allows(route.cors, origin) for route in function.wanted.routes)
 
     async def _answer(self, way: Way, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
@@ -107,8 +105,7 @@ def _event_2(way: Way, request: Request, body: bytes) -> dict[str, Any]:
 
 
 def _message(status: int, message: str) -> Response:
-    body = json.dumps({"message": message}).encode()
-    return Response(status, body, [("Content-Type", "application/json")])
+    return answer_json({"message": message}, status)
 
 
 def _failed(way: Way) -> Response:

@@ -52,6 +52,12 @@ def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
+def source_ip(scope: Scope) -> str:
+    """Return the address that the request came from."""
+    address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
+    return address
+
+
 def received(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
     """Return the headers, names in lower case, with those that AWS adds."""
     pairs = [
@@ -59,9 +65,8 @@ def received(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
         for name, value in scope["headers"]
         if name not in _LEFT_OUT
     ]
-    client = scope.get("client") or ("127.0.0.1", 0)
     added = {
-        "x-forwarded-for": client[0],
+        "x-forwarded-for": source_ip(scope),
         "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
         "x-forwarded-proto": scope["scheme"],
         "x-amzn-trace-id": invocation.trace_id,
@@ -92,7 +97,7 @@ def _request_context(
             "method": scope["method"],
             "path": scope["raw_path"].decode("latin-1"),
             "protocol": f"HTTP/{scope['http_version']}",
-            "sourceIp": (scope.get("client") or ("127.0.0.1", 0))[0],
+            "sourceIp": source_ip(scope),
             "userAgent": headers.get("user-agent", ""),
         },
         "requestId": invocation.request_id,

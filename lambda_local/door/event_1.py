@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_local.door.event import body_of, received
+from lambda_local.door.event import body_of, received, source_ip
 from lambda_local.door.http import Scope
 from lambda_local.door.routes import Way, path_of
 from lambda_local.invocation import Invocation
@@ -90,7 +90,7 @@ def _context(
         "httpMethod": scope["method"],
         "identity": identity
         | {
-            "sourceIp": (scope.get("client") or ("127.0.0.1", 0))[0],
+            "sourceIp": source_ip(scope),
             "userAgent": headers.get("User-Agent"),
         },
         "path": staged(way, scope),
