@@ -13,6 +13,9 @@ LIMIT = 8 * 2**20
 
 _AT_ONCE = 65_536
 _PAUSE = 0.1
+_GATHERS = 0.005
+"""Seconds between two writes: who wakes for each record takes the interpreter from who answers."""
+
 _CLOSED = (errno.EPIPE, errno.EBADF, errno.EIO)  # EIO is a terminal's that was hung up
 
 
@@ -74,6 +77,7 @@ class Output:
             self._taken += len(data)
             if not self._write_after_notice(data):
                 self._unwritten += len(records)
+            time.sleep(_GATHERS)
 
     def _next(self) -> tuple[list[bytes], bool]:
         """Return what waits, about as much as fits in a pipe, and whether more may come."""
