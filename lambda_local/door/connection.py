@@ -24,13 +24,19 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class _Transport:
-    """Closes only when a client that still sends has had the time to see its answer."""
+    """
+    Closes only when a client that still sends has had the time to see its answer.
+
+    An answer's head is held until its body comes, or the loop's next turn: each packet wakes the
+    client.
+    """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._dropped = 0
+        self._held = b""
         self.receives = False
         """Whether a request has begun, and not all of it has come."""
 
@@ -39,8 +45,19 @@ class _Transport:
 
     def write(self, data: bytes) -> None:
         """Part of asyncio's transports."""
-        if not self.reads_on:  # else it was refused in the middle of another's answer
-            self._transport.write(data)
+        if self.reads_on:  # it was refused in the middle of another's answer
+            return
+        if self._held:
+            self._transport.writelines((self._held, data))
+            self._held = b""
+        elif data:
+            self._held = data
+            self._loop.call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        if self._held and not self._transport.is_closing():
+            self._transport.write(self._held)
+        self._held = b""
 
     @property
     def reads_on(self) -> bool:
@@ -55,6 +72,7 @@ class _Transport:
         """Part of asyncio's transports."""
         if self.reads_on:
             return
+        self._let_go()
         if not self.receives or self._transport.is_closing():
             self._transport.close()
             return

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html, whose pat
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from lambda_local.door.answers import not_found, refuse, refuse_value
 from lambda_local.function.function import Function
@@ -45,7 +46,7 @@ def find(functions: Functions, name: str, given: str | None, *, latest: bool) ->
     if region and region != here.region:
         message = f"Functions from '{region}' are not reachable in this region ('{here.region}')"
         not_found(message)
-    account = replace(here, account_id=account_id or here.account_id)
+    account = replace(here, account_id=account_id) if account_id else here
     qualifier = given or derived or None
     if function is None or account != here or qualifier not in (None, "$LATEST"):
         suffix = qualifier or ("$LATEST" if latest else None)
@@ -54,6 +55,7 @@ def find(functions: Functions, name: str, given: str | None, *, latest: bool) ->
     return Named(function, qualifier)
 
 
+@lru_cache(256)
 def _parts(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
     """Return region, account, name and qualifier of a name, each empty if it is not in it."""
     errors = []

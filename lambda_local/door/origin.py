@@ -10,6 +10,7 @@ Source: https://www.w3.org/TR/fetch-metadata/ and https://fetch.spec.whatwg.org/
 """
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lambda_local.door.answers import ServiceError, refuse
@@ -17,6 +18,8 @@ from lambda_local.door.http import App, Receive, Scope, Send, header, send
 
 _RESERVED = (".localhost", ".svc", ".cluster.local", ".internal")
 """No site has such a name; Kubernetes and Docker give them."""
+
+_REMEMBERED = 256
 
 
 class Trust:
@@ -29,6 +32,7 @@ class Trust:
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("."))
         self._domains = tuple(host.lower() for host in hosts if host.startswith("."))
+        self._allows = lru_cache(_REMEMBERED)(self._is_own)  # most requests say the same one
 
     def check_host(self, scope: Scope) -> None:
         """Let in what is addressed to one of the names. Raises ServiceError."""
@@ -36,7 +40,7 @@ class Trust:
         if len(hosts) > 1:
             refuse(400, "ValidationException", "A request has one Host header.")
         name = _name(hosts[0]) if hosts else "localhost"
-        if not self._is_own(name):
+        if not self._allows(name):
             message = (
                 f"{name!r} is not a name of this service. If it is one of yours, start it with "
                 f"--allowed-hosts {name} (or LAMBDA_LOCAL_ALLOWED_HOSTS)."
