@@ -36,7 +36,7 @@ def _stamp(stat: os.stat_result) -> Stamp:
     return stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
-def stamp_of(path: str) -> Stamp | None:
+def stamp_of(path: str | Path) -> Stamp | None:
     """Return the stamp of a file, None if there is none."""
     try:
         return _stamp(os.stat(path))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from lambda_local.code.shipped import Shipped, Stamp, stamp_of
+from lambda_local.code.shipped import Shipped, Stamp, counts, stamp_of
 from lambda_local.code.watcher import Watcher
 
 _QUIET = 0.02
@@ -42,7 +42,7 @@ class Source:
         self._shipped = {root: Shipped(root, project or root) for root in roots}
         self._stamps: dict[str, Stamp | None] = {}
         self._files: frozenset[str] = frozenset()
-        self._watcher = Watcher()
+        self._watcher = Watcher(_counts)
         self._disregarded: set[str] = set()
         self.changes_known: dict[str, float] = {}
         """The files that were not as they were known, and when each changed (epoch, seconds)."""
@@ -150,6 +150,10 @@ class Source:
         if self._watcher.trusted:
             return self._watcher.tidings()
         return awatch(*self._roots, watch_filter=None, debounce=20, step=10)
+
+
+def _counts(name: str) -> bool:
+    return counts(name) or name == ".gitignore"
 
 
 def _digest(path: Path) -> bytes:

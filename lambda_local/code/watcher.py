@@ -12,11 +12,9 @@ import logging
 import os
 import sys
 import weakref
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import psutil
-
-from lambda_local.code.shipped import counts
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,9 +35,10 @@ if sys.platform == "linux":
 
 
 class Watcher:
-    """Knows whether anything changed since it was last `reset`; in doubt it did."""
+    """Knows whether a file that `counts` changed since it was last `reset`; in doubt one did."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Callable[[str], bool]) -> None:
+        self._counts = counts
         self._inotify = inotify = _inotify()
         if inotify is not None:
             weakref.finalize(self, inotify.close)
@@ -80,7 +79,7 @@ class Watcher:
     def _hear(self) -> None:
         if self._inotify is not None:
             for event in self._inotify.read(timeout=0):
-                self._told = self._told or counts(event.name) or event.name == ".gitignore"
+                self._told = self._told or self._counts(event.name)
 
     async def tidings(self) -> AsyncIterator[None]:
         """Yield whenever something is told; who hears it asks whether it was `quiet`."""

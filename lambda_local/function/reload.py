@@ -80,7 +80,7 @@ class Reload:
         """Begin a reload if the code or the configuration changed."""
         if self.under_way:
             return
-        if self._frozen or self._held() or not self._changed():
+        if self._frozen or not self._changed() or self._held():
             self.generation.fresh_at = time.monotonic()
         else:
             self.under_way = True

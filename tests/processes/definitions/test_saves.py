@@ -64,6 +64,27 @@ def test_the_next_request_is_answered_as_the_saved_template_says(
     assert service.metric("lambda_memory_size_bytes") == 128 * 2**20
 
 
+def test_the_next_request_is_answered_as_a_file_says_that_a_link_leads_to(
+    start_lambda: StartLambda,
+) -> None:
+    """As Kubernetes mounts a ConfigMap or a Secret: a folder's name is exchanged elsewhere."""
+    service = start_lambda(project({}), handler=None)
+    folder = service.project / "mounted"
+    for name, greeting in (("one", "moin"), ("two", "servus")):
+        (folder / name).mkdir(parents=True)
+        save(service, template({"greeting": greeting}), f"mounted/{name}/template.yaml")
+    (folder / "current").symlink_to("one")
+
+    (service.project / "template.yaml").unlink()
+    (service.project / "template.yaml").symlink_to("mounted/current/template.yaml")
+    linked = answer(service)
+    (folder / "next").symlink_to("two")
+    (folder / "next").rename(folder / "current")
+    exchanged = answer(service)
+
+    assert (linked[0], exchanged[0]) == ("moin", "servus")
+
+
 def test_functions_come_and_go_as_they_are_saved(start_lambda: StartLambda) -> None:
     service = start_lambda(project({}), handler=None)
     lone = service.metric("lambda_invocations_total")
