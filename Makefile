@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image wheel scan e2e bench bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -83,6 +83,9 @@ bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .c
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
+
+bench-growth: install ## How the cost grows with environments, files and events
+	@$(BIN)/python -m bench.growth
 
 bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster
 	@$(BIN)/python -m bench.cluster

@@ -51,6 +51,7 @@ class Outcome:
     edits: int = 0
     seconds: float = 0.0
     median_ms: float = 0.0
+    p99_ms: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -122,7 +123,9 @@ class _Run:
     def finish(self, seconds: float) -> Outcome:
         self.outcome.seconds = seconds
         self.outcome.lost = self.load.requests - self.outcome.answers
-        self.outcome.median_ms = statistics.median(self._latencies or [0.0]) * 1000
+        latencies = sorted(self._latencies) or [0.0]
+        self.outcome.median_ms = statistics.median(latencies) * 1000
+        self.outcome.p99_ms = latencies[len(latencies) * 99 // 100] * 1000
         return self.outcome
 
 

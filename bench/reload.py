@@ -19,7 +19,7 @@ PERCENTILE_95_MS = 200.0
 _EVENT = {"message": "hello"}
 
 
-def _saves(server: Server, edited: project.Edited, number: int, pause: float) -> list[float]:
+def saves(server: Server, edited: project.Edited, number: int, pause: float) -> list[float]:
     """Return, in ms, how long each save took to show to a caller that asks without pause."""
     client = Client(server.port)
     client.wait_for(f"v{edited.version}: ", _EVENT)
@@ -51,10 +51,10 @@ def measure(directory: Path, scale: Scale) -> list[Row]:
     """Save, ask until the new code answers, again and again."""
     edited = project.Edited(project.app(directory))
     with peers.local(directory) as server:
-        local = _saves(server, edited, scale.saves, 0.6)
+        local = saves(server, edited, scale.saves, 0.6)
     with peers.smyth(directory) as server:
         # it runs .pyc files, which Python keys by whole seconds
-        smyth = _saves(server, edited, scale.peer_saves, 1.2)
+        smyth = saves(server, edited, scale.peer_saves, 1.2)
     limit = f"{_import_alone(directory, 10):.0f} ms"
     median, late = statistics.median(local), _percentile_95(local)
     others = statistics.median(smyth), _percentile_95(smyth)

@@ -27,7 +27,12 @@ def _verdict(reached: object) -> str:
 
 def text(rows: Sequence[Row]) -> str:
     """Return the table as Markdown that is also legible as it is."""
-    lines = [_HEAD] + [(*map(str, astuple(row)[:-1]), _verdict(row.reached)) for row in rows]
+    return markdown(_HEAD, [(*map(str, astuple(row)[:-1]), _verdict(row.reached)) for row in rows])
+
+
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return any table so."""
+    lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, tuple("-" * width for width in widths))
     return "\n".join(f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines)

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import os
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from watchfiles import awatch
 
 from lambda_local.code.shipped import Shipped, Stamp, counts, stamp_of
+from lambda_local.code.sums import Sums
 from lambda_local.code.watcher import Watcher
 
 _QUIET = 0.02
@@ -40,6 +40,7 @@ class Source:
     def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
         self._roots = roots
         self._shipped = {root: Shipped(root, project or root) for root in roots}
+        self._sums = {root: Sums(root.parent) for root in roots}
         self._stamps: dict[str, Stamp | None] = {}
         self._files: frozenset[str] = frozenset()
         self._watcher = Watcher(_counts)
@@ -113,14 +114,13 @@ class Source:
         """
         manifest = hashlib.sha256()
         for root, shipped in self._shipped.items():
-            parent = str(root.parent)
-            names = sorted(
-                os.fsencode(os.path.relpath(path, parent))
-                for path, is_file, _ in shipped.walk(lambda _: None)
+            files = (
+                (path, stamp)
+                for path, is_file, stamp in shipped.walk(lambda _: None)
                 if is_file and path not in self._disregarded
             )
-            for name in names:
-                manifest.update(_digest(root.parent / os.fsdecode(name)) + b"  " + name + b"\n")
+            for line in self._sums[root].lines(files):
+                manifest.update(line)
         return manifest.hexdigest()
 
     async def changes(self) -> AsyncIterator[None]:
@@ -154,10 +154,3 @@ class Source:
 
 def _counts(name: str) -> bool:
     return counts(name) or name == ".gitignore"
-
-
-def _digest(path: Path) -> bytes:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest().encode()
-    except OSError:
-        return b""
