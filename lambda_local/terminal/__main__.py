@@ -13,6 +13,8 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 
+from lambda_local.terminal.fold import fold
+from lambda_local.terminal.screen import columns_of
 from lambda_local.terminal.stream import PATH
 from lambda_local.terminal.style import dim, plain
 
@@ -21,8 +23,11 @@ _PAUSE = 0.5
 _PATIENCE = 10.0
 
 
-def _print(text: str) -> None:
-    sys.stdout.write(plain(text) if os.environ.get("NO_COLOR") else text)
+def _print(line: str) -> None:
+    columns = columns_of(sys.stdout.fileno())
+    text = plain(line) if os.environ.get("NO_COLOR") else line
+    for row in [text] if columns is None else fold(text, columns):
+        sys.stdout.write(f"{row}\n")
     sys.stdout.flush()
 
 
@@ -35,7 +40,7 @@ def _lines(address: str) -> Iterator[str]:
         if connection.sock is not None:
             connection.sock.settimeout(None)  # a quiet function is none that is gone
         while response.status == http.client.OK and (line := response.readline()):
-            yield line.decode("utf-8", "replace")
+            yield line.decode("utf-8", "replace").removesuffix("\n")
 
 
 def _address(arguments: list[str]) -> tuple[str, str]:
@@ -57,7 +62,7 @@ def main() -> None:
             there = True
             _print(line)
         if was_there and not there:
-            _print(f"{dim(f'waiting for the function at {url}')}\n")
+            _print(dim(f"waiting for the function at {url}"))
         time.sleep(_PAUSE)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lambda_local.after_reload import AfterReload
 from lambda_local.background import Background
@@ -12,6 +13,7 @@ from lambda_local.function.stopping import StoppingError
 from lambda_local.invocation import Invocation
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.terminal.menu import Event, events_of
+from lambda_local.terminal.request import read_request
 from lambda_local.terminal.terminal import Terminal
 
 _SOURCE = "terminal"
@@ -30,6 +32,7 @@ class Hands:
     ) -> None:
         self._terminal = terminal
         self._functions = functions
+        self._url = url
         self._after_reload = after_reload
         self._accepting = AfterReload(settings.accept, url, self._accepted)
         self._background = Background(self._failed)
@@ -63,16 +66,26 @@ class Hands:
         self._background.run(self._invoke(event))
 
     async def _invoke(self, event: Event) -> None:
-        function = self._functions.get(event.function) or self._functions.default
         try:
-            payload = await asyncio.to_thread(event.payload)
-            await function.invoke(Invocation(payload, call=event.name, source=_SOURCE))
+            if event.is_request:
+                await asyncio.to_thread(self._send, event)
+            else:
+                function = self._functions.get(event.function) or self._functions.default
+                payload = await asyncio.to_thread(event.payload)
+                await function.invoke(Invocation(payload, call=event.name, source=_SOURCE))
         except (OSError, ValueError) as error:
             self._terminal.service_said(f"{event.name} is no event: {error}", "ERROR")
         except ThrottledError:
             self._terminal.service_said(f"{event.name} was throttled (429)", "ERROR")
         except StoppingError:
             return
+
+    def _send(self, event: Event) -> None:
+        """Send a request by the service's own door, which makes AWS's event of it."""
+        own = {"X-Lambda-Local-Event": event.name, "X-Lambda-Local-Source": _SOURCE}
+        if len(self._functions) > 1:
+            own["Host"] = f"{event.function.lower()}.localhost:{urlsplit(self._url).port}"
+        read_request(event.path).send(self._url, **own)
 
     def _failed(self, error: BaseException) -> None:
         self._terminal.service_said(f"internal error: {error!r}", "ERROR")

@@ -4,10 +4,12 @@ import json
 import re
 from dataclasses import dataclass
 
+import wcwidth
+
 from lambda_local.invocation import Invocation, Result
 from lambda_local.telemetry.report import Report
 from lambda_local.terminal.harmless import harmless
-from lambda_local.terminal.style import clock, cut, dim, green, milliseconds, plain, red, yellow
+from lambda_local.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
 
 _LONGEST_CALL = 40
 _SMALL = 65_536
@@ -37,7 +39,7 @@ class Headline:
     def _fitted(self, parts: list[str], numbers: list[str]) -> str:
         """Leave out the numbers that have no room, the least wanted first."""
         line = "  ".join((*parts, *map(dim, numbers)))
-        while numbers and len(plain(line)) > self.width:
+        while numbers and wcwidth.width(line) > self.width:
             numbers = numbers[:-1]
             line = "  ".join((*parts, *map(dim, numbers)))
         return line

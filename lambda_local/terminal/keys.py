@@ -82,7 +82,7 @@ class Keys:
     def _list(self) -> None:
         events = self._deeds.events()
         if not events:
-            self._board.say("there is no event: put one into events/, as a JSON file", "WARN")
+            self._board.say("there is no event: put one into events/, .json or .http", "WARN")
             return
         self._choice = letters(events)
         more = len(events) - len(self._choice)

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wcwidth import ljust, width
+
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.style import bold, cut
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _GAP = 2
+
+
+_REQUEST = ".http"
+_KINDS = (".json", _REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,11 @@ class Event:
     path: Path
     function: str
 
+    @property
+    def is_request(self) -> bool:
+        """Whether it is an HTTP request to the function's URL, and no event of the Invoke API's."""
+        return self.path.suffix == _REQUEST
+
     def payload(self) -> bytes:
         """Return what is in it now. Raises OSError, and ValueError if that is not JSON."""
         content = self.path.read_bytes()
@@ -29,19 +40,21 @@ class Event:
 
 
 def events_of(project: Path, functions: Sequence[str]) -> list[Event]:
-    """Return those of `events/`; of several functions, those in the folder of each."""
+    """Return those that `scripts/check` sends: of `events/`, and of the folder of each function."""
     folder = project / "events"
-    if len(functions) == 1:
-        return [Event(path.name, path, functions[0]) for path in _files(folder)]
+    of_the_only_one = _files(folder) if len(functions) == 1 else ()
     return [
-        Event(f"{name}/{path.name}", path, name)
-        for name in functions
-        for path in _files(folder / name)
+        *(Event(path.name, path, functions[0]) for path in of_the_only_one),
+        *(
+            Event(f"{name}/{path.name}", path, name)
+            for name in functions
+            for path in _files(folder / name)
+        ),
     ]
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.json") if path.is_file())
+    return sorted(path for path in folder.glob("*") if path.suffix in _KINDS and path.is_file())
 
 
 def letters(events: Sequence[Event]) -> dict[str, Event]:
@@ -49,14 +62,14 @@ def letters(events: Sequence[Event]) -> dict[str, Event]:
     return dict(zip(_LETTERS, events, strict=False))
 
 
-def rows(events: Sequence[Event], width: int) -> list[str]:
+def rows(events: Sequence[Event], room: int) -> list[str]:
     """Return them with their letters, in as many columns as there is room for."""
     names = {letter: harmless(event.name) for letter, event in letters(events).items()}
-    longest = max(map(len, names.values()), default=0)
-    column = min(longest + 2 + _GAP, width - 2)
-    columns = max(1, (width - 2) // column)
+    longest = max(map(width, names.values()), default=0)
+    column = min(longest + 2 + _GAP, room - 2)
+    columns = max(1, (room - 2) // column)
     cells = [
-        f"{bold(letter)} {cut(name, column - 2 - _GAP).ljust(column - 2)}"
+        f"{bold(letter)} {ljust(cut(name, column - 2 - _GAP), column - 2)}"
         for letter, name in names.items()
     ]
     height = -(-len(cells) // columns)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
@@ -11,28 +10,16 @@ from lambda_local.telemetry.report import InitReport, Load, Report
 from lambda_local.terminal.board import Board
 from lambda_local.terminal.failure import Failures, excerpt
 from lambda_local.terminal.invocation import Headline
-from lambda_local.terminal.records import lines_of, of_runtime
+from lambda_local.terminal.records import of_runtime
 from lambda_local.terminal.style import clock, dim
+from lambda_local.terminal.written import MOST, Written, shown
 
 _CHECK = "check"
 _UNSEEN = (_CHECK, "replay")
 """What `Invocation.source` is of those that are made in numbers and told of together."""
 
-_SLOW = 1.0
-"""Seconds after which what an invocation writes is shown while it runs."""
-
 _SOON = 0.25
 """Seconds in which what is written outside an invocation is gathered."""
-
-_MOST_RECORDS = 50
-
-
-@dataclass(slots=True)
-class _Running:
-    records: list[bytes] = field(default_factory=list)
-    left_out: int = 0
-    slow: bool = False
-    timer: asyncio.TimerHandle | None = None
 
 
 class Narrator(Listener):
@@ -43,7 +30,7 @@ class Narrator(Listener):
         self._board = board
         self._name = name
         self._failures = Failures(configuration.task_root, configuration.project)
-        self._running: dict[Invocation, _Running] = {}
+        self._running: dict[Invocation, Written] = {}
         self._loose: list[bytes] = []
         self._inits = 0
         self._broken: Load | None = None
@@ -52,41 +39,30 @@ class Narrator(Listener):
         """Listen to what it writes."""
         if self._board.folding or not self._board.seen or invocation.source in _UNSEEN:
             return
-        timer = asyncio.get_running_loop().call_later(_SLOW, self._slow, invocation)
-        self._running[invocation] = _Running(timer=timer)
+        self._running[invocation] = Written(lambda: self._runs(invocation), self._print)
 
-    def _slow(self, invocation: Invocation) -> None:
-        running = self._running[invocation]
-        running.slow = True
+    def _runs(self, invocation: Invocation) -> None:
         self._print([f"{dim(f'{clock()} …')} {self._headline.called(invocation)}  {dim('runs')}"])
-        self._print(_shown(running.records))
-        running.records.clear()
 
     def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it for its place, or show it, if there is no other."""
         if invocation is None or not invocation.began:
             self._wrote_outside(record)
-        elif (running := self._running.get(invocation)) is None:
-            return
-        elif running.slow and not of_runtime(record):
-            self._print(_shown([record]))
-        elif len(running.records) < _MOST_RECORDS:
-            running.records.append(record)
-        else:
-            running.left_out += 1
+        elif (written := self._running.get(invocation)) is not None:
+            written.add(record)
 
     def _wrote_outside(self, record: bytes) -> None:
         if not self._board.seen or self._board.folding or of_runtime(record):
             return
         if not self._loose and not self._inits:
             asyncio.get_running_loop().call_later(_SOON, self._show_loose)
-        if len(self._loose) < _MOST_RECORDS:
+        if len(self._loose) < MOST:
             self._loose.append(record)
 
     def _show_loose(self) -> None:
         if not self._inits:
             records, self._loose = self._loose, []
-            self._print(_shown(records))
+            self._print(shown(records))
 
     def init_began(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
         """Wait with what is written at import for its end."""
@@ -96,28 +72,25 @@ class Narrator(Listener):
         """Show what was written at import, for the first that imports this code."""
         self._inits = max(0, self._inits - 1)
         records, self._loose = self._loose, []
-        self._board.print_once(_shown(records))
+        self._board.print_once(shown(records))
 
     def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Show it, or count it in the crowd."""
-        running = self._running.pop(invocation, None) or _Running()
-        if running.timer is not None:
-            running.timer.cancel()
+        failed = result.error_type is not None
+        written = self._running.pop(invocation, None)
+        records = 0 if written is None else len(written)
+        rows = [] if written is None else written.end(failed=failed)
         if not self._board.seen:
             return
-        failed = result.error_type is not None
         if invocation.source in _UNSEEN:
             if failed and invocation.source == _CHECK:
                 self._board.check_failed(lambda: self._code_around(result))
             return
         lines = self._error(result) if failed else []
-        rows = len(running.records)
-        if self._board.admits(report.duration_ms, rows, failed=failed):
+        if self._board.admits(report.duration_ms, records, failed=failed):
             where = self._where(result) if failed else ""
-            records = [each for each in running.records if not (failed and of_runtime(each))]
-            more = [dim(f"  … {running.left_out} more lines")] if running.left_out else []
             line = self._headline.of(invocation, result, report, where)
-            self._print([line, *_shown(records), *more, *lines])
+            self._print([line, *rows, *lines])
         elif lines:  # an error of a new kind is shown in any crowd
             line = self._headline.of(invocation, result, report, self._where(result))
             self._print([line, *lines])
@@ -178,7 +151,3 @@ class Narrator(Listener):
 
     def _print(self, lines: Iterable[str]) -> None:
         self._board.print(lines)
-
-
-def _shown(records: Iterable[bytes]) -> list[str]:
-    return [dim(f"  {line}") for record in records for line in lines_of(record)]

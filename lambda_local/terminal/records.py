@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from wcwidth import clip, width
+
 from lambda_local.terminal.harmless import harmless
 
 _LOGGED = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
@@ -24,6 +26,10 @@ _KNOWN = {
     *("function_name", "function_memory_size", "function_arn", "function_request_id"),
 }
 _LONGEST = 400
+"""Characters, and columns, that are shown of a line."""
+
+_END = 20
+"""Lines that are shown of a record's beginning and of its end."""
 
 
 def of_runtime(record: bytes) -> bool:
@@ -76,6 +82,20 @@ def _text(value: object) -> str:
 
 
 def _split(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
-        rest = len(line) - _LONGEST
-        yield harmless(line[:_LONGEST]) + (f"… {rest} more characters" if rest > 0 else "")
+    lines = text.split("\n")
+    left_out = len(lines) - 2 * _END
+    if left_out <= 0:
+        yield from map(_bounded, lines)
+        return
+    yield from map(_bounded, lines[:_END])
+    yield f"… {left_out:,} more lines"
+    yield from map(_bounded, lines[-_END:])  # a traceback says there what happened
+
+
+def _bounded(line: str) -> str:
+    shown = harmless(line[:_LONGEST])
+    rest = max(0, len(line) - _LONGEST)
+    if width(shown) > _LONGEST:
+        whole, shown = shown, clip(shown, 0, _LONGEST)
+        rest += len(whole) - len(shown)
+    return f"{shown}… {rest:,} more characters" if rest else shown

@@ -4,11 +4,22 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-from lambda_local.terminal.style import coloured, dim, plain
+from wcwidth import width
+
+from lambda_local.terminal.fold import fold
+from lambda_local.terminal.style import coloured, cut, dim, plain
 
 _WIDTH = 80
 _WAITING = 1000
 """Lines that wait for a follower who does not read."""
+
+
+def columns_of(descriptor: int) -> int | None:
+    """Return how many columns the terminal has now, or None of what is none or does not say."""
+    try:
+        return os.get_terminal_size(descriptor).columns or None
+    except OSError:
+        return None
 
 
 class Follower:
@@ -37,7 +48,7 @@ class Screen:
         self._out = out
         self._descriptor = descriptor
         self._colour = coloured()
-        self._unfinished = False
+        self._unfinished = ""
         self._followers: set[Follower] = set()
         self._state = ""
 
@@ -48,33 +59,33 @@ class Screen:
 
     @property
     def width(self) -> int:
-        """How many columns there are."""
-        try:
-            return os.get_terminal_size(self._descriptor).columns or _WIDTH
-        except OSError:
-            return _WIDTH
+        """How many columns a line is made for."""
+        return columns_of(self._descriptor) or _WIDTH
 
     def print(self, lines: Iterable[str]) -> None:
         """Add lines, below one that is unfinished."""
-        text = "".join(f"{line}\n" for line in lines)
-        if text:
-            self._write("\n" * self._unfinished + text)
-            self._unfinished = False
-            self._tell(text)
+        lines = list(lines)
+        if lines:
+            self._write("\n" * bool(self._unfinished) + self._folded(lines))
+            self._unfinished = ""
+            self._tell("".join(f"{line}\n" for line in lines))
 
     def begin(self, line: str) -> None:
         """Add a line whose end is not known yet; followers get it as it is."""
-        self._write("\n" * self._unfinished + line)
-        self._unfinished = True
+        line = cut(line, self.width)
+        self._write("\n" * bool(self._unfinished) + line)
+        self._unfinished = line
 
     def finish(self, whole: str, rest: str) -> None:
         """Write the whole line in place of what was begun; if others came since, the rest below."""
         self._tell(f"{whole}\n")
-        if self._unfinished:
-            self._write(f"\r\x1b[2K{whole}\n" if self._colour else f"{plain(whole)}\n")
-            self._unfinished = False
-        else:
-            self._write(f"{rest}\n")
+        begun, self._unfinished = self._unfinished, ""
+        if not begun:
+            self._write(self._folded([rest]))
+        elif self._colour and width(begun) <= self.width:
+            self._write(f"\r\x1b[2K{self._folded([whole])}")
+        else:  # it can't be taken back, or has become two rows
+            self._write(f"\n{self._folded([whole])}")
 
     def signal(self, title: str, *, bell: bool) -> None:
         """Set the terminal's title, and ring."""
@@ -84,6 +95,12 @@ class Screen:
     def lost(self, count: int) -> bytes:
         """Return the line that says how many others nobody read."""
         return f"{dim(f'… {count} lines were not read')}\n".encode()
+
+    def _folded(self, lines: Iterable[str]) -> str:
+        """Return them as a terminal shows them best; what is none gets lines as they are."""
+        columns = columns_of(self._descriptor)
+        rows = lines if columns is None else (row for line in lines for row in fold(line, columns))
+        return "".join(f"{row}\n" for row in rows)
 
     def _write(self, text: str) -> None:
         if self._out is not None:

@@ -4,6 +4,8 @@ import os
 import re
 import time
 
+from wcwidth import clip, width
+
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _ELLIPSIS = "…"
 
@@ -47,9 +49,9 @@ def coloured() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def cut(text: str, width: int) -> str:
-    """Return plain text that takes no more columns than that."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + _ELLIPSIS
+def cut(text: str, columns: int) -> str:
+    """Return it with no more columns than that."""
+    return text if width(text) <= columns else clip(text, 0, max(0, columns - 1)) + _ELLIPSIS
 
 
 def milliseconds(value: float) -> str:

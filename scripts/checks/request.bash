@@ -19,8 +19,10 @@ read_request() {
                 ;;
             headers) read_header "$file" "$line" ;;
             body)
-                if [[ $line == '> {%'* || $line == '<> '* ]]; then part=end; else printf '%s\n' "$line" >>"$2"; fi
+                # An editor's script, or the response that it saved, goes on to the next request.
+                if [[ $line == '> {%'* || $line == '<> '* ]]; then part=script; else printf '%s\n' "$line" >>"$2"; fi
                 ;;
+            script) ;;
             end) [[ ! $line ]] || refuse "$file has more than one request: give each a file of its own" ;;
         esac
     done <"$file"
@@ -34,13 +36,27 @@ read_first_line() {
     [[ $target != *' '* ]] || { method=${target%% *}; target=${target#* }; }
     case $target in
         '{{'*'}}'*) target=${target#*'}}'} ;;
-        *://*) target=${target#*://}; target=/${target#*/} ;;
+        [A-Za-z]*://*) target=${target#*://}; target=${target#"${target%%[/?]*}"} ;;
     esac
     [[ $method =~ ^[A-Z]+$ && $target != *' '* ]] || refuse "$file: the first line is like POST /path, and not: $2"
     [[ $target != *'{{'* ]] || refuse "$file: no variable can be filled in here: $target"
     request_method=$method
-    request_target=${target:-/}
+    request_target=$(encoded "${target:-/}")
     [[ $request_target == /* ]] || request_target=/$request_target
+}
+
+# What is not ASCII as editors send it: a percent sign and two digits for each byte.
+encoded() {
+    local LC_ALL=C text=$1 byte at
+    for ((at = 0; at < ${#text}; at++)); do
+        byte=${text:at:1}
+        if [[ $byte == [[:graph:]] ]]; then
+            printf %s "$byte"
+        else
+            printf -v byte %d "'$byte"
+            printf '%%%02X' $((byte & 255))
+        fi
+    done
 }
 
 # Query parameters may go on in lines of their own before the headers; the empty line ends them.
@@ -49,7 +65,7 @@ read_header() {
     if [[ ! $trimmed ]]; then
         part=body
     elif [[ $trimmed == [?\&]* && ${#request[@]} == 0 ]]; then
-        request_target+=${trimmed% HTTP/*}
+        request_target+=$(encoded "${trimmed% HTTP/*}")
     elif [[ $line != *:* ]]; then
         refuse "$file: no header, which is like Name: value, nor an empty line before the body: $line"
     elif [[ $line != [Hh][Oo][Ss][Tt]:*localhost* && $line != [Cc][Oo][Nn][Tt][Ee][Nn][Tt]-[Ll][Ee][Nn][Gg][Tt][Hh]:* ]]; then

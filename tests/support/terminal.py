@@ -37,7 +37,7 @@ class TerminalLambda:
         self.project = project
         self.output = bytearray()
         self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.resize(80)
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
         own = ["--port=0", "--admin-port=0", "--timeout=60"]
@@ -55,6 +55,10 @@ class TerminalLambda:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = self.wait_for(r"(http://\S+:\d+)")[1]
+
+    def resize(self, columns: int, rows: int = 24) -> None:
+        """Make it so large, as who drags its window does."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _read(self) -> None:
         while True:
