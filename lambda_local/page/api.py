@@ -18,6 +18,7 @@ from lambda_local.page.assets import SAFE
 from lambda_local.page.curl import curl_line
 from lambda_local.page.desk import Desk
 from lambda_local.page.examples import NotKeptError
+from lambda_local.page.marks import is_expected
 from lambda_local.page.rows import InvocationRow
 from lambda_local.page.runner import NotRunError, run, run_again
 
@@ -125,7 +126,10 @@ class Api:
         call = str(body.get("call") or "Send")[:200]
         invocation = Invocation(event.encode("utf-8", "replace"), call=call, source=_SOURCE)
         row = await run(self._desk.functions, self._desk.journal, function, invocation)
-        return self._shown(row)
+        found = self._desk.examples(function).get(str(body.get("example", "")))
+        expected = None if found is None else found[1]
+        verdict = None if expected is None else is_expected(expected, row.answer.text)
+        return self._shown(row) | {"asExpected": verdict}
 
     def _example(self, function: str, path: list[str]) -> Any:
         examples = self._desk.examples(function)

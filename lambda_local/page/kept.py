@@ -18,10 +18,14 @@ class Kept(NamedTuple):
         """Whether there was more."""
         return self.size > len(self.content)
 
+    @property
+    def text(self) -> str:
+        """The content as text, whatever it is."""
+        return self.content.decode("utf-8", "replace")
+
     def to_json(self) -> dict[str, object]:
         """Return it as the page reads it."""
-        text = self.content.decode("utf-8", "replace")
-        return {"text": text, "size": self.size, "cut": self.cut}
+        return {"text": self.text, "size": self.size, "cut": self.cut}
 
     def value(self) -> Any:
         """Return the JSON value that it holds. Raises ValueError, if it was cut as well."""

@@ -96,14 +96,10 @@ class InvocationRow:
         more: dict[str, object] = {
             "event": self.event.to_json(),
             "answer": self.answer.to_json(),
-            "log": self.log.to_json(),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
-            "message": self.message,
-            "place": place_json(self.place),
-            "codeSha256": self.code_sha256,
         }
-        return self.summary() | more
+        return self.summary() | _of_the_code(self) | more
 
 
 @dataclass(slots=True, eq=False)
@@ -142,13 +138,7 @@ class ReloadRow:
 
     def detail(self) -> dict[str, object]:
         """Part of Row."""
-        more: dict[str, object] = {
-            "message": self.message,
-            "place": place_json(self.place),
-            "log": self.log.to_json(),
-            "codeSha256": self.code_sha256,
-        }
-        return self.summary() | more
+        return self.summary() | _of_the_code(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -177,6 +167,16 @@ class ChecksRow:
     def detail(self) -> dict[str, object]:
         """Part of Row."""
         return self.summary() | {"text": "\n".join(self.outcome.rows)}
+
+
+def _of_the_code(row: InvocationRow | ReloadRow) -> dict[str, object]:
+    """Return what the code wrote, what went wrong in it and where, and which it was."""
+    return {
+        "message": row.message,
+        "place": place_json(row.place),
+        "log": row.log.to_json(),
+        "codeSha256": row.code_sha256,
+    }
 
 
 def place_json(place: Place | None) -> dict[str, object] | None:

@@ -35,7 +35,7 @@ class HttpRequest:
     body: bytes
 
     def send(self, url: str, **own: str) -> None:
-        """Send it, with own headers, to the service at that URL. Raises OSError without an answer."""
+        """Send it, with own headers, to the service at that URL. Raises OSError if it fails."""
         address = urlsplit(url).netloc
         connection = http.client.HTTPConnection(address, timeout=_PATIENCE)
         named = {name.lower() for name, _ in self.headers}

@@ -1,0 +1,84 @@
+"""What `scripts/check` and the page take for the expected answer is the same."""
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from lambda_local.page.marks import MARKS, is_expected
+from tests.support.project import REPOSITORY
+
+UUID = "0f8fad5b-d9cd-469f-a165-70867728950e"
+PAIRS: list[tuple[Any, Any]] = [
+    (1, 1),
+    (1, 1.0),
+    (1, True),
+    (0, False),
+    (None, None),
+    ("a", "b"),
+    ([1, 2], [1]),
+    ([1, 2], [1, 2]),
+    ({"a": 1}, {"a": 1, "b": 2}),
+    ({"a": {"b": ["<any>"]}}, {"a": {"b": [{}]}}),
+    ("<any>", None),
+    ("<string>", "text"),
+    ("<string>", 1),
+    ("<number>", 1.5),
+    ("<number>", "1.5"),
+    ("<number>", True),
+    ("no <number>", "no -1.5e3"),
+    ("no <number>", "no one"),
+    ("<uuid>", UUID),
+    ("<uuid>", UUID.upper()),
+    ("<uuid>", f"{UUID}\n"),
+    ("id <uuid>.", f"id {UUID}."),
+    ("id <uuid>.", f"id {UUID}!"),
+    ("(<any>)", "(a\nb)"),
+    ("a+b <any>", "aab c"),
+    ("<timestamp>", "2026-11-25"),
+    ("<timestamp>", "2026-11-25T13:00:00.123Z"),
+    ("<timestamp>", "2026-11-25 13:00+0100"),
+    ("<timestamp>", "Wed, 25 Nov 2026 13:00:00 GMT"),
+    ("<timestamp>", "25/Nov/2026:13:00:00 +0000"),
+    ("<timestamp>", "yesterday"),
+    ("<timestamp>", 1_795_000_000),
+    ("<timestamp>", 1_795_000_000_000),
+    ("<timestamp>", 17),
+    ("<unknown>", "x"),
+    ({"body": '{"id": "<number>"}'}, {"body": '{"id":7}'}),
+    ({"body": '{"id": "<number>"}'}, {"body": '{"id":"7"}'}),
+    ({"body": "[1"}, {"body": "[1]"}),
+    ({"text": '{"a": 1}'}, {"text": '{"a":1}'}),
+    ({"a": {"body": '[1, "<any>"]'}}, {"a": {"body": "[1,2]"}}),
+]
+
+
+def jq(program: str, given: object = None) -> Any:
+    if not shutil.which("jq"):
+        pytest.skip("scripts/check needs jq")
+    done = subprocess.run(
+        ["jq", "-L", REPOSITORY / "scripts/checks", f'include "compare"; {program}'],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_mark_stands_for_the_same() -> None:
+    assert jq("marks") == MARKS
+
+
+def test_an_answer_is_the_expected_one_for_both_or_for_neither() -> None:
+    verdicts = jq("map([differences(.[0]; .[1]; [])] == [])", PAIRS)
+
+    assert [is_expected(json.dumps(want), json.dumps(got)) for want, got in PAIRS] == verdicts
+    assert {True, False} == set(verdicts)
+
+
+def test_what_is_no_json_is_compared_as_the_text_that_it_is() -> None:
+    assert is_expected("it is <number>", "it is 7")
+    assert not is_expected("it is <number>", "it is")
