@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.client import Client
+from bench.packages import provide
 from bench.project import ROOT
 from bench.scale import Scale
 from bench.server import Server, answers, free_port, running
@@ -72,9 +73,8 @@ _SUBJECTS = (
 )
 
 
-def _path() -> str:
-    found = next(_VENV.glob("lib/python*/site-packages"))
-    return os.pathsep.join(map(str, (ROOT, found)))
+def _packages() -> str:
+    return str(next(_VENV.glob("lib/python*/site-packages")))
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _served(directory: Path) -> Iterator[Server]:
     port, admin = free_port(), free_port()
     command = [sys.executable, "-m", "lambda_local", "app.handler", "--memory=512"]
     command += ["--timeout=30", "--port", str(port), "--admin-port", str(admin)]
-    env = os.environ | {"PYTHONPATH": _path()}
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | provide(directory, _packages())
     with running(command, port, lambda: answers(admin, "/ready"), cwd=directory, env=env) as server:
         yield server
 
@@ -101,7 +101,7 @@ def _alone(subject: _Subject, directory: Path) -> float:
     subprocess.run(
         [sys.executable, "-c", subject.imports],
         cwd=directory,
-        env=os.environ | {"PYTHONPATH": _path()},
+        env=os.environ | {"PYTHONPATH": _packages()},
         check=True,
     )
     return (time.perf_counter() - begin) * 1000

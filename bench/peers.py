@@ -3,9 +3,11 @@
 import os
 import platform
 import sys
+import sysconfig
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from bench.packages import provide
 from bench.project import ROOT
 from bench.server import Server, answers, free_port, listens, running
 
@@ -24,10 +26,11 @@ def local(
 ) -> AbstractContextManager[Server]:
     """Run `lambda_local` from the checkout, with its page at the port `admin`, or at any."""
     port, admin = free_port(), admin or free_port()
-    command = [sys.executable, "-m", "lambda_local", handler]
+    # a log in the project's folder is no code
+    command = [sys.executable, "-m", "lambda_local", handler, "--watch=subject"]
     command += ["--port", str(port), "--admin-port", str(admin)]
     command += ["--concurrency", str(concurrency)]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | provide(project, sysconfig.get_path("purelib"))
     return running(command, port, lambda: answers(admin, "/ready"), cwd=project, env=env)
 
 

@@ -59,9 +59,8 @@ class Needs:
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
         yield self.configuration.task_root / "requirements.txt"
-        if self.configuration.isolated:
-            yield self.configuration.task_root / "poetry.lock"
-            yield self.configuration.project / "poetry.lock"
+        yield self.configuration.task_root / "poetry.lock"
+        yield self.configuration.project / "poetry.lock"
         if self.own:
             yield from self.own.requirements.files
 
@@ -73,8 +72,6 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
     Raises:
         InstallError: It can't be known.
     """
-    if not configuration.isolated:
-        return Needs(configuration)
     python = interpreter_of(configuration.runtime) or OWN
     requirements = declared(configuration.task_root, configuration.project)
     own = replace(requirements, python=python) if requirements else None

@@ -48,7 +48,6 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
             "PYTHONUNBUFFERED": "1",
             "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
             "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
-            "_LAMBDA_LOCAL_ISOLATED": "1" if configuration.isolated else "",
             "_LAMBDA_LOCAL_DEBUG": "1" if debug else "",
         }
     )

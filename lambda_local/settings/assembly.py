@@ -39,11 +39,9 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         wrong = "--name is for one function; the template names several"
         raise TemplateError(path or root, None, wrong, "leave --name out")
     given.limits = given.said if len(template.functions) > 1 else given
-    # what has its own requirements, or a template, sees what would ship and no tool of this service
-    isolated = path is not None or (root / "requirements.txt").is_file()
     functions = tuple(
         replace(
-            _configuration(each, given, environ, account, isolated=isolated),
+            _configuration(each, given, environ, account, template=path),
             project=path.parent if path else root,
             local_environment=local.of(each.name),
         )
@@ -85,7 +83,7 @@ def _configuration(
     environ: Mapping[str, str],
     account: Account,
     *,
-    isolated: bool,
+    template: Path | None,
 ) -> FunctionConfiguration:
     limits, watch, reserved = given.limits, given.watch, _reserved(function, given)
     concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
@@ -95,7 +93,7 @@ def _configuration(
         name=given.name or function.name,
         handler=function.handler,
         task_root=function.code_uri,
-        watch=_code_of(function, layers, isolated=isolated) if watch is None else watch,
+        watch=_code_of(function, layers, template) if watch is None else watch,
         account=account,
         timeout=limits.timeout or float(function.timeout),
         memory=limits.memory or function.memory,
@@ -105,12 +103,11 @@ def _configuration(
         system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
         packages=tuple(layer / "python" for layer in layers),
-        isolated=isolated,
         reserved=reserved is not None,
         url=function.url or FunctionUrl(),
         asynchronous=function.asynchronous,
         routes=function.routes,
-        runtime=function.runtime if isolated else OWN.runtime,
+        runtime=function.runtime if template else OWN.runtime,
     )
 
 
@@ -119,8 +116,10 @@ def _reserved(function: Function, given: argparse.Namespace) -> int | None:
     return next((each for each in sources if each is not None), None)
 
 
-def _code_of(function: Function, layers: tuple[Path, ...], *, isolated: bool) -> tuple[Path, ...]:
-    if isolated:
+def _code_of(
+    function: Function, layers: tuple[Path, ...], template: Path | None
+) -> tuple[Path, ...]:
+    if template or (function.code_uri / "requirements.txt").is_file():
         return (function.code_uri, *layers)
     package = function.code_uri / function.handler.replace("/", ".").split(".")[0]
     return (package if package.is_dir() else function.code_uri,)

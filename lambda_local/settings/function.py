@@ -24,9 +24,9 @@ class FunctionConfiguration:
     `project` is the folder of the template, or the one that was stood in.
     `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
     `local_environment` is what a function needs here alone, and AWS would not be told.
-    `packages` are directories of Python modules beside its code. If it is `isolated`, it sees
-    those, AWS's runtime, and no other package. `python` runs it, in place of what `runtime` names
-    if that is not here; another than the service's has AWS's runtime in `runtime_packages`.
+    `packages` are directories of Python modules beside its code: it sees those, AWS's runtime, and
+    no other package. `python` runs it, in place of what `runtime` names if that is not here;
+    another than the service's has AWS's runtime in `runtime_packages`.
     """
 
     name: str
@@ -47,7 +47,6 @@ class FunctionConfiguration:
     runtime: str = OWN.runtime
     python: Interpreter = OWN
     runtime_packages: Path | None = None
-    isolated: bool = False
     reserved: bool = False
     url: FunctionUrl = field(default_factory=FunctionUrl)
     asynchronous: AsynchronousInvocation = field(default_factory=AsynchronousInvocation)

@@ -173,10 +173,14 @@ Resources:
     }
 
 
+WITHOUT_TEMPLATE = {"lambda_function.py": "def lambda_handler(event, context): __import__(event)\n"}
+
+
+@pytest.mark.parametrize("files", [only(), WITHOUT_TEMPLATE])
 def test_a_function_sees_what_it_declares_and_not_the_tools_of_the_service(
-    start_lambda: StartLambda,
+    start_lambda: StartLambda, files: Mapping[str, str]
 ) -> None:
-    service = start_lambda(only(), handler=None)
+    service = start_lambda(files, handler=None)
 
     assert service.invoke("boto3").json() is None
     for tool in ("uvicorn", "prometheus_client", "pytest", "lambda_local"):

@@ -6,7 +6,6 @@ It dies with the service, however the service dies.
 """
 
 import os
-import site
 import socket
 import sys
 from collections.abc import Sequence
@@ -55,9 +54,17 @@ class _RuntimesOwn:
 
 def _isolate() -> None:
     """Let a function import what ships with it, as on AWS, and no tool of this service's."""
-    hidden = [*site.getsitepackages(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    sys.path[:] = [path for path in sys.path if path not in hidden]
+    hidden = [path for path in sys.path if not _is_pythons_own(path)]
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    hidden.sort(key=given.__contains__)  # what is installed comes before what this service brings
+    sys.path[:] = filter(_is_pythons_own, sys.path)
     sys.meta_path.append(_RuntimesOwn(hidden))  # by its method alone: importlib.abc imports inspect
+
+
+def _is_pythons_own(path: str) -> bool:
+    """Whether it is the standard library's: neither packages' nor what a `.pth` file names."""
+    zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    return Path(path) == Path(os.__file__).parent or Path(path).name in ("lib-dynload", zipped)
 
 
 class _Uncached(SourceFileLoader):
@@ -122,7 +129,7 @@ def _folders(name: str) -> list[str]:
     return [folder for folder in _told(name).split(os.pathsep) if folder]
 
 
-def _load_by(control: socket.socket, environ: dict[str, str], *, isolated: bool) -> "Loading":
+def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
     """Import the rest of this folder, and leave no trace of it: every name is the function's."""
     roots, packages = _folders("WATCHED"), _folders("PACKAGES")
     wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
@@ -134,8 +141,7 @@ def _load_by(control: socket.socket, environ: dict[str, str], *, isolated: bool)
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "lambda_local"]:
         del sys.modules[name]
-    if isolated:
-        _isolate()
+    _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path[:0] = [task_root, *packages]
     _compile_watched(roots)
@@ -148,7 +154,7 @@ def main() -> None:
     environ = dict(os.environ)
     control = socket.socket(fileno=int(sys.argv[1]))
     handler = sys.argv[2]
-    isolated, debug, poller = bool(_told("ISOLATED")), bool(_told("DEBUG")), _told("POLLER")
+    debug, poller = bool(_told("DEBUG")), _told("POLLER")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
     _runtime_client()
     _poll_as(poller)
@@ -159,7 +165,7 @@ def main() -> None:
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
-    loading = _load_by(control, environ, isolated=isolated)
+    loading = _load_by(control, environ)
     loading.wrap(bootstrap, [1, 2, log])
     if debug:
         _beside("debugger").listen(DEBUG_ADDRESS)

@@ -1,6 +1,5 @@
 """What a function imports from elsewhere is imported before it asks, and nothing is different."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.local_lambda import LocalLambda
-from tests.support.project import REPOSITORY, write_project
+from tests.support.packages import require
+from tests.support.project import write_project
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
@@ -30,15 +30,15 @@ def template(*names: str) -> str:
 
 
 class Site:
-    """A service, and a folder of libraries that are not the function's own."""
+    """A service, and the folder of the libraries that its function requires."""
 
     def __init__(self, start: StartLambda, folder: Path, *args: str, **more: Any) -> None:
-        self.folder = folder
-        path = os.pathsep.join(map(str, (REPOSITORY, folder)))
-        source = HANDLER
-        self.service: LocalLambda = start(
-            source, f"--memory={MEMORY}", "--env=SETTING=set", *args, PYTHONPATH=path, **more
-        )
+        project, cache = folder / "project", folder / "cache"
+        write_project(project, {"function/__init__.py": "", "function/app.py": HANDLER})
+        self.folder = require(project, cache)
+        self.folder.mkdir(parents=True)
+        passed = (f"--memory={MEMORY}", "--env=SETTING=set", *args)
+        self.service: LocalLambda = start(project, *passed, XDG_CACHE_HOME=str(cache), **more)
 
     def library(self, name: str, source: str) -> None:
         write_project(self.folder, {f"{name}.py": LIBRARY + source})
