@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from lambda_local.background import Background
@@ -100,6 +101,8 @@ class Definitions:
         except TemplateError as error:
             self._say(f"{error}; until then all goes on as it was", "ERROR")
             return
+        if given.template != self._given.template:
+            self._say(_change_of(given.template), "INFO")
         for notice in given.notices:
             if notice not in self._given.notices:
                 self._say(notice, "WARN")
@@ -136,3 +139,9 @@ class Definitions:
         else:
             self._say(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
             self._served.leave(needs.name)
+
+
+def _change_of(template: Path | None) -> str:
+    if template is None:
+        return "there is no template any more: AWS's default handler is served"
+    return f"{template.name} says from now on what is served"

@@ -47,8 +47,8 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         )
         for each in template.functions
     )
-    files = (*((path,) if path else ()), *local.files(*(each.name for each in functions)))
-    return Given(functions, _service(given), tuple(_notices(template)), files)
+    files = (*_templates(given, root), *local.files(*(each.name for each in functions)))
+    return Given(functions, _service(given), tuple(_notices(template)), files, path)
 
 
 def _notices(template: Template) -> Iterator[str]:
@@ -75,6 +75,13 @@ def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path)
 
     overrides = dict(text.split("=", 1) for text in given.parameter)
     return read(path, overrides, _account(environ).region)
+
+
+def _templates(given: argparse.Namespace, root: Path) -> tuple[Path, ...]:
+    """Return the files that would be the template if they were there."""
+    if given.handler:
+        return ()
+    return (root / given.template,) if given.template else absent.candidates(root)
 
 
 def _configuration(

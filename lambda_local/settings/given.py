@@ -16,7 +16,10 @@ class Given:
     service: ServiceSettings
     notices: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
-    """Those that say what the functions are."""
+    """Those that say what the functions are, or would if they were there."""
+
+    template: Path | None = None
+    """The one of them that is the template."""
 
     reader: Callable[[], "Given"] | None = field(default=None, compare=False)
 

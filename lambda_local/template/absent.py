@@ -16,9 +16,14 @@ DEFAULT_HANDLER = "lambda_function.lambda_handler"
 """AWS's own, for a new Python function."""
 
 
+def candidates(folder: Path) -> tuple[Path, ...]:
+    """Return what a folder's template may be, the one that counts first."""
+    return tuple(folder / name for name in NAMES)
+
+
 def find(folder: Path) -> Path | None:
     """Return the template of a folder, if it has one."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next(filter(Path.is_file, candidates(folder)), None)
 
 
 def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:

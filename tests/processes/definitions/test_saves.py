@@ -213,3 +213,36 @@ def test_a_handler_that_is_moved_while_env_is_saved_ends_no_service(
 
     save(service, source, "function/app.py")
     assert answer(service, "function") == "here"
+
+
+DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by default'\n"}
+
+
+def test_a_template_comes_and_goes_in_a_folder_without_one(start_lambda: StartLambda) -> None:
+    service = start_lambda({**DEFAULT, "code/app.py": APP}, handler=None)
+    assert answer(service, "function") == "by default"
+
+    save(service, template({}))
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("template.yaml says from now on what is served")
+    (service.project / "template.yaml").rename(service.project / "template.yml")
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("template.yml says from now on what is served")
+
+    (service.project / "template.yml").unlink()
+    assert answer(service, "function") == "by default"
+    service.wait_for_line("there is no template any more")
+    gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
+    assert gone.status == 404
+
+
+def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(project({}), handler=None)
+
+    (service.project / "template.yaml").unlink()
+
+    assert answer(service)[0] == "hello"
+    told = service.wait_for_line("here is neither a template nor lambda_function.py")
+    assert "until then all goes on as it was" in told
