@@ -1,6 +1,7 @@
 """What the service answers when no function does: errors as AWS sends them."""
 
 import json
+from collections.abc import Mapping
 from typing import NoReturn
 
 from lambda_local.door.http import Response
@@ -11,7 +12,7 @@ from lambda_local.function.stopping import StoppingError
 class ServiceError(Exception):
     """An error of the service's: HTTP status, AWS's name for it, and its body."""
 
-    def __init__(self, status: int, error_type: str, body: dict[str, str]) -> None:
+    def __init__(self, status: int, error_type: str, body: Mapping[str, str | None]) -> None:
         super().__init__(error_type)
         self.status = status
         self.error_type = error_type

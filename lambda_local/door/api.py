@@ -5,14 +5,16 @@ Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-d
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
 
+import asyncio
 import json
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from lambda_local.door import cors
 from lambda_local.door.answers import ServiceError, answer_json
-from lambda_local.door.cors import allows
-from lambda_local.door.event import to_event
-from lambda_local.door.event_1 import is_binary, staged, to_event_1
+from lambda_local.door.authorizers import Authorizers
+from lambda_local.door.event_1 import is_binary, to_event_1
+from lambda_local.door.event_2 import to_event_2
 from lambda_local.door.http import (
     SYNC_LIMIT,
     BodyTooLargeError,
@@ -23,12 +25,15 @@ from lambda_local.door.http import (
 )
 from lambda_local.door.names import Named
 from lambda_local.door.operations import Operation, Request
-from lambda_local.door.routes import DEFAULT, Way, ways
+from lambda_local.door.routes import Way, ways
 from lambda_local.door.structured import MalformedResponseError, from_result, from_result_1
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
-from lambda_local.invocation import Result
+from lambda_local.invocation import Invocation, Result
 from lambda_local.telemetry.listener import Listener
+
+_PATIENCE = (30.0, 29.0)
+"""Seconds that an HTTP API, and a REST API, waits for a function if the template does not say."""
 
 
 class Api:
@@ -37,6 +42,7 @@ class Api:
     def __init__(self, functions: Functions, listener: Listener) -> None:
         self._functions = functions
         self._listener = listener
+        self._authorizers = Authorizers(functions, listener)
 
     def has(self, scope: Scope) -> bool:
         """Whether some route has that path."""
@@ -45,6 +51,8 @@ class Api:
     def find(self, scope: Scope) -> tuple[Operation, Named]:
         """Return what answers, and the function of the route. Raises ServiceError."""
         found = ways(self._functions, scope)
+        if (preflight := _preflight(found, scope)) is not None:
+            return partial(_answered, preflight), Named(found[0].function)
         methods = (scope["method"], "ANY")
         way = next((way for way in found if way.route.method in methods), None)
         if way is None:
@@ -54,7 +62,7 @@ class Api:
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:
         """Whether pages of that origin may ask it."""
-        return any(allows(route.cors, origin) for route in function.wanted.routes)
+        return any(cors.allows(route.cors, origin) for route in function.wanted.routes)
 
     async def _answer(self, way: Way, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
@@ -62,14 +70,38 @@ class Api:
             body = await read_body(scope, request.receive, SYNC_LIMIT)
         except BodyTooLargeError:
             return _message(413, "Request Too Long" if way.route.rest else "Payload Too Large")
-        one = way.route.payload_format == "1.0"
-        event = to_event_1(way, scope, body, invocation) if one else _event_2(way, request, body)
+        authorizer = await self._authorizers.authorize(way, scope)
+        to_event = to_event_1 if way.route.payload_format == "1.0" else to_event_2
+        event = to_event(way, scope, body, invocation)
+        if authorizer is not None:
+            event["requestContext"]["authorizer"] = authorizer
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = header(scope, b"x-lambda-local-event")
         invocation.call = named or f"{scope['method']} {scope['path']}"
-        return self._respond(way, scope, await way.function.invoke(invocation))
+        response = self._respond(way, scope, await self._result(way, invocation))
+        if not way.route.rest:
+            cors.share(way.route.cors, scope, response)
+        return response
 
-    def _respond(self, way: Way, scope: Scope, result: Result) -> Response:
+    async def _result(self, way: Way, invocation: Invocation) -> Result | None:
+        """Return what comes of it; None if that takes longer than the API waits."""
+        seconds = way.route.timeout or _PATIENCE[way.route.rest]
+        running = asyncio.ensure_future(way.function.invoke(invocation))
+        try:
+            await asyncio.wait([running], timeout=seconds)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        if running.done():
+            return running.result()
+        running.add_done_callback(_let_be)
+        said = f"the API waits no longer than {seconds:g} s for {invocation.call}, which goes on"
+        self._listener.service_said(said, "ERROR")
+        return None
+
+    def _respond(self, way: Way, scope: Scope, result: Result | None) -> Response:
+        if result is None:
+            return _late(way)
         response = _failed(way)
         if result.error_type is None:
             try:
@@ -88,22 +120,6 @@ def _response(way: Way, scope: Scope, result: Result) -> Response:
     return from_result_1(result.payload, binary=binary)
 
 
-def _event_2(way: Way, request: Request, body: bytes) -> dict[str, Any]:
-    route, account = way.route, way.function.configuration.account
-    event = to_event(request.scope, body, request.invocation, route.api)
-    key = DEFAULT if route.path == DEFAULT else f"{route.method} {route.path}"
-    path = staged(way, request.scope)
-    context = event["requestContext"]
-    event |= {"routeKey": key, "rawPath": path}
-    context |= {"accountId": account.account_id, "routeKey": key, "stage": route.stage}
-    context["http"]["path"] = path
-    if way.parameters:
-        event["pathParameters"] = way.parameters
-    if route.stage_variables:
-        event["stageVariables"] = route.stage_variables
-    return event
-
-
 def _message(status: int, message: str) -> Response:
     return answer_json({"message": message}, status)
 
@@ -113,6 +129,33 @@ def _failed(way: Way) -> Response:
     if way.route.rest:
         return _message(502, "Internal server error")
     return _message(500, "Internal Server Error")
+
+
+def _late(way: Way) -> Response:
+    if way.route.rest:
+        return _message(504, "Endpoint request timed out")
+    return _message(503, "Service Unavailable")
+
+
+def _let_be(running: asyncio.Future[Result]) -> None:
+    """Take what comes of it, for nobody."""
+    if not running.cancelled():
+        running.exception()
+
+
+def _preflight(found: list[Way], scope: Scope) -> Response | None:
+    """Return what an API itself answers to a browser that asks whether it may ask."""
+    if scope["method"] != "OPTIONS" or not found:
+        return None
+    first = found[0].route
+    if not first.rest:
+        return cors.preflight(first.cors, scope, 204)
+    methods = [way.route.method for way in found if way.route.path == first.path]
+    return cors.mock(first.cors, methods) if first.cors and "OPTIONS" not in methods else None
+
+
+async def _answered(response: Response, _: Request) -> Response:
+    return response
 
 
 def _refuse(*, rest: bool) -> NoReturn:

@@ -1,26 +1,35 @@
 """
-Which pages may read the answers of a function URL, as its configuration says.
+Which pages may read the answers of a function URL or an API, as its configuration says.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 """
+
+from collections.abc import Iterable
 
 from lambda_local.door.http import Response, Scope, header
 from lambda_local.template.model import Cors
 
 _PREFIX = "access-control-"
+_ALL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def allows(cors: Cors | None, origin: str) -> bool:
     """Whether pages of that origin may read the answers."""
-    return cors is not None and bool({origin, "*"} & set(cors.allow_origins))
+    return cors is not None and any(_fits(each, origin) for each in cors.allow_origins)
 
 
-def preflight(cors: Cors | None, scope: Scope) -> Response | None:
+def _fits(allowed: str, origin: str) -> bool:
+    whole = allowed in ("*", origin)
+    return whole or (allowed.endswith("://*") and origin.startswith(allowed.removesuffix("*")))
+
+
+def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | None:
     """Return the answer to a browser that asks whether it may ask, if it does."""
     asked = header(scope, b"access-control-request-method")
     if cors is None or scope["method"] != "OPTIONS" or not asked or not header(scope, b"origin"):
         return None
-    response = Response(200)
+    response = Response(status)
     if not _shared(cors, scope):
         return response
     headers = header(scope, b"access-control-request-headers") or ""
@@ -34,6 +43,27 @@ def preflight(cors: Cors | None, scope: Scope) -> Response | None:
         *((f"Access-Control-{name}", value) for name, value in lines.items() if value),
     ]
     return response
+
+
+def mock(cors: Cors, methods: Iterable[str]) -> Response:
+    """
+    Return what the method OPTIONS answers that SAM adds to each path of a REST API.
+
+    Without `AllowMethods` it names those of the path.
+
+    Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-corsconfiguration.html
+    """
+    own = _ALL if "ANY" in methods else sorted({*methods, "OPTIONS"})
+    lines = {
+        "Origin": ",".join(cors.allow_origins),
+        "Methods": ",".join(cors.allow_methods or own),
+        "Headers": ",".join(cors.allow_headers),
+        "Credentials": "true" if cors.allow_credentials else "",
+    }
+    headers = [(f"Access-Control-Allow-{name}", value) for name, value in lines.items() if value]
+    if cors.max_age is not None:
+        headers.append(("Access-Control-Max-Age", str(cors.max_age)))
+    return Response(200, b"{}\n", [("Content-Type", "application/json"), *headers])
 
 
 def share(cors: Cors | None, scope: Scope, response: Response) -> None:

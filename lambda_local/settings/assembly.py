@@ -59,9 +59,17 @@ def _notices(template: Template) -> Iterator[str]:
         if template.path and (unmet := notice(function.name, function.runtime)):
             yield unmet
         yield from (event.sentence for event in function.other_events)
-        for name in dict.fromkeys(route.authorizer for route in function.routes):
-            if name:
-                yield f"The authorizer {name} of {function.logical_id} lets everybody in here"
+        yield from _unverified(template, function)
+
+
+def _unverified(template: Template, function: Function) -> Iterator[str]:
+    served = {each.name for each in template.functions}
+    for authorizer in dict.fromkeys(route.authorizer for route in function.routes):
+        if authorizer and authorizer.function not in served:
+            yield (
+                f"The authorizer {authorizer.name} ({authorizer.kind}) of {function.logical_id} is"
+                " not verified here: all requests pass, without requestContext.authorizer"
+            )
 
 
 def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Template:

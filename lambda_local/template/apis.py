@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from lambda_local.template import openapi, rest_apis
-from lambda_local.template.document import Object
-from lambda_local.template.model import Cors, FunctionUrl, OtherEvent, Route
+from lambda_local.template import authorizers, cors, openapi, rest_apis
+from lambda_local.template.model import FunctionUrl, OtherEvent, Route
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, target
-from lambda_local.template.stages import Stage, stage_of
+from lambda_local.template.stages import Stage, stage_of, timeout_of
 
 _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 
@@ -24,18 +23,7 @@ def _url(url: Properties) -> FunctionUrl:
     return FunctionUrl(
         auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
         invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
-        cors=_cors(url.section("Cors")) if "Cors" in url else None,
-    )
-
-
-def _cors(cors: Properties) -> Cors:
-    return Cors(
-        allow_origins=cors.texts("AllowOrigins"),
-        allow_methods=cors.texts("AllowMethods"),
-        allow_headers=cors.texts("AllowHeaders"),
-        expose_headers=cors.texts("ExposeHeaders"),
-        allow_credentials=cors.flag("AllowCredentials"),
-        max_age=cors.number("MaxAge", 0, 86_400, "seconds"),
+        cors=cors.of_url(url),
     )
 
 
@@ -52,67 +40,27 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
 
 def _route(resources: Resources, kind: str, event: Properties) -> Route:
     rest = kind == "Api"
-    api = target(event.raw.get("RestApiId" if rest else "ApiId")) or _IMPLICIT[kind]
+    name = target(event.raw.get("RestApiId" if rest else "ApiId")) or _IMPLICIT[kind]
+    api = _api(resources, kind, name)
     path, method = event.text("Path"), event.text("Method")
     if rest and not (path and method):
         event.wrong("Path", "the event of type Api lacks its Path or Method", "write both")
     return Route(
-        api=api,
+        api=name,
         path=path or "$default",
         method=(method or "ANY").upper().replace("X-AMAZON-APIGATEWAY-ANY-METHOD", "ANY"),
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
-        authorizer=_authorizer(resources, api, event),
-        cors=_cors_of_api(resources, kind, api),
+        authorizer=authorizers.of_event(resources, api, event, rest=rest),
+        cors=cors.of_rest_api(api) if rest else cors.of_http_api(api),
         rest=rest,
-        **stage_of(_api(resources, kind, api), rest=rest),
+        timeout=timeout_of(event, "TimeoutInMillis", rest=rest),
+        **stage_of(api, rest=rest),
     )
 
 
 def _api(resources: Resources, kind: str, api: str) -> Properties:
     found = resources.get(api)
     return found.properties if found else resources.general(kind)
-
-
-def _authorizer(resources: Resources, api: str, event: Properties) -> str | None:
-    own = event.section("Auth").text("Authorizer")
-    found = resources.get(api)
-    general = found.properties.section("Auth").text("DefaultAuthorizer") if found else None
-    return None if own == "NONE" else own or general
-
-
-def _cors_of_api(resources: Resources, kind: str, name: str) -> Cors | None:
-    api = _api(resources, kind, name)
-    if kind == "HttpApi":
-        match api.get("CorsConfiguration"):
-            case Object():
-                return _cors(api.section("CorsConfiguration"))
-            case "true":
-                return Cors(allow_origins=("*",))
-            case _:
-                return None
-    match api.get("Cors"):
-        case Object():
-            return _cors_of_rest_api(api.section("Cors"))
-        case str() as origin:
-            return Cors(allow_origins=(origin.strip("'"),), allow_methods=("OPTIONS", "*"))
-        case _:
-            return None
-
-
-def _cors_of_rest_api(cors: Properties) -> Cors:
-    # Here a value is what stands in the header, within quotes: "'GET,POST'".
-    def items(key: str) -> tuple[str, ...]:
-        text = (cors.text(key) or "").strip("'")
-        return tuple(item.strip() for item in text.split(",") if item)
-
-    age = (cors.text("MaxAge") or "").strip("'")
-    return Cors(
-        allow_origins=items("AllowOrigin"),
-        allow_methods=items("AllowMethods"),
-        allow_headers=items("AllowHeaders"),
-        allow_credentials=cors.flag("AllowCredentials"),
-        max_age=int(age) if age.isdecimal() else None,
-    )
 
 
 def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[Route]:
@@ -131,14 +79,17 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
 
 def _route_of_key(resources: Resources, route: Properties, integration: Properties) -> Route:
     method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
+    name = target(route.raw.get("ApiId")) or ""
+    api = resources.get(name)
     return Route(
-        api=target(route.raw.get("ApiId")) or "",
+        api=name,
         path=path,
         method=method or "ANY",
         payload_format=integration.choice("PayloadFormatVersion", "1.0", "2.0"),
-        authorizer=target(route.raw.get("AuthorizerId")),
-        cors=None,
-        **_stage_of_http_api(resources, target(route.raw.get("ApiId")) or ""),
+        authorizer=authorizers.of_method(resources, route),
+        cors=cors.of_http_api(api.properties) if api else None,
+        timeout=timeout_of(integration, "TimeoutInMillis", rest=False),
+        **_stage_of_http_api(resources, name),
     )
 
 

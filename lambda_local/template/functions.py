@@ -12,7 +12,6 @@ from lambda_local.template.model import AsynchronousInvocation, Function, Layer,
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, target
 
-TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 _LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
 _NEWEST = 14

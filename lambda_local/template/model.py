@@ -27,20 +27,42 @@ class FunctionUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class Authorizer:
+    """
+    Who decides whether a request may pass: a function of the template, by its name, or none of it.
+
+    Its kind is TOKEN or REQUEST if it is a function; JWT, COGNITO_USER_POOLS or AWS_IAM if not.
+    The `identity` is what a request has to have, as `header.Authorization`, at least if the answer
+    is `cached`; a token has to match the `validation`, too. A `simple` answer is no policy.
+    """
+
+    name: str
+    kind: str
+    function: str | None = None
+    identity: tuple[str, ...] = ()
+    validation: str | None = None
+    cached: bool = True
+    payload_format: str = "1.0"
+    simple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """
     One way from API Gateway to the function; the method is in capitals, ANY for all.
 
-    A `rest` API is of API Gateway's version 1, which the events of type Api are of.
+    A `rest` API is of API Gateway's version 1, which the events of type Api are of. It waits for
+    the function for so many seconds; `timeout` is None where that is AWS's default.
     """
 
     api: str
     path: str
     method: str
     payload_format: str
-    authorizer: str | None
+    authorizer: Authorizer | None
     cors: Cors | None
     rest: bool = False
+    timeout: float | None = None
     stage: str = "$default"
     stage_variables: Mapping[str, str] | None = None
     binary_media_types: tuple[str, ...] = ()

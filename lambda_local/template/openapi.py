@@ -6,10 +6,11 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 
 from collections.abc import Iterator
 
+from lambda_local.template import cors
 from lambda_local.template.model import Route
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, mentions
-from lambda_local.template.stages import stage_of
+from lambda_local.template.stages import stage_of, timeout_of
 
 _BODIES = {
     "AWS::Serverless::Api": "DefinitionBody",
@@ -42,7 +43,8 @@ def _route(api: Resource, path: str, method: str, integration: Properties) -> Ro
         method=method.upper(),
         payload_format="1.0" if rest else version,
         authorizer=None,
-        cors=None,
+        cors=cors.of_rest_api(api.properties) if rest else cors.of_http_api(api.properties),
         rest=rest,
+        timeout=timeout_of(integration, "timeoutInMillis", rest=rest),
         **stage_of(api.properties, rest=rest),
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lambda_local.template.document import load
 from lambda_local.template.error import NotServedError, TemplateError
-from lambda_local.template.functions import TYPES, function_of
+from lambda_local.template.functions import function_of
 from lambda_local.template.model import Function, LeftOut, Template
-from lambda_local.template.resources import Resources
+from lambda_local.template.resources import FUNCTIONS, Resources
 
 _NOT_FOLLOWED = {
     "AWS::CloudFormation::Stack": "a nested stack is not followed; give its own template",
@@ -32,7 +32,7 @@ def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") ->
     resources = Resources(document, overrides, region)
     functions: list[Function] = []
     left_out: list[LeftOut] = list(_not_followed(resources))
-    for resource in resources.of(*TYPES):
+    for resource in resources.of(*FUNCTIONS):
         try:
             functions.append(function_of(resources, resource))
         except NotServedError as error:

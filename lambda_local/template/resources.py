@@ -8,6 +8,8 @@ from lambda_local.template.intrinsics import Intrinsics
 from lambda_local.template.merge import merged
 from lambda_local.template.properties import Properties
 
+FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+
 _GLOBALS = {
     "AWS::Serverless::Api": "Api",
     "AWS::Serverless::Function": "Function",

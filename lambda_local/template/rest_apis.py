@@ -6,9 +6,10 @@ CDK and `serverless package` write them so: a method for each, on resources that
 
 from collections.abc import Iterator
 
+from lambda_local.template import authorizers
 from lambda_local.template.model import Route
 from lambda_local.template.resources import Resource, Resources, mentions, target
-from lambda_local.template.stages import Stage, stage_of
+from lambda_local.template.stages import Stage, stage_of, timeout_of
 
 
 def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
@@ -27,9 +28,10 @@ def _route(resources: Resources, method: Resource) -> Route:
         path=_path(resources, target(properties.raw.get("ResourceId"))) or "/",
         method=(properties.text("HttpMethod") or "ANY").upper(),
         payload_format="1.0",
-        authorizer=target(properties.raw.get("AuthorizerId")),
+        authorizer=authorizers.of_method(resources, properties),
         cors=None,
         rest=True,
+        timeout=timeout_of(properties.section("Integration"), "TimeoutInMillis", rest=True),
         **_stage(resources, api),
     )
 

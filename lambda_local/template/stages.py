@@ -24,3 +24,10 @@ def stage_of(api: Properties, *, rest: bool) -> Stage:
         stage_variables={name: variables.text(name) or "" for name in variables.raw} or None,
         binary_media_types=tuple(each.replace("~1", "/") for each in types),
     )
+
+
+def timeout_of(integration: Properties, key: str, *, rest: bool) -> float | None:
+    """Return for how many seconds the API waits for a function, if the template says so."""
+    # a REST API's limit is a quota, which AWS raises on request
+    milliseconds = integration.number(key, 50, 900_000 if rest else 30_000, "milliseconds")
+    return milliseconds and milliseconds / 1000

@@ -1,0 +1,59 @@
+"""Who may call from a browser, as function URLs and both kinds of API write it."""
+
+from lambda_local.template.document import Object
+from lambda_local.template.model import Cors
+from lambda_local.template.properties import Properties
+
+
+def of_url(url: Properties) -> Cors | None:
+    """Return what a function URL says."""
+    return _cors(url.section("Cors")) if "Cors" in url else None
+
+
+def of_http_api(api: Properties) -> Cors | None:
+    """Return what an HTTP API says, SAM's or CloudFormation's."""
+    match api.get("CorsConfiguration"):
+        case Object():
+            return _cors(api.section("CorsConfiguration"))
+        case "true":
+            return Cors(allow_origins=("*",))
+        case _:
+            return None
+
+
+def of_rest_api(api: Properties) -> Cors | None:
+    """Return what a REST API says; CloudFormation has nothing of the kind."""
+    match api.get("Cors"):
+        case Object():
+            return _cors_of_rest_api(api.section("Cors"))
+        case str() as origin:
+            return Cors(allow_origins=(origin.strip("'"),))
+        case _:
+            return None
+
+
+def _cors(cors: Properties) -> Cors:
+    return Cors(
+        allow_origins=cors.texts("AllowOrigins"),
+        allow_methods=cors.texts("AllowMethods"),
+        allow_headers=cors.texts("AllowHeaders"),
+        expose_headers=cors.texts("ExposeHeaders"),
+        allow_credentials=cors.flag("AllowCredentials"),
+        max_age=cors.number("MaxAge", 0, 86_400, "seconds"),
+    )
+
+
+def _cors_of_rest_api(cors: Properties) -> Cors:
+    # Here a value is what stands in the header, within quotes: "'GET,POST'".
+    def items(key: str) -> tuple[str, ...]:
+        text = (cors.text(key) or "").strip("'")
+        return tuple(item.strip() for item in text.split(",") if item)
+
+    age = (cors.text("MaxAge") or "").strip("'")
+    return Cors(
+        allow_origins=items("AllowOrigin"),
+        allow_methods=items("AllowMethods"),
+        allow_headers=items("AllowHeaders"),
+        allow_credentials=cors.flag("AllowCredentials"),
+        max_age=int(age) if age.isdecimal() else None,
+    )
