@@ -1,4 +1,7 @@
-FROM public.ecr.aws/lambda/python:3.12 AS tools
+# AWS's image for the Runtime of template.yaml, whose builder names it where it is another.
+ARG BASE_IMAGE=public.ecr.aws/lambda/python:3.12
+
+FROM ${BASE_IMAGE} AS tools
 WORKDIR /build
 # machine.env's, for pip; what ships is not made from this stage.
 ARG CA= PIP_INDEX_URL=
@@ -31,7 +34,7 @@ RUN mkdir /packages && for key in *; do \
     done
 
 # What the cluster runs: every function of the project, served by lambda_local in place of AWS's emulator.
-FROM public.ecr.aws/lambda/python:3.12 AS local
+FROM ${BASE_IMAGE} AS local
 ARG CA=
 RUN [ -z "$CA" ] || { printf '%s\n' "$CA" >/etc/pki/ca-trust/source/anchors/machine.pem && update-ca-trust; }
 # Tilt's live update unpacks with tar, which AWS's image lacks.
@@ -58,7 +61,7 @@ COPY --from=shipped /function/key /
 RUN mkdir /task && key=$(cat /key) && { [ -z "$key" ] || cp -a "/packages/$key/." /task; }
 
 # What AWS Lambda runs, and nothing else.
-FROM public.ecr.aws/lambda/python:3.12 AS function
+FROM ${BASE_IMAGE} AS function
 COPY --from=dependencies /task $LAMBDA_TASK_ROOT
 COPY --from=shipped /function/opt /opt
 COPY --from=shipped /function/handler /

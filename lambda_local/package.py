@@ -3,7 +3,7 @@ What images are made of: `python -m lambda_local.package`, run in the project's 
 
 - `requirements DIRECTORY` writes what pip needs, for every function, to `DIRECTORY/KEY/`.
 - `function DIRECTORY [NAME]` writes `code/`, `opt/` (its layers), its `handler`, and the `key` of
-  its requirements; the only function needs no name.
+  its requirements; the only function needs no name. What it writes is for the Python that runs it.
 """
 
 import shutil
@@ -11,15 +11,22 @@ import sys
 from pathlib import Path
 
 from lambda_local.code.requirements import InstallError, declared
+from lambda_local.settings.interpreter import OWN
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
+
+_BUILT = ("python3.12", "python3.13", "python3.14")
 
 _NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
 
 
 class NoSuchFunctionError(Exception):
     """The template has no such function, or has several and none was named."""
+
+
+class AnotherRuntimeError(Exception):
+    """The function's Runtime is another Python than the one that its packages are installed by."""
 
 
 def _chosen(template: Template, name: str) -> Function:
@@ -29,6 +36,18 @@ def _chosen(template: Template, name: str) -> Function:
         message = f"name one function of the template by the build argument FUNCTION: {names}"
         raise NoSuchFunctionError(message)
     return named[0]
+
+
+def _check_runtime(function: Function) -> None:
+    if function.runtime == OWN.runtime:
+        return
+    message = f"{function.name}: its Runtime is {function.runtime}, and this image is {OWN.runtime}"
+    if function.runtime not in _BUILT:
+        sys.stderr.write(f"lambda_local: {message}, the least that is built here\n")
+        return
+    base = f"public.ecr.aws/lambda/python:{function.runtime.removeprefix('python')}"
+    message += f"; build it with --build-arg BASE_IMAGE={base}"
+    raise AnotherRuntimeError(message)
 
 
 def write_requirements(project: Path, directory: Path) -> None:
@@ -50,9 +69,10 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
     Write one function.
 
     Raises:
-        NoSuchFunctionError, TemplateError, InstallError: As they say.
+        NoSuchFunctionError, AnotherRuntimeError, TemplateError, InstallError: As they say.
     """
     function = _chosen(template_of(project), name)
+    _check_runtime(function)
     shutil.copytree(function.code_uri, directory / "code", ignore=_NOT_SHIPPED)
     (directory / "opt").mkdir()
     for layer in function.layers:
@@ -70,7 +90,7 @@ def main() -> None:
     command, directory, *name = sys.argv[1:]
     try:
         _COMMANDS[command](Path.cwd(), Path(directory), *name)
-    except (NoSuchFunctionError, TemplateError, InstallError) as error:
+    except (NoSuchFunctionError, AnotherRuntimeError, TemplateError, InstallError) as error:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
 

@@ -20,10 +20,25 @@ read_certificates() {
     [[ -z $CA_FILE || -r $CA_FILE ]] || { printf '%s: CA_FILE=%s can not be read.\n' "${0##*/}" "$CA_FILE" >&2; exit 2; }
 }
 
-# Sets `network`, what `docker build` needs to reach packages from this machine's network.
+# Prints the image that the functions are built on, if it is not the Dockerfile's own: AWS's for their Runtime, as far as a shell can read it;
+# the build says so if that is another.
+base_image() {
+    local own runtimes
+    own=$(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
+    runtimes=$(cat template.yaml template.yml template.json 2>/dev/null | sed -En 's/.*Runtime"?: *"?python(3\.1[2-9]).*/\1/p' | sort -u)
+    if [[ $BASE_IMAGE ]]; then
+        printf '%s' "$BASE_IMAGE"
+    elif [[ $runtimes =~ ^3\.[0-9]+$ && ${own%@*} != *":$runtimes" ]]; then
+        printf 'public.ecr.aws/lambda/python:%s' "$runtimes"
+    fi
+}
+
+# Sets `network`, what `docker build` needs on this machine and its network.
 build_through_network() {
-    local name
+    local name base
     network=()
+    base=$(base_image)
+    [[ -z $base ]] || network+=(--build-arg "BASE_IMAGE=$base")
     read_certificates
     for name in HTTPS_PROXY HTTP_PROXY NO_PROXY PIP_INDEX_URL; do
         [[ -z ${!name:-} ]] || network+=(--build-arg "$name=${!name}")

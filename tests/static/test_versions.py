@@ -32,7 +32,9 @@ AUDIT = AUDITS["audit"]
 def test_python_is_the_one_that_the_function_runs_on() -> None:
     python = TOOLS["python"]
 
-    assert found(r"^FROM public\.ecr\.aws/lambda/python:([\d.]+)", "Dockerfile") == {python}
+    assert found(r"^ARG BASE_IMAGE=public\.ecr\.aws/lambda/python:([\d.]+)", "Dockerfile") == {
+        python
+    }
     assert Path(".python-version").read_text().strip() == python
     assert PROJECT["project"]["requires-python"].startswith(f">={python},")
     assert PROJECT["tool"]["mypy"]["python_version"] == python

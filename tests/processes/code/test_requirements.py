@@ -136,6 +136,27 @@ Resources:
     )
 
 
+def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path) -> None:
+    other = "python3.14" if sys.version_info < (3, 14) else "python3.13"
+    function = f"{{Runtime: {other}, Handler: app.h, CodeUri: .}}"
+    template = f"Resources: {{One: {{Type: AWS::Serverless::Function, Properties: {function}}}}}"
+    write_project(tmp_path, {"template.yaml": template, "app.py": "h = 1\n"})
+
+    made = subprocess.run(
+        [sys.executable, "-m", "lambda_local.package", "function", "image"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert made.returncode == 2
+    version = other.removeprefix("python")
+    assert f"--build-arg BASE_IMAGE=public.ecr.aws/lambda/python:{version}" in made.stderr
+    assert not (tmp_path / "image").exists()
+
+
 def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
     write_project(tmp_path, {"code/requirements.txt": "-r ../base.txt\n", "base.txt": "idna\n"})
     found = declared(tmp_path / "code", tmp_path)

@@ -1,11 +1,13 @@
 """What a company's network makes necessary reaches the cluster, the builds and pip."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.machine import ANSWERS_NOT, Machine
@@ -64,30 +66,60 @@ def test_certificates_that_can_not_be_read_are_told(machine: Machine) -> None:
     assert "up: CA_FILE=/nowhere.pem can not be read" in up.stderr
 
 
-def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("-----BEGIN\nof two lines\n")
-    command = """
-source scripts/machine.bash
+def build_arguments(folder: Path = REPOSITORY, **settings: str) -> list[str]:
+    """Return what `docker build` would get in that folder."""
+    command = f"""
+source {REPOSITORY}/scripts/machine.bash
 read_machine
 build_through_network
-printf "%s|" "${network[@]}"
+((${{#network[@]}} == 0)) || printf "%s|" "${{network[@]}}"
 """
-
     done = subprocess.run(
-        ["bash", "-c", command],
-        env={
-            "PATH": "/usr/bin:/bin",
-            "CA_FILE": str(tmp_path / "ca.pem"),
-            "PIP_INDEX_URL": "https://index.internal/simple",
-            "HTTPS_PROXY": "http://proxy:3128",
-        },
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", **settings},
         capture_output=True,
         text=True,
         check=True,
     )
+    return done.stdout.split("|")[1::2]
 
-    assert done.stdout.split("|")[1::2] == [
+
+def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("-----BEGIN\nof two lines\n")
+
+    arguments = build_arguments(
+        CA_FILE=str(tmp_path / "ca.pem"),
+        PIP_INDEX_URL="https://index.internal/simple",
+        HTTPS_PROXY="http://proxy:3128",
+    )
+
+    assert arguments == [
         "HTTPS_PROXY=http://proxy:3128",
         "PIP_INDEX_URL=https://index.internal/simple",
         "CA=-----BEGIN\nof two lines",
     ]
+
+
+@pytest.mark.parametrize(
+    ("template", "base"),
+    [
+        ("Runtime: python3.12", []),
+        ("Runtime: python3.13", ["BASE_IMAGE=public.ecr.aws/lambda/python:3.13"]),
+        ('"Runtime": "python3.14"', ["BASE_IMAGE=public.ecr.aws/lambda/python:3.14"]),
+        ("Runtime: python3.13\nRuntime: python3.12", []),
+        ("Runtime: python3.9", []),
+        ("Runtime: !Ref Python", []),
+    ],
+)
+def test_a_build_is_on_the_image_of_the_templates_runtime(
+    tmp_path: Path, template: str, base: list[str]
+) -> None:
+    (tmp_path / "template.yaml").write_text(template)
+    shutil.copy(REPOSITORY / "Dockerfile", tmp_path)
+
+    assert build_arguments(tmp_path) == base
+
+
+def test_a_company_can_have_its_own_image_of_the_runtime() -> None:
+    assert build_arguments(BASE_IMAGE="mirror/python:3.12") == ["BASE_IMAGE=mirror/python:3.12"]
