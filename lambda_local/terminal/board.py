@@ -12,7 +12,10 @@ from lambda_local.terminal.style import clock, cut, dim, green, milliseconds, re
 
 _MARKS = {"INFO": dim("·"), "WARN": yellow("!"), "WARNING": yellow("!")}
 _MOST_ONCE = 1000
-_MOST_ROWS = 10
+_MOST_ROWS = 9
+_LEAST_WIDTH = 78
+"""Columns that a row of the checks has, also where it takes two rows."""
+
 _BEFORE_TEXT = 11
 """Columns that the time and a mark take."""
 
@@ -29,6 +32,8 @@ class Board:
         self._once: set[str] = set()
         self._error: Callable[[], list[str]] | None = None
         self._broken: set[str] = set()
+        self.hint = ""
+        """What can be done about checks that failed."""
 
     @property
     def seen(self) -> bool:
@@ -111,7 +116,8 @@ class Board:
         error = self._error() if self._error is not None and not outcome.succeeded else []
         if len(rows) + len(error) <= _MOST_ROWS:
             rows += error
-        self._screen.print(rows)
+        hinted = self.hint and rows and not error and not outcome.succeeded
+        self._screen.print([*rows, *[dim(f"  {self.hint}")] * bool(hinted)])
         self._error = None
 
     def accepted(self, outcome: Outcome) -> None:
@@ -129,13 +135,16 @@ class Board:
         self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
     def _rows(self, outcome: Outcome) -> list[str]:
-        rows = [f"  {cut(row, self.width - 2)}" for row in outcome.rows[:_MOST_ROWS]]
+        room = max(_LEAST_WIDTH, self.width - 2)
+        rows = [f"  {cut(row, room)}" for row in outcome.rows[:_MOST_ROWS]]
         left_out = len(outcome.rows) - _MOST_ROWS
         return rows + [dim(f"  … {left_out} more rows")] * (left_out > 0)
 
     def say(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Show a word of the service's own."""
         words = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None)
-        text = harmless(f"{message} ({words})" if words else message)
+        text = f"{message} ({words})" if words else message
+        first, *more = map(harmless, text.split("\n", _MOST_ROWS)[:_MOST_ROWS])
         mark = _MARKS.get(level, red("✗"))
-        self._screen.print([f"{dim(clock())} {mark} {dim(text) if level == 'INFO' else text}"])
+        line = f"{dim(clock())} {mark} {dim(first) if level == 'INFO' else first}"
+        self._screen.print([line, *(f"{' ' * _BEFORE_TEXT}{each}" for each in more)])

@@ -6,11 +6,15 @@ from pathlib import Path
 from lambda_local.invocation import Result
 from lambda_local.telemetry.place import Place, Places, message_of
 from lambda_local.telemetry.report import Load
+from lambda_local.terminal.fold import fold
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.style import bold, cut, dim, red
 
 _AROUND = 2
-_LINES = 3
+_ROWS = 4
+"""Rows of a message that are shown."""
+
+_LONGEST = 1000
 _REQUEST = re.compile(r"RequestId: \S+ (?:Error: )?")
 _SEVERAL = 1000
 
@@ -57,14 +61,20 @@ class Failures:
         key = (error_type, message if place is None else "", where)
         if (*key[:1], message, where) in self._shown:
             return []
-        lines = [
-            f"  {red(cut(harmless(line), width - 2))}" for line in message.split("\n")[:_LINES]
-        ]
+        lines = _message(message, width)
         if key not in self._shown and place is not None:
             lines += excerpt(place, width)
         if len(self._shown) < _SEVERAL:
             self._shown |= {key, (key[0], message, where)}
         return lines
+
+
+def _message(message: str, width: int) -> list[str]:
+    lines = (f"  {harmless(line[:_LONGEST])}" for line in message.split("\n", _ROWS)[:_ROWS])
+    rows = [row for line in lines for row in fold(line, width)]
+    if len(rows) > _ROWS:
+        rows[_ROWS - 1 :] = [cut(f"{rows[_ROWS - 1]} …", width)]
+    return [red(row) for row in rows]
 
 
 def _said(result: Result) -> str:

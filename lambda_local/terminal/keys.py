@@ -48,6 +48,7 @@ class Keys:
         if self._keyboard.there:
             words = " · ".join(f"{key} {short}" for key, short, _, _ in self._known())
             self._board.print([dim(f"? help · {words}")])
+            self._board.hint = "a accepts these answers" if self._deeds.accept else ""
             self._keyboard.start()
 
     def _known(self) -> list[tuple[str, str, str, Callable[[], None]]]:

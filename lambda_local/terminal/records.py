@@ -15,6 +15,7 @@ from wcwidth import clip, width
 from lambda_local.terminal.harmless import harmless
 
 _LOGGED = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
+_WORD = re.compile(r"[^\s\"=]+")
 _WARNING = b"LAMBDA_WARNING: "
 _ERROR = b"[ERROR] "  # logging's own has a tab there
 _MESSAGES = ("message", "msg", "event")
@@ -71,10 +72,16 @@ def _shortened(value: Mapping[str, Any]) -> Iterator[str]:
         if name not in _KNOWN and name != at and each is not None
     }
     long = {name: text for name, text in more.items() if isinstance(text, str) and "\n" in text}
-    fields = [f"{name}={_text(each)}" for name, each in more.items() if name not in long]
+    fields = [f"{name}={_field(each)}" for name, each in more.items() if name not in long]
     yield from _split(" ".join(filter(None, (level.upper(), _text(value[at]), *fields))))
     for text in long.values():  # a traceback
         yield from _split(text)
+
+
+def _field(value: object) -> str:
+    """Return it such that one ends where another begins."""
+    is_word = isinstance(value, str) and _WORD.fullmatch(value)
+    return str(value) if is_word else json.dumps(value, ensure_ascii=False)
 
 
 def _text(value: object) -> str:

@@ -3,7 +3,7 @@ include "compare";
 include "answer";
 include "http";
 
-def projects($function): [.state[].functions[] | select(.name == $function).project, .root];
+def projects($function): [(.state[].functions[] | select(.name == $function).project), .root];
 
 # What acceptance needs.
 def texts($parts; $how): if $how.accepting then {texts: {expected: $parts[0], answered: $parts[1], headers: $parts[2]}} else {} end;

@@ -36,10 +36,10 @@ def place: if .file then " (\(.file):\(.line))" else "" end;
 
 # What is wrong with a check, in rows of their own.
 def wrongs($room):
-  if .result == "new" then "no expected response yet (--accept writes it)"
-  elif .error and .result == "failed" then
+  if .error then
     (.error | place) as $place
     | (.error | "\(.type): \(.message)" | gsub("\\s+"; " ") | clipped(if $room then $room - ($place | length) else null end)) + $place
+  elif .result == "new" then "no expected response yet (--accept writes it)"
   else .differences[] | "\(.path): \((.path | length) as $path | change(if $room then $room - $path - 2 else null end))" end;
 
 def name: .event | sub("\\A.*/(?=[^/]+/[^/]+\\z)"; "") | sub("\\Aevents/"; "");

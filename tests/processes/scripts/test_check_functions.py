@@ -72,6 +72,19 @@ def test_each_function_is_checked_by_its_own_events(two: LocalLambda) -> None:
     assert only["checks"][0]["function"] == "orders"
 
 
+def test_an_error_is_told_by_its_place_in_the_project_whichever_function_s_it_is(
+    two: LocalLambda,
+) -> None:
+    (two.project / "src/stock/app.py").write_text("def handler(event, context): 1 / 0\n")
+    (two.project / "events/Stock-2/expected/a.json").unlink()
+    done = check(two, "events/Stock-2/a.json")
+
+    assert done.stdout.splitlines() == [
+        "Stock-2/a.json: ZeroDivisionError: division by zero (src/stock/app.py:1)",
+        "0 of 1 events as expected",
+    ]
+
+
 def test_an_event_of_no_function_is_refused_by_the_folders_that_there_are(two: LocalLambda) -> None:
     (two.project / "events/a.json").write_text("{}")
     done = check(two, "events/a.json")

@@ -86,7 +86,9 @@ def test_what_a_function_writes_is_below_its_line(start: Start) -> None:
     assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
     assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
     line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
-    assert invoke(service, {"print": json.dumps(line)})[1:] == ["  INFO done items=3"]
+    more = {"by": "me", "why": "no, it is"}
+    rows = invoke(service, {"print": json.dumps(line | more)})
+    assert rows[1:] == ['  INFO done items=3 by=me why="no, it is"']
 
 
 def test_a_slow_invocation_is_told_while_it_runs(start: Start, tmp_path: Path) -> None:
@@ -113,6 +115,10 @@ def test_an_error_is_told_with_its_place_and_the_code_around_it_once(start: Star
         '    11 │     return event.get("reply")',
     ]
     assert len(invoke(service, {"raise": "no luck"})) == 1
+    _, *rows = invoke(service, {"raise": "no luck and " * 30})
+    assert len(rows) == 4
+    assert rows[0] == f"  {'no luck and ' * 6}no luck"
+    assert rows[3].endswith(" …")
     assert invoke(service, {"raise": "worse luck"})[1:] == ["  worse luck"]
     assert "LAMBDA_WARNING" not in service.raw
 
@@ -138,7 +144,7 @@ def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
     command = "for i in $(seq 30); do echo row $i; done; echo 1 of 3 events as expected; exit 1"
     service = start(ANSWERS, f"--after-reload={command}")
 
-    service.wait_for("… 20 more rows\n")
+    service.wait_for("… 21 more rows\n")
     assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
     assert "1 of 3 events as expected" in service.raw
 
