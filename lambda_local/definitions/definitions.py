@@ -39,6 +39,7 @@ class Definitions:
         self._given = given
         self._served = served
         self._say = say
+        self._was_wrong = False
         self._background = Background(lambda error: say(f"internal error: {error!r}", "ERROR"))
         self._installations = Installations(self._background, say, self._installed)
         self._files = Files(given.files)
@@ -100,8 +101,10 @@ class Definitions:
             given = await asyncio.to_thread(self._given.again)
         except TemplateError as error:
             self._say(f"{error}; until then all goes on as it was", "ERROR")
+            self._was_wrong = True
             return
-        if given.template != self._given.template:
+        was_wrong, self._was_wrong = self._was_wrong, False
+        if was_wrong or given.template != self._given.template:
             self._say(_change_of(given.template), "INFO")
         for notice in given.notices:
             if notice not in self._given.notices:

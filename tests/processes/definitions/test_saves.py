@@ -137,6 +137,11 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     assert answer(service) == ["hello", "128", "First"]
     told = service.wait_for_line("template.yaml:8: MemorySize is 'much'")
     assert "until then all goes on as it was" in told
+
+    save(service, template({"memory": 256}))
+
+    assert answer(service)[1] == "256"
+    service.wait_for_line("template.yaml says from now on what is served")
     save(service, template({"memory": 512}))
     assert answer(service) == ["hello", "512", "First"]
 

@@ -65,7 +65,9 @@ def test_an_event_is_invoked_by_its_letter_and_again_by_enter(start: Start) -> N
 
 
 def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
-    check = "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected"
+    check = (
+        "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
+    )
     accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
     service = start(f"--after-reload=echo differs; {check}", f"--accept={accept}")
     service.wait_for("1 of 3 events.*\n  differs\n  a accepts these answers\n")
