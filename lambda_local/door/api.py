@@ -44,13 +44,15 @@ class Api:
         self._listener = listener
         self._authorizers = Authorizers(functions, listener)
 
-    def has(self, scope: Scope) -> bool:
-        """Whether some route has that path."""
-        return bool(ways(self._functions, scope))
+    def find(self, scope: Scope) -> tuple[Operation, Named] | None:
+        """
+        Return what answers, and the function of the route; None if none has that path.
 
-    def find(self, scope: Scope) -> tuple[Operation, Named]:
-        """Return what answers, and the function of the route. Raises ServiceError."""
+        Raises ServiceError for a method that no such route has.
+        """
         found = ways(self._functions, scope)
+        if not found:
+            return None
         if (preflight := _preflight(found, scope)) is not None:
             return partial(_answered, preflight), Named(found[0].function)
         methods = (scope["method"], "ANY")
@@ -145,7 +147,7 @@ def _let_be(running: asyncio.Future[Result]) -> None:
 
 def _preflight(found: list[Way], scope: Scope) -> Response | None:
     """Return what an API itself answers to a browser that asks whether it may ask."""
-    if scope["method"] != "OPTIONS" or not found:
+    if scope["method"] != "OPTIONS":
         return None
     first = found[0].route
     if not first.rest:

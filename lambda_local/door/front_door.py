@@ -10,7 +10,8 @@ from lambda_local.door.answers import ServiceError, service_error
 from lambda_local.door.api import Api
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
-from lambda_local.door.operations import Operations, Request, is_operation
+from lambda_local.door.names import Named
+from lambda_local.door.operations import Operation, Operations, Request, is_operation
 from lambda_local.door.origin import Trust, refuse_stranger
 from lambda_local.function.functions import Functions
 from lambda_local.function.queue import ThrottledError
@@ -44,13 +45,13 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
-        door = self._door(scope)
+        of_aws = is_operation(scope["path"])
         trace = continued(header(scope, b"x-amzn-trace-id"))
         invocation = Invocation(b"", source=header(scope, _SOURCE) or "", trace_id=trace)
         function = self._functions.default
         try:
             self._trust.check_host(scope)
-            operation, named = door.find(scope)
+            door, (operation, named) = self._found(scope, of_aws=of_aws)
             function = named.function
             stranger = self._trust.stranger(scope)
             if stranger is not None and not door.allows_origin(function, stranger):
@@ -68,15 +69,20 @@ class FrontDoor:
         response.headers.append(("x-amzn-RequestId", invocation.request_id))
         if header(scope, _LOG) == "Tail":
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
-        if invocation.began or door is not self._operations:
+        if invocation.began or not of_aws:
             response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):
             response.headers.append((_CODE, function.generation.code_sha256))
         await send(response, send_message)
 
-    def _door(self, scope: Scope) -> Operations | Api | FunctionUrl:
-        if is_operation(scope["path"]):
-            return self._operations
-        if self._functions.named(header(scope, b"host") or "") is None and self._api.has(scope):
-            return self._api
-        return self._function_url
+    def _found(
+        self, scope: Scope, *, of_aws: bool
+    ) -> tuple[Operations | Api | FunctionUrl, tuple[Operation, Named]]:
+        """Return who answers, how, and about which function. Raises ServiceError."""
+        if of_aws:
+            return self._operations, self._operations.find(scope)
+        if self._functions.named(header(scope, b"host") or "") is None:
+            found = self._api.find(scope)
+            if found is not None:
+                return self._api, found
+        return self._function_url, self._function_url.find(scope)
