@@ -12,19 +12,20 @@ import uvloop  # noqa: E402  # after the line above
 
 from lambda_local.code.packages import install  # noqa: E402
 from lambda_local.code.requirements import InstallError  # noqa: E402
+from lambda_local.debugger.debugging import ADDRESS  # noqa: E402
 from lambda_local.definitions.packages import needs_of  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
 from lambda_local.settings.command_line import parse  # noqa: E402
 from lambda_local.settings.given import Given  # noqa: E402
 
 
-def _listen(host: str, port: int, option: str) -> socket.socket:
+def _listen(host: str, port: int, otherwise: str) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
         why = str(error) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        message = f"cannot listen on {host}:{port}: {why}; choose another with {option}"
+        message = f"cannot listen on {host}:{port}: {why}; {otherwise}"
         _say(message)
         sys.exit(2)
 
@@ -45,7 +46,10 @@ def _install_packages(given: Given) -> None:
 
 
 async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
-    await LocalLambda(given, front, admin).run()
+    service = LocalLambda(given, front, admin)
+    if (debugging := given.service.debugging) is not None:
+        await debugging.start(_listen(*ADDRESS, "debuggers look there: end what has it"))
+    await service.run()
 
 
 def _hold_standard_descriptors() -> None:
@@ -62,8 +66,10 @@ def main() -> None:
     _hold_standard_descriptors()
     given = parse(sys.argv[1:], os.environ, Path.cwd())
     _install_packages(given)
-    front = _listen(given.service.host, given.service.port, "--port")
-    admin = _listen(given.service.admin_host, given.service.admin_port, "--admin-port")
+    front = _listen(given.service.host, given.service.port, "choose another with --port")
+    admin = _listen(
+        given.service.admin_host, given.service.admin_port, "choose another with --admin-port"
+    )
     uvloop.run(_serve(given, front, admin))
 
 

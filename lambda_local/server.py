@@ -134,6 +134,8 @@ class LocalLambda:
         await self._serving.end_all()
         await self._after_reload.stop()
         await hands.stop()
+        if (debugging := self._settings.debugging) is not None:
+            debugging.stop()
         ticks.cancel()
         self._page.close()
         self._terminal.close()

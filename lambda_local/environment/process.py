@@ -29,13 +29,12 @@ class Process:
         configuration: FunctionConfiguration,
         port: int,
         told: dict[str, str],
-        *,
-        debug: bool,
+        debuggers: socket.socket | None,
     ) -> None:
         """
         Start it with what it is told by variables; it imports the runtime client and waits.
 
-        Raises OSError.
+        It listens for `debuggers`, if there may be any. Raises OSError.
         """
         self._loop = asyncio.get_running_loop()
         self._records = Records()
@@ -49,10 +48,12 @@ class Process:
             os.set_blocking(self._output, False)
             self._control.settimeout(0)
             # the debugger can't stop in frozen modules, and says so each time
-            options = ["-P", "-Xfrozen_modules=off"] if debug else ["-P"]
+            options = ["-P"] if debuggers is None else ["-P", "-Xfrozen_modules=off"]
             bootstrap = RUNTIME_DIRECTORY / "bootstrap.py"
             arguments = [str(bootstrap), str(control.fileno()), configuration.handler]
-            environ = variables(configuration, port, debug=debug) | told
+            handed = [control.fileno(), *(() if debuggers is None else (debuggers.fileno(),))]
+            told = told | {"_LAMBDA_LOCAL_DEBUG": ",".join(map(str, handed[1:]))}
+            environ = variables(configuration, port) | told
             self._log_stream = environ["AWS_LAMBDA_LOG_STREAM_NAME"]
             # one short fork in the event loop; asyncio's own subprocesses know no process groups
             self._process = subprocess.Popen(  # noqa: S603
@@ -62,7 +63,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=[control.fileno()],
+                pass_fds=handed,
                 process_group=0,
             )
             undo.pop_all()

@@ -29,7 +29,7 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 _ROLES = ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
-def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -> dict[str, str]:
+def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
     """Return those of an environment whose Runtime API is on that port."""
     given = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
@@ -48,7 +48,6 @@ def variables(configuration: FunctionConfiguration, port: int, *, debug: bool) -
             "PYTHONUNBUFFERED": "1",
             "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
             "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
-            "_LAMBDA_LOCAL_DEBUG": "1" if debug else "",
         }
     )
 

@@ -121,7 +121,8 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         "--debug",
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_DEBUG"),
-        help="one environment, no timeout, debugpy on 127.0.0.1:5678 [LAMBDA_LOCAL_DEBUG; off]",
+        help="one environment, no timeout, debuggers at 127.0.0.1:5678; of several functions they"
+        " get the first [LAMBDA_LOCAL_DEBUG; off]",
     )
 
 

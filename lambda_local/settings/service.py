@@ -1,6 +1,8 @@
 """How the service itself runs, whatever functions it serves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from lambda_local.debugger.debugging import Debugging
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,6 +10,7 @@ class ServiceSettings:
     """
     Times are in seconds; `queue` is how many requests of a function may wait.
 
+    `debugging` is where a debugger attaches, if one may: then nothing times out.
     `terminal` is whether standard output is for a person, and `accept` a shell command that makes
     what the function answers now what is expected of it.
     """
@@ -21,10 +24,15 @@ class ServiceSettings:
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
     after_reload: str | None = None
-    debug: bool = False
+    debugging: Debugging | None = field(default=None, compare=False)
     replay: bool = False
     public_url: str = ""
     public_root: str = ""
     terminal: bool = False
     accept: str | None = None
     import_ahead: bool = True
+
+    @property
+    def debug(self) -> bool:
+        """Whether a debugger may attach."""
+        return self.debugging is not None

@@ -79,7 +79,6 @@ def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
             queue_timeout=30.0,
             shutdown_timeout=20.0,
             after_reload=None,
-            debug=False,
         ),
         files=(root / ".env", root / ".env.function"),
     )

@@ -26,9 +26,6 @@ TYPE_CHECKING = False  # typing's, without the time that its import takes
 if TYPE_CHECKING:
     from lambda_local.environment.inside.loading import Loading
 
-DEBUG_ADDRESS = ("127.0.0.1", 5678)
-
-
 _RUNTIMES_OWN = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
     *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
@@ -154,7 +151,7 @@ def main() -> None:
     environ = dict(os.environ)
     control = socket.socket(fileno=int(sys.argv[1]))
     handler = sys.argv[2]
-    debug, poller = bool(_told("DEBUG")), _told("POLLER")
+    debug, poller = _told("DEBUG"), _told("POLLER")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
     _runtime_client()
     _poll_as(poller)
@@ -168,7 +165,7 @@ def main() -> None:
     loading = _load_by(control, environ)
     loading.wrap(bootstrap, [1, 2, log])
     if debug:
-        _beside("debugger").listen(DEBUG_ADDRESS)
+        _beside("debugger").listen(int(debug))
     os.environ.pop("PYTHONPATH", None)  # the service's own, which the function's programs need not
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)

@@ -46,12 +46,12 @@ def _speaks(connection: socket.socket) -> bool:
     return said == _BEGINNING
 
 
-def listen(address: tuple[str, int]) -> None:
-    """Let a debugger attach there. Raises OSError."""
+def listen(descriptor: int) -> None:
+    """Let a debugger attach to the listening socket that the service has handed over."""
     import debugpy.server.api  # noqa: PLC0415  # this brings pydevd, which is inside debugpy
     import pydevd  # noqa: PLC0415
 
-    create_server_socket = pydevd.create_server_socket
-    pydevd.create_server_socket = lambda **where: _Listener(create_server_socket(**where))
-    # an adapter of its own would outlive this process, and keep the port from the next
-    debugpy.listen(address, in_process_debug_adapter=True)  # noqa: T100
+    listener = socket.socket(fileno=descriptor)
+    pydevd.create_server_socket = lambda **_: _Listener(listener)
+    # an adapter of its own would outlive this process
+    debugpy.listen(listener.getsockname(), in_process_debug_adapter=True)  # noqa: T100

@@ -1,20 +1,17 @@
 import fcntl
-import json
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.debugger import ADDRESS, Debugger, message
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
-from tests.support.waiting import wait_until
 
-ADDRESS = ("127.0.0.1", 5678)
 SOURCE = """
 import time
 
@@ -23,58 +20,6 @@ def handler(event, context):
     time.sleep(0.2)
     return message
 """
-
-
-def message(command: str, arguments: Mapping[str, object]) -> bytes:
-    request = {"seq": 1, "type": "request", "command": command, "arguments": arguments}
-    body = json.dumps(request).encode()
-    return b"Content-Length: %d\r\n\r\n" % len(body) + body
-
-
-class Debugger:
-    """A client of the Debug Adapter Protocol, as an editor is one."""
-
-    def __init__(self) -> None:
-        self._socket = wait_until(_connected, "the debugger's port")
-        self._socket.settimeout(30)
-        self._stream = self._socket.makefile("rb")
-        self._seen: list[dict[str, Any]] = []
-
-    def close(self) -> None:
-        self._stream.close()
-        self._socket.close()
-
-    def send(self, command: str, **arguments: object) -> None:
-        self._socket.sendall(message(command, arguments))
-
-    def wait_for(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the next message: an `event`, or the `response` to a command, of that name."""
-        while True:
-            message = self._read()
-            if message["type"] == kind and name in (message.get("event"), message.get("command")):
-                return message
-
-    def ask(self, command: str, **arguments: object) -> Any:
-        self.send(command, **arguments)
-        response = self.wait_for("response", command)
-        assert response["success"], response
-        return response.get("body")
-
-    def _read(self) -> dict[str, Any]:
-        length = 0
-        while line := self._stream.readline().strip():
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        message: dict[str, Any] = json.loads(self._stream.read(length))
-        return message
-
-
-def _connected() -> socket.socket | None:
-    try:
-        return socket.create_connection(ADDRESS)
-    except ConnectionRefusedError:
-        return None
 
 
 @pytest.fixture
@@ -96,23 +41,59 @@ def service(_port: None, start_lambda: StartLambda) -> LocalLambda:
 
 def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
     with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
-        debugger.ask("initialize", adapterID="test", pathFormat="path")
-        debugger.send("attach", justMyCode=True)
-        debugger.wait_for("event", "initialized")
-        path = str(service.project / "function/app.py")
-        debugger.ask("setBreakpoints", source={"path": path}, breakpoints=[{"line": 6}])
-        debugger.ask("configurationDone")
-
+        debugger.attach(service.project / "function/app.py", 6)
         answer = threads.submit(service.invoke, {"message": "seen"})
-        stopped = debugger.wait_for("event", "stopped")
-        thread = stopped["body"]["threadId"]
-        frame = debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]
+        thread, frame = debugger.stopped()
         value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
         debugger.ask("continue", threadId=thread)
 
         assert (frame["name"], frame["line"]) == ("handler", 6)
         assert value["result"] == "'seen'"
         assert answer.result().json() == "seen"
+
+
+def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(app, 6)
+        for number in range(6):
+            app.write_text(SOURCE.replace("return message", f"return message + {number}"))
+            answer = threads.submit(service.invoke, {"message": 100})
+            thread, frame = debugger.stopped()
+            value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
+            debugger.ask("continue", threadId=thread)
+
+            assert (frame["line"], value["result"]) == (6, "100")
+            assert answer.result().json() == 100 + number
+
+        app.write_text("def handler(event, context)")
+        assert "SyntaxError" in service.invoke().json()["errorType"]
+        app.write_text(SOURCE)
+        answer = threads.submit(service.invoke, {"message": "mended"})
+        thread, _ = debugger.stopped()
+        debugger.ask("setBreakpoints", source={"path": str(app)}, breakpoints=[])
+        debugger.ask("continue", threadId=thread)
+        assert answer.result().json() == "mended"
+        app.write_text(SOURCE + "# once more")
+        assert service.invoke({"message": "unhindered"}).json() == "unhindered"
+        debugger.ask("disconnect", restart=False)
+
+    assert service.invoke({"message": "alone"}).json() == "alone"
+
+
+def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with (
+        closing(Debugger()) as first,
+        closing(Debugger()) as second,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first.attach(app, 6)
+        second.attach(app, 6)
+        answer = threads.submit(service.invoke, {"message": 1})
+        thread, _ = second.stopped()
+        second.ask("continue", threadId=thread)
+        assert answer.result().json() == 1
 
 
 def test_there_is_one_environment(service: LocalLambda) -> None:

@@ -1,0 +1,1 @@
+"""The debugger's port, which outlives the processes that are debugged."""

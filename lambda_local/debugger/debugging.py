@@ -1,0 +1,56 @@
+"""Where a debugger attaches, whichever process it is that is debugged."""
+
+import asyncio
+import socket
+
+from lambda_local.debugger.session import Session
+
+ADDRESS = ("127.0.0.1", 5678)
+"""As launch configurations have it (https://code.visualstudio.com/docs/python/debugging)."""
+
+
+class Debugging:
+    """
+    Leads the debugger that is attached to each process of one function, the first that has one.
+
+    While none is attached, nobody waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._session: Session | None = None
+        self._function = ""
+        self._port: int | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Let a debugger attach there."""
+        self._server = await asyncio.start_server(self._connected, sock=listener)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = Session(reader, writer, self._welcome)
+        await session.run()
+        if self._session is session:
+            self._session = None
+
+    async def _welcome(self, session: Session) -> None:
+        """Take one that speaks the protocol in place of who was attached."""
+        if self._session is not None:
+            self._session.close()
+        self._session = session
+        if self._port is not None:
+            await session.debug(self._port)
+
+    async def offer(self, function: str, port: int) -> None:
+        """Return when who is attached debugs the process that listens there as it did the last."""
+        self._function = self._function or function
+        if function == self._function:
+            self._port = port
+            if self._session is not None:
+                await self._session.debug(port)
+
+    def stop(self) -> None:
+        """Hang up."""
+        if self._session is not None:
+            self._session.close()
+        if self._server is not None:
+            self._server.close()

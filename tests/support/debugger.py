@@ -1,0 +1,78 @@
+"""A client of the Debug Adapter Protocol, as an editor is one."""
+
+import itertools
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.waiting import wait_until
+
+ADDRESS = ("127.0.0.1", 5678)
+
+
+def message(command: str, arguments: Mapping[str, object], number: int = 1) -> bytes:
+    request = {"seq": number, "type": "request", "command": command, "arguments": arguments}
+    body = json.dumps(request).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+class Debugger:
+    """A client of the Debug Adapter Protocol, as an editor is one."""
+
+    def __init__(self) -> None:
+        self._socket = wait_until(_connected, "the debugger's port")
+        self._socket.settimeout(30)
+        self._stream = self._socket.makefile("rb")
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+    def send(self, command: str, **arguments: object) -> None:
+        self._socket.sendall(message(command, arguments, next(self._numbers)))
+
+    def wait_for(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the next message: an `event`, or the `response` to a command, of that name."""
+        while True:
+            message = self._read()
+            if message["type"] == kind and name in (message.get("event"), message.get("command")):
+                return message
+
+    def attach(self, path: Path, line: int) -> None:
+        """Attach as an editor does that has one breakpoint."""
+        self.ask("initialize", adapterID="test", pathFormat="path")
+        self.send("attach", justMyCode=True)
+        self.wait_for("event", "initialized")
+        self.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
+        self.ask("configurationDone")
+
+    def stopped(self) -> tuple[int, dict[str, Any]]:
+        """Wait for a breakpoint; return the thread that it stopped, and where."""
+        thread: int = self.wait_for("event", "stopped")["body"]["threadId"]
+        frame: dict[str, Any] = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
+        return thread, frame
+
+    def ask(self, command: str, **arguments: object) -> Any:
+        self.send(command, **arguments)
+        response = self.wait_for("response", command)
+        assert response["success"], response
+        return response.get("body")
+
+    def _read(self) -> dict[str, Any]:
+        length = 0
+        while line := self._stream.readline().strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        message: dict[str, Any] = json.loads(self._stream.read(length))
+        return message
+
+
+def _connected() -> socket.socket | None:
+    try:
+        return socket.create_connection(ADDRESS)
+    except ConnectionRefusedError:
+        return None
