@@ -57,8 +57,8 @@ ARG FUNCTION=
 RUN PYTHONPATH=/local python -m lambda_local.package function /function "$FUNCTION"
 
 FROM packages AS dependencies
-COPY --from=shipped /function/key /
-RUN mkdir /task && key=$(cat /key) && { [ -z "$key" ] || cp -a "/packages/$key/." /task; }
+COPY --from=shipped /function/keys /
+RUN mkdir /task && while read -r key; do cp -a "/packages/$key/." /task || exit 1; done </keys
 
 # What AWS Lambda runs, and nothing else.
 FROM ${BASE_IMAGE} AS function

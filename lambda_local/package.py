@@ -2,7 +2,7 @@
 What images are made of: `python -m lambda_local.package`, run in the project's folder.
 
 - `requirements DIRECTORY` writes what pip needs, for every function, to `DIRECTORY/KEY/`.
-- `function DIRECTORY [NAME]` writes `code/`, `opt/` (its layers), its `handler`, and the `key` of
+- `function DIRECTORY [NAME]` writes `code/`, `opt/` (its layers), its `handler`, and the `keys` of
   its requirements; the only function needs no name. What it writes is for the Python that runs it.
 """
 
@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lambda_local.code.requirements import InstallError, declared
+from lambda_local.code.requirements import InstallError, declared_by
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
@@ -59,8 +59,7 @@ def write_requirements(project: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     for function in template_of(project).functions:
-        requirements = declared(function.code_uri, project)
-        if requirements is not None:
+        for requirements in declared_by(function.code_uri, project, function.sources):
             requirements.write_to(directory / requirements.key())
 
 
@@ -76,10 +75,11 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
     shutil.copytree(function.code_uri, directory / "code", ignore=_NOT_SHIPPED)
     (directory / "opt").mkdir()
     for layer in function.layers:
-        shutil.copytree(layer.content, directory / "opt", ignore=_NOT_SHIPPED, dirs_exist_ok=True)
+        opt = directory / "opt" / ("python" if layer.is_source else "")
+        shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    requirements = declared(function.code_uri, project)
-    (directory / "key").write_text(requirements.key() if requirements else "")
+    every = declared_by(function.code_uri, project, function.sources)
+    (directory / "keys").write_text("".join(f"{each.key()}\n" for each in every))
 
 
 _COMMANDS = {"requirements": write_requirements, "function": write_function}

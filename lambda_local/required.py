@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lambda_local.code.packages import install
-from lambda_local.code.requirements import InstallError, declared
+from lambda_local.code.requirements import InstallError, declared_by
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
 
@@ -21,8 +21,12 @@ def folders_of(project: Path) -> list[Path]:
     Raises:
         TemplateError, InstallError: As they say.
     """
-    every = (declared(each.code_uri, project) for each in template_of(project).functions)
-    wanted = {each.key(): each for each in every if each and each.source.name != "poetry.lock"}
+    wanted = {
+        each.key(): each
+        for function in template_of(project).functions
+        for each in declared_by(function.code_uri, project, function.sources)
+        if each.source.name != "poetry.lock"
+    }
     return [install(each, _say) for each in wanted.values()]
 
 

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 import hashlib
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,6 +82,17 @@ def declared(root: Path, project: Path) -> Requirements | None:
                 raise InstallError(str(error)) from error
             return Requirements(lock, text, (), folder) if text else None
     return None
+
+
+def declared_by(root: Path, project: Path, sources: Iterable[Path]) -> list[Requirements]:
+    """
+    Return what a code root declares, and what each source of a layer does, by requirements.txt.
+
+    Raises:
+        InstallError: As `declared`.
+    """
+    own = [declared(root, project), *(declared(source, source) for source in sources)]
+    return [each for each in own if each is not None]
 
 
 def _names_any(text: str) -> bool:

@@ -6,17 +6,20 @@ from pathlib import Path
 
 from lambda_local.code.interpreters import interpreter_of, runtime_of
 from lambda_local.code.packages import directory_of
-from lambda_local.code.requirements import Requirements, declared
+from lambda_local.code.requirements import Requirements, declared_by
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.interpreter import OWN, Interpreter
 
 
 @dataclass(frozen=True, slots=True)
 class _Packages:
-    """Requirements, and where their packages are, or are to be."""
+    """Requirements, whose packages are in a directory, or are to be."""
 
     requirements: Requirements
-    directory: Path
+
+    @property
+    def directory(self) -> Path:
+        return directory_of(self.requirements)
 
     @property
     def missing(self) -> bool:
@@ -30,7 +33,11 @@ class Needs:
     configuration: FunctionConfiguration
     python: Interpreter = OWN
     runtime: _Packages | None = None
-    own: _Packages | None = None
+    own: tuple[_Packages, ...] = ()
+
+    @property
+    def _all(self) -> tuple[_Packages, ...]:
+        return (*((self.runtime,) if self.runtime else ()), *self.own)
 
     @property
     def name(self) -> str:
@@ -40,15 +47,15 @@ class Needs:
     @property
     def directories(self) -> tuple[Path, ...]:
         """Where its packages are, or are to be."""
-        return tuple(each.directory for each in (self.runtime, self.own) if each)
+        return tuple(each.directory for each in self._all)
 
     def missing(self) -> list[Requirements]:
         """Return what is to be installed."""
-        return [each.requirements for each in (self.runtime, self.own) if each and each.missing]
+        return [each.requirements for each in self._all if each.missing]
 
     def complete(self) -> FunctionConfiguration:
         """Return the function with its packages."""
-        own = (self.own.directory,) if self.own else ()
+        own = (each.directory for each in self.own)
         return replace(
             self.configuration,
             python=self.python,
@@ -61,8 +68,10 @@ class Needs:
         yield self.configuration.task_root / "requirements.txt"
         yield self.configuration.task_root / "poetry.lock"
         yield self.configuration.project / "poetry.lock"
-        if self.own:
-            yield from self.own.requirements.files
+        for source in self.configuration.sources:
+            yield source / "requirements.txt"
+        for each in self.own:
+            yield from each.requirements.files
 
 
 def needs_of(configuration: FunctionConfiguration) -> Needs:
@@ -73,10 +82,11 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
         InstallError: It can't be known.
     """
     python = interpreter_of(configuration.runtime) or OWN
-    requirements = declared(configuration.task_root, configuration.project)
-    own = replace(requirements, python=python) if requirements else None
-    return Needs(configuration, python, _packages(runtime_of(python)), _packages(own))
-
-
-def _packages(requirements: Requirements | None) -> _Packages | None:
-    return _Packages(requirements, directory_of(requirements)) if requirements else None
+    runtime = runtime_of(python)
+    own = (
+        _Packages(replace(each, python=python))
+        for each in declared_by(
+            configuration.task_root, configuration.project, configuration.sources
+        )
+    )
+    return Needs(configuration, python, _Packages(runtime) if runtime else None, tuple(own))

@@ -25,8 +25,9 @@ class FunctionConfiguration:
     `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
     `local_environment` is what a function needs here alone, and AWS would not be told.
     `packages` are directories of Python modules beside its code: it sees those, AWS's runtime, and
-    no other package. `python` runs it, in place of what `runtime` names if that is not here;
-    another than the service's has AWS's runtime in `runtime_packages`.
+    no other package. The `sources`, of layers, name requirements of their own, as its code does.
+    `python` runs it, in place of what `runtime` names if that is not here; another than the
+    service's has AWS's runtime in `runtime_packages`.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FunctionConfiguration:
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = ()
     runtime: str = OWN.runtime
     python: Interpreter = OWN
     runtime_packages: Path | None = None

@@ -85,6 +85,20 @@ class Layer:
     content: Path
     build_method: str | None
 
+    @property
+    def is_source(self) -> bool:
+        """
+        Whether `sam build` makes its `python/` of its content, and of what that requires.
+
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-layers.html
+        """
+        return (self.build_method or "").startswith("python")
+
+    @property
+    def modules(self) -> Path:
+        """Where its Python modules are."""
+        return self.content if self.is_source else self.content / "python"
+
 
 @dataclass(frozen=True, slots=True)
 class Logging:
@@ -127,6 +141,11 @@ class Function:
     other_events: tuple[OtherEvent, ...] = ()
     logging: Logging = Logging()
     asynchronous: AsynchronousInvocation = AsynchronousInvocation()
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The layers that are still to be built."""
+        return tuple(layer.content for layer in self.layers if layer.is_source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,13 @@ def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
         {
             "template.yaml": f"""
 Resources:
-  One: {{{function}, CodeUri: one, Layers: [!Ref Shared]}}}}
+  One: {{{function}, CodeUri: one, Layers: [!Ref Shared, !Ref Built]}}}}
   Two: {{{function}, CodeUri: two}}}}
   Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: shared}}}}
+  Built:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {{ContentUri: built}}
+    Metadata: {{BuildMethod: python3.12}}
 """,
             "one/app.py": "h = 1\n",
             "one/.hidden": "",
@@ -104,6 +108,8 @@ Resources:
             "one/base.txt": "idna\n",
             "two/app.py": "h = 2\n",
             "shared/python/common.py": "",
+            "built/own.py": "",
+            "built/requirements.txt": "six\n",
         },
     )
 
@@ -123,13 +129,16 @@ Resources:
 
     image = tmp_path / "image"
     written = {str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()}
-    key = (image / "key").read_text()
+    key, key_of_layer = (image / "keys").read_text().split()
     assert written == {
         *("code/app.py", "code/base.txt", "code/requirements.txt"),
-        *("handler", "key", "opt/python/common.py"),
+        *("handler", "keys", "opt/python/common.py"),
+        *("opt/python/own.py", "opt/python/requirements.txt"),
     }
     assert (image / "handler").read_text() == "app.h"
     assert (tmp_path / "requirements" / key / "base.txt").read_text() == "idna\n"
+    of_layer = tmp_path / "requirements" / key_of_layer / "requirements.txt"
+    assert of_layer.read_text() == "six\n"
     assert unnamed.returncode == 2
     assert unnamed.stderr == (
         "lambda_local: name one function of the template by the build argument FUNCTION: One, Two\n"

@@ -193,6 +193,33 @@ def test_first_requirements_without_a_template_are_installed_then_loaded(
     wait_until(lambda: answer(service, "function") is True)
 
 
+BUILT = """\
+      Layers: [!Ref Shared]
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: shared/}
+    Metadata: {BuildMethod: python3.12}
+"""
+
+
+def test_what_a_layer_requires_that_is_still_to_be_built_is_installed(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    files = project({}, app=VERSION.format(name="common"))
+    files["template.yaml"] += BUILT
+    (tmp_path / "shared").mkdir()
+    first, second = (write_wheel(tmp_path / "shared", "ours", each) for each in "12")
+    files["shared/common.py"] = "from ours import version\n"
+    files["shared/requirements.txt"] = f"./{first}\n"
+    service = start_lambda(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+    assert answer(service) == "1"
+
+    save(service, f"./{second}\n", "shared/requirements.txt")
+
+    wait_until(lambda: answer(service) == "2")
+
+
 def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
     idna: LocalLambda,
 ) -> None:
