@@ -8,6 +8,7 @@ What images are made of: `python -m lambda_local.package`, run in the project's 
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lambda_local.code.requirements import InstallError, declared_by
@@ -50,6 +51,16 @@ def _check_runtime(function: Function) -> None:
     raise AnotherRuntimeError(message)
 
 
+def _not_shipped_of(project: Path) -> Callable[[str, list[str]], set[str]]:
+    # the pod's page offers events/, which may well be a package of the function's
+    events = set() if any(project.glob("events/*.py")) else {"events"}
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        return _NOT_SHIPPED(folder, names) | (events if Path(folder) == project else set())
+
+    return ignore
+
+
 def write_requirements(project: Path, directory: Path) -> None:
     """
     Write those of every function.
@@ -72,7 +83,7 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
     """
     function = _chosen(template_of(project), name)
     _check_runtime(function)
-    shutil.copytree(function.code_uri, directory / "code", ignore=_NOT_SHIPPED)
+    shutil.copytree(function.code_uri, directory / "code", ignore=_not_shipped_of(project))
     (directory / "opt").mkdir()
     for layer in function.layers:
         opt = directory / "opt" / ("python" if layer.is_source else "")

@@ -54,13 +54,42 @@ lacks_wanted() {
     return 1
 }
 
-# Waits until the service has loaded the code that is here, or could not.
+# Waits until the service, of several pods each that serves, has loaded the code that is here, or could not.
 wait_for_code() {
-    local query='' at
+    wait_until_loaded ''
+    ! $every_pod || fails_to_load || wait_for_pods
+}
+
+# Whether code that is awaited could not be loaded.
+fails_to_load() {
+    [[ " ${states[*]-} " == *' Failed '* ]]
+}
+
+# Waits as long as it takes; its time is not counted.
+wait_until_mended() {
+    local began=$SECONDS state names=" ${awaited[*]} "
+    while fails_to_load; do
+        sleep 0.5
+        ask_state "$work/state"
+        states=()
+        while IFS= read -r state; do states+=("$state"); done < <(jq -r --arg names "$names" \
+            '.functions[] | select(.name as $name | $names | contains(" \($name) ")).state' "$work/state")
+    done
+    SECONDS=$began
+}
+
+# wait_until_loaded POD waits for that pod's code, or for that of whoever answers at the URL; fails if the pod has gone.
+wait_until_loaded() {
+    local pod=$1 query='' at
     while :; do
-        ask_state "$work/state" "$query"
-        [[ -s $work/state ]] ||
-            fail "$url does not say which code it runs, so there is nothing to wait for. With AWS's emulator: --no-wait"
+        if [[ $pod ]]; then
+            ask_pod "$work/state" "$pod" "$query"
+            [[ -s $work/state ]] || return 1
+        else
+            ask_state "$work/state" "$query"
+            [[ -s $work/state ]] ||
+                fail "$url does not say which code it runs, so there is nothing to wait for. With AWS's emulator: --no-wait"
+        fi
         read_state
         # A rollout brings a function that the service before it had not, or takes one away.
         if lacks_wanted && ((SECONDS < patience)); then
@@ -73,7 +102,7 @@ wait_for_code() {
         for ((at = 0; at < ${#awaited[@]}; at++)); do
             if [[ ${here[at]} != "${there[at]}" || ${states[at]} == Pending ]]; then
                 query+=${query:+&}${awaited[at]}=${here[at]}
-                ((SECONDS < patience)) || given_up "$at"
+                ((SECONDS < patience)) || given_up "$at" "$pod"
             fi
         done
         [[ $query ]] || return 0
@@ -81,11 +110,11 @@ wait_for_code() {
 }
 
 given_up() {
-    local name=${awaited[$1]} running=${there[$1]} wanted=${here[$1]} folder
+    local name=${awaited[$1]} running=${there[$1]} wanted=${here[$1]} who=${2:+pod $2 of }$url folder
     folder=$(jq -r --arg name "$name" '.functions[] | select(.name == $name).folders[0].path' "$work/state")
-    [[ -d $root/$folder ]] || fail "the service at $url runs $folder/, and here is no such folder: it is another project's."
+    [[ -d $root/$folder ]] || fail "the service at $who runs $folder/, and here is no such folder: it is another project's."
     [[ $running != "$wanted" ]] || fail "waited $patience s for code ${wanted:0:12} to be loaded, and it still is not."
-    fail "waited $patience s for code ${wanted:0:12}, that of $folder/ here, but $url runs ${running:0:12}."
+    fail "waited $patience s for code ${wanted:0:12}, that of $folder/ here, but $who runs ${running:0:12}."
 }
 
 # Prints why code could not be loaded; fails if there is such code.

@@ -6,6 +6,7 @@ import pytest
 
 from lambda_local.code.packages import install
 from lambda_local.code.requirements import InstallError, declared
+from lambda_local.package import write_function
 from tests.support.local_lambda import environment
 from tests.support.project import write_project
 
@@ -164,6 +165,26 @@ def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path)
     version = other.removeprefix("python")
     assert f"--build-arg BASE_IMAGE=public.ecr.aws/lambda/python:{version}" in made.stderr
     assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "shipped"),
+    [({}, set()), ({"events/__init__.py": ""}, {"events/__init__.py", "events/event.json"})],
+    ids=["the checks' events", "a package of the function's"],
+)
+def test_an_image_has_events_only_if_they_are_code(
+    files: dict[str, str], shipped: set[str], tmp_path: Path
+) -> None:
+    properties = "{Runtime: python3.12, Handler: app.h, CodeUri: .}"
+    template = f"Resources: {{One: {{Type: AWS::Lambda::Function, Properties: {properties}}}}}\n"
+    own = {"template.yaml": template, "app.py": "h = 1\n", "events/event.json": "{}"}
+    write_project(tmp_path / "project", own | files)
+
+    write_function(tmp_path / "project", tmp_path / "image")
+
+    code = tmp_path / "image/code"
+    written = {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
+    assert written == {"app.py", "template.yaml"} | shipped
 
 
 def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
