@@ -74,7 +74,7 @@ class LocalLambda:
         self._desk = desk = Desk(functions, reached, editor, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_said)
         apis = (
-            State(functions),
+            State(functions, settings.pods),
             InvokeApi(),
             ConfigurationApi(functions),
             UpdateApi(),

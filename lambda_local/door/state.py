@@ -30,10 +30,12 @@ class State:
 
     After 2 s it says what is there instead; who wants other code asks again. `state` is Pending,
     Active or Failed, as in https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
+    `pods` says where the others are, if this is the service of one of several pods.
     """
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: Functions, pods: tuple[str, str] | None) -> None:
         self._functions = functions
+        self._pods = pods
         self.routes = (Route("GET", PATH, self._answer),)
 
     async def _answer(self, request: Request) -> Response:
@@ -45,7 +47,9 @@ class State:
                 if (named := self._functions.get(name)) is not None
             )
         )
-        state = {"functions": [_described(function) for function in self._functions]}
+        state: dict[str, Any] = {"functions": [_described(each) for each in self._functions]}
+        if self._pods is not None:
+            state["pods"] = dict(zip(("namespace", "context"), self._pods, strict=True))
         return Response(200, json.dumps(state).encode(), [("Content-Type", "application/json")])
 
 

@@ -162,6 +162,7 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         replay=given.replay,
         public_url=given.public_url,
         public_root=given.public_root,
+        pods=given.pods,
         terminal=given.terminal,
         accept=given.accept,
         import_ahead=given.import_ahead,

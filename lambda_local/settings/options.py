@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lambda_local.settings.values import command, names, number, one_of, port
+from lambda_local.settings.values import command, names, number, one_of, pods, port
 from lambda_local.telemetry import levels
 
 
@@ -63,6 +63,14 @@ OPTIONS = (
         "",
         str,
         "the project's folder as an editor knows it, if that is not where it is here",
+    ),
+    Option(
+        "--pods",
+        "LAMBDA_LOCAL_PODS",
+        "",
+        pods,
+        "NAMESPACE@CONTEXT, as kubectl calls them, of the pods of which this is one, for"
+        " scripts/check to ask each of them",
     ),
     Option(
         "--concurrency",

@@ -12,7 +12,8 @@ class ServiceSettings:
 
     `debugging` is where a debugger attaches, if one may: then nothing times out.
     `terminal` is whether standard output is for a person, and `accept` a shell command that makes
-    what the function answers now what is expected of it.
+    what the function answers now what is expected of it. `pods` is the namespace, and kubectl's
+    context, of the pods of which this is one, if there are several.
     """
 
     host: str = "127.0.0.1"
@@ -28,6 +29,7 @@ class ServiceSettings:
     replay: bool = False
     public_url: str = ""
     public_root: str = ""
+    pods: tuple[str, str] | None = None
     terminal: bool = False
     accept: str | None = None
     import_ahead: bool = True

@@ -38,6 +38,17 @@ def one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
+def pods(text: str) -> tuple[str, str] | None:
+    """Return a Kubernetes namespace and the context in which kubectl finds it, or None."""
+    if not text:
+        return None
+    namespace, _, context = text.partition("@")
+    if not namespace or not context:
+        message = f"{text!r} is not NAMESPACE@CONTEXT"
+        raise argparse.ArgumentTypeError(message)
+    return namespace, context
+
+
 def command(text: str) -> str | None:
     """Return a shell command, or None for an empty one."""
     return text or None

@@ -77,6 +77,36 @@ def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace:
     wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed", DEADLINE)
 
 
+@pytest.mark.usefixtures("tilt")
+def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Workspace) -> None:
+    names = ["event.json", "event_other.json"]
+    assert ask_page("examples") == names
+    for name in names:
+        assert ask_page(f"examples/{name}") == {
+            "name": name,
+            "event": workspace.read(f"events/{name}"),
+            "expected": workspace.read(f"events/expected/{name}"),
+        }
+
+
+@pytest.mark.usefixtures("tilt")
+def test_an_event_that_is_saved_or_removed_is_so_on_the_page(workspace: Workspace) -> None:
+    before = pods()
+    workspace.write("events/event_new.json", '{"message": "new"}')
+    wait_until(lambda: "event_new.json" in ask_page("examples"), "it is offered", DEADLINE)
+
+    (workspace.directory / "events/event_new.json").unlink()
+
+    wait_until(lambda: "event_new.json" not in ask_page("examples"), "it is gone", DEADLINE)
+    assert pods().keys() == before.keys()
+
+
+def ask_page(path: str) -> Any:
+    (pod,) = pods()
+    page = f"/api/v1/namespaces/lambda/pods/{pod}:9101/proxy/api/{path}"
+    return json.loads(output("kubectl", "get", "--raw", page))
+
+
 def test_a_broken_edit_has_one_reason_and_the_checks_keep_what_they_found(
     tilt: Tilt, workspace: Workspace
 ) -> None:

@@ -189,7 +189,8 @@ def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
     assert synced(evaluate()) == [
-        {"localPath": "lambda_app", "containerPath": "/var/task/lambda_app"}
+        {"localPath": name, "containerPath": f"/var/task/{name}"}
+        for name in ("lambda_app", "events")
     ]
 
 
@@ -205,7 +206,8 @@ def test_an_event_is_checked_again_at_each_change_of_it_and_when_new_code_is_liv
 
     assert check["ResourceDependencies"] == ["live"]
     target = check["DeployTarget"]
-    assert target["UpdateCmdSpec"]["args"][-3:] == ["scripts/check", "--cluster", f"events/{event}"]
+    command = ["scripts/check", "--cluster", "--patient", f"events/{event}"]
+    assert target["UpdateCmdSpec"]["args"][-4:] == command
     assert target["AllowParallel"]
     assert {os.path.relpath(path) for path in target["Deps"]} == {
         ".cache/live",
@@ -254,6 +256,38 @@ def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
     assert "LAMBDA_LOCAL_DEBUG" in function["yaml"]
     forwards = function["portForwardTemplateSpec"]["forwards"]
     assert (5678, 5678) in [(each["localPort"], each["containerPort"]) for each in forwards]
+
+
+def test_scaled_brings_the_autoscaler_and_what_it_asks(evaluate: Evaluate) -> None:
+    result = evaluate("--scaled")
+
+    assert "HorizontalPodAutoscaler" in resources(result)["function"]["DeployTarget"]["yaml"]
+    assert with_label(result, "cluster") == {"metrics-server", "namespaces"}
+    assert [name for name, resource in resources(result).items() if not resource["Labels"]] == []
+    assert "metrics-server" not in resources(evaluate())
+
+
+def test_one_of_several_pods_serves_when_live_update_has_given_it_the_code(
+    evaluate: Evaluate,
+) -> None:
+    (given,) = [each for each in yaml_of(evaluate("--scaled")) if has_startup_probe(each)]
+    without = yaml_of(evaluate("--scaled", "--live-update=false"))
+
+    assert given["metadata"]["name"] == "function"
+    assert [each for each in without if has_startup_probe(each)] == []
+
+
+def has_startup_probe(manifest: dict[str, Any]) -> bool:
+    if manifest["kind"] != "Deployment" or manifest["metadata"]["namespace"] != "lambda":
+        return False
+    return "startupProbe" in manifest["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_a_debugger_is_for_one_pod(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    refused = run("--scaled", "--debug")
+
+    assert refused.returncode == 5
+    assert "--debug or --scaled" in refused.stderr
 
 
 def test_ci_gives_up_on_a_pod_that_never_gets_ready_within_a_minute(evaluate: Evaluate) -> None:

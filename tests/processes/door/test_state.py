@@ -48,3 +48,13 @@ def test_a_function_that_may_not_run_is_not_waited_for(start_lambda: StartLambda
     code = service.admin("/ready").json()["code_sha256"]
 
     assert state(service, f"function={code}")["state"] == "Active"
+
+
+def test_one_of_several_pods_says_where_the_others_are(
+    service: LocalLambda, start_lambda: StartLambda
+) -> None:
+    several = start_lambda("def handler(event, context): ...", "--pods=lambda@k3d-dev", ready=False)
+
+    pods = {"namespace": "lambda", "context": "k3d-dev"}
+    assert several.request("GET", STATE).json()["pods"] == pods
+    assert "pods" not in service.request("GET", STATE).json()

@@ -1,0 +1,215 @@
+"""More than one pod of the function, that come and go."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.cluster.load import ANSWER, Load, invoke
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.cluster
+
+LEAST, MOST = 2, 4
+"""Pods, as k8s/scaled says."""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+@pytest.fixture(scope="module")
+def started(workspace: Workspace) -> Iterator[Tilt]:
+    with Tilt(workspace, "--scaled") as tilt:
+        yield tilt
+
+
+@pytest.fixture
+def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
+    """Tilt with all green, before the test and, its edit undone, after it."""
+    code = workspace.read(CODE)
+    scale(LEAST)
+    wait_for_pods(LEAST)
+    yield started
+    let_autoscaler_choose()
+    workspace.write(CODE, code)
+    wait_until(started.is_green, "every resource is green after the test", DEADLINE)
+
+
+def kubectl(*arguments: str) -> str:
+    return output("kubectl", "--namespace", "lambda", *arguments)
+
+
+def wait_for_pods(count: int) -> None:
+    """Wait until there are so many, all of them serve, and what went has gone."""
+
+    def there() -> bool:
+        listed = json.loads(kubectl("get", "pods", "--output", "json"))["items"]
+        return len(listed) == count == sum(map(serves, pods().values()))
+
+    wait_until(there, f"{count} pods serve", DEADLINE)
+
+
+def serves(pod: dict[str, object]) -> bool:
+    status = pod["status"]
+    assert isinstance(status, dict)
+    return {"Ready": "True"}.items() <= {
+        condition["type"]: condition["status"] for condition in status.get("conditions", [])
+    }.items()
+
+
+def scale(replicas: int) -> None:
+    """Have so many at once, whatever the autoscaler would have found."""
+    let_autoscaler_choose(replicas, replicas)
+    kubectl("scale", "deployment", "function", f"--replicas={replicas}")
+
+
+def let_autoscaler_choose(least: int = LEAST, most: int = MOST) -> None:
+    limits = {"spec": {"minReplicas": least, "maxReplicas": most}}
+    kubectl("patch", "hpa", "function", "--patch", json.dumps(limits))
+
+
+def code_of(pod: str) -> str:
+    path = f"/api/v1/namespaces/lambda/pods/{pod}:9101/proxy/ready"
+    return str(json.loads(kubectl("get", "--raw", path))["code_sha256"])
+
+
+def check(workspace: Workspace, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["scripts/check", "--cluster", *arguments],
+        cwd=workspace.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("tilt")
+def test_a_save_reaches_each_pod(workspace: Workspace) -> None:
+    (before,) = {code_of(pod) for pod in pods()}
+
+    workspace.edit(CODE, TEXT, "A message came")
+
+    checked = check(workspace, "--code")
+    assert checked.returncode == 0, checked.stderr
+    (after,) = {code_of(pod) for pod in pods()}
+    assert after != before
+
+
+@pytest.mark.usefixtures("tilt")
+def test_a_pod_with_other_code_fails_the_checks(workspace: Workspace) -> None:
+    pod = next(iter(pods()))
+    with another_code_in(pod) as other:
+        code, every_event = (
+            check(workspace, "--code", "--wait", "2"),
+            check(workspace, "--wait", "2"),
+        )
+
+    for checked in (code, every_event):
+        assert checked.returncode == 1
+        assert f"runs {other[:12]}" in checked.stderr
+    assert check(workspace).returncode == 0
+
+
+@contextmanager
+def another_code_in(pod: str) -> Iterator[str]:
+    path, before = f"/var/task/{CODE}", code_of(pod)
+    kubectl("exec", pod, "--", "sh", "-c", f"cp {path} /tmp/before && echo '# other' >>{path}")
+    try:
+        wait_until(lambda: code_of(pod) != before, "it runs the other code")
+        yield code_of(pod)
+    finally:
+        kubectl("exec", pod, "--", "sh", "-c", f"cat /tmp/before >{path}")
+        wait_until(lambda: code_of(pod) == before, "it runs the code again")
+
+
+@pytest.mark.usefixtures("tilt")
+def test_pods_that_come_and_go_lose_no_request() -> None:
+    with Load(URL) as load:
+        scale(MOST)
+        wait_for_pods(MOST)
+        scale(LEAST)
+        wait_for_pods(LEAST)
+
+    assert load.outcomes.keys() == {"200"}, load.outcomes
+
+
+@pytest.mark.usefixtures("tilt")
+def test_a_pod_that_comes_later_answers_by_the_last_save_from_its_first_answer_on(
+    workspace: Workspace,
+) -> None:
+    workspace.edit(CODE, TEXT, "A message came")
+    checked = check(workspace, "--code")
+    assert checked.returncode == 0, checked.stderr
+    saved = ANSWER | {"body": "A message came: 'hello world'"}
+    assert json.loads(invoke(URL)[1]) == saved
+
+    with Load(URL, answer=saved) as load:
+        scale(MOST)
+        wait_for_pods(MOST)
+        scale(LEAST)
+        wait_for_pods(LEAST)
+
+    assert load.outcomes.keys() == {"200"}, load.outcomes
+
+
+@pytest.mark.usefixtures("tilt")
+def test_a_save_while_pods_come_and_go_is_live_in_all_of_them(workspace: Workspace) -> None:
+    with Load(URL, answer=None) as load:
+        scale(MOST)
+        workspace.edit(CODE, TEXT, "A message came")
+        wait_for_pods(MOST)
+        scale(LEAST)
+        workspace.edit(CODE, "A message came", "One message came")
+        wait_for_pods(LEAST)
+
+    assert load.outcomes.keys() == {"200"}, load.outcomes
+    assert check(workspace, "--code").returncode == 0
+    assert len({code_of(pod) for pod in pods()}) == 1
+
+
+@pytest.mark.usefixtures("tilt")
+def test_load_brings_pods_that_go_when_it_is_over() -> None:
+    let_autoscaler_choose()
+    with busy(), Load(URL) as load:
+        wait_until(lambda: len(pods()) > LEAST, "the load brings another pod", DEADLINE)
+        wait_until(lambda: all(map(serves, pods().values())), "it serves", DEADLINE)
+
+    with Load(URL, rate=5) as after:
+        wait_for_pods(LEAST)
+
+    assert load.outcomes.keys() == after.outcomes.keys() == {"200"}
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Have the function write long logs, one after the other in each of its first environments."""
+    event = json.dumps({"message": "", "do": "write", "lines": 20_000}).encode()
+    over = threading.Event()
+
+    def invoke_on() -> None:
+        while not over.is_set():
+            invoke(URL, event)
+
+    with ThreadPoolExecutor() as threads:
+        for _ in range(4):
+            threads.submit(invoke_on)
+        try:
+            yield
+        finally:
+            over.set()
