@@ -1,5 +1,7 @@
 """Each alert fires when what it is about happens, and clears when it is over."""
 
+import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +11,7 @@ from tests.support.cluster.stack import SUBJECT, Stack, kubectl
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
+LOKI_IS_FULL = 'ALERTS{alertname="LokiVolumeFull", alertstate="firing"}'
 CRASHER = """
 apiVersion: v1
 kind: Pod
@@ -41,6 +44,27 @@ def crasher() -> Iterator[str]:
     kubectl("apply", "-f", "-", stdin=CRASHER.format(image=image))
     yield "crasher"
     kubectl("-n", "lambda", "delete", "pod", "crasher", "--ignore-not-found")
+
+
+@contextmanager
+def small_volume(deployment: str, size: str) -> Iterator[None]:
+    """Have the data of Loki or of Prometheus in memory, where it ends at its size as on a disk."""
+    listed = json.loads(kubectl("-n", "monitoring", "get", "deployment", deployment, "-o", "json"))
+    volumes = listed["spec"]["template"]["spec"]["volumes"]
+    (before,) = [each["emptyDir"] for each in volumes if each["name"] == "data"]
+    mount(deployment, {"medium": "Memory", "sizeLimit": size})
+    try:
+        yield
+    finally:
+        mount(deployment, {"medium": None} | before)
+
+
+def mount(deployment: str, volume: dict[str, str | None]) -> None:
+    data = {"volumes": [{"name": "data", "emptyDir": volume}]}
+    patch = json.dumps({"spec": {"template": {"spec": data}}})
+    kubectl("-n", "monitoring", "patch", "deployment", deployment, "--patch", patch)
+    wanted = ("rollout", "status", "deployment", deployment, "--timeout=90s")
+    kubectl("-n", "monitoring", *wanted)
 
 
 @contextmanager
@@ -93,3 +117,35 @@ def test_missing_logs_fire_until_the_collector_is_back(stack: Stack) -> None:
 
     wait_until(lambda: not stack.firing("LambdaLogsMissing"), "it clears", 30)
     wait_until(lambda: stack.logs('{service_name="subject"} |= "unheard"'), "what it said", 60)
+
+
+def test_a_full_volume_of_loki_fires_and_the_function_and_its_new_lines_notice_nothing(
+    stack: Stack,
+) -> None:
+    run = uuid.uuid4().hex
+    with small_volume("loki", "4Mi"):
+        answers = stack.invoke_many([{"print": "x" * 100_000}] * 100)
+        wait_until(lambda: stack.metrics(LOKI_IS_FULL), "it fires", 60)
+        answers += stack.invoke_many([{"print": run}])
+
+        assert {answer.body for answer in answers} == {b'"done"'}
+        wait_until(lambda: stack.logs(f'{{service_name="subject"}} |= "{run}"'), "its line", 60)
+        said = kubectl("-n", "monitoring", "logs", "deployment/loki")
+        assert "no space left on device" in said
+
+    wait_until(lambda: not stack.metrics(LOKI_IS_FULL), "it clears", 120)
+
+
+def test_a_full_volume_of_prometheus_is_in_its_log_and_the_function_notices_nothing(
+    stack: Stack,
+) -> None:
+    def full() -> bool:
+        assert stack.invoke().body == b'"done"'
+        return "no space left on device" in kubectl(
+            "-n", "monitoring", "logs", "deployment/prometheus"
+        )
+
+    with small_volume("prometheus", "1Mi"):
+        wait_until(full, "it says so", 120)
+
+    stack.wait_until_scraped()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.cluster.stack import SUBJECT, Stack, kubectl
-from tests.support.dashboard import query
+from tests.support.dashboard import Range, query
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
@@ -94,6 +94,22 @@ def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) 
     stack.invoke()
 
     wait_until(lambda: stack.stat(query("Invocations"), sent.since) == 1, "the invocation", 5)
+
+
+def test_a_duration_on_the_graph_leads_to_the_invocation_that_took_it(
+    stack: Stack, sent: Sent
+) -> None:
+    answers = stack.invoke_many([{"sleep": 0.1}] * 3)
+    sent_ids = {answer.headers["x-amzn-requestid"] for answer in answers}
+    buckets = f'lambda_duration_seconds_bucket{{service_name="{SUBJECT}"}}'
+
+    def shown() -> set[str]:
+        time = Range(sent.since, stack.now())
+        return {labels["request_id"] for labels in stack.exemplars(buckets, time)}
+
+    wait_until(lambda: sent_ids & shown(), "an exemplar of one of them", 30)
+    # A bucket keeps one exemplar, and nobody else invokes the subject.
+    assert shown() <= sent_ids
 
 
 @pytest.mark.parametrize(

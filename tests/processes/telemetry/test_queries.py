@@ -19,6 +19,7 @@ OTHER_METRICS = {
     "container_cpu_usage_seconds_total": "the kubelet's /metrics/resource",
     "container_memory_working_set_bytes": "the kubelet's /metrics/resource",
     "loki_distributor_lines_received_total": "Loki's /metrics",
+    "loki_ingester_wal_disk_full_failures_total": "Loki's /metrics",
 }
 OTHER_LABELS = {
     "job": "Prometheus",

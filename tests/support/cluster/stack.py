@@ -103,6 +103,12 @@ class Stack:
             for one in answer["result"]
         ]
 
+    def exemplars(self, query: str, time: Range) -> list[dict[str, str]]:
+        """Return the labels of each exemplar of the series that PromQL selects."""
+        limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"}
+        answer = self._ask("prometheus", "/api/v1/query_exemplars", query=query, **limits)
+        return [exemplar["labels"] for series in answer for exemplar in series["exemplars"]]
+
     def metric(self, query: str) -> float:
         """Return the value of the one series that PromQL selects."""
         (series,) = self.metrics(query)
