@@ -89,7 +89,8 @@ def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path:
 
 
 def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
-    function = "Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.h"
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    function = f"Type: AWS::Serverless::Function, Properties: {{Runtime: {runtime}, Handler: app.h"
     write_project(
         tmp_path,
         {
