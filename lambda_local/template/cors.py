@@ -1,5 +1,7 @@
 """Who may call from a browser, as function URLs and both kinds of API write it."""
 
+from collections.abc import Callable
+
 from lambda_local.template.document import Object
 from lambda_local.template.model import Cors
 from lambda_local.template.properties import Properties
@@ -22,10 +24,11 @@ def of_http_api(api: Properties) -> Cors | None:
 
 
 def of_rest_api(api: Properties) -> Cors | None:
-    """Return what a REST API says; CloudFormation has nothing of the kind."""
+    """Return what SAM's REST APIs say."""
     match api.get("Cors"):
         case Object():
-            return _cors_of_rest_api(api.section("Cors"))
+            cors = api.section("Cors")
+            return _as_headers(cors.text, cors.flag("AllowCredentials"))
         case str() as origin:
             return Cors(allow_origins=(origin.strip("'"),))
         case _:
@@ -43,17 +46,31 @@ def _cors(cors: Properties) -> Cors:
     )
 
 
-def _cors_of_rest_api(cors: Properties) -> Cors:
+def of_mock(integration: Properties) -> Cors | None:
+    """Return what a method OPTIONS answers that CDK or the Serverless Framework wrote."""
+    for response in integration.items("IntegrationResponses"):
+        headers = response.section("ResponseParameters")
+
+        def text(key: str, headers: Properties = headers) -> str | None:
+            name = "".join(f"-{each}" if each.isupper() else each for each in key)
+            return headers.text(f"method.response.header.Access-Control{name}")
+
+        if text("AllowOrigin"):
+            return _as_headers(text, bool(text("AllowCredentials")))
+    return None
+
+
+def _as_headers(text_of: Callable[[str], str | None], credentials: bool) -> Cors:  # noqa: FBT001  # it is a value of a template
     # Here a value is what stands in the header, within quotes: "'GET,POST'".
     def items(key: str) -> tuple[str, ...]:
-        text = (cors.text(key) or "").strip("'")
+        text = (text_of(key) or "").strip("'")
         return tuple(item.strip() for item in text.split(",") if item)
 
-    age = (cors.text("MaxAge") or "").strip("'")
+    age = (text_of("MaxAge") or "").strip("'")
     return Cors(
         allow_origins=items("AllowOrigin"),
         allow_methods=items("AllowMethods"),
         allow_headers=items("AllowHeaders"),
-        allow_credentials=cors.flag("AllowCredentials"),
+        allow_credentials=credentials,
         max_age=int(age) if age.isdecimal() else None,
     )

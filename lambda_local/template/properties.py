@@ -92,6 +92,13 @@ class Properties:
         items = value if isinstance(value, Array) else [value]
         return tuple(as_text(item) for item in items if item is not None)
 
+    def items(self, key: str) -> Iterator["Properties"]:
+        """Return the mappings of a list."""
+        listed = self.get(key)
+        for item in listed if isinstance(listed, Array) else ():
+            if isinstance(value := self._intrinsics.head(item), Object):
+                yield Properties(value, self._document, self._intrinsics)
+
     def variables(self, key: str) -> dict[str, str]:
         """Return names and texts, as the environment has them."""
         section = self.section(key)

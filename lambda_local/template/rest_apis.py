@@ -6,8 +6,9 @@ CDK and `serverless package` write them so: a method for each, on resources that
 
 from collections.abc import Iterator
 
-from lambda_local.template import authorizers
-from lambda_local.template.model import Route
+from lambda_local.template import authorizers, cors
+from lambda_local.template.document import Value
+from lambda_local.template.model import Cors, Route
 from lambda_local.template.resources import Resource, Resources, mentions, target
 from lambda_local.template.stages import Stage, stage_of, timeout_of
 
@@ -29,11 +30,22 @@ def _route(resources: Resources, method: Resource) -> Route:
         method=(properties.text("HttpMethod") or "ANY").upper(),
         payload_format="1.0",
         authorizer=authorizers.of_method(resources, properties),
-        cors=None,
+        cors=_cors(resources, properties.raw.get("ResourceId")),
         rest=True,
         timeout=timeout_of(properties.section("Integration"), "TimeoutInMillis", rest=True),
         **_stage(resources, api),
     )
+
+
+def _cors(resources: Resources, resource: Value) -> Cors | None:
+    """Return what the method OPTIONS of the same path answers."""
+    for method in resources.of("AWS::ApiGateway::Method"):
+        given = method.properties
+        integration = given.section("Integration")
+        options = given.text("HttpMethod") == "OPTIONS" and integration.text("Type") == "MOCK"
+        if options and given.raw.get("ResourceId") == resource:
+            return cors.of_mock(integration)
+    return None
 
 
 def _path(resources: Resources, logical_id: str | None) -> str:

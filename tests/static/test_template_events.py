@@ -235,6 +235,20 @@ Resources:
   Elsewhere:
     Type: AWS::ApiGateway::Method
     Properties: {HttpMethod: GET, ResourceId: !Ref Order, RestApiId: !Ref Api}
+  Options:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      HttpMethod: OPTIONS
+      ResourceId: !Ref Order
+      RestApiId: !Ref Api
+      Integration:
+        Type: MOCK
+        IntegrationResponses:
+          - ResponseParameters:
+              method.response.header.Access-Control-Allow-Origin: "'*'"
+              method.response.header.Access-Control-Allow-Methods: "'OPTIONS,GET'"
+              method.response.header.Access-Control-Max-Age: "'60'"
+            StatusCode: "204"
   Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: dev}}
 """
 OPENAPI = """
@@ -260,15 +274,17 @@ Resources:
 
 
 def test_the_methods_of_a_rest_api_are_routes(tmp_path: Path) -> None:
-    def route(path: str, method: str) -> Route:
+    def route(path: str, method: str, cors: Cors | None = None) -> Route:
         return Route(
-            *("Api", path, method, "1.0", None, None),
+            *("Api", path, method, "1.0", None, cors),
             rest=True,
             stage="dev",
             binary_media_types=("*/*",),
         )
 
-    assert only(tmp_path, REST).routes == (route("/orders/{id}", "GET"), route("/", "ANY"))
+    cors = Cors(("*",), ("OPTIONS", "GET"), max_age=60)
+
+    assert only(tmp_path, REST).routes == (route("/orders/{id}", "GET", cors), route("/", "ANY"))
 
 
 def test_the_paths_of_an_openapi_definition_are_routes(tmp_path: Path) -> None:
