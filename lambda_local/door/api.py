@@ -20,6 +20,7 @@ from lambda_local.door.http import (
     BodyTooLargeError,
     Response,
     Scope,
+    event_named,
     header,
     read_body,
 )
@@ -78,7 +79,7 @@ class Api:
         if authorizer is not None:
             event["requestContext"]["authorizer"] = authorizer
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        named = header(scope, b"x-lambda-local-event")
+        named = event_named(scope)
         invocation.call = named or f"{scope['method']} {scope['path']}"
         response = self._respond(way, scope, await self._result(way, invocation))
         if not way.route.rest:

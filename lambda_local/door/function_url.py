@@ -15,6 +15,7 @@ from lambda_local.door.http import (
     BodyTooLargeError,
     Response,
     Scope,
+    event_named,
     header,
     read_body,
 )
@@ -63,7 +64,7 @@ class FunctionUrl:
             )
         event = to_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        named = header(scope, b"x-lambda-local-event")
+        named = event_named(scope)
         invocation.call = named or f"{scope['method']} {event['rawPath']}"
         response = self._respond(await function.invoke(invocation), request)
         cors.share(shared, scope, response)

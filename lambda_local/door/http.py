@@ -47,6 +47,12 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+def event_named(scope: Scope) -> str:
+    """Return the event file that one of this project's tools says it sends, or an empty text."""
+    name = header(scope, b"x-lambda-local-event") or ""
+    return name.encode("latin-1").decode("utf-8", "replace")
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the whole body. Raises BodyTooLargeError over `limit` bytes, DisconnectedError."""
     length = header(scope, b"content-length") or ""

@@ -16,6 +16,7 @@ from lambda_local.door.http import (
     Receive,
     Response,
     Scope,
+    event_named,
     header,
     read_body,
 )
@@ -85,7 +86,7 @@ async def _read(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
     invocation.qualifier = request.named.qualifier
-    invocation.call = header(scope, b"x-lambda-local-event") or _CALLS[kind]
+    invocation.call = event_named(scope) or _CALLS[kind]
     return kind, log_type
 
 

@@ -65,7 +65,7 @@ export function source(place) {
   const link = h("a", { href: `vscode://file${encodeURI(path)}:${place.line}`, title: "Open in VS Code" }, where);
   const lines = place.lines.map((text, index) =>
     h("li", { "data-number": place.first + index, class: place.first + index === place.line ? "here" : null }, text || " "));
-  return h("div", { class: "source" }, link, lines.length > 0 && h("ol", {}, lines));
+  return h("div", { class: "source" }, link, lines.length > 0 && h("ol", { tabindex: 0 }, lines));
 }
 
 function timings(row) {
@@ -94,7 +94,7 @@ function problem(row) {
 }
 
 const BOILERPLATE = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
-const TOLD_ABOVE = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[ \t].*(?:\n|$))*/gm;
+const TOLD_ABOVE = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[^\S\n]*\n|[^\S\n].*(?:\n|$))*/gm; // indented by what breaks no line
 const EVERYWHERE = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
   "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
 

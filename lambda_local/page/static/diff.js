@@ -17,7 +17,7 @@ export function sideBySide(before, after, titles) {
     cells.push(...row(left, right));
   });
   if (skipped) cells.push(h("div", { class: "skipped" }, `${skipped} equal lines`));
-  return h("div", { class: "diff" }, h("h4", {}, titles[0]), h("h4", {}, titles[1]), cells);
+  return h("div", { class: "diff" }, h("div", { class: "title" }, titles[0]), h("div", { class: "title" }, titles[1]), cells);
 }
 
 function row(left, right) {

@@ -48,23 +48,29 @@ function invocation(row) {
   const kind = kindOf(row);
   const said = row.errorType ? `${row.errorType}: ${row.message}` : outcome(row);
   const tag = QUIET[row.source] ?? (state.functions.length > 1 ? row.function : null);
-  const label = `${WORD[row.status]}, ${called(row)}, ${said}, ${ms(row.durationMs)}${row.initMs === null ? "" : `, cold start ${ms(row.initMs)}`}`;
-  return h("div", { class: `row invocation ${kind}`, "aria-label": label },
-    h("span", { class: "glyph" }, kind === "failed" ? "✕" : "●"),
+  return h("div", { class: `row invocation ${kind}` },
+    glyph(kind === "failed" ? "✕" : "●", `${WORD[row.status]}, `),
     h("span", { class: "time" }, time(row.at)),
     h("span", { class: "call" }, called(row), tag && h("span", { class: "tag" }, tag)),
     h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${row.message}`)),
     h("span", { class: "number strong" }, ms(row.durationMs)),
-    h("span", { class: "number" }, row.initMs === null ? "" : ms(row.initMs)),
+    h("span", { class: "number" }, row.initMs === null ? "" : [unseen("cold start "), ms(row.initMs)]),
     h("span", { class: "number" }, `${row.memoryMb} MB`),
     h("span", { class: "sha" }, row.code.slice(0, 7)));
 }
 
+// What is read out in place of a sign, or beside a number.
+const unseen = (words) => h("span", { class: "unseen" }, words);
+
+function glyph(sign, words) {
+  return h("span", { class: "glyph" }, h("span", { "aria-hidden": "true" }, sign), words && unseen(words));
+}
+
 function note(row) {
-  const [glyph, name, words] = { reload, replay, checks }[row.kind](row);
+  const [sign, name, words] = { reload, replay, checks }[row.kind](row);
   const several = state.functions.length > 1 && row.function ? h("span", { class: "tag" }, row.function) : null;
-  return h("div", { class: `row note ${name}`, "aria-label": words.map((word) => word.textContent ?? word).join("") },
-    h("span", { class: "glyph" }, glyph), h("span", { class: "time" }, time(row.at)), several, h("span", {}, words),
+  return h("div", { class: `row note ${name}` },
+    glyph(sign, ""), h("span", { class: "time" }, time(row.at)), several, h("span", {}, words),
     h("span", { class: "sha" }, (row.code ?? "").slice(0, 7)));
 }
 

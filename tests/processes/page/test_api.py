@@ -67,6 +67,13 @@ def test_an_invocation_is_kept_with_its_event_its_answer_and_its_log(service: Lo
     assert row["memoryMb"] > 0
 
 
+def test_an_event_file_may_have_any_name(service: LocalLambda) -> None:
+    service.invoke({"code": ""}, {"X-Lambda-Local-Event": "注文.json".encode().decode("latin-1")})
+    service.request("GET", "/", None, {"X-Lambda-Local-Event": "b\xe4.http"})
+
+    assert [row["call"] for row in rows(service)[:2]] == ["b\ufffd.http", "注文.json"]
+
+
 def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLambda) -> None:
     service.invoke({"code": "raise ValueError('no')"})
 
