@@ -165,6 +165,7 @@ function arrived(told, gone) {
   if (fresh.length < 4) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
   shorten();
+  if (!nodes.has(selected)) list.removeAttribute("aria-activedescendant");
   count();
 }
 
