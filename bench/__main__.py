@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from bench import (
@@ -15,6 +16,7 @@ from bench import (
     memory,
     page,
     peers,
+    person,
     project,
     reload,
     table,
@@ -36,39 +38,47 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure lambda_local against its peers; exit 1 if a figure is missed.",
     )
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, to try it out")
+    parser.add_argument("--only", choices=_PARTS, action="append", help="that part, and no other")
     return parser
 
 
-def _measure(directory: Path, scale: Scale) -> list[table.Row]:
-    begin = time.monotonic()
+type _Measure = Callable[[Path, int, Scale], list[table.Row]]
+"""Is given the version of the function that is saved in the directory."""
 
-    def say(what: str) -> None:
-        print(f"[{time.monotonic() - begin:4.0f} s] {what}", file=sys.stderr, flush=True)
+_PARTS: Mapping[str, _Measure] = {
+    "saves": lambda directory, _, scale: reload.measure(directory, scale),
+    "imports": lambda directory, _, scale: imports.measure(directory, scale),
+    "cold-starts": lambda directory, _, scale: cold_start.measure(directory, scale),
+    "throughput": throughput.measure,
+    "page": page.measure,
+    "consistency": consistency.measure,
+    "memory": memory.measure,
+    "person": lambda directory, _, scale: person.measure(directory, scale),
+}
 
-    say("saves")
-    rows = reload.measure(directory, scale)
-    say("saves with slow imports")
-    rows += imports.measure(directory, scale)
-    say("cold starts")
-    rows += cold_start.measure(directory, scale)
-    version = scale.saves + scale.peer_saves
-    say("requests a second")
-    rows += throughput.measure(directory, version, scale)
-    say("the page")
-    rows += page.measure(directory, version, scale)
-    say("edits under load")
-    rows += consistency.measure(directory, version, scale)
-    say("memory")
-    rows += memory.measure(directory, version + scale.storm_edits, scale)
-    say("done")
+
+def _saves(part: str, scale: Scale) -> int:
+    """Return how many versions a part leaves behind."""
+    made = {"saves": scale.saves + scale.peer_saves, "consistency": scale.storm_edits}
+    return made.get(part, 0)
+
+
+def _measure(directory: Path, scale: Scale, parts: Iterable[str]) -> list[table.Row]:
+    begin, version, rows = time.monotonic(), 0, []
+    for part in parts:
+        print(f"[{time.monotonic() - begin:4.0f} s] {part}", file=sys.stderr, flush=True)
+        rows += _PARTS[part](directory, version, scale)
+        version += _saves(part, scale)
+    print(f"[{time.monotonic() - begin:4.0f} s] done", file=sys.stderr, flush=True)
     return rows
 
 
 def main() -> int:
     """Print the table; return 1 if a figure was missed."""
-    scale = QUICK if _parser().parse_args().quick else Scale()
+    given = _parser().parse_args()
+    scale = QUICK if given.quick else Scale()
     with tempfile.TemporaryDirectory(prefix="lambda-bench-") as directory:
-        rows = _measure(project.make(Path(directory)), scale)
+        rows = _measure(project.make(Path(directory)), scale, given.only or _PARTS)
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
     print(f"{system}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}\n")
     print(table.text(rows))
