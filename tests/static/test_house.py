@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 MOST_LINES = 150
-FOLDERS = ("lambda_local", "lambda_app", "bench")
+FOLDERS = ("lambda_local", "lambda_app", "bench", "tests")
 
 
 def modules() -> Iterator[Path]:

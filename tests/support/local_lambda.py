@@ -3,23 +3,19 @@
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
-import threading
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.http import Answer, request
 from tests.support.project import HANDLER, REPOSITORY
-from tests.support.waiting import DEADLINE, wait_until
+from tests.support.running import MARKER, Running
+from tests.support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
 _ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # the time that a slow machine needs
@@ -32,7 +28,7 @@ importlib.import_module("lambda_local.__main__").main()
 """
 
 
-class LocalLambda:
+class LocalLambda(Running):
     """
     Runs `HANDLER` of the project in a directory.
 
@@ -49,41 +45,15 @@ class LocalLambda:
         **env: str,
     ) -> None:
         self.project = project
-        self.expected_stderr = ""
-        self.lines: list[str] = []
-        self._marker = uuid.uuid4().hex
-        self._errors = project / f".stderr-{self._marker}"
+        self._client: Any = None
         program = ["-c", _PROGRAM, json.dumps(constants)] if constants else ["-m", "lambda_local"]
-        passed = ["--env=MARKER_OF_THE_TEST"]
+        passed = [f"--env={MARKER}"]
         if measured:
             passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *program,
-                    *([handler] if handler else []),
-                    *_ARGUMENTS,
-                    *passed,
-                    *args,
-                ],
-                cwd=project,
-                env=environment(measured=measured) | {"MARKER_OF_THE_TEST": self._marker} | env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        self.pid = self.process.pid
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        self._client: Any = None
+        named = [handler] if handler else []
+        command = [sys.executable, *program, *named, *_ARGUMENTS, *passed, *args]
+        super().__init__(command, project, environment(measured=measured) | env)
         self.url, self.admin_url = self._greeting()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.decode("utf-8", "replace").removesuffix("\n"))
 
     def _greeting(self) -> tuple[str, str]:
         try:
@@ -94,23 +64,6 @@ class LocalLambda:
             self.kill()
             raise
         return url, admin
-
-    @property
-    def stderr(self) -> str:
-        return self._errors.read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def log(self) -> str:
-        return "".join(line + "\n" for line in self.lines)
-
-    def wait_for_line(self, text: str, count: int = 1) -> str:
-        """Return the `count`-th log line that contains the text."""
-
-        def found() -> list[str]:
-            lines = [line for line in list(self.lines) if text in line]
-            return lines if len(lines) >= count else []
-
-        return wait_until(found, f"{text!r} in the log")[count - 1]
 
     def wait_until_ready(self) -> None:
         wait_until(lambda: self.admin("/ready").status == 200, "/ready")
@@ -167,51 +120,11 @@ class LocalLambda:
             if found.name == sample and labels.items() <= found.labels.items()
         )
 
-    def processes(self) -> list[psutil.Process]:
-        """Return every process that this one started, and itself, while it lives."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            marker = process.environ().get("MARKER_OF_THE_TEST")
-            return marker == self._marker and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, wait for its end; return its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.wait()
-
-    def wait(self) -> int:
-        """Wait for its end, and its log's."""
-        status = self.process.wait(DEADLINE)
-        self._reader.join(DEADLINE)
-        return status
-
-    def close(self) -> None:
-        """End it; see that it ended well and that nothing of it is left."""
-        try:
-            already = self.process.poll()
-            status = self.end()
-            assert already is not None or status == 0, self.stderr
-            assert self.stderr == self.expected_stderr, self.stderr
-            assert "lambda_local: Exception in callback" not in self.log, self.log
-            wait_until(lambda: not self.processes(), "the end of its processes")
-        finally:
-            self.kill()
-
     def kill(self) -> None:
-        """End what is left of it."""
+        """End what is left of it, and the client's connections."""
         if self._client is not None:
             self._client.close()
-        for process in self.processes():
-            process.kill()
-        self.process.wait(DEADLINE)
-        self._reader.join(DEADLINE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        super().kill()
 
 
 def environment(*, measured: bool = True) -> dict[str, str]:
