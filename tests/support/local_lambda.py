@@ -46,12 +46,11 @@ class LocalLambda(Running):
     ) -> None:
         self.project = project
         self._client: Any = None
-        program = ["-c", _PROGRAM, json.dumps(constants)] if constants else ["-m", "lambda_local"]
         passed = [f"--env={MARKER}"]
         if measured:
             passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
         named = [handler] if handler else []
-        command = [sys.executable, *program, *named, *_ARGUMENTS, *passed, *args]
+        command = [*program(constants), *named, *_ARGUMENTS, *passed, *args]
         super().__init__(command, project, environment(measured=measured) | env)
         self.url, self.admin_url = self._greeting()
 
@@ -125,6 +124,13 @@ class LocalLambda(Running):
         if self._client is not None:
             self._client.close()
         super().kill()
+
+
+def program(constants: Mapping[str, object] | None) -> list[str]:
+    """Return the command of the service, with other values for constants of its modules."""
+    if constants:
+        return [sys.executable, "-c", _PROGRAM, json.dumps(constants)]
+    return [sys.executable, "-m", "lambda_local"]
 
 
 def environment(*, measured: bool = True) -> dict[str, str]:

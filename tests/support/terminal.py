@@ -6,15 +6,14 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.support.http import Answer, request
-from tests.support.local_lambda import INVOKE, environment
+from tests.support.local_lambda import INVOKE, environment, program
 from tests.support.project import HANDLER
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -32,6 +31,7 @@ class TerminalLambda:
         *args: str,
         handler: str | None = HANDLER,
         stdin: int | None = None,
+        constants: Mapping[str, object] | None = None,
         **env: str,
     ) -> None:
         self.project = project
@@ -43,7 +43,7 @@ class TerminalLambda:
         own = ["--port=0", "--admin-port=0", "--timeout=60"]
         arguments = [*([handler] if handler else []), *own, *args]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lambda_local", *arguments],
+            [*program(constants), *arguments],
             cwd=project,
             env=environment() | {"TERM": "xterm-256color"} | env,
             stdin=slave if stdin is None else stdin,
@@ -120,6 +120,7 @@ class TerminalLambda:
         """End it, and see that it ended well: who is killed has not told what it covered."""
         try:
             assert self.end() == 0, self.raw
+            assert self.modes_now() == self.modes
         finally:
             self.process.kill()
             self.process.wait(DEADLINE)

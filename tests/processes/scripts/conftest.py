@@ -1,7 +1,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -27,19 +27,33 @@ EXPECTED: dict[str, tuple[dict[str, str], dict[str, object]]] = {
 }
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A checkout of somebody's own function: the scripts, some code and its events."""
+def write_checkout(directory: Path) -> None:
+    """Write a checkout of somebody's own function: the scripts, some code and its events."""
     events = {f"events/{name}": json.dumps(event) for name, (event, _) in EXPECTED.items()}
     expected = {
         f"events/expected/{name}": json.dumps(response, indent=2) + "\n"
         for name, (_, response) in EXPECTED.items()
     }
     code = {"lambda_app/__init__.py": "", "lambda_app/app.py": APP}
-    write_project(tmp_path, code | events | expected)
-    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", tmp_path)
+    write_project(directory, code | events | expected)
+    shutil.copytree(REPOSITORY / "scripts", directory / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", directory)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    write_checkout(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+    """A service that runs a checkout's function."""
+    directory = tmp_path_factory.mktemp("checkout")
+    write_checkout(directory)
+    with closing(LocalLambda(directory, handler="lambda_app.app.lambda_handler")) as service:
+        service.wait_until_ready()
+        yield service
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,25 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def service(checkout: Path) -> Iterator[LocalLambda]:
-    with closing(LocalLambda(checkout, handler="lambda_app.app.lambda_handler")) as service:
-        service.wait_until_ready()
-        yield service
+def service(served: LocalLambda) -> Iterator[LocalLambda]:
+    """The one that all share, which gets its files back as they were."""
+    saved = {path: path.read_bytes() for path in _files(served.project)}
+    yield served
+    for path in _files(served.project) - saved.keys():
+        path.unlink()
+    for path, content in saved.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def _files(checkout: Path) -> set[Path]:
+    folders = [checkout / "lambda_app", checkout / "events"]
+    return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def checkout(service: LocalLambda) -> Path:
+    return service.project
 
 
 def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -111,8 +125,10 @@ def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checko
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, checkout: Path) -> None:
-    other = copy_of(checkout, checkout / "other")
+def test_check_says_which_code_it_waited_for_in_vain(
+    service: LocalLambda, checkout: Path, tmp_path: Path
+) -> None:
+    other = copy_of(checkout, tmp_path)
     edit(other / "lambda_app/app.py", "received", "other")
     done = run(other / "scripts/check", "--url", service.url, "--wait", "0")
 
@@ -126,8 +142,10 @@ def test_check_says_which_code_it_waited_for_in_vain(service: LocalLambda, check
     )
 
 
-def test_check_compares_at_once_with_no_wait(service: LocalLambda, checkout: Path) -> None:
-    other = copy_of(checkout, checkout / "other")
+def test_check_compares_at_once_with_no_wait(
+    service: LocalLambda, checkout: Path, tmp_path: Path
+) -> None:
+    other = copy_of(checkout, tmp_path)
     edit(other / "lambda_app/app.py", "received", "other")
 
     assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
@@ -183,9 +201,8 @@ def test_a_service_that_is_not_there_is_one_clear_line(
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
 @pytest.mark.parametrize("missing", ["curl", "jq"])
-def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path) -> None:
-    tools = checkout / "bin"
-    tools.mkdir()
+def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path, tmp_path: Path) -> None:
+    tools = tmp_path
     for tool in {"bash", "dirname", "curl", "jq", "mktemp", "rm"} - {missing}:
         (tools / tool).symlink_to(str(shutil.which(tool)))
     event = checkout / "events/event.json"
@@ -216,6 +233,7 @@ def test_help_says_how_to_use_it(script: str) -> None:
 def test_code_that_does_not_load_is_one_reason_and_no_check_is_made(
     service: LocalLambda, checkout: Path
 ) -> None:
+    before = service.metric("lambda_invocations_total")
     edit(checkout / "lambda_app/app.py", "def lambda_handler", "import nonsuch\n\ndef other")
     done = run(checkout / "scripts/check", "--url", service.url)
     waited = run(checkout / "scripts/check", "--url", service.url, "--code")
@@ -228,4 +246,4 @@ def test_code_that_does_not_load_is_one_reason_and_no_check_is_made(
     assert said["functions"][0]["error"]["line"] == 2
     assert {check["result"] for check in said["checks"]} == {"waiting"}
     assert (done.returncode, waited.returncode) == (1, 1)
-    assert "RequestId" not in service.log
+    assert service.metric("lambda_invocations_total") == before

@@ -3,10 +3,7 @@ import os
 import signal
 import subprocess
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -21,47 +18,44 @@ ANSWERS = "def handler(event, context): print(event); return {'statusCode': 200}
 EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "second")}
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with ExitStack() as services:
-
-        def start(*args: str, **env: Any) -> TerminalLambda:
-            files = {"function/__init__.py": "", "function/app.py": ANSWERS}
-            write_project(tmp_path, files | EVENTS)
-            service = services.enter_context(closing(TerminalLambda(tmp_path, *args, **env)))
-            service.wait_for("loaded in")
-            return service
-
-        yield start
+@pytest.fixture(scope="module")
+def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> TerminalLambda:
+    """One for the tests that leave it as they found it, with a browser that writes down the URL."""
+    opener = tmp_path_factory.mktemp("bin") / "wslview"
+    opener.write_text("#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n")
+    opener.chmod(0o755)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    service = start_module(ANSWERS, PATH=path)
+    write_project(service.project, EVENTS)
+    return service
 
 
 def takes_keys(service: TerminalLambda) -> bool:
     return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
 
 
-def test_the_keys_are_in_one_line_and_explained(start: Start) -> None:
-    service = start()
+def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None:
     assert "? help · i invoke · r replay · o page · q quit" in service.rows
 
     service.press("?")
     service.wait_for("  q  quit\n")
 
 
-def test_an_event_is_invoked_by_its_letter_and_again_by_enter(start: Start) -> None:
-    service = start()
+def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalLambda) -> None:
+    before = len(service.rows) - 1
     service.press("i")
-    service.wait_for("  a first.json +b second.json\n")
+    service.wait_for("  a first.json +b second.json\n", before)
     service.press("b")
-    service.wait_for(r"✓ second\.json  200  .*\n  this is second\n")
+    service.wait_for(r"✓ second\.json  200  .*\n  this is second\n", before)
     service.press("\n")
-    service.wait_for(r"(?s)(✓ second\.json  200  .*){2}")
+    service.wait_for(r"(?s)(✓ second\.json  200  .*){2}", before)
 
     service.press("i")
     service.press("?")  # none: the list is left, and no help is shown
     service.press("i")
     service.press("a")
-    service.wait_for(r"✓ first\.json  200")
-    assert "  q  quit" not in service.rows
+    service.wait_for(r"✓ first\.json  200", before)
+    assert "  q  quit" not in service.rows[before:]
 
 
 def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
@@ -69,7 +63,7 @@ def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
         "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
     )
     accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
-    service = start(f"--after-reload=echo differs; {check}", f"--accept={accept}")
+    service = start(ANSWERS, f"--after-reload=echo differs; {check}", f"--accept={accept}")
     service.wait_for("1 of 3 events.*\n  differs\n  a accepts these answers\n")
 
     service.press("c")
@@ -80,7 +74,7 @@ def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
 
 
 def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
-    service = start()
+    service = start(ANSWERS)
     for name in ("one", "two"):
         service.invoke(json.dumps(name).encode(), **{"X-Lambda-Local-Event": f"{name}.json"})
     service.press("r")
@@ -95,23 +89,18 @@ def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: St
     service.wait_for("nothing runs again", before)
 
 
-def test_the_page_is_opened(start: Start, tmp_path: Path) -> None:
-    opener = tmp_path / "bin/wslview"
-    write_project(
-        tmp_path, {"bin/wslview": "#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n"}
-    )
-    opener.chmod(0o755)
-    service = start(PATH=f"{opener.parent}{os.pathsep}{os.environ['PATH']}")
+def test_the_page_is_opened(service: TerminalLambda) -> None:
+    opened = service.project / "opened"
 
     service.press("o")
     page = service.wait_for(r"its page  (\S+)")[1]
-    wait_until((tmp_path / "opened").exists)
-    assert (tmp_path / "opened").read_text() == f"{page}\n"
+    wait_until(opened.exists)
+    assert opened.read_text() == f"{page}\n"
 
 
-@pytest.mark.parametrize("how", ["q", "SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP"])
 def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
-    service = start()
+    service = start(ANSWERS)
     wait_until(lambda: takes_keys(service))
     if how == "q":
         service.press(how)
@@ -122,8 +111,9 @@ def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
     assert service.modes_now() == service.modes
 
 
-def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(start: Start) -> None:
-    service = start()
+def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(
+    service: TerminalLambda,
+) -> None:
     process = psutil.Process(service.process.pid)
     wait_until(lambda: takes_keys(service))
 
@@ -135,7 +125,7 @@ def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(start: Start)
 
 
 def test_without_a_terminal_for_input_there_are_no_keys(start: Start) -> None:
-    service = start(stdin=subprocess.DEVNULL)
+    service = start(ANSWERS, stdin=subprocess.DEVNULL)
 
     assert not [row for row in service.rows if "quit" in row]
     assert service.modes_now() == service.modes

@@ -1,16 +1,13 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.http import request
-from tests.support.project import write_project
 from tests.support.terminal import TerminalLambda
 
 type Start = Callable[..., TerminalLambda]
@@ -41,17 +38,25 @@ def handler(event, context):
 BROKEN = "def handler(event, context)\n    return 1\n"
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with ExitStack() as services:
+EXPECTED = "3 of 3 events as expected"
 
-        def start(source: str = ANSWERS, *args: str, **env: Any) -> TerminalLambda:
-            write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
-            service = services.enter_context(closing(TerminalLambda(tmp_path, *args, **env)))
-            service.wait_for(f"{TIME} . (loaded|does not load)")
-            return service
 
-        yield start
+@pytest.fixture(scope="module")
+def service(start_module: Start) -> TerminalLambda:
+    """One for all tests of lines, none of which is left out: together they are a crowd."""
+    return start_module(ANSWERS, constants={"terminal.crowd.READABLE": 1000})
+
+
+@pytest.fixture(scope="module")
+def crowded(start_module: Start) -> TerminalLambda:
+    return start_module(ANSWERS)
+
+
+@pytest.fixture(scope="module")
+def checked(start_module: Start) -> TerminalLambda:
+    service = start_module(ANSWERS, f"--after-reload=echo {EXPECTED}")
+    service.wait_for(rf"loaded in .* · {EXPECTED}\n")
+    return service
 
 
 def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
@@ -63,26 +68,31 @@ def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
     return service.rows[before:-2]
 
 
-def test_an_invocation_is_one_line(start: Start) -> None:
-    service = start()
+def saved(service: TerminalLambda, source: str) -> int:
+    """Save the function, and wait until it is loaded; return how many rows were there before."""
+    before = service.save(source)
+    service.wait_for(r"reloaded in .*\n", before)
+    return before
+
+
+def test_an_invocation_is_one_line(service: TerminalLambda) -> None:
+    saved(service, ANSWERS + "# for a cold start\n")
+    said = len(service.raw)
 
     (first,) = invoke(service, {"reply": {"statusCode": 201}})
     (second,) = invoke(service, {}, **{"X-Lambda-Local-Event": "event.json"})
     assert re.fullmatch(rf"{TIME} ✓ Invoke  201  [\d.]+ m?s  cold start [\d.]+ m?s  \d+ MB", first)
     assert re.fullmatch(rf"{TIME} ✓ event\.json  [\d.]+ m?s  \d+ MB", second)
-    assert not re.search("START|END|REPORT", service.raw)
+    assert not re.search("START|END|REPORT", service.raw[said:])
 
 
-def test_a_request_is_told_by_its_method_and_path(start: Start) -> None:
-    service = start()
+def test_a_request_is_told_by_its_method_and_path(service: TerminalLambda) -> None:
     request(service.url, "PUT", "/orders/7?a=1")
 
     service.wait_for(rf"{TIME} ✓ PUT /orders/7  ")
 
 
-def test_what_a_function_writes_is_below_its_line(start: Start) -> None:
-    service = start()
-
+def test_what_a_function_writes_is_below_its_line(service: TerminalLambda) -> None:
     assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
     assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
     line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
@@ -91,8 +101,8 @@ def test_what_a_function_writes_is_below_its_line(start: Start) -> None:
     assert rows[1:] == ['  INFO done items=3 by=me why="no, it is"']
 
 
-def test_a_slow_invocation_is_told_while_it_runs(start: Start, tmp_path: Path) -> None:
-    service = start(SLOW)
+def test_a_slow_invocation_is_told_while_it_runs(service: TerminalLambda, tmp_path: Path) -> None:
+    saved(service, SLOW)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
         service.wait_for(rf"{TIME} … Invoke  runs\n  0\n(  \d+\n)*  49\n")
@@ -100,11 +110,12 @@ def test_a_slow_invocation_is_told_while_it_runs(start: Start, tmp_path: Path) -
         assert answer.result().status == 200
 
     service.wait_for(rf"  49\n  … 10 more lines\n  late\n{TIME} ✓ Invoke  ")
+    saved(service, ANSWERS)
 
 
-def test_an_error_is_told_with_its_place_and_the_code_around_it_once(start: Start) -> None:
-    service = start()
-
+def test_an_error_is_told_with_its_place_and_the_code_around_it_once(
+    service: TerminalLambda,
+) -> None:
     line, *rows = invoke(service, {"raise": "no luck"})
     assert re.match(rf"{TIME} ✗ Invoke  ValueError  function/app\.py:10  ", line)
     assert rows == [
@@ -123,21 +134,17 @@ def test_an_error_is_told_with_its_place_and_the_code_around_it_once(start: Star
     assert "LAMBDA_WARNING" not in service.raw
 
 
-def test_invocations_of_the_checks_are_not_shown(start: Start) -> None:
-    service = start()
+def test_invocations_of_the_checks_are_not_shown(service: TerminalLambda) -> None:
     service.invoke(b'{"print": "checked"}', **{"X-Lambda-Local-Source": "check"})
     invoke(service, {"print": "mine"})
 
     assert "checked" not in service.raw
 
 
-def test_a_save_is_one_line_with_what_the_checks_say(start: Start) -> None:
-    service = start(ANSWERS, "--after-reload=echo 3 of 3 events as expected")
-    service.wait_for("loaded in .* · 3 of 3 events as expected\n")
-
-    before = service.save(ANSWERS + "\n")
-    service.wait_for(rf"{TIME} ✓ reloaded in [\d.]+ m?s · 3 of 3 events as expected\n", before)
-    assert len(service.rows[before:-1]) == 1
+def test_a_save_is_one_line_with_what_the_checks_say(checked: TerminalLambda) -> None:
+    before = checked.save(ANSWERS + "\n")
+    checked.wait_for(rf"{TIME} ✓ reloaded in [\d.]+ m?s · {EXPECTED}\n", before)
+    assert len(checked.rows[before:-1]) == 1
 
 
 def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
@@ -149,13 +156,10 @@ def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
     assert "1 of 3 events as expected" in service.raw
 
 
-def test_code_that_does_not_load_is_told_once_and_not_checked(start: Start) -> None:
-    service = start(ANSWERS, "--after-reload=echo 3 of 3 events as expected")
-    service.wait_for("3 of 3 events as expected\n")
-
-    before = service.save(BROKEN)
-    service.wait_for("the checks wait", before)
-    line, *rows = service.rows[before:-1]
+def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalLambda) -> None:
+    before = checked.save(BROKEN)
+    checked.wait_for("the checks wait", before)
+    line, *rows = checked.rows[before:-1]
     assert re.fullmatch(rf"{TIME} ✗ does not load  function/app\.py:1", line)
     assert rows == [
         "  SyntaxError: expected ':'",
@@ -163,48 +167,47 @@ def test_code_that_does_not_load_is_told_once_and_not_checked(start: Start) -> N
         "    2 │     return 1",
         "  the checks wait until it loads",
     ]
-    assert service.titles[-1] == "✗ function/app.py:1"
-    assert "\x07" in re.sub(r"\x1b\]2;[^\x07]*\x07", "", service.raw)
-    assert len(invoke(service, {})) == 1
+    assert checked.titles[-1] == "✗ function/app.py:1"
+    assert "\x07" in re.sub(r"\x1b\]2;[^\x07]*\x07", "", checked.raw)
+    assert len(invoke(checked, {})) == 1
 
-    before = service.save(ANSWERS)
-    service.wait_for(rf"{TIME} ✓ mended in [\d.]+ m?s · 3 of 3 events as expected\n", before)
-    assert len(service.rows[before:-1]) == 1
-    assert service.titles[-1].startswith("✓")
+    before = checked.save(ANSWERS)
+    checked.wait_for(rf"{TIME} ✓ mended in [\d.]+ m?s · {EXPECTED}\n", before)
+    assert len(checked.rows[before:-1]) == 1
+    assert checked.titles[-1].startswith("✓")
 
 
-def test_a_crowd_is_told_once_a_second(start: Start) -> None:
-    service = start()
-    before = len(service.rows) - 1
+def test_a_crowd_is_told_once_a_second(crowded: TerminalLambda) -> None:
+    before = len(crowded.rows) - 1
     for number in range(60):
-        service.invoke(b'{"print": "hello"}' if number else b'{"raise": "one"}')
+        crowded.invoke(b'{"print": "hello"}' if number else b'{"raise": "one"}')
 
-    service.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
-    shown = [row for row in service.rows[before:] if "Invoke" in row]
+    crowded.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
+    shown = [row for row in crowded.rows[before:] if "Invoke" in row]
     assert 10 <= len(shown) < 40
 
 
-def test_a_terminal_that_does_not_read_stops_nobody(start: Start) -> None:
-    service = start()
-    os.write(service.master, b"\x13")  # Ctrl-S
+def test_a_terminal_that_does_not_read_stops_nobody(crowded: TerminalLambda) -> None:
+    before = len(crowded.rows) - 1
+    os.write(crowded.master, b"\x13")  # Ctrl-S
     for number in range(40):
         event = {"print": "x" * 390, "reply": number}
-        assert service.invoke(json.dumps(event).encode()).json() == number
+        assert crowded.invoke(json.dumps(event).encode()).json() == number
 
-    os.write(service.master, b"\x11")
-    service.wait_for(r"≡ \d+ more invocations")
+    os.write(crowded.master, b"\x11")
+    crowded.wait_for(r"≡ \d+ (more )?invocations", before)
 
 
-def test_what_is_written_outside_an_invocation_is_shown_too(start: Start) -> None:
-    service = start("print('at import')\n" + ANSWERS)
-    service.wait_for("  at import\n")
+def test_what_is_written_outside_an_invocation_is_shown_too(service: TerminalLambda) -> None:
+    before = saved(service, "print('at import')\n" + ANSWERS)
+    service.wait_for("  at import\n", before)
 
     service.save(ANSWERS + "import atexit, os\nos.write(1, b'once more\\n')\n")
-    service.wait_for("  once more\n")
+    service.wait_for("  once more\n", before)
+    saved(service, ANSWERS)
 
 
-def test_what_a_stranger_sends_does_not_act_on_the_terminal(start: Start) -> None:
-    service = start()
+def test_what_a_stranger_sends_does_not_act_on_the_terminal(service: TerminalLambda) -> None:
     attack = "\x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\r\x1b[31mred\x1b[0m"
 
     _, row = invoke(service, {"print": attack})
@@ -217,8 +220,6 @@ def test_what_a_stranger_sends_does_not_act_on_the_terminal(start: Start) -> Non
     assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
 
 
-def test_a_function_cannot_forge_the_platforms_lines(start: Start) -> None:
-    service = start()
-
+def test_a_function_cannot_forge_the_platforms_lines(service: TerminalLambda) -> None:
     rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
     assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]
