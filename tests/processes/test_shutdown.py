@@ -169,16 +169,6 @@ def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) ->
     assert not process.is_running()
 
 
-def test_a_stop_ends_the_command_after_a_reload(start_lambda: StartLambda) -> None:
-    service = start_lambda(
-        "def handler(event, context): ...", "--after-reload=echo began; sleep 600"
-    )
-    service.wait_for_line("began")
-
-    assert service.end() == 0
-    wait_until(lambda: not service.processes())
-
-
 @pytest.mark.parametrize("state", ["busy", "frozen", "during init"])
 def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, state: str) -> None:
     source = "import time\ntime.sleep(60)\n" if state == "during init" else WAITS_FOR_END

@@ -35,6 +35,44 @@ def report(service: LocalLambda, answer: Answer) -> str:
     return service.wait_for_line(f"REPORT RequestId: {answer.headers['x-amzn-requestid']}")
 
 
+@pytest.fixture(scope="module")
+def strict(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose environments are ended for little."""
+    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", "--memory=64", "--concurrency=1")
+
+
+@pytest.fixture(scope="module")
+def roomy(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose environments have the time to take more memory than they may."""
+    return start_module_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
+
+
+@pytest.fixture(scope="module")
+def single(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+
+
+@pytest.fixture(scope="module")
+def coded(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose code is each test's own."""
+    return start_module_lambda("")
+
+
+@pytest.fixture(scope="module")
+def hurried(start_module_lambda: StartLambda) -> LocalLambda:
+    """As `coded`, with little time for an init."""
+    constants = {"environment.environment.INIT_LIMIT": 1.0}
+    return start_module_lambda("", constants=constants)
+
+
+def save(service: LocalLambda, source: str) -> int:
+    """Give it that code; return how many lines its log has before."""
+    before = len(service.lines)
+    path = service.project / "function/app.py"
+    path.write_text(f"{source}\n# not what was there {before}\n", encoding="utf-8")
+    return before
+
+
 def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
     start_lambda: StartLambda,
 ) -> None:
@@ -45,42 +83,47 @@ def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
     assert service.invoke().json() == "mine"
 
 
-def test_a_timeout_is_answered_as_aws_answers_it(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+def test_a_timeout_is_answered_as_aws_answers_it(strict: LocalLambda) -> None:
+    before = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
 
-    error = crash(service, "import time; time.sleep(60)")
+    answer = strict.invoke({"code": "import time; time.sleep(60)"})
 
-    assert error == ("Sandbox.Timedout", "Task timed out after 1.00 seconds")
-    line = service.wait_for_line("Task timed out after 1.00 seconds")
+    request_id = answer.headers["x-amzn-requestid"]
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json() == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
+    }
+    line = strict.wait_for_line(f"{request_id} Task timed out after 1.00 seconds")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9a-f-]{36} Task .*", line)
-    assert "\tDuration: 1000.00 ms\tBilled Duration: " in service.wait_for_line("REPORT")
-    assert service.wait_for_line("REPORT").endswith("\tStatus: timeout\t")
-    assert service.metric("lambda_errors_total", error_type="Sandbox.Timedout") == 1
+    line = report(strict, answer)
+    assert "\tDuration: 1000.00 ms\tBilled Duration: " in line
+    assert line.endswith("\tStatus: timeout\t")
+    after = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
+    assert after == before + 1
 
 
-def test_after_a_timeout_a_new_environment_answers(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1", "--concurrency=1")
-    old = service.run("import os; reply = os.getpid()")
-    crash(service, "import time; print('before'); time.sleep(60)")
+def test_after_a_timeout_a_new_environment_answers(strict: LocalLambda) -> None:
+    old = strict.run("import os; reply = os.getpid()")
+    crash(strict, "import time; print('before'); time.sleep(60)")
 
-    new = service.run("import os; reply = os.getpid()")
+    new = strict.run("import os; reply = os.getpid()")
 
     assert new != old
-    assert "before" in service.lines
+    assert "before" in strict.lines
     wait_until(lambda: not psutil.pid_exists(old))
 
 
-def test_what_a_timed_out_handler_started_ends_with_it(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+def test_what_a_timed_out_handler_started_ends_with_it(strict: LocalLambda) -> None:
     code = """
 import subprocess, time
 child = subprocess.Popen(["sleep", "600"])
 print("child", child.pid)
 time.sleep(60)
 """
-    crash(service, code)
+    crash(strict, code)
 
-    child = int(service.wait_for_line("child ").split()[1])
+    child = int(strict.wait_for_line("child ").split()[1])
     wait_until(lambda: not psutil.pid_exists(child))
 
 
@@ -135,27 +178,26 @@ def test_a_crash_leaves_invocations_beside_it_alone(service: LocalLambda) -> Non
 TAKES_MEMORY = "import time; block = bytearray(300 * 2**20); time.sleep(60)"
 
 
-def test_more_memory_than_allowed_ends_that_environment_alone(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--memory=128", "--timeout=30")
+def test_more_memory_than_allowed_ends_that_environment_alone(roomy: LocalLambda) -> None:
+    before = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
     with ThreadPoolExecutor(2) as threads:
-        beside = threads.submit(service.run, "import time; time.sleep(0.5); reply = 'untouched'")
-        error = threads.submit(crash, service, TAKES_MEMORY)
+        beside = threads.submit(roomy.run, "import time; time.sleep(0.5); reply = 'untouched'")
+        error = threads.submit(crash, roomy, TAKES_MEMORY)
 
         assert error.result() == (
             "Runtime.OutOfMemory",
             "Runtime exited with error: signal: killed",
         )
         assert beside.result() == "untouched"
-    assert service.run("reply = 1") == 1
-    assert service.metric("lambda_errors_total", error_type="Runtime.OutOfMemory") == 1
+    assert roomy.run("reply = 1") == 1
+    after = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
+    assert after == before + 1
 
 
-def test_more_memory_than_allowed_at_init_is_the_answer(start_lambda: StartLambda) -> None:
-    service = start_lambda(
-        "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n", "--memory=128"
-    )
+def test_more_memory_than_allowed_at_init_is_the_answer(coded: LocalLambda) -> None:
+    save(coded, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
 
-    answer = service.invoke({})
+    answer = coded.invoke({})
 
     assert answer.status == 200
     assert answer.headers["x-amz-function-error"] == "Unhandled"
@@ -179,13 +221,11 @@ reply = [child.exitcode for child in children]
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_the_memory_of_what_an_environment_starts_counts_and_what_they_share_once(
-    start_lambda: StartLambda,
+    roomy: LocalLambda,
 ) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
-
-    assert crash(service, TAKES_MEMORY_BELOW)[0] == "Runtime.OutOfMemory"
-    assert service.run(FORKS) == [0, 0, 0]
-    wait_until(lambda: len(service.processes()) == 3)
+    assert crash(roomy, TAKES_MEMORY_BELOW)[0] == "Runtime.OutOfMemory"
+    assert roomy.run(FORKS) == [0, 0, 0]
+    wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in roomy.processes()))
 
 
 def megabytes(service: LocalLambda, answer: Answer) -> int:
@@ -200,22 +240,15 @@ def megabytes(service: LocalLambda, answer: Answer) -> int:
     ids=["memory", "timeout", "crash"],
 )
 def test_memory_is_reported_of_an_environment_that_is_gone(
-    service_that_ends_them: LocalLambda, code: str, least: int
+    strict: LocalLambda, code: str, least: int
 ) -> None:
-    answer = service_that_ends_them.invoke({"code": code})
-
-    assert megabytes(service_that_ends_them, answer) >= least
+    assert megabytes(strict, strict.invoke({"code": code})) >= least
 
 
-@pytest.fixture(scope="module")
-def service_that_ends_them(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=3", "--memory=64")
+def test_memory_is_reported_of_an_init_that_failed(coded: LocalLambda) -> None:
+    save(coded, "import os\nos._exit(1)\n")
 
-
-def test_memory_is_reported_of_an_init_that_failed(start_lambda: StartLambda) -> None:
-    service = start_lambda("import os\nos._exit(1)\n")
-
-    assert megabytes(service, service.invoke()) >= 10
+    assert megabytes(coded, coded.invoke()) >= 10
 
 
 def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLambda) -> None:
@@ -231,7 +264,7 @@ def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLamb
     assert "Memory Size: 512 MB" in report(service, small)
 
 
-def test_an_environment_is_frozen_while_it_is_idle(start_lambda: StartLambda) -> None:
+def test_an_environment_is_frozen_while_it_is_idle(coded: LocalLambda) -> None:
     source = """
 import os, threading, time
 
@@ -248,21 +281,19 @@ def handler(event, context):
         threading.Thread(target=beat, daemon=True).start()
     return os.getpid(), beats
 """
-    service = start_lambda(source)
-    pid, _ = service.invoke().json()
+    save(coded, source)
+    pid, _ = coded.invoke().json()
     process = psutil.Process(pid)
 
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
 
-    assert service.invoke().json()[0] == pid
+    assert coded.invoke().json()[0] == pid
 
 
-def test_the_first_report_has_the_time_of_the_init_and_no_other(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda("import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
+def test_the_first_report_has_the_time_of_the_init_and_no_other(coded: LocalLambda) -> None:
+    save(coded, "import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
 
-    first, second = report(service, service.invoke()), report(service, service.invoke())
+    first, second = report(coded, coded.invoke()), report(coded, coded.invoke())
 
     found = re.search(r"Duration: ([\d.]+) ms\t.*Init Duration: ([\d.]+) ms", first)
     assert found is not None
@@ -376,17 +407,22 @@ while not Path("go").exists():
 """
 
 
-def test_an_init_that_takes_too_long_is_tried_once_more_within_the_timeout(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda(
-        LOADS_WHEN_TOLD + "def handler(event, context): return 'loaded'\n",
-        constants={"environment.environment.INIT_LIMIT": 1.0},
-    )
-    assert "Phase: init\tStatus: timeout" in service.wait_for_line("INIT_REPORT")
-    (service.project / "go").touch()
+def overrun(service: LocalLambda, source: str) -> None:
+    """Have an init take too long; the next need not."""
+    go = service.project / "go"
+    go.unlink(missing_ok=True)
+    before = save(service, LOADS_WHEN_TOLD + source)
+    said = "Phase: init\tStatus: timeout"
+    wait_until(lambda: any(said in line for line in service.lines[before:]), "the init's timeout")
+    go.touch()
 
-    assert service.invoke().json() == "loaded"
+
+def test_an_init_that_takes_too_long_is_tried_once_more_within_the_timeout(
+    hurried: LocalLambda,
+) -> None:
+    overrun(hurried, "def handler(event, context): return 'loaded'\n")
+
+    assert hurried.invoke().json() == "loaded"
 
 
 def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLambda) -> None:
@@ -409,10 +445,9 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
 
 
-def test_an_init_that_fails_is_tried_again_within_the_invocation(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda("import no_such_module")
+def test_an_init_that_fails_is_tried_again_within_the_invocation(coded: LocalLambda) -> None:
+    service, before = coded, save(coded, "import no_such_module")
+    service.wait_for_line("no_such_module")
 
     response = service.boto3.invoke(FunctionName="function", LogType="Tail")
     request_id = response["ResponseMetadata"]["RequestId"]
@@ -429,11 +464,11 @@ def test_an_init_that_fails_is_tried_again_within_the_invocation(
         rf"REPORT .*Max Memory Used: [1-9]\d* MB\t{status}\n",
         tail,
     ), tail
-    first = [line for line in service.lines if "Phase: init\tStatus: error" in line]
+    first = [line for line in service.lines[before:] if "Phase: init\tStatus: error" in line]
     assert len(first) == 1
 
 
-def test_an_init_that_fails_once_is_no_invocations_error(start_lambda: StartLambda) -> None:
+def test_an_init_that_fails_once_is_no_invocations_error(coded: LocalLambda) -> None:
     source = """
 from pathlib import Path
 
@@ -444,25 +479,18 @@ if not Path("tried").exists():
 def handler(event, context):
     return "well"
 """
-    service = start_lambda(source)
+    save(coded, source)
 
-    assert service.invoke().json() == "well"
-
-
-def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda(
-        LOADS_WHEN_TOLD + "import no_such_module\n",
-        constants={"environment.environment.INIT_LIMIT": 1.0},
-    )
-    service.wait_for_line("INIT_REPORT")
-    (service.project / "go").touch()
-
-    assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+    assert coded.invoke().json() == "well"
 
 
-def test_code_may_post_an_init_error_itself(start_lambda: StartLambda) -> None:
+def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(hurried: LocalLambda) -> None:
+    overrun(hurried, "import no_such_module\n")
+
+    assert hurried.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_code_may_post_an_init_error_itself(coded: LocalLambda) -> None:
     source = """
 import http.client, os
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -470,10 +498,10 @@ connection.request("POST", "/2018-06-01/runtime/init/error", '{"errorType": "Min
 connection.getresponse()
 os._exit(1)
 """
-    service = start_lambda(source)
+    save(coded, source)
 
-    assert service.invoke().json() == {"errorType": "Mine"}
-    service.wait_for_line("lambda_local: init failed: Mine")
+    assert coded.invoke().json() == {"errorType": "Mine"}
+    coded.wait_for_line("lambda_local: init failed: Mine")
 
 
 def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambda) -> None:
@@ -487,9 +515,9 @@ def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambd
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
 def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
-    start_lambda: StartLambda,
+    single: LocalLambda,
 ) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+    service = single
     url = urllib.parse.urlsplit(service.url)
     process = psutil.Process(service.pid)
     limits = process.rlimit(psutil.RLIMIT_NOFILE)
@@ -524,8 +552,8 @@ def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) 
     assert service.run("reply = 1") == 1
 
 
-def test_a_standby_that_dies_is_replaced_unseen(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+def test_a_standby_that_dies_is_replaced_unseen(single: LocalLambda) -> None:
+    service = single
     running = service.run("import os; reply = os.getpid()")
     (standby,) = wait_until(
         lambda: [

@@ -26,7 +26,6 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "events/five.json": '{"code": "reply = 5"}',
             "events/expected/five.json": "5",
         },
-        measured=True,
     )
 
 
