@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_local.settings.command_line import parse
 from tests.support.local_lambda import LocalLambda, environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
@@ -120,14 +121,15 @@ def test_a_function_url_is_named_by_the_host_in_any_case(two: LocalLambda) -> No
     assert "http://greeter.localhost" in unnamed.json()["message"]
 
 
-def test_a_save_reloads_the_functions_whose_code_it_touches(start_lambda: StartLambda) -> None:
-    two = start_lambda(TWO, handler=None)
+def test_a_save_reloads_the_functions_whose_code_it_touches(two: LocalLambda) -> None:
     before = two.admin("/ready").json()["functions"]
-    (two.project / "greeter/words.py").write_text('PUNCTUATION = "?"\n')
+    words = two.project / "greeter/words.py"
+    words.write_text('PUNCTUATION = "?"\n')
 
     answer = two.boto3.invoke(FunctionName="Greeter", Payload="{}")
 
     after = two.admin("/ready").json()["functions"]
+    words.write_text(TWO["greeter/words.py"])
     assert two.json_of(answer)["said"] == "hello from us-east-1?"
     assert after["Greeter"] != before["Greeter"]
     assert after["Caller"] == before["Caller"]
@@ -151,14 +153,6 @@ def test_a_parameter_can_be_set(start_lambda: StartLambda) -> None:
     answer = service.boto3.invoke(FunctionName="Greeter", Payload="{}")
 
     assert service.json_of(answer)["said"] == "moin from us-east-1!"
-
-
-def test_without_a_template_aws_default_handler_answers(start_lambda: StartLambda) -> None:
-    source = {"lambda_function.py": "def lambda_handler(event, context): return event\n"}
-
-    service = start_lambda(source, handler=None)
-
-    assert service.invoke({"a": 1}).json() == {"a": 1}
 
 
 def only(handler: str = "app.handler") -> Mapping[str, str]:
@@ -201,14 +195,12 @@ def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
         service.wait_until_ready()
         first, said = service.invoke({}).json(), service.stderr
         service.expected_stderr = said
-    with closing(LocalLambda(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
-        again = service.invoke({}).json()
     project = tmp_path / "code"
     with closing(LocalLambda(project, handler="app.handler", XDG_CACHE_HOME=cache)) as service:
         without_template = service.invoke({}).json()
 
     assert first.startswith(cache)
-    assert again == without_template == first
+    assert without_template == first
     assert said == f"lambda_local: installing {tmp_path}/code/requirements.txt\n"
 
 
@@ -235,15 +227,17 @@ def test_requirements_that_cannot_be_installed_are_told_with_the_reason(tmp_path
     ],
 )
 def test_a_template_that_is_wrong_is_told_by_file_and_line(
-    tmp_path: Path, text: str, why: str
+    tmp_path: Path, text: str, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_project(tmp_path, {**only(), "template.yaml": text})
 
-    ended = run(tmp_path)
+    with pytest.raises(SystemExit) as raised:
+        parse([], {}, tmp_path)
 
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert f"lambda_local: {tmp_path}/template.yaml:" in ended.stderr
-    assert why in ended.stderr
+    out, err = capsys.readouterr()
+    assert (raised.value.code, out) == (2, "")
+    assert f"lambda_local: {tmp_path}/template.yaml:" in err
+    assert why in err
 
 
 def test_a_json_line_says_which_of_several_functions_wrote_it(start_lambda: StartLambda) -> None:

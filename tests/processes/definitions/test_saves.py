@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.local_lambda import LocalLambda
+from tests.support.project import write_project
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 from tests.support.wheel import write_wheel
@@ -49,12 +50,20 @@ def save(service: LocalLambda, text: str, file: str = "template.yaml") -> None:
     (service.project / file).write_text(text, encoding="utf-8")
 
 
-def test_the_next_request_is_answered_as_the_saved_template_says(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda(project({}), handler=None)
-    assert answer(service) == ["hello", "128", "First"]
+@pytest.fixture(scope="module")
+def shared(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(project({}), handler=None)
 
+
+@pytest.fixture
+def service(shared: LocalLambda) -> LocalLambda:
+    """The module's, with a template of one function."""
+    save(shared, template({}))
+    assert answer(shared) == ["hello", "128", "First"]
+    return shared
+
+
+def test_the_next_request_is_answered_as_the_saved_template_says(service: LocalLambda) -> None:
     save(service, template({"greeting": "moin", "memory": 256}))
     changed = answer(service)
     save(service, template({"handler": "app.other"}))
@@ -85,8 +94,7 @@ def test_the_next_request_is_answered_as_a_file_says_that_a_link_leads_to(
     assert (linked[0], exchanged[0]) == ("moin", "servus")
 
 
-def test_functions_come_and_go_as_they_are_saved(start_lambda: StartLambda) -> None:
-    service = start_lambda(project({}), handler=None)
+def test_functions_come_and_go_as_they_are_saved(service: LocalLambda) -> None:
     lone = service.metric("lambda_invocations_total")
 
     save(service, template({}, {"name": "Second", "greeting": "moin"}))
@@ -128,10 +136,8 @@ def handler(event, context):
 
 
 def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
-    start_lambda: StartLambda,
+    service: LocalLambda,
 ) -> None:
-    service = start_lambda(project({}), handler=None)
-
     save(service, template({"memory": "much"}))
 
     assert answer(service) == ["hello", "128", "First"]
@@ -146,6 +152,7 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     assert answer(service) == ["hello", "512", "First"]
 
 
+FIRST = "./idna-1-py3-none-any.whl\n"
 VERSION = """
 import {name}
 def handler(event, context):
@@ -153,22 +160,31 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-def idna(tmp_path: Path, start_lambda: StartLambda) -> LocalLambda:
-    """A service whose function needs version 1 of a package that is there in version 2 too."""
+@pytest.fixture(scope="module")
+def shared_idna(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    root = tmp_path_factory.mktemp("idna")
+    (root / "code").mkdir()
+    write_wheel(root / "code", "idna", "1")
+    write_wheel(root / "code", "idna", "2")
     files = project({}, app=VERSION.format(name="idna"))
-    (tmp_path / "code").mkdir()
-    first = write_wheel(tmp_path / "code", "idna", "1")
-    write_wheel(tmp_path / "code", "idna", "2")
-    files["code/requirements.txt"] = f"./{first}\n"
-    service = start_lambda(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    write_project(root, files | {"code/requirements.txt": FIRST})
+    service = start_module_lambda(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
     service.expected_stderr = service.stderr
     return service
 
 
-def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda) -> None:
-    assert answer(idna) == "1"
+@pytest.fixture
+def idna(shared_idna: LocalLambda) -> LocalLambda:
+    """A service whose function needs version 1 of a package that is there in version 2 too."""
+    save(shared_idna, FIRST, "code/requirements.txt")
+    save(shared_idna, VERSION.format(name="idna"), "code/app.py")
+    wait_until(lambda: answer(shared_idna) == "1")
+    return shared_idna
 
+
+def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda) -> None:
     save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
 
     wait_until(lambda: answer(idna) == "2")
