@@ -31,6 +31,7 @@ def service(served: LocalLambda) -> Iterator[LocalLambda]:
     for path, content in saved.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
+    assert served.invoke({}).json()["statusCode"] == 400  # by the code as it was
 
 
 def _files(checkout: Path) -> set[Path]:
