@@ -20,6 +20,7 @@ from lambda_local.door.policy import effect_of
 from lambda_local.door.routes import Way, path_of
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation, Result
+from lambda_local.strict_json import parsed
 from lambda_local.telemetry.listener import Listener
 from lambda_local.template.model import Authorizer
 
@@ -112,7 +113,7 @@ def _arn(way: Way, scope: Scope) -> str:
 
 def _said(authorizer: Authorizer, way: Way, result: Result, arn: str) -> dict[str, Any]:
     """Return what was said of who may pass. Raises ServiceError, or ValueError if nothing was."""
-    said = json.loads(result.payload)
+    said = parsed(result.payload)
     if result.error_type is not None:
         if said.get("errorMessage") == "Unauthorized":
             _unauthorized()

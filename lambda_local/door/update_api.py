@@ -6,7 +6,6 @@ They hold for its next environments, until the template is saved or the service 
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from lambda_local.door.http import SYNC_LIMIT, BodyTooLargeError, Response, read
 from lambda_local.door.operations import Request, Route
 from lambda_local.function.function import Function
 from lambda_local.settings.function import FunctionConfiguration
+from lambda_local.strict_json import parsed
 
 _FUNCTION = "/2015-03-31/functions/{FunctionName}"
 _RESERVED = (
@@ -52,7 +52,7 @@ class UpdateApi:
 async def json_body(request: Request) -> dict[str, Any]:
     """Return the members of a request. Raises ServiceError, DisconnectedError."""
     try:
-        members = json.loads(await read_body(request.scope, request.receive, SYNC_LIMIT) or b"{}")
+        members = parsed(await read_body(request.scope, request.receive, SYNC_LIMIT) or b"{}")
     except BodyTooLargeError:
         refuse(413, "RequestTooLargeException", f"A request has {SYNC_LIMIT} bytes at most.")
     except ValueError as error:

@@ -21,6 +21,7 @@ from lambda_local.page.examples import NotKeptError
 from lambda_local.page.marks import is_expected
 from lambda_local.page.rows import InvocationRow
 from lambda_local.page.runner import NotRunError, run, run_again
+from lambda_local.strict_json import parsed
 
 _BODY_LIMIT = 2 * SYNC_LIMIT
 """Bytes; an event is longer as a string of JSON."""
@@ -120,8 +121,8 @@ class Api:
         if not isinstance(event, str) or not isinstance(function, str):
             raise RefusedError(400, "event and function are strings.")
         try:
-            json.loads(event)
-        except (ValueError, RecursionError) as error:
+            parsed(event)
+        except ValueError as error:
             raise RefusedError(400, f"The event is not JSON: {error}") from error
         call = str(body.get("call") or "Send")[:200]
         invocation = Invocation(event.encode("utf-8", "replace"), call=call, source=_SOURCE)
@@ -135,7 +136,10 @@ class Api:
         examples = self._desk.examples(function)
         if not path:
             return examples.names()
-        found = examples.get(path[0])
+        try:
+            found = examples.get(path[0])
+        except ValueError as error:
+            raise RefusedError(413, str(error)) from error
         if found is None:
             raise RefusedError(404, f"There is no event {path[0]!r}.")
         return {"name": path[0], "event": found[0], "expected": found[1]}
@@ -188,10 +192,10 @@ async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
     if media_type != "application/json":
         raise RefusedError(415, "What changes something is sent as application/json.")
     try:
-        value = json.loads(await read_body(scope, receive, _BODY_LIMIT))
+        value = parsed(await read_body(scope, receive, _BODY_LIMIT))
     except BodyTooLargeError as error:
         raise RefusedError(413, f"More than {_BODY_LIMIT} bytes.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RefusedError(400, f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise RefusedError(400, "The body is a JSON object.")

@@ -1,10 +1,10 @@
 """The command line that asks the same again."""
 
-import json
 import shlex
 from typing import Any
 
 from lambda_local.page.rows import InvocationRow
+from lambda_local.strict_json import parsed
 
 _NOT_ASKED = (
     *("host", "content-length", "connection", "accept-encoding", "user-agent"),
@@ -33,7 +33,7 @@ def _http_event(row: InvocationRow) -> dict[str, Any] | None:
     if not path.startswith("/"):
         return None
     try:
-        event = json.loads(row.event.content)
+        event = parsed(row.event.content)
         http = event["requestContext"]["http"]
     except (ValueError, LookupError, TypeError):
         return None

@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from lambda_local.door.http import SYNC_LIMIT
+
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
@@ -26,7 +28,11 @@ class Examples:
         return sorted(path.name for path in self._folder.glob("*.json") if path.is_file())
 
     def get(self, name: str) -> tuple[str, str | None] | None:
-        """Return an event's text and its expected answer's, if there is one; None if no event."""
+        """
+        Return an event's text and its expected answer's, if there is one; None if no event.
+
+        Raises ValueError for more than an event may have.
+        """
         if not _NAME.fullmatch(name):
             return None
         event = _text(self._folder / name)
@@ -60,6 +66,9 @@ class Examples:
 
 def _text(path: Path) -> str | None:
     try:
+        if (size := path.stat().st_size) > SYNC_LIMIT:
+            message = f"{path.name} has {size} bytes, and an event {SYNC_LIMIT} at most."
+            raise ValueError(message)
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lambda_local.page.rows import InvocationRow
+from lambda_local.strict_json import parsed
 
 _PER_REQUEST = ("requestId", "time", "timeEpoch", "http", "domainName", "domainPrefix")
 _PER_REQUEST_HEADERS = ("x-amzn-trace-id", "x-forwarded-port", "x-forwarded-for")
@@ -21,7 +22,7 @@ def identity(row: InvocationRow) -> str:
 
 def _without_the_request(content: bytes) -> bytes:
     try:
-        event = json.loads(content)
+        event = parsed(content)
     except ValueError:
         return content
     if not isinstance(event, dict):

@@ -1,7 +1,8 @@
 """What is kept of a body: all of it, or its beginning."""
 
-import json
 from typing import Any, NamedTuple
+
+from lambda_local.strict_json import parsed
 
 LIMIT = 64 * 2**10
 """Bytes that are kept of an event, of an answer, and of what one invocation logs."""
@@ -32,7 +33,7 @@ class Kept(NamedTuple):
         if self.cut:
             message = f"of {self.size} bytes {LIMIT} are kept"
             raise ValueError(message)
-        return json.loads(self.content)
+        return parsed(self.content)
 
 
 NOTHING = Kept(b"", 0)

@@ -1,10 +1,10 @@
 """Whether two answers say the same, though each has a time and an id of its own."""
 
-import json
 import re
 from typing import Any
 
 from lambda_local.page.marks import UUID
+from lambda_local.strict_json import parsed
 
 _OWN = (
     re.compile(UUID),
@@ -36,6 +36,6 @@ def _structure(text: str) -> Any:
     if not text.startswith(("{", "[")):
         return None
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parsed(text)
+    except ValueError:
         return None

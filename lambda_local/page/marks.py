@@ -4,9 +4,10 @@ Whether an answer is as expected, where marks stand for what is another each tim
 `scripts/checks/compare.jq` decides the same for `scripts/check`, which runs without Python.
 """
 
-import json
 import re
 from typing import Any
+
+from lambda_local.strict_json import parsed
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
@@ -31,13 +32,13 @@ _SECONDS, _MILLISECONDS = (1e9, 1e10), (1e12, 1e13)
 
 def is_expected(expected: str, answer: str) -> bool:
     """Whether an answer's text is the expected one's, up to its marks, both being JSON or not."""
-    return _same(_parsed(expected), _parsed(answer))
+    return _same(_value(expected), _value(answer))
 
 
-def _parsed(text: str) -> Any:
+def _value(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parsed(text)
+    except ValueError:
         return text
 
 
@@ -62,8 +63,8 @@ def _same_body(want: Any, got: Any) -> bool:
 
 
 def _structure(value: Any) -> Any:
-    parsed = _parsed(value) if isinstance(value, str) else None
-    return parsed if isinstance(parsed, dict | list) else None
+    found = _value(value) if isinstance(value, str) else None
+    return found if isinstance(found, dict | list) else None
 
 
 def _stands_for(want: str, got: Any) -> bool:

@@ -1,11 +1,11 @@
 """What the page lists: invocations, and what became of each save between them."""
 
-import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from lambda_local.page.kept import Kept
+from lambda_local.strict_json import parsed
 from lambda_local.telemetry.place import Place
 from lambda_local.telemetry.report import Report
 from lambda_local.terminal.checks import Outcome
@@ -195,7 +195,7 @@ def _http_status(answer: Kept) -> int | None:
     if answer.cut or b'"statusCode"' not in answer.content:
         return None
     try:
-        value: Any = json.loads(answer.content)
+        value = parsed(answer.content)
     except ValueError:
         return None
     status = str(value.get("statusCode")) if isinstance(value, dict) else ""

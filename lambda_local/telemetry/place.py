@@ -1,6 +1,5 @@
 """Where in the function's code an error is, and the lines around it."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_local.invocation import Result
+from lambda_local.strict_json import parsed
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)",? [Ll]ine (?P<line>\d+)')
 _SAID = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as bootstrap.py says where an init failed
@@ -81,7 +81,7 @@ def _read(path: Path) -> tuple[str, ...]:
 
 def _error(result: Result) -> dict[str, Any]:
     try:
-        value = json.loads(result.payload)
+        value = parsed(result.payload)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,6 +1,5 @@
 """Events to choose from by a letter."""
 
-import json
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from pathlib import Path
 
 from wcwidth import ljust, width
 
+from lambda_local.door.http import SYNC_LIMIT
+from lambda_local.strict_json import parsed
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.style import bold, cut
 
@@ -33,9 +34,12 @@ class Event:
         return self.path.suffix == _REQUEST
 
     def payload(self) -> bytes:
-        """Return what is in it now. Raises OSError, and ValueError if that is not JSON."""
+        """Return what is in it now. Raises OSError, and ValueError if that is no event."""
+        if (size := self.path.stat().st_size) > SYNC_LIMIT:
+            message = f"it has {size} bytes, and an event {SYNC_LIMIT} at most"
+            raise ValueError(message)
         content = self.path.read_bytes()
-        json.loads(content)
+        parsed(content)
         return content
 
 

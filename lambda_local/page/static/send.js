@@ -26,9 +26,15 @@ export async function sendPane({ bar, given, onSent }) {
   }
 
   async function choose() {
-    if (!events.value) { example = null; return; }
-    example = await ask("GET", `examples/${encodeURIComponent(events.value)}?function=${encodeURIComponent(functions.value)}`);
-    text.value = example.event.trimEnd();
+    example = null;
+    if (!events.value) return;
+    try {
+      example = await ask("GET", `examples/${encodeURIComponent(events.value)}?function=${encodeURIComponent(functions.value)}`);
+      text.value = example.event.trimEnd();
+      result.replaceChildren();
+    } catch (error) {
+      result.replaceChildren(h("p", { class: "problem" }, error.message));
+    }
   }
 
   async function send(event) {

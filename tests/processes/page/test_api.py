@@ -106,6 +106,24 @@ def test_what_was_cut_cannot_run_again_and_says_why(service: LocalLambda) -> Non
         assert "65536" in answer.json()["message"]
 
 
+def test_what_is_nested_too_deeply_cannot_be_pinned_and_says_why(service: LocalLambda) -> None:
+    service.request("POST", INVOKE, b"[" * 5000 + b"]" * 5000)
+
+    answer = ask(service, "POST", f"rows/{newest(service)['id']}/pin", {})
+    assert (answer.status, answer.json()["message"]) == (
+        409,
+        "It can't run again: it is nested too deeply.",
+    )
+
+
+def test_a_file_that_is_too_large_for_an_event_is_not_shown(service: LocalLambda) -> None:
+    (service.project / "events/large.json").write_text('"' + "x" * 7 * 2**20 + '"')
+
+    answer = ask(service, "GET", "examples/large.json")
+    assert answer.status == 413
+    assert answer.json()["message"].endswith("and an event 6291456 at most.")
+
+
 def test_the_last_thousand_invocations_are_kept(service: LocalLambda) -> None:
     first = send(service, "reply = 1")["id"]
     for _ in range(1000):
@@ -217,7 +235,9 @@ def test_bodies_are_searched(service: LocalLambda) -> None:
         (b"[]", "application/json", 400),
         (b"{", "application/json", 400),
         (b'{"function": "function", "event": "{"}', "application/json", 400),
+        (b'{"function": "function", "event": "NaN"}', "application/json", 400),
         (b'{"function": "function"}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
         (b'{"function": "another", "event": "1"}', "application/json", 409),
     ],
 )

@@ -58,6 +58,20 @@ def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalL
     assert "  q  quit" not in service.rows[before:]
 
 
+def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
+    service = start()
+    events = {"nan": "NaN", "large": '"' + "x" * 7 * 2**20 + '"', "with_bom": "\ufeff{}"}
+    for name, text in events.items():
+        (service.project / f"events/{name}.json").write_text(text)
+    for letter in "bce":  # first, large, nan, second, with_bom
+        service.press("i")
+        service.press(letter)
+
+    service.wait_for("large.json is no event: it has 7340034 bytes, and an event 6291456 at\n")
+    service.wait_for("nan.json is no event: NaN is not JSON\n")
+    service.wait_for("with_bom.json is no event: Unexpected UTF-8 BOM")
+
+
 def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
     check = (
         "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
