@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 import asyncio
 import json
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -55,7 +56,7 @@ class Api:
         if not found:
             return None
         if (preflight := _preflight(found, scope)) is not None:
-            return partial(_answered, preflight), Named(found[0].function)
+            return partial(self._answer_browser, found[0], preflight), Named(found[0].function)
         methods = (scope["method"], "ANY")
         way = next((way for way in found if way.route.method in methods), None)
         if way is None:
@@ -66,6 +67,11 @@ class Api:
     def allows_origin(function: Function, origin: str) -> bool:
         """Whether pages of that origin may ask it."""
         return any(cors.allows(route.cors, origin) for route in function.wanted.routes)
+
+    async def _answer_browser(self, way: Way, preflight: Response, request: Request) -> Response:
+        route = replace(way.route, authorizer=way.route.preflight_authorizer)
+        await self._authorizers.authorize(replace(way, route=route), request.scope)
+        return preflight
 
     async def _answer(self, way: Way, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
@@ -155,10 +161,6 @@ def _preflight(found: list[Way], scope: Scope) -> Response | None:
         return cors.preflight(first.cors, scope, 204)
     methods = [way.route.method for way in found if way.route.path == first.path]
     return cors.mock(first.cors, methods) if first.cors and "OPTIONS" not in methods else None
-
-
-async def _answered(response: Response, _: Request) -> Response:
-    return response
 
 
 def _refuse(*, rest: bool) -> NoReturn:

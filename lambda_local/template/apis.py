@@ -53,6 +53,7 @@ def _route(resources: Resources, kind: str, event: Properties) -> Route:
         authorizer=authorizers.of_event(resources, api, event, rest=rest),
         cors=cors.of_rest_api(api) if rest else cors.of_http_api(api),
         rest=rest,
+        preflight_authorizer=authorizers.of_preflight(resources, api) if rest else None,
         timeout=timeout_of(event, "TimeoutInMillis", rest=rest),
         **stage_of(api, rest=rest),
     )

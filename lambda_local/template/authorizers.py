@@ -26,13 +26,26 @@ def of_event(
     resources: Resources, api: Properties, event: Properties, *, rest: bool
 ) -> Authorizer | None:
     """Return what SAM's event names, else its API."""
+    general = api.section("Auth").text("DefaultAuthorizer")
+    return _of_name(resources, api, event.section("Auth").text("Authorizer") or general, rest=rest)
+
+
+def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
+    """Return that of the method OPTIONS which SAM adds: the API's, unless the template says no."""
     auth = api.section("Auth")
-    name = event.section("Auth").text("Authorizer") or auth.text("DefaultAuthorizer")
+    if auth.text("AddDefaultAuthorizerToCorsPreflight") == "false":
+        return None
+    return _of_name(resources, api, auth.text("DefaultAuthorizer"), rest=True)
+
+
+def _of_name(
+    resources: Resources, api: Properties, name: str | None, *, rest: bool
+) -> Authorizer | None:
     if name is None or name == "NONE":
         return None
     if name == IAM:
         return Authorizer(name, IAM)
-    given = auth.section("Authorizers").section(name)
+    given = api.section("Auth").section("Authorizers").section(name)
     if "UserPoolArn" in given:
         return Authorizer(name, "COGNITO_USER_POOLS")
     if "FunctionArn" not in given:

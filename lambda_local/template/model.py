@@ -62,6 +62,7 @@ class Route:
     authorizer: Authorizer | None
     cors: Cors | None
     rest: bool = False
+    preflight_authorizer: Authorizer | None = None
     timeout: float | None = None
     stage: str = "$default"
     stage_variables: Mapping[str, str] | None = None

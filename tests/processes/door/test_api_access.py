@@ -50,6 +50,14 @@ Resources:
             FunctionPayloadType: REQUEST
             FunctionArn: !GetAtt Decider.Arn
             Identity: {{QueryStrings: [say], ReauthorizeEvery: 0}}
+  Guarded:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      Cors: "'*'"
+      Auth:
+        DefaultAuthorizer: Token
+        Authorizers: {{Token: {{FunctionArn: !GetAtt Decider.Arn}}}}
   Work:
     Type: AWS::Serverless::Function
     Properties:
@@ -70,6 +78,7 @@ Resources:
           Properties:
             {{ApiId: !Ref Http, Path: /outside, Method: get, Auth: {{Authorizer: Outside}}}}
         RestOpen: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /rest, Method: get}}}}
+        Guarded: {{Type: Api, Properties: {{RestApiId: !Ref Guarded, Path: /guarded, Method: get}}}}
         RestAny: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /any, Method: any}}}}
         RestLate:
           Type: Api
@@ -172,6 +181,17 @@ def test_a_rest_api_answers_as_the_method_that_sam_adds(apis: LocalLambda) -> No
     }
     every = shared(preflight(apis, "/any"))["allow-methods"]
     assert every == "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
+
+
+def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_has_it(
+    apis: LocalLambda,
+) -> None:
+    refused = preflight(apis, "/guarded")
+    headers = {"Access-Control-Request-Method": "GET", "Authorization": "yes", "Origin": SHOP}
+    allowed = apis.request("OPTIONS", "/guarded", headers=headers)
+
+    assert (refused.status, refused.json()) == (401, {"message": "Unauthorized"})
+    assert shared(allowed)["allow-origin"] == "*"
 
 
 def test_a_rest_api_leaves_an_answer_as_the_function_gave_it(apis: LocalLambda) -> None:
