@@ -1,6 +1,7 @@
 import subprocess
 from pathlib import Path
 
+from tests.support.project import REPOSITORY
 from tests.support.starting import StartLambda
 
 TEMPLATE = """
@@ -18,9 +19,9 @@ def handler(event, context):
 """
 
 
-def load(*args: str) -> subprocess.CompletedProcess[str]:
+def load(*args: str, checkout: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["scripts/load", *args], capture_output=True, text=True, timeout=120, check=False
+        [checkout / "scripts/load", *args], capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -34,20 +35,20 @@ def test_answers_are_counted_by_status(start_lambda: StartLambda) -> None:
 
 
 def test_a_function_of_any_name_gets_the_event_of_its_folder(
-    start_lambda: StartLambda, tmp_path: Path
+    start_lambda: StartLambda, checkout: Path
 ) -> None:
     project = {"template.yaml": TEMPLATE, "app.py": APP}
     service = start_lambda(project, handler=None)
-    event = tmp_path / "Second" / "event.json"
+    event = checkout / "Second" / "event.json"
     event.parent.mkdir()
     event.write_text('"the event"')
 
-    loaded = load("--url", service.url, "--requests", "2", str(event))
-    first = load("--url", service.url, "--requests", "3")
+    loaded = load("--url", service.url, "--requests", "2", str(event), checkout=checkout)
+    first = load("--url", service.url, "--requests", "3", checkout=checkout)
 
     assert loaded.stdout == "answers of Second by status:\n      2 200\n"
     assert first.stdout == "answers of First by status:\n      3 200\n"
-    service.wait_for_line('First got {"body": ', 3)
+    service.wait_for_line('First got {"message": "hello world"}', 3)
     service.wait_for_line('Second got "the event"', 2)
 
 
