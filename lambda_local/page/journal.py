@@ -1,6 +1,7 @@
 """The last invocations, and the saves between them, in memory."""
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -14,6 +15,16 @@ BYTES = 32 * 2**20
 _ROWS = 2 * INVOCATIONS
 
 
+def numbers() -> Iterator[int]:
+    """
+    Return numbers that no service before this one has given.
+
+    A page that is still open asks by those that it knows. They begin with the microseconds of the
+    epoch, which JavaScript holds.
+    """
+    return itertools.count(time.time_ns() // 1000)
+
+
 class Journal:
     """Forgets the oldest when there are too many, or when they are too large together."""
 
@@ -21,7 +32,7 @@ class Journal:
         self._feed = feed
         self._rows: deque[Row] = deque()
         self._by_id: dict[int, Row] = {}
-        self._ids = itertools.count(1)
+        self._ids = numbers()
         self._invocations = 0
         self._bytes = 0
 

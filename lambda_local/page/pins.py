@@ -1,11 +1,11 @@
 """The invocations that a person wants to see again after each save."""
 
-import itertools
 from dataclasses import dataclass
 
 from lambda_local.page.comparison import Comparison
 from lambda_local.page.feed import Feed
 from lambda_local.page.identity import identity
+from lambda_local.page.journal import numbers
 from lambda_local.page.rows import InvocationRow
 
 
@@ -34,7 +34,7 @@ class Pins:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._numbers = itertools.count(1)
+        self._numbers = numbers()
         self._pins: dict[int, Pin] = {}
 
     def pin(self, row: InvocationRow) -> Pin:

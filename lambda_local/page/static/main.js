@@ -173,10 +173,10 @@ function showFunctions() {
   }
   const shown = [...broken, ...state.functions.filter((each) => each.state !== "broken")].slice(0, 4);
   $("code").replaceChildren(...shown.map((each) => {
-    const name = names.length > 1 ? `${each.name} ` : "";
+    const name = names.length > 1 && h("span", { class: "name" }, `${each.name} `);
     const words = { loading: "loading", loaded: "live ", broken: `does not load${each.place ? `: ${each.place.path.split("/").at(-1)}:${each.place.line}` : ""}` }[each.state];
-    return h("button", { type: "button", class: each.state, title: each.message ?? null, onclick: () => each.row && open(each.row) },
-      h("span", { class: "dot" }), name, words, each.state === "loaded" && h("code", {}, each.code.slice(0, 7)));
+    return h("button", { type: "button", class: each.state, title: each.message ?? (name ? each.name : null), onclick: () => each.row && open(each.row) },
+      h("span", { class: "dot" }), name, h("span", { class: name && each.state === "loaded" ? "unseen" : "words" }, words), each.state === "loaded" && h("code", {}, each.code.slice(0, 7)));
   }));
 }
 

@@ -262,6 +262,21 @@ def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: Loca
     assert service.admin("/nothing").status == 404
 
 
+def test_a_page_that_outlives_its_service_means_no_other_invocation(
+    service: LocalLambda, start_lambda: StartLambda
+) -> None:
+    stale = send(service, "reply = 'of the service before'")
+    pin = ask(service, "POST", f"rows/{stale['id']}/pin", {}).json()
+    another = start_lambda(RUNS_ITS_EVENT)
+    row = send(another, "reply = 'another'")
+    ask(another, "POST", f"rows/{row['id']}/pin", {})
+
+    assert ask(another, "POST", f"rows/{stale['id']}/again", {}).status == 404
+    assert ask(another, "DELETE", f"pins/{pin['id']}").status == 404
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert row["id"] > stale["id"]
+
+
 def test_a_pinned_invocation_runs_again_after_each_save(start_lambda: StartLambda) -> None:
     source = "def handler(event, context): return {'version': %d, 'event': event}"
     service = start_lambda(source % 1)
