@@ -54,7 +54,7 @@ Resources:
     Type: AWS::Serverless::Api
     Properties:
       StageName: live
-      Cors: "'*'"
+      Cors: "'{SHOP}'"
       Auth:
         DefaultAuthorizer: Token
         Authorizers: {{Token: {{FunctionArn: !GetAtt Decider.Arn}}}}
@@ -119,7 +119,7 @@ def decide(event, context):
     statement = {
         "Action": "execute-api:*",
         "Effect": "Deny" if said == "no" else "Allow",
-        "Resource": "arn:aws:execute-api:*/" + ("elsewhere" if said == "other" else "GET/*"),
+        "Resource": "arn:aws:execute-api:*/" + ("elsewhere" if said == "other" else "*"),
     }
     return {
         "isAuthorized": said == "yes",
@@ -191,7 +191,7 @@ def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_
     allowed = apis.request("OPTIONS", "/guarded", headers=headers)
 
     assert (refused.status, refused.json()) == (401, {"message": "Unauthorized"})
-    assert shared(allowed)["allow-origin"] == "*"
+    assert shared(allowed)["allow-origin"] == SHOP
 
 
 def test_a_rest_api_leaves_an_answer_as_the_function_gave_it(apis: LocalLambda) -> None:
