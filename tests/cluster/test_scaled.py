@@ -2,9 +2,7 @@
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -79,9 +77,11 @@ def scale(replicas: int) -> None:
     kubectl("scale", "deployment", "function", f"--replicas={replicas}")
 
 
-def let_autoscaler_choose(least: int = LEAST, most: int = MOST) -> None:
-    limits = {"spec": {"minReplicas": least, "maxReplicas": most}}
-    kubectl("patch", "hpa", "function", "--patch", json.dumps(limits))
+def let_autoscaler_choose(least: int = LEAST, most: int = MOST, busy_at: str = "200m") -> None:
+    cpu = {"name": "cpu", "target": {"type": "AverageValue", "averageValue": busy_at}}
+    metrics = [{"type": "Resource", "resource": cpu}]
+    spec = {"minReplicas": least, "maxReplicas": most, "metrics": metrics}
+    kubectl("patch", "hpa", "function", "--type=merge", "--patch", json.dumps({"spec": spec}))
 
 
 def code_of(pod: str) -> str:
@@ -185,8 +185,8 @@ def test_a_save_while_pods_come_and_go_is_live_in_all_of_them(workspace: Workspa
 
 @pytest.mark.usefixtures("tilt")
 def test_load_brings_pods_that_go_when_it_is_over() -> None:
-    let_autoscaler_choose()
-    with busy(), Load(URL) as load:
+    let_autoscaler_choose(busy_at="30m")
+    with Load(URL) as load:
         wait_until(lambda: len(pods()) > LEAST, "the load brings another pod", DEADLINE)
         wait_until(lambda: all(map(serves, pods().values())), "it serves", DEADLINE)
 
@@ -194,22 +194,3 @@ def test_load_brings_pods_that_go_when_it_is_over() -> None:
         wait_for_pods(LEAST)
 
     assert load.outcomes.keys() == after.outcomes.keys() == {"200"}
-
-
-@contextmanager
-def busy() -> Iterator[None]:
-    """Have the function write long logs, one after the other in each of its first environments."""
-    event = json.dumps({"message": "", "do": "write", "lines": 20_000}).encode()
-    over = threading.Event()
-
-    def invoke_on() -> None:
-        while not over.is_set():
-            invoke(URL, event)
-
-    with ThreadPoolExecutor() as threads:
-        for _ in range(4):
-            threads.submit(invoke_on)
-        try:
-            yield
-        finally:
-            over.set()

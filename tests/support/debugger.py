@@ -1,15 +1,26 @@
 """A client of the Debug Adapter Protocol, as an editor is one."""
 
+import fcntl
 import itertools
 import json
 import socket
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.support.waiting import wait_until
 
 ADDRESS = ("127.0.0.1", 5678)
+
+
+@contextmanager
+def exclusive_port() -> Iterator[None]:
+    """Have port 5678, which is the debugger's always, for one test at a time."""
+    with (Path(tempfile.gettempdir()) / "lambda-dev-port-5678").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def message(command: str, arguments: Mapping[str, object], number: int = 1) -> bytes:

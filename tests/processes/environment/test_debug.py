@@ -1,14 +1,11 @@
-import fcntl
 import socket
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from pathlib import Path
 
 import pytest
 
-from tests.support.debugger import ADDRESS, Debugger, message
+from tests.support.debugger import ADDRESS, Debugger, exclusive_port, message
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
 
@@ -24,9 +21,7 @@ def handler(event, context):
 
 @pytest.fixture
 def _port() -> Iterator[None]:
-    """Port 5678, which is the debugger's always, for one test at a time."""
-    with (Path(tempfile.gettempdir()) / "lambda-dev-port-5678").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive_port():
         yield
 
 

@@ -1,0 +1,59 @@
+"""A debugger that is attached to the pod through Tilt, as by .vscode/launch.json."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster.load import invoke
+from tests.support.cluster.workspace import CODE, TEXT, URL, Tilt, Workspace
+from tests.support.debugger import Debugger, exclusive_port
+
+pytestmark = pytest.mark.cluster
+
+SAVES = 20
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    workspace = Workspace(tmp_path)
+    with exclusive_port(), Tilt(workspace, "--debug"):
+        yield workspace
+
+
+def await_save(workspace: Workspace) -> None:
+    command = ["scripts/check", "--cluster", "--code"]
+    subprocess.run(command, cwd=workspace.directory, check=True)
+
+
+def continue_until(debugger: Debugger, message: str) -> None:
+    """Go on at each breakpoint, those of the checks too, until one is at this message."""
+    seen = ""
+    while seen != repr(message):
+        thread, frame = debugger.stopped()
+        asked = debugger.ask("evaluate", expression="event['message']", frameId=frame["id"])
+        seen = asked["result"]
+        debugger.ask("continue", threadId=thread)
+
+
+def test_it_stays_attached_over_twenty_saves_and_stops_after_each(workspace: Workspace) -> None:
+    code = workspace.read(CODE)
+    (line,) = [at for at, text in enumerate(code.splitlines(), 1) if TEXT in text]
+    with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(Path("/var/task") / CODE, line)
+        for number in range(SAVES):
+            workspace.write(CODE, code.replace(TEXT, f"After save {number} it is"))
+            await_save(workspace)
+            message = f"message {number}"
+
+            answer = threads.submit(invoke, URL, json.dumps({"message": message}).encode())
+            continue_until(debugger, message)
+
+            assert (
+                json.loads(answer.result()[1])["body"] == f"After save {number} it is: '{message}'"
+            )
+        debugger.ask("disconnect", restart=False)
