@@ -57,8 +57,10 @@ def wait_for_pods(count: int) -> None:
     """Wait until there are so many, all of them serve, and what went has gone."""
 
     def there() -> bool:
-        listed = json.loads(kubectl("get", "pods", "--output", "json"))["items"]
-        return len(listed) == count == sum(map(serves, pods().values()))
+        listed = kubectl(
+            "get", "pods", "--selector", "app.kubernetes.io/name=function", "--output=name"
+        )
+        return len(listed.split()) == count == sum(map(serves, pods().values()))
 
     wait_until(there, f"{count} pods serve", DEADLINE)
 
