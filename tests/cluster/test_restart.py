@@ -3,7 +3,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster.load import invoke
-from tests.support.cluster.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace
+from tests.support.cluster.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
@@ -20,3 +29,14 @@ def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path)
 
     with Tilt(workspace):
         assert TEXT.encode() in invoke(URL)[1]
+
+
+def test_one_pod_is_left_when_more_are_no_longer_wanted(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with Tilt(workspace, "--scaled"):
+        wait_until(lambda: len(pods()) > 1, "there are several pods", DEADLINE)
+
+    with Tilt(workspace):
+        wait_until(lambda: len(pods()) == 1, "there is one", DEADLINE)
+        autoscalers = output("kubectl", "--namespace", "lambda", "get", "hpa", "--output", "name")
+        assert autoscalers == ""

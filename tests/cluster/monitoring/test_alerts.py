@@ -145,7 +145,7 @@ def test_a_full_volume_of_prometheus_is_in_its_log_and_the_function_notices_noth
             "-n", "monitoring", "logs", "deployment/prometheus"
         )
 
-    with small_volume("prometheus", "1Mi"):
-        wait_until(full, "it says so", 120)
+    with small_volume("prometheus", "48Ki"):
+        wait_until(full, "it says so", 180)
 
     stack.wait_until_scraped()
