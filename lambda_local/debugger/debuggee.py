@@ -56,6 +56,12 @@ class Debuggee:
         self.send(request | {"seq": number})
         return answer
 
+    def let_go(self) -> None:
+        """Have it run on as if nobody had debugged it, and hang up."""
+        number, resumes = next(self._numbers), {"restart": False, "terminateDebuggee": False}
+        self.send({"seq": number, "type": "request", "command": "disconnect", "arguments": resumes})
+        self.close()
+
     def close(self) -> None:
         """Hang up."""
         self._writer.close()

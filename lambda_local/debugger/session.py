@@ -116,11 +116,12 @@ class Session:
         self._tell(message)
 
     def _tell(self, message: Message) -> None:
-        self._writer.write(encoded({"seq": 0} | message))
+        if not self._writer.is_closing():
+            self._writer.write(encoded({"seq": 0} | message))
 
     def close(self) -> None:
         """Hang up on both sides."""
         self._leaves = True
         if self._debuggee is not None:
-            self._debuggee.close()
+            self._debuggee.let_go()
         self._writer.close()

@@ -76,6 +76,19 @@ def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambd
     assert service.invoke({"message": "alone"}).json() == "alone"
 
 
+def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with ThreadPoolExecutor(1) as threads:
+        with closing(Debugger()) as debugger:
+            debugger.attach(app, 6)
+            answer = threads.submit(service.invoke, {"message": "goes on"})
+            debugger.stopped()
+
+        assert answer.result(60).json() == "goes on"
+    app.write_text(SOURCE + "# saved")
+    assert service.invoke({"message": "alone"}).json() == "alone"
+
+
 def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     with (
