@@ -84,7 +84,7 @@ class Board:
         if mended:
             self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
         if self._checked and not self._broken:
-            self._screen.begin(self._begun + dim(" · the checks run"))
+            self._screen.begin(self._begun, dim(" · the checks run"))
         else:
             self._screen.print_state([self._begun])
 
@@ -106,7 +106,7 @@ class Board:
     def checks_began(self) -> None:
         """Say that the checks run because somebody asked for it."""
         self._begun = f"{dim(clock())} {dim('·')} checked"
-        self._screen.begin(self._begun + dim(" · the checks run"))
+        self._screen.begin(self._begun, dim(" · the checks run"))
 
     def checks_ended(self, outcome: Outcome) -> None:
         """Say how the checks went."""

@@ -48,7 +48,7 @@ class Screen:
         self._out = out
         self._descriptor = descriptor
         self._colour = coloured()
-        self._unfinished = ""
+        self._unfinished = self._settled = ""
         self._followers: set[Follower] = set()
         self._state = ""
 
@@ -70,11 +70,17 @@ class Screen:
             self._unfinished = ""
             self._tell("".join(f"{line}\n" for line in lines))
 
-    def begin(self, line: str) -> None:
-        """Add a line whose end is not known yet; followers get it as it is."""
-        line = cut(line, self.width)
-        self._write("\n" * bool(self._unfinished) + line)
-        self._unfinished = line
+    def begin(self, line: str, more: str) -> None:
+        """Add a line whose end is not known yet; when another one begins, it is without more."""
+        before = "\n" if self._unfinished else ""
+        if before and self._can_rewrite(self._unfinished):
+            before = f"\r\x1b[2K{self._settled}\n"
+        self._settled, self._unfinished = line, cut(line + more, self.width)
+        self._write(before + self._unfinished)
+
+    def _can_rewrite(self, line: str) -> bool:
+        """Whether it can be taken back: it is still one row."""
+        return self._colour and width(line) <= self.width
 
     def finish(self, whole: str, rest: str) -> None:
         """Write the whole line in place of what was begun; if others came since, the rest below."""
@@ -82,9 +88,9 @@ class Screen:
         begun, self._unfinished = self._unfinished, ""
         if not begun:
             self._write(self._folded([rest]))
-        elif self._colour and width(begun) <= self.width:
+        elif self._can_rewrite(begun):
             self._write(f"\r\x1b[2K{self._folded([whole])}")
-        else:  # it can't be taken back, or has become two rows
+        else:
             self._write(f"\n{self._folded([whole])}")
 
     def signal(self, title: str, *, bell: bool) -> None:

@@ -59,10 +59,10 @@ def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalL
 
 
 def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
-    service = start()
+    service = start(ANSWERS)
     events = {"nan": "NaN", "large": '"' + "x" * 7 * 2**20 + '"', "with_bom": "\ufeff{}"}
-    for name, text in events.items():
-        (service.project / f"events/{name}.json").write_text(text)
+    files = {f"events/{name}.json": text for name, text in events.items()}
+    write_project(service.project, EVENTS | files)
     for letter in "bce":  # first, large, nan, second, with_bom
         service.press("i")
         service.press(letter)

@@ -14,7 +14,6 @@ from tests.support.http import request
 from tests.support.local_lambda import environment
 from tests.support.project import REPOSITORY, write_project
 from tests.support.terminal import TerminalLambda
-from tests.support.waiting import wait_until
 
 ECHOES = "def handler(event, context): return event\n"
 REQUESTS = {
@@ -128,8 +127,12 @@ def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) 
     code = {f"{name}/app.py": ECHOES for name in ("one", "two")}
     events = {"events/One/a.json": "1", "events/Two/b.json": "2", "events/Two/c.http": "GET /c"}
     write_project(tmp_path, code | events | {"template.yaml": SEVERAL})
-    with closing(TerminalLambda(tmp_path, handler=None)) as service:
-        wait_until(lambda: service.raw.count("loaded in") == 2, "both functions")
+    checks = "--after-reload=until test -e go; do sleep 0.01; done; echo 3 of 3 events as expected"
+    with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
+        service.wait_for("(?s)(loaded in.*){2} · the checks run")
+        (tmp_path / "go").touch()
+        ended = "· 3 of 3 events as expected"
+        service.wait_for(rf"✓ (One|Two) loaded in [\d.]+ m?s\n.* loaded in [\d.]+ m?s {ended}\n")
         service.press("i")
         service.wait_for(r"a One/a\.json +b Two/b\.json +c Two/c\.http")
         service.press("c")

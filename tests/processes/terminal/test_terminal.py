@@ -214,7 +214,8 @@ def test_what_a_stranger_sends_does_not_act_on_the_terminal(service: TerminalLam
     assert row == r"  \x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\rred"
     request(service.url, "GET", "/%1b%5b2J")
     service.invoke(json.dumps({"raise": attack}).encode())
-    service.invoke(b"{}", **{"X-Lambda-Local-Event": "\x9b2J.json"})
+    event = "\x9b2J.json".encode().decode("latin-1")
+    service.invoke(b"{}", **{"X-Lambda-Local-Event": event})
     service.wait_for(r"\\x9b2J\.json")
     assert "owned" not in service.titles
     assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
