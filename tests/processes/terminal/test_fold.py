@@ -2,15 +2,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 import pytest
 from wcwidth import width
 
 from tests.support.local_lambda import environment
-from tests.support.project import write_project
 from tests.support.terminal import TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
 
 CODE = """
 import logging
@@ -23,16 +23,12 @@ WORDS = "the quick brown fox jumps over the lazy dog " * 5
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerminalLambda]:
-    project = tmp_path_factory.mktemp("project")
-    write_project(project, {"function/__init__.py": "", "function/app.py": CODE})
-    with closing(TerminalLambda(project)) as service:
-        service.wait_for("loaded in")
-        yield service
+def service(start_module: Start) -> TerminalLambda:
+    return start_module(CODE, constants={"terminal.crowd.READABLE": 1000})
 
 
 def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]:
-    """Return the rows of what a function writes to its log; more than ten a second have none."""
+    """Return the rows of what a function writes to its log."""
     before = len(service.rows) - 1
     service.invoke(json.dumps({how: text}).encode())
     service.wait_for("  the end of it\n", before)

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from tests.support.http import request
 from tests.support.local_lambda import environment
 from tests.support.project import REPOSITORY, write_project
 from tests.support.terminal import TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
 
 ECHOES = "def handler(event, context): return event\n"
 REQUESTS = {
@@ -55,18 +57,15 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerminalLambda]:
-    project = tmp_path_factory.mktemp("project")
+def service(start_module: Start) -> TerminalLambda:
+    service = start_module(ECHOES, constants={"terminal.crowd.READABLE": 1000})
     texts = REQUESTS | {f"refused_{name}": text for name, (text, _) in REFUSED.items()}
     files = {f"events/{name}.http": text for name, text in texts.items()}
-    code = {"function/__init__.py": "", "function/app.py": ECHOES, "events/body.txt": "of a file"}
-    write_project(project, code | files)
-    shutil.copytree(REPOSITORY / "scripts", project / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", project)
-    with closing(TerminalLambda(project)) as service:
-        service.wait_for("loaded in")
-        service.resize(200)
-        yield service
+    write_project(service.project, files | {"events/body.txt": "of a file"})
+    shutil.copytree(REPOSITORY / "scripts", service.project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", service.project)
+    service.resize(200)
+    return service
 
 
 def press(service: TerminalLambda, name: str) -> int:

@@ -84,6 +84,7 @@ def test_an_invocation_is_one_line(service: TerminalLambda) -> None:
     assert re.fullmatch(rf"{TIME} ✓ Invoke  201  [\d.]+ m?s  cold start [\d.]+ m?s  \d+ MB", first)
     assert re.fullmatch(rf"{TIME} ✓ event\.json  [\d.]+ m?s  \d+ MB", second)
     assert not re.search("START|END|REPORT", service.raw[said:])
+    saved(service, ANSWERS)
 
 
 def test_a_request_is_told_by_its_method_and_path(service: TerminalLambda) -> None:
