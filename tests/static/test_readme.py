@@ -54,5 +54,7 @@ def test_it_can_be_read_in_one_sitting(document: Path) -> None:
 
 def test_the_readme_names_every_target_that_a_user_wants() -> None:
     readme = Path("README.md").read_text()
+    if not readme.startswith("# lambda-dev\n"):
+        pytest.skip("it is the function's own, which says what it wants")
 
     assert {"up", "down", "test", "check", "lint", "e2e"} <= set(re.findall(r"make (\w+)", readme))

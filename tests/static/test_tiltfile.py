@@ -11,8 +11,17 @@ from typing import Any
 import pytest
 import yaml
 
+from lambda_local.template.__main__ import template_of
+
 SOURCE = Path("Tiltfile").read_text()
-EVENTS = sorted(path.name for path in Path("events").iterdir() if path.is_file())
+FUNCTIONS = template_of(Path.cwd()).functions
+FOLDERS = list(dict.fromkeys(os.path.relpath(each.code_uri) for each in FUNCTIONS))
+EVENTS = sorted(
+    path.relative_to("events").as_posix()
+    for folder in ("", *(each.name for each in FUNCTIONS))
+    for path in Path("events", folder).glob("*")
+    if path.suffix in (".json", ".http")
+)
 MONITORING = {"collector", "loki", "prometheus", "grafana"}
 
 type Evaluate = Callable[..., dict[str, Any]]
@@ -190,7 +199,7 @@ def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
     assert synced(evaluate()) == [
         {"localPath": name, "containerPath": f"/var/task/{name}"}
-        for name in ("lambda_app", "events")
+        for name in (*FOLDERS, *(["events"] if Path("events").is_dir() else []))
     ]
 
 
@@ -222,7 +231,7 @@ def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
 
     assert live["ResourceDependencies"] == ["function"]
     assert [os.path.relpath(path) for path in live["DeployTarget"]["Deps"]] == [
-        "lambda_app",
+        *FOLDERS,
         "template.yaml",
     ]
 
@@ -234,6 +243,9 @@ def test_the_sign_that_new_code_is_live_is_watched() -> None:
 def test_the_function_has_one_button_to_invoke_it_and_one_for_load(evaluate: Evaluate) -> None:
     declared = on_row(evaluate(), "function")
 
+    if not EVENTS:  # a choice has to have something to choose
+        assert set(declared) == {"load"}
+        return
     assert set(declared) == {"invoke", "load"}
     (event,) = declared["invoke"]["spec"]["inputs"]
     assert event["choice"]["choices"] == EVENTS
