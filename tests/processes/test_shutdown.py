@@ -48,16 +48,13 @@ def refuses(service: LocalLambda) -> bool:
         return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(
-    start_lambda: StartLambda, number: signal.Signals
-) -> None:
+def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
     with ThreadPoolExecutor(2) as threads:
         running = begin(service, threads)
         queued = threads.submit(service.invoke, 2)
         wait_until(lambda: service.metric("lambda_queue_length") == 1)
-        service.process.send_signal(number)
+        service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: service.admin("/ready").status == 503)
 
         assert refuses(service)
@@ -169,19 +166,15 @@ def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) ->
     assert not process.is_running()
 
 
-@pytest.mark.parametrize("state", ["busy", "frozen", "during init"])
-def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, state: str) -> None:
-    source = "import time\ntime.sleep(60)\n" if state == "during init" else WAITS_FOR_END
-    ready = state != "during init"
-    service = start_lambda(source, "--timeout=600", ready=ready, measured=True)
-    with ThreadPoolExecutor(1) as threads:
-        if state == "busy":
-            begin(service, threads)
-        elif state == "frozen":
-            wait_until(
-                lambda: any(p.status() == psutil.STATUS_STOPPED for p in service.processes())
-            )
-        wait_until(lambda: len(service.processes()) > 1)
+def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2", measured=True)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = begin(service, threads, 1), begin(service, threads, 2)
+        let_end(service)
+        assert first.result().json() == second.result().json() == "finished"
+        (service.project / "end").unlink()
+        begin(service, threads, 3)  # one is busy, one frozen, and one waits for work
+        wait_until(lambda: any(p.status() == psutil.STATUS_STOPPED for p in service.processes()))
 
         service.process.kill()
         service.wait()
@@ -189,33 +182,43 @@ def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda, 
     wait_until(lambda: not service.processes())
 
 
-WAYS_OUT = {
-    "a session of its own": "subprocess.Popen(['sleep', '600'], start_new_session=True)",
-    "another group": "os.setpgid(0, os.getpgid(os.getppid()))",
-    "C code": "re.match('(a+)+$', 'a' * 60 + 'b')",
-}
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
-@pytest.mark.parametrize("way", WAYS_OUT.values(), ids=WAYS_OUT)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_the_service(
-    start_lambda: StartLambda, way: str, number: signal.Signals
+def test_a_service_killed_outright_during_an_init_leaves_no_process(
+    start_lambda: StartLambda,
 ) -> None:
-    source = f"""
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+    wait_until(lambda: len(service.processes()) > 1)
+
+    service.process.kill()
+    service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+WAYS_OUT = """
 import os, re, subprocess, time
 from pathlib import Path
 
 def handler(event, context):
-    Path("began-1").touch()
-    {way}
+    if event == 1:
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+    elif event == 2:
+        os.setpgid(0, os.getpgid(os.getppid()))
+    Path(f"began-{event}").touch()
+    if event == 3:
+        re.match("(a+)+$", "a" * 60 + "b")  # C code, which lets no Python run meanwhile
     time.sleep(600)
 """
-    service = start_lambda(source, "--timeout=600", "--shutdown-timeout=0.1")
-    with ThreadPoolExecutor(1) as threads:
-        begin(service, threads)
-        if "Popen" in way:
-            wait_until(lambda: any(p.name() == "sleep" for p in service.processes()))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_session_group_or_c_code_outlives_the_service(
+    start_lambda: StartLambda, number: signal.Signals
+) -> None:
+    service = start_lambda(WAYS_OUT, "--timeout=600", "--shutdown-timeout=0.1")
+    with ThreadPoolExecutor(3) as threads:
+        for event in (1, 2, 3):
+            begin(service, threads, event)
         service.process.send_signal(number)
         service.wait()
 

@@ -466,6 +466,7 @@ def test_an_init_that_fails_is_tried_again_within_the_invocation(coded: LocalLam
     ), tail
     first = [line for line in service.lines[before:] if "Phase: init\tStatus: error" in line]
     assert len(first) == 1
+    assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}", first[0])
 
 
 def test_an_init_that_fails_once_is_no_invocations_error(coded: LocalLambda) -> None:

@@ -1,4 +1,5 @@
 import json
+import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,14 +34,15 @@ class Held:
     def __init__(self, service: LocalLambda, threads: ThreadPoolExecutor) -> None:
         self._service = service
         self._threads = threads
-        self._end = service.project / ".end"
+        self._name = uuid.uuid4().hex
+        self._end = service.project / f".end-{self._name}"
 
     def send(self, number: int) -> Future[Answer]:
         event = {"began": str(self.began(number)), "end": str(self._end)}
         return self._threads.submit(self._service.invoke, event)
 
     def began(self, number: int) -> Path:
-        return self._service.project / f".began-{number}"
+        return self._service.project / f".began-{self._name}-{number}"
 
     def running(self, *numbers: int) -> None:
         wait_until(lambda: all(self.began(number).exists() for number in numbers))
@@ -71,15 +73,13 @@ def test_as_many_run_at_once_as_there_may_be_environments(start_lambda: StartLam
     assert service.metric("lambda_concurrent_executions") == 0
 
 
-def test_an_idle_environment_is_used_again_and_keeps_its_globals(
-    start_lambda: StartLambda,
-) -> None:
-    service = start_lambda(
-        "calls = []\ndef handler(event, context):\n    calls.append(1)\n    return len(calls)"
-    )
+def test_an_idle_environment_is_used_again_and_keeps_its_globals(service: LocalLambda) -> None:
+    code = "import sys; sys.calls = getattr(sys, 'calls', 0) + 1; reply = sys.calls"
+    first = service.run(code)
+    environments = service.metric("lambda_environments")
 
-    assert [service.invoke().json() for _ in range(5)] == [1, 2, 3, 4, 5]
-    assert service.metric("lambda_environments") == 1
+    assert [service.run(code) for _ in range(4)] == [first + more for more in range(1, 5)]
+    assert service.metric("lambda_environments") == environments
 
 
 def test_past_the_queue_a_request_is_throttled_as_on_aws(start_lambda: StartLambda) -> None:
@@ -108,30 +108,25 @@ def test_past_the_queue_a_request_is_throttled_as_on_aws(start_lambda: StartLamb
     assert service.metric("lambda_invocations_total") == 2
 
 
-def test_strict_throttles_at_once(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_ITS_FILE, "--concurrency=1", "--strict", "--timeout=60")
-    with ThreadPoolExecutor(1) as threads:
-        held = Held(service, threads)
-        first = held.send(1)
-        held.running(1)
-
-        second = service.invoke({})
-
-        held.let_go()
-        assert first.result().status == 200
-    assert (second.status, second.json()) == (429, THROTTLED)
-    assert second.headers["x-amzn-errortype"] == "TooManyRequestsException"
+@pytest.fixture(scope="module")
+def strict(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(WAITS_FOR_ITS_FILE, "--concurrency=3", "--strict", "--timeout=60")
 
 
-def test_strict_still_starts_environments_up_to_the_limit(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_ITS_FILE, "--concurrency=3", "--strict", "--timeout=60")
+def test_strict_starts_environments_up_to_the_limit_and_throttles_at_once(
+    strict: LocalLambda,
+) -> None:
     with ThreadPoolExecutor(3) as threads:
-        held = Held(service, threads)
+        held = Held(strict, threads)
         answers = [held.send(number) for number in range(3)]
         held.running(0, 1, 2)
-        held.let_go()
 
+        fourth = strict.invoke({})
+
+        held.let_go()
         assert [answer.result().status for answer in answers] == [200, 200, 200]
+    assert (fourth.status, fourth.json()) == (429, THROTTLED)
+    assert fourth.headers["x-amzn-errortype"] == "TooManyRequestsException"
 
 
 def test_a_concurrency_of_zero_throttles_all(start_lambda: StartLambda) -> None:
@@ -161,21 +156,21 @@ def test_a_request_waits_no_longer_than_the_queue_timeout(start_lambda: StartLam
     assert service.metric("lambda_queue_length") == 0
 
 
-def test_an_event_that_is_throttled_is_tried_again(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_ITS_FILE, "--concurrency=1", "--strict", "--timeout=60")
-    with ThreadPoolExecutor(1) as threads:
-        held = Held(service, threads)
-        first = held.send(1)
-        held.running(1)
-        event = {"began": str(held.began(2)), "end": str(held.began(2))}
-        service.boto3.invoke(
+def test_an_event_that_is_throttled_is_tried_again(strict: LocalLambda) -> None:
+    throttled = strict.metric("lambda_throttles_total")
+    with ThreadPoolExecutor(3) as threads:
+        held = Held(strict, threads)
+        answers = [held.send(number) for number in range(3)]
+        held.running(0, 1, 2)
+        event = {"began": str(held.began(3)), "end": str(held.began(3))}
+        strict.boto3.invoke(
             FunctionName="function", InvocationType="Event", Payload=json.dumps(event)
         )
-        wait_until(lambda: service.metric("lambda_throttles_total") >= 1)
+        wait_until(lambda: strict.metric("lambda_throttles_total") > throttled)
         held.let_go()
 
-        assert first.result().status == 200
-    held.running(2)
+        assert [answer.result().status for answer in answers] == [200, 200, 200]
+    held.running(3)
 
 
 def test_requests_are_answered_in_the_order_in_which_they_came(start_lambda: StartLambda) -> None:

@@ -1,6 +1,7 @@
 import json
 import shlex
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,17 @@ def test_the_curl_line_asks_the_same(service: LocalLambda) -> None:
     assert json.loads(done.stdout) == {"statusCode": 418, "body": "it's direct"}
 
 
-def test_the_curl_line_of_an_http_request_is_that_request(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return event")
+@pytest.fixture
+def code(service: LocalLambda) -> Iterator[Path]:
+    """The function's file, which gets its text back."""
+    path = service.project / "function/app.py"
+    yield path
+    path.write_text(RUNS_ITS_EVENT)
+    assert service.run("reply = 1") == 1
+
+
+def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, code: Path) -> None:
+    code.write_text("def handler(event, context): return event")
     headers = {"Content-Type": "text/plain", "X-Own": "it's mine"}
     service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
     line = newest(service)["curl"]
@@ -277,12 +287,12 @@ def test_a_page_that_outlives_its_service_means_no_other_invocation(
     assert row["id"] > stale["id"]
 
 
-def test_a_pinned_invocation_runs_again_after_each_save(start_lambda: StartLambda) -> None:
+def test_a_pinned_invocation_runs_again_after_each_save(service: LocalLambda, code: Path) -> None:
     source = "def handler(event, context): return {'version': %d, 'event': event}"
-    service = start_lambda(source % 1)
+    path = code
+    path.write_text(source % 1)
     row = ask(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
     pin = ask(service, "POST", f"rows/{row['id']}/pin", {}).json()
-    path = service.project / "function/app.py"
     for version, changed in ((2, True), (3, True)):
         path.write_text(source % version)
 
