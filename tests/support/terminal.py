@@ -17,6 +17,9 @@ from tests.support.local_lambda import INVOKE, environment, program
 from tests.support.project import HANDLER
 from tests.support.waiting import DEADLINE, wait_until
 
+ONE_BY_ONE = {"terminal.crowd.READABLE": 10_000, "terminal.crowd._READABLE_RECORDS": 100_000}
+"""Constants by which no invocation is left out, though several tests' together are a crowd."""
+
 _TITLE = re.compile(r"\x1b\][02];([^\x07]*)\x07")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[mhlt]")
 _REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")

@@ -13,7 +13,7 @@ import pytest
 from tests.support.http import request
 from tests.support.local_lambda import environment
 from tests.support.project import REPOSITORY, write_project
-from tests.support.terminal import TerminalLambda
+from tests.support.terminal import ONE_BY_ONE, TerminalLambda
 
 type Start = Callable[..., TerminalLambda]
 
@@ -58,7 +58,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def service(start_module: Start) -> TerminalLambda:
-    service = start_module(ECHOES, constants={"terminal.crowd.READABLE": 1000})
+    service = start_module(ECHOES, constants=ONE_BY_ONE)
     texts = REQUESTS | {f"refused_{name}": text for name, (text, _) in REFUSED.items()}
     files = {f"events/{name}.http": text for name, text in texts.items()}
     write_project(service.project, files | {"events/body.txt": "of a file"})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.http import request
-from tests.support.terminal import TerminalLambda
+from tests.support.terminal import ONE_BY_ONE, TerminalLambda
 
 type Start = Callable[..., TerminalLambda]
 
@@ -43,8 +43,8 @@ EXPECTED = "3 of 3 events as expected"
 
 @pytest.fixture(scope="module")
 def service(start_module: Start) -> TerminalLambda:
-    """One for all tests of lines, none of which is left out: together they are a crowd."""
-    return start_module(ANSWERS, constants={"terminal.crowd.READABLE": 1000})
+    """One for all tests of lines."""
+    return start_module(ANSWERS, constants=ONE_BY_ONE)
 
 
 @pytest.fixture(scope="module")
