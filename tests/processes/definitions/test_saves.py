@@ -135,6 +135,19 @@ def handler(event, context):
         assert under_way.result() == "ended"
 
 
+def test_code_that_the_saved_template_has_elsewhere_is_followed_there(
+    service: LocalLambda,
+) -> None:
+    def moved(reply: str) -> str:
+        save(service, f"def handler(event, context): return {reply!r}\n", "elsewhere/app.py")
+        return str(answer(service))
+
+    (service.project / "elsewhere").mkdir()
+    save(service, template({}).replace("code/", "elsewhere/"))
+
+    assert [moved("there"), moved("still there")] == ["there", "still there"]
+
+
 def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     service: LocalLambda,
 ) -> None:

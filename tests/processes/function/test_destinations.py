@@ -109,6 +109,20 @@ def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) ->
     assert record["responsePayload"]["errorMessage"] == "no"
 
 
+def test_what_no_file_takes_is_told_with_the_record(service: LocalLambda) -> None:
+    told(service, send(service, "Orders", {"fail": "first"}))
+    file = service.project / ".cache/destinations.jsonl"
+    file.unlink()
+    file.mkdir()
+    try:
+        request_id = send(service, "Orders", {"fail": "unwritten"})
+        line = service.wait_for_line("destinations.jsonl cannot be written: Is a directory")
+    finally:
+        file.rmdir()
+    assert request_id in line
+    assert "unwritten" in line
+
+
 def test_a_dead_letter_is_the_event_and_its_error(service: LocalLambda) -> None:
     before = service.metric("lambda_errors_total", function_name="Old")
 
@@ -137,7 +151,7 @@ def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) ->
     client = service.boto3
     with pytest.raises(ClientError, match=r"Audit:\$LATEST doesn't have an EventInvokeConfig"):
         client.get_function_event_invoke_config(FunctionName="Audit")
-    destination = {"OnSuccess": {"Destination": QUEUE}}
+    destination = {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {"Destination": QUEUE}}
 
     put = client.put_function_event_invoke_config(
         FunctionName="Audit", MaximumRetryAttempts=0, DestinationConfig=destination
@@ -152,7 +166,16 @@ def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) ->
     client.delete_function_event_invoke_config(FunctionName="Audit")
 
     assert put["DestinationConfig"] == updated["DestinationConfig"]
-    assert put["DestinationConfig"]["OnSuccess"] == {"Destination": QUEUE}
+    assert put["DestinationConfig"] == destination
     assert (listed["MaximumRetryAttempts"], listed["MaximumEventAgeInSeconds"]) == (0, 60)
     with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
         client.delete_function_event_invoke_config(FunctionName="Audit")
+
+
+def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
+    path = "/2019-09-25/functions/Audit/event-invoke-config"
+
+    answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
+
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
+    assert answer.json()["message"] == "DestinationConfig is a JSON object."

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.http import Answer
+from tests.support.http import Answer, request
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -133,9 +133,14 @@ def test_a_concurrency_of_zero_throttles_all(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): ...", "--concurrency=0")
 
     answer = service.invoke({})
+    sent = json.dumps({"function": "function", "event": "1"}).encode()
+    json_type = {"Content-Type": "application/json"}
+    of_the_page = request(service.admin_url, "POST", "/api/invoke", sent, json_type)
 
     assert (answer.status, answer.json()) == (429, THROTTLED)
-    assert service.metric("lambda_throttles_total") == 1
+    assert of_the_page.status == 409
+    assert of_the_page.json()["message"].startswith("Throttled (429): ")
+    assert service.metric("lambda_throttles_total") == 2
     assert service.metric("lambda_environments") == 0
 
 

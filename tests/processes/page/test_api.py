@@ -163,7 +163,7 @@ def code(service: LocalLambda) -> Iterator[Path]:
 
 def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, code: Path) -> None:
     code.write_text("def handler(event, context): return event")
-    headers = {"Content-Type": "text/plain", "X-Own": "it's mine"}
+    headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
     service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
     line = newest(service)["curl"]
     subprocess.run([*shlex.split(line), "--silent"], stdout=subprocess.DEVNULL, check=True)
@@ -172,7 +172,8 @@ def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, 
         json.loads(ask(service, "GET", f"rows/{row['id']}").json()["event"]["text"])
         for row in rows(service)[:2]
     )
-    for name in ("rawPath", "rawQueryString", "body", "isBase64Encoded"):
+    assert first["cookies"] == ["a=b", "c=it's"]
+    for name in ("rawPath", "rawQueryString", "body", "isBase64Encoded", "cookies"):
         assert first[name] == second[name]
     assert first["headers"]["x-own"] == "it's mine"
     assert first["requestContext"]["http"]["method"] == "PUT"

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import termios
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -85,6 +86,35 @@ def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
     service.press("a")
     service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checked · 0 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
+
+
+HOLDS = """
+import pathlib, time
+
+def handler(event, context):
+    while event == "hold" and not pathlib.Path("go").exists():
+        time.sleep(0.005)
+"""
+
+
+def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None:
+    service = start(HOLDS, "--concurrency=1", "--strict", "--after-reload=echo a row; exit 3")
+    write_project(service.project, {"events/well.json": "1", "events/bad.json": "{"})
+    service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a row\n")
+
+    service.press("i")
+    service.wait_for("  a bad.json")
+    service.press("a")
+    service.wait_for(r"bad\.json is no event: ")
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(service.invoke, b'"hold"')
+        wait_until(lambda: service.invoke(b"1").status == 429)
+        service.wait_for(r"✗ \d+ requests throttled \(429\)")
+        service.press("i")
+        service.press("b")
+        service.wait_for(r"well\.json was throttled \(429\)")
+        (service.project / "go").touch()
+        assert held.result().status == 200
 
 
 def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
