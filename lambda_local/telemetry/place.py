@@ -11,6 +11,7 @@ from lambda_local.strict_json import parsed
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)",? [Ll]ine (?P<line>\d+)')
 _SAID = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as bootstrap.py says where an init failed
+_REQUEST = re.compile(r"RequestId: \S+ (?:Error: )?")
 _AROUND = 3
 _SIZE_LIMIT = 2**20
 _FILES = 64
@@ -33,8 +34,9 @@ class Place:
 
 
 def message_of(result: Result) -> str:
-    """Return AWS's errorMessage, or what stands in its place."""
-    return str(_error(result).get("errorMessage") or result.error_type or "")
+    """Return AWS's errorMessage, or what stands in its place; not which request it was."""
+    message = str(_error(result).get("errorMessage") or result.error_type or "")
+    return _REQUEST.sub("", message, count=1).strip()
 
 
 class Places:

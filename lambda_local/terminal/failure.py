@@ -1,6 +1,5 @@
 """An error as a person wants it: what, where, and the lines around; the lines of one only once."""
 
-import re
 from pathlib import Path
 
 from lambda_local.invocation import Result
@@ -15,7 +14,6 @@ _ROWS = 4
 """Rows of a message that are shown."""
 
 _LONGEST = 1000
-_REQUEST = re.compile(r"RequestId: \S+ (?:Error: )?")
 _SEVERAL = 1000
 
 
@@ -46,14 +44,14 @@ class Failures:
 
     def block(self, result: Result, place: Place | None, width: int) -> list[str]:
         """Return the message and the code around; of what was shown, nothing."""
-        return self._block(result.error_type or "", _said(result), place, width)
+        return self._block(result.error_type or "", message_of(result), place, width)
 
     def block_of_load(self, load: Load, place: Place | None, width: int) -> list[str]:
         """Return the same of code that does not load."""
         error = load.error
         if error is None:
             return []
-        said = _said(error) if place is None else load.place.split(": ", 1)[1]
+        said = message_of(error) if place is None else load.place.split(": ", 1)[1]
         return self._block(error.error_type or "", said, place, width)
 
     def _block(self, error_type: str, message: str, place: Place | None, width: int) -> list[str]:
@@ -75,10 +73,6 @@ def _message(message: str, width: int) -> list[str]:
     if len(rows) > _ROWS:
         rows[_ROWS - 1 :] = [cut(f"{rows[_ROWS - 1]} …", width)]
     return [red(row) for row in rows]
-
-
-def _said(result: Result) -> str:
-    return _REQUEST.sub("", message_of(result), count=1).strip()
 
 
 def excerpt(place: Place, width: int) -> list[str]:

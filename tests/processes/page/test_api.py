@@ -215,6 +215,18 @@ def test_a_check_has_a_name_that_is_a_file_of_the_folder(service: LocalLambda, n
     assert (answer.status, answer.json()["message"][:6]) == (409, "A name")
 
 
+def test_a_failure_is_the_same_one_in_another_request(start_lambda: StartLambda) -> None:
+    source = "import os\ndef handler(event, context): os._exit(event)"
+    service = start_lambda(source, "--replay")
+    service.invoke(1)
+    first = newest(service)["message"]
+    (service.project / "function/app.py").write_text(f"{source}  # as it was")
+
+    row = wait_until(lambda: replays(service), "the answers over the save")[0]
+    assert (row["count"], row["changed"]) == (1, [])
+    assert first == "Runtime exited with error: exit status 1"
+
+
 def test_a_failure_is_no_check(service: LocalLambda) -> None:
     row = send(service, "raise ValueError('no')")
     assert ask(service, "POST", f"rows/{row['id']}/keep", {"name": "failed"}).status == 409
