@@ -431,8 +431,8 @@ def test_requests_during_edits_are_all_answered_by_code_no_older_than_when_they_
                 wrong.append((oldest, response.status, body))
         connection.close()
 
-    with ThreadPoolExecutor(8) as threads:
-        hammers = [threads.submit(hammer) for _ in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        hammers = [threads.submit(hammer) for _ in range(4)]
         try:
             for version in range(1, 9):
                 seen = len(answered)

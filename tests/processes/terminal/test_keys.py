@@ -92,8 +92,10 @@ HOLDS = """
 import pathlib, time
 
 def handler(event, context):
-    while event == "hold" and not pathlib.Path("go").exists():
-        time.sleep(0.005)
+    if event == "hold":
+        pathlib.Path("began").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.005)
 """
 
 
@@ -108,7 +110,8 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
     service.wait_for(r"bad\.json is no event: ")
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(service.invoke, b'"hold"')
-        wait_until(lambda: service.invoke(b"1").status == 429)
+        wait_until((service.project / "began").exists)
+        assert service.invoke(b"1").status == 429
         service.wait_for(r"✗ \d+ requests throttled \(429\)")
         service.press("i")
         service.press("b")
