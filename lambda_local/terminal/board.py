@@ -32,6 +32,8 @@ class Board:
         self._once: set[str] = set()
         self._error: Callable[[], list[str]] | None = None
         self._broken: set[str] = set()
+        self._starts = True
+        self._started: set[str] = set()
         self.hint = ""
         """What can be done about checks that failed."""
 
@@ -80,13 +82,21 @@ class Board:
         self._broken.discard(name)
         verb = "mended" if mended else "loaded" if load.first else "reloaded"
         took = f" in {milliseconds(load.ms)}" if load.ms is not None else ""
-        self._begun = " ".join(filter(None, (dim(clock()), green("✓"), name, verb))) + took
+        self._starts = self._starts and load.first and not self._broken
+        together = self._checked and self._starts
+        what = self._started_with(name) if together else name
+        self._begun = " ".join(filter(None, (dim(clock()), green("✓"), what, verb))) + took
         if mended:
             self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
         if self._checked and not self._broken:
-            self._screen.begin(self._begun, dim(" · the checks run"))
+            self._screen.begin(self._begun, dim(" · the checks run"), instead=together)
         else:
             self._screen.print_state([self._begun])
+
+    def _started_with(self, name: str) -> str:
+        """Return its name, or of how many functions it is the last that the start has loaded."""
+        self._started.add(name)
+        return name if len(self._started) == 1 else f"{len(self._started)} functions"
 
     def broken(self, load: Load, name: str, where: str, lines: Iterable[str]) -> None:
         """Say that the code does not load, and why, and that nothing checks it."""
@@ -110,6 +120,7 @@ class Board:
 
     def checks_ended(self, outcome: Outcome) -> None:
         """Say how the checks went."""
+        self._starts = False
         summary = green(outcome.summary) if outcome.succeeded else red(outcome.summary)
         self._screen.finish(f"{self._begun} · {summary}", f"{dim(clock())} {summary}")
         rows = self._rows(outcome)

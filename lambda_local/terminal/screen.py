@@ -70,11 +70,15 @@ class Screen:
             self._unfinished = ""
             self._tell("".join(f"{line}\n" for line in lines))
 
-    def begin(self, line: str, more: str) -> None:
-        """Add a line whose end is not known yet; when another one begins, it is without more."""
+    def begin(self, line: str, more: str, *, instead: bool = False) -> None:
+        """
+        Add a line whose end is not known yet, or put it in place of one that was begun.
+
+        When another one begins, it is without more.
+        """
         before = "\n" if self._unfinished else ""
         if before and self._can_rewrite(self._unfinished):
-            before = f"\r\x1b[2K{self._settled}\n"
+            before = "\r\x1b[2K" if instead else f"\r\x1b[2K{self._settled}\n"
         self._settled, self._unfinished = line, cut(line + more, self.width)
         self._write(before + self._unfinished)
 
