@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,25 @@ reply = [
 """
 
 
-@pytest.fixture
-def service(start_lambda: StartLambda) -> LocalLambda:
-    return start_lambda(RUNS_ITS_EVENT)
-
-
 @pytest.fixture(scope="module")
 def refusing(start_module_lambda: StartLambda) -> LocalLambda:
     """For requests that change nothing."""
     return start_module_lambda(RUNS_ITS_EVENT)
+
+
+@pytest.fixture
+def service(refusing: LocalLambda) -> Iterator[LocalLambda]:
+    """The same, which gets its configuration back."""
+    client = refusing.boto3
+    before = client.get_function_configuration(FunctionName=NAME)
+    yield refusing
+    client.update_function_configuration(
+        FunctionName=NAME,
+        Timeout=before["Timeout"],
+        MemorySize=before["MemorySize"],
+        Environment={"Variables": {}},
+    )
+    assert refusing.run(SETTINGS) == [60, "128", None]
 
 
 def error_of(ask: Callable[[], Any]) -> tuple[str, str]:
@@ -71,7 +81,7 @@ reply = context.memory_limit_in_mb
     service.boto3.invoke(
         FunctionName=NAME,
         InvocationType="Event",
-        Payload=json.dumps({"code": f"{code}\nprint(reply, 'MB')"}),
+        Payload=json.dumps({"code": f"{code}\nprint('ended with', reply)"}),
     )
     wait_until((tmp_path / "began").exists)
 
@@ -80,7 +90,7 @@ reply = context.memory_limit_in_mb
     (tmp_path / "go").touch()
 
     assert answer == "512"
-    service.wait_for_line("128 MB")
+    service.wait_for_line("ended with 128")
 
 
 def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> None:

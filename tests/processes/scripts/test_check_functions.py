@@ -3,12 +3,11 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.support.local_lambda import LocalLambda
-from tests.support.project import REPOSITORY
+from tests.support.project import REPOSITORY, write_project
 from tests.support.starting import StartLambda
 
 TEMPLATE = """
@@ -49,11 +48,22 @@ def check(service: LocalLambda, *args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def shared(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    project = tmp_path_factory.mktemp("two")
+    shutil.copytree(REPOSITORY / "scripts", project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", project)
+    write_project(project, FILES)
+    return start_module_lambda(project, handler=None)
+
+
 @pytest.fixture
-def two(start_lambda: StartLambda, tmp_path: Path) -> LocalLambda:
-    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", tmp_path)
-    return start_lambda(FILES, handler=None)
+def two(shared: LocalLambda) -> LocalLambda:
+    """The module's, with its files as they were."""
+    write_project(shared.project, FILES)
+    return shared
 
 
 def test_each_function_is_checked_by_its_own_events(two: LocalLambda) -> None:
@@ -88,6 +98,7 @@ def test_an_error_is_told_by_its_place_in_the_project_whichever_function_s_it_is
 def test_an_event_of_no_function_is_refused_by_the_folders_that_there_are(two: LocalLambda) -> None:
     (two.project / "events/a.json").write_text("{}")
     done = check(two, "events/a.json")
+    (two.project / "events/a.json").unlink()
 
     assert done.returncode == 2
     assert "events/orders/ events/Stock-2/" in done.stderr
