@@ -2,6 +2,7 @@ import subprocess
 
 import pytest
 
+from tests.support.debugger import exclusive_port
 from tests.support.machine import ANSWERS_NOT, TOOLS, Machine
 
 NO_PORT = 1  # privileged, and nobody's
@@ -64,7 +65,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine) ->
 
 
 def test_the_settings_of_the_tiltfile_are_passed_on(machine: Machine) -> None:
-    up = machine.run("up", "--debug", "--", "--monitoring=false")
+    with exclusive_port():
+        up = machine.run("up", "--debug", "--", "--monitoring=false")
 
     assert up.stdout.splitlines() == ["tilt up -- --debug --monitoring=false at 0"]
 
