@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # root, url, work, wanted and patience are check's
+# shellcheck disable=SC2154 # root, url, work, wanted, rolls and patience are check's
 # Which code is here, and waiting until the service runs it. check sources this.
 
 # Of each function that is awaited: its code's hash here, what the service runs, and whether it could be loaded.
@@ -87,6 +87,11 @@ wait_until_loaded() {
             [[ -s $work/state ]] || return 1
         else
             ask_state "$work/state" "$query"
+            # The way to a pod that has just become ready takes a moment.
+            if [[ ! -s $work/state && $rolls ]] && ((SECONDS < 15)); then
+                sleep 0.3
+                continue
+            fi
             [[ -s $work/state ]] ||
                 fail "$url does not say which code it runs, so there is nothing to wait for. With AWS's emulator: --no-wait"
         fi
