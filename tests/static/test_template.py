@@ -83,6 +83,31 @@ def test_parameters_can_be_set(folder: Path) -> None:
     assert function.environment["TABLE"] == "orders"
 
 
+def test_an_attribute_that_only_a_deployment_knows_can_be_set(folder: Path) -> None:
+    text = INTRINSICS.replace("TABLE: !Ref Table", "TABLE: !GetAtt Pool.UserPoolId")
+    assert "Pool.UserPoolId=VALUE" in template(folder, text).notices[0]
+
+    found = template(folder, text, **{"Pool.UserPoolId": "pool-1"})
+
+    assert found.notices == ()
+    (function,) = found.functions
+    assert function.environment is not None
+    assert function.environment["TABLE"] == "pool-1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("!Sub ['${Items}', {Items: !Split ['-', 'a-b']}]", "a,b"), ("5", "5"), ("true", "true")],
+)
+def test_what_is_no_text_is_written_as_cloudformation_does(
+    folder: Path, value: str, text: str
+) -> None:
+    function = only(folder, INTRINSICS.replace("TABLE: !Ref Table", f"TABLE: {value}"))
+
+    assert function.environment is not None
+    assert function.environment["TABLE"] == text
+
+
 def test_what_cannot_be_resolved_or_served_is_said_once_by_name(folder: Path) -> None:
     found = template(folder, INTRINSICS)
 
