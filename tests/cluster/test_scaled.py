@@ -151,9 +151,8 @@ def test_pods_that_come_and_go_lose_no_request() -> None:
     assert load.outcomes.keys() == {"200"}, load.outcomes
 
 
-@pytest.mark.usefixtures("tilt")
 def test_a_pod_that_comes_later_answers_by_the_last_save_from_its_first_answer_on(
-    workspace: Workspace,
+    tilt: Tilt, workspace: Workspace
 ) -> None:
     workspace.edit(CODE, TEXT, "A message came")
     checked = check(workspace, "--code")
@@ -161,13 +160,29 @@ def test_a_pod_that_comes_later_answers_by_the_last_save_from_its_first_answer_o
     saved = ANSWER | {"body": "A message came: 'hello world'"}
     assert json.loads(invoke(URL)[1]) == saved
 
+    before = pods()
+
     with Load(URL, answer=saved) as load:
-        scale(MOST)
+        with tilt.paused():
+            scale(MOST)
+            wait_until(lambda: len(pods()) == MOST, "they come", DEADLINE)
+            later = pods().keys() - before.keys()
+            wait_until(
+                lambda: all(map(is_loaded, later)), "they have what is in the image", DEADLINE
+            )
+            assert not any(serves(pods()[name]) for name in later)
         wait_for_pods(MOST)
         scale(LEAST)
         wait_for_pods(LEAST)
 
     assert load.outcomes.keys() == {"200"}, load.outcomes
+
+
+def is_loaded(pod: str) -> bool:
+    try:
+        return bool(code_of(pod))
+    except subprocess.CalledProcessError:
+        return False
 
 
 @pytest.mark.usefixtures("tilt")

@@ -6,6 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -116,6 +118,15 @@ class Tilt:
     def _stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(30)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have it do nothing for a while, as if it were slow."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
         """Return all that Tilt has said."""
