@@ -31,14 +31,15 @@ _ROLES = ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIA
 
 def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
     """Return those of an environment whose Runtime API is on that port."""
+    own = {**configuration.environment, **configuration.local_environment}
+    path = own.pop("PYTHONPATH", "").split(":")
     given = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
         **_pythons_own(configuration),
         **_home(),
-        **configuration.environment,
-        **configuration.local_environment,
+        **own,
     }
     return (
         _placeholders(given)
@@ -48,6 +49,9 @@ def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]
             "PYTHONUNBUFFERED": "1",
             "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
             "_LAMBDA_LOCAL_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
+            "_LAMBDA_LOCAL_PATH": ":".join(
+                str(_here(configuration, each)) for each in path if each
+            ),
         }
     )
 
@@ -102,14 +106,21 @@ def _home() -> dict[str, str]:
 
 def wrapper(configuration: FunctionConfiguration) -> list[str]:
     """
-    Return the script that starts the runtime, if there is to be one; `/opt` is that of the layers.
+    Return the script that starts the runtime, if there is to be one.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
     """
     given = {**configuration.environment, **configuration.local_environment}
-    path = Path(given.get("AWS_LAMBDA_EXEC_WRAPPER") or ".")
-    if path == Path():
-        return []
-    below = path.relative_to("/opt") if path.is_relative_to("/opt") else path
-    layers = [folder.parent / below for folder in configuration.packages]
-    return [str(next((each for each in layers if each.is_file()), path))]
+    path = given.get("AWS_LAMBDA_EXEC_WRAPPER")
+    return [str(_here(configuration, path))] if path else []
+
+
+def _here(configuration: FunctionConfiguration, written: str) -> Path:
+    """Return where a path of AWS's is: `/var/task` is the code's, `/opt` that of the layers."""
+    path = configuration.task_root / written
+    if path.is_relative_to("/var/task"):
+        return configuration.task_root / path.relative_to("/var/task")
+    if not path.is_relative_to("/opt"):
+        return path
+    below = [folder.parent / path.relative_to("/opt") for folder in configuration.packages]
+    return next((each for each in below if each.exists()), path)

@@ -20,9 +20,22 @@ Resources:
       Layers: [!Ref Wrappers]
       Environment: {Variables: {TABLE: template, AWS_LAMBDA_EXEC_WRAPPER: /opt/wrapper}}
   Other: {Type: AWS::Serverless::Function}
+  Vendored:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: vendored.handler
+      Layers: [!Ref Wrappers]
+      Environment: {Variables: {PYTHONPATH: "vendor:/opt/more:/var/task/third"}}
   Wrappers: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
 """,
     "code/app.py": "import os\ndef handler(event, context): return dict(os.environ)\n",
+    "code/vendored.py": "import subprocess, sys, one, two, three\n"
+    "def handler(event, context):\n"
+    "    program = [sys.executable, '-c', 'import one; print(one.NAME)']\n"
+    "    return [one.NAME, two.NAME, three.NAME, subprocess.check_output(program, text=True)]\n",
+    "code/vendor/one.py": "NAME = 'one'\n",
+    "layer/more/two.py": "NAME = 'two'\n",
+    "code/third/three.py": "NAME = 'three'\n",
     "layer/wrapper": '#!/bin/sh\nWRAPPED="with $#" exec "$@"\n',
     ".env": """
 # of this machine
@@ -115,3 +128,9 @@ def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
 
     assert answer.json()["errorType"] == "ServiceException"
     assert "/opt/nothing" in answer.json()["errorMessage"]
+
+
+def test_a_function_has_its_own_python_path_in_terms_of_aws(service: LocalLambda) -> None:
+    answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
+
+    assert answer == ["one", "two", "three", "one\n"]

@@ -126,6 +126,13 @@ def _folders(name: str) -> list[str]:
     return [folder for folder in _told(name).split(os.pathsep) if folder]
 
 
+def _give_path(environ: dict[str, str]) -> None:
+    """Let the function's programs have its own PYTHONPATH in place of the service's."""
+    os.environ.pop("PYTHONPATH", None)
+    if path := environ["_LAMBDA_LOCAL_PATH"]:
+        os.environ["PYTHONPATH"] = path
+
+
 def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
     """Import the rest of this folder, and leave no trace of it: every name is the function's."""
     roots, packages = _folders("WATCHED"), _folders("PACKAGES")
@@ -140,7 +147,7 @@ def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
         del sys.modules[name]
     _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[:0] = [task_root, *packages]
+    sys.path[:0] = [task_root, *packages, *_folders("PATH")]
     _compile_watched(roots)
     own = Own([task_root, *roots], packages)
     return Loading(Gate(control, begun=begun), own, wanted, environ)
@@ -166,7 +173,7 @@ def main() -> None:
     loading.wrap(bootstrap, [1, 2, log])
     if debug:
         _beside("debugger").listen(int(debug))
-    os.environ.pop("PYTHONPATH", None)  # the service's own, which the function's programs need not
+    _give_path(environ)
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)
 
