@@ -75,9 +75,14 @@ class _Uncached(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         path = self.get_filename(fullname)
-        if not path.startswith(self.roots):
+        if not self._is_watched(path):
             return super().get_code(fullname)
         return self.source_to_code(self.get_data(path), path)
+
+    def _is_watched(self, path: str) -> bool:
+        """Whether it may change: what is below a hidden folder, as a cache there, may not."""
+        below = (path[len(root) :] for root in self.roots if path.startswith(root))
+        return any(not rest.startswith(".") and f"{os.sep}." not in rest for rest in below)
 
 
 def _compile_watched(roots: list[str]) -> None:

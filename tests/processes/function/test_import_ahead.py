@@ -1,6 +1,8 @@
 """What a function imports from elsewhere is imported before it asks, and nothing is different."""
 
+import py_compile
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,26 @@ def site(
     site = Site(start_module_lambda, tmp_path_factory.mktemp("libraries"), measured=True)
     yield site
     site.leave()
+
+
+def test_packages_in_a_hidden_folder_of_the_project_have_their_bytecode(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    """As where the cache is in the project: to compile each anew takes longer than to import it."""
+    source = "import library\ndef handler(event, context): return library.FROM\n"
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
+    folder = require(tmp_path, tmp_path / ".cache")
+    write_project(folder, {"library.py": "FROM = 'source'\n"})
+    write_project(tmp_path, {"compiled.py": "FROM = 'bytecode'\n"})
+    py_compile.compile(
+        str(tmp_path / "compiled.py"),
+        cache_from_source(str(folder / "library.py")),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+
+    service = start_lambda(tmp_path, XDG_CACHE_HOME=str(tmp_path / ".cache"))
+
+    assert service.invoke().json() == "bytecode"
 
 
 def test_a_library_is_imported_before_the_code_that_imports_it_is_loaded(site: Site) -> None:
