@@ -34,11 +34,6 @@ FEW = 100
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("workspace"))
-
-
-@pytest.fixture(scope="module")
 def tilt(workspace: Workspace) -> Iterator[Tilt]:
     with Tilt(workspace) as tilt:
         yield tilt

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("workspace"))
-
-
-@pytest.fixture(scope="module")
 def started(workspace: Workspace) -> Iterator[Tilt]:
     with Tilt(workspace) as tilt:
         yield tilt

@@ -27,11 +27,6 @@ LEAST, MOST = 2, 4
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("workspace"))
-
-
-@pytest.fixture(scope="module")
 def started(workspace: Workspace) -> Iterator[Tilt]:
     with Tilt(workspace, "--scaled") as tilt:
         yield tilt
