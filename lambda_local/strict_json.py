@@ -1,5 +1,6 @@
 """JSON as its standard has it: Python's own reader takes more, and fails otherwise at a depth."""
 
+import contextlib
 import json
 from typing import Any, NoReturn
 
@@ -7,6 +8,16 @@ from typing import Any, NoReturn
 def _no_constant(name: str) -> NoReturn:
     message = f"{name} is not JSON"
     raise ValueError(message)
+
+
+def check(content: bytes) -> None:
+    """
+    Raise ValueError, with why to a person, unless it is JSON.
+
+    How deep, and of how many digits, is for who reads it to bear: Python's reader has limits.
+    """
+    with contextlib.suppress(RecursionError):
+        json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
 
 
 def parsed(content: bytes | str) -> Any:

@@ -8,6 +8,7 @@ import base64
 import json
 from typing import NoReturn
 
+from lambda_local import strict_json
 from lambda_local.door import event_stream
 from lambda_local.door.answers import refuse, refuse_value
 from lambda_local.door.http import (
@@ -166,17 +167,9 @@ def _client_context(scope: Scope) -> str | None:
     return json.dumps(context)
 
 
-def _no_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
-
-
 def _check_json(body: bytes) -> None:
     try:
-        # a number may have more digits than Python reads
-        json.loads(body.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
-    except RecursionError:
-        return  # valid as far as it was read; the function's own parser will say
+        strict_json.check(body)
     except ValueError as error:
         message = f"Could not parse payload into json: {error}"
         why = f"Could not parse request body into json: {message}"
