@@ -42,7 +42,7 @@ class Source:
         self._shipped = {root: Shipped(root, project or root) for root in roots}
         self._sums = {root: Sums(root.parent) for root in roots}
         self._stamps: dict[str, Stamp | None] = {}
-        self._files: frozenset[str] = frozenset()
+        self._below: dict[Path, list[tuple[str, Stamp]]] = {}
         self._watcher = Watcher(_counts)
         self._disregarded: set[str] = set()
         self.changes_known: dict[str, float] = {}
@@ -51,23 +51,28 @@ class Source:
 
     def remember(self) -> int:
         """Know the code as it is on disk; return how many files are not as they were known."""
-        before, follow = self._stamps, self._watcher.follow
+        before, known, follow = self._stamps, self._files(), self._watcher.follow
         roots = [str(root) for root in self._roots]
         self._watcher.reset(roots)
-        found = [
-            found
-            for each in self._shipped.values()
-            for found in each.walk(follow)
-            if found[0] not in self._disregarded
-        ]
-        self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in found}
+        found = {
+            root: [each for each in shipped.walk(follow) if each[0] not in self._disregarded]
+            for root, shipped in self._shipped.items()
+        }
+        every = [each for below in found.values() for each in below]
+        self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in every}
         if None in self._stamps.values():
             self._watcher.trusted = False
-        files = frozenset(path for path, is_file, _ in found if is_file)
+        self._below = {
+            root: [(path, stamp) for path, is_file, stamp in below if is_file]
+            for root, below in found.items()
+        }
+        files = self._files()
         changed = {path for path in files if before.get(path) != self._stamps[path]}
-        self.changes_known |= {path: stamp[0] / 1e9 for path, _, stamp in found if path in changed}
-        gone, self._files = self._files - files, files
-        return len(changed | gone)
+        self.changes_known |= {path: stamp[0] / 1e9 for path, _, stamp in every if path in changed}
+        return len(changed | known - files)
+
+    def _files(self) -> set[str]:
+        return {path for below in self._below.values() for path, _ in below}
 
     def disregard(self, paths: Iterable[str]) -> None:
         """Take these files for code no more."""
@@ -107,18 +112,13 @@ class Source:
 
     def sha256(self) -> str:
         """
-        Return the hash of the code as it is on disk, in hex.
+        Return the hash of the code, the files that are known as they are on disk, in hex.
 
         It is the SHA-256 of what `sha256sum` prints for the files, sorted by path, seen from the
         watched directory's parent, so that a shell can say which code it means.
         """
         manifest = hashlib.sha256()
-        for root, shipped in self._shipped.items():
-            files = (
-                (path, stamp)
-                for path, is_file, stamp in shipped.walk(lambda _: None)
-                if is_file and path not in self._disregarded
-            )
+        for root, files in self._below.items():
             for line in self._sums[root].lines(files):
                 manifest.update(line)
         return manifest.hexdigest()
