@@ -11,13 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lambda_local.code.interpreters import is_new_enough
 from lambda_local.code.requirements import InstallError, declared_by
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
-
-_BUILT = ("python3.12", "python3.13", "python3.14")
 
 _NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
 
@@ -43,7 +42,7 @@ def _check_runtime(function: Function) -> None:
     if function.runtime == OWN.runtime:
         return
     message = f"{function.name}: its Runtime is {function.runtime}, and this image is {OWN.runtime}"
-    if function.runtime not in _BUILT:
+    if not is_new_enough(function.runtime):
         sys.stderr.write(f"lambda_local: {message}, the least that is built here\n")
         return
     base = f"public.ecr.aws/lambda/python:{function.runtime.removeprefix('python')}"

@@ -30,14 +30,19 @@ _RUNTIMES_OWN = ("awslambdaric", "boto3", "debugpy")
 """What AWS's image brings, and the debugger."""
 
 
+def is_new_enough(runtime: str) -> bool:
+    """Whether one of AWS's runtimes has a Python that functions can be run on here."""
+    return tuple(map(int, runtime.removeprefix("python").split("."))) >= _LEAST
+
+
 @lru_cache
 def interpreter_of(runtime: str) -> Interpreter | None:
     """Return the Python of one of AWS's runtimes, None if it can't be had here."""
     if runtime == OWN.runtime:
         return OWN
-    number = runtime.removeprefix("python")
-    if tuple(map(int, number.split("."))) < _LEAST:
+    if not is_new_enough(runtime):
         return None
+    number = runtime.removeprefix("python")
     answers = (_ask(path) for path in _candidates(runtime, number))
     return next((found for found in answers if found and found.runtime == runtime), None)
 
@@ -72,7 +77,8 @@ def notice(name: str, runtime: str) -> str | None:
     """Return the sentence on a runtime that is not here."""
     if interpreter_of(runtime) is not None:
         return None
-    return f"{name}: {runtime} is not on this machine, so Python {OWN.version} stands in for it"
+    why = "is not on this machine" if is_new_enough(runtime) else "is too old to run here"
+    return f"{name}: {runtime} {why}, so Python {OWN.version} stands in for it"
 
 
 def runtime_of(python: Interpreter) -> Requirements | None:

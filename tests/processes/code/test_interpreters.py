@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_local.code.interpreters import interpreter_of, runtime_of
+from lambda_local.code.interpreters import interpreter_of, notice, runtime_of
 from lambda_local.settings.interpreter import OWN, Interpreter
 from tests.support.starting import StartLambda
 
@@ -47,6 +47,14 @@ def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
     answer = service.boto3.invoke(FunctionName="Only", Payload="{}")
     assert service.json_of(answer) == [version, f"AWS_Lambda_{OWN.runtime}"]
     service.wait_for_line(f"Only: {OTHER} is not on this machine, so Python {OWN.version} stands")
+
+
+def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() -> None:
+    said = notice("Only", "python3.9")
+
+    assert (
+        said == f"Only: python3.9 is too old to run here, so Python {OWN.version} stands in for it"
+    )
 
 
 @pytest.mark.parametrize("folder", ["programs", f".pyenv/versions/{OTHER[6:]}.9/bin"])
