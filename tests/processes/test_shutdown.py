@@ -2,6 +2,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import urllib.parse
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -135,7 +136,9 @@ def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLam
         with closing(unfinished):
             unfinished.putrequest("POST", INVOKE)
             unfinished.putheader("Content-Length", "2")
+            unfinished.putheader("Expect", "100-continue")
             unfinished.endheaders()
+            unfinished.sock.recv(1, socket.MSG_PEEK)  # "100 Continue": it waits for the body
 
             assert service.end() == 0
             assert unfinished.getresponse().status == 503
