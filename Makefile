@@ -58,13 +58,13 @@ check: ## Every event against a running function
 accept: ## Expect from now on what the running function answers (EVENTS=events/event.json …)
 	@scripts/check --accept $(EVENTS)
 
-image: ## The image that AWS Lambda runs, and each event's answer from it
+image: install ## The image that AWS Lambda runs, and each event's answer from it
 	@scripts/image
 
 wheel: install ## lambda_local alone, with the command lambda-local, into dist/
 	@scripts/wheel
 
-scan: ## Known vulnerabilities in that image
+scan: install ## Known vulnerabilities in that image
 	@scripts/scan
 
 e2e: install ## tilt ci, then the tests that need the cluster

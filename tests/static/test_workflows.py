@@ -195,7 +195,8 @@ def test_a_release_runs_ci_first_and_each_step_waits_for_the_one_before() -> Non
         "ci": {"releasable"},
         "build": {"ci"},
         "image": {"releasable", "build"},
-        "release": {"releasable", "image"},
+        "attest": {"image"},
+        "release": {"releasable", "attest"},
         "wheel": {"ci"},
         "pypi": {"wheel", "release"},
         "deploy": {"releasable", "image", "release"},
@@ -220,5 +221,15 @@ def test_what_publishes_to_pypi_has_no_password_and_builds_nothing() -> None:
     assert wheel["if"] == pypi["if"] == "vars.PYPI == 'true'"
 
 
-def test_deployments_are_one_at_a_time() -> None:
-    assert RELEASE["deploy"]["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+def test_deployments_of_a_function_are_one_at_a_time() -> None:
+    assert RELEASE["deploy"]["concurrency"] == {
+        "group": "deploy-${{ matrix.function }}",
+        "cancel-in-progress": False,
+    }
+
+
+@pytest.mark.parametrize("job", ["attest", "deploy"])
+def test_the_image_of_each_function_is_attested_and_deployed(job: str) -> None:
+    include = RELEASE[job]["strategy"]["matrix"]["include"]
+
+    assert include == "${{ fromJSON(needs.image.outputs.images) }}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.support.project import REPOSITORY
+from tests.support.project import REPOSITORY, write_project
 
 FUNCTION = json.dumps(
     {"Code": {"ImageUri": "1.ecr/f:0"}, "Configuration": {"Architectures": ["arm64"]}}
@@ -19,6 +19,7 @@ INDEX = json.dumps({"manifests": [{"digest": "sha256:a", "platform": PLATFORM}]}
 AWS = f"""#!/bin/sh
 echo "$*" >>"$CALLS"
 case "$*" in
+    "$FAILS"*) exit 254 ;;
     "lambda get-function "*) echo '{FUNCTION}' ;;
     "lambda publish-version "*) echo 8 ;;
     "lambda get-alias "*) [ "$OLD" ] || exit 254; echo "$OLD" ;;
@@ -43,6 +44,7 @@ def deploy(tmp_path: Path) -> "Deploy":
     for name, body in (("aws", AWS), ("docker", DOCKER)):
         (tmp_path / name).write_text(body)
         (tmp_path / name).chmod(0o755)
+    (tmp_path / "calls").touch()
     return Deploy(tmp_path)
 
 
@@ -50,22 +52,32 @@ class Deploy:
     def __init__(self, tools: Path) -> None:
         self._tools = tools
         self.calls: list[str] = []
+        self.event = ""
 
-    def __call__(self, *, old: str = "", error: str = "") -> subprocess.CompletedProcess[str]:
-        calls = self._tools / "calls"
+    def __call__(
+        self,
+        *names: str,
+        old: str = "",
+        error: str = "",
+        fails: str = "nothing",
+        checkout: Path = REPOSITORY,
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [REPOSITORY / "scripts/deploy", "ghcr.io/o/r@sha256:b", "f"],
+            [checkout / "scripts/deploy", "ghcr.io/o/r@sha256:b", *(names or ("f",))],
             env={
                 "PATH": f"{self._tools}:/usr/local/bin:/usr/bin:/bin",
-                "CALLS": str(calls),
+                "CALLS": str(self._tools / "calls"),
                 "OLD": old,
                 "ERROR": error,
+                "FAILS": fails,
             },
             capture_output=True,
             text=True,
             check=False,
         )
-        lambdas = re.findall(r"^lambda (\S+(?: f\S+-v2)?)", calls.read_text(), re.MULTILINE)
+        calls = (self._tools / "calls").read_text()
+        self.event = "".join(re.findall(r"--payload file://(\S+)", calls))
+        lambdas = re.findall(r"^lambda (\S+(?: f\S+-v2)?)", calls, re.MULTILINE)
         self.calls = [call for call in lambdas if call not in {"get-function", "get-alias"}]
         return done
 
@@ -101,6 +113,55 @@ def test_the_first_deployment_makes_the_alias(deploy: Deploy) -> None:
 
     assert done.returncode == 0, done.stderr
     assert deploy.calls[-1] == "create-alias"
+
+
+@pytest.mark.parametrize("call", ["lambda update-function-code", "lambda wait function-updated"])
+def test_code_that_aws_does_not_take_is_not_published(deploy: Deploy, call: str) -> None:
+    """What would be published is the code before it."""
+    done = deploy(old="7", fails=call)
+
+    assert done.returncode != 0
+    assert "publish-version" not in deploy.calls
+
+
+@pytest.mark.parametrize(
+    ("events", "event"),
+    [
+        (("a", "event"), "event"),
+        (("a", "b"), "a"),
+        (("event", "first/a", "first/event"), "first/event"),
+        (("event", "first/b", "second/a"), "first/b"),
+    ],
+)
+def test_a_version_is_tried_with_an_event_of_its_function(
+    deploy: Deploy, tmp_path: Path, events: tuple[str, ...], event: str
+) -> None:
+    write_project(tmp_path, {f"events/{name}.json": "{}" for name in events})
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
+
+    done = deploy("f", "first", checkout=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert deploy.event == f"events/{event}.json"
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("f", "first"), "events/first/event.json"),
+        (("", "first"), "The variable AWS_FUNCTION of a release names it"),
+    ],
+    ids=["no event", "no function"],
+)
+def test_what_cannot_be_tried_is_not_deployed(
+    deploy: Deploy, tmp_path: Path, names: tuple[str, ...], why: str
+) -> None:
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
+
+    done = deploy(*names, checkout=tmp_path)
+
+    assert (done.returncode, deploy.calls) == (1, [])
+    assert why in done.stderr
 
 
 def test_the_role_may_do_what_the_script_does_and_no_more() -> None:
