@@ -17,15 +17,9 @@ from lambda_local.door.operations import Request, Route
 from lambda_local.function.function import Function
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.strict_json import parsed
+from lambda_local.template.reserved import RESERVED
 
 _FUNCTION = "/2015-03-31/functions/{FunctionName}"
-_RESERVED = (
-    *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
-    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_RUNTIME_API"),
-    *("AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "LAMBDA_TASK_ROOT"),
-    *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR"),
-    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-)
 
 
 class UpdateApi:
@@ -108,7 +102,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
     variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
     if not isinstance(variables, dict):
         refuse(400, "SerializationException", 'Environment is {"Variables": {NAME: VALUE, …}}.')
-    if reserved := sorted(set(variables) & set(_RESERVED)):
+    if reserved := sorted(set(variables) & set(RESERVED)):
         message = (
             "Lambda was unable to configure your environment variables because the environment"
             " variables you have provided contains reserved keys that are currently not supported"

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from lambda_local.template import authorizers, cors, openapi, rest_apis
 from lambda_local.template.model import FunctionUrl, OtherEvent, Route
+from lambda_local.template.paths import check_path, method_of
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, target
 from lambda_local.template.stages import Stage, stage_of, timeout_of
 
 _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
+_AS_WRITTEN = {kind.lower(): kind for kind in _IMPLICIT}
 
 
 def url_of(resources: Resources, function: Resource) -> FunctionUrl | None:
@@ -45,10 +47,14 @@ def _route(resources: Resources, kind: str, event: Properties) -> Route:
     path, method = event.text("Path"), event.text("Method")
     if rest and not (path and method):
         event.wrong("Path", "the event of type Api lacks its Path or Method", "write both")
+    path, method = path or "$default", method_of(event, "Method", method or "ANY")
+    check_path(event, "Path", path)
+    if not any(key in api for key in ("DefinitionBody", "DefinitionUri")):
+        resources.claim(event, name, method, path)
     return Route(
         api=name,
-        path=path or "$default",
-        method=(method or "ANY").upper().replace("X-AMAZON-APIGATEWAY-ANY-METHOD", "ANY"),
+        path=path,
+        method=method,
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
         authorizer=authorizers.of_event(resources, api, event, rest=rest),
         cors=cors.of_rest_api(api) if rest else cors.of_http_api(api),
@@ -79,13 +85,15 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
 
 
 def _route_of_key(resources: Resources, route: Properties, integration: Properties) -> Route:
-    method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
+    method, of_http, path = (route.text("RouteKey") or "$default").rpartition(" ")
+    if of_http:
+        check_path(route, "RouteKey", path)
     name = target(route.raw.get("ApiId")) or ""
     api = resources.get(name)
     return Route(
         api=name,
         path=path,
-        method=method or "ANY",
+        method=method_of(route, "RouteKey", method or "ANY"),
         payload_format=integration.choice("PayloadFormatVersion", "1.0", "2.0"),
         authorizer=authorizers.of_method(resources, route),
         cors=cors.of_http_api(api.properties) if api else None,
@@ -108,6 +116,8 @@ def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherE
         kind = event.text("Type")
         if not kind:
             event.wrong("Type", f"the event {name} has no Type", "write Type: HttpApi")
+        if (right := _AS_WRITTEN.get(kind.lower(), kind)) != kind:
+            event.wrong("Type", f"there is no event of type {kind}", f"write Type: {right}")
         if kind not in _IMPLICIT:
             yield OtherEvent(name, kind, _not_here(function, name, kind))
     for source in resources.about(

@@ -8,12 +8,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from collections.abc import Iterable
 
-from lambda_local.template.document import Value
+from lambda_local.template.document import Object, Value
 from lambda_local.template.model import Authorizer
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import FUNCTIONS, Resources, mentions, target
 
 IAM = "AWS_IAM"
+_KINDS = ("Type", "TOKEN", "REQUEST", "COGNITO_USER_POOLS")
 _SOURCES = {
     "Headers": "header",
     "QueryStrings": "querystring",
@@ -26,8 +27,10 @@ def of_event(
     resources: Resources, api: Properties, event: Properties, *, rest: bool
 ) -> Authorizer | None:
     """Return what SAM's event names, else its API."""
-    general = api.section("Auth").text("DefaultAuthorizer")
-    return _of_name(resources, api, event.section("Auth").text("Authorizer") or general, rest=rest)
+    own, general = event.section("Auth"), api.section("Auth")
+    if "Authorizer" in own:
+        return _of_name(resources, api, own, "Authorizer", rest=rest)
+    return _of_name(resources, api, general, "DefaultAuthorizer", rest=rest)
 
 
 def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
@@ -35,16 +38,21 @@ def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
     auth = api.section("Auth")
     if auth.text("AddDefaultAuthorizerToCorsPreflight") == "false":
         return None
-    return _of_name(resources, api, auth.text("DefaultAuthorizer"), rest=True)
+    return _of_name(resources, api, auth, "DefaultAuthorizer", rest=True)
 
 
 def _of_name(
-    resources: Resources, api: Properties, name: str | None, *, rest: bool
+    resources: Resources, api: Properties, auth: Properties, key: str, *, rest: bool
 ) -> Authorizer | None:
+    name = auth.text(key)
     if name is None or name == "NONE":
         return None
     if name == IAM:
         return Authorizer(name, IAM)
+    authorizers = api.section("Auth").get("Authorizers")
+    if name not in authorizers if isinstance(authorizers, Object) else authorizers is None:
+        instead = "write it below Auth: Authorizers: of the API"
+        auth.wrong(key, f"the API has no authorizer {name!r}", instead)
     given = api.section("Auth").section("Authorizers").section(name)
     if "UserPoolArn" in given:
         return Authorizer(name, "COGNITO_USER_POOLS")
@@ -63,8 +71,8 @@ def _lambda_of_sam(resources: Resources, name: str, given: Properties, *, rest: 
         kind,
         function=_function(resources, given.raw.get("FunctionArn")),
         identity=token if kind == "TOKEN" else listed,
-        validation=identity.text("ValidationExpression"),
-        cached=not rest or identity.text("ReauthorizeEvery") != "0",
+        validation=identity.pattern("ValidationExpression"),
+        cached=not rest or identity.number("ReauthorizeEvery", 0, 3600, "seconds") != 0,
         payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
         simple=given.flag("EnableSimpleResponses"),
     )
@@ -78,23 +86,31 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     if found is None:
         return None
     given, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
+    identity = tuple(_sources(given))
+    kind = given.choice(*_KINDS) if rest else given.choice("AuthorizerType", "JWT", "REQUEST")
+    if kind == "TOKEN" and not identity:
+        missing = f"{found.logical_id} has no IdentitySource"
+        given.wrong("IdentitySource", missing, "write method.request.header.Authorization")
     return Authorizer(
         found.logical_id,
-        given.text("Type" if rest else "AuthorizerType") or "JWT",
+        kind,
         function=_function(resources, given.raw.get("AuthorizerUri")),
-        identity=tuple(_sources(given.texts("IdentitySource"))),
-        validation=given.text("IdentityValidationExpression"),
-        cached=not rest or given.text("AuthorizerResultTtlInSeconds") != "0",
+        identity=identity,
+        validation=given.pattern("IdentityValidationExpression"),
+        cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
         payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
         simple=given.flag("EnableSimpleResponses"),
     )
 
 
-def _sources(written: Iterable[str]) -> Iterable[str]:
-    for text in written:
-        for source in text.split(","):
-            name = source.strip().removeprefix("$").removeprefix("method.")
-            yield name.removeprefix("request.")
+def _sources(given: Properties) -> Iterable[str]:
+    for text in given.texts("IdentitySource"):
+        for written in filter(None, map(str.strip, text.split(","))):
+            source = written.removeprefix("$").removeprefix("method.").removeprefix("request.")
+            if source.partition(".")[0] not in _SOURCES.values():
+                what = f"{written!r} is no source of an identity"
+                given.wrong("IdentitySource", what, "write method.request.header.NAME")
+            yield source
 
 
 def _function(resources: Resources, uri: Value) -> str | None:

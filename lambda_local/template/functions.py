@@ -4,18 +4,24 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lambda_local.telemetry import levels
 from lambda_local.template import apis, code
 from lambda_local.template.absent import has_module
 from lambda_local.template.document import Array, Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
 from lambda_local.template.properties import Properties
+from lambda_local.template.references import StandIn
 from lambda_local.template.resources import Resource, Resources, target
+from lambda_local.template.spelling import note_misspelt
+from lambda_local.template.variables import variables_of
 
 _LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
 _NEWEST = 14
 """python3.14, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
+_ARCHITECTURES = ("x86_64", "arm64")
+_NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
 
 
@@ -28,11 +34,12 @@ def function_of(resources: Resources, resource: Resource) -> Function:
         TemplateError: The template is wrong.
     """
     properties = resource.properties
+    note_misspelt(resources, resource)
     code_uri = code.code_uri(resources.document.path, resource)
     runtime = _runtime(resource)
     layers = tuple(_layers(resources, properties))
     return Function(
-        name=resources.name_of(resource.logical_id),
+        name=_name(resources, resource),
         logical_id=resource.logical_id,
         line=resource.line,
         handler=_handler(resource, code_uri),
@@ -40,8 +47,8 @@ def function_of(resources: Resources, resource: Resource) -> Function:
         runtime=runtime,
         memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
         timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
-        architecture=(properties.texts("Architectures") or ("x86_64",))[0],
-        environment=properties.section("Environment").variables("Variables"),
+        architecture=_architecture(properties),
+        environment=variables_of(properties),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
@@ -52,6 +59,22 @@ def function_of(resources: Resources, resource: Resource) -> Function:
         logging=_logging(properties.section("LoggingConfig")),
         asynchronous=_asynchronous(resources, resource),
     )
+
+
+def _name(resources: Resources, resource: Resource) -> str:
+    given = resource.properties.text("FunctionName")
+    if given is not None and not isinstance(given, StandIn) and not _NAME.fullmatch(given):
+        instead = "write letters, digits, - and _, 64 at most"
+        resource.properties.wrong("FunctionName", f"AWS calls no function {given!r}", instead)
+    return resources.name_of(resource.logical_id)
+
+
+def _architecture(properties: Properties) -> str:
+    given = (properties.texts("Architectures") or (_ARCHITECTURES[0],))[0]
+    if given not in _ARCHITECTURES and not isinstance(given, StandIn):
+        instead = f"write [{_ARCHITECTURES[0]}] or [{_ARCHITECTURES[1]}]"
+        properties.wrong("Architectures", f"AWS has no architecture {given!r}", instead)
+    return given
 
 
 def _runtime(resource: Resource) -> str:
@@ -88,6 +111,8 @@ def _handler(resource: Resource, root: Path) -> str:
 
 def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
     listed = properties.get("Layers")
+    if isinstance(listed, Object) or (isinstance(listed, str) and not isinstance(listed, StandIn)):
+        properties.wrong("Layers", "Layers is no list", "write Layers: [!Ref LAYER, …]")
     for item in listed if isinstance(listed, Array) else ():
         head = resources.intrinsics.head(item)
         logical_id = target(item) if isinstance(item, Object) else None
@@ -115,8 +140,8 @@ def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
 def _logging(config: Properties) -> Logging:
     return Logging(
         format=config.choice("LogFormat", "Text", "JSON"),
-        application_level=config.text("ApplicationLogLevel"),
-        system_level=config.text("SystemLogLevel"),
+        application_level=config.optional_choice("ApplicationLogLevel", *levels.APPLICATION),
+        system_level=config.optional_choice("SystemLogLevel", *levels.SYSTEM),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from lambda_local.template import cors
 from lambda_local.template.model import Route
+from lambda_local.template.paths import METHODS, check_path
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, mentions
 from lambda_local.template.stages import stage_of, timeout_of
@@ -18,7 +19,6 @@ _BODIES = {
     "AWS::ApiGateway::RestApi": "Body",
     "AWS::ApiGatewayV2::Api": "Body",
 }
-_METHODS = ("delete", "get", "head", "options", "patch", "post", "put")
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
@@ -27,10 +27,12 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
     """Return those that end at the function."""
     for api in resources.of(*_BODIES):
         paths = api.properties.section(_BODIES[api.type]).section("paths")
-        for path, methods in paths.sections():
-            for method in (*_METHODS, _ANY):
+        for written, methods in paths.sections():
+            path = written.removeprefix("/") if written == "/$default" else written
+            for method in (*map(str.lower, METHODS), _ANY):
                 integration = methods.section(method).section(_INTEGRATION)
                 if mentions(integration.raw.get("uri"), function.logical_id):
+                    check_path(paths, written, path)
                     yield _route(api, path, "ANY" if method == _ANY else method, integration)
 
 
@@ -39,7 +41,7 @@ def _route(api: Resource, path: str, method: str, integration: Properties) -> Ro
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(
         api=api.logical_id,
-        path=path.removeprefix("/") if path == "/$default" else path,
+        path=path,
         method=method.upper(),
         payload_format="1.0" if rest else version,
         authorizer=None,

@@ -1,5 +1,6 @@
 """One resource's properties, resolved and checked as they are read."""
 
+import re
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -7,6 +8,8 @@ from lambda_local.template.document import Array, Document, Object, Value
 from lambda_local.template.error import NotServedError
 from lambda_local.template.intrinsics import Intrinsics
 from lambda_local.template.references import StandIn, as_text
+
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 
 
 class Properties:
@@ -56,12 +59,27 @@ class Properties:
             self.wrong(key, f"{key} is {value!r}", f"write {allowed}")
         return value
 
+    def pattern(self, key: str) -> str | None:
+        """Return a regular expression."""
+        value = self.text(key)
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            what = f"{key} {value!r} is no regular expression that is understood here: {error}"
+            self.wrong(key, what, "mend it, or leave it out")
+        return value
+
+    def optional_choice(self, key: str, *values: str) -> str | None:
+        """Return one of the texts, or None if there is none or only a deployment knows it."""
+        given = self.text(key)
+        return None if given is None or isinstance(given, StandIn) else self.choice(key, *values)
+
     def number(self, key: str, least: int, most: int, unit: str) -> int | None:
         """Return a whole number, or None if there is none or only a deployment knows it."""
         value = self.text(key)
         if value is None or isinstance(value, StandIn):
             return None
-        if not value.lstrip("-").isdecimal() or not least <= int(value) <= most:
+        if not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
             what = f"write a whole number of {unit}, from {least} to {most}"
             self.wrong(key, f"{key} is {value!r}", what)
         return int(value)

@@ -36,6 +36,7 @@ class Resources:
         self.intrinsics = Intrinsics(document, overrides, region)
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
+        self._routes: dict[tuple[str, str, str], int] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
@@ -58,6 +59,14 @@ class Resources:
     def name_of(self, logical_id: str) -> str:
         """Return the name that `Ref` and callers know it by."""
         return self.intrinsics.references.name_of(logical_id)
+
+    def claim(self, event: Properties, api: str, method: str, path: str) -> None:
+        """Take a route for an event of SAM's. Raises TemplateError if another has it."""
+        route = api, method, path
+        if route in self._routes:
+            twice = f"{method} {path} of {api} is here twice, first on line {self._routes[route]}"
+            event.wrong("Path", twice, "remove one of them")
+        self._routes[route] = event.line("Path")
 
     def general(self, section: str) -> Properties:
         """Return a section of `Globals`."""

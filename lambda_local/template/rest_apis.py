@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from lambda_local.template import authorizers, cors
 from lambda_local.template.document import Value
 from lambda_local.template.model import Cors, Route
+from lambda_local.template.paths import method_of
 from lambda_local.template.resources import Resource, Resources, mentions, target
 from lambda_local.template.stages import Stage, stage_of, timeout_of
 
@@ -27,7 +28,7 @@ def _route(resources: Resources, method: Resource) -> Route:
     return Route(
         api=api,
         path=_path(resources, target(properties.raw.get("ResourceId"))) or "/",
-        method=(properties.text("HttpMethod") or "ANY").upper(),
+        method=method_of(properties, "HttpMethod", properties.text("HttpMethod") or "ANY"),
         payload_format="1.0",
         authorizer=authorizers.of_method(resources, properties),
         cors=_cors(resources, properties.raw.get("ResourceId")),

@@ -214,11 +214,11 @@ Globals:
     Timeout: 9
     Architectures: [arm64]
     MemorySize: !If [Never, 1000, 500]
-    Environment: {{Variables: {{A: general, B: general}}}}
+    Environment: {{Variables: {{AA: general, BB: general}}}}
     Layers: [!Ref Common]
 Resources: {FUNCTION}
       Timeout: 4
-      Environment: {{Variables: {{B: own}}}}
+      Environment: {{Variables: {{BB: own}}}}
       Layers: [!Ref Own, "arn:aws:lambda:us-east-1:1:layer:far:1"]
   Common: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: code}}}}
   Own: {{Type: AWS::Lambda::LayerVersion, Properties: {{Content: {{S3Bucket: a, S3Key: b}}}}}}
@@ -227,7 +227,7 @@ Resources: {FUNCTION}
     )
 
     assert (function.timeout, function.memory, function.architecture) == (4, 500, "arm64")
-    assert function.environment == {"A": "general", "B": "own"}
+    assert function.environment == {"AA": "general", "BB": "own"}
     assert [layer.name for layer in function.layers] == ["Common"]
 
 

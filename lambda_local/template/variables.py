@@ -1,0 +1,28 @@
+"""
+The environment variables that a function can be given.
+
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html
+"""
+
+import re
+
+from lambda_local.template.properties import Properties
+from lambda_local.template.reserved import RESERVED
+
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+
+
+def variables_of(function: Properties) -> dict[str, str]:
+    """Return those of the template. Raises TemplateError where AWS refuses one."""
+    environment = function.section("Environment")
+    section = environment.section("Variables")
+    variables = environment.variables("Variables")
+    for name, text in variables.items():
+        if not _NAME.fullmatch(name):
+            instead = "write a letter, then letters, digits or _, two at least"
+            section.wrong(name, f"{name!r} is no name of an environment variable", instead)
+        if name in RESERVED:
+            section.wrong(name, f"{name} is Lambda's own to set", "remove it, or call it otherwise")
+        if "\0" in text:
+            section.wrong(name, f"{name} has a NUL, which ends a text", "write it without")
+    return variables
