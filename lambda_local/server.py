@@ -71,7 +71,7 @@ class LocalLambda:
         self._functions = functions = serving.functions
         editor = Editor(given.functions[0].project, settings.public_root)
         reached = settings.public_url or self._url
-        self._desk = desk = Desk(functions, reached, editor, replay=settings.replay)
+        self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_said)
         apis = (
             State(functions, settings.pods),

@@ -1,6 +1,7 @@
 """The functions of one service."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from lambda_local.function.function import Function
 
@@ -45,6 +46,12 @@ class Functions:
     def of_host(self, host: str) -> Function | None:
         """Return the function whose URL a Host header means: the one it names, or the only one."""
         return self.named(host) or (self.default if len(self._functions) == 1 else None)
+
+    def host_headers(self, name: str, url: str) -> dict[str, str]:
+        """Return what a request to this service's URL says in order to reach the function's URL."""
+        if len(self._functions) == 1:
+            return {}
+        return {"Host": f"{name.lower()}.localhost:{urlsplit(url).port}"}
 
     @property
     def loaded(self) -> bool:

@@ -13,14 +13,13 @@ from lambda_local.door.http import (
     header,
     read_body,
 )
-from lambda_local.invocation import Invocation
 from lambda_local.page.assets import SAFE
-from lambda_local.page.curl import curl_line
 from lambda_local.page.desk import Desk
 from lambda_local.page.examples import NotKeptError
-from lambda_local.page.marks import is_expected
+from lambda_local.page.refusal import RefusedError
 from lambda_local.page.rows import InvocationRow
-from lambda_local.page.runner import NotRunError, run, run_again
+from lambda_local.page.runner import NotRunError, run_again
+from lambda_local.page.sending import Sending
 from lambda_local.strict_json import parsed
 
 _BODY_LIMIT = 2 * SYNC_LIMIT
@@ -30,19 +29,12 @@ _SOURCE = "page"
 _NOTHING = "There is nothing at this path."
 
 
-class RefusedError(Exception):
-    """A request that can't be granted: the HTTP status, and why, to a person."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-
-
 class Api:
     """Answers requests below `/api/`, but for the stream."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._sending = Sending(desk)
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Answer one request; what is refused says why. Raises DisconnectedError."""
@@ -85,7 +77,9 @@ class Api:
     async def _change(self, what: list[str], body: dict[str, Any]) -> Any:
         match what:
             case ["invoke"]:
-                return await self._invoke(body)
+                return await self._sending.event(body)
+            case ["request"]:
+                return await self._sending.request(body)
             case ["replay"]:
                 self._desk.replay.turn(on=bool(body.get("on")))
                 return {"on": self._desk.replay.on}
@@ -93,7 +87,7 @@ class Api:
                 row = await run_again(
                     self._desk.functions, self._desk.journal, self._invocation(number), _SOURCE
                 )
-                return self._shown(row)
+                return self._desk.shown(row)
             case ["rows", number, "pin"]:
                 return self._pin_row(self._invocation(number))
             case ["rows", number, "keep"]:
@@ -110,27 +104,7 @@ class Api:
         row = self._desk.journal.get(_number(number))
         if row is None:
             raise RefusedError(404, "This is not kept any more.")
-        return self._shown(row) if isinstance(row, InvocationRow) else row.detail()
-
-    def _shown(self, row: InvocationRow) -> dict[str, object]:
-        several = len(self._desk.functions) > 1
-        return row.detail() | {"curl": curl_line(row, self._desk.url, of_several=several)}
-
-    async def _invoke(self, body: dict[str, Any]) -> dict[str, object]:
-        event, function = body.get("event"), body.get("function")
-        if not isinstance(event, str) or not isinstance(function, str):
-            raise RefusedError(400, "event and function are strings.")
-        try:
-            parsed(event)
-        except ValueError as error:
-            raise RefusedError(400, f"The event is not JSON: {error}") from error
-        call = str(body.get("call") or "Send")[:200]
-        invocation = Invocation(event.encode("utf-8", "replace"), call=call, source=_SOURCE)
-        row = await run(self._desk.functions, self._desk.journal, function, invocation)
-        found = self._desk.examples(function).get(str(body.get("example", "")))
-        expected = None if found is None else found[1]
-        verdict = None if expected is None else is_expected(expected, row.answer.text)
-        return self._shown(row) | {"asExpected": verdict}
+        return self._desk.shown(row) if isinstance(row, InvocationRow) else row.detail()
 
     def _example(self, function: str, path: list[str]) -> Any:
         examples = self._desk.examples(function)

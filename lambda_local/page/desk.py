@@ -3,13 +3,14 @@
 import time
 
 from lambda_local.function.functions import Functions
+from lambda_local.page.curl import curl_line
 from lambda_local.page.editor import Editor
 from lambda_local.page.examples import Examples
 from lambda_local.page.feed import Feed
 from lambda_local.page.figures import Figures
 from lambda_local.page.journal import Journal
 from lambda_local.page.replay import Replay
-from lambda_local.page.rows import ChecksRow, place_json
+from lambda_local.page.rows import ChecksRow, InvocationRow, place_json
 from lambda_local.page.scribe import Scribe
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.terminal.checks import outcome_of
@@ -21,9 +22,13 @@ _LONG = 0.3
 class Desk:
     """Holds the journal, the figures, the scribes of the functions, and what runs again."""
 
-    def __init__(self, functions: Functions, url: str, editor: Editor, *, replay: bool) -> None:
+    def __init__(
+        self, functions: Functions, url: str, own_url: str, editor: Editor, *, replay: bool
+    ) -> None:
+        """`url` is where people reach the functions, `own_url` where this process does."""
         self.functions = functions
         self.url = url
+        self.own_url = own_url
         self.editor = editor
         self.feed = Feed()
         self.journal = Journal(self.feed)
@@ -89,6 +94,11 @@ class Desk:
         configuration = found.configuration
         several = len(self.functions) > 1
         return Examples(configuration.project, configuration.name, several=several)
+
+    def shown(self, row: InvocationRow) -> dict[str, object]:
+        """Return all that is known of an invocation, and how to ask the same."""
+        several = len(self.functions) > 1
+        return row.detail() | {"curl": curl_line(row, self.url, of_several=several)}
 
     def search(self, text: str) -> list[int]:
         """Return the numbers of the invocations whose event, answer or log has the text."""

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 from lambda_local.door.http import SYNC_LIMIT
+from lambda_local.http_file import SUFFIX
 
+_KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
@@ -18,14 +20,18 @@ class Examples:
 
     def __init__(self, project: Path, function: str, *, several: bool) -> None:
         own = project / "events" / function
-        self._project = project
-        self._folder = own if several else project / "events"
+        self.project = project
+        self.folder = own if several else project / "events"
         # what a pod writes is not on the developer's disk
         self.writable = "KUBERNETES_SERVICE_HOST" not in os.environ
 
     def names(self) -> list[str]:
         """Return the names of the event files, in their order."""
-        return sorted(path.name for path in self._folder.glob("*.json") if path.is_file())
+        return sorted(
+            path.name
+            for path in self.folder.glob("[!.]*")
+            if path.suffix in _KINDS and path.is_file()
+        )
 
     def get(self, name: str) -> tuple[str, str | None] | None:
         """
@@ -33,10 +39,10 @@ class Examples:
 
         Raises ValueError for more than an event may have.
         """
-        if not _NAME.fullmatch(name):
+        if name not in self.names():
             return None
-        event = _text(self._folder / name)
-        return None if event is None else (event, _text(self._folder / "expected" / name))
+        event = _text(self.folder / name)
+        return None if event is None else (event, _text(self.folder / "expected" / name))
 
     def paths(self, name: str) -> tuple[str, str]:
         """Return where an event of that name and its answer belong. Raises NotKeptError."""
@@ -44,13 +50,13 @@ class Examples:
         if not _NAME.fullmatch(name):
             message = "A name has letters, digits, '.', '_' and '-', and begins with one of those."
             raise NotKeptError(message)
-        event = self._folder / name
+        event = self.folder / name
         seen = [event, event.parent / "expected" / name]
-        return str(seen[0].relative_to(self._project)), str(seen[1].relative_to(self._project))
+        return str(seen[0].relative_to(self.project)), str(seen[1].relative_to(self.project))
 
     def write(self, name: str, event: str, answer: str) -> None:
         """Write both; an event that is there stays as it is. Raises NotKeptError."""
-        paths = [self._project / path for path in self.paths(name)]
+        paths = [self.project / path for path in self.paths(name)]
         if there := [path.name for path in paths if path.exists()]:
             message = f"{there[0]} is there already: choose another name."
             raise NotKeptError(message)

@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from lambda_local.after_reload import AfterReload
 from lambda_local.background import Background
 from lambda_local.function.functions import Functions
 from lambda_local.function.queue import ThrottledError
 from lambda_local.function.stopping import StoppingError
+from lambda_local.http_file import read_request
 from lambda_local.invocation import Invocation
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.terminal.menu import Event, events_of
-from lambda_local.terminal.request import read_request
 from lambda_local.terminal.terminal import Terminal
 
 _SOURCE = "terminal"
@@ -83,8 +82,7 @@ class Hands:
     def _send(self, event: Event) -> None:
         """Send a request by the service's own door, which makes AWS's event of it."""
         own = {"X-Lambda-Local-Event": event.name, "X-Lambda-Local-Source": _SOURCE}
-        if len(self._functions) > 1:
-            own["Host"] = f"{event.function.lower()}.localhost:{urlsplit(self._url).port}"
+        own |= self._functions.host_headers(event.function, self._url)
         read_request(event.path).send(self._url, **own)
 
     def _failed(self, error: BaseException) -> None:

@@ -8,16 +8,14 @@ from pathlib import Path
 from wcwidth import ljust, width
 
 from lambda_local.door.http import SYNC_LIMIT
+from lambda_local.http_file import SUFFIX
 from lambda_local.strict_json import parsed
 from lambda_local.terminal.harmless import harmless
 from lambda_local.terminal.style import bold, cut
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _GAP = 2
-
-
-_REQUEST = ".http"
-_KINDS = (".json", _REQUEST)
+_KINDS = (".json", SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Event:
     @property
     def is_request(self) -> bool:
         """Whether it is an HTTP request to the function's URL, and no event of the Invoke API's."""
-        return self.path.suffix == _REQUEST
+        return self.path.suffix == SUFFIX
 
     def payload(self) -> bytes:
         """Return what is in it now. Raises OSError, and ValueError if that is no event."""

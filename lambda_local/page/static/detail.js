@@ -20,11 +20,11 @@ export function hide() {
   document.body.classList.remove("open");
 }
 
-function section(title, content, ...more) {
+export function section(title, content, ...more) {
   return content ? [h("h3", {}, title, h("span", { class: "gap" }), ...more), content] : [];
 }
 
-function cutNote(body) {
+export function cutNote(body) {
   return body.cut ? h("p", { class: "warning" }, `Cut: the first 64 KB of ${bytes(body.size)} are kept.`) : null;
 }
 
@@ -52,9 +52,13 @@ function coloured(text) {
 export function answer(body) {
   const http = body.cut ? null : asHttp(body.text);
   if (http === null) return json(body.text);
-  const headers = http.headers.flatMap(([name, value]) => [h("span", { class: "name" }, `${name}: `), `${value}\n`]);
-  const content = parsed(http.body) === undefined ? [http.body] : coloured(http.body);
-  return h("pre", { tabindex: 0 }, h("span", { class: "status" }, `HTTP ${http.status}\n`), headers, "\n", content, http.base64 && " (base64)");
+  return message(http.status, http.headers, http.body, http.base64 && " (base64)");
+}
+
+export function message(status, headers, body, note) {
+  const lines = headers.flatMap(([name, value]) => [h("span", { class: "name" }, `${name}: `), `${value}\n`]);
+  const content = parsed(body) === undefined ? [body] : coloured(body);
+  return h("pre", { tabindex: 0 }, h("span", { class: "status" }, `HTTP ${status}\n`), lines, "\n", content, note);
 }
 
 export function source(place) {

@@ -100,7 +100,7 @@ async function edit() {
 function compose(given) {
   asked += 1;
   opened = {};
-  sendPane({ bar: bar(), given, onSent: (row) => { opened = { row }; pane.querySelector(".bar").replaceWith(bar(row)); } });
+  sendPane({ bar: bar(), given, onSent: (row) => { opened = row ? { row } : {}; pane.querySelector(".bar").replaceWith(bar(row)); } });
 }
 
 async function pinIt() {

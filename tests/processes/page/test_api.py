@@ -18,6 +18,17 @@ from tests.support.waiting import wait_until
 JSON = {"Content-Type": "application/json"}
 
 
+ORDER = """POST http://localhost:3001/orders?a=1
+Content-Type: application/json
+
+{"x": 1}
+"""
+ANSWERS_A_REQUEST = """
+def handler(event, context):
+    return {"statusCode": 201, "headers": {"x-id": "7"}, "body": "[1]"}
+"""
+
+
 @pytest.fixture(scope="module")
 def service(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(
@@ -26,6 +37,9 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "function/app.py": RUNS_ITS_EVENT,
             "events/five.json": '{"code": "reply = 5"}',
             "events/expected/five.json": "5",
+            "events/order.http": ORDER,
+            "events/expected/order.http": "HTTP/1.1 201\nx-id: <number>\n\n[1]\n",
+            "outside.txt": "it is the project's",
         },
     )
 
@@ -187,6 +201,61 @@ def test_an_event_of_the_folder_is_sent_and_its_expected_answer_known(service: L
     body = {"function": "function", "event": example["event"], "call": example["name"]}
     row = ask(service, "POST", "invoke", body).json()
     assert (row["call"], row["answer"]["text"]) == ("five.json", "5")
+
+
+def send_request(service: LocalLambda, text: str, **more: str) -> Answer:
+    body = {"function": "function", "request": text, **more}
+    return ask(service, "POST", "request", body)
+
+
+def test_a_request_of_the_folder_is_sent_to_the_url_and_its_response_compared(
+    service: LocalLambda, code: Path
+) -> None:
+    code.write_text(ANSWERS_A_REQUEST)
+    assert "order.http" in ask(service, "GET", "examples").json()
+    told = send_request(service, ORDER, example="order.http").json()
+    row = told["row"]
+    assert (told["asExpected"], told["http"]["status"], row["http"]) == (True, 201, 201)
+    assert (row["call"], row["source"]) == ("order.http", "page")
+    event = json.loads(row["event"]["text"])
+    assert (event["rawPath"], event["rawQueryString"]) == ("/orders", "a=1")
+
+    code.write_text(ANSWERS_A_REQUEST.replace("[1]", "[2]"))
+    told = send_request(service, ORDER, example="order.http").json()
+    assert told["asExpected"] is False
+    assert told["expected"] == "HTTP 201\nx-id: 7\n\n[\n  1\n]"
+    assert told["answered"] == "HTTP 201\nx-id: 7\n\n[\n  2\n]"
+
+
+def test_a_request_that_no_function_gets_is_answered_all_the_same(service: LocalLambda) -> None:
+    told = send_request(service, "GET /\nHost: example.com").json()
+
+    assert (told["row"], told["http"]["status"], told["asExpected"]) == (None, 403, None)
+    assert "is not a name of this service" in told["http"]["body"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "It is no request: its first line is like POST /path"),
+        ("GET /\n\n###\nGET /", "more than one request"),
+        ("GET /\n: b", "It is no request: Invalid header name"),
+        ("POST /\n\n< none.txt", "Its body can't be read: [Errno 2]"),
+        ("POST /\n\n< ../../outside.txt", "is no file of this project"),
+        ("POST /\n\n< /etc/passwd", "is no file of this project"),
+    ],
+)
+def test_what_is_no_request_is_not_sent_and_says_why(
+    service: LocalLambda, text: str, why: str
+) -> None:
+    answer = send_request(service, text)
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+
+
+def test_of_a_request_the_body_may_be_a_file_of_the_project(service: LocalLambda) -> None:
+    told = send_request(service, "POST /\nContent-Type: text/plain\n\n< ../outside.txt").json()
+    assert json.loads(told["row"]["event"]["text"])["body"] == "it is the project's"
 
 
 @pytest.mark.parametrize("name", ["..%2Ftemplate.yaml", "%2Fetc%2Fpasswd", ".hidden.json", "no"])

@@ -47,6 +47,8 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "events/expected/hello.json": '{"said": "<string>"}',
             "events/other.json": '{"message": "other"}',
             "events/expected/other.json": '{"said": "this"}',
+            "events/order.http": "POST /orders\nContent-Type: text/plain\n\nhello\n",
+            "events/expected/order.http": '200\n\n{"said": null}\n',
         }
     )
 
@@ -147,17 +149,33 @@ def test_the_list_is_filtered_by_what_bodies_say_too(page: Page, service: LocalL
 def test_an_event_is_sent_and_its_answer_shown_beside_the_expected_one(page: Page) -> None:
     page.get_by_role("button", name="Send an event").click()
     page.get_by_label("Event", exact=True).select_option("hello.json")
-    expect(page.get_by_label("Event, as JSON")).to_have_value('{"message": "hello"}')
+    expect(page.get_by_label("What is sent")).to_have_value('{"message": "hello"}')
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_text("✓ The expected answer", exact=True)).to_be_visible()
     page.get_by_label("Event", exact=True).select_option("other.json")
-    expect(page.get_by_label("Event, as JSON")).to_have_value('{"message": "other"}')
+    expect(page.get_by_label("What is sent")).to_have_value('{"message": "other"}')
     page.get_by_role("button", name="Send", exact=True).click()
 
     expect(page.get_by_text("Not the expected answer")).to_be_visible()
     expect(page.locator(".diff .gone")).to_have_text('  "said": "this"')
     expect(page.locator(".diff .come")).to_have_text('  "said": "other"')
+
+
+def test_a_request_to_the_url_is_picked_edited_and_sent(page: Page) -> None:
+    page.keyboard.press("s")
+    page.get_by_label("Event", exact=True).select_option("order.http")
+    written = page.get_by_label("What is sent")
+    expect(written).to_have_value(re.compile("^POST /orders\n"))
+    page.get_by_role("button", name="Send", exact=True).click()
+    detail = page.get_by_role("region", name="Details")
+    expect(detail.get_by_role("heading", name="order.http")).to_be_visible()
+    expect(detail.get_by_text("✓ The expected answer", exact=True)).to_be_visible()
+    written.fill("DELETE /orders/7")
+    page.keyboard.press("Control+Enter")
+
+    expect(detail.get_by_role("heading", name="DELETE /orders/7")).to_be_visible()
+    expect(detail.get_by_text("✓ The expected answer", exact=True)).to_have_count(0)
 
 
 def test_what_is_kept_as_a_check_is_an_event_of_the_folder(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from lambda_local.page.marks import MARKS, is_expected
+from lambda_local.http_file import HttpAnswer
+from lambda_local.page.marks import MARKS, filled_text, is_expected
+from lambda_local.page.messages import Message
 from tests.support.project import REPOSITORY
 
 UUID = "0f8fad5b-d9cd-469f-a165-70867728950e"
@@ -77,6 +79,56 @@ def test_an_answer_is_the_expected_one_for_both_or_for_neither() -> None:
 
     assert [is_expected(json.dumps(want), json.dumps(got)) for want, got in PAIRS] == verdicts
     assert {True, False} == set(verdicts)
+
+
+HEAD = "HTTP/1.1 201 Created\nX-Id: <number>\nContent-Type: application/json\n\n"
+ANSWER = HttpAnswer(201, [("x-id", "7"), ("content-type", "application/json")], b'{"id": 7}\n')
+MESSAGES = [
+    f'{HEAD}{{\n  "id": "<number>"\n}}\n',
+    f'{HEAD}{{"id": 8}}',
+    HEAD.replace("201 Created", "200 OK"),
+    "201",
+    '201\n\n{"id": "<any>"}',
+    '<any>\r\n\r\n{"id":7}\r\n',
+    'HTTP/1.1 201\nX-Other: a\n\n{"id":7}',
+    'HTTP/1.1 201\nx-id: <uuid>\n\n{"id":7}',
+    "201\n\n<any>",
+    "201\n\n<number>",
+    "nothing\n\n<any>",
+    "",
+]
+
+
+def test_a_response_is_the_expected_one_for_both_or_for_neither() -> None:
+    body, headers = ANSWER.body.decode(), dict(ANSWER.headers)
+    program = """include "http"; .[0] as [$body, $headers] | .[1] | map(
+        [http_differences(message; {status: 201, $headers}; $body)] == [])"""
+    verdicts = jq(program, [[body, headers], MESSAGES])
+
+    wanted = [Message.read(text) for text in MESSAGES]
+    assert [Message.of(ANSWER, want).is_as(want) for want in wanted] == verdicts
+    assert {True, False} == set(verdicts)
+
+
+def test_side_by_side_a_mark_that_fits_is_no_difference() -> None:
+    want = Message.read(f'{HEAD}{{"id": "<number>", "name": "<string>", "more": 1}}')
+    got = Message.of(ANSWER, want)
+
+    assert str(want.filled(got)) == (
+        "HTTP 201\nX-Id: 7\nContent-Type: application/json\n\n"
+        '{\n  "id": 7,\n  "name": "<string>",\n  "more": 1\n}'
+    )
+    expected, answer = (
+        '{"a": ["<any>", "<uuid>", 3], "body": "{\\"b\\": \\"<any>\\"}"}',
+        '{"a": [1, 2]}',
+    )
+    assert json.loads(filled_text(expected, answer)) == {
+        "a": [1, "<uuid>", 3],
+        "body": '{"b": "<any>"}',
+    }
+    assert json.loads(filled_text('{"body": "[1, \\"<any>\\"]"}', '{"body": "[2, 3]"}')) == {
+        "body": "[1, 3]"
+    }
 
 
 def test_what_is_no_json_is_compared_as_the_text_that_it_is() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+SUFFIX = ".http"
 _NEXT = "###"
 _NOT_YET = ("#", "//", "@")
 _NO_BODY = ("> {%", "<> ")
@@ -26,6 +27,20 @@ _PATIENCE = 900.0
 
 
 @dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back; header names as they were sent."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return a header's values, with commas between, or None; `name` in lower case."""
+        found = [value for each, value in self.headers if each.lower() == name]
+        return ", ".join(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What is sent; the target begins with the path, whichever host the file names."""
 
@@ -34,8 +49,12 @@ class HttpRequest:
     headers: Sequence[tuple[str, str]]
     body: bytes
 
-    def send(self, url: str, **own: str) -> None:
-        """Send it, with own headers, to the service at that URL. Raises OSError if it fails."""
+    def send(self, url: str, **own: str) -> HttpAnswer:
+        """
+        Send it, with own headers, to the service at that URL, and return what it answers.
+
+        Raises OSError if that fails, and ValueError for what no request can have.
+        """
         address = urlsplit(url).netloc
         connection = http.client.HTTPConnection(address, timeout=_PATIENCE)
         named = {name.lower() for name, _ in self.headers}
@@ -49,7 +68,8 @@ class HttpRequest:
             if self.body:
                 connection.putheader("Content-Length", str(len(self.body)))
             connection.endheaders(self.body or None)
-            connection.getresponse().read()
+            answer = connection.getresponse()
+            return HttpAnswer(answer.status, answer.getheaders(), answer.read())
         except http.client.HTTPException as error:
             raise OSError(repr(error)) from error
         finally:
@@ -58,7 +78,16 @@ class HttpRequest:
 
 def read_request(path: Path) -> HttpRequest:
     """Return a file's request. Raises OSError, and ValueError with what to mend."""
-    lines = _lines(path)
+    return request_of(path.read_text(encoding="utf-8"), path.parent)
+
+
+def request_of(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
+    """
+    Return a text's request; a file that it names is looked for in the folder.
+
+    Raises OSError, and ValueError with what to mend, also for a file that is not `within`.
+    """
+    lines = _lines(text)
     method, target = _first(lines)
     headers: list[tuple[str, str]] = []
     for line in lines:
@@ -68,13 +97,13 @@ def read_request(path: Path) -> HttpRequest:
             target += line.strip().partition(" HTTP/")[0]
         elif not _LEFT_OUT.match(line):
             headers.append(_header(line))
-    return HttpRequest(method, target, headers, _body(lines, path.parent))
+    return HttpRequest(method, target, headers, _body(lines, folder, within))
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(text: str) -> Iterator[str]:
     """Yield the lines of the one request that is in it."""
     begun = ended = False
-    for line in path.read_text(encoding="utf-8").replace("\r\n", "\n").split("\n"):
+    for line in text.replace("\r\n", "\n").split("\n"):
         if line.startswith(_NEXT):
             ended = begun
         elif ended and line:
@@ -111,13 +140,17 @@ def _refuse_variables(text: str) -> None:
         raise ValueError(message)
 
 
-def _body(lines: Iterator[str], folder: Path) -> bytes:
+def _body(lines: Iterator[str], folder: Path, within: Path | None) -> bytes:
     kept = []
     for line in lines:
         if line.startswith(_NO_BODY):
             break
         kept.append(line)
     text = "\n".join(kept).rstrip("\n")
-    if text.startswith("< ") and "\n" not in text:
-        return (folder / text.removeprefix("< ")).read_bytes()
-    return text.encode()
+    if not text.startswith("< ") or "\n" in text:
+        return text.encode()
+    path = folder / text.removeprefix("< ")
+    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+        message = f"{path} is no file of this project"
+        raise ValueError(message)
+    return path.read_bytes()
