@@ -5,6 +5,21 @@ import pytest
 from tests.support.cluster.workspace import Workspace
 
 
+class _Failures:
+    """Tells why a test failed when it does: all of them together take a quarter of an hour."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and report.nodeid.startswith("tests/cluster/"):
+            self._config.get_terminal_writer().write(f"\n{report.nodeid}\n{report.longreprtext}\n")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Failures(config))
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the copy that the tests of one module edit; each undoes its edit."""

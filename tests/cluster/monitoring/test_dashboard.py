@@ -15,8 +15,15 @@ EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
 @pytest.fixture(scope="module")
 def answers(stack: Stack) -> list[Answer]:
     """Every event, sent to the function; the subject, too, gets something to show."""
+    stack.wait_until_scraped()  # of what began before, Prometheus sees no increase
+    save()
     stack.invoke_many([{}, {"raise": "no"}])
     return [stack.invoke_text(event.read_text(), "function") for event in EVENTS]
+
+
+def save() -> None:
+    command = ("sh", "-c", "date > /watched/saved.py")
+    kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *command)
 
 
 def has_data(stack: Stack, query: Query, function: str) -> bool:
@@ -52,8 +59,7 @@ def test_a_deployment_is_marked_at_its_time(stack: Stack) -> None:
 
 
 def test_a_reload_is_marked_with_its_code(stack: Stack) -> None:
-    save = ("sh", "-c", "date > /watched/saved.py")
-    kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *save)
+    save()
     expression = annotation("Reloads").filled_in(Range(0, 0), function=SUBJECT)
 
     line = wait_until(lambda: stack.logs(expression), expression, 60)[-1]
