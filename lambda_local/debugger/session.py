@@ -94,8 +94,10 @@ class Session:
             self.close()
             return
         for number, request in self._unanswered.items():
-            answer = {"type": "response", "request_seq": number, "command": request.get("command")}
-            self._tell(answer | {"success": False, "message": "The code was loaded anew."})
+            command = request.get("command")
+            answer = {"type": "response", "request_seq": number, "command": command}
+            went_on = command == "continue"  # to its end; an editor would show this as an error
+            self._tell(answer | {"success": went_on, "message": "The code was loaded anew."})
         self._unanswered.clear()
         for thread in self._threads:
             body = {"threadId": thread, "reason": "exited"}
