@@ -87,8 +87,9 @@ bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .c
 bench-growth: install ## How the cost grows with environments, files and events
 	@$(BIN)/python -m bench.growth
 
-bench-cluster: install ## What a save, a rollout and a killed pod cost in the cluster
+bench-cluster: install ## What a save, a rollout, a killed pod and more pods cost in the cluster
 	@$(BIN)/python -m bench.cluster
+	@$(BIN)/python -m bench.pods
 
 bench-monitoring: install ## How soon logs and metrics are there, and what they cost
 	@$(BIN)/python -m bench.monitoring
