@@ -4,6 +4,7 @@ Whether there is a template, and what is served if there is none.
 It does without YAML, whose import would cost each start of a service that has no template.
 """
 
+import contextlib
 from pathlib import Path
 
 from lambda_local.template.error import TemplateError
@@ -47,5 +48,11 @@ def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
 
 def has_module(root: Path, handler: str) -> bool:
     """Whether the handler's module is among the function's own files."""
+    with contextlib.suppress(OSError):  # a name may be too long for any file
+        return _has_module(root, handler)
+    return False
+
+
+def _has_module(root: Path, handler: str) -> bool:
     path = root.joinpath(*handler.rpartition(".")[0].replace("/", ".").split("."))
     return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()

@@ -43,8 +43,13 @@ def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
     if given.startswith(("s3://", "https://")):
         message = f"its code is in S3 ({given}); give the template as it was before packaging"
         raise NotServedError(message)
-    path = template.parent.joinpath(given).resolve()
-    if path.is_file():
+    path = template.parent / given
+    try:
+        path = path.resolve()
+        is_file = path.is_file()
+    except OSError as error:
+        resource.properties.wrong(key, f"{key}: {error.strerror}", "name the folder of the code")
+    if is_file:
         message = f"its code is a file, {given}; name the folder that it was made of in {key}"
         raise NotServedError(message)
     if not path.is_dir():

@@ -142,7 +142,7 @@ class _Reader:
                 array.extend(self.value(item) for item in node.value)
                 return array
             case _:
-                return _scalar(node)
+                return _scalar(self._path, node)
 
     def _object(self, node: yaml.MappingNode) -> Object:
         result = Object(node.start_mark.line + 1)
@@ -171,8 +171,11 @@ class _Reader:
                 )
 
 
-def _scalar(node: yaml.Node) -> str | None:
+def _scalar(path: Path, node: yaml.Node) -> str | None:
     text = str(node.value)
+    if "\0" in text:
+        line = node.start_mark.line + 1
+        raise TemplateError(path, line, "a text has a NUL, which ends it", "write it without")
     if node.tag == f"{_STANDARD}null":
         return None
     if node.tag == f"{_STANDARD}bool":

@@ -17,12 +17,10 @@ def variables_of(function: Properties) -> dict[str, str]:
     environment = function.section("Environment")
     section = environment.section("Variables")
     variables = environment.variables("Variables")
-    for name, text in variables.items():
+    for name in variables:
         if not _NAME.fullmatch(name):
             instead = "write a letter, then letters, digits or _, two at least"
             section.wrong(name, f"{name!r} is no name of an environment variable", instead)
         if name in RESERVED:
             section.wrong(name, f"{name} is Lambda's own to set", "remove it, or call it otherwise")
-        if "\0" in text:
-            section.wrong(name, f"{name} has a NUL, which ends a text", "write it without")
     return variables

@@ -29,7 +29,6 @@ Resources:
       MemorySize: 256
       Timeout: 5
       Architectures: [arm64]
-      Layers: []
       LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: DEBUG, SystemLogLevel: WARN}
       Environment: {Variables: {NAME: value}}
       Events:
@@ -104,16 +103,18 @@ def test_what_makes_sense_is_read(tmp_path: Path, text: str) -> None:
         ("Timeout: 5", "Timeout: --5", "Timeout is '--5'; write a whole number of seconds"),
         ("Timeout: 5", f"Timeout: {'9' * 5000}", "a whole number of seconds, from 1 to 900"),
         ("[arm64]", "[arm65]", "AWS has no architecture 'arm65'; write [x86_64] or [arm64]"),
-        ("Layers: []", "Layers: common", "Layers is no list; write"),
+        ("Timeout: 5", "Layers: common", "Layers is no list; write"),
         ("Level: DEBUG", "Level: LOUD", "ApplicationLogLevel is 'LOUD'; write TRACE or DEBUG"),
         ("Level: WARN", "Level: FATAL", "SystemLogLevel is 'FATAL'; write DEBUG or INFO"),
         ("{NAME: value}", "{A=B: value}", "'A=B' is no name of an environment variable; write"),
         ("{NAME: value}", "{AWS_REGION: here}", "AWS_REGION is Lambda's own to set; remove it"),
-        ("{NAME: value}", '{NAME: "a\\0b"}', "NAME has a NUL"),
+        ("{NAME: value}", '{NAME: "a\\0b"}', "a text has a NUL"),
         ('"/a/{b}"', "a/b", "'a/b' is no path of an API; write it like /orders/{id}"),
         ('"/a/{b}"', '"/a/{b"', "'/a/{b' is no path of an API"),
         ('"/a/{b}"', '"/{b+}/a"', "'/{b+}/a' is no path of an API"),
         ('"/a/{b}"', '"/{b}/{b}"', "a variable is twice in '/{b}/{b}'; give each a name"),
+        ("CodeUri: .", f"CodeUri: {'a' * 5000}", "CodeUri: File name too long; name the folder"),
+        ("Handler: app.", f"Handler: {'a' * 5000}.", "has no module for the handler 'aaa"),
         ("Method: get", "Method: fetch", "no API has a method 'fetch'; write ANY or one of"),
         (
             "Type: HttpApi",
