@@ -25,7 +25,7 @@ def folders_of(project: Path) -> list[Path]:
         each.key(): each
         for function in template_of(project).functions
         for each in declared_by(function.code_uri, project, function.sources)
-        if each.source.name != "poetry.lock"
+        if each.source != project / "poetry.lock"
     }
     return [install(each, _say) for each in wanted.values()]
 

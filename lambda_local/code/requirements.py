@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambda_local.code.poetry_lock import LockError, requirements_of
+from lambda_local.code import projects
+from lambda_local.code.poetry_lock import LockError
 from lambda_local.settings.interpreter import OWN, Interpreter
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
@@ -63,25 +64,27 @@ class Requirements:
 
 def declared(root: Path, project: Path) -> Requirements | None:
     """
-    Return what a code root declares by requirements.txt, else by its Poetry project's main group.
+    Return what a code root declares by requirements.txt, else what the Python project does.
 
     Raises:
-        InstallError: Poetry's lock file can't be followed.
+        InstallError: A lock file can't be followed.
     """
     listed = root / "requirements.txt"
     if listed.is_file():
         text = listed.read_text(encoding="utf-8-sig")
         files = tuple(sorted(set(_included(listed))))
         return Requirements(listed, text, files, root) if _names_any(text) else None
-    for folder in (root, project):
-        lock = folder / "poetry.lock"
-        if lock.is_file():
-            try:
-                text = requirements_of(lock)
-            except LockError as error:
-                raise InstallError(str(error)) from error
-            return Requirements(lock, text, (), folder) if text else None
-    return None
+    try:
+        file, text = projects.declared_in(root, project) or (root, "")
+    except LockError as error:
+        raise InstallError(str(error)) from error
+    return Requirements(file, text, (), file.parent) if text else None
+
+
+def files_of(root: Path, project: Path) -> Iterator[Path]:
+    """Return the files that say so, and those that would if they were there."""
+    yield root / "requirements.txt"
+    yield from projects.files_of(root, project)
 
 
 def declared_by(root: Path, project: Path, sources: Iterable[Path]) -> list[Requirements]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lambda_local.code.interpreters import interpreter_of, runtime_of
 from lambda_local.code.packages import directory_of
-from lambda_local.code.requirements import Requirements, declared_by
+from lambda_local.code.requirements import Requirements, declared_by, files_of
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.interpreter import OWN, Interpreter
 
@@ -65,9 +65,7 @@ class Needs:
 
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
-        yield self.configuration.task_root / "requirements.txt"
-        yield self.configuration.task_root / "poetry.lock"
-        yield self.configuration.project / "poetry.lock"
+        yield from files_of(self.configuration.task_root, self.configuration.project)
         for source in self.configuration.sources:
             yield source / "requirements.txt"
         for each in self.own:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lambda_local.code.requirements import files_of
 from lambda_local.template.absent import find, without_template
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
@@ -29,6 +30,9 @@ def _described(function: Function, project: Path) -> dict[str, Any]:
         "name": function.name,
         "handler": function.handler,
         "folders": [os.path.relpath(folder, project) for folder in folders],
+        "requirements": [
+            os.path.relpath(file, project) for file in files_of(function.code_uri, project)
+        ],
         "memory": function.memory,
         "timeout": function.timeout,
         "runtime": function.runtime,

@@ -76,6 +76,133 @@ def test_a_lock_that_cannot_be_followed_is_told(lock: str, why: str, tmp_path: P
         declared(tmp_path, tmp_path)
 
 
+UV = """
+version = 1
+[[package]]
+name = "shop"
+source = { virtual = "." }
+dependencies = [
+    { name = "one", extra = ["more"] },
+    { name = "four", version = "4.1", marker = "sys_platform == 'win32'" },
+    { name = "four", version = "4.0.post1", marker = "sys_platform != 'win32'" },
+]
+optional-dependencies = { unwanted = [{ name = "unlisted" }] }
+dev-dependencies = { dev = [{ name = "unlisted" }] }
+[[package]]
+name = "one"
+version = "1.0"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "two", marker = "python_version < '4'" }]
+optional-dependencies = { more = [{ name = "three" }], less = [{ name = "unlisted" }] }
+sdist = { hash = "sha256:bb" }
+wheels = [{ hash = "sha256:aa" }]
+[[package]]
+name = "two"
+version = "2.0"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "one" }, { name = "three" }]
+wheels = [{ hash = "sha256:cc" }]
+[[package]]
+name = "three"
+version = "3.0"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ hash = "sha256:dd" }]
+[[package]]
+name = "four"
+version = "4.0.post1"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "two", marker = "python_version >= '3'" }]
+wheels = [{ hash = "sha256:ee" }]
+[[package]]
+name = "four"
+version = "4.1"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ hash = "sha256:ff" }]
+[[package]]
+name = "member"
+source = { editable = "services/member" }
+dependencies = [{ name = "three" }]
+"""
+SHOP = """\
+four==4.0.post1 ; (sys_platform != 'win32') \\
+    --hash=sha256:ee
+four==4.1 ; (sys_platform == 'win32') \\
+    --hash=sha256:ff
+one==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+three==3.0 \\
+    --hash=sha256:dd
+two==2.0 ; (python_version < '4') or (python_version >= '3') and (sys_platform != 'win32') \\
+    --hash=sha256:cc
+"""
+THREE = "three==3.0 \\\n    --hash=sha256:dd\n"
+MEMBER = '[project]\nname = "member"\ndependencies = ["other"]\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "text", "source"),
+    [
+        ({"uv.lock": UV}, SHOP, "uv.lock"),
+        ({"uv.lock": UV, "services/pyproject.toml": MEMBER}, "other\n", "services/pyproject.toml"),
+        ({"uv.lock": UV, "services/member/pyproject.toml": MEMBER}, THREE, "uv.lock"),
+        ({"pyproject.toml": MEMBER}, "other\n", "pyproject.toml"),
+        ({"pyproject.toml": MEMBER, "poetry.lock": LOCK}, "one==1.0", "poetry.lock"),
+        (
+            {"uv.lock": UV, "services/member/code/requirements.txt": "own\n"},
+            "own\n",
+            "services/member/code/requirements.txt",
+        ),
+        ({"pyproject.toml": "[tool.ruff]\n", "poetry.lock": LOCK}, "one==1.0", "poetry.lock"),
+    ],
+    ids=["uv", "its own", "a uv workspace", "no lock", "Poetry", "requirements.txt", "tools"],
+)
+def test_the_nearest_project_above_the_code_says_what_it_requires(
+    files: dict[str, str], text: str, source: str, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"services/member/code/app.py": "", **files})
+
+    found = declared(tmp_path / "services/member/code", tmp_path)
+
+    assert found is not None
+    assert found.text.startswith(text) if source == "poetry.lock" else found.text == text
+    assert found.source == tmp_path / source
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("pyproject.toml", "[project", "pyproject.toml can't be read"),
+        ("pyproject.toml", "[project]\ndependencies = 1\n", "pyproject.toml can't be read"),
+        ("uv.lock", "[", "uv.lock can't be read.*; run uv lock"),
+        ("uv.lock", UV.replace("version = 1", "version = 2", 1), "run uv export --no-dev -o req"),
+        ("uv.lock", UV.replace('name = "three"\n', 'name = "3"\n'), "lacks three.*; run uv lock"),
+        (
+            "uv.lock",
+            UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
+            r"three is from a git; list it in a requirements\.txt",
+        ),
+    ],
+)
+def test_what_a_project_declares_that_cannot_be_followed_is_told(
+    file: str, text: str, why: str, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {file: text})
+
+    with pytest.raises(InstallError, match=why):
+        declared(tmp_path, tmp_path)
+
+
+def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -> None:
+    write_project(tmp_path, {"uv.lock": UV.replace('{ hash = "sha256:dd" }', "{}")})
+
+    found = declared(tmp_path, tmp_path)
+
+    assert found is not None
+    assert "three==3.0\n" in found.text
+    assert "--hash" not in found.text
+
+
 def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path: Path) -> None:
     files = {"requirements.txt": "-r more/base.txt\n", "more/base.txt": "idna==1\n"}
     write_project(tmp_path, files)

@@ -1,5 +1,6 @@
 """What is told of a function beside its code takes effect when it is saved, too."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,46 @@ def test_first_requirements_without_a_template_are_installed_then_loaded(
     save(service, f"./{write_wheel(service.project, 'ours')}\n", "requirements.txt")
 
     wait_until(lambda: answer(service, "function") is True)
+
+
+LOCK = """
+version = 1
+[[package]]
+name = "shop"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "ours" }}]
+[[package]]
+name = "ours"
+version = "{version}"
+source = {{ registry = "https://pypi.org/simple" }}
+wheels = [{{ hash = "sha256:{hash}" }}]
+"""
+
+
+def test_what_a_project_declares_is_installed_and_its_lock_wins(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    wheels = [tmp_path / "wheels" / write_wheel(tmp_path / "wheels", "ours", each) for each in "12"]
+    digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    files = project({}, app=VERSION.format(name="ours"))
+    files["pyproject.toml"] = '[project]\nname = "shop"\ndependencies = ["ours"]\n'
+    service = start_lambda(
+        files,
+        handler=None,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(tmp_path / "wheels"),
+    )
+    service.expected_stderr = service.stderr
+    assert answer(service) == "2"
+
+    save(service, LOCK.format(version=1, hash=digests[0]), "uv.lock")
+    wait_until(lambda: answer(service) == "1")
+    save(service, LOCK.format(version=2, hash=digests[0]), "uv.lock")
+
+    service.wait_for_line("First goes on with the packages it had")
+    assert answer(service) == "1"
 
 
 BUILT = """\
