@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 # More than there are cores: the tests wait more than they work.
-WORKERS := --numprocesses 6 --dist worksteal
+WORKERS := --numprocesses 4 --dist worksteal
 
 help: ## What there is to run
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,9 @@ down: ## Remove the cluster and its registry
 	@scripts/down
 
 test: unit ## The function's tests, then the environment's: everything that needs no cluster, with coverage
-	@$(BIN)/pytest --quiet $(WORKERS) -W error --cov --cov-report term-missing:skip-covered tests/processes tests/static
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest --quiet $(WORKERS) -W error --measured tests/processes tests/static; ended=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing && exit $$ended
 
 unit: install ## The function's own tests, if it has any, with coverage
 	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_local.template --folders)) --cov-report term-missing:skip-covered

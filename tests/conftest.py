@@ -1,12 +1,32 @@
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.local_lambda import LocalLambda
+from tests.support.measuring import Measuring
 from tests.support.starting import StartLambda, starter
+
+_MEASURING = pytest.StashKey[Measuring]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--measured", action="store_true", help="Write lambda_local's coverage.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    hands_over = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
+    if config.getoption("measured") and not hands_over:
+        config.stash[_MEASURING] = Measuring()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measured(request: pytest.FixtureRequest) -> Iterator[None]:
+    measuring = request.config.stash.get(_MEASURING, None)
+    with measuring.of(request.module) if measuring else nullcontext():
+        yield
 
 
 @pytest.fixture

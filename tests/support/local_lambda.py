@@ -5,16 +5,18 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.forks import Forks
 from tests.support.http import Answer, request
 from tests.support.project import HANDLER, REPOSITORY
-from tests.support.running import MARKER, Running
+from tests.support.running import MARKER, Running, Start, execute
 from tests.support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
@@ -32,8 +34,11 @@ class LocalLambda(Running):
     """
     Runs `HANDLER` of the project in a directory.
 
-    The coverage of its environments is counted only if they are to be `measured`.
+    The coverage of its environments is counted only if they are to be `measured`; an interpreter
+    of its own runs it if there are no `forks`, or it can't be or shall not be forked.
     """
+
+    forks: ClassVar[Forks | None] = None
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class LocalLambda(Running):
         handler: str | None = HANDLER,
         constants: Mapping[str, object] | None = None,
         measured: bool = False,
+        executed: bool = False,
         **env: str,
     ) -> None:
         self.project = project
@@ -50,8 +56,14 @@ class LocalLambda(Running):
         if measured:
             passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
         named = [handler] if handler else []
-        command = [*program(constants), *named, *_ARGUMENTS, *passed, *args]
-        super().__init__(command, project, environment(measured=measured) | env)
+        arguments = [*named, *_ARGUMENTS, *passed, *args]
+        if self.forks is None or executed or not self.forks.can(env):
+            start: Start = partial(execute, [*program(constants), *arguments])
+            environ = environment(measured=measured)
+        else:
+            start = partial(self.forks.start, arguments=arguments, constants=constants)
+            environ = self.forks.environment(measured=measured)
+        super().__init__(start, project, environ | env)
         self.url, self.admin_url = self._greeting()
 
     def _greeting(self) -> tuple[str, str]:

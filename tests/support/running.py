@@ -1,45 +1,70 @@
 """A program that runs beside the tests: what it writes, what it started, and its end."""
 
+import os
 import signal
 import subprocess
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
+from tests.support.forks import Started
 from tests.support.waiting import DEADLINE, wait_until
 
 MARKER = "MARKER_OF_THE_TEST"
 """The variable by whose value its processes are known."""
 
 
-class Running:
-    """Runs a command in a directory, in a session of its own, and reads its log."""
+class Start(Protocol):
+    """Starts a program in a session of its own, with these as its standard descriptors."""
 
-    def __init__(self, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+    def __call__(
+        self, directory: Path, environ: Mapping[str, str], standard: Sequence[int]
+    ) -> Started: ...
+
+
+def execute(
+    command: Sequence[str], directory: Path, environ: Mapping[str, str], standard: Sequence[int]
+) -> Started:
+    """Start a command; all but the first argument make a `Start`."""
+    stdin, stdout, stderr = standard
+    return subprocess.Popen(
+        command,
+        cwd=directory,
+        env=environ,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+class Running:
+    """Runs what is started in a directory, and reads its log."""
+
+    def __init__(self, start: Start, directory: Path, env: Mapping[str, str]) -> None:
         self.expected_stderr = ""
         self.lines: list[str] = []
         self._marker = uuid.uuid4().hex
         self._errors = directory / f".stderr-{self._marker}"
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command,
-                cwd=directory,
-                env={MARKER: self._marker, **env},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
+        reads, writes = os.pipe()
+        self._stdout = os.fdopen(reads, "rb")
+        with (
+            self._errors.open("wb") as errors,
+            os.fdopen(writes, "wb") as log,
+            Path(os.devnull).open("rb") as nothing,
+        ):
+            standard = [nothing.fileno(), log.fileno(), errors.fileno()]
+            self.process = start(directory, {MARKER: self._marker, **env}, standard)
         self.pid = self.process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._stdout:
             self.lines.append(line.decode("utf-8", "replace").removesuffix("\n"))
 
     @property
@@ -65,8 +90,8 @@ class Running:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            marker = process.environ().get(MARKER)
-            return marker == self._marker and process.status() != psutil.STATUS_ZOMBIE
+            ours = process.pid == self.pid or process.environ().get(MARKER) == self._marker
+            return ours and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
 
@@ -100,5 +125,4 @@ class Running:
             process.kill()
         self.process.wait(DEADLINE)
         self._reader.join(DEADLINE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._stdout.close()

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.forks import Started
 from tests.support.http import Answer, request
-from tests.support.local_lambda import INVOKE, environment, program
+from tests.support.local_lambda import INVOKE, LocalLambda, environment, program
 from tests.support.project import HANDLER
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -45,19 +46,32 @@ class TerminalLambda:
         self._slave = slave
         own = ["--port=0", "--admin-port=0", "--timeout=60"]
         arguments = [*([handler] if handler else []), *own, *args]
-        self.process = subprocess.Popen(
-            [*program(constants), *arguments],
-            cwd=project,
-            env=environment() | {"TERM": "xterm-256color"} | env,
-            stdin=slave if stdin is None else stdin,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs here yet that holds a lock
-        )
+        environ = environment() | {"TERM": "xterm-256color"} | env
+        self.process = self._start(arguments, environ, stdin, constants)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = self.wait_for(r"(http://\S+:\d+)")[1]
+
+    def _start(
+        self,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        stdin: int | None,
+        constants: Mapping[str, object] | None,
+    ) -> Started:
+        if LocalLambda.forks is not None and stdin is None:
+            how = {"arguments": arguments, "constants": constants, "terminal": True}
+            return LocalLambda.forks.start(self.project, environ, [self._slave] * 3, **how)
+        return subprocess.Popen(
+            [*program(constants), *arguments],
+            cwd=self.project,
+            env=environ,
+            stdin=self._slave if stdin is None else stdin,
+            stdout=self._slave,
+            stderr=self._slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs here yet that holds a lock
+        )
 
     def resize(self, columns: int, rows: int = 24) -> None:
         """Make it so large, as who drags its window does."""

@@ -1,4 +1,5 @@
 import http.client
+import importlib
 import json
 import os
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Records]]:
         thread = Thread(target=server.serve_forever)
         thread.start()
         monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{server.server_port}")
-        monkeypatch.setattr(runtime_client, "_connection", None)
+        importlib.reload(runtime_client)  # a process has one client
         yield handler
         connection = runtime_client._connection
         assert isinstance(connection, http.client.HTTPConnection)
