@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 # `python -m` puts the function's directory first: its modules are not the service's.
@@ -12,7 +13,6 @@ import uvloop  # noqa: E402  # after the line above
 
 from lambda_local.code.packages import install  # noqa: E402
 from lambda_local.code.requirements import InstallError  # noqa: E402
-from lambda_local.debugger.debugging import ADDRESS  # noqa: E402
 from lambda_local.definitions.packages import needs_of  # noqa: E402
 from lambda_local.server import LocalLambda  # noqa: E402
 from lambda_local.settings.command_line import parse  # noqa: E402
@@ -46,10 +46,11 @@ def _install_packages(given: Given) -> None:
 
 
 async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
-    service = LocalLambda(given, front, admin)
-    if (debugging := given.service.debugging) is not None:
-        await debugging.start(_listen(*ADDRESS, "debuggers look there: end what has it"))
-    await service.run()
+    if (debuggers := given.service.debuggers) is not None:
+        names = [each.name for each in given.functions]
+        listen = partial(_listen, otherwise="choose others with --debug-port")
+        await debuggers.start(names, listen)
+    await LocalLambda(given, front, admin).run()
 
 
 def _hold_standard_descriptors() -> None:

@@ -134,8 +134,8 @@ class LocalLambda:
         await self._serving.end_all()
         await self._after_reload.stop()
         await hands.stop()
-        if (debugging := self._settings.debugging) is not None:
-            debugging.stop()
+        if (debuggers := self._settings.debuggers) is not None:
+            debuggers.stop()
         ticks.cancel()
         self._page.close()
         self._terminal.close()
@@ -177,6 +177,9 @@ class LocalLambda:
             self._terminal.greet(functions, self._url, admin)
         else:
             greet(self._log, functions, self._url, admin)
+        if (debuggers := self._settings.debuggers) is not None:
+            debuggers.said = self._log.service_said
+            self._log.service_said(debuggers.places)
         for notice in self._given.notices:
             self._log.service_said(notice, "WARN")
 

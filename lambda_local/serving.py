@@ -107,6 +107,8 @@ class Serving:
         function = Function(configuration, self._settings, listeners, held, tell)
         metrics.watch(function.figures)
         self.functions.add(function)
+        if self._settings.debuggers is not None:
+            self._settings.debuggers.join(name)
         if self._started:
             listeners.service_said(f"{name} is new")
             function.start()
@@ -116,6 +118,8 @@ class Serving:
 
     def _remove(self, name: str) -> None:
         function = self.functions.remove(name)
+        if self._settings.debuggers is not None:
+            self._settings.debuggers.leave(name)
         del self.metrics[name]
         self._listeners.pop(name).service_said(f"{name} is gone")
         function.stop()

@@ -1,30 +1,28 @@
-"""Where a debugger attaches, whichever process it is that is debugged."""
+"""Where a debugger attaches to a function, whichever process it is that is debugged."""
 
 import asyncio
 import socket
 
 from lambda_local.debugger.session import Session
 
-ADDRESS = ("127.0.0.1", 5678)
-"""As launch configurations have it (https://code.visualstudio.com/docs/python/debugging)."""
-
 
 class Debugging:
     """
-    Leads the debugger that is attached to each process of one function, the first that has one.
+    Leads the debugger that is attached to each process of one function.
 
     While none is attached, nobody waits for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
         self._server: asyncio.Server | None = None
         self._session: Session | None = None
-        self._function = ""
         self._port: int | None = None
+        self.listens_at: int = listener.getsockname()[1]
 
-    async def start(self, listener: socket.socket) -> None:
-        """Let a debugger attach there."""
-        self._server = await asyncio.start_server(self._connected, sock=listener)
+    async def start(self) -> None:
+        """Let a debugger attach."""
+        self._server = await asyncio.start_server(self._connected, sock=self._listener)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = Session(reader, writer, self._welcome)
@@ -40,13 +38,11 @@ class Debugging:
         if self._port is not None:
             await session.debug(self._port)
 
-    async def offer(self, function: str, port: int) -> None:
+    async def offer(self, port: int) -> None:
         """Return when who is attached debugs the process that listens there as it did the last."""
-        self._function = self._function or function
-        if function == self._function:
-            self._port = port
-            if self._session is not None:
-                await self._session.debug(port)
+        self._port = port
+        if self._session is not None:
+            await self._session.debug(port)
 
     def stop(self) -> None:
         """Hang up."""

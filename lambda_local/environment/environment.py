@@ -11,7 +11,7 @@ from functools import partial
 
 from lambda_local import errors
 from lambda_local.code.generation import Generation
-from lambda_local.debugger.debugging import Debugging
+from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.environment.course import Course
 from lambda_local.environment.life import Life, State
 from lambda_local.environment.owner import Owner
@@ -38,18 +38,18 @@ class Environment:
         listener: Listener,
         *,
         ahead: str = "",
-        debugging: Debugging | None = None,
+        debuggers: Debuggers | None = None,
     ) -> None:
         """`ahead` is what an earlier environment's process has told for this one's."""
         self.configuration = configuration
         self.generation: Generation | None = None
-        self.sandbox = Sandbox(configuration, listener, ahead=ahead, debugging=debugging)
+        self.sandbox = Sandbox(configuration, listener, ahead=ahead, debuggers=debuggers)
         self.ahead = ""
         self.begins_ahead = bool(ahead)
         self.spawned = asyncio.Event()
         self._owner = owner
         self.life = Life()
-        self._course = Course(configuration, self.sandbox, listener, debug=debugging is not None)
+        self._course = Course(configuration, self.sandbox, listener, debug=debuggers is not None)
 
     @property
     def invocation(self) -> Invocation | None:

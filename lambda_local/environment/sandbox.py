@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
-from lambda_local.debugger.debugging import Debugging
+from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.environment import told
 from lambda_local.environment.process import Process
 from lambda_local.environment.runtime_api import RuntimeApi, RuntimeCalls, event_headers
@@ -30,7 +30,7 @@ class Sandbox:
         listener: Listener,
         *,
         ahead: str,
-        debugging: Debugging | None,
+        debuggers: Debuggers | None,
     ) -> None:
         self._ahead = ahead
         self._ready = asyncio.Event()
@@ -39,8 +39,8 @@ class Sandbox:
         self.invocation: Invocation | None = None
         self._configuration = configuration
         self._listener = listener
-        self._debugging = debugging
-        self._debuggers = 0
+        self._debuggers = debuggers
+        self._debugged_at = 0
         self._process: Process | None = None
         self._server: asyncio.Server | None = None
         self._poll: RuntimeApi | None = None
@@ -63,19 +63,19 @@ class Sandbox:
             raise
         told = {"_LAMBDA_LOCAL_POLLER": poller, "_LAMBDA_LOCAL_AHEAD": self._ahead}
         with contextlib.ExitStack() as handed_over:
-            debuggers = None
-            if self._debugging is not None:
-                debuggers = handed_over.enter_context(socket.create_server(("127.0.0.1", 0)))
-                self._debuggers = debuggers.getsockname()[1]
-            self._process = Process(self._configuration, port, told, debuggers)
+            debugged = None
+            if self._debuggers is not None:
+                debugged = handed_over.enter_context(socket.create_server(("127.0.0.1", 0)))
+                self._debugged_at = debugged.getsockname()[1]
+            self._process = Process(self._configuration, port, told, debugged)
         self._process.watch(self._ready.set if self._ahead else None, exited)
 
     async def ready(self) -> None:
         """Return when it has imported what is wanted ahead, and is debugged, or has ended."""
         if self._ahead:
             await self._ready.wait()
-        if self._debugging is not None:
-            await self._debugging.offer(self._configuration.name, self._debuggers)
+        if self._debuggers is not None:
+            await self._debuggers.offer(self._configuration.name, self._debugged_at)
 
     @property
     def polls(self) -> bool:
@@ -95,7 +95,7 @@ class Sandbox:
     def deliver(self, timeout: float) -> None:
         """Give the runtime, which waits, the event; the handler has `timeout` seconds."""
         poll, self._poll = self._poll, None
-        deadline = time.time() + (timeout if self._debugging is None else _DAY)
+        deadline = time.time() + (timeout if self._debuggers is None else _DAY)
         if poll is not None and self.invocation is not None:
             headers = event_headers(self.invocation, self._configuration, int(deadline * 1000))
             poll.reply(200, headers, self.invocation.payload)

@@ -37,7 +37,7 @@ class Function:
         held: Callable[[], bool],
         ended: Callable[[Ended], None],
     ) -> None:
-        self._debug = settings.debugging is not None
+        self._debug = settings.debug
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)

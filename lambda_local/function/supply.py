@@ -41,7 +41,7 @@ class Supply:
         self._reload = reload
         self._listener = listener
         self._background = background
-        self._debugging = settings.debugging
+        self._debuggers = settings.debuggers
         self._owner: Owner | None = None
         self._standby = Standby(self._make, background)
         self._closed = False
@@ -70,12 +70,12 @@ class Supply:
 
     def prepare(self) -> None:
         """Keep a process on standby."""
-        if not self._closed and not self._debugging:
+        if not self._closed and not self._debuggers:
             self._standby.prepare()
 
     def sweep(self, now: float) -> None:
         """End those that nobody has needed for long; have the others look at their limits."""
-        for environment in () if self._debugging else self._fleet:
+        for environment in () if self._debuggers else self._fleet:
             limits.enforce(environment, now)
         self._standby.sweep(now)
         for environment in self._fleet.too_many_idle(now, IDLE_LIMIT):
@@ -85,7 +85,7 @@ class Supply:
         """Take it that one is gone."""
         self._standby.forget(environment)
         self._fleet.forget(environment)
-        if self._debugging or (environment.begins_ahead and environment.generation is None):
+        if self._debuggers or (environment.begins_ahead and environment.generation is None):
             self.load()
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Supply:
 
     def _may_grow(self) -> bool:
         # a debugger's port is free only when the process that held it is gone
-        counted = len(self._fleet) if self._debugging else len(self._fleet.live())
+        counted = len(self._fleet) if self._debuggers else len(self._fleet.live())
         most = self._reload.generation.configuration.concurrency
         return counted < most and not self._closed
 
@@ -116,7 +116,7 @@ class Supply:
             raise RuntimeError(message)
         configuration = self._reload.generation.configuration
         return Environment(
-            configuration, self._owner, self._listener, ahead=ahead, debugging=self._debugging
+            configuration, self._owner, self._listener, ahead=ahead, debuggers=self._debuggers
         )
 
     def _add(self, invocation: Invocation | None = None) -> None:

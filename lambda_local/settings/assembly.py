@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lambda_local.code.interpreters import notice
-from lambda_local.debugger.debugging import Debugging
+from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.settings.account import Account
 from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
 from lambda_local.settings.given import Given
@@ -158,7 +158,7 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         queue_timeout=given.queue_timeout,
         shutdown_timeout=given.shutdown_timeout,
         after_reload=given.after_reload,
-        debugging=Debugging() if given.debug else None,
+        debuggers=Debuggers(given.debug_port) if given.debug else None,
         replay=given.replay,
         public_url=given.public_url,
         public_root=given.public_root,

@@ -121,8 +121,8 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         "--debug",
         action=argparse.BooleanOptionalAction,
         default=_switch(parser, environ, "LAMBDA_LOCAL_DEBUG"),
-        help="one environment, no timeout, debuggers at 127.0.0.1:5678; of several functions they"
-        " get the first [LAMBDA_LOCAL_DEBUG; off]",
+        help="one environment for each function, no timeout, and a port for a debugger to attach to"
+        " [LAMBDA_LOCAL_DEBUG; off]",
     )
 
 

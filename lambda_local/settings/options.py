@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambda_local.debugger.debuggers import PORT
 from lambda_local.settings.values import command, names, number, one_of, pods, port
 from lambda_local.telemetry import levels
 
@@ -154,6 +155,13 @@ OPTIONS = (
         "",
         command,
         "shell command that the key `a` runs, to take what is answered for what is expected",
+    ),
+    Option(
+        "--debug-port",
+        "LAMBDA_LOCAL_DEBUG_PORT",
+        str(PORT),
+        port,
+        "port of the debugger with --debug, 0 for any; each further function has the next",
     ),
     Option(
         "--shutdown-timeout",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lambda_local.debugger.debugging import Debugging
+from lambda_local.debugger.debuggers import Debuggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,7 @@ class ServiceSettings:
     """
     Times are in seconds; `queue` is how many requests of a function may wait.
 
-    `debugging` is where a debugger attaches, if one may: then nothing times out.
+    `debuggers` are where one attaches to each function, if one may: then nothing times out.
     `terminal` is whether standard output is for a person, and `accept` a shell command that makes
     what the function answers now what is expected of it. `pods` is the namespace, and kubectl's
     context, of the pods of which this is one, if there are several.
@@ -25,7 +25,7 @@ class ServiceSettings:
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
     after_reload: str | None = None
-    debugging: Debugging | None = field(default=None, compare=False)
+    debuggers: Debuggers | None = field(default=None, compare=False)
     replay: bool = False
     public_url: str = ""
     public_root: str = ""
@@ -37,4 +37,4 @@ class ServiceSettings:
     @property
     def debug(self) -> bool:
         """Whether a debugger may attach."""
-        return self.debugging is not None
+        return self.debuggers is not None

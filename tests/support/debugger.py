@@ -12,12 +12,12 @@ from typing import Any
 
 from tests.support.waiting import wait_until
 
-ADDRESS = ("127.0.0.1", 5678)
+PORT = 5678
 
 
 @contextmanager
 def exclusive_port() -> Iterator[None]:
-    """Have port 5678, which is the debugger's always, for one test at a time."""
+    """Have port 5678, which is the first debugger's by default, for one test at a time."""
     with (Path(tempfile.gettempdir()) / "lambda-dev-port-5678").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -32,9 +32,10 @@ def message(command: str, arguments: Mapping[str, object], number: int = 1) -> b
 class Debugger:
     """A client of the Debug Adapter Protocol, as an editor is one."""
 
-    def __init__(self) -> None:
-        self._socket = wait_until(_connected, "the debugger's port")
+    def __init__(self, port: int = PORT) -> None:
+        self._socket = wait_until(lambda: _connected(port), "the debugger's port")
         self._socket.settimeout(30)
+        self.address: tuple[str, int] = self._socket.getpeername()
         self._stream = self._socket.makefile("rb")
         self._numbers = itertools.count(1)
 
@@ -82,8 +83,8 @@ class Debugger:
         return message
 
 
-def _connected() -> socket.socket | None:
+def _connected(port: int) -> socket.socket | None:
     try:
-        return socket.create_connection(ADDRESS)
+        return socket.create_connection(("127.0.0.1", port))
     except ConnectionRefusedError:
         return None

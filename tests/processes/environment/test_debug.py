@@ -1,12 +1,12 @@
+import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
 
-from tests.support.debugger import ADDRESS, Debugger, exclusive_port, message
-from tests.support.local_lambda import LocalLambda
+from tests.support.debugger import Debugger, message
+from tests.support.local_lambda import INVOKE, LocalLambda
 from tests.support.starting import StartLambda
 
 SOURCE = """
@@ -20,22 +20,18 @@ def handler(event, context):
 
 
 @pytest.fixture
-def _port() -> Iterator[None]:
-    with exclusive_port():
-        yield
+def service(start_lambda: StartLambda) -> LocalLambda:
+    options = ("--debug", "--debug-port=0", "--timeout=0.1", "--concurrency=5")
+    return start_lambda(SOURCE, *options, measured=True)
 
 
-@pytest.fixture
-def service(_port: None, start_lambda: StartLambda) -> LocalLambda:
-    try:
-        socket.create_server(ADDRESS).close()
-    except OSError:
-        pytest.skip("another debugger has port 5678")
-    return start_lambda(SOURCE, "--debug", "--timeout=0.1", "--concurrency=5", measured=True)
+def attached(service: LocalLambda) -> Debugger:
+    """Connect to where the service says that a debugger attaches."""
+    return Debugger(int(service.wait_for_line("a debugger attaches at").rpartition(":")[2]))
 
 
 def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
-    with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 6)
         answer = threads.submit(service.invoke, {"message": "seen"})
         thread, frame = debugger.stopped()
@@ -49,7 +45,7 @@ def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: Lo
 
 def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
-    with closing(Debugger()) as debugger, ThreadPoolExecutor(1) as threads:
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(app, 6)
         for number in range(6):
             app.write_text(SOURCE.replace("return message", f"return message + {number}"))
@@ -79,7 +75,7 @@ def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambd
 def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     with ThreadPoolExecutor(1) as threads:
-        with closing(Debugger()) as debugger:
+        with closing(attached(service)) as debugger:
             debugger.attach(app, 6)
             answer = threads.submit(service.invoke, {"message": "goes on"})
             debugger.stopped()
@@ -92,8 +88,8 @@ def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: Loca
 def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     with (
-        closing(Debugger()) as first,
-        closing(Debugger()) as second,
+        closing(attached(service)) as first,
+        closing(attached(service)) as second,
         ThreadPoolExecutor(1) as threads,
     ):
         first.attach(app, 6)
@@ -118,7 +114,7 @@ def test_after_a_reload_the_debugger_can_attach_again(service: LocalLambda) -> N
     for number in range(2):
         app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
         assert service.invoke().json() == number
-        with closing(Debugger()) as debugger:
+        with closing(attached(service)) as debugger:
             debugger.ask("initialize", adapterID="test")
 
 
@@ -130,7 +126,7 @@ def test_after_a_crash_the_debugger_can_attach_again(service: LocalLambda) -> No
     app.write_text("def handler(event, context): return 1\n", encoding="utf-8")
 
     assert service.invoke().json() == 1
-    with closing(Debugger()) as debugger:
+    with closing(attached(service)) as debugger:
         debugger.ask("initialize", adapterID="test")
 
 
@@ -138,12 +134,12 @@ def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> Non
     evaluate = {"expression": "open('evil', 'w')", "context": "repl"}
     commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
     body = b"".join(message(command, arguments) for command, arguments in commands)
-    with closing(Debugger()) as debugger:
+    with closing(attached(service)) as debugger:
         debugger.ask("initialize", adapterID="test")
         debugger.send("attach", justMyCode=True)
         debugger.wait_for("event", "initialized")
 
-        with socket.create_connection(ADDRESS) as page, suppress(ConnectionError):
+        with socket.create_connection(debugger.address) as page, suppress(ConnectionError):
             page.sendall(b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\r\n" + body)
             assert not page.recv(1)
 
@@ -151,3 +147,49 @@ def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> Non
         value = debugger.ask("evaluate", expression="1 + 1", context="repl")
     assert value["result"] == "2"
     assert not (service.project / "evil").exists()
+
+
+SEVERAL = """
+Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+Resources:
+  One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one/}}
+  Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: two/}}
+"""
+
+
+def ports(service: LocalLambda) -> list[int]:
+    return [
+        int(each) for each in re.findall(r":(\d+) (?:One|Two)", service.wait_for_line("attach: "))
+    ]
+
+
+def asked(debugger: Debugger, service: LocalLambda, function: str) -> str:
+    """Return what a function's message is at the breakpoint, and go on from there."""
+    with ThreadPoolExecutor(1) as threads:
+        path = INVOKE.replace("/function/", f"/{function}/")
+        event = b'{"message": "of %s"}' % function.encode()
+        answer = threads.submit(service.request, "POST", path, event)
+        thread, frame = debugger.stopped()
+        value: str = debugger.ask("evaluate", expression="message", frameId=frame["id"])["result"]
+        debugger.ask("continue", threadId=thread)
+        assert answer.result().json() == f"of {function}"
+    return value
+
+
+def test_of_several_functions_each_has_a_port_of_its_own(start_lambda: StartLambda) -> None:
+    code = {"one/app.py": SOURCE, "two/app.py": SOURCE, "template.yaml": SEVERAL}
+    service = start_lambda(code, "--debug", "--debug-port=0", handler=None)
+    first, second = ports(service)
+    with closing(Debugger(first)) as one, closing(Debugger(second)) as two:
+        one.attach(service.project / "one/app.py", 6)
+        two.attach(service.project / "two/app.py", 6)
+        assert asked(two, service, "Two") == "'of Two'"
+        assert asked(one, service, "One") == "'of One'"
+        (service.project / "two/app.py").write_text(f"{SOURCE}# saved")
+        assert asked(two, service, "Two") == "'of Two'"
+
+        (service.project / "template.yaml").write_text(SEVERAL.replace("Two: {", "Three: {"))
+        line = service.wait_for_line("a debugger attaches to Three at")
+    with closing(Debugger(int(line.rpartition(":")[2]))) as three:
+        three.attach(service.project / "two/app.py", 6)
+        assert asked(three, service, "Three") == "'of Three'"
