@@ -51,6 +51,7 @@ class Document:
 
     path: Path
     root: Object
+    notices: tuple[str, ...] = ()
 
     def wrong(self, line: int | None, what: str, instead: str) -> NoReturn:
         """Refuse the template."""
@@ -73,16 +74,16 @@ def load(path: Path) -> Document:
     Raises:
         TemplateError: It can't be read, or it is no mapping.
     """
-    text = _text(path)
+    text, reader = _text(path), _Reader(path)
     try:
-        root = _Reader(path).value(_parsed(text))
+        root = reader.value(_parsed(text))
     except yaml.YAMLError as error:
         raise _syntax_error(path, text, error) from error
     except RecursionError:
         raise TemplateError(path, 1, "it contains itself", "remove the alias") from None
     if not isinstance(root, Object):
         raise TemplateError(path, 1, "this is no template", "write a mapping with Resources:")
-    return Document(path, root)
+    return Document(path, root, tuple(reader.notices))
 
 
 def _text(path: Path) -> str:
@@ -121,6 +122,11 @@ _TRUE = ("true", "yes", "on")
 class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.notices: dict[str, None] = {}
+
+    def _note_twice(self, key: str, first: int, line: int) -> None:
+        place = f"{self._path}:{line}"
+        self.notices[f"{place}: {key} is here twice, first on line {first}; the last counts"] = None
 
     def value(self, node: yaml.Node | None) -> Value:
         if node is None:
@@ -153,9 +159,7 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise TemplateError(self._path, line, "a key is no text", "write NAME: …")
             if key.value in result:
-                first = result.lines[key.value]
-                twice = f"{key.value} is here twice, first on line {first}"
-                raise TemplateError(self._path, line, twice, "remove one of them")
+                self._note_twice(key.value, result.lines[key.value], line)
             result.put(key.value, self.value(value), line)
         for merged in self._merged(node):
             for name in merged.keys() - result.keys():

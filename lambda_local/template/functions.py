@@ -35,6 +35,7 @@ def function_of(resources: Resources, resource: Resource) -> Function:
     """
     properties = resource.properties
     note_misspelt(resources, resource)
+    _leave_out_foreign(properties)  # what it is built into may well not be here
     code_uri = code.code_uri(resources.document.path, resource)
     runtime = _runtime(resource)
     layers = tuple(_layers(resources, properties))
@@ -77,14 +78,18 @@ def _architecture(properties: Properties) -> str:
     return given
 
 
+def _leave_out_foreign(properties: Properties) -> None:
+    runtime = properties.text("Runtime")
+    if runtime and _FOREIGN.fullmatch(runtime):
+        message = f"its Runtime is {runtime}; Python 3 alone runs here"
+        raise NotServedError(message)
+
+
 def _runtime(resource: Resource) -> str:
     properties = resource.properties
     runtime = properties.known("Runtime")
     if runtime is None:
         properties.wrong("Runtime", f"{resource.logical_id} has no Runtime", "write python3.12")
-    if _FOREIGN.fullmatch(runtime):
-        message = f"its Runtime is {runtime}; Python 3 alone runs here"
-        raise NotServedError(message)
     version = _PYTHON.fullmatch(runtime)
     if not version or int(version[1]) > _NEWEST:
         allowed = "write python3.12, python3.13 or python3.14"

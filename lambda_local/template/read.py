@@ -40,8 +40,8 @@ def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") ->
     if not functions:
         _nothing_to_serve(path, left_out)
     _check_names(path, functions)
-    unknown = resources.intrinsics.references.unknown
-    return Template(path, tuple(functions), tuple(left_out), tuple(unknown.values()))
+    notices = (*document.notices, *resources.intrinsics.references.unknown.values())
+    return Template(path, tuple(functions), tuple(left_out), notices)
 
 
 def _not_followed(resources: Resources) -> Iterator[LeftOut]:

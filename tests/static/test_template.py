@@ -166,8 +166,12 @@ def test_a_handler_whose_module_is_missing_is_wrong_unless_a_layer_may_bring_it(
         template(folder, missing.replace("      Layers: [!Ref Shared]\n", ""))
 
 
-def test_a_key_that_is_there_twice_is_refused(folder: Path) -> None:
-    twice = INTRINSICS.replace("      Handler: app.handler\n", "      Handler: app.handler\n" * 2)
+def test_a_key_that_is_there_twice_counts_as_it_is_last(folder: Path) -> None:
+    """As SAM CLI reads it: many a published template has one, and is deployed."""
+    twice = INTRINSICS.replace("      Handler: app", "      Handler: no.no\n      Handler: app")
 
-    with pytest.raises(TemplateError, match="Handler is here twice, first on line 19"):
-        template(folder, twice)
+    found = template(folder, twice.replace("Table: {Type: String}", "Table: {Default: a}"))
+
+    assert found.functions[0].handler == "app.handler"
+    told = f"{folder}/template.yaml:20: Handler is here twice, first on line 19; the last counts"
+    assert found.notices == (told,)

@@ -167,6 +167,18 @@ def test_code_that_is_not_here_is_told_and_does_not_hinder_the_others(
     assert read_.left_out[0].sentence.startswith(sentence)
 
 
+def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path) -> None:
+    java = """
+  Other:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: a.B::c, Runtime: java21, CodeUri: target/built.zip}
+"""
+
+    (left_out,) = template(folder, f"Resources: {FUNCTION}{java}").left_out
+
+    assert left_out.sentence == "its Runtime is java21; Python 3 alone runs here"
+
+
 def test_a_template_of_what_cannot_run_here_says_so(folder: Path) -> None:
     text = f"Resources: {FUNCTION.replace('CodeUri: code', 'ImageUri: a')}"
 
