@@ -40,8 +40,8 @@ unit: install ## The function's own tests, if it has any, with coverage
 coverage: ## What the last test run covered, as Markdown
 	@$(BIN)/coverage report --format markdown
 
-watch: install ## pytest again at each save
-	@$(BIN)/ptw --runner $(BIN)/pytest -- -m 'not cluster'
+watch: install ## The function's tests again at each save of code, template or requirements
+	@$(BIN)/ptw --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner scripts/unit
 
 lint: install ## Every static check
 	@scripts/lint

@@ -109,7 +109,7 @@ def _configuration(
         name=given.name or function.name,
         handler=function.handler,
         task_root=function.code_uri,
-        watch=_code_of(function, layers, template) if watch is None else watch,
+        watch=(function.code_uri, *layers) if watch is None else watch,
         account=account,
         timeout=limits.timeout or float(function.timeout),
         memory=limits.memory or function.memory,
@@ -131,15 +131,6 @@ def _configuration(
 def _reserved(function: Function, given: argparse.Namespace) -> int | None:
     sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
     return next((each for each in sources if each is not None), None)
-
-
-def _code_of(
-    function: Function, layers: tuple[Path, ...], template: Path | None
-) -> tuple[Path, ...]:
-    if template or (function.code_uri / "requirements.txt").is_file():
-        return (function.code_uri, *layers)
-    package = function.code_uri / function.handler.replace("/", ".").split(".")[0]
-    return (package if package.is_dir() else function.code_uri,)
 
 
 def _account(environ: Mapping[str, str]) -> Account:

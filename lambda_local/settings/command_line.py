@@ -85,7 +85,7 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         action="append",
         metavar="PATH",
         help="a directory whose change reloads the code; may be repeated"
-        " [LAMBDA_LOCAL_WATCH; the template's CodeUri, or the handler's top-level package]",
+        " [LAMBDA_LOCAL_WATCH; the template's CodeUri, or the folder]",
     )
     watch.add_argument(
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"

@@ -10,11 +10,16 @@ states=()
 
 # As lambda_local counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
 shipped() {
-    local python=$root/.venv/bin/python
+    local python=$root/.venv/bin/python beside=()
     if [[ -x $python ]]; then
         (cd "$root" && "$python" -m lambda_local.code.shipped "$1")
     else
-        find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules \) -prune -o -type f -print0
+        # The project's tests and events, unless they are a package.
+        if [[ $1 == "$root" ]]; then
+            beside=(-o -path ./tests)
+            [[ -n $(find events -maxdepth 1 -name '*.py' 2>/dev/null) ]] || beside+=(-o -path ./events)
+        fi
+        find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules ${beside[@]+"${beside[@]}"} \) -prune -o -type f -print0
     fi
 }
 

@@ -60,7 +60,7 @@ def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
                 name="function",
                 handler=HANDLER,
                 task_root=root,
-                watch=(root / "function",),
+                watch=(root,),
                 account=Account(region="us-east-1", account_id="123456789012"),
                 project=root,
                 timeout=3.0,

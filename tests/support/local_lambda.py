@@ -56,6 +56,8 @@ class LocalLambda(Running):
         if measured:
             passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
         named = [handler] if handler else []
+        if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
+            named.append("--watch=function")  # what a test puts beside it is no code
         arguments = [*named, *_ARGUMENTS, *passed, *args]
         if self.forks is None or executed or not self.forks.can(env):
             start: Start = partial(execute, [*program(constants), *arguments])

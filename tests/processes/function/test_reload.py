@@ -621,3 +621,14 @@ def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartL
     assert left.is_running()
     for process in wait_until(sleeping):
         process.kill()
+
+
+def test_code_beside_the_handlers_package_is_the_functions_too(start_lambda: StartLambda) -> None:
+    handler = "from shared import answer\ndef handler(event, context): return answer\n"
+    files = {"package/app.py": handler, "shared.py": "answer = 1\n", "events/event.json": "{}"}
+    service = start_lambda(files, handler="package.app.handler")
+    assert service.invoke().json() == 1
+
+    save(service, "answer = 2\n", "shared.py")
+
+    assert service.invoke().json() == 2

@@ -137,7 +137,7 @@ def test_check_says_which_code_it_waited_for_in_vain(
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(
-        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}}, that of lambda_app/ here, "
+        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}}, that of \./ here, "
         rf"but {service.url} runs {running[:12]}\.\n",
         done.stderr,
     )

@@ -2,11 +2,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.project import REPOSITORY, write_project
+from tests.support.running import Running, execute
 from tests.support.wheel import write_wheel
 
 TEMPLATE = """
@@ -24,11 +27,14 @@ FILES = {
 }
 
 
+def environ(cache: Path) -> dict[str, str]:
+    return {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(REPOSITORY)}
+
+
 def unit(checkout: Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "XDG_CACHE_HOME": str(checkout / ".cache"), "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
         [checkout / "scripts/unit", "-p", "no:cacheprovider"],
-        env=env,
+        env=environ(checkout / ".cache"),
         capture_output=True,
         text=True,
         check=False,
@@ -63,3 +69,24 @@ def test_what_keeps_them_from_it_is_said(tmp_path: Path, file: str, text: str, w
 
     assert ended.returncode == 2
     assert why in ended.stderr
+
+
+def test_make_watch_runs_them_again_after_a_save_of_code_or_requirements(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    checkout = checkout_of(tmp_path, FILES)
+    write_wheel(checkout / "shop", "wares", "2")
+    shutil.copy2(REPOSITORY / "Makefile", checkout)
+    command = ["make", "--assume-old=.venv/.installed", "watch"]
+    with ExitStack() as ends:
+        cache = tmp_path_factory.mktemp("cache")
+        watch = Running(partial(execute, command), checkout, environ(cache))
+        ends.callback(watch.kill)
+        watch.wait_for_line("1 passed")
+
+        (checkout / "shop/requirements.txt").write_text("./wares-2-py3-none-any.whl\n")
+        watch.wait_for_line("1 failed")
+
+        test = checkout / "tests/shop/test_app.py"
+        test.write_text(test.read_text().replace("0.0.1", "2"))
+        watch.wait_for_line("1 passed", 2)
