@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lambda_local.page.likeness import alike
+from lambda_local.page.preview import preview
 from lambda_local.page.rows import InvocationRow
 
 _SHORT = 12
@@ -31,6 +32,7 @@ class Comparison:
         """Return what a list shows."""
         return {
             "call": self.before.call,
+            "preview": preview(self.before.call, self.before.event),
             "before": self.before.id,
             "after": self.after.id if self.after else None,
             "pinned": self.pinned,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambda_local.page.kept import Kept
+from lambda_local.page.preview import preview
 from lambda_local.strict_json import parsed
 from lambda_local.telemetry.place import Place
 from lambda_local.telemetry.report import Report
@@ -77,6 +78,7 @@ class InvocationRow:
             "id": self.id,
             "function": self.function,
             "call": self.call,
+            "preview": preview(self.call, self.event),
             "source": self.source,
             "requestId": self.request_id,
             "at": round(self.at * 1000),

@@ -79,12 +79,23 @@ def excerpt(place: Place, width: int) -> list[str]:
     """Return the lines of code around a place, and the line itself marked."""
     digits = len(str(place.line + _AROUND))
     lines = []
-    for number, text in enumerate(place.lines, start=place.first):
-        if abs(number - place.line) > _AROUND:
-            continue
+    for number, text in _near(place):
         code = cut(harmless(text), width - digits - 7)
         if number == place.line:
             lines.append(f"  {red('>')} {number:>{digits}} {dim('│')} {bold(code)}".rstrip())
         else:
             lines.append(dim(f"    {number:>{digits}} │ {code}".rstrip()))
+    return lines
+
+
+def _near(place: Place) -> list[tuple[int, str]]:
+    """Return the line and those around it, without empty ones at the edges."""
+    lines = [
+        (number, text)
+        for number, text in enumerate(place.lines, start=place.first)
+        if abs(number - place.line) <= _AROUND
+    ]
+    for end in (0, -1):
+        while lines and lines[end][0] != place.line and not lines[end][1].strip():
+            del lines[end]
     return lines

@@ -31,8 +31,9 @@ function drawing(chart) {
     heading.append(h("span", {}, h("span", { class: `swatch c-${colour}` }), h("i", {}, `${label} `), value));
     return { field, label, line, area, value };
   });
-  $("charts").append(h("div", { class: "chart" }, heading, picture));
-  return { ...chart, picture, saves, broke, lines };
+  const most = h("span", { class: "most", "aria-hidden": "true" });
+  $("charts").append(h("div", { class: "chart" }, heading, picture, most));
+  return { ...chart, picture, saves, broke, lines, most };
 }
 
 function draw(chart, points, last, width) {
@@ -47,21 +48,20 @@ function draw(chart, points, last, width) {
     value.textContent = shown === null || shown === undefined ? "–" : chart.unit(shown);
     words.push(`${label} ${value.textContent}`);
   }
+  chart.most.textContent = points.length ? chart.unit(highest) : "";
   chart.saves.setAttribute("d", marks(points, true));
   chart.broke.setAttribute("d", marks(points, false));
   chart.picture.setAttribute("aria-label", `${chart.title} now: ${words.join(", ")}; highest in the last minutes ${chart.unit(highest)}`);
 }
 
+// A second between two that nobody called in is a dash as wide as it lasted.
 function stroke(points, field, y) {
-  let path = "";
-  let before = null;
-  for (const [x, second] of points) {
-    const value = second[field];
-    if (value === null) { before = null; continue; }
-    path += before === x - 1 ? `L${x} ${y(value).toFixed(1)}` : `M${x} ${y(value).toFixed(1)}h.01`;
-    before = x;
-  }
-  return path;
+  const there = new Map(points.filter(([, second]) => second[field] !== null));
+  return [...there].map(([x, second]) => {
+    const at = `${x} ${y(second[field]).toFixed(1)}`;
+    if (there.has(x - 1)) return `L${at}`;
+    return there.has(x + 1) ? `M${at}` : `M${at}h1`;
+  }).join("");
 }
 
 function filling(points, field, y) {

@@ -1,6 +1,6 @@
 // One row, with all that is known of it.
 
-import { $, copyButton, h } from "./dom.js";
+import { $, copyButton, h, previewed } from "./dom.js";
 import { ask } from "./api.js";
 import { sideBySide } from "./diff.js";
 import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
@@ -63,10 +63,11 @@ export function message(status, headers, body, note) {
 
 export function source(place) {
   if (!place) return null;
-  const where = `${place.path}:${place.line}`;
   const { here, there } = state.editor;
-  const path = place.path.startsWith(`${here}/`) ? there + place.path.slice(here.length) : place.path;
-  const link = h("a", { href: `vscode://file${encodeURI(path)}:${place.line}`, title: "Open in VS Code" }, where);
+  const own = place.path.startsWith(`${here}/`);
+  const path = own ? there + place.path.slice(here.length) : place.path;
+  const where = own ? place.path.slice(here.length + 1) : place.path;
+  const link = h("a", { href: `vscode://file${encodeURI(path)}:${place.line}`, title: "Open in VS Code" }, `${where}:${place.line}`);
   const lines = place.lines.map((text, index) =>
     h("li", { "data-number": place.first + index, class: place.first + index === place.line ? "here" : null }, text || " "));
   return h("div", { class: "source" }, link, lines.length > 0 && h("ol", { tabindex: 0 }, lines));
@@ -78,9 +79,10 @@ function timings(row) {
   const waiting = Math.max(0, row.waitedMs - (ahead ? 0 : init));
   const parts = [["waiting", "Waiting", waiting], ["init", ahead ? "Init, ahead of the request" : "Init", init], ["run", "Running", row.durationMs]];
   const shown = parts.filter(([name, , value]) => value > 0 || name === "run");
-  const whole = shown.reduce((sum, [, , value]) => sum + value, 0) || 1;
+  const felt = shown.filter(([name]) => name !== "init" || !ahead);
+  const whole = felt.reduce((sum, [, , value]) => sum + value, 0) || 1;
   return h("div", {},
-    h("div", { class: "timings", "aria-hidden": "true" }, shown.map(([name, , value]) => h("span", { class: name, style: { width: `${(value / whole) * 100}%` } }))),
+    h("div", { class: "timings", "aria-hidden": "true" }, felt.map(([name, , value]) => h("span", { class: name, style: { width: `${(value / whole) * 100}%` } }))),
     h("div", { class: "legend" }, shown.map(([name, label, value]) => h("span", { class: name }, `${label} `, h("b", {}, ms(value)))),
       h("span", { class: "memory" }, "Memory ", h("b", {}, `${row.memoryMb} of ${row.memorySizeMb} MB`))));
 }
@@ -124,9 +126,9 @@ export function invocation(row) {
     h("h2", {}, called(row), h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("code", { title: "Request id" }, row.requestId), h("code", { title: "Code" }, row.code)),
     problem(row),
-    section("Timings", timings(row)),
     row.errorType ? stack(row) : section("Answer", answer(row.answer), copyButton(row.answer.text)), cutNote(row.answer) ?? "",
     log(row.log), cutNote(row.log) ?? "",
+    section("Timings", timings(row)),
     section("Event", json(row.event.text), copyButton(pretty(row.event.text))), cutNote(row.event) ?? "",
     section("Again, from a terminal", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
 }
@@ -137,12 +139,14 @@ export function reload(row) {
     h("h2", {}, title, h("span", { class: "outcome" }, word)),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${ms(row.loadMs)}`), h("code", {}, row.code)),
     problem(row),
-    row.errorType ? h("p", { class: "note-line" }, "Every invocation gets this error until the code is mended.") : "",
+    row.errorType ? h("p", { class: "note-line" }, stands(row) ? "Every invocation gets this error until the code is mended." : "Another save has taken its place.") : "",
     log(row.log));
 }
 
+const stands = ({ id }) => state.functions.some((each) => each.row === id);
+
 export function comparison(each) {
-  const title = h("h3", {}, h("b", {}, called(each)), each.pinned && "pinned");
+  const title = h("h3", {}, h("b", {}, called(each)), previewed(each), each.pinned && "pinned");
   if (each.whyNot) return h("div", { class: "comparison" }, title, h("p", { class: "warning" }, `Not run again. ${each.whyNot}`));
   const texts = [each.beforeRow, each.afterRow].map((row) => readable(row.answer.text));
   const titles = [["Before", each.beforeRow], ["After", each.afterRow]].map(([word, row]) => `${word} · ${row.code.slice(0, 7)} · ${ms(row.durationMs)}`);
@@ -157,7 +161,7 @@ export function replay(row) {
     h("h2", {}, row.changed.length ? `${row.changed.length} of ${row.count} answers changed` : "No answer changed"),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("span", {}, `run again in ${ms(row.tookMs)}`), h("code", {}, row.code)),
     changed.map(comparison),
-    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, called(each))))] : []);
+    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, called(each), previewed(each))))] : []);
 }
 
 function checks(row) {

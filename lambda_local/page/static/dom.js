@@ -21,6 +21,11 @@ function filled(element, attributes, children) {
   return element;
 }
 
+// The beginning of what was sent, beside the name of the call; it is read out when the row is opened.
+export function previewed({ preview }) {
+  return preview ? h("span", { class: "preview", "aria-hidden": "true" }, preview) : null;
+}
+
 export function copyButton(text) {
   const button = h("button", { type: "button", onclick: async () => {
     await navigator.clipboard.writeText(text);

@@ -1,6 +1,6 @@
 // The list, newest first; one row is selected, as in a mail program.
 
-import { $, h } from "./dom.js";
+import { $, h, previewed } from "./dom.js";
 import { ask } from "./api.js";
 import { called, kindOf, ms, outcome, time, WORD } from "./format.js";
 import { state, listen, listenToRows } from "./state.js";
@@ -51,7 +51,7 @@ function invocation(row) {
   return h("div", { class: `row invocation ${kind}` },
     glyph(kind === "failed" ? "✕" : "●", `${WORD[row.status]}, `),
     h("span", { class: "time" }, time(row.at)),
-    h("span", { class: "call" }, called(row), tag && h("span", { class: "tag" }, tag)),
+    h("span", { class: "call" }, h("b", {}, called(row)), tag && h("span", { class: "tag" }, tag), previewed(row)),
     h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${row.message}`)),
     h("span", { class: "number strong" }, ms(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : [unseen("cold start "), ms(row.initMs)]),
@@ -131,7 +131,7 @@ function count() {
   const all = state.rows.size;
   const none = shown === 0;
   const quick = leftOut ? ` · ${leftOut.toLocaleString()} too quick to list` : "";
-  $("count").textContent = (shown === all ? `${all}` : `${shown} of ${all}`) + quick;
+  $("count").textContent = $("count").title = (shown === all ? `${all}` : `${shown} of ${all}`) + quick;
   $("empty").hidden = [...nodes.keys()].some((id) => state.rows.get(id)?.kind === "invocation");
   if (!$("empty").hidden) $("empty").replaceChildren(...nothing(all, none));
 }
@@ -231,7 +231,7 @@ function showPins(openPin) {
   $("pins").hidden = !state.pins.length;
   $("pins").replaceChildren(...state.pins.map(({ id, row, last }) =>
     h("button", { type: "button", "data-pin": id, onclick: () => openPin(id) },
-      h("span", { class: "glyph" }, "◆"), h("b", {}, called(row)), h("span", {}, outcome(row)), pinned(last))));
+      h("span", { class: "glyph" }, "◆"), h("b", {}, called(row)), previewed(row), h("span", {}, outcome(row)), pinned(last))));
 }
 
 function pinned(last) {

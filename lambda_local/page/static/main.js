@@ -199,6 +199,7 @@ showCharts();
 showList({ onOpen: open, onOpenPin: openPin });
 listen((changed) => {
   if (changed.has("functions") || changed.has("connected")) showFunctions();
+  if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
   if (changed.has("replay")) $("replay").checked = state.replay;
   if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id);
 });

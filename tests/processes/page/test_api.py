@@ -98,6 +98,22 @@ def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLa
     assert place["lines"][place["line"] - place["first"]] == '    exec(event["code"], scope)'
 
 
+def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> None:
+    text = {"Content-Type": "text/plain"}
+    sent: list[tuple[str, bytes, dict[str, str]]] = [
+        (INVOKE, b'{ "code":\n  "reply = 1" }', {}),
+        (INVOKE, b'{"code": ""}', {"X-Lambda-Local-Event": "five.json"}),
+        (INVOKE, b'"%s"' % (b"x" * 2**17), {}),
+        ("/orders?a=1", b"7 of\nthem", text),
+        ("/orders", b"\xff", {}),
+    ]
+    for path, body, headers in sent:
+        service.request("POST", path, body, headers)
+
+    shown = [row["preview"] for row in rows(service)[: len(sent)]]
+    assert shown == ["", "?a=1 7 of them", '"' + "x" * 99, "", '{ "code": "reply = 1" }']
+
+
 @pytest.mark.parametrize("which", ["event", "answer", "log"])
 def test_of_a_body_over_64_kb_the_beginning_is_kept_and_that_is_said(
     service: LocalLambda, which: str

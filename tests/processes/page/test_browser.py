@@ -236,9 +236,11 @@ def test_code_that_does_not_load_is_shown_at_its_place_and_mended(
     expect(detail.locator("li.here")).to_have_text("def answer(event)")
     link = detail.get_by_role("link", name="app.py:2")
     expect(link).to_have_attribute("href", f"vscode://file{code}:2")
+    expect(detail.get_by_text("gets this error until the code is mended")).to_be_visible()
 
     code.write_text(CODE)
     expect(live(page)).to_be_visible()
+    expect(detail.get_by_text("Another save has taken its place.")).to_be_visible()
     unique(service, "mended")
     expect(row(page, re.compile("^Succeeded, .* mended ok "))).to_be_visible()
 
