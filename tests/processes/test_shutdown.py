@@ -170,7 +170,7 @@ def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) ->
 
 
 def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2", measured=True)
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2")
     with ThreadPoolExecutor(2) as threads:
         first, second = begin(service, threads, 1), begin(service, threads, 2)
         let_end(service)

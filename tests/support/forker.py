@@ -6,6 +6,7 @@ What it forks is as what `python -m lambda_local` runs, after its imports.
 
 import fcntl
 import gc
+import inspect
 import json
 import os
 import secrets
@@ -107,6 +108,7 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
 if __name__ == "__main__":
     forker = Forker(socket.socket(fileno=int(sys.argv[1])))
     sys.argv[0] = str(sys.modules["lambda_local.__main__"].__file__)
+    inspect.stack()  # coverage asks it as it begins, and what it found out once is known then
     gc.freeze()  # looking for garbage would write to every page that is shared
     if forker.serve():
         main()

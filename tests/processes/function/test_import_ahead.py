@@ -65,9 +65,15 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(
+def site(start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(start_module_lambda, tmp_path_factory.mktemp("libraries"))
+
+
+@pytest.fixture(scope="module")
+def measured(
     start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
+    """Another, where what starts anew, or ends itself, tells what it covered."""
     site = Site(start_module_lambda, tmp_path_factory.mktemp("libraries"), measured=True)
     yield site
     site.leave()
@@ -136,20 +142,21 @@ def test_what_an_import_writes_is_told_once_for_each_init_that_imports(site: Sit
 
 
 @pytest.mark.parametrize(
-    "misbehaviour",
+    ("where", "misbehaviour"),
     [
-        "raise ImportError('not yet')",
-        "import time; time.sleep(600)",
-        "os._exit(3)",
-        "os.kill(os.getpid(), 9)",
-        f"HEAP = b'x' * {2 * MEMORY * 2**20}; import time; time.sleep(600)",
-        "print('spoken ahead'); sys.exit(0)",
+        ("measured", "raise ImportError('not yet')"),
+        ("site", "import time; time.sleep(600)"),
+        ("site", "os._exit(3)"),
+        ("site", "os.kill(os.getpid(), 9)"),
+        ("site", f"HEAP = b'x' * {2 * MEMORY * 2**20}; import time; time.sleep(600)"),
+        ("site", "print('spoken ahead'); sys.exit(0)"),
     ],
     ids=["fails", "hangs", "exits", "dies", "takes more memory than there is", "speaks and exits"],
 )
 def test_a_library_that_can_t_be_imported_ahead_costs_nothing_but_the_gain(
-    site: Site, misbehaviour: str, request: pytest.FixtureRequest
+    where: str, misbehaviour: str, request: pytest.FixtureRequest
 ) -> None:
+    site: Site = request.getfixturevalue(where)
     name = f"bad{abs(hash(request.node.callspec.id))}"
     site.library(name, f"if AHEAD:\n    {misbehaviour}\n")
 
@@ -179,21 +186,23 @@ def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
     assert "Traceback" not in service.log
 
 
-def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(site: Site) -> None:
-    site.library("shadowed", "WHOSE = 'theirs'")
-    assert site.saved("import shadowed", "shadowed.WHOSE") == "theirs"
+def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(measured: Site) -> None:
+    measured.library("shadowed", "WHOSE = 'theirs'")
+    assert measured.saved("import shadowed", "shadowed.WHOSE") == "theirs"
 
-    write_project(site.service.project, {"shadowed.py": "WHOSE = 'mine'"})
+    write_project(measured.service.project, {"shadowed.py": "WHOSE = 'mine'"})
 
-    assert site.saved("import shadowed", "shadowed.WHOSE") == "mine"
+    assert measured.saved("import shadowed", "shadowed.WHOSE") == "mine"
 
 
-def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(site: Site) -> None:
-    site.library("framework", "from function import settings\nVALUE = settings.VALUE")
+def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(
+    measured: Site,
+) -> None:
+    measured.library("framework", "from function import settings\nVALUE = settings.VALUE")
 
     for value in (1, 2, 3):
-        write_project(site.service.project, {"function/settings.py": f"VALUE = {value}\n"})
-        assert site.saved("import framework", "framework.VALUE") == value
+        write_project(measured.service.project, {"function/settings.py": f"VALUE = {value}\n"})
+        assert measured.saved("import framework", "framework.VALUE") == value
 
 
 @pytest.mark.parametrize(
@@ -206,24 +215,24 @@ def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(si
     ids=["variable", "path", "patch"],
 )
 def test_a_library_sees_what_the_function_prepared_for_it(
-    site: Site, before: str, read: str, request: pytest.FixtureRequest
+    measured: Site, before: str, read: str, request: pytest.FixtureRequest
 ) -> None:
     name = f"reads{abs(hash(request.node.callspec.id))}"
-    site.library(name, f"try:\n    READ = {read}\nexcept TypeError:\n    READ = None\n")
-    site.saved(f"import {name}", f"{name}.READ")
+    measured.library(name, f"try:\n    READ = {read}\nexcept TypeError:\n    READ = None\n")
+    measured.saved(f"import {name}", f"{name}.READ")
 
     for value in ("one", "two", "two"):
         prepared = before.format(value=value)
-        assert site.saved(f"{prepared}\nimport {name}", f"{name}.READ") == value
+        assert measured.saved(f"{prepared}\nimport {name}", f"{name}.READ") == value
 
 
-def test_a_library_that_changed_is_imported_anew(site: Site) -> None:
-    site.library("changing", "VALUE = 1")
-    site.saved("import changing", "changing.VALUE")
+def test_a_library_that_changed_is_imported_anew(measured: Site) -> None:
+    measured.library("changing", "VALUE = 1")
+    measured.saved("import changing", "changing.VALUE")
 
-    site.library("changing", "VALUE = 'two'")
+    measured.library("changing", "VALUE = 'two'")
 
-    assert site.saved("import changing", "changing.VALUE") == "two"
+    assert measured.saved("import changing", "changing.VALUE") == "two"
 
 
 def test_a_thread_that_an_import_starts_runs_in_the_function(site: Site) -> None:

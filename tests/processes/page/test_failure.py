@@ -16,7 +16,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(SOURCE, measured=True)
+    return start_module_lambda(SOURCE)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
