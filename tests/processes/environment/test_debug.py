@@ -190,3 +190,27 @@ def test_of_several_functions_each_has_a_port_of_its_own(start_lambda: StartLamb
     with closing(Debugger(int(line.rpartition(":")[2]))) as three:
         three.attach(service.project / "two/app.py", 6)
         assert asked(three, service, "Three") == "'of Three'"
+
+
+CRASHES = """
+import os
+
+def handler(event, context):
+    return os._exit(1) if event == "crash" else event
+"""
+
+
+def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(CRASHES, "--debug", "--debug-port=0", measured=True)
+    with closing(attached(service)) as debugger:
+        debugger.attach(service.project / "function/not_run.py", 1)
+        assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
+        assert service.invoke("well").json() == "well"
+        assert debugger.ask("evaluate", expression="1 + 1", context="repl")["result"] == "2"
+    assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
+
+    assert service.invoke("well").json() == "well"
+    with closing(attached(service)) as debugger:
+        debugger.ask("initialize", adapterID="test")
