@@ -27,10 +27,15 @@ def of_event(
     resources: Resources, api: Properties, event: Properties, *, rest: bool
 ) -> Authorizer | None:
     """Return what SAM's event names, else its API."""
-    own, general = event.section("Auth"), api.section("Auth")
+    own = event.section("Auth")
     if "Authorizer" in own:
         return _of_name(resources, api, own, "Authorizer", rest=rest)
-    return _of_name(resources, api, general, "DefaultAuthorizer", rest=rest)
+    return default_of(resources, api, rest=rest)
+
+
+def default_of(resources: Resources, api: Properties, *, rest: bool) -> Authorizer | None:
+    """Return that of SAM's API for whatever names none."""
+    return _of_name(resources, api, api.section("Auth"), "DefaultAuthorizer", rest=rest)
 
 
 def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
@@ -38,7 +43,7 @@ def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
     auth = api.section("Auth")
     if auth.text("AddDefaultAuthorizerToCorsPreflight") == "false":
         return None
-    return _of_name(resources, api, auth, "DefaultAuthorizer", rest=True)
+    return default_of(resources, api, rest=True)
 
 
 def _of_name(
@@ -69,7 +74,7 @@ def _lambda_of_sam(resources: Resources, name: str, given: Properties, *, rest: 
     return Authorizer(
         name,
         kind,
-        function=_function(resources, given.raw.get("FunctionArn")),
+        function=function_of(resources, given.raw.get("FunctionArn")),
         identity=token if kind == "TOKEN" else listed,
         validation=identity.pattern("ValidationExpression"),
         cached=not rest or identity.number("ReauthorizeEvery", 0, 3600, "seconds") != 0,
@@ -86,7 +91,7 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     if found is None:
         return None
     given, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
-    identity = tuple(_sources(given))
+    identity = tuple(sources_of(given, "IdentitySource"))
     kind = given.choice(*_KINDS) if rest else given.choice("AuthorizerType", "JWT", "REQUEST")
     if kind == "TOKEN" and not identity:
         missing = f"{found.logical_id} has no IdentitySource"
@@ -94,7 +99,7 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     return Authorizer(
         found.logical_id,
         kind,
-        function=_function(resources, given.raw.get("AuthorizerUri")),
+        function=function_of(resources, given.raw.get("AuthorizerUri")),
         identity=identity,
         validation=given.pattern("IdentityValidationExpression"),
         cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
@@ -103,16 +108,18 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     )
 
 
-def _sources(given: Properties) -> Iterable[str]:
-    for text in given.texts("IdentitySource"):
+def sources_of(given: Properties, key: str) -> Iterable[str]:
+    """Return what a request has to have, as `header.NAME`. Raises TemplateError."""
+    for text in given.texts(key):
         for written in filter(None, map(str.strip, text.split(","))):
             source = written.removeprefix("$").removeprefix("method.").removeprefix("request.")
             if source.partition(".")[0] not in _SOURCES.values():
                 what = f"{written!r} is no source of an identity"
-                given.wrong("IdentitySource", what, "write method.request.header.NAME")
+                given.wrong(key, what, "write method.request.header.NAME")
             yield source
 
 
-def _function(resources: Resources, uri: Value) -> str | None:
+def function_of(resources: Resources, uri: Value) -> str | None:
+    """Return the name of the function at which an authorizer's URI points."""
     found = (each for each in resources.of(*FUNCTIONS) if mentions(uri, each.logical_id))
     return next((resources.name_of(each.logical_id) for each in found), None)

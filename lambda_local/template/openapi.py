@@ -7,7 +7,8 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 from collections.abc import Iterator
 
 from lambda_local.template import cors
-from lambda_local.template.model import Route
+from lambda_local.template.model import Authorizer, Route
+from lambda_local.template.openapi_authorizers import of_operation
 from lambda_local.template.paths import METHODS, check_path
 from lambda_local.template.properties import Properties
 from lambda_local.template.resources import Resource, Resources, mentions
@@ -19,6 +20,7 @@ _BODIES = {
     "AWS::ApiGateway::RestApi": "Body",
     "AWS::ApiGatewayV2::Api": "Body",
 }
+_REST = ("AWS::Serverless::Api", "AWS::ApiGateway::RestApi")
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
 
@@ -26,25 +28,31 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
     """Return those that end at the function."""
     for api in resources.of(*_BODIES):
-        paths = api.properties.section(_BODIES[api.type]).section("paths")
+        body = api.properties.section(_BODIES[api.type])
+        paths = body.section("paths")
         for written, methods in paths.sections():
             path = written.removeprefix("/") if written == "/$default" else written
             for method in (*map(str.lower, METHODS), _ANY):
-                integration = methods.section(method).section(_INTEGRATION)
-                if mentions(integration.raw.get("uri"), function.logical_id):
+                operation = methods.section(method)
+                uri = operation.section(_INTEGRATION).raw.get("uri")
+                if mentions(uri, function.logical_id):
                     check_path(paths, written, path)
-                    yield _route(api, path, "ANY" if method == _ANY else method, integration)
+                    rest = api.type in _REST
+                    who = of_operation(resources, api, body, operation, rest=rest)
+                    yield _route(api, path, method, operation, who)
 
 
-def _route(api: Resource, path: str, method: str, integration: Properties) -> Route:
-    rest = api.type in ("AWS::Serverless::Api", "AWS::ApiGateway::RestApi")
+def _route(
+    api: Resource, path: str, method: str, operation: Properties, authorizer: Authorizer | None
+) -> Route:
+    rest, integration = api.type in _REST, operation.section(_INTEGRATION)
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(
         api=api.logical_id,
         path=path,
-        method=method.upper(),
+        method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,
-        authorizer=None,
+        authorizer=authorizer,
         cors=cors.of_rest_api(api.properties) if rest else cors.of_http_api(api.properties),
         rest=rest,
         timeout=timeout_of(integration, "timeoutInMillis", rest=rest),
