@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from lambda_local.telemetry.report import Load
+from lambda_local.terminal.alike import Alike
 from lambda_local.terminal.checks import Outcome
 from lambda_local.terminal.crowd import Crowd
 from lambda_local.terminal.harmless import harmless
@@ -32,8 +33,7 @@ class Board:
         self._once: set[str] = set()
         self._error: Callable[[], list[str]] | None = None
         self._broken: set[str] = set()
-        self._starts = True
-        self._started: set[str] = set()
+        self._alike = Alike()
         self.hint = ""
         """What can be done about checks that failed."""
 
@@ -82,32 +82,32 @@ class Board:
         self._broken.discard(name)
         verb = "mended" if mended else "loaded" if load.first else "reloaded"
         took = f" in {milliseconds(load.ms)}" if load.ms is not None else ""
-        self._starts = self._starts and load.first and not self._broken
-        together = self._checked and self._starts
-        what = self._started_with(name) if together else name
+        count = self._alike.count(verb, name)
+        what = name if count == 1 else f"{count} functions"
         self._begun = " ".join(filter(None, (dim(clock()), green("✓"), what, verb))) + took
         if mended:
             self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
         if self._checked and not self._broken:
-            self._screen.begin(self._begun, dim(" · the checks run"), instead=together)
+            self._screen.begin(self._begun, dim(" · the checks run"), instead=count > 1)
+        elif name and self._screen.here:
+            self._screen.begin(self._begun, "", instead=count > 1)
         else:
             self._screen.print_state([self._begun])
 
-    def _started_with(self, name: str) -> str:
-        """Return its name, or of how many functions it is the last that the start has loaded."""
-        self._started.add(name)
-        return name if len(self._started) == 1 else f"{len(self._started)} functions"
-
-    def broken(self, load: Load, name: str, where: str, lines: Iterable[str]) -> None:
+    def broken(self, load: Load, name: str, where: str, lines: Sequence[str]) -> None:
         """Say that the code does not load, and why, and that nothing checks it."""
         self._broken.add(name)
-        error = "" if load.error is None else error_name(load.error)
-        title = " ".join(filter(None, ("✗", name, where or error)))
-        self._screen.signal(title, bell=True)
-        what = f"{name} does not load".lstrip()
-        parts = [f"{dim(clock())} {red('✗')} {red(what)}", where or error]
+        place = where or ("" if load.error is None else error_name(load.error))
+        others = self._alike.count("\n".join((place, *lines)), name) - 1
+        what = f"{others} more functions do not load" if others > 1 else f"{name} does not load"
+        line = f"{dim(clock())} {red('✗')} {red(what.lstrip())}  {place}"
+        if others and self._screen.here:
+            self._screen.begin(line, "", instead=others > 1)
+            return
+        if not others:
+            self._screen.signal(" ".join(filter(None, ("✗", name, place))), bell=True)
         waiting = [dim("  the checks wait until it loads")] if self._checked else []
-        self._screen.print_state(["  ".join(parts), *lines, *waiting])
+        self._screen.print_state([line, *lines, *waiting])
 
     def check_failed(self, error: Callable[[], list[str]]) -> None:
         """Remember an error that a check met, to show it if its check minds."""
@@ -120,7 +120,6 @@ class Board:
 
     def checks_ended(self, outcome: Outcome) -> None:
         """Say how the checks went."""
-        self._starts = False
         summary = green(outcome.summary) if outcome.succeeded else red(outcome.summary)
         self._screen.finish(f"{self._begun} · {summary}", f"{dim(clock())} {summary}")
         rows = self._rows(outcome)

@@ -49,7 +49,8 @@ class Crowd:
         if self._folded:
             self._print(self._sentence())
         if self._throttled:
-            self._print(f"{clock()} {red('✗')} {self._throttled} requests throttled (429)")
+            requests = f"{self._throttled} request{'s' * (self._throttled != 1)}"
+            self._print(f"{dim(clock())} {red('✗')} {requests} throttled (429)")
         # what is a crowd stays one until a second had room for all of it
         self.folding = self._seen > READABLE
         self._seen = self._records = self._errors = self._throttled = 0
@@ -64,5 +65,6 @@ class Crowd:
         errors = f"{self._errors} error{'s' * (self._errors != 1)}"
         errors = red(errors) if self._errors else errors
         more = "more " * (self._seen > len(durations))
-        figures = f"{len(durations)} {more}invocations · {errors} · p50 {middle} · p99 {most}"
+        invocations = f"{more}invocation{'s' * (len(durations) != 1)}"
+        figures = f"{len(durations)} {invocations} · {errors} · p50 {middle} · p99 {most}"
         return f"{dim(clock())} {dim('≡')} {figures}"

@@ -10,7 +10,7 @@ from lambda_local.telemetry.report import InitReport, Load, Report
 from lambda_local.terminal.board import Board
 from lambda_local.terminal.failure import Failures, excerpt
 from lambda_local.terminal.invocation import Headline
-from lambda_local.terminal.records import of_runtime
+from lambda_local.terminal.records import of_runtime, without_crash_of_client
 from lambda_local.terminal.style import clock, dim
 from lambda_local.terminal.written import MOST, Written, shown
 
@@ -61,8 +61,11 @@ class Narrator(Listener):
 
     def _show_loose(self) -> None:
         if not self._inits:
-            records, self._loose = self._loose, []
-            self._print(shown(records))
+            self._print(self._take_loose())
+
+    def _take_loose(self) -> list[str]:
+        records, self._loose = self._loose, []
+        return shown(without_crash_of_client(records))
 
     def init_began(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
         """Wait with what is written at import for its end."""
@@ -71,8 +74,7 @@ class Narrator(Listener):
     def init_ended(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
         """Show what was written at import, for the first that imports this code."""
         self._inits = max(0, self._inits - 1)
-        records, self._loose = self._loose, []
-        self._board.print_once(shown(records))
+        self._board.print_once(self._take_loose())
 
     def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Show it, or count it in the crowd."""

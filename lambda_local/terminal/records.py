@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/powertools/python/latest/core/logger/#standard-struc
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wcwidth import clip, width
@@ -18,6 +18,8 @@ _LOGGED = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re
 _WORD = re.compile(r"[^\s\"=]+")
 _WARNING = b"LAMBDA_WARNING: "
 _ERROR = b"[ERROR] "  # logging's own has a tab there
+_TRACEBACK = b"Traceback (most recent call last):"
+_CLIENTS = (b"/awslambdaric/", b"/environment/inside/")
 _MESSAGES = ("message", "msg", "event")
 _KNOWN = {
     # whose invocation it is, when and where: the line above has it, or nobody asks
@@ -39,6 +41,16 @@ def of_runtime(record: bytes) -> bool:
         return True
     value = _object(record)
     return value is not None and {"errorType", "stackTrace", "level"} <= value.keys() - _MESSAGES
+
+
+def without_crash_of_client(records: Sequence[bytes]) -> list[bytes]:
+    """Leave out at the end how AWS's client itself went down, as of an answer that is too large."""
+    traceback = [at for at, record in enumerate(records) if record.startswith(_TRACEBACK)]
+    if not traceback:
+        return list(records)
+    frames = [each for each in records[traceback[-1] :] if each.startswith(b'  File "')]
+    of_client = frames and all(any(own in each for own in _CLIENTS) for each in frames)
+    return list(records[: traceback[-1]] if of_client else records)
 
 
 def lines_of(record: bytes) -> Iterator[str]:

@@ -58,6 +58,11 @@ class Screen:
         return self._out is not None or bool(self._followers)
 
     @property
+    def here(self) -> bool:
+        """Whether there is a terminal that this service runs in."""
+        return self._out is not None
+
+    @property
     def width(self) -> int:
         """How many columns a line is made for."""
         return columns_of(self._descriptor) or _WIDTH

@@ -12,6 +12,9 @@ from lambda_local.terminal.screen import Screen
 from lambda_local.terminal.stream import Stream
 from lambda_local.terminal.style import bold, dim
 
+_LONGEST_NAMES = 50
+"""Characters of the functions' names that leave room for the URL."""
+
 
 class Terminal(Listener):
     """Shows what functions do, and what the service has to say."""
@@ -34,7 +37,8 @@ class Terminal(Listener):
     def greet(self, functions: Sequence[FunctionConfiguration], url: str, page: str) -> None:
         """Say what answers where."""
         names = ", ".join(each.name for each in functions)
-        served = functions[0].handler if len(functions) == 1 else names
+        some = names if len(names) <= _LONGEST_NAMES else f"{len(functions)} functions"
+        served = functions[0].handler if len(functions) == 1 else some
         self._screen.print([f"{bold(served)}  {url}", dim(f"its page  {page}")])
 
     def checked(self, output: bytes, status: int) -> None:

@@ -3,7 +3,7 @@
 import { $, copyButton, h, previewed } from "./dom.js";
 import { ask } from "./api.js";
 import { sideBySide } from "./diff.js";
-import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, WORD } from "./format.js";
+import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, uncoloured, WORD } from "./format.js";
 import { state } from "./state.js";
 
 export const pane = $("detail");
@@ -96,7 +96,7 @@ function stack(row) {
 
 function problem(row) {
   if (!row.errorType) return [];
-  return [h("p", { class: "problem" }, `${row.errorType}: ${row.message}`), source(row.place)].filter(Boolean);
+  return [h("p", { class: "problem" }, `${row.errorType}: ${uncoloured(row.message)}`), source(row.place)].filter(Boolean);
 }
 
 const BOILERPLATE = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
@@ -106,7 +106,7 @@ const EVERYWHERE = new Set(["timestamp", "time", "level", "message", "msg", "loc
 
 // What the function wrote, without what AWS's runtime adds to an error, which stands above it.
 function log(kept) {
-  const text = kept.text.replace(BOILERPLATE, "").replace(TOLD_ABOVE, "").trimEnd();
+  const text = uncoloured(kept.text).replace(BOILERPLATE, "").replace(TOLD_ABOVE, "").trimEnd();
   if (!text) return [];
   return section("Log", h("pre", { tabindex: 0 }, text.split("\n").flatMap((line) => [...logLine(line), "\n"])), copyButton(kept.text));
 }
@@ -123,7 +123,7 @@ function logLine(line) {
 
 export function invocation(row) {
   return h("article", { class: kindOf(row) },
-    h("h2", {}, called(row), h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
+    h("h2", {}, h("span", { class: "called" }, called(row)), h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
     h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("code", { title: "Request id" }, row.requestId), h("code", { title: "Code" }, row.code)),
     problem(row),
     row.errorType ? stack(row) : section("Answer", answer(row.answer), copyButton(row.answer.text)), cutNote(row.answer) ?? "",
@@ -174,7 +174,7 @@ function checks(row) {
 export function pin(one) {
   const { original, last } = one;
   return h("article", {},
-    h("h2", {}, called(original), h("span", { class: "outcome" }, "pinned")),
+    h("h2", {}, h("span", { class: "called" }, called(original)), h("span", { class: "outcome" }, "pinned")),
     h("p", { class: "note-line" }, last ? (last.changed ? "The last save changed its answer." : last.whyNot ? "" : "The last save left its answer as it was.") : "It runs again after each save, and shows here what changed."),
     last ? comparison(last) : section("Answer", answer(original.answer)),
     section("Event", json(original.event.text)));

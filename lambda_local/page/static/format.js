@@ -54,6 +54,11 @@ export function readable(text) {
   return [`HTTP ${http.status}`, ...http.headers.map(([name, value]) => `${name}: ${value}`), "", http.body].join("\n");
 }
 
+// As the terminal shows it: what colours a terminal is nothing here.
+export function uncoloured(text) {
+  return text.replace(/\x1b\[[0-9;:]*m/g, "");
+}
+
 export const WORD = { success: "Succeeded", error: "Failed", failure: "Failed", timeout: "Timed out" };
 
 export const called = (row) => row.call || "Invoke";

@@ -2,7 +2,7 @@
 
 import { $, h, previewed } from "./dom.js";
 import { ask } from "./api.js";
-import { called, kindOf, ms, outcome, time, WORD } from "./format.js";
+import { called, kindOf, ms, outcome, time, uncoloured, WORD } from "./format.js";
 import { state, listen, listenToRows } from "./state.js";
 
 const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks") === "shown", found: null };
@@ -46,13 +46,13 @@ function node(row) {
 
 function invocation(row) {
   const kind = kindOf(row);
-  const said = row.errorType ? `${row.errorType}: ${row.message}` : outcome(row);
+  const said = row.errorType ? `${row.errorType}: ${uncoloured(row.message)}` : outcome(row);
   const tag = QUIET[row.source] ?? (state.functions.length > 1 ? row.function : null);
   return h("div", { class: `row invocation ${kind}` },
     glyph(kind === "failed" ? "✕" : "●", `${WORD[row.status]}, `),
     h("span", { class: "time" }, time(row.at)),
     h("span", { class: "call" }, h("b", {}, called(row)), tag && h("span", { class: "tag" }, tag), previewed(row)),
-    h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${row.message}`)),
+    h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${uncoloured(row.message)}`)),
     h("span", { class: "number strong" }, ms(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : [unseen("cold start "), ms(row.initMs)]),
     h("span", { class: "number" }, `${row.memoryMb} MB`),

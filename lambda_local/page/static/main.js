@@ -15,6 +15,8 @@ const HELP = [
   ["f", "only what failed"], ["h", "checks, shown or hidden"], ["a", "answers over a save, on or off"], ["g G", "newest, oldest"], ["?", "these keys"],
 ];
 
+const MOST = 4; // functions that are shown one by one
+
 let asked = 0; // the last that was asked for is the one that is shown
 let opened = null; // what the pane shows: {row} or {pin}, or {} while an event is written
 
@@ -171,13 +173,16 @@ function showFunctions() {
     $("code").replaceChildren(h("span", { class: "gone" }, "The service does not answer; trying again …"));
     return;
   }
-  const shown = [...broken, ...state.functions.filter((each) => each.state !== "broken")].slice(0, 4);
+  const well = state.functions.filter((each) => each.state !== "broken");
+  const several = names.length > MOST;
+  const shown = several ? broken.slice(0, broken.length === 1 ? 1 : 0) : [...broken, ...well];
+  const rest = [[broken.slice(shown.length), "broken", "do not load"], [well, "loaded", "live"]].filter(([those]) => several && those.length);
   $("code").replaceChildren(...shown.map((each) => {
     const name = names.length > 1 && h("span", { class: "name" }, `${each.name} `);
     const words = { loading: "loading", loaded: "live ", broken: `does not load${each.place ? `: ${each.place.path.split("/").at(-1)}:${each.place.line}` : ""}` }[each.state];
     return h("button", { type: "button", class: each.state, title: each.message ?? (name ? each.name : null), onclick: () => each.row && open(each.row) },
       h("span", { class: "dot" }), name, h("span", { class: name && each.state === "loaded" ? "unseen" : "words" }, words), each.state === "loaded" && h("code", {}, each.code.slice(0, 7)));
-  }));
+  }), ...rest.map(([those, kind, words]) => h("button", { type: "button", class: `all ${kind}`, onclick: () => open(those[0].row) }, h("span", { class: "dot" }), `${those.length} ${words}`)));
 }
 
 // A link may name an invocation by its request: the browser's error page does.

@@ -112,7 +112,7 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
         held = threads.submit(service.invoke, b'"hold"')
         wait_until((service.project / "began").exists)
         assert service.invoke(b"1").status == 429
-        service.wait_for(r"✗ \d+ requests throttled \(429\)")
+        service.wait_for(r"✗ \d+ requests? throttled \(429\)")
         service.press("i")
         service.press("b")
         service.wait_for(r"well\.json was throttled \(429\)")

@@ -1,6 +1,7 @@
 """Events of `.http` files: what `i` sends is what `scripts/invoke` sends by curl."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -138,3 +139,22 @@ def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) 
         service.wait_for(r"✓ Two Two/c\.http  ")
         event = newest(service)
     assert (event["rawPath"], event["domain"].split(".")[0]) == ("/c", "two")
+
+
+def test_what_happens_to_several_functions_at_once_is_told_together(tmp_path: Path) -> None:
+    template = "Globals: {Function: {Runtime: python3.12, Handler: app.handler, CodeUri: one/}}\n"
+    names = [f"F{number}" for number in range(5)]
+    resources = "".join(f"  {name}: {{Type: AWS::Serverless::Function}}\n" for name in names)
+    files = {"one/app.py": ECHOES, "template.yaml": f"{template}Resources:\n{resources}"}
+    write_project(tmp_path, files)
+    with closing(TerminalLambda(tmp_path, handler=None)) as service:
+        service.wait_for("✓ 5 functions loaded in")
+        (tmp_path / "one/app.py").write_text("def handler(event, context)")
+        service.wait_for("✗ 4 more functions do not load  one/app.py:1")
+        (tmp_path / "one/app.py").write_text(ECHOES)
+        service.wait_for("✓ 5 functions mended in")
+        before = len(service.rows) - 1
+        (tmp_path / "one/app.py").write_text(f"{ECHOES}# saved")
+        service.wait_for("✓ 5 functions reloaded in", before)
+    told = [row for row in service.rows if re.search("load|mended|SyntaxError", row)]
+    assert len(told) == 6, service.rows

@@ -135,6 +135,16 @@ def test_an_error_is_told_with_its_place_and_the_code_around_it_once(
     assert "LAMBDA_WARNING" not in service.raw
 
 
+def test_how_aws_client_goes_down_is_not_told_but_why(service: TerminalLambda) -> None:
+    saved(service, ANSWERS.replace('event.get("reply")', '"x" * 7 * 2**20'))
+    line, *rows = invoke(service, {"print": "written"})
+    assert "✗ Invoke  Function.ResponseSizeTooLarge  " in line
+    assert rows[0] == "  written"
+    assert rows[1].startswith("  Response payload size exceeded maximum allowed")
+    assert len(rows) == 2
+    saved(service, ANSWERS)
+
+
 def test_invocations_of_the_checks_are_not_shown(service: TerminalLambda) -> None:
     service.invoke(b'{"print": "checked"}', **{"X-Lambda-Local-Source": "check"})
     invoke(service, {"print": "mine"})
