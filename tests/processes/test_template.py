@@ -83,7 +83,7 @@ def run(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "lambda_local", "--port=0", "--admin-port=0", *args],
         cwd=root,
-        env=environment(),
+        env=environment() | {"XDG_CACHE_HOME": str(root / "cache")},
         capture_output=True,
         text=True,
         check=False,
