@@ -19,7 +19,6 @@ from importlib.machinery import (
     SourceFileLoader,
 )
 from importlib.util import module_from_spec
-from pathlib import Path
 from types import CodeType, ModuleType
 
 TYPE_CHECKING = False  # typing's, without the time that its import takes
@@ -61,7 +60,8 @@ def _isolate() -> None:
 def _is_pythons_own(path: str) -> bool:
     """Whether it is the standard library's: neither packages' nor what a `.pth` file names."""
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-    return Path(path) == Path(os.__file__).parent or Path(path).name in ("lib-dynload", zipped)
+    own = os.path.dirname(os.__file__)
+    return os.path.normpath(path) == own or os.path.basename(path) in ("lib-dynload", zipped)
 
 
 class _Uncached(SourceFileLoader):
@@ -87,7 +87,7 @@ class _Uncached(SourceFileLoader):
 
 def _compile_watched(roots: list[str]) -> None:
     _Uncached.roots = tuple(root + os.sep for root in roots)
-    parents = {str(Path(root).parent) for root in roots}
+    parents = {os.path.dirname(root) for root in roots}
     finder = FileFinder.path_hook(
         (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Uncached, SOURCE_SUFFIXES)
     )
@@ -103,7 +103,7 @@ def _compile_watched(roots: list[str]) -> None:
 
 def _beside(name: str) -> ModuleType:
     """Return a module of this folder, under no name that the function could import it by."""
-    loader = SourceFileLoader(name, str(Path(__file__).with_name(f"{name}.py")))
+    loader = SourceFileLoader(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
     module = module_from_spec(ModuleSpec(name, loader))
     loader.exec_module(module)
     return module
@@ -142,7 +142,7 @@ def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
     """Import the rest of this folder, and leave no trace of it: every name is the function's."""
     roots, packages = _folders("WATCHED"), _folders("PACKAGES")
     wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
-    sys.path.insert(0, str(Path(__file__).parents[3]))
+    sys.path.insert(0, __file__.rpartition(f"{os.sep}lambda_local{os.sep}")[0])
     from lambda_local.environment.inside.gate import Gate  # noqa: PLC0415
     from lambda_local.environment.inside.loading import Loading  # noqa: PLC0415
     from lambda_local.environment.inside.own import Own  # noqa: PLC0415

@@ -9,9 +9,9 @@ class Capture:
     """Takes the place of the log's file descriptors."""
 
     def __init__(self, descriptors: Sequence[int]) -> None:
-        name = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".lambda-local-{os.getpid()}")  # noqa: PTH118, S108  # unlinked at once; tempfile imports much
+        name = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".lambda-local-{os.getpid()}")  # noqa: S108  # unlinked at once; tempfile imports much
         self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        os.unlink(name)  # noqa: PTH108
+        os.unlink(name)
         self._log = {descriptor: os.dup(descriptor) for descriptor in descriptors}
         self._read = 0
         for descriptor in descriptors:

@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_MACHINERY = (importlib.__file__, *map(str, Path(__file__).parent.glob("*.py")))
+_HERE = os.path.dirname(__file__)
+_MACHINERY = (importlib.__file__, *(os.path.join(_HERE, name) for name in os.listdir(_HERE)))
 
 
 def is_machinery(name: str) -> bool:
@@ -20,7 +20,7 @@ class Own:
     """Tells the function's code, below its roots, from packages and the standard library."""
 
     def __init__(self, roots: Sequence[str], packages: Sequence[str]) -> None:
-        elsewhere = [*packages, str(Path(os.__file__).parent)]
+        elsewhere = [*packages, os.path.dirname(os.__file__)]
         self._names: frozenset[str] | None = None
         self._folders = tuple(roots)
         self._roots = tuple(root + os.sep for root in roots)
@@ -60,6 +60,6 @@ class Own:
 
 def _entries(folder: str) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208  # names are enough
+        return os.listdir(folder)
     except OSError:
         return []

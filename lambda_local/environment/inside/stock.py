@@ -142,7 +142,7 @@ class Stock:
         files = {spec.origin for spec in specs.values() if spec is not None and spec.has_location}
         if any(self._is_newer(file) for file in files):
             return True
-        folders = [folder for folder in sys.path if os.path.isdir(folder)]  # noqa: PTH112  # strings
+        folders = [folder for folder in sys.path if os.path.isdir(folder)]
         if not any(map(self._is_newer, folders)):
             return False
         return any(self._is_hidden(name, spec) for name, spec in specs.items())
@@ -152,7 +152,7 @@ class Stock:
 
     def _is_newer(self, path: str) -> bool:
         try:
-            return os.stat(path).st_ctime > self._began - _TICK  # noqa: PTH116  # of a thousand
+            return os.stat(path).st_ctime > self._began - _TICK
         except OSError:
             return True
 
