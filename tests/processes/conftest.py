@@ -18,9 +18,9 @@ def forks() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
-    """One service, started as users do, for all tests that leave it as they found it."""
+    """One service for all tests that leave it as they found it."""
     project = tmp_path_factory.mktemp("project")
     write_project(project, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
-    with closing(LocalLambda(project, executed=True)) as service:
+    with closing(LocalLambda(project)) as service:
         service.wait_until_ready()
         yield service

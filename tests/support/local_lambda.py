@@ -35,7 +35,7 @@ class LocalLambda(Running):
     Runs `HANDLER` of the project in a directory.
 
     The coverage of its environments is counted only if they are to be `measured`; an interpreter
-    of its own runs it if there are no `forks`, or it can't be or shall not be forked.
+    of its own runs it if there are no `forks`, or it has variables that Python reads as it starts.
     """
 
     forks: ClassVar[Forks | None] = None
@@ -47,7 +47,6 @@ class LocalLambda(Running):
         handler: str | None = HANDLER,
         constants: Mapping[str, object] | None = None,
         measured: bool = False,
-        executed: bool = False,
         **env: str,
     ) -> None:
         self.project = project
@@ -59,7 +58,7 @@ class LocalLambda(Running):
         if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
             named.append("--watch=function")  # what a test puts beside it is no code
         arguments = [*named, *_ARGUMENTS, *passed, *args]
-        if self.forks is None or executed or not self.forks.can(env):
+        if self.forks is None or not self.forks.can(env):
             start: Start = partial(execute, [*program(constants), *arguments])
             environ = environment(measured=measured)
         else:
