@@ -113,7 +113,7 @@ def test_what_makes_sense_is_read(tmp_path: Path, text: str) -> None:
         ('"/a/{b}"', '"/a/{b"', "'/a/{b' is no path of an API"),
         ('"/a/{b}"', '"/{b+}/a"', "'/{b+}/a' is no path of an API"),
         ('"/a/{b}"', '"/{b}/{b}"', "a variable is twice in '/{b}/{b}'; give each a name"),
-        ("CodeUri: .", f"CodeUri: {'a' * 5000}", "CodeUri: File name too long; name the folder"),
+        ("CodeUri: .", f"CodeUri: {'a' * 5000}", "; name the folder of the code"),
         ("Handler: app.", f"Handler: {'a' * 5000}.", "has no module for the handler 'aaa"),
         ("Method: get", "Method: fetch", "no API has a method 'fetch'; write ANY or one of"),
         (

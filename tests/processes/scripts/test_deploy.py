@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
@@ -45,6 +46,7 @@ def deploy(tmp_path: Path) -> "Deploy":
         (tmp_path / name).write_text(body)
         (tmp_path / name).chmod(0o755)
     (tmp_path / "calls").touch()
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
     return Deploy(tmp_path)
 
 
@@ -60,10 +62,11 @@ class Deploy:
         old: str = "",
         error: str = "",
         fails: str = "nothing",
-        checkout: Path = REPOSITORY,
+        events: Sequence[str] = ("event",),
     ) -> subprocess.CompletedProcess[str]:
+        write_project(self._tools, {f"events/{name}.json": "{}" for name in events})
         done = subprocess.run(
-            [checkout / "scripts/deploy", "ghcr.io/o/r@sha256:b", *(names or ("f",))],
+            [self._tools / "scripts/deploy", "ghcr.io/o/r@sha256:b", *(names or ("f",))],
             env={
                 "PATH": f"{self._tools}:/usr/local/bin:/usr/bin:/bin",
                 "CALLS": str(self._tools / "calls"),
@@ -134,12 +137,9 @@ def test_code_that_aws_does_not_take_is_not_published(deploy: Deploy, call: str)
     ],
 )
 def test_a_version_is_tried_with_an_event_of_its_function(
-    deploy: Deploy, tmp_path: Path, events: tuple[str, ...], event: str
+    deploy: Deploy, events: tuple[str, ...], event: str
 ) -> None:
-    write_project(tmp_path, {f"events/{name}.json": "{}" for name in events})
-    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
-
-    done = deploy("f", "first", checkout=tmp_path)
+    done = deploy("f", "first", events=events)
 
     assert done.returncode == 0, done.stderr
     assert deploy.event == f"events/{event}.json"
@@ -154,11 +154,9 @@ def test_a_version_is_tried_with_an_event_of_its_function(
     ids=["no event", "no function"],
 )
 def test_what_cannot_be_tried_is_not_deployed(
-    deploy: Deploy, tmp_path: Path, names: tuple[str, ...], why: str
+    deploy: Deploy, names: tuple[str, ...], why: str
 ) -> None:
-    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
-
-    done = deploy(*names, checkout=tmp_path)
+    done = deploy(*names, events=())
 
     assert (done.returncode, deploy.calls) == (1, [])
     assert why in done.stderr
