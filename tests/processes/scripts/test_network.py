@@ -87,8 +87,10 @@ build_through_network
 
 def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN\nof two lines\n")
+    shutil.copy(REPOSITORY / "Dockerfile", tmp_path)
 
     arguments = build_arguments(
+        tmp_path,
         CA_FILE=str(tmp_path / "ca.pem"),
         PIP_INDEX_URL="https://index.internal/simple",
         HTTPS_PROXY="http://proxy:3128",
