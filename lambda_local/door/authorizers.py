@@ -83,8 +83,10 @@ def _value(source: str, way: Way, scope: Scope) -> str | None:
         case "stageVariables":
             return (way.route.stage_variables or {}).get(name)
         case _:
-            known = to_event_1(way, scope, b"", Invocation(b""))["requestContext"]
-            return str(known.get(name) or "")
+            known: Any = to_event_1(way, scope, b"", Invocation(b""))["requestContext"]
+            for part in name.split("."):
+                known = known.get(part) if isinstance(known, dict) else None
+            return None if known is None else str(known)
 
 
 def _event(

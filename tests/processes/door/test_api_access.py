@@ -40,6 +40,7 @@ Resources:
     Type: AWS::Serverless::Api
     Properties:
       StageName: live
+      Variables: {{color: blue}}
       Cors: {{AllowOrigin: "'{SHOP}'", AllowHeaders: "'x-one,x-two'", MaxAge: "'5'"}}
       Auth:
         Authorizers:
@@ -50,6 +51,14 @@ Resources:
             FunctionPayloadType: REQUEST
             FunctionArn: !GetAtt Decider.Arn
             Identity: {{QueryStrings: [say], ReauthorizeEvery: 0}}
+          Sources:
+            FunctionPayloadType: REQUEST
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{StageVariables: [color], Context: [stage, identity.sourceIp]}}
+          Missing:
+            FunctionPayloadType: REQUEST
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{QueryStrings: [say], Context: [identity.caller]}}
   Guarded:
     Type: AWS::Serverless::Api
     Properties:
@@ -77,6 +86,14 @@ Resources:
           Type: HttpApi
           Properties:
             {{ApiId: !Ref Http, Path: /outside, Method: get, Auth: {{Authorizer: Outside}}}}
+        Sources:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /sources, Method: get, Auth: {{Authorizer: Sources}}}}
+        Missing:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /missing, Method: get, Auth: {{Authorizer: Missing}}}}
         RestOpen: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /rest, Method: get}}}}
         Guarded: {{Type: Api, Properties: {{RestApiId: !Ref Guarded, Path: /guarded, Method: get}}}}
         RestAny: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /any, Method: any}}}}
@@ -114,6 +131,8 @@ def decide(event, context):
         said = (event.get("queryStringParameters") or {}).get("say", "nothing")
     if said == "fail":
         raise Exception("Unauthorized")
+    if said == "crash":
+        raise ValueError(said)
     if said == "nothing":
         return None
     statement = {
@@ -247,6 +266,15 @@ def test_a_request_authorizer_of_a_rest_api_sees_all_but_the_body(apis: LocalLam
     assert "body" not in asked
 
 
+def test_a_request_may_be_identified_by_its_stage_and_by_where_it_comes_from(
+    apis: LocalLambda,
+) -> None:
+    asked = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["asked"])
+
+    assert asked["stageVariables"] == {"color": "blue"}
+    assert asked["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+
+
 def test_an_authorizer_of_an_http_api_may_answer_simply(apis: LocalLambda) -> None:
     context = context_of(apis.request("GET", "/simple?say=yes", headers={"X-Key": "k"}))["lambda"]
 
@@ -279,6 +307,8 @@ IMPLICIT = "User is not authorized to access this resource"
         ("/token/1", {"X-Token": "other"}, 403, {"Message": IMPLICIT}),
         ("/token/1", {"X-Token": "nothing"}, 500, {"message": None}),
         ("/request", {}, 500, {"message": None}),
+        ("/request?say=crash", {}, 500, {"message": None}),
+        ("/missing?say=yes", {}, 401, {"message": "Unauthorized"}),
         ("/simple?say=yes", {}, 401, {"message": "Unauthorized"}),
         ("/simple?say=no", {"X-Key": "k"}, 403, {"message": "Forbidden"}),
         ("/policy?say=no", {}, 403, {"message": "Forbidden"}),
@@ -292,7 +322,8 @@ def test_a_caller_who_may_not_pass_is_refused_as_by_aws(
 
     assert (answer.status, answer.json()) == (status, body)
     if status == 500:
-        apis.wait_for_line("decides nothing: it returned no object with policyDocument")
+        why = "it failed with ValueError" if "crash" in path else "it returned no object with policy"
+        apis.wait_for_line(f"decides nothing: {why}")
 
 
 def test_an_authorizer_that_is_no_function_here_is_told_and_lets_pass(apis: LocalLambda) -> None:
