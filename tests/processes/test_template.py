@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_local.settings.command_line import parse
+from lambda_local.template.__main__ import main as describe
 from tests.support.local_lambda import LocalLambda, environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
@@ -238,6 +239,33 @@ def test_a_template_that_is_wrong_is_told_by_file_and_line(
     assert (raised.value.code, out) == (2, "")
     assert f"lambda_local: {tmp_path}/template.yaml:" in err
     assert why in err
+
+
+def test_one_name_for_several_functions_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path, TWO_WRITERS)
+
+    with pytest.raises(SystemExit) as raised:
+        parse(["--name", "one"], {}, tmp_path)
+
+    assert raised.value.code == 2
+    assert "--name is for one function; the template names several" in capsys.readouterr().err
+
+
+def test_scripts_that_ask_what_a_template_has_are_told_what_is_wrong_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, {"template.yaml": "Resources: ["})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["lambda_local.template", "--folders"])
+
+    with pytest.raises(SystemExit) as raised:
+        describe()
+
+    out, err = capsys.readouterr()
+    assert (raised.value.code, out) == (2, "")
+    assert err.startswith(f"lambda_local: {tmp_path}/template.yaml:2: this is not YAML")
 
 
 def test_a_json_line_says_which_of_several_functions_wrote_it(start_lambda: StartLambda) -> None:

@@ -322,7 +322,9 @@ def test_a_caller_who_may_not_pass_is_refused_as_by_aws(
 
     assert (answer.status, answer.json()) == (status, body)
     if status == 500:
-        why = "it failed with ValueError" if "crash" in path else "it returned no object with policy"
+        why = (
+            "it failed with ValueError" if "crash" in path else "it returned no object with policy"
+        )
         apis.wait_for_line(f"decides nothing: {why}")
 
 
@@ -331,3 +333,11 @@ def test_an_authorizer_that_is_no_function_here_is_told_and_lets_pass(apis: Loca
 
     assert "authorizer" not in answer.json()["requestContext"]
     apis.wait_for_line("The authorizer Outside (JWT) of Work is not verified here: all requests")
+
+
+def test_a_request_that_is_too_large_for_a_rest_api_is_refused_before_the_function_is_asked(
+    apis: LocalLambda,
+) -> None:
+    answer = apis.request("POST", "/any", b"x" * (6 * 2**20 + 1))
+
+    assert (answer.status, answer.json()) == (413, {"message": "Request Too Long"})

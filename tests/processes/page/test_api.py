@@ -191,6 +191,19 @@ def code(service: LocalLambda) -> Iterator[Path]:
     assert service.run("reply = 1") == 1
 
 
+@pytest.mark.parametrize("event", [["requestContext"], {"requestContext": 1}, "requestContext"])
+def test_an_event_that_only_looks_like_a_request_is_kept_and_asked_again_as_it_is(
+    service: LocalLambda, code: Path, event: object
+) -> None:
+    code.write_text("def handler(event, context): return event")
+    assert service.invoke(event).json() == event
+    row = newest(service)
+
+    assert row["event"]["text"] == json.dumps(event)
+    done = subprocess.run([*shlex.split(row["curl"]), "--silent"], capture_output=True, check=True)
+    assert json.loads(done.stdout) == event
+
+
 def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, code: Path) -> None:
     code.write_text("def handler(event, context): return event")
     headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
