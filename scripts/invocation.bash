@@ -32,7 +32,7 @@ unreachable() {
     fail "nothing answers at $url. Start the function with: make up"
 }
 
-# ask_state FILE [QUERY] writes what the service says of its functions into FILE, an empty one if it has nothing to say.
+# ask_state FILE [QUERY] writes what the service says of its functions into FILE, and the same as rows into FILE.rows: empty ones if it has nothing to say.
 ask_state() {
     local status
     : >"$1"
@@ -42,15 +42,25 @@ ask_state() {
     esac
     [[ $status == '200 '* ]] || : >"$1"
     printf '%s\n' "${status#* }" >>"${1%/*}/waited"
+    write_rows "$1"
+}
+
+# Of each function a row `begin`, one for each folder, and `end`; before them where its pods are, if it has several.
+write_rows() {
+    jq -r '(.pods // empty | ["pods", .namespace, .context]),
+        (.functions[] | .name as $name | ["begin", $name, "", ""], (.folders[] | ["folder", $name, .path, .name]), ["end", $name, .code_sha256, .state])
+        | @tsv' "$1" >"$1.rows" 2>/dev/null || { : >"$1"; : >"$1.rows"; }
 }
 
 # Sets `names`.
 ask_names() {
-    local file=$1 name
+    local file=$1 kind name rest
     ask_state "$file"
     [[ -s $file ]] || return 0
     names=()
-    while IFS= read -r name; do names+=("$name"); done < <(jq -r '.functions[].name' "$file")
+    while IFS=$'\t' read -r kind name rest; do
+        [[ $kind != begin ]] || names+=("$name")
+    done <"$file.rows"
 }
 
 # Sets `function` to the name of the one that an event is for: the folder's that it is in, or the only one.

@@ -5,43 +5,41 @@ include "http";
 
 def projects($function): [(.state[].functions[] | select(.name == $function).project), .root];
 
-# What acceptance needs.
-def texts($parts; $how): if $how.accepting then {texts: {expected: $parts[0], answered: $parts[1], headers: $parts[2]}} else {} end;
+# Of an HTTP request: {differences, error, answer}.
+def responded($want; $answer; $body; $log; $projects):
+  {
+    differences: [http_differences($want | message; $answer; $body)],
+    error: (if $answer.status == 502 then $log | logged_error($projects) else null end),
+    answer: (answered_message($answer; $body) | . + {body: (.body | json_text // .)})
+  };
 
-# A check of an HTTP request.
-def requested($event; $function; $known; $parts; $how):
-  ($parts[2] | parsed_headers) as $answer
-  | ($parts[0] | message) as $want
-  | (if $known then [http_differences($want; $answer; $parts[1]) | .path |= path_text] else [] end) as $differences
-  | ($answer | log_of($answer)) as $log
+# Of an event of the Invoke API's, the same.
+def answered($want; $answer; $body; $projects):
+  ($body | parsed) as $got
   | {
-      event: $event,
-      function: $function,
-      result: (if $known | not then "new" elif $differences == [] then "passed" else "failed" end),
-      differences: $differences,
-      error: (if $answer.status == 502 then $log.log | logged_error($how | projects($function)) else null end),
-      answer: (answered_message($answer; $parts[1]) | . + {body: (.body | json_text // .)}),
-      request_id: $answer.headers["x-amzn-requestid"]
-    } + $log
-    + texts($parts; $how);
+      differences: [differences($want | parsed; $got; [])],
+      error: ($got | error_of($answer; $projects)),
+      answer: $got
+    };
 
 # The parts are what was expected, answered, and its headers.
 def checked($event; $function; $known; $parts; $how):
   ($parts[2] | parsed_headers) as $answer
-  | ($parts[1] | parsed) as $got
-  | ($parts[0] | parsed) as $want
-  | ($got | error_of($answer; $how | projects($function))) as $error
-  | (if $known then [differences($want; $got; []) | .path |= path_text] else [] end) as $differences
+  | log_of($answer) as $log
+  | ($how | projects($function)) as $projects
+  | if $event | is_request then responded($parts[0]; $answer; $parts[1]; $log.log; $projects) else answered($parts[0]; $answer; $parts[1]; $projects) end
+  | .differences |= if $known then map(.path |= path_text) else [] end
   | {
       event: $event,
       function: $function,
-      result: (if $known | not then "new" elif $differences == [] then "passed" else "failed" end),
-      differences: $differences,
-      error: $error,
-      answer: $got,
+      result: (if $known | not then "new" elif .differences == [] then "passed" else "failed" end),
+      differences,
+      error,
+      answer,
       request_id: $answer.headers["x-amzn-requestid"]
-    } + ($got | log_of($answer))
-    + texts($parts; $how);
+    } + $log
+    # what acceptance needs
+    + if $how.accepting then {texts: {expected: $parts[0], answered: $parts[1], headers: $parts[2]}} else {} end;
 
 # Of code that could not be loaded.
 def held($event; $function):
@@ -51,10 +49,8 @@ def milliseconds: . * 1e6 | round / 1000;
 
 def checks($names; $parts; $how):
   [range($names | length / 3) as $at | ($at * 3) as $from
-    | (if $names[$from + 2] == "waiting" then held($names[$from]; $names[$from + 1])
-       elif $names[$from] | is_request
-       then requested($names[$from]; $names[$from + 1]; $names[$from + 2] == "known"; $parts[$from:$from + 3]; $how)
-       else checked($names[$from]; $names[$from + 1]; $names[$from + 2] == "known"; $parts[$from:$from + 3]; $how) end)
+    | $names[$from:$from + 3] as [$event, $function, $kind]
+    | if $kind == "waiting" then held($event; $function) else checked($event; $function; $kind == "known"; $parts[$from:$from + 3]; $how) end
     | . + {round_trip_ms: ($how.seconds[$at] | if . then milliseconds else null end)}];
 
 def result($how):

@@ -7,6 +7,7 @@ awaited=()
 here=()
 there=()
 states=()
+asked='' # whether the state is one that nobody has read yet
 
 # As lambda_local counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
 shipped() {
@@ -47,8 +48,7 @@ read_state() {
                 here+=("$("${sha256[@]}" <"$manifests" | cut -d ' ' -f 1)")
                 ;;
         esac
-    done < <(jq -r '.functions[] | .name as $name
-        | ["begin", $name, "", ""], (.folders[] | ["folder", $name, .path, .name]), ["end", $name, .code_sha256, .state] | @tsv' "$work/state")
+    done <"$work/state.rows"
 }
 
 lacks_wanted() {
@@ -72,13 +72,14 @@ fails_to_load() {
 
 # Waits as long as it takes; its time is not counted.
 wait_until_mended() {
-    local began=$SECONDS state names=" ${awaited[*]} "
+    local began=$SECONDS kind name value state names=" ${awaited[*]} "
     while fails_to_load; do
         sleep 0.5
         ask_state "$work/state"
         states=()
-        while IFS= read -r state; do states+=("$state"); done < <(jq -r --arg names "$names" \
-            '.functions[] | select(.name as $name | $names | contains(" \($name) ")).state' "$work/state")
+        while IFS=$'\t' read -r kind name value state; do
+            [[ $kind != end || $names != *" $name "* ]] || states+=("$state")
+        done <"$work/state.rows"
     done
     SECONDS=$began
 }
@@ -91,7 +92,8 @@ wait_until_loaded() {
             ask_pod "$work/state" "$pod" "$query"
             [[ -s $work/state ]] || return 1
         else
-            ask_state "$work/state" "$query"
+            [[ $asked ]] || ask_state "$work/state" "$query"
+            asked=''
             # The way to a pod that has just become ready takes a moment.
             if [[ ! -s $work/state && $rolls ]] && ((SECONDS < 15)); then
                 sleep 0.3
@@ -105,6 +107,7 @@ wait_until_loaded() {
         if lacks_wanted && ((SECONDS < patience)); then
             sleep 0.3
             ask_names "$work/state"
+            asked=1
             find_wanted
             continue
         fi

@@ -6,10 +6,9 @@ namespace='' context='' pods=()
 
 # Waits until each pod that serves has loaded the code that is here, or one could not.
 wait_for_pods() {
-    local pod
-    namespace=$(jq -r '.pods.namespace // empty' "$work/state")
-    context=$(jq -r '.pods.context // empty' "$work/state")
-    [[ $namespace ]] || return 0
+    local pod kind
+    IFS=$'\t' read -r kind namespace context <"$work/state.rows" || return 0
+    [[ $kind == pods ]] || return 0
     command -v kubectl >/dev/null || fail "$url has several pods, and it takes kubectl to ask each of them."
     find_pods
     while ((${#pods[@]})); do
@@ -41,4 +40,5 @@ find_pods() {
 # ask_pod FILE POD [QUERY] writes what the pod says of its functions into FILE, an empty one if it is not there.
 ask_pod() {
     of_cluster get --raw "/api/v1/namespaces/$namespace/pods/$2:8080/proxy$functions_path/.lambda-local${3:+?$3}" >"$1" || : >"$1"
+    write_rows "$1"
 }
