@@ -1,8 +1,10 @@
 """A program that runs beside the tests: what it writes, what it started, and its end."""
 
+import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,9 @@ from tests.support.waiting import DEADLINE, wait_until
 
 MARKER = "MARKER_OF_THE_TEST"
 """The variable by whose value its processes are known."""
+
+
+_LINUX = sys.platform.startswith("linux")
 
 
 class Start(Protocol):
@@ -86,14 +91,11 @@ class Running:
 
     def processes(self) -> list[psutil.Process]:
         """Return every process that this one started, and itself, while it lives."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            ours = process.pid == self.pid or process.environ().get(MARKER) == self._marker
-            return ours and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
+        marker = self._marker.encode()
+        pids = {pid for pid in psutil.pids() if marker in _variables(pid)}
+        if self.process.poll() is None:
+            pids.add(self.pid)  # one that was forked began with other variables
+        return [process for pid in pids if (process := _living(pid)) is not None]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send it a signal, wait for its end; return its exit status."""
@@ -126,3 +128,21 @@ class Running:
         self.process.wait(DEADLINE)
         self._reader.join(DEADLINE)
         self._stdout.close()
+
+
+def _variables(pid: int) -> bytes:
+    if not _LINUX:
+        with contextlib.suppress(psutil.Error):
+            return str(psutil.Process(pid).environ()).encode()
+    try:  # in half of the time that psutil takes, for each process of the machine
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  # as above
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _living(pid: int) -> psutil.Process | None:
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
+    return None
