@@ -30,12 +30,18 @@ def percentile(values: list[float], part: float) -> float | None:
     return round(values[math.ceil(part * len(values)) - 1], 2)
 
 
+def _after(second: int, now: float) -> int:
+    """Return the next second, or that which is now if some have passed unseen."""
+    return second + 1 if abs(now - (second + 1)) < 1 else round(now)
+
+
 class Figures:
     """Counts what happens now, and keeps what a second came to."""
 
     def __init__(self) -> None:
         self._now = _Second()
         self._busy = 0
+        self._at = 0
         self._past: deque[dict[str, object]] = deque(maxlen=SECONDS)
 
     def ended(self, duration_ms: float, *, failed: bool) -> None:
@@ -64,10 +70,11 @@ class Figures:
     def turn(self, environments: int) -> dict[str, object]:
         """End a second, return what it came to, and begin the next."""
         second, self._now = self._now, _Second()
+        self._at = _after(self._at, time.time())
         self._now.busy = self._busy
         durations = sorted(second.durations_ms)
         came_to: dict[str, object] = {
-            "at": round(time.time()),
+            "at": self._at,
             "invocations": second.invocations,
             "errors": second.errors,
             "p50": percentile(durations, 0.5),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 from lambda_local.door.http import DisconnectedError, Receive, Response, Scope, Send, send
 from lambda_local.page.api import Api
@@ -55,8 +56,10 @@ class Page:
 
     async def tick(self) -> None:
         """Bring the figures on, a second after the other, until it is cancelled."""
+        due = time.monotonic()
         while True:
-            await asyncio.sleep(_TURN)
+            due = max(due + _TURN, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
             self._desk.turn()
 
     def close(self) -> None:

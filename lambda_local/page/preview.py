@@ -1,10 +1,12 @@
 """The beginning of what was sent, by which a person tells invocations apart."""
 
+import re
 from typing import Any
 
 from lambda_local.page.kept import Kept
 
 _FILES = (".json", ".http")
+_KEY = re.compile(r'"(\w+)" ?: ?')
 _LONGEST = 100
 _LOOKED_AT = 4 * _LONGEST
 
@@ -16,7 +18,8 @@ def preview(call: str, event: Kept) -> str:
     text = _of_request(event) if b'"requestContext"' in event.content else None
     if text is None:
         text = event.content[:_LOOKED_AT].decode("utf-8", "replace")
-    return " ".join(text[:_LOOKED_AT].split())[:_LONGEST]
+    text = _KEY.sub(r"\1: ", " ".join(text[:_LOOKED_AT].split()))
+    return (text.strip("{} ") if text.startswith("{") else text)[:_LONGEST]
 
 
 def _of_request(event: Kept) -> str | None:
