@@ -1,8 +1,4 @@
 # What was answered as what is expected from now on.
-include "compare";
-include "answer";
-include "http";
-include "told";
 
 # jq's options for a file to look as it did; jq itself would round integers of more than 15 digits.
 def format($before; $answered):

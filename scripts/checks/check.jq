@@ -1,7 +1,4 @@
 # The checks' results, from what was sent, expected and answered: one object, as result.schema.json says.
-include "compare";
-include "answer";
-include "http";
 
 def projects($function): [(.state[].functions[] | select(.name == $function).project), .root];
 

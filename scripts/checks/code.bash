@@ -9,6 +9,17 @@ there=()
 states=()
 asked='' # whether the state is one that nobody has read yet
 
+# program EXPRESSION MODULE... prints jq's program of them. They could include each other, but jq 1.8.2 aborts where one does that is included.
+# https://github.com/jqlang/jq/issues/3636
+program() {
+    local expression=$1 module
+    shift
+    for module in "$@"; do
+        printf '%s\n' "$(<"$root/scripts/checks/$module.jq")"
+    done
+    printf '%s\n' "$expression"
+}
+
 # As lambda_local counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
 shipped() {
     local python=$root/.venv/bin/python beside=()
@@ -133,6 +144,6 @@ given_up() {
 # Prints why code could not be loaded; fails if there is such code.
 all_loaded() {
     local reasons
-    reasons=$(jq -r -L "$root/scripts/checks" 'include "told"; .functions[] | load_error' "$work/state")
+    reasons=$(jq -r "$(program '.functions[] | load_error' told)" "$work/state")
     [[ ! $reasons ]] || { printf '%s\n' "$reasons"; return 1; }
 }

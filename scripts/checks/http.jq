@@ -1,5 +1,4 @@
 # HTTP messages, as .http files have them.
-include "compare";
 
 def is_request: endswith(".http");
 

@@ -15,10 +15,10 @@ compare() {
         number=$((number + 1))
         files+=("$work/separator" "$work/$number" "$work/separator" "$work/$number.headers" "$work/separator")
     done
-    cat ${files[@]+"${files[@]}"} </dev/null | jq -L "$root/scripts/checks" -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" --arg wanted "$wanted" \
+    cat ${files[@]+"${files[@]}"} </dev/null | jq -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" --arg wanted "$wanted" \
         --slurpfile state "$work/state" --slurpfile waited "$work/waited" --slurpfile seconds "$work/seconds" \
         --argjson accepting "$accepting" \
-        'include "check"; result($ARGS.named)' --args ${arguments[@]+"${arguments[@]}"} >"$work/result.json"
+        "$(program 'result($ARGS.named)' compare answer http check)" --args ${arguments[@]+"${arguments[@]}"} >"$work/result.json"
 }
 
 # Whether all is as expected.
@@ -32,20 +32,24 @@ tell() {
     if [[ $json ]]; then
         cat "$work/result.json"
     else
-        jq -L "$root/scripts/checks" -r --argjson width "$width" --argjson most "$most" --argjson named "$named" --argjson accepting "$accepting" \
-            'include "told"; told($width; $most; $named; $accepting)' "$work/result.json"
+        jq -r --argjson width "$width" --argjson most "$most" --argjson named "$named" --argjson accepting "$accepting" \
+            "$(program 'told($width; $most; $named; $accepting)' told)" "$work/result.json"
     fi
+}
+
+accepting_program() {
+    program "$1" compare answer http told accept
 }
 
 # Writes what was answered as what is expected, and says what it did; fails if there is an answer that it did not take.
 accept() {
     local at accepted
-    accepted=$(jq -L "$root/scripts/checks" -r --argjson errors "$accept_errors" 'include "accept"; accepted($errors)' "$work/result.json")
+    accepted=$(jq -r --argjson errors "$accept_errors" "$(accepting_program 'accepted($errors)')" "$work/result.json")
     for at in $accepted; do
         write "$at" "${expected[at]}"
     done
-    jq -L "$root/scripts/checks" -r --argjson errors "$accept_errors" 'include "accept"; said($errors)' "$work/result.json"
-    jq -L "$root/scripts/checks" -e --argjson errors "$accept_errors" 'include "accept"; left($errors) | not' "$work/result.json" >/dev/null
+    jq -r --argjson errors "$accept_errors" "$(accepting_program 'said($errors)')" "$work/result.json"
+    jq -e --argjson errors "$accept_errors" "$(accepting_program 'left($errors) | not')" "$work/result.json" >/dev/null
 }
 
 write() {
@@ -53,7 +57,7 @@ write() {
     mkdir -p "${file%/*}"
     temporary=${file%/*}/.${file##*/}.$$
     [[ ! -f $file ]] || cp -p "$file" "$temporary"
-    jq -L "$root/scripts/checks" -c "include \"accept\"; .checks[$1] | acceptable" "$work/result.json" >"$work/accepted.json"
+    jq -c "$(accepting_program ".checks[$1] | acceptable")" "$work/result.json" >"$work/accepted.json"
     options=$(jq -r .format "$work/accepted.json")
     # shellcheck disable=SC2086 # several options
     jq $options .accepted "$work/accepted.json" >"$temporary"
