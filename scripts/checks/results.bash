@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # root, work, sent, held, expected, kinds, url and how it is told are check's
+# shellcheck disable=SC2016,SC2154 # the variables within quotes are jq's; root, work, sent, held, expected, kinds, url and how it is told are check's
 # The results: as one object, as rows for a person, and as what is expected from now on. check sources this.
 
 # Writes the results into result.json.

@@ -7,6 +7,7 @@ import pytest
 from lambda_local.code.packages import install
 from lambda_local.code.requirements import InstallError, declared
 from lambda_local.package import write_function
+from lambda_local.settings.interpreter import OWN
 from tests.support.local_lambda import environment
 from tests.support.project import write_project
 
@@ -303,7 +304,7 @@ def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path)
 def test_an_image_has_events_only_if_they_are_code(
     files: dict[str, str], shipped: set[str], tmp_path: Path
 ) -> None:
-    properties = "{Runtime: python3.12, Handler: app.h, CodeUri: .}"
+    properties = f"{{Runtime: {OWN.runtime}, Handler: app.h, CodeUri: .}}"
     template = f"Resources: {{One: {{Type: AWS::Lambda::Function, Properties: {properties}}}}}\n"
     own = {"template.yaml": template, "app.py": "h = 1\n", "events/event.json": "{}"}
     write_project(tmp_path / "project", own | files)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -57,11 +58,12 @@ PAIRS: list[tuple[Any, Any]] = [
 ]
 
 
-def jq(program: str, given: object = None) -> Any:
+def jq(program: str, given: object = None, modules: Sequence[str] = ("compare",)) -> Any:
     if not shutil.which("jq"):
         pytest.skip("scripts/check needs jq")
+    texts = [(REPOSITORY / f"scripts/checks/{module}.jq").read_text() for module in modules]
     done = subprocess.run(
-        ["jq", "-L", REPOSITORY / "scripts/checks", f'include "compare"; {program}'],
+        ["jq", "\n".join([*texts, program])],
         input=json.dumps(given),
         capture_output=True,
         text=True,
@@ -101,9 +103,9 @@ MESSAGES = [
 
 def test_a_response_is_the_expected_one_for_both_or_for_neither() -> None:
     body, headers = ANSWER.body.decode(), dict(ANSWER.headers)
-    program = """include "http"; .[0] as [$body, $headers] | .[1] | map(
+    program = """.[0] as [$body, $headers] | .[1] | map(
         [http_differences(message; {status: 201, $headers}; $body)] == [])"""
-    verdicts = jq(program, [[body, headers], MESSAGES])
+    verdicts = jq(program, [[body, headers], MESSAGES], ["compare", "http"])
 
     wanted = [Message.read(text) for text in MESSAGES]
     assert [Message.of(ANSWER, want).is_as(want) for want in wanted] == verdicts
