@@ -71,7 +71,7 @@ class FailurePages:
         yield "<p>A browser sees this page; every other client gets AWS's 502.</p></html>\n"
 
     def _source(self, place: Place) -> Iterator[str]:
-        where = escape(f"{place.path}:{place.line}")
+        where = escape(place.short(self._editor.here))
         yield f'<p><a href="{self._editor.link(place)}"><code>{where}</code></a></p>'
         if place.lines:
             yield "<pre>"

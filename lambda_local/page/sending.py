@@ -13,7 +13,7 @@ from lambda_local.page.marks import filled_text, is_expected
 from lambda_local.page.messages import Message
 from lambda_local.page.refusal import RefusedError
 from lambda_local.page.runner import run
-from lambda_local.strict_json import parsed
+from lambda_local.strict_json import check
 
 _SOURCE = "page"
 _LONGEST_CALL = 200
@@ -34,12 +34,14 @@ class Sending:
     async def event(self, body: dict[str, Any]) -> dict[str, object]:
         """Invoke a function with an event. Raises RefusedError, NotRunError."""
         event, function = _strings(body, "event", "function")
+        payload = event.encode("utf-8", "replace")
+        _refuse_large("The event", payload)
         try:
-            parsed(event)
+            check(payload)
         except ValueError as error:
             raise RefusedError(400, f"The event is not JSON: {error}") from error
         call = str(body.get("call") or "Send")[:_LONGEST_CALL]
-        invocation = Invocation(event.encode("utf-8", "replace"), call=call, source=_SOURCE)
+        invocation = Invocation(payload, call=call, source=_SOURCE)
         row = await run(self._desk.functions, self._desk.journal, function, invocation)
         shown = self._desk.shown(row)
         expected = _expected(self._desk.examples(function), body)
@@ -97,9 +99,13 @@ def _read(text: str, examples: Examples) -> HttpRequest:
         raise RefusedError(400, f"Its body can't be read: {error}") from error
     except ValueError as error:
         raise RefusedError(400, f"It is no request: {error}") from error
-    if len(request.body) > SYNC_LIMIT:
-        raise RefusedError(413, f"Its body has {len(request.body)} bytes, more than {SYNC_LIMIT}.")
+    _refuse_large("Its body", request.body)
     return request
+
+
+def _refuse_large(what: str, content: bytes) -> None:
+    if len(content) > SYNC_LIMIT:
+        raise RefusedError(413, f"{what} has {len(content)} bytes, and {SYNC_LIMIT} may be sent.")
 
 
 def _expected(examples: Examples, body: dict[str, Any]) -> str | None:

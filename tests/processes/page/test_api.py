@@ -362,6 +362,7 @@ def test_bodies_are_searched(service: LocalLambda) -> None:
         (b'{"function": "function"}', "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
         (b'{"function": "another", "event": "1"}', "application/json", 409),
+        (b'{"function": "function", "event": "%s"}' % (b"7" * 7 * 2**20), "application/json", 413),
     ],
 )
 def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
