@@ -11,6 +11,7 @@ import pytest
 
 from lambda_local.settings.command_line import parse
 from lambda_local.template.__main__ import main as describe
+from tests.support.http import request
 from tests.support.local_lambda import LocalLambda, environment
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
@@ -115,9 +116,12 @@ def test_a_function_url_is_named_by_the_host_in_any_case(two: LocalLambda) -> No
     with closing(HTTPConnection(two.url.removeprefix("http://"), timeout=60)) as connection:
         connection.request("GET", "/", headers={"Host": "gReeter.localhost:3001"})
         named = json.load(connection.getresponse())
+    rows = request(two.admin_url, "GET", "/api/rows").json()
+    row = request(two.admin_url, "GET", f"/api/rows/{rows[0]['id']}").json()
     unnamed = two.request("GET", "/")
 
     assert named == GREETED
+    assert "//Greeter.localhost:" in row["curl"]
     assert unnamed.status == 404
     assert "http://greeter.localhost" in unnamed.json()["message"]
 

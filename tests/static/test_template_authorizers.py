@@ -145,6 +145,20 @@ def test_a_route_without_an_authorizer_of_the_template_is_open(tmp_path: Path, a
     assert authorizer(tmp_path, FUNCTIONS + open_to_all) is None
 
 
+@pytest.mark.parametrize(
+    "written", ["!Sub '${Authorizer}'", "!GetAtt Authorizer.AuthorizerId", "${Authorizer}"]
+)
+def test_an_authorizer_may_be_pointed_at_in_any_way(tmp_path: Path, written: str) -> None:
+    pointed = REST.replace("MORE", BY_HEADER).replace("AuthorizerId: !Ref Authorizer", "")
+
+    found = authorizer(
+        tmp_path, FUNCTIONS + pointed.replace("CUSTOM", f"CUSTOM\n      AuthorizerId: {written}")
+    )
+
+    assert found is not None
+    assert found.function == "decides"
+
+
 @pytest.mark.parametrize("api", [REST, HTTP])
 def test_a_route_that_iam_guards_says_so(tmp_path: Path, api: str) -> None:
     guarded = api.replace("AuthorizationType: CUSTOM", "AuthorizationType: AWS_IAM").replace(

@@ -166,6 +166,29 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     assert answer(service) == ["hello", "512", "First"]
 
 
+def test_a_function_that_comes_and_can_t_be_served_is_told(service: LocalLambda) -> None:
+    other = (
+        template({"name": "Other"}).removeprefix("Resources:").replace("python3.12", "nodejs22.x")
+    )
+
+    save(service, template({}) + other)
+
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("Other is not served: ")
+
+
+def test_a_lock_file_that_can_t_be_read_is_told_and_what_was_served_goes_on(
+    service: LocalLambda,
+) -> None:
+    save(service, "no TOML", "code/uv.lock")
+    save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
+
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("until then First goes on as it was")
+    for name in ("pyproject.toml", "uv.lock"):
+        (service.project / "code" / name).unlink()
+
+
 FIRST = "./idna-1-py3-none-any.whl\n"
 VERSION = """
 import {name}

@@ -42,6 +42,11 @@ def test_it_waits_until_the_code_is_loaded_and_says_where_it_fails(
         "line": 3,
     }
 
+    (service.project / "function/app.py").write_text("def other(event, context): ...")
+    assert service.invoke().json()["errorType"] == "Runtime.HandlerNotFound"
+    error = state(service)["error"]
+    assert (error["type"], error["file"], error["line"]) == ("Runtime.HandlerNotFound", None, None)
+
 
 def test_a_function_that_may_not_run_is_not_waited_for(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): ...", "--concurrency", "0")

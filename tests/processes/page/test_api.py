@@ -373,6 +373,31 @@ def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
     assert answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "nothing"), ("POST", "nothing"), ("DELETE", "nothing"), ("GET", "pins/999999")],
+)
+def test_what_is_not_there_is_not_found_and_says_so(
+    service: LocalLambda, method: str, path: str
+) -> None:
+    answer = ask(service, method, path, {} if method == "POST" else None)
+
+    assert answer.status == 404
+    assert answer.json()["message"]
+
+
+def test_a_request_that_is_larger_than_any_event_is_refused(service: LocalLambda) -> None:
+    answer = ask(service, "POST", "invoke", "x" * (12 * 2**20))
+
+    assert answer.status == 413
+
+
+def test_an_answer_that_only_looks_like_json_is_kept_as_it_is(service: LocalLambda) -> None:
+    service.invoke({"code": "reply = b'{\"statusCode\": broken'"})
+
+    assert newest(service)["answer"]["text"] == '{"statusCode": broken'
+
+
 def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: LocalLambda) -> None:
     for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
         answer = service.admin(path)
@@ -407,6 +432,7 @@ def test_a_pinned_invocation_runs_again_after_each_save(service: LocalLambda, co
     path.write_text(source % 1)
     row = ask(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
     pin = ask(service, "POST", f"rows/{row['id']}/pin", {}).json()
+    assert ask(service, "POST", f"rows/{row['id']}/pin", {}).json()["id"] == pin["id"]
     for version, changed in ((2, True), (3, True)):
         path.write_text(source % version)
 

@@ -5,6 +5,7 @@ import subprocess
 import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -143,6 +144,15 @@ def test_the_page_is_opened(service: TerminalLambda) -> None:
     page = service.wait_for(r"its page  (\S+)")[1]
     wait_until(opened.exists)
     assert opened.read_text() == f"{page}\n"
+
+
+def test_what_a_key_can_do_nothing_about_is_said(start: Start, tmp_path: Path) -> None:
+    service = start(ANSWERS, PATH=str(tmp_path))
+
+    service.press("o")
+    service.wait_for(r"nothing here opens a browser: http://\S+")
+    service.press("i")
+    service.wait_for(r"there is no event: put one into events/")
 
 
 @pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP"])
