@@ -17,6 +17,9 @@ _MOST_ROWS = 9
 _LEAST_WIDTH = 78
 """Columns that a row of the checks has, also where it takes two rows."""
 
+_LONGEST_ROW = 400
+"""Columns of a row of another command, which goes on below itself."""
+
 _BEFORE_TEXT = 11
 """Columns that the time and a mark take."""
 
@@ -126,7 +129,7 @@ class Board:
         error = self._error() if self._error is not None and not outcome.succeeded else []
         if len(rows) + len(error) <= _MOST_ROWS:
             rows += error
-        hinted = self.hint and rows and not error and not outcome.succeeded
+        hinted = self.hint and rows and not error and outcome.of_checks and not outcome.succeeded
         self._screen.print([*rows, *[dim(f"  {self.hint}")] * bool(hinted)])
         self._error = None
 
@@ -145,7 +148,7 @@ class Board:
         self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
     def _rows(self, outcome: Outcome) -> list[str]:
-        room = max(_LEAST_WIDTH, self.width - 2)
+        room = max(_LEAST_WIDTH, self.width - 2) if outcome.of_checks else _LONGEST_ROW
         rows = [f"  {cut(row, room)}" for row in outcome.rows[:_MOST_ROWS]]
         left_out = len(outcome.rows) - _MOST_ROWS
         return rows + [dim(f"  … {left_out} more rows")] * (left_out > 0)

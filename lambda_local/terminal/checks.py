@@ -16,6 +16,8 @@ class Outcome:
     succeeded: bool
     summary: str
     rows: tuple[str, ...]
+    of_checks: bool = False
+    """Whether it says how many events are as expected, and of the others what is not."""
 
 
 def outcome_of(output: bytes, status: int, *, last_sums_up: bool = False) -> Outcome:
@@ -24,7 +26,8 @@ def outcome_of(output: bytes, status: int, *, last_sums_up: bool = False) -> Out
     while lines and not lines[-1].strip():
         lines.pop()
     if lines and _SUMMARY.fullmatch(lines[-1]):
-        return Outcome(status == 0, lines[-1], () if status == 0 else tuple(lines[:-1]))
+        rows = () if status == 0 else tuple(lines[:-1])
+        return Outcome(status == 0, lines[-1], rows, of_checks=True)
     if lines and last_sums_up:
         return Outcome(status == 0, lines[-1], tuple(lines[:-1]))
     summary = "the command succeeded" if status == 0 else f"the command failed ({_how(status)})"

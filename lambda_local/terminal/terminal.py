@@ -12,7 +12,7 @@ from lambda_local.terminal.screen import Screen
 from lambda_local.terminal.stream import Stream
 from lambda_local.terminal.style import bold, dim
 
-_LONGEST_NAMES = 50
+_LONGEST_NAMES = 55
 """Characters of the functions' names that leave room for the URL."""
 
 

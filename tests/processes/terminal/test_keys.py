@@ -101,9 +101,12 @@ def handler(event, context):
 
 
 def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None:
-    service = start(HOLDS, "--concurrency=1", "--strict", "--after-reload=echo a row; exit 3")
+    command = f"echo {'a long row ' * 9}that says what to do; exit 3"
+    options = ("--concurrency=1", "--strict", "--accept=true", f"--after-reload={command}")
+    service = start(HOLDS, *options)
     write_project(service.project, {"events/well.json": "1", "events/bad.json": "{"})
-    service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a row\n")
+    service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a long row ")
+    service.wait_for(r"\n    .*that says what to do\n")
 
     service.press("i")
     service.wait_for("  a bad.json")
@@ -119,6 +122,7 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
         service.wait_for(r"well\.json was throttled \(429\)")
         (service.project / "go").touch()
         assert held.result().status == 200
+    assert not [row for row in service.rows if "a accepts these answers" in row]
 
 
 def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
