@@ -71,7 +71,7 @@ class Hands:
             else:
                 function = self._functions.get(event.function) or self._functions.default
                 payload = await asyncio.to_thread(event.payload)
-                await function.invoke(Invocation(payload, call=event.name, source=_SOURCE))
+                await function.invoke(Invocation(payload, call=event.path.name, source=_SOURCE))
         except (OSError, ValueError) as error:
             self._terminal.service_said(f"{event.name} is no event: {error}", "ERROR")
         except ThrottledError:
@@ -81,7 +81,7 @@ class Hands:
 
     def _send(self, event: Event) -> None:
         """Send a request by the service's own door, which makes AWS's event of it."""
-        own = {"X-Lambda-Local-Event": event.name, "X-Lambda-Local-Source": _SOURCE}
+        own = {"X-Lambda-Local-Event": event.path.name, "X-Lambda-Local-Source": _SOURCE}
         own |= self._functions.host_headers(event.function, self._url)
         read_request(event.path).send(self._url, **own)
 
