@@ -45,6 +45,13 @@ class Site:
     def library(self, name: str, source: str) -> None:
         write_project(self.folder, {f"{name}.py": LIBRARY + source})
 
+    def imported_ahead(self, name: str, source: str) -> None:
+        """Write a library, have the function import it, and wait until the standby has, too."""
+        marker = self.folder / f"{name}.ahead"
+        self.library(name, f"{source}\nif AHEAD:\n    open({str(marker)!r}, 'w').close()\n")
+        self.saved(f"import {name}", "None")
+        wait_until(marker.exists)
+
     def saved(self, imports: str, reply: str) -> Any:
         """Save code that imports that and returns this; return what it returns then."""
         # another text each time, or it would be no reload
@@ -187,8 +194,7 @@ def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
 
 
 def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(measured: Site) -> None:
-    measured.library("shadowed", "WHOSE = 'theirs'")
-    assert measured.saved("import shadowed", "shadowed.WHOSE") == "theirs"
+    measured.imported_ahead("shadowed", "WHOSE = 'theirs'")
 
     write_project(measured.service.project, {"shadowed.py": "WHOSE = 'mine'"})
 
@@ -227,8 +233,7 @@ def test_a_library_sees_what_the_function_prepared_for_it(
 
 
 def test_a_library_that_changed_is_imported_anew(measured: Site) -> None:
-    measured.library("changing", "VALUE = 1")
-    measured.saved("import changing", "changing.VALUE")
+    measured.imported_ahead("changing", "VALUE = 1")
 
     measured.library("changing", "VALUE = 'two'")
 
