@@ -204,11 +204,22 @@ def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(CRASHES, "--debug", "--debug-port=0", measured=True)
-    with closing(attached(service)) as debugger:
-        debugger.attach(service.project / "function/not_run.py", 1)
-        assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
-        assert service.invoke("well").json() == "well"
-        assert debugger.ask("evaluate", expression="1 + 1", context="repl")["result"] == "2"
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(service.project / "function/app.py", 5)
+        crashes = threads.submit(service.invoke, "crash")
+        thread, _ = debugger.stopped()
+        debugger.send("continue", threadId=thread)
+        assert crashes.result().json()["errorType"] == "Runtime.ExitError"
+        while debugger.wait_for("event", "thread")["body"] != {
+            "threadId": thread,
+            "reason": "exited",
+        }:
+            pass
+
+        well = threads.submit(service.invoke, "well")
+        thread, _ = debugger.stopped()
+        debugger.ask("continue", threadId=thread)
+        assert well.result().json() == "well"
     assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
 
     assert service.invoke("well").json() == "well"
