@@ -95,13 +95,18 @@ class _Graph:
 
     def _line(self, package: _Package, ways: set[_Conditions], *, hashed: bool) -> str:
         if "registry" not in package.get("source", {}):
-            kind = next(iter(package.get("source", {"place unknown": ""})))
-            message = f"{self._lock}: {package['name']} is from a {kind}; list it in a"
-            message += " requirements.txt"
+            message = f"{self._lock}: {package['name']} {_elsewhere(package)}"
             raise LockError(message)
         line = f"{package['name']}=={package['version']}{_marker(ways)}"
         hashes = _hashes(package) if hashed else ()
         return " \\\n".join([line, *(f"    --hash={each}" for each in hashes)]) + "\n"
+
+
+def _elsewhere(package: _Package) -> str:
+    if (folder := _folder(package)) is not None:
+        return f"is of no index but the folder {folder}; put its code beside the handler"
+    kind = next(iter(package.get("source", {"place that is not said": ""})))
+    return f"is from a {kind}; list it in a requirements.txt"
 
 
 def _add(ways: set[_Conditions], conditions: _Conditions) -> bool:

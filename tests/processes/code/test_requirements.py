@@ -183,6 +183,13 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
             UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
             r"three is from a git; list it in a requirements\.txt",
         ),
+        (
+            "uv.lock",
+            UV.replace(
+                '    { name = "one", extra', '    { name = "member" }, { name = "one", extra'
+            ),
+            "member is of no index but the folder services/member; put its code beside",
+        ),
     ],
 )
 def test_what_a_project_declares_that_cannot_be_followed_is_told(
