@@ -16,6 +16,8 @@ RUN python poetry_lock.py poetry.lock local >local.txt \
 
 # What each function of template.yaml requires.
 FROM tools AS requirements
+# Tilt builds anew when it changes.
+ARG REQUIREMENTS=
 COPY . /project
 WORKDIR /project
 RUN PYTHONPATH=/local python -m lambda_local.package requirements /requirements

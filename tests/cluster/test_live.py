@@ -155,13 +155,20 @@ def test_the_variables_of_env_reach_the_function(tilt: Tilt, workspace: Workspac
     wait_until(tilt.is_green, "every resource is green", DEADLINE)
 
 
-def test_a_change_of_the_dependencies_rebuilds_the_image(tilt: Tilt, workspace: Workspace) -> None:
+@pytest.mark.parametrize("file", ["poetry.lock", "greeting/requirements.txt"])
+def test_a_change_of_the_dependencies_rebuilds_the_image_and_the_next_save_does_not(
+    tilt: Tilt, workspace: Workspace, file: str
+) -> None:
     before = images()
 
-    workspace.write("poetry.lock", workspace.read("poetry.lock") + "# changed\n")
+    workspace.write(file, workspace.read(file) + "# changed\n")
 
     wait_until(lambda: images() and not images() & before, "a pod of another image", DEADLINE)
     wait_until(tilt.is_green, "every resource is green", DEADLINE)
+    rebuilt = images()
+    workspace.edit(CODE, TEXT, "A message came")
+    wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
+    assert images() == rebuilt
 
 
 def images() -> set[str]:
