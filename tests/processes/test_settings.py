@@ -253,8 +253,13 @@ def test_a_host_that_does_not_exist_is_said_in_one_line_with_status_2(root: Path
     )
 
 
-def test_help_names_each_option_with_its_variable_and_default(root: Path) -> None:
-    ended = run("--help", root=root)
+def test_help_names_each_option_with_its_variable_and_default_and_needs_no_input(
+    root: Path,
+) -> None:
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "lambda_local", "--help"]
+    ended = subprocess.run(
+        command, cwd=root, env=environment(), capture_output=True, text=True, check=False
+    )
 
     text = " ".join(ended.stdout.split())
     assert (ended.returncode, ended.stderr) == (0, "")

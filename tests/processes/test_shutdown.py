@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-from tests.support.http import Answer
+from tests.support.http import Answer, request
 from tests.support.local_lambda import INVOKE, LocalLambda
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -28,6 +28,8 @@ def handler(event, context):
     child.kill()
     return "finished"
 """
+OF_THE_PAGE = b'{"function": "function", "event": "1"}'
+JSON = {"Content-Type": "application/json"}
 STOPPING = "lambda_local: stopping: what runs may finish; once more to end at once"
 
 
@@ -59,6 +61,8 @@ def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartL
         wait_until(lambda: service.admin("/ready").status == 503)
 
         assert refuses(service)
+        page = request(service.admin_url, "POST", "/api/invoke", OF_THE_PAGE, JSON)
+        assert (page.status, page.json()["message"]) == (409, "The service is stopping.")
         assert not running.done()
 
         let_end(service)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.http import Answer
+from tests.support.http import Answer, request
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
 
@@ -211,6 +211,16 @@ def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_
 
     assert (refused.status, refused.json()) == (401, {"message": "Unauthorized"})
     assert shared(allowed)["allow-origin"] == SHOP
+
+
+def test_a_request_to_a_rest_api_is_asked_again_by_its_event(apis: LocalLambda) -> None:
+    apis.request("GET", "/rest?n=1")
+
+    row = request(apis.admin_url, "GET", "/api/rows").json()[0]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{row['id']}").json()["curl"]
+    assert row["call"] == "GET /rest"
+    assert "--data-binary" in curl
+    assert curl.endswith("/functions/Work/invocations")
 
 
 def test_a_rest_api_leaves_an_answer_as_the_function_gave_it(apis: LocalLambda) -> None:

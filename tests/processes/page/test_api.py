@@ -99,6 +99,27 @@ def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLa
     assert place["lines"][place["line"] - place["first"]] == '    exec(event["code"], scope)'
 
 
+def test_an_error_in_a_file_that_is_gone_has_its_place_without_the_code(
+    service: LocalLambda,
+) -> None:
+    gone = service.project / "function/gone.py"
+    service.invoke({"code": f"exec(compile('1 / 0', {str(gone)!r}, 'exec'))"})
+
+    place = newest(service)["place"]
+    assert (place["path"], place["line"], place["lines"]) == (str(gone), 1, [])
+
+
+def test_an_error_in_a_file_that_is_very_large_has_its_place_without_the_code(
+    service: LocalLambda,
+) -> None:
+    large = service.project / "large.py"
+    large.write_text("1 / 0\n" + "# much\n" * 1_000_000)
+    service.invoke({"code": f"exec(compile('1 / 0', {str(large)!r}, 'exec'))"})
+
+    place = newest(service)["place"]
+    assert (place["path"], place["lines"]) == (str(large), [])
+
+
 def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> None:
     text = {"Content-Type": "text/plain"}
     sent: list[tuple[str, bytes, dict[str, str]]] = [

@@ -1,7 +1,9 @@
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import sys
 import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,11 +38,28 @@ def takes_keys(service: TerminalLambda) -> bool:
     return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
 
 
+def unread(service: TerminalLambda) -> int:
+    return int.from_bytes(fcntl.ioctl(service._slave, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None:
     assert "? help · i invoke · r replay · o page · q quit" in service.rows
 
     service.press("?")
     service.wait_for("  q  quit\n")
+
+
+def test_what_is_no_key_of_ours_and_what_is_pasted_does_nothing(service: TerminalLambda) -> None:
+    before = len(service.rows) - 1
+
+    for keys in ("\x1b[A", "???????????? was copied from elsewhere"):
+        service.press(keys)
+        wait_until(lambda: unread(service) == 0)
+    service.press("i")
+
+    service.wait_for("  a first.json", before)
+    service.press("\x1b")
+    assert "  q  quit" not in service.rows[before:]
 
 
 def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalLambda) -> None:
