@@ -43,11 +43,13 @@ def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None
     service.wait_for("  q  quit\n")
 
 
-def test_an_arrow_and_what_is_pasted_are_no_keys(service: TerminalLambda) -> None:
+@pytest.mark.parametrize("keys", ["quit? that was copied from elsewhere", "\x1b?q"])
+def test_what_is_pasted_and_what_begins_with_escape_are_no_keys(
+    service: TerminalLambda, keys: str
+) -> None:
     before = len(service.rows) - 1
 
-    service.press("\x1b[A")
-    service.press("quit? that was copied from elsewhere")
+    service.press(keys)
 
     assert service.invoke(b'{"is": "there"}').status == 200
     service.wait_for("✓ ", before)
