@@ -39,9 +39,9 @@ RUN mkdir /packages && for key in *; do \
 FROM ${BASE_IMAGE} AS local
 ARG CA=
 RUN [ -z "$CA" ] || { printf '%s\n' "$CA" >/etc/pki/ca-trust/source/anchors/machine.pem && update-ca-trust; }
-# Tilt's live update unpacks with tar, which AWS's image lacks.
+# Tilt's live update unpacks with tar, which AWS's image lacks, and over the task root itself where CodeUri is `.`.
 # hadolint ignore=DL3041
-RUN dnf install -y tar && dnf clean all
+RUN dnf install -y tar && dnf clean all && chown 1000:1000 "$LAMBDA_TASK_ROOT"
 COPY --from=tools /local /opt/python
 COPY lambda_local /opt/python/lambda_local
 RUN python -m compileall -q /opt/python/lambda_local

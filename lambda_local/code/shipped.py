@@ -15,7 +15,7 @@ from typing import Protocol
 type Stamp = tuple[int, int, int]
 """A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
 
-_NO_CODE = ("__pycache__", "cdk.out", "node_modules")
+_NO_CODE = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
 
 
 class _Ignored(Protocol):

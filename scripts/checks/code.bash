@@ -31,7 +31,7 @@ shipped() {
             beside=(-o -path ./tests)
             [[ -n $(find events -maxdepth 1 -name '*.py' 2>/dev/null) ]] || beside+=(-o -path ./events)
         fi
-        find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules ${beside[@]+"${beside[@]}"} \) -prune -o -type f -print0
+        find . \( -name '.?*' -o -name '*~' -o -name '*.pyc' -o -name __pycache__ -o -name cdk.out -o -name node_modules -o -name Tiltfile ${beside[@]+"${beside[@]}"} \) -prune -o -type f -print0
     fi
 }
 

@@ -79,9 +79,10 @@ class Tilt:
         self._environ = os.environ | environ
         self._port = str(free_port())
         self._settings = settings
-        self._log = workspace.directory / ".tilt.log"
+        self._log = workspace.directory / ".cache" / "tilt.log"  # where Tilt does not look
 
     def __enter__(self) -> Self:
+        self._log.parent.mkdir(exist_ok=True)
         with self._log.open("w") as output:
             self._process = subprocess.Popen(
                 [
