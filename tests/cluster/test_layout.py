@@ -24,6 +24,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_save_of_it_is_live_in_the_pod_that_is_there(workspace: Workspace) -> None:
     with Tilt(workspace) as tilt:
+        wait_until(lambda: len(pods()) == 1, "what another Tilt has left is gone", DEADLINE)
         before = pods().keys()
 
         workspace.edit(Path(CODE).name, TEXT, "A message came")
