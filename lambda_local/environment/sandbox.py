@@ -71,9 +71,12 @@ class Sandbox:
         self._process.watch(self._ready.set if self._ahead else None, exited)
 
     async def ready(self) -> None:
-        """Return when it has imported what is wanted ahead, and is debugged, or has ended."""
+        """Return when it has imported what is wanted ahead, or has ended."""
         if self._ahead:
             await self._ready.wait()
+
+    async def debugged(self) -> None:
+        """Return when who is attached to the function debugs it, or it has ended."""
         if self._debuggers is not None:
             await self._debuggers.offer(self._configuration.name, self._debugged_at)
 

@@ -70,14 +70,15 @@ class Supply:
 
     def prepare(self) -> None:
         """Keep a process on standby."""
-        if not self._closed and not self._debuggers:
+        if not self._closed:
             self._standby.prepare()
 
     def sweep(self, now: float) -> None:
         """End those that nobody has needed for long; have the others look at their limits."""
-        for environment in () if self._debuggers else self._fleet:
-            limits.enforce(environment, now)
-        self._standby.sweep(now)
+        if not self._debuggers:
+            for environment in self._fleet:
+                limits.enforce(environment, now)
+            self._standby.sweep(now)
         for environment in self._fleet.too_many_idle(now, IDLE_LIMIT):
             environment.shutdown()
 
@@ -101,7 +102,7 @@ class Supply:
         await self._standby.empty()
 
     def _may_grow(self) -> bool:
-        # a debugger's port is free only when the process that held it is gone
+        # a debugger hears of the end of one process before it debugs the next
         counted = len(self._fleet) if self._debuggers else len(self._fleet.live())
         most = self._reload.generation.configuration.concurrency
         return counted < most and not self._closed
@@ -123,7 +124,7 @@ class Supply:
         environment = self._standby.take(self._reload.generation.configuration)
         if environment is not None:
             self._fleet.add(environment)
-            if environment.life.state is State.STANDBY:
+            if environment.life.state is State.STANDBY and not self._debuggers:
                 environment.begin(self._reload.generation, invocation)
             else:
                 environment.sandbox.invocation = invocation
@@ -143,6 +144,7 @@ class Supply:
 
     async def _begin(self, environment: Environment) -> None:
         await environment.spawned.wait()
+        await environment.sandbox.debugged()
         if environment.life.state is not State.STANDBY:
             return
         if environment.configuration == self._reload.generation.configuration:
