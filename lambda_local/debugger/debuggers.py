@@ -28,8 +28,12 @@ class Debuggers:
     ) -> None:
         """Let debuggers attach to the functions that there are at the start."""
         for at, name in enumerate(names):
-            self._of[name] = Debugging(listen(HOST, self._first and self._first + at))
-            await self._of[name].start()
+            await self._open(name, listen(HOST, self._first and self._first + at))
+
+    async def _open(self, function: str, listener: socket.socket) -> Debugging:
+        debugging = self._of[function] = Debugging(listener)
+        await debugging.start()
+        return debugging
 
     @property
     def places(self) -> str:
@@ -62,8 +66,7 @@ class Debuggers:
                 listener = socket.create_server((HOST, port))
             except OSError:
                 continue
-            debugging = self._of[function] = Debugging(listener)
-            await debugging.start()
+            debugging = await self._open(function, listener)
             self.said(f"a debugger attaches to {function} at {HOST}:{debugging.listens_at}")
             return debugging
         return None

@@ -31,7 +31,7 @@ _ROLES = ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIA
 
 def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
     """Return those of an environment whose Runtime API is on that port."""
-    own = {**configuration.environment, **configuration.local_environment}
+    own = _own(configuration)
     path = own.pop("PYTHONPATH", "").split(":")
     given = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
@@ -110,9 +110,13 @@ def wrapper(configuration: FunctionConfiguration) -> list[str]:
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
     """
-    given = {**configuration.environment, **configuration.local_environment}
-    path = given.get("AWS_LAMBDA_EXEC_WRAPPER")
+    path = _own(configuration).get("AWS_LAMBDA_EXEC_WRAPPER")
     return [str(_here(configuration, path))] if path else []
+
+
+def _own(configuration: FunctionConfiguration) -> dict[str, str]:
+    """Return what the function is given by its template, and by this machine."""
+    return {**configuration.environment, **configuration.local_environment}
 
 
 def _here(configuration: FunctionConfiguration, written: str) -> Path:
