@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
 # More than there are cores: the tests wait more than they work.
-WORKERS := --numprocesses 4 --dist worksteal
+ENVIRONMENT := --quiet --numprocesses 4 --dist worksteal -W error tests/processes tests/static
 
 help: ## What there is to run
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,16 +29,20 @@ up: needs install ## The function with live reload and checks: in a k3d cluster,
 down: ## Remove the cluster and its registry
 	@scripts/down
 
-test: unit ## The function's tests, then the environment's: everything that needs no cluster, with coverage
+test: unit ## The function's tests, then the environment's: everything that needs no cluster
+	@$(BIN)/pytest $(ENVIRONMENT)
+
+# Apart from `test`, because it slows each process that a test starts.
+coverage: unit ## The same tests, and what of lambda_local they cover
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest --quiet $(WORKERS) -W error --measured tests/processes tests/static; ended=$$?; \
+	@$(BIN)/pytest $(ENVIRONMENT) --measured; ended=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing && exit $$ended
+
+covered: ## What the last `make coverage` found, as Markdown
+	@$(BIN)/coverage report --format markdown
 
 unit: install ## The function's own tests, if it has any, with coverage
 	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_local.template --folders)) --cov-report term-missing:skip-covered
-
-coverage: ## What the last test run covered, as Markdown
-	@$(BIN)/coverage report --format markdown
 
 watch: install ## The function's tests again at each save of code, template or requirements
 	@$(BIN)/ptw --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner scripts/unit
