@@ -1,5 +1,6 @@
 """HTTP on a socket, and the URL that leads there."""
 
+import asyncio
 import contextlib
 import math
 import socket
@@ -13,9 +14,35 @@ from lambda_local.door.http import App
 _LAST_ANSWERS = 1
 """Seconds in which those whose invocation was cut off get their answer."""
 
+_TURN = 1.0
+"""Seconds after which the time that its answers tell is another."""
+
 
 class Server(uvicorn.Server):
     """A server that is one of several."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stops = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no more connections; let the requests that are there end."""
+        self.should_exit = True
+        self._stops.set()
+
+    async def main_loop(self) -> None:
+        """Wait to be stopped; uvicorn's own looks ten times a second whether it is."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stops.wait(), _TURN)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End when the last connection has; uvicorn's own waits for a while if there is none."""
+        if self.server_state.connections:
+            await super().shutdown(sockets)
+            return
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -139,7 +139,7 @@ class LocalLambda:
         ticks.cancel()
         self._page.close()
         self._terminal.close()
-        self._admin.should_exit = True
+        self._admin.stop()
         await admin
         await loop.run_in_executor(None, self._keeper.close)
         keys.stop()
@@ -189,7 +189,7 @@ class LocalLambda:
             self._serving.kill()
             return
         self._log.service_said("stopping: what runs may finish; once more to end at once")
-        self._front.should_exit = True
+        self._front.stop()
         seconds = self._settings.shutdown_timeout
         self._cut_off = asyncio.get_running_loop().call_later(seconds, self._cut_off_requests)
         self._definitions.stop()
