@@ -89,3 +89,7 @@ def said($errors):
       (if $refused > 0 then "\($refused | if . == 1 then "1 error" else "\(.) errors" end) not accepted (--accept-errors takes them too)" else empty end),
       (if $waiting > 0 then $waiting | waiting else empty end)
     ] | join(", ");
+
+# What was done, whether something is left, and of each answer that is to be written its check's number, jq's options, and the answer in an array.
+def acceptance($errors):
+  said($errors), left($errors), (accepted($errors) as $at | .checks[$at] | acceptable | $at, .format, [.accepted]);

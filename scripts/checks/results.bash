@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016,SC2154 # the variables within quotes are jq's; root, work, sent, held, expected, kinds, url and how it is told are check's
 # The results: as one object, as rows for a person, and as what is expected from now on. check sources this.
 
-# Writes the results into result.json.
+# Writes the results into result.json, and what a person is told of them into told.
 compare() {
     local separator number=0 event function files=() arguments=()
     separator=$(printf '\036%s\036' "$RANDOM$RANDOM$RANDOM")
@@ -15,10 +15,13 @@ compare() {
         number=$((number + 1))
         files+=("$work/separator" "$work/$number" "$work/separator" "$work/$number.headers" "$work/separator")
     done
-    cat ${files[@]+"${files[@]}"} </dev/null | jq -Rsc --arg separator "$separator" --arg root "$root" --arg url "$url" --arg wanted "$wanted" \
+    cat ${files[@]+"${files[@]}"} </dev/null | jq -Rsrc --arg separator "$separator" --arg root "$root" --arg url "$url" --arg wanted "$wanted" \
         --slurpfile state "$work/state" --slurpfile waited "$work/waited" --slurpfile seconds "$work/seconds" \
-        --argjson accepting "$accepting" \
-        "$(program 'result($ARGS.named)' compare answer http check)" --args ${arguments[@]+"${arguments[@]}"} >"$work/result.json"
+        --argjson accepting "$accepting" --argjson width "$width" --argjson most "$most" --argjson named "$named" \
+        "$(program 'result($ARGS.named) | ., told($width; $most; $named; $accepting)' compare answer http told check)" \
+        --args ${arguments[@]+"${arguments[@]}"} >"$work/results"
+    head -n 1 "$work/results" >"$work/result.json"
+    tail -n +2 "$work/results" >"$work/told"
 }
 
 # Whether all is as expected.
@@ -29,37 +32,31 @@ as_expected() {
 }
 
 tell() {
-    if [[ $json ]]; then
-        cat "$work/result.json"
-    else
-        jq -r --argjson width "$width" --argjson most "$most" --argjson named "$named" --argjson accepting "$accepting" \
-            "$(program 'told($width; $most; $named; $accepting)' told)" "$work/result.json"
-    fi
-}
-
-accepting_program() {
-    program "$1" compare answer http told accept
+    if [[ $json ]]; then cat "$work/result.json"; else cat "$work/told"; fi
 }
 
 # Writes what was answered as what is expected, and says what it did; fails if there is an answer that it did not take.
 accept() {
-    local at accepted
-    accepted=$(jq -r --argjson errors "$accept_errors" "$(accepting_program 'accepted($errors)')" "$work/result.json")
-    for at in $accepted; do
-        write "$at" "${expected[at]}"
-    done
-    jq -r --argjson errors "$accept_errors" "$(accepting_program 'said($errors)')" "$work/result.json"
-    jq -e --argjson errors "$accept_errors" "$(accepting_program 'left($errors) | not')" "$work/result.json" >/dev/null
+    local said left at options answer
+    jq -rc --argjson errors "$accept_errors" "$(program 'acceptance($errors)' compare answer http told accept)" "$work/result.json" >"$work/acceptance"
+    {
+        IFS= read -r said
+        IFS= read -r left
+        while IFS= read -r at && IFS= read -r options && IFS= read -r answer; do
+            write "$answer" "$options" "${expected[at]}"
+        done
+    } <"$work/acceptance"
+    printf '%s\n' "$said"
+    [[ $left == false ]]
 }
 
+# write ANSWER OPTIONS FILE writes what an array of JSON has, with these options of jq's.
 write() {
-    local file=$2 temporary options
+    local file=$3 temporary
     mkdir -p "${file%/*}"
     temporary=${file%/*}/.${file##*/}.$$
     [[ ! -f $file ]] || cp -p "$file" "$temporary"
-    jq -c "$(accepting_program ".checks[$1] | acceptable")" "$work/result.json" >"$work/accepted.json"
-    options=$(jq -r .format "$work/accepted.json")
     # shellcheck disable=SC2086 # several options
-    jq $options .accepted "$work/accepted.json" >"$temporary"
+    jq $2 '.[0]' <<<"$1" >"$temporary"
     mv -f "$temporary" "$file"
 }
