@@ -55,7 +55,7 @@ def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambd
     app = service.project / "function/app.py"
     with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(app, 6)
-        for number in range(6):
+        for number in range(3):
             app.write_text(SOURCE.replace("return message", f"return message + {number}"))
             answer = threads.submit(service.invoke, {"message": 100})
             thread, frame = debugger.stopped()

@@ -20,7 +20,7 @@ from tests.support.mutation import mutated, request
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
-CASES = int(os.environ.get("FUZZ_CASES", "1000"))
+CASES = int(os.environ.get("FUZZ_CASES", "300"))
 _PATIENCE = 0.2
 """Seconds after which a request without an answer counts as one that is not whole."""
 
