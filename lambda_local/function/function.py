@@ -76,7 +76,7 @@ class Function:
         """Load the code, and look after it."""
         self._background.run(self._sweep())
         self._reload.start()
-        self._supply.start(self._placement)
+        self._supply.start(self._placement, self._placement.renew)
 
     def configure(self, configuration: FunctionConfiguration) -> None:
         """Run what comes from now on with that configuration, and the code as it is."""
@@ -164,7 +164,7 @@ class Function:
             await asyncio.sleep(SWEEP)
             now = time.monotonic()
             self._supply.sweep(now)
-            if not self._reload.under_way:
+            if not (self._reload.under_way or self._supply.waits):
                 self._queue.expire(now, self._fleet.coming(self.generation))
 
     def _failed(self, error: BaseException) -> None:

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 from dataclasses import replace
 
 from lambda_local import errors
-from lambda_local.code.generation import Outcome
+from lambda_local.code.generation import Generation, Outcome
 from lambda_local.environment.environment import Environment
 from lambda_local.environment.life import State
 from lambda_local.function.ending import end
@@ -98,10 +98,16 @@ class Placement:
         else:
             environment.shutdown()
 
+    def _came_out(
+        self, generation: Generation, outcome: Outcome, error: Result | None = None, place: str = ""
+    ) -> None:
+        self._reload.came_out(generation, outcome, error, place)
+        self._supply.came_out()
+
     def initialised(self, environment: Environment) -> None:
         """Part of Owner."""
         if environment.generation is not None:
-            self._reload.came_out(environment.generation, Outcome.LOADED)
+            self._came_out(environment.generation, Outcome.LOADED)
         if environment.invocation is None:
             self._welcome(environment)
         self._supply.learn(environment)
@@ -116,7 +122,7 @@ class Placement:
             return False  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{generation.configuration.task_root}/", "")
         self._listener.load_failed(where or error("").error_type or "error", generation.code_sha256)
-        self._reload.came_out(generation, Outcome.FAILED, error(""), place)
+        self._came_out(generation, Outcome.FAILED, error(""), place)
         if generation.outcome is not Outcome.LOADED:
             self.place()
         elif environment.invocation is None:
@@ -126,7 +132,7 @@ class Placement:
     def init_overran(self, environment: Environment) -> None:
         """Part of Owner."""
         if environment.generation is not None:
-            self._reload.came_out(environment.generation, Outcome.OVERRAN, errors.init_overran())
+            self._came_out(environment.generation, Outcome.OVERRAN, errors.init_overran())
         self.place()
 
     def ended(

@@ -4,6 +4,8 @@ How many execution environments a function has.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
+from collections.abc import Callable
+
 from lambda_local.background import Background
 from lambda_local.code.generation import Outcome
 from lambda_local.environment import limits
@@ -13,6 +15,7 @@ from lambda_local.environment.owner import Owner
 from lambda_local.function.fleet import Fleet
 from lambda_local.function.reload import Reload
 from lambda_local.function.standby import Standby
+from lambda_local.function.turns import Turn
 from lambda_local.invocation import Invocation
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry.listener import Listener
@@ -44,24 +47,36 @@ class Supply:
         self._debuggers = settings.debuggers
         self._owner: Owner | None = None
         self._standby = Standby(self._make, background)
+        self._turn = Turn(settings.turns)
         self._closed = False
 
-    def start(self, owner: Owner) -> None:
-        """Have the first; the owner decides what each runs."""
+    def start(self, owner: Owner, its_turn: Callable[[], None]) -> None:
+        """Have the first; the owner decides what each runs. `its_turn` may come later."""
         self._owner = owner
+        self._turn.come = its_turn
         self.load()
 
     def load(self) -> None:
         """Load the code before anybody asks for it, if it was not loaded yet."""
-        if self._reload.generation.outcome is Outcome.UNKNOWN and self._may_grow():
+        if self._is_unknown() and self._may_grow() and self._turn.ask():
             self._add()
 
     def order(self, invocation: Invocation | None = None) -> bool:
         """Have one more, for that invocation if one is given; return whether there may be one."""
-        if not self._may_grow():
+        if not self._may_grow() or (self._is_unknown() and not self._turn.ask(awaited=True)):
             return False
         self._add(invocation)
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether other functions' code is loaded before this one's."""
+        return self._turn.waits
+
+    def came_out(self) -> None:
+        """Let others load theirs, if it is known now how the load of the code ends."""
+        if not self._is_unknown():
+            self._turn.end()
 
     def learn(self, environment: Environment) -> None:
         """Have the next import ahead what this one has found the function to import."""
@@ -92,6 +107,7 @@ class Supply:
     def close(self) -> None:
         """End every process at once."""
         self._closed = True
+        self._turn.end()
         self._standby.shutdown()
         for environment in self._fleet:
             environment.shutdown()
@@ -100,6 +116,9 @@ class Supply:
         """Return when no process is left."""
         await self._fleet.empty()
         await self._standby.empty()
+
+    def _is_unknown(self) -> bool:
+        return self._reload.generation.outcome is Outcome.UNKNOWN
 
     def _may_grow(self) -> bool:
         # a debugger hears of the end of one process before it debugs the next
