@@ -11,8 +11,8 @@ from functools import partial
 
 from lambda_local import errors
 from lambda_local.code.generation import Generation
-from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.environment.course import Course
+from lambda_local.environment.host import Host
 from lambda_local.environment.life import Life, State
 from lambda_local.environment.owner import Owner
 from lambda_local.environment.runtime import Runtime
@@ -36,20 +36,22 @@ class Environment:
         configuration: FunctionConfiguration,
         owner: Owner,
         listener: Listener,
+        host: Host,
         *,
         ahead: str = "",
-        debuggers: Debuggers | None = None,
     ) -> None:
         """`ahead` is what an earlier environment's process has told for this one's."""
         self.configuration = configuration
         self.generation: Generation | None = None
-        self.sandbox = Sandbox(configuration, listener, ahead=ahead, debuggers=debuggers)
+        self.sandbox = Sandbox(configuration, listener, host, ahead=ahead)
         self.ahead = ""
         self.begins_ahead = bool(ahead)
         self.spawned = asyncio.Event()
         self._owner = owner
         self.life = Life()
-        self._course = Course(configuration, self.sandbox, listener, debug=debuggers is not None)
+        self._course = Course(
+            configuration, self.sandbox, listener, debug=host.debuggers is not None
+        )
 
     @property
     def invocation(self) -> Invocation | None:

@@ -5,13 +5,13 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from lambda_local.environment import keeper, memory
 from lambda_local.environment.framing import Records
-from lambda_local.environment.variables import RUNTIME_DIRECTORY, variables, wrapper
+from lambda_local.environment.interpreter import Executed, Started, interpreter
+from lambda_local.environment.zygote import Zygotes
 from lambda_local.settings.function import FunctionConfiguration
 
 _PIPE = 65_536
@@ -22,68 +22,61 @@ _TURN = 8192
 
 
 class Process:
-    """Starts, signals and is read; decides nothing."""
+    """Signals, and is read; decides nothing."""
 
     def __init__(
-        self,
-        configuration: FunctionConfiguration,
-        port: int,
-        told: dict[str, str],
-        debuggers: socket.socket | None,
+        self, started: Started, log_stream: str, control: socket.socket, output: int
     ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._records = Records()
+        self._started = started
+        self._log_stream = log_stream
+        self._control = control
+        self._output = output
+
+    @classmethod
+    async def start(
+        cls,
+        configuration: FunctionConfiguration,
+        told: Mapping[str, str],
+        debuggers: socket.socket | None,
+        zygotes: Zygotes,
+    ) -> "Process":
         """
         Start it with what it is told by variables; it imports the runtime client and waits.
 
         It listens for `debuggers`, if there may be any. Raises OSError.
         """
-        self._loop = asyncio.get_running_loop()
-        self._records = Records()
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
-            self._output, output = os.pipe()
-            undo.callback(os.close, self._output)
-            handed_over.callback(os.close, output)
-            self._control, control = socket.socketpair()
-            undo.enter_context(self._control)
-            handed_over.enter_context(control)
-            os.set_blocking(self._output, False)
-            self._control.settimeout(0)
-            # the debugger can't stop in frozen modules, and says so each time
-            options = ["-P"] if debuggers is None else ["-P", "-Xfrozen_modules=off"]
-            bootstrap = RUNTIME_DIRECTORY / "bootstrap.py"
-            arguments = [str(bootstrap), str(control.fileno()), configuration.handler]
-            handed = [control.fileno(), *(() if debuggers is None else (debuggers.fileno(),))]
-            told = told | {"_LAMBDA_LOCAL_DEBUG": ",".join(map(str, handed[1:]))}
-            environ = variables(configuration, port) | told
-            self._log_stream = environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-            # one short fork in the event loop; asyncio's own subprocesses know no process groups
-            self._process = subprocess.Popen(  # noqa: S603
-                [*wrapper(configuration), configuration.python.executable, *options, *arguments],
-                cwd=configuration.task_root,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=handed,
-                process_group=0,
-            )
+            output, its_output = os.pipe()
+            undo.callback(os.close, output)
+            handed_over.callback(os.close, its_output)
+            control, its_control = socket.socketpair()
+            undo.enter_context(control)
+            handed_over.enter_context(its_control)
+            os.set_blocking(output, False)
+            control.settimeout(0)
+            descriptors = (its_control.fileno(), its_output)
+            started = await _start(configuration, told, descriptors, debuggers, zygotes)
             undo.pop_all()
+        return cls(started, told["AWS_LAMBDA_LOG_STREAM_NAME"], control, output)
 
     def watch(self, ready: Callable[[], None] | None, ended: Callable[[int], None]) -> None:
         """Say when it says that it is ready, and when it has ended, with its return code."""
         if ready is not None:
             self._loop.add_reader(self._control, self._became_ready, ready)
-        threading.Thread(target=self._wait, args=(ended,), daemon=True).start()
+
+        def sweep(returncode: int) -> None:
+            ended(returncode)
+            mark = self._log_stream.rpartition("]")[2]
+            threading.Thread(target=keeper.end_all, args=(mark,), daemon=True).start()
+
+        self._started.watch(sweep)
 
     def _became_ready(self, ready: Callable[[], None]) -> None:
         self._loop.remove_reader(self._control)
         if self.told():  # it has not ended
             ready()
-
-    def _wait(self, ended: Callable[[int], None]) -> None:
-        returncode = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
-            self._loop.call_soon_threadsafe(ended, returncode)
-        keeper.end_all(self._log_stream.rpartition("]")[2])
 
     def begin(self, wrote: Callable[[int], None]) -> None:
         """Let it load the handler; say when there is something to read."""
@@ -117,20 +110,20 @@ class Process:
 
     def peak(self) -> int:
         """Bytes of memory that it had in use at most; 0 when it has ended."""
-        return memory.peak(self._process.pid)
+        return memory.peak(self._started.pid)
 
     def resident(self) -> int:
         """Bytes of memory that it has in use now, with all that it started."""
-        return memory.resident(self._process.pid)
+        return memory.resident(self._started.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it, and all that it started, a signal."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self._started.pid, number)
             return
         with contextlib.suppress(OSError):  # it is in a group of another's
-            if self._process.returncode is None:
-                os.kill(self._process.pid, number)
+            if not self._started.ended:
+                os.kill(self._started.pid, number)
 
     def close(self) -> None:
         """Give the pipes back."""
@@ -138,3 +131,19 @@ class Process:
         os.close(self._output)
         self._loop.remove_reader(self._control)
         self._control.close()
+
+
+async def _start(
+    configuration: FunctionConfiguration,
+    told: Mapping[str, str],
+    descriptors: tuple[int, int],
+    debuggers: socket.socket | None,
+    zygotes: Zygotes,
+) -> Started:
+    what = interpreter(configuration)
+    if debuggers is not None:
+        listens = debuggers.fileno()
+        debugged = {**told, "_LAMBDA_LOCAL_DEBUG": str(listens)}
+        return Executed(what.start(descriptors[0], debugged, descriptors[1], [listens]))
+    forked = await zygotes.fork(what, told, descriptors)
+    return forked or Executed(what.start(descriptors[0], told, descriptors[1]))

@@ -8,11 +8,12 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 
-from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.environment import told
+from lambda_local.environment.host import Host
 from lambda_local.environment.process import Process
 from lambda_local.environment.runtime_api import RuntimeApi, RuntimeCalls, event_headers
 from lambda_local.environment.told import Told
+from lambda_local.environment.variables import of_one
 from lambda_local.invocation import Invocation
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.listener import Listener
@@ -28,10 +29,11 @@ class Sandbox:
         self,
         configuration: FunctionConfiguration,
         listener: Listener,
+        host: Host,
         *,
         ahead: str,
-        debuggers: Debuggers | None,
     ) -> None:
+        self._host = host
         self._ahead = ahead
         self._ready = asyncio.Event()
         self._begun = False
@@ -39,7 +41,6 @@ class Sandbox:
         self.invocation: Invocation | None = None
         self._configuration = configuration
         self._listener = listener
-        self._debuggers = debuggers
         self._debugged_at = 0
         self._process: Process | None = None
         self._server: asyncio.Server | None = None
@@ -61,13 +62,18 @@ class Sandbox:
         except BaseException:
             listener.close()
             raise
-        told = {"_LAMBDA_LOCAL_POLLER": poller, "_LAMBDA_LOCAL_AHEAD": self._ahead}
+        told = of_one(port) | {
+            "_LAMBDA_LOCAL_POLLER": poller,
+            "_LAMBDA_LOCAL_AHEAD": self._ahead,
+        }
         with contextlib.ExitStack() as handed_over:
             debugged = None
-            if self._debuggers is not None:
+            if self._host.debuggers is not None:
                 debugged = handed_over.enter_context(socket.create_server(("127.0.0.1", 0)))
                 self._debugged_at = debugged.getsockname()[1]
-            self._process = Process(self._configuration, port, told, debugged)
+            self._process = await Process.start(
+                self._configuration, told, debugged, self._host.zygotes
+            )
         self._process.watch(self._ready.set if self._ahead else None, exited)
 
     async def ready(self) -> None:
@@ -77,8 +83,8 @@ class Sandbox:
 
     async def debugged(self) -> None:
         """Return when who is attached to the function debugs it, or it has ended."""
-        if self._debuggers is not None:
-            await self._debuggers.offer(self._configuration.name, self._debugged_at)
+        if self._host.debuggers is not None:
+            await self._host.debuggers.offer(self._configuration.name, self._debugged_at)
 
     @property
     def polls(self) -> bool:
@@ -98,7 +104,7 @@ class Sandbox:
     def deliver(self, timeout: float) -> None:
         """Give the runtime, which waits, the event; the handler has `timeout` seconds."""
         poll, self._poll = self._poll, None
-        deadline = time.time() + (timeout if self._debuggers is None else _DAY)
+        deadline = time.time() + (timeout if self._host.debuggers is None else _DAY)
         if poll is not None and self.invocation is not None:
             headers = event_headers(self.invocation, self._configuration, int(deadline * 1000))
             poll.reply(200, headers, self.invocation.payload)

@@ -29,8 +29,22 @@ _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN
 _ROLES = ("AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
-def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
-    """Return those of an environment whose Runtime API is on that port."""
+def of_one(port: int) -> dict[str, str]:
+    """Return those that one environment alone has, whose Runtime API is on that port."""
+    return {
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream(secrets.token_hex(8)),
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+    }
+
+
+def log_stream(name: str) -> str:
+    """Return the whole name of a log stream of this service's."""
+    day = time.strftime("%Y/%m/%d", time.gmtime())
+    return f"{day}/[$LATEST]{MARK}{name}"
+
+
+def variables(configuration: FunctionConfiguration) -> dict[str, str]:
+    """Return those that all environments of a configuration have."""
     own = _own(configuration)
     path = own.pop("PYTHONPATH", "").split(":")
     given = {
@@ -44,7 +58,7 @@ def variables(configuration: FunctionConfiguration, port: int) -> dict[str, str]
     return (
         _placeholders(given)
         | given
-        | _reserved(configuration, port)
+        | _reserved(configuration)
         | {
             "PYTHONUNBUFFERED": "1",
             "_LAMBDA_LOCAL_WATCHED": os.pathsep.join(map(str, configuration.watch)),
@@ -65,8 +79,7 @@ def _pythons_own(configuration: FunctionConfiguration) -> dict[str, str]:
     return own | {"PYTHONPATH": str(configuration.runtime_packages)}
 
 
-def _reserved(configuration: FunctionConfiguration, port: int) -> dict[str, str]:
-    day = time.strftime("%Y/%m/%d", time.gmtime())
+def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
     level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
     return {
@@ -79,8 +92,6 @@ def _reserved(configuration: FunctionConfiguration, port: int) -> dict[str, str]
         "AWS_LAMBDA_LOG_FORMAT": "JSON" if configuration.json_logs else "Text",
         **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{day}/[$LATEST]{MARK}{secrets.token_hex(8)}",
-        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
         "AWS_REGION": region,
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
         "LAMBDA_TASK_ROOT": str(configuration.task_root),

@@ -10,6 +10,7 @@ from lambda_local.background import Background
 from lambda_local.code.generation import Outcome
 from lambda_local.environment import limits
 from lambda_local.environment.environment import Environment
+from lambda_local.environment.host import Host
 from lambda_local.environment.life import State
 from lambda_local.environment.owner import Owner
 from lambda_local.function.fleet import Fleet
@@ -44,8 +45,8 @@ class Supply:
         self._reload = reload
         self._listener = listener
         self._background = background
-        self._debuggers = settings.debuggers
         self._owner: Owner | None = None
+        self._host = Host(settings.debuggers)
         self._standby = Standby(self._make, background)
         self._turn = Turn(settings.turns)
         self._closed = False
@@ -90,7 +91,7 @@ class Supply:
 
     def sweep(self, now: float) -> None:
         """End those that nobody has needed for long; have the others look at their limits."""
-        if not self._debuggers:
+        if not self._host.debuggers:
             for environment in self._fleet:
                 limits.enforce(environment, now)
             self._standby.sweep(now)
@@ -101,7 +102,7 @@ class Supply:
         """Take it that one is gone."""
         self._standby.forget(environment)
         self._fleet.forget(environment)
-        if self._debuggers or (environment.begins_ahead and environment.generation is None):
+        if self._host.debuggers or (environment.begins_ahead and environment.generation is None):
             self.load()
 
     def close(self) -> None:
@@ -111,6 +112,7 @@ class Supply:
         self._standby.shutdown()
         for environment in self._fleet:
             environment.shutdown()
+        self._host.zygotes.retire()
 
     async def closed(self) -> None:
         """Return when no process is left."""
@@ -122,7 +124,7 @@ class Supply:
 
     def _may_grow(self) -> bool:
         # a debugger hears of the end of one process before it debugs the next
-        counted = len(self._fleet) if self._debuggers else len(self._fleet.live())
+        counted = len(self._fleet) if self._host.debuggers else len(self._fleet.live())
         most = self._reload.generation.configuration.concurrency
         return counted < most and not self._closed
 
@@ -135,15 +137,13 @@ class Supply:
             message = "nobody would own the environment"
             raise RuntimeError(message)
         configuration = self._reload.generation.configuration
-        return Environment(
-            configuration, self._owner, self._listener, ahead=ahead, debuggers=self._debuggers
-        )
+        return Environment(configuration, self._owner, self._listener, self._host, ahead=ahead)
 
     def _add(self, invocation: Invocation | None = None) -> None:
         environment = self._standby.take(self._reload.generation.configuration)
         if environment is not None:
             self._fleet.add(environment)
-            if environment.life.state is State.STANDBY and not self._debuggers:
+            if environment.life.state is State.STANDBY and not self._host.debuggers:
                 environment.begin(self._reload.generation, invocation)
             else:
                 environment.sandbox.invocation = invocation

@@ -139,6 +139,12 @@ class LocalLambda(Running):
         super().kill()
 
 
+def at_rest(functions: int = 1, environments: int = 1) -> int:
+    """How many processes a service has: of each function, what waits and what all are forked of."""
+    zygote = sys.platform.startswith("linux")
+    return 1 + functions * (environments + 1 + zygote)
+
+
 def program(constants: Mapping[str, object] | None) -> list[str]:
     """Return the command of the service, with other values for constants of its modules."""
     if constants:

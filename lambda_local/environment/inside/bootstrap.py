@@ -23,7 +23,11 @@ from types import CodeType, ModuleType
 
 TYPE_CHECKING = False  # typing's, without the time that its import takes
 if TYPE_CHECKING:
+    from lambda_local.environment.inside.gate import Gate
     from lambda_local.environment.inside.loading import Loading
+    from lambda_local.environment.inside.own import Own
+
+    type _Parts = tuple[type[Gate], type[Loading], type[Own]]
 
 _RUNTIMES_OWN = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
@@ -109,18 +113,31 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-def _runtime_client() -> None:
-    try:
-        import runtime_client  # noqa: F401, PLC0415  # AWS builds it for Linux alone
-    except ImportError:
-        sys.modules["runtime_client"] = _beside("runtime_client")
+class _Unborn(ModuleType):
+    """
+    Stands for `runtime_client` while awslambdaric is imported, for a process that may not be yet.
 
+    The native one reads where its Runtime API is as it is loaded itself.
+    """
 
-def _poll_as(poller: str) -> None:
-    """Add to the client's name what the Runtime API knows this process by."""
-    client = sys.modules["runtime_client"]
-    initialize = client.initialize_client
-    client.initialize_client = lambda agent: initialize(f"{agent} {poller}")  # type: ignore[attr-defined]  # awslambdaric calls it as it is imported
+    def __init__(self) -> None:
+        super().__init__("runtime_client")
+        self.agent = ""
+        sys.modules[self.__name__] = self
+
+    def initialize_client(self, user_agent: str) -> None:
+        """Keep the client's name, as awslambdaric says it."""
+        self.agent = user_agent
+
+    def replace(self, poller: str) -> None:
+        """Give place to the real one; its name has what the Runtime API knows this process by."""
+        del sys.modules[self.__name__]
+        try:
+            import runtime_client  # noqa: PLC0415  # AWS builds it for Linux alone
+        except ImportError:
+            runtime_client = sys.modules[self.__name__] = _beside(self.__name__)
+        runtime_client.initialize_client(f"{self.agent} {poller}")
+        sys.modules["awslambdaric.lambda_runtime_client"].runtime_client = runtime_client  # type: ignore[attr-defined]
 
 
 def _told(name: str) -> str:
@@ -138,10 +155,8 @@ def _give_path(environ: dict[str, str]) -> None:
         os.environ["PYTHONPATH"] = path
 
 
-def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
+def _parts() -> "_Parts":
     """Import the rest of this folder, and leave no trace of it: every name is the function's."""
-    roots, packages = _folders("WATCHED"), _folders("PACKAGES")
-    wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
     sys.path.insert(0, __file__.rpartition(f"{os.sep}lambda_local{os.sep}")[0])
     from lambda_local.environment.inside.gate import Gate  # noqa: PLC0415
     from lambda_local.environment.inside.loading import Loading  # noqa: PLC0415
@@ -150,31 +165,47 @@ def _load_by(control: socket.socket, environ: dict[str, str]) -> "Loading":
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "lambda_local"]:
         del sys.modules[name]
+    return Gate, Loading, Own
+
+
+def _load_by(control: socket.socket, environ: dict[str, str], parts: "_Parts") -> "Loading":
+    gate, loading, own = parts
+    roots, packages = _folders("WATCHED"), _folders("PACKAGES")
+    wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
     _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path[:0] = [task_root, *packages, *_folders("PATH")]
     _compile_watched(roots)
-    own = Own([task_root, *roots], packages)
-    return Loading(Gate(control, begun=begun), own, wanted, environ)
+    return loading(gate(control, begun=begun), own([task_root, *roots], packages), wanted, environ)
+
+
+def _forked(descriptor: int) -> int:
+    """Return in each process that is asked for; were it to start anew, it would do so by itself."""
+    control = _beside("zygote").serve(descriptor)
+    sys.orig_argv[-2] = str(control)
+    return int(control)
 
 
 def main() -> None:
-    """Run as `bootstrap.py CONTROL_FD HANDLER`."""
-    environ = dict(os.environ)
-    control = socket.socket(fileno=int(sys.argv[1]))
-    handler = sys.argv[2]
-    debug, poller = _told("DEBUG"), _told("POLLER")
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
-    _runtime_client()
-    _poll_as(poller)
+    """Run as `bootstrap.py CONTROL_FD HANDLER`, or with a zygote's, of which this is forked."""
+    control, handler = int(sys.argv[1]), sys.argv[2]
+    zygote = bool(_told("ZYGOTE"))
+    native = _Unborn()
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
+    parts = _parts()
+    if zygote:
+        control = _forked(control)
+    environ = dict(os.environ)
+    debug, poller = _told("DEBUG"), _told("POLLER")
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
+    native.replace(poller)
     # AWS polls from a thread for SIGTERM, which it sends to functions with extensions alone
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
-    loading = _load_by(control, environ)
+    loading = _load_by(socket.socket(fileno=control), environ, parts)
     loading.wrap(bootstrap, [1, 2, log])
     if debug:
         _beside("debugger").listen(int(debug))

@@ -12,7 +12,7 @@ from types import ModuleType
 from lambda_local.environment.inside.capture import Capture
 from lambda_local.environment.inside.own import Own
 
-_TICK = 0.05
+TICK = 0.05
 """Seconds by which a file system's clock may be late."""
 
 
@@ -152,7 +152,7 @@ class Stock:
 
     def _is_newer(self, path: str) -> bool:
         try:
-            return os.stat(path).st_ctime > self._began - _TICK
+            return os.stat(path).st_ctime > self._began - TICK
         except OSError:
             return True
 

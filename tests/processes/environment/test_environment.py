@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.support.http import Answer, request
-from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.local_lambda import INVOKE, LocalLambda, at_rest
 from tests.support.project import RUNS_ITS_EVENT
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -531,7 +531,7 @@ def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
             return json.load(connection.getresponse())
 
         pids = {invoke("import os; reply = os.getpid()")}
-        wait_until(lambda: len(service.processes()) == 3)
+        wait_until(lambda: len(service.processes()) == at_rest())
         process.rlimit(psutil.RLIMIT_NOFILE, (0, limits[1]))
         for each in service.processes():
             if each.pid not in pids | {service.pid}:
@@ -557,11 +557,9 @@ def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) 
 
 def test_a_standby_that_dies_is_replaced_unseen(single: LocalLambda) -> None:
     service = single
-    running = service.run("import os; reply = os.getpid()")
+    others = {service.pid, *service.run("import os; reply = os.getpid(), os.getppid()")}
     (standby,) = wait_until(
-        lambda: [
-            process for process in service.processes() if process.pid not in (running, service.pid)
-        ]
+        lambda: [process for process in service.processes() if process.pid not in others]
     )
     standby.kill()
     wait_until(lambda: not standby.is_running())

@@ -1,6 +1,7 @@
 """What a function imports from elsewhere is imported before it asks, and nothing is different."""
 
 import py_compile
+import time
 from collections.abc import Iterator
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.local_lambda import LocalLambda
+from lambda_local.environment.inside.stock import TICK
+from tests.support.local_lambda import LocalLambda, at_rest
 from tests.support.packages import require
 from tests.support.project import write_project
 from tests.support.starting import StartLambda
@@ -43,7 +45,10 @@ class Site:
         self.service: LocalLambda = start(project, *passed, XDG_CACHE_HOME=str(cache), **more)
 
     def library(self, name: str, source: str) -> None:
+        """Write one, and wait until it is older than a file that may have changed just now."""
         write_project(self.folder, {f"{name}.py": LIBRARY + source})
+        written = (self.folder / f"{name}.py").stat().st_ctime
+        wait_until(lambda: time.time() > written + 2 * TICK)
 
     def imported_ahead(self, name: str, source: str) -> None:
         """Write a library, have the function import it, and wait until the standby has, too."""
@@ -181,13 +186,13 @@ def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
     files = {"layer/python/hanging.py": LIBRARY + hangs, "template.yaml": template("stays", "goes")}
     write_project(tmp_path, files | {"stays/app.py": HANDLER, "goes/app.py": HANDLER})
     service = start_lambda(tmp_path, handler=None)
-    wait_until(lambda: len(service.processes()) == 5)  # itself, two that answer, two that wait
+    wait_until(lambda: len(service.processes()) == at_rest(functions=2))
     write_project(tmp_path, {"goes/app.py": f"import hanging\n{HANDLER}"})
     wait_until(began.exists)
 
     write_project(tmp_path, {"template.yaml": template("stays")})
     service.boto3.invoke(FunctionName="stays")
-    wait_until(lambda: len(service.processes()) == 3)  # itself, what answers, what waits
+    wait_until(lambda: len(service.processes()) == at_rest())
 
     assert service.end() == 0
     assert "Traceback" not in service.log

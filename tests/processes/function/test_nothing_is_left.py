@@ -2,12 +2,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
+from tests.support.local_lambda import at_rest
 from tests.support.project import RUNS_ITS_EVENT
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
 CONCURRENCY = 3
-MOST_PROCESSES = 1 + CONCURRENCY + 1
 """The service, its environments, and the one on standby."""
 
 
@@ -29,7 +29,7 @@ def test_saves_under_load_leave_no_process(start_lambda: StartLambda) -> None:
         for client in clients:
             client.result()
 
-    wait_until(lambda: len(service.processes()) <= MOST_PROCESSES)
+    wait_until(lambda: len(service.processes()) <= at_rest(environments=CONCURRENCY))
 
 
 def test_crashes_and_timeouts_leave_nothing_open(start_lambda: StartLambda) -> None:
@@ -42,8 +42,7 @@ def test_crashes_and_timeouts_leave_nothing_open(start_lambda: StartLambda) -> N
             endings = ["import os; os._exit(1)", "import time; time.sleep(600)", "raise SystemExit"]
             assert all(threads.map(lambda code: service.invoke({"code": code}), endings * 2))
         assert service.run("reply = 1") == 1
-        # the service, one environment, and the one on standby
-        wait_until(lambda: len(service.processes()) == 3)
+        wait_until(lambda: len(service.processes()) == at_rest())
 
     crash_each_way()
     before = process.num_fds()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.local_lambda import INVOKE, LocalLambda, at_rest
 from tests.support.mutation import mutated, request
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
@@ -100,7 +100,7 @@ def send(service: LocalLambda, address: str, requests: Sequence[bytes], seed: in
 def test_no_bytes_are_answered_by_an_error_of_the_services_own(service: LocalLambda) -> None:
     process = psutil.Process(service.pid)
     runtime = f"http://{service.invoke('runtime api').json()}"
-    wait_until(lambda: len(service.processes()) == 3)
+    wait_until(lambda: len(service.processes()) == at_rest())
     before = process.num_fds()
     doors = [(service.url, FRONT), (service.admin_url, ADMIN), (runtime, RUNTIMES)]
     with ThreadPoolExecutor(6) as threads:
@@ -119,7 +119,7 @@ def test_no_bytes_are_answered_by_an_error_of_the_services_own(service: LocalLam
     ]
     assert service.stderr == ""
     wait_until(lambda: process.num_fds() <= before + 4)  # the second environment's
-    wait_until(lambda: len(service.processes()) <= 4)
+    wait_until(lambda: len(service.processes()) <= at_rest(environments=2))
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
