@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+from lambda_local.environment.host import Host
 from lambda_local.environment.sandbox import Sandbox
 from lambda_local.environment.timer import Timer
 from lambda_local.settings.function import FunctionConfiguration
@@ -21,13 +22,12 @@ class Course:
         configuration: FunctionConfiguration,
         sandbox: Sandbox,
         listener: Listener,
-        *,
-        debug: bool,
+        host: Host,
     ) -> None:
         self._configuration = configuration
         self._sandbox = sandbox
         self._listener = listener
-        self._debug = debug
+        self._debug = host.debuggers is not None
         self._timer = Timer()
         self._started = 0.0
         self._init_ms: float | None = None

@@ -49,9 +49,7 @@ class Environment:
         self.spawned = asyncio.Event()
         self._owner = owner
         self.life = Life()
-        self._course = Course(
-            configuration, self.sandbox, listener, debug=host.debuggers is not None
-        )
+        self._course = Course(configuration, self.sandbox, listener, host)
 
     @property
     def invocation(self) -> Invocation | None:

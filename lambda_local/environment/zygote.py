@@ -112,6 +112,11 @@ class Zygote:
         elif self._answer is not None:
             self._answer.set_exception(OSError(told["errno"], told["strerror"]))
 
+    @property
+    def gone(self) -> bool:
+        """Whether it forks nothing any more."""
+        return self._process.returncode is not None
+
     def retire(self) -> None:
         """End it with the last that it has forked, or at once if it may not come to fork any."""
         self._retired = True
@@ -126,7 +131,7 @@ class Zygote:
 
     def close(self) -> None:
         """End it at once; what it has forked ends with it, as nobody else would hear of that."""
-        if self._process.returncode is not None:
+        if self.gone:
             return
         self._loop.remove_reader(self._control)
         self._control.close()
@@ -160,11 +165,11 @@ class Zygotes:
         except ZygoteGoneError:
             if not zygote.has_forked:  # the reason is told by who starts by itself
                 self._unfit = interpreter
-            if self._newest is zygote:
-                self._newest = None
             return None
 
     def _of(self, interpreter: Interpreter) -> Zygote:
+        if self._newest is not None and self._newest.gone:
+            self._newest = None
         if self._newest is not None and self._newest.interpreter != interpreter:
             self._newest.retire()
             self._newest = None

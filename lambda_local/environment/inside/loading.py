@@ -1,5 +1,6 @@
 """The load of a handler: what it imports from elsewhere ahead, the rest when it is told to."""
 
+import contextlib
 import json
 import os
 import sys
@@ -39,6 +40,8 @@ class Loading:
         self._never = list(told.get("never", ()))
         self._seconds = float(told.get("seconds", 0.0))
         self._environ = environ
+        # a wrapper may have gone elsewhere
+        self._folder = None if "AWS_LAMBDA_EXEC_WRAPPER" in environ else _identity(".")
         self._stock = Stock(own, state, self._again)
 
     def _again(self, culprit: str) -> None:
@@ -47,6 +50,8 @@ class Loading:
         environ = dict(self._environ)
         environ["_LAMBDA_LOCAL_AHEAD"] = json.dumps({"never": never})
         environ["_LAMBDA_LOCAL_BEGUN"] = "1" if self._gate.begun.is_set() else ""
+        with contextlib.suppress(OSError):  # the handler is not found then, and that is told
+            os.chdir(environ["LAMBDA_TASK_ROOT"])
         os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606  # this process, as it was
 
     def ahead(self, log: Sequence[int]) -> None:
@@ -72,9 +77,16 @@ class Loading:
             if self._awaited:
                 self._gate.tell(ready=True)
             self._gate.begun.wait()
+            if self._is_moved():
+                self._again("")
             return self._load(get_handler, handler)
 
         bootstrap._get_handler = wrapped  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def _is_moved(self) -> bool:
+        """Whether the task root is another folder than when this process began in it."""
+        now = _identity(os.environ["LAMBDA_TASK_ROOT"])
+        return None not in (now, self._folder) and now != self._folder
 
     def _load(self, get_handler: GetHandler, handler: str) -> object:
         record = Record(self._own, self._stock.natural_state)
@@ -104,3 +116,12 @@ class Loading:
         while len(text := json.dumps(told | {"imports": imports[:end]})) > _MESSAGE and end:
             end -= 1
         return text
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """Return what tells a folder from a later one of that name."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
