@@ -608,15 +608,24 @@ def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartL
     service = start_lambda(returns("old"), "--after-reload=sleep 601 & echo began")
     service.wait_for_line("began")
 
-    def sleeping() -> list[psutil.Process]:
-        return [each for each in service.processes() if "601" in each.cmdline()]
+    def with_argument(argument: str) -> list[psutil.Process]:
+        found = []
+        for process in service.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+                found += [process] * (argument in process.cmdline())
+        return found
 
-    (left,) = wait_until(sleeping)
+    def left_behind(count: int) -> bool:
+        """Whether so many sleep, and no shell does anything any more: its end is known."""
+        return len(with_argument("601")) == count and not with_argument("-c")
+
+    wait_until(lambda: left_behind(1))
+    (left,) = with_argument("601")
     save(service, returns("new"))
     service.wait_for_line("began", 2)
+    wait_until(lambda: left_behind(2))
     assert left.is_running()
-    wait_until(lambda: len(sleeping()) == 2)  # the shell may say so before the second sleeps
-    for process in sleeping():
+    for process in with_argument("601"):
         process.kill()
 
 
