@@ -19,7 +19,7 @@ from lambda_local.door.operations import Operations
 from lambda_local.door.origin import OwnPages, Trust
 from lambda_local.door.state import State
 from lambda_local.door.update_api import UpdateApi
-from lambda_local.environment.keeper import Keeper
+from lambda_local.environment.mark import Keeper
 from lambda_local.greeting import greet
 from lambda_local.page.desk import Desk
 from lambda_local.page.editor import Editor

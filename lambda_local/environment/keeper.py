@@ -4,49 +4,18 @@ Ends what functions have started and left, also when this service can do so no m
 What is killed outright ends nothing itself, and a process group is not all that a function may
 start: its processes are known by the log stream in the variables that they began with. Only Linux
 shows those of others. Run by path, as a process that outlives the service by a moment, it imports
-nothing of the service.
+nothing of the service, and little else: each start of the service starts it, too.
 """
 
 import contextlib
 import os
-import secrets
 import signal
-import subprocess
 import sys
 import time
-
-MARK = secrets.token_hex(8)
-"""The begin of the names of all of this service's log streams."""
 
 _LINUX = sys.platform.startswith("linux")
 _PASSES = 200
 _PAUSE = 0.01
-_PATIENCE = 5.0
-_LOADER = ("LD_LIBRARY_PATH",)
-
-
-class Keeper:
-    """A small process that waits for the end of this one."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        if _LINUX:
-            self._process = subprocess.Popen(  # noqa: S603  # this file
-                [sys.executable, "-I", "-S", __file__, MARK],
-                cwd="/",
-                env={name: os.environ[name] for name in _LOADER if name in os.environ},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    def close(self) -> None:
-        """Have it end what is left; return when it has."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
 
 
 def end_all(mark: str) -> None:

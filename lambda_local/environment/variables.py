@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lambda_local.environment.keeper import MARK
+from lambda_local.environment.mark import MARK
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.telemetry.levels import DEFAULT
 

@@ -19,7 +19,7 @@ import time
 
 from lambda_local.__main__ import main
 
-_MARKS = ("environment.keeper.MARK", "environment.variables.MARK")
+_MARKS = ("environment.mark.MARK", "environment.variables.MARK")
 
 
 class Forker:
