@@ -9,6 +9,7 @@ from lambda_local.background import Background
 from lambda_local.function.destinations import Destinations
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
+from lambda_local.function.turns import Turns
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry.listener import Listener, Listeners
@@ -33,6 +34,7 @@ class Serving:
         self._background = Background(failed)
         self._listeners: dict[str, Listeners] = {}
         self._leaving: set[Function] = set()
+        self._turns = Turns()
         self._started = False
         self.functions = Functions()
         self.metrics: dict[str, Metrics] = {}
@@ -69,7 +71,7 @@ class Serving:
         """Load the code of each."""
         self._started = True
         for function in self.functions:
-            function.start()
+            function.start(self._turns)
 
     def stop(self) -> None:
         """Take nothing more; what was taken in is still answered."""
@@ -111,7 +113,7 @@ class Serving:
             self._settings.debuggers.join(name)
         if self._started:
             listeners.service_said(f"{name} is new")
-            function.start()
+            function.start(self._turns)
 
     def _of_arn(self, arn: str) -> Function | None:
         return next((each for each in self.functions if each.configuration.arn == arn), None)

@@ -15,6 +15,7 @@ from lambda_local.function.queue import Queue, ThrottledError
 from lambda_local.function.reload import Reload
 from lambda_local.function.stopping import StoppingError
 from lambda_local.function.supply import SWEEP, Supply
+from lambda_local.function.turns import Turns
 from lambda_local.function.under_way import UnderWay
 from lambda_local.invocation import Invocation, Result
 from lambda_local.settings.function import FunctionConfiguration
@@ -72,11 +73,11 @@ class Function:
         """Whether some code has been loaded, well or badly, and requests are answered."""
         return not self._stopping and (self._reload.loaded or self.configuration.concurrency == 0)
 
-    def start(self) -> None:
-        """Load the code, and look after it."""
+    def start(self, turns: Turns) -> None:
+        """Load the code when its turn has come, and look after it."""
         self._background.run(self._sweep())
         self._reload.start()
-        self._supply.start(self._placement, self._placement.renew)
+        self._supply.start(self._placement, turns, self._placement.renew)
 
     def configure(self, configuration: FunctionConfiguration) -> None:
         """Run what comes from now on with that configuration, and the code as it is."""

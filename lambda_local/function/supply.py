@@ -16,7 +16,7 @@ from lambda_local.environment.owner import Owner
 from lambda_local.function.fleet import Fleet
 from lambda_local.function.reload import Reload
 from lambda_local.function.standby import Standby
-from lambda_local.function.turns import Turn
+from lambda_local.function.turns import Turn, Turns
 from lambda_local.invocation import Invocation
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry.listener import Listener
@@ -48,13 +48,13 @@ class Supply:
         self._owner: Owner | None = None
         self._host = Host(settings.debuggers)
         self._standby = Standby(self._make, background)
-        self._turn = Turn(settings.turns)
+        self._turn = Turn(Turns())  # until it is one among others'
         self._closed = False
 
-    def start(self, owner: Owner, its_turn: Callable[[], None]) -> None:
+    def start(self, owner: Owner, turns: Turns, its_turn: Callable[[], None]) -> None:
         """Have the first; the owner decides what each runs. `its_turn` may come later."""
         self._owner = owner
-        self._turn.come = its_turn
+        self._turn = Turn(turns, its_turn)
         self.load()
 
     def load(self) -> None:

@@ -49,10 +49,10 @@ class Turns:
 class Turn:
     """One function's, which ends when its code has been loaded, well or badly."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, come: Callable[[], None] = lambda: None) -> None:
         """`come` is called when it has come, unless that was the answer to asking for it."""
         self._turns = turns
-        self.come: Callable[[], None] = lambda: None
+        self.come = come
         self.awaited = False
         self._limit: asyncio.TimerHandle | None = None
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from lambda_local.debugger.debuggers import Debuggers
-from lambda_local.function.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,6 @@ class ServiceSettings:
     Times are in seconds; `queue` is how many requests of a function may wait.
 
     `debuggers` are where one attaches to each function, if one may: then nothing times out.
-    `turns` are those in which the functions load new code.
     `terminal` is whether standard output is for a person, and `accept` a shell command that makes
     what the function answers now what is expected of it. `pods` is the namespace, and kubectl's
     context, of the pods of which this is one, if there are several.
@@ -35,7 +33,6 @@ class ServiceSettings:
     terminal: bool = False
     accept: str | None = None
     import_ahead: bool = True
-    turns: Turns = field(default_factory=Turns, compare=False)
 
     @property
     def debug(self) -> bool:
