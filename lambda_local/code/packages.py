@@ -1,6 +1,5 @@
 """Requirements as a directory of packages, installed apart from those of this service."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lambda_local.code.requirements import InstallError, Requirements
+from lambda_local.settings.cache import cache_of
 from lambda_local.settings.interpreter import OWN
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
@@ -23,7 +23,7 @@ def _nobody(_: subprocess.Popen[str]) -> None:
 
 def directory_of(requirements: Requirements) -> Path:
     """Return where what they name is kept, for as long as they and the Python stay the same."""
-    return _cache() / requirements.key()
+    return cache_of("packages") / requirements.key()
 
 
 def install(
@@ -51,11 +51,6 @@ def install(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return directory
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lambda-local" / "packages"
 
 
 def _pip(

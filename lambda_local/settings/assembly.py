@@ -8,6 +8,7 @@ from pathlib import Path
 from lambda_local.code.interpreters import notice
 from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.settings.account import Account
+from lambda_local.settings.cache import cache_of
 from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
 from lambda_local.settings.given import Given
 from lambda_local.settings.interpreter import OWN
@@ -83,7 +84,7 @@ def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path)
     from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
 
     overrides = dict(text.split("=", 1) for text in given.parameter)
-    return read(path, overrides, _account(environ).region)
+    return read(path, overrides, _account(environ).region, inline=cache_of("inline"))
 
 
 def _templates(given: argparse.Namespace, root: Path) -> tuple[Path, ...]:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from lambda_local.template.document import Object
 from lambda_local.template.error import NotServedError
+from lambda_local.template.inline import written
 from lambda_local.template.references import StandIn
 from lambda_local.template.resources import Resource
 
 
-def code_uri(template: Path, resource: Resource) -> Path:
+def code_uri(template: Path, resource: Resource, inline: Path | None = None) -> Path:
     """
-    Return the folder of a function's code.
+    Return the folder of a function's code; code in the template is written below `inline`.
 
     Raises:
         NotServedError: The code is no folder here.
@@ -19,13 +20,37 @@ def code_uri(template: Path, resource: Resource) -> Path:
     sam = resource.type == "AWS::Serverless::Function"
     if resource.properties.text("PackageType") == "Image" or "ImageUri" in resource.properties:
         raise NotServedError(IMAGE)
-    if "InlineCode" in resource.properties:
-        raise NotServedError(INLINE)
+    if code := inline_code(resource):
+        if inline is None:
+            raise NotServedError(INLINE)
+        return _written(code, inline, template, resource)
     return content(template, resource, "CodeUri" if sam else "Code") or template.parent
 
 
 IMAGE = "it is an image (PackageType: Image); run its own Dockerfile instead"
 INLINE = "its code is written in the template; put it in a file, and name the folder in CodeUri"
+
+
+def _written(code: str, inline: Path, template: Path, resource: Resource) -> Path:
+    try:
+        return written(code, inline, template, resource.logical_id)
+    except OSError as error:
+        message = f"its code is written in the template, and can't be put into a file: {error}"
+        raise NotServedError(message) from error
+
+
+def inline_code(resource: Resource) -> str | None:
+    """
+    Return the code that is written in the template.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+    """
+    if "InlineCode" in resource.properties:
+        return resource.properties.known("InlineCode")
+    key = "Code" if "Code" in resource.properties else "CodeUri"
+    if isinstance(resource.properties.get(key), Object):
+        return resource.properties.section(key).known("ZipFile")
+    return None
 
 
 def content(template: Path, resource: Resource, key: str) -> Path | None:
@@ -49,6 +74,8 @@ def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
         is_file = path.is_file()
     except OSError as error:
         resource.properties.wrong(key, f"{key}: {error.strerror}", "name the folder of the code")
+    if is_file and path.suffix == ".py":
+        return path.parent  # AWS packs that file alone
     if is_file:
         message = f"its code is a file, {given}; name the folder that it was made of in {key}"
         raise NotServedError(message)
@@ -63,8 +90,6 @@ def _uploaded(template: Path, resource: Resource, key: str) -> Path:
     section = resource.properties.section(key)
     if "ImageUri" in section:
         raise NotServedError(IMAGE)
-    if "ZipFile" in section:
-        raise NotServedError(INLINE)
     # `serverless package` writes its template and the zip into .serverless, beside the code.
     if template.parent.name == ".serverless":
         return template.parent.parent

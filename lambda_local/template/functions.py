@@ -25,9 +25,9 @@ _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
 
 
-def function_of(resources: Resources, resource: Resource) -> Function:
+def function_of(resources: Resources, resource: Resource, inline: Path | None) -> Function:
     """
-    Return the function that a resource describes.
+    Return the function that a resource describes; code in it is written below `inline`.
 
     Raises:
         NotServedError: It can't run here, though the template is right.
@@ -36,7 +36,7 @@ def function_of(resources: Resources, resource: Resource) -> Function:
     properties = resource.properties
     note_misspelt(resources, resource)
     _leave_out_foreign(properties)  # what it is built into may well not be here
-    code_uri = code.code_uri(resources.document.path, resource)
+    code_uri = code.code_uri(resources.document.path, resource, inline)
     runtime = _runtime(resource)
     layers = tuple(_layers(resources, properties))
     return Function(
@@ -110,7 +110,11 @@ def _handler(resource: Resource, root: Path) -> str:
     # A layer may bring the module, as those of Datadog and other tracers do.
     if "Layers" not in properties and not has_module(root, handler):
         missing = f"{root} has no module for the handler {handler!r}"
-        properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
+        instead = f"add {module.replace('.', '/')}.py or mend CodeUri"
+        if code.inline_code(resource):
+            missing = f"code in a template is the module index, and the handler is {handler!r}"
+            instead = f"write index.{name}"
+        properties.wrong("Handler", missing, instead)
     return handler
 
 

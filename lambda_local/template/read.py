@@ -16,12 +16,19 @@ _NOT_FOLLOWED = {
 }
 
 
-def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") -> Template:
+def read(
+    path: Path,
+    overrides: Mapping[str, str],
+    region: str = "us-east-1",
+    *,
+    inline: Path | None = None,
+) -> Template:
     """
     Return the functions of a template.
 
     `overrides` are values for parameters (`NAME`) and for what a deployment alone knows
-    (`LogicalId.Attribute`).
+    (`LogicalId.Attribute`). Code that is in the template is written below the folder `inline`;
+    without one its functions are left out.
 
     Raises:
         TemplateError: The template is wrong, or no function of it can run here.
@@ -34,7 +41,7 @@ def read(path: Path, overrides: Mapping[str, str], region: str = "us-east-1") ->
     left_out: list[LeftOut] = list(_not_followed(resources))
     for resource in resources.of(*FUNCTIONS):
         try:
-            functions.append(function_of(resources, resource))
+            functions.append(function_of(resources, resource, inline))
         except NotServedError as error:
             left_out.append(LeftOut(resource.logical_id, resource.line, str(error)))
     if not functions:

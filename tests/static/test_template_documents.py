@@ -22,6 +22,7 @@ FUNCTION = """
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "code").mkdir()
     (tmp_path / "code/app.py").touch()
+    (tmp_path / "code/app.zip").touch()
     return tmp_path
 
 
@@ -130,7 +131,7 @@ Resources: {FUNCTION}
             "CodeUri: s3://bucket/key",
             "its code is in S3 (s3://bucket/key)",
         ),
-        ("CodeUri: code/app.py", "its code is a file, code/app.py"),
+        ("CodeUri: code/app.zip", "its code is a file, code/app.zip"),
         (
             "CodeUri: {Bucket: a, Key: b.zip}",
             "its code is in S3 (b.zip)",

@@ -1,0 +1,14 @@
+"""Where this service keeps what can be made again, outside all projects."""
+
+import os
+from pathlib import Path
+
+
+def cache_of(kind: str) -> Path:
+    """
+    Return the folder of one kind of it, which may not be there yet.
+
+    Source: https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lambda-local" / kind
