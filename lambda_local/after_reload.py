@@ -109,8 +109,19 @@ class _Run:
 class AfterReload(Listener):
     """Runs one command at a time; a new reload ends the run that was for the old code."""
 
-    def __init__(self, command: str | None, url: str, told: Told | None = None) -> None:
-        """Who is `told` gets the output, and code that does not load is not checked."""
+    def __init__(
+        self,
+        command: str | None,
+        url: str,
+        told: Told | None = None,
+        debugged: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """
+        Who is `told` gets the output; then code that does not load is not checked.
+
+        Nor is code that is `debugged`: each check would stop at the breakpoints.
+        """
+        self._debugged = debugged
         self._command = command
         self._url = url
         self._told = told
@@ -119,7 +130,7 @@ class AfterReload(Listener):
 
     def code_loaded(self, load: Load) -> None:
         """Start the command, once the one that still runs has ended."""
-        if load.error is not None and self._told is not None:
+        if self._told is not None and (load.error is not None or self._debugged()):
             self._next = None
             self._end()
         else:

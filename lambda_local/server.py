@@ -58,13 +58,14 @@ class LocalLambda:
         self._url = url_of(front)
         self._output = Output(_STDOUT)
         out = self._output.write if settings.terminal else None
-        self._terminal = Terminal(out, _STDOUT, checked=settings.after_reload is not None)
+        checked = settings.after_reload is not None
+        self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.debugged)
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.lost
         logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
         told = self._checked if out else None
-        self._after_reload = AfterReload(settings.after_reload, self._url, told)
+        self._after_reload = AfterReload(settings.after_reload, self._url, told, settings.debugged)
         self._serving = serving = Serving(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )

@@ -43,6 +43,11 @@ class Debuggers:
             return f"a debugger attaches at {''.join(places.values())}"
         return "debuggers attach: " + ", ".join(f"{at} {name}" for name, at in places.items())
 
+    @property
+    def attached(self) -> bool:
+        """Whether a debugger is attached to any function."""
+        return any(each.attached for each in self._of.values())
+
     def join(self, function: str) -> None:
         """Let a function be debugged."""
         self._functions.add(function)

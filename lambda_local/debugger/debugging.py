@@ -20,6 +20,11 @@ class Debugging:
         self._port: int | None = None
         self.listens_at: int = listener.getsockname()[1]
 
+    @property
+    def attached(self) -> bool:
+        """Whether a debugger is."""
+        return self._session is not None
+
     async def start(self) -> None:
         """Let a debugger attach."""
         self._server = await asyncio.start_server(self._connected, sock=self._listener)

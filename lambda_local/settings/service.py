@@ -38,3 +38,7 @@ class ServiceSettings:
     def debug(self) -> bool:
         """Whether a debugger may attach."""
         return self.debuggers is not None
+
+    def debugged(self) -> bool:
+        """Whether a debugger is attached now."""
+        return self.debuggers is not None and self.debuggers.attached

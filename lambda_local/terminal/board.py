@@ -20,6 +20,8 @@ _LEAST_WIDTH = 78
 _LONGEST_ROW = 400
 """Columns of a row of another command, which goes on below itself."""
 
+_NOT_CHECKED = " · not checked: a debugger is attached (c checks)"
+
 _BEFORE_TEXT = 11
 """Columns that the time and a mark take."""
 
@@ -27,8 +29,9 @@ _BEFORE_TEXT = 11
 class Board:
     """Puts the lines of several functions in one order."""
 
-    def __init__(self, screen: Screen, *, checked: bool) -> None:
-        """`checked` is whether checks follow each load."""
+    def __init__(self, screen: Screen, *, checked: bool, debugged: Callable[[], bool]) -> None:
+        """`checked` is whether checks follow each load, if it is not `debugged` then."""
+        self._debugged = debugged
         self._screen = screen
         self._crowd = Crowd(lambda line: screen.print([line]))
         self._checked = checked
@@ -90,7 +93,9 @@ class Board:
         self._begun = " ".join(filter(None, (dim(clock()), green("✓"), what, verb))) + took
         if mended:
             self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
-        if self._checked and not self._broken:
+        if self._checked and self._debugged():
+            self._screen.print_state([self._begun + dim(_NOT_CHECKED)])
+        elif self._checked and not self._broken:
             self._screen.begin(self._begun, dim(" · the checks run"), instead=count > 1)
         elif name and self._screen.here:
             self._screen.begin(self._begun, "", instead=count > 1)

@@ -20,11 +20,20 @@ class Terminal(Listener):
     """Shows what functions do, and what the service has to say."""
 
     def __init__(
-        self, out: Callable[[bytes], None] | None, descriptor: int, *, checked: bool
+        self,
+        out: Callable[[bytes], None] | None,
+        descriptor: int,
+        *,
+        checked: bool,
+        debugged: Callable[[], bool],
     ) -> None:
-        """Without `out` it is for followers alone; `checked` is whether checks follow each load."""
+        """
+        Without `out` it is for followers alone.
+
+        `checked` is whether checks follow each load, if it is not `debugged` then.
+        """
         self._screen = Screen(out, descriptor)
-        self.board = Board(self._screen, checked=checked and out is not None)
+        self.board = Board(self._screen, checked=checked and out is not None, debugged=debugged)
         self.lost = self._screen.lost
         self.stream = Stream(self._screen)
         self.close = self._screen.close
