@@ -11,9 +11,9 @@ def greet(
 ) -> None:
     """Write them; the format is that of the function that comes first."""
     first = functions[0]
-    handlers = ", ".join(each.handler for each in functions)
-    verb = "answers" if len(functions) == 1 else "answer"
-    message = f"{handlers} {verb} at {url}"
+    several = len(functions) > 1
+    who = ", ".join(each.name for each in functions) if several else first.handler
+    message = f"{who} {'answer' if several else 'answers'} at {url}"
     if first.json_logs:
         log.service_said(message, url=url, admin_url=admin_url)
     else:

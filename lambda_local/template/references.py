@@ -96,7 +96,20 @@ class References:
         if isinstance(resource := self._resources.get(name), Object):
             pattern = _REFS.get(str(resource.get("Type")), "{name}")
             return pattern.format(name=self.name_of(name), **self._place)
+        if (function := self._published(name)) is not None:
+            return f"{self.attribute(function, 'Arn')}:$LATEST"
         return self.stand_in(name, f"Nothing in the template is called {name}")
+
+    def _published(self, name: str) -> str | None:
+        """
+        Return the function whose alias or version SAM calls so; here there is the newest alone.
+
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
+        """
+        function, _, generated = name.rpartition(".")
+        resource = self._resources.get(function)
+        sams = isinstance(resource, Object) and resource.get("Type") == "AWS::Serverless::Function"
+        return function if sams and generated in ("Alias", "Version") else None
 
     def attribute(self, logical_id: str, attribute: str) -> str:
         """Return what `GetAtt` gives, where the resource's name is enough to know it."""
