@@ -4,8 +4,8 @@ BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-# More than there are cores: the tests wait more than they work.
-ENVIRONMENT := --quiet --numprocesses 4 --dist worksteal -W error tests/processes tests/static
+# More than there are cores: the tests wait, too. By files, as those of a file share a service, in their order: the small ones come last.
+ENVIRONMENT := --quiet --numprocesses 4 --dist loadfile --no-loadscope-reorder -W error tests/processes tests/static
 
 help: ## What there is to run
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
