@@ -5,13 +5,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-import yaml
-
+from tests.support.documents import read_documents
 from tests.support.project import machine
 
 CHECK = Path(sys.executable).with_name("check-jsonschema")
 SCHEMA = Path(__file__).with_name("ctlptl.schema.json")
-REGISTRY, CLUSTER = yaml.safe_load_all(Path("ctlptl.yaml").read_text())
+REGISTRY, CLUSTER = read_documents(Path("ctlptl.yaml").read_text())
 SIMPLE = CLUSTER["k3d"]["v1alpha5Simple"]
 
 

@@ -5,20 +5,17 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
-import yaml
+
+from tests.support.documents import read_document, read_documents
 
 KUSTOMIZATIONS = sorted(path.parent for path in Path("k8s").rglob("kustomization.yaml"))
 VERSION = "1.35"  # of the cluster in ctlptl.yaml
 
 
-def documents(text: str) -> list[Any]:
-    return [document for document in yaml.safe_load_all(text) if document]
-
-
 def is_manifest(path: Path) -> bool:
     return path.name != "kustomization.yaml" and all(
         isinstance(document, dict) and {"apiVersion", "kind"} <= document.keys()
-        for document in documents(path.read_text())
+        for document in read_documents(path.read_text())
     )
 
 
@@ -31,11 +28,11 @@ def build(kustomization: str | Path) -> list[dict[str, Any]]:
     built = subprocess.run(
         ["kubectl", "kustomize", kustomization], capture_output=True, text=True, check=True
     )
-    return documents(built.stdout)
+    return read_documents(built.stdout)
 
 
 def function_manifest(name: str) -> Any:
-    return yaml.safe_load(Path("k8s/function", name).read_text())
+    return read_document(Path("k8s/function", name).read_text())
 
 
 POD = function_manifest("deployment.yaml")["spec"]["template"]["spec"]
@@ -49,7 +46,7 @@ def megabytes(quantity: str) -> int:
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=str)
 def test_a_manifest_obeys_the_schema_of_kubernetes(path: Path) -> None:
-    for document in documents(path.read_text()):
+    for document in read_documents(path.read_text()):
         # kustomize fills in the selector, and so the pod's labels, that a Deployment has to have.
         if document["kind"] in {"Deployment", "DaemonSet", "StatefulSet"}:
             document["spec"].setdefault("selector", {"matchLabels": {}})
@@ -58,7 +55,7 @@ def test_a_manifest_obeys_the_schema_of_kubernetes(path: Path) -> None:
 
 @pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=str)
 def test_what_a_kustomization_names_is_there(kustomization: Path) -> None:
-    resources = yaml.safe_load((kustomization / "kustomization.yaml").read_text())["resources"]
+    resources = read_document((kustomization / "kustomization.yaml").read_text())["resources"]
 
     assert [name for name in resources if not (kustomization / name).exists()] == []
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.support.dashboard import Query, annotation_queries, dashboard, panel_queries
+from tests.support.documents import read_document, read_documents
 from tests.support.queries import STACK, alerts, logql, promql
 
 ALERTS = STACK / "prometheus/alerts.yaml"
 
 
 def read(path: str) -> Any:
-    return yaml.safe_load((STACK / path).read_text())
+    return read_document((STACK / path).read_text())
 
 
 def program(*names: str) -> str:
@@ -33,7 +33,7 @@ def run(*command: str) -> None:
 
 def workloads() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(STACK.glob("*/*.yaml")):
-        for document in yaml.safe_load_all(path.read_text()):
+        for document in read_documents(path.read_text()):
             if document.get("kind") in {"Deployment", "DaemonSet"}:
                 yield document["metadata"]["name"], document["spec"]["template"]["spec"]
 
@@ -281,7 +281,7 @@ def test_prometheus_alone_asks_the_api_server_and_only_what_it_must() -> None:
     assert [name for name in WORKLOADS if "serviceAccountName" in WORKLOADS[name]] == ["prometheus"]
     rights = {
         (document["kind"], *rule["resources"], *rule["verbs"])
-        for document in yaml.safe_load_all((STACK / "prometheus/rbac.yaml").read_text())
+        for document in read_documents((STACK / "prometheus/rbac.yaml").read_text())
         for rule in document.get("rules", [])
     }
     assert rights == {

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from lambda_local.template.__main__ import template_of
+from tests.support.documents import read_documents
 
 SOURCE = Path("Tiltfile").read_text()
 FUNCTIONS = template_of(Path.cwd()).functions
@@ -193,7 +194,7 @@ def test_a_namespace_of_ones_own_leaves_nothing_in_anybody_elses(evaluate: Evalu
 
 def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     texts = [resource["DeployTarget"].get("yaml", "") for resource in resources(result).values()]
-    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+    return [each for text in texts for each in read_documents(text)]
 
 
 def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:

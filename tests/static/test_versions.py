@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.support.documents import read_document
 
 
 def toml(path: str) -> dict[str, Any]:
@@ -24,8 +25,8 @@ def found(pattern: str, path: str) -> set[str]:
 PROJECT = toml("pyproject.toml")
 TOOLS: dict[str, str] = toml("mise.toml")["tools"]
 DEVCONTAINER = json.loads(Path(".devcontainer/devcontainer.json").read_text())
-CI = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"]
-AUDITS = yaml.safe_load(Path(".github/workflows/audit.yml").read_text())["jobs"]
+CI = read_document(Path(".github/workflows/ci.yml").read_text())["jobs"]
+AUDITS = read_document(Path(".github/workflows/audit.yml").read_text())["jobs"]
 AUDIT = AUDITS["audit"]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.documents import read_document
 from tests.support.make import targets
 
 WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))
@@ -20,7 +20,7 @@ PROGRAMS = {"ctlptl", "docker", "gh", "jq", "mkdir", "tee", "tilt"}
 
 
 def load(workflow: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(workflow.read_text())
+    loaded: dict[str, Any] = read_document(workflow.read_text())
     return loaded
 
 
@@ -119,7 +119,7 @@ def test_a_cache_is_kept_by_what_is_in_it() -> None:
 
 def test_the_merge_queue_runs_what_a_pull_request_does() -> None:
     # YAML reads the key `on` as true
-    triggers = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())[True]
+    triggers = read_document(Path(".github/workflows/ci.yml").read_text())[True]
 
     assert {"pull_request", "merge_group"} <= set(triggers)
 

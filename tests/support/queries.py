@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.support.dashboard import Query, annotation_queries, panel_queries
+from tests.support.documents import read_document
 
 STACK = Path("k8s/monitoring")
 
 
 def alerts() -> list[dict[str, Any]]:
-    groups = yaml.safe_load((STACK / "prometheus/alerts.yaml").read_text())["groups"]
+    groups = read_document((STACK / "prometheus/alerts.yaml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.documents import read_document, read_documents
 from tests.support.machine import ANSWERS_NOT, Machine
 from tests.support.project import REPOSITORY
 
@@ -27,7 +27,7 @@ def cluster(machine: Machine, **settings: str) -> dict[str, Any]:
     machine.prints_what_it_reads("ctlptl")
     made = machine.run("up", **settings)
     text = made.stdout.partition("tilt up")[0]
-    _, document = yaml.safe_load_all(text)
+    _, document = read_documents(text)
     return dict(document)
 
 
@@ -44,7 +44,7 @@ def test_the_cluster_gets_the_proxy_the_mirror_and_the_certificates(
         "NO_PROXY=10.0.0.0/8,.internal",
     ]
     assert simple["volumes"][0]["volume"] == f"{tmp_path}/ca.pem:/etc/ssl/certs/machine.pem"
-    assert yaml.safe_load(simple["registries"]["config"]) == {
+    assert read_document(simple["registries"]["config"]) == {
         "mirrors": {"docker.io": {"endpoint": ["https://mirror.internal"]}}
     }
     (tmp_path / "document.json").write_text(json.dumps(document))
