@@ -14,6 +14,7 @@ from lambda_local.code.generation import Generation
 from lambda_local.environment.course import Course
 from lambda_local.environment.host import Host
 from lambda_local.environment.life import Life, State
+from lambda_local.environment.missing import missing
 from lambda_local.environment.owner import Owner
 from lambda_local.environment.runtime import Runtime
 from lambda_local.environment.sandbox import Sandbox
@@ -71,7 +72,7 @@ class Environment:
         self.shutdown()
         self._give_back()
         if error is not None:
-            self._owner.not_started(str(error))
+            self._owner.not_started(missing(self.configuration) or str(error))
         self._gone()
 
     def begin(self, generation: Generation, invocation: Invocation | None = None) -> None:

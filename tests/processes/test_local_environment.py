@@ -1,6 +1,7 @@
 """What reaches a function of the machine that it runs on."""
 
 import stat
+from functools import partial
 
 import pytest
 
@@ -51,6 +52,20 @@ GREETING="${WHO} there"
 def variables(service: LocalLambda, name: str) -> dict[str, str]:
     answer: dict[str, str] = service.json_of(service.boto3.invoke(FunctionName=name))
     return answer
+
+
+TEMPLATE_WITHOUT = """
+Resources:
+  Wrapped:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: code/
+"""
+TEMPLATE_WITH_WRAPPER = f"""{TEMPLATE_WITHOUT}
+      Environment: {{Variables: {{AWS_LAMBDA_EXEC_WRAPPER: /opt/nothing}}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +142,38 @@ def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
     answer = service.invoke({})
 
     assert answer.json()["errorType"] == "ServiceException"
-    assert "/opt/nothing" in answer.json()["errorMessage"]
+    assert "AWS_LAMBDA_EXEC_WRAPPER names /opt/nothing" in answer.json()["errorMessage"]
+
+
+def test_a_wrapper_that_is_not_there_can_be_done_without(start_lambda: StartLambda) -> None:
+    template = TEMPLATE_WITH_WRAPPER
+    service = start_lambda(
+        {"template.yaml": template, "code/app.py": RUNS_ITS_EVENT, ".env": ""},
+        handler=None,
+        ready=False,
+    )
+    invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
+    assert "/opt/nothing" in service.json_of(invoke())["errorMessage"]
+
+    (service.project / ".env").write_text("AWS_LAMBDA_EXEC_WRAPPER=\n", encoding="utf-8")
+    assert service.json_of(invoke()) == 1
+
+
+def test_a_folder_of_code_that_is_not_there_is_told_until_it_is_back(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        {"code/app.py": RUNS_ITS_EVENT, "template.yaml": TEMPLATE_WITHOUT}, handler=None
+    )
+    invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
+    code = service.project / "code"
+    code.rename(service.project / "gone")
+    assert (
+        f"there is no {code}, the folder of the code" in service.json_of(invoke())["errorMessage"]
+    )
+
+    (service.project / "gone").rename(code)
+    assert service.json_of(invoke()) == 1
 
 
 def test_a_function_has_its_own_python_path_in_terms_of_aws(service: LocalLambda) -> None:
