@@ -47,17 +47,20 @@ function node(row) {
 function invocation(row) {
   const kind = kindOf(row);
   const said = row.errorType ? `${row.errorType}: ${uncoloured(row.message)}` : outcome(row);
-  const tag = QUIET[row.source] ?? (state.functions.length > 1 ? row.function : null);
+  const tag = QUIET[row.source] ? h("span", { class: "tag" }, QUIET[row.source]) : named(row);
   return h("div", { class: `row invocation ${kind}` },
     glyph(kind === "failed" ? "✕" : "●", `${WORD[row.status]}, `),
     h("span", { class: "time" }, time(row.at)),
-    h("span", { class: "call" }, h("b", {}, called(row)), tag && h("span", { class: "tag" }, tag), previewed(row)),
+    h("span", { class: "call" }, h("b", {}, called(row)), tag, previewed(row)),
     h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${uncoloured(row.message)}`)),
     h("span", { class: "number strong" }, ms(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : [unseen("cold start "), ms(row.initMs)]),
     h("span", { class: "number" }, `${row.memoryMb} MB`),
     h("span", { class: "sha" }, row.code.slice(0, 7)));
 }
+
+// Where there are several. Of a name that is too long its end is shown, by which those of one stack differ.
+const named = (row) => state.functions.length > 1 && row.function ? h("span", { class: "tag name", title: row.function }, h("bdi", {}, row.function)) : null;
 
 // What is read out in place of a sign, or beside a number.
 const unseen = (words) => h("span", { class: "unseen" }, words);
@@ -68,9 +71,8 @@ function glyph(sign, words) {
 
 function note(row) {
   const [sign, name, words] = { reload, replay, checks }[row.kind](row);
-  const several = state.functions.length > 1 && row.function ? h("span", { class: "tag" }, row.function) : null;
   return h("div", { class: `row note ${name}` },
-    glyph(sign, ""), h("span", { class: "time" }, time(row.at)), several, h("span", {}, words),
+    glyph(sign, ""), h("span", { class: "time" }, time(row.at)), named(row), h("span", {}, words),
     h("span", { class: "sha" }, (row.code ?? "").slice(0, 7)));
 }
 
