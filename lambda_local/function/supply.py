@@ -59,6 +59,8 @@ class Supply:
 
     def load(self) -> None:
         """Load the code before anybody asks for it, if it was not loaded yet."""
+        if self._fleet.coming(self._reload.generation):
+            return
         if self._is_unknown() and self._may_grow() and self._turn.ask():
             self._add()
 

@@ -84,6 +84,7 @@ def test_environments_of_other_variables_have_another_zygote(
     assert (one, two) == (["one", False], ["two", True])
     assert before != after
     wait_until(lambda: not psutil.pid_exists(before))
+    wait_until(lambda: len(service.processes()) == at_rest())
 
 
 def template(which: str, **more: str) -> str:
