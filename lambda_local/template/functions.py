@@ -110,11 +110,10 @@ def _handler(resource: Resource, root: Path) -> str:
     # A layer may bring the module, as those of Datadog and other tracers do.
     if "Layers" not in properties and not has_module(root, handler):
         missing = f"{root} has no module for the handler {handler!r}"
-        instead = f"add {module.replace('.', '/')}.py or mend CodeUri"
         if code.inline_code(resource):
-            missing = f"code in a template is the module index, and the handler is {handler!r}"
-            instead = f"write index.{name}"
-        properties.wrong("Handler", missing, instead)
+            message = f"code in a template is the module index: write index.{name} for {handler}"
+            raise NotServedError(message)
+        properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
     return handler
 
 

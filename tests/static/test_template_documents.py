@@ -168,6 +168,22 @@ def test_code_that_is_not_here_is_told_and_does_not_hinder_the_others(
     assert read_.left_out[0].sentence.startswith(sentence)
 
 
+def test_code_in_the_template_is_called_index_and_hinders_no_other(folder: Path) -> None:
+    inline = "Runtime: python3.12, InlineCode: a = 1"
+    text = f"""
+Resources:
+  Good: {{Type: AWS::Serverless::Function, Properties: {{{inline}, Handler: index.a}}}}
+  Bad: {{Type: AWS::Serverless::Function, Properties: {{{inline}, Handler: main.a}}}}
+"""
+    (folder / "template.yaml").write_text(text, encoding="utf-8")
+    template = read(folder / "template.yaml", {}, inline=folder)
+
+    assert [each.name for each in template.functions] == ["Good"]
+    assert (template.functions[0].code_uri / "index.py").read_text(encoding="utf-8") == "a = 1"
+    sentence = "code in a template is the module index: write index.a for main.a"
+    assert [each.sentence for each in template.left_out] == [sentence]
+
+
 def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path) -> None:
     java = """
   Other:
