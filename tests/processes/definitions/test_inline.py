@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.support.local_lambda import LocalLambda
+from tests.support.serving import serving
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
@@ -55,12 +55,10 @@ def cloudformation() -> Iterator[HTTPServer]:
             self.send_response(200)
             self.end_headers()
 
-    with HTTPServer(("127.0.0.1", 0), Takes) as server:
+    with serving(HTTPServer(("127.0.0.1", 0), Takes)) as server:
         told: list[bytes] = []
         server.told = told  # type: ignore[attr-defined]
-        Thread(target=server.serve_forever).start()
         yield server
-        server.shutdown()
 
 
 def answer(service: LocalLambda, name: str, event: object) -> Any:

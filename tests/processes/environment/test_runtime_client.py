@@ -4,13 +4,13 @@ import json
 import os
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from lambda_local.environment.inside import runtime_client
 from tests.support.local_lambda import LocalLambda
 from tests.support.project import REPOSITORY, RUNS_ITS_EVENT
+from tests.support.serving import serving
 from tests.support.starting import StartLambda
 
 
@@ -81,17 +81,13 @@ class _Records(BaseHTTPRequestHandler):
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Records]]:
     """A Runtime API that remembers what is posted."""
     handler = type("Recorder", (_Records,), {"requests": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{server.server_port}")
         importlib.reload(runtime_client)  # a process has one client
         yield handler
         connection = runtime_client._connection
         assert isinstance(connection, http.client.HTTPConnection)
         connection.close()
-        server.shutdown()
-        thread.join()
 
 
 def test_an_invocation_id_is_echoed(recorder: type[_Records]) -> None:

@@ -1,13 +1,14 @@
 import json
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from tests.support.serving import serving
 
 EVENT = "events/event.json"
 EXPECTED = "events/expected/event.json"
@@ -64,12 +65,8 @@ def rollout(checkout: Path) -> Iterator[Rollout]:
     for tool in ("curl", "jq"):
         if not shutil.which(tool):
             pytest.skip(f"scripts/check needs {tool}")
-    with Rollout((checkout / EXPECTED).read_bytes()) as service:
-        thread = threading.Thread(target=service.serve_forever)
-        thread.start()
+    with serving(Rollout((checkout / EXPECTED).read_bytes())) as service:
         yield service
-        service.shutdown()
-        thread.join()
 
 
 @pytest.fixture
