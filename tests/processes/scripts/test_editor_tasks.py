@@ -56,8 +56,12 @@ class Listing:
     def __init__(self, service: LocalLambda) -> None:
         command = [sys.executable, "-m", "lambda_local.problems", service.admin_url]
         self._running = Running(partial(execute, command), service.project, environment())
-        self.close = self._running.kill
         self._background = matchers("Problems of the function")[0]["background"]
+
+    def close(self) -> None:
+        """End it as an editor does: who is killed has not told what it covered."""
+        self._running.end()
+        self._running.kill()
 
     def shown(self) -> set[Problem] | None:
         """Return what the last list says that is whole, if there is one."""
