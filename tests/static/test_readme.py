@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,11 @@ def test_the_readme_names_every_target_that_a_user_wants() -> None:
         pytest.skip("it is the function's own, which says what it wants")
 
     assert {"up", "down", "test", "check", "lint", "e2e"} <= set(re.findall(r"make (\w+)", readme))
+
+
+def test_what_make_can_do_is_seen_at_once_in_a_terminal_of_24_rows_of_80_columns() -> None:
+    told = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    rows = told.splitlines()
+    assert targets() <= {*re.findall(r"[a-z0-9-]+", told)}
+    assert len(rows) < 24  # the prompt has one, too
+    assert max(map(len, rows)) < 80
