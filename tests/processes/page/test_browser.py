@@ -256,6 +256,14 @@ def test_nothing_overflows(browser: Browser, service: LocalLambda, width: int, s
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_who_comes_to_the_list_by_keyboard_sees_where_they_are(page: Page) -> None:
+    page.get_by_role("switch", name="Checks").focus()
+    page.keyboard.press("Tab")
+    rows = page.get_by_role("listbox", name="Invocations and saves")
+    expect(rows).to_be_focused()
+    expect(rows).not_to_have_css("outline-style", "none")
+
+
 def test_older_rows_come_when_they_are_asked_for(page: Page, service: LocalLambda) -> None:
     unique(service, "an old one")
     for _ in range(300):
