@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support.http import Answer
-from tests.support.local_lambda import INVOKE, LocalLambda
+from tests.support.local_lambda import INVOKE, LocalLambda, at_rest
 from tests.support.starting import StartLambda
 from tests.support.waiting import wait_until
 
@@ -583,13 +583,14 @@ def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
     )
     service = start_lambda(returns("old"), f"--after-reload={command}")
     service.wait_for_line("began")
-    before = len(service.processes())
+    both = at_rest() + 4  # the shell, its watch over the service, and what it has started
+    wait_until(lambda: len(service.processes()) == both)
     for number in range(3):
         save(service, returns(number))
         assert service.invoke().json() == number
 
     service.wait_for_line("began", 2)
-    wait_until(lambda: len(service.processes()) <= before)
+    wait_until(lambda: len(service.processes()) == both)
     assert service.end() == 0
     assert not service.processes()
 

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 
-
+KEPT = 100
 ORDER = """POST http://localhost:3001/orders?a=1
 Content-Type: application/json
 
@@ -42,6 +42,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "events/expected/order.http": "HTTP/1.1 201\nx-id: <number>\n\n[1]\n",
             "outside.txt": "it is the project's",
         },
+        constants={"page.journal.INVOCATIONS": KEPT},
     )
 
 
@@ -178,13 +179,13 @@ def test_a_file_that_is_too_large_for_an_event_is_not_shown(service: LocalLambda
     assert answer.json()["message"].endswith("and an event 6291456 at most.")
 
 
-def test_the_last_thousand_invocations_are_kept(service: LocalLambda) -> None:
+def test_the_last_invocations_are_kept(service: LocalLambda) -> None:
     first = send(service, "reply = 1")["id"]
-    for _ in range(1000):
+    for _ in range(KEPT):
         service.invoke({"code": "reply = 2"})
 
     kept = [row for row in rows(service) if row["kind"] == "invocation"]
-    assert len(kept) == 1000
+    assert len(kept) == KEPT
     assert ask(service, "GET", f"rows/{first}").status == 404
 
 
