@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 # More than there are cores: the tests wait, too. By files, as those of a file share a service, in their order: the small ones come last.
-ENVIRONMENT := --quiet --numprocesses 5 --dist loadfile -W error tests/processes tests/static
+ENVIRONMENT := --quiet --numprocesses 6 --dist loadfile -W error tests/processes tests/static
 
 help: ## What there is to run
 	@awk -F ':.* ##+ ' '/^[a-z0-9-]+:.* ## / {printf "make %-8s %s\n", $$1, $$2} /^[a-z0-9-]+:.* ### / {rest = rest " " $$1} \
