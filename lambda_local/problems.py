@@ -13,13 +13,11 @@ import http.client
 import json
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-_DEFAULT = "http://127.0.0.1:9101"
-_PAUSE = 0.5
-_PATIENCE = 10.0
+from lambda_local import following
+
 _MOST = 50
 """Problems of one function that are told."""
 
@@ -34,25 +32,18 @@ class Admin:
 
     def feed(self) -> Iterator[Row]:
         """Yield what it tells until it ends; nothing if there is no service."""
-        with self._asked("/api/feed") as (connection, response):
-            if connection.sock is not None:
-                connection.sock.settimeout(None)
-            while response.status == http.client.OK and (line := response.readline()):
-                if line.startswith(b"data: "):
-                    yield json.loads(line.removeprefix(b"data: "))
+        for line in following.lines(self._address, "/api/feed"):
+            if line.startswith(b"data: "):
+                yield json.loads(line.removeprefix(b"data: "))
 
     def detail(self, row: Row) -> Row:
         """Return all that is known of a row; what is known here, if it is not kept any more."""
-        with self._asked(f"/api/rows/{row['id']}") as (_, response):
+        connection = http.client.HTTPConnection(self._address, timeout=following.PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", f"/api/rows/{row['id']}")
+            response = connection.getresponse()
             known: Row = json.load(response) if response.status == http.client.OK else {}
         return row | {"place": None} | known
-
-    @contextlib.contextmanager
-    def _asked(self, path: str) -> Iterator[tuple[http.client.HTTPConnection, Any]]:
-        connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE)
-        with contextlib.closing(connection):
-            connection.request("GET", path)
-            yield connection, connection.getresponse()
 
 
 class Problems:
@@ -145,24 +136,13 @@ def _follow(admin: Admin) -> None:
         _print([])
 
 
-def _address(arguments: list[str]) -> str:
-    address = urllib.parse.urlsplit(arguments[0] if arguments else _DEFAULT).netloc
-    if not address or len(arguments) > 1:
-        sys.stderr.write("Usage: python -m lambda_local.problems [http://HOST:ADMIN_PORT]\n")
-        sys.exit(2)
-    return address
-
-
 def main() -> None:
     """Run until it is ended; exit with 2 where the URL is none."""
-    admin = Admin(_address(sys.argv[1:]))
+    admin = Admin(following.given(sys.argv[1:], "lambda_local.problems")[1])
     while True:
         _follow(admin)
-        time.sleep(_PAUSE)
+        time.sleep(following.PAUSE)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (KeyboardInterrupt, BrokenPipeError):
-        sys.exit(0)
+    following.run(main)

@@ -168,11 +168,9 @@ class Zygotes:
             return None
 
     def _of(self, interpreter: Interpreter) -> Zygote:
-        if self._newest is not None and self._newest.gone:
-            self._newest = None
-        if self._newest is not None and self._newest.interpreter != interpreter:
-            self._newest.retire()
-            self._newest = None
+        newest = self._newest
+        if newest is not None and (newest.gone or newest.interpreter != interpreter):
+            self.retire()
         if self._newest is None:
             self._newest = Zygote(interpreter)
         return self._newest
