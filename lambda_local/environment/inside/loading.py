@@ -13,7 +13,7 @@ from lambda_local.environment.inside.capture import Capture
 from lambda_local.environment.inside.gate import Gate
 from lambda_local.environment.inside.own import Own
 from lambda_local.environment.inside.place import place
-from lambda_local.environment.inside.record import Record
+from lambda_local.environment.inside.record import Import, Record
 from lambda_local.environment.inside.state import state
 from lambda_local.environment.inside.stock import Stock
 
@@ -109,13 +109,30 @@ class Loading:
 
     def _wanted(self, record: Record, seconds: float) -> str:
         """Return what the next process may import ahead, in text for it alone."""
-        imports = record.close()
+        imports = _with(record.close(), self._stock.given)
         names = [name for name, _ in imports]
         end = min((names.index(name) for name in self._never if name in names), default=len(names))
         told = {"never": self._never, "seconds": 1 + 2 * seconds}
         while len(text := json.dumps(told | {"imports": imports[:end]})) > _MESSAGE and end:
             end -= 1
         return text
+
+
+def _with(seen: list[Import], given: Sequence[Import]) -> list[Import]:
+    """
+    Return what was seen to be imported, and between it what was given along with a part of it.
+
+    Nobody saw whether the function asked for that: it was there by then.
+    """
+    imports = list(seen)
+    at = 0
+    for one in given:
+        names = [name for name, _ in imports]
+        if one[0] not in names:
+            imports.insert(at, one)
+            names.insert(at, one[0])
+        at = names.index(one[0]) + 1
+    return imports
 
 
 def _identity(folder: str) -> tuple[int, int] | None:

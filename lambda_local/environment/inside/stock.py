@@ -123,6 +123,11 @@ class Stock:
         """The module that is imported now, or was last."""
         return self._lots[-1].name if self._lots else ""
 
+    @property
+    def given(self) -> list[tuple[str, str]]:
+        """Each import that the function has what it brought of, and in which state it was made."""
+        return [(lot.name, lot.state) for lot in self._lots[: self._given]]
+
     def _put_away(self) -> None:
         for index, lot in enumerate(self._lots):
             for name in lot.modules:

@@ -122,6 +122,19 @@ def test_a_library_is_imported_before_the_code_that_imports_it_is_loaded(site: S
     assert site.saved("from plain import AHEAD", "AHEAD") is True
 
 
+def test_what_comes_along_with_a_part_that_is_asked_for_late_is_imported_ahead_each_time(
+    site: Site,
+) -> None:
+    """As pydantic imports its parts when they are asked for, and FastAPI the same ones."""
+    site.library("part", "OF = 'lazy'")
+    site.library("lazy", "def __getattr__(name):\n    import part\n    return getattr(part, name)")
+    site.library("large", "import part")
+    imports = "from lazy import OF\nimport large"
+
+    assert site.saved(imports, "large.AHEAD") is False
+    assert [site.saved(imports, "large.AHEAD") for _ in range(3)] == [True] * 3
+
+
 def test_what_is_not_imported_any_more_is_not_there(site: Site) -> None:
     site.library("leaving", "")
     site.saved("import leaving", "leaving.AHEAD")
