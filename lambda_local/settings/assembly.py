@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lambda_local.cdk import cloud_assembly
 from lambda_local.code.interpreters import notice
 from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.settings.account import Account
@@ -44,13 +45,19 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     functions = tuple(
         replace(
             _configuration(each, given, environ, account, template=path),
-            project=path.parent if path else root,
+            project=_project(path, root),
             local_environment=local.of(each.name),
         )
         for each in template.functions
     )
     files = (*_templates(given, root), *local.files(*(each.name for each in functions)))
     return Given(functions, _service(given), tuple(_notices(template)), files, path)
+
+
+def _project(template: Path | None, root: Path) -> Path:
+    if template is None:
+        return root
+    return cloud_assembly.app_of(template) or template.parent
 
 
 def _notices(template: Template) -> Iterator[str]:
@@ -106,6 +113,7 @@ def _configuration(
     concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
     log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
     layers = tuple(layer.content for layer in function.layers)
+    bundle = (function.bundle,) if function.bundle else ()
     return FunctionConfiguration(
         name=given.name or function.name,
         handler=function.handler,
@@ -119,7 +127,7 @@ def _configuration(
         application_log_level=limits.application_log_level or function.logging.application_level,
         system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
-        packages=tuple(layer.modules for layer in function.layers),
+        packages=(*(layer.modules for layer in function.layers), *bundle),
         sources=function.sources,
         reserved=reserved is not None,
         url=function.url or FunctionUrl(),

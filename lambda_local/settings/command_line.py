@@ -48,8 +48,8 @@ def _parser() -> _Parser:
     parser.add_argument(
         "--template",
         metavar="PATH",
-        help="an AWS SAM or CloudFormation template, as CDK writes them too"
-        " [template.yaml, .yml or .json here]",
+        help="an AWS SAM or CloudFormation template"
+        " [template.yaml, .yml or .json here, else that of the CDK app here]",
     )
     parser.add_argument(
         "--parameter",

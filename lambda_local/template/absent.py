@@ -7,6 +7,7 @@ It does without YAML, whose import would cost each start of a service that has n
 import contextlib
 from pathlib import Path
 
+from lambda_local.cdk import cloud_assembly
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
 
@@ -18,13 +19,22 @@ DEFAULT_HANDLER = "lambda_function.lambda_handler"
 
 
 def candidates(folder: Path) -> tuple[Path, ...]:
-    """Return what a folder's template may be, the one that counts first."""
-    return tuple(folder / name for name in NAMES)
+    """Return what a folder's template may be, the one that counts first, or says which it is."""
+    named = tuple(folder / name for name in NAMES)
+    return (*named, *cloud_assembly.files_of(folder)) if cloud_assembly.is_app(folder) else named
 
 
 def find(folder: Path) -> Path | None:
-    """Return the template of a folder, if it has one."""
-    return next(filter(Path.is_file, candidates(folder)), None)
+    """
+    Return the template of a folder, if it has one, else that of the CDK app there.
+
+    Raises:
+        TemplateError: As `cloud_assembly.find`.
+    """
+    written = next((path for name in NAMES if (path := folder / name).is_file()), None)
+    if written is None and cloud_assembly.is_app(folder):
+        return cloud_assembly.find(folder)
+    return written
 
 
 def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
@@ -48,11 +58,14 @@ def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
 
 def has_module(root: Path, handler: str) -> bool:
     """Whether the handler's module is among the function's own files."""
+    return module_of(root, handler) is not None
+
+
+def module_of(root: Path, handler: str) -> Path | None:
+    """Return the path of the handler's module among the function's own files."""
+    path = Path(*handler.rpartition(".")[0].replace("/", ".").split("."))
     with contextlib.suppress(OSError):  # a name may be too long for any file
-        return _has_module(root, handler)
-    return False
-
-
-def _has_module(root: Path, handler: str) -> bool:
-    path = root.joinpath(*handler.rpartition(".")[0].replace("/", ".").split("."))
-    return path.with_name(f"{path.name}.py").is_file() or (path / "__init__.py").is_file()
+        for module in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+            if (root / module).is_file():
+                return module
+    return None

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from lambda_local.cdk import origin
 from lambda_local.telemetry import levels
 from lambda_local.template import apis, code
-from lambda_local.template.absent import has_module
+from lambda_local.template.absent import has_module, module_of
 from lambda_local.template.document import Array, Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
@@ -39,12 +40,15 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
     code_uri = code.code_uri(resources.document.path, resource, inline)
     runtime = _runtime(resource)
     layers = tuple(_layers(resources, properties))
+    handler = _handler(resource, code_uri)
+    edited = _edited(resources, resource, code_uri, module_of(code_uri, handler))
     return Function(
         name=_name(resources, resource),
         logical_id=resource.logical_id,
         line=resource.line,
-        handler=_handler(resource, code_uri),
-        code_uri=code_uri,
+        handler=handler,
+        code_uri=edited or code_uri,
+        bundle=code_uri if edited and resource.metadata.flag("aws:asset:is-bundled") else None,
         runtime=runtime,
         memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
         timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
@@ -117,6 +121,25 @@ def _handler(resource: Resource, root: Path) -> str:
     return handler
 
 
+def _edited(
+    resources: Resources, resource: Resource, root: Path, module: Path | None
+) -> Path | None:
+    """Return the folder of which CDK's asset is a copy; None if it is none, or is not known."""
+    template = resources.document.path
+    if module is None or not origin.is_copy(root, template):
+        return None
+    found = origin.origins(root, module, template)
+    if len(found) == 1:
+        return found[0]
+    why = f"{' and '.join(map(str, found))} are alike" if found else "no folder here is like it"
+    sentence = (
+        f"{resource.logical_id} is run as `cdk synth` has copied it, {root}, as {why}: a save"
+        " counts after the next `cdk synth`, or use --no-staging with it"
+    )
+    resources.intrinsics.references.unknown.setdefault(f"{resource.logical_id} Code", sentence)
+    return None
+
+
 def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
     listed = properties.get("Layers")
     if isinstance(listed, Object) or (isinstance(listed, str) and not isinstance(listed, StandIn)):
@@ -142,6 +165,9 @@ def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
         resources.intrinsics.references.unknown.setdefault(layer.logical_id, sentence)
         return
     if content is not None:
+        if not layer.metadata.flag("aws:asset:is-bundled"):
+            module = next(origin.modules(content), None)
+            content = _edited(resources, layer, content, module) or content
         yield Layer(layer.logical_id, content, layer.metadata.text("BuildMethod"))
 
 

@@ -137,6 +137,8 @@ class Function:
     environment: Mapping[str, str] | None = None
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
+    bundle: Path | None = None
+    """What CDK has built of the code, with packages that may be nowhere else."""
     url: FunctionUrl | None = None
     routes: tuple[Route, ...] = ()
     other_events: tuple[OtherEvent, ...] = ()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 
+from lambda_local.cdk.constructs import construct_ids
 from lambda_local.template.document import Array, Document, Object, Value
 
 
@@ -68,6 +69,7 @@ class References:
         self._resolve = resolve
         self._parameters = document.section("Parameters")
         self._resources = document.section("Resources")
+        self._constructs = construct_ids(self._resources)
         china = region.startswith("cn-")
         self._place = {
             "partition": "aws-cn" if china else "aws",
@@ -123,14 +125,14 @@ class References:
         return self.stand_in(name, f"{name} is known only once it is deployed")
 
     def name_of(self, logical_id: str) -> str:
-        """Return the name that the template gives a resource, else its logical id."""
+        """Return the name that the template gives a resource, else CDK's, else its logical id."""
         resource = self._resources.get(logical_id)
         properties = resource.get("Properties") if isinstance(resource, Object) else None
         if not isinstance(resource, Object) or not isinstance(properties, Object):
             return logical_id
         kind = str(resource.get("Type"))
         given = properties.get(_NAMES.get(kind, f"{kind.rpartition('::')[2]}Name"))
-        return as_text(self._resolve(given)) or logical_id
+        return as_text(self._resolve(given)) or self._constructs.get(logical_id, logical_id)
 
     def stand_in(self, name: str, why: str) -> StandIn:
         """Tell once why the name has no value here."""

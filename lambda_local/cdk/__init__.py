@@ -1,0 +1,1 @@
+"""What AWS CDK writes: a cloud assembly, of templates and of copies of the functions' code."""

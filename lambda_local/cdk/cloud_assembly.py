@@ -1,0 +1,117 @@
+"""
+The cloud assembly that `cdk synth` writes: where it is, and which of its templates is served.
+
+Its format: https://github.com/aws/aws-cdk/tree/main/packages/%40aws-cdk/cloud-assembly-schema
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lambda_local.template.error import TemplateError
+
+_APP = "cdk.json"
+_MARK = "cdk.out"
+"""The file in each assembly that has its format's version; the folder is called so, too."""
+
+_MANIFEST = "manifest.json"
+
+
+def assembly_of(template: Path) -> Path | None:
+    """Return the folder of the whole assembly that a template is of; None if CDK wrote none."""
+    folder = template.parent.resolve()
+    if not (folder / _MARK).is_file():
+        return None
+    while (folder.parent / _MARK).is_file():  # a stage's is in its app's
+        folder = folder.parent
+    return folder
+
+
+def app_of(template: Path) -> Path | None:
+    """Return the folder of the app that a template was written by; None if CDK wrote none."""
+    assembly = assembly_of(template)
+    if assembly is None:
+        return None
+    apps = (folder for folder in assembly.parents if (folder / _APP).is_file())
+    return next(apps, assembly.parent)
+
+
+def is_app(folder: Path) -> bool:
+    """Whether a folder is an app's."""
+    return (folder / _APP).is_file()
+
+
+def find(folder: Path) -> Path:
+    """
+    Return the template of the one stack of an app that has functions in Python.
+
+    Raises:
+        TemplateError: There is none, or more than one.
+    """
+    manifest = _output(folder) / _MANIFEST
+    if not manifest.is_file():
+        wrong = f"this is a CDK app, and there is no {manifest}"
+        raise TemplateError(folder / _APP, None, wrong, "run `cdk synth` first")
+    found = [each for each in _templates(manifest) if _has_function(each)]
+    if not found:
+        wrong = "none of its stacks has a function in Python"
+        raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
+    if len(found) > 1:
+        paths = ", ".join(str(each.relative_to(folder)) for each in found)
+        wrong = f"several of its stacks have functions: {paths}"
+        first = found[0].relative_to(folder)
+        raise TemplateError(manifest, None, wrong, f"choose one: --template {first}")
+    return found[0]
+
+
+def files_of(folder: Path) -> tuple[Path, ...]:
+    """Return the files that say which template of an app is served."""
+    try:
+        return (folder / _APP, _output(folder) / _MANIFEST, find(folder))
+    except TemplateError:
+        return (folder / _APP,)
+
+
+def _output(folder: Path) -> Path:
+    given = _read(folder / _APP).get("output")
+    return folder / (given if isinstance(given, str) else _MARK)
+
+
+def _templates(manifest: Path) -> Iterator[Path]:
+    for artifact in _objects(_read(manifest).get("artifacts")):
+        properties = artifact.get("properties")
+        match artifact.get("type"), properties:
+            case "aws:cloudformation:stack", {"templateFile": str() as name}:
+                yield manifest.with_name(name)
+            case "cdk:cloud-assembly", {"directoryName": str() as name}:
+                yield from _templates(manifest.parent / name / _MANIFEST)
+
+
+def _has_function(template: Path) -> bool:
+    return any(_is_python(each) for each in _objects(_read(template).get("Resources")))
+
+
+def _is_python(resource: dict[str, Any]) -> bool:
+    match resource:
+        case {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": str() as runtime}}:
+            return runtime.startswith("python")
+        case {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ImageUri": _}}}:
+            return True
+        case _:
+            return False
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield from (each for each in value.values() if isinstance(each, dict))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise TemplateError(path, None, error.strerror or "", "run `cdk synth` again") from error
+    except ValueError as error:
+        raise TemplateError(path, None, f"it is no JSON: {error}", "mend it") from error
+    return value if isinstance(value, dict) else {}
