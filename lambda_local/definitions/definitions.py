@@ -45,6 +45,7 @@ class Definitions:
         self._files = Files(given.files)
         self._renewal: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._followed: tuple[Path, ...] = ()
         needs = [needs_of(each) for each in given.functions]
         self._follow(needs)
         served.serve([each.complete() for each in needs])
@@ -102,6 +103,7 @@ class Definitions:
         except TemplateError as error:
             self._say(f"{error}; until then all goes on as it was", "ERROR")
             self._was_wrong = True
+            self._look_at(*self._followed, *error.read)
             return
         was_wrong, self._was_wrong = self._was_wrong, False
         if was_wrong or given.template != self._given.template:
@@ -132,7 +134,11 @@ class Definitions:
 
     def _follow(self, needs: Iterable[Needs]) -> None:
         files = [file for each in needs for file in each.files()]
-        if self._files.follow((*self._given.files, *files)) and self._watch is not None:
+        self._followed = (*self._given.files, *files)
+        self._look_at(*self._followed)
+
+    def _look_at(self, *files: Path) -> None:
+        if self._files.follow(files) and self._watch is not None:
             self._watch.cancel()
             self.start()
 

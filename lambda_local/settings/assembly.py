@@ -50,7 +50,8 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         )
         for each in template.functions
     )
-    files = (*_templates(given, root), *local.files(*(each.name for each in functions)))
+    templates = (*_templates(given, root), *template.nested)
+    files = (*templates, *local.files(*(each.name for each in functions)))
     return Given(functions, _service(given), tuple(_notices(template)), files, path)
 
 

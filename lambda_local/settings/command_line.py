@@ -58,7 +58,7 @@ def _parser() -> _Parser:
         type=_assignment,
         metavar="NAME=VALUE",
         help="a parameter of the template, or LogicalId.Attribute that only a deployment"
-        " would know; may be repeated",
+        " would know; of a nested stack Child/NAME; may be repeated",
     )
     parser.add_argument(
         "--env",

@@ -1,6 +1,7 @@
 """
 `python -m lambda_local.template [--folders]`: the functions here as JSON, for scripts and Tilt.
 
+Beside them are the files of the templates that are nested in the folder's.
 With `--folders` only the folders of their code, one a line.
 """
 
@@ -46,12 +47,14 @@ def main() -> None:
     given = parser.parse_args()
     project = Path.cwd()
     try:
-        functions = [_described(each, project) for each in template_of(project).functions]
+        template = template_of(project)
+        functions = [_described(each, project) for each in template.functions]
     except TemplateError as error:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
     folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
-    described = json.dumps({"functions": functions}, indent=2)
+    nested = list(dict.fromkeys(os.path.relpath(file, project) for file in template.nested))
+    described = json.dumps({"functions": functions, "nested": nested}, indent=2)
     sys.stdout.write(
         "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"
     )

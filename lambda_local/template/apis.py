@@ -119,13 +119,14 @@ def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherE
         if (right := _AS_WRITTEN.get(kind.lower(), kind)) != kind:
             event.wrong("Type", f"there is no event of type {kind}", f"write Type: {right}")
         if kind not in _IMPLICIT:
-            yield OtherEvent(name, kind, _not_here(function, name, kind))
+            yield OtherEvent(name, kind, _not_here(resources, function, name, kind))
     for source in resources.about(
         function.logical_id, "AWS::Lambda::EventSourceMapping", "FunctionName"
     ):
-        sentence = _not_here(function, source.logical_id, "EventSourceMapping")
+        sentence = _not_here(resources, function, source.logical_id, "EventSourceMapping")
         yield OtherEvent(source.logical_id, "EventSourceMapping", sentence)
 
 
-def _not_here(function: Resource, name: str, kind: str) -> str:
-    return _NOT_HERE.format(name=name, type=kind, function=function.logical_id)
+def _not_here(resources: Resources, function: Resource, name: str, kind: str) -> str:
+    called = resources.name_of(function.logical_id)
+    return _NOT_HERE.format(name=name, type=kind, function=called)

@@ -13,6 +13,8 @@ class TemplateError(Exception):
         self.line = line
         self.wrong = wrong
         self.instead = instead
+        self.read: tuple[Path, ...] = ()
+        """The files that were read before it was met, this one among them."""
 
     @override
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lambda_local.cdk import origin
@@ -10,14 +11,13 @@ from lambda_local.template import apis, code
 from lambda_local.template.absent import has_module, module_of
 from lambda_local.template.document import Array, Object
 from lambda_local.template.error import NotServedError
-from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
+from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging, Route
 from lambda_local.template.properties import Properties
 from lambda_local.template.references import StandIn
-from lambda_local.template.resources import Resource, Resources, target
+from lambda_local.template.resources import LAYERS, Resource, Resources, target
 from lambda_local.template.spelling import note_misspelt
 from lambda_local.template.variables import variables_of
 
-_LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
 _NEWEST = 14
 """python3.14, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
@@ -44,7 +44,7 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
     edited = _edited(resources, resource, code_uri, module_of(code_uri, handler))
     return Function(
         name=_name(resources, resource),
-        logical_id=resource.logical_id,
+        logical_id=resources.full(resource.logical_id),
         line=resource.line,
         handler=handler,
         code_uri=edited or code_uri,
@@ -59,11 +59,18 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
         ),
         layers=layers,
         url=apis.url_of(resources, resource),
-        routes=tuple(apis.routes_of(resources, resource)),
+        routes=tuple(_routes(resources, resource)),
         other_events=tuple(apis.other_events_of(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
         asynchronous=_asynchronous(resources, resource),
+        template=resources.document.path,
     )
+
+
+def _routes(resources: Resources, resource: Resource) -> Iterator[Route]:
+    for each in apis.routes_of(resources, resource):
+        # a part of an ARN, whose parts are told apart by slashes
+        yield replace(each, api=resources.full(each.api).replace("/", "-"))
 
 
 def _name(resources: Resources, resource: Resource) -> str:
@@ -136,7 +143,7 @@ def _edited(
         f"{resource.logical_id} is run as `cdk synth` has copied it, {root}, as {why}: a save"
         " counts after the next `cdk synth`, or use --no-staging with it"
     )
-    resources.intrinsics.references.unknown.setdefault(f"{resource.logical_id} Code", sentence)
+    resources.note(f"{resource.logical_id} Code", sentence)
     return None
 
 
@@ -148,21 +155,21 @@ def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
         head = resources.intrinsics.head(item)
         logical_id = target(item) if isinstance(item, Object) else None
         layer = resources.get(logical_id or "") or resources.get(str(head))
-        if layer is not None and layer.type in _LAYERS:
+        if layer is not None and layer.type in LAYERS:
             yield from _layer(resources, layer)
+        elif (elsewhere := resources.layer(str(head))) is not None:
+            yield from _layer(*elsewhere)
         elif head is not None:
-            arn = str(head)
-            resources.intrinsics.references.unknown.setdefault(
-                arn, f"The layer {arn} is not here; add what it brings to requirements.txt"
-            )
+            what = f"The layer {head} is not here; add what it brings to requirements.txt"
+            resources.note(str(head), what)
 
 
 def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
     try:
-        content = code.content(resources.document.path, layer, _LAYERS[layer.type])
+        content = code.content(resources.document.path, layer, LAYERS[layer.type])
     except NotServedError as error:
         sentence = f"The layer {layer.logical_id} is left out: {error}"
-        resources.intrinsics.references.unknown.setdefault(layer.logical_id, sentence)
+        resources.note(layer.logical_id, sentence)
         return
     if content is not None:
         if not layer.metadata.flag("aws:asset:is-bundled"):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from lambda_local.template.document import Array, Document, Object, Value
 from lambda_local.template.references import References, as_text
+from lambda_local.template.surroundings import Surroundings
 from lambda_local.template.texts import Texts, array
 
 
@@ -15,9 +16,9 @@ class Intrinsics:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
 
-    def __init__(self, document: Document, overrides: Mapping[str, str], region: str) -> None:
+    def __init__(self, document: Document, surroundings: Surroundings) -> None:
         self._document = document
-        self.references = References(document, overrides, region, self.resolve)
+        self.references = References(document, surroundings, self.resolve)
         self._texts = Texts(self.references, self.resolve)
         self._functions: Mapping[str, Callable[[Value], Value]] = {
             "Ref": lambda name: self.references.ref(as_text(name)),

@@ -123,7 +123,11 @@ class AsynchronousInvocation:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Memory is in MB, the timeout in seconds; `line` is the resource's in the template."""
+    """
+    Memory is in MB, the timeout in seconds; `line` is the resource's in its `template`.
+
+    The `logical_id` in a nested stack begins with the stack's, as `Child/Function`.
+    """
 
     name: str
     logical_id: str
@@ -144,6 +148,7 @@ class Function:
     other_events: tuple[OtherEvent, ...] = ()
     logging: Logging = Logging()
     asynchronous: AsynchronousInvocation = AsynchronousInvocation()
+    template: Path | None = None
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -153,18 +158,24 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A resource that can't be served here, and why, in a sentence."""
+    """A resource that can't be served here, where it is written, and why, in a sentence."""
 
     logical_id: str
+    template: Path
     line: int
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """`notices` are sentences on what the template alone can't tell."""
+    """
+    `notices` are sentences on what the template alone can't tell.
+
+    `nested` are the files of the stacks nested in it.
+    """
 
     path: Path | None
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
     notices: tuple[str, ...] = ()
+    nested: tuple[Path, ...] = ()

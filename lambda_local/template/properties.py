@@ -27,9 +27,13 @@ class Properties:
         """Return the value, resolved at its head alone."""
         return self._intrinsics.head(self.raw.get(key))
 
+    def value(self, key: str) -> Value:
+        """Return the value, resolved as a whole."""
+        return self._intrinsics.resolve(self.raw.get(key))
+
     def text(self, key: str) -> str | None:
         """Return a scalar as text."""
-        value = self._intrinsics.resolve(self.raw.get(key))
+        value = self.value(key)
         if isinstance(value, Object | Array):
             self.wrong(key, f"{key} is no text", f"write {key}: TEXT")
         return value
@@ -43,9 +47,7 @@ class Properties:
         """
         value = self.text(key)
         if isinstance(value, StandIn):
-            unknown = self._intrinsics.references.unknown
-            why = unknown.get(value) or next(iter(unknown.values()), "")
-            message = f"its {key} can't be known here: {why}"
+            message = f"its {key} can't be known here: {self._intrinsics.references.why(value)}"
             raise NotServedError(message)
         return value
 
@@ -104,7 +106,7 @@ class Properties:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; one text is a list of one."""
-        value = self._intrinsics.resolve(self.raw.get(key))
+        value = self.value(key)
         if isinstance(value, Object):
             self.wrong(key, f"{key} is no list", f"write {key}: [TEXT, …]")
         items = value if isinstance(value, Array) else [value]

@@ -3,17 +3,16 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lambda_local.template.document import load
+from lambda_local.template import names
 from lambda_local.template.error import NotServedError, TemplateError
+from lambda_local.template.files import Files
 from lambda_local.template.functions import function_of
 from lambda_local.template.model import Function, LeftOut, Template
-from lambda_local.template.resources import FUNCTIONS, Resources
+from lambda_local.template.resources import FUNCTIONS, MACRO, Resources
+from lambda_local.template.stacks import Stack
+from lambda_local.template.surroundings import Surroundings
 
-_NOT_FOLLOWED = {
-    "AWS::CloudFormation::Stack": "a nested stack is not followed; give its own template",
-    "AWS::Serverless::Application": "a nested application is not followed; give its own template",
-    "Fn::ForEach": "Fn::ForEach is not followed; write its resources out",
-}
+_NOT_FOLLOWED = "a macro is not followed; write what it makes"
 
 
 def read(
@@ -24,51 +23,66 @@ def read(
     inline: Path | None = None,
 ) -> Template:
     """
-    Return the functions of a template.
+    Return the functions of a template, and of those that are nested in it.
 
     `overrides` are values for parameters (`NAME`) and for what a deployment alone knows
-    (`LogicalId.Attribute`). Code that is in the template is written below the folder `inline`;
-    without one its functions are left out.
+    (`LogicalId.Attribute`), those of a nested stack after its name (`Child/NAME`). Code that is in
+    the template is written below the folder `inline`; without one its functions are left out.
 
     Raises:
         TemplateError: The template is wrong, or no function of it can run here.
     """
-    document = load(path)
-    if "Resources" not in document.root:
-        document.wrong(1, "it has no Resources", "write the functions below Resources:")
-    resources = Resources(document, overrides, region)
+    files = Files()
+    try:
+        return _read(Stack(files, path, Surroundings(overrides, region)), path, files, inline)
+    except TemplateError as error:
+        error.read = files.named()
+        raise
+
+
+def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Template:
+    stacks = tuple(root.all())
+    every = tuple(stack.resources for stack in stacks)
+    for each in every:
+        each.application = every
+    names.tell_apart(every)
     functions: list[Function] = []
-    left_out: list[LeftOut] = list(_not_followed(resources))
-    for resource in resources.of(*FUNCTIONS):
-        try:
-            functions.append(function_of(resources, resource, inline))
-        except NotServedError as error:
-            left_out.append(LeftOut(resource.logical_id, resource.line, str(error)))
+    left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
+    for resources in every:
+        folder = inline and inline / resources.path
+        for resource in resources.of(*FUNCTIONS):
+            try:
+                functions.append(function_of(resources, resource, folder))
+            except NotServedError as error:
+                left_out.append(resources.left_out(resource, str(error)))
     if not functions:
         _nothing_to_serve(path, left_out)
-    _check_names(path, functions)
-    notices = (*document.notices, *resources.intrinsics.references.unknown.values())
-    return Template(path, tuple(functions), tuple(left_out), notices)
+    _check_names(functions)
+    # of a template that is nested twice, once
+    notices = dict.fromkeys(notice for each in every for notice in each.notices())
+    nested = tuple(file for file in files.named() if file != path)
+    return Template(path, tuple(functions), tuple(left_out), tuple(notices), nested)
 
 
-def _not_followed(resources: Resources) -> Iterator[LeftOut]:
-    for each in resources.of(*_NOT_FOLLOWED):
-        yield LeftOut(each.logical_id, each.line, _NOT_FOLLOWED[each.type])
+def _macros(resources: Resources) -> Iterator[LeftOut]:
+    for each in resources.of(MACRO):
+        yield resources.left_out(each, _NOT_FOLLOWED)
 
 
 def _nothing_to_serve(path: Path, left_out: list[LeftOut]) -> None:
     if left_out:
         first = left_out[0]
         wrong = f"no function can run here; {first.logical_id}: {first.sentence}"
-        raise TemplateError(path, first.line, wrong, "add one in Python")
+        raise TemplateError(first.template, first.line, wrong, "add one in Python")
     instead = "write a resource of Type: AWS::Serverless::Function"
     raise TemplateError(path, 1, "there is no function", instead)
 
 
-def _check_names(path: Path, functions: list[Function]) -> None:
+def _check_names(functions: list[Function]) -> None:
     seen: dict[str, Function] = {}
     for function in functions:
         first = seen.setdefault(function.name.lower(), function)
-        if first is not function:
+        if first is not function and function.template:
             wrong = f"{first.logical_id} and {function.logical_id} are both called {function.name}"
-            raise TemplateError(path, function.line, wrong, "give each a FunctionName of its own")
+            instead = "give each a FunctionName of its own"
+            raise TemplateError(function.template, function.line, wrong, instead)

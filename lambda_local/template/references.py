@@ -1,10 +1,11 @@
 """What a name in a template stands for: a parameter, a pseudo parameter or a resource."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from lambda_local.cdk.constructs import construct_ids
 from lambda_local.template.document import Array, Document, Object, Value
+from lambda_local.template.surroundings import Surroundings
 
 
 class StandIn(str):
@@ -18,7 +19,10 @@ ACCOUNT = "123456789012"
 
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 _MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+_LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
 _REFS = {
+    "AWS::Lambda::LayerVersion": _LAYER_ARN,
+    "AWS::Serverless::LayerVersion": _LAYER_ARN,
     "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "https://sqs.{region}.amazonaws.com/{account}/{name}",
     "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
@@ -44,7 +48,9 @@ _ATTRIBUTES = {
 _NAMES = {
     "AWS::Events::EventBus": "Name",
     "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::SSM::Parameter": "Name",
+    "AWS::Serverless::LayerVersion": "LayerName",
     "AWS::Serverless::SimpleTable": "TableName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Serverless::StateMachine": "Name",
@@ -52,20 +58,14 @@ _NAMES = {
 
 
 class References:
-    """
-    Looks names up; keeps the sentences on those that it can't know, each once.
-
-    `overrides` sets parameters by name and attributes as `LogicalId.Attribute`.
-    """
+    """Looks names up; keeps the sentences on those that it can't know, each once."""
 
     def __init__(
-        self,
-        document: Document,
-        overrides: Mapping[str, str],
-        region: str,
-        resolve: Callable[[Value], Value],
+        self, document: Document, surroundings: Surroundings, resolve: Callable[[Value], Value]
     ) -> None:
-        self._overrides = overrides
+        region, stack = surroundings.region, surroundings.stack
+        self._surroundings = surroundings
+        self._overrides = surroundings.overrides
         self._resolve = resolve
         self._parameters = document.section("Parameters")
         self._resources = document.section("Resources")
@@ -81,20 +81,21 @@ class References:
             "AWS::NoValue": None,
             "AWS::Partition": self._place["partition"],
             "AWS::Region": region,
-            "AWS::StackName": "local",
-            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/local/local",
+            "AWS::StackName": stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{stack}/{stack}",
             "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
         }
         self.unknown: dict[str, str] = {}
+        self.names: dict[str, str] = {}
 
     def ref(self, name: str) -> Value:
         """Return what `Ref` gives: a parameter's value, or a resource's name (None: no value)."""
-        if name in self._overrides:
-            return self._overrides[name]
         if name in self._pseudo:
-            return self._pseudo[name]
+            return self._overrides.get(name, self._pseudo[name])
         if name in self._parameters:
             return self._parameter(name, self._parameters[name])
+        if name in self._overrides:
+            return self._overrides[name]
         if isinstance(resource := self._resources.get(name), Object):
             pattern = _REFS.get(str(resource.get("Type")), "{name}")
             return pattern.format(name=self.name_of(name), **self._place)
@@ -118,14 +119,25 @@ class References:
         name = f"{logical_id}.{attribute}"
         if name in self._overrides:
             return self._overrides[name]
+        if attribute.startswith("Outputs."):
+            return self._output(logical_id, attribute.removeprefix("Outputs."))
         resource = self._resources.get(logical_id)
         kind = str(resource.get("Type")) if isinstance(resource, Object) else ""
         if pattern := _ATTRIBUTES.get((kind, attribute)):
             return pattern.format(name=self.name_of(logical_id), **self._place)
         return self.stand_in(name, f"{name} is known only once it is deployed")
 
+    def _output(self, logical_id: str, output: str) -> str:
+        value = self._surroundings.outputs(logical_id, output)
+        if value is None:
+            name = f"{logical_id}.Outputs.{output}"
+            return self.stand_in(name, f"{name} is known only once it is deployed")
+        return value if isinstance(value, StandIn) else as_text(value)
+
     def name_of(self, logical_id: str) -> str:
         """Return the name that the template gives a resource, else CDK's, else its logical id."""
+        if logical_id in self.names:
+            return self.names[logical_id]
         resource = self._resources.get(logical_id)
         properties = resource.get("Properties") if isinstance(resource, Object) else None
         if not isinstance(resource, Object) or not isinstance(properties, Object):
@@ -136,20 +148,29 @@ class References:
 
     def stand_in(self, name: str, why: str) -> StandIn:
         """Tell once why the name has no value here."""
-        self.unknown.setdefault(name, f"{why}; set it with {name}=VALUE")
+        self.unknown.setdefault(name, f"{why}; set it with {self._surroundings.full(name)}=VALUE")
         return StandIn(name)
 
+    def why(self, value: StandIn) -> str:
+        """Return the sentence on a value that can't be known."""
+        told = self.unknown.get(value) or next(iter(self.unknown.values()), "")
+        return told or "only a deployment knows it"
+
     def _parameter(self, name: str, parameter: Value) -> Value:
-        if not isinstance(parameter, Object) or parameter.get("Default") is None:
+        written = parameter if isinstance(parameter, Object) else Object(0)
+        given = self._overrides.get(name, self._surroundings.given(name))
+        value, kind = written.get("Default") if given is None else given, str(written.get("Type"))
+        if value is None:
             return self.stand_in(name, f"Parameter {name} has no default")
-        default, kind = parameter["Default"], str(parameter.get("Type"))
-        if kind.startswith("AWS::SSM::Parameter::Value"):
-            return self.stand_in(name, f"Parameter {name} is looked up in SSM ({default})")
-        if isinstance(default, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            array = Array(parameter.line)
-            array.extend(item.strip() for item in default.split(","))
+        if name not in self._overrides and kind.startswith("AWS::SSM::Parameter::Value"):
+            return self.stand_in(name, f"Parameter {name} is looked up in SSM ({as_text(value)})")
+        if isinstance(value, StandIn):
+            return value
+        if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
+            array = Array(written.line)
+            array.extend(item.strip() for item in value.split(","))
             return array
-        return default
+        return value
 
 
 def as_text(value: Value) -> str:

@@ -1,14 +1,19 @@
 """The resources of a template: by type, by name, and which of them speak of which function."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lambda_local.template.document import Array, Document, Object, Value
 from lambda_local.template.intrinsics import Intrinsics
 from lambda_local.template.merge import merged
+from lambda_local.template.model import LeftOut
 from lambda_local.template.properties import Properties
+from lambda_local.template.surroundings import Surroundings
 
 FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
+
+MACRO = "Fn::Transform"
 
 _GLOBALS = {
     "AWS::Serverless::Api": "Api",
@@ -31,12 +36,15 @@ class Resource:
 class Resources:
     """All resources; `Globals` are in their properties already."""
 
-    def __init__(self, document: Document, overrides: Mapping[str, str], region: str) -> None:
+    def __init__(self, document: Document, surroundings: Surroundings) -> None:
         self.document = document
-        self.intrinsics = Intrinsics(document, overrides, region)
+        self.path = surroundings.path
+        self.full = surroundings.full
+        self.intrinsics = Intrinsics(document, surroundings)
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
+        self.application: Sequence[Resources] = (self,)
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
@@ -60,6 +68,31 @@ class Resources:
         """Return the name that `Ref` and callers know it by."""
         return self.intrinsics.references.name_of(logical_id)
 
+    def rename(self, logical_id: str, name: str) -> None:
+        """Have the resource known by another name."""
+        self.intrinsics.references.names[logical_id] = name
+
+    def note(self, about: str, sentence: str) -> None:
+        """Tell of something once."""
+        self.intrinsics.references.unknown.setdefault(about, sentence)
+
+    def notices(self) -> tuple[str, ...]:
+        """Return all that is to be told."""
+        return (*self.document.notices, *self.intrinsics.references.unknown.values())
+
+    def left_out(self, resource: Resource, sentence: str) -> LeftOut:
+        """Return why a resource can't be served."""
+        path = self.document.path
+        return LeftOut(self.full(resource.logical_id), path, resource.line, sentence)
+
+    def layer(self, arn: str) -> "tuple[Resources, Resource] | None":
+        """Return the layer that `Ref` calls so in the stack that has it."""
+        for resources in self.application:
+            for each in resources.of(*LAYERS):
+                if resources.intrinsics.references.ref(each.logical_id) == arn:
+                    return resources, each
+        return None
+
     def claim(self, event: Properties, api: str, method: str, path: str) -> None:
         """Take a route for an event of SAM's. Raises TemplateError if another has it."""
         route = api, method, path
@@ -77,7 +110,7 @@ class Resources:
         for logical_id, raw in self._raw.items():
             line = self._raw.line_of(logical_id)
             if logical_id.startswith("Fn::"):
-                yield Resource(logical_id, "Fn::ForEach", line, *self._empty(line))
+                yield Resource(logical_id, MACRO, line, *self._empty(line))
             elif not isinstance(raw, Object) or not isinstance(raw.get("Type"), str):
                 self.document.wrong(
                     line, f"{logical_id} has no Type", "write Type: AWS::Serverless::Function"

@@ -23,4 +23,4 @@ def note_misspelt(resources: Resources, function: Resource) -> None:
         if near and near[0] != key:
             place = f"{resources.document.path}:{function.properties.line(key)}"
             sentence = f"{place}: {key} is no property of a function; is {near[0]} meant?"
-            resources.intrinsics.references.unknown.setdefault(place, sentence)
+            resources.note(place, sentence)

@@ -1,0 +1,37 @@
+"""The template files of one application."""
+
+from pathlib import Path
+
+from lambda_local.template.document import Document, load
+
+_MOST = 500
+
+
+class Files:
+    """Parses each file once, however many stacks are made of it, and knows all that count."""
+
+    def __init__(self) -> None:
+        self._documents: dict[Path, Document] = {}
+        self._named: dict[Path, None] = {}
+        self._stacks = 0
+
+    def name(self, path: Path) -> None:
+        """Keep in mind that it counts, whether it is there or not."""
+        self._named[path] = None
+
+    def named(self) -> tuple[Path, ...]:
+        """Return all that count."""
+        return tuple(self._named)
+
+    def load(self, path: Path) -> Document:
+        """Return a template, for one more stack. Raises TemplateError."""
+        self.name(path)
+        self._stacks += 1
+        if path not in self._documents:
+            self._documents[path] = load(path)
+        document = self._documents[path]
+        if "Resources" not in document.root:
+            document.wrong(1, "it has no Resources", "write the functions below Resources:")
+        if self._stacks > _MOST:
+            document.wrong(1, f"there are more than {_MOST} nested stacks", "serve one's template")
+        return document
