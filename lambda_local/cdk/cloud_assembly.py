@@ -89,7 +89,16 @@ def _templates(manifest: Path) -> Iterator[Path]:
 
 
 def _has_function(template: Path) -> bool:
-    return any(_is_python(each) for each in _objects(_read(template).get("Resources")))
+    for each in _objects(_read(template).get("Resources")):
+        match each:
+            case {
+                "Type": "AWS::CloudFormation::Stack",
+                "Metadata": {"aws:asset:path": str() as nested},
+            } if _has_function(template.with_name(nested)):
+                return True
+            case _ if _is_python(each):
+                return True
+    return False
 
 
 def _is_python(resource: dict[str, Any]) -> bool:

@@ -1,30 +1,39 @@
-"""What the functions of a CDK app are called in its code, as their logical ids end in hashes."""
+"""
+What the functions and the nested stacks of a CDK app are called in its code.
+
+Their logical ids end in hashes.
+"""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
+_ENDS = {
+    "AWS::Lambda::Function": "/Resource",
+    "AWS::CloudFormation::Stack": ".NestedStackResource",
+}
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
 
 def construct_ids(resources: Mapping[str, object]) -> dict[str, str]:
     """
-    Return the construct id of each function by its logical id, if no other function has the same.
+    Return the construct id of each by its logical id, if no other of its kind has the same.
 
     AWS SAM CLI takes them, too:
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-cdk-testing.html
     """
     ids = {logical_id: _id_of(resource) for logical_id, resource in resources.items()}
-    known = [each.lower() for each in ids.values() if each]
+    known = Counter((kind, name.lower()) for kind, name in ids.values())
     return {
-        logical_id: each
-        for logical_id, each in ids.items()
-        if each and known.count(each.lower()) == 1 and _NAME.fullmatch(each)
+        logical_id: name
+        for logical_id, (kind, name) in ids.items()
+        if known[kind, name.lower()] == 1 and _NAME.fullmatch(name)
     }
 
 
-def _id_of(resource: object) -> str | None:
+def _id_of(resource: object) -> tuple[str, str]:
     match resource:
-        case {"Type": "AWS::Lambda::Function", "Metadata": {"aws:cdk:path": str() as path}}:
-            return path.removesuffix("/Resource").rpartition("/")[2]
+        case {"Type": str() as kind, "Metadata": {"aws:cdk:path": str() as path}} if kind in _ENDS:
+            return kind, path.removesuffix(_ENDS[kind]).rpartition("/")[2]
         case _:
-            return None
+            return "", ""

@@ -6,8 +6,9 @@ from lambda_local.template import authorizers, cors, openapi, rest_apis
 from lambda_local.template.model import FunctionUrl, OtherEvent, Route
 from lambda_local.template.paths import check_path, method_of
 from lambda_local.template.properties import Properties
-from lambda_local.template.resources import Resource, Resources, target
+from lambda_local.template.resources import Resource, Resources
 from lambda_local.template.stages import Stage, stage_of, timeout_of
+from lambda_local.template.targets import target
 
 _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 _AS_WRITTEN = {kind.lower(): kind for kind in _IMPLICIT}
@@ -35,9 +36,10 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
         kind = event.text("Type")
         if kind in _IMPLICIT:
             yield _route(resources, kind, event.section("Properties"))
-    yield from _routes_of_http_apis(resources, function)
-    yield from rest_apis.routes_of(resources, function)
-    yield from openapi.routes_of(resources, function)
+    for each in resources.application.stacks:
+        yield from _routes_of_http_apis(each, function)
+        yield from rest_apis.routes_of(each, function)
+        yield from openapi.routes_of(each, function)
 
 
 def _route(resources: Resources, kind: str, event: Properties) -> Route:
@@ -52,7 +54,7 @@ def _route(resources: Resources, kind: str, event: Properties) -> Route:
     if not any(key in api for key in ("DefinitionBody", "DefinitionUri")):
         resources.claim(event, name, method, path)
     return Route(
-        api=name,
+        api=resources.outside(name),
         path=path,
         method=method,
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
@@ -74,9 +76,8 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
     # As CDK and `serverless package` write them.
     integrations = {
         each.logical_id: each
-        for each in resources.about(
-            function.logical_id, "AWS::ApiGatewayV2::Integration", "IntegrationUri"
-        )
+        for each in resources.of("AWS::ApiGatewayV2::Integration")
+        if resources.leads_to(each.properties.raw.get("IntegrationUri"), function)
     }
     for route in resources.of("AWS::ApiGatewayV2::Route"):
         integration = integrations.get(target(route.properties.raw.get("Target")) or "")
@@ -88,17 +89,17 @@ def _route_of_key(resources: Resources, route: Properties, integration: Properti
     method, of_http, path = (route.text("RouteKey") or "$default").rpartition(" ")
     if of_http:
         check_path(route, "RouteKey", path)
-    name = target(route.raw.get("ApiId")) or ""
-    api = resources.get(name)
+    home, name = resources.home_of(route.raw.get("ApiId"))
+    api = home.get(name)
     return Route(
-        api=name,
+        api=home.outside(name),
         path=path,
         method=method_of(route, "RouteKey", method or "ANY"),
         payload_format=integration.choice("PayloadFormatVersion", "1.0", "2.0"),
         authorizer=authorizers.of_method(resources, route),
         cors=cors.of_http_api(api.properties) if api else None,
         timeout=timeout_of(integration, "TimeoutInMillis", rest=False),
-        **_stage_of_http_api(resources, name),
+        **_stage_of_http_api(home, name),
     )
 
 

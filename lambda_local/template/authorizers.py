@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lambda_local.template.document import Object, Value
 from lambda_local.template.model import Authorizer
 from lambda_local.template.properties import Properties
-from lambda_local.template.resources import FUNCTIONS, Resources, mentions, target
+from lambda_local.template.resources import FUNCTIONS, Resources
 
 IAM = "AWS_IAM"
 _KINDS = ("Type", "TOKEN", "REQUEST", "COGNITO_USER_POOLS")
@@ -87,7 +87,8 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     """Return that of a method of CloudFormation's REST APIs, or of a route of its HTTP APIs."""
     if method.text("AuthorizationType") == IAM:
         return Authorizer(IAM, IAM)
-    found = resources.get(target(method.raw.get("AuthorizerId")) or "")
+    home, logical_id = resources.home_of(method.raw.get("AuthorizerId"))
+    found = home.get(logical_id)
     if found is None:
         return None
     given, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
@@ -99,7 +100,7 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
     return Authorizer(
         found.logical_id,
         kind,
-        function=function_of(resources, given.raw.get("AuthorizerUri")),
+        function=function_of(home, given.raw.get("AuthorizerUri")),
         identity=identity,
         validation=given.pattern("IdentityValidationExpression"),
         cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
@@ -121,5 +122,8 @@ def sources_of(given: Properties, key: str) -> Iterable[str]:
 
 def function_of(resources: Resources, uri: Value) -> str | None:
     """Return the name of the function at which an authorizer's URI points."""
-    found = (each for each in resources.of(*FUNCTIONS) if mentions(uri, each.logical_id))
-    return next((resources.name_of(each.logical_id) for each in found), None)
+    for each in resources.application.stacks:
+        for function in each.of(*FUNCTIONS):
+            if resources.leads_to(uri, function):
+                return each.name_of(function.logical_id)
+    return None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from lambda_local.cdk import origin
@@ -11,11 +10,12 @@ from lambda_local.template import apis, code
 from lambda_local.template.absent import has_module, module_of
 from lambda_local.template.document import Array, Object
 from lambda_local.template.error import NotServedError
-from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging, Route
+from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
 from lambda_local.template.properties import Properties
 from lambda_local.template.references import StandIn
-from lambda_local.template.resources import LAYERS, Resource, Resources, target
+from lambda_local.template.resources import LAYERS, Resource, Resources
 from lambda_local.template.spelling import note_misspelt
+from lambda_local.template.targets import target
 from lambda_local.template.variables import variables_of
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
@@ -59,18 +59,12 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
         ),
         layers=layers,
         url=apis.url_of(resources, resource),
-        routes=tuple(_routes(resources, resource)),
+        routes=tuple(apis.routes_of(resources, resource)),
         other_events=tuple(apis.other_events_of(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
         asynchronous=_asynchronous(resources, resource),
         template=resources.document.path,
     )
-
-
-def _routes(resources: Resources, resource: Resource) -> Iterator[Route]:
-    for each in apis.routes_of(resources, resource):
-        # a part of an ARN, whose parts are told apart by slashes
-        yield replace(each, api=resources.full(each.api).replace("/", "-"))
 
 
 def _name(resources: Resources, resource: Resource) -> str:
@@ -157,7 +151,7 @@ def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
         layer = resources.get(logical_id or "") or resources.get(str(head))
         if layer is not None and layer.type in LAYERS:
             yield from _layer(resources, layer)
-        elif (elsewhere := resources.layer(str(head))) is not None:
+        elif (elsewhere := resources.application.layer(str(head))) is not None:
             yield from _layer(*elsewhere)
         elif head is not None:
             what = f"The layer {head} is not here; add what it brings to requirements.txt"

@@ -22,7 +22,7 @@ def tell_apart(stacks: Sequence[Resources]) -> None:
         renamed: dict[str, str] = {}
         for resources, resource, name in named:
             if resources.path and taken[name.lower()] > 1 and not _is_given(resource):
-                path = resources.full(resource.logical_id)
+                path = resources.full(resources.intrinsics.references.called(resource.logical_id))
                 renamed[path] = path.replace("/", "-")[-_LONGEST:].lstrip("-")
                 resources.rename(resource.logical_id, renamed[path])
         if renamed and kinds == FUNCTIONS:

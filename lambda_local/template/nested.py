@@ -6,9 +6,8 @@ from urllib.parse import unquote, urlsplit
 from lambda_local.template.document import Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.files import Files
-from lambda_local.template.resources import Resource
+from lambda_local.template.resources import NESTED, Resource
 
-NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
 _REMOTE = ("s3://", "https://", "http://")
 
 

@@ -11,7 +11,7 @@ from lambda_local.template.model import Authorizer, Route
 from lambda_local.template.openapi_authorizers import of_operation
 from lambda_local.template.paths import METHODS, check_path
 from lambda_local.template.properties import Properties
-from lambda_local.template.resources import Resource, Resources, mentions
+from lambda_local.template.resources import Resource, Resources
 from lambda_local.template.stages import stage_of, timeout_of
 
 _BODIES = {
@@ -35,20 +35,25 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
             for method in (*map(str.lower, METHODS), _ANY):
                 operation = methods.section(method)
                 uri = operation.section(_INTEGRATION).raw.get("uri")
-                if mentions(uri, function.logical_id):
+                if resources.leads_to(uri, function):
                     check_path(paths, written, path)
                     rest = api.type in _REST
                     who = of_operation(resources, api, body, operation, rest=rest)
-                    yield _route(api, path, method, operation, who)
+                    yield _route(resources, api, path, method, operation, who)
 
 
-def _route(
-    api: Resource, path: str, method: str, operation: Properties, authorizer: Authorizer | None
+def _route(  # noqa: PLR0913, PLR0917  # all of them are of one operation
+    resources: Resources,
+    api: Resource,
+    path: str,
+    method: str,
+    operation: Properties,
+    authorizer: Authorizer | None,
 ) -> Route:
     rest, integration = api.type in _REST, operation.section(_INTEGRATION)
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(
-        api=api.logical_id,
+        api=resources.outside(api.logical_id),
         path=path,
         method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,

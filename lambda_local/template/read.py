@@ -8,7 +8,7 @@ from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.files import Files
 from lambda_local.template.functions import function_of
 from lambda_local.template.model import Function, LeftOut, Template
-from lambda_local.template.resources import FUNCTIONS, MACRO, Resources
+from lambda_local.template.resources import FUNCTIONS, MACRO, Application, Resources
 from lambda_local.template.stacks import Stack
 from lambda_local.template.surroundings import Surroundings
 
@@ -43,9 +43,10 @@ def read(
 def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Template:
     stacks = tuple(root.all())
     every = tuple(stack.resources for stack in stacks)
-    for each in every:
-        each.application = every
     names.tell_apart(every)
+    application = Application(every)
+    for each in every:
+        each.application = application
     functions: list[Function] = []
     left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
     for resources in every:

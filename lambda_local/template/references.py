@@ -41,6 +41,8 @@ _ARNS = {
     "AWS::Serverless::SimpleTable": _TABLE_ARN,
 }
 _ATTRIBUTES = {
+    # it stands for the path /, which has no name
+    ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}",
     ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
     ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
     **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
@@ -144,7 +146,11 @@ class References:
             return logical_id
         kind = str(resource.get("Type"))
         given = properties.get(_NAMES.get(kind, f"{kind.rpartition('::')[2]}Name"))
-        return as_text(self._resolve(given)) or self._constructs.get(logical_id, logical_id)
+        return as_text(self._resolve(given)) or self.called(logical_id)
+
+    def called(self, logical_id: str) -> str:
+        """Return what a resource without a name of its own is called by who wrote it."""
+        return self._constructs.get(logical_id, logical_id)
 
     def stand_in(self, name: str, why: str) -> StandIn:
         """Tell once why the name has no value here."""

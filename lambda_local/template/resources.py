@@ -1,20 +1,29 @@
-"""The resources of a template: by type, by name, and which of them speak of which function."""
+"""
+The resources of a template: by type, by name, and which of them speak of which function.
 
+Those of an application are in several stacks, where some are nested.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lambda_local.template.document import Array, Document, Object, Value
+from lambda_local.template.document import Document, Object, Value
 from lambda_local.template.intrinsics import Intrinsics
 from lambda_local.template.merge import merged
 from lambda_local.template.model import LeftOut
 from lambda_local.template.properties import Properties
+from lambda_local.template.references import as_text
 from lambda_local.template.surroundings import Surroundings
+from lambda_local.template.targets import mentions, names_in, target
 
 FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
 
+NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
 MACRO = "Fn::Transform"
 
+_FUNCTION = re.compile(r":function:([\w-]+)")
 _GLOBALS = {
     "AWS::Serverless::Api": "Api",
     "AWS::Serverless::Function": "Function",
@@ -44,7 +53,8 @@ class Resources:
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
-        self.application: Sequence[Resources] = (self,)
+        self.application = Application((self,))
+        self._lent: dict[int, Resource | None] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
@@ -63,6 +73,40 @@ class Resources:
         for each in self.of(kind):
             if target(each.properties.raw.get(key)) == logical_id:
                 yield each
+
+    def leads_to(self, value: Value, function: Resource) -> bool:
+        """Whether a value has a function in it: of this stack, or the ARN of another stack's."""
+        own = self.get(function.logical_id) is function
+        return mentions(value, function.logical_id) if own else self.lent(value) is function
+
+    def lent(self, value: Value) -> Resource | None:
+        """Return the function of another stack whose ARN is in a value."""
+        if id(value) not in self._lent:
+            borrowed = any(map(self._is_borrowed, names_in(value)))
+            text = as_text(self.intrinsics.resolve(value)) if borrowed else ""
+            found = _FUNCTION.search(text)
+            self._lent[id(value)] = self.application.function(found[1]) if found else None
+        return self._lent[id(value)]
+
+    def home_of(self, value: Value) -> "tuple[Resources, str]":
+        """Return the stack that has what a value points at, and its logical id there."""
+        logical_id = target(value) or ""
+        if self._is_parameter(logical_id):
+            given = as_text(self.intrinsics.resolve(value))
+            home = next((each for each in self.application.stacks if each.get(given)), None)
+            return (home, given) if home else (self, logical_id)
+        return self, logical_id
+
+    def outside(self, logical_id: str) -> str:
+        """Return what one of several stacks' resources is called in an ARN."""
+        return self.full(logical_id).replace("/", "-")
+
+    def _is_borrowed(self, name: str) -> bool:
+        resource = self.get(name)
+        return self._is_parameter(name) if resource is None else resource.type in NESTED
+
+    def _is_parameter(self, name: str) -> bool:
+        return bool(self.path) and name in self.document.section("Parameters")
 
     def name_of(self, logical_id: str) -> str:
         """Return the name that `Ref` and callers know it by."""
@@ -84,14 +128,6 @@ class Resources:
         """Return why a resource can't be served."""
         path = self.document.path
         return LeftOut(self.full(resource.logical_id), path, resource.line, sentence)
-
-    def layer(self, arn: str) -> "tuple[Resources, Resource] | None":
-        """Return the layer that `Ref` calls so in the stack that has it."""
-        for resources in self.application:
-            for each in resources.of(*LAYERS):
-                if resources.intrinsics.references.ref(each.logical_id) == arn:
-                    return resources, each
-        return None
 
     def claim(self, event: Properties, api: str, method: str, path: str) -> None:
         """Take a route for an event of SAM's. Raises TemplateError if another has it."""
@@ -143,33 +179,25 @@ class Resources:
         return Properties(raw, self.document, self.intrinsics)
 
 
-def target(value: Value) -> str | None:
-    """Return the logical id that a value points at, by `Ref`, `GetAtt`, `Sub` or text."""
-    match value:
-        case str():
-            return value.removeprefix("${").partition("}")[0].partition(".")[0]
-        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
-            return name
-        case {"Fn::Sub": str() as text} | {"Fn::GetAtt": str() as text}:
-            return target(text)
-        case {"Fn::Join": [_, Array() as items]}:
-            return next((target(item) for item in items if isinstance(item, Object)), None)
-        case _:
-            return None
+class Application:
+    """All the stacks of one application, the root first."""
 
+    def __init__(self, stacks: Sequence[Resources]) -> None:
+        self.stacks = stacks
+        self._functions: dict[str, Resource] = {}
 
-def mentions(value: Value, logical_id: str) -> bool:
-    """Whether a value has a reference to that resource anywhere in it."""
-    match value:
-        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
-            return name == logical_id
-        case {"Fn::Sub": str() as text}:
-            return f"${{{logical_id}.Arn}}" in text or f"${{{logical_id}}}" in text
-        case {"Fn::GetAtt": str() as text}:
-            return text.partition(".")[0] == logical_id
-        case Array():
-            return any(mentions(item, logical_id) for item in value)
-        case Object():
-            return any(mentions(item, logical_id) for item in value.values())
-        case _:
-            return False
+    def layer(self, arn: str) -> tuple[Resources, Resource] | None:
+        """Return the layer that `Ref` calls so in the stack that has it."""
+        for resources in self.stacks:
+            for each in resources.of(*LAYERS):
+                if resources.intrinsics.references.ref(each.logical_id) == arn:
+                    return resources, each
+        return None
+
+    def function(self, name: str) -> Resource | None:
+        """Return the function of that name."""
+        if not self._functions:
+            for resources in self.stacks:
+                for each in resources.of(*FUNCTIONS):
+                    self._functions[resources.name_of(each.logical_id)] = each
+        return self._functions.get(name)

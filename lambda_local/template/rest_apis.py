@@ -10,7 +10,7 @@ from lambda_local.template import authorizers, cors
 from lambda_local.template.document import Value
 from lambda_local.template.model import Cors, Route
 from lambda_local.template.paths import method_of
-from lambda_local.template.resources import Resource, Resources, mentions, target
+from lambda_local.template.resources import Resource, Resources
 from lambda_local.template.stages import Stage, stage_of, timeout_of
 
 
@@ -18,23 +18,23 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
     """Return those that end at the function."""
     for method in resources.of("AWS::ApiGateway::Method"):
         uri = method.properties.section("Integration").raw.get("Uri")
-        if mentions(uri, function.logical_id):
+        if resources.leads_to(uri, function):
             yield _route(resources, method)
 
 
 def _route(resources: Resources, method: Resource) -> Route:
     properties = method.properties
-    api = target(properties.raw.get("RestApiId")) or ""
+    home, api = resources.home_of(properties.raw.get("RestApiId"))
     return Route(
-        api=api,
-        path=_path(resources, target(properties.raw.get("ResourceId"))) or "/",
+        api=home.outside(api),
+        path=_path(*resources.home_of(properties.raw.get("ResourceId"))) or "/",
         method=method_of(properties, "HttpMethod", properties.text("HttpMethod") or "ANY"),
         payload_format="1.0",
         authorizer=authorizers.of_method(resources, properties),
         cors=_cors(resources, properties.raw.get("ResourceId")),
         rest=True,
         timeout=timeout_of(properties.section("Integration"), "TimeoutInMillis", rest=True),
-        **_stage(resources, api),
+        **_stage(home, api),
     )
 
 
@@ -49,11 +49,11 @@ def _cors(resources: Resources, resource: Value) -> Cors | None:
     return None
 
 
-def _path(resources: Resources, logical_id: str | None) -> str:
-    resource = resources.get(logical_id or "")
+def _path(resources: Resources, logical_id: str) -> str:
+    resource = resources.get(logical_id)
     if resource is None or resource.type != "AWS::ApiGateway::Resource":
         return ""  # the root, which is an attribute of the API
-    parent = _path(resources, target(resource.properties.raw.get("ParentId")))
+    parent = _path(*resources.home_of(resource.properties.raw.get("ParentId")))
     return f"{parent}/{resource.properties.text('PathPart')}"
 
 

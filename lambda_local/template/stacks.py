@@ -8,8 +8,8 @@ from lambda_local.template.document import Object, Value
 from lambda_local.template.error import NotServedError
 from lambda_local.template.files import Files
 from lambda_local.template.loops import Loops
-from lambda_local.template.nested import NESTED, template_of
-from lambda_local.template.resources import Resource, Resources
+from lambda_local.template.nested import template_of
+from lambda_local.template.resources import NESTED, Resource, Resources
 from lambda_local.template.surroundings import Surroundings
 
 _DEEPEST = 10
@@ -67,10 +67,11 @@ class Stack:
         path = template_of(self._path, resource, self._files)
         self._check_nesting(resource, path)
         parameters = resource.properties.section("Parameters")
+        called = self.resources.intrinsics.references.called(resource.logical_id)
         given = Surroundings(
-            overrides=self._given.overrides_of(resource.logical_id),
+            overrides=self._given.overrides_of(called),
             region=self._given.region,
-            path=self._given.full(resource.logical_id),
+            path=self._given.full(called),
             given=parameters.value,
         )
         stack = Stack(self._files, path, given, *self._above)

@@ -35,8 +35,8 @@ class Surroundings:
         """Return the name as it is known outside the stack."""
         return f"{self.path}/{name}" if self.path else name
 
-    def overrides_of(self, logical_id: str) -> dict[str, str]:
+    def overrides_of(self, nested: str) -> dict[str, str]:
         """Return those of a nested stack."""
-        start = f"{logical_id}/"
+        start = f"{nested}/"
         given = self.overrides.items()
         return {name.removeprefix(start): value for name, value in given if name.startswith(start)}

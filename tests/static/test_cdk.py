@@ -182,3 +182,21 @@ def test_a_template_that_the_manifest_names_and_is_gone_is_named(app: Path) -> N
 def test_all_that_says_what_is_served_is_watched(app: Path) -> None:
     names = [each.relative_to(app).as_posix() for each in candidates(app)]
     assert names[-3:] == ["cdk.json", "cdk.out/manifest.json", "cdk.out/Stack.template.json"]
+
+
+def test_functions_in_nested_stacks_alone_are_found_and_called_as_in_the_app(app: Path) -> None:
+    def nested(name: str) -> dict[str, object]:
+        metadata = {
+            "aws:cdk:path": f"Stack/{name}.NestedStack/{name}.NestedStackResource",
+            "aws:asset:path": "Nested.nested.template.json",
+            "aws:asset:property": "TemplateURL",
+        }
+        return {"Type": "AWS::CloudFormation::Stack", "Properties": {}, "Metadata": metadata}
+
+    resources = {"Resources": {"Greeter1A2B3C4D": function("1", "Stack/A/Greeter")}}
+    synthesize(app, Stack={"ANestedStackA1": nested("A"), "BNestedStackB2": nested("B")})
+    write_project(app, {"cdk.out/Nested.nested.template.json": json.dumps(resources)})
+
+    assert [each.name for each in served(app).functions] == ["A-Greeter", "B-Greeter"]
+    assert served(app).functions[0].code_uri == app / "greeter"
+    assert [file.name for file in served(app).nested] == ["Nested.nested.template.json"]
