@@ -12,6 +12,7 @@ _ENDS = {
     "AWS::Lambda::Function": "/Resource",
     "AWS::CloudFormation::Stack": ".NestedStackResource",
 }
+_SINGLETON = re.compile(r".*[0-9a-f]{32}")
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 
 
@@ -37,3 +38,12 @@ def _id_of(resource: object) -> tuple[str, str]:
             return kind, path.removesuffix(_ENDS[kind]).rpartition("/")[2]
         case _:
             return "", ""
+
+
+def is_singleton(name: str) -> bool:
+    """
+    Whether a function is one that a stack has but once, as those are that CDK adds for its own use.
+
+    https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_lambda.SingletonFunction.html
+    """
+    return _SINGLETON.fullmatch(name) is not None

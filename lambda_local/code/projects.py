@@ -14,6 +14,7 @@ from lambda_local.code import poetry_lock, uv_lock
 from lambda_local.code.poetry_lock import LockError
 
 _POETRYS, _UVS, _OWN = "poetry.lock", "uv.lock", "pyproject.toml"
+_CDKS = "cdk.json"
 
 
 def files_of(root: Path, project: Path) -> Iterator[Path]:
@@ -33,6 +34,8 @@ def declared_in(root: Path, project: Path) -> tuple[Path, str] | None:
     """
     folders = _folders(root, project)
     for at, folder in enumerate(folders):
+        if folder != root and (folder / _CDKS).is_file():
+            continue  # what a CDK app requires is not for its functions, which have their assets
         found = _locked(folder) or _of_pyproject(folder, folders[at + 1 :])
         if found is not None:
             return found

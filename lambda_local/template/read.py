@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lambda_local.cdk.constructs import is_singleton
 from lambda_local.template import names
 from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.files import Files
@@ -58,6 +59,9 @@ def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Templat
                 left_out.append(resources.left_out(resource, str(error)))
     if not functions:
         _nothing_to_serve(path, left_out)
+    functions.sort(
+        key=lambda each: is_singleton(each.name)
+    )  # the first is who is called by no name
     _check_names(functions)
     # of a template that is nested twice, once
     notices = dict.fromkeys(notice for each in every for notice in each.notices())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_local.code.requirements import declared
 from lambda_local.template.absent import candidates, find
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
@@ -135,6 +136,23 @@ def test_the_output_may_be_called_otherwise_and_a_stage_has_a_folder_of_its_own(
 def test_a_template_that_is_written_by_hand_comes_first(app: Path) -> None:
     write_project(app, {"template.yaml": "Resources: {}"})
     assert find(app) == app / "template.yaml"
+
+
+def test_functions_that_cdk_adds_come_last(app: Path) -> None:
+    singleton = f"BucketNotificationsHandler{'050a0587' * 4}"
+    added = function("1", f"Stack/{singleton}")
+    synthesize(app, Stack={"Added": added, "Greeter": function("1")})
+    assert [each.name for each in served(app).functions] == ["Greeter", singleton]
+
+
+def test_what_the_app_requires_is_not_for_its_functions(app: Path) -> None:
+    requires = '[project]\nname = "app"\ndependencies = ["aws-cdk-lib"]\n'
+    write_project(app, {"pyproject.toml": requires})
+    assert declared(app / "greeter", app) is None
+    write_project(app, {"greeter/pyproject.toml": requires.replace("aws-cdk-lib", "attrs")})
+    own = declared(app / "greeter", app)
+    assert own
+    assert own.text == "attrs\n"
 
 
 def test_stacks_without_functions_in_python_do_not_count(app: Path) -> None:
