@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lambda_local.code.interpreters import is_new_enough
-from lambda_local.code.requirements import InstallError, declared_by
+from lambda_local.code.requirements import InstallError
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
@@ -23,6 +23,10 @@ _NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.o
 
 class NoSuchFunctionError(Exception):
     """The template has no such function, or has several and none was named."""
+
+
+class OwnDockerfileError(Exception):
+    """The function is an image already, which its own Dockerfile makes."""
 
 
 class AnotherRuntimeError(Exception):
@@ -38,7 +42,10 @@ def _chosen(template: Template, name: str) -> Function:
     return named[0]
 
 
-def _check_runtime(function: Function) -> None:
+def _check_buildable(function: Function) -> None:
+    if function.image:
+        message = f"{function.name} is an image of its own; build {function.image.files[0]}"
+        raise OwnDockerfileError(message)
     if function.runtime == OWN.runtime:
         return
     message = f"{function.name}: its Runtime is {function.runtime}, and this image is {OWN.runtime}"
@@ -69,7 +76,7 @@ def write_requirements(project: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     for function in template_of(project).functions:
-        for requirements in declared_by(function.code_uri, project, function.sources):
+        for requirements in function.required(project):
             requirements.write_to(directory / requirements.key())
 
 
@@ -78,21 +85,27 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
     Write one function.
 
     Raises:
-        NoSuchFunctionError, AnotherRuntimeError, TemplateError, InstallError: As they say.
+        NoSuchFunctionError, OwnDockerfileError, AnotherRuntimeError: As they say.
+        TemplateError, InstallError: As they say.
     """
     function = _chosen(template_of(project), name)
-    _check_runtime(function)
+    _check_buildable(function)
     shutil.copytree(function.code_uri, directory / "code", ignore=_not_shipped_of(project))
     (directory / "opt").mkdir()
     for layer in function.layers:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    every = declared_by(function.code_uri, project, function.sources)
+    every = function.required(project)
     (directory / "keys").write_text("".join(f"{each.key()}\n" for each in every))
 
 
 _COMMANDS = {"requirements": write_requirements, "function": write_function}
+
+
+_REFUSALS = (
+    *(AnotherRuntimeError, InstallError, NoSuchFunctionError, OwnDockerfileError, TemplateError),
+)
 
 
 def main() -> None:
@@ -100,7 +113,7 @@ def main() -> None:
     command, directory, *name = sys.argv[1:]
     try:
         _COMMANDS[command](Path.cwd(), Path(directory), *name)
-    except (NoSuchFunctionError, AnotherRuntimeError, TemplateError, InstallError) as error:
+    except _REFUSALS as error:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
 

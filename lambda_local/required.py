@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from lambda_local.code.packages import install
-from lambda_local.code.requirements import InstallError, declared_by
+from lambda_local.code.requirements import InstallError
 from lambda_local.template.__main__ import template_of
 from lambda_local.template.error import TemplateError
 
@@ -24,7 +24,7 @@ def folders_of(project: Path) -> list[Path]:
     wanted = {
         each.key(): each
         for function in template_of(project).functions
-        for each in declared_by(function.code_uri, project, function.sources)
+        for each in function.required(project)
         if each.source != project / "poetry.lock"
     }
     return [install(each, _say) for each in wanted.values()]

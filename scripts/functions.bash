@@ -3,11 +3,18 @@
 
 functions=()
 
-# Sets `functions` to their names; the template, or its absence, is read as the service reads it.
+# Sets `functions` to the names of those that images are made of here; the template, or its absence, is read as the service reads it.
 read_functions() {
-    local described name
+    local described name dockerfile
     [[ -x .venv/bin/python ]] || { printf '%s: no .venv, whose Python reads the template. Make it with: make install\n' "${0##*/}" >&2; exit 1; }
     described=$(.venv/bin/python -m lambda_local.template)
     functions=()
-    while IFS= read -r name; do functions+=("$name"); done < <(jq --raw-output '.functions[].name' <<<"$described")
+    while IFS=$'\t' read -r name dockerfile; do
+        if [[ -n $dockerfile ]]; then
+            printf '%s: %s is an image of its own, so it is left out here; build %s\n' "${0##*/}" "$name" "$dockerfile" >&2
+        else
+            functions+=("$name")
+        fi
+    done < <(jq --raw-output '.functions[] | [.name, .dockerfile // ""] | @tsv' <<<"$described")
+    ((${#functions[@]} > 0)) || exit 1
 }

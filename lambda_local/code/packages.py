@@ -65,8 +65,8 @@ def _pip(
     listed = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
         if listed.name != "requirements.txt":
+            requirements.write_to(Path(directory))
             listed = Path(directory) / "requirements.txt"
-            listed.write_text(requirements.text, encoding="utf-8")
         with subprocess.Popen(  # noqa: S603
             [*command, "--progress-bar=off", "--target", target, "--requirement", listed],
             cwd=requirements.directory,

@@ -69,16 +69,20 @@ def declared(root: Path, project: Path) -> Requirements | None:
     Raises:
         InstallError: A lock file can't be followed.
     """
-    listed = root / "requirements.txt"
-    if listed.is_file():
-        text = listed.read_text(encoding="utf-8-sig")
-        files = tuple(sorted(set(_included(listed))))
-        return Requirements(listed, text, files, root) if _names_any(text) else None
+    if (root / "requirements.txt").is_file():
+        return listed(root / "requirements.txt")
     try:
         file, text = projects.declared_in(root, project) or (root, "")
     except LockError as error:
         raise InstallError(str(error)) from error
     return Requirements(file, text, (), file.parent) if text else None
+
+
+def listed(file: Path) -> Requirements | None:
+    """Return what a file that pip reads names, None if that is nothing."""
+    text = file.read_text(encoding="utf-8-sig")
+    files = tuple(sorted(set(included_by(file))))
+    return Requirements(file, text, files, file.parent) if _names_any(text) else None
 
 
 def files_of(root: Path, project: Path) -> Iterator[Path]:
@@ -87,26 +91,34 @@ def files_of(root: Path, project: Path) -> Iterator[Path]:
     yield from projects.files_of(root, project)
 
 
-def declared_by(root: Path, project: Path, sources: Iterable[Path]) -> list[Requirements]:
+def declared_by(
+    root: Path,
+    project: Path,
+    sources: Iterable[Path],
+    *,
+    own: bool = True,
+) -> list[Requirements]:
     """
-    Return what a code root declares, and what each source of a layer does, by requirements.txt.
+    Return what each source of a layer declares, by requirements.txt; before it the code root's own.
 
     Raises:
         InstallError: As `declared`.
     """
-    own = [declared(root, project), *(declared(source, source) for source in sources)]
-    return [each for each in own if each is not None]
+    roots = [declared(root, project)] if own else []
+    every = (*roots, *(declared(source, source) for source in sources))
+    return [each for each in every if each is not None]
 
 
 def _names_any(text: str) -> bool:
     return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
 
 
-def _included(listed: Path) -> Iterator[Path]:
-    for line in listed.read_text(encoding="utf-8-sig").splitlines():
+def included_by(file: Path) -> Iterator[Path]:
+    """Return the files beside it that a file of requirements needs."""
+    for line in file.read_text(encoding="utf-8-sig").splitlines():
         found = _INCLUDED.match(line.strip())
-        path = listed.parent / (found[1] or found[2]) if found else None
+        path = file.parent / (found[1] or found[2]) if found else None
         if found and path and path.is_file():
             yield path.resolve()
             if found[1]:
-                yield from _included(path)
+                yield from included_by(path)

@@ -1,4 +1,4 @@
-"""The few files that say what the functions are: whether one of them changed."""
+"""The few files, and folders by their entries, that say what the functions are: what changed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -41,8 +41,8 @@ class Files:
         self._watcher.reset(folders)
         for folder in folders:
             self._watcher.follow(folder)
-        if any(path.is_symlink() for path in paths):
-            self._watcher.trusted = False  # what it leads to changes elsewhere
+        if any(path.is_symlink() or path.is_dir() for path in paths):
+            self._watcher.trusted = False  # what it leads to, or has, changes elsewhere
 
     def changed(self) -> bool:
         """
@@ -77,5 +77,6 @@ class Files:
     def _tidings(self) -> AsyncIterator[object]:
         if self._watcher.trusted:
             return self._watcher.tidings()
-        folders = {path.parent for path in self._stamps if path.parent.is_dir()}
+        within = (path if path.is_dir() else path.parent for path in self._stamps)
+        folders = {folder for folder in within if folder.is_dir()}
         return awatch(*folders, watch_filter=None, debounce=20, step=10, recursive=False)

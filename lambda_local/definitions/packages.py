@@ -6,9 +6,10 @@ from pathlib import Path
 
 from lambda_local.code.interpreters import interpreter_of, runtime_of
 from lambda_local.code.packages import directory_of
-from lambda_local.code.requirements import Requirements, declared_by, files_of
+from lambda_local.code.requirements import Requirements, files_of
 from lambda_local.settings.function import FunctionConfiguration
 from lambda_local.settings.interpreter import OWN, Interpreter
+from lambda_local.template.model import required_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,11 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
     runtime = runtime_of(python)
     own = (
         _Packages(replace(each, python=python))
-        for each in declared_by(
-            configuration.task_root, configuration.project, configuration.sources
+        for each in required_by(
+            configuration.task_root,
+            configuration.project,
+            configuration.sources,
+            configuration.image,
         )
     )
     return Needs(configuration, python, _Packages(runtime) if runtime else None, tuple(own))

@@ -127,7 +127,7 @@ def configuration_of(function: Function) -> dict[str, Any]:
         "RevisionId": _revision(function),
         "State": "Pending" if loading and generation.first else "Active",
         "LastUpdateStatus": "InProgress" if loading else "Successful",
-        "PackageType": "Zip",
+        "PackageType": "Image" if settings.image else "Zip",
         "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},

@@ -127,7 +127,8 @@ def wrapper(configuration: FunctionConfiguration) -> list[str]:
 
 def _own(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return what the function is given by its template, and by this machine."""
-    return {**configuration.environment, **configuration.local_environment}
+    image = configuration.image.variables if configuration.image else {}
+    return {**image, **configuration.environment, **configuration.local_environment}
 
 
 def _here(configuration: FunctionConfiguration, written: str) -> Path:

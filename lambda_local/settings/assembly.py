@@ -50,7 +50,7 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         )
         for each in template.functions
     )
-    templates = (*_templates(given, root), *template.nested)
+    templates = (*_templates(given, root), *template.files)
     files = (*templates, *local.files(*(each.name for each in functions)))
     return Given(functions, _service(given), tuple(_notices(template)), files, path)
 
@@ -68,6 +68,7 @@ def _notices(template: Template) -> Iterator[str]:
     for function in template.functions:
         if template.path and (unmet := notice(function.name, function.runtime)):
             yield unmet
+        yield from function.image.notices if function.image else ()
         yield from (event.sentence for event in function.other_events)
         yield from _unverified(template, function)
 
@@ -92,7 +93,7 @@ def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path)
     from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
 
     overrides = dict(text.split("=", 1) for text in given.parameter)
-    return read(path, overrides, _account(environ).region, inline=cache_of("inline"))
+    return read(path, overrides, _account(environ).region, made=cache_of(""))
 
 
 def _templates(given: argparse.Namespace, root: Path) -> tuple[Path, ...]:
@@ -128,6 +129,7 @@ def _configuration(
         application_log_level=limits.application_log_level or function.logging.application_level,
         system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
+        image=function.image,
         packages=(*(layer.modules for layer in function.layers), *bundle),
         sources=function.sources,
         reserved=reserved is not None,

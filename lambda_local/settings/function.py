@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lambda_local.settings.account import Account
 from lambda_local.settings.interpreter import OWN, Interpreter
-from lambda_local.template.model import AsynchronousInvocation, FunctionUrl, Route
+from lambda_local.template.model import AsynchronousInvocation, FunctionUrl, Image, Route
 
 UNRESERVED = 10
 """Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
@@ -53,6 +53,7 @@ class FunctionConfiguration:
     url: FunctionUrl = field(default_factory=FunctionUrl)
     asynchronous: AsynchronousInvocation = field(default_factory=AsynchronousInvocation)
     routes: tuple[Route, ...] = ()
+    image: Image | None = None
 
     @property
     def arn(self) -> str:

@@ -61,7 +61,13 @@ class Places:
     def _place(self, path: str, line: int, code_sha256: str) -> Place:
         lines = self._lines(path, code_sha256)
         first = max(1, line - _AROUND)
-        return Place(path, line, first, lines[first - 1 : line + _AROUND])
+        return Place(self._edited(path), line, first, lines[first - 1 : line + _AROUND])
+
+    def _edited(self, path: str) -> str:
+        """Return the file that a person edits, if a link in the function's code leads to it."""
+        real = Path(path).resolve()
+        own = Path(path).is_relative_to(self._root)
+        return str(real) if own and not real.is_relative_to(self._root.resolve()) else path
 
     def _lines(self, path: str, code_sha256: str) -> tuple[str, ...]:
         key = (path, code_sha256)

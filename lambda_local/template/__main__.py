@@ -1,7 +1,7 @@
 """
 `python -m lambda_local.template [--folders]`: the functions here as JSON, for scripts and Tilt.
 
-Beside them are the files of the templates that are nested in the folder's.
+Beside them are the other files that say what they are, as nested templates and Dockerfiles.
 With `--folders` only the folders of their code, one a line.
 """
 
@@ -27,16 +27,19 @@ def template_of(folder: Path) -> Template:
 
 def _described(function: Function, project: Path) -> dict[str, Any]:
     folders = [function.code_uri, *(layer.content for layer in function.layers)]
+    image = function.image.files if function.image else ()
     return {
         "name": function.name,
         "handler": function.handler,
         "folders": [os.path.relpath(folder, project) for folder in folders],
         "requirements": [
-            os.path.relpath(file, project) for file in files_of(function.code_uri, project)
+            os.path.relpath(file, project)
+            for file in (*files_of(function.code_uri, project), *image)
         ],
         "memory": function.memory,
         "timeout": function.timeout,
         "runtime": function.runtime,
+        "dockerfile": os.path.relpath(image[0], project) if image else None,
     }
 
 
@@ -53,8 +56,8 @@ def main() -> None:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
     folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
-    nested = list(dict.fromkeys(os.path.relpath(file, project) for file in template.nested))
-    described = json.dumps({"functions": functions, "nested": nested}, indent=2)
+    files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
+    described = json.dumps({"functions": functions, "files": files}, indent=2)
     sys.stdout.write(
         "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"
     )

@@ -18,8 +18,6 @@ def code_uri(template: Path, resource: Resource, inline: Path | None = None) -> 
         TemplateError: The template names one that does not exist.
     """
     sam = resource.type == "AWS::Serverless::Function"
-    if resource.properties.text("PackageType") == "Image" or "ImageUri" in resource.properties:
-        raise NotServedError(IMAGE)
     if code := inline_code(resource):
         if inline is None:
             raise NotServedError(INLINE)
@@ -27,7 +25,6 @@ def code_uri(template: Path, resource: Resource, inline: Path | None = None) -> 
     return content(template, resource, "CodeUri" if sam else "Code") or template.parent
 
 
-IMAGE = "it is an image (PackageType: Image); run its own Dockerfile instead"
 INLINE = "its code is written in the template; put it in a file, and name the folder in CodeUri"
 
 
@@ -88,8 +85,6 @@ def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
 
 def _uploaded(template: Path, resource: Resource, key: str) -> Path:
     section = resource.properties.section(key)
-    if "ImageUri" in section:
-        raise NotServedError(IMAGE)
     # `serverless package` writes its template and the zip into .serverless, beside the code.
     if template.parent.name == ".serverless":
         return template.parent.parent

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_local.cdk import origin
+from lambda_local.settings.interpreter import OWN
 from lambda_local.telemetry import levels
-from lambda_local.template import apis, code
+from lambda_local.template import apis, code, images
 from lambda_local.template.absent import has_module, module_of
 from lambda_local.template.document import Array, Object
+from lambda_local.template.edited import edited_at
 from lambda_local.template.error import NotServedError
-from lambda_local.template.model import AsynchronousInvocation, Function, Layer, Logging
+from lambda_local.template.model import AsynchronousInvocation, Function, Image, Layer, Logging
 from lambda_local.template.properties import Properties
 from lambda_local.template.references import StandIn
 from lambda_local.template.resources import LAYERS, Resource, Resources
@@ -26,9 +28,9 @@ _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
 
 
-def function_of(resources: Resources, resource: Resource, inline: Path | None) -> Function:
+def function_of(resources: Resources, resource: Resource, made: Path | None) -> Function:
     """
-    Return the function that a resource describes; code in it is written below `inline`.
+    Return the function that a resource describes; what is made of its code is put below `made`.
 
     Raises:
         NotServedError: It can't run here, though the template is right.
@@ -36,12 +38,10 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
     """
     properties = resource.properties
     note_misspelt(resources, resource)
-    _leave_out_foreign(properties)  # what it is built into may well not be here
-    code_uri = code.code_uri(resources.document.path, resource, inline)
-    runtime = _runtime(resource)
+    handler, code_uri, runtime, image = _code(resources, resource, made)
+    module = None if image else module_of(code_uri, handler)
+    edited = edited_at(resources, resource, code_uri, module)
     layers = tuple(_layers(resources, properties))
-    handler = _handler(resource, code_uri)
-    edited = _edited(resources, resource, code_uri, module_of(code_uri, handler))
     return Function(
         name=_name(resources, resource),
         logical_id=resources.full(resource.logical_id),
@@ -64,7 +64,22 @@ def function_of(resources: Resources, resource: Resource, inline: Path | None) -
         logging=_logging(properties.section("LoggingConfig")),
         asynchronous=_asynchronous(resources, resource),
         template=resources.document.path,
+        image=image,
     )
+
+
+def _code(
+    resources: Resources, resource: Resource, made: Path | None
+) -> tuple[str, Path, str, Image | None]:
+    """Return the handler, the folder that has it, its Runtime, and the image that says so."""
+    template = resources.document.path
+    if images.is_image(resource):
+        image = images.image_of(resources, resource, made and made / "images" / resources.path)
+        return image.handler, image.root, image.runtime or OWN.runtime, image
+    _leave_out_foreign(resource.properties)  # what it is built into may well not be here
+    root = code.code_uri(template, resource, made and made / "inline" / resources.path)
+    runtime = _runtime(resource)
+    return _handler(resource, root), root, runtime, None
 
 
 def _name(resources: Resources, resource: Resource) -> str:
@@ -122,25 +137,6 @@ def _handler(resource: Resource, root: Path) -> str:
     return handler
 
 
-def _edited(
-    resources: Resources, resource: Resource, root: Path, module: Path | None
-) -> Path | None:
-    """Return the folder of which CDK's asset is a copy; None if it is none, or is not known."""
-    template = resources.document.path
-    if module is None or not origin.is_copy(root, template):
-        return None
-    found = origin.origins(root, module, template)
-    if len(found) == 1:
-        return found[0]
-    why = f"{' and '.join(map(str, found))} are alike" if found else "no folder here is like it"
-    sentence = (
-        f"{resource.logical_id} is run as `cdk synth` has copied it, {root}, as {why}: a save"
-        " counts after the next `cdk synth`, or use --no-staging with it"
-    )
-    resources.note(f"{resource.logical_id} Code", sentence)
-    return None
-
-
 def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
     listed = properties.get("Layers")
     if isinstance(listed, Object) or (isinstance(listed, str) and not isinstance(listed, StandIn)):
@@ -168,7 +164,7 @@ def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
     if content is not None:
         if not layer.metadata.flag("aws:asset:is-bundled"):
             module = next(origin.modules(content), None)
-            content = _edited(resources, layer, content, module) or content
+            content = edited_at(resources, layer, content, module) or content
         yield Layer(layer.logical_id, content, layer.metadata.text("BuildMethod"))
 
 

@@ -14,12 +14,17 @@ _MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf
 
 def written(code: str, folder: Path, template: Path, logical_id: str) -> Path:
     """Return the folder of that function's code, below the one of all such code."""
-    key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
-    root = folder / key / logical_id
+    root = folder_of(folder, template, logical_id)
     root.mkdir(parents=True, exist_ok=True)
     for name, text in {"index.py": code, **_MODULES}.items():
         _write(root / name, text)
     return root
+
+
+def folder_of(folder: Path, template: Path, logical_id: str) -> Path:
+    """Return the one of a function of that template, below a folder that all templates share."""
+    key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
+    return folder / key / logical_id
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,8 +1,10 @@
 """The functions of a template, as they are after everything in it is resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from lambda_local.code.requirements import Requirements, declared_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,33 @@ class AsynchronousInvocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """
+    What is served of an image, by its Dockerfile.
+
+    Its Dockerfile names `requirements`, and may mean its `own`, those beside the code, too. The
+    `runtime` is None if it is not known. A change of one of the `files` may make it another image.
+    """
+
+    handler: str
+    root: Path
+    runtime: str | None
+    variables: Mapping[str, str]
+    requirements: tuple[Requirements, ...]
+    own: bool
+    files: tuple[Path, ...]
+    notices: tuple[str, ...]
+
+
+def required_by(
+    root: Path, project: Path, sources: Iterable[Path], image: Image | None
+) -> list[Requirements]:
+    """Return what is to be installed for a function. Raises InstallError."""
+    named = image.requirements if image else ()
+    return [*named, *declared_by(root, project, sources, own=image is None or image.own)]
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """
     Memory is in MB, the timeout in seconds; `line` is the resource's in its `template`.
@@ -149,6 +178,11 @@ class Function:
     logging: Logging = Logging()
     asynchronous: AsynchronousInvocation = AsynchronousInvocation()
     template: Path | None = None
+    image: Image | None = None
+
+    def required(self, project: Path) -> list[Requirements]:
+        """Return what it requires. Raises InstallError."""
+        return required_by(self.code_uri, project, self.sources, self.image)
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -171,11 +205,11 @@ class Template:
     """
     `notices` are sentences on what the template alone can't tell.
 
-    `nested` are the files of the stacks nested in it.
+    The `files` say, beside its own, what its functions are.
     """
 
     path: Path | None
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
     notices: tuple[str, ...] = ()
-    nested: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambda_local.cdk.constructs import is_singleton
-from lambda_local.template import names
+from lambda_local.template import images, names
 from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.files import Files
 from lambda_local.template.functions import function_of
@@ -21,27 +21,28 @@ def read(
     overrides: Mapping[str, str],
     region: str = "us-east-1",
     *,
-    inline: Path | None = None,
+    made: Path | None = None,
 ) -> Template:
     """
     Return the functions of a template, and of those that are nested in it.
 
     `overrides` are values for parameters (`NAME`) and for what a deployment alone knows
     (`LogicalId.Attribute`), those of a nested stack after its name (`Child/NAME`). Code that is in
-    the template is written below the folder `inline`; without one its functions are left out.
+    the template, or that an image has from several folders, is put below the folder `made`; without
+    one its functions are left out.
 
     Raises:
         TemplateError: The template is wrong, or no function of it can run here.
     """
     files = Files()
     try:
-        return _read(Stack(files, path, Surroundings(overrides, region)), path, files, inline)
+        return _read(Stack(files, path, Surroundings(overrides, region)), path, files, made)
     except TemplateError as error:
         error.read = files.named()
         raise
 
 
-def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Template:
+def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
     stacks = tuple(root.all())
     every = tuple(stack.resources for stack in stacks)
     names.tell_apart(every)
@@ -51,12 +52,15 @@ def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Templat
     functions: list[Function] = []
     left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
     for resources in every:
-        folder = inline and inline / resources.path
         for resource in resources.of(*FUNCTIONS):
+            if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
+                files.name(dockerfile)  # of one that is left out, too
             try:
-                functions.append(function_of(resources, resource, folder))
+                functions.append(function_of(resources, resource, made))
             except NotServedError as error:
                 left_out.append(resources.left_out(resource, str(error)))
+    for file in (file for each in functions if each.image for file in each.image.files):
+        files.name(file)
     if not functions:
         _nothing_to_serve(path, left_out)
     functions.sort(
@@ -65,8 +69,8 @@ def _read(root: Stack, path: Path, files: Files, inline: Path | None) -> Templat
     _check_names(functions)
     # of a template that is nested twice, once
     notices = dict.fromkeys(notice for each in every for notice in each.notices())
-    nested = tuple(file for file in files.named() if file != path)
-    return Template(path, tuple(functions), tuple(left_out), tuple(notices), nested)
+    others = tuple(file for file in files.named() if file != path)
+    return Template(path, tuple(functions), tuple(left_out), tuple(notices), others)
 
 
 def _macros(resources: Resources) -> Iterator[LeftOut]:

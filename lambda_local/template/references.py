@@ -90,6 +90,10 @@ class References:
         self.unknown: dict[str, str] = {}
         self.names: dict[str, str] = {}
 
+    def given(self, name: str) -> str | None:
+        """Return what somebody gives for a name, None if nobody does."""
+        return self._overrides.get(name)
+
     def ref(self, name: str) -> Value:
         """Return what `Ref` gives: a parameter's value, or a resource's name (None: no value)."""
         if name in self._pseudo:

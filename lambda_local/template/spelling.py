@@ -10,7 +10,8 @@ from lambda_local.template.resources import Resource, Resources
 
 _READ = (
     *("Architectures", "Code", "CodeUri", "DeadLetterConfig", "DeadLetterQueue", "Environment"),
-    *("EventInvokeConfig", "Events", "FunctionName", "FunctionUrlConfig", "Handler", "Layers"),
+    *("EventInvokeConfig", "Events", "FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig"),
+    *("ImageUri", "Layers", "PackageType"),
     *("LoggingConfig", "MemorySize", "ReservedConcurrentExecutions", "Runtime", "Timeout"),
 )
 _NEARLY = 0.8

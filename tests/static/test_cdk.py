@@ -217,4 +217,4 @@ def test_functions_in_nested_stacks_alone_are_found_and_called_as_in_the_app(app
 
     assert [each.name for each in served(app).functions] == ["A-Greeter", "B-Greeter"]
     assert served(app).functions[0].code_uri == app / "greeter"
-    assert [file.name for file in served(app).nested] == ["Nested.nested.template.json"]
+    assert [file.name for file in served(app).files] == ["Nested.nested.template.json"]

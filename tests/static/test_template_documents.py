@@ -141,8 +141,8 @@ Resources: {FUNCTION}
             "CodeUri: {ZipFile: 'def handler(): 0'}",
             "its code is written in the template",
         ),
-        ("CodeUri: {ImageUri: a}", "it is an image (PackageType: Image); run its own"),
-        ("ImageUri: a", "it is an image (PackageType: Image); run its own"),
+        ("CodeUri: {ImageUri: a}", "it is an image that is built elsewhere; name the"),
+        ("ImageUri: a", "it is an image that is built elsewhere; name the"),
         (
             "InlineCode: a",
             "its code is written in the template",
@@ -176,7 +176,7 @@ Resources:
   Bad: {{Type: AWS::Serverless::Function, Properties: {{{inline}, Handler: main.a}}}}
 """
     (folder / "template.yaml").write_text(text, encoding="utf-8")
-    template = read(folder / "template.yaml", {}, inline=folder)
+    template = read(folder / "template.yaml", {}, made=folder)
 
     assert [each.name for each in template.functions] == ["Good"]
     assert (template.functions[0].code_uri / "index.py").read_text(encoding="utf-8") == "a = 1"

@@ -114,7 +114,7 @@ def test_a_name_that_another_stack_has_too_is_the_whole_path(write: Write) -> No
         "Another stack has that name, too: Child/Work is called Child-Work,"
         " Outer/Deep/Work is called Outer-Deep-Work"
     )
-    assert [file.name for file in template.nested] == ["child.yaml", "middle.yaml"]
+    assert [file.name for file in template.files] == ["child.yaml", "middle.yaml"]
 
 
 def test_names_that_the_templates_give_are_to_differ_as_on_aws(write: Write) -> None:
@@ -303,7 +303,7 @@ def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
         )
         for name in ("One", "Two")
     )
-    template = read(write(f"Resources:\n{''.join(two)}"), {}, inline=tmp_path / "inline")
+    template = read(write(f"Resources:\n{''.join(two)}"), {}, made=tmp_path / "inline")
 
     texts = [(each.code_uri / "index.py").read_text() for each in template.functions]
     assert texts == ['a = "One"', 'a = "Two"']

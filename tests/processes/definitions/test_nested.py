@@ -102,6 +102,6 @@ def test_scripts_are_told_of_its_functions_and_of_its_file(
     describe()
     described = json.loads(capsys.readouterr().out)
 
-    assert described["nested"] == ["child/child.yaml"]
+    assert described["files"] == ["child/child.yaml"]
     folders = {each["name"]: each["folders"] for each in described["functions"]}
     assert folders == {"Work": ["code"], "Child-Work": ["child/code"], "Play": ["child/code"]}

@@ -106,6 +106,22 @@ def test_each_of_several_functions_is_an_image_of_its_own(two: Publish) -> None:
     assert "--build-arg FUNCTION=not-Only " in second
 
 
+def test_a_function_that_is_an_image_is_left_to_its_own_dockerfile(tmp_path: Path) -> None:
+    image = "  Work:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image}\n"
+    image += "    Metadata: {DockerContext: work}\n"
+    dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY . .\nCMD ["app.handler"]\n'
+    write_project(tmp_path, {"work/Dockerfile": dockerfile, "work/app.py": ""})
+
+    pushed = Publish(tmp_path, ONE + image)("push", "ghcr.io/Owner/r")
+
+    told = "publish: Work is an image of its own, so it is left out here; build work/Dockerfile\n"
+    assert pushed.stdout == "amd64=Only=ghcr.io/owner/r@sha256:Only\n"
+    assert pushed.stderr.startswith(told)
+    alone = Publish(tmp_path / "alone", f"Resources:\n{image}".replace("work}", "../work}"))
+    refused = alone("push", "ghcr.io/Owner/r")
+    assert (refused.returncode, refused.stdout) == (1, "")
+
+
 def test_an_image_that_cannot_be_pushed_ends_it(two: Publish) -> None:
     pushed = two("push", "ghcr.io/o/r", fails="FUNCTION=Only")
 

@@ -1,0 +1,179 @@
+"""A Dockerfile as a function: its handler, the folder of its code, its packages, its variables."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from lambda_local.code.requirements import Requirements, included_by, listed
+from lambda_local.image.build import TASK_ROOT, Build
+from lambda_local.image.links import link, single
+from lambda_local.image.stage import Stage
+from lambda_local.template.error import NotServedError, TemplateError
+from lambda_local.template.model import Image
+from lambda_local.template.reserved import RESERVED
+
+_FOREIGN = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
+_VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")
+_RUNTIMES = tuple(f"3.{minor}" for minor in range(6, 15))
+_HANDLER = re.compile(r"[\w./-]+\.[A-Za-z_]\w*")
+_PROGRAMS = (".py", ".sh")
+_NOT_HERE = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV", *RESERVED)
+"""Variables that speak of the image's own files, or that Lambda sets."""
+
+_PROJECTS = ("Pipfile", "Pipfile.lock", "poetry.lock", "pyproject.toml", "setup.py", "uv.lock")
+"""What a tool reads that installs packages."""
+
+_TOLD = 5
+"""What is not done here, at most, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a template says of how an image is made, and started."""
+
+    context: Path
+    dockerfile: Path
+    target: str | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+    entrypoint: Sequence[str] = ()
+    workdir: str | None = None
+
+
+def read(recipe: Recipe, links: Path | None) -> Image:
+    """
+    Return what an image is made of; if that is in several folders, `links` becomes one of all.
+
+    Raises:
+        TemplateError: Its Dockerfile is wrong, or what it does can't be known.
+        NotServedError: It is no image for Python, or the links have no place.
+    """
+    build = Build(recipe.context, recipe.dockerfile, recipe.arguments)
+    stage = build.stage(recipe.target)
+    if recipe.command:
+        stage.command = list(recipe.command)
+    if recipe.entrypoint:
+        stage.entrypoint = list(recipe.entrypoint)
+    if recipe.workdir:
+        stage.workdir = PurePosixPath(recipe.workdir)
+    if foreign := _FOREIGN.fullmatch(stage.base):
+        message = f"its image is of {foreign[1]}; Python 3 alone runs here"
+        raise NotServedError(message)
+    handler = _handler(recipe, stage)
+    requirements = _requirements(recipe, stage)
+    place = _place(recipe, stage, handler, requirements)
+    root, opened = _root(recipe, stage, place, links)
+    version = _VERSION.fullmatch(stage.base)
+    known = version is not None and version[1] in _RUNTIMES
+    files = [path for _, path in stage.packages if path is not None]
+    return Image(
+        handler,
+        root,
+        f"python{version[1]}" if version and known else None,
+        dict(_variables(stage, place, root)),
+        requirements,
+        stage.own or not stage.packages,
+        (recipe.dockerfile, *files, *sorted(opened | (build.globbed if root == links else set()))),
+        tuple(_notices(recipe, stage, place, known=known)),
+    )
+
+
+def _handler(recipe: Recipe, stage: Stage) -> str:
+    words = [*stage.entrypoint, *stage.command]
+    instead = 'write CMD ["MODULE.FUNCTION"], or Command in ImageConfig'
+    if not words:
+        raise TemplateError(recipe.dockerfile, stage.line, "it has no CMD", instead)
+    if "awslambdaric" in words:
+        given = words[words.index("awslambdaric") + 1 :]
+    else:  # a script of its own may start the client with what it is given
+        given = stage.command or stage.entrypoint[1:]
+    one = given[0] if len(given) == 1 else ""
+    if not _HANDLER.fullmatch(one) or one.endswith(_PROGRAMS):
+        wrong = f"it starts {' '.join(words)!r}, which names no handler"
+        raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
+    return one
+
+
+def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
+    files = [path for _, path in stage.packages if path is not None]
+    if not stage.packages:
+        return ()
+    if len(set(stage.packages)) == len(files) == 1 and files[0].name == "requirements.txt":
+        return tuple(filter(None, (listed(files[0]),)))
+    context = recipe.context
+    text = "".join(
+        f"{line} {path.relative_to(context)}\n" if path else f"{line}\n"
+        for line, path in dict.fromkeys(stage.packages)
+    )
+    every = {each for file in files for each in (file, *included_by(file))}
+    return (Requirements(recipe.dockerfile, text, tuple(sorted(every)), context),)
+
+
+def _place(
+    recipe: Recipe, stage: Stage, handler: str, requirements: Sequence[Requirements]
+) -> PurePosixPath:
+    """Return the folder of the image that has the handler's module."""
+    task_root = PurePosixPath(stage.variables.get("LAMBDA_TASK_ROOT") or TASK_ROOT)
+    above = handler.rpartition(".")[0].replace("/", ".").split(".")
+    path = [each for each in stage.variables.get("PYTHONPATH", "").split(":") if each]
+    places = [stage.workdir, task_root, *map(PurePosixPath, path)]
+    if stage.own:  # a project that is installed has its modules there, most often
+        places += [place / "src" for place in places]
+    for place in places:
+        module = place.joinpath(*above)
+        if any(
+            map(stage.tree.find, (module.with_name(f"{module.name}.py"), module / "__init__.py"))
+        ):
+            return place
+    package = re.compile(rf"(?im)^{above[0].replace('_', '[-_]')}\b")
+    if any(package.search(each.text) for each in requirements):
+        return task_root
+    wrong = f"the handler {handler!r} is in no file that it copies from {recipe.context}"
+    instead = "COPY its module to ${LAMBDA_TASK_ROOT}, or mend CMD"
+    raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
+
+
+def _root(
+    recipe: Recipe, stage: Stage, place: PurePosixPath, links: Path | None
+) -> tuple[Path, set[Path]]:
+    named = {path for _, path in stage.packages}
+    files = [(at, source) for at, source in stage.tree.below(place) if source not in named]
+    if (root := single(files)) is not None:
+        return root, set()
+    if links is None:
+        message = "its code is from several folders; make up EMBEDDED=yes puts them together"
+        raise NotServedError(message)
+    try:
+        return links, link(files, links)
+    except OSError as error:
+        wrong = f"the folder that stands in for its files can't be written: {error}"
+        raise TemplateError(recipe.dockerfile, None, wrong, "make room there") from error
+
+
+def _variables(stage: Stage, place: PurePosixPath, root: Path) -> Iterator[tuple[str, str]]:
+    for name, value in stage.variables.items():
+        if name == "PYTHONPATH":
+            yield name, ":".join(_here(each, place, root) for each in value.split(":") if each)
+        elif name not in _NOT_HERE:
+            yield name, _here(value, place, root)
+
+
+def _here(value: str, place: PurePosixPath, root: Path) -> str:
+    path = PurePosixPath(value)
+    return str(root / path.relative_to(place)) if path.is_relative_to(place) else value
+
+
+def _notices(recipe: Recipe, stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str]:
+    name = recipe.dockerfile
+    if not known:
+        yield f"{name}: which Python {stage.base} has is not known, so this one stands in for it"
+    undone = [f"{what} (line {line})" for line, what in stage.undone]
+    if undone:
+        more = f" and {len(undone) - _TOLD} more" if len(undone) > _TOLD else ""
+        yield f"{name}: not done here: {'; '.join(undone[:_TOLD])}{more}"
+    named = {path for _, path in stage.packages}
+    for at, source in stage.tree:
+        away = not at.is_relative_to(place) and not place.is_relative_to(at)
+        if away and source not in named and source.name not in _PROJECTS:
+            yield f"{name}: {source.name} is at {at} in the image alone, and not here"
