@@ -42,27 +42,30 @@ def is_app(folder: Path) -> bool:
     return (folder / _APP).is_file()
 
 
+def is_manifest(template: Path) -> bool:
+    """Whether a template is an assembly's manifest, which stands for all its stacks."""
+    return template.name == _MANIFEST and (template.parent / _MARK).is_file()
+
+
 def find(folder: Path) -> Path:
     """
-    Return the template of the one stack of an app that has functions in Python.
+    Return the template of an app's one stack with functions in Python, or of several the manifest.
+
+    Of stages, which are the same stacks once more, it is the first.
 
     Raises:
-        TemplateError: There is none, or more than one.
+        TemplateError: There is none.
     """
     manifest = _output(folder) / _MANIFEST
     if not manifest.is_file():
         wrong = f"this is a CDK app, and there is no {manifest}"
         raise TemplateError(folder / _APP, None, wrong, "run `cdk synth` first")
-    found = [each for each in _templates(manifest) if _has_function(each)]
-    if not found:
-        wrong = "none of its stacks has a function in Python"
-        raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
-    if len(found) > 1:
-        paths = ", ".join(str(each.relative_to(folder)) for each in found)
-        wrong = f"several of its stacks have functions: {paths}"
-        first = found[0].relative_to(folder)
-        raise TemplateError(manifest, None, wrong, f"choose one: --template {first}")
-    return found[0]
+    for each in _manifests(manifest):
+        found = [template for template in _templates(each) if _has_function(template)]
+        if found:
+            return found[0] if len(found) == 1 else each
+    wrong = "none of its stacks has a function in Python"
+    raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
 
 
 def files_of(folder: Path) -> tuple[Path, ...]:
@@ -78,14 +81,28 @@ def _output(folder: Path) -> Path:
     return folder / (given if isinstance(given, str) else _MARK)
 
 
+def _manifests(manifest: Path) -> Iterator[Path]:
+    yield manifest
+    for kind, properties in _artifacts(manifest):
+        match kind, properties:
+            case "cdk:cloud-assembly", {"directoryName": str() as name}:
+                yield from _manifests(manifest.parent / name / _MANIFEST)
+            case _:
+                continue
+
+
 def _templates(manifest: Path) -> Iterator[Path]:
-    for artifact in _objects(_read(manifest).get("artifacts")):
-        properties = artifact.get("properties")
-        match artifact.get("type"), properties:
+    for kind, properties in _artifacts(manifest):
+        match kind, properties:
             case "aws:cloudformation:stack", {"templateFile": str() as name}:
                 yield manifest.with_name(name)
-            case "cdk:cloud-assembly", {"directoryName": str() as name}:
-                yield from _templates(manifest.parent / name / _MANIFEST)
+            case _:
+                continue
+
+
+def _artifacts(manifest: Path) -> Iterator[tuple[object, object]]:
+    for artifact in _objects(_read(manifest).get("artifacts")):
+        yield artifact.get("type"), artifact.get("properties")
 
 
 def _has_function(template: Path) -> bool:

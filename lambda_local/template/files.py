@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from lambda_local.cdk.application import application_of
+from lambda_local.cdk.cloud_assembly import is_manifest
 from lambda_local.template.document import Document, load
 
 _MOST = 500
@@ -28,7 +30,8 @@ class Files:
         self.name(path)
         self._stacks += 1
         if path not in self._documents:
-            self._documents[path] = load(path)
+            document = load(path)
+            self._documents[path] = application_of(document) if is_manifest(path) else document
         document = self._documents[path]
         if "Resources" not in document.root:
             document.wrong(1, "it has no Resources", "write the functions below Resources:")

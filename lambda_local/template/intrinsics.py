@@ -18,6 +18,7 @@ class Intrinsics:
 
     def __init__(self, document: Document, surroundings: Surroundings) -> None:
         self._document = document
+        self._exports = surroundings.exports
         self.references = References(document, surroundings, self.resolve)
         self._texts = Texts(self.references, self.resolve)
         self._functions: Mapping[str, Callable[[Value], Value]] = {
@@ -120,6 +121,8 @@ class Intrinsics:
 
     def _import_value(self, name: Value) -> Value:
         text = self._texts.text(name)
+        if (exported := self._exports(text)) is not None:
+            return exported
         return self.references.stand_in(text, f"{text} is imported from another stack")
 
     def _availability_zones(self, region: Value) -> Value:

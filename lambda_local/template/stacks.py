@@ -49,6 +49,25 @@ class Stack:
         value = found.get("Value") if isinstance(found, Object) else None
         return self.resources.intrinsics.resolve(value)
 
+    def _export(self, name: str) -> Value:
+        """Return what a stack in this one exports, or one beside it; None if there is none."""
+        for resource in self.resources.of(*NESTED):
+            nested = self._stack(resource)
+            if nested is not None and (value := nested.exported(name)) is not None:
+                return value
+        return self._given.exports(name)
+
+    def exported(self, name: str) -> Value:
+        """Return what it exports by that name; None if it does not."""
+        for output, found in self._outputs.items():
+            match found:
+                case {"Export": {"Name": Object() | str() as given}}:
+                    if self.resources.intrinsics.resolve(given) == name:
+                        return self.output(output)
+                case _:
+                    continue
+        return None
+
     def takes(self, parameter: str) -> bool:
         """Whether its parent may give it that parameter."""
         return parameter in self._parameters
@@ -73,6 +92,7 @@ class Stack:
             region=self._given.region,
             path=self._given.full(called),
             given=parameters.value,
+            exports=self._export,
         )
         stack = Stack(self._files, path, given, *self._above)
         for name in (name for name in parameters.raw if not stack.takes(name)):

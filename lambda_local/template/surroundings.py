@@ -17,7 +17,7 @@ class Surroundings:
 
     `overrides` are a person's: of parameters by `NAME`, of attributes by `LogicalId.Attribute`.
     `given` is what the parent has for a parameter, `outputs` what a nested stack has, by the names
-    of both; None is nothing.
+    of both, and `exports` what another stack exports by a name; None is nothing.
     """
 
     overrides: Mapping[str, str]
@@ -25,6 +25,7 @@ class Surroundings:
     path: str = ""
     given: Callable[[str], Value] = _nothing
     outputs: Callable[[str, str], Value] = _nothing
+    exports: Callable[[str], Value] = _nothing
 
     @property
     def stack(self) -> str:

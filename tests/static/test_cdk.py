@@ -162,16 +162,53 @@ def test_stacks_without_functions_in_python_do_not_count(app: Path) -> None:
     assert find(app) == app / "cdk.out/Stack.template.json"
 
 
+def test_the_functions_of_several_stacks_are_served_together(app: Path) -> None:
+    synthesize(app, One={"G": function("1", "One/Greeter")}, Two={"O": function("1", "Two/Other")})
+    assert [each.name for each in served(app).functions] == ["Greeter", "Other"]
+
+
+def test_functions_of_the_same_name_are_called_by_their_stacks(app: Path) -> None:
+    synthesize(
+        app, One={"G": function("1", "One/Greeter")}, Two={"G": function("1", "Two/Greeter")}
+    )
+    assert [each.name for each in served(app).functions] == ["One-Greeter", "Two-Greeter"]
+
+
+def test_what_one_stack_exports_another_imports(app: Path) -> None:
+    table = {"T": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "orders"}}}
+    user = function("1")
+    imported = {"Variables": {"TABLE": {"Fn::ImportValue": "Data:ExportsOutputRefT"}}}
+    user["Properties"] |= {"Environment": imported}  # type: ignore[operator]  # it is a dict
+    synthesize(app, Code={"G": user}, More={"O": function("1", "More/Other")}, Data=table)
+    exported = {"Value": {"Ref": "T"}, "Export": {"Name": "Data:ExportsOutputRefT"}}
+    data = {"Resources": table, "Outputs": {"ExportsOutputRefT": exported}}
+    write_project(app / "cdk.out", {"Data.template.json": json.dumps(data)})
+    assert served(app).functions[0].environment == {"TABLE": "orders"}
+    assert served(app).notices == ()
+
+
+def test_of_stages_the_first_is_served(app: Path) -> None:
+    metadata: dict[str, object] = {"aws:asset:path": "../asset.1"}
+    for name in ("Dev", "Prod"):
+        greeter = function("1", f"{name}/Stack/{name}", **metadata)
+        synthesize(app, f"cdk.out/assembly-{name}", Stack={"G": greeter})
+    stages = {
+        name: {
+            "type": "cdk:cloud-assembly",
+            "properties": {"directoryName": f"assembly-{name}"},
+        }
+        for name in ("Dev", "Prod")
+    }
+    write_project(
+        app, {"cdk.json": "{}", "cdk.out/manifest.json": json.dumps({"artifacts": stages})}
+    )
+    assert [each.name for each in served(app).functions] == ["Dev"]
+
+
 def refused(app: Path) -> str:
     with pytest.raises(TemplateError) as error:
         find(app)
     return str(error.value)
-
-
-def test_one_of_several_stacks_is_to_be_chosen(app: Path) -> None:
-    synthesize(app, One={"G": function("1")}, Two={"G": function("1")})
-    assert "cdk.out/One.template.json, cdk.out/Two.template.json" in refused(app)
-    assert "choose one: --template cdk.out/One.template.json" in refused(app)
 
 
 def test_an_app_that_was_not_synthesized_says_what_to_do(app: Path) -> None:
