@@ -47,7 +47,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
     """
     metadata, config = resource.metadata, resource.properties.section("ImageConfig")
     if (named := _context(resources, resource)) is None:
-        raise NotServedError(_NOWHERE.format(resource.logical_id))
+        raise NotServedError(_NOWHERE.format(resources.full(resource.logical_id)))
     key, written = named
     template = resources.document.path
     context = template.parent / written

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lambda_local.cdk.constructs import is_singleton
-from lambda_local.template import images, names
+from lambda_local.template import images, names, twice
 from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.files import Files
 from lambda_local.template.functions import function_of
@@ -69,6 +69,7 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
     _check_names(functions)
     # of a template that is nested twice, once
     notices = dict.fromkeys(notice for each in every for notice in each.notices())
+    notices.update(dict.fromkeys(twice.told_of(functions)))
     others = tuple(file for file in files.named() if file != path)
     return Template(path, tuple(functions), tuple(left_out), tuple(notices), others)
 

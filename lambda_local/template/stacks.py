@@ -26,7 +26,8 @@ class Stack:
         loops = Loops(files.load(path), given)
         document = loops.written_out()
         self.left_out = loops.left_out
-        self.resources = Resources(document, replace(given, outputs=self._output_of))
+        own = replace(given, outputs=self._output_of, exports=self._export)
+        self.resources = Resources(document, own)
         self._parameters = document.section("Parameters")
         self._outputs = document.section("Outputs")
         self._nested: dict[str, Stack | None] = {}
@@ -51,14 +52,18 @@ class Stack:
 
     def _export(self, name: str) -> Value:
         """Return what a stack in this one exports, or one beside it; None if there is none."""
+        found = self._exported_within(name)
+        return self._given.exports(name) if found is None else found
+
+    def _exported_within(self, name: str) -> Value:
         for resource in self.resources.of(*NESTED):
             nested = self._stack(resource)
             if nested is not None and (value := nested.exported(name)) is not None:
                 return value
-        return self._given.exports(name)
+        return None
 
     def exported(self, name: str) -> Value:
-        """Return what it exports by that name; None if it does not."""
+        """Return what it, or one in it, exports by that name; None if none does."""
         for output, found in self._outputs.items():
             match found:
                 case {"Export": {"Name": Object() | str() as given}}:
@@ -66,7 +71,7 @@ class Stack:
                         return self.output(output)
                 case _:
                     continue
-        return None
+        return self._exported_within(name)
 
     def takes(self, parameter: str) -> bool:
         """Whether its parent may give it that parameter."""

@@ -307,3 +307,24 @@ def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
 
     texts = [(each.code_uri / "index.py").read_text() for each in template.functions]
     assert texts == ['a = "One"', 'a = "Two"']
+
+
+def test_what_one_stack_exports_another_imports(write: Write) -> None:
+    export = "Export: {Name: !Sub '${AWS::Region}-arn'}"
+    write(CHILD.replace("Work.Arn", f"Work.Arn, {export}"), "child/child.yaml")
+    asks = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
+    read_ = read(write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}"), {})
+
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:Work"
+    assert read_.functions[0].environment == {"ARN": arn}
+    assert read_.notices == ()
+
+
+def test_routes_that_two_stacks_have_alike_are_told(write: Write) -> None:
+    write(CHILD, "child/child.yaml")
+    path = write(f"Resources:\n{NESTED.replace('Child', 'One')}{NESTED.replace('Child', 'Two')}")
+
+    assert read(path, {}).notices[-1] == (
+        "One-ServerlessRestApi and Two-ServerlessRestApi have the same routes, and here the first"
+        " gets what is sent to them (GET /); call the other's functions by name"
+    )
