@@ -9,6 +9,7 @@ from lambda_local.code.requirements import Requirements, included_by, listed
 from lambda_local.image.build import TASK_ROOT, Build
 from lambda_local.image.links import link, single
 from lambda_local.image.stage import Stage
+from lambda_local.settings.interpreter import OWN
 from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.model import Image
 from lambda_local.template.reserved import RESERVED
@@ -75,7 +76,7 @@ def read(recipe: Recipe, links: Path | None) -> Image:
         requirements,
         stage.own or not stage.packages,
         (recipe.dockerfile, *files, *sorted(opened | (build.globbed if root == links else set()))),
-        tuple(_notices(recipe, stage, place, known=known)),
+        tuple(_notices(stage, place, known=known)),
     )
 
 
@@ -90,21 +91,24 @@ def _handler(recipe: Recipe, stage: Stage) -> str:
         given = stage.command or stage.entrypoint[1:]
     one = given[0] if len(given) == 1 else ""
     if not _HANDLER.fullmatch(one) or one.endswith(_PROGRAMS):
+        if any("lambda-adapter" in what for _, what in stage.undone):
+            message = f"its image is a web server, {' '.join(words)!r}: run that, without Lambda"
+            raise NotServedError(message)
         wrong = f"it starts {' '.join(words)!r}, which names no handler"
         raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
     return one
 
 
 def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
-    files = [path for _, path in stage.packages if path is not None]
-    if not stage.packages:
+    packages = dict.fromkeys(stage.packages)
+    files = [path for _, path in packages if path is not None]
+    if not packages:
         return ()
-    if len(set(stage.packages)) == len(files) == 1 and files[0].name == "requirements.txt":
+    if len(packages) == len(files) == 1 and files[0].name == "requirements.txt":
         return tuple(filter(None, (listed(files[0]),)))
     context = recipe.context
     text = "".join(
-        f"{line} {path.relative_to(context)}\n" if path else f"{line}\n"
-        for line, path in dict.fromkeys(stage.packages)
+        f"{line} {path.relative_to(context)}\n" if path else f"{line}\n" for line, path in packages
     )
     every = {each for file in files for each in (file, *included_by(file))}
     return (Requirements(recipe.dockerfile, text, tuple(sorted(every)), context),)
@@ -154,26 +158,31 @@ def _root(
 def _variables(stage: Stage, place: PurePosixPath, root: Path) -> Iterator[tuple[str, str]]:
     for name, value in stage.variables.items():
         if name == "PYTHONPATH":
-            yield name, ":".join(_here(each, place, root) for each in value.split(":") if each)
+            parts = filter(None, value.split(":"))
+            yield name, ":".join(_here(each, stage, place, root) for each in parts)
         elif name not in _NOT_HERE:
-            yield name, _here(value, place, root)
+            yield name, _here(value, stage, place, root)
 
 
-def _here(value: str, place: PurePosixPath, root: Path) -> str:
+def _here(value: str, stage: Stage, place: PurePosixPath, root: Path) -> str:
     path = PurePosixPath(value)
-    return str(root / path.relative_to(place)) if path.is_relative_to(place) else value
+    if path.is_relative_to(place):
+        return str(root / path.relative_to(place))
+    found = stage.tree.find(path) if len(path.parts) > 1 and path.is_absolute() else None
+    return str(found or value)
 
 
-def _notices(recipe: Recipe, stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str]:
-    name = recipe.dockerfile
+def _notices(stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str]:
     if not known:
-        yield f"{name}: which Python {stage.base} has is not known, so this one stands in for it"
+        yield f"which Python {stage.base} has is not known, so {OWN.version} stands in for it"
     undone = [f"{what} (line {line})" for line, what in stage.undone]
     if undone:
         more = f" and {len(undone) - _TOLD} more" if len(undone) > _TOLD else ""
-        yield f"{name}: not done here: {'; '.join(undone[:_TOLD])}{more}"
+        yield f"of its Dockerfile this is not done here: {'; '.join(undone[:_TOLD])}{more}"
     named = {path for _, path in stage.packages}
     for at, source in stage.tree:
-        away = not at.is_relative_to(place) and not place.is_relative_to(at)
-        if away and source not in named and source.name not in _PROJECTS:
-            yield f"{name}: {source.name} is at {at} in the image alone, and not here"
+        known_here = at.is_relative_to(place) or place.is_relative_to(at) or Path(at).exists()
+        read_before = source in named or source.name in _PROJECTS or str(at) in stage.entrypoint
+        if not known_here and not read_before:
+            made = "" if Path(at.parent).exists() else f"mkdir -p {at.parent}; "
+            yield f"{at} is in its image alone; if its code opens that: {made}ln -s {source} {at}"

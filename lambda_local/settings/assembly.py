@@ -68,7 +68,8 @@ def _notices(template: Template) -> Iterator[str]:
     for function in template.functions:
         if template.path and (unmet := notice(function.name, function.runtime)):
             yield unmet
-        yield from function.image.notices if function.image else ()
+        for sentence in function.image.notices if function.image else ():
+            yield f"{function.name}: {sentence}"
         yield from (event.sentence for event in function.other_events)
         yield from _unverified(template, function)
 

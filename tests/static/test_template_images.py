@@ -221,6 +221,7 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
             ["idna\n"],
         ),
         ("RUN <<END\n# packages\npip install -r requirements.txt\nEND", ["idna\n"]),
+        ("RUN pip install -r requirements.txt\nRUN pip install -r requirements.txt", ["idna\n"]),
         ("RUN pip install six 'idna[x]>=3' -t .", ["six\nidna[x]>=3\n"]),
         ("RUN pip install -r needs/all.txt", ["-r needs/all.txt\n"]),
         (
@@ -256,16 +257,18 @@ def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
 def test_variables_are_those_of_the_image_with_its_paths_as_they_are_here(folder: Path) -> None:
     dockerfile = f"""{AWS}
 ARG MODE=fast
-ENV MODE=$MODE DATA=${{LAMBDA_TASK_ROOT}}/data.json PATH=/opt/bin:$PATH
+ENV MODE=$MODE DATA=${{LAMBDA_TASK_ROOT}}/data.json PATH=/opt/bin:$PATH MODEL=/opt/model
 ENV SAID it is so
 ENV PYTHONPATH="${{LAMBDA_TASK_ROOT}}:/var/task/lib" EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}}
 COPY shop .
+COPY common /opt/model
 {CMD}"""
     root = folder / "context/shop"
 
     assert image(folder, dockerfile).variables == {
         "MODE": "fast",
         "DATA": f"{root}/data.json",
+        "MODEL": f"{folder}/context/common",
         "SAID": "it is so",
         "PYTHONPATH": f"{root}:{root}/lib",
         "EMPTY": "",
@@ -315,13 +318,14 @@ COPY app.py .
 
     first, second = image(folder, dockerfile).notices
 
-    file = folder / "context/Dockerfile"
     assert first == (
-        f"{file}: not done here: dnf install -y gcc-c++ (line 3);"
+        "of its Dockerfile this is not done here: dnf install -y gcc-c++ (line 3);"
         " python -m nltk.downloader punkt (line 4);"
         " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6); COPY dist (line 7)"
     )
-    assert second == f"{file}: data.json is at /opt/data.json in the image alone, and not here"
+    data = folder / "context/shop/data.json"
+    assert second.startswith("/opt/data.json is in its image alone")
+    assert second.endswith(f"ln -s {data} /opt/data.json")
 
 
 @pytest.mark.parametrize(
@@ -340,6 +344,10 @@ COPY app.py .
         (f"{AWS}{CMD}", "context/Dockerfile:2: the handler 'app.handler' is in no file"),
         (f"{AWS}COPY **a/ .\n{CMD}", "context/Dockerfile can't be followed: Invalid pattern"),
         (f"{AWS}COPY {'a' * 300} .\n{CMD}", "context/Dockerfile can't be followed: "),
+        (
+            f'{AWS}COPY --from=a/lambda-adapter:1 /a /opt/\nCMD ["uvicorn", "a:b"]',
+            "its image is a web server, 'uvicorn a:b': run that, without Lambda",
+        ),
         ("FROM public.ecr.aws/lambda/nodejs:22\n", "its image is of nodejs; Python 3 alone"),
     ],
 )
