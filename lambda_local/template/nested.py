@@ -3,11 +3,13 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from lambda_local.template.absent import NAMES
 from lambda_local.template.document import Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.files import Files
 from lambda_local.template.resources import NESTED, Resource
 
+_BUILT = ".aws-sam"
 _REMOTE = ("s3://", "https://", "http://")
 
 
@@ -21,7 +23,7 @@ def template_of(parent: Path, resource: Resource, files: Files) -> Path:
     """
     key, given = NESTED[resource.type], _given(resource)
     local = unquote(urlsplit(given).path) if given.startswith("file://") else given
-    path = parent.parent / local
+    path = _written(parent.parent, Path(local))
     files.name(path)
     try:
         path, is_file = path.resolve(), path.is_file()
@@ -32,6 +34,15 @@ def template_of(parent: Path, resource: Resource, files: Files) -> Path:
         what = f"{key} is {given!r}, and there is no file {path}"
         resource.properties.wrong(key, what, f"name the template of {resource.logical_id}")
     return path
+
+
+def _written(folder: Path, local: Path) -> Path:
+    """Return a template as it was before `sam build` and `sam package`, if that is there."""
+    for built in (each for each in local.parents if each.name == _BUILT):
+        for name in NAMES:
+            if (source := folder / built.parent / name).is_file():
+                return source
+    return folder / local
 
 
 def _given(resource: Resource) -> str:

@@ -190,6 +190,16 @@ def test_cdk_s_are_found_by_their_assets(write: Write) -> None:
     assert list(functions(write(json.dumps({"Resources": {"Child": nested}})))) == ["Work"]
 
 
+def test_one_that_is_packaged_is_read_as_it_was_before(write: Write, tmp_path: Path) -> None:
+    write(f"Resources: {WORK}", "child/template.yml")
+    packaged = NESTED.replace("child/child.yaml", "./child/.aws-sam/packaged.yaml")
+    path = write(f"Resources:\n{packaged}")
+
+    assert functions(path)["Work"].code_uri == tmp_path / "child/code"
+    write(f"Resources: {WORK.replace('code', 's3://code/zip')}", "child/.aws-sam/packaged.yaml")
+    assert functions(path)["Work"].code_uri == tmp_path / "child/code"
+
+
 @pytest.mark.parametrize(
     ("child", "sentence"),
     [
