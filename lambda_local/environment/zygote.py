@@ -18,6 +18,7 @@ from lambda_local.environment.interpreter import Interpreter
 from lambda_local.environment.variables import log_stream
 
 _MESSAGE = 65_536
+_PATIENCE = 1.0
 _NOBODYS = "0" * 16
 """The log stream that no environment has, by which a zygote is known as this service's."""
 
@@ -150,14 +151,16 @@ class Zygotes:
     """Keeps that of a function's newest configuration; those before it end with their last."""
 
     def __init__(self) -> None:
+        self._all: list[Zygote] = []
         self._newest: Zygote | None = None
         self._unfit: Interpreter | None = None
+        self._closed = False
 
     async def fork(
         self, interpreter: Interpreter, variables: Mapping[str, str], descriptors: Sequence[int]
     ) -> Forked | None:
         """Return what `Zygote.fork` does; None if it has to start by itself. Raises OSError."""
-        if not _can(interpreter) or interpreter == self._unfit:
+        if self._closed or not _can(interpreter) or interpreter == self._unfit:
             return None
         zygote = self._of(interpreter)
         try:
@@ -170,16 +173,19 @@ class Zygotes:
     def _of(self, interpreter: Interpreter) -> Zygote:
         newest = self._newest
         if newest is not None and (newest.gone or newest.interpreter != interpreter):
-            self.retire()
+            newest.retire()
+            self._newest = None
         if self._newest is None:
             self._newest = Zygote(interpreter)
+            self._all = [each for each in self._all if not each.gone] + [self._newest]
         return self._newest
 
-    def retire(self) -> None:
-        """Have none any more; what has been forked ends first, which somebody else sees to."""
-        if self._newest is not None:
-            self._newest.retire()
-            self._newest = None
+    def close(self) -> None:
+        """Have none any more; one that does not tell soon that its last has ended has hung."""
+        self._closed = True
+        for zygote in self._all:
+            zygote.retire()
+            asyncio.get_running_loop().call_later(_PATIENCE, zygote.close)
 
 
 def _can(interpreter: Interpreter) -> bool:

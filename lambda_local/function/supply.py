@@ -114,7 +114,7 @@ class Supply:
         self._standby.shutdown()
         for environment in self._fleet:
             environment.shutdown()
-        self._host.zygotes.retire()
+        self._host.zygotes.close()
 
     async def closed(self) -> None:
         """Return when no process is left."""

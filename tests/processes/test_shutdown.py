@@ -189,6 +189,22 @@ def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) 
     wait_until(lambda: not service.processes())
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no keeper")
+def test_a_service_and_its_keeper_killed_outright_leave_no_process(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda("def handler(event, context): ...", measured=True)
+    service.invoke()
+    children = psutil.Process(service.pid).children()
+    (keeper,) = (each for each in children if "keeper.py" in each.cmdline()[-2])
+
+    keeper.kill()
+    service.process.kill()
+    service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
 def test_a_service_killed_outright_during_an_init_leaves_no_process(
     start_lambda: StartLambda,
 ) -> None:

@@ -21,7 +21,8 @@ CRASH = {"code": "import os; os._exit(1)"}
 
 @pytest.fixture(scope="module")
 def single(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+    constants = {"environment.zygote._PATIENCE": 0.1}
+    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
 
 
 def test_each_environment_is_forked_of_the_same_process(single: LocalLambda) -> None:
@@ -121,3 +122,11 @@ def test_no_two_environments_have_the_same_random_numbers(single: LocalLambda) -
     second = single.run(f"import os; {code}")
 
     assert not set(first) & set(second)
+
+
+def test_a_zygote_that_hangs_does_not_hold_up_the_end(single: LocalLambda) -> None:
+    _, zygote = single.run(FAMILY)
+    os.kill(zygote, signal.SIGSTOP)
+
+    assert single.end() == 0
+    assert not psutil.pid_exists(zygote)
