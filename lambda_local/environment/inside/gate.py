@@ -19,9 +19,10 @@ class Gate:
         threading.Thread(target=self._attend, daemon=True).start()
 
     def _attend(self) -> None:
-        if not self.begun.is_set() and self._control.recv(1):
-            self.begun.set()
-        self._control.recv(1)
+        with contextlib.suppress(ConnectionResetError):  # it has not read what it was told
+            if not self.begun.is_set() and self._control.recv(1):
+                self.begun.set()
+            self._control.recv(1)
         with contextlib.suppress(OSError):  # it may be in a group of another's
             os.killpg(os.getpid(), signal.SIGKILL)  # pragma: no cover  # nobody is left to tell
         os.kill(os.getpid(), signal.SIGKILL)  # pragma: no cover
