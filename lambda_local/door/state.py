@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_local.code.generation import Outcome
+from lambda_local.code.generation import Generation, Outcome
 from lambda_local.door.http import Response
 from lambda_local.door.operations import Request, Route
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
-from lambda_local.telemetry.report import Load
+from lambda_local.invocation import Result
 
 PATH = "/2015-03-31/functions/.lambda-local"
 """No function can have this name, and AWS no operation here."""
@@ -60,23 +60,28 @@ def _described(function: Function) -> dict[str, Any]:
         {"path": os.path.relpath(root, configuration.project), "name": root.name}
         for root in configuration.watch
     ]
-    failed = generation.outcome is Outcome.FAILED
     pending = generation.load is None and configuration.concurrency > 0
     return {
         "name": configuration.name,
         "project": str(configuration.project.absolute()),
         "folders": folders,
         "code_sha256": generation.code_sha256,
-        "state": "Failed" if failed else "Pending" if pending else "Active",
-        "error": _told(generation.load, configuration.project) if failed else None,
+        "state": "Pending" if pending else "Active",
+        "error": None,
+        **_failed(generation, configuration.project),
     }
 
 
-def _told(load: Load | None, project: Path) -> dict[str, Any] | None:
-    if load is None or load.error is None:
-        return None
-    error = json.loads(load.error.payload)
-    place = _PLACE.fullmatch(load.place)
+def _failed(generation: Generation, project: Path) -> dict[str, Any]:
+    load = generation.load
+    if generation.outcome is not Outcome.FAILED or load is None or load.error is None:
+        return {}
+    return {"state": "Failed", "error": _told(load.error, load.place, project)}
+
+
+def _told(result: Result, where: str, project: Path) -> dict[str, Any]:
+    error = json.loads(result.payload)
+    place = _PLACE.fullmatch(where)
     told: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
     if place is None:
         return told | {"file": None, "line": None}

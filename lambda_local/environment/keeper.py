@@ -46,7 +46,7 @@ def _variables(pid: str) -> bytes:
         return b""
 
 
-def main() -> None:
+def main() -> None:  # pragma: no cover  # nothing is imported that could count
     """Wait until nobody has the other end of standard input, then end what is left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

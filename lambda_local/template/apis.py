@@ -86,9 +86,8 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
 
 
 def _route_of_key(resources: Resources, route: Properties, integration: Properties) -> Route:
-    method, of_http, path = (route.text("RouteKey") or "$default").rpartition(" ")
-    if of_http:
-        check_path(route, "RouteKey", path)
+    method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
+    check_path(route, "RouteKey", path)
     home, name = resources.home_of(route.raw.get("ApiId"))
     api = home.get(name)
     return Route(
