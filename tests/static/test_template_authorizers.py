@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_local.template.model import Authorizer
+from lambda_local.template.model import Authorizer, Route
 from lambda_local.template.read import read
 
 FUNCTIONS = """
@@ -79,13 +79,17 @@ Resources:
 
 
 def authorizer(folder: Path, text: str) -> Authorizer | None:
-    """Return that of the one route of `Work`."""
+    return only_route(folder, text).authorizer
+
+
+def only_route(folder: Path, text: str) -> Route:
+    """Return the one of `Work`."""
     (folder / "app.py").touch()
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")
     (work,) = (each for each in read(path, {}).functions if each.name == "Work")
     (route,) = work.routes
-    return route.authorizer
+    return route
 
 
 IDENTITY = ("header.X-One", "querystring.two", "stageVariables.three", "context.four")
@@ -186,3 +190,14 @@ def test_an_event_of_sam_has_its_own_authorizer_or_its_apis(
     event = SAM.replace("Method: get}", f"Method: get{auth}}}")
 
     assert authorizer(tmp_path, event) == expected
+
+
+def test_a_browser_may_ask_without_the_default_authorizer_if_the_template_says_so(
+    tmp_path: Path,
+) -> None:
+    default = Authorizer("Pool", "COGNITO_USER_POOLS")
+    says_no = SAM.replace("Auth:", "Auth:\n        AddDefaultAuthorizerToCorsPreflight: false")
+
+    assert only_route(tmp_path, SAM).preflight_authorizer == default
+    route = only_route(tmp_path, says_no)
+    assert (route.authorizer, route.preflight_authorizer) == (default, None)

@@ -184,6 +184,17 @@ Resources:
     assert [each.sentence for each in template.left_out] == [sentence]
 
 
+def test_code_in_the_template_that_has_no_place_is_told(folder: Path) -> None:
+    inline = "Runtime: python3.12, InlineCode: a = 1, Handler: index.a"
+    path = folder / "template.yaml"
+    other = f"  Other: {{Type: AWS::Serverless::Function, Properties: {{{inline}}}}}"
+    path.write_text(f"Resources: {FUNCTION}{other}", encoding="utf-8")
+
+    (left_out,) = read(path, {}, made=path).left_out
+
+    assert left_out.sentence.startswith("its code is written in the template, and can't be put")
+
+
 def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path) -> None:
     java = """
   Other:
@@ -243,7 +254,8 @@ Globals:
 Resources: {FUNCTION}
       Timeout: 4
       Environment: {{Variables: {{BB: own}}}}
-      Layers: [!Ref Own, "arn:aws:lambda:us-east-1:1:layer:far:1"]
+      Layers: [!Ref Own, !Ref Empty, !If [Never, a, !Ref "AWS::NoValue"]]
+  Empty: {{Type: AWS::Serverless::LayerVersion}}
   Common: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: code}}}}
   Own: {{Type: AWS::Lambda::LayerVersion, Properties: {{Content: {{S3Bucket: a, S3Key: b}}}}}}
   Unwanted: {{Type: AWS::Serverless::Function, Condition: Never}}
@@ -253,6 +265,21 @@ Resources: {FUNCTION}
     assert (function.timeout, function.memory, function.architecture) == (4, 500, "arm64")
     assert function.environment == {"AA": "general", "BB": "own"}
     assert [layer.name for layer in function.layers] == ["Common"]
+
+
+def test_a_choice_takes_the_place_of_what_globals_have(folder: Path) -> None:
+    choice = "!If [Never, !Ref AWS::NoValue, {Variables: {BB: own}}]"
+    function = only(
+        folder,
+        f"""
+Conditions: {{Never: !Equals [a, b]}}
+Globals: {{Function: {{Environment: {{Variables: {{AA: general}}}}}}}}
+Resources: {FUNCTION}
+      Environment: {choice}
+""",
+    )
+
+    assert function.environment == {"BB": "own"}
 
 
 def test_a_layer_that_is_not_here_is_told(folder: Path) -> None:

@@ -57,6 +57,12 @@ Resources:
       ApiId: !Ref Api
       RouteKey: POST /items
       Target: !Join ["/", [integrations, !Ref Integration]]
+  Rest:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      ApiId: !Ref Api
+      RouteKey: $default
+      Target: !Join ["/", [integrations, !Ref Integration]]
   Source:
     Type: AWS::Lambda::EventSourceMapping
     Properties: {FunctionName: !Ref Work, EventSourceArn: "arn:aws:sqs:us-east-1:1:q"}
@@ -124,7 +130,10 @@ def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: P
     function = only(tmp_path, CLOUDFORMATION)
 
     assert function.url == FunctionUrl("AWS_IAM", "RESPONSE_STREAM", None)
-    assert function.routes == (Route("Api", "/items", "POST", "2.0", None, None),)
+    assert function.routes == (
+        Route("Api", "/items", "POST", "2.0", None, None),
+        Route("Api", "$default", "ANY", "2.0", None, None),
+    )
     assert [event.name for event in function.other_events] == ["Source"]
     assert function.asynchronous.maximum_retry_attempts == 0
 
@@ -231,7 +240,14 @@ Resources:
       HttpMethod: ANY
       ResourceId: !GetAtt Api.RootResourceId
       RestApiId: !Ref Api
-      Integration: {Uri: !Sub "functions/${Work.Arn}/invocations"}
+      Integration: {Uri: {Fn::Join: ["/", [functions, {Fn::GetAtt: Work.Arn}, invocations]]}}
+  RootOptions:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      HttpMethod: OPTIONS
+      ResourceId: !GetAtt Api.RootResourceId
+      RestApiId: !Ref Api
+      Integration: {Type: MOCK, IntegrationResponses: [{StatusCode: "204"}]}
   Elsewhere:
     Type: AWS::ApiGateway::Method
     Properties: {HttpMethod: GET, ResourceId: !Ref Order, RestApiId: !Ref Api}
@@ -244,11 +260,13 @@ Resources:
       Integration:
         Type: MOCK
         IntegrationResponses:
+          - {StatusCode: "500", SelectionPattern: failed}
           - ResponseParameters:
               method.response.header.Access-Control-Allow-Origin: "'*'"
               method.response.header.Access-Control-Allow-Methods: "'OPTIONS,GET'"
               method.response.header.Access-Control-Max-Age: "'60'"
             StatusCode: "204"
+  Deployment: {Type: AWS::ApiGateway::Deployment, Properties: {RestApiId: !Ref Api}}
   Stage: {Type: AWS::ApiGateway::Stage, Properties: {RestApiId: !Ref Api, StageName: dev}}
 """
 OPENAPI = """

@@ -123,9 +123,10 @@ def test_an_event_of_an_http_api_is_payload_format_2(apis: LocalLambda) -> None:
 
 
 def test_an_http_api_may_ask_for_payload_format_1(apis: LocalLambda) -> None:
-    event = apis.request("GET", "/old").json()
+    event = apis.request("GET", "/old", b"x", {"Content-Type": "a/b"}).json()
 
     assert (event["version"], event["resource"]) == ("1.0", "/old")
+    assert (event["body"], event["isBase64Encoded"]) == ("eA==", True)
     assert event["requestContext"]["stage"] == "$default"
 
 

@@ -43,6 +43,12 @@ def test_the_functions_are_listed(two: LocalLambda) -> None:
     assert names == ["Orders", "Other"]
 
 
+def test_a_function_has_one_version(two: LocalLambda) -> None:
+    (version,) = two.boto3.list_versions_by_function(FunctionName="Orders")["Versions"]
+
+    assert (version["FunctionName"], version["Version"]) == ("Orders", "$LATEST")
+
+
 @pytest.mark.parametrize("name", ["Orders", "Orders:$LATEST", ARN])
 def test_a_function_is_described_as_it_is_run(two: LocalLambda, name: str) -> None:
     answer = two.boto3.get_function(FunctionName=name)

@@ -208,7 +208,11 @@ def test_a_dry_run_runs_nothing(service: LocalLambda) -> None:
 
     response = invoke_code(service, "print('dry run ran')", InvocationType="DryRun")
 
-    assert response["StatusCode"] == 204
+    streamed = service.boto3.invoke_with_response_stream(
+        FunctionName="function", InvocationType="DryRun"
+    )
+    streamed["EventStream"].close()
+    assert response["StatusCode"] == streamed["StatusCode"] == 204
     assert "ExecutedVersion" not in response
     assert response["Payload"].read() == b""
     assert service.metric("lambda_invocations_total") == before

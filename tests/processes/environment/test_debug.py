@@ -220,6 +220,20 @@ def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
         thread, _ = debugger.stopped()
         debugger.ask("continue", threadId=thread)
         assert well.result().json() == "well"
+
+        ends = threads.submit(service.invoke, "ended")
+        _, frame = debugger.stopped()
+        debugger.send("evaluate", expression="os._exit(1)", frameId=frame["id"])
+        answer = debugger.wait_for("response", "evaluate")
+        assert (answer["success"], answer["message"]) == (False, "The code was loaded anew.")
+        assert ends.result().json()["errorType"] == "Runtime.ExitError"
+
+        debugger.send("threads")
+        late = threads.submit(service.invoke, "late")
+        assert debugger.wait_for("response", "threads")["body"]["threads"]
+        thread, _ = debugger.stopped()
+        debugger.ask("continue", threadId=thread)
+        assert late.result().json() == "late"
     assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
 
     assert service.invoke("well").json() == "well"

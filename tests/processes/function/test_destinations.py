@@ -1,4 +1,5 @@
 import json
+import signal
 from typing import Any
 
 import pytest
@@ -38,11 +39,17 @@ Resources:
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: Queue}}
 """
 APP = """
-import json
+import json, pathlib, time
 
 def handler(event, context):
     if "fail" in event:
         raise ValueError(event["fail"])
+    if "bytes" in event:
+        return event["bytes"].encode()
+    if "wait" in event:
+        pathlib.Path("../waits").touch()
+        while not pathlib.Path("../go").exists():
+            time.sleep(0.01)
     return {"did": event["do"]}
 
 def audit(event, context):
@@ -95,6 +102,13 @@ def test_success_is_told_to_another_function(service: LocalLambda) -> None:
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"},
         "responsePayload": {"did": "it"},
     }
+
+
+def test_an_answer_that_is_no_json_is_told_as_text(service: LocalLambda) -> None:
+    send(service, "Orders", {"bytes": "plain"})
+
+    line = service.wait_for_line('"requestPayload": {"bytes": "plain"}')
+    assert json.loads(line.partition(" ")[2])["responsePayload"] == "plain"
 
 
 def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) -> None:
@@ -160,13 +174,14 @@ def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) ->
         FunctionName="Audit", MaximumEventAgeInSeconds=60
     )
     told(service, send(service, "Audit", {"of": "success"}))
+    asked = client.get_function_event_invoke_config(FunctionName="Audit")
     (listed,) = client.list_function_event_invoke_configs(FunctionName="Audit")[
         "FunctionEventInvokeConfigs"
     ]
     client.delete_function_event_invoke_config(FunctionName="Audit")
 
     assert put["DestinationConfig"] == updated["DestinationConfig"]
-    assert put["DestinationConfig"] == destination
+    assert put["DestinationConfig"] == asked["DestinationConfig"] == destination
     assert (listed["MaximumRetryAttempts"], listed["MaximumEventAgeInSeconds"]) == (0, 60)
     with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
         client.delete_function_event_invoke_config(FunctionName="Audit")
@@ -179,3 +194,16 @@ def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
 
     assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
     assert answer.json()["message"] == "DestinationConfig is a JSON object."
+
+
+def test_what_a_function_that_stops_would_get_is_in_the_file(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"do": "it", "wait": True})
+    wait_until((service.project / "waits").exists)
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: service.admin("/ready").status == 503)
+    (service.project / "go").touch()
+
+    assert service.wait() == 0
+    line = told(service, request_id)
+    assert line["destination"].endswith(":Audit")
+    assert line["record"]["responsePayload"] == {"did": "it"}

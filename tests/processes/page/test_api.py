@@ -127,6 +127,7 @@ def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> No
         (INVOKE, b'{ "code":\n  "reply = 1" }', {}),
         (INVOKE, b'{"code": ""}', {"X-Lambda-Local-Event": "five.json"}),
         (INVOKE, b'"%s"' % (b"x" * 2**17), {}),
+        (INVOKE, b'{"requestContext": "%s"}' % (b"x" * 2**17), {}),
         ("/orders?a=1", b"7 of\nthem", text),
         ("/orders", b"\xff", {}),
     ]
@@ -134,7 +135,8 @@ def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> No
         service.request("POST", path, body, headers)
 
     shown = [row["preview"] for row in rows(service)[: len(sent)]]
-    assert shown == ["", "?a=1 7 of them", '"' + "x" * 99, "", 'code: "reply = 1"']
+    long = 'requestContext: "' + "x" * 83
+    assert shown == ["", "?a=1 7 of them", long, '"' + "x" * 99, "", 'code: "reply = 1"']
 
 
 @pytest.mark.parametrize("which", ["event", "answer", "log"])
@@ -329,6 +331,17 @@ def test_what_is_kept_as_a_check_is_one(service: LocalLambda) -> None:
     assert again.json()["message"] == "kept.json is there already: choose another name."
 
 
+def test_a_check_that_cannot_be_written_says_why(service: LocalLambda) -> None:
+    row = send(service, "reply = 1")
+    (service.project / "events/expected/nowhere.json").symlink_to("not/there.json")
+
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "nowhere"})
+
+    assert answer.status == 409
+    assert answer.json()["message"].startswith("It can't be written: [Errno 2]")
+    assert not (service.project / "events/nowhere.json").exists()
+
+
 @pytest.mark.parametrize("name", ["../kept", "a/b", "", ".x", "x" * 200])
 def test_a_check_has_a_name_that_is_a_file_of_the_folder(service: LocalLambda, name: str) -> None:
     row = send(service, "reply = 1")
@@ -471,6 +484,9 @@ def test_a_pinned_invocation_runs_again_after_each_save(service: LocalLambda, co
         lambda: not ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "the same"
     )
 
+    path.write_text("def handler(event, context): return b'no JSON'")
+    wait_until(lambda: ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "it")
+
     assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
     assert ask(service, "DELETE", f"pins/{pin['id']}").status == 404
 
@@ -513,8 +529,11 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
     start_lambda: StartLambda,
 ) -> None:
     source = "def handler(event, context): return %s"
-    service = start_lambda(source % "1")
+    service = start_lambda(source % "1", constants={"page.replay.MOST": 5})
     own = {"X-Lambda-Local-Source": "check"}
+    service.invoke("so long ago that it is not among the last")
+    service.invoke(["requestContext"])
+    service.invoke({"large": "x" * 2**17})
     for number in (1, 2, 2):
         service.invoke({"number": number})
     service.request("POST", INVOKE, b'{"by": "a check"}', own)
@@ -526,17 +545,20 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
     service.wait_for_line("reloaded")
     assert replays(service) == []
     assert ask(service, "PUT", "replay", {"on": True}).json() == {"on": True}
-    path.write_text(source % "event.get('number', 1)")
+    path.write_text(source % "'number' in event and event['number'] or 1")
     row = wait_until(lambda: replays(service), "the answers over the save")[0]
 
-    assert row["count"] == 3
+    assert row["count"] == 5
     assert row["changed"] == ["Invoke"]
     compared = ask(service, "GET", f"rows/{row['id']}").json()["comparisons"]
-    assert [(each["call"], each["changed"]) for each in compared] == [
-        ("GET /path", False),
-        ("Invoke", True),
-        ("Invoke", False),
+    assert [(each["preview"], each["changed"]) for each in compared] == [
+        ("?q=1", False),
+        ("number: 2", True),
+        ("number: 1", False),
+        ('large: "' + "x" * 92, False),
+        ('["requestContext"]', False),
     ]
+    assert "65536" in compared[3]["whyNot"]
 
 
 def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.support.local_lambda import LocalLambda, environment
-from tests.support.project import REPOSITORY
+from tests.support.project import REPOSITORY, write_project
 from tests.support.running import Running, execute
 from tests.support.starting import StartLambda
+from tests.support.terminal import TerminalLambda
 from tests.support.waiting import wait_until
 
 TASKS = {
@@ -53,9 +54,9 @@ def matched(lines: list[str], pattern: Any) -> Iterator[Problem]:
 class Listing:
     """A `python -m lambda_local.problems`, and what an editor has of it."""
 
-    def __init__(self, service: LocalLambda) -> None:
-        command = [sys.executable, "-m", "lambda_local.problems", service.admin_url]
-        self._running = Running(partial(execute, command), service.project, environment())
+    def __init__(self, admin_url: str, project: Path) -> None:
+        command = [sys.executable, "-m", "lambda_local.problems", admin_url]
+        self._running = Running(partial(execute, command), project, environment())
         self._background = matchers("Problems of the function")[0]["background"]
 
     def close(self) -> None:
@@ -88,7 +89,7 @@ def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
     service: LocalLambda,
 ) -> None:
     code = service.project / "function/app.py"
-    with closing(Listing(service)) as listing:
+    with closing(Listing(service.admin_url, service.project)) as listing:
         listing.wait_for()
         code.write_text("def handler(event, context):\n    foo(\n")
         message = "Syntax error in module 'function.app': '(' was never closed (app.py, line 2)"
@@ -110,10 +111,31 @@ def test_an_editor_that_comes_later_sees_what_is_wrong_now_and_nothing_of_a_serv
     code = service.project / "function/app.py"
     code.write_text("def handler(event, context):\n    return 1 / 0\n")
     wait_until(lambda: b"ZeroDivisionError" in service.invoke().body, "the code that was saved")
-    with closing(Listing(service)) as listing:
+    with closing(Listing(service.admin_url, service.project)) as listing:
         listing.wait_for((str(code), 2, "ZeroDivisionError: division by zero"))
         service.end()
         listing.wait_for()
+
+
+def test_an_error_that_a_check_expects_is_no_problem_once_the_checks_have_passed(
+    tmp_path: Path,
+) -> None:
+    expects = "def handler(event, context):\n    raise ValueError('expected')\n"
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": CALLED})
+    url = "$LAMBDA_LOCAL_URL/2015-03-31/functions/function/invocations"
+    invoked = f"curl -s -o answer -H 'X-Lambda-Local-Source: check' -d 1 {url}"
+    command = f"[ -e begun ] || exit 0; {invoked}; until [ -e go ]; do sleep 0.05; done"
+    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+        with closing(Listing(page, tmp_path)) as listing:
+            listing.wait_for()
+            (tmp_path / "begun").touch()
+            service.save(expects)
+            error = (str(tmp_path / "function/app.py"), 2, "ValueError: expected")
+            listing.wait_for(error)
+
+            (tmp_path / "go").touch()
+            listing.wait_for()
 
 
 def output_of(*command: str | Path, cwd: Path, **env: str) -> list[str]:

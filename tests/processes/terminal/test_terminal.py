@@ -159,12 +159,20 @@ def test_a_save_is_one_line_with_what_the_checks_say(checked: TerminalLambda) ->
 
 
 def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
-    command = "for i in $(seq 30); do echo row $i; done; echo 1 of 3 events as expected; exit 1"
+    source = "X-Lambda-Local-Source: check"
+    url = "$LAMBDA_LOCAL_URL/2015-03-31/functions/function/invocations"
+    check = f"""curl -s -o check -H '{source}' -d '{{"raise": "of the check"}}' {url}"""
+    rows = f"if [ -e check ]; then {check}; echo row; else seq -f 'row %g' 30; fi; touch check"
+    command = f"{rows}; echo 1 of 3 events as expected; echo; exit 1"
     service = start(ANSWERS, f"--after-reload={command}")
 
     service.wait_for("… 21 more rows\n")
     assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
     assert "1 of 3 events as expected" in service.raw
+
+    before = service.save(ANSWERS + "\n")
+    service.wait_for("  row\n", before)
+    service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
 
 
 def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalLambda) -> None:
@@ -191,11 +199,12 @@ def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalL
 def test_a_crowd_is_told_once_a_second(crowded: TerminalLambda) -> None:
     before = len(crowded.rows) - 1
     for number in range(60):
-        crowded.invoke(b'{"print": "hello"}' if number else b'{"raise": "one"}')
+        crowded.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
 
     crowded.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
     shown = [row for row in crowded.rows[before:] if "Invoke" in row]
     assert 10 <= len(shown) < 40
+    assert "  one" in crowded.rows[before:], "an error of a new kind is shown in any crowd"
 
 
 def test_a_terminal_that_does_not_read_stops_nobody(crowded: TerminalLambda) -> None:
