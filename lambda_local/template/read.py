@@ -50,6 +50,7 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
     for each in every:
         each.application = application
     functions: list[Function] = []
+    cause: BaseException | None = None
     left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
     for resources in every:
         for resource in resources.of(*FUNCTIONS):
@@ -59,10 +60,11 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
                 functions.append(function_of(resources, resource, made))
             except NotServedError as error:
                 left_out.append(resources.left_out(resource, str(error)))
+                cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
         files.name(file)
     if not functions:
-        _nothing_to_serve(path, left_out)
+        _nothing_to_serve(path, left_out, cause)
     functions.sort(
         key=lambda each: is_singleton(each.name)
     )  # the first is who is called by no name
@@ -79,7 +81,9 @@ def _macros(resources: Resources) -> Iterator[LeftOut]:
         yield resources.left_out(each, _NOT_FOLLOWED)
 
 
-def _nothing_to_serve(path: Path, left_out: list[LeftOut]) -> None:
+def _nothing_to_serve(path: Path, left_out: list[LeftOut], cause: BaseException | None) -> None:
+    if len(left_out) == 1 and isinstance(cause, TemplateError):
+        raise cause  # the only function's file is the one to mend
     if left_out:
         first = left_out[0]
         wrong = f"no function can run here; {first.logical_id}: {first.sentence}"
