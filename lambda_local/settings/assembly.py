@@ -66,7 +66,7 @@ def _notices(template: Template) -> Iterator[str]:
         yield f"{each.logical_id} is not served: {each.sentence}"
     yield from template.notices
     for function in template.functions:
-        if template.path and (unmet := notice(function.name, function.runtime)):
+        if (template.path or function.image) and (unmet := notice(function.name, function.runtime)):
             yield unmet
         for sentence in function.image.notices if function.image else ():
             yield f"{function.name}: {sentence}"
@@ -90,7 +90,7 @@ def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path)
         return absent.without_template(root, given.handler)
     path = root / given.template if given.template else absent.find(root)
     if path is None:
-        return absent.without_template(root)
+        return absent.without_template(root, made=cache_of(""))
     from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
 
     overrides = dict(text.split("=", 1) for text in given.parameter)
@@ -137,7 +137,7 @@ def _configuration(
         url=function.url or FunctionUrl(),
         asynchronous=function.asynchronous,
         routes=function.routes,
-        runtime=function.runtime if template else OWN.runtime,
+        runtime=function.runtime if template or function.image else OWN.runtime,
     )
 
 

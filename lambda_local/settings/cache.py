@@ -1,5 +1,6 @@
 """Where this service keeps what can be made again, outside all projects."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,3 +13,9 @@ def cache_of(kind: str) -> Path:
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "lambda-local" / kind
+
+
+def folder_of(folder: Path, template: Path, logical_id: str) -> Path:
+    """Return the one of a function of that template, below a folder that all templates share."""
+    key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
+    return folder / key / logical_id

@@ -8,7 +8,9 @@ import contextlib
 from pathlib import Path
 
 from lambda_local.cdk import cloud_assembly
-from lambda_local.template.error import TemplateError
+from lambda_local.settings.cache import folder_of
+from lambda_local.settings.interpreter import OWN
+from lambda_local.template.error import NotServedError, TemplateError
 from lambda_local.template.model import Function, Template
 
 NAMES = ("template.yaml", "template.yml", "template.json")
@@ -37,13 +39,22 @@ def find(folder: Path) -> Path | None:
     return written
 
 
-def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
+def without_template(
+    folder: Path, handler: str | None = None, made: Path | None = None
+) -> Template:
     """
     Return the one function of a folder without a template, called `function`.
+
+    Without a handler it is AWS's default, if that is there, or else that of the Dockerfile there,
+    of whose files from several folders one is made below `made`.
 
     Raises:
         TemplateError: The handler is not there.
     """
+    dockerfile = folder / "Dockerfile"
+    if handler is None and not has_module(folder, DEFAULT_HANDLER) and dockerfile.is_file():
+        return _of_dockerfile(folder, dockerfile, made)
+    handler = handler or DEFAULT_HANDLER
     module, _, name = handler.rpartition(".")
     if not module or not name:
         raise TemplateError(folder, None, f"{handler!r} is no handler", "write MODULE.FUNCTION")
@@ -54,6 +65,21 @@ def without_template(folder: Path, handler: str = DEFAULT_HANDLER) -> Template:
         raise TemplateError(folder, None, wrong, instead)
     only = Function("function", "function", None, handler, folder, "python3.12")
     return Template(None, (only,))
+
+
+def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Template:
+    from lambda_local.image import image  # noqa: PLC0415  # few folders have only that
+
+    links = made and folder_of(made / "images", dockerfile, "function")
+    try:
+        found = image.read(image.Recipe(folder, dockerfile), links)
+    except (NotServedError, OSError, TemplateError, ValueError) as error:
+        wrong = f"here is no template, and the Dockerfile is no function's: {error}"
+        instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
+        raise TemplateError(folder, None, wrong, instead) from error
+    runtime = found.runtime or OWN.runtime
+    only = Function("function", "function", None, found.handler, found.root, runtime, image=found)
+    return Template(None, (only,), files=found.files)
 
 
 def has_module(root: Path, handler: str) -> bool:

@@ -7,12 +7,10 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-prope
 
 from pathlib import Path
 
-from lambda_local.image import image
-from lambda_local.image.image import Recipe
+from lambda_local.settings.cache import folder_of
 from lambda_local.template.document import Object
 from lambda_local.template.edited import edited_at
 from lambda_local.template.error import NotServedError, TemplateError
-from lambda_local.template.inline import folder_of
 from lambda_local.template.model import Image
 from lambda_local.template.references import StandIn
 from lambda_local.template.resources import Resource, Resources
@@ -45,6 +43,8 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         NotServedError: It can't be known.
         TemplateError: The template names a folder that does not exist.
     """
+    from lambda_local.image import image  # noqa: PLC0415  # most templates have none
+
     metadata, config = resource.metadata, resource.properties.section("ImageConfig")
     if (named := _context(resources, resource)) is None:
         raise NotServedError(_NOWHERE.format(resources.full(resource.logical_id)))
@@ -61,7 +61,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         within = dockerfile.relative_to(context)
         context = edited_at(resources, resource, context, within) or context
         dockerfile = context / within
-    recipe = Recipe(
+    recipe = image.Recipe(
         context,
         dockerfile,
         metadata.text("aws:asset:docker-build-target" if cdk else "DockerBuildTarget"),

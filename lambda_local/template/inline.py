@@ -4,9 +4,9 @@ Code that is written in a template, as the files that AWS makes of it.
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
 """
 
-import hashlib
 from pathlib import Path
 
+from lambda_local.settings.cache import folder_of
 from lambda_local.template import cfnresponse
 
 _MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf-8")}
@@ -19,12 +19,6 @@ def written(code: str, folder: Path, template: Path, logical_id: str) -> Path:
     for name, text in {"index.py": code, **_MODULES}.items():
         _write(root / name, text)
     return root
-
-
-def folder_of(folder: Path, template: Path, logical_id: str) -> Path:
-    """Return the one of a function of that template, below a folder that all templates share."""
-    key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
-    return folder / key / logical_id
 
 
 def _write(file: Path, text: str) -> None:

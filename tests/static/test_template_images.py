@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lambda_local.settings.interpreter import OWN
+from lambda_local.template.absent import without_template
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Image, Template
 from lambda_local.template.read import read
@@ -470,3 +471,16 @@ def test_code_of_several_folders_is_left_out_where_nothing_can_be_put_together(
 
     with pytest.raises(TemplateError, match="its code is from several folders"):
         read(folder / "template.yaml", {})
+
+
+def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder: Path) -> None:
+    write_project(folder, {"Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app"]\n'})
+
+    with pytest.raises(TemplateError) as refused:
+        without_template(folder)
+
+    told = str(refused.value)
+    assert "here is no template, and the Dockerfile is no function's: " in told
+    assert f"{folder}/Dockerfile:2: it starts 'gunicorn app', which names no handler" in told
+    (folder / "lambda_function.py").touch()
+    assert without_template(folder).functions[0].handler == "lambda_function.lambda_handler"

@@ -128,3 +128,13 @@ def test_an_error_is_told_at_the_line_of_the_file_that_a_person_edits(
     newest = service.admin("/api/rows").json()[0]["id"]
     place = service.admin(f"/api/rows/{newest}").json()["place"]
     assert (place["path"], place["line"]) == (f"{service.project}/functions/parts/main.py", 2)
+
+
+def test_a_folder_that_has_but_a_dockerfile_is_served_by_it(start_lambda: StartLambda) -> None:
+    dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY app.py .\nCMD ["app.handler"]\n'
+    source = "def handler(*_):\n    return 'first'\ndef other(*_):\n    return 2\n"
+    service = start_lambda({"Dockerfile": dockerfile, "app.py": source}, handler=None)
+    assert answer(service, "function") == "first"
+
+    save(service, "Dockerfile", dockerfile.replace("app.handler", "app.other"))
+    assert answer(service, "function") == 2
