@@ -113,9 +113,8 @@ def configuration_of(function: Function) -> dict[str, Any]:
     return {
         "FunctionName": settings.name,
         "FunctionArn": settings.arn,
-        "Runtime": settings.runtime,
+        **_program(settings),
         "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-local",
-        "Handler": settings.handler,
         "Description": "",
         "Timeout": round(settings.timeout),
         "MemorySize": settings.memory,
@@ -127,13 +126,18 @@ def configuration_of(function: Function) -> dict[str, Any]:
         "RevisionId": _revision(function),
         "State": "Pending" if loading and generation.first else "Active",
         "LastUpdateStatus": "InProgress" if loading else "Successful",
-        "PackageType": "Image" if settings.image else "Zip",
         "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _logging(settings),
         **_dead_letter(settings),
     }
+
+
+def _program(settings: FunctionConfiguration) -> dict[str, str]:
+    if settings.image:  # whose image says the rest
+        return {"PackageType": "Image"}
+    return {"PackageType": "Zip", "Runtime": settings.runtime, "Handler": settings.handler}
 
 
 def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:

@@ -81,10 +81,11 @@ def _pythons_own(configuration: FunctionConfiguration) -> dict[str, str]:
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
+    runtime = configuration.python.runtime
     level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
     return {
         "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{configuration.python.runtime}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{'Image' if configuration.image else runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -37,6 +37,9 @@ def handler(event, context):
 
 def other(event, context):
     return "other"
+
+def kind(event, context):
+    return os.environ["AWS_EXECUTION_ENV"]
 """
 PARTS = """FROM public.ecr.aws/lambda/python:3.12
 COPY functions/parts/ ${LAMBDA_TASK_ROOT}/
@@ -82,7 +85,7 @@ def test_it_answers_with_the_packages_and_variables_of_its_dockerfile(
 ) -> None:
     assert answer(service, "Hello") == ["1", "template", "image", "weights"]
     told = service.boto3.get_function_configuration(FunctionName="Hello")
-    assert told["PackageType"] == "Image"
+    assert (told["PackageType"], "Runtime" in told, "Handler" in told) == ("Image", False, False)
     assert told["Environment"] == {"Variables": {"WHO": "template"}}
 
 
@@ -92,6 +95,9 @@ def test_a_save_of_its_code_and_of_its_dockerfile_is_in_the_next_answer(
     save(service, "hello/app.py", APP.replace('return "other"', 'return "new"'))
     save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.other"))
     assert answer(service, "Hello") == "new"
+
+    save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.kind"))
+    assert answer(service, "Hello") == "AWS_Lambda_Image"
 
     save(service, "hello/Dockerfile", HELLO.replace("WHERE=image", "WHERE=there"))
     assert answer(service, "Hello") == ["1", "template", "there", "weights"]
