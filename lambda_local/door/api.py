@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
-from lambda_local.door import cors
+from lambda_local.door import cors, signs
 from lambda_local.door.answers import ServiceError, answer_json
 from lambda_local.door.authorizers import Authorizers
 from lambda_local.door.event_1 import is_binary, to_event_1
@@ -26,7 +26,8 @@ from lambda_local.door.http import (
     read_body,
 )
 from lambda_local.door.names import Named
-from lambda_local.door.operations import Operation, Request
+from lambda_local.door.operations import Found, Operation, Request
+from lambda_local.door.remapping import HTTP_API, REST_API
 from lambda_local.door.routes import Way, ways
 from lambda_local.door.structured import MalformedResponseError, from_result, from_result_1
 from lambda_local.function.function import Function
@@ -46,22 +47,19 @@ class Api:
         self._listener = listener
         self._authorizers = Authorizers(functions, listener)
 
-    def find(self, scope: Scope) -> tuple[Operation, Named] | None:
-        """
-        Return what answers, and the function of the route; None if none has that path.
-
-        Raises ServiceError for a method that no such route has.
-        """
+    def find(self, scope: Scope) -> Found | None:
+        """Return what answers, and the function of the route; None if none has that path."""
         found = ways(self._functions, scope)
         if not found:
             return None
         if (preflight := _preflight(found, scope)) is not None:
-            return partial(self._answer_browser, found[0], preflight), Named(found[0].function)
+            return _found(partial(self._answer_browser, found[0], preflight), found[0])
         methods = (scope["method"], "ANY")
         way = next((way for way in found if way.route.method in methods), None)
-        if way is None:
-            _refuse(rest=any(way.route.rest for way in found))
-        return partial(self._answer, way), Named(way.function)
+        if way is not None:
+            return _found(partial(self._answer, way), way)
+        way = next((way for way in found if way.route.rest), found[0])
+        return _found(partial(_refuse, way), way)
 
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:
@@ -121,28 +119,38 @@ class Api:
         return response
 
 
+def _found(operation: Operation, way: Way) -> Found:
+    sign = signs.of_rest_api if way.route.rest else signs.of_http_api
+    return Found(operation, Named(way.function), sign)
+
+
 def _response(way: Way, scope: Scope, result: Result) -> Response:
+    remapping = REST_API if way.route.rest else HTTP_API
     if way.route.payload_format != "1.0":
-        return from_result(result.payload)
+        return from_result(result.payload, remapping)
     accepted = header(scope, b"accept") or "*/*"
     binary = not way.route.rest or is_binary(way, accepted)
-    return from_result_1(result.payload, binary=binary)
+    return from_result_1(result.payload, remapping, binary=binary)
 
 
 def _message(status: int, message: str) -> Response:
     return answer_json({"message": message}, status)
 
 
+def _internal(status: int, message: str) -> Response:
+    return ServiceError(status, "InternalServerErrorException", {"message": message}).response()
+
+
 def _failed(way: Way) -> Response:
     """Return what AWS answers for a function that failed: each of the two kinds its own."""
     if way.route.rest:
-        return _message(502, "Internal server error")
+        return _internal(502, "Internal server error")
     return _message(500, "Internal Server Error")
 
 
 def _late(way: Way) -> Response:
     if way.route.rest:
-        return _message(504, "Endpoint request timed out")
+        return _internal(504, "Endpoint request timed out")
     return _message(503, "Service Unavailable")
 
 
@@ -163,9 +171,9 @@ def _preflight(found: list[Way], scope: Scope) -> Response | None:
     return cors.mock(first.cors, methods) if first.cors and "OPTIONS" not in methods else None
 
 
-def _refuse(*, rest: bool) -> NoReturn:
+async def _refuse(way: Way, _: Request) -> NoReturn:
     """Answer a method that no route of the path has."""
-    if rest:
+    if way.route.rest:
         raise ServiceError(
             403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"}
         )

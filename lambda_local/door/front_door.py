@@ -6,12 +6,12 @@ Every other path is the function URL's.
 
 import asyncio
 
+from lambda_local.door import signs
 from lambda_local.door.answers import ServiceError, service_error
 from lambda_local.door.api import Api
 from lambda_local.door.function_url import FunctionUrl
 from lambda_local.door.http import DisconnectedError, Receive, Scope, Send, header, send
-from lambda_local.door.names import Named
-from lambda_local.door.operations import Operation, Operations, Request, is_operation
+from lambda_local.door.operations import Found, Operations, Request, is_operation
 from lambda_local.door.origin import Trust, refuse_stranger
 from lambda_local.function.functions import Functions
 from lambda_local.function.queue import ThrottledError
@@ -49,16 +49,17 @@ class FrontDoor:
         trace = continued(header(scope, b"x-amzn-trace-id"))
         invocation = Invocation(b"", source=header(scope, _SOURCE) or "", trace_id=trace)
         function = self._functions.default
+        sign: signs.Sign = signs.of_lambda if of_aws else signs.of_url
         try:
             self._trust.check_host(scope)
-            door, (operation, named) = self._found(scope, of_aws=of_aws)
-            function = named.function
+            door, found = self._found(scope, of_aws=of_aws)
+            function, sign = found.named.function, found.sign
             stranger = self._trust.stranger(scope)
             if stranger is not None and not door.allows_origin(function, stranger):
                 refuse_stranger(stranger)
             if awaited := header(scope, _AWAITED):
                 await function.await_code(awaited, _PATIENCE)
-            response = await operation(Request(named, scope, receive, invocation))
+            response = await found.operation(Request(found.named, scope, receive, invocation))
         except DisconnectedError:
             return
         except asyncio.CancelledError:  # the service ends, and the request has not all come
@@ -66,19 +67,15 @@ class FrontDoor:
         except (ServiceError, ThrottledError, StoppingError) as error:
             reserved = function.wanted.reserved
             response = service_error(error, reserved=reserved).response()
-        response.headers.append(("x-amzn-RequestId", invocation.request_id))
+        sign(response, invocation)
         if header(scope, _LOG) == "Tail":
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
-        if invocation.began or not of_aws:
-            response.headers.append(("X-Amzn-Trace-Id", invocation.trace_id))
         if not any(name == _CODE for name, _ in response.headers):
             response.headers.append((_CODE, function.generation.code_sha256))
         await send(response, send_message)
 
-    def _found(
-        self, scope: Scope, *, of_aws: bool
-    ) -> tuple[Operations | Api | FunctionUrl, tuple[Operation, Named]]:
-        """Return who answers, how, and about which function. Raises ServiceError."""
+    def _found(self, scope: Scope, *, of_aws: bool) -> tuple[Operations | Api | FunctionUrl, Found]:
+        """Return who answers, and how. Raises ServiceError."""
         if of_aws:
             return self._operations, self._operations.find(scope)
         if self._functions.named(header(scope, b"host") or "") is None:

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 import json
 from urllib.parse import urlsplit
 
-from lambda_local.door import cors
+from lambda_local.door import cors, signs
 from lambda_local.door.answers import refuse
 from lambda_local.door.event import to_event
 from lambda_local.door.http import (
@@ -20,7 +20,8 @@ from lambda_local.door.http import (
     read_body,
 )
 from lambda_local.door.names import Named
-from lambda_local.door.operations import Operation, Request
+from lambda_local.door.operations import Found, Request
+from lambda_local.door.remapping import FUNCTION_URL
 from lambda_local.door.structured import MalformedResponseError, from_result
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
@@ -37,13 +38,13 @@ class FunctionUrl:
         self._listener = listener
         self._failures = failures
 
-    def find(self, scope: Scope) -> tuple[Operation, Named]:
+    def find(self, scope: Scope) -> Found:
         """Return the function that the host names, or the only one. Raises ServiceError."""
         function = self._functions.of_host(header(scope, b"host") or "")
         if function is None:
             urls = [url_of(self._functions, each, scope) for each in self._functions]
             refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        return self._answer, Named(function)
+        return Found(self._answer, Named(function), signs.of_url)
 
     @staticmethod
     def allows_origin(function: Function, origin: str) -> bool:
@@ -75,7 +76,7 @@ class FunctionUrl:
             response = self._failure(request)
         else:
             try:
-                response = from_result(result.payload, objects=True)
+                response = from_result(result.payload, FUNCTION_URL, objects=True)
             except MalformedResponseError as error:
                 self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
                 response = self._failure(request, f"The function URL answers 502: {error}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qs
 
+from lambda_local.door import signs
 from lambda_local.door.answers import unknown_operation
 from lambda_local.door.http import Receive, Response, Scope
 from lambda_local.door.names import Named, find
@@ -32,6 +33,15 @@ class Request:
 
 type Operation = Callable[[Request], Awaitable[Response]]
 """Answers a request. Raises DisconnectedError, ServiceError, ThrottledError, StoppingError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What answers a request, about which function, and how its answer is signed."""
+
+    operation: Operation
+    named: Named
+    sign: signs.Sign
 
 
 @dataclass(frozen=True)
@@ -66,12 +76,13 @@ class Operations:
         self._functions = functions
         self._routes = tuple(routes)
 
-    def find(self, scope: Scope) -> tuple[Operation, Named]:
+    def find(self, scope: Scope) -> Found:
         """Return the operation, and the function that it is about. Raises ServiceError."""
         method, path = scope["method"], scope["path"]
         for route in self._routes:
             if route.method == method and (match := route.pattern.fullmatch(path)):
-                return route.operation, self._named(route, match, scope)
+                named = self._named(route, match, scope)
+                return Found(route.operation, named, signs.of_lambda)
         others = [route.method for route in self._routes if route.pattern.fullmatch(path)]
         message = f"No operation is offered here at {method} {path}"
         message += f"; there is {', '.join(others)}." if others else "."

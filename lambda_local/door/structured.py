@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambda_local.door.http import Response
+from lambda_local.door.remapping import Remapping
 
 _STATUS = range(200, 600)
 _STATUS_TEXT = re.compile(r"[2-5][0-9]{2}")
@@ -24,7 +25,7 @@ class MalformedResponseError(ValueError):
     """The function returned what can't be sent over HTTP."""
 
 
-def from_result(payload: bytes, *, objects: bool = False) -> Response:
+def from_result(payload: bytes, remapping: Remapping, *, objects: bool = False) -> Response:
     """
     Return what a function answered by payload format 2.0; with `objects`, a body may be one.
 
@@ -37,7 +38,7 @@ def from_result(payload: bytes, *, objects: bool = False) -> Response:
             value |= {"body": _compact(value["body"]), "isBase64Encoded": False}
         cookies = [header_of("Set-Cookie", cookie) for cookie in typed(value, "cookies", list)]
         headers = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
-        return _response(value, headers, cookies)
+        return _response(value, remapping, headers, cookies)
     text = value if isinstance(value, str) else _compact(value)
     headers = [("Content-Type", "application/json")]
     return Response(200, text.encode("utf-8", "replace"), headers)
@@ -50,7 +51,7 @@ def _compact(value: object) -> str:
 _MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
 
 
-def from_result_1(payload: bytes, *, binary: bool) -> Response:
+def from_result_1(payload: bytes, remapping: Remapping, *, binary: bool) -> Response:
     """
     Return what a function answered by payload format 1.0.
 
@@ -75,7 +76,7 @@ def from_result_1(payload: bytes, *, binary: bool) -> Response:
     there = {(name.lower(), text) for name, text in many}
     one = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
     merged = [*many, *(pair for pair in one if (pair[0].lower(), pair[1]) not in there)]
-    return _response(value, merged)
+    return _response(value, remapping, merged)
 
 
 def _json(payload: bytes) -> Any:
@@ -88,6 +89,7 @@ def _json(payload: bytes) -> Any:
 
 def _response(
     value: dict[str, Any],
+    remapping: Remapping,
     headers: list[tuple[str, str]],
     cookies: Sequence[tuple[str, str]] = (),
 ) -> Response:
@@ -99,9 +101,7 @@ def _response(
         raise MalformedResponseError(message)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
-    own = ("content-length", "transfer-encoding")
-    kept = [pair for pair in (*headers, *cookies) if pair[0].lower() not in own]
-    return Response(status, decoded(value), kept)
+    return Response(status, decoded(value), remapping.of((*headers, *cookies)))
 
 
 def typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind: type[T]) -> T:

@@ -17,7 +17,7 @@ from lambda_local.strict_json import check
 
 _SOURCE = "page"
 _LONGEST_CALL = 200
-_OF_THE_SERVICE = ("x-amz", "x-lambda-local")
+_OF_THE_SERVICE = ("x-amz", "apigw-requestid", "x-lambda-local")
 
 
 class Sending:
@@ -58,7 +58,8 @@ class Sending:
         text, function = _strings(body, "request", "function")
         examples = self._desk.examples(function)
         answer = await self._sent(_read(text, examples), function, str(body.get("example") or ""))
-        row = self._desk.journal.of_request(answer.header("x-amzn-requestid") or "")
+        request_id = answer.header("x-amzn-requestid") or answer.header("apigw-requestid")
+        row = self._desk.journal.of_request(request_id or "")
         told: dict[str, object] = {
             "row": None if row is None else self._desk.shown(row),
             "http": _http(answer),

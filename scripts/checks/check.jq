@@ -33,7 +33,7 @@ def checked($event; $function; $known; $parts; $how):
       differences,
       error,
       answer,
-      request_id: $answer.headers["x-amzn-requestid"]
+      request_id: ($answer.headers | .["x-amzn-requestid"] // .["apigw-requestid"])
     } + $log
     # what acceptance needs
     + if $how.accepting then {texts: {expected: $parts[0], answered: $parts[1], headers: $parts[2]}} else {} end;

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.http import Answer
+from tests.support.http import Answer, request
 from tests.support.local_lambda import LocalLambda
 from tests.support.starting import StartLambda
 
@@ -214,6 +214,60 @@ def test_an_http_api_answers_500_for_a_function_that_fails(apis: LocalLambda) ->
     assert (got.status, got.json()) == (500, {"message": "Internal Server Error"})
 
 
+def signature(answer: Answer) -> dict[str, str]:
+    """Return the headers by which AWS's answers say whose they are, but for a function's own."""
+    own = ("x-amz", "apigw-")
+    return {name: value for name, value in answer.headers.items() if name.startswith(own)}
+
+
+def test_an_answer_of_an_http_api_has_the_id_of_its_request_alone(apis: LocalLambda) -> None:
+    answer = apis.request("POST", "/orders/1")
+    refused = apis.request("POST", "/old")
+    failed = answered(apis, {"statusCode": 200, "body": {}}, "/old")
+
+    assert signature(answer) == {"apigw-requestid": answer.json()["requestContext"]["requestId"]}
+    assert [*signature(refused)] == [*signature(failed)] == ["apigw-requestid"]
+
+
+def test_an_answer_of_a_rest_api_has_both_ids_of_its_request_and_its_trace(
+    apis: LocalLambda,
+) -> None:
+    answer = apis.request("GET", "/items/1")
+
+    event = answer.json()
+    assert signature(answer) == {
+        "x-amzn-requestid": event["requestContext"]["requestId"],
+        "x-amz-apigw-id": event["requestContext"]["extendedRequestId"],
+        "x-amzn-trace-id": event["headers"]["X-Amzn-Trace-Id"],
+    }
+
+
+def test_an_error_of_a_rest_api_has_its_type_and_no_trace(apis: LocalLambda) -> None:
+    refused = apis.request("POST", "/items/special")
+    failed = answered(apis, "no response")
+
+    names = {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-errortype"}
+    assert signature(refused).keys() == signature(failed).keys() == names
+    assert refused.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+    assert failed.headers["x-amzn-errortype"] == "InternalServerErrorException"
+
+
+def test_headers_that_a_rest_api_takes_for_its_own_come_by_another_name(apis: LocalLambda) -> None:
+    own = {"Date": "then", "server": "mine", "WWW-Authenticate": "Basic", "Content-Length": "9"}
+    dropped = {"Via": "1.1 me", "Upgrade": "h2c", "Transfer-Encoding": "chunked"}
+    answer = {"statusCode": 401, "headers": own | dropped | {"ETag": "1"}, "body": "four"}
+
+    rest, http = (answered(apis, answer, path) for path in ("/items/1", "/old"))
+
+    assert rest.body == http.body == b"four"
+    assert rest.headers["etag"] == "1"
+    for name, value in own.items():
+        assert rest.headers[f"x-amzn-remapped-{name.lower()}"] == value
+    assert not {"server", "www-authenticate", *map(str.lower, dropped)} & set(rest.headers)
+    assert http.headers["www-authenticate"] == "Basic"
+    assert not [name for name in http.headers if "remapped" in name]
+
+
 def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: LocalLambda) -> None:
     png = {"Content-Type": "image/png"}
     event = apis.request("POST", "/image", b"\xff", png).json()
@@ -240,4 +294,9 @@ def test_the_only_function_has_the_paths_that_no_route_has(start_lambda: StartLa
     service = start_lambda({"template.yaml": template, "code/app.py": APP}, handler=None)
 
     assert service.request("GET", "/items/1").json()["resource"] == "/items/{id}"
+    asked = json.dumps({"function": "Work", "request": "POST /orders/1"}).encode()
+    json_type = {"Content-Type": "application/json"}
+    shown = request(service.admin_url, "POST", "/api/request", asked, json_type).json()
+    assert json.loads(shown["row"]["event"]["text"])["routeKey"] == "POST /orders/{id}"
+    assert [name for name, _ in shown["http"]["headers"] if name.startswith("Apigw")] == []
     assert service.request("GET", "/nowhere").json()["routeKey"] == "$default"

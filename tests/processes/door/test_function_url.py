@@ -273,8 +273,20 @@ def test_the_service_knows_the_length_better_than_the_function(service: LocalLam
     )
 
     assert answer.body == b"four"
+    assert answer.headers["x-amzn-remapped-content-length"] == "1"
     assert answer.headers["content-length"] == "4"
     assert "transfer-encoding" not in answer.headers
+
+
+def test_a_header_that_would_have_a_browser_ask_its_person_comes_by_another_name(
+    service: LocalLambda,
+) -> None:
+    answer = reply(service, {"statusCode": 401, "headers": {"www-authenticate": "Bearer"}})
+
+    assert answer.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in answer.headers
+    own = {name for name in answer.headers if name.startswith("x-amz") and "remapped" not in name}
+    assert own == {"x-amzn-requestid", "x-amzn-trace-id"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""
+Which headers of a function's answer come to its caller by another name, or not at all.
+
+Of a REST API's AWS has a table; there, and of a function URL, what answers show is added to it:
+their `Content-Length`, and a request's id of the function's own.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+type Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Remapping:
+    """One door's; names in lower case."""
+
+    renamed: frozenset[str]
+    dropped: frozenset[str]
+
+    def of(self, headers: Iterable[tuple[str, str]]) -> Headers:
+        """Return them as they are sent."""
+        return [
+            (f"x-amzn-Remapped-{name}" if name.lower() in self.renamed else name, value)
+            for name, value in headers
+            if name.lower() not in self.dropped
+        ]
+
+
+REST_API = Remapping(
+    frozenset(
+        (
+            *("authorization", "connection", "content-length", "content-md5", "date"),
+            *("max-forwards", "server", "user-agent", "www-authenticate", "x-amzn-requestid"),
+        )
+    ),
+    frozenset(
+        (
+            *("expect", "host", "proxy-authenticate", "te", "trailer", "transfer-encoding"),
+            *("upgrade", "via"),
+        )
+    ),
+)
+FUNCTION_URL = Remapping(
+    frozenset(("connection", "content-length", "www-authenticate")),
+    frozenset(("transfer-encoding",)),
+)
+HTTP_API = Remapping(frozenset(), frozenset(("content-length", "transfer-encoding")))
