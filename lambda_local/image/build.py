@@ -120,7 +120,7 @@ class Build:
             return
         for source in sources:
             known = stage.tree.put_of(other.tree, str(other.workdir / source), to, stage.workdir)
-            if not known and not other.packages and not other.own:
+            if not known and not other.installs:
                 stage.leave(each, f"COPY --from={origin} {source}")
         stage.packages += other.packages
         stage.own = stage.own or other.own

@@ -10,7 +10,7 @@ _NO_WORDS = re.compile(r"^\s*#.*$|\d?>&\d", re.MULTILINE)
 """Comments, and the redirection that has an ampersand."""
 _ASSIGNED = re.compile(r"\w+=.*", re.DOTALL)
 _PIP = re.compile(r"pip3?(\.\d+)?")
-_PACKAGE = re.compile(r"(?!.*\.(?:whl|tar\.gz|zip)$)([A-Za-z][\w.-]*).*", re.DOTALL)
+_PACKAGE = re.compile(r"(?!.*\.(?:whl|tar\.gz|zip)$)([A-Za-z][\w.-]*).*")
 _SHELLS = ("!", "(", "do", "else", "env", "exec", "if", "sudo", "then", "time", "{")
 
 _KEPT = (
@@ -29,18 +29,8 @@ _DROPPED = (
 """Those whose value says how the image is made, and not of what."""
 
 _TOOLS = (
-    *(
-        "awslambdaric",
-        "build",
-        "hatch",
-        "pdm",
-        "pip",
-        "pip-tools",
-        "pipenv",
-        "poetry",
-        "setuptools",
-    ),
-    *("poetry-core", "poetry-plugin-export", "uv", "virtualenv", "wheel"),
+    *("awslambdaric", "build", "hatch", "pdm", "pip", "pip-tools", "pipenv", "poetry", "uv"),
+    *("poetry-core", "poetry-plugin-export", "setuptools", "virtualenv", "wheel"),
 )
 """What a function does not import, or has here without it."""
 
@@ -52,6 +42,10 @@ _WITHOUT_EFFECT = (
     *("mkdir", "printf", "pwd", "rm", "rmdir", "set", "test", "touch", "true", "which"),
     *("}", ")"),
 )
+_PIPED = (["bash"], ["bash", "-"], ["python", "-"], ["python3", "-"], ["sh"], ["sh", "-"])
+"""What runs what the command before it writes, which is told."""
+
+_TOOLS_OWN = ("install.python-poetry.org", "astral.sh/uv")
 _HOUSEKEEPING = ("autoremove", "clean", "makecache", "purge", "update", "upgrade")
 
 
@@ -68,6 +62,8 @@ class Installed:
     """The option, and its file."""
 
     own: bool = False
+    any: bool = False
+    """Whether it installs anything, be it a tool that is not listed."""
 
 
 def read(script: str, installed: Installed) -> Iterator[str]:
@@ -75,6 +71,7 @@ def read(script: str, installed: Installed) -> Iterator[str]:
     for words in _commands(script):
         given = _given_to_pip(words)
         if given is not None:
+            installed.any = True
             _add(given, installed)
         elif words[0] in _PROJECTS:
             installed.own = True
@@ -144,6 +141,8 @@ def _add_named(word: str, installed: Installed) -> None:
 
 def _is_without_effect(words: Sequence[str]) -> bool:
     name = PurePosixPath(words[0]).name
+    if list(words) in _PIPED or any(tool in word for tool in _TOOLS_OWN for word in words):
+        return True
     if name in ("apk", "apt", "apt-get", "dnf", "microdnf", "yum"):
         actions = [word for word in words[1:] if not word.startswith("-")]
         return not actions or actions[0] in _HOUSEKEEPING

@@ -1,13 +1,14 @@
 """A Dockerfile as a function: its handler, the folder of its code, its packages, its variables."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lambda_local.code.requirements import Requirements, included_by, listed
-from lambda_local.image.build import TASK_ROOT, Build
+from lambda_local.image.build import Build
+from lambda_local.image.handler import handler_of, place_of_module
 from lambda_local.image.links import link, single
+from lambda_local.image.recipe import Recipe
 from lambda_local.image.stage import Stage
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.error import NotServedError, TemplateError
@@ -17,29 +18,14 @@ from lambda_local.template.reserved import RESERVED
 _FOREIGN = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
 _VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")
 _RUNTIMES = tuple(f"3.{minor}" for minor in range(6, 15))
-_HANDLER = re.compile(r"[\w./-]+\.[A-Za-z_]\w*")
-_PROGRAMS = (".py", ".sh")
 _NOT_HERE = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV", *RESERVED)
 """Variables that speak of the image's own files, or that Lambda sets."""
 
-_PROJECTS = ("Pipfile", "Pipfile.lock", "poetry.lock", "pyproject.toml", "setup.py", "uv.lock")
+_PROJECTS = ("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock")
 """What a tool reads that installs packages."""
 
 _TOLD = 5
 """What is not done here, at most, in a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a template says of how an image is made, and started."""
-
-    context: Path
-    dockerfile: Path
-    target: str | None = None
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    command: Sequence[str] = ()
-    entrypoint: Sequence[str] = ()
-    workdir: str | None = None
 
 
 def read(recipe: Recipe, links: Path | None) -> Image:
@@ -61,9 +47,9 @@ def read(recipe: Recipe, links: Path | None) -> Image:
     if foreign := _FOREIGN.fullmatch(stage.base):
         message = f"its image is of {foreign[1]}; Python 3 alone runs here"
         raise NotServedError(message)
-    handler = _handler(recipe, stage)
+    handler = handler_of(recipe, stage)
     requirements = _requirements(recipe, stage)
-    place = _place(recipe, stage, handler, requirements)
+    place = place_of_module(recipe, stage, handler, requirements)
     root, opened = _root(recipe, stage, place, links)
     version = _VERSION.fullmatch(stage.base)
     known = version is not None and version[1] in _RUNTIMES
@@ -78,25 +64,6 @@ def read(recipe: Recipe, links: Path | None) -> Image:
         (recipe.dockerfile, *files, *sorted(opened | (build.globbed if root == links else set()))),
         tuple(_notices(stage, place, known=known)),
     )
-
-
-def _handler(recipe: Recipe, stage: Stage) -> str:
-    words = [*stage.entrypoint, *stage.command]
-    instead = 'write CMD ["MODULE.FUNCTION"], or Command in ImageConfig'
-    if not words:
-        raise TemplateError(recipe.dockerfile, stage.line, "it has no CMD", instead)
-    if "awslambdaric" in words:
-        given = words[words.index("awslambdaric") + 1 :]
-    else:  # a script of its own may start the client with what it is given
-        given = stage.command or stage.entrypoint[1:]
-    one = given[0] if len(given) == 1 else ""
-    if not _HANDLER.fullmatch(one) or one.endswith(_PROGRAMS):
-        if any("lambda-adapter" in what for _, what in stage.undone):
-            message = f"its image is a web server, {' '.join(words)!r}: run that, without Lambda"
-            raise NotServedError(message)
-        wrong = f"it starts {' '.join(words)!r}, which names no handler"
-        raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
-    return one
 
 
 def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
@@ -114,35 +81,10 @@ def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
     return (Requirements(recipe.dockerfile, text, tuple(sorted(every)), context),)
 
 
-def _place(
-    recipe: Recipe, stage: Stage, handler: str, requirements: Sequence[Requirements]
-) -> PurePosixPath:
-    """Return the folder of the image that has the handler's module."""
-    task_root = PurePosixPath(stage.variables.get("LAMBDA_TASK_ROOT") or TASK_ROOT)
-    above = handler.rpartition(".")[0].replace("/", ".").split(".")
-    path = [each for each in stage.variables.get("PYTHONPATH", "").split(":") if each]
-    places = [stage.workdir, task_root, *map(PurePosixPath, path)]
-    if stage.own:  # a project that is installed has its modules there, most often
-        places += [place / "src" for place in places]
-    for place in places:
-        module = place.joinpath(*above)
-        if any(
-            map(stage.tree.find, (module.with_name(f"{module.name}.py"), module / "__init__.py"))
-        ):
-            return place
-    package = re.compile(rf"(?im)^{above[0].replace('_', '[-_]')}\b")
-    if any(package.search(each.text) for each in requirements):
-        return task_root
-    wrong = f"the handler {handler!r} is in no file that it copies from {recipe.context}"
-    instead = "COPY its module to ${LAMBDA_TASK_ROOT}, or mend CMD"
-    raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
-
-
 def _root(
     recipe: Recipe, stage: Stage, place: PurePosixPath, links: Path | None
 ) -> tuple[Path, set[Path]]:
-    named = {path for _, path in stage.packages}
-    files = [(at, source) for at, source in stage.tree.below(place) if source not in named]
+    files = [each for each in stage.tree.below(place) if _is_for_code(stage, each[1])]
     if (root := single(files)) is not None:
         return root, set()
     if links is None:
@@ -153,6 +95,13 @@ def _root(
     except OSError as error:
         wrong = f"the folder that stands in for its files can't be written: {error}"
         raise TemplateError(recipe.dockerfile, None, wrong, "make room there") from error
+
+
+def _is_for_code(stage: Stage, source: Path) -> bool:
+    """Whether a file or folder is for the code, and not for what installs packages."""
+    named = any(path and path.is_relative_to(source) for _, path in stage.packages)
+    other = named or source.name.startswith(_PROJECTS) or source.suffix == ".md"
+    return not other or (source.is_dir() and any(source.rglob("*.py")))
 
 
 def _variables(stage: Stage, place: PurePosixPath, root: Path) -> Iterator[tuple[str, str]]:
@@ -179,10 +128,8 @@ def _notices(stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str
     if undone:
         more = f" and {len(undone) - _TOLD} more" if len(undone) > _TOLD else ""
         yield f"of its Dockerfile this is not done here: {'; '.join(undone[:_TOLD])}{more}"
-    named = {path for _, path in stage.packages}
     for at, source in stage.tree:
         known_here = at.is_relative_to(place) or place.is_relative_to(at) or Path(at).exists()
-        read_before = source in named or source.name in _PROJECTS or str(at) in stage.entrypoint
-        if not known_here and not read_before:
+        if not known_here and _is_for_code(stage, source) and str(at) not in stage.entrypoint:
             made = "" if Path(at.parent).exists() else f"mkdir -p {at.parent}; "
             yield f"{at} is in its image alone; if its code opens that: {made}ln -s {source} {at}"

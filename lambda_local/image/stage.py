@@ -19,7 +19,8 @@ class Stage:
     It is `base` with what its instructions add; `line` is where what it starts is said.
 
     Of its `packages`, which are lines of requirements, one that ends with an option has a file; the
-    project's `own` may be meant, too. What is `undone` here is told with its line.
+    project's `own` may be meant, too, and it `installs` what may not be listed. What is `undone`
+    here is told with its line.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Stage:
     command: list[str] = field(default_factory=list)
     packages: list[tuple[str, Path | None]] = field(default_factory=list)
     own: bool = False
+    installs: bool = False
     undone: list[tuple[int, str]] = field(default_factory=list)
 
     def on_top(self, name: str, line: int) -> "Stage":
@@ -75,6 +77,7 @@ class Stage:
         except ValueError as error:
             each.wrong(f"RUN can't be read: {error}", "mend the quotes")
         self.own = self.own or installed.own
+        self.installs = self.installs or installed.any or installed.own
         self.packages += [(line, None) for line in installed.lines]
         for option, written in installed.files:
             mounted = in_context(context, written) if "--mount" in each.text else None

@@ -8,6 +8,7 @@ import contextlib
 from pathlib import Path
 
 from lambda_local.cdk import cloud_assembly
+from lambda_local.image.recipe import Recipe
 from lambda_local.settings.cache import folder_of
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.error import NotServedError, TemplateError
@@ -72,7 +73,7 @@ def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Templat
 
     links = made and folder_of(made / "images", dockerfile, "function")
     try:
-        found = image.read(image.Recipe(folder, dockerfile), links)
+        found = image.read(Recipe(folder, dockerfile), links)
     except (NotServedError, OSError, TemplateError, ValueError) as error:
         wrong = f"here is no template, and the Dockerfile is no function's: {error}"
         instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"

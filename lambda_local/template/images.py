@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-prope
 
 from pathlib import Path
 
+from lambda_local.image.recipe import Recipe
 from lambda_local.settings.cache import folder_of
 from lambda_local.template.document import Object
 from lambda_local.template.edited import edited_at
@@ -61,7 +62,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         within = dockerfile.relative_to(context)
         context = edited_at(resources, resource, context, within) or context
         dockerfile = context / within
-    recipe = image.Recipe(
+    recipe = Recipe(
         context,
         dockerfile,
         metadata.text("aws:asset:docker-build-target" if cdk else "DockerBuildTarget"),

@@ -104,6 +104,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
         ('COPY ["shop/app.py", "./"]', "app.handler", "context/shop"),
         ("COPY --chown=1:1 shop/app.py /var/task/app.py", "app.handler", "context/shop"),
         ("COPY src ./src\nRUN pip install .", "shop_api.main.handler", "context/src"),
+        ("COPY pyproject.toml requirements.txt ./\nCOPY shop .", "app.handler", "context/shop"),
         ("WORKDIR lib/../../code\nCOPY ../shop .", "app.handler", "context/shop"),
         ("WORKDIR /code\nCOPY shop .", "app.handler", "context/shop"),
         ("ENV PYTHONPATH=/code\nCOPY shop /code", "app.handler", "context/shop"),
@@ -230,6 +231,12 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
             "RUN pip install -r requirements.txt\nRUN pip install --extra-index-url https://a/ six",
             ["-r requirements.txt\n--extra-index-url https://a/\nsix\n"],
         ),
+        ("COPY needs /tmp/needs\nRUN pip install -r /tmp/needs/all.txt", ["-r needs/all.txt\n"]),
+        (
+            f"RUN pip install --target /f awslambdaric\n{AWS}COPY . .\nCOPY --from=0 /f .",
+            ["idna\n"],
+        ),
+        ("RUN curl https://install.python-poetry.org | python3 -\nRUN poetry install", ["idna\n"]),
         ("RUN pip install git+https://a/b@v1#egg=b", ["git+https://a/b@v1#egg=b\n"]),
         # nothing, or what a tool writes of the project: what counts for any function
         ("", ["idna\n"]),
