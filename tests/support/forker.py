@@ -44,9 +44,15 @@ class Forker:
             if self._control in readable:
                 asked, descriptors, _, _ = socket.recv_fds(self._control, 1, 4)
                 if not asked:
+                    self._end_all()
                     return False
                 if self._fork(*descriptors):
                     return True
+
+    def _end_all(self) -> None:
+        """End those that are left of tests that have been ended themselves."""
+        for pid in self._callers:
+            os.kill(pid, signal.SIGKILL)
 
     def _tell_ends(self) -> None:
         while self._callers:
