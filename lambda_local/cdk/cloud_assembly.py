@@ -37,6 +37,12 @@ def app_of(template: Path) -> Path | None:
     return next(apps, assembly.parent)
 
 
+def whole(app: Path, template: Path | None) -> tuple[Path, ...]:
+    """Return all that says what an app is, to be taken elsewhere; nothing if CDK wrote none."""
+    assembly = template and assembly_of(template)
+    return (app / _APP, assembly) if assembly else ()
+
+
 def is_app(folder: Path) -> bool:
     """Whether a folder is an app's."""
     return (folder / _APP).is_file()

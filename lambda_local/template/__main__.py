@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lambda_local.cdk import cloud_assembly
 from lambda_local.code.requirements import files_of
 from lambda_local.template.absent import find, without_template
 from lambda_local.template.error import TemplateError
@@ -56,7 +57,8 @@ def main() -> None:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
     folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
-    files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
+    read = (*template.files, *cloud_assembly.whole(project, template.path))
+    files = list(dict.fromkeys(os.path.relpath(file, project) for file in read))
     described = json.dumps({"functions": functions, "files": files}, indent=2)
     sys.stdout.write(
         "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"

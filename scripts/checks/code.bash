@@ -46,16 +46,21 @@ manifest() {
 
 # Reads what the service said; sets the four arrays for the functions that `wanted` names, or for all.
 read_state() {
-    local kind name value more manifests=$work/manifests sha256=(shasum -a 256)
+    local kind name value more inline='' manifests=$work/manifests sha256=(shasum -a 256)
     ! command -v sha256sum >/dev/null || sha256=(sha256sum)
     awaited=() here=() there=() states=()
     while IFS=$'\t' read -r kind name value more; do
         [[ ! $wanted || $wanted == *" $name "* ]] || continue
         case $kind in
-            begin) : >"$manifests" ;;
-            folder) (manifest "$value" "$more") >>"$manifests" || exit ;;
+            begin) inline='' && : >"$manifests" ;;
+            folder)
+                # Code in a template, which a pod has written into a folder of its own.
+                [[ $value != *lambda-local/inline/* || -d $root/$value ]] || inline=1
+                (manifest "$value" "$more") >>"$manifests" || exit
+                ;;
             end)
                 awaited+=("$name") there+=("$value") states+=("$more")
+                [[ ! $inline ]] || { here+=("$value") && continue; }
                 here+=("$("${sha256[@]}" <"$manifests" | cut -d ' ' -f 1)")
                 ;;
         esac

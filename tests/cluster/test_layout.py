@@ -1,10 +1,11 @@
-"""A function whose code is the whole repository, as in the first examples of SAM."""
+"""Functions whose code is elsewhere: all of the repository, as SAM's first examples', or CDK's."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.support.cdk import function, stage, synthesize
 from tests.support.cluster.load import invoke
 from tests.support.cluster.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace, pods
 from tests.support.waiting import wait_until
@@ -28,6 +29,37 @@ def test_a_save_of_it_is_live_in_the_pod_that_is_there(workspace: Workspace) -> 
         before = pods().keys()
 
         workspace.edit(Path(CODE).name, TEXT, "A message came")
+
+        wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
+        wait_until(lambda: tilt.statuses()["live"] == "ok", "both have the same code", DEADLINE)
+        assert pods().keys() == before
+
+
+INLINE = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {
+        "Code": {"ZipFile": "def handler(event, context): return 'inline'"},
+        "Handler": "index.handler",
+        "Runtime": "python3.12",
+    },
+}
+
+
+def test_a_save_of_a_cdk_app_is_live_though_cdk_out_has_but_a_copy(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    (tmp_path / "template.yaml").unlink()
+    shutil.rmtree(tmp_path / "events")
+    shutil.move(tmp_path / "greeting", tmp_path / "lambda")
+    (tmp_path / "lambda/app.py").rename(tmp_path / "lambda/index.py")
+    workspace.edit("lambda/index.py", "def lambda_handler", "def handler")
+    stack = {"Function1A2B3C4D": function("1", "Stack/function"), "Inline": INLINE}
+    synthesize(tmp_path, Stack=stack)
+    stage(tmp_path, "lambda", "1")
+    with Tilt(workspace) as tilt:
+        wait_until(lambda: len(pods()) == 1, "what another Tilt has left is gone", DEADLINE)
+        before = pods().keys()
+
+        workspace.edit("lambda/index.py", TEXT, "A message came")
 
         wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
         wait_until(lambda: tilt.statuses()["live"] == "ok", "both have the same code", DEADLINE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambda_local.code.requirements import declared
+from lambda_local.template.__main__ import main as describe
 from lambda_local.template.absent import candidates, find
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
@@ -203,6 +204,17 @@ def test_of_stages_the_first_is_served(app: Path) -> None:
         app, {"cdk.json": "{}", "cdk.out/manifest.json": json.dumps({"artifacts": stages})}
     )
     assert [each.name for each in served(app).functions] == ["Dev"]
+
+
+def test_who_builds_images_takes_the_whole_assembly(
+    app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(app)
+    monkeypatch.setattr("sys.argv", ["template"])
+    describe()
+    described = json.loads(capsys.readouterr().out)
+    assert described["functions"][0]["folders"] == ["greeter"]
+    assert {"cdk.json", "cdk.out"} <= set(described["files"])
 
 
 def refused(app: Path) -> str:

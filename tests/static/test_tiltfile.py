@@ -151,11 +151,7 @@ def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Ev
 
     (forward,) = resources(result)["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
     assert (forward["localPort"], forward["containerPort"]) == (3333, 3000)
-    assert links(result) == [
-        "http://localhost:5433",
-        "http://localhost:9102",
-        "http://localhost:3333/d/lambda",
-    ]
+    assert links(result) == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
     function = resources(result)["function"]["DeployTarget"]
     (forward,) = function["portForwardTemplateSpec"]["forwards"]
     assert (forward["localPort"], forward["containerPort"]) == (9102, 9101)
