@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_local.package import OwnDockerfileError, write_function
 from lambda_local.settings.interpreter import OWN
 from lambda_local.template.absent import without_template
 from lambda_local.template.error import TemplateError
@@ -105,6 +106,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
         ("COPY --chown=1:1 shop/app.py /var/task/app.py", "app.handler", "context/shop"),
         ("COPY src ./src\nRUN pip install .", "shop_api.main.handler", "context/src"),
         ("COPY pyproject.toml requirements.txt ./\nCOPY shop .", "app.handler", "context/shop"),
+        (f"WORKDIR /b\nCOPY shop/app.py .\n{AWS}COPY --from=0 /b .", "app.handler", "context/shop"),
         ("WORKDIR lib/../../code\nCOPY ../shop .", "app.handler", "context/shop"),
         ("WORKDIR /code\nCOPY shop .", "app.handler", "context/shop"),
         ("ENV PYTHONPATH=/code\nCOPY shop /code", "app.handler", "context/shop"),
@@ -174,7 +176,7 @@ def test_the_handler_is_what_the_runtime_client_is_given(
 
 def test_image_config_wins_over_the_dockerfile(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\n{CMD}"
-    config = "ImageConfig: {Command: [app.main], WorkingDirectory: /var/task/shop}"
+    config = "ImageConfig: {Command: [app.main], WorkingDirectory: /var/task/shop, EntryPoint: [a]}"
 
     function = only(folder, dockerfile, config)
 
@@ -237,6 +239,10 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
             ["idna\n"],
         ),
         ("RUN curl https://install.python-poetry.org | python3 -\nRUN poetry install", ["idna\n"]),
+        (
+            "RUN pip install -e . && pip uninstall -y six && pip install -f ./w --pre six",
+            ["--pre\nsix\n", "idna\n"],
+        ),
         ("RUN pip install git+https://a/b@v1#egg=b", ["git+https://a/b@v1#egg=b\n"]),
         # nothing, or what a tool writes of the project: what counts for any function
         ("", ["idna\n"]),
@@ -268,7 +274,8 @@ def test_variables_are_those_of_the_image_with_its_paths_as_they_are_here(folder
 ARG MODE=fast
 ENV MODE=$MODE DATA=${{LAMBDA_TASK_ROOT}}/data.json PATH=/opt/bin:$PATH MODEL=/opt/model
 ENV SAID it is so
-ENV PYTHONPATH="${{LAMBDA_TASK_ROOT}}:/var/task/lib" EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}}
+ENV PYTHONPATH="${{LAMBDA_TASK_ROOT}}:/var/task/lib" \\
+    EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}} IF=${{MODE:+given}}
 COPY shop .
 COPY common /opt/model
 {CMD}"""
@@ -282,6 +289,7 @@ COPY common /opt/model
         "PYTHONPATH": f"{root}:{root}/lib",
         "EMPTY": "",
         "ELSE": "other",
+        "IF": "given",
     }
 
 
@@ -315,14 +323,18 @@ def test_a_base_image_whose_python_is_not_known_is_told(base: str, folder: Path)
 
 
 def test_what_is_not_done_here_is_told(folder: Path) -> None:
-    dockerfile = f"""{AWS}
-RUN dnf install -y gcc-c++ && dnf clean all
+    dockerfile = f"""FROM scratch AS one
+{AWS}RUN dnf install -y gcc-c++ && dnf clean all
 RUN mkdir -p /x && \\
     python -m nltk.downloader punkt
 COPY --from=ghcr.io/astral-sh/uv:0.8 /uv /bin/uv
 COPY dist ./dist
 COPY shop/data.json /opt/data.json
 COPY app.py .
+COPY <<END /etc/a
+a
+END
+COPY --from=one /b .
 {CMD}"""
 
     first, second = image(folder, dockerfile).notices
@@ -330,7 +342,8 @@ COPY app.py .
     assert first == (
         "of its Dockerfile this is not done here: dnf install -y gcc-c++ (line 3);"
         " python -m nltk.downloader punkt (line 4);"
-        " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6); COPY dist (line 7)"
+        " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6); COPY dist (line 7);"
+        " COPY /etc/a (line 10) and 1 more"
     )
     data = folder / "context/shop/data.json"
     assert second.startswith("/opt/data.json is in its image alone")
@@ -347,6 +360,7 @@ COPY app.py .
         (f"{AWS}COPY 'a .\n", "context/Dockerfile:2: COPY can't be read: No closing quotation"),
         (f"{AWS}RUN echo 'a\n", "context/Dockerfile:2: RUN can't be read: No closing quotation"),
         (f"{AWS}COPY . .\n", "context/Dockerfile:1: it has no CMD; write CMD"),
+        (f"{AWS}COPY . .\nCMD ['app.handler']\n", 'context/Dockerfile:3: it starts "/bin/sh -c'),
         (f"{AWS}COPY . .\nCMD app.handler\n", "context/Dockerfile:3: it starts '/bin/sh -c app"),
         (f'{AWS}COPY . .\nCMD ["python", "app.py"]\n', "context/Dockerfile:3: it starts 'python "),
         (f'{AWS}COPY . .\nCMD ["no.handler"]\n', "context/Dockerfile:3: the handler 'no.handler'"),
@@ -381,6 +395,14 @@ RUN pip install datadog-lambda
 CMD ["datadog_lambda.handler.handler"]
 """
     assert image(folder, dockerfile).handler == "datadog_lambda.handler.handler"
+
+
+def test_a_folder_for_what_is_put_together_that_cannot_be_written_is_told(folder: Path) -> None:
+    (folder / "made").touch()
+
+    told = refusal(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
+
+    assert "the folder that stands in for its files can't be written: " in told
 
 
 def test_what_cdk_writes_is_read_with_its_note_of_the_image(folder: Path) -> None:
@@ -491,3 +513,10 @@ def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder:
     assert f"{folder}/Dockerfile:2: it starts 'gunicorn app', which names no handler" in told
     (folder / "lambda_function.py").touch()
     assert without_template(folder).functions[0].handler == "lambda_function.lambda_handler"
+
+
+def test_the_image_of_a_zip_is_not_made_of_a_function_that_has_its_own(folder: Path) -> None:
+    template(folder, f"{AWS}COPY . .\n{CMD}")
+
+    with pytest.raises(OwnDockerfileError, match=r"Work is an image of its own; build "):
+        write_function(folder, folder / "image")
