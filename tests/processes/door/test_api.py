@@ -2,6 +2,8 @@
 
 import base64
 import json
+import shlex
+import subprocess
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,7 @@ Resources:
       StageName: live
       Variables: {color: green}
       BinaryMediaTypes: [image~1png]
+  Staged: {Type: AWS::Serverless::HttpApi, Properties: {StageName: live}}
   Work:
     Type: AWS::Serverless::Function
     Properties:
@@ -31,6 +34,7 @@ Resources:
         Rest: {Type: Api, Properties: {Path: "/rest/{proxy+}", Method: any}}
         Image: {Type: Api, Properties: {Path: /image, Method: any, RestApiId: !Ref Binary}}
         Order: {Type: HttpApi, Properties: {Path: "/orders/{id}", Method: post}}
+        Live: {Type: HttpApi, Properties: {Path: /live, Method: post, ApiId: !Ref Staged}}
         Old:
           Type: HttpApi
           Properties: {Path: /old, Method: get, PayloadFormatVersion: "1.0"}
@@ -280,6 +284,20 @@ def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: Lo
     assert (text["body"], text["isBase64Encoded"]) == ("text", False)
     assert answered(apis, image, "/image", Accept="image/png, */*").body == b"\xff"
     assert answered(apis, image, "/image", Accept="*/*").body == b"/w=="
+
+
+@pytest.mark.parametrize("path", ["/orders/a%20b?q=1", "/live", "/work?$default"])
+def test_the_curl_line_of_a_request_asks_the_same_door(apis: LocalLambda, path: str) -> None:
+    host = {"Host": "work.localhost"} if path.startswith("/work") else {}
+    sent = apis.request("POST", path, b"x", {"Content-Type": "text/plain", **host}).json()
+    newest = request(apis.admin_url, "GET", "/api/rows").json()[0]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{newest['id']}").json()["curl"]
+
+    done = subprocess.run([*shlex.split(curl), "--silent"], capture_output=True, check=True)
+
+    again = json.loads(done.stdout)
+    same = ("routeKey", "rawPath", "rawQueryString", "pathParameters", "body")
+    assert [again.get(name) for name in same] == [sent.get(name) for name in same]
 
 
 def test_a_source_that_is_not_here_is_told_once(apis: LocalLambda) -> None:
