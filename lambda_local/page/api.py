@@ -157,7 +157,10 @@ def _pretty(value: Any) -> str:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else -1
+    try:
+        return int(text)
+    except ValueError:  # it is none, or longer than Python reads
+        return -1
 
 
 async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:

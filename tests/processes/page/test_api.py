@@ -217,12 +217,17 @@ def code(service: LocalLambda) -> Iterator[Path]:
     assert service.run("reply = 1") == 1
 
 
-@pytest.mark.parametrize("event", [["requestContext"], {"requestContext": 1}, "requestContext"])
+HALF = {"requestContext": {"http": {"method": "GET"}}}
+
+
+@pytest.mark.parametrize(
+    "event", [["requestContext"], {"requestContext": 1}, "requestContext", HALF]
+)
 def test_an_event_that_only_looks_like_a_request_is_kept_and_asked_again_as_it_is(
     service: LocalLambda, code: Path, event: object
 ) -> None:
     code.write_text("def handler(event, context): return event")
-    assert service.invoke(event).json() == event
+    assert service.invoke(event, {"X-Lambda-Local-Event": "GET /"}).json() == event
     row = newest(service)
 
     assert row["event"]["text"] == json.dumps(event)
@@ -410,7 +415,10 @@ def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "nothing"), ("POST", "nothing"), ("DELETE", "nothing"), ("GET", "pins/999999")],
+    [
+        *(("GET", "nothing"), ("POST", "nothing"), ("DELETE", "nothing")),
+        *(("GET", "pins/999999"), ("GET", f"rows/{'9' * 5000}")),
+    ],
 )
 def test_what_is_not_there_is_not_found_and_says_so(
     service: LocalLambda, method: str, path: str
