@@ -115,7 +115,7 @@ class Api:
                 response = _response(way, scope, result)
             except MalformedResponseError as error:
                 self._listener.service_said(f"the API answers {response.status}: {error}", "ERROR")
-        response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
+        response.code_sha256 = result.code_sha256
         return response
 
 

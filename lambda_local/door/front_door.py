@@ -18,7 +18,6 @@ from lambda_local.function.queue import ThrottledError
 from lambda_local.function.stopping import StoppingError
 from lambda_local.invocation import Invocation, continued
 
-_CODE = "X-Lambda-Local-Code-Sha256"
 _AWAITED = b"x-lambda-local-await-code-sha256"
 _SOURCE = b"x-lambda-local-source"
 _LOG = b"x-lambda-local-log"
@@ -70,8 +69,8 @@ class FrontDoor:
         sign(response, invocation)
         if header(scope, _LOG) == "Tail":
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
-        if not any(name == _CODE for name, _ in response.headers):
-            response.headers.append((_CODE, function.generation.code_sha256))
+        code_sha256 = response.code_sha256 or function.generation.code_sha256
+        response.headers.append(("X-Lambda-Local-Code-Sha256", code_sha256))
         await send(response, send_message)
 
     def _found(self, scope: Scope, *, of_aws: bool) -> tuple[Operations | Api | FunctionUrl, Found]:

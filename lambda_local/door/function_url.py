@@ -80,7 +80,7 @@ class FunctionUrl:
             except MalformedResponseError as error:
                 self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
                 response = self._failure(request, f"The function URL answers 502: {error}")
-        response.headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
+        response.code_sha256 = result.code_sha256
         return response
 
     def _failure(self, request: Request, why: str = "") -> Response:

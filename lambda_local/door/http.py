@@ -32,11 +32,12 @@ class DisconnectedError(Exception):
 
 @dataclass(slots=True)
 class Response:
-    """An answer; header names as they are sent."""
+    """An answer: header names as they are sent, and of what code it is, if any ran."""
 
     status: int
     body: bytes = b""
     headers: list[tuple[str, str]] = field(default_factory=list)
+    code_sha256: str = ""
 
 
 def header(scope: Scope, name: bytes) -> str | None:

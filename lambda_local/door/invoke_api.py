@@ -119,18 +119,16 @@ def _refuse_size(size: int, kind: str) -> NoReturn:
 
 def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
     headers = [("Content-Type", result.content_type), _EXECUTED]
-    headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if log_type == "Tail":
         headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
-    return Response(200, result.payload, headers)
+    return Response(200, result.payload, headers, result.code_sha256)
 
 
 def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
     """A function that does not stream is one chunk, as on AWS."""
     headers = [("Content-Type", event_stream.CONTENT_TYPE), _EXECUTED]
-    headers.append(("X-Lambda-Local-Code-Sha256", result.code_sha256))
     chunk = event_stream.event("PayloadChunk", result.payload, "application/octet-stream")
     end = {"LogResult": invocation.encoded_log_tail()} if log_type == "Tail" else {}
     if result.error_type is not None:
@@ -138,7 +136,8 @@ def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
             "ErrorCode": result.error_type,
             "ErrorDetails": result.payload.decode("utf-8", "replace"),
         }
-    return Response(200, chunk + event_stream.document("InvokeComplete", end), headers)
+    body = chunk + event_stream.document("InvokeComplete", end)
+    return Response(200, body, headers, result.code_sha256)
 
 
 def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
