@@ -81,11 +81,12 @@ def _pythons_own(configuration: FunctionConfiguration) -> dict[str, str]:
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
-    runtime = configuration.python.runtime
+    bare = configuration.image and configuration.image.starts_client
+    runtime = "Image" if bare else configuration.python.runtime  # as AWS's bootstrap has it
     level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
     return {
         "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{'Image' if configuration.image else runtime}",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration.memory),
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -12,6 +12,12 @@ from lambda_local.template.error import NotServedError, TemplateError
 
 _HANDLER = re.compile(r"\w[\w./-]*\.[A-Za-z_]\w*")
 _PROGRAMS = (".py", ".sh")
+_CLIENT = "awslambdaric"
+
+
+def starts_client(stage: Stage) -> bool:
+    """Whether it starts the runtime client itself, and AWS's bootstrap does not."""
+    return _CLIENT in (*stage.entrypoint, *stage.command)
 
 
 def handler_of(recipe: Recipe, stage: Stage) -> str:
@@ -26,8 +32,8 @@ def handler_of(recipe: Recipe, stage: Stage) -> str:
     instead = 'write CMD ["MODULE.FUNCTION"], or Command in ImageConfig'
     if not words:
         raise TemplateError(recipe.dockerfile, stage.line, "it has no CMD", instead)
-    if "awslambdaric" in words:
-        given = words[words.index("awslambdaric") + 1 :]
+    if starts_client(stage):
+        given = words[words.index(_CLIENT) + 1 :]
     else:  # a script of its own may start the client with what it is given
         given = stage.command or stage.entrypoint[1:]
     one = given[0] if len(given) == 1 else ""

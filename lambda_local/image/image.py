@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from lambda_local.code.requirements import Requirements, included_by, listed
 from lambda_local.image.build import Build
-from lambda_local.image.handler import handler_of, place_of_module
+from lambda_local.image.handler import handler_of, place_of_module, starts_client
 from lambda_local.image.links import link, single
 from lambda_local.image.recipe import Recipe
 from lambda_local.image.stage import Stage
@@ -61,6 +61,7 @@ def read(recipe: Recipe, links: Path | None) -> Image:
         dict(_variables(stage, place, root)),
         requirements,
         stage.own or not stage.packages,
+        starts_client(stage),
         (recipe.dockerfile, *files, *sorted(opened | (build.globbed if root == links else set()))),
         tuple(_notices(stage, place, known=known)),
     )

@@ -129,7 +129,8 @@ class Image:
     What is served of an image, by its Dockerfile.
 
     Its Dockerfile names `requirements`, and may mean its `own`, those beside the code, too. The
-    `runtime` is None if it is not known. A change of one of the `files` may make it another image.
+    `runtime` is None if it is not known; one that `starts_client` does without AWS's bootstrap. A
+    change of one of the `files` may make it another image.
     """
 
     handler: str
@@ -138,6 +139,7 @@ class Image:
     variables: Mapping[str, str]
     requirements: tuple[Requirements, ...]
     own: bool
+    starts_client: bool
     files: tuple[Path, ...]
     notices: tuple[str, ...]
 

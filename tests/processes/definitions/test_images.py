@@ -96,7 +96,10 @@ def test_a_save_of_its_code_and_of_its_dockerfile_is_in_the_next_answer(
     save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.other"))
     assert answer(service, "Hello") == "new"
 
-    save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.kind"))
+    save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', '"app.kind"'))
+    assert answer(service, "Hello").startswith("AWS_Lambda_python3.")
+    client = '"python", "-m", "awslambdaric", "app.kind"'
+    save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', client))
     assert answer(service, "Hello") == "AWS_Lambda_Image"
 
     save(service, "hello/Dockerfile", HELLO.replace("WHERE=image", "WHERE=there"))
