@@ -86,7 +86,7 @@ class LocalLambda:
         failures = FailurePages(desk.journal, editor, url_of(admin))
         url = FunctionUrl(functions, log, failures)
         trust = Trust(settings.allowed_hosts)
-        operations, api = Operations(functions, routes), Api(functions, log)
+        operations, api = Operations(functions, routes), Api(functions, log, failures)
         door = FrontDoor(operations, api, url, functions, trust)
         self._front = server_of(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)

@@ -33,6 +33,7 @@ from lambda_local.door.structured import MalformedResponseError, from_result, fr
 from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation, Result
+from lambda_local.page.failure import FailurePages
 from lambda_local.telemetry.listener import Listener
 
 _PATIENCE = (30.0, 29.0)
@@ -42,9 +43,10 @@ _PATIENCE = (30.0, 29.0)
 class Api:
     """Answers requests whose path is that of a route."""
 
-    def __init__(self, functions: Functions, listener: Listener) -> None:
+    def __init__(self, functions: Functions, listener: Listener, failures: FailurePages) -> None:
         self._functions = functions
         self._listener = listener
+        self._failures = failures
         self._authorizers = Authorizers(functions, listener)
 
     def find(self, scope: Scope) -> Found | None:
@@ -85,7 +87,7 @@ class Api:
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = event_named(scope)
         invocation.call = named or f"{scope['method']} {scope['path']}"
-        response = self._respond(way, scope, await self._result(way, invocation))
+        response = self._respond(way, request, await self._result(way, invocation))
         if not way.route.rest:
             cors.share(way.route.cors, scope, response)
         return response
@@ -106,17 +108,27 @@ class Api:
         self._listener.service_said(said, "ERROR")
         return None
 
-    def _respond(self, way: Way, scope: Scope, result: Result | None) -> Response:
+    def _respond(self, way: Way, request: Request, result: Result | None) -> Response:
         if result is None:
             return _late(way)
-        response = _failed(way)
-        if result.error_type is None:
+        if result.error_type is not None:
+            response = self._failure(way, request)
+        else:
             try:
-                response = _response(way, scope, result)
+                response = _response(way, request.scope, result)
             except MalformedResponseError as error:
-                self._listener.service_said(f"the API answers {response.status}: {error}", "ERROR")
+                response = self._failure(way, request, str(error))
         response.code_sha256 = result.code_sha256
         return response
+
+    def _failure(self, way: Way, request: Request, malformed: str = "") -> Response:
+        answer, why = _failed(way), ""
+        if malformed:
+            said = f"API answers {answer.status}: {malformed}"
+            self._listener.service_said(f"the {said}", "ERROR")
+            why = f"The {said}"
+        request_id = request.invocation.request_id
+        return self._failures.for_browser(answer, request.scope, request_id, why)
 
 
 def _found(operation: Operation, way: Way) -> Found:

@@ -84,11 +84,9 @@ class FunctionUrl:
         return response
 
     def _failure(self, request: Request, why: str = "") -> Response:
-        """Return AWS's answer, but for a browser, whose person wants to know more."""
-        page = None
-        if "text/html" in (header(request.scope, b"accept") or ""):
-            page = self._failures.of(request.invocation.request_id, why)
-        return page or _plain(502, "Internal Server Error")
+        answer = _plain(502, "Internal Server Error")
+        request_id = request.invocation.request_id
+        return self._failures.for_browser(answer, request.scope, request_id, why)
 
 
 def url_of(functions: Functions, function: Function, scope: Scope) -> str:

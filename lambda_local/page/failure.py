@@ -1,11 +1,11 @@
-"""What a browser shows for an error that it meets on the function URL."""
+"""What a browser shows for an error that it meets on a function URL or an API."""
 
 import base64
 import hashlib
 from collections.abc import Iterator
 from html import escape
 
-from lambda_local.door.http import Response
+from lambda_local.door.http import Response, Scope, header
 from lambda_local.page.editor import Editor
 from lambda_local.page.journal import Journal
 from lambda_local.page.rows import InvocationRow
@@ -47,15 +47,21 @@ class FailurePages:
         self._editor = editor
         self._page = page
 
-    def of(self, request_id: str, why: str = "") -> Response | None:
-        """Return the page for a request that failed; `why` if the function's own error is none."""
-        row = self._journal.of_request(request_id)
-        if row is None:
-            return None
-        text = "".join(self._lines(row, why))
-        return Response(502, text.encode("utf-8", "replace"), list(_HEADERS))
+    def for_browser(
+        self, answer: Response, scope: Scope, request_id: str, why: str = ""
+    ) -> Response:
+        """
+        Return AWS's answer, but for a browser, whose person wants to know more, the page.
 
-    def _lines(self, row: InvocationRow, why: str) -> Iterator[str]:
+        It says `why` if the function's own error is none.
+        """
+        row = self._journal.of_request(request_id)
+        if row is None or "text/html" not in (header(scope, b"accept") or ""):
+            return answer
+        text = "".join(self._lines(row, why, answer.status))
+        return Response(answer.status, text.encode("utf-8", "replace"), list(_HEADERS))
+
+    def _lines(self, row: InvocationRow, why: str, status: int) -> Iterator[str]:
         title = why or f"{row.report.error_type}: {row.message}"
         yield '<!doctype html><html lang="en"><meta charset="utf-8">'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -68,7 +74,7 @@ class FailurePages:
             yield f"<pre><span>{escape(answer)}</span></pre>"
         yield f"<p>Request id <code>{row.request_id}</code> · "
         yield f'<a href="{self._page}/#{row.request_id}">its event, log and timings</a></p>'
-        yield "<p>A browser sees this page; every other client gets AWS's 502.</p></html>\n"
+        yield f"<p>A browser sees this page; every other client gets AWS's {status}.</p></html>\n"
 
     def _source(self, place: Place) -> Iterator[str]:
         where = escape(place.short(self._editor.here))

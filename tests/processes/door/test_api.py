@@ -272,6 +272,18 @@ def test_headers_that_a_rest_api_takes_for_its_own_come_by_another_name(apis: Lo
     assert not [name for name in http.headers if "remapped" in name]
 
 
+@pytest.mark.parametrize(("path", "status"), [("/old", 500), ("/items/1", 502)])
+def test_a_browser_is_shown_why_an_api_answers_an_error(
+    apis: LocalLambda, path: str, status: int
+) -> None:
+    got = answered(apis, {"statusCode": "many"}, path, Accept="text/html,*/*;q=0.8")
+
+    text = got.body.decode()
+    assert (got.status, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>The API answers {status}: statusCode is &#x27;many&#x27;" in text
+    assert f"every other client gets AWS's {status}." in text
+
+
 def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: LocalLambda) -> None:
     png = {"Content-Type": "image/png"}
     event = apis.request("POST", "/image", b"\xff", png).json()
