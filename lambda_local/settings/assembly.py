@@ -16,9 +16,10 @@ from lambda_local.settings.interpreter import OWN
 from lambda_local.settings.local_environment import LocalEnvironment
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry import levels
-from lambda_local.template import absent
+from lambda_local.template import absent, samconfig
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, FunctionUrl, Template
+from lambda_local.template.samconfig import SamConfig
 
 _NOBODY = Account()
 _PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
@@ -36,7 +37,11 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     """
     local = LocalEnvironment(root / given.env_file, given.env, environ)
     environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
-    template = _template(given, environ, root)
+    path = _path(given, root)
+    sam = samconfig.read(_project(path, root)) if path else SamConfig()
+    if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
+        environ["AWS_REGION"] = sam.region
+    template = _template(path, given, environ, root, sam)
     path, account = template.path, _account(environ)
     if given.name and len(template.functions) > 1:
         wrong = "--name is for one function; the template names several"
@@ -46,12 +51,12 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         replace(
             _configuration(each, given, environ, account, template=path),
             project=_project(path, root),
-            local_environment=local.of(each.name),
+            local_environment=_told(each, sam) | local.of(each.name),
         )
         for each in template.functions
     )
     templates = (*_templates(given, root), *template.files)
-    files = (*templates, *local.files(*(each.name for each in functions)))
+    files = (*templates, *sam.files, *local.files(*(each.name for each in functions)))
     return Given(functions, _service(given), tuple(_notices(template)), files, path)
 
 
@@ -84,17 +89,33 @@ def _unverified(template: Template, function: Function) -> Iterator[str]:
             )
 
 
-def _template(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Template:
-    """Return the template, or what stands for one. Raises TemplateError."""
+def _path(given: argparse.Namespace, root: Path) -> Path | None:
+    """Return where the template is, if there is one. Raises TemplateError."""
     if given.handler:
-        return absent.without_template(root, given.handler)
-    path = root / given.template if given.template else absent.find(root)
+        return None
+    return root / given.template if given.template else absent.find(root)
+
+
+def _template(
+    path: Path | None,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    root: Path,
+    sam: SamConfig,
+) -> Template:
+    """Return the template, or what stands for one. Raises TemplateError."""
     if path is None:
-        return absent.without_template(root, made=cache_of(""))
+        return absent.without_template(root, given.handler, made=cache_of(""))
     from lambda_local.template.read import read  # noqa: PLC0415  # YAML, which few starts need
 
-    overrides = dict(text.split("=", 1) for text in given.parameter)
-    return read(path, overrides, _account(environ).region, made=cache_of(""))
+    overrides = {**sam.parameters, **dict(text.split("=", 1) for text in given.parameter)}
+    region = _account(environ).region
+    return read(path, overrides, region, made=cache_of(""), deployed=sam.deployed)
+
+
+def _told(function: Function, sam: SamConfig) -> dict[str, str]:
+    names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
+    return sam.of(*names, declared=function.environment or {})
 
 
 def _templates(given: argparse.Namespace, root: Path) -> tuple[Path, ...]:

@@ -9,21 +9,26 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lambda_local.cdk import cloud_assembly
 from lambda_local.code.requirements import files_of
+from lambda_local.template import samconfig
 from lambda_local.template.absent import find, without_template
 from lambda_local.template.error import TemplateError
 from lambda_local.template.model import Function, Template
-from lambda_local.template.read import read
+from lambda_local.template.read import REGION, read
 
 
 def template_of(folder: Path) -> Template:
     """Return a folder's template, or what stands for one. Raises TemplateError."""
     path = find(folder)
-    return read(path, {}) if path else without_template(folder)
+    if path is None:
+        return without_template(folder)
+    sam = samconfig.read(folder)
+    return read(path, sam.parameters, sam.region or REGION, deployed=sam.deployed)
 
 
 def _described(function: Function, project: Path) -> dict[str, Any]:
@@ -44,6 +49,14 @@ def _described(function: Function, project: Path) -> dict[str, Any]:
     }
 
 
+def _beside(template: Template) -> Iterator[Path]:
+    yield from template.files
+    if template.path:
+        project = cloud_assembly.app_of(template.path) or template.path.parent
+        yield from cloud_assembly.whole(project, template.path)
+        yield from filter(Path.is_file, samconfig.read(project).files)
+
+
 def main() -> None:
     """Print them; exit with 2 and one line if the template is wrong."""
     parser = argparse.ArgumentParser(prog="python -m lambda_local.template")
@@ -57,8 +70,7 @@ def main() -> None:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
     folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
-    read = (*template.files, *cloud_assembly.whole(project, template.path))
-    files = list(dict.fromkeys(os.path.relpath(file, project) for file in read))
+    files = list(dict.fromkeys(os.path.relpath(file, project) for file in _beside(template)))
     described = json.dumps({"functions": functions, "files": files}, indent=2)
     sys.stdout.write(
         "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"

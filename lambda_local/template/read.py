@@ -13,30 +13,40 @@ from lambda_local.template.resources import FUNCTIONS, MACRO, Application, Resou
 from lambda_local.template.stacks import Stack
 from lambda_local.template.surroundings import Surroundings
 
+REGION = "us-east-1"
+"""Where nobody says which."""
+
 _NOT_FOLLOWED = "a macro is not followed; write what it makes"
 
 
 def read(
     path: Path,
     overrides: Mapping[str, str],
-    region: str = "us-east-1",
+    region: str = REGION,
     *,
     made: Path | None = None,
+    deployed: Mapping[str, str] | None = None,
 ) -> Template:
     """
     Return the functions of a template, and of those that are nested in it.
 
     `overrides` are values for parameters (`NAME`) and for what a deployment alone knows
-    (`LogicalId.Attribute`), those of a nested stack after its name (`Child/NAME`). Code that is in
-    the template, or that an image has from several folders, is put below the folder `made`; without
-    one its functions are left out.
+    (`LogicalId.Attribute`), those of a nested stack after its name (`Child/NAME`); where a
+    parameter has no other value, it has that by which it is `deployed`. Code that is in the
+    template, or that an image has from several folders, is put below the folder `made`; without one
+    its functions are left out.
 
     Raises:
         TemplateError: The template is wrong, or no function of it can run here.
     """
     files = Files()
     try:
-        return _read(Stack(files, path, Surroundings(overrides, region)), path, files, made)
+        return _read(
+            Stack(files, path, Surroundings(overrides, region, deployed=deployed or {})),
+            path,
+            files,
+            made,
+        )
     except TemplateError as error:
         error.read = files.named()
         raise

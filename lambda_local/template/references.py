@@ -171,6 +171,8 @@ class References:
         given = self._overrides.get(name, self._surroundings.given(name))
         value, kind = written.get("Default") if given is None else given, str(written.get("Type"))
         if value is None:
+            value = self._surroundings.deployed.get(name)
+        if value is None:
             return self.stand_in(name, f"Parameter {name} has no default")
         if name not in self._overrides and kind.startswith("AWS::SSM::Parameter::Value"):
             return self.stand_in(name, f"Parameter {name} is looked up in SSM ({as_text(value)})")

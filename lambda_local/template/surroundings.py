@@ -1,7 +1,7 @@
 """What a template is read with, beside its own text."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lambda_local.template.document import Value
 
@@ -15,7 +15,8 @@ class Surroundings:
     """
     The `path` of a nested stack is SAM CLI's, as `Outer/Inner`; the root's is empty.
 
-    `overrides` are a person's: of parameters by `NAME`, of attributes by `LogicalId.Attribute`.
+    `overrides` are a person's: of parameters by `NAME`, of attributes by `LogicalId.Attribute`;
+    those by which it is `deployed` count where a parameter has no value else.
     `given` is what the parent has for a parameter, `outputs` what a nested stack has, by the names
     of both, and `exports` what another stack exports by a name; None is nothing.
     """
@@ -23,6 +24,7 @@ class Surroundings:
     overrides: Mapping[str, str]
     region: str
     path: str = ""
+    deployed: Mapping[str, str] = field(default_factory=dict)
     given: Callable[[str], Value] = _nothing
     outputs: Callable[[str, str], Value] = _nothing
     exports: Callable[[str], Value] = _nothing
