@@ -98,13 +98,24 @@ class Definitions:
         self._served.check()
 
     async def _read(self) -> None:
-        try:
-            given = await asyncio.to_thread(self._given.again)
-        except TemplateError as error:
-            self._say(f"{error}; until then all goes on as it was", "ERROR")
+        given = await asyncio.to_thread(self._again)
+        while unknown := set(_files_of(given)).difference(self._followed):
+            # one may have been saved since it was read, which nobody looked at
+            self._look_at(*self._followed, *unknown)
+            given = await asyncio.to_thread(self._again)
+        if isinstance(given, TemplateError):
+            self._say(f"{given}; until then all goes on as it was", "ERROR")
             self._was_wrong = True
-            self._look_at(*self._followed, *error.read)
-            return
+        else:
+            self._take(given)
+
+    def _again(self) -> Given | TemplateError:
+        try:
+            return self._given.again()
+        except TemplateError as error:
+            return error
+
+    def _take(self, given: Given) -> None:
         was_wrong, self._was_wrong = self._was_wrong, False
         if was_wrong or given.template != self._given.template:
             self._say(_change_of(given.template), "INFO")
@@ -134,10 +145,10 @@ class Definitions:
 
     def _follow(self, needs: Iterable[Needs]) -> None:
         files = [file for each in needs for file in each.files()]
-        self._followed = (*self._given.files, *files)
-        self._look_at(*self._followed)
+        self._look_at(*self._given.files, *files)
 
     def _look_at(self, *files: Path) -> None:
+        self._followed = files
         if self._files.follow(files) and self._watch is not None:
             self._watch.cancel()
             self.start()
@@ -148,6 +159,10 @@ class Definitions:
         else:
             self._say(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
             self._served.leave(needs.name)
+
+
+def _files_of(given: Given | TemplateError) -> tuple[Path, ...]:
+    return given.read if isinstance(given, TemplateError) else given.files
 
 
 def _change_of(template: Path | None) -> str:

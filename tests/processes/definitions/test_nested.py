@@ -1,9 +1,14 @@
 """A nested stack's functions are served beside its parent's, and its saves take effect alike."""
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
+from lambda_local.definitions.definitions import Definitions
+from lambda_local.settings.given import Given
+from lambda_local.settings.service import ServiceSettings
 from lambda_local.template.__main__ import main as describe
 from tests.support.local_lambda import LocalLambda
 from tests.support.project import write_project
@@ -105,3 +110,36 @@ def test_scripts_are_told_of_its_functions_and_of_its_file(
     assert described["files"] == ["child/child.yaml"]
     folders = {each["name"]: each["folders"] for each in described["functions"]}
     assert folders == {"Work": ["code"], "Child-Work": ["child/code"], "Play": ["child/code"]}
+
+
+class Nobody:
+    """Who runs no functions."""
+
+    def keep(self, names: object) -> None: ...
+    def serve(self, configurations: object) -> None: ...
+    def leave(self, name: str) -> None: ...
+    def check(self) -> None: ...
+
+
+def test_a_child_that_is_saved_while_it_is_read_first_is_read_again(tmp_path: Path) -> None:
+    """As an editor does that saves all of its files: no process could be told when to."""
+    write_project(tmp_path, {"parent": "", "child": "first"})
+    parent, child = tmp_path / "parent", tmp_path / "child"
+    read: list[str] = []
+
+    def reader() -> Given:
+        read.append(child.read_text())
+        if len(read) == 1:
+            write_project(tmp_path, {"child": "second"})
+        return Given((), ServiceSettings(), files=(parent, child), reader=reader)
+
+    async def save() -> None:
+        given = Given((), ServiceSettings(), files=(parent,), reader=reader)
+        definitions = Definitions(given, Nobody(), lambda *_: None)
+        write_project(tmp_path, {"parent": "saved"})
+        await definitions.fresh()
+        definitions.stop()
+
+    asyncio.run(save())
+
+    assert read == ["first", "second"]
