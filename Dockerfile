@@ -41,7 +41,9 @@ ARG CA=
 RUN [ -z "$CA" ] || { printf '%s\n' "$CA" >/etc/pki/ca-trust/source/anchors/machine.pem && update-ca-trust; }
 # Tilt's live update unpacks with tar, which AWS's image lacks, and over the task root itself where CodeUri is `.`.
 # hadolint ignore=DL3041
-RUN dnf install -y tar && dnf clean all && chown 1000:1000 "$LAMBDA_TASK_ROOT"
+RUN dnf install -y tar && dnf clean all \
+    && mkdir -p /opt/cache/lambda-local \
+    && chown 1000:1000 "$LAMBDA_TASK_ROOT" /opt/cache/lambda-local
 COPY --from=tools /local /opt/python
 COPY lambda_local /opt/python/lambda_local
 RUN python -m compileall -q /opt/python/lambda_local

@@ -73,6 +73,12 @@ def _api(resources: Resources, kind: str, api: str) -> Properties:
 
 
 def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[Route]:
+    for route, integration in _integrated(resources, function):
+        if not _is_of_websocket(resources, route):
+            yield _route_of_key(resources, route.properties, integration.properties)
+
+
+def _integrated(resources: Resources, function: Resource) -> Iterator[tuple[Resource, Resource]]:
     # As CDK and `serverless package` write them.
     integrations = {
         each.logical_id: each
@@ -82,7 +88,13 @@ def _routes_of_http_apis(resources: Resources, function: Resource) -> Iterator[R
     for route in resources.of("AWS::ApiGatewayV2::Route"):
         integration = integrations.get(target(route.properties.raw.get("Target")) or "")
         if integration is not None:
-            yield _route_of_key(resources, route.properties, integration.properties)
+            yield route, integration
+
+
+def _is_of_websocket(resources: Resources, route: Resource) -> bool:
+    home, name = resources.home_of(route.properties.raw.get("ApiId"))
+    api = home.get(name)
+    return api is not None and api.properties.text("ProtocolType") == "WEBSOCKET"
 
 
 def _route_of_key(resources: Resources, route: Properties, integration: Properties) -> Route:
@@ -120,6 +132,11 @@ def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherE
             event.wrong("Type", f"there is no event of type {kind}", f"write Type: {right}")
         if kind not in _IMPLICIT:
             yield OtherEvent(name, kind, _not_here(resources, function, name, kind))
+    for route, _ in _integrated(resources, function):
+        if _is_of_websocket(resources, route):
+            kind = f"WebSocket {route.properties.text('RouteKey')}"
+            sentence = _not_here(resources, function, route.logical_id, kind)
+            yield OtherEvent(route.logical_id, kind, sentence)
     for source in resources.about(
         function.logical_id, "AWS::Lambda::EventSourceMapping", "FunctionName"
     ):

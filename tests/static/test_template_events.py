@@ -126,6 +126,30 @@ def test_a_source_of_events_that_is_not_here_is_told_in_a_sentence(tmp_path: Pat
     assert event.sentence.startswith("Queue (SQS) has no source here; send one of its events")
 
 
+WEBSOCKET = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: app.handler}
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action}
+  Integration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Api, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt Work.Arn}
+  Connect:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {ApiId: !Ref Api, RouteKey: $connect, Target: !Sub "integrations/${Integration}"}
+"""
+
+
+def test_a_route_of_a_websocket_is_no_path_but_a_source_that_is_not_here(tmp_path: Path) -> None:
+    function = only(tmp_path, WEBSOCKET)
+
+    assert function.routes == ()
+    assert [event.type for event in function.other_events] == ["WebSocket $connect"]
+
+
 def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: Path) -> None:
     function = only(tmp_path, CLOUDFORMATION)
 
