@@ -35,8 +35,9 @@ def test_every_program_of_the_repository_is_there_and_can_be_run(document: Path)
 def test_every_path_is_there(document: Path) -> None:
     named = re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:md|toml|yaml|json))`", document.read_text())
 
-    # .cache/ is made by what writes there, tilt_config.json by each developer
-    others = (".cache/", "tilt_config.json", *(() if Path("lambda_app").is_dir() else FUNCTIONS))
+    # .cache/ is made by what writes there, the others by each developer
+    made = (".cache/", "tilt_config.json", "samconfig.toml")
+    others = (*made, *(() if Path("lambda_app").is_dir() else FUNCTIONS))
     kept = [name for name in named if not name.startswith(others)]
     assert [name for name in kept if not Path(name).exists()] == []
 
