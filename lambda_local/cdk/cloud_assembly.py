@@ -91,7 +91,7 @@ def _manifests(manifest: Path) -> Iterator[Path]:
     yield manifest
     for kind, properties in _artifacts(manifest):
         match kind, properties:
-            case "cdk:cloud-assembly", {"directoryName": str() as name}:
+            case "cdk:cloud-assembly", {"directoryName": str() as name} if Path(name).name == name:
                 yield from _manifests(manifest.parent / name / _MANIFEST)
             case _:
                 continue

@@ -71,7 +71,10 @@ def _of_code(folders: list[str]) -> list[str]:
 
 
 def _likeness_of(one: Path, other: Path) -> float:
-    before, after = one.read_bytes(), other.read_bytes()
+    try:
+        before, after = one.read_bytes(), other.read_bytes()
+    except OSError:  # a link to nowhere, as some editors have, or somebody else's file
+        return 0.0
     if before == after:
         return 1.0
     return difflib.SequenceMatcher(None, before.split(), after.split()).ratio()

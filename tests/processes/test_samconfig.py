@@ -131,6 +131,20 @@ def test_what_is_wrong_is_named(
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["samconfig.toml", "samconfig.yaml", "env.json"])
+def test_what_is_no_text_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    files = {"samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"'}
+    given(tmp_path, files=files | {"env.json": "{}"})
+    if name == "samconfig.yaml":
+        (tmp_path / "samconfig.toml").unlink()
+    (tmp_path / name).write_bytes(b"\xff")
+    with pytest.raises(SystemExit):
+        parse([], {}, tmp_path)
+    assert f"{tmp_path / name}: it is not UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["", "default = 1", "[default]\nglobal = []", "[prod.global]"])
 def test_what_says_nothing_changes_nothing(tmp_path: Path, text: str) -> None:
     assert only(tmp_path, samconfig_toml=text).name == "orders-dev"

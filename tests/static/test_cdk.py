@@ -217,6 +217,20 @@ def test_who_builds_images_takes_the_whole_assembly(
     assert {"cdk.json", "cdk.out"} <= set(described["files"])
 
 
+def test_a_link_to_nowhere_beside_the_code_is_no_code(app: Path) -> None:
+    (app / "greeter/words.py").unlink()
+    (app / "greeter/words.py").symlink_to("nowhere.py")
+    assert only(app).code_uri == app / "greeter"
+
+
+def test_an_assembly_that_is_said_to_be_in_itself_is_not_followed(app: Path) -> None:
+    itself = {"type": "cdk:cloud-assembly", "properties": {"directoryName": "."}}
+    manifest = json.loads((app / "cdk.out/manifest.json").read_text())
+    manifest["artifacts"] = {"Itself": itself, **manifest["artifacts"]}
+    write_project(app, {"cdk.out/manifest.json": json.dumps(manifest)})
+    assert find(app) == app / "cdk.out/Stack.template.json"
+
+
 def refused(app: Path) -> str:
     with pytest.raises(TemplateError) as error:
         find(app)
