@@ -193,8 +193,9 @@ def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) 
 def test_a_service_and_its_keeper_killed_outright_leave_no_process(
     start_lambda: StartLambda,
 ) -> None:
-    service = start_lambda("def handler(event, context): ...", measured=True)
-    service.invoke()
+    # in an init no environment ends by itself, in the midst of telling what it covered
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False, measured=True)
+    wait_until(lambda: len(service.processes()) == len(("service", "zygote", "environment")))
     children = psutil.Process(service.pid).children()
     (keeper,) = (each for each in children if "keeper.py" in each.cmdline()[-2])
 
