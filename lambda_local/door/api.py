@@ -63,11 +63,6 @@ class Api:
         way = next((way for way in found if way.route.rest), found[0])
         return _found(partial(_refuse, way), way)
 
-    @staticmethod
-    def allows_origin(function: Function, origin: str) -> bool:
-        """Whether pages of that origin may ask it."""
-        return any(cors.allows(route.cors, origin) for route in function.wanted.routes)
-
     async def _answer_browser(self, way: Way, preflight: Response, request: Request) -> Response:
         route = replace(way.route, authorizer=way.route.preflight_authorizer)
         await self._authorizers.authorize(replace(way, route=route), request.scope)
@@ -133,7 +128,11 @@ class Api:
 
 def _found(operation: Operation, way: Way) -> Found:
     sign = signs.of_rest_api if way.route.rest else signs.of_http_api
-    return Found(operation, Named(way.function), sign)
+    return Found(operation, Named(way.function), sign, partial(_allows, way.function))
+
+
+def _allows(function: Function, origin: str) -> bool:
+    return any(cors.allows(route.cors, origin) for route in function.wanted.routes)
 
 
 def _response(way: Way, scope: Scope, result: Result) -> Response:

@@ -51,10 +51,10 @@ class FrontDoor:
         sign: signs.Sign = signs.of_lambda if of_aws else signs.of_url
         try:
             self._trust.check_host(scope)
-            door, found = self._found(scope, of_aws=of_aws)
+            found = self._found(scope, of_aws=of_aws)
             function, sign = found.named.function, found.sign
             stranger = self._trust.stranger(scope)
-            if stranger is not None and not door.allows_origin(function, stranger):
+            if stranger is not None and not found.allows(stranger):
                 refuse_stranger(stranger)
             if awaited := header(scope, _AWAITED):
                 await function.await_code(awaited, _PATIENCE)
@@ -73,12 +73,11 @@ class FrontDoor:
         response.headers.append(("X-Lambda-Local-Code-Sha256", code_sha256))
         await send(response, send_message)
 
-    def _found(self, scope: Scope, *, of_aws: bool) -> tuple[Operations | Api | FunctionUrl, Found]:
+    def _found(self, scope: Scope, *, of_aws: bool) -> Found:
         """Return who answers, and how. Raises ServiceError."""
         if of_aws:
-            return self._operations, self._operations.find(scope)
+            return self._operations.find(scope)
+        found = None
         if self._functions.named(header(scope, b"host") or "") is None:
             found = self._api.find(scope)
-            if found is not None:
-                return self._api, found
-        return self._function_url, self._function_url.find(scope)
+        return found or self._function_url.find(scope)

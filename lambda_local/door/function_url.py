@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
 
 import json
+from functools import partial
 from urllib.parse import urlsplit
 
 from lambda_local.door import cors, signs
@@ -44,12 +45,8 @@ class FunctionUrl:
         if function is None:
             urls = [url_of(self._functions, each, scope) for each in self._functions]
             refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        return Found(self._answer, Named(function), signs.of_url)
-
-    @staticmethod
-    def allows_origin(function: Function, origin: str) -> bool:
-        """Whether pages of that origin may ask it."""
-        return cors.allows(function.wanted.url.cors, origin)
+        allows = partial(cors.allows, function.wanted.url.cors)
+        return Found(self._answer, Named(function), signs.of_url, allows)
 
     async def _answer(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation

@@ -14,7 +14,6 @@ from lambda_local.door import signs
 from lambda_local.door.answers import unknown_operation
 from lambda_local.door.http import Receive, Response, Scope
 from lambda_local.door.names import Named, find
-from lambda_local.function.function import Function
 from lambda_local.function.functions import Functions
 from lambda_local.invocation import Invocation
 
@@ -35,13 +34,23 @@ type Operation = Callable[[Request], Awaitable[Response]]
 """Answers a request. Raises DisconnectedError, ServiceError, ThrottledError, StoppingError."""
 
 
+def _no_origin(_: str) -> bool:
+    """AWS's API serves no browser."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What answers a request, about which function, and how its answer is signed."""
+    """
+    What answers a request, about which function, and how its answer is signed.
+
+    Pages of an origin that it `allows` may ask it.
+    """
 
     operation: Operation
     named: Named
     sign: signs.Sign
+    allows: Callable[[str], bool] = _no_origin
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,6 @@ class Operations:
         message = f"No operation is offered here at {method} {path}"
         message += f"; there is {', '.join(others)}." if others else "."
         raise unknown_operation(message)
-
-    @staticmethod
-    def allows_origin(function: Function, origin: str) -> bool:  # noqa: ARG004  # as the function URL
-        """Whether pages of that origin may ask it: AWS's API serves no browser."""
-        return False
 
     def _named(self, route: Route, match: re.Match[str], scope: Scope) -> Named:
         name = match.groupdict().get("name")
