@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from lambda_local.door.event import body_of, received, source_ip
 from lambda_local.door.http import Scope
+from lambda_local.door.remapping import NOT_HANDED_ON
 from lambda_local.door.routes import Way, path_of
 from lambda_local.invocation import Invocation
 
@@ -25,7 +26,7 @@ _NOBODY = (
 
 def to_event_1(way: Way, scope: Scope, body: bytes, invocation: Invocation) -> dict[str, Any]:
     """Return the request as API Gateway gives it to a function."""
-    headers = _headers(scope, invocation)
+    headers = _headers(way, scope, invocation)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     text, is_base64 = _body(way, body, headers)
     event = {
@@ -52,9 +53,12 @@ def _many(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     return many
 
 
-def _headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+def _headers(way: Way, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    left_out = NOT_HANDED_ON if way.route.rest else ()
     # no server hands over in which letters a name came; API Gateway has this, clients' usual, form
-    return [(name.title(), value) for name, value in received(scope, invocation)]
+    return [
+        (name.title(), value) for name, value in received(scope, invocation) if name not in left_out
+    ]
 
 
 def _body(way: Way, body: bytes, headers: list[tuple[str, str]]) -> tuple[str | None, bool]:

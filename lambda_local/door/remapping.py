@@ -1,5 +1,5 @@
 """
-Which headers of a function's answer come to its caller by another name, or not at all.
+Which headers come to a function, or to its caller, by another name, or not at all.
 
 Of a REST API's AWS has a table; there, and of a function URL, what answers show is added to it:
 their `Content-Length`, and a request's id of the function's own.
@@ -48,3 +48,11 @@ FUNCTION_URL = Remapping(
     frozenset(("transfer-encoding",)),
 )
 HTTP_API = Remapping(frozenset(), frozenset(("content-length", "transfer-encoding")))
+
+NOT_HANDED_ON = frozenset(
+    (
+        *("content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+    )
+)
+"""Headers of a request to a REST API that are not in its event."""
