@@ -2,11 +2,15 @@
 
 def projects($function): [(.state[].functions[] | select(.name == $function).project), .root];
 
+# Whether a function URL or an API answered in place of the function, which failed.
+def is_of_the_door($body):
+  .status == 502 or (.status == 500 and .headers["apigw-requestid"] and ($body | parsed) == {message: "Internal Server Error"});
+
 # Of an HTTP request: {differences, error, answer}.
 def responded($want; $answer; $body; $log; $projects):
   {
     differences: [http_differences($want | message; $answer; $body)],
-    error: (if $answer.status == 502 then $log | logged_error($projects) else null end),
+    error: (if $answer | is_of_the_door($body) then $log | logged_error($projects) else null end),
     answer: (answered_message($answer; $body) | . + {body: (.body | json_text // .)})
   };
 

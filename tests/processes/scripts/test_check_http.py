@@ -1,11 +1,13 @@
 """Events that are HTTP requests to the function URL."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.checks import Checks
+from tests.support.checks import ANSWERS, Checks
+from tests.support.starting import StartLambda
 
 ORDER = """
 # What an editor's REST client sends.
@@ -25,6 +27,19 @@ X-Id: <number>
 {
   "id": "<number>"
 }
+"""
+
+
+HTTP_API = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: function
+      Runtime: python3.12
+      CodeUri: function
+      Handler: app.handler
+      Events: {Post: {Type: HttpApi, Properties: {Path: /http, Method: post}}}
 """
 
 
@@ -91,6 +106,25 @@ def test_an_error_behind_the_url_is_told_by_its_place(checks: Checks) -> None:
 
     assert checks.rows()[0] == "bad.http: ValueError: no (function/app.py:11)"
     assert checks.run("--accept").returncode == 1
+
+
+def test_an_error_behind_an_http_api_is_told_by_its_place(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    code = {"template.yaml": HTTP_API, "function/app.py": ANSWERS}
+    service = start_lambda(code, handler=None)
+    checks = Checks(tmp_path / "checks", service.project / "function", service.url)
+    head = "POST /http\nContent-Type: text/json\n\n"
+    checks.write_request("bad", head + '{"raised": "no"}', "200")
+    checks.write_request("own", head + '{"answer": {"statusCode": 500}}', "500")
+
+    bad, own = json.loads(checks.run("--json").stdout)["checks"]
+
+    assert (bad["error"]["type"], bad["error"]["message"]) == ("ValueError", "no")
+    assert (bad["error"]["file"], bad["error"]["line"]) == ("function/app.py", 11)
+    assert (own["result"], own["error"]) == ("passed", None)
+    request_ids = {line.split()[2] for line in service.lines if line.startswith("START ")}
+    assert {bad["request_id"], own["request_id"]} == request_ids
 
 
 @pytest.mark.parametrize(
