@@ -95,11 +95,14 @@ def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
         message = "Syntax error in module 'function.app': '(' was never closed (app.py, line 2)"
         listing.wait_for((str(code), 2, f"UserCodeSyntaxError: {message}"))
 
-        code.write_text("def handler(event, context):\n    raise ValueError('one\\ntwo')\n")
+        raises = "raise KeyError('three') if event else ValueError('one\\ntwo')"
+        code.write_text(f"def handler(event, context):\n    {raises}\n")
         listing.wait_for()
         service.invoke()
         listing.wait_for((str(code), 2, "ValueError: one two"))
         service.invoke()
+        service.invoke("other")
+        listing.wait_for((str(code), 2, "ValueError: one two"), (str(code), 2, "KeyError: 'three'"))
 
         code.write_text(CALLED)
         listing.wait_for()
