@@ -36,6 +36,9 @@ Resources:
           Outside:
             IdentitySource: $request.header.Authorization
             JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
+  Whole:
+    Type: AWS::Serverless::HttpApi
+    Properties: {{StageVariables: {{color: red}}}}
   Rest:
     Type: AWS::Serverless::Api
     Properties:
@@ -73,6 +76,7 @@ Resources:
       Handler: app.work
       Events:
         Open: {{Type: HttpApi, Properties: {{ApiId: !Ref Http, Path: /open, Method: get}}}}
+        Fallback: {{Type: HttpApi, Properties: {{ApiId: !Ref Whole}}}}
         Late:
           Type: HttpApi
           Properties: {{ApiId: !Ref Http, Path: /late, Method: get, TimeoutInMillis: 50}}
@@ -186,6 +190,14 @@ def test_an_http_api_says_itself_who_may_read_an_answer(apis: LocalLambda) -> No
     assert shared(known) == {"allow-origin": SHOP, "expose-headers": "x-two"}
     assert shared(apis.request("GET", "/open")) == {}
     assert apis.request("GET", "/open", headers={"Origin": OTHER}).status == 403
+
+
+def test_a_route_for_all_else_gets_it_with_the_variables_of_its_stage(apis: LocalLambda) -> None:
+    event = apis.request("PUT", "/what/ever?a=1").json()
+
+    assert (event["routeKey"], event["rawPath"]) == ("$default", "/what/ever")
+    assert event["stageVariables"] == {"color": "red"}
+    assert "pathParameters" not in event
 
 
 def test_a_rest_api_answers_as_the_method_that_sam_adds(apis: LocalLambda) -> None:
