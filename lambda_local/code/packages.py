@@ -42,7 +42,7 @@ def install(
     directory = directory_of(requirements)
     if directory.is_dir():
         return directory
-    say(f"installing {requirements.source}")
+    say(f"installing {requirements.called}")
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=directory.parent))
     try:
@@ -80,7 +80,7 @@ def _pip(
             _tell_progress(pip.stdout or (), say)
         errors.seek(0)
         if pip.returncode != 0:
-            message = f"{requirements.source} can't be installed:\n{errors.read().strip()}"
+            message = f"{requirements.called} can't be installed:\n{errors.read().strip()}"
             raise InstallError(message)
 
 

@@ -35,6 +35,13 @@ class Requirements:
     """That of which relative names in it speak."""
 
     python: Interpreter = OWN
+    name: str = ""
+    """What a person is told it is, in place of the source."""
+
+    @property
+    def called(self) -> str:
+        """What a person is told is installed."""
+        return self.name or str(self.source)
 
     def key(self) -> str:
         """Return what is the same as long as the same would be installed."""

@@ -72,7 +72,7 @@ class Installations:
 
         await asyncio.to_thread(install, requirements, say, self._remember)
         seconds = time.monotonic() - began
-        self._say(f"installed {requirements.source} in {seconds:.1f} s", "INFO")
+        self._say(f"installed {requirements.called} in {seconds:.1f} s", "INFO")
 
     def _remember(self, pip: subprocess.Popen[str]) -> None:
         self._pip = pip

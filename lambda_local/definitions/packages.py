@@ -89,6 +89,7 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
             configuration.project,
             configuration.sources,
             configuration.image,
+            configuration.published,
         )
     )
     return Needs(configuration, python, _Packages(runtime) if runtime else None, tuple(own))

@@ -1,12 +1,11 @@
 """What is given, put together from the command line, the environment, the template and `.env`."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from lambda_local.cdk import cloud_assembly
-from lambda_local.code.interpreters import notice
 from lambda_local.debugger.debuggers import Debuggers
 from lambda_local.settings.account import Account
 from lambda_local.settings.cache import cache_of
@@ -14,6 +13,7 @@ from lambda_local.settings.function import UNRESERVED, FunctionConfiguration
 from lambda_local.settings.given import Given
 from lambda_local.settings.interpreter import OWN
 from lambda_local.settings.local_environment import LocalEnvironment
+from lambda_local.settings.notices import notices
 from lambda_local.settings.service import ServiceSettings
 from lambda_local.telemetry import levels
 from lambda_local.template import absent, samconfig
@@ -57,36 +57,13 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     )
     templates = (*_templates(given, root), *template.files)
     files = (*templates, *sam.files, *local.files(*(each.name for each in functions)))
-    return Given(functions, _service(given), tuple(_notices(template)), files, path)
+    return Given(functions, _service(given), tuple(notices(template)), files, path)
 
 
 def _project(template: Path | None, root: Path) -> Path:
     if template is None:
         return root
     return cloud_assembly.app_of(template) or template.parent
-
-
-def _notices(template: Template) -> Iterator[str]:
-    for each in template.left_out:
-        yield f"{each.logical_id} is not served: {each.sentence}"
-    yield from template.notices
-    for function in template.functions:
-        if (template.path or function.image) and (unmet := notice(function.name, function.runtime)):
-            yield unmet
-        for sentence in function.image.notices if function.image else ():
-            yield f"{function.name}: {sentence}"
-        yield from (event.sentence for event in function.other_events)
-        yield from _unverified(template, function)
-
-
-def _unverified(template: Template, function: Function) -> Iterator[str]:
-    served = {each.name for each in template.functions}
-    for authorizer in dict.fromkeys(route.authorizer for route in function.routes):
-        if authorizer and authorizer.function not in served:
-            yield (
-                f"The authorizer {authorizer.name} ({authorizer.kind}) of {function.logical_id} is"
-                " not verified here: all requests pass, without requestContext.authorizer"
-            )
 
 
 def _path(given: argparse.Namespace, root: Path) -> Path | None:
@@ -152,6 +129,7 @@ def _configuration(
         system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
         environment=dict(function.environment or {}),
         image=function.image,
+        published=function.published,
         packages=(*(layer.modules for layer in function.layers), *bundle),
         sources=function.sources,
         reserved=reserved is not None,

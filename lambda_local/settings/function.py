@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lambda_local.code.requirements import Requirements
 from lambda_local.settings.account import Account
 from lambda_local.settings.interpreter import OWN, Interpreter
 from lambda_local.template.model import AsynchronousInvocation, FunctionUrl, Image, Route
@@ -25,7 +26,8 @@ class FunctionConfiguration:
     `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
     `local_environment` is what a function needs here alone, and AWS would not be told.
     `packages` are directories of Python modules beside its code: it sees those, AWS's runtime, and
-    no other package. The `sources`, of layers, name requirements of their own, as its code does.
+    no other package. The `sources`, of layers, name requirements of their own, as its code does;
+    what is `published` stands in for layers of others.
     `python` runs it, in place of what `runtime` names if that is not here; another than the
     service's has AWS's runtime in `runtime_packages`.
     """
@@ -54,6 +56,7 @@ class FunctionConfiguration:
     asynchronous: AsynchronousInvocation = field(default_factory=AsynchronousInvocation)
     routes: tuple[Route, ...] = ()
     image: Image | None = None
+    published: Requirements | None = None
 
     @property
     def arn(self) -> str:

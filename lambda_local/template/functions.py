@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_local.cdk import origin
+from lambda_local.code.requirements import Requirements
 from lambda_local.settings.interpreter import OWN
 from lambda_local.telemetry import levels
 from lambda_local.template import apis, code, images
 from lambda_local.template.absent import has_module, module_of
-from lambda_local.template.document import Array, Object
+from lambda_local.template.document import Array, Object, Value
 from lambda_local.template.edited import edited_at
 from lambda_local.template.error import NotServedError
 from lambda_local.template.model import AsynchronousInvocation, Function, Image, Layer, Logging
 from lambda_local.template.properties import Properties
+from lambda_local.template.public_layers import requirement_of
 from lambda_local.template.references import StandIn
 from lambda_local.template.resources import LAYERS, Resource, Resources
 from lambda_local.template.spelling import note_misspelt
@@ -58,6 +60,7 @@ def function_of(resources: Resources, resource: Resource, made: Path | None) -> 
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
         layers=layers,
+        published=_published(resources, properties),
         url=apis.url_of(resources, resource),
         routes=tuple(apis.routes_of(resources, resource)),
         other_events=tuple(apis.other_events_of(resources, resource)),
@@ -137,18 +140,34 @@ def _handler(resource: Resource, root: Path) -> str:
     return handler
 
 
-def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
+def _listed(resources: Resources, properties: Properties) -> Iterator[tuple[Value, Value]]:
+    """Yield each layer as it is written, and what it is."""
     listed = properties.get("Layers")
     if isinstance(listed, Object) or (isinstance(listed, str) and not isinstance(listed, StandIn)):
         properties.wrong("Layers", "Layers is no list", "write Layers: [!Ref LAYER, …]")
     for item in listed if isinstance(listed, Array) else ():
-        head = resources.intrinsics.head(item)
+        yield item, resources.intrinsics.head(item)
+
+
+def _published(resources: Resources, properties: Properties) -> Requirements | None:
+    """Return what is installed in place of layers that are published for everybody."""
+    known = (requirement_of(str(head)) for _, head in _listed(resources, properties))
+    named = [each for each in dict.fromkeys(known) if each]
+    template, text = resources.document.path, "".join(f"{each}\n" for each in named)
+    called = f"{' '.join(named)}, for {template.name}'s layers"
+    return Requirements(template, text, (), template.parent, name=called) if named else None
+
+
+def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
+    for item, head in _listed(resources, properties):
         logical_id = target(item) if isinstance(item, Object) else None
         layer = resources.get(logical_id or "") or resources.get(str(head))
         if layer is not None and layer.type in LAYERS:
             yield from _layer(resources, layer)
         elif (elsewhere := resources.application.layer(str(head))) is not None:
             yield from _layer(*elsewhere)
+        elif instead := requirement_of(str(head)):
+            resources.note(str(head), f"{instead} stands in for the layer {head}")
         elif head is not None:
             what = f"The layer {head} is not here; add what it brings to requirements.txt"
             resources.note(str(head), what)

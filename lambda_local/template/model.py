@@ -145,11 +145,16 @@ class Image:
 
 
 def required_by(
-    root: Path, project: Path, sources: Iterable[Path], image: Image | None
+    root: Path,
+    project: Path,
+    sources: Iterable[Path],
+    image: Image | None,
+    published: Requirements | None,
 ) -> list[Requirements]:
     """Return what is to be installed for a function. Raises InstallError."""
     named = image.requirements if image else ()
-    return [*named, *declared_by(root, project, sources, own=image is None or image.own)]
+    declared = declared_by(root, project, sources, own=image is None or image.own)
+    return [*named, *declared, *((published,) if published else ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +186,12 @@ class Function:
     asynchronous: AsynchronousInvocation = AsynchronousInvocation()
     template: Path | None = None
     image: Image | None = None
+    published: Requirements | None = None
+    """What stands in for layers that others publish."""
 
     def required(self, project: Path) -> list[Requirements]:
         """Return what it requires. Raises InstallError."""
-        return required_by(self.code_uri, project, self.sources, self.image)
+        return required_by(self.code_uri, project, self.sources, self.image, self.published)
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -175,3 +175,56 @@ def test_a_key_that_is_there_twice_counts_as_it_is_last(folder: Path) -> None:
     assert found.functions[0].handler == "app.handler"
     told = f"{folder}/template.yaml:20: Handler is here twice, first on line 19; the last counts"
     assert found.notices == (told,)
+
+
+PUBLISHED = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code
+      Handler: app.handler
+      Layers:
+        - !Sub "{layer}"
+"""
+REGION = "arn:aws:lambda:${AWS::Region}"
+
+
+@pytest.mark.parametrize(
+    ("layer", "package"),
+    [
+        (
+            f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python312-arm64:7",
+            "aws-lambda-powertools[all]>=3,<4",
+        ),
+        (
+            f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV2:32",
+            "aws-lambda-powertools[all]>=2,<3",
+        ),
+        (f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPython:9", "aws-lambda-powertools>=1,<2"),
+        (
+            "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.12/latest}}",
+            "aws-lambda-powertools[all]>=3,<4",
+        ),
+        (f"{REGION}:336392948345:layer:AWSSDKPandas-Python312-Arm64:13", "awswrangler"),
+    ],
+)
+def test_a_layer_that_is_published_for_all_is_installed_by_pip(
+    folder: Path, layer: str, package: str
+) -> None:
+    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
+    (function,) = read_template.functions
+    (published,) = function.required(folder)
+    assert published.text == f"{package}\n"
+    assert published.source == folder / "template.yaml"
+    (notice,) = read_template.notices
+    assert notice.startswith(f"{package} stands in for the layer ")
+
+
+def test_a_layer_of_somebody_else_is_told(folder: Path) -> None:
+    layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
+    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
+    assert read_template.functions[0].required(folder) == []
+    (notice,) = read_template.notices
+    assert "is not here; add what it brings to requirements.txt" in notice
