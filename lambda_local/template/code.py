@@ -1,28 +1,32 @@
 """Where a function's or a layer's code is, on this machine."""
 
 from pathlib import Path
+from zipfile import is_zipfile
 
+from lambda_local.template.archives import unpacked
 from lambda_local.template.document import Object
 from lambda_local.template.error import NotServedError
 from lambda_local.template.inline import written
 from lambda_local.template.references import StandIn
-from lambda_local.template.resources import Resource
+from lambda_local.template.resources import Resource, Resources
 
 
-def code_uri(template: Path, resource: Resource, inline: Path | None = None) -> Path:
+def code_uri(resources: Resources, resource: Resource, made: Path | None = None) -> Path:
     """
-    Return the folder of a function's code; code in the template is written below `inline`.
+    Return the folder of a function's code; what is no folder yet is put into one below `made`.
 
     Raises:
         NotServedError: The code is no folder here.
         TemplateError: The template names one that does not exist.
     """
     sam = resource.type == "AWS::Serverless::Function"
+    template = resources.document.path
     if code := inline_code(resource):
-        if inline is None:
+        if made is None:
             raise NotServedError(INLINE)
-        return _written(code, inline, template, resource)
-    return content(template, resource, "CodeUri" if sam else "Code") or template.parent
+        return _written(code, made / "inline" / resources.path, template, resource)
+    key = "CodeUri" if sam else "Code"
+    return content(resources, resource, key, made) or template.parent
 
 
 INLINE = "its code is written in the template; put it in a file, and name the folder in CodeUri"
@@ -50,18 +54,32 @@ def inline_code(resource: Resource) -> str | None:
     return None
 
 
-def content(template: Path, resource: Resource, key: str) -> Path | None:
-    """Return the folder that a property names, or CDK's note of it; None if there is neither."""
-    if asset := resource.metadata.text("aws:asset:path"):
-        return _folder(template, resource, key, asset)
-    value = resource.properties.get(key)
-    if isinstance(value, Object):
+def content(
+    resources: Resources, resource: Resource, key: str, made: Path | None = None
+) -> Path | None:
+    """
+    Return the folder that a property names, or CDK's note of it; None if there is neither.
+
+    A zip archive is unpacked below `made`. Raises as `code_uri`.
+    """
+    template = resources.document.path
+    given = resource.metadata.text("aws:asset:path")
+    if given is None and isinstance(resource.properties.get(key), Object):
         return _uploaded(template, resource, key)
-    given = resource.properties.known(key)
-    return None if given is None else _folder(template, resource, key, given)
+    given = given or resource.properties.known(key)
+    if given is None:
+        return None
+    path = _path(template, resource, key, given)
+    if path.is_dir():
+        return path
+    resources.archives.append(path)
+    if made is None or not is_zipfile(path):
+        message = f"its code is a file, {given}; name the folder that it was made of in {key}"
+        raise NotServedError(message)
+    return unpacked(path, made / "archives")
 
 
-def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
+def _path(template: Path, resource: Resource, key: str, given: str) -> Path:
     if given.startswith(("s3://", "https://")):
         message = f"its code is in S3 ({given}); give the template as it was before packaging"
         raise NotServedError(message)
@@ -73,10 +91,7 @@ def _folder(template: Path, resource: Resource, key: str, given: str) -> Path:
         resource.properties.wrong(key, f"{key}: {error.strerror}", "name the folder of the code")
     if is_file and path.suffix == ".py":
         return path.parent  # AWS packs that file alone
-    if is_file:
-        message = f"its code is a file, {given}; name the folder that it was made of in {key}"
-        raise NotServedError(message)
-    if not path.is_dir():
+    if not is_file and not path.is_dir():
         resource.properties.wrong(
             key, f"{key} is {given!r}, and there is no {path}", "name the folder of the code"
         )

@@ -43,7 +43,7 @@ def function_of(resources: Resources, resource: Resource, made: Path | None) -> 
     handler, code_uri, runtime, image = _code(resources, resource, made)
     module = None if image else module_of(code_uri, handler)
     edited = edited_at(resources, resource, code_uri, module)
-    layers = tuple(_layers(resources, properties))
+    layers = tuple(_layers(resources, properties, made))
     return Function(
         name=_name(resources, resource),
         logical_id=resources.full(resource.logical_id),
@@ -75,12 +75,11 @@ def _code(
     resources: Resources, resource: Resource, made: Path | None
 ) -> tuple[str, Path, str, Image | None]:
     """Return the handler, the folder that has it, its Runtime, and the image that says so."""
-    template = resources.document.path
     if images.is_image(resource):
         image = images.image_of(resources, resource, made and made / "images" / resources.path)
         return image.handler, image.root, image.runtime or OWN.runtime, image
     _leave_out_foreign(resource.properties)  # what it is built into may well not be here
-    root = code.code_uri(template, resource, made and made / "inline" / resources.path)
+    root = code.code_uri(resources, resource, made)
     runtime = _runtime(resource)
     return _handler(resource, root), root, runtime, None
 
@@ -158,14 +157,14 @@ def _published(resources: Resources, properties: Properties) -> Requirements | N
     return Requirements(template, text, (), template.parent, name=called) if named else None
 
 
-def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
+def _layers(resources: Resources, properties: Properties, made: Path | None) -> Iterator[Layer]:
     for item, head in _listed(resources, properties):
         logical_id = target(item) if isinstance(item, Object) else None
         layer = resources.get(logical_id or "") or resources.get(str(head))
         if layer is not None and layer.type in LAYERS:
-            yield from _layer(resources, layer)
+            yield from _layer(resources, layer, made)
         elif (elsewhere := resources.application.layer(str(head))) is not None:
-            yield from _layer(*elsewhere)
+            yield from _layer(*elsewhere, made)
         elif instead := requirement_of(str(head)):
             resources.note(str(head), f"{instead} stands in for the layer {head}")
         elif head is not None:
@@ -173,9 +172,9 @@ def _layers(resources: Resources, properties: Properties) -> Iterator[Layer]:
             resources.note(str(head), what)
 
 
-def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
+def _layer(resources: Resources, layer: Resource, made: Path | None) -> Iterator[Layer]:
     try:
-        content = code.content(resources.document.path, layer, LAYERS[layer.type])
+        content = code.content(resources, layer, LAYERS[layer.type], made)
     except NotServedError as error:
         sentence = f"The layer {layer.logical_id} is left out: {error}"
         resources.note(layer.logical_id, sentence)
@@ -184,7 +183,11 @@ def _layer(resources: Resources, layer: Resource) -> Iterator[Layer]:
         if not layer.metadata.flag("aws:asset:is-bundled"):
             module = next(origin.modules(content), None)
             content = edited_at(resources, layer, content, module) or content
-        yield Layer(layer.logical_id, content, layer.metadata.text("BuildMethod"))
+        method = layer.metadata.text("BuildMethod")
+        if method == "makefile":
+            what = f"The layer {layer.logical_id} is built by its Makefile, which is not run here"
+            resources.note(layer.logical_id, f"{what}; add what it brings to requirements.txt")
+        yield Layer(layer.logical_id, content, method)
 
 
 def _logging(config: Properties) -> Logging:

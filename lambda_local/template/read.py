@@ -73,11 +73,12 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
                 cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
         files.name(file)
+    for file in (file for each in every for file in each.archives):
+        files.name(file)
     if not functions:
         _nothing_to_serve(path, left_out, cause)
-    functions.sort(
-        key=lambda each: is_singleton(each.name)
-    )  # the first is who is called by no name
+    # the first is the one that is called by no name
+    functions.sort(key=lambda each: is_singleton(each.name))
     _check_names(functions)
     # of a template that is nested twice, once
     notices = dict.fromkeys(notice for each in every for notice in each.notices())

@@ -7,6 +7,7 @@ Those of an application are in several stacks, where some are nested.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lambda_local.template.document import Document, Object, Value
 from lambda_local.template.intrinsics import Intrinsics
@@ -54,6 +55,8 @@ class Resources:
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
         self.application = Application((self,))
+        self.archives: list[Path] = []
+        """Files of code that are no folder: whether they can be read or not, they may change."""
         self._lent: dict[int, Resource | None] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
