@@ -4,9 +4,10 @@ from pathlib import Path
 
 from lambda_local.cdk.application import application_of
 from lambda_local.cdk.cloud_assembly import is_manifest
-from lambda_local.template.document import Document, load
+from lambda_local.template.document import Document, Object, load
 
 _MOST = 500
+_PARTS = (".json", ".yaml", ".yml")
 
 
 class Files:
@@ -24,6 +25,17 @@ class Files:
     def named(self) -> tuple[Path, ...]:
         """Return all that count."""
         return tuple(self._named)
+
+    def included(self, template: Path, location: str) -> Object | None:
+        """Return what a file has that is a part of a template; None if it is not here."""
+        path = template.parent / location
+        if path.suffix.lower() not in _PARTS or "://" in location:
+            return None
+        self.name(path)
+        if path not in self._documents and path.is_file():
+            self._documents[path] = load(path)
+        found = self._documents.get(path)
+        return found.root if found else None
 
     def load(self, path: Path) -> Document:
         """Return a template, for one more stack. Raises TemplateError."""

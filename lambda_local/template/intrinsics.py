@@ -8,6 +8,8 @@ from lambda_local.template.references import References, as_text
 from lambda_local.template.surroundings import Surroundings
 from lambda_local.template.texts import Texts, array
 
+_MACRO = "Fn::Transform"
+
 
 class Intrinsics:
     """
@@ -18,7 +20,7 @@ class Intrinsics:
 
     def __init__(self, document: Document, surroundings: Surroundings) -> None:
         self._document = document
-        self._exports = surroundings.exports
+        self._surroundings = surroundings
         self.references = References(document, surroundings, self.resolve)
         self._texts = Texts(self.references, self.resolve)
         self._functions: Mapping[str, Callable[[Value], Value]] = {
@@ -39,6 +41,7 @@ class Intrinsics:
             "Fn::Select": self._texts.select,
             "Fn::Split": self._texts.split,
             "Fn::Sub": self._texts.sub,
+            _MACRO: lambda macro: self.resolve(self._included(macro)),
             "Fn::ToJsonString": lambda value: json.dumps(self.resolve(value)),
         }
 
@@ -66,7 +69,9 @@ class Intrinsics:
 
     def head(self, value: Value) -> Value:
         """Resolve a value that is itself an intrinsic function, but not what is in it."""
-        return self.resolve(value) if isinstance(value, Object) and is_intrinsic(value) else value
+        if not isinstance(value, Object) or not is_intrinsic(value):
+            return value
+        return self._included(value[_MACRO]) if _MACRO in value else self.resolve(value)
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template holds."""
@@ -121,9 +126,24 @@ class Intrinsics:
 
     def _import_value(self, name: Value) -> Value:
         text = self._texts.text(name)
-        if (exported := self._exports(text)) is not None:
+        if (exported := self._surroundings.exports(text)) is not None:
             return exported
         return self.references.stand_in(text, f"{text} is imported from another stack")
+
+    def _included(self, macro: Value) -> Value:
+        """
+        Return what AWS::Include has of a file beside the template.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-include.html
+        """
+        match macro:
+            case {"Name": "AWS::Include", "Parameters": {"Location": location}}:
+                name = self._texts.text(location)
+                if (included := self._surroundings.included(name)) is not None:
+                    return included
+                return self.references.told(name, f"AWS::Include finds no {name} here")
+            case _:
+                return self.references.told(_MACRO, f"{_MACRO} is not followed")
 
     def _availability_zones(self, region: Value) -> Value:
         zones = Array(0)

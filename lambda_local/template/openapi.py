@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 from collections.abc import Iterator
 
 from lambda_local.template import cors
+from lambda_local.template.document import Object
 from lambda_local.template.model import Authorizer, Route
 from lambda_local.template.openapi_authorizers import of_operation
 from lambda_local.template.paths import METHODS, check_path
@@ -28,7 +29,7 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
     """Return those that end at the function."""
     for api in resources.of(*_BODIES):
-        body = api.properties.section(_BODIES[api.type])
+        body = _body(resources, api)
         paths = body.section("paths")
         for written, methods in paths.sections():
             path = written.removeprefix("/") if written == "/$default" else written
@@ -40,6 +41,15 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
                     rest = api.type in _REST
                     who = of_operation(resources, api, body, operation, rest=rest)
                     yield _route(resources, api, path, method, operation, who)
+
+
+def _body(resources: Resources, api: Resource) -> Properties:
+    """Return the definition: what is written, or a file that is here."""
+    uri = api.properties.raw.get("DefinitionUri")
+    included = resources.included(uri) if isinstance(uri, str) else None
+    if isinstance(included, Object):
+        return api.properties.included(included)
+    return api.properties.section(_BODIES[api.type])
 
 
 def _route(  # noqa: PLR0913, PLR0917  # all of them are of one operation

@@ -99,6 +99,10 @@ class Properties:
             self.wrong(key, f"{key} is no mapping", "write NAME: VALUE below it")
         return Properties(value, self._document, self._intrinsics)
 
+    def included(self, value: Object) -> "Properties":
+        """Return what a file has that is a part of the template."""
+        return Properties(value, self._document, self._intrinsics)
+
     def sections(self) -> Iterator[tuple[str, "Properties"]]:
         """Return each name and what is nested there."""
         for key in self.raw:

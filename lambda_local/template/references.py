@@ -157,8 +157,12 @@ class References:
         return self._constructs.get(logical_id, logical_id)
 
     def stand_in(self, name: str, why: str) -> StandIn:
-        """Tell once why the name has no value here."""
-        self.unknown.setdefault(name, f"{why}; set it with {self._surroundings.full(name)}=VALUE")
+        """Tell once why the name has no value here, and how it gets one."""
+        return self.told(name, f"{why}; set it with {self._surroundings.full(name)}=VALUE")
+
+    def told(self, name: str, sentence: str) -> StandIn:
+        """Tell once what nobody can set."""
+        self.unknown.setdefault(name, sentence)
         return StandIn(name)
 
     def why(self, value: StandIn) -> str:

@@ -50,6 +50,7 @@ class Resources:
         self.document = document
         self.path = surroundings.path
         self.full = surroundings.full
+        self.included = surroundings.included
         self.intrinsics = Intrinsics(document, surroundings)
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")

@@ -26,7 +26,7 @@ class Stack:
         loops = Loops(files.load(path), given)
         document = loops.written_out()
         self.left_out = loops.left_out
-        own = replace(given, outputs=self._output_of, exports=self._export)
+        own = replace(given, outputs=self._output_of, exports=self._export, included=self._included)
         self.resources = Resources(document, own)
         self._parameters = document.section("Parameters")
         self._outputs = document.section("Outputs")
@@ -38,6 +38,9 @@ class Stack:
         for resource in self.resources.of(*NESTED):
             if (nested := self._stack(resource)) is not None:
                 yield from nested.all()
+
+    def _included(self, location: str) -> Value:
+        return self._files.included(self._path, location)
 
     def _output_of(self, logical_id: str, output: str) -> Value:
         resource = self.resources.get(logical_id)

@@ -18,7 +18,8 @@ class Surroundings:
     `overrides` are a person's: of parameters by `NAME`, of attributes by `LogicalId.Attribute`;
     those by which it is `deployed` count where a parameter has no value else.
     `given` is what the parent has for a parameter, `outputs` what a nested stack has, by the names
-    of both, and `exports` what another stack exports by a name; None is nothing.
+    of both, and `exports` what another stack exports by a name; `included` is
+    what a file beside the template has. None is nothing.
     """
 
     overrides: Mapping[str, str]
@@ -28,6 +29,7 @@ class Surroundings:
     given: Callable[[str], Value] = _nothing
     outputs: Callable[[str, str], Value] = _nothing
     exports: Callable[[str], Value] = _nothing
+    included: Callable[[str], Value] = _nothing
 
     @property
     def stack(self) -> str:

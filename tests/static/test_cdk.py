@@ -173,6 +173,10 @@ def test_functions_of_the_same_name_are_called_by_their_stacks(app: Path) -> Non
         app, One={"G": function("1", "One/Greeter")}, Two={"G": function("1", "Two/Greeter")}
     )
     assert [each.name for each in served(app).functions] == ["One-Greeter", "Two-Greeter"]
+    manifest = json.loads((app / "cdk.out/manifest.json").read_text())
+    manifest["artifacts"]["Two"]["properties"]["stackName"] = "Second"
+    write_project(app, {"cdk.out/manifest.json": json.dumps(manifest)})
+    assert [each.name for each in served(app).functions] == ["One-Greeter", "Second-Greeter"]
 
 
 def test_what_one_stack_exports_another_imports(app: Path) -> None:

@@ -35,6 +35,7 @@ def synthesize(app: Path, output: str = "cdk.out", **stacks: Mapping[str, object
         }
         for name in stacks
     }
+    artifacts["Tree"] = {"type": "cdk:tree", "properties": {"file": "tree.json"}}
     write_project(app, {"cdk.json": json.dumps({"app": "python app.py", "output": output})})
     write_project(
         app / output, {"cdk.out": "{}", "manifest.json": json.dumps({"artifacts": artifacts})}
