@@ -31,10 +31,12 @@ def assembly_of(template: Path) -> Path | None:
 def app_of(template: Path) -> Path | None:
     """Return the folder of the app that a template was written by; None if CDK wrote none."""
     assembly = assembly_of(template)
-    if assembly is None:
-        return None
-    apps = (folder for folder in assembly.parents if (folder / _APP).is_file())
-    return next(apps, assembly.parent)
+    return None if assembly is None else app_above(assembly)
+
+
+def app_above(assembly: Path) -> Path:
+    """Return the folder of the app that an assembly was written by."""
+    return next(filter(is_app, assembly.parents), assembly.parent)
 
 
 def whole(app: Path, template: Path | None) -> tuple[Path, ...]:

@@ -10,47 +10,55 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_local.cdk.cloud_assembly import app_of, assembly_of
+from lambda_local.cdk.cloud_assembly import app_above, assembly_of
+from lambda_local.code.shipped import counts
 
-_NO_CODE = ("__pycache__", "node_modules", "site-packages")
 _UNLIKE = 0.5
 """Modules with fewer of their words in common are two: better an old copy than other code."""
 
 
-def is_copy(asset: Path, template: Path) -> bool:
-    """Whether an asset is in the assembly; by `cdk synth --no-staging` it is the code itself."""
-    assembly = assembly_of(template)
-    return assembly is not None and asset.is_relative_to(assembly)
+class Origins:
+    """Finds them for one reading of an app, whose folders are looked through once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, list[str]] = {}
+
+    def of(self, asset: Path, module: Path, template: Path) -> list[Path] | None:
+        """
+        Return the folder that an asset is a copy of; none, or several, if that can't be known.
+
+        Like the asset it has the module, whose path is relative. Of all such folders below that of
+        the app, or of its Git repository, it is the one whose code is most alike: it may be edited
+        since. What is not in the assembly, as by `cdk synth --no-staging`, is no copy: None.
+        """
+        assembly = assembly_of(template)
+        if assembly is None or not asset.is_relative_to(assembly):
+            return None
+        if assembly not in self._folders:
+            self._folders[assembly] = list(_folders_beside(assembly))
+        having = (
+            Path(folder)
+            for folder in self._folders[assembly]
+            if os.path.isfile(os.path.join(folder, module))  # noqa: PTH113, PTH118  # a fourth of pathlib's time
+        )
+        alike = {
+            folder: _likeness(asset, folder)
+            for folder in having
+            if _likeness_of(asset / module, folder / module) > _UNLIKE
+        }
+        best = max(alike.values(), default=0.0)
+        return sorted(folder for folder, likeness in alike.items() if likeness == best)
 
 
-def origins(asset: Path, module: Path, template: Path) -> list[Path]:
-    """
-    Return the folder that an asset is a copy of; none, or several, if that can't be known.
-
-    Like the asset it has the module, whose path is relative. Of all such folders below that of the
-    app, or of its Git repository, it is the one whose code is most alike: it may be edited since.
-    """
-    app, assembly = app_of(template), assembly_of(template)
-    if app is None or assembly is None:
-        return []
+def _folders_beside(assembly: Path) -> Iterator[str]:
+    app = app_above(assembly)
     root = next((each for each in (app, *app.parents) if (each / ".git").exists()), app)
-    alike = {
-        folder: _likeness(asset, folder)
-        for folder in _having(module, root, assembly)
-        if _likeness_of(asset / module, folder / module) > _UNLIKE
-    }
-    best = max(alike.values(), default=0.0)
-    return sorted(folder for folder, likeness in alike.items() if likeness == best)
-
-
-def _having(module: Path, root: Path, assembly: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         if Path(folder) == assembly or "pyvenv.cfg" in files:
             folders.clear()
             continue
-        folders[:] = _of_code(folders)
-        if Path(folder, module).is_file():
-            yield Path(folder)
+        folders[:] = filter(_is_of_code, folders)
+        yield folder
 
 
 def _likeness(asset: Path, folder: Path) -> float:
@@ -62,12 +70,12 @@ def _likeness(asset: Path, folder: Path) -> float:
 def modules(folder: Path) -> Iterator[Path]:
     """Yield the path of each module of a folder, from there."""
     for below, folders, files in os.walk(folder):
-        folders[:] = _of_code(folders)
+        folders[:] = filter(_is_of_code, folders)
         yield from (Path(below, name).relative_to(folder) for name in files if name.endswith(".py"))
 
 
-def _of_code(folders: list[str]) -> list[str]:
-    return [name for name in folders if not name.startswith(".") and name not in _NO_CODE]
+def _is_of_code(folder: str) -> bool:
+    return counts(folder) and folder != "site-packages"
 
 
 def _likeness_of(one: Path, other: Path) -> float:

@@ -10,11 +10,11 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from lambda_local.cdk.cloud_assembly import is_app
 from lambda_local.code import poetry_lock, uv_lock
 from lambda_local.code.poetry_lock import LockError
 
 _POETRYS, _UVS, _OWN = "poetry.lock", "uv.lock", "pyproject.toml"
-_CDKS = "cdk.json"
 
 
 def files_of(root: Path, project: Path) -> Iterator[Path]:
@@ -34,7 +34,7 @@ def declared_in(root: Path, project: Path) -> tuple[Path, str] | None:
     """
     folders = _folders(root, project)
     for at, folder in enumerate(folders):
-        if folder != root and (folder / _CDKS).is_file():
+        if folder != root and is_app(folder):
             continue  # what a CDK app requires is not for its functions, which have their assets
         found = _locked(folder) or _of_pyproject(folder, folders[at + 1 :])
         if found is not None:

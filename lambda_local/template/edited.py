@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from lambda_local.cdk import origin
 from lambda_local.template.resources import Resource, Resources
 
 
@@ -14,10 +13,11 @@ def edited_at(
 
     Like the asset it has the module, or another file, whose path is relative.
     """
-    template = resources.document.path
-    if module is None or not origin.is_copy(root, template):
+    if module is None:
         return None
-    found = origin.origins(root, module, template)
+    found = resources.application.origins.of(root, module, resources.document.path)
+    if found is None:
+        return None
     if len(found) == 1:
         return found[0]
     why = f"{' and '.join(map(str, found))} are alike" if found else "no folder here is like it"

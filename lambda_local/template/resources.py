@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambda_local.cdk.origin import Origins
 from lambda_local.template.document import Document, Object, Value
 from lambda_local.template.intrinsics import Intrinsics
 from lambda_local.template.merge import merged
@@ -188,6 +189,7 @@ class Application:
 
     def __init__(self, stacks: Sequence[Resources]) -> None:
         self.stacks = stacks
+        self.origins = Origins()
         self._functions: dict[str, Resource] = {}
 
     def layer(self, arn: str) -> tuple[Resources, Resource] | None:
