@@ -76,10 +76,10 @@ def find(folder: Path) -> Path:
     raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
 
 
-def files_of(folder: Path) -> tuple[Path, ...]:
-    """Return the files that say which template of an app is served."""
+def files_of(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
+    """Return the files that say which template of an app is served; `found` is that."""
     try:
-        return (folder / _APP, _output(folder) / _MANIFEST, find(folder))
+        return (folder / _APP, _output(folder) / _MANIFEST, found or find(folder))
     except TemplateError:
         return (folder / _APP,)
 

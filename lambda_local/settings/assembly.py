@@ -38,7 +38,8 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     local = LocalEnvironment(root / given.env_file, given.env, environ)
     environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
     path = _path(given, root)
-    sam = samconfig.read(_project(path, root)) if path else SamConfig()
+    project = root if path is None else cloud_assembly.app_of(path) or path.parent
+    sam = samconfig.read(project) if path else SamConfig()
     if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
         environ["AWS_REGION"] = sam.region
     template = _template(path, given, environ, root, sam)
@@ -50,20 +51,14 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     functions = tuple(
         replace(
             _configuration(each, given, environ, account, template=path),
-            project=_project(path, root),
+            project=project,
             local_environment=_told(each, sam) | local.of(each.name),
         )
         for each in template.functions
     )
-    templates = (*_templates(given, root), *template.files)
+    templates = (*_templates(given, root, path), *template.files)
     files = (*templates, *sam.files, *local.files(*(each.name for each in functions)))
     return Given(functions, _service(given), tuple(notices(template)), files, path)
-
-
-def _project(template: Path | None, root: Path) -> Path:
-    if template is None:
-        return root
-    return cloud_assembly.app_of(template) or template.parent
 
 
 def _path(given: argparse.Namespace, root: Path) -> Path | None:
@@ -95,11 +90,11 @@ def _told(function: Function, sam: SamConfig) -> dict[str, str]:
     return sam.of(*names, declared=function.environment or {})
 
 
-def _templates(given: argparse.Namespace, root: Path) -> tuple[Path, ...]:
+def _templates(given: argparse.Namespace, root: Path, found: Path | None) -> tuple[Path, ...]:
     """Return the files that would be the template if they were there."""
     if given.handler:
         return ()
-    return (root / given.template,) if given.template else absent.candidates(root)
+    return (root / given.template,) if given.template else absent.candidates(root, found)
 
 
 def _configuration(

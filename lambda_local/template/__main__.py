@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ def template_of(folder: Path) -> Template:
     if path is None:
         return without_template(folder)
     sam = samconfig.read(folder)
-    return read(path, sam.parameters, sam.region or REGION, deployed=sam.deployed)
+    template = read(path, sam.parameters, sam.region or REGION, deployed=sam.deployed)
+    others = (*cloud_assembly.whole(folder, path), *filter(Path.is_file, sam.files))
+    return replace(template, files=(*template.files, *others))
 
 
 def _described(function: Function, project: Path) -> dict[str, Any]:
@@ -49,14 +51,6 @@ def _described(function: Function, project: Path) -> dict[str, Any]:
     }
 
 
-def _beside(template: Template) -> Iterator[Path]:
-    yield from template.files
-    if template.path:
-        project = cloud_assembly.app_of(template.path) or template.path.parent
-        yield from cloud_assembly.whole(project, template.path)
-        yield from filter(Path.is_file, samconfig.read(project).files)
-
-
 def main() -> None:
     """Print them; exit with 2 and one line if the template is wrong."""
     parser = argparse.ArgumentParser(prog="python -m lambda_local.template")
@@ -70,7 +64,7 @@ def main() -> None:
         sys.stderr.write(f"lambda_local: {error}\n")
         sys.exit(2)
     folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
-    files = list(dict.fromkeys(os.path.relpath(file, project) for file in _beside(template)))
+    files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
     described = json.dumps({"functions": functions, "files": files}, indent=2)
     sys.stdout.write(
         "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"

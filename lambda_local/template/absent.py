@@ -21,10 +21,12 @@ DEFAULT_HANDLER = "lambda_function.lambda_handler"
 """AWS's own, for a new Python function."""
 
 
-def candidates(folder: Path) -> tuple[Path, ...]:
-    """Return what a folder's template may be, the one that counts first, or says which it is."""
+def candidates(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
+    """Return what a folder's template may be, or says which; what is `found` is not looked for."""
     named = tuple(folder / name for name in NAMES)
-    return (*named, *cloud_assembly.files_of(folder)) if cloud_assembly.is_app(folder) else named
+    if not cloud_assembly.is_app(folder):
+        return named
+    return (*named, *cloud_assembly.files_of(folder, found))
 
 
 def find(folder: Path) -> Path | None:
