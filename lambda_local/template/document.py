@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import yaml
 
-from lambda_local.template.error import TemplateError
+from lambda_local.template.error import TemplateError, read_text
 
 type Value = str | Object | Array | None
 """A scalar is the text that was written, as CloudFormation has it: `MemorySize: "512"` is right."""
@@ -74,7 +74,7 @@ def load(path: Path) -> Document:
     Raises:
         TemplateError: It can't be read, or it is no mapping.
     """
-    text, reader = _text(path), _Reader(path)
+    text, reader = read_text(path, "name another"), _Reader(path)
     try:
         root = reader.value(_parsed(text))
     except yaml.YAMLError as error:
@@ -84,15 +84,6 @@ def load(path: Path) -> Document:
     if not isinstance(root, Object):
         raise TemplateError(path, 1, "this is no template", "write a mapping with Resources:")
     return Document(path, root, tuple(reader.notices))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TemplateError(path, None, "it is not UTF-8", "save it as UTF-8") from error
-    except OSError as error:
-        raise TemplateError(path, None, error.strerror or "", "name another") from error
 
 
 _SURROGATES = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)

@@ -24,3 +24,13 @@ class TemplateError(Exception):
 
 class NotServedError(Exception):
     """This function can't run here, which is no fault of the template; the others can."""
+
+
+def read_text(file: Path, instead: str) -> str:
+    """Return what a person wrote in it. Raises TemplateError, saying what to do `instead`."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TemplateError(file, None, "it is not UTF-8", "save it as UTF-8") from error
+    except OSError as error:
+        raise TemplateError(file, None, error.strerror or "", instead) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambda_local.template.error import TemplateError
+from lambda_local.template.error import TemplateError, read_text
 
 _NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
 _LOCAL = ("global", "local_invoke", "local_start_lambda", "local_start_api")
@@ -117,7 +117,7 @@ def _variables(file: Path) -> dict[str, dict[str, str]]:
     if not file.is_file():
         return {}
     try:
-        functions = _mapping(json.loads(_text(file)))
+        functions = _mapping(json.loads(read_text(file, "let it be read")))
     except ValueError as error:
         raise _unreadable(file, "JSON", error) from error
     return {name: _texts(_mapping(variables)) for name, variables in functions.items()}
@@ -134,7 +134,7 @@ def _texts(variables: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _loaded(file: Path) -> Mapping[str, Any]:
-    text = _text(file)
+    text = read_text(file, "let it be read")
     if file.suffix == ".toml":
         try:
             return tomllib.loads(text)
@@ -146,15 +146,6 @@ def _loaded(file: Path) -> Mapping[str, Any]:
         return _mapping(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise _unreadable(file, "YAML", error) from error
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise TemplateError(file, None, error.strerror or "", "let it be read") from error
-    except UnicodeDecodeError as error:
-        raise TemplateError(file, None, "it is not UTF-8", "save it as UTF-8") from error
 
 
 def _unreadable(file: Path, kind: str, error: Exception) -> TemplateError:
