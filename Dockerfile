@@ -8,7 +8,7 @@ ARG CA= PIP_INDEX_URL=
 RUN [ -z "$CA" ] || printf '%s\n' "$CA" >/ca.pem
 ENV PIP_CERT=${CA:+/ca.pem} PIP_INDEX_URL=$PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_QUIET=1 PIP_ROOT_USER_ACTION=ignore
-COPY lambda_local/code/poetry_lock.py poetry.lock ./
+COPY packages/lambda-live/src/lambda_live/dependencies/poetry_lock.py poetry.lock ./
 # unchecked-hash: no file here changes after this, so a cold start need not compare it with its bytecode.
 RUN python poetry_lock.py poetry.lock local >local.txt \
     && python -m pip install --require-hashes --no-deps --target /local --requirement local.txt \
@@ -20,7 +20,7 @@ FROM tools AS requirements
 ARG REQUIREMENTS=
 COPY . /project
 WORKDIR /project
-RUN PYTHONPATH=/local python -m lambda_local.package requirements /requirements
+RUN PYTHONPATH=/local:packages/lambda-live/src python -m lambda_live.cli.image_context requirements /requirements
 
 FROM tools AS packages
 COPY --from=requirements /requirements /requirements
@@ -35,30 +35,30 @@ RUN mkdir /packages && for key in *; do \
         ) || exit 1; \
     done
 
-# What the cluster runs: every function of the project, served by lambda_local in place of AWS's emulator.
+# What the cluster runs: every function of the project, served by lambda_live in place of AWS's emulator.
 FROM ${BASE_IMAGE} AS local
 ARG CA=
 RUN [ -z "$CA" ] || { printf '%s\n' "$CA" >/etc/pki/ca-trust/source/anchors/machine.pem && update-ca-trust; }
 # Tilt's live update unpacks with tar, which AWS's image lacks, and over the task root itself where CodeUri is `.`.
 # hadolint ignore=DL3041
 RUN dnf install -y tar && dnf clean all \
-    && mkdir -p /opt/cache/lambda-local \
-    && chown 1000:1000 "$LAMBDA_TASK_ROOT" /opt/cache/lambda-local
+    && mkdir -p /opt/cache/lambda-live \
+    && chown 1000:1000 "$LAMBDA_TASK_ROOT" /opt/cache/lambda-live
 COPY --from=tools /local /opt/python
-COPY lambda_local /opt/python/lambda_local
-RUN python -m compileall -q /opt/python/lambda_local
-COPY --from=packages --chown=1000:1000 /packages /opt/cache/lambda-local/packages
+COPY packages/lambda-live/src/lambda_live /opt/python/lambda_live
+RUN python -m compileall -q /opt/python/lambda_live
+COPY --from=packages --chown=1000:1000 /packages /opt/cache/lambda-live/packages
 COPY --chown=1000:1000 . $LAMBDA_TASK_ROOT
 # No bytecode of what live update replaces: Python tells it from stale by the source's size and second alone.
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python XDG_CACHE_HOME=/opt/cache
 USER 1000:1000
 EXPOSE 8080 9101
-ENTRYPOINT ["python", "-m", "lambda_local", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]
+ENTRYPOINT ["python", "-m", "lambda_live", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]
 
 # What ships of the FUNCTION of template.yaml; the only one needs no name.
 FROM requirements AS shipped
 ARG FUNCTION=
-RUN PYTHONPATH=/local python -m lambda_local.package function /function "$FUNCTION"
+RUN PYTHONPATH=/local:packages/lambda-live/src python -m lambda_live.cli.image_context function /function "$FUNCTION"
 
 FROM packages AS dependencies
 COPY --from=shipped /function/keys /

@@ -1,15 +1,16 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
 BIN := .venv/bin
 # Without bytecode every process that a test starts compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-# More than there are cores: the tests wait, too. By files, as those of a file share a service, in their order: the small ones come last.
-ENVIRONMENT := --quiet --numprocesses 6 --dist loadfile -W error tests/processes tests/static
+# More workers than cores, because tests wait for processes. Tests of a file share a service.
+PYTEST := $(BIN)/pytest --quiet --numprocesses 6 --dist loadfile -W error
+SERVICE := -c packages/lambda-live/pytest.toml packages/lambda-live/tests
 
 help: ## What there is to run
-	@awk -F ':.* ##+ ' '/^[a-z0-9-]+:.* ## / {printf "make %-8s %s\n", $$1, $$2} /^[a-z0-9-]+:.* ### / {rest = rest " " $$1} \
-	END {printf "\nand, as the Makefile says:\n%s\n", rest}' $(MAKEFILE_LIST)
+	@awk -F ':.* ##+ ' '/^[a-z0-9-]+:.* ## / {printf "make %-8s %s\n", $$1, $$2} /^[a-z0-9-]+:.* ### / {rest = rest (++n == 6 ? "\n " : " ") $$1} \
+	END {printf "\nMore:\n%s\n", rest}' $(MAKEFILE_LIST)
 
 install: .venv/.installed ## Poetry and the locked dependencies, into .poetry and .venv
 
@@ -30,20 +31,23 @@ up: needs install ## The function with live reload and checks, in a cluster or n
 down: ## Remove the cluster and its registry
 	@scripts/down
 
-test: unit ## Everything that needs no cluster, the function's tests first
-	@$(BIN)/pytest $(ENVIRONMENT)
+test: unit ## The function's tests, then the environment's; no cluster needed
+	@$(PYTEST) tests/environment
 
-# Apart from `test`, because it slows each process that a test starts.
-coverage: unit ### The same tests, and what of lambda_local they cover
+test-service: install ### The tests of packages/lambda-live
+	@$(PYTEST) $(SERVICE)
+
+# Separate from test-service, because measuring slows down each process that a test starts.
+coverage: install ### The tests of packages/lambda-live, with its coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest $(ENVIRONMENT) --measured; ended=$$?; \
-	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing && exit $$ended
+	@$(PYTEST) $(SERVICE) --measured; status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing && exit $$status
 
 covered: ### What the last `make coverage` found, as Markdown
 	@$(BIN)/coverage report --format markdown
 
 unit: install ## The function's own tests, if it has any, with coverage
-	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_local.template --folders)) --cov-report term-missing:skip-covered
+	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_live.cli.describe --folders)) --cov-report term-missing:skip-covered
 
 watch: install ## The function's tests again at each save
 	@$(BIN)/ptw --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner scripts/unit
@@ -68,7 +72,7 @@ accept: ## Expect what is answered now (EVENTS=events/event.json …)
 image: install ## The image that AWS Lambda runs, and each event's answer from it
 	@scripts/image
 
-wheel: install ## lambda_local alone, with the command lambda-local, in dist/
+wheel: install ## lambda_live alone, with the command lambda-live, in dist/
 	@scripts/wheel
 
 scan: install ## Known vulnerabilities in that image
@@ -78,25 +82,25 @@ e2e: install ## tilt ci, then the tests that need the cluster
 	@scripts/e2e
 
 fuzz: install ### 100,000 requests as nobody should send them, events and answers of any kind (FUZZ_CASES=n)
-	@FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(BIN)/pytest --quiet -W error tests/processes/fuzz
+	@FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(BIN)/pytest --quiet -W error -c packages/lambda-live/pytest.toml packages/lambda-live/tests/fuzz
 
 soak: install ### What grows in 30 minutes of half the load, with saves and crashes (MINUTES=n)
-	@$(BIN)/python -m bench.soak $(or $(MINUTES),30)
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.soak $(or $(MINUTES),30)
 
 bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .cache/bench/imports/.installed ## Every figure against its peers (ARGS=--quick: a tenth of it)
-	@$(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench $(ARGS)
 
-.cache/bench/%/.installed: bench/%.txt
+.cache/bench/%/.installed: packages/lambda-live/bench/%.txt
 	@$(BIN)/python -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 bench-growth: install ### How the cost grows with environments, files and events
-	@$(BIN)/python -m bench.growth
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.growth
 
 bench-cluster: install ### What a save, a rollout, a killed pod and more pods cost in the cluster
-	@$(BIN)/python -m bench.cluster
-	@$(BIN)/python -m bench.pods
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.cluster
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.pods
 
 bench-monitoring: install ### How soon logs and metrics are there, and what they cost
-	@$(BIN)/python -m bench.monitoring
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.monitoring

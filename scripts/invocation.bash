@@ -7,7 +7,7 @@ read_machine
 # shellcheck source=scripts/checks/request.bash
 source "$(dirname "${BASH_SOURCE[0]}")/checks/request.bash"
 functions_path=/2015-03-31/functions
-url=${LAMBDA_LOCAL_URL:-http://127.0.0.1:$LAMBDA_LOCAL_PORT}
+url=${LAMBDA_LIVE_URL:-http://127.0.0.1:$LAMBDA_LIVE_PORT}
 # The names of the functions that the service has; AWS's emulator, which can't say, calls its one `function`.
 names=(function)
 
@@ -36,8 +36,8 @@ unreachable() {
 ask_state() {
     local status
     : >"$1"
-    status=$(curl --silent --globoff --connect-timeout 5 --max-time 10 --header "X-Lambda-Local-Source: ${0##*/}" \
-        --output "$1" --write-out '%{http_code} %{time_total}' "$url$functions_path/.lambda-local${2:+?$2}") || case $? in
+    status=$(curl --silent --globoff --connect-timeout 5 --max-time 10 --header "X-Lambda-Live-Source: ${0##*/}" \
+        --output "$1" --write-out '%{http_code} %{time_total}' "$url$functions_path/.lambda-live${2:+?$2}") || case $? in
         6 | 7) unreachable ;;
     esac
     [[ $status == '200 '* ]] || : >"$1"
@@ -84,12 +84,12 @@ invoke_each() {
         : >"$answers/$number" # curl makes no file for an empty answer
         ((number == 1)) || arguments+=(--next)
         arguments+=(--silent --show-error --globoff --connect-timeout 5 --write-out '%{time_total}\n'
-            --header "X-Lambda-Local-Source: ${0##*/}" --header "X-Lambda-Local-Event: ${event##*/}"
+            --header "X-Lambda-Live-Source: ${0##*/}" --header "X-Lambda-Live-Event: ${event##*/}"
             --dump-header "$answers/$number.headers" --output "$answers/$number")
         if [[ $event == *.http ]]; then
             read_request "$event" "$answers/$number.body"
             ((${#names[@]} == 1)) || request+=(--header "Host: $function.localhost:${url##*:}")
-            arguments+=(--path-as-is --header 'X-Lambda-Local-Log: Tail' "${request[@]}" "$url$request_target")
+            arguments+=(--path-as-is --header 'X-Lambda-Live-Log: Tail' "${request[@]}" "$url$request_target")
         else
             arguments+=(--header 'Content-Type: application/json' --header 'X-Amz-Log-Type: Tail' --data-binary "@$event"
                 "$url$functions_path/$function/invocations")

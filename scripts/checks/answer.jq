@@ -15,7 +15,7 @@ def parsed: . as $text | try fromjson catch $text;
 # The deepest place in the function's own code, of AWS's stackTrace.
 def place($projects):
   [.[]? | strings | capture("File \"(?<file>[^\"]+)\", line (?<line>[0-9]+)")]
-  | (map(select(.file | test("/site-packages/|/lib/python3|<frozen|/lambda_local/|/awslambdaric/") | not)) | last) // last // {file: null, line: null}
+  | (map(select(.file | test("/site-packages/|/lib/python3|<frozen|/lambda_live/|/awslambdaric/") | not)) | last) // last // {file: null, line: null}
   | {file: (.file // null | if . then reduce ($projects[], "/var/task") as $project (.; ltrimstr($project + "/")) else . end),
      line: (.line // null | if . then tonumber else . end)};
 

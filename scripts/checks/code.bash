@@ -20,11 +20,11 @@ program() {
     printf '%s\n' "$expression"
 }
 
-# As lambda_local counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
+# As lambda_live counts: no hidden file, no editor's copy, no bytecode, and nothing that .gitignore names, for which it is asked itself.
 shipped() {
     local python=$root/.venv/bin/python beside=()
     if [[ -x $python ]]; then
-        (cd "$root" && "$python" -m lambda_local.code.shipped "$1")
+        (cd "$root" && "$python" -m lambda_live.code.code_files "$1")
     else
         # The project's tests and events, unless they are a package.
         if [[ $1 == "$root" ]]; then
@@ -55,7 +55,7 @@ read_state() {
             begin) inline='' && : >"$manifests" ;;
             folder)
                 # Code in a template, which a pod has written into a folder of its own.
-                [[ $value != *lambda-local/inline/* || -d $root/$value ]] || inline=1
+                [[ $value != *lambda-live/inline/* || -d $root/$value ]] || inline=1
                 (manifest "$value" "$more") >>"$manifests" || exit
                 ;;
             end)

@@ -13,7 +13,7 @@ answers_are_of_code() {
             [[ ${awaited[at]} != "$function" ]] || headers+=("$work/$number.headers")
         done
         ((${#headers[@]} > 0)) || continue
-        others=$(grep -Li "^X-Lambda-Local-Code-Sha256: ${here[at]}" "${headers[@]}" || true)
+        others=$(grep -Li "^X-Lambda-Live-Code-Sha256: ${here[at]}" "${headers[@]}" || true)
         [[ ! $others ]] || return 1
     done
 }

@@ -18,7 +18,7 @@ def message:
       body: ($parts[1:] | join("\n\n") | sub("\\A\n+"; "") | sub("\n+\\z"; ""))
     };
 
-def is_of_the_moment: test("\\A(?:date|server|connection|keep-alive|transfer-encoding|content-length|via|x-amz.*|apigw-requestid|x-lambda-local.*)\\z");
+def is_of_the_moment: test("\\A(?:date|server|connection|keep-alive|transfer-encoding|content-length|via|x-amz.*|apigw-requestid|x-lambda-live.*)\\z");
 
 # What is compared: only those headers that are expected count.
 def answered_message($answer; $body):

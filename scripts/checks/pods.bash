@@ -39,6 +39,6 @@ find_pods() {
 
 # ask_pod FILE POD [QUERY] writes what the pod says of its functions into FILE, an empty one if it is not there.
 ask_pod() {
-    of_cluster get --raw "/api/v1/namespaces/$namespace/pods/$2:8080/proxy$functions_path/.lambda-local${3:+?$3}" >"$1" || : >"$1"
+    of_cluster get --raw "/api/v1/namespaces/$namespace/pods/$2:8080/proxy$functions_path/.lambda-live${3:+?$3}" >"$1" || : >"$1"
     write_rows "$1"
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.cluster.workspace import Workspace
+from tests.cluster.support.workspace import Workspace
 
 
 class _Failures:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.workspace import CODE, TEXT, Workspace
+from tests.cluster.support.workspace import CODE, TEXT, Workspace
 
 pytestmark = pytest.mark.cluster
 
@@ -34,8 +34,8 @@ def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
         ),
         (
             "Dockerfile",
-            "COPY lambda_local /opt",
-            "RUN exit 3\nCOPY lambda_local /opt",
+            "COPY lambda_live /opt",
+            "RUN exit 3\nCOPY lambda_live /opt",
             "RUN exit 3",
         ),
     ],

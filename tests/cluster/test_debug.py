@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.load import invoke
-from tests.support.cluster.workspace import CODE, TEXT, URL, Tilt, Workspace
-from tests.support.debugger import Debugger, exclusive_port
+from support.debugger import Debugger, exclusive_port
+from tests.cluster.support.load import invoke
+from tests.cluster.support.workspace import CODE, TEXT, URL, Tilt, Workspace
 
 pytestmark = pytest.mark.cluster
 

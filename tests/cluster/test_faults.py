@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.cluster.load import Load, invoke
-from tests.support.cluster.workspace import (
+from support.waiting import wait_until
+from tests.cluster.support.load import Load, invoke
+from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
@@ -22,7 +23,6 @@ from tests.support.cluster.workspace import (
     output,
     pods,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -195,7 +195,7 @@ def test_an_image_that_crashes_replaces_nothing_and_tilt_says_why(
 ) -> None:
     before, dockerfile = pods(), workspace.read("Dockerfile")
     crash = 'ENTRYPOINT ["python", "-c", "raise SystemExit(\\"it crashes\\")"'
-    workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-m", "lambda_local"', crash)
+    workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-m", "lambda_live"', crash)
     try:
         wait_until(lambda: "Back-off restarting" in tilt.log(), "Tilt says so", DEADLINE)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cdk import function, stage, synthesize
-from tests.support.cluster.load import invoke
-from tests.support.cluster.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace, pods
-from tests.support.waiting import wait_until
+from support.cdk import function, stage, synthesize
+from support.waiting import wait_until
+from tests.cluster.support.load import invoke
+from tests.cluster.support.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace, pods
 
 pytestmark = pytest.mark.cluster
 

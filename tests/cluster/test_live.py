@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cluster.load import Load, invoke
-from tests.support.cluster.workspace import (
+from support.waiting import wait_until
+from tests.cluster.support.load import Load, invoke
+from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
@@ -16,7 +17,6 @@ from tests.support.cluster.workspace import (
     output,
     pods,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.load import invoke
-from tests.support.cluster.workspace import (
+from support.waiting import wait_until
+from tests.cluster.support.load import invoke
+from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
@@ -13,7 +14,6 @@ from tests.support.cluster.workspace import (
     output,
     pods,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.cluster.load import ANSWER, Load, invoke
-from tests.support.cluster.scaled import (
+from support.waiting import wait_until
+from tests.cluster.support.load import ANSWER, Load, invoke
+from tests.cluster.support.scaled import (
     LEAST,
     MOST,
     check,
@@ -18,7 +19,7 @@ from tests.support.cluster.scaled import (
     serves,
     wait_for_pods,
 )
-from tests.support.cluster.workspace import (
+from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
@@ -27,7 +28,6 @@ from tests.support.cluster.workspace import (
     Workspace,
     pods,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.cluster.workspace import DEADLINE, URL, Tilt, Workspace
-from tests.support.http import request
-from tests.support.project import write_project
-from tests.support.waiting import wait_until
+from support.http import request
+from support.project import write_project
+from support.waiting import wait_until
+from tests.cluster.support.workspace import DEADLINE, URL, Tilt, Workspace
 
 pytestmark = pytest.mark.cluster
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cluster.load import Load, invoke
-from tests.support.cluster.workspace import (
+from support.waiting import wait_until
+from tests.cluster.support.load import Load, invoke
+from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
@@ -19,7 +20,6 @@ from tests.support.cluster.workspace import (
     free_port,
     output,
 )
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
 
@@ -50,7 +50,7 @@ def at_work(namespace: str, directory: Path) -> Iterator[Developer]:
     workspace = Workspace(directory)
     workspace.write("tilt_config.json", json.dumps({"namespace": namespace}))
     port = free_port()
-    ports = {"FUNCTION_PORT": str(port), "LAMBDA_LOCAL_ADMIN_PORT": str(free_port())}
+    ports = {"FUNCTION_PORT": str(port), "LAMBDA_LIVE_ADMIN_PORT": str(free_port())}
     try:
         with Tilt(workspace, **ports) as tilt:
             yield Developer(workspace, tilt, f"http://127.0.0.1:{port}")

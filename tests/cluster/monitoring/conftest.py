@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.cluster.stack import Stack, connected, deployed_subject, kubectl
+from tests.cluster.support.stack import Stack, connected, deployed_subject, kubectl
 
 
 @pytest.fixture(scope="session")

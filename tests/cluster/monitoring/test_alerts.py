@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.cluster.stack import SUBJECT, Stack, kubectl
-from tests.support.waiting import wait_until
+from support.waiting import wait_until
+from tests.cluster.support.stack import SUBJECT, Stack, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 LOKI_IS_FULL = 'ALERTS{alertname="LokiVolumeFull", alertstate="firing"}'

@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from tests.support.cluster.stack import SUBJECT, Stack, kubectl
-from tests.support.dashboard import Query, Range, annotation_queries, panel_queries
-from tests.support.http import Answer
-from tests.support.project import REPOSITORY
-from tests.support.waiting import wait_until
+from support.http import Answer
+from support.project import REPOSITORY
+from support.waiting import wait_until
+from tests.cluster.support.stack import SUBJECT, Stack, kubectl
+from tests.environment.support.dashboard import Query, Range, annotation_queries, panel_queries
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 EVENTS = sorted((REPOSITORY / "events").glob("*.json"))

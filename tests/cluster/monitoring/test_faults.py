@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.cluster.stack import Stack, kubectl
-from tests.support.waiting import wait_until
+from support.waiting import wait_until
+from tests.cluster.support.stack import Stack, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.cluster.stack import Line, Stack, kubectl
-from tests.support.http import Answer
-from tests.support.project import REPOSITORY
-from tests.support.waiting import wait_until
+from support.http import Answer
+from support.project import REPOSITORY
+from support.waiting import wait_until
+from tests.cluster.support.stack import Line, Stack, kubectl
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 SUBJECT = '{service_name="subject"}'

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.cluster.stack import SUBJECT, Stack, kubectl
-from tests.support.dashboard import Range, query
-from tests.support.waiting import wait_until
+from support.waiting import wait_until
+from tests.cluster.support.stack import SUBJECT, Stack, kubectl
+from tests.environment.support.dashboard import Range, query
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 POD = ["-n", "lambda", "-l", "app.kubernetes.io/name=subject"]

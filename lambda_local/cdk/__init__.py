@@ -1,1 +1,0 @@
-"""What AWS CDK writes: a cloud assembly, of templates and of copies of the functions' code."""

@@ -1,1 +1,0 @@
-"""The function's code: whether it changed, and which code it is."""

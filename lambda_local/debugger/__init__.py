@@ -1,1 +1,0 @@
-"""The debugger's port, which outlives the processes that are debugged."""

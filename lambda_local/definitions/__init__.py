@@ -1,1 +1,0 @@
-"""What the functions are, by their template and their requirements, and that it may change."""

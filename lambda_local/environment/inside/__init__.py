@@ -1,1 +1,0 @@
-"""What runs inside an execution environment's process, and imports nothing of the service."""

@@ -1,1 +1,0 @@
-"""One function: its queue, its environments, its events, its reloads."""

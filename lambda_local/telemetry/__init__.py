@@ -1,1 +1,0 @@
-"""What is told of the function: the log and the metrics."""

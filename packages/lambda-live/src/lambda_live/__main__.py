@@ -1,0 +1,78 @@
+"""`python -m lambda_live [HANDLER]`."""
+
+import os
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+
+# `python -m` puts the function's directory first: its modules are not the service's.
+sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # noqa: PTH109  # as sys.path has it
+
+import uvloop  # noqa: E402  # after the line above
+
+from lambda_live.cli.command_line import parse  # noqa: E402
+from lambda_live.dependencies.packages import install  # noqa: E402
+from lambda_live.dependencies.requirements import InstallError  # noqa: E402
+from lambda_live.project.config import Given  # noqa: E402
+from lambda_live.project.function_dependencies import needs_of  # noqa: E402
+from lambda_live.service import LocalLambda  # noqa: E402
+
+
+def _listen(host: str, port: int, otherwise: str) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        why = str(error) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        message = f"cannot listen on {host}:{port}: {why}; {otherwise}"
+        _say(message)
+        sys.exit(2)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"lambda_live: {text}\n")
+
+
+def _install_packages(given: Given) -> None:
+    """Install what the functions of a template need; exit with 1 if that fails."""
+    for function in given.functions:
+        try:
+            for requirements in needs_of(function).missing():
+                install(requirements, _say)
+        except InstallError as error:
+            _say(str(error))
+            sys.exit(1)
+
+
+async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
+    if (debuggers := given.service.debuggers) is not None:
+        names = [each.name for each in given.functions]
+        listen = partial(_listen, otherwise="choose others with --debug-port")
+        await debuggers.start(names, listen)
+    await LocalLambda(given, front, admin).run()
+
+
+def _hold_standard_descriptors() -> None:
+    """Let no socket have the number of one that was closed: the log would go there."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  # as os has it
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C; exit with 0, or with 2 when it can't start."""
+    _hold_standard_descriptors()
+    given = parse(sys.argv[1:], os.environ, Path.cwd())
+    _install_packages(given)
+    front = _listen(given.service.host, given.service.port, "choose another with --port")
+    admin = _listen(
+        given.service.admin_host, given.service.admin_port, "choose another with --admin-port"
+    )
+    uvloop.run(_serve(given, front, admin))
+
+
+if __name__ == "__main__":
+    main()

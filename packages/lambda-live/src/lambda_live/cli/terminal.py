@@ -1,0 +1,42 @@
+"""
+Prints what a service that runs elsewhere would print at its terminal.
+
+`python -m lambda_live.cli.terminal [URL]`; URL is the service's admin port.
+It waits for a service that is not there, and for the next one when one ends.
+"""
+
+import os
+import sys
+import time
+
+from lambda_live.cli import follow
+from lambda_live.terminal.screen import columns_of
+from lambda_live.terminal.stream import PATH
+from lambda_live.terminal.style import dim, plain
+from lambda_live.terminal.wrap import fold
+
+
+def _print(line: str) -> None:
+    columns = columns_of(sys.stdout.fileno())
+    text = plain(line) if os.environ.get("NO_COLOR") else line
+    for row in [text] if columns is None else fold(text, columns):
+        sys.stdout.write(f"{row}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run until it is ended; exit with 2 where the URL is none."""
+    url, address = follow.given(sys.argv[1:], "lambda_live.terminal")
+    there = True
+    while True:
+        was_there, there = there, False
+        for line in follow.lines(address, PATH):
+            there = True
+            _print(line.decode("utf-8", "replace").removesuffix("\n"))
+        if was_there and not there:
+            _print(dim(f"waiting for the function at {url}"))
+        time.sleep(follow.PAUSE)
+
+
+if __name__ == "__main__":
+    follow.run(main)

@@ -1,0 +1,160 @@
+"""
+Which files below a folder are code: those that would ship, without what a project has beside it.
+
+`python -m lambda_live.code.code_files [FOLDER]` prints their names, each followed by a NUL.
+Run it in the project's folder.
+"""
+# ruff: noqa: PTH116  # one stat a file: pathlib would double what that costs
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+type Stamp = tuple[int, int, int]
+"""A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
+
+_NO_CODE = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
+
+
+class _Ignored(Protocol):
+    def check_file(self, file: str) -> "_Checked": ...
+
+
+class _Checked(Protocol):
+    @property
+    def include(self) -> bool | None: ...
+
+
+def counts(name: str) -> bool:
+    """Whether a file or folder of that name is code, and neither hidden nor a tool's."""
+    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _NO_CODE)
+
+
+def _stamp(stat: os.stat_result) -> Stamp:
+    return stat.st_ctime_ns, stat.st_size, stat.st_ino
+
+
+def stamp_of(path: str | Path) -> Stamp | None:
+    """Return the stamp of a file, None if there is none."""
+    try:
+        return _stamp(os.stat(path))
+    except OSError:
+        return None
+
+
+class Shipped:
+    """The code below one folder of a project, without what its `.gitignore` files name."""
+
+    def __init__(self, root: Path, project: Path) -> None:
+        self._root = str(root)
+        self._tests = str(project / "tests")
+        self._events = str(project / "events")
+        self._above = list(_folders_above(root, project))
+
+    def walk(self, enter: Callable[[str], None]) -> Iterator[tuple[str, bool, Stamp]]:
+        """
+        Yield each file, and each thing else whose change may be one of the files: folders alone.
+
+        The second says whether it is a file. Links are followed: code may be shared by them.
+        `enter` is told each folder before it is read.
+        """
+        ignored = [each for each in map(_gitignore, self._above) if each]
+        yield from self._walk(self._root, ignored, enter)
+
+    def _walk(
+        self, folder: str, ignored: list[tuple[int, _Ignored]], enter: Callable[[str], None]
+    ) -> Iterator[tuple[str, bool, Stamp]]:
+        try:
+            stamp = _stamp(os.stat(folder))
+            enter(folder)
+            entries = list(os.scandir(folder))
+        except OSError:
+            return
+        names = {entry.name for entry in entries}
+        if "pyvenv.cfg" in names:
+            return
+        yield folder, False, stamp
+        if ".gitignore" in names and (own := _gitignore(folder)):
+            ignored = [*ignored, own]
+            yield from _known(f"{folder}/.gitignore")
+        for entry in entries:
+            if counts(entry.name) and not self._left_out(entry, ignored):
+                yield from self._entry(entry, ignored, enter)
+
+    def _entry(
+        self,
+        entry: os.DirEntry[str],
+        ignored: list[tuple[int, _Ignored]],
+        enter: Callable[[str], None],
+    ) -> Iterator[tuple[str, bool, Stamp]]:
+        try:
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                if entry.is_dir() and _contains(target, entry.path):
+                    return  # a link to what it is in: it has no end
+                enter(os.path.dirname(target))  # noqa: PTH120  # as the rest of the file
+            if entry.is_dir():
+                yield from self._walk(entry.path, ignored, enter)
+            elif entry.is_file():
+                yield entry.path, True, _stamp(entry.stat())
+        except OSError:
+            return
+
+    def _left_out(self, entry: os.DirEntry[str], ignored: list[tuple[int, _Ignored]]) -> bool:
+        if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
+            # events/ may well be a package of the function's
+            return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
+        for length, spec in reversed(ignored):
+            suffix = "/" if entry.is_dir(follow_symlinks=False) else ""
+            decided = spec.check_file(entry.path[length:] + suffix).include
+            if decided is not None:
+                return decided
+        return False
+
+
+def _contains(folder: str, path: str) -> bool:
+    """Whether the path leads into the folder, by its links too."""
+    above = (os.path.realpath(each) for each in Path(path).parents)
+    return folder in above
+
+
+def _known(path: str) -> Iterator[tuple[str, bool, Stamp]]:
+    if (stamp := stamp_of(path)) is not None:
+        yield path, False, stamp
+
+
+def _folders_above(root: Path, project: Path) -> Iterator[str]:
+    """Return the folders above, outermost first, whose `.gitignore` speaks of the root's files."""
+    above = list(root.parents)
+    top = next((folder for folder in (root, *above) if (folder / ".git").exists()), project)
+    if top in above:
+        for folder in reversed(above[: above.index(top) + 1]):
+            yield str(folder)
+
+
+def _gitignore(folder: str) -> tuple[int, _Ignored] | None:
+    """Return the patterns of a folder, and how much of a path they do not look at."""
+    try:
+        lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # many a project has no such file
+
+    return len(folder.rstrip("/")) + 1, GitIgnoreSpec.from_lines(lines.splitlines())
+
+
+def main() -> None:
+    """Print the names of the files as `find .` in the folder does, in the order of their bytes."""
+    project = Path.cwd()
+    root = project.joinpath(*sys.argv[1:2]).resolve()
+    found = Shipped(root, project).walk(lambda _: None)
+    names = sorted(
+        os.fsencode(os.path.relpath(path, root)) for path, is_file, _ in found if is_file
+    )
+    sys.stdout.buffer.write(b"".join(b"./" + name + b"\0" for name in names))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Requirements as a directory of packages, installed apart from those of this service."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from lambda_live.dependencies.cache import cache_of
+from lambda_live.dependencies.requirements import InstallError, Requirements
+from lambda_live.model.interpreter import OWN
+
+_PROGRESS = ("Building wheel", "Collecting", "Downloading")
+_PATIENCE = 2.0
+"""Seconds between two words on how far it is."""
+
+
+def _nobody(_: subprocess.Popen[str]) -> None:
+    pass
+
+
+def directory_of(requirements: Requirements) -> Path:
+    """Return where what they name is kept, for as long as they and the Python stay the same."""
+    return cache_of("packages") / requirements.key()
+
+
+def install(
+    requirements: Requirements,
+    say: Callable[[str], None],
+    began: Callable[[subprocess.Popen[str]], None] = _nobody,
+) -> Path:
+    """
+    Return the directory with what they name.
+
+    `began` is given pip's process, whose end ends the installation in an error.
+
+    Raises:
+        InstallError: pip could not install them.
+    """
+    directory = directory_of(requirements)
+    if directory.is_dir():
+        return directory
+    say(f"installing {requirements.called}")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=directory.parent))
+    try:
+        _pip(requirements, partial, say, began)
+        partial.rename(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return directory
+
+
+def _pip(
+    requirements: Requirements,
+    target: Path,
+    say: Callable[[str], None],
+    began: Callable[[subprocess.Popen[str]], None],
+) -> None:
+    other = () if requirements.python == OWN else ("--python", requirements.python.executable)
+    command = [sys.executable, "-m", "pip", *other, "install", "--compile"]
+    command.append("--disable-pip-version-check")
+    listed = requirements.source
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
+        if listed.name != "requirements.txt":
+            requirements.write_to(Path(directory))
+            listed = Path(directory) / "requirements.txt"
+        with subprocess.Popen(  # noqa: S603
+            [*command, "--progress-bar=off", "--target", target, "--requirement", listed],
+            cwd=requirements.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+        ) as pip:
+            began(pip)
+            _tell_progress(pip.stdout or (), say)
+        errors.seek(0)
+        if pip.returncode != 0:
+            message = f"{requirements.called} can't be installed:\n{errors.read().strip()}"
+            raise InstallError(message)
+
+
+def _tell_progress(lines: Iterable[str], say: Callable[[str], None]) -> None:
+    told = time.monotonic()
+    for line in lines:
+        if line.lstrip().startswith(_PROGRESS) and time.monotonic() - told > _PATIENCE:
+            told = time.monotonic()
+            say(f"  {line.strip()}")

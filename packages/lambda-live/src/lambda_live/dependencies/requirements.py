@@ -1,0 +1,131 @@
+"""
+A function's own dependencies: what it declares, in files that pip reads.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+"""
+
+import hashlib
+import platform
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lambda_live.dependencies import projects
+from lambda_live.dependencies.poetry_lock import LockError
+from lambda_live.model.interpreter import OWN, Interpreter
+
+_INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
+
+
+class InstallError(Exception):
+    """They can't be known or installed; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What pip is to install, and the files on this machine that this needs."""
+
+    source: Path
+    """Where a person changes it."""
+
+    text: str
+    files: tuple[Path, ...] = ()
+    directory: Path = field(default_factory=Path)
+    """That of which relative names in it speak."""
+
+    python: Interpreter = OWN
+    name: str = ""
+    """What a person is told it is, in place of the source."""
+
+    @property
+    def called(self) -> str:
+        """What a person is told is installed."""
+        return self.name or str(self.source)
+
+    def key(self) -> str:
+        """Return what is the same as long as the same would be installed."""
+        made_of = hashlib.sha256(f"{self.python.version} {platform.machine()}\n".encode())
+        made_of.update(self.text.encode())
+        for path in self.files:
+            made_of.update(hashlib.sha256(path.read_bytes()).digest())
+        return made_of.hexdigest()[:32]
+
+    def write_to(self, directory: Path) -> None:
+        """
+        Write them where pip finds all of it, without the rest of the project.
+
+        Raises:
+            InstallError: A file lies outside the folder of the requirements.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "requirements.txt").write_text(self.text, encoding="utf-8")
+        for path in self.files:
+            if not path.is_relative_to(self.directory):
+                message = f"{self.source} needs {path}, which no image gets; move it beside it"
+                raise InstallError(message)
+            copy = directory / path.relative_to(self.directory)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+
+
+def declared(root: Path, project: Path) -> Requirements | None:
+    """
+    Return what a code root declares by requirements.txt, else what the Python project does.
+
+    Raises:
+        InstallError: A lock file can't be followed.
+    """
+    if (root / "requirements.txt").is_file():
+        return listed(root / "requirements.txt")
+    try:
+        file, text = projects.declared_in(root, project) or (root, "")
+    except LockError as error:
+        raise InstallError(str(error)) from error
+    return Requirements(file, text, (), file.parent) if text else None
+
+
+def listed(file: Path) -> Requirements | None:
+    """Return what a file that pip reads names, None if that is nothing."""
+    text = file.read_text(encoding="utf-8-sig")
+    files = tuple(sorted(set(included_by(file))))
+    return Requirements(file, text, files, file.parent) if _names_any(text) else None
+
+
+def files_of(root: Path, project: Path) -> Iterator[Path]:
+    """Return the files that say so, and those that would if they were there."""
+    yield root / "requirements.txt"
+    yield from projects.files_of(root, project)
+
+
+def declared_by(
+    root: Path,
+    project: Path,
+    sources: Iterable[Path],
+    *,
+    own: bool = True,
+) -> list[Requirements]:
+    """
+    Return what each source of a layer declares, by requirements.txt; before it the code root's own.
+
+    Raises:
+        InstallError: As `declared`.
+    """
+    roots = [declared(root, project)] if own else []
+    every = (*roots, *(declared(source, source) for source in sources))
+    return [each for each in every if each is not None]
+
+
+def _names_any(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
+
+
+def included_by(file: Path) -> Iterator[Path]:
+    """Return the files beside it that a file of requirements needs."""
+    for line in file.read_text(encoding="utf-8-sig").splitlines():
+        found = _INCLUDED.match(line.strip())
+        path = file.parent / (found[1] or found[2]) if found else None
+        if found and path and path.is_file():
+            yield path.resolve()
+            if found[1]:
+                yield from included_by(path)

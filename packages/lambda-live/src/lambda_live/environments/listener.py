@@ -1,0 +1,41 @@
+"""Who decides what an environment runs, and when it ends."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from lambda_live.model.errors import ErrorOf
+from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.report import Report
+
+if TYPE_CHECKING:
+    from lambda_live.environments.environment import Environment
+
+
+class Owner(Protocol):
+    """What an environment says of itself."""
+
+    def initialised(self, environment: "Environment") -> None:
+        """The handler is loaded."""
+
+    def init_failed(self, environment: "Environment", error: ErrorOf, place: str) -> bool:
+        """
+        The handler could not be loaded; `place` says where in the code, if that is known.
+
+        Returns whether that is the answer to the invocation that waited for it, if one did.
+        """
+
+    def init_overran(self, environment: "Environment") -> None:
+        """The init took longer than it may."""
+
+    def ended(
+        self, environment: "Environment", invocation: Invocation, result: Result, report: Report
+    ) -> None:
+        """The invocation has ended, well or badly; the environment may be ready for another."""
+
+    def returned(self, invocation: Invocation) -> None:
+        """The environment ended before it took the invocation, which nothing has seen yet."""
+
+    def not_started(self, why: str) -> None:
+        """No process could be had."""
+
+    def gone(self, environment: "Environment") -> None:
+        """The process has ended."""

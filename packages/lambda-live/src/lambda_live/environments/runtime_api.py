@@ -1,0 +1,199 @@
+"""
+The Runtime API, as one execution environment sees it: a loopback port of its own.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import asyncio
+import json
+from typing import Protocol, cast
+
+import httptools
+
+from lambda_live.model.errors import RESPONSE_LIMIT
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.invocation import Invocation
+
+_VERSION = "/2018-06-01/runtime/"
+_HEAD_LIMIT = 2**22
+"""Bytes of a call's line and headers; AWS's client sends a stack trace of up to 1 MiB in one."""
+
+_REASONS = {
+    200: b"OK",
+    202: b"Accepted",
+    400: b"Bad Request",
+    403: b"Forbidden",
+    404: b"Not Found",
+    413: b"Payload Too Large",
+}
+
+
+class RuntimeCalls(Protocol):
+    """Who hears what the runtime says to the Runtime API."""
+
+    def next_polled(self, api: "RuntimeApi") -> None:
+        """The runtime asks for its next event."""
+
+    def responded(self, request_id: str, payload: bytes, content_type: str) -> int:
+        """The handler returned; answers with an HTTP status."""
+
+    def failed(self, request_id: str, payload: bytes, error_type: str) -> int:
+        """The handler raised; answers with an HTTP status."""
+
+    def init_failed(self, payload: bytes, error_type: str) -> None:
+        """The handler could not be loaded."""
+
+
+class RuntimeApi(asyncio.Protocol):
+    """
+    One connection of the runtime's.
+
+    Any program of this machine can connect. Only who calls itself by `poller`, which the
+    environment's own process alone was told, gets events; who ends an invocation has to know its
+    id; and no web page may say anything.
+    """
+
+    def __init__(self, runtime: RuntimeCalls, poller: str) -> None:
+        self._runtime = runtime
+        self._poller = poller.encode()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._size = 0
+        self._head: int | None = 0
+        self._url = b""
+        self._body: list[bytes] = []
+        self._headers: dict[bytes, bytes] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio's protocol."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        """Part of asyncio's protocol."""
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._hang_up()
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > _HEAD_LIMIT:
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of httptools' protocol."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Part of httptools' protocol."""
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """Part of httptools' protocol."""
+        self._head = None
+
+    def on_body(self, body: bytes) -> None:
+        """Part of httptools' protocol."""
+        if self._size <= RESPONSE_LIMIT:  # of what is too large, enough to see that it is
+            self._body.append(body)
+        self._size += len(body)
+
+    def on_message_complete(self) -> None:
+        """Part of httptools' protocol."""
+        method, path, body = (
+            self._parser.get_method(),
+            self._url.decode("latin-1"),
+            b"".join(self._body),
+        )
+        headers = self._headers
+        self._start()
+        if b"origin" in headers:
+            self.reply(403)
+        elif not path.startswith(_VERSION):
+            self.reply(404)
+        else:
+            self._route(method + b" " + path.removeprefix(_VERSION).encode(), body, headers)
+
+    def _route(self, call: bytes, body: bytes, headers: dict[bytes, bytes]) -> None:
+        match call.decode().split("/"):
+            case ["GET invocation", "next"]:
+                self._next(headers.get(b"user-agent", b""))
+            case ["POST invocation", request_id, "response"]:
+                content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
+                self.reply(self._runtime.responded(request_id, body, content_type))
+            case ["POST invocation", request_id, "error"]:
+                self.reply(self._runtime.failed(request_id, body, _error_type(body)))
+            case ["POST init", "error"]:
+                body = _utf_8(body)
+                self._runtime.init_failed(body, _error_type(body))
+                self.reply(202)
+            case _:
+                self.reply(404)
+
+    def _next(self, agent: bytes) -> None:
+        if agent.endswith(b" " + self._poller):
+            self._runtime.next_polled(self)
+        else:
+            self.reply(403)
+
+    def reply(
+        self, status: int, headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> None:
+        """Answer the runtime; without a body, with the one that AWS documents for the status."""
+        if body is None:
+            body = b'{"status":"OK"}' if status < 400 else _refusal(status)  # noqa: PLR2004  # HTTP's own line
+        lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
+        head = (
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
+        )
+        if self._transport is not None:
+            first = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
+            self._transport.write(first + head.encode("latin-1", "replace") + body)
+
+
+def event_headers(
+    invocation: Invocation, configuration: FunctionConfiguration, deadline_ms: int
+) -> dict[str, str]:
+    """Return what goes with an event; the deadline is in milliseconds of the epoch."""
+    suffix = f":{invocation.qualifier}" if invocation.qualifier else ""
+    headers = {
+        "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+        "Lambda-Runtime-Invoked-Function-Arn": f"{configuration.arn}{suffix}",
+        "Lambda-Runtime-Trace-Id": invocation.trace_id,
+    }
+    if invocation.client_context is not None:
+        headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+    return headers
+
+
+def _refusal(status: int) -> bytes:
+    kinds = {400: "InvalidRequestID", 403: "Forbidden", 413: "RequestEntityTooLarge"}
+    kind = kinds.get(status, "NotFound")
+    return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
+
+
+def _utf_8(body: bytes) -> bytes:
+    """Return the error of an init in UTF-8; awslambdaric leaves it to http.client: Latin-1."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("latin-1").encode("utf-8")
+    return body
+
+
+def _error_type(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["errorType"])
+    except (ValueError, LookupError, TypeError):
+        return "Runtime.Unknown"

@@ -1,0 +1,14 @@
+"""The end of an invocation: its log, its metrics, its answer."""
+
+from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.report import Report
+from lambda_live.telemetry.listener import Listener
+
+
+def end(invocation: Invocation, result: Result, report: Report, listener: Listener) -> None:
+    """Tell of it, then let the caller have the result."""
+    if not invocation.began:
+        invocation.began = True
+        listener.invocation_began(invocation)
+    listener.invocation_ended(invocation, result, report)
+    invocation.succeed(result)

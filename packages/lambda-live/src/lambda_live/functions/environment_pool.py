@@ -1,0 +1,83 @@
+"""The execution environments that there are."""
+
+import asyncio
+from collections.abc import Iterator
+
+from lambda_live.environments.environment import Environment
+from lambda_live.environments.lifecycle import State
+from lambda_live.model.code_version import Generation
+
+_COMING = (State.SPAWNING, State.STANDBY, State.INIT)
+
+
+class Fleet:
+    """Holds them, and knows what each does; decides nothing."""
+
+    def __init__(self) -> None:
+        self._all: set[Environment] = set()
+        self._idle: list[Environment] = []
+        self._left = asyncio.Event()
+
+    def __iter__(self) -> Iterator[Environment]:
+        return iter(list(self._all))
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def add(self, environment: Environment) -> None:
+        """Count it from now on."""
+        self._all.add(environment)
+
+    def rests(self, environment: Environment) -> None:
+        """Take it that it has nothing to do."""
+        self._idle.append(environment)
+
+    def take_idle(self) -> Environment | None:
+        """Return the one that was busy last, so that those that nobody needs get old."""
+        return self._idle.pop() if self._idle else None
+
+    def too_many_idle(self, now: float, limit: float) -> list[Environment]:
+        """Return those, but one, that have been idle for longer than so many seconds."""
+        old = [environment for environment in self._idle[:-1] if environment.life.idle(now) > limit]
+        self._idle = [environment for environment in self._idle if environment not in old]
+        return old
+
+    def outdated(self, generation: Generation) -> list[Environment]:
+        """Return those that have begun with another generation of the code; none rests."""
+        outdated = [one for one in self._all if one.generation not in (None, generation)]
+        self._idle = [one for one in self._idle if one.generation is generation]
+        return outdated
+
+    def forget(self, environment: Environment) -> None:
+        """Take it that it is gone."""
+        self._all.discard(environment)
+        if environment in self._idle:
+            self._idle.remove(environment)
+        self._left.set()
+
+    def live(self) -> list[Environment]:
+        """Return those that do not end."""
+        return [environment for environment in self._all if not environment.life.over]
+
+    def executing(self) -> int:
+        """How many have an invocation."""
+        return sum(environment.invocation is not None for environment in self._all)
+
+    def coming(self, generation: Generation) -> int:
+        """How many will soon be ready for any invocation."""
+        return sum(
+            environment.invocation is None
+            and environment.life.state in _COMING
+            and environment.generation in (None, generation)
+            for environment in self._all
+        )
+
+    def max_memory(self) -> int:
+        """Bytes of memory that the largest had in use at most."""
+        return max((environment.sandbox.max_memory for environment in self.live()), default=0)
+
+    async def empty(self) -> None:
+        """Return when all are gone."""
+        while self._all:
+            self._left.clear()
+            await self._left.wait()

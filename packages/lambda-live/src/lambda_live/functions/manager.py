@@ -1,0 +1,140 @@
+"""The functions that are served: begun, changed and ended as they are given."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from lambda_live.background import Background
+from lambda_live.functions.destinations import Destinations
+from lambda_live.functions.function import Function
+from lambda_live.functions.load_slots import Turns
+from lambda_live.functions.registry import Functions
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.service import ServiceSettings
+from lambda_live.telemetry.listener import Listener, Listeners
+from lambda_live.telemetry.metrics import Metrics
+
+
+class Serving:
+    """Runs functions, each with its own listeners."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        url: str,
+        listeners_of: Callable[[FunctionConfiguration], Sequence[Listener]],
+        held: Callable[[str], bool],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._url = url
+        self._listeners_of = listeners_of
+        self._held = held
+        self._background = Background(failed)
+        self._listeners: dict[str, Listeners] = {}
+        self._leaving: set[Function] = set()
+        self._turns = Turns()
+        self._started = False
+        self.functions = Functions()
+        self.metrics: dict[str, Metrics] = {}
+
+    def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
+        """Run them as they are now, those that are new as well."""
+        for configuration in map(self._at_home, configurations):
+            function = self.functions.get(configuration.name)
+            if function is None:
+                self._add(configuration)
+            else:
+                function.configure(configuration)
+        self._tell()
+
+    def keep(self, names: Iterable[str]) -> None:
+        """End the functions that are called otherwise."""
+        kept = set(names)
+        for name in [each.configuration.name for each in self.functions]:
+            if name not in kept:
+                self._remove(name)
+        self._tell()
+
+    def leave(self, name: str) -> None:
+        """Let a function's code be the one that answers, though there is a newer one."""
+        if (function := self.functions.get(name)) is not None:
+            function.leave()
+
+    def check(self) -> None:
+        """Have each look whether its code changed."""
+        for function in self.functions:
+            function.check()
+
+    def start(self) -> None:
+        """Load the code of each."""
+        self._started = True
+        for function in self.functions:
+            function.start(self._turns)
+
+    def stop(self) -> None:
+        """Take nothing more; what was taken in is still answered."""
+        for function in self.functions:
+            function.stop()
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for function in (*self.functions, *self._leaving):
+            function.kill()
+
+    async def end_all(self) -> None:
+        """Run the events that were accepted; return when the last process has ended."""
+        await asyncio.gather(*(self._end(each) for each in (*self.functions, *self._leaving)))
+
+    async def _end(self, function: Function) -> None:
+        await function.finish_events(self._settings.shutdown_timeout)
+        function.kill()
+        await function.gone()
+
+    def _at_home(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
+        """Let a handler that calls another function through an SDK reach it here."""
+        name = "AWS_ENDPOINT_URL_LAMBDA"
+        if name in configuration.environment:
+            return configuration
+        local = {name: self._url, **configuration.local_environment}
+        return replace(configuration, local_environment=local)
+
+    def _add(self, configuration: FunctionConfiguration) -> None:
+        name = configuration.name
+        metrics = self.metrics[name] = Metrics(configuration.timeout)
+        listeners = self._listeners[name] = Listeners([*self._listeners_of(configuration), metrics])
+        tell = Destinations(self._of_arn, listeners.service_said).tell
+        held = partial(self._held, name)
+        function = Function(configuration, self._settings, listeners, held, tell)
+        metrics.watch(function.figures)
+        self.functions.add(function)
+        if self._settings.debuggers is not None:
+            self._settings.debuggers.join(name)
+        if self._started:
+            listeners.service_said(f"{name} is new")
+            function.start(self._turns)
+
+    def _of_arn(self, arn: str) -> Function | None:
+        return next((each for each in self.functions if each.configuration.arn == arn), None)
+
+    def _remove(self, name: str) -> None:
+        function = self.functions.remove(name)
+        if self._settings.debuggers is not None:
+            self._settings.debuggers.leave(name)
+        del self.metrics[name]
+        self._listeners.pop(name).service_said(f"{name} is gone")
+        function.stop()
+        self._leaving.add(function)
+        self._background.run(self._finish(function))
+
+    async def _finish(self, function: Function) -> None:
+        await function.finish_requests(self._settings.shutdown_timeout)
+        await self._end(function)
+        self._leaving.discard(function)
+
+    def _tell(self) -> None:
+        several = len(self.functions) > 1
+        for function in self.functions:
+            listeners = self._listeners[function.configuration.name]
+            listeners.configured(function.wanted, several=several)

@@ -1,0 +1,87 @@
+"""The process that waits for work, so that a cold start costs the handler's own import alone."""
+
+import asyncio
+from collections.abc import Callable
+
+from lambda_live.background import Background
+from lambda_live.environments import limits
+from lambda_live.environments.environment import Environment
+from lambda_live.environments.lifecycle import State
+from lambda_live.model.function import FunctionConfiguration
+
+
+class Standby:
+    """Decides when another process is prepared; there is one at most."""
+
+    def __init__(self, make: Callable[[str], Environment], background: Background) -> None:
+        """`make` is told what the process is to import ahead."""
+        self._make = make
+        self._background = background
+        self._environment: Environment | None = None
+        self._left = asyncio.Event()
+        self.ahead = ""
+        self._closed = False
+
+    def take(self, configuration: FunctionConfiguration) -> Environment | None:
+        """
+        Return it, if it is there, made for that configuration.
+
+        It can begin at once, or it imports ahead still: it would not be sooner without.
+        """
+        environment = self._environment
+        if environment is None or not self._is_good(environment):
+            return None
+        self._environment = None
+        if environment.configuration == configuration:
+            return environment
+        environment.shutdown()
+        return None
+
+    @staticmethod
+    def _is_good(environment: Environment) -> bool:
+        begins_soon = environment.life.state is State.SPAWNING and environment.begins_ahead
+        return begins_soon or environment.life.state is State.STANDBY
+
+    def prepare(self) -> None:
+        """Have one on its way, if there is none."""
+        if self._environment is None:
+            self._environment = self._make(self.ahead)
+            self._background.run(self._spawn(self._environment))
+
+    def memory(self) -> int:
+        """Bytes of memory that it has in use now."""
+        return 0 if self._environment is None else self._environment.sandbox.memory()
+
+    def sweep(self, now: float) -> None:
+        """Have it look at its limits."""
+        if self._environment is not None:
+            limits.enforce(self._environment, now)
+
+    async def _spawn(self, environment: Environment) -> None:
+        try:
+            await environment.spawn()
+        except OSError:
+            environment.not_started(None)  # it was a preparation; who needs one will be told
+
+    def forget(self, environment: Environment) -> None:
+        """Take it that this one is gone."""
+        if environment is self._environment:
+            self._environment = None
+            self._left.set()
+            if self.ahead and not self._closed:
+                self.ahead = ""  # it has ended of what it imported
+                self.prepare()
+        elif environment.begins_ahead and environment.generation is None:
+            self.ahead = ""
+
+    def shutdown(self) -> None:
+        """End it, and have none any more."""
+        self._closed = True
+        if self._environment is not None:
+            self._environment.shutdown()
+
+    async def empty(self) -> None:
+        """Return when it is gone."""
+        while self._environment is not None:
+            self._left.clear()
+            await self._left.wait()

@@ -1,0 +1,49 @@
+"""The service's own port: whether it is ready, its metrics, the page, and the terminal."""
+
+import json
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from lambda_live.functions.registry import Functions
+from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, send
+
+
+class Admin:
+    """An ASGI application."""
+
+    def __init__(
+        self, functions: Functions, registry: CollectorRegistry, page: App, terminal: App
+    ) -> None:
+        self._functions = functions
+        self._registry = registry
+        self._page = page
+        self._terminal = terminal
+
+    async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
+        """Answer one request."""
+        match scope["path"]:
+            case "/metrics":
+                # OpenMetrics, if asked for: it says when a counter began, so that its first counts.
+                encode, content_type = choose_encoder(header(scope, b"accept") or "")
+                body = encode(self._registry)
+                response = Response(200, body, [("Content-Type", content_type)])
+            case "/ready":
+                response = self._ready()
+            case "/terminal":
+                await self._terminal(scope, receive, send_message)
+                return
+            case _:
+                await self._page(scope, receive, send_message)
+                return
+        await send(response, send_message)
+
+    def _ready(self) -> Response:
+        ready = self._functions.loaded
+        code = {each.configuration.name: each.generation.code_sha256 for each in self._functions}
+        default = self._functions.default.generation.code_sha256
+        state: dict[str, object] = {"ready": ready, "code_sha256": default}
+        if len(code) > 1:
+            state["functions"] = code
+        headers = [("Content-Type", "application/json")]
+        return Response(200 if ready else 503, json.dumps(state).encode(), headers)

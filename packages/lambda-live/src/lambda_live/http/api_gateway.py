@@ -1,0 +1,195 @@
+"""
+The APIs of the template: its functions' events of type Api and HttpApi, and what amounts to them.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+import asyncio
+import json
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn
+
+from lambda_live.functions.function import Function
+from lambda_live.functions.registry import Functions
+from lambda_live.http import cors, id_headers
+from lambda_live.http.asgi import (
+    SYNC_LIMIT,
+    BodyTooLargeError,
+    Response,
+    Scope,
+    event_named,
+    header,
+    read_body,
+)
+from lambda_live.http.authorizers import Authorizers
+from lambda_live.http.aws_errors import ServiceError, answer_json
+from lambda_live.http.function_reference import Named
+from lambda_live.http.header_remapping import HTTP_API, REST_API
+from lambda_live.http.operations import Found, Operation, Request
+from lambda_live.http.payload_v1 import is_binary, to_event_1
+from lambda_live.http.payload_v2 import to_event_2
+from lambda_live.http.proxy_response import (
+    MalformedResponseError,
+    from_result,
+    from_result_1,
+)
+from lambda_live.http.routes import Way, ways
+from lambda_live.model.invocation import Invocation, Result
+from lambda_live.telemetry.listener import Listener
+from lambda_live.ui.failure_page import FailurePages
+
+_PATIENCE = (30.0, 29.0)
+"""Seconds that an HTTP API, and a REST API, waits for a function if the template does not say."""
+
+
+class Api:
+    """Answers requests whose path is that of a route."""
+
+    def __init__(self, functions: Functions, listener: Listener, failures: FailurePages) -> None:
+        self._functions = functions
+        self._listener = listener
+        self._failures = failures
+        self._authorizers = Authorizers(functions, listener)
+
+    def find(self, scope: Scope) -> Found | None:
+        """Return what answers, and the function of the route; None if none has that path."""
+        found = ways(self._functions, scope)
+        if not found:
+            return None
+        if (preflight := _preflight(found, scope)) is not None:
+            return _found(partial(self._answer_browser, found[0], preflight), found[0])
+        methods = (scope["method"], "ANY")
+        way = next((way for way in found if way.route.method in methods), None)
+        if way is not None:
+            return _found(partial(self._answer, way), way)
+        way = next((way for way in found if way.route.rest), found[0])
+        return _found(partial(_refuse, way), way)
+
+    async def _answer_browser(self, way: Way, preflight: Response, request: Request) -> Response:
+        route = replace(way.route, authorizer=way.route.preflight_authorizer)
+        await self._authorizers.authorize(replace(way, route=route), request.scope)
+        return preflight
+
+    async def _answer(self, way: Way, request: Request) -> Response:
+        scope, invocation = request.scope, request.invocation
+        try:
+            body = await read_body(scope, request.receive, SYNC_LIMIT)
+        except BodyTooLargeError:
+            return _message(413, "Request Too Long" if way.route.rest else "Payload Too Large")
+        authorizer = await self._authorizers.authorize(way, scope)
+        to_event = to_event_1 if way.route.payload_format == "1.0" else to_event_2
+        event = to_event(way, scope, body, invocation)
+        if authorizer is not None:
+            event["requestContext"]["authorizer"] = authorizer
+        invocation.payload = json.dumps(event, separators=(",", ":")).encode()
+        named = event_named(scope)
+        invocation.call = named or f"{scope['method']} {scope['path']}"
+        response = self._respond(way, request, await self._result(way, invocation))
+        if not way.route.rest:
+            cors.share(way.route.cors, scope, response)
+        return response
+
+    async def _result(self, way: Way, invocation: Invocation) -> Result | None:
+        """Return what comes of it; None if that takes longer than the API waits."""
+        seconds = way.route.timeout or _PATIENCE[way.route.rest]
+        running = asyncio.ensure_future(way.function.invoke(invocation))
+        try:
+            await asyncio.wait([running], timeout=seconds)
+        except asyncio.CancelledError:
+            running.cancel()
+            raise
+        if running.done():
+            return running.result()
+        running.add_done_callback(_let_be)
+        said = f"the API waits no longer than {seconds:g} s for {invocation.call}, which goes on"
+        self._listener.service_said(said, "ERROR")
+        return None
+
+    def _respond(self, way: Way, request: Request, result: Result | None) -> Response:
+        if result is None:
+            return _late(way)
+        if result.error_type is not None:
+            response = self._failure(way, request)
+        else:
+            try:
+                response = _response(way, request.scope, result)
+            except MalformedResponseError as error:
+                response = self._failure(way, request, str(error))
+        response.code_sha256 = result.code_sha256
+        return response
+
+    def _failure(self, way: Way, request: Request, malformed: str = "") -> Response:
+        answer, why = _failed(way), ""
+        if malformed:
+            said = f"API answers {answer.status}: {malformed}"
+            self._listener.service_said(f"the {said}", "ERROR")
+            why = f"The {said}"
+        request_id = request.invocation.request_id
+        return self._failures.for_browser(answer, request.scope, request_id, why)
+
+
+def _found(operation: Operation, way: Way) -> Found:
+    sign = id_headers.of_rest_api if way.route.rest else id_headers.of_http_api
+    return Found(operation, Named(way.function), sign, partial(_allows, way.function))
+
+
+def _allows(function: Function, origin: str) -> bool:
+    return any(cors.allows(route.cors, origin) for route in function.wanted.routes)
+
+
+def _response(way: Way, scope: Scope, result: Result) -> Response:
+    remapping = REST_API if way.route.rest else HTTP_API
+    if way.route.payload_format != "1.0":
+        return from_result(result.payload, remapping)
+    accepted = header(scope, b"accept") or "*/*"
+    binary = not way.route.rest or is_binary(way, accepted)
+    return from_result_1(result.payload, remapping, binary=binary)
+
+
+def _message(status: int, message: str) -> Response:
+    return answer_json({"message": message}, status)
+
+
+def _internal(status: int, message: str) -> Response:
+    return ServiceError(status, "InternalServerErrorException", {"message": message}).response()
+
+
+def _failed(way: Way) -> Response:
+    """Return what AWS answers for a function that failed: each of the two kinds its own."""
+    if way.route.rest:
+        return _internal(502, "Internal server error")
+    return _message(500, "Internal Server Error")
+
+
+def _late(way: Way) -> Response:
+    if way.route.rest:
+        return _internal(504, "Endpoint request timed out")
+    return _message(503, "Service Unavailable")
+
+
+def _let_be(running: asyncio.Future[Result]) -> None:
+    """Take what comes of it, for nobody."""
+    if not running.cancelled():
+        running.exception()
+
+
+def _preflight(found: list[Way], scope: Scope) -> Response | None:
+    """Return what an API itself answers to a browser that asks whether it may ask."""
+    if scope["method"] != "OPTIONS":
+        return None
+    first = found[0].route
+    if not first.rest:
+        return cors.preflight(first.cors, scope, 204)
+    methods = [way.route.method for way in found if way.route.path == first.path]
+    return cors.mock(first.cors, methods) if first.cors and "OPTIONS" not in methods else None
+
+
+async def _refuse(way: Way, _: Request) -> NoReturn:
+    """Answer a method that no route of the path has."""
+    if way.route.rest:
+        raise ServiceError(
+            403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"}
+        )
+    raise ServiceError(404, "NotFoundException", {"message": "Not Found"})

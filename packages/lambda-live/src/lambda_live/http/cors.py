@@ -1,0 +1,88 @@
+"""
+Which pages may read the answers of a function URL or an API, as its configuration says.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
+"""
+
+from collections.abc import Iterable
+
+from lambda_live.http.asgi import Response, Scope, header
+from lambda_live.model.template import Cors
+
+_PREFIX = "access-control-"
+_ALL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+def allows(cors: Cors | None, origin: str) -> bool:
+    """Whether pages of that origin may read the answers."""
+    return cors is not None and any(_fits(each, origin) for each in cors.allow_origins)
+
+
+def _fits(allowed: str, origin: str) -> bool:
+    whole = allowed in ("*", origin)
+    return whole or (allowed.endswith("://*") and origin.startswith(allowed.removesuffix("*")))
+
+
+def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | None:
+    """Return the answer to a browser that asks whether it may ask, if it does."""
+    asked = header(scope, b"access-control-request-method")
+    if cors is None or scope["method"] != "OPTIONS" or not asked or not header(scope, b"origin"):
+        return None
+    response = Response(status)
+    if not _shared(cors, scope):
+        return response
+    headers = header(scope, b"access-control-request-headers") or ""
+    lines = {
+        "Allow-Methods": asked if "*" in cors.allow_methods else ",".join(cors.allow_methods),
+        "Allow-Headers": headers if "*" in cors.allow_headers else ",".join(cors.allow_headers),
+        "Max-Age": "" if cors.max_age is None else str(cors.max_age),
+    }
+    response.headers = [
+        *_shared(cors, scope),
+        *((f"Access-Control-{name}", value) for name, value in lines.items() if value),
+    ]
+    return response
+
+
+def mock(cors: Cors, methods: Iterable[str]) -> Response:
+    """
+    Return what the method OPTIONS answers that SAM adds to each path of a REST API.
+
+    Without `AllowMethods` it names those of the path.
+
+    Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-corsconfiguration.html
+    """
+    own = _ALL if "ANY" in methods else sorted({*methods, "OPTIONS"})
+    lines = {
+        "Origin": ",".join(cors.allow_origins),
+        "Methods": ",".join(cors.allow_methods or own),
+        "Headers": ",".join(cors.allow_headers),
+        "Credentials": "true" if cors.allow_credentials else "",
+    }
+    headers = [(f"Access-Control-Allow-{name}", value) for name, value in lines.items() if value]
+    if cors.max_age is not None:
+        headers.append(("Access-Control-Max-Age", str(cors.max_age)))
+    return Response(200, b"{}\n", [("Content-Type", "application/json"), *headers])
+
+
+def share(cors: Cors | None, scope: Scope, response: Response) -> None:
+    """Let the pages that may read the answer do so; the function's own word does not count."""
+    if cors is None:
+        return
+    own = [pair for pair in response.headers if not pair[0].lower().startswith(_PREFIX)]
+    exposed = [("Access-Control-Expose-Headers", ",".join(cors.expose_headers))]
+    shared = _shared(cors, scope)
+    response.headers = own + shared + (exposed if shared and cors.expose_headers else [])
+
+
+def _shared(cors: Cors, scope: Scope) -> list[tuple[str, str]]:
+    origin = header(scope, b"origin")
+    if origin is None or not allows(cors, origin):
+        return []
+    if cors.allow_credentials:
+        credentials = ("Access-Control-Allow-Credentials", "true")
+        return [("Access-Control-Allow-Origin", origin), credentials, ("Vary", "Origin")]
+    if "*" in cors.allow_origins:
+        return [("Access-Control-Allow-Origin", "*")]
+    return [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]

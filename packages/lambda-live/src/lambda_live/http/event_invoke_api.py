@@ -1,0 +1,114 @@
+"""
+What follows an invocation of type Event: how often it is tried, and where it is told.
+
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from lambda_live.functions.function import Function
+from lambda_live.http.asgi import Response
+from lambda_live.http.aws_errors import answer_json, not_found, refuse
+from lambda_live.http.operations import Request, Route
+from lambda_live.http.update_api import json_body, whole_number
+from lambda_live.model.template import AsynchronousInvocation
+
+_PATH = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
+_AWS = AsynchronousInvocation()
+"""What holds where nobody says anything."""
+
+
+class EventInvokeApi:
+    """Changes it until the template is saved, or the service ends."""
+
+    def __init__(self) -> None:
+        self.routes = (
+            Route("GET", _PATH, self._get),
+            Route("GET", f"{_PATH}/list", self._list),
+            Route("PUT", _PATH, self._put, latest=True),
+            Route("POST", _PATH, self._update, latest=True),
+            Route("DELETE", _PATH, self._delete),
+        )
+
+    async def _get(self, request: Request) -> Response:
+        function = request.named.function
+        if not _is_configured(function):
+            _refuse(function)
+        return answer_json(_described(function))
+
+    async def _list(self, request: Request) -> Response:
+        function = request.named.function
+        there = [_described(function)] if _is_configured(function) else []
+        return answer_json({"FunctionEventInvokeConfigs": there})
+
+    async def _put(self, request: Request) -> Response:
+        function, members = request.named.function, await json_body(request)
+        return _configure(function, _unconfigured(function), members)
+
+    async def _update(self, request: Request) -> Response:
+        function, members = request.named.function, await json_body(request)
+        return _configure(function, function.wanted.asynchronous, members)
+
+    async def _delete(self, request: Request) -> Response:
+        function = request.named.function
+        if not _is_configured(function):
+            _refuse(function)
+        _configure(function, _unconfigured(function), {})
+        return Response(204)
+
+
+def _unconfigured(function: Function) -> AsynchronousInvocation:
+    """Return AWS's defaults; a dead-letter queue is the function's own."""
+    return replace(_AWS, dead_letter=function.wanted.asynchronous.dead_letter)
+
+
+def _is_configured(function: Function) -> bool:
+    return function.wanted.asynchronous != _unconfigured(function)
+
+
+def _refuse(function: Function) -> None:
+    arn = f"{function.wanted.arn}:$LATEST"
+    not_found(f"The function {arn} doesn't have an EventInvokeConfig")
+
+
+def _configure(
+    function: Function, settings: AsynchronousInvocation, members: dict[str, Any]
+) -> Response:
+    if (attempts := members.get("MaximumRetryAttempts")) is not None:
+        number = whole_number(attempts, "maximumRetryAttempts", 0, 2)
+        settings = replace(settings, maximum_retry_attempts=number)
+    if (age := members.get("MaximumEventAgeInSeconds")) is not None:
+        seconds = whole_number(age, "maximumEventAgeInSeconds", 60, 21_600)
+        settings = replace(settings, maximum_event_age=seconds)
+    destinations = _object(members, "DestinationConfig")
+    if "OnSuccess" in destinations:
+        success = _object(destinations, "OnSuccess").get("Destination")
+        settings = replace(settings, on_success=success)
+    if "OnFailure" in destinations:
+        failure = _object(destinations, "OnFailure").get("Destination")
+        settings = replace(settings, on_failure=failure)
+    function.configure(replace(function.wanted, asynchronous=settings))
+    return answer_json(_described(function))
+
+
+def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
+    value = members.get(name) or {}
+    if not isinstance(value, dict):
+        refuse(400, "SerializationException", f"{name} is a JSON object.")
+    return value
+
+
+def _described(function: Function) -> dict[str, Any]:
+    settings = function.wanted.asynchronous
+    success, failure = settings.on_success, settings.on_failure
+    return {
+        "LastModified": function.generation.began,
+        "FunctionArn": f"{function.wanted.arn}:$LATEST",
+        "MaximumRetryAttempts": settings.maximum_retry_attempts,
+        "MaximumEventAgeInSeconds": settings.maximum_event_age,
+        "DestinationConfig": {
+            "OnSuccess": {"Destination": success} if success else {},
+            "OnFailure": {"Destination": failure} if failure else {},
+        },
+    }

@@ -1,0 +1,35 @@
+"""The code, and what it is run with, between one change and the next."""
+
+import enum
+import time
+from dataclasses import dataclass, field
+
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.report import Load
+
+
+class Outcome(enum.Enum):
+    """What became of the first attempt to load it."""
+
+    UNKNOWN = enum.auto()
+    LOADED = enum.auto()
+    FAILED = enum.auto()
+    OVERRAN = enum.auto()
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """
+    One object for each change, so that two are the same only if they are one.
+
+    `began` is in seconds of the epoch. `fresh_at`, monotonic, is when it was last seen to be what
+    is on disk: a request that came before that may be answered by it.
+    """
+
+    code_sha256: str
+    configuration: FunctionConfiguration
+    fresh_at: float
+    first: bool = False
+    outcome: Outcome = Outcome.UNKNOWN
+    began: float = field(default_factory=time.time)
+    load: Load | None = None

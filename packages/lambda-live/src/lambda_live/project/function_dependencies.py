@@ -1,0 +1,95 @@
+"""The packages of the functions: which are here, and which are to be installed first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lambda_live.dependencies.interpreters import interpreter_of, runtime_of
+from lambda_live.dependencies.packages import directory_of
+from lambda_live.dependencies.requirements import Requirements, files_of
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.interpreter import OWN, Interpreter
+from lambda_live.model.template import required_by
+
+
+@dataclass(frozen=True, slots=True)
+class _Packages:
+    """Requirements, whose packages are in a directory, or are to be."""
+
+    requirements: Requirements
+
+    @property
+    def directory(self) -> Path:
+        return directory_of(self.requirements)
+
+    @property
+    def missing(self) -> bool:
+        return not self.directory.is_dir()
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A function as it was given, and what it needs beside its own code."""
+
+    configuration: FunctionConfiguration
+    python: Interpreter = OWN
+    runtime: _Packages | None = None
+    own: tuple[_Packages, ...] = ()
+
+    @property
+    def _all(self) -> tuple[_Packages, ...]:
+        return (*((self.runtime,) if self.runtime else ()), *self.own)
+
+    @property
+    def name(self) -> str:
+        """The function's."""
+        return self.configuration.name
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Where its packages are, or are to be."""
+        return tuple(each.directory for each in self._all)
+
+    def missing(self) -> list[Requirements]:
+        """Return what is to be installed."""
+        return [each.requirements for each in self._all if each.missing]
+
+    def complete(self) -> FunctionConfiguration:
+        """Return the function with its packages."""
+        own = (each.directory for each in self.own)
+        return replace(
+            self.configuration,
+            python=self.python,
+            runtime_packages=self.runtime.directory if self.runtime else None,
+            packages=(*own, *self.configuration.packages),
+        )
+
+    def files(self) -> Iterator[Path]:
+        """Return the files that say what it needs, and those that would if they were there."""
+        yield from files_of(self.configuration.task_root, self.configuration.project)
+        for source in self.configuration.sources:
+            yield source / "requirements.txt"
+        for each in self.own:
+            yield from each.requirements.files
+
+
+def needs_of(configuration: FunctionConfiguration) -> Needs:
+    """
+    Return what a function needs.
+
+    Raises:
+        InstallError: It can't be known.
+    """
+    python = interpreter_of(configuration.runtime) or OWN
+    runtime = runtime_of(python)
+    own = (
+        _Packages(replace(each, python=python))
+        for each in required_by(
+            configuration.task_root,
+            configuration.project,
+            configuration.sources,
+            configuration.image,
+            configuration.published,
+        )
+    )
+    return Needs(configuration, python, _Packages(runtime) if runtime else None, tuple(own))

@@ -1,0 +1,168 @@
+"""What is given, put together from the command line, the environment, the template and `.env`."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lambda_live.debugger.server import Debuggers
+from lambda_live.dependencies.cache import cache_of
+from lambda_live.model.account import Account
+from lambda_live.model.function import UNRESERVED, FunctionConfiguration
+from lambda_live.model.interpreter import OWN
+from lambda_live.model.service import ServiceSettings
+from lambda_live.model.template import Function, FunctionUrl, Template
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project import samconfig
+from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.config import Given
+from lambda_live.project.dotenv import LocalEnvironment
+from lambda_live.project.notices import notices
+from lambda_live.project.samconfig import SamConfig
+from lambda_live.project.template import discovery
+from lambda_live.telemetry import levels
+
+_NOBODY = Account()
+_PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
+_MOST_CONCURRENCY = 1000
+
+
+def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Given:
+    """
+    Return what is given, by the files as they are now.
+
+    `given.said` is what the command line alone says.
+
+    Raises:
+        TemplateError: One of the files is wrong.
+    """
+    local = LocalEnvironment(root / given.env_file, given.env, environ)
+    environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
+    path = _path(given, root)
+    project = root if path is None else cloud_assembly.app_of(path) or path.parent
+    sam = samconfig.read(project) if path else SamConfig()
+    if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
+        environ["AWS_REGION"] = sam.region
+    template = _template(path, given, environ, root, sam)
+    path, account = template.path, _account(environ)
+    if given.name and len(template.functions) > 1:
+        wrong = "--name is for one function; the template names several"
+        raise TemplateError(path or root, None, wrong, "leave --name out")
+    given.limits = given.said if len(template.functions) > 1 else given
+    functions = tuple(
+        replace(
+            _configuration(each, given, environ, account, template=path),
+            project=project,
+            local_environment=_told(each, sam) | local.of(each.name),
+        )
+        for each in template.functions
+    )
+    templates = (*_templates(given, root, path), *template.files)
+    files = (*templates, *sam.files, *local.files(*(each.name for each in functions)))
+    return Given(functions, _service(given), tuple(notices(template)), files, path)
+
+
+def _path(given: argparse.Namespace, root: Path) -> Path | None:
+    """Return where the template is, if there is one. Raises TemplateError."""
+    if given.handler:
+        return None
+    return root / given.template if given.template else discovery.find(root)
+
+
+def _template(
+    path: Path | None,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    root: Path,
+    sam: SamConfig,
+) -> Template:
+    """Return the template, or what stands for one. Raises TemplateError."""
+    if path is None:
+        return discovery.without_template(root, given.handler, made=cache_of(""))
+    from lambda_live.project.template.reader import read  # noqa: PLC0415  # YAML, which few starts need
+
+    overrides = {**sam.parameters, **dict(text.split("=", 1) for text in given.parameter)}
+    region = _account(environ).region
+    return read(path, overrides, region, made=cache_of(""), deployed=sam.deployed)
+
+
+def _told(function: Function, sam: SamConfig) -> dict[str, str]:
+    names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
+    return sam.of(*names, declared=function.environment or {})
+
+
+def _templates(given: argparse.Namespace, root: Path, found: Path | None) -> tuple[Path, ...]:
+    """Return the files that would be the template if they were there."""
+    if given.handler:
+        return ()
+    return (root / given.template,) if given.template else discovery.candidates(root, found)
+
+
+def _configuration(
+    function: Function,
+    given: argparse.Namespace,
+    environ: Mapping[str, str],
+    account: Account,
+    *,
+    template: Path | None,
+) -> FunctionConfiguration:
+    limits, watch, reserved = given.limits, given.watch, _reserved(function, given)
+    concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
+    log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
+    layers = tuple(layer.content for layer in function.layers)
+    bundle = (function.bundle,) if function.bundle else ()
+    return FunctionConfiguration(
+        name=given.name or function.name,
+        handler=function.handler,
+        task_root=function.code_uri,
+        watch=(function.code_uri, *layers) if watch is None else watch,
+        account=account,
+        timeout=limits.timeout or float(function.timeout),
+        memory=limits.memory or function.memory,
+        concurrency=min(concurrency, 1) if given.debug else concurrency,
+        json_logs=log_format.lower() == "json",
+        application_log_level=limits.application_log_level or function.logging.application_level,
+        system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
+        environment=dict(function.environment or {}),
+        image=function.image,
+        published=function.published,
+        packages=(*(layer.modules for layer in function.layers), *bundle),
+        sources=function.sources,
+        reserved=reserved is not None,
+        url=function.url or FunctionUrl(),
+        asynchronous=function.asynchronous,
+        routes=function.routes,
+        runtime=function.runtime if template or function.image else OWN.runtime,
+    )
+
+
+def _reserved(function: Function, given: argparse.Namespace) -> int | None:
+    sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
+    return next((each for each in sources if each is not None), None)
+
+
+def _account(environ: Mapping[str, str]) -> Account:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return Account(region or _NOBODY.region, environ.get("AWS_ACCOUNT_ID") or _NOBODY.account_id)
+
+
+def _service(given: argparse.Namespace) -> ServiceSettings:
+    return ServiceSettings(
+        host=given.host,
+        port=given.port,
+        admin_host=given.admin_host,
+        admin_port=given.admin_port,
+        allowed_hosts=given.allowed_hosts,
+        queue=0 if given.strict else given.queue,
+        queue_timeout=given.queue_timeout,
+        shutdown_timeout=given.shutdown_timeout,
+        after_reload=given.after_reload,
+        debuggers=Debuggers(given.debug_port) if given.debug else None,
+        replay=given.replay,
+        public_url=given.public_url,
+        public_root=given.public_root,
+        pods=given.pods,
+        terminal=given.terminal,
+        accept=given.accept,
+        import_ahead=given.import_ahead,
+    )

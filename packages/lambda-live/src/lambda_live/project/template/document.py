@@ -1,0 +1,189 @@
+"""A template's text as values that know their lines."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from lambda_live.model.template_error import TemplateError, read_text
+
+type Value = str | Object | Array | None
+"""A scalar is the text that was written, as CloudFormation has it: `MemorySize: "512"` is right."""
+
+
+class Object(dict[str, Value]):
+    """A mapping, and the line of each of its keys."""
+
+    __slots__ = ("line", "lines")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: dict[str, int] = {}
+
+    def put(self, key: str, value: Value, line: int) -> None:
+        """Set what the key on this line has."""
+        self[key] = value
+        self.lines[key] = line
+
+    def line_of(self, key: str) -> int:
+        """Where the key is, or else where it would have to be."""
+        return self.lines.get(key, self.line)
+
+
+class Array(list[Value]):
+    """A sequence, and the line on which it begins."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One template file."""
+
+    path: Path
+    root: Object
+    notices: tuple[str, ...] = ()
+
+    def wrong(self, line: int | None, what: str, instead: str) -> NoReturn:
+        """Refuse the template."""
+        raise TemplateError(self.path, line, what, instead)
+
+    def section(self, name: str) -> Object:
+        """A top-level section; empty if there is none."""
+        section = self.root.get(name)
+        if section is None:
+            return Object(self.root.line)
+        if not isinstance(section, Object):
+            self.wrong(self.root.line_of(name), f"{name} is no mapping", "write NAME: … below")
+        return section
+
+
+def load(path: Path) -> Document:
+    """
+    Read a template, as YAML or JSON.
+
+    Raises:
+        TemplateError: It can't be read, or it is no mapping.
+    """
+    text, reader = read_text(path, "name another"), _Reader(path)
+    try:
+        root = reader.value(_parsed(text))
+    except yaml.YAMLError as error:
+        raise _syntax_error(path, text, error) from error
+    except RecursionError:
+        raise TemplateError(path, 1, "it contains itself", "remove the alias") from None
+    if not isinstance(root, Object):
+        raise TemplateError(path, 1, "this is no template", "write a mapping with Resources:")
+    return Document(path, root, tuple(reader.notices))
+
+
+_SURROGATES = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
+
+
+def _parsed(text: str) -> yaml.Node | None:
+    if text.lstrip().startswith("{"):
+        # JSON is YAML, but for this: YAML has no pairs of surrogates.
+        text = _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_node()
+
+
+def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line = mark.line + 1 if mark else None
+    written = (text.splitlines() or [""])[mark.line : mark.line + 1] if mark else []
+    if any("\t" in text[: len(text) - len(text.lstrip())] for text in written):
+        return TemplateError(path, line, "the line is indented by a tab", "indent by spaces")
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return TemplateError(path, line, f"this is not YAML: {problem}", "mend the syntax")
+
+
+_STANDARD = "tag:yaml.org,2002:"
+_TRUE = ("true", "yes", "on")
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.notices: dict[str, None] = {}
+
+    def _note_twice(self, key: str, first: int, line: int) -> None:
+        place = f"{self._path}:{line}"
+        self.notices[f"{place}: {key} is here twice, first on line {first}; the last counts"] = None
+
+    def value(self, node: yaml.Node | None) -> Value:
+        if node is None:
+            return None
+        value = self._untagged(node)
+        if node.tag.startswith(_STANDARD) or not node.tag.removeprefix("!"):
+            return value
+        line = node.start_mark.line + 1
+        call = Object(line)
+        call.put(*_intrinsic(node.tag.removeprefix("!"), value, line), line)
+        return call
+
+    def _untagged(self, node: yaml.Node) -> Value:
+        match node:
+            case yaml.MappingNode():
+                return self._object(node)
+            case yaml.SequenceNode():
+                array = Array(node.start_mark.line + 1)
+                array.extend(self.value(item) for item in node.value)
+                return array
+            case _:
+                return _scalar(self._path, node)
+
+    def _object(self, node: yaml.MappingNode) -> Object:
+        result = Object(node.start_mark.line + 1)
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.tag == f"{_STANDARD}merge":
+                continue
+            if not isinstance(key, yaml.ScalarNode):
+                raise TemplateError(self._path, line, "a key is no text", "write NAME: …")
+            if key.value in result:
+                self._note_twice(key.value, result.lines[key.value], line)
+            result.put(key.value, self.value(value), line)
+        for merged in self._merged(node):
+            for name in merged.keys() - result.keys():
+                result.put(name, merged[name], merged.lines[name])
+        return result
+
+    def _merged(self, node: yaml.MappingNode) -> Iterator[Object]:
+        for key, value in node.value:
+            if key.tag == f"{_STANDARD}merge":
+                nodes = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                yield from (
+                    self._object(each) for each in nodes if isinstance(each, yaml.MappingNode)
+                )
+
+
+def _scalar(path: Path, node: yaml.Node) -> str | None:
+    text = str(node.value)
+    if "\0" in text:
+        line = node.start_mark.line + 1
+        raise TemplateError(path, line, "a text has a NUL, which ends it", "write it without")
+    if node.tag == f"{_STANDARD}null":
+        return None
+    if node.tag == f"{_STANDARD}bool":
+        return "true" if text.lower() in _TRUE else "false"
+    return text
+
+
+def _intrinsic(tag: str, value: Value, line: int) -> tuple[str, Value]:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+    if tag in ("Ref", "Condition"):
+        return tag, value
+    if tag == "GetAtt" and isinstance(value, str):
+        parts = Array(line)
+        parts.extend(value.split(".", 1))
+        return "Fn::GetAtt", parts
+    return f"Fn::{tag}", value

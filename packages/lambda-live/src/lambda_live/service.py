@@ -1,0 +1,197 @@
+"""The service as a whole: its ports, its parts, its start and its end."""
+
+import asyncio
+import logging
+import signal
+import socket
+
+from lambda_live.checks.reload_command import AfterReload
+from lambda_live.environments.service_id import Keeper
+from lambda_live.functions.manager import Serving
+from lambda_live.greeting import greet
+from lambda_live.http.admin_app import Admin
+from lambda_live.http.api_gateway import Api
+from lambda_live.http.code_status_api import State
+from lambda_live.http.concurrency_api import ConcurrencyApi
+from lambda_live.http.configuration_api import ConfigurationApi
+from lambda_live.http.event_invoke_api import EventInvokeApi
+from lambda_live.http.function_app import FrontDoor
+from lambda_live.http.function_url import FunctionUrl
+from lambda_live.http.invoke_api import InvokeApi
+from lambda_live.http.operations import Operations
+from lambda_live.http.origin_policy import OwnPages, Trust
+from lambda_live.http.server import server_of, url_of
+from lambda_live.http.update_api import UpdateApi
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.project.config import Given
+from lambda_live.project.config_watcher import Definitions
+from lambda_live.telemetry.exposition import registry_of
+from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.log import Log, OwnLog
+from lambda_live.telemetry.output import Output
+from lambda_live.terminal.actions import Hands
+from lambda_live.terminal.keys import Deeds, Keys
+from lambda_live.terminal.terminal import Terminal
+from lambda_live.ui.editor import Editor
+from lambda_live.ui.failure_page import FailurePages
+from lambda_live.ui.page import Page
+from lambda_live.ui.state import Desk
+
+_STDOUT = 1
+_LAST_WORDS = 1.0
+"""Seconds that the end waits for who reads the log."""
+
+
+def _nowhere(record: bytes) -> None:
+    """Let a record be, which is for its caller alone."""
+
+
+class LocalLambda:
+    """Serves on the two sockets until it is told to stop."""
+
+    def __init__(self, given: Given, front: socket.socket, admin: socket.socket) -> None:
+        self._given = given
+        self._settings = settings = given.service
+        self._sockets = (front, admin)
+        self._keeper = Keeper()
+        self._cut_off: asyncio.TimerHandle | None = None
+        self._url = url_of(front)
+        self._output = Output(_STDOUT)
+        out = self._output.write if settings.terminal else None
+        checked = settings.after_reload is not None
+        self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.debugged)
+        # a record of the service's own has the format of the function that comes first
+        self._log = log = self._terminal if out else self._log_of(given.functions[0])
+        self._output.notice = log.lost
+        logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
+        told = self._checked if out else None
+        self._after_reload = AfterReload(settings.after_reload, self._url, told, settings.debugged)
+        self._serving = serving = Serving(
+            settings, self._url, self._listeners_of, self._holds, self._failed
+        )
+        self._functions = functions = serving.functions
+        editor = Editor(given.functions[0].project, settings.public_root)
+        reached = settings.public_url or self._url
+        self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
+        self._definitions = Definitions(given, serving, log.service_said)
+        apis = (
+            State(functions, settings.pods),
+            InvokeApi(),
+            ConfigurationApi(functions),
+            UpdateApi(),
+            ConcurrencyApi(functions),
+            EventInvokeApi(),
+        )
+        routes = [route for api in apis for route in api.routes]
+        failures = FailurePages(desk.journal, editor, url_of(admin))
+        url = FunctionUrl(functions, log, failures)
+        trust = Trust(settings.allowed_hosts)
+        operations, api = Operations(functions, routes), Api(functions, log, failures)
+        door = FrontDoor(operations, api, url, functions, trust)
+        self._front = server_of(self._definitions.before(door), settings.shutdown_timeout)
+        self._page = Page(desk)
+        own = Admin(functions, registry_of(serving.metrics), self._page, self._terminal.stream)
+        self._admin = server_of(OwnPages(own, trust), 1)
+
+    def _log_of(self, configuration: FunctionConfiguration) -> Log:
+        out = _nowhere if self._settings.terminal else self._output.write
+        return Log(out, json_format=configuration.json_logs)
+
+    def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
+        scribe = self._desk.scribe(configuration)
+        narrator = self._terminal.of(configuration, named=len(self._given.functions) > 1)
+        return [self._log_of(configuration), narrator, scribe, self._after_reload]
+
+    def _checked(self, output: bytes, status: int) -> None:
+        self._terminal.checked(output, status)
+        self._desk.checked(output, status)
+
+    def _failed(self, error: BaseException) -> None:
+        self._log.service_said(f"internal error: {error!r}", "ERROR")
+
+    def _holds(self, name: str) -> bool:
+        return self._definitions.holds(name)
+
+    async def run(self) -> None:
+        """Serve; return when the last process has ended."""
+        loop = asyncio.get_running_loop()
+        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup's does not
+        for number in (signal.SIGTERM, signal.SIGINT, *[signal.SIGHUP] * hangs_up):
+            loop.add_signal_handler(number, self._stop)
+        keys, hands = self._keys()
+        self._greet()
+        if self._settings.terminal:
+            keys.start()
+        self._serving.start()
+        self._definitions.start()
+        front, admin = (
+            loop.create_task(server.serve(sockets=[listener]))
+            for server, listener in zip((self._front, self._admin), self._sockets, strict=True)
+        )
+        ticks = loop.create_task(self._page.tick())
+        await front
+        if self._cut_off is not None:
+            self._cut_off.cancel()
+        await self._serving.end_all()
+        await self._after_reload.stop()
+        await hands.stop()
+        if (debuggers := self._settings.debuggers) is not None:
+            debuggers.stop()
+        ticks.cancel()
+        self._page.close()
+        self._terminal.close()
+        self._admin.stop()
+        await admin
+        await loop.run_in_executor(None, self._keeper.close)
+        keys.stop()
+        self._output.close(_LAST_WORDS)
+
+    def _cut_off_requests(self) -> None:
+        """End what runs, if a caller still waits for it: it gets AWS's error and not a reset."""
+        if self._front.server_state.tasks:
+            self._serving.kill()
+
+    def _keys(self) -> tuple[Keys, Hands]:
+        terminal, functions = self._terminal, self._functions
+        hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
+        page = url_of(self._sockets[1])
+        self._desk.replay.told = terminal.replayed
+        deeds = Deeds(
+            check=hands.check,
+            accept=hands.accept,
+            events=hands.events,
+            invoke=hands.invoke,
+            replay=self._turn_replay,
+            page=page,
+            quit=self._stop,
+        )
+        return Keys(terminal.board, deeds), hands
+
+    def _turn_replay(self) -> bool:
+        replay = self._desk.replay
+        replay.turn(on=not replay.on)
+        return replay.on
+
+    def _greet(self) -> None:
+        functions, admin = self._given.functions, url_of(self._sockets[1])
+        if self._settings.terminal:
+            self._terminal.greet(functions, self._url, admin)
+        else:
+            greet(self._log, functions, self._url, admin)
+        if (debuggers := self._settings.debuggers) is not None:
+            debuggers.said = self._log.service_said
+            self._log.service_said(debuggers.places)
+        for notice in self._given.notices:
+            self._log.service_said(notice, "WARN")
+
+    def _stop(self) -> None:
+        if self._front.should_exit:
+            self._front.force_exit = True
+            self._serving.kill()
+            return
+        self._log.service_said("stopping: what runs may finish; once more to end at once")
+        self._front.stop()
+        seconds = self._settings.shutdown_timeout
+        self._cut_off = asyncio.get_running_loop().call_later(seconds, self._cut_off_requests)
+        self._definitions.stop()
+        self._serving.stop()

@@ -1,0 +1,204 @@
+"""What the page lists: invocations, and what became of each save between them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from lambda_live.model.report import Report
+from lambda_live.model.strict_json import parsed
+from lambda_live.telemetry.source_location import Place
+from lambda_live.terminal.check_output import Outcome
+from lambda_live.ui.preview import preview
+from lambda_live.ui.truncated import Kept
+
+_STATUS = re.compile(r"[1-5]\d\d")
+_SHORT = 12
+_MESSAGE = 300
+
+
+class Row(Protocol):
+    """One line of the list."""
+
+    id: int
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept for it."""
+
+    def summary(self) -> dict[str, object]:
+        """Return what the list shows."""
+
+    def detail(self) -> dict[str, object]:
+        """Return all that is known."""
+
+
+@dataclass(slots=True, eq=False)
+class InvocationRow:
+    """
+    An invocation that ended.
+
+    `at` is when it began, in seconds of the epoch; `waited_ms` what passed from its arrival to
+    then, a cold start included.
+    """
+
+    id: int
+    function: str
+    call: str
+    source: str
+    request_id: str
+    at: float
+    waited_ms: float
+    event: Kept
+    answer: Kept
+    log: Kept
+    report: Report
+    code_sha256: str
+    client_context: str | None = None
+    message: str = ""
+    place: Place | None = None
+    _http: int | None = field(default=-1)
+
+    @property
+    def size(self) -> int:
+        """Part of Row."""
+        return len(self.event.content) + len(self.answer.content) + len(self.log.content)
+
+    @property
+    def http_status(self) -> int | None:
+        """The status of a proxy response; None if it is none."""
+        if self._http == -1:
+            self._http = None if self.report.error_type else _http_status(self.answer)
+        return self._http
+
+    def summary(self) -> dict[str, object]:
+        """Part of Row."""
+        report = self.report
+        return {
+            "kind": "invocation",
+            "id": self.id,
+            "function": self.function,
+            "call": self.call,
+            "preview": preview(self.call, self.event),
+            "source": self.source,
+            "requestId": self.request_id,
+            "at": round(self.at * 1000),
+            "status": report.status,
+            "errorType": report.error_type,
+            "message": self.message[:_MESSAGE],
+            "http": self.http_status,
+            "durationMs": round(report.duration_ms, 2),
+            "initMs": None if report.init_ms is None else round(report.init_ms, 1),
+            "waitedMs": round(self.waited_ms, 2),
+            "memoryMb": report.max_memory_mb,
+            "code": self.code_sha256[:_SHORT],
+        }
+
+    def detail(self) -> dict[str, object]:
+        """Part of Row."""
+        more: dict[str, object] = {
+            "event": self.event.to_json(),
+            "answer": self.answer.to_json(),
+            "memorySizeMb": self.report.memory_mb,
+            "billedMs": self.report.billed_ms,
+        }
+        return self.summary() | _of_the_code(self) | more
+
+
+@dataclass(slots=True, eq=False)
+class ReloadRow:
+    """Code was loaded for the first time, or could not be."""
+
+    id: int
+    function: str
+    at: float
+    code_sha256: str
+    first: bool
+    load_ms: float | None
+    log: Kept
+    error_type: str | None = None
+    message: str = ""
+    place: Place | None = None
+
+    @property
+    def size(self) -> int:
+        """Part of Row."""
+        return len(self.log.content)
+
+    def summary(self) -> dict[str, object]:
+        """Part of Row."""
+        return {
+            "kind": "reload",
+            "id": self.id,
+            "function": self.function,
+            "at": round(self.at * 1000),
+            "first": self.first,
+            "loadMs": None if self.load_ms is None else round(self.load_ms, 1),
+            "code": self.code_sha256[:_SHORT],
+            "errorType": self.error_type,
+            "message": self.message[:_MESSAGE],
+        }
+
+    def detail(self) -> dict[str, object]:
+        """Part of Row."""
+        return self.summary() | _of_the_code(self)
+
+
+@dataclass(slots=True, eq=False)
+class ChecksRow:
+    """The command after a reload, the checks for one, has ended."""
+
+    id: int
+    at: float
+    outcome: Outcome
+
+    @property
+    def size(self) -> int:
+        """Part of Row."""
+        return sum(map(len, self.outcome.rows))
+
+    def summary(self) -> dict[str, object]:
+        """Part of Row."""
+        return {
+            "kind": "checks",
+            "id": self.id,
+            "at": round(self.at * 1000),
+            "succeeded": self.outcome.succeeded,
+            "message": self.outcome.summary[:_MESSAGE],
+        }
+
+    def detail(self) -> dict[str, object]:
+        """Part of Row."""
+        return self.summary() | {"text": "\n".join(self.outcome.rows)}
+
+
+def _of_the_code(row: InvocationRow | ReloadRow) -> dict[str, object]:
+    """Return what the code wrote, what went wrong in it and where, and which it was."""
+    return {
+        "message": row.message,
+        "place": place_json(row.place),
+        "log": row.log.to_json(),
+        "codeSha256": row.code_sha256,
+    }
+
+
+def place_json(place: Place | None) -> dict[str, object] | None:
+    """Return a place as the page reads it."""
+    if place is None:
+        return None
+    return {
+        "path": place.path,
+        "line": place.line,
+        "first": place.first,
+        "lines": list(place.lines),
+    }
+
+
+def _http_status(answer: Kept) -> int | None:
+    if answer.cut or b'"statusCode"' not in answer.content:
+        return None
+    try:
+        value = parsed(answer.content)
+    except ValueError:
+        return None
+    status = str(value.get("statusCode")) if isinstance(value, dict) else ""
+    return int(status) if _STATUS.fullmatch(status) else None

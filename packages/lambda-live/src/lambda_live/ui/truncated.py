@@ -1,0 +1,44 @@
+"""What is kept of a body: all of it, or its beginning."""
+
+from typing import Any, NamedTuple
+
+from lambda_live.model.strict_json import parsed
+
+LIMIT = 64 * 2**10
+"""Bytes that are kept of an event, of an answer, and of what one invocation logs."""
+
+
+class Kept(NamedTuple):
+    """The first `LIMIT` bytes of what had `size` of them."""
+
+    content: bytes
+    size: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether there was more."""
+        return self.size > len(self.content)
+
+    @property
+    def text(self) -> str:
+        """The content as text, whatever it is."""
+        return self.content.decode("utf-8", "replace")
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as the page reads it."""
+        return {"text": self.text, "size": self.size, "cut": self.cut}
+
+    def value(self) -> Any:
+        """Return the JSON value that it holds. Raises ValueError, if it was cut as well."""
+        if self.cut:
+            message = f"of {self.size} bytes {LIMIT} are kept"
+            raise ValueError(message)
+        return parsed(self.content)
+
+
+NOTHING = Kept(b"", 0)
+
+
+def keep(content: bytes) -> Kept:
+    """Keep what may be kept; bytes that are not cut are not copied."""
+    return Kept(content if len(content) <= LIMIT else content[:LIMIT], len(content))

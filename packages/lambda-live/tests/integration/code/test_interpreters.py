@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from lambda_live.dependencies.interpreters import interpreter_of, notice, runtime_of
+from lambda_live.model.interpreter import OWN, Interpreter
+from support.starting import StartLambda
+
+OTHER = "python3.13" if OWN.runtime != "python3.13" else "python3.14"
+TEMPLATE = f"""
+Resources:
+  Only:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: {OTHER}, Handler: app.handler, CodeUri: code}}
+"""
+APP = """
+import os, sys
+def handler(event, context):
+    return [list(sys.version_info[:2]), os.environ["AWS_EXECUTION_ENV"]]
+"""
+
+
+@pytest.fixture
+def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with no other Python; return the folder of its programs."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(programs))
+    interpreter_of.cache_clear()
+    return programs
+
+
+def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
+    nothing_installed: Path, start_lambda: StartLambda
+) -> None:
+    assert interpreter_of(OTHER) is None
+
+    service = start_lambda(
+        {"template.yaml": TEMPLATE, "code/app.py": APP},
+        handler=None,
+        PATH=str(nothing_installed),
+        HOME=str(nothing_installed),
+    )
+
+    version = list(map(int, OWN.version.split(".")[:2]))
+    answer = service.boto3.invoke(FunctionName="Only", Payload="{}")
+    assert service.json_of(answer) == [version, f"AWS_Lambda_{OWN.runtime}"]
+    service.wait_for_line(f"Only: {OTHER} is not on this machine, so Python {OWN.version} stands")
+
+
+def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() -> None:
+    said = notice("Only", "python3.9")
+
+    assert (
+        said == f"Only: python3.9 is too old to run here, so Python {OWN.version} stands in for it"
+    )
+
+
+@pytest.mark.parametrize("folder", ["programs", f".pyenv/versions/{OTHER[6:]}.9/bin"])
+def test_a_runtime_is_found_among_the_programs_and_where_pyenv_puts_it(
+    nothing_installed: Path, folder: str
+) -> None:
+    home = nothing_installed.parent
+    program = home / folder / OTHER
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\necho /opt/python\necho {OTHER[6:]}.9\n")
+    program.chmod(0o755)
+
+    found = interpreter_of(OTHER)
+
+    assert found == Interpreter("/opt/python", f"{OTHER[6:]}.9")
+    assert found.runtime == OTHER
+    runtime = runtime_of(found)
+    assert runtime is not None
+    assert "awslambdaric==" in runtime.text
+    own = runtime_of(OWN)
+    assert own is None
+
+
+def test_a_program_that_only_has_the_name_of_a_runtime_is_passed_over(
+    nothing_installed: Path,
+) -> None:
+    shim = nothing_installed / OTHER
+    shim.write_text("#!/bin/sh\nexit 127\n")
+    shim.chmod(0o755)
+
+    assert interpreter_of(OTHER) is None
+    assert interpreter_of("python3.9") is None
+    assert interpreter_of(OWN.runtime) == OWN

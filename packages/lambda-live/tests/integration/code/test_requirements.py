@@ -1,0 +1,347 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.image_context import write_function
+from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.requirements import InstallError, declared
+from lambda_live.model.interpreter import OWN
+from support.local_lambda import environment
+from support.project import write_project
+
+LOCK = """
+[[package]]
+name = "one"
+version = "1.0"
+groups = ["main", "dev"]
+markers = {main = "python_version < \\"4\\"", dev = "python_version < \\"5\\""}
+files = [{file = "a", hash = "sha256:bb"}, {file = "b", hash = "sha256:aa"}]
+
+[[package]]
+name = "two"
+version = "2.0"
+groups = ["dev"]
+files = []
+
+[[package]]
+name = "three"
+version = "3.0"
+groups = ["main"]
+files = [{file = "c", hash = "sha256:cc"}]
+
+[metadata]
+lock-version = "2.1"
+"""
+
+
+def test_the_main_group_of_the_projects_poetry_lock_is_what_a_function_requires(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, {"poetry.lock": LOCK, "code/app.py": ""})
+
+    found = declared(tmp_path / "code", tmp_path)
+
+    assert found is not None
+    assert found.text == (
+        'one==1.0 ; python_version < "4" \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n'
+        "three==3.0 \\\n    --hash=sha256:cc\n"
+    )
+
+
+def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothing(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, {"poetry.lock": LOCK, "code/requirements.txt": "# nothing\n"})
+
+    assert declared(tmp_path / "code", tmp_path) is None
+    assert declared(tmp_path / "other", tmp_path / "code") is None
+
+
+@pytest.mark.parametrize(
+    ("lock", "why"),
+    [
+        ("[[package]", "can't be read"),
+        ('[metadata]\nlock-version = "2.0"\n', "says nothing of groups; run poetry lock"),
+        (
+            LOCK.replace('groups = ["main"]', 'groups = ["main"]\nsource = {type = "git"}'),
+            r"three is from a git; list it in a requirements\.txt",
+        ),
+    ],
+)
+def test_a_lock_that_cannot_be_followed_is_told(lock: str, why: str, tmp_path: Path) -> None:
+    write_project(tmp_path, {"poetry.lock": lock})
+
+    with pytest.raises(InstallError, match=why):
+        declared(tmp_path, tmp_path)
+
+
+UV = """
+version = 1
+[[package]]
+name = "shop"
+source = { virtual = "." }
+dependencies = [
+    { name = "one", extra = ["more"] },
+    { name = "four", version = "4.1", marker = "sys_platform == 'win32'" },
+    { name = "four", version = "4.0.post1", marker = "sys_platform != 'win32'" },
+]
+optional-dependencies = { unwanted = [{ name = "unlisted" }] }
+dev-dependencies = { dev = [{ name = "unlisted" }] }
+[[package]]
+name = "one"
+version = "1.0"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "two", marker = "python_version < '4'" }]
+optional-dependencies = { more = [{ name = "three" }], less = [{ name = "unlisted" }] }
+sdist = { hash = "sha256:bb" }
+wheels = [{ hash = "sha256:aa" }]
+[[package]]
+name = "two"
+version = "2.0"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "one" }, { name = "three" }]
+wheels = [{ hash = "sha256:cc" }]
+[[package]]
+name = "three"
+version = "3.0"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ hash = "sha256:dd" }]
+[[package]]
+name = "four"
+version = "4.0.post1"
+source = { registry = "https://pypi.org/simple" }
+dependencies = [{ name = "two", marker = "python_version >= '3'" }]
+wheels = [{ hash = "sha256:ee" }]
+[[package]]
+name = "four"
+version = "4.1"
+source = { registry = "https://pypi.org/simple" }
+wheels = [{ hash = "sha256:ff" }]
+[[package]]
+name = "member"
+source = { editable = "services/member" }
+dependencies = [{ name = "three" }]
+"""
+SHOP = """\
+four==4.0.post1 ; (sys_platform != 'win32') \\
+    --hash=sha256:ee
+four==4.1 ; (sys_platform == 'win32') \\
+    --hash=sha256:ff
+one==1.0 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+three==3.0 \\
+    --hash=sha256:dd
+two==2.0 ; (python_version < '4') or (python_version >= '3') and (sys_platform != 'win32') \\
+    --hash=sha256:cc
+"""
+THREE = "three==3.0 \\\n    --hash=sha256:dd\n"
+MEMBER = '[project]\nname = "member"\ndependencies = ["other"]\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "text", "source"),
+    [
+        ({"uv.lock": UV}, SHOP, "uv.lock"),
+        ({"uv.lock": UV, "services/pyproject.toml": MEMBER}, "other\n", "services/pyproject.toml"),
+        ({"uv.lock": UV, "services/member/pyproject.toml": MEMBER}, THREE, "uv.lock"),
+        ({"pyproject.toml": MEMBER}, "other\n", "pyproject.toml"),
+        ({"pyproject.toml": MEMBER, "poetry.lock": LOCK}, "one==1.0", "poetry.lock"),
+        (
+            {"uv.lock": UV, "services/member/code/requirements.txt": "own\n"},
+            "own\n",
+            "services/member/code/requirements.txt",
+        ),
+        ({"pyproject.toml": "[tool.ruff]\n", "poetry.lock": LOCK}, "one==1.0", "poetry.lock"),
+    ],
+    ids=["uv", "its own", "a uv workspace", "no lock", "Poetry", "requirements.txt", "tools"],
+)
+def test_the_nearest_project_above_the_code_says_what_it_requires(
+    files: dict[str, str], text: str, source: str, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"services/member/code/app.py": "", **files})
+
+    found = declared(tmp_path / "services/member/code", tmp_path)
+
+    assert found is not None
+    assert found.text.startswith(text) if source == "poetry.lock" else found.text == text
+    assert found.source == tmp_path / source
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("pyproject.toml", "[project", "pyproject.toml can't be read"),
+        ("pyproject.toml", "[project]\ndependencies = 1\n", "pyproject.toml can't be read"),
+        ("uv.lock", "[", "uv.lock can't be read.*; run uv lock"),
+        ("uv.lock", UV.replace("version = 1", "version = 2", 1), "run uv export --no-dev -o req"),
+        ("uv.lock", UV.replace('name = "three"\n', 'name = "3"\n'), "lacks three.*; run uv lock"),
+        (
+            "uv.lock",
+            UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
+            r"three is from a git; list it in a requirements\.txt",
+        ),
+        (
+            "uv.lock",
+            UV.replace(
+                '    { name = "one", extra', '    { name = "member" }, { name = "one", extra'
+            ),
+            "member is of no index but the folder services/member; put its code beside",
+        ),
+    ],
+)
+def test_what_a_project_declares_that_cannot_be_followed_is_told(
+    file: str, text: str, why: str, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {file: text})
+
+    with pytest.raises(InstallError, match=why):
+        declared(tmp_path, tmp_path)
+
+
+def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -> None:
+    write_project(tmp_path, {"uv.lock": UV.replace('{ hash = "sha256:dd" }', "{}")})
+
+    found = declared(tmp_path, tmp_path)
+
+    assert found is not None
+    assert "three==3.0\n" in found.text
+    assert "--hash" not in found.text
+
+
+def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path: Path) -> None:
+    files = {"requirements.txt": "-r more/base.txt\n", "more/base.txt": "idna==1\n"}
+    write_project(tmp_path, files)
+    requirements = declared(tmp_path, tmp_path)
+    assert requirements is not None
+    before = requirements.key()
+
+    (tmp_path / "more/base.txt").write_text("idna==2\n")
+
+    assert requirements.key() != before
+
+
+def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
+    runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    function = f"Type: AWS::Serverless::Function, Properties: {{Runtime: {runtime}, Handler: app.h"
+    write_project(
+        tmp_path,
+        {
+            "template.yaml": f"""
+Resources:
+  One: {{{function}, CodeUri: one, Layers: [!Ref Shared, !Ref Built]}}}}
+  Two: {{{function}, CodeUri: two}}}}
+  Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {{ContentUri: shared}}}}
+  Built:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {{ContentUri: built}}
+    Metadata: {{BuildMethod: python3.12}}
+""",
+            "one/app.py": "h = 1\n",
+            "one/.hidden": "",
+            "one/requirements.txt": "-r base.txt\n",
+            "one/base.txt": "idna\n",
+            "two/app.py": "h = 2\n",
+            "shared/python/common.py": "",
+            "built/own.py": "",
+            "built/requirements.txt": "six\n",
+        },
+    )
+
+    def package(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "lambda_live.cli.image_context", *args],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    package("function", "image", "One").check_returncode()
+    package("requirements", "requirements").check_returncode()
+    unnamed = package("function", "other")
+
+    image = tmp_path / "image"
+    written = {str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()}
+    key, key_of_layer = (image / "keys").read_text().split()
+    assert written == {
+        *("code/app.py", "code/base.txt", "code/requirements.txt"),
+        *("handler", "keys", "opt/python/common.py"),
+        *("opt/python/own.py", "opt/python/requirements.txt"),
+    }
+    assert (image / "handler").read_text() == "app.h"
+    assert (tmp_path / "requirements" / key / "base.txt").read_text() == "idna\n"
+    of_layer = tmp_path / "requirements" / key_of_layer / "requirements.txt"
+    assert of_layer.read_text() == "six\n"
+    assert unnamed.returncode == 2
+    assert unnamed.stderr == (
+        "lambda_live: name one function of the template by the build argument FUNCTION: One, Two\n"
+    )
+
+
+def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path) -> None:
+    other = "python3.14" if sys.version_info < (3, 14) else "python3.13"
+    function = f"{{Runtime: {other}, Handler: app.h, CodeUri: .}}"
+    template = f"Resources: {{One: {{Type: AWS::Serverless::Function, Properties: {function}}}}}"
+    write_project(tmp_path, {"template.yaml": template, "app.py": "h = 1\n"})
+
+    made = subprocess.run(
+        [sys.executable, "-m", "lambda_live.cli.image_context", "function", "image"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert made.returncode == 2
+    version = other.removeprefix("python")
+    assert f"--build-arg BASE_IMAGE=public.ecr.aws/lambda/python:{version}" in made.stderr
+    assert not (tmp_path / "image").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "shipped"),
+    [({}, set()), ({"events/__init__.py": ""}, {"events/__init__.py", "events/event.json"})],
+    ids=["the checks' events", "a package of the function's"],
+)
+def test_an_image_has_events_only_if_they_are_code(
+    files: dict[str, str], shipped: set[str], tmp_path: Path
+) -> None:
+    properties = f"{{Runtime: {OWN.runtime}, Handler: app.h, CodeUri: .}}"
+    template = f"Resources: {{One: {{Type: AWS::Lambda::Function, Properties: {properties}}}}}\n"
+    own = {"template.yaml": template, "app.py": "h = 1\n", "events/event.json": "{}"}
+    write_project(tmp_path / "project", own | files)
+
+    write_function(tmp_path / "project", tmp_path / "image")
+
+    code = tmp_path / "image/code"
+    written = {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
+    assert written == {"app.py", "template.yaml"} | shipped
+
+
+def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
+    write_project(tmp_path, {"code/requirements.txt": "-r ../base.txt\n", "base.txt": "idna\n"})
+    found = declared(tmp_path / "code", tmp_path)
+
+    assert found is not None
+    with pytest.raises(InstallError, match="which no image gets; move it beside it"):
+        found.write_to(tmp_path / "image")
+
+
+def test_what_poetry_locked_is_installed_with_its_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_project(tmp_path, {"poetry.lock": LOCK.replace('"3.0"', '"3.0.nonsense"')})
+    found = declared(tmp_path, tmp_path)
+    said: list[str] = []
+
+    assert found is not None
+    with pytest.raises(InstallError, match="can't be installed"):
+        install(found, said.append)
+    assert said == [f"installing {tmp_path}/poetry.lock"]
+    assert list((tmp_path / "cache/lambda-live/packages").iterdir()) == []

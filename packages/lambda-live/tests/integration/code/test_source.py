@@ -1,0 +1,338 @@
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lambda_live.code.watched_code import Source
+from support.local_lambda import LocalLambda, environment
+from support.project import write_project
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+SHELL = r"""
+cd "$(dirname "$1")"
+find "$(basename "$1")" -type f \
+    ! -path '*/.*' ! -path '*/__pycache__/*' ! -name '*~' ! -name '*.pyc' -print0 |
+    LC_ALL=C sort -z | xargs -0 $2 | $2 | cut -d ' ' -f 1
+"""
+FILES = {
+    "function/__init__.py": "",
+    "function/app.py": "app\n",
+    "function/App.py.txt": "not only Python\n",
+    "function/a b/ü.py": "unicode\n",
+    "function/a/b.py": "below\n",
+    "function/a.py": "sorts between\n",
+    "function/.hidden": "no\n",
+    "function/.git/config": "no\n",
+    "function/__pycache__/app.pyc": "no\n",
+    "function/app.py~": "no\n",
+    "function/old.pyc": "no\n",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_project(tmp_path, FILES)
+    return tmp_path / "function"
+
+
+def test_the_hash_is_the_one_that_a_shell_finds(root: Path) -> None:
+    sha256sum = "sha256sum" if shutil.which("sha256sum") else "shasum -a 256"
+    found = subprocess.run(
+        ["bash", "-c", SHELL, "bash", str(root), sha256sum],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert Source((root,)).sha256() == found.stdout.strip()
+
+
+def test_the_hash_is_that_of_the_text_and_the_names_alone(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "copy/function")
+    before = Source((root,)).sha256()
+    (root / "app.py").touch()
+
+    assert Source((root,)).sha256() == before
+    assert Source((tmp_path / "copy/function",)).sha256() == before
+
+
+def test_the_order_of_the_directories_is_the_one_given(root: Path) -> None:
+    below = root / "a"
+
+    assert Source((root, below)).sha256() != Source((below, root)).sha256()
+
+
+def write_over(root: Path) -> None:
+    (root / "app.py").write_text("APP\n", encoding="utf-8")
+
+
+def write_back_dated(root: Path) -> None:
+    stat = (root / "app.py").stat()
+    write_over(root)
+    os.utime(root / "app.py", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def replace(root: Path) -> None:
+    (root / ".new").write_text("APP\n", encoding="utf-8")
+    (root / ".new").replace(root / "app.py")
+
+
+def add(root: Path) -> None:
+    (root / "a/new.py").touch()
+
+
+def remove(root: Path) -> None:
+    (root / "a/b.py").unlink()
+
+
+def rename(root: Path) -> None:
+    (root / "a").rename(root / "z")
+
+
+def remove_the_root(root: Path) -> None:
+    shutil.rmtree(root)
+
+
+CHANGES = [write_over, write_back_dated, replace, add, remove, rename, remove_the_root]
+
+
+@pytest.fixture(params=["as the kernel tells", "file by file"])
+def _told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "file by file":
+        monkeypatch.setattr("lambda_live.code.watcher._LOCAL", ())
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.usefixtures("_told")
+def test_a_change_is_seen_and_settles(root: Path, change: Callable[[Path], None]) -> None:
+    source = Source((root,))
+    before = asyncio.run(source.settled())
+    assert not source.changed()
+
+    change(root)
+
+    assert source.changed()
+    assert asyncio.run(source.settled()) != before
+    assert not source.changed()
+
+
+def test_what_a_link_leads_to_is_code_too(root: Path, tmp_path: Path) -> None:
+    write_project(tmp_path, {"shared/text.py": "1\n", "common/own/deep.py": "1\n"})
+    before = Source((root,)).sha256()
+    (root / "dangling.py").symlink_to("nowhere")
+    (root / "a/round").symlink_to("..")
+    assert Source((root,)).sha256() == before
+
+    (root / "text.py").symlink_to(tmp_path / "shared/text.py")
+    (root / "common").symlink_to(tmp_path / "common")
+    source = Source((root,))
+    hashes = {before, asyncio.run(source.settled())}
+    for path in ("shared/text.py", "common/own/deep.py"):
+        write_project(tmp_path, {path: "2\n"})
+        assert source.changed()
+        hashes.add(asyncio.run(source.settled()))
+    (root / "text.py").unlink()
+    (root / "text.py").symlink_to("app.py")
+    assert source.changed()
+    hashes.add(asyncio.run(source.settled()))
+    assert len(hashes) == 5
+
+
+def test_code_behind_a_link_is_loaded_anew(start_lambda: StartLambda, tmp_path: Path) -> None:
+    write_project(tmp_path, {"shared/part.py": "ANSWER = 1\n"})
+    (tmp_path / "function").mkdir()
+    (tmp_path / "function/part.py").symlink_to("../shared/part.py")
+    (tmp_path / "function/shared").symlink_to("../shared")
+    source = (
+        "from function import part\nfrom function.shared import part as beside\n"
+        "def handler(event, context): return [part.ANSWER, beside.ANSWER]\n"
+    )
+    service = start_lambda(source)
+    for number in (2, 3):
+        write_project(tmp_path, {"shared/part.py": f"ANSWER = {number}\n"})
+        assert service.invoke().json() == [number, number]
+
+
+def returns(number: int) -> dict[str, str]:
+    return {"function/app.py": f"def handler(event, context): return {number}\n"}
+
+
+def make_anew(service: LocalLambda) -> None:
+    shutil.rmtree(service.project / "function")
+    wait_until(lambda: not (service.project / "function").exists())
+    write_project(service.project, {"function/__init__.py": ""})
+
+
+def name_in_no_unicode(service: LocalLambda) -> None:
+    Path(os.fsdecode(os.fsencode(service.project / "function") + b"/\xff\xfe.txt")).touch()
+
+
+def answers_by_what_is_there(service: LocalLambda) -> bool:
+    code_sha256 = Source((service.project / "function",)).sha256()
+    return code_sha256 in service.admin("/ready").body.decode()
+
+
+@pytest.mark.parametrize("happening", [make_anew, name_in_no_unicode])
+def test_changes_are_seen_after_it_without_a_request(
+    start_lambda: StartLambda, happening: Callable[[LocalLambda], None]
+) -> None:
+    service = start_lambda(returns(1))
+    happening(service)
+    for number in (2, 3):
+        write_project(service.project, returns(number))
+        wait_until(lambda: answers_by_what_is_there(service), "the new code")
+
+    assert service.invoke().json() == 3
+
+
+def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
+    start_lambda: StartLambda,
+) -> None:
+    """As where inotify has no watch left, for neither of those who ask it."""
+    service = start_lambda(
+        returns(1), constants={"code.watcher._MASK": 0, "code.watched_code.awatch": None}
+    )
+    for number in (2, 3):
+        write_project(service.project, returns(number))
+        service.wait_for_line("lambda_live: reloaded", number - 1)
+
+    assert service.invoke().json() == 3
+    assert len([line for line in service.lines if "looked at each second" in line]) == 1
+
+
+def test_nothing_watched_never_changes() -> None:
+    async def changes() -> list[None]:
+        return [change async for change in Source(()).changes()]
+
+    assert not Source(()).changed()
+    assert asyncio.run(changes()) == []
+
+
+def test_requests_are_answered_while_code_changes_without_end(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): return 1\n")
+    done = threading.Event()
+    written = 0
+
+    def write() -> None:
+        nonlocal written
+        while not done.wait(0.002):
+            written += 1
+            path = service.project / f"function/part{written % 5}.py"
+            path.write_text(f"number = {written}\n", encoding="utf-8")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_until(lambda: written > 10)
+        assert [service.invoke().json() for _ in range(3)] == [1, 1, 1]
+    finally:
+        done.set()
+        writer.join()
+    assert service.invoke().json() == 1
+
+
+PROJECT = {
+    ".gitignore": "data/\n*.log\n!kept.log\n",
+    "code/.gitignore": "!own.log\n/build\n",
+    "code/app.py": "",
+    "code/kept.log": "",
+    "code/own.log": "",
+    "code/below/build/app.py": "",
+    "code/tests/app.py": "",
+    "events/package.py": "",
+}
+BESIDE = {
+    "code/data/big.csv": "",
+    "code/a.log": "",
+    "code/build/app.py": "",
+    "code/node_modules/a.js": "",
+    "code/environment/pyvenv.cfg": "",
+    "code/environment/lib/a.py": "",
+    "tests/test_app.py": "",
+}
+
+
+def shipped(project: Path, folder: str) -> set[str]:
+    found = subprocess.run(
+        [sys.executable, "-m", "lambda_live.code.code_files", folder],
+        cwd=project,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(found.stdout.removesuffix("\0").split("\0"))
+
+
+def test_what_a_project_has_beside_its_code_does_not_count(tmp_path: Path) -> None:
+    write_project(tmp_path, PROJECT | {"events/event.json": ""})
+    (tmp_path / ".git").mkdir()
+    source = Source((tmp_path,), tmp_path)
+    before, code = source.sha256(), shipped(tmp_path, "code")
+
+    write_project(tmp_path, BESIDE)
+
+    assert source.sha256() == before
+    assert shipped(tmp_path, "code") == code
+    assert code == {
+        *("./app.py", "./below/build/app.py", "./kept.log", "./own.log", "./tests/app.py"),
+    }
+
+
+def test_events_count_if_they_are_a_package_of_the_function(tmp_path: Path) -> None:
+    write_project(tmp_path, {"app.py": "", "events/event.json": "", "tests/a.py": ""})
+    before = shipped(tmp_path, ".")
+    write_project(tmp_path, {"events/package.py": ""})
+
+    assert before == {"./app.py"}
+    assert shipped(tmp_path, ".") == {"./app.py", "./events/event.json", "./events/package.py"}
+
+
+@pytest.mark.usefixtures("_told")
+def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
+    write_project(tmp_path, PROJECT | BESIDE)
+    source = Source((tmp_path / "code",), tmp_path)
+
+    write_project(tmp_path, {name: "changed" for name in BESIDE if name.count("/") > 1})
+
+    assert not source.changed()
+    write_project(tmp_path, {"code/.gitignore": "own.log\n"})
+    assert source.changed()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def handler(event, context): log()",
+        "log()\ndef handler(event, context): ...",
+    ],
+    ids=["handler", "import"],
+)
+def test_a_function_that_writes_among_its_code_is_reloaded_for_it_a_few_times_and_told_so(
+    start_lambda: StartLambda, source: str
+) -> None:
+    log = "import time\ndef log(): open('function/own.log', 'a').write(f'{time.time()}\\n')\n"
+    service = start_lambda(log + source + "\n")
+
+    def told() -> list[str]:
+        service.invoke()
+        return [line for line in service.lines if "function/own.log" in line]
+
+    line = wait_until(told)[0]
+    assert line.startswith("lambda_live: the function itself writes function/own.log: ")
+    service.invoke()  # by the code without that file, which is another
+    reloads = service.metric("lambda_reloads_total")
+    for _ in range(3):
+        assert service.invoke().status == 200
+    assert service.metric("lambda_reloads_total") == reloads
+    app = service.project / "function/app.py"
+    app.write_text("def handler(event, context): return 2\n", encoding="utf-8")
+    assert service.invoke().json() == 2
+    assert len(told()) == 1

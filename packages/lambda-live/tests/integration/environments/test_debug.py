@@ -1,0 +1,241 @@
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+
+import pytest
+
+from support.debugger import Debugger, message
+from support.local_lambda import INVOKE, LocalLambda
+from support.starting import StartLambda
+
+SOURCE = """
+import time
+
+def handler(event, context):
+    message = event["message"]
+    time.sleep(0.2)
+    return message
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(start_module_lambda: StartLambda) -> LocalLambda:
+    options = ("--debug", "--debug-port=0", "--timeout=0.1", "--concurrency=5")
+    return start_module_lambda(SOURCE, *options)
+
+
+@pytest.fixture
+def service(shared: LocalLambda) -> LocalLambda:
+    """The module's, with its code as it was."""
+    (shared.project / "function/app.py").write_text(SOURCE)
+    assert shared.invoke({"message": "ready"}).json() == "ready"
+    return shared
+
+
+def attached(service: LocalLambda) -> Debugger:
+    """Connect to where the service says that a debugger attaches."""
+    return Debugger(int(service.wait_for_line("a debugger attaches at").rpartition(":")[2]))
+
+
+def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(service.project / "function/app.py", 6)
+        answer = threads.submit(service.invoke, {"message": "seen"})
+        thread, frame = debugger.stopped()
+        value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
+        debugger.ask("continue", threadId=thread)
+
+        assert (frame["name"], frame["line"]) == ("handler", 6)
+        assert value["result"] == "'seen'"
+        assert answer.result().json() == "seen"
+
+
+def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(app, 6)
+        for number in range(3):
+            app.write_text(SOURCE.replace("return message", f"return message + {number}"))
+            answer = threads.submit(service.invoke, {"message": 100})
+            thread, frame = debugger.stopped()
+            value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
+            debugger.ask("continue", threadId=thread)
+
+            assert (frame["line"], value["result"]) == (6, "100")
+            assert answer.result().json() == 100 + number
+
+        app.write_text("def handler(event, context)")
+        assert "SyntaxError" in service.invoke().json()["errorType"]
+        app.write_text(SOURCE)
+        answer = threads.submit(service.invoke, {"message": "mended"})
+        thread, _ = debugger.stopped()
+        debugger.ask("setBreakpoints", source={"path": str(app)}, breakpoints=[])
+        debugger.ask("continue", threadId=thread)
+        assert answer.result().json() == "mended"
+        app.write_text(SOURCE + "# once more")
+        assert service.invoke({"message": "unhindered"}).json() == "unhindered"
+        debugger.ask("disconnect", restart=False)
+
+    assert service.invoke({"message": "alone"}).json() == "alone"
+
+
+def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with ThreadPoolExecutor(1) as threads:
+        with closing(attached(service)) as debugger:
+            debugger.attach(app, 6)
+            answer = threads.submit(service.invoke, {"message": "goes on"})
+            debugger.stopped()
+
+        assert answer.result(60).json() == "goes on"
+    app.write_text(SOURCE + "# saved")
+    assert service.invoke({"message": "alone"}).json() == "alone"
+
+
+def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    with (
+        closing(attached(service)) as first,
+        closing(attached(service)) as second,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        first.attach(app, 6)
+        second.attach(app, 6)
+        answer = threads.submit(service.invoke, {"message": 1})
+        thread, _ = second.stopped()
+        second.ask("continue", threadId=thread)
+        assert answer.result().json() == 1
+
+
+def test_there_is_one_environment(service: LocalLambda) -> None:
+    inits = service.metric("lambda_init_duration_seconds_count")
+    with ThreadPoolExecutor(3) as threads:
+        events = [{"message": number} for number in range(3)]
+        answers = list(threads.map(service.invoke, events))
+
+    assert [answer.json() for answer in answers] == [0, 1, 2]
+    assert service.metric("lambda_init_duration_seconds_count") == inits
+
+
+def test_after_a_reload_the_debugger_can_attach_again(service: LocalLambda) -> None:
+    app = service.project / "function/app.py"
+    for number in range(2):
+        app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
+        assert service.invoke().json() == number
+        with closing(attached(service)) as debugger:
+            debugger.ask("initialize", adapterID="test")
+
+
+def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> None:
+    evaluate = {"expression": "open('evil', 'w')", "context": "repl"}
+    commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
+    body = b"".join(message(command, arguments) for command, arguments in commands)
+    with closing(attached(service)) as debugger:
+        debugger.ask("initialize", adapterID="test")
+        debugger.send("attach", justMyCode=True)
+        debugger.wait_for("event", "initialized")
+
+        with socket.create_connection(debugger.address) as page, suppress(ConnectionError):
+            page.sendall(b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\r\n" + body)
+            assert not page.recv(1)
+
+        debugger.ask("configurationDone")
+        value = debugger.ask("evaluate", expression="1 + 1", context="repl")
+    assert value["result"] == "2"
+    assert not (service.project / "evil").exists()
+
+
+SEVERAL = """
+Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+Resources:
+  One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one/}}
+  Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: two/}}
+"""
+
+
+def ports(service: LocalLambda) -> list[int]:
+    return [
+        int(each) for each in re.findall(r":(\d+) (?:One|Two)", service.wait_for_line("attach: "))
+    ]
+
+
+def asked(debugger: Debugger, service: LocalLambda, function: str) -> str:
+    """Return what a function's message is at the breakpoint, and go on from there."""
+    with ThreadPoolExecutor(1) as threads:
+        path = INVOKE.replace("/function/", f"/{function}/")
+        event = b'{"message": "of %s"}' % function.encode()
+        answer = threads.submit(service.request, "POST", path, event)
+        thread, frame = debugger.stopped()
+        value: str = debugger.ask("evaluate", expression="message", frameId=frame["id"])["result"]
+        debugger.ask("continue", threadId=thread)
+        assert answer.result().json() == f"of {function}"
+    return value
+
+
+def test_of_several_functions_each_has_a_port_of_its_own(start_lambda: StartLambda) -> None:
+    code = {"one/app.py": SOURCE, "two/app.py": SOURCE, "template.yaml": SEVERAL}
+    service = start_lambda(code, "--debug", "--debug-port=0", handler=None)
+    first, second = ports(service)
+    with closing(Debugger(first)) as one, closing(Debugger(second)) as two:
+        one.attach(service.project / "one/app.py", 6)
+        two.attach(service.project / "two/app.py", 6)
+        assert asked(two, service, "Two") == "'of Two'"
+        assert asked(one, service, "One") == "'of One'"
+        (service.project / "two/app.py").write_text(f"{SOURCE}# saved")
+        assert asked(two, service, "Two") == "'of Two'"
+
+        (service.project / "template.yaml").write_text(SEVERAL.replace("Two: {", "Three: {"))
+        line = service.wait_for_line("a debugger attaches to Three at")
+    with closing(Debugger(int(line.rpartition(":")[2]))) as three:
+        three.attach(service.project / "two/app.py", 6)
+        assert asked(three, service, "Three") == "'of Three'"
+
+
+CRASHES = """
+import os
+
+def handler(event, context):
+    return os._exit(1) if event == "crash" else event
+"""
+
+
+def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(CRASHES, "--debug", "--debug-port=0", measured=True)
+    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+        debugger.attach(service.project / "function/app.py", 5)
+        crashes = threads.submit(service.invoke, "crash")
+        thread, _ = debugger.stopped()
+        debugger.send("continue", threadId=thread)
+        assert crashes.result().json()["errorType"] == "Runtime.ExitError"
+        while debugger.wait_for("event", "thread")["body"] != {
+            "threadId": thread,
+            "reason": "exited",
+        }:
+            pass
+
+        well = threads.submit(service.invoke, "well")
+        thread, _ = debugger.stopped()
+        debugger.ask("continue", threadId=thread)
+        assert well.result().json() == "well"
+
+        ends = threads.submit(service.invoke, "ended")
+        _, frame = debugger.stopped()
+        debugger.send("evaluate", expression="os._exit(1)", frameId=frame["id"])
+        answer = debugger.wait_for("response", "evaluate")
+        assert (answer["success"], answer["message"]) == (False, "The code was loaded anew.")
+        assert ends.result().json()["errorType"] == "Runtime.ExitError"
+
+        debugger.send("threads")
+        late = threads.submit(service.invoke, "late")
+        assert debugger.wait_for("response", "threads")["body"]["threads"]
+        thread, _ = debugger.stopped()
+        debugger.ask("continue", threadId=thread)
+        assert late.result().json() == "late"
+    assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
+
+    assert service.invoke("well").json() == "well"
+    with closing(attached(service)) as debugger:
+        debugger.ask("initialize", adapterID="test")

@@ -1,0 +1,693 @@
+import base64
+import http.client
+import json
+import os
+import re
+import socket
+import sys
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import Any
+
+import psutil
+import pytest
+
+from support.http import Answer, request
+from support.local_lambda import INVOKE, LocalLambda, at_rest
+from support.project import RUNS_ITS_EVENT
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+
+def crash(service: LocalLambda, code: str) -> tuple[str, str]:
+    """Return the error's type and message, without the request's id."""
+    answer = service.invoke({"code": code})
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    prefix = f"RequestId: {answer.headers['x-amzn-requestid']} Error: "
+    assert list(answer.json()) == ["errorType", "errorMessage"]
+    assert answer.json()["errorMessage"].startswith(prefix)
+    return answer.json()["errorType"], answer.json()["errorMessage"].removeprefix(prefix)
+
+
+def report(service: LocalLambda, answer: Answer) -> str:
+    return service.wait_for_line(f"REPORT RequestId: {answer.headers['x-amzn-requestid']}")
+
+
+@pytest.fixture(scope="module")
+def strict(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose environments are ended for little."""
+    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", "--memory=64", "--concurrency=1")
+
+
+@pytest.fixture(scope="module")
+def roomy(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose environments have the time to take more memory than they may."""
+    return start_module_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
+
+
+@pytest.fixture(scope="module")
+def single(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+
+
+@pytest.fixture(scope="module")
+def coded(start_module_lambda: StartLambda) -> LocalLambda:
+    """One whose code is each test's own."""
+    return start_module_lambda("")
+
+
+@pytest.fixture(scope="module")
+def hurried(start_module_lambda: StartLambda) -> LocalLambda:
+    """As `coded`, with little time for an init."""
+    constants = {"environments.environment.INIT_LIMIT": 1.0}
+    return start_module_lambda("", constants=constants)
+
+
+def save(service: LocalLambda, source: str) -> int:
+    """Give it that code; return how many lines its log has before."""
+    before = len(service.lines)
+    path = service.project / "function/app.py"
+    path.write_text(f"{source}\n# not what was there {before}\n", encoding="utf-8")
+    return before
+
+
+def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
+    start_lambda: StartLambda,
+) -> None:
+    # one that AWS's client has imported would come before it, as on AWS
+    name = "inspect" if sys.version_info < (3, 14) else "cmd"
+    code = f"import {name}\n\n\ndef handler(event, context):\n    return {name}.OWN\n"
+
+    service = start_lambda({"app.py": code, f"{name}.py": "OWN = 'mine'\n"}, handler="app.handler")
+
+    assert service.invoke().json() == "mine"
+
+
+def test_a_timeout_is_answered_as_aws_answers_it(strict: LocalLambda) -> None:
+    before = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
+
+    answer = strict.invoke({"code": "import time; time.sleep(60)"})
+
+    request_id = answer.headers["x-amzn-requestid"]
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json() == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
+    }
+    line = strict.wait_for_line(f"{request_id} Task timed out after 1.00 seconds")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9a-f-]{36} Task .*", line)
+    line = report(strict, answer)
+    assert "\tDuration: 1000.00 ms\tBilled Duration: " in line
+    assert line.endswith("\tStatus: timeout\t")
+    after = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
+    assert after == before + 1
+
+
+def test_after_a_timeout_a_new_environment_answers(strict: LocalLambda) -> None:
+    old = strict.run("import os; reply = os.getpid()")
+    crash(strict, "import time; print('before'); time.sleep(60)")
+
+    new = strict.run("import os; reply = os.getpid()")
+
+    assert new != old
+    assert "before" in strict.lines
+    wait_until(lambda: not psutil.pid_exists(old))
+
+
+def test_what_a_timed_out_handler_started_ends_with_it(strict: LocalLambda) -> None:
+    code = """
+import subprocess, time
+child = subprocess.Popen(["sleep", "600"])
+print("child", child.pid)
+time.sleep(60)
+"""
+    crash(strict, code)
+
+    child = int(strict.wait_for_line("child ").split()[1])
+    wait_until(lambda: not psutil.pid_exists(child))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os; os._exit(0)", "Runtime exited without providing a reason"),
+        ("import os; os._exit(7)", "Runtime exited with error: exit status 7"),
+        ("import sys; sys.exit(3)", "Runtime exited with error: exit status 3"),
+        ("raise SystemExit", "Runtime exited without providing a reason"),
+        (
+            "import os; os.kill(os.getpid(), 11)",
+            "Runtime exited with error: signal: segmentation fault",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
+        ("import os; os.kill(os.getpid(), 15)", "Runtime exited with error: signal: terminated"),
+        ("import os; os.kill(os.getpid(), 10)", "Runtime exited with error: signal: "),
+    ],
+)
+def test_a_handler_that_ends_its_process_is_an_exit_error(
+    service: LocalLambda, code: str, message: str
+) -> None:
+    error_type, text = crash(service, code)
+
+    assert error_type == "Runtime.ExitError"
+    assert text.startswith(message)
+    assert service.run("reply = 1") == 1
+
+
+def test_the_last_words_of_a_crash_are_in_the_log(service: LocalLambda) -> None:
+    answer = service.invoke({"code": "import os; print('last words', end=''); os._exit(1)"})
+
+    assert service.wait_for_line("last words") == "last words"
+    assert report(service, answer).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
+
+
+def test_a_crash_leaves_invocations_beside_it_alone(service: LocalLambda) -> None:
+    slow = "import time; time.sleep(0.5); reply = event['number']"
+    with ThreadPoolExecutor(8) as threads:
+        answers = [
+            threads.submit(service.run, slow if number % 2 else "import os; os._exit(1)", number=n)
+            for n, number in enumerate([0, 1, 0, 1, 0, 1, 0, 1])
+        ]
+        replies = [answer.result() for answer in answers]
+
+    assert [reply for reply in replies if isinstance(reply, int)] == [1, 3, 5, 7]
+    assert [reply["errorType"] for reply in replies if isinstance(reply, dict)] == (
+        ["Runtime.ExitError"] * 4
+    )
+
+
+TAKES_MEMORY = "import time; block = bytearray(300 * 2**20); time.sleep(60)"
+
+
+def test_more_memory_than_allowed_ends_that_environment_alone(roomy: LocalLambda) -> None:
+    before = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
+    with ThreadPoolExecutor(2) as threads:
+        beside = threads.submit(roomy.run, "import time; time.sleep(0.5); reply = 'untouched'")
+        error = threads.submit(crash, roomy, TAKES_MEMORY)
+
+        assert error.result() == (
+            "Runtime.OutOfMemory",
+            "Runtime exited with error: signal: killed",
+        )
+        assert beside.result() == "untouched"
+    assert roomy.run("reply = 1") == 1
+    after = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
+    assert after == before + 1
+
+
+def test_more_memory_than_allowed_at_init_is_the_answer(coded: LocalLambda) -> None:
+    save(coded, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
+
+    answer = coded.invoke({})
+
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json()["errorType"] == "Runtime.OutOfMemory"
+
+
+TAKES_MEMORY_BELOW = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {TAKES_MEMORY!r}])
+"""
+FORKS = """
+import multiprocessing, time
+block = bytearray(60 * 2**20)
+forked = multiprocessing.get_context("fork")
+children = [forked.Process(target=time.sleep, args=(0.3,)) for _ in "abc"]
+for child in children: child.start()
+for child in children: child.join()
+reply = [child.exitcode for child in children]
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_the_memory_of_what_an_environment_starts_counts_and_what_they_share_once(
+    roomy: LocalLambda,
+) -> None:
+    assert crash(roomy, TAKES_MEMORY_BELOW)[0] == "Runtime.OutOfMemory"
+    assert roomy.run(FORKS) == [0, 0, 0]
+    wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in roomy.processes()))
+
+
+def megabytes(service: LocalLambda, answer: Answer) -> int:
+    found = re.search(r"Max Memory Used: (\d+) MB", report(service, answer))
+    assert found is not None
+    return int(found[1])
+
+
+@pytest.mark.parametrize(
+    ("code", "least"),
+    [(TAKES_MEMORY, 64), ("while True: pass", 10), ("import os; os._exit(1)", 10)],
+    ids=["memory", "timeout", "crash"],
+)
+def test_memory_is_reported_of_an_environment_that_is_gone(
+    strict: LocalLambda, code: str, least: int
+) -> None:
+    assert megabytes(strict, strict.invoke({"code": code})) >= least
+
+
+def test_memory_is_reported_of_an_init_that_failed(coded: LocalLambda) -> None:
+    save(coded, "import os\nos._exit(1)\n")
+
+    assert megabytes(coded, coded.invoke()) >= 5
+
+
+def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--memory=512")
+    small = service.invoke({"code": "reply = 1"})
+    large = service.invoke({"code": "block = bytearray(200 * 2**20); del block"})
+
+    if sys.platform.startswith("linux"):  # elsewhere the peak is not remembered
+        assert 200 < megabytes(service, large) < 300
+        assert service.metric("lambda_max_memory_used_bytes") > 200 * 2**20
+    assert 5 < megabytes(service, small) < 100
+    assert service.metric("lambda_memory_size_bytes") == 512 * 2**20
+    assert "Memory Size: 512 MB" in report(service, small)
+
+
+def test_an_environment_is_frozen_while_it_is_idle(coded: LocalLambda) -> None:
+    source = """
+import os, threading, time
+
+beats = 0
+
+def beat():
+    global beats
+    while True:
+        beats += 1
+        time.sleep(0.001)
+
+def handler(event, context):
+    if not beats:
+        threading.Thread(target=beat, daemon=True).start()
+    return os.getpid(), beats
+"""
+    save(coded, source)
+    pid, _ = coded.invoke().json()
+    process = psutil.Process(pid)
+
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+
+    assert coded.invoke().json()[0] == pid
+
+
+def test_the_first_report_has_the_time_of_the_init_and_no_other(coded: LocalLambda) -> None:
+    save(coded, "import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
+
+    first, second = report(coded, coded.invoke()), report(coded, coded.invoke())
+
+    found = re.search(r"Duration: ([\d.]+) ms\t.*Init Duration: ([\d.]+) ms", first)
+    assert found is not None
+    assert float(found[2]) > 300
+    assert "Init Duration" not in second
+
+
+def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import os\ndef handler(event, context): return dict(os.environ)",
+        "--name=orders",
+        "--memory=256",
+        "--timeout=7",
+        AWS_REGION="eu-central-1",
+        AWS_ENDPOINT_URL_S3="http://localhost:9000",
+        AWS_SECRET_ACCESS_KEY="of the shell",  # noqa: S106  # nothing checks it
+        AWS_PROFILE="of the shell",
+        VIRTUAL_ENV="of the shell",
+        LAMBDA_LIVE_QUEUE="3",
+    )
+    path = "/2015-03-31/functions/orders/invocations"
+    variables = service.request("POST", path, b"{}").json()
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    expected = {
+        "AWS_ACCESS_KEY_ID": "placeholder",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL_LAMBDA": service.url,
+        "AWS_ENDPOINT_URL_S3": "http://localhost:9000",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{python}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_FORMAT": "Text",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/orders",
+        "AWS_REGION": "eu-central-1",
+        "AWS_SECRET_ACCESS_KEY": "placeholder",
+        "AWS_SESSION_TOKEN": "placeholder",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "LAMBDA_TASK_ROOT": str(service.project),
+        "TZ": ":UTC",
+        "_HANDLER": "function.app.handler",
+    }
+    assert expected.items() <= variables.items()
+    assert re.fullmatch(
+        r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", variables["AWS_LAMBDA_LOG_STREAM_NAME"]
+    )
+    rest = {
+        *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_XRAY_DAEMON_ADDRESS"),
+        *("LAMBDA_RUNTIME_DIR", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONUNBUFFERED"),
+        *("_LAMBDA_TELEMETRY_LOG_FD", "_X_AMZN_TRACE_ID", "MARKER_OF_THE_TEST"),
+    }
+    assert set(variables) - set(expected) <= rest
+
+
+def test_the_context_is_that_of_the_invocation(service: LocalLambda) -> None:
+    code = """
+import time
+
+first = context.get_remaining_time_in_millis()
+time.sleep(0.1)
+reply = {
+    "name": context.function_name,
+    "version": context.function_version,
+    "arn": context.invoked_function_arn,
+    "memory": context.memory_limit_in_mb,
+    "id": context.aws_request_id,
+    "group": context.log_group_name,
+    "stream": context.log_stream_name,
+    "identity": context.identity.cognito_identity_id,
+    "remaining": [first, context.get_remaining_time_in_millis()],
+}
+"""
+    answer = service.invoke({"code": code})
+
+    context = answer.json()
+    first, second = context.pop("remaining")
+    assert 50_000 < first <= 60_000
+    assert second <= first - 100
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", context.pop("stream"))
+    assert context == {
+        "name": "function",
+        "version": "$LATEST",
+        "arn": "arn:aws:lambda:us-east-1:123456789012:function:function",
+        "memory": "128",
+        "id": answer.headers["x-amzn-requestid"],
+        "group": "/aws/lambda/function",
+        "identity": None,
+    }
+
+
+def test_the_task_root_is_first_on_the_path_and_the_current_directory(
+    service: LocalLambda,
+) -> None:
+    path, directory = service.run("import os, sys; reply = [sys.path[0], os.getcwd()]")
+
+    assert path == directory == str(service.project)
+
+
+def test_standard_input_is_empty(service: LocalLambda) -> None:
+    assert service.run("import sys; reply = sys.stdin.read()") == ""
+
+
+LOADS_WHEN_TOLD = """
+import time
+from pathlib import Path
+
+while not Path("go").exists():
+    time.sleep(0.005)
+"""
+
+
+def overrun(service: LocalLambda, source: str) -> None:
+    """Have an init take too long; the next need not."""
+    go = service.project / "go"
+    go.unlink(missing_ok=True)
+    before = save(service, LOADS_WHEN_TOLD + source)
+    said = "Phase: init\tStatus: timeout"
+    wait_until(lambda: any(said in line for line in service.lines[before:]), "the init's timeout")
+    go.touch()
+
+
+def test_an_init_that_takes_too_long_is_tried_once_more_within_the_timeout(
+    hurried: LocalLambda,
+) -> None:
+    overrun(hurried, "def handler(event, context): return 'loaded'\n")
+
+    assert hurried.invoke().json() == "loaded"
+
+
+def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import time\ntime.sleep(60)\n",
+        "--timeout=1",
+        constants={"environments.environment.INIT_LIMIT": 0.5},
+    )
+
+    answer = service.invoke()
+
+    assert answer.json() == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        " Error: Task timed out after 1.00 seconds",
+    }
+    request_id = answer.headers["x-amzn-requestid"]
+    service.wait_for_line(f"REPORT RequestId: {request_id}")
+    log = service.log
+    assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
+
+
+def test_an_init_that_fails_is_tried_again_within_the_invocation(coded: LocalLambda) -> None:
+    service, before = coded, save(coded, "import no_such_module")
+    service.wait_for_line("no_such_module")
+
+    response = service.boto3.invoke(FunctionName="function", LogType="Tail")
+    request_id = response["ResponseMetadata"]["RequestId"]
+
+    assert service.json_of(response)["errorType"] == "Runtime.ImportModuleError"
+    tail = base64.b64decode(response["LogResult"]).decode()
+    error = re.escape("[ERROR] Runtime.ImportModuleError: Unable to import module")
+    status = r"Status: error\tError Type: Runtime\.ImportModuleError\t?"
+    assert re.fullmatch(
+        rf"(.*\n)*{error} .*\n(.*\n)*"
+        rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\t{status}\n"
+        rf"START RequestId: {request_id} .*\n"
+        rf"END RequestId: {request_id}\n"
+        rf"REPORT .*Max Memory Used: [1-9]\d* MB\t{status}\n",
+        tail,
+    ), tail
+    first = [line for line in service.lines[before:] if "Phase: init\tStatus: error" in line]
+    assert len(first) == 1
+    assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}", first[0])
+
+
+def test_an_init_that_fails_once_is_no_invocations_error(coded: LocalLambda) -> None:
+    source = """
+from pathlib import Path
+
+if not Path("tried").exists():
+    Path("tried").touch()
+    raise ValueError("not yet")
+
+def handler(event, context):
+    return "well"
+"""
+    save(coded, source)
+
+    assert coded.invoke().json() == "well"
+
+
+def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(hurried: LocalLambda) -> None:
+    overrun(hurried, "import no_such_module\n")
+
+    assert hurried.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_code_may_post_an_init_error_itself(coded: LocalLambda) -> None:
+    source = """
+import http.client, os
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+connection.request("POST", "/2018-06-01/runtime/init/error", '{"errorType": "Mine"}')
+connection.getresponse()
+os._exit(1)
+"""
+    save(coded, source)
+
+    assert coded.invoke().json() == {"errorType": "Mine"}
+    coded.wait_for_line("lambda_live: init failed: Mine")
+
+
+def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambda) -> None:
+    (service.project / "beside.py").write_text("print('from beside')\n", encoding="utf-8")
+    crash(
+        service, "import importlib, os; importlib.invalidate_caches(); import beside; os._exit(0)"
+    )
+
+    service.wait_for_line("from beside")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
+def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
+    single: LocalLambda,
+) -> None:
+    service = single
+    url = urllib.parse.urlsplit(service.url)
+    process = psutil.Process(service.pid)
+    limits = process.rlimit(psutil.RLIMIT_NOFILE)
+    with closing(http.client.HTTPConnection(url.netloc, timeout=60)) as connection:
+
+        def invoke(code: str) -> Any:
+            connection.request("POST", INVOKE, json.dumps({"code": code}))
+            return json.load(connection.getresponse())
+
+        pids = {invoke("import os; reply = os.getpid()")}
+        wait_until(lambda: len(service.processes()) == at_rest())
+        process.rlimit(psutil.RLIMIT_NOFILE, (0, limits[1]))
+        for each in service.processes():
+            if each.pid not in pids | {service.pid}:
+                each.kill()
+        os.kill(pids.pop(), 9)
+        wait_until(lambda: len(service.processes()) == 1)
+        # until the service has heard of the end, a request may still go to what has ended
+        wait_until(lambda: invoke("reply = 1")["errorType"] == "ServiceException")
+        service.wait_for_line("no execution environment can be started: ")
+        process.rlimit(psutil.RLIMIT_NOFILE, limits)
+
+        assert invoke("reply = 1") == 1
+
+
+def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) -> None:
+    pid = service.run("import os; reply = os.getpid()")
+    before = service.metric("lambda_environments")
+    os.kill(pid, 9)
+    wait_until(lambda: service.metric("lambda_environments") < before)
+
+    assert service.run("reply = 1") == 1
+
+
+def test_a_standby_that_dies_is_replaced_unseen(single: LocalLambda) -> None:
+    service = single
+    others = {service.pid, *service.run("import os; reply = os.getpid(), os.getppid()")}
+    (standby,) = wait_until(
+        lambda: [process for process in service.processes() if process.pid not in others]
+    )
+    standby.kill()
+    wait_until(lambda: not standby.is_running())
+
+    assert crash(service, "import os; os._exit(1)")[0] == "Runtime.ExitError"
+    assert service.run("reply = 1") == 1
+
+
+def test_a_function_may_flood_its_log(service: LocalLambda) -> None:
+    code = "print('y' * 1_000_000); print('z' * 70_000, end=''); reply = 1"
+
+    assert service.run(code) == 1
+    service.wait_for_line("y" * 1_000_000)
+    assert service.wait_for_line("z" * 70_000) == "z" * 70_000
+
+
+def test_a_subprocess_of_the_function_runs_as_on_aws(service: LocalLambda) -> None:
+    code = """
+import subprocess, sys
+reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True, text=True,
+    capture_output=True).stdout
+"""
+    assert service.run(code) == "from below\n"
+
+
+def test_the_runtime_api_refuses_what_aws_refuses(service: LocalLambda) -> None:
+    code = """
+import http.client, os
+reply = []
+for method, path, body in event["calls"]:
+    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    path = path.replace("ID", context.aws_request_id)
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    reply.append([response.status, response.read().decode()])
+    connection.close()
+"""
+    base = "/2018-06-01/runtime/invocation"
+    unknown = '{"errorMessage": "Bad Request", "errorType": "InvalidRequestID"}'
+    forbidden = '{"errorMessage": "Forbidden", "errorType": "Forbidden"}'
+    missing = '{"errorMessage": "Not Found", "errorType": "NotFound"}'
+
+    replies = service.run(
+        code,
+        calls=[
+            ["POST", f"{base}/other/response", "1"],
+            ["POST", f"{base}/other/error", "{}"],
+            ["GET", f"{base}/next", None],
+            ["GET", "/2018-06-01/runtime/nothing", None],
+            ["GET", "/", None],
+        ],
+    )
+
+    assert replies == [
+        *([400, unknown], [400, unknown], [403, forbidden]),
+        *([404, missing], [404, missing]),
+    ]
+
+
+def test_the_runtime_api_gives_its_events_to_its_own_process_alone(
+    service: LocalLambda,
+) -> None:
+    address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
+    for headers in ({}, {"Origin": "https://evil.example"}, {"User-Agent": "aws-lambda-python/3"}):
+        stray = request(
+            f"http://{address}", "GET", "/2018-06-01/runtime/invocation/next", None, headers
+        )
+
+        assert (stray.status, stray.json()["errorType"]) == (403, "Forbidden")
+        assert service.run("reply = 1") == 1
+
+
+def test_a_web_page_can_say_nothing_to_the_runtime_api(service: LocalLambda) -> None:
+    code = """
+import os, urllib.request, urllib.error
+url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/init/error"
+try:
+    urllib.request.urlopen(urllib.request.Request(url, b"{}", {"Origin": "https://evil.example"}))
+except urllib.error.HTTPError as error:
+    reply = error.code
+"""
+    assert service.run(code) == 403
+
+
+def test_what_is_not_http_on_the_runtime_api_is_hung_up_on(service: LocalLambda) -> None:
+    code = """
+import os, socket
+host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+with socket.create_connection((host, int(port))) as connection:
+    connection.sendall(b"not HTTP\\r\\n\\r\\n")
+    try:
+        reply = connection.recv(1).decode()
+    except ConnectionResetError:
+        reply = ""
+"""
+    assert service.run(code) == ""
+
+
+@pytest.mark.parametrize(
+    "more", ["Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "X: " + "x" * 5 * 2**20]
+)
+def test_what_no_runtime_sends_is_hung_up_on(service: LocalLambda, more: str) -> None:
+    address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
+    host, _, port = address.partition(":")
+    here = (host, int(port))
+    with socket.create_connection(here, timeout=30) as connection, suppress(ConnectionError):
+        connection.sendall(f"GET / HTTP/1.1\r\n{more}".encode())
+        while connection.recv(65_536):
+            pass
+
+    assert service.stderr == ""
+    assert service.run("reply = 1") == 1
+
+
+def test_an_error_whose_json_names_no_type_is_unknown(service: LocalLambda) -> None:
+    code = """
+import http.client, os, time
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+path = f"/2018-06-01/runtime/invocation/{context.aws_request_id}/error"
+connection.request("POST", path, event["error"])
+assert connection.getresponse().status == 202
+os._exit(0)
+"""
+    for error in ("nope", "[]", "{}"):
+        answer = service.invoke({"code": code, "error": error})
+        assert (answer.body, answer.headers["x-amz-function-error"]) == (
+            error.encode(),
+            "Unhandled",
+        )
+    assert service.metric("lambda_errors_total", error_type="Runtime.Unknown") == 3
+    assert json.loads(service.invoke({"code": "reply = 1"}).body) == 1

@@ -1,0 +1,93 @@
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_live.environments.log_records import LIMIT, Records
+
+MAGIC = b"\xa5\x5a\x00"
+
+
+def frame(content: bytes) -> bytes:
+    """Return what awslambdaric writes for a log record."""
+    return MAGIC + b"\x03" + len(content).to_bytes(4, "big") + bytes(8) + content
+
+
+def split(stream: bytes, cuts: list[int]) -> list[bytes]:
+    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def records_of(chunks: list[bytes]) -> list[bytes]:
+    records = Records()
+    found = [record for chunk in chunks for record in records.feed(chunk)]
+    return found + list(records.flush())
+
+
+lines = st.binary(max_size=40).filter(lambda line: b"\n" not in line and b"\xa5" not in line)
+contents = st.binary(max_size=40)
+cuts = st.lists(st.integers(min_value=0), max_size=8)
+
+
+@given(st.lists(st.tuples(st.just("line"), lines) | st.tuples(st.just("frame"), contents)), cuts)
+def test_lines_and_frames_come_whole_and_in_order_however_they_are_cut(
+    records: list[tuple[str, bytes]], cuts: list[int]
+) -> None:
+    stream = b"".join(
+        frame(content) if kind == "frame" else content + b"\n" for kind, content in records
+    )
+    expected = [
+        content.removesuffix(b"\n") if kind == "frame" else content for kind, content in records
+    ]
+
+    assert records_of(split(stream, cuts)) == expected
+
+
+@given(
+    st.lists(
+        st.binary(max_size=20) | st.sampled_from([b"\n", MAGIC, b"\xa5", b"\x5a\x00"]), max_size=20
+    ),
+    cuts,
+)
+def test_any_bytes_whatever_give_the_same_records_however_they_are_cut(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    stream = b"".join(parts)
+
+    assert records_of(split(stream, cuts)) == records_of([stream])
+
+
+@given(lines.filter(bool), contents)
+def test_a_line_without_an_end_ends_where_a_frame_begins(line: bytes, content: bytes) -> None:
+    assert records_of([line + frame(content)]) == [line, content.removesuffix(b"\n")]
+
+
+def test_a_frame_of_many_lines_is_one_record() -> None:
+    assert records_of([frame(b"one\ntwo\n")]) == [b"one\ntwo"]
+
+
+def test_what_has_no_end_comes_when_there_is_no_more() -> None:
+    records = Records()
+
+    assert list(records.feed(b"one\ntwo")) == [b"one"]
+    assert list(records.flush()) == [b"two"]
+    assert list(records.flush()) == []
+
+
+def test_a_record_of_more_than_cloudwatch_takes_comes_in_pieces() -> None:
+    line, content = b"l" * (2 * LIMIT + 5), b"c" * (LIMIT + 7)
+    stream = line + b"\n" + frame(content) + b"l" * LIMIT + b"\n" + frame(b"c" * LIMIT)
+    chunks = [stream[start : start + 65_536] for start in range(0, len(stream), 65_536)]
+
+    sizes = [len(record) for record in records_of(chunks)]
+
+    assert sizes == [LIMIT, LIMIT, 5, LIMIT, 7, LIMIT, LIMIT]
+    assert records_of(chunks) == records_of([stream])
+
+
+def test_no_more_is_kept_than_a_record_may_have() -> None:
+    records = Records()
+    for start in (b"line", frame(b"")[:4] + b"\xff" * 12):
+        kept = sum(len(record) for _ in range(64) for record in records.feed(start + bytes(65_536)))
+
+        assert kept >= 3 * LIMIT

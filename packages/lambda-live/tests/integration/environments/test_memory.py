@@ -1,0 +1,35 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lambda_live.environments import memory
+
+
+@pytest.fixture
+def gone() -> int:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+@pytest.fixture(params=[True, False], ids=["linux", "elsewhere"])
+def _platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param and not memory._LINUX:
+        pytest.skip("needs /proc")
+    monkeypatch.setattr(memory, "_LINUX", request.param)
+
+
+@pytest.mark.usefixtures("_platform")
+def test_a_process_that_runs_uses_memory() -> None:
+    block = bytearray(20 * 2**20)
+
+    assert memory.resident(os.getpid()) > len(block)
+    assert memory.peak(os.getpid()) > len(block)
+
+
+@pytest.mark.usefixtures("_platform")
+def test_a_process_that_is_gone_uses_none(gone: int) -> None:
+    assert memory.resident(gone) == 0
+    assert memory.peak(gone) == 0

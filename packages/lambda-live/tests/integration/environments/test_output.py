@@ -1,0 +1,72 @@
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lambda_live.environments.log_records import LIMIT
+from support.local_lambda import LocalLambda
+from support.project import RUNS_ITS_EVENT
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+LINES = "print('hello')"
+FLOODS = {
+    "lines": LINES,
+    "records": "__import__('logging').warning('hello')",
+    "no line's end": "print('hello' * 1000, end='')",
+}
+UNTIL_TOLD = """
+from pathlib import Path
+while not Path("enough").exists():
+    for _ in range(100): {}
+Path("enough").unlink()
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    service = start_module_lambda(RUNS_ITS_EVENT, "--concurrency=2")
+    with ThreadPoolExecutor(2) as threads:  # what answers beside a flood is there before it
+        list(threads.map(service.run, ["import time; time.sleep(0.3)"] * 2))
+    return service
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_who_writes_without_end_holds_nobody_up(service: LocalLambda, flood: str) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        before = len(service.lines)
+        flooded = threads.submit(service.run, UNTIL_TOLD.format(flood))
+        wait_until(lambda: any("hello" in line for line in service.lines[before:]))
+        answers = [(service.run("reply = 1"), service.admin("/ready").status) for _ in range(3)]
+        still = not flooded.done()
+        (service.project / "enough").touch()
+        flooded.result()
+
+    assert still
+    assert answers == [(1, 200)] * 3
+
+
+def test_who_writes_without_end_times_out(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+
+    answer = service.invoke({"code": f"while True: {LINES}"})
+
+    assert answer.json()["errorType"] == "Sandbox.Timedout"
+
+
+def test_an_import_that_writes_without_end_can_be_stopped(start_lambda: StartLambda) -> None:
+    service = start_lambda(f"while True: {LINES}", ready=False)
+    service.wait_for_line("hello", 1000)
+
+    assert service.end(signal.SIGINT) == 0
+
+
+def test_a_line_without_an_end_comes_in_pieces(service: LocalLambda) -> None:
+    size = 4 * LIMIT
+    assert service.run(f"print('q' * {size}, end='')") is None
+
+    def pieces() -> list[str]:
+        return [line for line in list(service.lines) if line.startswith("qqq")]
+
+    wait_until(lambda: sum(map(len, pieces())) == size)
+    assert {len(piece) for piece in pieces()} == {LIMIT}

@@ -1,0 +1,132 @@
+"""Environments are forked of a process, and differ in nothing from those that were not."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.local_lambda import LocalLambda, at_rest
+from support.project import RUNS_ITS_EVENT, write_project
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux forks")
+
+FAMILY = "import os; reply = os.getpid(), os.getppid()"
+CRASH = {"code": "import os; os._exit(1)"}
+
+
+@pytest.fixture(scope="module")
+def single(start_module_lambda: StartLambda) -> LocalLambda:
+    constants = {"environments.zygote._PATIENCE": 0.1}
+    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
+
+
+def test_each_environment_is_forked_of_the_same_process(single: LocalLambda) -> None:
+    first, zygote = single.run(FAMILY)
+    single.invoke(CRASH)
+    second, its_parent = single.run(FAMILY)
+
+    assert zygote == its_parent != single.pid
+    assert first != second
+
+
+def test_without_its_zygote_a_function_answers_and_has_another(single: LocalLambda) -> None:
+    _, zygote = single.run(FAMILY)
+    os.kill(zygote, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(zygote))
+
+    wait_until(lambda: single.run(FAMILY)[1] not in (zygote, single.pid))
+    wait_until(lambda: len(single.processes()) == at_rest())
+
+
+def test_what_a_handler_forks_and_leaves_ends_with_its_environment(single: LocalLambda) -> None:
+    code = """
+import os, time
+read, write = os.pipe()
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        os.write(write, str(os.getpid()).encode())
+        time.sleep(600)
+    os._exit(0)
+reply = int(os.read(read, 20))
+"""
+    left = single.run(code)
+    assert psutil.pid_exists(left)
+
+    single.invoke(CRASH)
+
+    wait_until(lambda: not psutil.pid_exists(left) or _is_zombie(left))
+    assert single.run("reply = 1") == 1
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_environments_of_other_variables_have_another_zygote(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
+    service = start_lambda(tmp_path, handler=None)
+    code = "import os, sys; reply = os.getppid(), os.environ['WHICH'], sys.flags.dev_mode"
+    before, *one = service.run(code)
+
+    write_project(tmp_path, {"template.yaml": template("two", PYTHONDEVMODE="1")})
+    after, *two = service.run(code)
+
+    assert (one, two) == (["one", False], ["two", True])
+    assert before != after
+    wait_until(lambda: not psutil.pid_exists(before))
+    wait_until(lambda: len(service.processes()) == at_rest())
+
+
+def template(which: str, **more: str) -> str:
+    variables = {"WHICH": which} | more
+    return f"""
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: function
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.12
+      Environment: {{Variables: {variables}}}
+"""
+
+
+def test_a_task_root_that_is_another_folder_of_that_name_is_where_it_runs(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
+    service = start_lambda(tmp_path, handler=None)
+    service.run("reply = 1")
+    (tmp_path / "function").rename(tmp_path / "before")
+    write_project(tmp_path, {"function/app.py": f"{RUNS_ITS_EVENT}\n", "function/beside": "here"})
+
+    assert service.run("reply = open('beside').read()") == "here"
+
+
+def test_no_two_environments_have_the_same_random_numbers(single: LocalLambda) -> None:
+    code = "import random, uuid; reply = random.random(), str(uuid.uuid4()), os.urandom(8).hex()"
+    first = single.run(f"import os; {code}")
+    single.invoke(CRASH)
+    second = single.run(f"import os; {code}")
+
+    assert not set(first) & set(second)
+
+
+def test_a_zygote_that_hangs_does_not_hold_up_the_end(single: LocalLambda) -> None:
+    _, zygote = single.run(FAMILY)
+    os.kill(zygote, signal.SIGSTOP)
+
+    assert single.end() == 0
+    assert not psutil.pid_exists(zygote)

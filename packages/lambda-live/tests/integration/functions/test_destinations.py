@@ -1,0 +1,209 @@
+import json
+import signal
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:Orders"
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:Queue"
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, CodeUri: code/, Handler: app.handler}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig:
+        MaximumRetryAttempts: 1
+        DestinationConfig:
+          OnSuccess: {Type: Lambda, Destination: !GetAtt Audit.Arn}
+          OnFailure: {Type: SQS, Destination: !GetAtt Queue.Arn}
+  Old:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig: {MaximumEventAgeInSeconds: 60}
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Queue.Arn}
+  None:
+    Type: AWS::Serverless::Function
+    Properties:
+      ReservedConcurrentExecutions: 0
+      EventInvokeConfig:
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Queue.Arn}}
+  Audit: {Type: AWS::Serverless::Function, Properties: {Handler: app.audit}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: Queue}}
+"""
+APP = """
+import json, pathlib, time
+
+def handler(event, context):
+    if "fail" in event:
+        raise ValueError(event["fail"])
+    if "bytes" in event:
+        return event["bytes"].encode()
+    if "wait" in event:
+        pathlib.Path("../waits").touch()
+        while not pathlib.Path("../go").exists():
+            time.sleep(0.01)
+    return {"did": event["do"]}
+
+def audit(event, context):
+    print("audit", json.dumps(event))
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(
+        {"template.yaml": TEMPLATE, "code/app.py": APP},
+        handler=None,
+        constants={"functions.async_invocations.RETRY_DELAYS": [0.01, 0.02]},
+    )
+
+
+def send(service: LocalLambda, name: str, event: object) -> str:
+    response = service.boto3.invoke(
+        FunctionName=name, InvocationType="Event", Payload=json.dumps(event)
+    )
+    request_id: str = response["ResponseMetadata"]["RequestId"]
+    return request_id
+
+
+def told(service: LocalLambda, request_id: str) -> Any:
+    """Return what the file of destinations says of an event."""
+    file = service.project / ".cache/destinations.jsonl"
+
+    def found() -> list[Any]:
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        return [json.loads(line) for line in lines if request_id in line]
+
+    return wait_until(found, "the record")[0]
+
+
+def test_success_is_told_to_another_function(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"do": "it"})
+
+    record = json.loads(service.wait_for_line("audit {").partition(" ")[2])
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {
+        "version": "1.0",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{ARN}:$LATEST",
+            "condition": "Success",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": {"do": "it"},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST"},
+        "responsePayload": {"did": "it"},
+    }
+
+
+def test_an_answer_that_is_no_json_is_told_as_text(service: LocalLambda) -> None:
+    send(service, "Orders", {"bytes": "plain"})
+
+    line = service.wait_for_line('"requestPayload": {"bytes": "plain"}')
+    assert json.loads(line.partition(" ")[2])["responsePayload"] == "plain"
+
+
+def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"fail": "no"})
+
+    line = told(service, request_id)
+    assert line["destination"] == QUEUE
+    record = line["record"]
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 2
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    assert record["responsePayload"]["errorMessage"] == "no"
+
+
+def test_what_no_file_takes_is_told_with_the_record(service: LocalLambda) -> None:
+    told(service, send(service, "Orders", {"fail": "first"}))
+    file = service.project / ".cache/destinations.jsonl"
+    file.unlink()
+    file.mkdir()
+    try:
+        request_id = send(service, "Orders", {"fail": "unwritten"})
+        line = service.wait_for_line("destinations.jsonl cannot be written: Is a directory")
+    finally:
+        file.rmdir()
+    assert request_id in line
+    assert "unwritten" in line
+
+
+def test_a_dead_letter_is_the_event_and_its_error(service: LocalLambda) -> None:
+    before = service.metric("lambda_errors_total", function_name="Old")
+
+    request_id = send(service, "Old", {"fail": "too old"})
+
+    assert told(service, request_id) == {
+        "destination": QUEUE,
+        "attributes": {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "too old"},
+        "body": {"fail": "too old"},
+    }
+    config = service.boto3.get_function_configuration(FunctionName="Old")
+    assert config["DeadLetterConfig"] == {"TargetArn": QUEUE}
+    # on AWS the second try would come when the event is older than a minute
+    assert service.metric("lambda_errors_total", function_name="Old") == before + 1
+
+
+def test_an_event_for_a_function_without_concurrency_is_not_run(service: LocalLambda) -> None:
+    record = told(service, send(service, "None", {"do": "it"}))["record"]
+
+    assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert "responsePayload" not in record
+
+
+def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) -> None:
+    client = service.boto3
+    with pytest.raises(ClientError, match=r"Audit:\$LATEST doesn't have an EventInvokeConfig"):
+        client.get_function_event_invoke_config(FunctionName="Audit")
+    destination = {"OnSuccess": {"Destination": QUEUE}, "OnFailure": {"Destination": QUEUE}}
+
+    put = client.put_function_event_invoke_config(
+        FunctionName="Audit", MaximumRetryAttempts=0, DestinationConfig=destination
+    )
+    updated = client.update_function_event_invoke_config(
+        FunctionName="Audit", MaximumEventAgeInSeconds=60
+    )
+    told(service, send(service, "Audit", {"of": "success"}))
+    asked = client.get_function_event_invoke_config(FunctionName="Audit")
+    (listed,) = client.list_function_event_invoke_configs(FunctionName="Audit")[
+        "FunctionEventInvokeConfigs"
+    ]
+    client.delete_function_event_invoke_config(FunctionName="Audit")
+
+    assert put["DestinationConfig"] == updated["DestinationConfig"]
+    assert put["DestinationConfig"] == asked["DestinationConfig"] == destination
+    assert (listed["MaximumRetryAttempts"], listed["MaximumEventAgeInSeconds"]) == (0, 60)
+    with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
+        client.delete_function_event_invoke_config(FunctionName="Audit")
+
+
+def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
+    path = "/2019-09-25/functions/Audit/event-invoke-config"
+
+    answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
+
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
+    assert answer.json()["message"] == "DestinationConfig is a JSON object."
+
+
+def test_what_a_function_that_stops_would_get_is_in_the_file(service: LocalLambda) -> None:
+    request_id = send(service, "Orders", {"do": "it", "wait": True})
+    wait_until((service.project / "waits").exists)
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: service.admin("/ready").status == 503)
+    (service.project / "go").touch()
+
+    assert service.wait() == 0
+    line = told(service, request_id)
+    assert line["destination"].endswith(":Audit")
+    assert line["record"]["responsePayload"] == {"did": "it"}

@@ -1,0 +1,641 @@
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.http import Answer
+from support.local_lambda import INVOKE, LocalLambda, at_rest
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda("")
+
+
+@pytest.fixture
+def old(service: LocalLambda) -> LocalLambda:
+    """The module's service, with code that returns "old"."""
+    save(service, returns("old"))
+    assert service.invoke().json() == "old"
+    return service
+
+
+class Counts:
+    """What a metric has counted since this was made."""
+
+    def __init__(self, service: LocalLambda, name: str, **labels: str) -> None:
+        self._read: Callable[[], float] = lambda: service.metric(name, **labels)
+        self._before = self._read()
+
+    def __eq__(self, count: object) -> bool:
+        return self._read() - self._before == count
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+
+def returns(value: object) -> str:
+    return f"def handler(event, context):\n    return {value!r}\n"
+
+
+def save(service: LocalLambda, text: str, name: str = "function/app.py") -> None:
+    """Write as editors do: a new file in the old one's place."""
+    path = service.project / name
+    path.parent.mkdir(exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def error_of(answer: Answer) -> tuple[str, str]:
+    assert answer.status == 200
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json()["requestId"] == ""
+    return answer.json()["errorType"], answer.json()["errorMessage"]
+
+
+def test_the_request_after_a_save_is_answered_by_the_new_code(old: LocalLambda) -> None:
+    before = old.invoke().headers["x-lambda-live-code-sha256"]
+    reloads = Counts(old, "lambda_reloads_total", result="succeeded")
+
+    save(old, returns("new"))
+    answer = old.invoke()
+
+    assert answer.json() == "new"
+    code = answer.headers["x-lambda-live-code-sha256"]
+    assert code != before
+    assert old.wait_for_line(f"reloaded (code {code[:12]})") == (
+        f"lambda_live: reloaded (code {code[:12]})"
+    )
+    assert reloads == 1
+
+
+def test_a_save_is_loaded_without_a_request(old: LocalLambda) -> None:
+    save(old, "print('nobody asked')\n" + returns("new"))
+
+    old.wait_for_line("nobody asked")
+
+
+def test_a_request_can_wait_for_the_code_that_it_names(old: LocalLambda) -> None:
+    save(old, returns("new"))
+    new = old.invoke().headers["x-lambda-live-code-sha256"]
+    save(old, returns("old"))
+    assert old.invoke().json() == "old"
+    host, _, port = old.url.removeprefix("http://").partition(":")
+    waiting = http.client.HTTPConnection(host, int(port))
+
+    waiting.request("POST", INVOKE, b"{}", {"X-Lambda-Live-Await-Code-Sha256": new})
+    assert old.invoke().json() == "old"  # the other request came before this one
+    save(old, returns("new"))
+
+    assert json.loads(waiting.getresponse().read()) == "new"
+    waiting.close()
+
+
+def test_a_request_that_names_code_which_never_comes_is_answered_by_what_is_there(
+    old: LocalLambda,
+) -> None:
+    answer = old.invoke(headers={"X-Lambda-Live-Await-Code-Sha256": "0" * 64})
+
+    assert answer.json() == "old"
+    assert answer.headers["x-lambda-live-code-sha256"] != "0" * 64
+
+
+def test_two_saves_in_one_second_of_one_size_are_told_apart(old: LocalLambda) -> None:
+    for word in ["one", "two", "one"]:
+        path = old.project / "function/app.py"
+        path.write_text(returns(word), encoding="utf-8")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+        assert old.invoke().json() == word
+
+
+def test_a_save_storm_is_one_reload(start_lambda: StartLambda) -> None:
+    source = """
+from importlib import import_module
+
+parts = [import_module(f"function.part{number}") for number in range(200)]
+
+def handler(event, context):
+    return sum(part.number for part in parts)
+"""
+    files = {f"function/part{number}.py": "number = 0\n" for number in range(200)}
+    times = {"_QUIET": 0.5, "_QUIET_STORM": 0.5, "_LONGEST_STORM": 30.0}  # a slow machine's saves
+    constants = {f"code.watched_code.{name}": seconds for name, seconds in times.items()}
+    service = start_lambda(files | {"function/app.py": source}, constants=constants)
+    assert service.invoke().json() == 0
+
+    for name in files:
+        save(service, "number = 1\n", name)
+
+    assert service.invoke().json() == 200
+    assert service.metric("lambda_reloads_total") == 1
+    service.wait_for_line("reloaded")
+    assert len([line for line in service.lines if "reloaded" in line]) == 1
+
+
+def test_a_save_that_changes_nothing_is_no_reload(old: LocalLambda) -> None:
+    starts = Counts(old, "lambda_init_duration_seconds_count")
+    reloads = Counts(old, "lambda_reloads_total")
+
+    save(old, returns("old"))
+
+    assert old.invoke().json() == "old"
+    assert reloads == 0
+    assert starts == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "error_type", "message", "where"),
+    [
+        (
+            "def handler(event, context)\n    return 1\n",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'function.app': expected ':' (app.py, line 1)",
+            "function/app.py:1: SyntaxError: expected ':'",
+        ),
+        (
+            "\nimport no_such_module\n",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'function.app': No module named 'no_such_module'",
+            "function/app.py:2: ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        (
+            "\n\nprint(no_such_name)\n",
+            "NameError",
+            "name 'no_such_name' is not defined",
+            "function/app.py:3: NameError: name 'no_such_name' is not defined",
+        ),
+        (
+            "def other(event, context): ...\n",
+            "Runtime.HandlerNotFound",
+            "Handler 'handler' missing on module 'function.app'",
+            "AttributeError: module 'function.app' has no attribute 'handler'",
+        ),
+        (
+            "raise Exception('ünknown')\n",
+            "Exception",
+            "ünknown",
+            "function/app.py:1: Exception: ünknown",
+        ),
+    ],
+)
+def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
+    service: LocalLambda, code: str, error_type: str, message: str, where: str
+) -> None:
+    errors = Counts(service, "lambda_errors_total", error_type=error_type)
+    failed = Counts(service, "lambda_reloads_total", result="failed")
+    succeeded = Counts(service, "lambda_reloads_total", result="succeeded")
+
+    save(service, code)
+    answers = [service.invoke(), service.invoke()]
+
+    for answer in answers:
+        got_type, got_message = error_of(answer)
+        assert got_type == error_type
+        assert got_message.startswith(message)
+    service.wait_for_line(f"lambda_live: init failed: {where}")
+    assert service.admin("/ready").status == 200
+    assert failed == 1
+    assert errors == 2
+
+    save(service, returns("mended"))
+
+    assert service.invoke().json() == "mended"
+    assert succeeded == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        ("import sys\nsys.exit('no')\n", "exit status 1"),
+        ("import os\nos._exit(5)\n", "exit status 5"),
+        ("import os\nos.kill(os.getpid(), 9)\n", "signal: killed"),
+    ],
+)
+def test_code_that_ends_its_process_at_import_is_an_exit_error(
+    service: LocalLambda, code: str, how: str
+) -> None:
+    save(service, code)
+
+    answer = service.invoke()
+
+    assert answer.headers["x-amz-function-error"] == "Unhandled"
+    assert answer.json() == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        f" Error: Runtime exited with error: {how}",
+    }
+    save(service, returns("mended"))
+    assert service.invoke().json() == "mended"
+
+
+def test_code_that_is_broken_at_the_start_is_served_and_told_by_the_place_that_raised(
+    start_lambda: StartLambda,
+) -> None:
+    files = {
+        "function/app.py": "import function.deep\n" + returns(1),
+        "function/deep.py": "\n\n1 / 0\n",
+    }
+    service = start_lambda(files, measured=True)
+
+    assert service.admin("/ready").status == 200
+    assert error_of(service.invoke())[0] == "ZeroDivisionError"
+    line = service.wait_for_line("init failed")
+    assert "init failed: function/deep.py:3: ZeroDivisionError: division by zero (code " in line
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "where"),
+    [
+        (
+            "import json\n\njson.loads('{')\n",
+            "function/app.py:3: json.decoder.JSONDecodeError: Expecting",
+            r"\(raised at .*/json/decoder.py:\d+\) \(code",
+        ),
+        (
+            "\nimport lib2to3_gone.missing\n",
+            "function/app.py:2: ModuleNotFoundError: No module named 'lib2to3_gone'",
+            r"gone' \(code",
+        ),
+        (
+            "from importlib import import_module\n\nimport_module('json.nothing')\n",
+            "function/app.py:3: ModuleNotFoundError: No module named 'json.nothing'",
+            r"nothing' \(code",
+        ),
+        (
+            "try:\n    import no_such_module\nexcept ImportError:\n    raise ValueError('mine')\n",
+            "function/app.py:4: ValueError: mine",
+            r"mine \(code",
+        ),
+    ],
+    ids=["a library raises", "a package is missing", "imported by a call", "in place of another"],
+)
+def test_an_error_in_a_library_is_told_by_the_function_s_line_first(
+    service: LocalLambda, code: str, what: str, where: str
+) -> None:
+    save(service, code)
+
+    line = service.wait_for_line(what)
+    assert line.startswith(f"lambda_live: init failed: {what}")
+    assert re.search(where, line)
+
+
+USES_A_MODULE = """
+def handler(event, context):
+    import importlib
+    try:
+        return importlib.import_module("function." + event).value
+    except ModuleNotFoundError:
+        return None
+"""
+
+
+def test_modules_that_come_change_move_and_go_count(service: LocalLambda) -> None:
+    save(service, USES_A_MODULE)
+    assert service.invoke("module").json() is None
+    reloads = Counts(service, "lambda_reloads_total", result="succeeded")
+
+    save(service, "value = 1\n", "function/module.py")
+    assert service.invoke("module").json() == 1
+    save(service, "value = 2\n", "function/module.py")
+    assert service.invoke("module").json() == 2
+    package = service.project / "function"
+    (package / "module.py").rename(package / "renamed.py")
+    assert service.invoke("module").json() is None
+    assert service.invoke("renamed").json() == 2
+    (package / "renamed.py").unlink()
+    assert service.invoke("renamed").json() is None
+    save(service, "value = 3\n", "function/below/module.py")
+    assert service.invoke("below.module").json() == 3
+    shutil.rmtree(package / "below")
+    assert service.invoke("below.module").json() is None
+    assert reloads == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "function/.hidden.py",
+        "function/.venv/module.py",
+        "function/__pycache__/app.cpython-312.pyc",
+        "function/app.pyc",
+        "function/app.py~",
+        "elsewhere.py",
+    ],
+)
+def test_what_is_no_code_is_no_reload(old: LocalLambda, name: str) -> None:
+    before = old.invoke().headers["x-lambda-live-code-sha256"]
+    reloads = Counts(old, "lambda_reloads_total")
+
+    save(old, "whatever", name)
+
+    assert old.invoke().headers["x-lambda-live-code-sha256"] == before
+    assert reloads == 0
+
+
+def test_an_invocation_under_way_finishes_on_the_old_code(service: LocalLambda) -> None:
+    source = """
+import time
+from pathlib import Path
+
+def handler(event, context):
+    Path("began").touch()
+    while not Path("end").exists():
+        time.sleep(0.005)
+    return "old"
+"""
+    save(service, source)
+    with ThreadPoolExecutor(1) as threads:
+        under_way = threads.submit(service.invoke)
+        wait_until((service.project / "began").exists)
+        save(service, returns("new"))
+
+        assert service.invoke().json() == "new"
+        assert not under_way.done()
+
+        (service.project / "end").touch()
+        assert under_way.result().json() == "old"
+    wait_until(lambda: service.metric("lambda_environments") == 1)
+
+
+def test_without_watching_the_code_stays_as_it_was(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"), "--no-watch")
+    save(service, returns("new"))
+
+    assert service.invoke().json() == "old"
+
+
+def test_each_watched_directory_counts(start_lambda: StartLambda) -> None:
+    files = {
+        "function/app.py": "import shared.word\n\ndef handler(event, context):\n"
+        "    return shared.word.word\n",
+        "shared/word.py": "word = 'old'\n",
+    }
+    service = start_lambda(files, "--watch=function", "--watch=shared")
+    assert service.invoke().json() == "old"
+
+    save(service, "word = 'new'\n", "shared/word.py")
+
+    assert service.invoke().json() == "new"
+
+
+def test_a_handler_in_no_package_is_watched_with_what_is_beside_it(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda({"app.py": returns("old")}, handler="app.handler")
+    assert service.invoke().json() == "old"
+
+    save(service, returns("new"), "app.py")
+
+    assert service.invoke().json() == "new"
+
+
+def test_requests_during_edits_are_all_answered_by_code_no_older_than_when_they_were_sent(
+    service: LocalLambda,
+) -> None:
+    save(service, returns(0))
+    assert service.invoke().json() == 0
+    invocations, errors = (
+        Counts(service, f"lambda_{what}_total") for what in ("invocations", "errors")
+    )
+    saved = 0
+    wrong: list[object] = []
+    answered = []
+    done = threading.Event()
+
+    def hammer() -> None:
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc)
+        while not done.is_set():
+            oldest = saved
+            connection.request("POST", INVOKE, b"{}")
+            response = connection.getresponse()
+            body = response.read()
+            answered.append(body)
+            if response.status != 200 or not oldest <= json.loads(body):
+                wrong.append((oldest, response.status, body))
+        connection.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        hammers = [threads.submit(hammer) for _ in range(3)]
+        try:
+            for version in range(1, 7):
+                seen = len(answered)
+                save(service, returns(version))
+                saved = version
+                wait_until(more_than(answered, seen + 16))
+        finally:
+            done.set()
+        for hammer_ in hammers:
+            hammer_.result()
+
+    assert wrong == []
+    assert json.loads(answered[-1]) == 6
+    assert invocations == len(answered)
+    assert errors == 0
+
+
+def more_than(answered: list[bytes], count: int) -> Callable[[], bool]:
+    return lambda: len(answered) > count
+
+
+def test_code_that_writes_beside_itself_is_answered_all_the_same(service: LocalLambda) -> None:
+    source = """
+import uuid
+from pathlib import Path
+
+Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
+
+def handler(event, context):
+    Path(__file__).with_name("state.txt").write_text(uuid.uuid4().hex)
+    return "answered"
+"""
+    save(service, source)
+
+    assert [service.invoke().json() for _ in range(5)] == ["answered"] * 5
+
+
+def test_broken_code_that_is_mended_while_requests_wait_is_not_answered(
+    service: LocalLambda,
+) -> None:
+    (service.project / "function/app.py").write_text("def handler(event, con", encoding="utf-8")
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.invoke)
+        save(service, returns("new"))
+
+        assert answer.result().json() == "new"
+
+
+LOADS_SLOWLY = """
+import time
+from pathlib import Path
+
+print("loading {name}")
+while not Path("go-{name}").exists():
+    time.sleep(0.005)
+{then}
+
+def handler(event, context):
+    return "{name}"
+"""
+
+
+def begin(service: LocalLambda, threads: ThreadPoolExecutor) -> Future[Answer]:
+    """Send a request that finds no code loaded; return when it has arrived."""
+    answer = threads.submit(service.invoke)
+    wait_until(lambda: service.metric("lambda_queue_length") == 1)
+    return answer
+
+
+def save_slow(service: LocalLambda, name: str, then: str = "") -> None:
+    save(service, LOADS_SLOWLY.format(name=name, then=then))
+
+
+def test_a_request_may_have_code_that_was_saved_before_it_even_if_newer_is_loading(
+    service: LocalLambda,
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        save_slow(service, "old")
+        answer = begin(service, threads)
+        service.wait_for_line("loading old")
+        save_slow(service, "new")
+        service.wait_for_line("loading new")
+        (service.project / "go-old").touch()
+
+        assert answer.result().json() == "old"
+    (service.project / "go-new").touch()
+    assert service.invoke().json() == "new"
+
+
+def test_code_that_was_replaced_before_it_failed_to_load_is_no_answer(service: LocalLambda) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        save_slow(service, "failing", "raise ValueError('too late')")
+        answer = begin(service, threads)
+        service.wait_for_line("loading failing")
+        save_slow(service, "newer")
+        service.wait_for_line("loading newer")
+        (service.project / "go-failing").touch()
+        service.wait_for_line("too late")
+        (service.project / "go-newer").touch()
+
+        assert answer.result().json() == "newer"
+    assert not [line for line in service.lines if "init failed" in line and "too late" in line]
+
+
+def environment_of(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def test_a_command_runs_at_the_start_if_the_code_loads_or_not_and_after_each_reload(
+    start_lambda: StartLambda,
+) -> None:
+    command = (
+        "echo url=$LAMBDA_LIVE_URL > .new; echo code=$LAMBDA_LIVE_CODE_SHA256 >> .new;"
+        " mv .new .ran-$LAMBDA_LIVE_CODE_SHA256"
+    )
+    service = start_lambda("import no_such_module\n", f"--after-reload={command}")
+    for value in ["new", "newer"]:
+        code = service.admin("/ready").json()["code_sha256"]
+        ran = service.project / f".ran-{code}"
+        wait_until(ran.exists)
+        assert environment_of(ran) == {"url": service.url, "code": code}
+        save(service, returns(value))
+        assert service.invoke().json() == value
+
+
+def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"), "--after-reload=echo began; exec sleep 600")
+    service.wait_for_line("began")
+
+    save(service, returns("new"))
+    service.wait_for_line("began", 2)
+
+    def sleeping() -> int:
+        names = []
+        for process in service.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+                names.append(process.name())
+        return names.count("sleep")
+
+    wait_until(lambda: sleeping() == 1)
+
+
+def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
+    start_lambda: StartLambda,
+) -> None:
+    ignores = "import os, signal, time; signal.signal(15, signal.SIG_IGN); {}; time.sleep(600)"
+    command = (
+        f"{sys.executable} -c '{ignores.format('os.setsid()')}' & "
+        f"{sys.executable} -c '{ignores.format('print(1)')}' & "
+        "trap '' TERM; echo began; wait; sleep 600"
+    )
+    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service.wait_for_line("began")
+    both = at_rest() + 4  # the shell, its watch over the service, and what it has started
+    wait_until(lambda: len(service.processes()) == both)
+    for number in range(3):
+        save(service, returns(number))
+        assert service.invoke().json() == number
+
+    service.wait_for_line("began", 2)
+    wait_until(lambda: len(service.processes()) == both)
+    assert service.end() == 0
+    assert not service.processes()
+
+
+def test_a_command_does_not_outlive_a_service_that_is_killed(start_lambda: StartLambda) -> None:
+    command = "trap '' TERM; echo began; sleep 600 & sleep 600"
+    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service.wait_for_line("began")
+
+    service.process.kill()
+    service.wait()
+    wait_until(lambda: not service.processes())
+
+
+def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartLambda) -> None:
+    service = start_lambda(returns("old"), "--after-reload=sleep 601 & echo began")
+    service.wait_for_line("began")
+
+    def with_argument(argument: str) -> list[psutil.Process]:
+        found = []
+        for process in service.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+                found += [process] * (argument in process.cmdline())
+        return found
+
+    def left_behind(count: int) -> bool:
+        """Whether so many sleep, and no shell does anything any more: its end is known."""
+        return len(with_argument("601")) == count and not with_argument("-c")
+
+    wait_until(lambda: left_behind(1))
+    (left,) = with_argument("601")
+    save(service, returns("new"))
+    service.wait_for_line("began", 2)
+    wait_until(lambda: left_behind(2))
+    assert left.is_running()
+    for process in with_argument("601"):
+        process.kill()
+
+
+def test_code_beside_the_handlers_package_is_the_functions_too(start_lambda: StartLambda) -> None:
+    handler = "from shared import answer\ndef handler(event, context): return answer\n"
+    files = {"package/app.py": handler, "shared.py": "answer = 1\n", "events/event.json": "{}"}
+    service = start_lambda(files, handler="package.app.handler")
+    assert service.invoke().json() == 1
+
+    save(service, "answer = 2\n", "shared.py")
+
+    assert service.invoke().json() == 2

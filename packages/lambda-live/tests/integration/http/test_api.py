@@ -1,0 +1,335 @@
+"""The routes of a template's APIs, as `sam local start-api` offers them, on the function's port."""
+
+import base64
+import json
+import shlex
+import subprocess
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from support.http import Answer, request
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+
+TEMPLATE = """
+Globals: {Function: {Runtime: python3.12, CodeUri: code}}
+Resources:
+  Binary:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      Variables: {color: green}
+      BinaryMediaTypes: [image~1png]
+  Staged: {Type: AWS::Serverless::HttpApi, Properties: {StageName: live}}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.work
+      Events:
+        Items: {Type: Api, Properties: {Path: "/items/{id}", Method: get}}
+        AnyItem: {Type: Api, Properties: {Path: "/items/{id}", Method: ANY}}
+        Special: {Type: Api, Properties: {Path: /items/special, Method: get}}
+        Rest: {Type: Api, Properties: {Path: "/rest/{proxy+}", Method: any}}
+        Image: {Type: Api, Properties: {Path: /image, Method: any, RestApiId: !Ref Binary}}
+        Order: {Type: HttpApi, Properties: {Path: "/orders/{id}", Method: post}}
+        Live: {Type: HttpApi, Properties: {Path: /live, Method: post, ApiId: !Ref Staged}}
+        Old:
+          Type: HttpApi
+          Properties: {Path: /old, Method: get, PayloadFormatVersion: "1.0"}
+        Queue: {Type: SQS, Properties: {Queue: "arn:aws:sqs:us-east-1:123456789012:work"}}
+  Other:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.other
+      Events:
+        Below: {Type: HttpApi, Properties: {Path: "/orders/{proxy+}", Method: any}}
+"""
+APP = """
+import json
+
+def work(event, context):
+    if "answer" in (event.get("queryStringParameters") or {}):
+        return json.loads(event["queryStringParameters"]["answer"])
+    return {"statusCode": 200, "body": json.dumps(event)}
+
+def other(event, context):
+    return {"other": event["routeKey"]}
+"""
+
+
+@pytest.fixture(scope="module")
+def apis(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+
+
+def answered(service: LocalLambda, answer: Any, path: str = "/items/1", **headers: str) -> Answer:
+    """Have the function answer so."""
+    text = quote(json.dumps(answer))
+    return service.request("GET", f"{path}?answer={text}", headers=headers)
+
+
+def test_an_event_of_a_rest_api_is_aws_payload_format_1(apis: LocalLambda) -> None:
+    headers = {"Host": "example.localhost:3001", "User-Agent": "test", "X-Two": "a"}
+    headers |= {"TE": "trailers", "Max-Forwards": "1", "Content-MD5": "x"}
+    event = apis.request("POST", "/items/a%2Fb?q=1&q=2&e=", b"{}", headers=headers).json()
+
+    context = event.pop("requestContext")
+    many = event.pop("multiValueHeaders")
+    own = {"Host": headers["Host"], "X-Two": "a"}
+    assert event["headers"].items() >= own.items()
+    assert not {"Te", "Max-Forwards", "Content-Md5"} & {*event.pop("headers"), *many}
+    assert many["User-Agent"] == ["test"]
+    assert event == {
+        "resource": "/items/{id}",
+        "path": "/items/a%2Fb",
+        "httpMethod": "POST",
+        "queryStringParameters": {"q": "2", "e": ""},
+        "multiValueQueryStringParameters": {"q": ["1", "2"], "e": [""]},
+        "pathParameters": {"id": "a%2Fb"},
+        "stageVariables": None,
+        "body": "{}",
+        "isBase64Encoded": False,
+    }
+    assert context["identity"].pop("sourceIp") == "127.0.0.1"
+    assert context["identity"].pop("userAgent") == "test"
+    assert set(context.pop("identity").values()) == {None}
+    assert {name: context[name] for name in context if "equest" not in name} == {
+        "accountId": "123456789012",
+        "apiId": "ServerlessRestApi",
+        "domainName": headers["Host"],
+        "domainPrefix": "example",
+        "httpMethod": "POST",
+        "path": "/Prod/items/a%2Fb",
+        "protocol": "HTTP/1.1",
+        "resourceId": "/items/{id}",
+        "resourcePath": "/items/{id}",
+        "stage": "Prod",
+    }
+
+
+def test_a_request_without_body_or_query_has_null_for_them(apis: LocalLambda) -> None:
+    event = apis.request("GET", "/items/special").json()
+
+    none = {"body", "queryStringParameters", "multiValueQueryStringParameters", "pathParameters"}
+    assert {name for name in none if event[name] is None} == none
+    assert event["resource"] == "/items/special"
+
+
+def test_an_event_of_an_http_api_is_payload_format_2(apis: LocalLambda) -> None:
+    event = apis.request("POST", "/orders/a%20b?q=1&q=2", b"x", {"Content-Type": "a/b"}).json()
+
+    context = event["requestContext"]
+    assert (event["version"], event["routeKey"]) == ("2.0", "POST /orders/{id}")
+    assert (event["rawPath"], event["pathParameters"]) == ("/orders/a b", {"id": "a b"})
+    assert event["queryStringParameters"] == {"q": "1,2"}
+    assert (event["body"], event["isBase64Encoded"]) == ("eA==", True)
+    assert (context["apiId"], context["accountId"]) == ("ServerlessHttpApi", "123456789012")
+    assert (context["routeKey"], context["stage"]) == ("POST /orders/{id}", "$default")
+
+
+def test_an_http_api_may_ask_for_payload_format_1(apis: LocalLambda) -> None:
+    event = apis.request("GET", "/old", b"x", {"Content-Type": "a/b"}).json()
+
+    assert (event["version"], event["resource"]) == ("1.0", "/old")
+    assert (event["body"], event["isBase64Encoded"]) == ("eA==", True)
+    assert event["requestContext"]["stage"] == "$default"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("GET", "/items/special", "/items/special"),
+        ("GET", "/items/special/", "/items/special"),
+        ("GET", "/items/1", "/items/{id}"),
+        ("PATCH", "/items/1", "/items/{id}"),
+        ("GET", "/rest/a/b", "/rest/{proxy+}"),
+    ],
+)
+def test_the_most_specific_route_is_taken(
+    apis: LocalLambda, method: str, path: str, route: str
+) -> None:
+    assert apis.request(method, path).json()["resource"] == route
+
+
+def test_a_route_leads_to_its_function(apis: LocalLambda) -> None:
+    assert apis.request("GET", "/orders/1").json() == {"other": "ANY /orders/{proxy+}"}
+    assert apis.request("POST", "/orders/1/2").json() == {"other": "ANY /orders/{proxy+}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("POST", "/items/special", 403, "Missing Authentication Token"),
+        ("POST", "/old", 404, "Not Found"),
+    ],
+)
+def test_a_method_that_a_path_lacks_is_answered_as_by_aws(
+    apis: LocalLambda, method: str, path: str, status: int, message: str
+) -> None:
+    answer = apis.request(method, path)
+
+    assert (answer.status, answer.json()) == (status, {"message": message})
+
+
+def test_a_function_is_asked_by_its_url_though_there_are_routes(apis: LocalLambda) -> None:
+    named = apis.request("GET", "/items/1", headers={"Host": "other.localhost"})
+
+    assert named.json() == {"other": "$default"}
+    assert apis.request("GET", "/nowhere").status == 404
+
+
+def test_headers_and_their_many_values_are_merged(apis: LocalLambda) -> None:
+    answer = answered(
+        apis,
+        {
+            "statusCode": "201",
+            "headers": {"X-One": 1, "Set-Cookie": "a=1"},
+            "multiValueHeaders": {"set-cookie": ["a=1", "b=2"]},
+            "body": "made",
+        },
+    )
+
+    assert (answer.status, answer.body) == (201, b"made")
+    assert (answer.headers["x-one"], answer.headers["set-cookie"]) == ("1", "a=1\nb=2")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "text",
+        None,
+        [],
+        {"statusCode": "many"},
+        {"statusCode": 200, "body": {}},
+        {"statusCode": 200, "unknown": 1},
+        {"statusCode": 200, "headers": ["a"]},
+        {"statusCode": 200, "headers": {"a b": "c"}},
+    ],
+)
+def test_a_response_that_is_malformed_is_answered_as_by_aws(apis: LocalLambda, answer: Any) -> None:
+    got = answered(apis, answer)
+
+    assert (got.status, got.json()) == (502, {"message": "Internal server error"})
+    apis.wait_for_line("the API answers 502: ")
+
+
+def test_an_http_api_answers_500_for_a_function_that_fails(apis: LocalLambda) -> None:
+    got = answered(apis, {"statusCode": 200, "body": {}}, "/old")
+
+    assert (got.status, got.json()) == (500, {"message": "Internal Server Error"})
+
+
+def signature(answer: Answer) -> dict[str, str]:
+    """Return the headers by which AWS's answers say whose they are, but for a function's own."""
+    own = ("x-amz", "apigw-")
+    return {name: value for name, value in answer.headers.items() if name.startswith(own)}
+
+
+def test_an_answer_of_an_http_api_has_the_id_of_its_request_alone(apis: LocalLambda) -> None:
+    answer = apis.request("POST", "/orders/1")
+    refused = apis.request("POST", "/old")
+    failed = answered(apis, {"statusCode": 200, "body": {}}, "/old")
+
+    assert signature(answer) == {"apigw-requestid": answer.json()["requestContext"]["requestId"]}
+    assert [*signature(refused)] == [*signature(failed)] == ["apigw-requestid"]
+
+
+def test_an_answer_of_a_rest_api_has_both_ids_of_its_request_and_its_trace(
+    apis: LocalLambda,
+) -> None:
+    answer = apis.request("GET", "/items/1")
+
+    event = answer.json()
+    assert signature(answer) == {
+        "x-amzn-requestid": event["requestContext"]["requestId"],
+        "x-amz-apigw-id": event["requestContext"]["extendedRequestId"],
+        "x-amzn-trace-id": event["headers"]["X-Amzn-Trace-Id"],
+    }
+
+
+def test_an_error_of_a_rest_api_has_its_type_and_no_trace(apis: LocalLambda) -> None:
+    refused = apis.request("POST", "/items/special")
+    failed = answered(apis, "no response")
+
+    names = {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-errortype"}
+    assert signature(refused).keys() == signature(failed).keys() == names
+    assert refused.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+    assert failed.headers["x-amzn-errortype"] == "InternalServerErrorException"
+
+
+def test_headers_that_a_rest_api_takes_for_its_own_come_by_another_name(apis: LocalLambda) -> None:
+    own = {"Date": "then", "server": "mine", "WWW-Authenticate": "Basic", "Content-Length": "9"}
+    dropped = {"Via": "1.1 me", "Upgrade": "h2c", "Transfer-Encoding": "chunked"}
+    answer = {"statusCode": 401, "headers": own | dropped | {"ETag": "1"}, "body": "four"}
+
+    rest, http = (answered(apis, answer, path) for path in ("/items/1", "/old"))
+
+    assert rest.body == http.body == b"four"
+    assert rest.headers["etag"] == "1"
+    for name, value in own.items():
+        assert rest.headers[f"x-amzn-remapped-{name.lower()}"] == value
+    assert not {"server", "www-authenticate", *map(str.lower, dropped)} & set(rest.headers)
+    assert http.headers["www-authenticate"] == "Basic"
+    assert not [name for name in http.headers if "remapped" in name]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/old", 500), ("/items/1", 502)])
+def test_a_browser_is_shown_why_an_api_answers_an_error(
+    apis: LocalLambda, path: str, status: int
+) -> None:
+    got = answered(apis, {"statusCode": "many"}, path, Accept="text/html,*/*;q=0.8")
+
+    text = got.body.decode()
+    assert (got.status, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>The API answers {status}: statusCode is &#x27;many&#x27;" in text
+    assert f"every other client gets AWS's {status}." in text
+
+
+def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: LocalLambda) -> None:
+    png = {"Content-Type": "image/png"}
+    event = apis.request("POST", "/image", b"\xff", png).json()
+    text = apis.request("POST", "/image", b"text", {"Content-Type": "text/plain"}).json()
+    image = {"statusCode": 200, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}
+
+    assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
+    assert event["stageVariables"] == {"color": "green"}
+    assert event["requestContext"]["path"] == "/live/image"
+    assert (text["body"], text["isBase64Encoded"]) == ("text", False)
+    assert answered(apis, image, "/image", Accept="image/png, */*").body == b"\xff"
+    assert answered(apis, image, "/image", Accept="*/*").body == b"/w=="
+
+
+@pytest.mark.parametrize("path", ["/orders/a%20b?q=1", "/live", "/work?$default"])
+def test_the_curl_line_of_a_request_asks_the_same_door(apis: LocalLambda, path: str) -> None:
+    host = {"Host": "work.localhost"} if path.startswith("/work") else {}
+    sent = apis.request("POST", path, b"x", {"Content-Type": "text/plain", **host}).json()
+    newest = request(apis.admin_url, "GET", "/api/rows").json()[0]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{newest['id']}").json()["curl"]
+
+    done = subprocess.run([*shlex.split(curl), "--silent"], capture_output=True, check=True)
+
+    again = json.loads(done.stdout)
+    same = ("routeKey", "rawPath", "rawQueryString", "pathParameters", "body")
+    assert [again.get(name) for name in same] == [sent.get(name) for name in same]
+
+
+def test_a_source_that_is_not_here_is_told_once(apis: LocalLambda) -> None:
+    told = [line for line in apis.lines if "Queue (SQS) has no source here" in line]
+
+    assert len(told) == 1
+    assert "send one of its events to Work" in told[0]
+
+
+def test_the_only_function_has_the_paths_that_no_route_has(start_lambda: StartLambda) -> None:
+    template = TEMPLATE.partition("  Other:")[0]
+    service = start_lambda({"template.yaml": template, "code/app.py": APP}, handler=None)
+
+    assert service.request("GET", "/items/1").json()["resource"] == "/items/{id}"
+    asked = json.dumps({"function": "Work", "request": "POST /orders/1"}).encode()
+    json_type = {"Content-Type": "application/json"}
+    shown = request(service.admin_url, "POST", "/api/request", asked, json_type).json()
+    assert json.loads(shown["row"]["event"]["text"])["routeKey"] == "POST /orders/{id}"
+    assert [name for name, _ in shown["http"]["headers"] if name.startswith("Apigw")] == []
+    assert service.request("GET", "/nowhere").json()["routeKey"] == "$default"

@@ -1,0 +1,365 @@
+"""Whom a template's APIs let pass, and how long they wait, before and after a function runs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from support.http import Answer, request
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+
+SHOP, OTHER = "https://shop.example", "https://other.example"
+TEMPLATE = f"""
+Globals: {{Function: {{Runtime: python3.12, CodeUri: code, Timeout: 60}}}}
+Resources:
+  Http:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration:
+        AllowOrigins: ["{SHOP}", "http://*"]
+        AllowMethods: [GET, POST]
+        AllowHeaders: [x-one]
+        ExposeHeaders: [x-two]
+        MaxAge: 60
+      Auth:
+        Authorizers:
+          Simple:
+            FunctionArn: !GetAtt Decider.Arn
+            AuthorizerPayloadFormatVersion: "2.0"
+            EnableSimpleResponses: true
+            Identity: {{Headers: [X-Key], QueryStrings: [say]}}
+          Policy:
+            FunctionArn: !GetAtt Decider.Arn
+            AuthorizerPayloadFormatVersion: "1.0"
+            Identity: {{QueryStrings: [say]}}
+          Outside:
+            IdentitySource: $request.header.Authorization
+            JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
+  Whole:
+    Type: AWS::Serverless::HttpApi
+    Properties: {{StageVariables: {{color: red}}}}
+  Rest:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      Variables: {{color: blue}}
+      Cors: {{AllowOrigin: "'{SHOP}'", AllowHeaders: "'x-one,x-two'", MaxAge: "'5'"}}
+      Auth:
+        Authorizers:
+          Token:
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{Header: X-Token, ValidationExpression: "[^ ]+"}}
+          Request:
+            FunctionPayloadType: REQUEST
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{QueryStrings: [say], ReauthorizeEvery: 0}}
+          Sources:
+            FunctionPayloadType: REQUEST
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{StageVariables: [color], Context: [stage, identity.sourceIp]}}
+          Missing:
+            FunctionPayloadType: REQUEST
+            FunctionArn: !GetAtt Decider.Arn
+            Identity: {{QueryStrings: [say], Context: [identity.caller]}}
+  Guarded:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      Cors: "'{SHOP}'"
+      Auth:
+        DefaultAuthorizer: Token
+        Authorizers: {{Token: {{FunctionArn: !GetAtt Decider.Arn}}}}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.work
+      Events:
+        Open: {{Type: HttpApi, Properties: {{ApiId: !Ref Http, Path: /open, Method: get}}}}
+        Fallback: {{Type: HttpApi, Properties: {{ApiId: !Ref Whole}}}}
+        Late:
+          Type: HttpApi
+          Properties: {{ApiId: !Ref Http, Path: /late, Method: get, TimeoutInMillis: 50}}
+        Simple:
+          Type: HttpApi
+          Properties: {{ApiId: !Ref Http, Path: /simple, Method: get, Auth: {{Authorizer: Simple}}}}
+        Policy:
+          Type: HttpApi
+          Properties: {{ApiId: !Ref Http, Path: /policy, Method: get, Auth: {{Authorizer: Policy}}}}
+        Outside:
+          Type: HttpApi
+          Properties:
+            {{ApiId: !Ref Http, Path: /outside, Method: get, Auth: {{Authorizer: Outside}}}}
+        Sources:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /sources, Method: get, Auth: {{Authorizer: Sources}}}}
+        Missing:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /missing, Method: get, Auth: {{Authorizer: Missing}}}}
+        RestOpen: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /rest, Method: get}}}}
+        Guarded: {{Type: Api, Properties: {{RestApiId: !Ref Guarded, Path: /guarded, Method: get}}}}
+        RestAny: {{Type: Api, Properties: {{RestApiId: !Ref Rest, Path: /any, Method: any}}}}
+        RestLate:
+          Type: Api
+          Properties: {{RestApiId: !Ref Rest, Path: /rest-late, Method: get, TimeoutInMillis: 50}}
+        Token:
+          Type: Api
+          Properties:
+            RestApiId: !Ref Rest
+            Path: "/token/{{id}}"
+            Method: get
+            Auth: {{Authorizer: Token}}
+        Request:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /request, Method: get, Auth: {{Authorizer: Request}}}}
+  Decider: {{Type: AWS::Serverless::Function, Properties: {{Handler: app.decide}}}}
+"""
+APP = """
+import json, pathlib, time
+
+def work(event, context):
+    if event.get("rawPath", event.get("path")).endswith("late"):
+        while not pathlib.Path("../go").exists():
+            time.sleep(0.01)
+        print("ended after all")
+    headers = {"Access-Control-Allow-Origin": "mine"}
+    return {"statusCode": 200, "headers": headers, "body": json.dumps(event)}
+
+def decide(event, context):
+    if event["type"] == "TOKEN":
+        said = event["authorizationToken"]
+    else:
+        said = (event.get("queryStringParameters") or {}).get("say", "nothing")
+    if said == "fail":
+        raise Exception("Unauthorized")
+    if said == "crash":
+        raise ValueError(said)
+    if said == "nothing":
+        return None
+    statement = {
+        "Action": "execute-api:*",
+        "Effect": "Deny" if said == "no" else "Allow",
+        "Resource": "arn:aws:execute-api:*/" + ("elsewhere" if said == "other" else "*"),
+    }
+    return {
+        "isAuthorized": said == "yes",
+        "principalId": "me",
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": {"number": 1, "asked": json.dumps(event)},
+    }
+"""
+
+
+@pytest.fixture(scope="module")
+def apis(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+
+
+def shared(answer: Answer) -> dict[str, str]:
+    prefix = "access-control-"
+    headers = answer.headers.items()
+    return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
+
+
+def preflight(service: LocalLambda, path: str, origin: str = SHOP) -> Answer:
+    headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+    return service.request("OPTIONS", path, headers=headers)
+
+
+def test_an_http_api_answers_a_browsers_question_itself(apis: LocalLambda) -> None:
+    answer = preflight(apis, "/open")
+
+    assert (answer.status, answer.body) == (204, b"")
+    assert shared(answer) == {
+        "allow-origin": SHOP,
+        "allow-methods": "GET,POST",
+        "allow-headers": "x-one",
+        "max-age": "60",
+    }
+    assert shared(preflight(apis, "/open", "http://localhost:5173"))["allow-origin"] == (
+        "http://localhost:5173"
+    )
+
+
+def test_an_http_api_says_itself_who_may_read_an_answer(apis: LocalLambda) -> None:
+    known = apis.request("GET", "/open", headers={"Origin": SHOP})
+
+    assert shared(known) == {"allow-origin": SHOP, "expose-headers": "x-two"}
+    assert shared(apis.request("GET", "/open")) == {}
+    assert apis.request("GET", "/open", headers={"Origin": OTHER}).status == 403
+
+
+def test_a_route_for_all_else_gets_it_with_the_variables_of_its_stage(apis: LocalLambda) -> None:
+    event = apis.request("PUT", "/what/ever?a=1").json()
+
+    assert (event["routeKey"], event["rawPath"]) == ("$default", "/what/ever")
+    assert event["stageVariables"] == {"color": "red"}
+    assert "pathParameters" not in event
+
+
+def test_a_rest_api_answers_as_the_method_that_sam_adds(apis: LocalLambda) -> None:
+    answer = preflight(apis, "/rest")
+
+    assert (answer.status, answer.json()) == (200, {})
+    assert shared(answer) == {
+        "allow-origin": SHOP,
+        "allow-methods": "GET,OPTIONS",
+        "allow-headers": "x-one,x-two",
+        "max-age": "5",
+    }
+    every = shared(preflight(apis, "/any"))["allow-methods"]
+    assert every == "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
+
+
+def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_has_it(
+    apis: LocalLambda,
+) -> None:
+    refused = preflight(apis, "/guarded")
+    headers = {"Access-Control-Request-Method": "GET", "Authorization": "yes", "Origin": SHOP}
+    allowed = apis.request("OPTIONS", "/guarded", headers=headers)
+
+    assert (refused.status, refused.json()) == (401, {"message": "Unauthorized"})
+    assert shared(allowed)["allow-origin"] == SHOP
+
+
+def test_a_request_to_a_rest_api_is_asked_again_by_its_event(apis: LocalLambda) -> None:
+    apis.request("GET", "/rest?n=1")
+
+    row = request(apis.admin_url, "GET", "/api/rows").json()[0]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{row['id']}").json()["curl"]
+    assert row["call"] == "GET /rest"
+    assert "--data-binary" in curl
+    assert curl.endswith("/functions/Work/invocations")
+
+
+def test_a_rest_api_leaves_an_answer_as_the_function_gave_it(apis: LocalLambda) -> None:
+    answer = apis.request("GET", "/rest", headers={"Origin": SHOP})
+
+    assert shared(answer) == {"allow-origin": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message"),
+    [("/late", 503, "Service Unavailable"), ("/rest-late", 504, "Endpoint request timed out")],
+)
+def test_an_api_waits_no_longer_than_it_says_and_the_function_goes_on(
+    apis: LocalLambda, path: str, status: int, message: str
+) -> None:
+    count = apis.log.count("ended after all")
+
+    answer = apis.request("GET", path)
+
+    assert (answer.status, answer.json()) == (status, {"message": message})
+    apis.wait_for_line(f"the API waits no longer than 0.05 s for GET {path}")
+    go = apis.project / "go"
+    go.touch()
+    apis.wait_for_line("ended after all", count + 1)
+    go.unlink()
+
+
+def context_of(answer: Answer) -> dict[str, Any]:
+    context: dict[str, Any] = answer.json()["requestContext"]["authorizer"]
+    return context
+
+
+def test_a_token_authorizer_of_a_rest_api_is_asked_and_heard(apis: LocalLambda) -> None:
+    answer = apis.request("GET", "/token/1", headers={"X-Token": "yes"})
+
+    context = context_of(answer)
+    assert json.loads(context.pop("asked")) == {
+        "type": "TOKEN",
+        "authorizationToken": "yes",
+        "methodArn": "arn:aws:execute-api:us-east-1:123456789012:Rest/live/GET/token/1",
+    }
+    assert isinstance(context.pop("integrationLatency"), int)
+    assert context == {"principalId": "me", "number": "1"}
+
+
+def test_a_request_authorizer_of_a_rest_api_sees_all_but_the_body(apis: LocalLambda) -> None:
+    asked = json.loads(context_of(apis.request("GET", "/request?say=yes"))["asked"])
+
+    assert asked["type"] == "REQUEST"
+    assert asked["methodArn"].endswith(":Rest/live/GET/request")
+    assert asked["queryStringParameters"] == {"say": "yes"}
+    assert asked["requestContext"]["stage"] == "live"
+    assert "body" not in asked
+
+
+def test_a_request_may_be_identified_by_its_stage_and_by_where_it_comes_from(
+    apis: LocalLambda,
+) -> None:
+    asked = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["asked"])
+
+    assert asked["stageVariables"] == {"color": "blue"}
+    assert asked["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+
+
+def test_an_authorizer_of_an_http_api_may_answer_simply(apis: LocalLambda) -> None:
+    context = context_of(apis.request("GET", "/simple?say=yes", headers={"X-Key": "k"}))["lambda"]
+
+    asked = json.loads(context.pop("asked"))
+    assert context == {"number": 1}
+    assert (asked["version"], asked["type"]) == ("2.0", "REQUEST")
+    assert asked["routeArn"] == (
+        "arn:aws:execute-api:us-east-1:123456789012:Http/$default/GET/simple"
+    )
+    assert (asked["identitySource"], asked["routeKey"]) == (["k", "yes"], "GET /simple")
+
+
+def test_an_authorizer_of_an_http_api_may_answer_by_a_policy(apis: LocalLambda) -> None:
+    asked = json.loads(context_of(apis.request("GET", "/policy?say=yes"))["lambda"]["asked"])
+
+    assert (asked["version"], asked["identitySource"]) == ("1.0", "yes")
+
+
+EXPLICIT = "User is not authorized to access this resource with an explicit deny"
+IMPLICIT = "User is not authorized to access this resource"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status", "body"),
+    [
+        ("/token/1", {}, 401, {"message": "Unauthorized"}),
+        ("/token/1", {"X-Token": "a b"}, 401, {"message": "Unauthorized"}),
+        ("/token/1", {"X-Token": "fail"}, 401, {"message": "Unauthorized"}),
+        ("/token/1", {"X-Token": "no"}, 403, {"Message": EXPLICIT}),
+        ("/token/1", {"X-Token": "other"}, 403, {"Message": IMPLICIT}),
+        ("/token/1", {"X-Token": "nothing"}, 500, {"message": None}),
+        ("/request", {}, 500, {"message": None}),
+        ("/request?say=crash", {}, 500, {"message": None}),
+        ("/missing?say=yes", {}, 401, {"message": "Unauthorized"}),
+        ("/simple?say=yes", {}, 401, {"message": "Unauthorized"}),
+        ("/simple?say=no", {"X-Key": "k"}, 403, {"message": "Forbidden"}),
+        ("/policy?say=no", {}, 403, {"message": "Forbidden"}),
+        ("/policy?say=nothing", {}, 500, {"message": "Internal Server Error"}),
+    ],
+)
+def test_a_caller_who_may_not_pass_is_refused_as_by_aws(
+    apis: LocalLambda, path: str, headers: dict[str, str], status: int, body: object
+) -> None:
+    answer = apis.request("GET", path, headers=headers)
+
+    assert (answer.status, answer.json()) == (status, body)
+    if status == 500:
+        why = (
+            "it failed with ValueError" if "crash" in path else "it returned no object with policy"
+        )
+        apis.wait_for_line(f"decides nothing: {why}")
+
+
+def test_an_authorizer_that_is_no_function_here_is_told_and_lets_pass(apis: LocalLambda) -> None:
+    answer = apis.request("GET", "/outside")
+
+    assert "authorizer" not in answer.json()["requestContext"]
+    apis.wait_for_line("The authorizer Outside (JWT) of Work is not verified here: all requests")
+
+
+def test_a_request_that_is_too_large_for_a_rest_api_is_refused_before_the_function_is_asked(
+    apis: LocalLambda,
+) -> None:
+    answer = apis.request("POST", "/any", b"x" * (6 * 2**20 + 1))
+
+    assert (answer.status, answer.json()) == (413, {"message": "Request Too Long"})

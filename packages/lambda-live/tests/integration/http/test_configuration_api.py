@@ -1,0 +1,125 @@
+import urllib.parse
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:Orders"
+TWO = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, CodeUri: code/, Handler: app.handler}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      Timeout: 20
+      MemorySize: 256
+      ReservedConcurrentExecutions: 2
+      Environment: {Variables: {TABLE: orders}}
+      FunctionUrlConfig:
+        AuthType: NONE
+        Cors: {AllowOrigins: ["https://example.com"], AllowMethods: [GET], MaxAge: 60}
+  Other: {Type: AWS::Serverless::Function}
+""",
+    "code/app.py": "def handler(event, context): return 'ran'\n",
+}
+
+
+@pytest.fixture(scope="module")
+def two(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(TWO, "--timeout=20", handler=None)
+
+
+def test_the_functions_are_listed(two: LocalLambda) -> None:
+    pages = two.boto3.get_paginator("list_functions").paginate()
+
+    names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+    assert names == ["Orders", "Other"]
+
+
+def test_a_function_has_one_version(two: LocalLambda) -> None:
+    (version,) = two.boto3.list_versions_by_function(FunctionName="Orders")["Versions"]
+
+    assert (version["FunctionName"], version["Version"]) == ("Orders", "$LATEST")
+
+
+@pytest.mark.parametrize("name", ["Orders", "Orders:$LATEST", ARN])
+def test_a_function_is_described_as_it_is_run(two: LocalLambda, name: str) -> None:
+    answer = two.boto3.get_function(FunctionName=name)
+
+    configuration = answer["Configuration"]
+    assert configuration["FunctionArn"] == ARN
+    assert (configuration["Timeout"], configuration["MemorySize"]) == (20, 256)
+    assert configuration["Handler"] == "app.handler"
+    assert configuration["Environment"] == {"Variables": {"TABLE": "orders"}}
+    assert configuration["LoggingConfig"]["LogFormat"] == "Text"
+    assert answer["Code"]["Location"] == (two.project / "code").as_uri()
+    assert answer["Concurrency"] == {"ReservedConcurrentExecutions": 2}
+    same = two.boto3.get_function_configuration(FunctionName=name)
+    assert configuration.items() <= same.items()
+
+
+@pytest.mark.parametrize("waiter", ["function_active_v2", "function_updated_v2"])
+def test_aws_waiters_wait_for_a_function_to_be_loaded(two: LocalLambda, waiter: str) -> None:
+    two.boto3.get_waiter(waiter).wait(FunctionName="Other")
+
+
+def test_a_function_has_the_url_that_reaches_it_with_its_cors(two: LocalLambda) -> None:
+    config = two.boto3.get_function_url_config(FunctionName="Orders")
+
+    port = urllib.parse.urlsplit(two.url).port
+    assert config["FunctionUrl"] == f"http://orders.localhost:{port}/"
+    assert config["Cors"] == {
+        "AllowOrigins": ["https://example.com"],
+        "AllowMethods": ["GET"],
+        "MaxAge": 60,
+    }
+    listed = two.boto3.list_function_url_configs(FunctionName="Orders")["FunctionUrlConfigs"]
+    assert [each["FunctionUrl"] for each in listed] == [config["FunctionUrl"]]
+
+
+def test_the_account_has_what_the_functions_do_not_reserve(two: LocalLambda) -> None:
+    settings = two.boto3.get_account_settings()
+
+    assert settings["AccountLimit"]["UnreservedConcurrentExecutions"] == 998
+    assert settings["AccountUsage"]["FunctionCount"] == 2
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.get_function(FunctionName="Nobody"),
+        lambda client: client.get_function_configuration(FunctionName="Nobody"),
+        lambda client: client.get_function_url_config(FunctionName="Nobody"),
+    ],
+)
+def test_a_function_that_is_not_here_is_not_found(
+    two: LocalLambda, ask: Callable[[Any], Any]
+) -> None:
+    with pytest.raises(ClientError) as raised:
+        ask(two.boto3)
+
+    assert raised.value.response["Error"] == {
+        "Code": "ResourceNotFoundException",
+        "Message": f"Function not found: {ARN.replace('Orders', 'Nobody')}",
+    }
+
+
+def test_what_is_not_offered_is_an_error_and_runs_no_function(two: LocalLambda) -> None:
+    before = two.metric("lambda_invocations_total")
+
+    with pytest.raises(ClientError, match="UnknownOperationException"):
+        two.boto3.publish_version(FunctionName="Orders")
+    answer = two.request("GET", "/2099-12-31/whatever", headers={"Host": "orders.localhost"})
+
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (
+        404,
+        "UnknownOperationException",
+    )
+    assert two.metric("lambda_invocations_total") == before

@@ -1,0 +1,102 @@
+import pytest
+
+from support.http import Answer
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+
+SHOP, OTHER = "https://shop.example", "https://other.example"
+TEMPLATE = f"""
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {{Runtime: python3.12, CodeUri: code/, Handler: app.handler}}
+Resources:
+  Shop:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionUrlConfig:
+        AuthType: NONE
+        Cors:
+          AllowOrigins: [{SHOP}]
+          AllowMethods: [GET, POST]
+          AllowHeaders: [x-one, x-two]
+          ExposeHeaders: [x-three]
+          AllowCredentials: true
+          MaxAge: 60
+  Everybody:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionUrlConfig:
+        AuthType: NONE
+        Cors: {{AllowOrigins: ["*"], AllowMethods: ["*"], AllowHeaders: ["*"]}}
+"""
+APP = """
+def handler(event, context):
+    print("ran for", event["requestContext"]["http"]["method"])
+    return {"statusCode": 200, "body": "", "headers": {"Access-Control-Allow-Origin": "mine"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+
+
+def ask(service: LocalLambda, name: str, method: str, origin: str, **headers: str) -> Answer:
+    headers = {f"Access-Control-Request-{key}": value for key, value in headers.items()}
+    host = f"{name}.localhost"
+    return service.request(method, "/", headers={"Host": host, "Origin": origin, **headers})
+
+
+def shared(answer: Answer) -> dict[str, str]:
+    prefix = "access-control-"
+    headers = answer.headers.items()
+    return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
+
+
+def test_a_browser_is_answered_without_the_function(service: LocalLambda) -> None:
+    answer = ask(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
+    everybody = ask(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert shared(answer) == {
+        "allow-origin": SHOP,
+        "allow-credentials": "true",
+        "allow-methods": "GET,POST",
+        "allow-headers": "x-one,x-two",
+        "max-age": "60",
+    }
+    assert shared(everybody) == {
+        "allow-origin": "*",
+        "allow-methods": "PUT",
+        "allow-headers": "x-any",
+    }
+    assert not any("ran for OPTIONS" in line for line in service.lines)
+
+
+def test_an_answer_may_be_read_by_whom_the_configuration_names(service: LocalLambda) -> None:
+    answer = ask(service, "shop", "GET", SHOP)
+
+    assert answer.status == 200
+    assert shared(answer) == {
+        "allow-origin": SHOP,
+        "allow-credentials": "true",
+        "expose-headers": "x-three",
+    }
+    assert answer.headers["vary"] == "Origin"
+    assert shared(ask(service, "everybody", "GET", OTHER)) == {"allow-origin": "*"}
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_nobody_else_may_read_it(service: LocalLambda, method: str) -> None:
+    near = ask(service, "shop", method, "http://localhost:5173", Method="GET")
+    far = ask(service, "shop", method, OTHER, Method="GET")
+
+    assert (near.status, shared(near)) == (200, {})
+    assert (far.status, shared(far)) == (403, {})
+
+
+def test_options_that_asks_for_no_leave_is_the_functions(service: LocalLambda) -> None:
+    answer = service.request("OPTIONS", "/", headers={"Host": "everybody.localhost"})
+
+    assert answer.status == 200
+    service.wait_for_line("ran for OPTIONS")

@@ -1,0 +1,377 @@
+import base64
+import http.client
+import json
+import re
+import time
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from support.http import Answer
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+RETURNS_WHAT_THE_BODY_SAYS = """
+import json
+
+def handler(event, context):
+    match event["rawPath"]:
+        case "/":
+            return json.loads(event["body"])
+        case "/raise":
+            raise ValueError(event["rawPath"])
+        case "/bytes":
+            return b"not JSON"
+        case _:
+            return {"event": event, "request_id": context.aws_request_id}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(RETURNS_WHAT_THE_BODY_SAYS)
+
+
+def event_of(
+    service: LocalLambda,
+    method: str = "GET",
+    query: str = "",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    answer = service.request(method, f"/event{query}", body, headers)
+    assert answer.status == 200, answer
+    return answer.json()["event"]
+
+
+def reply(service: LocalLambda, value: object, method: str = "POST") -> Answer:
+    body = json.dumps(value).encode()
+    return service.request(method, "/", body, {"Content-Type": "application/json"})
+
+
+def test_what_a_check_says_of_itself_is_not_in_its_event(service: LocalLambda) -> None:
+    own = {"X-Lambda-Live-Source": "check", "X-Lambda-Live-Event": "a.json"}
+    headers = event_of(service, headers={"X-Own": "1", **own})["headers"]
+
+    assert headers["x-own"] == "1"
+    assert [name for name in headers if name.startswith("x-lambda-live")] == []
+
+
+def test_a_request_becomes_an_event_of_version_2(service: LocalLambda) -> None:
+    headers = {
+        "Connection": "close",
+        "Accept": "*/*",
+        "User-Agent": "curl/8",
+        "X-Two": "1",
+        "x-two": "2",
+    }
+    before = time.time()
+    answer = service.request("GET", "/event?a=1", headers=headers)
+
+    netloc = urllib.parse.urlsplit(service.url).netloc
+    event = answer.json()["event"]
+    context = event.pop("requestContext")
+    trace = answer.headers["x-amzn-trace-id"]
+    assert event == {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/event",
+        "rawQueryString": "a=1",
+        "queryStringParameters": {"a": "1"},
+        "headers": {
+            "accept": "*/*",
+            "host": netloc,
+            "user-agent": "curl/8",
+            "x-amzn-trace-id": trace,
+            "x-forwarded-for": "127.0.0.1",
+            "x-forwarded-port": netloc.rpartition(":")[2],
+            "x-forwarded-proto": "http",
+            "x-two": "1,2",
+        },
+        "isBase64Encoded": False,
+    }
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000", context.pop("time"))
+    assert before - 1 < context.pop("timeEpoch") / 1000 < time.time() + 1
+    assert context == {
+        "accountId": "anonymous",
+        "apiId": "function",
+        "domainName": netloc,
+        "domainPrefix": "127",
+        "http": {
+            "method": "GET",
+            "path": "/event",
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": "curl/8",
+        },
+        "requestId": answer.json()["request_id"],
+        "routeKey": "$default",
+        "stage": "$default",
+    }
+    assert answer.headers["x-amzn-requestid"] == answer.json()["request_id"]
+
+
+def test_cookies_are_a_list_and_no_header(service: LocalLambda) -> None:
+    event = event_of(service, headers={"Cookie": "a=1; b=2"})
+
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert "cookie" not in event["headers"]
+
+
+def test_a_parameter_that_comes_twice_is_joined(service: LocalLambda) -> None:
+    event = event_of(service, query="?a=1&b=&a=2&c=%C3%BC%26&d=x+y")
+
+    assert event["rawQueryString"] == "a=1&b=&a=2&c=%C3%BC%26&d=x+y"
+    assert event["queryStringParameters"] == {"a": "1,2", "b": "", "c": "ü&", "d": "x y"}
+
+
+def test_without_a_query_there_are_no_parameters(service: LocalLambda) -> None:
+    event = event_of(service)
+
+    assert event["rawQueryString"] == ""
+    assert "queryStringParameters" not in event
+    assert "cookies" not in event
+
+
+@pytest.mark.parametrize("path", ["/a%20b/%C3%BC%2Fc", "//double//slash", "/dots/../dots"])
+def test_a_path_stays_as_it_was_sent(service: LocalLambda, path: str) -> None:
+    event = service.request("GET", path).json()["event"]
+
+    assert event["rawPath"] == path
+    assert event["requestContext"]["http"]["path"] == path
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "text/html; charset=utf-8",
+        "application/json",
+        "Application/JSON",
+        "application/xml",
+        "application/javascript",
+    ],
+)
+def test_a_body_of_text_is_text(service: LocalLambda, content_type: str) -> None:
+    body = "Grüße 🚀".encode()
+    event = event_of(service, "POST", body=body, headers={"Content-Type": content_type})
+
+    assert (event["body"], event["isBase64Encoded"]) == ("Grüße 🚀", False)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/octet-stream",
+        "application/vnd.api+json",
+        None,
+    ],
+)
+def test_any_other_body_is_base64(service: LocalLambda, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    event = event_of(service, "POST", body=bytes(range(256)), headers=headers)
+
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == bytes(range(256))
+
+
+def test_text_that_is_not_utf_8_is_base64(service: LocalLambda) -> None:
+    event = event_of(service, "POST", body=b"\xff", headers={"Content-Type": "text/plain"})
+
+    assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
+
+
+def test_an_empty_body_is_left_out(service: LocalLambda) -> None:
+    event = event_of(service, "POST", body=b"", headers={"Content-Type": "text/plain"})
+
+    assert "body" not in event
+    assert event["isBase64Encoded"] is False
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_the_function_answers_every_method(service: LocalLambda, method: str) -> None:
+    assert event_of(service, method)["requestContext"]["http"]["method"] == method
+
+
+def test_the_answer_to_head_has_no_body(service: LocalLambda) -> None:
+    answer = service.request("HEAD", "/event")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+def test_a_proxy_response_is_the_answer(service: LocalLambda) -> None:
+    answer = reply(
+        service,
+        {
+            "statusCode": 418,
+            "headers": {"X-Number": 7, "X-Text": "text", "content-type": "text/plain"},
+            "body": "Grüße 🚀",
+        },
+    )
+
+    assert answer.status == 418
+    assert answer.headers["x-number"] == "7"
+    assert answer.headers["x-text"] == "text"
+    assert answer.headers["content-type"] == "text/plain"
+    assert answer.body.decode() == "Grüße 🚀"
+
+
+def test_cookies_are_sent_one_by_one(service: LocalLambda) -> None:
+    answer = reply(service, {"statusCode": 200, "cookies": ["a=1; Secure", "b=2"], "body": "x"})
+
+    assert answer.headers["set-cookie"] == "a=1; Secure\nb=2"
+
+
+def test_a_base64_body_is_sent_as_bytes(service: LocalLambda) -> None:
+    encoded = base64.b64encode(bytes(range(256))).decode()
+    answer = reply(
+        service,
+        {
+            "statusCode": 200,
+            "headers": {"Content-Type": "image/png"},
+            "body": encoded,
+            "isBase64Encoded": True,
+        },
+    )
+
+    assert answer.body == bytes(range(256))
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_json_is_the_content_type_unless_another_is_given(service: LocalLambda) -> None:
+    assert reply(service, {"statusCode": 200, "body": "{}"}).headers["content-type"] == (
+        "application/json"
+    )
+
+
+def test_a_status_may_be_a_string(service: LocalLambda) -> None:
+    assert reply(service, {"statusCode": "201"}).status == 201
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_that_has_no_body_is_sent_without(service: LocalLambda, status: int) -> None:
+    answer = reply(service, {"statusCode": status, "body": "none"})
+
+    assert (answer.status, answer.body) == (status, b"")
+    assert "content-length" not in answer.headers
+
+
+def test_the_service_knows_the_length_better_than_the_function(service: LocalLambda) -> None:
+    answer = reply(
+        service,
+        {
+            "statusCode": 200,
+            "headers": {"Content-Length": "1", "Transfer-Encoding": "chunked"},
+            "body": "four",
+        },
+    )
+
+    assert answer.body == b"four"
+    assert answer.headers["x-amzn-remapped-content-length"] == "1"
+    assert answer.headers["content-length"] == "4"
+    assert "transfer-encoding" not in answer.headers
+
+
+def test_a_header_that_would_have_a_browser_ask_its_person_comes_by_another_name(
+    service: LocalLambda,
+) -> None:
+    answer = reply(service, {"statusCode": 401, "headers": {"www-authenticate": "Bearer"}})
+
+    assert answer.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in answer.headers
+    own = {name for name in answer.headers if name.startswith("x-amz") and "remapped" not in name}
+    assert own == {"x-amzn-requestid", "x-amzn-trace-id"}
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        ({"hello": "world"}, b'{"hello":"world"}'),
+        ({"statusCode": 200, "body": {"a": [1, "é"]}}, '{"a":[1,"é"]}'.encode()),
+        ({"statusCode": 200, "body": [1, 2], "isBase64Encoded": True}, b"[1,2]"),
+        (["a"], b'["a"]'),
+        ("hello", b"hello"),
+        (7, b"7"),
+        (None, b"null"),
+    ],
+)
+def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: bytes) -> None:
+    answer = reply(service, value)
+
+    assert (answer.status, answer.body) == (200, body)
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"statusCode": "ok"}, "statusCode is 'ok', not a number from 200 to 599"),
+        ({"statusCode": 99}, "statusCode is 99"),
+        ({"statusCode": "2" * 5000}, "statusCode is '222"),
+        ({"statusCode": "٢٠٠"}, "statusCode is '٢٠٠'"),
+        ({"statusCode": 600}, "statusCode is 600"),
+        ({"statusCode": True}, "statusCode is True"),
+        ({"statusCode": None}, "statusCode is None"),
+        ({"statusCode": 200, "headers": ["a"]}, "headers is a list, not a dict"),
+        ({"statusCode": 200, "headers": {"a b": "c"}}, "header 'a b' is not one"),
+        ({"statusCode": 200, "headers": {"a": "b\r\nc: d"}}, "header 'a' is not one"),
+        ({"statusCode": 200, "headers": {"a:b": "c"}}, "header 'a:b' is not one"),
+        ({"statusCode": 200, "headers": {"a": "b\x01"}}, "header 'a' is not one"),
+        ({"statusCode": 200, "headers": {"a": "\x7f"}}, "header 'a' is not one"),
+        (
+            {"statusCode": 200, "headers": {"a": "\t"}, "cookies": ["\x1b[2J"]},
+            "header 'Set-Cookie'",
+        ),
+        ({"statusCode": 200, "headers": {"": "c"}}, "header '' is not one"),
+        ({"statusCode": 200, "headers": {"a": "🚀"}}, "header 'a' has a character"),
+        ({"statusCode": 200, "cookies": "a=1"}, "cookies is a str, not a list"),
+        ({"statusCode": 200, "cookies": 7}, "cookies is a int, not a list"),
+        ({"statusCode": 200, "body": 7}, "body is a int, not a string"),
+        ({"statusCode": 200, "body": "!", "isBase64Encoded": True}, "body is not the base64"),
+        ({"statusCode": 200, "body": "ü", "isBase64Encoded": True}, "body is not the base64"),
+    ],
+)
+def test_a_malformed_reply_is_502_and_the_log_says_why(
+    service: LocalLambda, value: object, why: str
+) -> None:
+    seen = len(service.lines)
+    answer = reply(service, value)
+
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    wait_until(lambda: any(f"answers 502: {why}" in line for line in service.lines[seen:]))
+
+
+def test_bytes_that_are_not_json_are_a_malformed_reply(service: LocalLambda) -> None:
+    assert service.request("GET", "/bytes").status == 502
+
+
+def test_a_function_error_is_502(service: LocalLambda) -> None:
+    answer = service.request("GET", "/raise")
+
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    assert answer.headers["x-lambda-live-code-sha256"]
+
+
+def test_a_request_over_six_megabytes_is_refused(service: LocalLambda) -> None:
+    answer = service.request("POST", "/", b"x" * (6 * 2**20 + 1))
+
+    assert answer.status == 413
+    assert answer.json() == {"Message": "Request must be smaller than 6291456 bytes"}
+
+
+def test_what_is_not_http_is_refused(service: LocalLambda) -> None:
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
+    connection.connect()
+    connection.sock.sendall(b"not HTTP\r\n\r\n")
+    connection.sock.settimeout(60)
+
+    assert connection.sock.recv(100).startswith(b"HTTP/1.1 400 ")
+    connection.close()
+    service.wait_for_line("lambda_live: Invalid HTTP request received.")
+    assert reply(service, 1).body == b"1"

@@ -1,0 +1,44 @@
+"""The other operations that run a function."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda
+
+
+def stream(service: LocalLambda, code: str, **parameters: Any) -> tuple[bytes, dict[str, str]]:
+    """Return what was streamed, and how it ended."""
+    response = service.boto3.invoke_with_response_stream(
+        FunctionName="function", Payload=json.dumps({"code": code}), **parameters
+    )
+    assert response["StatusCode"] == 200
+    assert response["ExecutedVersion"] == "$LATEST"
+    assert response["ResponseStreamContentType"] == "application/vnd.amazon.eventstream"
+    *chunks, end = list(response["EventStream"])
+    return b"".join(chunk["PayloadChunk"]["Payload"] for chunk in chunks), end["InvokeComplete"]
+
+
+def test_an_answer_is_streamed(service: LocalLambda) -> None:
+    assert stream(service, "reply = 'é' * 100_000") == (f'"{"é" * 100_000}"'.encode(), {})
+
+
+def test_the_end_of_a_stream_has_the_log_and_the_error(service: LocalLambda) -> None:
+    payload, end = stream(service, "raise ValueError('wrong')", LogType="Tail")
+
+    assert json.loads(payload)["errorMessage"] == "wrong"
+    assert end["ErrorCode"] == "ValueError"
+    assert json.loads(end["ErrorDetails"])["errorMessage"] == "wrong"
+    assert "[ERROR] ValueError: wrong" in base64.b64decode(end["LogResult"]).decode()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_invoke_async_runs_an_event(service: LocalLambda) -> None:
+    event = json.dumps({"code": "print('invoked by the old operation')"})
+
+    response = service.boto3.invoke_async(FunctionName="function", InvokeArgs=event)
+
+    assert response["Status"] == 202
+    service.wait_for_line("invoked by the old operation")

@@ -1,0 +1,125 @@
+from collections.abc import Mapping
+
+import pytest
+
+from support.http import Answer
+from support.local_lambda import INVOKE, LocalLambda
+from support.starting import StartLambda
+
+EVIL = "https://evil.example"
+COUNTS = """
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    return calls
+"""
+CROSS_SITE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(COUNTS, "--allowed-hosts=dev.example, .team.example")
+
+
+def ask(service: LocalLambda, path: str, headers: Mapping[str, str]) -> Answer:
+    """Ask as a browser does: the function by POST, the admin port by GET."""
+    if path == "/metrics":
+        return service.admin(path, headers)
+    return service.request("POST", path, b"{}", headers)
+
+
+DOORS = pytest.mark.parametrize("path", [INVOKE, "/", "/metrics"])
+
+
+@DOORS
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": EVIL},
+        {"Origin": EVIL, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Origin": "null"},
+        {"Origin": "chrome-extension://abcdef"},
+        {"Origin": "http://[evil"},
+        {"Origin": "http://localhost.evil.example"},
+        {"Origin": "http://localhost@evil.example"},
+        {"Referer": EVIL + "/page"},
+        CROSS_SITE,
+    ],
+)
+def test_a_page_of_another_site_is_refused(
+    service: LocalLambda, path: str, headers: dict[str, str]
+) -> None:
+    count = service.invoke().json()
+
+    answer = ask(service, path, headers)
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+    assert b"may not ask this" in answer.body
+    assert service.invoke().json() == count + 1
+
+
+@DOORS
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:3001", "team.example", "0.0.0.0", "127.0.0.1.nip.io"],  # noqa: S104  # not bound
+)
+def test_a_name_that_leads_here_but_is_not_ours_is_refused(
+    service: LocalLambda, path: str, host: str
+) -> None:
+    answer = ask(service, path, {"Host": host})
+
+    assert answer.status == 403
+    name = host.partition(":")[0]
+    assert f"--allowed-hosts {name} " in answer.json()["message"]
+
+
+def test_a_second_host_is_refused(service: LocalLambda) -> None:
+    answer = service.request("GET", "/", headers={"Host": "localhost", "host": "evil.example"})
+
+    assert answer.status == 400
+
+
+@DOORS
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST.:80", "greeter.localhost:3001", "127.0.0.1:1", "[::1]:80"),
+        *("10.42.0.7:8080", "function", "function.lambda.svc", "host.docker.internal:3001"),
+        *("function.lambda.svc.cluster.local:8080", "dev.example", "a.team.example:3001"),
+    ],
+)
+def test_its_own_names_are_let_in(service: LocalLambda, path: str, host: str) -> None:
+    assert ask(service, path, {"Host": host}).status == 200
+
+
+@DOORS
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://127.0.0.1:8000", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://app.localhost", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://dev.example", "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://192.168.0.2:80", "Host": "192.168.0.2:80"},
+        {"Referer": "http://localhost:10350/overview", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {},
+    ],
+)
+def test_this_machines_own_pages_are_let_in(
+    service: LocalLambda, path: str, headers: dict[str, str]
+) -> None:
+    assert ask(service, path, headers).status == 200
+
+
+def test_a_link_may_lead_here(service: LocalLambda) -> None:
+    headers = LINK | {"Referer": EVIL}
+
+    assert service.request("GET", "/", headers=headers).status == 200
+    assert service.admin("/ready", headers).status == 200
+    assert service.request("POST", "/", b"", headers).status == 403
+    framed = headers | {"Sec-Fetch-Dest": "iframe"}
+    assert service.request("GET", "/", headers=framed).status == 403

@@ -1,0 +1,181 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.local_lambda import LocalLambda
+from support.project import RUNS_ITS_EVENT
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+NAME = "function"
+NULL = b'{"Environment": {"Variables": {"A": null}}}'
+SETTINGS = """
+import os
+reply = [
+    round(context.get_remaining_time_in_millis() / 1000),
+    context.memory_limit_in_mb,
+    os.environ.get("TABLE"),
+]
+"""
+
+
+@pytest.fixture(scope="module")
+def refusing(start_module_lambda: StartLambda) -> LocalLambda:
+    """For requests that change nothing."""
+    return start_module_lambda(RUNS_ITS_EVENT)
+
+
+@pytest.fixture
+def service(refusing: LocalLambda) -> Iterator[LocalLambda]:
+    """The same, which gets its configuration back."""
+    client = refusing.boto3
+    before = client.get_function_configuration(FunctionName=NAME)
+    yield refusing
+    client.update_function_configuration(
+        FunctionName=NAME,
+        Timeout=before["Timeout"],
+        MemorySize=before["MemorySize"],
+        Environment={"Variables": {}},
+    )
+    assert refusing.run(SETTINGS) == [60, "128", None]
+
+
+def error_of(ask: Callable[[], Any]) -> tuple[str, str]:
+    with pytest.raises(ClientError) as raised:
+        ask()
+    error = raised.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_an_update_holds_for_the_next_invocation(service: LocalLambda) -> None:
+    variables = {"Variables": {"TABLE": "orders"}}
+    updated = service.boto3.update_function_configuration(
+        FunctionName=NAME, Timeout=10, MemorySize=512, Environment=variables
+    )
+
+    assert (updated["Timeout"], updated["MemorySize"]) == (10, 512)
+    assert updated["Environment"] == variables
+    assert service.run(SETTINGS) == [10, "512", "orders"]
+    service.boto3.get_waiter("function_updated_v2").wait(FunctionName=NAME)
+    assert service.metric("lambda_timeout_seconds") == 10
+    before = service.boto3.get_function_configuration(FunctionName=NAME)["RevisionId"]
+    service.boto3.update_function_configuration(FunctionName=NAME, RevisionId=before, Timeout=1)
+    timed_out = service.run("import time; time.sleep(60)")
+    assert timed_out["errorMessage"].endswith("Task timed out after 1.00 seconds")
+    service.wait_for_line("Task timed out after 1.00 seconds")
+    assert service.run(SETTINGS) == [1, "512", "orders"]
+
+
+def test_what_is_under_way_ends_as_it_began(service: LocalLambda, tmp_path: Path) -> None:
+    code = f"""
+import pathlib, time
+pathlib.Path({str(tmp_path / "began")!r}).touch()
+while not pathlib.Path({str(tmp_path / "go")!r}).exists():
+    time.sleep(0.01)
+reply = context.memory_limit_in_mb
+"""
+    service.boto3.invoke(
+        FunctionName=NAME,
+        InvocationType="Event",
+        Payload=json.dumps({"code": f"{code}\nprint('ended with', reply)"}),
+    )
+    wait_until((tmp_path / "began").exists)
+
+    service.boto3.update_function_configuration(FunctionName=NAME, MemorySize=512)
+    answer = service.run("reply = context.memory_limit_in_mb")
+    (tmp_path / "go").touch()
+
+    assert answer == "512"
+    service.wait_for_line("ended with 128")
+
+
+def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> None:
+    client = service.boto3
+
+    put = client.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=0)
+    throttled = error_of(lambda: client.invoke(FunctionName=NAME))
+    got = client.get_function_concurrency(FunctionName=NAME)
+    client.delete_function_concurrency(FunctionName=NAME)
+
+    assert put["ReservedConcurrentExecutions"] == got["ReservedConcurrentExecutions"] == 0
+    assert throttled == ("TooManyRequestsException", "Rate Exceeded.")
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=NAME)
+    assert service.run("reply = 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "code", "message"),
+    [
+        (
+            lambda client: client.update_function_code(FunctionName=NAME, ZipFile=b"zip"),
+            "InvalidParameterValueException",
+            "save a file there, and it runs.",
+        ),
+        (
+            lambda client: client.update_function_configuration(FunctionName=NAME, Timeout=901),
+            "ValidationException",
+            (
+                "Value '901' at 'timeout' failed to satisfy constraint:"
+                " Member must have value less than or equal to 900"
+            ),
+        ),
+        (
+            lambda client: client.update_function_configuration(
+                FunctionName=NAME, Environment={"Variables": {"AWS_REGION": "eu-west-1"}}
+            ),
+            "InvalidParameterValueException",
+            "Reserved keys used in this request: AWS_REGION",
+        ),
+        (
+            lambda client: client.update_function_configuration(FunctionName=NAME, Handler="x.y"),
+            "InvalidParameterValueException",
+            (
+                "Handler can't be changed here: Timeout, MemorySize and Environment can."
+                " The template says the rest."
+            ),
+        ),
+        (
+            lambda client: client.update_function_configuration(
+                FunctionName=NAME, Timeout=5, RevisionId="other"
+            ),
+            "PreconditionFailedException",
+            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+        ),
+        (
+            lambda client: client.put_function_concurrency(
+                FunctionName=NAME, ReservedConcurrentExecutions=901
+            ),
+            "InvalidParameterValueException",
+            "UnreservedConcurrentExecution below its minimum value of [100].",
+        ),
+        (
+            lambda client: client.put_function_concurrency(
+                FunctionName=f"{NAME}:$LATEST", ReservedConcurrentExecutions=1
+            ),
+            "InvalidParameterValueException",
+            "Please specify either a function name or an unqualified function ARN.",
+        ),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_with_the_reason(
+    refusing: LocalLambda, ask: Callable[[Any], Any], code: str, message: str
+) -> None:
+    refused = error_of(lambda: ask(refusing.boto3))
+
+    assert refused[0] == code
+    assert refused[1].endswith(message)
+
+
+@pytest.mark.parametrize(
+    "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
+)
+def test_a_body_that_is_no_request_is_refused(refusing: LocalLambda, body: bytes) -> None:
+    path = f"/2015-03-31/functions/{NAME}/configuration"
+
+    answer = refusing.request("PUT", path, body)
+
+    assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")

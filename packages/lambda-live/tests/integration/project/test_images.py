@@ -1,0 +1,149 @@
+"""A function that is an image is served from what its Dockerfile copies, and follows its saves."""
+
+import json
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import write_project
+from support.starting import StartLambda
+from support.wheel import write_wheel
+
+TEMPLATE = """
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      PackageType: Image
+      Environment: {Variables: {WHO: template}}
+    Metadata: {DockerContext: ./hello, DockerTag: v1}
+  Parts:
+    Type: AWS::Serverless::Function
+    Properties: {PackageType: Image}
+    Metadata: {DockerContext: ., Dockerfile: parts.Dockerfile}
+"""
+HELLO = """FROM public.ecr.aws/lambda/python:3.12
+ENV WHO=image WHERE=image MODEL=${LAMBDA_TASK_ROOT}/model.txt
+COPY app.py model.txt requirements/image.txt ./
+RUN pip install -r image.txt
+CMD ["app.handler"]
+"""
+APP = """
+import os, ours
+
+def handler(event, context):
+    return [ours.version, os.environ["WHO"], os.environ["WHERE"], open(os.environ["MODEL"]).read()]
+
+def other(event, context):
+    return "other"
+
+def kind(event, context):
+    return os.environ["AWS_EXECUTION_ENV"]
+"""
+PARTS = """FROM public.ecr.aws/lambda/python:3.12
+COPY functions/parts/ ${LAMBDA_TASK_ROOT}/
+COPY common ${LAMBDA_TASK_ROOT}/common
+CMD ["main.handler"]
+"""
+MAIN = "from common.text import said\ndef handler(event, context):\n    return said\n"
+
+
+@pytest.fixture(scope="module")
+def service(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    root = tmp_path_factory.mktemp("images")
+    (root / "hello/requirements").mkdir(parents=True)
+    wheel = write_wheel(root / "hello", "ours", "1")
+    files = {
+        "template.yaml": TEMPLATE,
+        "hello/Dockerfile": HELLO,
+        "hello/app.py": APP,
+        "hello/model.txt": "weights",
+        "hello/requirements/image.txt": f"./{wheel}\n",
+        "parts.Dockerfile": PARTS,
+        "functions/parts/main.py": MAIN,
+        "common/text.py": "said = 'first'\n",
+    }
+    write_project(root, files)
+    service = start_module_lambda(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
+    service.expected_stderr = service.stderr
+    return service
+
+
+def answer(service: LocalLambda, name: str) -> Any:
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload=json.dumps({})))
+
+
+def save(service: LocalLambda, file: str, text: str) -> None:
+    (service.project / file).write_text(text, encoding="utf-8")
+
+
+def test_it_answers_with_the_packages_and_variables_of_its_dockerfile(
+    service: LocalLambda,
+) -> None:
+    assert answer(service, "Hello") == ["1", "template", "image", "weights"]
+    told = service.boto3.get_function_configuration(FunctionName="Hello")
+    assert (told["PackageType"], "Runtime" in told, "Handler" in told) == ("Image", False, False)
+    assert told["Environment"] == {"Variables": {"WHO": "template"}}
+
+
+def test_a_save_of_its_code_and_of_its_dockerfile_is_in_the_next_answer(
+    service: LocalLambda,
+) -> None:
+    save(service, "hello/app.py", APP.replace('return "other"', 'return "new"'))
+    save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.other"))
+    assert answer(service, "Hello") == "new"
+
+    save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', '"app.kind"'))
+    assert answer(service, "Hello").startswith("AWS_Lambda_python3.")
+    client = '"python", "-m", "awslambdaric", "app.kind"'
+    save(service, "hello/Dockerfile", HELLO.replace('"app.handler"', client))
+    assert answer(service, "Hello") == "AWS_Lambda_Image"
+
+    save(service, "hello/Dockerfile", HELLO.replace("WHERE=image", "WHERE=there"))
+    assert answer(service, "Hello") == ["1", "template", "there", "weights"]
+
+
+def test_a_dockerfile_that_is_wrong_is_told_and_mended(service: LocalLambda) -> None:
+    save(service, "hello/Dockerfile", HELLO.replace("CMD", "CMMD"))
+    told = service.wait_for_line("Hello is not served: ")
+    assert f"{service.project}/hello/Dockerfile:5: CMMD is no instruction" in told
+
+    save(service, "hello/Dockerfile", HELLO)
+    assert answer(service, "Hello")[2] == "image"
+
+
+def test_code_that_the_image_has_from_several_folders_answers_and_follows_saves(
+    service: LocalLambda,
+) -> None:
+    assert answer(service, "Parts") == "first"
+    save(service, "common/text.py", "said = 'second'\n")
+    assert answer(service, "Parts") == "second"
+
+    save(service, "functions/parts/more.py", "said = 'third'\n")
+    save(service, "functions/parts/main.py", MAIN.replace("common.text", "more"))
+    assert answer(service, "Parts") == "third"
+
+
+def test_an_error_is_told_at_the_line_of_the_file_that_a_person_edits(
+    service: LocalLambda,
+) -> None:
+    save(service, "functions/parts/main.py", "def handler(event, context):\n    return 1 / 0\n")
+
+    assert answer(service, "Parts")["errorType"] == "ZeroDivisionError"
+
+    newest = service.admin("/api/rows").json()[0]["id"]
+    place = service.admin(f"/api/rows/{newest}").json()["place"]
+    assert (place["path"], place["line"]) == (f"{service.project}/functions/parts/main.py", 2)
+
+
+def test_a_folder_that_has_but_a_dockerfile_is_served_by_it(start_lambda: StartLambda) -> None:
+    dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY app.py .\nCMD ["app.handler"]\n'
+    source = "def handler(*_):\n    return 'first'\ndef other(*_):\n    return 2\n"
+    service = start_lambda({"Dockerfile": dockerfile, "app.py": source}, handler=None)
+    assert answer(service, "function") == "first"
+
+    save(service, "Dockerfile", dockerfile.replace("app.handler", "app.other"))
+    assert answer(service, "function") == 2

@@ -1,0 +1,89 @@
+"""Code that is written in a template, or named as one file, is served as AWS would."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.serving import serving
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+TEMPLATE = """
+Resources:
+  Sam:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      InlineCode: !Sub |
+        def handler(event, context):
+            return "old ${AWS::Region}"
+  Custom:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: python3.12
+      Handler: index.handler
+      Code:
+        ZipFile: |
+          import cfnresponse
+
+          def handler(event, context):
+              cfnresponse.send(event, context, cfnresponse.SUCCESS, {"Name": "value"}, "id")
+  File:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: alone.handler, CodeUri: code/alone.py}
+"""
+ALONE = "def handler(event, context):\n    return 'alone'\n"
+EVENT = {"StackId": "stack", "RequestId": "request", "LogicalResourceId": "Custom"}
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    project = {"template.yaml": TEMPLATE, "code/alone.py": ALONE}
+    return start_module_lambda(project, handler=None)
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[HTTPServer]:
+    class Takes(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            told.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.end_headers()
+
+    with serving(HTTPServer(("127.0.0.1", 0), Takes)) as server:
+        told: list[bytes] = []
+        server.told = told  # type: ignore[attr-defined]
+        yield server
+
+
+def answer(service: LocalLambda, name: str, event: object) -> Any:
+    payload = json.dumps(event)
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload=payload))
+
+
+def test_code_in_the_template_answers_and_a_save_of_the_template_is_a_save_of_it(
+    service: LocalLambda,
+) -> None:
+    assert answer(service, "Sam", {}) == "old us-east-1"
+    changed = TEMPLATE.replace("old ", "new ")
+    (service.project / "template.yaml").write_text(changed, encoding="utf-8")
+    assert answer(service, "Sam", {}) == "new us-east-1"
+
+
+def test_a_function_whose_code_is_one_file_answers(service: LocalLambda) -> None:
+    assert answer(service, "File", {}) == "alone"
+
+
+def test_code_in_the_template_has_the_module_that_tells_cloudformation(
+    service: LocalLambda, cloudformation: Any
+) -> None:
+    url = f"http://127.0.0.1:{cloudformation.server_port}/"
+    assert answer(service, "Custom", EVENT | {"ResponseURL": url}) is None
+    assert b'"Status": "SUCCESS"' in cloudformation.told[0]
+    assert b'"Data": {"Name": "value"}' in cloudformation.told[0]
+    wait_until(lambda: any("Status code: 200" in line for line in service.lines))

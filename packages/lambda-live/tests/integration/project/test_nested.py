@@ -1,0 +1,145 @@
+"""A nested stack's functions are served beside its parent's, and its saves take effect alike."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.describe import main as describe
+from lambda_live.model.service import ServiceSettings
+from lambda_live.project.config import Given
+from lambda_live.project.config_watcher import Definitions
+from support.local_lambda import LocalLambda
+from support.project import write_project
+from support.starting import StartLambda
+
+GLOBALS = """
+Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
+Globals: {Function: {Runtime: python3.12, CodeUri: code, Handler: app.handler}}
+"""
+PARENT = f"""{GLOBALS}
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {{Environment: {{Variables: {{GREETING: !GetAtt Child.Outputs.Name}}}}}}
+  Child:
+    Type: AWS::Serverless::Application
+    Properties: {{Location: child/child.yaml, Parameters: {{Greeting: hello}}}}
+"""
+CHILD = f"""{GLOBALS}
+Parameters: {{Greeting: {{Type: String}}}}
+Resources:
+  Fn::ForEach::Functions:
+    - Name
+    - [Work, Play]
+    - ${{Name}}:
+        Type: AWS::Serverless::Function
+        Properties:
+          Environment: {{Variables: {{GREETING: !Sub "${{Greeting}} from ${{Name}}"}}}}
+          Events: {{Get: {{Type: HttpApi, Properties: {{Path: "/${{Name}}", Method: get}}}}}}
+Outputs: {{Name: {{Value: !Ref Work}}}}
+"""
+APP = "import os\ndef handler(event, context): return os.environ['GREETING']\n"
+PROJECT = {
+    "template.yaml": PARENT,
+    "code/app.py": APP,
+    "child/child.yaml": CHILD,
+    "child/code/app.py": APP,
+}
+
+
+@pytest.fixture(scope="module")
+def shared(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(PROJECT, handler=None)
+
+
+@pytest.fixture
+def service(shared: LocalLambda) -> LocalLambda:
+    """The module's, with its templates as they were."""
+    write_project(shared.project, PROJECT)
+    assert answer(shared, "Play") == "hello from Play"
+    return shared
+
+
+def answer(service: LocalLambda, name: str) -> object:
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
+
+
+def test_both_stacks_are_called_by_name_and_by_their_routes(service: LocalLambda) -> None:
+    service.wait_for_line("Another stack has that name, too: Child/Work is called Child-Work")
+    by_host = service.request("GET", "/", headers={"Host": "child-work.localhost"})
+
+    assert answer(service, "Work") == "Child-Work"
+    assert answer(service, "Child-Work") == "hello from Work"
+    assert service.request("GET", "/Play").body == b"hello from Play"
+    assert by_host.body == b"hello from Work"
+
+
+def test_the_next_request_is_answered_as_the_childs_saved_template_says(
+    service: LocalLambda,
+) -> None:
+    write_project(service.project, {"child/child.yaml": CHILD.replace("from", "of")})
+
+    assert answer(service, "Child-Work") == "hello of Work"
+
+
+def test_a_child_that_a_save_names_may_come_later(service: LocalLambda) -> None:
+    later = PARENT.replace("child.yaml", "later.yaml")
+    write_project(service.project, {"template.yaml": later})
+
+    assert answer(service, "Work") == "Child-Work"
+    service.wait_for_line("template.yaml:11: Location is 'child/later.yaml', and there is no file")
+    write_project(service.project, {"child/later.yaml": CHILD.replace("String", "String}")})
+
+    assert answer(service, "Play") == "hello from Play"
+    service.wait_for_line("later.yaml:5: this is not YAML")
+    write_project(service.project, {"child/later.yaml": CHILD.replace("from", "later, from")})
+
+    assert answer(service, "Play") == "hello later, from Play"
+
+
+def test_scripts_are_told_of_its_functions_and_of_its_file(
+    service: LocalLambda, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(service.project)
+    monkeypatch.setattr("sys.argv", ["lambda_live.template"])
+    describe()
+    described = json.loads(capsys.readouterr().out)
+
+    assert described["files"] == ["child/child.yaml"]
+    folders = {each["name"]: each["folders"] for each in described["functions"]}
+    assert folders == {"Work": ["code"], "Child-Work": ["child/code"], "Play": ["child/code"]}
+
+
+class Nobody:
+    """Who runs no functions."""
+
+    def keep(self, names: object) -> None: ...
+    def serve(self, configurations: object) -> None: ...
+    def leave(self, name: str) -> None: ...
+    def check(self) -> None: ...
+
+
+def test_a_child_that_is_saved_while_it_is_read_first_is_read_again(tmp_path: Path) -> None:
+    """As an editor does that saves all of its files: no process could be told when to."""
+    write_project(tmp_path, {"parent": "", "child": "first"})
+    parent, child = tmp_path / "parent", tmp_path / "child"
+    read: list[str] = []
+
+    def reader() -> Given:
+        read.append(child.read_text())
+        if len(read) == 1:
+            write_project(tmp_path, {"child": "second"})
+        return Given((), ServiceSettings(), files=(parent, child), reader=reader)
+
+    async def save() -> None:
+        given = Given((), ServiceSettings(), files=(parent,), reader=reader)
+        definitions = Definitions(given, Nobody(), lambda *_: None)
+        write_project(tmp_path, {"parent": "saved"})
+        await definitions.fresh()
+        definitions.stop()
+
+    asyncio.run(save())
+
+    assert read == ["first", "second"]

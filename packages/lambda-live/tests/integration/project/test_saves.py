@@ -1,0 +1,373 @@
+"""What is told of a function beside its code takes effect when it is saved, too."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import write_project
+from support.starting import StartLambda
+from support.waiting import wait_until
+from support.wheel import write_wheel
+
+FUNCTION = """
+  {name}:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: {handler}
+      MemorySize: {memory}
+      Environment: {{Variables: {{GREETING: {greeting}}}}}
+"""
+APP = """
+import os
+
+def handler(event, context):
+    return [os.environ["GREETING"], context.memory_limit_in_mb, context.function_name]
+
+def other(event, context):
+    return "other"
+"""
+
+
+def template(*functions: dict[str, Any]) -> str:
+    default = {"name": "First", "handler": "app.handler", "memory": 128, "greeting": "hello"}
+    return "Resources:" + "".join(FUNCTION.format_map(default | each) for each in functions)
+
+
+def project(*functions: dict[str, Any], app: str = APP) -> dict[str, str]:
+    return {"template.yaml": template(*functions), "code/app.py": app}
+
+
+def answer(service: LocalLambda, name: str = "First") -> Any:
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
+
+
+def save(service: LocalLambda, text: str, file: str = "template.yaml") -> None:
+    (service.project / file).write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shared(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(project({}), handler=None)
+
+
+@pytest.fixture
+def service(shared: LocalLambda) -> LocalLambda:
+    """The module's, with a template of one function."""
+    save(shared, template({}))
+    assert answer(shared) == ["hello", "128", "First"]
+    return shared
+
+
+def test_the_next_request_is_answered_as_the_saved_template_says(service: LocalLambda) -> None:
+    save(service, template({"greeting": "moin", "memory": 256}))
+    changed = answer(service)
+    save(service, template({"handler": "app.other"}))
+
+    assert changed == ["moin", "256", "First"]
+    assert answer(service) == "other"
+    assert service.metric("lambda_memory_size_bytes") == 128 * 2**20
+
+
+def test_the_next_request_is_answered_as_a_file_says_that_a_link_leads_to(
+    start_lambda: StartLambda,
+) -> None:
+    """As Kubernetes mounts a ConfigMap or a Secret: a folder's name is exchanged elsewhere."""
+    service = start_lambda(project({}), handler=None)
+    folder = service.project / "mounted"
+    for name, greeting in (("one", "moin"), ("two", "servus")):
+        (folder / name).mkdir(parents=True)
+        save(service, template({"greeting": greeting}), f"mounted/{name}/template.yaml")
+    (folder / "current").symlink_to("one")
+
+    (service.project / "template.yaml").unlink()
+    (service.project / "template.yaml").symlink_to("mounted/current/template.yaml")
+    linked = answer(service)
+    (folder / "next").symlink_to("two")
+    (folder / "next").rename(folder / "current")
+    exchanged = answer(service)
+
+    assert (linked[0], exchanged[0]) == ("moin", "servus")
+
+
+def test_functions_come_and_go_as_they_are_saved(service: LocalLambda) -> None:
+    lone = service.metric("lambda_invocations_total")
+
+    save(service, template({}, {"name": "Second", "greeting": "moin"}))
+
+    assert answer(service, "Second") == ["moin", "128", "Second"]
+    assert answer(service)[0] == "hello"
+    assert service.metric("lambda_invocations_total", function_name="First") == lone + 1
+
+    save(service, template({"name": "Second"}))
+
+    gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
+    assert gone.status == 404
+    assert answer(service, "Second")[0] == "hello"
+    service.wait_for_line("First is gone")
+
+
+def test_an_invocation_under_way_ends_though_its_function_is_gone(
+    start_lambda: StartLambda, tmp_path: Path
+) -> None:
+    slow = """
+import pathlib, time
+def handler(event, context):
+    pathlib.Path("../began").touch()
+    while not pathlib.Path("../go").exists():
+        time.sleep(0.01)
+    return "ended"
+"""
+    service = start_lambda(
+        project({}, {"name": "Second"}, app=slow), handler=None, LAMBDA_LIVE_SHUTDOWN_TIMEOUT="30"
+    )
+    with ThreadPoolExecutor() as pool:
+        under_way = pool.submit(answer, service)
+        wait_until((tmp_path / "began").exists)
+        save(service, template({"name": "Second"}))
+        service.wait_for_line("First is gone")
+        (tmp_path / "go").touch()
+
+        assert under_way.result() == "ended"
+
+
+def test_code_that_the_saved_template_has_elsewhere_is_followed_there(
+    service: LocalLambda,
+) -> None:
+    def moved(reply: str) -> str:
+        save(service, f"def handler(event, context): return {reply!r}\n", "elsewhere/app.py")
+        return str(answer(service))
+
+    (service.project / "elsewhere").mkdir()
+    save(service, template({}).replace("code/", "elsewhere/"))
+
+    assert [moved("there"), moved("still there")] == ["there", "still there"]
+
+
+def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
+    service: LocalLambda,
+) -> None:
+    save(service, template({"memory": "much"}))
+
+    assert answer(service) == ["hello", "128", "First"]
+    told = service.wait_for_line("template.yaml:8: MemorySize is 'much'")
+    assert "until then all goes on as it was" in told
+
+    save(service, template({"memory": 256}))
+
+    assert answer(service)[1] == "256"
+    service.wait_for_line("template.yaml says from now on what is served")
+    save(service, template({"memory": 512}))
+    assert answer(service) == ["hello", "512", "First"]
+
+
+def test_a_function_that_comes_and_can_t_be_served_is_told(service: LocalLambda) -> None:
+    other = (
+        template({"name": "Other"}).removeprefix("Resources:").replace("python3.12", "nodejs22.x")
+    )
+
+    save(service, template({}) + other)
+
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("Other is not served: ")
+
+
+def test_a_lock_file_that_can_t_be_read_is_told_and_what_was_served_goes_on(
+    service: LocalLambda,
+) -> None:
+    save(service, "no TOML", "code/uv.lock")
+    save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
+
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("until then First goes on as it was")
+    for name in ("pyproject.toml", "uv.lock"):
+        (service.project / "code" / name).unlink()
+
+
+FIRST = "./idna-1-py3-none-any.whl\n"
+VERSION = """
+import {name}
+def handler(event, context):
+    return {name}.version
+"""
+
+
+@pytest.fixture(scope="module")
+def shared_idna(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    root = tmp_path_factory.mktemp("idna")
+    (root / "code").mkdir()
+    write_wheel(root / "code", "idna", "1")
+    write_wheel(root / "code", "idna", "2")
+    files = project({}, app=VERSION.format(name="idna"))
+    write_project(root, files | {"code/requirements.txt": FIRST})
+    service = start_module_lambda(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
+    service.expected_stderr = service.stderr
+    return service
+
+
+@pytest.fixture
+def idna(shared_idna: LocalLambda) -> LocalLambda:
+    """A service whose function needs version 1 of a package that is there in version 2 too."""
+    save(shared_idna, FIRST, "code/requirements.txt")
+    save(shared_idna, VERSION.format(name="idna"), "code/app.py")
+    wait_until(lambda: answer(shared_idna) == "1")
+    return shared_idna
+
+
+def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda) -> None:
+    save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
+
+    wait_until(lambda: answer(idna) == "2")
+    idna.wait_for_line("installing")
+    idna.wait_for_line("installed")
+    assert not any("failed" in line for line in idna.lines)
+
+
+def test_first_requirements_without_a_template_are_installed_then_loaded(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    source = "import importlib.util\ndef lambda_handler(event, context):\n"
+    source += "    return importlib.util.find_spec('ours') is not None\n"
+    service = start_lambda(
+        {"lambda_function.py": source}, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    service.expected_stderr = service.stderr
+    assert answer(service, "function") is False
+
+    save(service, f"./{write_wheel(service.project, 'ours')}\n", "requirements.txt")
+
+    wait_until(lambda: answer(service, "function") is True)
+
+
+LOCK = """
+version = 1
+[[package]]
+name = "shop"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "ours" }}]
+[[package]]
+name = "ours"
+version = "{version}"
+source = {{ registry = "https://pypi.org/simple" }}
+wheels = [{{ hash = "sha256:{hash}" }}]
+"""
+
+
+def test_what_a_project_declares_is_installed_and_its_lock_wins(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    (tmp_path / "wheels").mkdir()
+    wheels = [tmp_path / "wheels" / write_wheel(tmp_path / "wheels", "ours", each) for each in "12"]
+    digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
+    files = project({}, app=VERSION.format(name="ours"))
+    files["pyproject.toml"] = '[project]\nname = "shop"\ndependencies = ["ours"]\n'
+    service = start_lambda(
+        files,
+        handler=None,
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(tmp_path / "wheels"),
+    )
+    service.expected_stderr = service.stderr
+    assert answer(service) == "2"
+
+    save(service, LOCK.format(version=1, hash=digests[0]), "uv.lock")
+    wait_until(lambda: answer(service) == "1")
+    save(service, LOCK.format(version=2, hash=digests[0]), "uv.lock")
+
+    service.wait_for_line("First goes on with the packages it had")
+    assert answer(service) == "1"
+
+
+BUILT = """\
+      Layers: [!Ref Shared]
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: shared/}
+    Metadata: {BuildMethod: python3.12}
+"""
+
+
+def test_what_a_layer_requires_that_is_still_to_be_built_is_installed(
+    tmp_path: Path, start_lambda: StartLambda
+) -> None:
+    files = project({}, app=VERSION.format(name="common"))
+    files["template.yaml"] += BUILT
+    (tmp_path / "shared").mkdir()
+    first, second = (write_wheel(tmp_path / "shared", "ours", each) for each in "12")
+    files["shared/common.py"] = "from ours import version\n"
+    files["shared/requirements.txt"] = f"./{first}\n"
+    service = start_lambda(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+    assert answer(service) == "1"
+
+    save(service, f"./{second}\n", "shared/requirements.txt")
+
+    wait_until(lambda: answer(service) == "2")
+
+
+def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
+    idna: LocalLambda,
+) -> None:
+    save(idna, "./nothing-here\n", "code/requirements.txt")
+    save(idna, "import nothing_here\n" + VERSION.format(name="idna"), "code/app.py")
+    first = answer(idna)
+
+    idna.wait_for_line("First goes on with the packages it had")
+    assert (first, answer(idna)) == ("1", "1")
+    assert "nothing-here" in idna.log
+    save(idna, "def handler(event, context): return 'mended'\n", "code/app.py")
+    assert answer(idna) == "mended"
+
+
+def test_a_handler_that_is_moved_while_env_is_saved_ends_no_service(
+    start_lambda: StartLambda,
+) -> None:
+    source = "def handler(event, context): return 'here'\n"
+    service = start_lambda({"function/app.py": source, ".env": "A=1\n"})
+    (service.project / "function/app.py").unlink()
+    save(service, "A=2\n", ".env")
+    assert "x-amz-function-error" in service.invoke().headers
+
+    save(service, source, "function/app.py")
+    assert answer(service, "function") == "here"
+
+
+DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by default'\n"}
+
+
+def test_a_template_comes_and_goes_in_a_folder_without_one(start_lambda: StartLambda) -> None:
+    service = start_lambda({**DEFAULT, "code/app.py": APP}, handler=None)
+    assert answer(service, "function") == "by default"
+
+    save(service, template({}))
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("template.yaml says from now on what is served")
+    (service.project / "template.yaml").rename(service.project / "template.yml")
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("template.yml says from now on what is served")
+
+    (service.project / "template.yml").unlink()
+    assert answer(service, "function") == "by default"
+    service.wait_for_line("there is no template any more")
+    gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
+    assert gone.status == 404
+
+
+def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(project({}), handler=None)
+
+    (service.project / "template.yaml").unlink()
+
+    assert answer(service)[0] == "hello"
+    told = service.wait_for_line("here is neither a template nor lambda_function.py")
+    assert "until then all goes on as it was" in told

@@ -1,0 +1,341 @@
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import RUNS_ITS_EVENT
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@pytest.fixture(scope="module")
+def json_service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(
+        RUNS_ITS_EVENT,
+        "--timeout=2",
+        "--application-log-level=DEBUG",
+        "--system-log-level=DEBUG",
+        AWS_LAMBDA_LOG_FORMAT="JSON",
+    )
+
+
+def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the request's id, and what the log says from its start to its report."""
+    request_id = service.invoke({"code": code}).headers["x-amzn-requestid"]
+
+    def records() -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in list(service.lines)]
+        of_request = [
+            number
+            for number, record in enumerate(found)
+            if isinstance(record.get("record"), dict)
+            and record["record"].get("requestId") == request_id
+        ]
+        ended = of_request and found[of_request[-1]]["type"] == "platform.report"
+        return found[of_request[0] : of_request[-1] + 1] if ended else []
+
+    return request_id, wait_until(records)
+
+
+def test_the_call_to_try_has_the_event_that_is_there(start_lambda: StartLambda) -> None:
+    files = {"app.py": "def handler(event, context):\n    pass\n", "events/event.json": "{}"}
+    service = start_lambda(files, handler="app.handler")
+
+    assert "try it: curl -d @events/event.json http" in service.lines[1]
+
+
+def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        "print('imported')\ndef handler(event, context):\n    print('called')\n", "--memory=256"
+    )
+    request_id = service.invoke().headers["x-amzn-requestid"]
+    service.wait_for_line("REPORT")
+
+    greeting, try_it, *lines = service.lines
+    assert greeting == (
+        f"lambda_live: function.app.handler answers at {service.url};"
+        f" its page is at {service.admin_url}"
+    )
+    assert try_it == (
+        "lambda_live: try it: curl -d '{}'"
+        f" {service.url}/2015-03-31/functions/function/invocations"
+    )
+    assert re.fullmatch(r"INIT_START Runtime Version: python:3\..* \(awslambdaric .*\)", lines[0])
+    assert lines[1:5] == [
+        "imported",
+        f"START RequestId: {request_id} Version: $LATEST",
+        "called",
+        f"END RequestId: {request_id}",
+    ]
+    assert re.fullmatch(
+        rf"REPORT RequestId: {request_id}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t"
+        r"Memory Size: 256 MB\tMax Memory Used: \d+ MB\tInit Duration: [\d.]+ ms\t",
+        lines[5],
+    )
+    assert len(lines) == 6
+
+
+def test_a_traceback_stays_one_record_in_text_as_well(service: LocalLambda) -> None:
+    service.run("def below(): raise ValueError('told once')\nbelow()")
+
+    service.wait_for_line("[ERROR] ValueError: told once")
+    at = service.lines.index("[ERROR] ValueError: told once")
+    assert service.lines[at + 1] == "Traceback (most recent call last):"
+    assert service.lines[at + 2].startswith("\u00a0\u00a0File ")
+
+
+def test_every_line_of_the_json_log_is_an_object(json_service: LocalLambda) -> None:
+    for code in (
+        "print('plain')",
+        "print('{\"half\": ')",
+        "print('[1]')",
+        "print('{' * 100_000)",
+        "raise ValueError('one\\ntwo')",
+        "import os; os.write(1, b'\\xff\\xfe'); os._exit(1)",
+        "import logging; logging.error('one\\ntwo')",
+        "import time; time.sleep(60)",
+    ):
+        json_service.invoke({"code": code})
+    json_service.wait_for_line('"timeout"')
+
+    for line in json_service.lines:
+        assert isinstance(json.loads(line), dict)
+
+
+def test_the_json_log_has_aws_platform_events(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "reply = 1")
+
+    start, done, report = records
+    assert list(start) == ["time", "type", "record"]
+    assert re.fullmatch(TIME, start["time"])
+    assert (start["type"], start["record"]) == (
+        "platform.start",
+        {"requestId": request_id, "version": "$LATEST"},
+    )
+    duration = done["record"]["metrics"]["durationMs"]
+    assert (done["type"], done["record"]) == (
+        "platform.runtimeDone",
+        {"requestId": request_id, "status": "success", "metrics": {"durationMs": duration}},
+    )
+    metrics = report["record"].pop("metrics")
+    assert (report["type"], report["record"]) == (
+        "platform.report",
+        {"requestId": request_id, "status": "success"},
+    )
+    assert metrics.pop("durationMs") == duration
+    assert metrics.pop("billedDurationMs") >= duration
+    assert metrics.pop("maxMemoryUsedMB") > 0
+    metrics.pop("initDurationMs", None)
+    assert metrics == {"memorySizeMB": 128}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error_type"),
+    [
+        ("raise ValueError", "error", "ValueError"),
+        ("import time; time.sleep(60)", "timeout", "Sandbox.Timedout"),
+        ("import os; os._exit(1)", "failure", "Runtime.ExitError"),
+    ],
+)
+def test_the_json_log_says_how_an_invocation_ended(
+    json_service: LocalLambda, code: str, status: str, error_type: str
+) -> None:
+    _, records = invoke(json_service, code)
+
+    for record in records[-2:]:
+        assert (record["record"]["status"], record["record"]["errorType"]) == (status, error_type)
+
+
+def test_the_json_log_tells_the_init(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "print('imported')\ndef handler(event, context): ...",
+        "--system-log-level=DEBUG",
+        AWS_LAMBDA_LOG_FORMAT="JSON",
+    )
+    service.invoke()
+    service.wait_for_line("platform.report")
+
+    greeting, start, printed, done, init, _, _, report = map(json.loads, service.lines)
+    assert re.fullmatch(TIME, greeting.pop("timestamp"))
+    assert greeting == {
+        "level": "INFO",
+        "message": f"function.app.handler answers at {service.url}",
+        "logger": "lambda_live",
+        "url": service.url,
+        "admin_url": service.admin_url,
+    }
+    version = start["record"].pop("runtimeVersion")
+    phase = {"initializationType": "on-demand", "phase": "init"}
+    assert version.startswith("python:3.")
+    assert (start["type"], start["record"]) == ("platform.initStart", phase)
+    assert re.fullmatch(TIME, printed.pop("time"))
+    assert printed == {"type": "function", "record": "imported"}
+    assert (done["type"], done["record"]) == (
+        "platform.initRuntimeDone",
+        phase | {"status": "success"},
+    )
+    milliseconds = init["record"].pop("metrics")["durationMs"]
+    assert (init["type"], init["record"]) == ("platform.initReport", phase | {"status": "success"})
+    assert report["record"]["metrics"]["initDurationMs"] == milliseconds
+
+
+def test_the_json_log_tells_a_reload_and_a_failed_one(json_service: LocalLambda) -> None:
+    app = json_service.project / "function/app.py"
+    before = len(json_service.lines)
+
+    app.write_text("def handler(event, context): return 1\n", encoding="utf-8")
+    code = json_service.invoke().headers["x-lambda-live-code-sha256"]
+    app.write_text("import no_such_module\n", encoding="utf-8")
+    broken = json_service.invoke().headers["x-lambda-live-code-sha256"]
+    json_service.wait_for_line(broken)
+    app.write_text(RUNS_ITS_EVENT, encoding="utf-8")
+    assert json_service.run("reply = 1") == 1
+
+    said = [json.loads(line) for line in json_service.lines[before:]]
+    reloaded, failed = [each for each in said if each.get("logger") == "lambda_live"][:2]
+    assert (reloaded["level"], reloaded["message"]) == ("INFO", "reloaded")
+    assert reloaded["code_sha256"] == code
+    assert failed["level"] == "ERROR"
+    assert "function/app.py:1: ModuleNotFoundError" in failed["message"]
+    assert failed["code_sha256"] == broken
+
+
+def test_a_line_that_is_a_json_object_passes_as_it_is(json_service: LocalLambda) -> None:
+    line = '{"level":  "info", "message": "grüße", "n": 1.0}'
+
+    _, records = invoke(json_service, f"print({line!r})")
+
+    assert line in json_service.lines
+    assert records[1] == json.loads(line)
+
+
+def test_a_line_that_is_no_json_object_is_wrapped(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "print('plain'); print('no end', end='')")
+
+    for record, text in zip(records[1:3], ["plain", "no end"], strict=True):
+        assert re.fullmatch(TIME, record.pop("time"))
+        assert record == {"type": "function", "requestId": request_id, "record": text}
+
+
+def test_logging_comes_in_aws_json(json_service: LocalLambda) -> None:
+    code = "import logging; logging.getLogger('orders').error('wrong: %s', 'that')"
+    request_id, records = invoke(json_service, code)
+
+    record = records[1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", record.pop("timestamp"))
+    assert record == {
+        "level": "ERROR",
+        "message": "wrong: that",
+        "logger": "orders",
+        "requestId": request_id,
+    }
+
+
+def test_the_log_level_is_the_runtimes(json_service: LocalLambda) -> None:
+    code = "import logging; logging.debug('told'); logging.info('told')"
+    _, (_, *records, _, _) = invoke(json_service, code)
+
+    assert [record.get("level") for record in records] == ["DEBUG", "INFO"]
+
+
+def test_by_default_the_json_log_has_what_aws_has_in_it(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON")
+    code = """
+import json, logging
+logging.debug("untold")
+logging.info("told")
+for level in ("DEBUG", "INFO", "mine"):
+    print(json.dumps({"level": level, "message": "printed"}))
+print("plain")
+"""
+    _, records = invoke(service, code)
+    _, failed = invoke(service, "raise ValueError")
+
+    assert [record.get("level") or record["type"] for record in records] == [
+        "platform.start",
+        "INFO",
+        "INFO",
+        "mine",
+        "function",
+        "platform.report",
+    ]
+    assert [record.get("level") or record["type"] for record in failed] == [
+        "platform.start",
+        "ERROR",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert not any("initReport" in line for line in service.lines)
+
+
+def test_the_templates_levels_hold_for_the_function_and_the_platform(
+    start_lambda: StartLambda,
+) -> None:
+    template = """
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: function
+      Runtime: python3.12
+      Handler: function.app.handler
+      CodeUri: .
+      LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: ERROR, SystemLogLevel: WARN}
+"""
+    service = start_lambda(
+        {"template.yaml": template, "function/app.py": RUNS_ITS_EVENT}, handler=None
+    )
+
+    code = "import logging; logging.warning('untold'); logging.error('told')"
+    tail = service.boto3.invoke(
+        FunctionName="function", LogType="Tail", Payload=json.dumps({"code": code})
+    )["LogResult"]
+    config = service.boto3.get_function_configuration(FunctionName="function")["LoggingConfig"]
+
+    (line,) = base64.b64decode(tail).splitlines()
+    assert json.loads(line)["message"] == "told"
+    assert (config["ApplicationLogLevel"], config["SystemLogLevel"]) == ("ERROR", "WARN")
+
+
+def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: LocalLambda) -> None:
+    request_id, records = invoke(json_service, "raise ValueError('wrong')")
+
+    (record,) = [record for record in records if record.get("level") == "ERROR"]
+    assert record["errorType"] == "ValueError"
+    assert record["errorMessage"] == "wrong"
+    assert record["requestId"] == request_id
+    assert record["stackTrace"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        '{"type": "platform.report", "record": {"requestId": "1"}}',
+        '{"type": "platform.report", "type": "mine"}',
+        '{"type": "mine", "\\u0074ype": "platform.fault"}',
+        '{"logger": "lambda_live", "message": "reloaded"}',
+    ],
+)
+def test_a_function_cannot_speak_for_the_platform(json_service: LocalLambda, forged: str) -> None:
+    json_service.invoke({"code": f"print({forged!r})"})
+
+    line = json.loads(json_service.wait_for_line(json.dumps(forged)))
+    assert (line["type"], line["record"]) == ("function", forged)
+
+
+def test_a_record_of_several_lines_cannot_either(json_service: LocalLambda) -> None:
+    lines = '{"several": ["\\n{"type": "platform.start"}\\n"]}'
+    json_service.invoke({"code": f"import logging; logging.error({lines!r})"})
+    framed = '{"a":\n{"type": "platform.start", "record": {}}\n}'
+    header = "0xa55a0003 .to_bytes(4) + len(data).to_bytes(4) + bytes(8)"
+    code = f"import os; data = {framed.encode()!r}; os.write(1, {header} + data)"
+    json_service.invoke({"code": code})
+
+    assert json.loads(json_service.wait_for_line(json.dumps(framed)))["type"] == "function"

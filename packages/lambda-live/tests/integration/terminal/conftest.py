@@ -1,0 +1,37 @@
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.project import write_project
+from support.terminal import Start, TerminalLambda
+
+
+def _starter(directory: Path, services: ExitStack) -> Start:
+    def start(source: str, *args: str, **more: Any) -> TerminalLambda:
+        write_project(directory, {"function/__init__.py": "", "function/app.py": source})
+        service = services.enter_context(closing(TerminalLambda(directory, *args, **more)))
+        service.wait_for("loaded in|does not load")
+        return service
+
+    return start
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a service that ends with the test, and wait until it says how its code loaded."""
+    with ExitStack() as services:
+        yield _starter(tmp_path, services)
+
+
+@pytest.fixture(scope="module")
+def start_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """As `start`, for a module's tests together: each in a directory of its own."""
+    with ExitStack() as services:
+
+        def start(*args: str, **more: Any) -> TerminalLambda:
+            return _starter(tmp_path_factory.mktemp("project"), services)(*args, **more)
+
+        yield start

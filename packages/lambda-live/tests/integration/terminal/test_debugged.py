@@ -1,0 +1,33 @@
+import itertools
+from contextlib import closing
+
+from support.debugger import Debugger
+from support.terminal import Start
+from support.waiting import wait_until
+
+ANSWERS = "def handler(event, context):\n    return {'statusCode': 200}\n"
+CHECKED = "3 of 3 events as expected"
+
+
+def test_no_check_stops_at_the_breakpoints_of_who_debugs_unless_they_ask_for_it(
+    start: Start,
+) -> None:
+    options = ("--debug", "--debug-port=0", f"--after-reload=echo {CHECKED}")
+    service = start(ANSWERS, *options)
+    service.wait_for(f"loaded in .* {CHECKED}")
+    app = service.project / "function/app.py"
+    with closing(Debugger(int(service.wait_for(r"attaches at \S+:(\d+)")[1]))) as debugger:
+        debugger.attach(app, 2)
+        service.save(f"{ANSWERS}# saved\n")
+        service.wait_for(r"reloaded in .* · not checked: a debugger is attached \(c checks\)\n")
+        service.press("c")
+        service.wait_for(f"· checked · {CHECKED}")
+        debugger.ask("disconnect", restart=False)
+
+    numbers = itertools.count()
+
+    def is_checked() -> bool:
+        rows = service.save(f"{ANSWERS}# {next(numbers)}\n")
+        return service.wait_for(r"reloaded in .* · (3 of 3|not)", after=rows)[1] == "3 of 3"
+
+    wait_until(is_checked, "a save that is checked")

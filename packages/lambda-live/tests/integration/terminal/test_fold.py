@@ -1,0 +1,110 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from wcwidth import width
+
+from support.local_lambda import environment
+from support.terminal import TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
+
+CODE = """
+import logging
+
+def handler(event, context):
+    print(event["print"]) if "print" in event else logging.error(event["log"])
+    print("the end of it")
+"""
+WORDS = "the quick brown fox jumps over the lazy dog " * 5
+
+
+@pytest.fixture(scope="module")
+def service(start_module: Start) -> TerminalLambda:
+    return start_module(CODE, constants={"terminal.throttle.READABLE": 1000})
+
+
+def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]:
+    """Return the rows of what a function writes to its log."""
+    before = len(service.rows) - 1
+    service.invoke(json.dumps({how: text}).encode())
+    service.wait_for("  the end of it\n", before)
+    return service.rows[before + 1 : -2]
+
+
+@pytest.mark.parametrize("columns", [80, 120, 50])
+def test_a_line_goes_on_below_itself_by_whole_words(service: TerminalLambda, columns: int) -> None:
+    service.resize(columns)
+
+    rows = written(service, WORDS.strip())
+    assert max(map(width, rows)) <= columns
+    assert [re.match(" *", row)[0] for row in rows] == ["  ", *["    "] * (len(rows) - 1)]  # type: ignore[index]  # it always matches
+    assert " ".join(row.strip() for row in rows) == WORDS.strip()
+
+
+def test_columns_are_counted_and_not_characters(service: TerminalLambda) -> None:
+    service.resize(80)
+    wide = "語" * 100
+    emoji = "\N{FAMILY}\N{FACE PALM} " * 40
+    combining = "e\N{COMBINING ACUTE ACCENT}" * 100
+    joined = "\N{DEVANAGARI LETTER KA}\N{DEVANAGARI VOWEL SIGN I}" * 90
+
+    rows = written(service, f"{wide}\n{emoji}\n{combining}\n{joined}")
+    assert all(0 < width(row) <= 80 for row in rows)
+    text = "".join(rows).replace(" ", "")
+    assert text == wide + emoji.replace(" ", "") + combining + joined
+
+
+def test_of_a_word_without_end_a_few_rows_are_shown_and_how_much_more_there_is(
+    service: TerminalLambda,
+) -> None:
+    service.resize(80)
+
+    rows = written(service, "payload " + "QUJD" * 2560)
+    assert len(rows) <= 7
+    assert max(map(width, rows)) <= 80
+    assert re.search(r"… 9,\d\d\d more characters$", rows[-1])
+
+
+def test_a_record_of_many_lines_is_shown_from_both_ends(service: TerminalLambda) -> None:
+    rows = written(service, "\n".join(map(str, range(5000))), "log")
+    assert [rows[0], *rows[19:22], rows[-1]] == [
+        "  ERROR 0",
+        "  19",
+        "  … 4,960 more lines",
+        "  4980",
+        "  4999",
+    ]
+
+
+def test_who_is_no_terminal_gets_lines_as_they_were_written(service: TerminalLambda) -> None:
+    service.resize(40)
+    page = service.wait_for(r"its page +(http://\S+)")[1]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lambda_live.cli.terminal", page],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as follower:
+        assert follower.stdout is not None
+        assert "loaded" in follower.stdout.readline()
+        rows = written(service, WORDS)
+        assert len(rows) > 5
+        lines = [follower.stdout.readline() for _ in range(2)]
+        follower.terminate()
+    assert WORDS.strip() in lines[1]
+
+
+def test_what_the_service_says_goes_on_below_its_words(service: TerminalLambda) -> None:
+    service.resize(50)
+    before = len(service.rows) - 1
+    service.press("r")
+    service.wait_for("r ends it\n", before)
+    first, second = service.rows[before:-1]
+    assert re.match(r"\d\d:\d\d:\d\d ! after each save", first)
+    assert re.match(r" {11}\w", second)
+    service.press("r")
+    service.wait_for("nothing runs again", before)

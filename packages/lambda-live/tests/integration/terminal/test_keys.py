@@ -1,0 +1,208 @@
+import json
+import os
+import signal
+import subprocess
+import termios
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.project import write_project
+from support.terminal import TerminalLambda
+from support.waiting import wait_until
+
+type Start = Callable[..., TerminalLambda]
+
+ANSWERS = "def handler(event, context): print(event); return {'statusCode': 200}\n"
+EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "second")}
+
+
+@pytest.fixture(scope="module")
+def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> TerminalLambda:
+    """One for the tests that leave it as they found it, with a browser that writes down the URL."""
+    opener = tmp_path_factory.mktemp("bin") / "wslview"
+    opener.write_text("#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n")
+    opener.chmod(0o755)
+    path = f"{opener.parent}{os.pathsep}{os.environ['PATH']}"
+    service = start_module(ANSWERS, PATH=path)
+    write_project(service.project, EVENTS)
+    return service
+
+
+def takes_keys(service: TerminalLambda) -> bool:
+    return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
+
+
+def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None:
+    assert "? help · i invoke · r replay · o page · q quit" in service.rows
+
+    service.press("?")
+    service.wait_for("  q  quit\n")
+
+
+@pytest.mark.parametrize("keys", ["quit? that was copied from elsewhere", "\x1b?q"])
+def test_what_is_pasted_and_what_begins_with_escape_are_no_keys(
+    service: TerminalLambda, keys: str
+) -> None:
+    before = len(service.rows) - 1
+
+    service.press(keys)
+
+    assert service.invoke(b'{"is": "there"}').status == 200
+    service.wait_for("✓ ", before)
+    assert service.process.poll() is None
+    assert takes_keys(service)
+    assert "  q  quit" not in service.rows[before:]
+
+
+def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalLambda) -> None:
+    before = len(service.rows) - 1
+    service.press("i")
+    service.wait_for("  a first.json +b second.json\n", before)
+    service.press("b")
+    service.wait_for(r"✓ second\.json  200  .*\n  this is second\n", before)
+    service.press("\n")
+    service.wait_for(r"(?s)(✓ second\.json  200  .*){2}", before)
+
+    service.press("i")
+    service.press("?")  # none: the list is left, and no help is shown
+    service.press("i")
+    service.press("a")
+    service.wait_for(r"✓ first\.json  200", before)
+    assert "  q  quit" not in service.rows[before:]
+
+
+def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
+    service = start(ANSWERS)
+    events = {"nan": "NaN", "large": '"' + "x" * 7 * 2**20 + '"', "with_bom": "\ufeff{}"}
+    files = {f"events/{name}.json": text for name, text in events.items()}
+    write_project(service.project, EVENTS | files)
+    for letter in "bce":  # first, large, nan, second, with_bom
+        service.press("i")
+        service.press(letter)
+
+    service.wait_for("large.json is no event: it has 7340034 bytes, and an event 6291456 at\n")
+    service.wait_for("nan.json is no event: NaN is not JSON\n")
+    service.wait_for("with_bom.json is no event: Unexpected UTF-8 BOM")
+
+
+def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
+    check = (
+        "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
+    )
+    accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
+    told = (f"--after-reload=echo differs; {check}", f"--accept={accept}")
+    service = start(ANSWERS, "--watch=function", *told)  # what the commands write is no code
+    service.wait_for("1 of 3 events.*\n  differs\n  a accepts these answers\n")
+
+    service.press("c")
+    service.wait_for("checked · 1 of 3 events")
+    service.press("a")
+    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checked · 0 of 3 events")
+    assert (service.project / "ran").read_text() == 3 * "ran\n"
+
+
+HOLDS = """
+import pathlib, time
+
+def handler(event, context):
+    if event == "hold":
+        pathlib.Path("began").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.005)
+"""
+
+
+def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None:
+    command = f"echo {'a long row ' * 9}that says what to do; exit 3"
+    options = ("--concurrency=1", "--strict", "--accept=true", f"--after-reload={command}")
+    service = start(HOLDS, *options)
+    write_project(service.project, {"events/well.json": "1", "events/bad.json": "{"})
+    service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a long row ")
+    service.wait_for(r"\n    .*that says what to do\n")
+
+    service.press("i")
+    service.wait_for("  a bad.json")
+    service.press("a")
+    service.wait_for(r"bad\.json is no event: ")
+    with ThreadPoolExecutor(1) as threads:
+        held = threads.submit(service.invoke, b'"hold"')
+        wait_until((service.project / "began").exists)
+        assert service.invoke(b"1").status == 429
+        service.wait_for(r"✗ \d+ requests? throttled \(429\)")
+        service.press("i")
+        service.press("b")
+        service.wait_for(r"well\.json was throttled \(429\)")
+        (service.project / "go").touch()
+        assert held.result().status == 200
+    assert not [row for row in service.rows if "a accepts these answers" in row]
+
+
+def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
+    service = start(ANSWERS)
+    for name in ("one", "two"):
+        service.invoke(json.dumps(name).encode(), **{"X-Lambda-Live-Event": f"{name}.json"})
+    service.press("r")
+    service.wait_for("run again")
+
+    before = service.save(
+        "def handler(event, context): return {'statusCode': 200 + len(event) * (event == 'two')}"
+    )
+    service.wait_for(r"↻ 1 of 2 answers changed over the save: two\.json\n", before)
+    assert not [row for row in service.rows[before:] if "✓ one.json" in row]
+    service.press("r")
+    service.wait_for("nothing runs again", before)
+
+
+def test_the_page_is_opened(service: TerminalLambda) -> None:
+    opened = service.project / "opened"
+
+    service.press("o")
+    page = service.wait_for(r"its page  (\S+)")[1]
+    wait_until(opened.exists)
+    assert opened.read_text() == f"{page}\n"
+
+
+def test_what_a_key_can_do_nothing_about_is_said(start: Start, tmp_path: Path) -> None:
+    service = start(ANSWERS, PATH=str(tmp_path))
+
+    service.press("o")
+    service.wait_for(r"nothing here opens a browser: http://\S+")
+    service.press("i")
+    service.wait_for(r"there is no event: put one into events/")
+
+
+@pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP"])
+def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
+    service = start(ANSWERS)
+    wait_until(lambda: takes_keys(service))
+    if how == "q":
+        service.press(how)
+    else:
+        service.process.send_signal(signal.Signals[how])
+
+    assert service.process.wait(30) == 0
+    assert service.modes_now() == service.modes
+
+
+def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(
+    service: TerminalLambda,
+) -> None:
+    process = psutil.Process(service.process.pid)
+    wait_until(lambda: takes_keys(service))
+
+    service.process.send_signal(signal.SIGTSTP)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+    assert service.modes_now() == service.modes
+    service.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: takes_keys(service))
+
+
+def test_without_a_terminal_for_input_there_are_no_keys(start: Start) -> None:
+    service = start(ANSWERS, stdin=subprocess.DEVNULL)
+
+    assert not [row for row in service.rows if "quit" in row]
+    assert service.modes_now() == service.modes

@@ -1,0 +1,160 @@
+"""Events of `.http` files: what `i` sends is what `scripts/invoke` sends by curl."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.http import request
+from support.local_lambda import environment
+from support.project import REPOSITORY, write_project
+from support.terminal import ONE_BY_ONE, TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
+
+ECHOES = "def handler(event, context): return event\n"
+REQUESTS = {
+    "order": """
+# What an editor's REST client sends.
+@host = http://localhost:3001
+
+POST {{host}}/orders/7
+  ?a=1
+  &b=x%20y HTTP/1.1
+Host: localhost:3001
+Content-Type: application/json
+X-Tag: one: two
+X-Empty:
+
+{"id": 7}
+
+###
+""",
+    "plain": "/messages",
+    "no_path": "GET http://localhost:3001",
+    "no_path_but_a_query": "GET http://localhost:3001?x=1",
+    "url_in_the_query": "GET /go?to=https://example.com/there",
+    "not_ascii": "GET /straße?q=ö",
+    "windows": "PUT /a HTTP/1.1\r\nX-A: b\r\n\r\none\r\ntwo\r\n",
+    "of_a_file": "POST /file\nContent-Type: text/plain\n\n< body.txt\n",
+    "with_a_script": "POST /script\n\nbody\n\n> {%\nclient.log(1)\n%}\n",
+    "typeless": "DELETE /\n\n{}",
+}
+REFUSED = {
+    "empty": ("# nothing yet\n", "no event: its first line is like POST /path"),
+    "prose": ("Please post this\n", "no event: its first line is like POST /path"),
+    "two": ("GET /a\n\n###\nGET /b\n", "more than one request"),
+    "variable": ("GET /{{id}}\n", "no variable can be filled in here: /{{id}}"),
+    "in_a_header": ("GET /\nX: {{token}}\n", "no variable can be filled in here: X: {{token}}"),
+    "headless": ("GET /\n{}\n", "no header, which is like Name: value"),
+    "bodiless": ("POST /\n\n< none.txt\n", "none.txt"),
+}
+
+
+@pytest.fixture(scope="module")
+def service(start_module: Start) -> TerminalLambda:
+    service = start_module(ECHOES, constants=ONE_BY_ONE)
+    texts = REQUESTS | {f"refused_{name}": text for name, (text, _) in REFUSED.items()}
+    files = {f"events/{name}.http": text for name, text in texts.items()}
+    write_project(service.project, files | {"events/body.txt": "of a file"})
+    shutil.copytree(REPOSITORY / "scripts", service.project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", service.project)
+    service.resize(200)
+    return service
+
+
+def press(service: TerminalLambda, name: str) -> int:
+    """Invoke an event by its letter; return how many rows were there before."""
+    before = len(service.rows) - 1
+    service.press("i")
+    letter = service.wait_for(rf"\b(\w) {name}\.http\b", before)[1]
+    service.press(letter)
+    return before
+
+
+def newest(service: TerminalLambda) -> dict[str, Any]:
+    """Return the event of the newest invocation, without what is each request's own."""
+    page = service.wait_for(r"its page +(http://\S+)")[1]
+    row = request(page, "GET", "/api/rows").json()[0]
+    kept = request(page, "GET", f"/api/rows/{row['id']}").json()["event"]["text"]
+    event: dict[str, Any] = json.loads(kept)
+    for name in ("x-amzn-trace-id", "user-agent", "content-length"):
+        event["headers"].pop(name, None)
+    context = event.pop("requestContext")
+    return event | {"method": context["http"]["method"], "domain": context["domainName"]}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_sent_as_curl_sends_it(service: TerminalLambda, name: str) -> None:
+    if not (shutil.which("curl") and shutil.which("jq")):
+        pytest.skip("scripts/invoke needs curl and jq")
+    before = press(service, name)
+    service.wait_for(rf"✓ {name}\.http  ", before)
+    event = newest(service)
+    done = subprocess.run(
+        ["scripts/invoke", "--url", service.url, f"events/{name}.http"],
+        cwd=service.project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert event == newest(service), done.stdout
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_request_is_refused_in_words(service: TerminalLambda, name: str) -> None:
+    before = press(service, f"refused_{name}")
+    line = service.wait_for(rf"✗ refused_{name}\.http is .*", before)[0]
+    assert REFUSED[name][1] in line
+
+
+SEVERAL = """
+Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+Resources:
+  One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one/}}
+  Two: {Type: AWS::Serverless::Function, Properties: {CodeUri: two/}}
+"""
+
+
+def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) -> None:
+    code = {f"{name}/app.py": ECHOES for name in ("one", "two")}
+    events = {"events/One/a.json": "1", "events/Two/b.json": "2", "events/Two/c.http": "GET /c"}
+    write_project(tmp_path, code | events | {"template.yaml": SEVERAL})
+    checks = "--after-reload=until test -e go; do sleep 0.01; done; echo 3 of 3 events as expected"
+    with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
+        service.wait_for("✓ 2 functions loaded in .* · the checks run")
+        (tmp_path / "go").touch()
+        service.wait_for(r"✓ 2 functions loaded in [\d.]+ m?s · 3 of 3 events as expected\n")
+        assert len([row for row in service.rows if "loaded in" in row]) == 1
+        service.press("i")
+        service.wait_for(r"a One/a\.json +b Two/b\.json +c Two/c\.http")
+        service.press("c")
+        service.wait_for(r"✓ Two c\.http  ")
+        event = newest(service)
+    assert (event["rawPath"], event["domain"].split(".")[0]) == ("/c", "two")
+
+
+def test_what_happens_to_several_functions_at_once_is_told_together(tmp_path: Path) -> None:
+    template = "Globals: {Function: {Runtime: python3.12, Handler: app.handler, CodeUri: one/}}\n"
+    names = [f"F{number}" for number in range(5)]
+    resources = "".join(f"  {name}: {{Type: AWS::Serverless::Function}}\n" for name in names)
+    files = {"one/app.py": ECHOES, "template.yaml": f"{template}Resources:\n{resources}"}
+    write_project(tmp_path, files)
+    with closing(TerminalLambda(tmp_path, handler=None)) as service:
+        service.wait_for("✓ 5 functions loaded in")
+        (tmp_path / "one/app.py").write_text("def handler(event, context)")
+        service.wait_for("✗ 4 more functions do not load  one/app.py:1")
+        (tmp_path / "one/app.py").write_text(ECHOES)
+        service.wait_for("✓ 5 functions mended in")
+        before = len(service.rows) - 1
+        (tmp_path / "one/app.py").write_text(f"{ECHOES}# saved")
+        service.wait_for("✓ 5 functions reloaded in", before)
+    told = [row for row in service.rows if re.search("load|mended|SyntaxError", row)]
+    assert len(told) == 6, service.rows

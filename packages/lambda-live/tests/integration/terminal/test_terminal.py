@@ -1,0 +1,246 @@
+import json
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.http import request
+from support.terminal import ONE_BY_ONE, TerminalLambda
+
+type Start = Callable[..., TerminalLambda]
+
+TIME = r"\d\d:\d\d:\d\d"
+ANSWERS = """
+import json, logging
+
+def handler(event, context):
+    if "print" in event:
+        print(event["print"])
+    if "log" in event:
+        logging.error(event["log"])
+    if "raise" in event:
+        raise ValueError(event["raise"])
+    return event.get("reply")
+"""
+SLOW = """
+import pathlib, time
+
+def handler(event, context):
+    for number in range(60):
+        print(number)
+    while not pathlib.Path(event).exists():
+        time.sleep(0.01)
+    print("late")
+"""
+BROKEN = "def handler(event, context)\n    return 1\n"
+
+
+EXPECTED = "3 of 3 events as expected"
+
+
+@pytest.fixture(scope="module")
+def service(start_module: Start) -> TerminalLambda:
+    """One for all tests of lines."""
+    return start_module(ANSWERS, constants=ONE_BY_ONE)
+
+
+@pytest.fixture(scope="module")
+def crowded(start_module: Start) -> TerminalLambda:
+    return start_module(ANSWERS)
+
+
+@pytest.fixture(scope="module")
+def checked(start_module: Start) -> TerminalLambda:
+    service = start_module(ANSWERS, f"--after-reload=echo {EXPECTED}")
+    service.wait_for(rf"loaded in .* · {EXPECTED}\n")
+    return service
+
+
+def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
+    """Return the rows that an invocation brings, which end where the next one's begin."""
+    before = len(service.rows) - 1
+    service.invoke(json.dumps(event).encode(), **headers)
+    service.invoke(b"{}", **{"X-Lambda-Live-Event": "the-next"})
+    service.wait_for(r"the-next.*\n", before)
+    return service.rows[before:-2]
+
+
+def saved(service: TerminalLambda, source: str) -> int:
+    """Save the function, and wait until it is loaded; return how many rows were there before."""
+    before = service.save(source)
+    service.wait_for(r"reloaded in .*\n", before)
+    return before
+
+
+def test_an_invocation_is_one_line(service: TerminalLambda) -> None:
+    saved(service, ANSWERS + "# for a cold start\n")
+    said = len(service.raw)
+
+    (first,) = invoke(service, {"reply": {"statusCode": 201}})
+    (second,) = invoke(service, {}, **{"X-Lambda-Live-Event": "event.json"})
+    assert re.fullmatch(rf"{TIME} ✓ Invoke  201  [\d.]+ m?s  cold start [\d.]+ m?s  \d+ MB", first)
+    assert re.fullmatch(rf"{TIME} ✓ event\.json  [\d.]+ m?s  \d+ MB", second)
+    assert not re.search("START|END|REPORT", service.raw[said:])
+    saved(service, ANSWERS)
+
+
+def test_a_request_is_told_by_its_method_and_path(service: TerminalLambda) -> None:
+    request(service.url, "PUT", "/orders/7?a=1")
+
+    service.wait_for(rf"{TIME} ✓ PUT /orders/7  ")
+
+
+def test_what_a_function_writes_is_below_its_line(service: TerminalLambda) -> None:
+    assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
+    assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
+    line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
+    more = {"by": "me", "why": "no, it is"}
+    rows = invoke(service, {"print": json.dumps(line | more)})
+    assert rows[1:] == ['  INFO done items=3 by=me why="no, it is"']
+
+
+def test_a_slow_invocation_is_told_while_it_runs(service: TerminalLambda, tmp_path: Path) -> None:
+    saved(service, SLOW)
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
+        service.wait_for(rf"{TIME} … Invoke  runs\n  0\n(  \d+\n)*  49\n")
+        (tmp_path / "go").touch()
+        assert answer.result().status == 200
+
+    service.wait_for(rf"  49\n  … 10 more lines\n  late\n{TIME} ✓ Invoke  ")
+    saved(service, ANSWERS)
+
+
+def test_an_error_is_told_with_its_place_and_the_code_around_it_once(
+    service: TerminalLambda,
+) -> None:
+    line, *rows = invoke(service, {"raise": "no luck"})
+    assert re.match(rf"{TIME} ✗ Invoke  ValueError  function/app\.py:10  ", line)
+    assert rows == [
+        "  no luck",
+        '     8 │         logging.error(event["log"])',
+        '     9 │     if "raise" in event:',
+        '  > 10 │         raise ValueError(event["raise"])',
+        '    11 │     return event.get("reply")',
+    ]
+    assert len(invoke(service, {"raise": "no luck"})) == 1
+    _, *rows = invoke(service, {"raise": "no luck and " * 30})
+    assert len(rows) == 4
+    assert rows[0] == "  no luck and no luck and no luck and no luck and no luck and no luck and no"
+    assert rows[3].endswith(" …")
+    assert invoke(service, {"raise": "worse luck"})[1:] == ["  worse luck"]
+    assert "LAMBDA_WARNING" not in service.raw
+
+
+def test_how_aws_client_goes_down_is_not_told_but_why(service: TerminalLambda) -> None:
+    saved(service, ANSWERS.replace('event.get("reply")', '"x" * 7 * 2**20'))
+    line, *rows = invoke(service, {"print": "written"})
+    assert "✗ Invoke  Function.ResponseSizeTooLarge  " in line
+    assert rows[0] == "  written"
+    assert rows[1].startswith("  Response payload size exceeded maximum allowed")
+    assert len(rows) == 2
+    saved(service, ANSWERS)
+
+
+def test_invocations_of_the_checks_are_not_shown(service: TerminalLambda) -> None:
+    service.invoke(b'{"print": "checked"}', **{"X-Lambda-Live-Source": "check"})
+    invoke(service, {"print": "mine"})
+
+    assert "checked" not in service.raw
+
+
+def test_a_save_is_one_line_with_what_the_checks_say(checked: TerminalLambda) -> None:
+    before = checked.save(ANSWERS + "\n")
+    checked.wait_for(rf"{TIME} ✓ reloaded in [\d.]+ m?s · {EXPECTED}\n", before)
+    assert len(checked.rows[before:-1]) == 1
+
+
+def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
+    source = "X-Lambda-Live-Source: check"
+    url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
+    check = f"""curl -s -o check -H '{source}' -d '{{"raise": "of the check"}}' {url}"""
+    rows = f"if [ -e check ]; then {check}; echo row; else seq -f 'row %g' 30; fi; touch check"
+    command = f"{rows}; echo 1 of 3 events as expected; echo; exit 1"
+    service = start(ANSWERS, f"--after-reload={command}")
+
+    service.wait_for("… 21 more rows\n")
+    assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
+    assert "1 of 3 events as expected" in service.raw
+
+    before = service.save(ANSWERS + "\n")
+    service.wait_for("  row\n", before)
+    service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
+
+
+def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalLambda) -> None:
+    before = checked.save(BROKEN)
+    checked.wait_for("the checks wait", before)
+    line, *rows = checked.rows[before:-1]
+    assert re.fullmatch(rf"{TIME} ✗ does not load  function/app\.py:1", line)
+    assert rows == [
+        "  SyntaxError: expected ':'",
+        "  > 1 │ def handler(event, context)",
+        "    2 │     return 1",
+        "  the checks wait until it loads",
+    ]
+    assert checked.titles[-1] == "✗ function/app.py:1"
+    assert "\x07" in re.sub(r"\x1b\]2;[^\x07]*\x07", "", checked.raw)
+    assert len(invoke(checked, {})) == 1
+
+    before = checked.save(ANSWERS)
+    checked.wait_for(rf"{TIME} ✓ mended in [\d.]+ m?s · {EXPECTED}\n", before)
+    assert len(checked.rows[before:-1]) == 1
+    assert checked.titles[-1].startswith("✓")
+
+
+def test_a_crowd_is_told_once_a_second(crowded: TerminalLambda) -> None:
+    before = len(crowded.rows) - 1
+    for number in range(60):
+        crowded.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
+
+    crowded.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
+    shown = [row for row in crowded.rows[before:] if "Invoke" in row]
+    assert 10 <= len(shown) < 40
+    assert "  one" in crowded.rows[before:], "an error of a new kind is shown in any crowd"
+
+
+def test_a_terminal_that_does_not_read_stops_nobody(crowded: TerminalLambda) -> None:
+    before = len(crowded.rows) - 1
+    os.write(crowded.master, b"\x13")  # Ctrl-S
+    for number in range(40):
+        event = {"print": "x" * 390, "reply": number}
+        assert crowded.invoke(json.dumps(event).encode()).json() == number
+
+    os.write(crowded.master, b"\x11")
+    crowded.wait_for(r"≡ \d+ (more )?invocations", before)
+
+
+def test_what_is_written_outside_an_invocation_is_shown_too(service: TerminalLambda) -> None:
+    before = saved(service, "print('at import')\n" + ANSWERS)
+    service.wait_for("  at import\n", before)
+
+    service.save(ANSWERS + "import atexit, os\nos.write(1, b'once more\\n')\n")
+    service.wait_for("  once more\n", before)
+    saved(service, ANSWERS)
+
+
+def test_what_a_stranger_sends_does_not_act_on_the_terminal(service: TerminalLambda) -> None:
+    attack = "\x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\r\x1b[31mred\x1b[0m"
+
+    _, row = invoke(service, {"print": attack})
+    assert row == r"  \x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\rred"
+    request(service.url, "GET", "/%1b%5b2J")
+    service.invoke(json.dumps({"raise": attack}).encode())
+    event = "\x9b2J.json".encode().decode("latin-1")
+    service.invoke(b"{}", **{"X-Lambda-Live-Event": event})
+    service.wait_for(r"\\x9b2J\.json")
+    assert "owned" not in service.titles
+    assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
+
+
+def test_a_function_cannot_forge_the_platforms_lines(service: TerminalLambda) -> None:
+    rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
+    assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]

@@ -1,0 +1,182 @@
+"""What reaches a function of the machine that it runs on."""
+
+import stat
+from functools import partial
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import RUNS_ITS_EVENT, write_project
+from support.starting import StartLambda
+
+FILES = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: {Runtime: python3.12, CodeUri: code/, Handler: app.handler}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      Layers: [!Ref Wrappers]
+      Environment: {Variables: {TABLE: template, AWS_LAMBDA_EXEC_WRAPPER: /opt/wrapper}}
+  Other: {Type: AWS::Serverless::Function}
+  Vendored:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: vendored.handler
+      Layers: [!Ref Wrappers]
+      Environment: {Variables: {PYTHONPATH: "vendor:/opt/more:/var/task/third"}}
+  Wrappers: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
+""",
+    "code/app.py": "import os\ndef handler(event, context): return dict(os.environ)\n",
+    "code/vendored.py": "import subprocess, sys, one, two, three\n"
+    "def handler(event, context):\n"
+    "    program = [sys.executable, '-c', 'import one; print(one.NAME)']\n"
+    "    return [one.NAME, two.NAME, three.NAME, subprocess.check_output(program, text=True)]\n",
+    "code/vendor/one.py": "NAME = 'one'\n",
+    "layer/more/two.py": "NAME = 'two'\n",
+    "code/third/three.py": "NAME = 'three'\n",
+    "layer/wrapper": '#!/bin/sh\nWRAPPED="with $#" exec "$@"\n',
+    ".env": """
+# of this machine
+TABLE=local
+FROM_THE_SHELL
+NOT_IN_THE_SHELL
+GREETING="${WHO} there"
+""",
+    ".env.Other": "TABLE=other\nAWS_PROFILE\n",
+}
+
+
+def variables(service: LocalLambda, name: str) -> dict[str, str]:
+    answer: dict[str, str] = service.json_of(service.boto3.invoke(FunctionName=name))
+    return answer
+
+
+TEMPLATE_WITHOUT = """
+Resources:
+  Wrapped:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: code/
+"""
+TEMPLATE_WITH_WRAPPER = f"""{TEMPLATE_WITHOUT}
+      Environment: {{Variables: {{AWS_LAMBDA_EXEC_WRAPPER: /opt/nothing}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    project = tmp_path_factory.mktemp("environment")
+    write_project(project, FILES)
+    (project / "layer/wrapper").chmod(stat.S_IRWXU)
+    return start_module_lambda(
+        project,
+        "--env=NAMED=here",
+        handler=None,
+        FROM_THE_SHELL="passed",
+        UNNAMED="kept",
+        WHO="you",
+        AWS_PROFILE="mine",
+    )
+
+
+def test_a_function_has_the_variables_of_the_env_files_and_those_named(
+    service: LocalLambda,
+) -> None:
+    orders, other = variables(service, "Orders"), variables(service, "Other")
+
+    assert (orders["TABLE"], other["TABLE"]) == ("local", "other")
+    for each in (orders, other):
+        assert each["FROM_THE_SHELL"] == "passed"
+        assert each["GREETING"] == "you there"
+        assert each["NAMED"] == "here"
+        assert not {"NOT_IN_THE_SHELL", "UNNAMED"} & set(each)
+
+
+def test_credentials_pass_only_where_they_are_named(service: LocalLambda) -> None:
+    orders, other = variables(service, "Orders"), variables(service, "Other")
+
+    assert orders["AWS_ACCESS_KEY_ID"] == orders["AWS_SESSION_TOKEN"] == "placeholder"
+    assert "AWS_PROFILE" not in orders
+    assert other["AWS_PROFILE"] == "mine"
+    assert "AWS_ACCESS_KEY_ID" not in other
+
+
+def test_a_wrapper_of_a_layer_starts_the_runtime(service: LocalLambda) -> None:
+    assert variables(service, "Orders")["WRAPPED"].startswith("with ")
+    assert "WRAPPED" not in variables(service, "Other")
+
+
+def test_aws_is_not_told_of_what_is_here_alone(service: LocalLambda) -> None:
+    told = service.boto3.get_function_configuration(FunctionName="Orders")["Environment"]
+
+    assert told["Variables"]["TABLE"] == "template"
+    assert "NAMED" not in told["Variables"]
+
+
+def test_a_saved_env_file_takes_effect_and_a_wrong_one_is_told(start_lambda: StartLambda) -> None:
+    source = {"function/app.py": RUNS_ITS_EVENT, ".env": "A=1\n"}
+    service = start_lambda(source)
+    code = "import os; reply = os.environ['A']"
+    assert service.run(code) == "1"
+
+    (service.project / ".env").write_text("A=2\n")
+    assert service.run(code) == "2"
+    (service.project / ".env").write_text("A=3\n'what is this\n")
+
+    service.wait_for_line(f"{service.project}/.env:2: this is no variable; write NAME=VALUE")
+    assert service.run(code) == "2"
+
+
+def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        RUNS_ITS_EVENT, "--env=AWS_LAMBDA_EXEC_WRAPPER=/opt/nothing", ready=False
+    )
+
+    answer = service.invoke({})
+
+    assert answer.json()["errorType"] == "ServiceException"
+    assert "AWS_LAMBDA_EXEC_WRAPPER names /opt/nothing" in answer.json()["errorMessage"]
+
+
+def test_a_wrapper_that_is_not_there_can_be_done_without(start_lambda: StartLambda) -> None:
+    template = TEMPLATE_WITH_WRAPPER
+    service = start_lambda(
+        {"template.yaml": template, "code/app.py": RUNS_ITS_EVENT, ".env": ""},
+        handler=None,
+        ready=False,
+    )
+    invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
+    assert "/opt/nothing" in service.json_of(invoke())["errorMessage"]
+
+    (service.project / ".env").write_text("AWS_LAMBDA_EXEC_WRAPPER=\n", encoding="utf-8")
+    assert service.json_of(invoke()) == 1
+
+
+def test_a_folder_of_code_that_is_not_there_is_told_until_it_is_back(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(
+        {"code/app.py": RUNS_ITS_EVENT, "template.yaml": TEMPLATE_WITHOUT}, handler=None
+    )
+    invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
+    code = service.project / "code"
+    code.rename(service.project / "gone")
+    assert (
+        f"there is no {code}, the folder of the code" in service.json_of(invoke())["errorMessage"]
+    )
+
+    (service.project / "gone").rename(code)
+    assert service.json_of(invoke()) == 1
+
+
+def test_a_function_has_its_own_python_path_in_terms_of_aws(service: LocalLambda) -> None:
+    answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
+
+    assert answer == ["one", "two", "three", "one\n"]

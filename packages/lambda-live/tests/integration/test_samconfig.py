@@ -1,0 +1,163 @@
+"""What a project says to AWS SAM CLI in `samconfig.toml` is so here, too."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.command_line import parse
+from lambda_live.cli.describe import main as describe
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.project.config import Given
+from support.project import write_project
+
+TEMPLATE = """
+Parameters:
+  Stage: {Type: String, Default: dev}
+  Table: {Type: String}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub "orders-${Stage}"
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment:
+        Variables: {STAGE: !Ref Stage, TABLE: !Ref Table, REGION: !Ref AWS::Region}
+"""
+
+
+def given(folder: Path, *args: str, files: dict[str, str], **environ: str) -> Given:
+    write_project(folder, {"template.yaml": TEMPLATE, "code/app.py": "", **files})
+    return parse(args, environ, folder)
+
+
+def only(folder: Path, *args: str, **files: str) -> FunctionConfiguration:
+    named = {name.replace("_", "."): text for name, text in files.items()}
+    (function,) = given(folder, *args, files=named).functions
+    return function
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        '"Stage=test Table=\\"my table\\""',
+        '["Stage=test", "Table=my table"]',
+        "\"ParameterKey=Stage,ParameterValue=test ParameterKey=Table,ParameterValue='my table'\"",
+        '{Stage = "test", Table = "my table"}',
+    ],
+)
+def test_parameters_are_overridden_as_sam_local_does(tmp_path: Path, overrides: str) -> None:
+    text = f"version = 0.1\n[default.local_start_api.parameters]\nparameter_overrides = {overrides}"
+    assert only(tmp_path, samconfig_toml=text).environment["TABLE"] == "my table"
+    assert only(tmp_path, samconfig_toml=text).name == "orders-test"
+
+
+def test_the_command_line_comes_first_then_the_command_then_all(tmp_path: Path) -> None:
+    text = """
+[default.global.parameters]
+parameter_overrides = "Stage=global Table=global"
+[default.local_invoke.parameters]
+parameter_overrides = "Stage=invoke"
+"""
+    function = only(tmp_path, "--parameter", "Table=mine", samconfig_toml=text)
+    assert function.name == "orders-invoke"
+    assert function.environment["TABLE"] == "mine"
+
+
+def test_what_is_deployed_counts_where_nothing_else_does(tmp_path: Path) -> None:
+    text = '[default.deploy.parameters]\nparameter_overrides = "Stage=prod Table=orders"'
+    function = only(tmp_path, samconfig_toml=text)
+    assert function.name == "orders-dev"
+    assert function.environment["TABLE"] == "orders"
+
+
+def test_the_region_is_the_one_that_is_deployed_to_unless_the_shell_has_one(tmp_path: Path) -> None:
+    files = {"samconfig.toml": '[default.deploy.parameters]\nregion = "eu-west-1"'}
+    (there,) = given(tmp_path, files=files).functions
+    assert (there.environment["REGION"], there.account.region) == ("eu-west-1", "eu-west-1")
+    (here,) = given(tmp_path, files=files, AWS_REGION="eu-north-1").functions
+    assert here.environment["REGION"] == "eu-north-1"
+
+
+def test_variables_are_those_of_env_vars_where_the_template_has_them(tmp_path: Path) -> None:
+    variables = {
+        "Parameters": {"STAGE": "all", "TABLE": "all"},
+        "Orders": {"TABLE": "local", "OTHER": "unknown to the template"},
+    }
+    text = '[default.local_start_api.parameters]\nenv_vars = "env.json"'
+    function = only(tmp_path, samconfig_toml=text, env_json=json.dumps(variables))
+    assert function.local_environment == {"STAGE": "all", "TABLE": "local"}
+    write_project(tmp_path, {".env": "TABLE=mine"})
+    assert only(tmp_path, samconfig_toml=text).local_environment["TABLE"] == "mine"
+
+
+def test_it_may_be_yaml(tmp_path: Path) -> None:
+    text = "default: {global: {parameters: {parameter_overrides: [Stage=test, Table=t]}}}"
+    assert only(tmp_path, samconfig_yaml=text).name == "orders-test"
+
+
+def test_all_these_files_are_watched_though_they_are_not_there_yet(tmp_path: Path) -> None:
+    text = '[default.global.parameters]\nenv_vars = "env.json"'
+    names = {file.name for file in given(tmp_path, files={"samconfig.toml": text}).files}
+    assert {"samconfig.toml", "samconfig.yaml", "env.json"} <= names
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"samconfig.toml": "version = 0.1\n[default\n"}, "samconfig.toml:2: it is no TOML"),
+        ({"samconfig.yaml": "a: [\n"}, "samconfig.yaml:2: it is no YAML"),
+        (
+            {"samconfig.toml": '[default.global.parameters]\nparameter_overrides = "Stage"'},
+            "parameter_overrides of global can't be read: 'Stage' is not NAME=VALUE",
+        ),
+        (
+            {
+                "samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"',
+                "env.json": "{\n1}",
+            },
+            "env.json:2: it is no JSON",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], told: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        given(tmp_path, files=files)
+    assert end.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["samconfig.toml", "samconfig.yaml", "env.json"])
+def test_what_is_no_text_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    files = {"samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"'}
+    given(tmp_path, files=files | {"env.json": "{}"})
+    if name == "samconfig.yaml":
+        (tmp_path / "samconfig.toml").unlink()
+    (tmp_path / name).write_bytes(b"\xff")
+    with pytest.raises(SystemExit):
+        parse([], {}, tmp_path)
+    assert f"{tmp_path / name}: it is not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "default = 1", "[default]\nglobal = []", "[prod.global]"])
+def test_what_says_nothing_changes_nothing(tmp_path: Path, text: str) -> None:
+    assert only(tmp_path, samconfig_toml=text).name == "orders-dev"
+
+
+def test_who_builds_images_reads_them_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = '[default.global.parameters]\nenv_vars = "env.json"\nparameter_overrides = "Stage=test"'
+    given(tmp_path, files={"samconfig.toml": text, "env.json": "{}"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["template"])
+    describe()
+    described = json.loads(capsys.readouterr().out)
+    assert described["functions"][0]["name"] == "orders-test"
+    assert {"samconfig.toml", "env.json"} <= set(described["files"])

@@ -1,0 +1,308 @@
+import dataclasses
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.command_line import parse
+from lambda_live.model.account import Account
+from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.service import ServiceSettings
+from lambda_live.project.config import Given
+from support.http import request
+from support.local_lambda import environment
+from support.project import HANDLER
+from support.starting import StartLambda
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "function").mkdir()
+    (tmp_path / "function/app.py").touch()
+    (tmp_path / "shared").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def run(*args: str, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lambda_live", *args],
+        cwd=root,
+        env=environment() | env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def flat(given: Given) -> dict[str, object]:
+    """Return every setting by its name."""
+    function = dataclasses.asdict(given.functions[0])
+    settings: dict[str, object] = function | function.pop("account")
+    return settings | dataclasses.asdict(given.service)
+
+
+def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
+    assert parse([HANDLER], {}, root) == Given(
+        (
+            FunctionConfiguration(
+                name="function",
+                handler=HANDLER,
+                task_root=root,
+                watch=(root,),
+                account=Account(region="us-east-1", account_id="123456789012"),
+                project=root,
+                timeout=3.0,
+                memory=128,
+                concurrency=10,
+                json_logs=False,
+            ),
+        ),
+        ServiceSettings(
+            host="127.0.0.1",
+            port=3001,
+            admin_host="127.0.0.1",
+            admin_port=9101,
+            allowed_hosts=(),
+            queue=1000,
+            queue_timeout=30.0,
+            shutdown_timeout=20.0,
+            after_reload=None,
+        ),
+        files=(root / ".env", root / ".env.function"),
+    )
+
+
+EACH = [
+    ("host", "--host", "LAMBDA_LIVE_HOST", "0.0.0.0", "0.0.0.0"),  # noqa: S104  # not bound
+    ("port", "--port", "LAMBDA_LIVE_PORT", "8080", 8080),
+    ("admin_host", "--admin-host", "LAMBDA_LIVE_ADMIN_HOST", "::1", "::1"),
+    ("admin_port", "--admin-port", "LAMBDA_LIVE_ADMIN_PORT", "0", 0),
+    ("allowed_hosts", "--allowed-hosts", "LAMBDA_LIVE_ALLOWED_HOSTS", "a,.b", ("a", ".b")),
+    ("pods", "--pods", "LAMBDA_LIVE_PODS", "lambda@k3d-dev", ("lambda", "k3d-dev")),
+    ("concurrency", "--concurrency", "LAMBDA_LIVE_CONCURRENCY", "4", 4),
+    ("queue", "--queue", "LAMBDA_LIVE_QUEUE", "7", 7),
+    ("queue_timeout", "--queue-timeout", "LAMBDA_LIVE_QUEUE_TIMEOUT", "0.5", 0.5),
+    ("timeout", "--timeout", "AWS_LAMBDA_FUNCTION_TIMEOUT", "900", 900.0),
+    ("memory", "--memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240", 10_240),
+    ("name", "--name", "AWS_LAMBDA_FUNCTION_NAME", "orders", "orders"),
+    ("application_log_level", "--application-log-level", "AWS_LAMBDA_LOG_LEVEL", "warn", "WARN"),
+    ("system_log_level", "--system-log-level", "LAMBDA_LIVE_SYSTEM_LOG_LEVEL", "debug", "DEBUG"),
+    ("after_reload", "--after-reload", "LAMBDA_LIVE_AFTER_RELOAD", "make check", "make check"),
+    ("accept", "--accept", "LAMBDA_LIVE_ACCEPT", "make accept", "make accept"),
+    ("shutdown_timeout", "--shutdown-timeout", "LAMBDA_LIVE_SHUTDOWN_TIMEOUT", "1", 1.0),
+]
+
+
+@pytest.mark.parametrize(("name", "option", "variable", "text", "value"), EACH)
+def test_each_setting_has_an_option_and_a_variable_and_the_option_wins(  # noqa: PLR0913, PLR0917  # a table's columns
+    root: Path, name: str, option: str, variable: str, text: str, value: object
+) -> None:
+    other = "INFO" if "LEVEL" in variable else "1"
+    by_option = parse([HANDLER, option, text], {variable: other}, root)
+    by_variable = parse([HANDLER], {variable: text}, root)
+
+    assert flat(by_option)[name] == value
+    assert by_option == by_variable
+
+
+def test_an_empty_variable_is_none(root: Path) -> None:
+    assert parse([HANDLER], {"LAMBDA_LIVE_PORT": ""}, root).service.port == 3001
+
+
+def test_the_handler_may_be_in_the_variable_that_aws_sets(root: Path) -> None:
+    assert parse([], {"_HANDLER": HANDLER}, root).functions[0].handler == HANDLER
+
+
+@pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
+def test_a_switch_is_on(root: Path, value: str) -> None:
+    environ = {"LAMBDA_LIVE_STRICT": value, "LAMBDA_LIVE_DEBUG": value}
+    settings = parse([HANDLER], environ, root)
+
+    assert (settings.service.queue, settings.service.debug) == (0, True)
+    assert settings.functions[0].concurrency == 1
+    assert settings == parse([HANDLER, "--strict", "--debug"], {}, root)
+
+
+@pytest.mark.parametrize("value", ["", "0", "False", "no", "off"])
+def test_a_switch_is_off(root: Path, value: str) -> None:
+    environ = {"LAMBDA_LIVE_STRICT": value, "LAMBDA_LIVE_DEBUG": value}
+
+    assert parse([HANDLER], environ, root) == parse([HANDLER], {}, root)
+
+
+def test_an_option_turns_a_switch_off_again(root: Path) -> None:
+    assert parse([HANDLER, "--no-strict"], {"LAMBDA_LIVE_STRICT": "1"}, root).service.queue == 1000
+
+
+def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
+    both = (root / "function", root / "shared")
+    environ = {"LAMBDA_LIVE_WATCH": os.pathsep.join(["function", str(root / "shared")])}
+
+    twice = [HANDLER, "--watch", "function", "--watch", "shared"]
+
+    assert parse([HANDLER], environ, root).functions[0].watch == both
+    assert parse(twice, {}, root).functions[0].watch == both
+    assert parse([HANDLER, "--no-watch"], environ, root).functions[0].watch == ()
+    assert parse([HANDLER], {"LAMBDA_LIVE_WATCH": ""}, root).functions[0].watch == ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "changes"),
+    [
+        ({"AWS_LAMBDA_LOG_FORMAT": "JSON"}, {"json_logs": True}),
+        ({"AWS_LAMBDA_LOG_FORMAT": "Text"}, {"json_logs": False}),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, {"region": "eu-west-1"}),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, {"region": "us-west-2"}),
+        ({"AWS_ACCOUNT_ID": "000000000001"}, {"account_id": "000000000001"}),
+    ],
+)
+def test_aws_own_variables_are_honoured(
+    root: Path, environ: dict[str, str], changes: dict[str, bool | str]
+) -> None:
+    assert flat(parse([HANDLER], environ, root)) == flat(parse([HANDLER], {}, root)) | changes
+
+
+def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
+    settings = parse([HANDLER, "--name", "orders"], {"AWS_REGION": "eu-west-1"}, root)
+
+    assert settings.functions[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+
+
+@pytest.mark.parametrize(
+    ("args", "environ", "why"),
+    [
+        ([], {}, "here is neither a template nor lambda_function.py"),
+        (["handler"], {}, "'handler' is not a handler; write module.function"),
+        (["function.nothing.handler"], {}, "no module for the handler 'function.nothing.handler'"),
+        ([HANDLER, "--port", "http"], {}, "'http' is not a port, from 0 to 65535"),
+        ([HANDLER, "--port", "65536"], {}, "from 0 to 65535"),
+        ([HANDLER], {"LAMBDA_LIVE_PORT": "-1"}, "'-1' is not"),
+        ([HANDLER, "--pods", "lambda"], {}, "'lambda' is not NAMESPACE@CONTEXT"),
+        ([HANDLER, "--concurrency", "1.5"], {}, "from 0 to 1000"),
+        ([HANDLER, "--timeout", "0"], {}, "from 0.001 to 900"),
+        ([HANDLER, "--timeout", "nan"], {}, "'nan' is not a time in seconds, from 0.001 to 900"),
+        (
+            [HANDLER],
+            {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "lots"},
+            "'lots' is not a size in MB, from 1 to 10240",
+        ),
+        ([HANDLER], {"LAMBDA_LIVE_DEBUG": "maybe"}, "LAMBDA_LIVE_DEBUG='maybe' is neither"),
+        ([HANDLER, "--watch", "nowhere"], {}, "it is not a directory"),
+        ([HANDLER], {"LAMBDA_LIVE_WATCH": "nowhere"}, "it is not a directory"),
+        ([HANDLER, "--nonsense"], {}, "--nonsense"),
+        ([HANDLER, "--parameter", "Stage"], {}, "'Stage' is not NAME=VALUE"),
+        ([HANDLER, "--system-log-level", "loud"], {}, "'loud' is not one of DEBUG, INFO, WARN"),
+        ([HANDLER, "--watch", "function", "--no-watch"], {}, "not allowed with"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line_with_status_2(
+    root: Path,
+    args: list[str],
+    environ: dict[str, str],
+    why: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        parse(args, environ, root)
+
+    assert raised.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"lambda_live: .*\n", err)
+    assert why in err
+
+
+def test_the_program_says_what_is_wrong_in_one_line_with_status_2(root: Path) -> None:
+    ended = run("function.nothing.handler", root=root)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(r"lambda_live: no module for the handler .*\n", ended.stderr)
+
+
+@pytest.mark.parametrize("option", ["--port", "--admin-port"])
+def test_a_port_in_use_is_said_in_one_line_with_status_2(
+    root: Path, taken_port: int, option: str
+) -> None:
+    ended = run(HANDLER, "--port=0", "--admin-port=0", f"{option}={taken_port}", root=root)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"lambda_live: cannot listen on 127.0.0.1:{taken_port}: Address already in use;"
+        f" choose another with {option}\n"
+    )
+
+
+def test_a_host_that_does_not_exist_is_said_in_one_line_with_status_2(root: Path) -> None:
+    ended = run(HANDLER, "--host=no.such.host.invalid", "--port=0", root=root)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert re.fullmatch(
+        r"lambda_live: cannot listen on no\.such\.host\.invalid:0: .*\n", ended.stderr
+    )
+
+
+def test_help_names_each_option_with_its_variable_and_default_and_needs_no_input(
+    root: Path,
+) -> None:
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "lambda_live", "--help"]
+    ended = subprocess.run(
+        command, cwd=root, env=environment(), capture_output=True, text=True, check=False
+    )
+
+    text = " ".join(ended.stdout.split())
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for _, option, variable, *_ in EACH:
+        assert option in text
+        assert f"[{variable}; " in text
+    for variable in ("_HANDLER", "LAMBDA_LIVE_WATCH", "LAMBDA_LIVE_STRICT", "LAMBDA_LIVE_DEBUG"):
+        assert f"[{variable}" in text
+
+
+def test_the_greeting_of_every_address_is_a_url_that_answers(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "def handler(event, context): return 1", "--host=0.0.0.0", "--admin-host=::1"
+    )
+
+    assert service.url.startswith("http://127.0.0.1:")
+    assert service.admin_url.startswith("http://[::1]:")
+    assert service.invoke().json() == 1
+    assert request(service.admin_url, "GET", "/ready").status == 200
+
+
+SEVERAL = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, CodeUri: function, Handler: app.handler}}
+Resources:
+  Fast: {Type: AWS::Serverless::Function, Properties: {Timeout: 1, ReservedConcurrentExecutions: 0}}
+  Slow: {Type: AWS::Serverless::Function, Properties: {Timeout: 20, MemorySize: 512}}
+"""
+
+
+def test_several_functions_keep_their_own_limits_unless_an_option_says_otherwise(
+    root: Path,
+) -> None:
+    (root / "template.yaml").write_text(SEVERAL)
+    environ = {
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "5",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "LAMBDA_LIVE_CONCURRENCY": "4",
+    }
+
+    def limits(*args: str) -> list[tuple[float, int, int]]:
+        functions = parse(args, environ, root).functions
+        return [(each.timeout, each.memory, each.concurrency) for each in functions]
+
+    assert limits() == [(1, 128, 0), (20, 512, 4)]
+    assert limits("--timeout=7", "--concurrency=3") == [(7, 128, 3), (7, 512, 3)]

@@ -1,0 +1,259 @@
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import urllib.parse
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+
+import psutil
+import pytest
+
+from support.http import Answer, request
+from support.local_lambda import INVOKE, LocalLambda
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+WAITS_FOR_END = """
+import subprocess, time
+from pathlib import Path
+
+def handler(event, context):
+    child = subprocess.Popen(["sleep", "600"])
+    Path(f"began-{event}").touch()
+    while not Path("end").exists():
+        time.sleep(0.005)
+    child.kill()
+    return "finished"
+"""
+OF_THE_PAGE = b'{"function": "function", "event": "1"}'
+JSON = {"Content-Type": "application/json"}
+STOPPING = "lambda_live: stopping: what runs may finish; once more to end at once"
+
+
+def begin(service: LocalLambda, threads: ThreadPoolExecutor, number: int = 1) -> Future[Answer]:
+    answer = threads.submit(service.invoke, number)
+    wait_until((service.project / f"began-{number}").exists)
+    return answer
+
+
+def let_end(service: LocalLambda) -> None:
+    (service.project / "end").touch()
+
+
+def refuses(service: LocalLambda) -> bool:
+    """Whether it takes no more requests, by connection or by status."""
+    try:
+        return service.invoke(9).status == 503
+    except ConnectionError:
+        return True
+
+
+def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
+    with ThreadPoolExecutor(2) as threads:
+        running = begin(service, threads)
+        queued = threads.submit(service.invoke, 2)
+        wait_until(lambda: service.metric("lambda_queue_length") == 1)
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.admin("/ready").status == 503)
+
+        assert refuses(service)
+        page = request(service.admin_url, "POST", "/api/invoke", OF_THE_PAGE, JSON)
+        assert (page.status, page.json()["message"]) == (409, "The service is stopping.")
+        assert not running.done()
+
+        let_end(service)
+        assert running.result().json() == "finished"
+        assert queued.result().json() == "finished"
+    assert service.wait() == 0
+    assert STOPPING in service.lines
+
+
+REQUESTS = [(INVOKE, "RequestResponse"), (INVOKE, "Event"), ("/", "any")]
+
+
+def test_a_request_that_is_whole_only_after_the_stop_is_refused(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END)
+    netloc = urllib.parse.urlsplit(service.url).netloc
+    with ThreadPoolExecutor(1) as threads, ExitStack() as stack:
+        connections = []
+        for path, kind in REQUESTS:
+            connection = http.client.HTTPConnection(netloc, timeout=60)
+            stack.enter_context(closing(connection))
+            connection.putrequest("POST", path)
+            connection.putheader("Content-Length", "2")
+            connection.putheader("X-Amz-Invocation-Type", kind)
+            connection.endheaders()
+            connections.append(connection)
+        running = begin(service, threads)
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.admin("/ready").status == 503)
+
+        for connection in connections:
+            connection.send(b"{}")
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceException")
+            assert json.load(answer) == {"Type": "Service", "Message": "Service is stopping."}
+        let_end(service)
+        assert running.result().json() == "finished"
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_service_alone(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=60")
+    with ThreadPoolExecutor(1) as threads:
+        running = begin(service, threads)
+        os.killpg(service.pid, signal.SIGINT)
+        service.wait_for_line(STOPPING)
+        let_end(service)
+
+        assert running.result().json() == "finished"
+    assert service.wait() == 0
+    assert service.stderr == ""
+
+
+def test_a_second_signal_ends_at_once(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=1")
+    with ThreadPoolExecutor(3) as threads:
+        begin(service, threads)
+        threads.submit(service.invoke, 2)
+        wait_until(lambda: service.metric("lambda_queue_length") == 1)
+        service.boto3.invoke(FunctionName="function", InvocationType="Event", Payload="3")
+        wait_until(lambda: service.metric("lambda_queue_length") == 2)
+        service.process.send_signal(signal.SIGTERM)
+        service.wait_for_line(STOPPING)
+        service.process.send_signal(signal.SIGTERM)
+
+        assert service.wait() == 0
+    assert "lambda_live: event not run: the service stopped (event 3)" in service.lines
+    wait_until(lambda: not service.processes())
+
+
+def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
+    with ThreadPoolExecutor(1) as threads:
+        running = begin(service, threads)
+        netloc = urllib.parse.urlsplit(service.url).netloc
+        unfinished = http.client.HTTPConnection(netloc, timeout=60)
+        with closing(unfinished):
+            unfinished.putrequest("POST", INVOKE)
+            unfinished.putheader("Content-Length", "2")
+            unfinished.putheader("Expect", "100-continue")
+            unfinished.endheaders()
+            unfinished.sock.recv(1, socket.MSG_PEEK)  # "100 Continue": it waits for the body
+
+            assert service.end() == 0
+            assert unfinished.getresponse().status == 503
+        assert running.result().json()["errorType"] == "Runtime.ExitError"
+    assert not [line for line in service.lines if "Traceback" in line or "internal error" in line]
+    wait_until(lambda: not service.processes())
+
+
+def test_a_stop_before_it_is_ready_ends_it_as_well(start_lambda: StartLambda) -> None:
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+    wait_until(lambda: service.metric("lambda_environments") == 1)
+
+    assert service.end() == 0
+
+
+def test_a_stop_as_soon_as_it_says_hello_ends_it_as_well(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): ...", ready=False)
+
+    assert service.end() == 0
+
+
+def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) -> None:
+    service = start_lambda("import os\ndef handler(event, context): return os.getpid()")
+    process = psutil.Process(service.invoke().json())
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
+
+    assert service.end() == 0
+    assert not process.is_running()
+
+
+def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2")
+    with ThreadPoolExecutor(2) as threads:
+        first, second = begin(service, threads, 1), begin(service, threads, 2)
+        let_end(service)
+        assert first.result().json() == second.result().json() == "finished"
+        (service.project / "end").unlink()
+        begin(service, threads, 3)  # one is busy, one frozen, and one waits for work
+        wait_until(lambda: any(p.status() == psutil.STATUS_STOPPED for p in service.processes()))
+
+        service.process.kill()
+        service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no keeper")
+def test_a_service_and_its_keeper_killed_outright_leave_no_process(
+    start_lambda: StartLambda,
+) -> None:
+    # in an init no environment ends by itself, in the midst of telling what it covered
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False, measured=True)
+    wait_until(lambda: len(service.processes()) == len(("service", "zygote", "environment")))
+    children = psutil.Process(service.pid).children()
+    (keeper,) = (each for each in children if "reaper.py" in each.cmdline()[-2])
+
+    keeper.kill()
+    service.process.kill()
+    service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+def test_a_service_killed_outright_during_an_init_leaves_no_process(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+    wait_until(lambda: len(service.processes()) > 1)
+
+    service.process.kill()
+    service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+WAYS_OUT = """
+import os, re, subprocess, time
+from pathlib import Path
+
+def handler(event, context):
+    if event == 1:
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
+    elif event == 2:
+        os.setpgid(0, os.getpgid(os.getppid()))
+    Path(f"began-{event}").touch()
+    if event == 3:
+        re.match("(a+)+$", "a" * 60 + "b")  # C code, which lets no Python run meanwhile
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_session_group_or_c_code_outlives_the_service(
+    start_lambda: StartLambda, number: signal.Signals
+) -> None:
+    service = start_lambda(WAYS_OUT, "--timeout=600", "--shutdown-timeout=0.1")
+    with ThreadPoolExecutor(3) as threads:
+        for event in (1, 2, 3):
+            begin(service, threads, event)
+        service.process.send_signal(number)
+        service.wait()
+
+    wait_until(lambda: not service.processes())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+def test_nothing_outlives_the_environment(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        "import os, subprocess\ndef handler(event, context):\n"
+        "    subprocess.Popen(['sleep', '600'], start_new_session=True)\n    os._exit(1)\n"
+    )
+    service.invoke()
+    wait_until(lambda: not any(p.name() == "sleep" for p in service.processes()))

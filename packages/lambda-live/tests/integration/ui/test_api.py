@@ -1,0 +1,596 @@
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.http import Answer, request
+from support.local_lambda import INVOKE, LocalLambda
+from support.project import RUNS_ITS_EVENT, write_project
+from support.starting import StartLambda
+from support.terminal import TerminalLambda
+from support.waiting import wait_until
+
+JSON = {"Content-Type": "application/json"}
+
+KEPT = 100
+ORDER = """POST http://localhost:3001/orders?a=1
+Content-Type: application/json
+
+{"x": 1}
+"""
+ANSWERS_A_REQUEST = """
+def handler(event, context):
+    return {"statusCode": 201, "headers": {"x-id": "7"}, "body": "[1]"}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(
+        {
+            "function/__init__.py": "",
+            "function/app.py": RUNS_ITS_EVENT,
+            "events/five.json": '{"code": "reply = 5"}',
+            "events/expected/five.json": "5",
+            "events/order.http": ORDER,
+            "events/expected/order.http": "HTTP/1.1 201\nx-id: <number>\n\n[1]\n",
+            "outside.txt": "it is the project's",
+        },
+        constants={"ui.history.INVOCATIONS": KEPT},
+    )
+
+
+def ask(service: LocalLambda, method: str, path: str, body: object = None) -> Answer:
+    content = None if body is None else json.dumps(body).encode()
+    return request(service.admin_url, method, f"/api/{path}", content, JSON)
+
+
+def rows(service: LocalLambda) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(service, "GET", "rows").json()
+    return found
+
+
+def newest(service: LocalLambda) -> dict[str, Any]:
+    detail: dict[str, Any] = ask(service, "GET", f"rows/{rows(service)[0]['id']}").json()
+    return detail
+
+
+def send(service: LocalLambda, code: str) -> dict[str, Any]:
+    event = json.dumps({"code": code})
+    row: dict[str, Any] = ask(
+        service, "POST", "invoke", {"function": "function", "event": event}
+    ).json()
+    return row
+
+
+def test_an_invocation_is_kept_with_its_event_its_answer_and_its_log(service: LocalLambda) -> None:
+    answer = service.invoke({"code": "print('hello'); reply = 'well'"})
+
+    row = newest(service)
+    assert row["requestId"] == answer.headers["x-amzn-requestid"]
+    assert (row["call"], row["status"], row["errorType"]) == ("Invoke", "success", None)
+    assert json.loads(row["event"]["text"])["code"].startswith("print")
+    assert row["answer"] == {"text": '"well"', "size": 6, "cut": False}
+    assert row["log"]["text"] == "hello"
+    assert row["codeSha256"] == answer.headers["x-lambda-live-code-sha256"]
+    assert row["durationMs"] > 0
+    assert row["memoryMb"] > 0
+
+
+def test_an_event_file_may_have_any_name(service: LocalLambda) -> None:
+    service.invoke({"code": ""}, {"X-Lambda-Live-Event": "注文.json".encode().decode("latin-1")})
+    service.request("GET", "/", None, {"X-Lambda-Live-Event": "b\xe4.http"})
+
+    assert [row["call"] for row in rows(service)[:2]] == ["b\ufffd.http", "注文.json"]
+
+
+def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLambda) -> None:
+    service.invoke({"code": "raise ValueError('no')"})
+
+    row = newest(service)
+    assert (row["errorType"], row["message"]) == ("ValueError", "no")
+    place = row["place"]
+    assert place["path"] == str(service.project / "function/app.py")
+    assert place["lines"][place["line"] - place["first"]] == '    exec(event["code"], scope)'
+
+
+def test_an_error_in_a_file_that_is_gone_has_its_place_without_the_code(
+    service: LocalLambda,
+) -> None:
+    gone = service.project / "function/gone.py"
+    service.invoke({"code": f"exec(compile('1 / 0', {str(gone)!r}, 'exec'))"})
+
+    place = newest(service)["place"]
+    assert (place["path"], place["line"], place["lines"]) == (str(gone), 1, [])
+
+
+def test_an_error_in_a_file_that_is_very_large_has_its_place_without_the_code(
+    service: LocalLambda,
+) -> None:
+    large = service.project / "large.py"
+    large.write_text("1 / 0\n" + "# much\n" * 1_000_000)
+    service.invoke({"code": f"exec(compile('1 / 0', {str(large)!r}, 'exec'))"})
+
+    place = newest(service)["place"]
+    assert (place["path"], place["lines"]) == (str(large), [])
+
+
+def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> None:
+    text = {"Content-Type": "text/plain"}
+    sent: list[tuple[str, bytes, dict[str, str]]] = [
+        (INVOKE, b'{ "code":\n  "reply = 1" }', {}),
+        (INVOKE, b'{"code": ""}', {"X-Lambda-Live-Event": "five.json"}),
+        (INVOKE, b'"%s"' % (b"x" * 2**17), {}),
+        (INVOKE, b'{"requestContext": "%s"}' % (b"x" * 2**17), {}),
+        ("/orders?a=1", b"7 of\nthem", text),
+        ("/orders", b"\xff", {}),
+    ]
+    for path, body, headers in sent:
+        service.request("POST", path, body, headers)
+
+    shown = [row["preview"] for row in rows(service)[: len(sent)]]
+    long = 'requestContext: "' + "x" * 83
+    assert shown == ["", "?a=1 7 of them", long, '"' + "x" * 99, "", 'code: "reply = 1"']
+
+
+@pytest.mark.parametrize("which", ["event", "answer", "log"])
+def test_of_a_body_over_64_kb_the_beginning_is_kept_and_that_is_said(
+    service: LocalLambda, which: str
+) -> None:
+    size = 2**17
+    code = {"event": "reply = 1", "answer": f"reply = 'x' * {size}", "log": f"print('x' * {size})"}
+    service.invoke({"code": code[which], "padding": "x" * size if which == "event" else ""})
+
+    kept = newest(service)[which]
+    assert kept["cut"] is True
+    assert kept["size"] >= size
+    assert len(kept["text"]) == 2**16
+
+
+def test_what_was_cut_cannot_run_again_and_says_why(service: LocalLambda) -> None:
+    service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
+
+    for what in ("again", "pin", "keep"):
+        answer = ask(service, "POST", f"rows/{newest(service)['id']}/{what}", {"name": "large"})
+        assert answer.status == 409
+        assert "65536" in answer.json()["message"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 reads all that is kept")
+def test_what_is_nested_too_deeply_cannot_be_pinned_and_says_why(service: LocalLambda) -> None:
+    service.request("POST", INVOKE, b"[" * 5000 + b"]" * 5000)
+
+    answer = ask(service, "POST", f"rows/{newest(service)['id']}/pin", {})
+    assert (answer.status, answer.json()["message"]) == (
+        409,
+        "It can't run again: it is nested too deeply.",
+    )
+
+
+def test_a_file_that_is_too_large_for_an_event_is_not_shown(service: LocalLambda) -> None:
+    (service.project / "events/large.json").write_text('"' + "x" * 7 * 2**20 + '"')
+
+    answer = ask(service, "GET", "examples/large.json")
+    assert answer.status == 413
+    assert answer.json()["message"].endswith("and an event 6291456 at most.")
+
+
+def test_the_last_invocations_are_kept(service: LocalLambda) -> None:
+    first = send(service, "reply = 1")["id"]
+    for _ in range(KEPT):
+        service.invoke({"code": "reply = 2"})
+
+    kept = [row for row in rows(service) if row["kind"] == "invocation"]
+    assert len(kept) == KEPT
+    assert ask(service, "GET", f"rows/{first}").status == 404
+
+
+def test_again_runs_the_same_event(service: LocalLambda) -> None:
+    once = send(service, "reply = event['code'].count('e')")
+    again = ask(service, "POST", f"rows/{once['id']}/again", {}).json()
+
+    assert again["requestId"] != once["requestId"]
+    assert (again["event"], again["answer"]) == (once["event"], once["answer"])
+
+
+def test_the_curl_line_asks_the_same(service: LocalLambda) -> None:
+    code = "reply = {'statusCode': 418, 'body': event.get('body', 'it\\'s direct')}"
+    service.invoke({"code": code})
+    direct = newest(service)["curl"]
+    words = [*shlex.split(direct), "--silent"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"statusCode": 418, "body": "it's direct"}
+
+
+@pytest.fixture
+def code(service: LocalLambda) -> Iterator[Path]:
+    """The function's file, which gets its text back."""
+    path = service.project / "function/app.py"
+    yield path
+    path.write_text(RUNS_ITS_EVENT)
+    assert service.run("reply = 1") == 1
+
+
+HALF = {"requestContext": {"http": {"method": "GET"}}}
+
+
+@pytest.mark.parametrize(
+    "event", [["requestContext"], {"requestContext": 1}, "requestContext", HALF]
+)
+def test_an_event_that_only_looks_like_a_request_is_kept_and_asked_again_as_it_is(
+    service: LocalLambda, code: Path, event: object
+) -> None:
+    code.write_text("def handler(event, context): return event")
+    assert service.invoke(event, {"X-Lambda-Live-Event": "GET /"}).json() == event
+    row = newest(service)
+
+    assert row["event"]["text"] == json.dumps(event)
+    done = subprocess.run([*shlex.split(row["curl"]), "--silent"], capture_output=True, check=True)
+    assert json.loads(done.stdout) == event
+
+
+def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, code: Path) -> None:
+    code.write_text("def handler(event, context): return event")
+    headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
+    service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
+    line = newest(service)["curl"]
+    subprocess.run([*shlex.split(line), "--silent"], stdout=subprocess.DEVNULL, check=True)
+
+    first, second = (
+        json.loads(ask(service, "GET", f"rows/{row['id']}").json()["event"]["text"])
+        for row in rows(service)[:2]
+    )
+    assert first["cookies"] == ["a=b", "c=it's"]
+    for name in ("rawPath", "rawQueryString", "body", "isBase64Encoded", "cookies"):
+        assert first[name] == second[name]
+    assert first["headers"]["x-own"] == "it's mine"
+    assert first["requestContext"]["http"]["method"] == "PUT"
+
+
+def test_an_event_of_the_folder_is_sent_and_its_expected_answer_known(service: LocalLambda) -> None:
+    assert "five.json" in ask(service, "GET", "examples").json()
+    example = ask(service, "GET", "examples/five.json").json()
+    assert example["expected"] == "5"
+
+    body = {"function": "function", "event": example["event"], "call": example["name"]}
+    row = ask(service, "POST", "invoke", body).json()
+    assert (row["call"], row["answer"]["text"]) == ("five.json", "5")
+
+
+def send_request(service: LocalLambda, text: str, **more: str) -> Answer:
+    body = {"function": "function", "request": text, **more}
+    return ask(service, "POST", "request", body)
+
+
+def test_a_request_of_the_folder_is_sent_to_the_url_and_its_response_compared(
+    service: LocalLambda, code: Path
+) -> None:
+    code.write_text(ANSWERS_A_REQUEST)
+    assert "order.http" in ask(service, "GET", "examples").json()
+    told = send_request(service, ORDER, example="order.http").json()
+    row = told["row"]
+    assert (told["asExpected"], told["http"]["status"], row["http"]) == (True, 201, 201)
+    assert (row["call"], row["source"]) == ("order.http", "page")
+    event = json.loads(row["event"]["text"])
+    assert (event["rawPath"], event["rawQueryString"]) == ("/orders", "a=1")
+
+    code.write_text(ANSWERS_A_REQUEST.replace("[1]", "[2]"))
+    told = send_request(service, ORDER, example="order.http").json()
+    assert told["asExpected"] is False
+    assert told["expected"] == "HTTP 201\nx-id: 7\n\n[\n  1\n]"
+    assert told["answered"] == "HTTP 201\nx-id: 7\n\n[\n  2\n]"
+
+
+def test_a_request_that_no_function_gets_is_answered_all_the_same(service: LocalLambda) -> None:
+    told = send_request(service, "GET /\nHost: example.com").json()
+
+    assert (told["row"], told["http"]["status"], told["asExpected"]) == (None, 403, None)
+    assert "is not a name of this service" in told["http"]["body"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "It is no request: its first line is like POST /path"),
+        ("GET /\n\n###\nGET /", "more than one request"),
+        ("GET /\n: b", "It is no request: Invalid header name"),
+        ("POST /\n\n< none.txt", "Its body can't be read: [Errno 2]"),
+        ("POST /\n\n< ../../outside.txt", "is no file of this project"),
+        ("POST /\n\n< /etc/passwd", "is no file of this project"),
+    ],
+)
+def test_what_is_no_request_is_not_sent_and_says_why(
+    service: LocalLambda, text: str, why: str
+) -> None:
+    answer = send_request(service, text)
+    assert answer.status == 400
+    assert why in answer.json()["message"]
+
+
+def test_of_a_request_the_body_may_be_a_file_of_the_project(service: LocalLambda) -> None:
+    told = send_request(service, "POST /\nContent-Type: text/plain\n\n< ../outside.txt").json()
+    assert json.loads(told["row"]["event"]["text"])["body"] == "it is the project's"
+
+
+@pytest.mark.parametrize("name", ["..%2Ftemplate.yaml", "%2Fetc%2Fpasswd", ".hidden.json", "no"])
+def test_no_other_file_is_an_event(service: LocalLambda, name: str) -> None:
+    assert ask(service, "GET", f"examples/{name}").status == 404
+
+
+def test_what_is_kept_as_a_check_is_one(service: LocalLambda) -> None:
+    row = send(service, "reply = {'b': 1, 'ä': 2}")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+
+    assert answer["written"] is True
+    events = service.project / "events"
+    assert json.loads((events / "kept.json").read_text()) == json.loads(row["event"]["text"])
+    assert json.loads((events / "expected/kept.json").read_text()) == {"b": 1, "ä": 2}
+    again = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"})
+    assert again.status == 409
+    assert again.json()["message"] == "kept.json is there already: choose another name."
+
+
+def test_a_check_that_cannot_be_written_says_why(service: LocalLambda) -> None:
+    row = send(service, "reply = 1")
+    (service.project / "events/expected/nowhere.json").symlink_to("not/there.json")
+
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "nowhere"})
+
+    assert answer.status == 409
+    assert answer.json()["message"].startswith("It can't be written: [Errno 2]")
+    assert not (service.project / "events/nowhere.json").exists()
+
+
+@pytest.mark.parametrize("name", ["../kept", "a/b", "", ".x", "x" * 200])
+def test_a_check_has_a_name_that_is_a_file_of_the_folder(service: LocalLambda, name: str) -> None:
+    row = send(service, "reply = 1")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": name})
+
+    assert (answer.status, answer.json()["message"][:6]) == (409, "A name")
+
+
+def test_a_failure_is_the_same_one_in_another_request(start_lambda: StartLambda) -> None:
+    source = "import os\ndef handler(event, context): os._exit(event)"
+    service = start_lambda(source, "--replay")
+    service.invoke(1)
+    first = newest(service)["message"]
+    (service.project / "function/app.py").write_text(f"{source}  # as it was")
+
+    row = wait_until(lambda: replays(service), "the answers over the save")[0]
+    assert (row["count"], row["changed"]) == (1, [])
+    assert first == "Runtime exited with error: exit status 1"
+
+
+def test_a_failure_is_no_check(service: LocalLambda) -> None:
+    row = send(service, "raise ValueError('no')")
+    assert ask(service, "POST", f"rows/{row['id']}/keep", {"name": "failed"}).status == 409
+
+
+def test_in_a_cluster_the_two_files_are_given_to_be_saved(start_lambda: StartLambda) -> None:
+    service = start_lambda(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
+    row = send(service, "reply = 1")
+    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+
+    assert answer["written"] is False
+    assert [file["path"] for file in answer["files"]] == [
+        "events/kept.json",
+        "events/expected/kept.json",
+    ]
+    assert not (service.project / "events").exists()
+
+
+def test_bodies_are_searched(service: LocalLambda) -> None:
+    row = send(service, "print('a Needle in the log')")
+    assert ask(service, "GET", "search?q=needle").json() == [row["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{}", "text/plain", 415),
+        (b"{}", "application/x-www-form-urlencoded", 415),
+        (b"[]", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b'{"function": "function", "event": "{"}', "application/json", 400),
+        (b'{"function": "function", "event": "NaN"}', "application/json", 400),
+        (b'{"function": "function"}', "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"function": "another", "event": "1"}', "application/json", 409),
+        (b'{"function": "function", "event": "%s"}' % (b"7" * 7 * 2**20), "application/json", 413),
+    ],
+)
+def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
+    service: LocalLambda, body: bytes, content_type: str, status: int
+) -> None:
+    answer = request(service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type})
+    assert answer.status == status
+    assert answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "nothing"), ("POST", "nothing"), ("DELETE", "nothing")),
+        *(("GET", "pins/999999"), ("GET", f"rows/{'9' * 5000}")),
+    ],
+)
+def test_what_is_not_there_is_not_found_and_says_so(
+    service: LocalLambda, method: str, path: str
+) -> None:
+    answer = ask(service, method, path, {} if method == "POST" else None)
+
+    assert answer.status == 404
+    assert answer.json()["message"]
+
+
+def test_a_request_that_is_larger_than_any_event_is_refused(service: LocalLambda) -> None:
+    answer = ask(service, "POST", "invoke", "x" * (12 * 2**20))
+
+    assert answer.status == 413
+
+
+def test_an_answer_that_only_looks_like_json_is_kept_as_it_is(service: LocalLambda) -> None:
+    service.invoke({"code": "reply = b'{\"statusCode\": broken'"})
+
+    assert newest(service)["answer"]["text"] == '{"statusCode": broken'
+
+
+def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: LocalLambda) -> None:
+    for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
+        answer = service.admin(path)
+        assert answer.status == 200
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert b"http" not in service.admin("/").body
+    assert service.admin("/static/..%2Fapi.py").status == 404
+    assert service.admin("/nothing").status == 404
+
+
+def test_a_page_that_outlives_its_service_means_no_other_invocation(
+    service: LocalLambda, start_lambda: StartLambda
+) -> None:
+    stale = send(service, "reply = 'of the service before'")
+    pin = ask(service, "POST", f"rows/{stale['id']}/pin", {}).json()
+    another = start_lambda(RUNS_ITS_EVENT)
+    row = send(another, "reply = 'another'")
+    ask(another, "POST", f"rows/{row['id']}/pin", {})
+
+    assert ask(another, "POST", f"rows/{stale['id']}/again", {}).status == 404
+    assert ask(another, "DELETE", f"pins/{pin['id']}").status == 404
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert row["id"] > stale["id"]
+
+
+def test_a_pinned_invocation_runs_again_after_each_save(service: LocalLambda, code: Path) -> None:
+    source = "def handler(event, context): return {'version': %d, 'event': event}"
+    path = code
+    path.write_text(source % 1)
+    row = ask(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
+    pin = ask(service, "POST", f"rows/{row['id']}/pin", {}).json()
+    assert ask(service, "POST", f"rows/{row['id']}/pin", {}).json()["id"] == pin["id"]
+    for version, changed in ((2, True), (3, True)):
+        path.write_text(source % version)
+
+        def last(version: int = version) -> Any:
+            last = ask(service, "GET", f"pins/{pin['id']}").json()["last"]
+            after = last and last["afterRow"]["answer"]["text"]
+            return last if after == json.dumps({"version": version, "event": 7}) else None
+
+        found = wait_until(last, "the answer of the new code")
+        assert found["changed"] is changed
+        assert json.loads(found["beforeRow"]["answer"]["text"])["version"] == version - 1
+    path.write_text(source % 3 + "  # no other answer")
+    wait_until(
+        lambda: not ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "the same"
+    )
+
+    path.write_text("def handler(event, context): return b'no JSON'")
+    wait_until(lambda: ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "it")
+
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 404
+
+
+SAYS_WHAT_IT_IS_TOLD = """
+import json, time, uuid
+from datetime import UTC, datetime
+def handler(event, context):
+    body = {"id": str(uuid.uuid4()), "at": datetime.now(UTC).isoformat(), "n": [1, True]}
+    return {"statusCode": 200, "headers": {"x-id": context.aws_request_id}, "body": BODY}
+"""
+
+
+def test_an_answer_is_not_another_for_an_id_or_a_time_of_its_own(
+    start_lambda: StartLambda,
+) -> None:
+    service = start_lambda(SAYS_WHAT_IT_IS_TOLD.replace("BODY", "json.dumps(body)"), "--replay")
+    service.invoke()
+    path = service.project / "function/app.py"
+    saves = [
+        ("json.dumps(body, sort_keys=True)", False),
+        ("json.dumps(body | {'n': [1, 1]})", True),
+        ("json.dumps(body | {'n': [1]})", True),
+        ("json.dumps(body | {'n': [1], 'id': 'none'})", True),
+        ("json.dumps(body | {'n': [1], 'id': 'none', 'more': 1})", True),
+        ("str(time.time())", True),
+        ("'{'", True),
+    ]
+    for number, (body, changed) in enumerate(saves, 1):
+        path.write_text(SAYS_WHAT_IT_IS_TOLD.replace("BODY", body))
+        wait_until(lambda number=number: len(replays(service)) == number, "the answers")  # type: ignore[misc]  # mypy infers no default's type
+        assert (body, bool(replays(service)[0]["changed"])) == (body, changed)
+
+
+def replays(service: LocalLambda) -> list[dict[str, Any]]:
+    return [row for row in rows(service) if row["kind"] == "replay"]
+
+
+def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
+    start_lambda: StartLambda,
+) -> None:
+    source = "def handler(event, context): return %s"
+    service = start_lambda(source % "1", constants={"ui.replay.MOST": 5})
+    own = {"X-Lambda-Live-Source": "check"}
+    service.invoke("so long ago that it is not among the last")
+    service.invoke(["requestContext"])
+    service.invoke({"large": "x" * 2**17})
+    for number in (1, 2, 2):
+        service.invoke({"number": number})
+    service.request("POST", INVOKE, b'{"by": "a check"}', own)
+    for _ in range(2):
+        service.request("GET", "/path?q=1")
+    path = service.project / "function/app.py"
+
+    path.write_text(source % "2 # off")
+    service.wait_for_line("reloaded")
+    assert replays(service) == []
+    assert ask(service, "PUT", "replay", {"on": True}).json() == {"on": True}
+    path.write_text(source % "'number' in event and event['number'] or 1")
+    row = wait_until(lambda: replays(service), "the answers over the save")[0]
+
+    assert row["count"] == 5
+    assert row["changed"] == ["Invoke"]
+    compared = ask(service, "GET", f"rows/{row['id']}").json()["comparisons"]
+    assert [(each["preview"], each["changed"]) for each in compared] == [
+        ("?q=1", False),
+        ("number: 2", True),
+        ("number: 1", False),
+        ('large: "' + "x" * 92, False),
+        ('["requestContext"]', False),
+    ]
+    assert "65536" in compared[3]["whyNot"]
+
+
+def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> None:
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
+    command = "echo 'FAIL one.json'; echo '19 of 20 events got the expected response'; exit 1"
+    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+
+        def kept() -> list[dict[str, Any]]:
+            found = request(page, "GET", "/api/rows").json()
+            return [row for row in found if row["kind"] == "checks"]
+
+        (row,) = wait_until(kept, "the checks")
+        detail = request(page, "GET", f"/api/rows/{row['id']}").json()
+    assert detail["succeeded"] is False
+    assert detail["message"] == "19 of 20 events got the expected response"
+    assert detail["text"] == "FAIL one.json"
+
+
+def test_links_are_for_the_person_and_not_for_the_pod(start_lambda: StartLambda) -> None:
+    service = start_lambda(
+        RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--public-root=/home/me/a project"
+    )
+    curl = send(service, "reply = 1")["curl"]
+    assert curl.endswith("http://localhost:5432/2015-03-31/functions/function/invocations")
+    page = service.request("GET", "/", headers={"Accept": "text/html"}).body.decode()
+    assert 'href="vscode://file/home/me/a%20project/function/app.py:4"' in page

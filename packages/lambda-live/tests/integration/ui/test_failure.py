@@ -1,0 +1,55 @@
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.starting import StartLambda
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+SOURCE = """
+def handler(event, context):
+    if event["rawPath"] == "/malformed":
+        return {"statusCode": "<b>"}
+    if event["rawPath"] == "/well":
+        return {"statusCode": 404, "body": "not here"}
+    raise ValueError("<script>alert('no')</script>")
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_lambda: StartLambda) -> LocalLambda:
+    return start_module_lambda(SOURCE)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
+def test_who_is_no_browser_gets_the_bytes_of_aws(
+    service: LocalLambda, headers: dict[str, str]
+) -> None:
+    answer = service.request("GET", "/", headers=headers)
+
+    assert (answer.status, answer.body) == (502, b"Internal Server Error")
+    assert answer.headers["content-type"] == "text/plain"
+
+
+def test_a_browser_gets_the_error_its_place_and_the_request(service: LocalLambda) -> None:
+    answer = service.request("GET", "/", headers=BROWSER)
+
+    text = answer.body.decode()
+    assert answer.status == 502
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "<h1>ValueError: &lt;script&gt;alert(&#x27;no&#x27;)&lt;/script&gt;</h1>" in text
+    assert f'href="vscode://file{service.project}/function/app.py:7"' in text
+    assert '<span class="here"><i>7</i>    raise ValueError(' in text
+    request_id = answer.headers["x-amzn-requestid"]
+    assert f'href="{service.admin_url}/#{request_id}"' in text
+
+
+def test_a_browser_is_told_why_an_answer_is_no_http(service: LocalLambda) -> None:
+    text = service.request("GET", "/malformed", headers=BROWSER).body.decode()
+
+    assert "statusCode is &#x27;&lt;b&gt;&#x27;, not a number from 200 to 599</h1>" in text
+    assert "<pre><span>{&quot;statusCode&quot;: &quot;&lt;b&gt;&quot;}</span></pre>" in text
+
+
+def test_what_the_function_itself_answers_a_browser_is_left_alone(service: LocalLambda) -> None:
+    answer = service.request("GET", "/well", headers=BROWSER)
+    assert (answer.status, answer.body) == (404, b"not here")

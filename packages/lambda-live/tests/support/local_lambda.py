@@ -1,0 +1,163 @@
+"""A real `python -m lambda_live`, as a test starts, asks and ends it."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import boto3
+from botocore.config import Config
+from prometheus_client.parser import text_string_to_metric_families
+
+from support.forks import Forks
+from support.http import Answer, request
+from support.project import HANDLER, PACKAGE
+from support.running import MARKER, Running, Start, execute
+from support.waiting import wait_until
+
+INVOKE = "/2015-03-31/functions/function/invocations"
+_ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # the time that a slow machine needs
+_PROGRAM = """
+import importlib, json, sys
+for name, value in json.loads(sys.argv.pop(1)).items():
+    module, _, constant = name.rpartition(".")
+    setattr(importlib.import_module("lambda_live." + module), constant, value)
+importlib.import_module("lambda_live.__main__").main()
+"""
+
+
+class LocalLambda(Running):
+    """
+    Runs `HANDLER` of the project in a directory.
+
+    The coverage of its environments is counted only if they are to be `measured`; an interpreter
+    of its own runs it if there are no `forks`, or it has variables that Python reads as it starts.
+    """
+
+    forks: ClassVar[Forks | None] = None
+
+    def __init__(
+        self,
+        project: Path,
+        *args: str,
+        handler: str | None = HANDLER,
+        constants: Mapping[str, object] | None = None,
+        measured: bool = False,
+        **env: str,
+    ) -> None:
+        self.project = project
+        self._client: Any = None
+        passed = [f"--env={MARKER}"]
+        if measured:
+            passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
+        named = [handler] if handler else []
+        if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
+            named.append("--watch=function")  # what a test puts beside it is no code
+        arguments = [*named, *_ARGUMENTS, *passed, *args]
+        if self.forks is None or not self.forks.can(env):
+            start: Start = partial(execute, [*program(constants), *arguments])
+            environ = environment(measured=measured)
+        else:
+            start = partial(self.forks.start, arguments=arguments, constants=constants)
+            environ = self.forks.environment(measured=measured)
+        super().__init__(start, project, environ | env)
+        self.url, self.admin_url = self._greeting()
+
+    def _greeting(self) -> tuple[str, str]:
+        try:
+            wait_until(lambda: self.lines or self.process.poll() is not None, "the greeting")
+            assert self.lines, self.stderr
+            url, admin = re.findall(r"http://[^/\s]+:\d+", self.lines[0])[-2:]
+        except (AssertionError, ValueError):  # or it says something else
+            self.kill()
+            raise
+        return url, admin
+
+    def wait_until_ready(self) -> None:
+        wait_until(lambda: self.admin("/ready").status == 200, "/ready")
+
+    def admin(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return request(self.admin_url, "GET", path, headers=headers)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return request(self.url, method, path, body, headers)
+
+    def invoke(self, event: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """Invoke over plain HTTP, as curl does."""
+        body = b"" if event is None else json.dumps(event).encode()
+        return self.request("POST", INVOKE, body, headers)
+
+    def run(self, code: str, **event: object) -> Any:
+        """Have `RUNS_ITS_EVENT` run the code; return what it assigned to `reply`."""
+        answer = self.invoke({"code": code, **event})
+        assert answer.status == 200, answer
+        return answer.json()
+
+    @property
+    def boto3(self) -> Any:
+        """A Lambda client as its users make one."""
+        if self._client is None:
+            self._client = boto3.client(
+                "lambda",
+                endpoint_url=self.url,
+                region_name="us-east-1",
+                aws_access_key_id="dummy",
+                aws_secret_access_key="dummy",  # noqa: S106  # nothing checks it
+                config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=60),
+            )
+        return self._client
+
+    @staticmethod
+    def json_of(response: Any) -> Any:
+        """Return what boto3's `invoke` got for an answer."""
+        return json.load(response["Payload"])
+
+    def metric(self, sample: str, **labels: str) -> float:
+        """Return a metric's value, or the sum over the labels that are not named."""
+        text = self.admin("/metrics").body.decode()
+        return sum(
+            found.value
+            for family in text_string_to_metric_families(text)
+            for found in family.samples
+            if found.name == sample and labels.items() <= found.labels.items()
+        )
+
+    def kill(self) -> None:
+        """End what is left of it, and the client's connections."""
+        if self._client is not None:
+            self._client.close()
+        super().kill()
+
+
+def at_rest(functions: int = 1, environments: int = 1) -> int:
+    """How many processes a service has: of each function, what waits and what all are forked of."""
+    zygote = sys.platform.startswith("linux")
+    return 1 + functions * (environments + 1 + zygote)
+
+
+def program(constants: Mapping[str, object] | None) -> list[str]:
+    """Return the command of the service, with other values for constants of its modules."""
+    if constants:
+        return [sys.executable, "-c", _PROGRAM, json.dumps(constants)]
+    return [sys.executable, "-m", "lambda_live"]
+
+
+def environment(*, measured: bool = True) -> dict[str, str]:
+    """Return this process's variables without any that set something of the service's."""
+    # Where bytecode is not kept, each process would compile all that it imports once more.
+    own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    path = [PACKAGE / "src", PACKAGE / "tests"]
+    if not measured:
+        path.insert(0, PACKAGE / "tests/support/unmeasured")
+    return kept | {"PYTHONPATH": os.pathsep.join(map(str, path))}

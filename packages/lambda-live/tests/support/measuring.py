@@ -1,0 +1,42 @@
+"""
+The coverage of the services, and of the tests' own processes where they run its code themselves.
+
+To follow each line of the others as well takes them twice their time, and tells nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import coverage
+
+from support.project import REPOSITORY
+
+
+class Measuring:
+    """Has every process measured that is started from now on."""
+
+    def __init__(self) -> None:
+        os.environ["COVERAGE_PROCESS_START"] = str(REPOSITORY / "pyproject.toml")
+        self._coverage = coverage.process_startup(force=True)
+        self._stop()
+
+    @contextmanager
+    def of(self, module: ModuleType) -> Iterator[None]:
+        """Measure this process too, if it is a module's that imports the service's code."""
+        if self._coverage is None or not any(map(_is_of_the_service, vars(module).values())):
+            yield
+            return
+        self._coverage.start()
+        yield
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._coverage is not None:
+            self._coverage.stop()
+
+
+def _is_of_the_service(value: object) -> bool:
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+    return str(name).startswith("lambda_live.")

@@ -1,0 +1,109 @@
+"""The README's pictures of the page: `python -m support.pictures DIRECTORY`."""
+
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from support import browser as browsers
+from support.http import request
+from support.local_lambda import LocalLambda
+from support.project import REPOSITORY
+
+_COPIED = ("template.yaml", "pyproject.toml", "poetry.lock", "lambda_app", "events")
+_SIZE = {"width": 1280, "height": 720}
+_MESSAGES = ("hello world", "good morning", "how are you?")
+_JSON = {"Content-Type": "application/json", "User-Agent": "curl/8.5.0"}
+_QUIET = 8.0
+_BUSY = 12.0
+"""Seconds of few requests, and of many: what the charts show."""
+
+
+class _Clients:
+    """Ask the function, many or few, until they are told to leave."""
+
+    def __init__(self, service: LocalLambda) -> None:
+        self._service = service
+        self._left = threading.Event()
+        self.pause = 0.5
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        number = 0
+        while not self._left.wait(self.pause):
+            number += 1
+            body = json.dumps({"message": _MESSAGES[number % len(_MESSAGES)]}).encode()
+            self._service.request("POST", "/messages", body, _JSON)
+            if number % 10 == 0:
+                self._service.invoke({"message": "directly"})
+
+    def leave(self) -> None:
+        self._left.set()
+        self._thread.join()
+
+
+def _project(directory: Path) -> Path:
+    for name in _COPIED:
+        source = REPOSITORY / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, directory / name)
+    return directory
+
+
+def _live(service: LocalLambda, page: Page) -> None:
+    """Let happen what a developer has: requests, a save that breaks, one that changes."""
+    code = service.project / "lambda_app/app.py"
+    text = code.read_text()
+    clients = _Clients(service)
+    time.sleep(_QUIET)
+    clients.pause = 0.02
+    time.sleep(_BUSY)
+    clients.pause = 0.5
+    code.write_text(text.replace("-> str:", "-> str", 1))
+    page.get_by_role("button", name="does not load").wait_for()
+    time.sleep(3)
+    code.write_text(text)
+    page.get_by_role("button", name="live").wait_for()
+    time.sleep(3)
+    clients.leave()
+    request(service.admin_url, "PUT", "/api/replay", b'{"on": true}', _JSON)
+    code.write_text(text.replace("The received message is: '{message}'", "You said: {message}"))
+    page.get_by_role("option", name="answers changed").wait_for()
+    time.sleep(1.5)
+
+
+def take(directory: Path, executable: str) -> None:
+    """Write `page-light.png` and `page-dark.png`."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        closing(LocalLambda(_project(Path(temporary)), handler=None)) as service,
+        browsers.running(executable) as browser,
+        browsers.opened(browser, service.admin_url, viewport=_SIZE) as page,
+    ):
+        service.wait_until_ready()
+        _live(service, page)
+        page.get_by_role("option", name="answers changed").first.click()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+            page.screenshot(path=directory / f"page-{scheme}.png", animations="disabled")
+
+
+def main() -> int:
+    """Return 1 if there is no browser."""
+    executable = browsers.find()
+    if executable is None:
+        sys.stderr.write("screenshots: no Chromium or Chrome on the PATH\n")
+        return 1
+    take(Path(sys.argv[1]), executable)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Starting services that end with a test, or with a module's tests."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Protocol
+
+from support.local_lambda import LocalLambda
+from support.project import write_project
+
+
+class StartLambda(Protocol):
+    """
+    Starts a service that ends with the test, and waits until it is ready.
+
+    The source is that of `function/app.py`, a mapping of files to texts, or a project's directory;
+    keyword arguments in capitals are environment variables.
+    """
+
+    def __call__(
+        self, source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
+    ) -> LocalLambda: ...
+
+
+def starter(directory: Path, services: ExitStack) -> StartLambda:
+    def start(
+        source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
+    ) -> LocalLambda:
+        project = source if isinstance(source, Path) else directory
+        if isinstance(source, str):
+            source = {"function/__init__.py": "", "function/app.py": source}
+        if not isinstance(source, Path):
+            write_project(project, source)
+        service = services.enter_context(closing(LocalLambda(project, *args, **more)))
+        if ready:
+            service.wait_until_ready()
+        return service
+
+    return start

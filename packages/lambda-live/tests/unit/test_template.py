@@ -1,0 +1,230 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from lambda_live.model.template import Function, Template
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.template.reader import read
+
+INTRINSICS = """
+Parameters:
+  Stage: {Type: String, Default: dev}
+  Table: {Type: String}
+Mappings:
+  Sizes: {dev: {Memory: 256}, prod: {Memory: 1024}}
+Conditions:
+  IsProduction: !Equals [!Ref Stage, prod]
+Globals:
+  Function:
+    Runtime: python3.12
+    Environment: {Variables: {STAGE: !Ref Stage}}
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Join ["-", [work, !Ref Stage]]
+      CodeUri: code
+      Handler: app.handler
+      MemorySize: !FindInMap [Sizes, !Ref Stage, Memory]
+      Timeout: !If [IsProduction, 30, 5]
+      Environment:
+        Variables:
+          WHERE: !Sub "${AWS::Region}/${Stage}"
+          TABLE: !Ref Table
+          PART: !Select [1, !Split [",", "a,b"]]
+      Layers: [!Ref Shared]
+  Shared:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: layer}
+  Other:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: code, Handler: index.handler, Runtime: nodejs22.x}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "code/app.py").touch()
+    return tmp_path
+
+
+def template(folder: Path, text: str, **overrides: str) -> Template:
+    path = folder / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read(path, overrides)
+
+
+def only(folder: Path, text: str, **overrides: str) -> Function:
+    (function,) = template(folder, text, **overrides).functions
+    return function
+
+
+def test_intrinsics_have_the_values_of_defaults_and_pseudo_parameters(folder: Path) -> None:
+    function = only(folder, INTRINSICS)
+
+    assert function.name == "work-dev"
+    assert (function.memory, function.timeout) == (256, 5)
+    assert function.environment is not None
+    assert function.environment["STAGE"] == "dev"
+    assert function.environment["WHERE"] == "us-east-1/dev"
+    assert function.environment["PART"] == "b"
+    assert [layer.content for layer in function.layers] == [folder / "layer"]
+
+
+def test_parameters_can_be_set(folder: Path) -> None:
+    function = only(folder, INTRINSICS, Stage="prod", Table="orders")
+
+    assert function.name == "work-prod"
+    assert (function.memory, function.timeout) == (1024, 30)
+    assert function.environment is not None
+    assert function.environment["TABLE"] == "orders"
+
+
+def test_an_attribute_that_only_a_deployment_knows_can_be_set(folder: Path) -> None:
+    text = INTRINSICS.replace("TABLE: !Ref Table", "TABLE: !GetAtt Pool.UserPoolId")
+    assert "Pool.UserPoolId=VALUE" in template(folder, text).notices[0]
+
+    found = template(folder, text, **{"Pool.UserPoolId": "pool-1"})
+
+    assert found.notices == ()
+    (function,) = found.functions
+    assert function.environment is not None
+    assert function.environment["TABLE"] == "pool-1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("!Sub ['${Items}', {Items: !Split ['-', 'a-b']}]", "a,b"), ("5", "5"), ("true", "true")],
+)
+def test_what_is_no_text_is_written_as_cloudformation_does(
+    folder: Path, value: str, text: str
+) -> None:
+    function = only(folder, INTRINSICS.replace("TABLE: !Ref Table", f"TABLE: {value}"))
+
+    assert function.environment is not None
+    assert function.environment["TABLE"] == text
+
+
+def test_what_cannot_be_resolved_or_served_is_said_once_by_name(folder: Path) -> None:
+    found = template(folder, INTRINSICS)
+
+    assert len(found.notices) == 1
+    assert "Table=VALUE" in found.notices[0]
+    assert [each.logical_id for each in found.left_out] == ["Other"]
+    assert "nodejs22.x" in found.left_out[0].sentence
+
+
+def test_what_cdk_writes_is_read_with_its_note_of_the_code(folder: Path) -> None:
+    path = folder / "stack.template.json"
+    resource = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Code": {"S3Bucket": {"Fn::Sub": "cdk-${AWS::AccountId}"}, "S3Key": "0.zip"},
+            "Handler": "app.handler",
+            "Runtime": "python3.13",
+        },
+        "Metadata": {"aws:asset:path": "code"},
+    }
+    path.write_text(json.dumps({"Resources": {"Work0A1B": resource}}), encoding="utf-8")
+
+    (function,) = read(path, {}).functions
+
+    assert (function.logical_id, function.code_uri) == ("Work0A1B", folder / "code")
+    assert function.runtime == "python3.13"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "why"),
+    [
+        ("CodeUri: code\n", "CodeUri: nowhere\n", 18, "nowhere"),
+        ("Handler: app.handler", "Handler: app", 19, "write MODULE.FUNCTION"),
+        ("Runtime: python3.12", "Runtime: python3.99", None, "python3.99"),
+        ("!If [IsProduction, 30, 5]", "901", 21, "900"),
+        ("!If [IsProduction, 30, 5]", "soon", 21, "soon"),
+    ],
+)
+def test_what_is_wrong_is_told_by_line_and_with_what_to_write(
+    folder: Path, old: str, new: str, line: int | None, why: str
+) -> None:
+    with pytest.raises(TemplateError) as raised:
+        template(folder, INTRINSICS.replace(old, new))
+
+    assert why in str(raised.value)
+    assert line is None or raised.value.line == line
+
+
+def test_a_handler_whose_module_is_missing_is_wrong_unless_a_layer_may_bring_it(
+    folder: Path,
+) -> None:
+    missing = INTRINSICS.replace("Handler: app.handler", "Handler: no.handler")
+
+    assert only(folder, missing).handler == "no.handler"
+    with pytest.raises(TemplateError, match=r"no\.py"):
+        template(folder, missing.replace("      Layers: [!Ref Shared]\n", ""))
+
+
+def test_a_key_that_is_there_twice_counts_as_it_is_last(folder: Path) -> None:
+    """As SAM CLI reads it: many a published template has one, and is deployed."""
+    twice = INTRINSICS.replace("      Handler: app", "      Handler: no.no\n      Handler: app")
+
+    found = template(folder, twice.replace("Table: {Type: String}", "Table: {Default: a}"))
+
+    assert found.functions[0].handler == "app.handler"
+    told = f"{folder}/template.yaml:20: Handler is here twice, first on line 19; the last counts"
+    assert found.notices == (told,)
+
+
+PUBLISHED = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code
+      Handler: app.handler
+      Layers:
+        - !Sub "{layer}"
+"""
+REGION = "arn:aws:lambda:${AWS::Region}"
+
+
+@pytest.mark.parametrize(
+    ("layer", "package"),
+    [
+        (
+            f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV3-python312-arm64:7",
+            "aws-lambda-powertools[all]>=3,<4",
+        ),
+        (
+            f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPythonV2:32",
+            "aws-lambda-powertools[all]>=2,<3",
+        ),
+        (f"{REGION}:017000801446:layer:AWSLambdaPowertoolsPython:9", "aws-lambda-powertools>=1,<2"),
+        (
+            "{{resolve:ssm:/aws/service/powertools/python/arm64/python3.12/latest}}",
+            "aws-lambda-powertools[all]>=3,<4",
+        ),
+        (f"{REGION}:336392948345:layer:AWSSDKPandas-Python312-Arm64:13", "awswrangler"),
+    ],
+)
+def test_a_layer_that_is_published_for_all_is_installed_by_pip(
+    folder: Path, layer: str, package: str
+) -> None:
+    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
+    (function,) = read_template.functions
+    (published,) = function.required(folder)
+    assert published.text == f"{package}\n"
+    assert published.source == folder / "template.yaml"
+    (notice,) = read_template.notices
+    assert notice.startswith(f"{package} stands in for the layer ")
+
+
+def test_a_layer_of_somebody_else_is_told(folder: Path) -> None:
+    layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
+    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
+    assert read_template.functions[0].required(folder) == []
+    (notice,) = read_template.notices
+    assert "is not here; add what it brings to requirements.txt" in notice

@@ -1,0 +1,203 @@
+"""Who a template says decides which requests to its APIs may pass."""
+
+from pathlib import Path
+
+import pytest
+
+from lambda_live.model.template import Authorizer, Route
+from lambda_live.project.template.reader import read
+
+FUNCTIONS = """
+Resources:
+  Work:
+    Type: AWS::Lambda::Function
+    Properties: {Code: ., Handler: app.handler, Runtime: python3.12}
+  Decider:
+    Type: AWS::Lambda::Function
+    Properties: {Code: ., Handler: app.handler, Runtime: python3.12, FunctionName: decides}
+"""
+REST = """
+  Items:
+    Type: AWS::ApiGateway::Resource
+    Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: items}
+  Get:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      ResourceId: !Ref Items
+      HttpMethod: GET
+      AuthorizationType: CUSTOM
+      AuthorizerId: !Ref Authorizer
+      Integration: {Type: AWS_PROXY, Uri: !Sub "arn:aws:apigateway:${Work.Arn}/invocations"}
+  Authorizer:
+    Type: AWS::ApiGateway::Authorizer
+    Properties: {RestApiId: !Ref Api, AuthorizerUri: !Sub "arn:${Decider.Arn}/invocations", MORE}
+"""
+HTTP = """
+  Integration:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {ApiId: !Ref Api, IntegrationUri: !GetAtt Work.Arn, PayloadFormatVersion: "2.0"}
+  Route:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      ApiId: !Ref Api
+      RouteKey: GET /items
+      AuthorizationType: CUSTOM
+      AuthorizerId: !Ref Authorizer
+      Target: !Join ["/", [integrations, !Ref Integration]]
+  Authorizer:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties: {ApiId: !Ref Api, AuthorizerUri: !Sub "arn:${Decider.Arn}/invocations", MORE}
+"""
+SAM = """
+Globals: {Function: {CodeUri: ., Handler: app.handler, Runtime: python3.12}}
+Resources:
+  Decider: {Type: AWS::Serverless::Function}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      Auth:
+        DefaultAuthorizer: Pool
+        Authorizers:
+          Pool: {UserPoolArn: "arn:aws:cognito-idp:us-east-1:123456789012:userpool/one"}
+          Asked:
+            FunctionArn: !GetAtt Decider.Arn
+            FunctionPayloadType: REQUEST
+            Identity:
+              Headers: [X-One]
+              QueryStrings: [two]
+              StageVariables: [three]
+              Context: [four]
+              ReauthorizeEvery: 30
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Get: {Type: Api, Properties: {RestApiId: !Ref Api, Path: /items, Method: get}}
+"""
+
+
+def authorizer(folder: Path, text: str) -> Authorizer | None:
+    return only_route(folder, text).authorizer
+
+
+def only_route(folder: Path, text: str) -> Route:
+    """Return the one of `Work`."""
+    (folder / "app.py").touch()
+    path = folder / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    (work,) = (each for each in read(path, {}).functions if each.name == "Work")
+    (route,) = work.routes
+    return route
+
+
+IDENTITY = ("header.X-One", "querystring.two", "stageVariables.three", "context.four")
+BY_HEADER = """Type: TOKEN, IdentitySource: method.request.header.X-Token,
+      IdentityValidationExpression: "[a-z]+", AuthorizerResultTtlInSeconds: 0"""
+BY_REQUEST = """Type: REQUEST, IdentitySource: "method.request.header.X-One,
+      method.request.querystring.two, stageVariables.three, context.four\""""
+OF_HTTP_API = """AuthorizerType: REQUEST, AuthorizerPayloadFormatVersion: "2.0",
+      EnableSimpleResponses: true,
+      IdentitySource: [$request.header.X-One, $request.querystring.two, $context.stage]"""
+
+
+def test_who_decides_by_a_token_of_a_method_is_read_with_what_the_token_has_to_be(
+    tmp_path: Path,
+) -> None:
+    found = authorizer(tmp_path, FUNCTIONS + REST.replace("MORE", BY_HEADER))
+
+    assert found == Authorizer(
+        "Authorizer",
+        "TOKEN",
+        "decides",
+        identity=("header.X-Token",),
+        validation="[a-z]+",
+        cached=False,
+    )
+
+
+def test_who_decides_by_a_request_of_a_method_is_read_with_what_it_has_to_have(
+    tmp_path: Path,
+) -> None:
+    found = authorizer(tmp_path, FUNCTIONS + REST.replace("MORE", BY_REQUEST))
+
+    assert found == Authorizer("Authorizer", "REQUEST", "decides", identity=IDENTITY)
+
+
+def test_who_decides_for_a_route_is_read_with_its_format_and_what_a_request_has_to_have(
+    tmp_path: Path,
+) -> None:
+    found = authorizer(tmp_path, FUNCTIONS + HTTP.replace("MORE", OF_HTTP_API))
+
+    assert found == Authorizer(
+        "Authorizer",
+        "REQUEST",
+        "decides",
+        identity=("header.X-One", "querystring.two", "context.stage"),
+        payload_format="2.0",
+        simple=True,
+    )
+
+
+@pytest.mark.parametrize("api", [REST, HTTP])
+def test_a_route_without_an_authorizer_of_the_template_is_open(tmp_path: Path, api: str) -> None:
+    open_to_all = api.replace("AuthorizerId: !Ref Authorizer", "OperationName: open").replace(
+        ", MORE", ""
+    )
+
+    assert authorizer(tmp_path, FUNCTIONS + open_to_all) is None
+
+
+@pytest.mark.parametrize(
+    "written", ["!Sub '${Authorizer}'", "!GetAtt Authorizer.AuthorizerId", "${Authorizer}"]
+)
+def test_an_authorizer_may_be_pointed_at_in_any_way(tmp_path: Path, written: str) -> None:
+    pointed = REST.replace("MORE", BY_HEADER).replace("AuthorizerId: !Ref Authorizer", "")
+
+    found = authorizer(
+        tmp_path, FUNCTIONS + pointed.replace("CUSTOM", f"CUSTOM\n      AuthorizerId: {written}")
+    )
+
+    assert found is not None
+    assert found.function == "decides"
+
+
+@pytest.mark.parametrize("api", [REST, HTTP])
+def test_a_route_that_iam_guards_says_so(tmp_path: Path, api: str) -> None:
+    guarded = api.replace("AuthorizationType: CUSTOM", "AuthorizationType: AWS_IAM").replace(
+        ", MORE", ""
+    )
+
+    assert authorizer(tmp_path, FUNCTIONS + guarded) == Authorizer("AWS_IAM", "AWS_IAM")
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        ("", Authorizer("Pool", "COGNITO_USER_POOLS")),
+        (", Auth: {Authorizer: NONE}", None),
+        (", Auth: {Authorizer: AWS_IAM}", Authorizer("AWS_IAM", "AWS_IAM")),
+        (
+            ", Auth: {Authorizer: Asked}",
+            Authorizer("Asked", "REQUEST", "Decider", identity=IDENTITY),
+        ),
+    ],
+)
+def test_an_event_of_sam_has_its_own_authorizer_or_its_apis(
+    tmp_path: Path, auth: str, expected: Authorizer | None
+) -> None:
+    event = SAM.replace("Method: get}", f"Method: get{auth}}}")
+
+    assert authorizer(tmp_path, event) == expected
+
+
+def test_a_browser_may_ask_without_the_default_authorizer_if_the_template_says_so(
+    tmp_path: Path,
+) -> None:
+    default = Authorizer("Pool", "COGNITO_USER_POOLS")
+    says_no = SAM.replace("Auth:", "Auth:\n        AddDefaultAuthorizerToCorsPreflight: false")
+
+    assert only_route(tmp_path, SAM).preflight_authorizer == default
+    route = only_route(tmp_path, says_no)
+    assert (route.authorizer, route.preflight_authorizer) == (default, None)

@@ -1,0 +1,522 @@
+"""What a template's images are served as, by their Dockerfiles."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.image_context import OwnDockerfileError, write_function
+from lambda_live.model.interpreter import OWN
+from lambda_live.model.template import Function, Image, Template
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.template.discovery import without_template
+from lambda_live.project.template.reader import read
+from support.cdk import stage, synthesize
+from support.project import write_project
+
+AWS = "FROM public.ecr.aws/lambda/python:3.12\n"
+CMD = 'CMD ["app.handler"]\n'
+FILES = {
+    "context/app.py": "",
+    "context/entry.sh": "",
+    "context/requirements.txt": "idna\n",
+    "context/needs/all.txt": "-r base.txt\nsix\n",
+    "context/needs/base.txt": "idna\n",
+    "context/shop/app.py": "",
+    "context/shop/__init__.py": "",
+    "context/shop/data.json": "",
+    "context/common/app.py": "",
+    "context/common/text.py": "",
+    "context/src/shop_api/main.py": "",
+    "context/pyproject.toml": "",
+}
+FUNCTION = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {{PackageType: Image, {properties}}}
+    Metadata: {{DockerContext: context, {metadata}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_project(tmp_path, FILES)
+    return tmp_path
+
+
+def template(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> Template:
+    files = {
+        "template.yaml": FUNCTION.format(properties=properties, metadata=metadata),
+        "context/Dockerfile": dockerfile,
+    }
+    write_project(folder, files)
+    return read(folder / "template.yaml", {}, made=folder / "made")
+
+
+def only(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> Function:
+    (function,) = template(folder, dockerfile, properties, metadata).functions
+    return function
+
+
+def image(folder: Path, dockerfile: str) -> Image:
+    found = only(folder, dockerfile).image
+    assert found is not None
+    return found
+
+
+def refusal(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> str:
+    with pytest.raises(TemplateError) as refused:
+        template(folder, dockerfile, properties, metadata)
+    told = str(refused.value)
+    return (told.partition("Work: ")[2] or told).replace(f"{folder}/", "")
+
+
+def test_what_sam_init_writes_is_served_from_the_folder_of_its_handler(folder: Path) -> None:
+    dockerfile = f"""{AWS}
+COPY app.py requirements.txt ./
+
+RUN python3.12 -m pip install -r requirements.txt -t .
+
+# Command can be overwritten by providing a different command in the template directly.
+{CMD}"""
+
+    function = only(folder, dockerfile, "Timeout: 7", "DockerTag: v1, Dockerfile: Dockerfile")
+
+    assert (function.handler, function.code_uri) == ("app.handler", folder / "context")
+    assert (function.runtime, function.timeout) == ("python3.12", 7)
+    assert [each.source for each in function.required(folder)] == [
+        folder / "context/requirements.txt"
+    ]
+    assert function.image is not None
+    assert function.image.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("copies", "handler", "root"),
+    [
+        ("COPY . ${LAMBDA_TASK_ROOT}", "app.handler", "context"),
+        ("COPY . .", "shop.app.handler", "context"),
+        ("ADD shop/ /var/task/", "app.handler", "context/shop"),
+        ("COPY shop ${LAMBDA_TASK_ROOT}/shop", "shop.app.handler", "context"),
+        ("COPY shop shop\nCOPY common ./common", "shop.app.handler", "context"),
+        ("COPY shop/app.py $LAMBDA_TASK_ROOT", "app.handler", "context/shop"),
+        ("COPY shop/*.py ./", "app.handler", "context/shop"),
+        ('COPY ["shop/app.py", "./"]', "app.handler", "context/shop"),
+        ("COPY --chown=1:1 shop/app.py /var/task/app.py", "app.handler", "context/shop"),
+        ("COPY src ./src\nRUN pip install .", "shop_api.main.handler", "context/src"),
+        ("COPY pyproject.toml requirements.txt ./\nCOPY shop .", "app.handler", "context/shop"),
+        (f"WORKDIR /b\nCOPY shop/app.py .\n{AWS}COPY --from=0 /b .", "app.handler", "context/shop"),
+        ("WORKDIR lib/../../code\nCOPY ../shop .", "app.handler", "context/shop"),
+        ("WORKDIR /code\nCOPY shop .", "app.handler", "context/shop"),
+        ("ENV PYTHONPATH=/code\nCOPY shop /code", "app.handler", "context/shop"),
+        ("ARG AT=shop\nCOPY ${AT} .", "app.handler", "context/shop"),
+        ("COPY shop \\\n  # one\n  .", "app.handler", "context/shop"),
+    ],
+)
+def test_the_code_is_in_the_folder_that_has_the_handler_as_the_image_has_it(
+    copies: str, handler: str, root: str, folder: Path
+) -> None:
+    found = image(folder, f'{AWS}{copies}\nCMD [ "{handler}" ]\n')
+
+    assert (found.handler, found.root) == (handler, folder / root)
+
+
+def test_code_of_several_folders_is_put_together_as_in_the_image(folder: Path) -> None:
+    dockerfile = f"""{AWS}
+COPY shop/ ${{LAMBDA_TASK_ROOT}}/
+COPY common/text.py ${{LAMBDA_TASK_ROOT}}/lib/words.py
+COPY common ${{LAMBDA_TASK_ROOT}}/common
+{CMD}"""
+
+    found = image(folder, dockerfile)
+
+    assert found.root.is_relative_to(folder / "made")
+    context = folder / "context"
+    assert (found.root / "app.py").resolve() == context / "shop/app.py"
+    assert (found.root / "lib/words.py").resolve() == context / "common/text.py"
+    assert (found.root / "common").resolve() == context / "common"
+    assert context / "shop" in found.files  # whose new files are linked, too
+
+    (context / "shop/more.py").touch()
+    (context / "shop/data.json").unlink()
+    assert image(folder, dockerfile.replace("common\n", "comm\n")).root == found.root
+    names = {each.name for each in found.root.iterdir()}
+    assert names == {"__init__.py", "app.py", "comm", "lib", "more.py"}
+
+
+def test_folders_that_an_image_has_in_one_another_are_put_together(folder: Path) -> None:
+    found = image(folder, f"{AWS}COPY shop .\nCOPY common .\n{CMD}")
+
+    assert (found.root / "app.py").resolve() == folder / "context/common/app.py"
+    assert (found.root / "data.json").resolve() == folder / "context/shop/data.json"
+
+    found = image(folder, f"{AWS}COPY shop ./lib\nCOPY common ./lib\nCOPY app.py .\n{CMD}")
+    assert (found.root / "lib/app.py").resolve() == folder / "context/common/app.py"
+    assert (found.root / "lib/data.json").resolve() == folder / "context/shop/data.json"
+
+
+@pytest.mark.parametrize(
+    ("start", "handler"),
+    [
+        ('ENTRYPOINT ["/usr/local/bin/python", "-m", "awslambdaric"]\nCMD ["app.h"]', "app.h"),
+        ('ENTRYPOINT ["python", "-m", "awslambdaric", "app.h"]', "app.h"),
+        ('CMD ["python3", "-m", "awslambdaric", "app.h"]', "app.h"),
+        ('ENTRYPOINT ["/lambda-entrypoint.sh"]\nCMD ["app.h"]', "app.h"),
+        ('ENTRYPOINT ["/lambda-entrypoint.sh", "app.h"]', "app.h"),
+        ('ENTRYPOINT ["python", "/entry.py"]\nCMD ["app.h"]', "app.h"),
+        ('CMD ["first.h"]\nCMD ["app.h"]', "app.h"),
+    ],
+)
+def test_the_handler_is_what_the_runtime_client_is_given(
+    start: str, handler: str, folder: Path
+) -> None:
+    assert image(folder, f"{AWS}COPY . .\n{start}\n").handler == handler
+
+
+def test_image_config_wins_over_the_dockerfile(folder: Path) -> None:
+    dockerfile = f"{AWS}COPY . .\n{CMD}"
+    config = "ImageConfig: {Command: [app.main], WorkingDirectory: /var/task/shop, EntryPoint: [a]}"
+
+    function = only(folder, dockerfile, config)
+
+    assert (function.handler, function.code_uri) == ("app.main", folder / "context/shop")
+
+
+STAGES = f"""
+ARG VERSION=3.13
+FROM python:${{VERSION}}-slim AS build
+WORKDIR /function
+COPY shop/ .
+RUN pip install --target . --no-cache-dir "idna>=3" awslambdaric
+
+FROM python:${{VERSION}}-slim AS production
+COPY --from=build /function /function
+WORKDIR /function
+ENTRYPOINT ["python", "-m", "awslambdaric"]
+{CMD}
+FROM production AS other
+CMD ["app.other"]
+"""
+
+
+def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> None:
+    last = only(folder, STAGES)
+    chosen = only(
+        folder,
+        STAGES,
+        metadata="DockerBuildTarget: production, DockerBuildArgs: {VERSION: '3.12'}",
+    )
+
+    assert (last.handler, last.runtime) == ("app.other", "python3.13")
+    assert (chosen.handler, chosen.runtime) == ("app.handler", "python3.12")
+    assert last.code_uri == chosen.code_uri == folder / "context/shop"
+    assert [each.text for each in last.required(folder)] == ["idna>=3\n"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "texts"),
+    [
+        ("RUN pip install -r requirements.txt && pip install --upgrade pip", ["idna\n"]),
+        ("RUN pip3 install -r /var/task/requirements.txt --target /var/task", ["idna\n"]),
+        ("RUN python -m pip --quiet install -r requirements.txt 2>&1", ["idna\n"]),
+        ("RUN if [ -f a ]; then pip install -r requirements.txt; fi", ["idna\n"]),
+        (
+            "RUN --mount=type=cache,target=/c uv pip install --system -r requirements.txt",
+            ["idna\n"],
+        ),
+        ("RUN <<END\n# packages\npip install -r requirements.txt\nEND", ["idna\n"]),
+        ("RUN pip install -r requirements.txt\nRUN pip install -r requirements.txt", ["idna\n"]),
+        ("RUN pip install six 'idna[x]>=3' -t .", ["six\nidna[x]>=3\n"]),
+        ("RUN pip install -r needs/all.txt", ["-r needs/all.txt\n"]),
+        (
+            "RUN pip install -r requirements.txt\nRUN pip install --extra-index-url https://a/ six",
+            ["-r requirements.txt\n--extra-index-url https://a/\nsix\n"],
+        ),
+        ("COPY needs /tmp/needs\nRUN pip install -r /tmp/needs/all.txt", ["-r needs/all.txt\n"]),
+        (
+            f"RUN pip install --target /f awslambdaric\n{AWS}COPY . .\nCOPY --from=0 /f .",
+            ["idna\n"],
+        ),
+        ("RUN curl https://install.python-poetry.org | python3 -\nRUN poetry install", ["idna\n"]),
+        (
+            "RUN pip install -e . && pip uninstall -y six && pip install -f ./w --pre six",
+            ["--pre\nsix\n", "idna\n"],
+        ),
+        ("RUN pip install git+https://a/b@v1#egg=b", ["git+https://a/b@v1#egg=b\n"]),
+        # nothing, or what a tool writes of the project: what counts for any function
+        ("", ["idna\n"]),
+        ("RUN pip install poetry && poetry install", ["idna\n"]),
+        ("RUN pip install -r exported.txt", ["idna\n"]),
+        ("RUN pip install six && uv sync", ["six\n", "idna\n"]),
+    ],
+)
+def test_packages_are_what_pip_would_install(runs: str, texts: list[str], folder: Path) -> None:
+    function = only(folder, f"{AWS}COPY . .\n{runs}\n{CMD}")
+
+    assert [each.text for each in function.required(folder)] == texts
+    assert function.image is not None
+    assert function.image.notices == ()
+
+
+def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
+    dockerfile = f"{AWS}COPY . .\nRUN pip install -r needs/all.txt\n{CMD}"
+    (needed,) = only(folder, dockerfile).required(folder)
+    needed.write_to(folder / "written")
+
+    assert (folder / "written/needs/base.txt").read_text(encoding="utf-8") == "idna\n"
+    assert (folder / "written/requirements.txt").read_text(encoding="utf-8") == needed.text
+    assert folder / "context/needs/all.txt" in template(folder, dockerfile).files
+
+
+def test_variables_are_those_of_the_image_with_its_paths_as_they_are_here(folder: Path) -> None:
+    dockerfile = f"""{AWS}
+ARG MODE=fast
+ENV MODE=$MODE DATA=${{LAMBDA_TASK_ROOT}}/data.json PATH=/opt/bin:$PATH MODEL=/opt/model
+ENV SAID it is so
+ENV PYTHONPATH="${{LAMBDA_TASK_ROOT}}:/var/task/lib" \\
+    EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}} IF=${{MODE:+given}}
+COPY shop .
+COPY common /opt/model
+{CMD}"""
+    root = folder / "context/shop"
+
+    assert image(folder, dockerfile).variables == {
+        "MODE": "fast",
+        "DATA": f"{root}/data.json",
+        "MODEL": f"{folder}/context/common",
+        "SAID": "it is so",
+        "PYTHONPATH": f"{root}:{root}/lib",
+        "EMPTY": "",
+        "ELSE": "other",
+        "IF": "given",
+    }
+
+
+@pytest.mark.parametrize(
+    ("base", "runtime"),
+    [
+        ("public.ecr.aws/lambda/python:3.13-arm64", "python3.13"),
+        ("public.ecr.aws/lambda/python:3.11.2024.11.22.15", "python3.11"),
+        ("public.ecr.aws/lambda/python:3.13@sha256:d9242e", "python3.13"),
+        ("--platform=linux/amd64 amazon/aws-lambda-python:3.9", "python3.9"),
+        ("public.ecr.aws/sam/build-python3.12", "python3.12"),
+        ("registry.corp:5000/base/python-lambda:3.12-7", "python3.12"),
+    ],
+)
+def test_the_runtime_is_that_of_the_base_image(base: str, runtime: str, folder: Path) -> None:
+    function = only(folder, f"FROM {base}\nCOPY . /var/task\nWORKDIR /var/task\n{CMD}")
+
+    assert function.runtime == runtime
+    assert function.image is not None
+    assert function.image.notices == ()
+
+
+@pytest.mark.parametrize("base", ["corp/base:7", "public.ecr.aws/lambda/python:latest"])
+def test_a_base_image_whose_python_is_not_known_is_told(base: str, folder: Path) -> None:
+    function = only(folder, f"FROM {base}\nCOPY . .\n{CMD}")
+
+    assert function.runtime == OWN.runtime
+    assert function.image is not None
+    (notice,) = function.image.notices
+    assert f"which Python {base} has is not known" in notice
+
+
+def test_what_is_not_done_here_is_told(folder: Path) -> None:
+    dockerfile = f"""FROM scratch AS one
+{AWS}RUN dnf install -y gcc-c++ && dnf clean all
+RUN mkdir -p /x && \\
+    python -m nltk.downloader punkt
+COPY --from=ghcr.io/astral-sh/uv:0.8 /uv /bin/uv
+COPY dist ./dist
+COPY shop/data.json /opt/data.json
+COPY app.py .
+COPY <<END /etc/a
+a
+END
+COPY --from=one /b .
+{CMD}"""
+
+    first, second = image(folder, dockerfile).notices
+
+    assert first == (
+        "of its Dockerfile this is not done here: dnf install -y gcc-c++ (line 3);"
+        " python -m nltk.downloader punkt (line 4);"
+        " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6); COPY dist (line 7);"
+        " COPY /etc/a (line 10) and 1 more"
+    )
+    data = folder / "context/shop/data.json"
+    assert second.startswith("/opt/data.json is in its image alone")
+    assert second.endswith(f"ln -s {data} /opt/data.json")
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "sentence"),
+    [
+        ("", "context/Dockerfile:1: it has no FROM; begin with FROM IMAGE"),
+        ("COPY . .", "context/Dockerfile:1: COPY comes before any FROM; begin with FROM IMAGE"),
+        ("ARG BASE\nFROM $BASE\n", "context/Dockerfile:2: FROM names no image; give its ARG a"),
+        (f"{AWS}COPI . .\n", "context/Dockerfile:2: COPI is no instruction of a Dockerfile"),
+        (f"{AWS}COPY 'a .\n", "context/Dockerfile:2: COPY can't be read: No closing quotation"),
+        (f"{AWS}RUN echo 'a\n", "context/Dockerfile:2: RUN can't be read: No closing quotation"),
+        (f"{AWS}COPY . .\n", "context/Dockerfile:1: it has no CMD; write CMD"),
+        (f"{AWS}COPY . .\nCMD ['app.handler']\n", 'context/Dockerfile:3: it starts "/bin/sh -c'),
+        (f"{AWS}COPY . .\nCMD app.handler\n", "context/Dockerfile:3: it starts '/bin/sh -c app"),
+        (f'{AWS}COPY . .\nCMD ["python", "app.py"]\n', "context/Dockerfile:3: it starts 'python "),
+        (f'{AWS}COPY . .\nCMD ["no.handler"]\n', "context/Dockerfile:3: the handler 'no.handler'"),
+        (f"{AWS}{CMD}", "context/Dockerfile:2: the handler 'app.handler' is in no file"),
+        (f"{AWS}COPY **a/ .\n{CMD}", "context/Dockerfile can't be followed: Invalid pattern"),
+        (f"{AWS}COPY {'a' * 300} .\n{CMD}", "context/Dockerfile can't be followed: "),
+        (
+            f'{AWS}COPY --from=a/lambda-adapter:1 /a /opt/\nCMD ["uvicorn", "a:b"]',
+            "its image is a web server, 'uvicorn a:b': run that, without Lambda",
+        ),
+        ("FROM public.ecr.aws/lambda/nodejs:22\n", "its image is of nodejs; Python 3 alone"),
+    ],
+)
+def test_what_cannot_be_followed_is_told_by_file_and_line(
+    dockerfile: str, sentence: str, folder: Path
+) -> None:
+    assert refusal(folder, dockerfile).startswith(sentence)
+
+
+def test_a_target_or_dockerfile_that_is_not_there_is_told(folder: Path) -> None:
+    dockerfile = f"{AWS}COPY . .\n{CMD}"
+
+    target = refusal(folder, dockerfile, metadata="DockerBuildTarget: other")
+    assert target.startswith("context/Dockerfile: no stage of it is called 'other'")
+    absent = refusal(folder, dockerfile, metadata="Dockerfile: Dockerfile.other")
+    assert absent.startswith("context/Dockerfile.other: No such file or directory; name another")
+
+
+def test_a_module_that_a_package_brings_needs_no_copy(folder: Path) -> None:
+    dockerfile = f"""{AWS}COPY app.py .
+RUN pip install datadog-lambda
+CMD ["datadog_lambda.handler.handler"]
+"""
+    assert image(folder, dockerfile).handler == "datadog_lambda.handler.handler"
+
+
+def test_a_folder_for_what_is_put_together_that_cannot_be_written_is_told(folder: Path) -> None:
+    (folder / "made").touch()
+
+    told = refusal(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
+
+    assert "the folder that stands in for its files can't be written: " in told
+
+
+def test_what_cdk_writes_is_read_with_its_note_of_the_image(folder: Path) -> None:
+    resource = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Code": {"ImageUri": {"Fn::Sub": "${AWS::AccountId}.dkr.ecr.${AWS::Region}/a:b"}},
+            "PackageType": "Image",
+            "ImageConfig": {"Command": ["app.main"]},
+        },
+        "Metadata": {
+            "aws:asset:path": "context",
+            "aws:asset:dockerfile-path": "docker/Dockerfile",
+            "aws:asset:docker-build-args": {"AT": "shop"},
+            "aws:asset:docker-build-target": "one",
+            "aws:asset:property": "Code.ImageUri",
+        },
+    }
+    files = {
+        "stack.template.json": json.dumps({"Resources": {"Work0A1B": resource}}),
+        "context/docker/Dockerfile": f"{AWS.strip()} AS one\nARG AT\nCOPY $AT .\nFROM scratch\n",
+    }
+    write_project(folder, files)
+
+    found = read(folder / "stack.template.json", {})
+
+    assert found.files == (folder / "context/docker/Dockerfile",)
+    (function,) = found.functions
+    assert (function.handler, function.code_uri) == ("app.main", folder / "context/shop")
+
+
+def test_an_image_of_a_cdk_app_is_served_from_where_it_is_edited(folder: Path) -> None:
+    write_project(folder, {"shop/Dockerfile": f"{AWS}COPY . .\n{CMD}", "shop/app.py": "one = 1\n"})
+    resource = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Code": {"ImageUri": "a:b"}, "PackageType": "Image"},
+        "Metadata": {"aws:asset:path": "asset.1", "aws:asset:dockerfile-path": "Dockerfile"},
+    }
+    synthesize(folder, Stack={"Shop1A2B3C4D": resource})
+    stage(folder, "shop", "1")
+
+    (function,) = read(folder / "cdk.out/Stack.template.json", {}).functions
+
+    assert function.code_uri == folder / "shop"
+    assert function.image is not None
+    assert folder / "shop/Dockerfile" in function.image.files
+
+
+def test_an_image_that_is_not_understood_hinders_no_other_and_is_watched(folder: Path) -> None:
+    other = "  Other: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}}\n"
+    text = FUNCTION.format(properties="", metadata="") + other
+    good = "    Metadata: {DockerContext: shop}\n"
+    third = other.replace("Other: {", "Third:\n    ").replace(", Prop", "\n    Prop")
+    third = third.replace("}}\n", "}\n") + good
+    files = {
+        "template.yaml": text + third.replace("shop", "context/shop"),
+        "context/Dockerfile": f"{AWS}CMD none\n",
+        "context/shop/Dockerfile": f"{AWS}COPY . .\n{CMD}",
+    }
+    write_project(folder, files)
+
+    found = read(folder / "template.yaml", {})
+
+    assert [each.name for each in found.functions] == ["Third"]
+    assert [each.logical_id for each in found.left_out] == ["Work", "Other"]
+    assert "Metadata: {DockerContext: FOLDER}" in found.left_out[1].sentence
+    assert folder / "context/Dockerfile" in found.files
+
+
+def test_where_the_dockerfile_is_can_be_said_beside_the_template(folder: Path) -> None:
+    image = "Type: AWS::Serverless::Function, Properties: {PackageType: Image, ImageUri: a:b}"
+    files = {
+        "template.yaml": f"Resources: {{Work: {{{image}}}}}",
+        "context/Dockerfile": f"{AWS}COPY . .\n{CMD}",
+    }
+    write_project(folder, files)
+
+    (function,) = read(folder / "template.yaml", {"Work.DockerContext": "context"}).functions
+
+    assert function.code_uri == folder / "context"
+
+
+def test_a_context_that_is_not_there_is_an_error_of_the_template(folder: Path) -> None:
+    text = FUNCTION.format(properties="", metadata="").replace("context,", "nowhere,")
+    write_project(folder, {"template.yaml": text})
+
+    with pytest.raises(TemplateError, match=r"template.yaml:6: DockerContext is 'nowhere'"):
+        read(folder / "template.yaml", {})
+
+
+def test_code_of_several_folders_is_left_out_where_nothing_can_be_put_together(
+    folder: Path,
+) -> None:
+    template(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
+
+    with pytest.raises(TemplateError, match="its code is from several folders"):
+        read(folder / "template.yaml", {})
+
+
+def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder: Path) -> None:
+    write_project(folder, {"Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app"]\n'})
+
+    with pytest.raises(TemplateError) as refused:
+        without_template(folder)
+
+    told = str(refused.value)
+    assert "here is no template, and the Dockerfile is no function's: " in told
+    assert f"{folder}/Dockerfile:2: it starts 'gunicorn app', which names no handler" in told
+    (folder / "lambda_function.py").touch()
+    assert without_template(folder).functions[0].handler == "lambda_function.lambda_handler"
+
+
+def test_the_image_of_a_zip_is_not_made_of_a_function_that_has_its_own(folder: Path) -> None:
+    template(folder, f"{AWS}COPY . .\n{CMD}")
+
+    with pytest.raises(OwnDockerfileError, match=r"Work is an image of its own; build "):
+        write_function(folder, folder / "image")

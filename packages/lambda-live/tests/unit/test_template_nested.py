@@ -1,0 +1,340 @@
+"""The stacks that are nested in a template, as `sam build` and CDK follow them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lambda_live.model.template import Function, Template
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.template.reader import read
+
+type Write = Callable[..., Path]
+
+WORK = """
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: code
+      Handler: app.handler
+      Runtime: python3.12
+"""
+CHILD = f"""
+Parameters:
+  Stage: {{Type: String, Default: prod}}
+  Names: {{Type: CommaDelimitedList, Default: "a, z"}}
+Resources: {WORK}
+      Environment:
+        Variables: {{STAGE: !Ref Stage, LAST: !Select [1, !Ref Names], IN: !Ref AWS::StackName}}
+      Events: {{Get: {{Type: Api, Properties: {{Path: /, Method: get}}}}}}
+  Table: {{Type: AWS::DynamoDB::Table}}
+Outputs:
+  Name: {{Value: !Ref Work}}
+  Arn: {{Value: !GetAtt Work.Arn}}
+  Stream: {{Value: !GetAtt Table.StreamArn}}
+"""
+NESTED = "  Child: {Type: AWS::Serverless::Application, Properties: {Location: child/child.yaml}}\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str, file: str = "template.yaml") -> Path:
+        path = tmp_path / file
+        (path.parent / "code").mkdir(parents=True, exist_ok=True)
+        (path.parent / "code/app.py").touch()
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def functions(path: Path, **overrides: str) -> dict[str, Function]:
+    template = read(path, {name.replace("__", "/"): text for name, text in overrides.items()})
+    return {each.name: each for each in template.functions}
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(TemplateError) as refused:
+        read(path, {})
+    return str(refused.value).removeprefix(f"{path.parent}/")
+
+
+def left_out(template: Template) -> dict[str, str]:
+    return {each.logical_id: each.sentence for each in template.left_out}
+
+
+def test_its_functions_are_beside_the_parents_with_what_the_parent_gives_them(
+    write: Write, tmp_path: Path
+) -> None:
+    write(CHILD, "child/child.yaml")
+    parent = f"""
+Resources:
+  Own: {{Type: AWS::S3::Bucket}}
+  Child:
+    Type: AWS::Serverless::Application
+    Properties:
+      Location: child/child.yaml
+      Parameters: {{Stage: !Sub "${{AWS::Region}}-${{Own}}", Names: "a, b"}}
+{WORK.replace("Work", "Other")}
+      Environment:
+        Variables: {{CHILD: !GetAtt Child.Outputs.Name, ARN: !Sub "${{Child.Outputs.Arn}}"}}
+"""
+    read_ = functions(write(parent))
+
+    assert list(read_) == ["Other", "Work"]
+    assert read_["Work"].code_uri == tmp_path / "child/code"
+    assert read_["Work"].environment == {
+        "STAGE": "us-east-1-Own",
+        "LAST": "b",
+        "IN": "local-Child",
+    }
+    assert read_["Other"].environment == {
+        "CHILD": "Work",
+        "ARN": "arn:aws:lambda:us-east-1:123456789012:function:Work",
+    }
+
+
+def test_a_name_that_another_stack_has_too_is_the_whole_path(write: Write) -> None:
+    write(CHILD.replace("/child", "/"), "child/child.yaml")
+    deep = NESTED.replace("Child", "Deep").replace("child/", "")
+    write(f"Resources:\n{deep}", "child/middle.yaml")
+    outer = NESTED.replace("Child", "Outer").replace("child.yaml", "middle.yaml")
+    asks = "      Environment: {Variables: {OTHER: !GetAtt Child.Outputs.Name}}\n"
+    path = write(f"Resources: {WORK}{asks}{NESTED}{outer}")
+    template = read(path, {})
+    names = {each.name: each for each in template.functions}
+
+    assert list(names) == ["Work", "Child-Work", "Outer-Deep-Work"]
+    assert names["Work"].environment == {"OTHER": "Child-Work"}
+    assert [each.api for each in names["Outer-Deep-Work"].routes] == [
+        "Outer-Deep-ServerlessRestApi"
+    ]
+    assert template.notices[0] == (
+        "Another stack has that name, too: Child/Work is called Child-Work,"
+        " Outer/Deep/Work is called Outer-Deep-Work"
+    )
+    assert [file.name for file in template.files] == ["child.yaml", "middle.yaml"]
+
+
+def test_names_that_the_templates_give_are_to_differ_as_on_aws(write: Write) -> None:
+    named = WORK + "      FunctionName: same\n"
+    write(f"Resources: {named}", "child/child.yaml")
+
+    assert refusal(write(f"Resources: {named}{NESTED}")) == (
+        "child/child.yaml:2: Work and Child/Work are both called same;"
+        " give each a FunctionName of its own"
+    )
+
+
+def test_one_stack_gets_what_another_puts_out_in_any_order(write: Write) -> None:
+    write(CHILD, "child/child.yaml")
+    first = NESTED.replace(
+        "child.yaml", "child.yaml, Parameters: {Stage: !GetAtt Last.Outputs.Arn}"
+    )
+    path = write(f"Resources:\n{first}{NESTED.replace('Child', 'Last')}")
+
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:Last-Work"
+    assert (functions(path)["Child-Work"].environment or {})["STAGE"] == arn
+
+
+def test_what_only_a_deployment_knows_is_set_by_the_stacks_name(write: Write) -> None:
+    write(CHILD, "child/child.yaml")
+    asks = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
+    path = write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}")
+    given = read(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
+
+    (notice,) = read(path, {}).notices
+    assert notice.endswith(
+        "known only once it is deployed; set it with Child/Table.StreamArn=VALUE"
+    )
+    assert given.functions[0].environment == {"STREAM": "arn:stream"}
+    assert (given.functions[1].environment or {})["STAGE"] == "here"
+
+
+@pytest.mark.parametrize("key", ["LayerName: shared, ContentUri", "ContentUri"])
+def test_a_layer_of_one_stack_is_one_of_anothers_function(
+    key: str, write: Write, tmp_path: Path
+) -> None:
+    layer = f"  Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {{{key}: code}}}}\n"
+    layers = "      Layers: [!Ref Layer]\n"
+    write(f"Parameters: {{Layer: {{Type: String}}}}\nResources: {WORK}{layers}", "child/child.yaml")
+    write(f"Resources:\n{layer}Outputs: {{Arn: {{Value: !Ref Shared}}}}\n", "deep/layer.yaml")
+    deep = NESTED.replace("Child", "Deep").replace("child/child", "deep/layer")
+    down = NESTED.replace("child.yaml", "child.yaml, Parameters: {Layer: !Ref Shared}")
+    across = NESTED.replace("Child", "Far").replace(
+        "child.yaml", "child.yaml, Parameters: {Layer: !GetAtt Deep.Outputs.Arn}"
+    )
+    read_ = functions(write(f"Resources:\n{layer}{deep}{down}{across}"))
+
+    assert [[each.content for each in function.layers] for function in read_.values()] == [
+        [tmp_path / "code"],
+        [tmp_path / "deep/code"],
+    ]
+
+
+def test_cdk_s_are_found_by_their_assets(write: Write) -> None:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Handler": "app.handler", "Runtime": "python3.12", "Code": {"S3Bucket": 1}},
+        "Metadata": {"aws:asset:path": "code"},
+    }
+    url = {"Fn::Join": ["", ["https://s3.", {"Ref": "AWS::Region"}, ".amazonaws.com/a"]]}
+    nested = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {"TemplateURL": url},
+        "Metadata": {"aws:asset:path": "nested.template.json"},
+    }
+    write(json.dumps({"Resources": {"Work": function}}), "nested.template.json")
+
+    assert list(functions(write(json.dumps({"Resources": {"Child": nested}})))) == ["Work"]
+
+
+def test_one_that_is_packaged_is_read_as_it_was_before(write: Write, tmp_path: Path) -> None:
+    write(f"Resources: {WORK}", "child/template.yml")
+    packaged = NESTED.replace("child/child.yaml", "./child/.aws-sam/packaged.yaml")
+    path = write(f"Resources:\n{packaged}")
+
+    assert functions(path)["Work"].code_uri == tmp_path / "child/code"
+    write(f"Resources: {WORK.replace('code', 's3://code/zip')}", "child/.aws-sam/packaged.yaml")
+    assert functions(path)["Work"].code_uri == tmp_path / "child/code"
+
+
+@pytest.mark.parametrize(
+    ("child", "sentence"),
+    [
+        (
+            "AWS::Serverless::Application, Properties: {Location: {ApplicationId: arn:app}}",
+            "it is of the Serverless Application Repository (arn:app), and not here",
+        ),
+        (
+            "AWS::Serverless::Application, Properties: {Location: s3://a/b.yaml}",
+            "its template is in S3 (s3://a/b.yaml); name a file in Location, as before packaging",
+        ),
+        (
+            "AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://${B}/b'}",
+            "its template is in S3 (https://B/b); name a file in TemplateURL, as before packaging",
+        ),
+        (
+            "AWS::CloudFormation::Stack, Properties: {TemplateURL: !Ref Url}",
+            "its TemplateURL can't be known here: Nothing in the template is called Url; set",
+        ),
+    ],
+)
+def test_one_that_is_not_here_is_left_out_in_a_sentence(
+    child: str, sentence: str, write: Write
+) -> None:
+    template = read(write(f"Resources: {WORK}  Child: {{Type: {child}}}\n"), {})
+
+    assert left_out(template)["Child"].startswith(sentence)
+    assert [each.name for each in template.functions] == ["Work"]
+
+
+def test_what_is_left_out_of_one_is_told_by_its_path(write: Write) -> None:
+    java = WORK.replace("python3.12", "java21").replace("Work", "Brew")
+    write(f"Resources: {java}", "child/child.yaml")
+
+    assert left_out(read(write(f"Resources: {WORK}{NESTED}"), {})) == {
+        "Child/Brew": "its Runtime is java21; Python 3 alone runs here"
+    }
+    assert refusal(write(f"Resources:\n{NESTED}")).startswith(
+        "child/child.yaml:2: no function can run here; Child/Brew: its Runtime"
+    )
+
+
+@pytest.mark.parametrize(
+    ("child", "error"),
+    [
+        ("Resources: [", "child/child.yaml:2: this is not YAML"),
+        ("a: b", "child/child.yaml:1: it has no Resources"),
+        (f"Resources: {WORK}      Timeout: much", "child/child.yaml:8: Timeout is 'much'"),
+        (f"Resources:\n{NESTED.replace('child/', '')}", "child/child.yaml:2: Child is nested in"),
+        (
+            f"Resources:\n{NESTED.replace('child/child', '../template')}",
+            "child/child.yaml:2: Child is nested in itself, by template.yaml; name another",
+        ),
+        (
+            f"Resources:\n{NESTED.replace('child/child', 'gone')}",
+            "child/child.yaml:2: Location is 'gone.yaml', and there is no file",
+        ),
+        (
+            "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {}}}",
+            "child/child.yaml:1: A has no TemplateURL; name its template",
+        ),
+    ],
+)
+def test_one_that_is_wrong_is_refused_by_its_own_file_and_line(
+    child: str, error: str, write: Write
+) -> None:
+    write(child, "child/child.yaml")
+
+    assert refusal(write(f"Resources: {WORK}{NESTED}")).startswith(error)
+
+
+def test_they_are_nested_ten_deep_and_are_five_hundred_at_most(write: Write) -> None:
+    for depth in range(11):
+        write(f"Resources:\n{NESTED.replace('child/child', f'{depth + 1}')}", f"{depth}.yaml")
+    path = write(f"Resources: {WORK}", "11.yaml").with_name("0.yaml")
+
+    assert refusal(path).startswith("10.yaml:2: Child is nested more than 10 deep")
+    assert list(functions(path.with_name("1.yaml"))) == ["Work"]
+
+    write(f"Resources: {WORK}", "child/child.yaml")
+    many = "".join(NESTED.replace("Child", f"Child{each}") for each in range(501))
+    assert refusal(write(f"Resources:\n{many}")).startswith("child/child.yaml:1: there are more")
+
+
+def test_a_circle_of_outputs_and_a_parameter_that_is_none_are_told(write: Write) -> None:
+    write(CHILD, "child/child.yaml")
+    extra = NESTED.replace("child.yaml", "child.yaml, Parameters: {Sage: a}")
+    assert read(path := write(f"Resources:\n{extra}"), {}).notices == (
+        f"{path}:2: child.yaml has no parameter Sage, and AWS refuses it",
+    )
+
+    write(CHILD.replace("Value: !Ref Work", "Value: !Ref Stage"), "child/child.yaml")
+    one, two = (
+        NESTED.replace("Child", name).replace(
+            "child.yaml", f"child.yaml, Parameters: {{Stage: !GetAtt {other}.Outputs.Name}}"
+        )
+        for name, other in (("One", "Two"), ("Two", "One"))
+    )
+    assert "needs itself; break the circle" in refusal(write(f"Resources:\n{one}{two}"))
+
+
+def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
+    write: Write, tmp_path: Path
+) -> None:
+    inline = "Handler: index.a, Runtime: python3.12, InlineCode: !Sub 'a = \"${Stage}\"'"
+    child = f"Resources: {{Work: {{Type: AWS::Serverless::Function, Properties: {{{inline}}}}}}}"
+    write(f"Parameters: {{Stage: {{Type: String}}}}\n{child}", "child/child.yaml")
+    two = (
+        NESTED.replace("Child", name).replace(
+            "child.yaml", f"child.yaml, Parameters: {{Stage: {name}}}"
+        )
+        for name in ("One", "Two")
+    )
+    template = read(write(f"Resources:\n{''.join(two)}"), {}, made=tmp_path / "inline")
+
+    texts = [(each.code_uri / "index.py").read_text() for each in template.functions]
+    assert texts == ['a = "One"', 'a = "Two"']
+
+
+def test_what_one_stack_exports_another_imports(write: Write) -> None:
+    export = "Export: {Name: !Sub '${AWS::Region}-arn'}"
+    write(CHILD.replace("Work.Arn", f"Work.Arn, {export}"), "child/child.yaml")
+    asks = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
+    read_ = read(write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}"), {})
+
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:Work"
+    assert read_.functions[0].environment == {"ARN": arn}
+    assert read_.notices == ()
+
+
+def test_routes_that_two_stacks_have_alike_are_told(write: Write) -> None:
+    write(CHILD, "child/child.yaml")
+    path = write(f"Resources:\n{NESTED.replace('Child', 'One')}{NESTED.replace('Child', 'Two')}")
+
+    assert read(path, {}).notices[-1] == (
+        "One-ServerlessRestApi and Two-ServerlessRestApi have the same routes, and here the first"
+        " gets what is sent to them (GET /); call the other's functions by name"
+    )

@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import pytest
+
+from lambda_live.model.template import Authorizer
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.template.reader import read
+
+DEFINED = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {{CodeUri: ., Handler: app.handler, Runtime: python3.12, FunctionName: work}}
+  Ask:
+    Type: AWS::Serverless::Function
+    Properties: {{CodeUri: ., Handler: app.handler, Runtime: python3.12, FunctionName: ask}}
+  Api:
+    Type: {api}
+    Properties:
+      {body}:
+        {schemes}:
+          Token:
+            type: apiKey
+            name: X-Token
+            in: header
+            x-amazon-apigateway-authtype: custom
+            x-amazon-apigateway-authorizer:
+              type: token
+              authorizerUri: !Sub "arn:aws:apigateway:x:path/${{Ask.Arn}}/invocations"
+              identityValidationExpression: {pattern}
+              authorizerResultTtlInSeconds: 0
+          Request:
+            type: apiKey
+            x-amazon-apigateway-authorizer:
+              type: request
+              authorizerUri: !GetAtt Ask.Arn
+              identitySource: $request.header.X-A, $request.querystring.b
+              authorizerPayloadFormatVersion: "2.0"
+              enableSimpleResponses: true
+          Jwt: {{type: oauth2, x-amazon-apigateway-authorizer: {{type: jwt}}}}
+          Signed: {{type: apiKey, x-amazon-apigateway-authtype: awsSigv4}}
+          Key: {{type: apiKey, name: x-api-key, in: header}}
+        {general}
+        paths:
+          /a:
+            get:
+              {own}
+              x-amazon-apigateway-integration: {{uri: !GetAtt Work.Arn}}
+"""
+TOKEN = Authorizer(
+    "Token", "TOKEN", "ask", identity=("header.X-Token",), validation="a+", cached=False
+)
+REQUEST = Authorizer(
+    "Request",
+    "REQUEST",
+    "ask",
+    identity=("header.X-A", "querystring.b"),
+    payload_format="2.0",
+    simple=True,
+)
+
+
+def authorizer(folder: Path, own: str = "", general: str = "", **api: str) -> Authorizer | None:
+    (folder / "app.py").touch()
+    written = {
+        "api": "AWS::Serverless::Api",
+        "body": "DefinitionBody",
+        "schemes": "securityDefinitions",
+        "pattern": "a+",
+        **api,
+    }
+    path = folder / "template.yaml"
+    path.write_text(DEFINED.format(own=own, general=general, **written), encoding="utf-8")
+    work, _ = read(path, {}).functions
+    (route,) = work.routes
+    return route.authorizer
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("security: [{Token: []}]", TOKEN),
+        ("security: [{Key: [], Token: []}]", TOKEN),
+        ("security: [{Request: []}]", REQUEST),
+        ("security: [{Jwt: []}]", Authorizer("Jwt", "JWT")),
+        ("security: [{Signed: []}]", Authorizer("Signed", "AWS_IAM")),
+        ("x-amazon-apigateway-auth: {type: AWS_IAM}", Authorizer("AWS_IAM", "AWS_IAM")),
+        ("security: [{Key: []}]", None),
+        ("", None),
+    ],
+)
+def test_an_operation_names_who_decides(
+    tmp_path: Path, own: str, expected: Authorizer | None
+) -> None:
+    found = authorizer(tmp_path, own, api="AWS::ApiGateway::RestApi", body="Body")
+
+    assert found == expected
+
+
+def test_schemes_may_be_where_openapi_3_has_them(tmp_path: Path) -> None:
+    api = {"api": "AWS::ApiGatewayV2::Api", "body": "Body"}
+    schemes = "components:\n         securitySchemes"
+
+    assert authorizer(tmp_path, "security: [{Request: []}]", schemes=schemes, **api) == REQUEST
+
+
+def test_what_a_definition_says_in_general_counts_unless_the_operation_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    general = "security: [{Token: []}]"
+
+    assert authorizer(tmp_path, general=general) == TOKEN
+    assert authorizer(tmp_path, own="security: []", general=general) is None
+
+
+def test_sams_default_counts_where_nothing_is_said(tmp_path: Path) -> None:
+    auth = "Auth: {DefaultAuthorizer: AWS_IAM}\n      DefinitionBody"
+
+    assert authorizer(tmp_path, body=auth) == Authorizer("AWS_IAM", "AWS_IAM")
+
+
+def test_a_pattern_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"identityValidationExpression '\(' is no regular"):
+        authorizer(tmp_path, "security: [{Token: []}]", pattern='"("')

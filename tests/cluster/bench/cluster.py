@@ -1,0 +1,179 @@
+"""
+What a save, a rollout and a killed pod cost in the cluster: `make bench-cluster`.
+
+Edits a copy of the repository, with Tilt at work in it and all of its checks on. Prints a line for
+each figure, with what it must reach; exits 1 if one does not.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from support.waiting import wait_until
+from tests.cluster.support.load import Load, invoke
+from tests.cluster.support.workspace import (
+    CODE,
+    DEADLINE,
+    TEXT,
+    URL,
+    Tilt,
+    Workspace,
+    output,
+    pods,
+)
+
+BASE = "public.ecr.aws/lambda/python:3.12"
+
+
+class Report:
+    """Prints figures, and keeps whether each is what it must be."""
+
+    def __init__(self) -> None:
+        self.reached = True
+
+    def tell(self, figure: str, value: float, unit: str, most: float | None = None) -> None:
+        """Print a figure, and whether it is at most what it must be."""
+        verdict = ""
+        if most is not None:
+            reached = value <= most
+            self.reached &= reached
+            verdict = f"at most {most:g}: {'reached' if reached else 'MISSED'}"
+        sys.stdout.write(f"{figure:56} {value:8.2f} {unit:3} {verdict}\n")
+        sys.stdout.flush()
+
+
+class Saves:
+    """Saves of the function's code, each of which answers with a text of its own."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._code = workspace.read(CODE)
+        self._count = 0
+
+    def save(self) -> str:
+        """Save, and return the text that the new code answers with."""
+        self._count += 1
+        text = f"Save {self._count} of {time.time_ns()}"
+        self._workspace.write(CODE, self._code.replace(TEXT, text))
+        return text
+
+    def undo(self) -> None:
+        """Save the code as it was."""
+        self._workspace.write(CODE, self._code)
+
+    def seconds(self, tilt: Tilt, prepare: Callable[[], None] = lambda: None) -> float:
+        """Return the seconds from a save, with all checks of the last at rest, to its answer."""
+        wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
+        time.sleep(1)  # the checks start a moment after the code is live
+        wait_until(tilt.is_at_rest, "Tilt is at rest", DEADLINE)
+        prepare()
+        start = time.monotonic()
+        text = self.save().encode()
+        wait_until(lambda: text in invoke(URL)[1], "the new code answers", DEADLINE)
+        return time.monotonic() - start
+
+
+def _measure_ci(workspace: Workspace, report: Report) -> None:
+    seconds = []
+    for _ in range(4):
+        start = time.monotonic()
+        ended = workspace.ci()
+        seconds.append(time.monotonic() - start)
+        if ended.returncode:
+            raise SystemExit("\n".join(ended.stdout.splitlines()[-20:]))
+    report.tell("tilt ci, all images built: median of 3", statistics.median(seconds[1:]), "s", 45)
+
+
+def _measure_live_update(workspace: Workspace, report: Report) -> float:
+    saves = Saves(workspace)
+    with Tilt(workspace) as tilt:
+        quiet = [saves.seconds(tilt) for _ in range(20)]
+        with Load(URL, answer=None) as load:
+            busy = [saves.seconds(tilt) for _ in range(20)]
+        report.tell("save → new code answers: median of 20", statistics.median(quiet), "s", 0.8)
+        percentile = statistics.quantiles(quiet, n=20)[-1]
+        report.tell("  95th percentile", percentile, "s", 1.5)
+        report.tell("  slowest", max(quiet), "s")
+        report.tell("  at 50 requests/s: median of 20", statistics.median(busy), "s")
+        _tell_lost(report, "those 20 saves", load)
+        _measure_rollout(report)
+        _measure_kill(report)
+        dependency = saves.seconds(tilt, lambda: _change_dependencies(workspace))
+        report.tell("save with a change of poetry.lock → new code answers", dependency, "s")
+    saves.undo()
+    return statistics.median(quiet)
+
+
+def _measure_rebuild(workspace: Workspace, report: Report, live: float) -> None:
+    saves = Saves(workspace)
+    with Tilt(workspace, "--live-update=false") as tilt:
+        rebuilt = statistics.median(saves.seconds(tilt) for _ in range(5))
+    report.tell("the same by a rebuild of the image: median of 5", rebuilt, "s")
+    report.tell("  as a multiple of live update", rebuilt / live, "×")
+
+
+def _measure_rollout(report: Report) -> None:
+    with Load(URL) as load:
+        _kubectl("rollout", "restart", "deployment/function")
+        _kubectl("rollout", "status", "deployment/function", "--timeout=120s")
+        _wait_until_alone()
+    _tell_lost(report, "a rollout", load)
+
+
+def _measure_kill(report: Report) -> None:
+    with Load(URL) as load:
+        _kubectl("delete", "pod", *pods())
+        _wait_until_alone()
+    _tell_lost(report, "the kill of the pod", load)
+
+
+def _tell_lost(report: Report, during: str, load: Load) -> None:
+    figure = f"requests lost of {load.outcomes.total()} during {during}"
+    report.tell(figure, load.lost, "", 0)
+    if load.lost:
+        sys.stdout.write(f"  {dict(load.outcomes)}\n")
+
+
+def _measure_image(report: Report) -> None:
+    output("docker", "build", "--target", "function", "--tag", "lambda-function:latest", ".")
+    sizes = output(
+        "docker", "image", "inspect", "--format", "{{.Size}}", "lambda-function:latest", BASE
+    )
+    image, base = map(int, sizes.split())
+    report.tell("function image over its base", (image - base) / 1e6, "MB", 15)
+
+
+def _change_dependencies(workspace: Workspace) -> None:
+    workspace.write("poetry.lock", workspace.read("poetry.lock") + f"# {time.time_ns()}\n")
+
+
+def _wait_until_alone() -> None:
+    """Wait until the function's pods that had to go are gone."""
+    listing = ("get", "pods", "--selector", "app.kubernetes.io/name=function", "--output", "json")
+    wait_until(
+        lambda: len(json.loads(_kubectl(*listing))["items"]) == 1, "there is one pod", DEADLINE
+    )
+
+
+def _kubectl(*arguments: str) -> str:
+    return output("kubectl", "--namespace", "lambda", *arguments)
+
+
+def main() -> int:
+    """Measure; return 1 if a figure is not what it must be."""
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="lambda-bench-") as directory:
+        workspace = Workspace(Path(directory))
+        _measure_ci(workspace, report)
+        live = _measure_live_update(workspace, report)
+        _measure_rebuild(workspace, report, live)
+    _measure_image(report)
+    return not report.reached
+
+
+if __name__ == "__main__":
+    sys.exit(main())

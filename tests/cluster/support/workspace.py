@@ -1,0 +1,186 @@
+"""A copy of the repository, so that its files can be edited and broken, and Tilt at work in it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from support.project import REPOSITORY, machine
+from support.waiting import wait_until
+
+URL = f"http://127.0.0.1:{machine()['FUNCTION_PORT']}"
+CODE = "greeting/app.py"
+TEXT = "The received message is"
+"""What the project's function answers with, to be edited."""
+PROJECT = Path(__file__).parent / "project"
+OWN = ("template.yaml", "lambda_app", "events", "tests")
+"""What of the repository is its function's, and makes room for the tests' own."""
+DEADLINE = 120.0
+"""Seconds until a condition that should come true counts as never; an image is built in less."""
+
+
+def output(*command: str | Path, cwd: Path = REPOSITORY) -> str:
+    """Return what a command prints; it has to succeed."""
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
+
+
+class Workspace:
+    """A copy of the repository as it is on disk, committed or not, around a function of ours."""
+
+    def __init__(self, directory: Path, project: Path = PROJECT) -> None:
+        self.directory = directory
+        listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+        for name in filter(None, listed.split("\0")):
+            if (source := REPOSITORY / name).is_file() and Path(name).parts[0] not in OWN:
+                (directory / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, directory / name)
+        shutil.copytree(project, directory, dirs_exist_ok=True)
+        (directory / ".venv").symlink_to(REPOSITORY / ".venv")
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file at once, as editors do, so that no half of it is ever seen."""
+        new = self.directory / f".{Path(name).name}.new"
+        new.write_text(text)
+        new.replace(self.directory / name)
+
+    def read(self, name: str) -> str:
+        return (self.directory / name).read_text()
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that the file has to have."""
+        text = self.read(name)
+        assert old in text, f"no {old!r} in {name}"
+        self.write(name, text.replace(old, new))
+
+    def ci(self, *settings: str) -> subprocess.CompletedProcess[str]:
+        """Run `tilt ci` without monitoring."""
+        return subprocess.run(
+            ["tilt", "ci", "--port", str(free_port()), "--", "--monitoring=false", *settings],
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+class Tilt:
+    """`tilt up` in a workspace, without monitoring, from entering to leaving."""
+
+    def __init__(self, workspace: Workspace, *settings: str, **environ: str) -> None:
+        self._workspace = workspace
+        self._environ = os.environ | environ
+        self._port = str(free_port())
+        self._settings = settings
+        self._log = workspace.directory / ".cache" / "tilt.log"  # where Tilt does not look
+
+    def __enter__(self) -> Self:
+        self._log.parent.mkdir(exist_ok=True)
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen(
+                [
+                    "tilt",
+                    "up",
+                    "--stream",
+                    "--port",
+                    self._port,
+                    "--",
+                    "--monitoring=false",
+                    *self._settings,
+                ],
+                cwd=self._workspace.directory,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until(self.is_green, f"every resource is green; see {self._log}", DEADLINE)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Have it do nothing for a while, as if it were slow."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def log(self) -> str:
+        """Return all that Tilt has said."""
+        return self._log.read_text()
+
+    def statuses(self) -> dict[str, str]:
+        """Return ok, pending, in_progress or error for each resource."""
+        listed = subprocess.run(
+            ["tilt", "get", "uiresources", "--port", self._port, "--output", "json"],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if listed.returncode:
+            return {}
+        return {
+            item["metadata"]["name"]: _status(item["status"])
+            for item in json.loads(listed.stdout)["items"]
+        }
+
+    def is_green(self) -> bool:
+        """Tell whether there is a function and every resource is as it should be."""
+        statuses = self.statuses()
+        return "function" in statuses and set(statuses.values()) == {"ok"}
+
+    def is_at_rest(self) -> bool:
+        """Tell whether every resource is as it should be or has failed, and none is at work."""
+        statuses = self.statuses()
+        return "function" in statuses and {*statuses.values()} <= {"ok", "error"}
+
+
+def _status(status: dict[str, Any]) -> str:
+    both = {status.get("updateStatus"), status.get("runtimeStatus")} - {"not_applicable", None}
+    for worst in ("error", "in_progress", "pending"):
+        if worst in both:
+            return worst
+    return "ok"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Return the function's pods that are not on their way out, by name."""
+    listed = output(
+        *("kubectl", "--namespace", "lambda", "get", "pods", "--output", "json"),
+        *("--selector", "app.kubernetes.io/name=function"),
+    )
+    return {
+        pod["metadata"]["name"]: pod
+        for pod in json.loads(listed)["items"]
+        if "deletionTimestamp" not in pod["metadata"]
+    }

@@ -1,0 +1,83 @@
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import REPOSITORY, write_project
+from support.starting import starter
+from tests.environment.support.checks import ANSWERS, Checks
+from tests.environment.support.machine import Machine, listening
+
+APP = """
+def lambda_handler(event, context):
+    print(context.aws_request_id)
+    if "message" not in event:
+        return {"statusCode": 400, "body": "no message"}
+    return {"statusCode": 200, "body": f"The received message is: '{event['message']}'"}
+"""
+HELLO = {"statusCode": 200, "body": "The received message is: 'hello world'"}
+EXPECTED: dict[str, tuple[dict[str, str], dict[str, object]]] = {
+    "event.json": ({"message": "hello world"}, HELLO),
+    "event_alb.json": ({"path": "/", "message": "hello world"}, HELLO),
+    "event_no_message.json": ({}, {"statusCode": 400, "body": "no message"}),
+}
+
+
+def write_checkout(directory: Path) -> None:
+    """Write a checkout of somebody's own function: the scripts, some code and its events."""
+    events = {f"events/{name}": json.dumps(event) for name, (event, _) in EXPECTED.items()}
+    expected = {
+        f"events/expected/{name}": json.dumps(response, indent=2) + "\n"
+        for name, (_, response) in EXPECTED.items()
+    }
+    code = {"lambda_app/__init__.py": "", "lambda_app/app.py": APP}
+    write_project(directory, code | events | expected)
+    shutil.copytree(REPOSITORY / "scripts", directory / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", directory)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    write_checkout(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+    """A service that runs a checkout's function."""
+    directory = tmp_path_factory.mktemp("checkout")
+    write_checkout(directory)
+    with closing(LocalLambda(directory, handler="lambda_app.app.lambda_handler")) as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which this process listens."""
+    with listening("127.0.0.1") as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+    with ExitStack() as services:
+        source = {"function/__init__.py": "", "function/app.py": ANSWERS}
+        yield starter(tmp_path_factory.mktemp("answering"), services)(source)
+
+
+@pytest.fixture
+def checks(answering: LocalLambda, tmp_path: Path) -> Checks:
+    for tool in ("curl", "jq"):
+        if not shutil.which(tool):
+            pytest.skip(f"scripts/check needs {tool}")
+    return Checks(tmp_path, answering.project / "function", answering.url)

@@ -1,0 +1,103 @@
+"""What `scripts/check --accept` writes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.environment.support.checks import Checks, proxy
+
+
+def test_each_difference_is_shown_and_what_was_answered_is_expected_from_now_on(
+    checks: Checks,
+) -> None:
+    checks.write("a", {"n": 1}, {"n": 2})
+    checks.write("new", "é")
+    checks.write("same", 3, 3)
+    done = checks.run("--accept")
+
+    assert done.stdout.splitlines() == [
+        "a.json: n: 2 → 1",
+        "new.json: no expected response yet (--accept writes it)",
+        "2 answers accepted",
+    ]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (checks.expected("a"), checks.expected("new")) == ('{"n":1}', '"é"\n')
+    assert checks.rows("--accept") == ["nothing to accept: 3 of 3 events as expected"]
+
+
+def test_only_the_events_that_are_named_are_accepted(checks: Checks) -> None:
+    checks.write("a", 1, 2)
+    checks.write("b", 1, 2)
+    checks.run("--accept", "events/b.json")
+
+    assert (checks.expected("a"), checks.expected("b")) == ("2", "1")
+
+
+@pytest.mark.parametrize(
+    "before", ['{"n": 1}', '{\n  "n": 1\n}\n', '{\n    "n": 1\n}', '{\n\t"n": 1\n}\n']
+)
+def test_a_file_keeps_its_form(checks: Checks, before: str) -> None:
+    checks.write("a", {"n": 2}, before.encode())
+    checks.run("--accept")
+
+    after = checks.expected("a")
+    assert json.loads(after) == {"n": 2}
+    assert after.splitlines()[1:2] == [line.replace("1", "2") for line in before.splitlines()[1:2]]
+    assert after.endswith("\n") == before.endswith("\n")
+
+
+def test_a_file_keeps_its_order_its_escapes_and_its_mode(checks: Checks) -> None:
+    checks.write("a", {"a": 2, "c": "é", "b": 1}, b'{"b": 1, "a": "\\u00e8"}\n')
+    path = checks.project / "events/expected/a.json"
+    path.chmod(0o640)
+    checks.run("--accept")
+
+    assert checks.expected("a") == '{"b":1,"a":2,"c":"\\u00e9"}\n'
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [each.name for each in path.parent.iterdir()] == ["a.json"]
+
+
+def test_marks_that_still_fit_are_kept(checks: Checks) -> None:
+    answer = proxy('{"id": 7, "n": 2, "s": 3}') | {"at": "2026-11-25", "list": [1, 2]}
+    expected = proxy('{"id": "<number>", "n": 1, "s": "<string>"}')
+    checks.write("a", answer, expected | {"at": "<timestamp>", "list": ["<number>"]})
+    checks.run("--accept")
+
+    accepted = json.loads(checks.expected("a"))
+    assert json.loads(accepted.pop("body")) == {"id": "<number>", "n": 2, "s": 3}
+    assert accepted == {"statusCode": 200, "at": "<timestamp>", "list": ["<number>", 2]}
+    assert checks.rows() == ["1 of 1 events as expected"]
+
+
+def test_a_number_of_many_digits_is_written_as_it_was_answered(checks: Checks) -> None:
+    checks.write("a", {"id": 12345678901234567891}, {})
+    checks.run("--accept")
+
+    assert json.loads(checks.expected("a")) == {"id": 12345678901234567891}
+
+
+def test_an_error_is_accepted_only_if_errors_are_asked_for(checks: Checks) -> None:
+    checks.write("bad", None, 1, raised="no")
+    checks.write("good", 2, 1)
+    done = checks.run("--accept")
+
+    assert done.stdout.splitlines() == [
+        "bad.json: ValueError: no (function/app.py:11)",
+        "good.json: the answer: 1 → 2",
+        "1 answer accepted, 1 error not accepted (--accept-errors takes them too)",
+    ]
+    assert (done.returncode, checks.expected("bad")) == (1, "1")
+
+    assert checks.run("--accept-errors").returncode == 0
+    assert json.loads(checks.expected("bad"))["errorType"] == "ValueError"
+
+
+def test_what_cannot_be_written_is_a_failure_and_leaves_nothing(checks: Checks) -> None:
+    checks.write("a", 1)
+    folder = Path(checks.project, "events/expected")
+    folder.touch()
+    done = checks.run("--accept")
+
+    assert done.returncode == 1
+    assert folder.read_text() == ""

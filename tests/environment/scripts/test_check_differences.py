@@ -1,0 +1,110 @@
+"""What `scripts/check` says of answers that are not as expected."""
+
+from tests.environment.support.checks import Checks, proxy
+
+UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
+
+
+def test_an_equal_difference_is_told_once(checks: Checks) -> None:
+    for n in "1234":
+        body = f"The received message is: {n}"
+        checks.write(f"e{n}", proxy(body.replace("received", "NEW")), proxy(body))
+    checks.write("other", 1, 1)
+    done = checks.run()
+
+    assert done.stdout.splitlines() == [
+        '4 events: body: "The received message…" → "The NEW message…"',
+        "  e1.json, e2.json, e3.json, e4.json",
+        "1 of 5 events as expected",
+    ]
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+DIFFERENT = [
+    ({"statusCode": 500}, {"statusCode": 200}, "statusCode: 200 → 500"),
+    ({"a": [1, 2]}, {"a": [1]}, "a[1]: not expected: 2"),
+    ({"a": [1]}, {"a": [1, {"b": 2}]}, 'a[1]: missing: {"b":2}'),
+    ({"a b": {"c": None}}, {"a b": {"c": 0}}, '["a b"].c: 0 → null'),
+    ([1], {"a": 1}, 'the answer: {"a":1} → [1]'),
+    ("é", "e", 'the answer: "e" → "é"'),
+    (proxy('{"id": 1, "n": 2}'), proxy('{"n": 3,\n"id": 1}'), "body.n: 3 → 2"),
+    (proxy("[1]"), proxy('{"n": 1}'), 'body: {"n":1} → [1]'),
+    ({"n": "1"}, {"n": "<number>"}, 'n: "<number>" → "1"'),
+    ({"s": 1}, {"s": "<string>"}, 's: "<string>" → 1'),
+    ({"id": UUID[1:]}, {"id": "<uuid>"}, f'id: "<uuid>" → "{UUID[1:]}"'),
+    ({"at": "soon"}, {"at": "<timestamp>"}, 'at: "<timestamp>" → "soon"'),
+    ({}, {"a": "<any>"}, 'a: missing: "<any>"'),
+    ("x (1) y", "x (<number>)", 'the answer: "x (<number>)" → "x (1) y"'),
+]
+
+
+def test_a_difference_has_its_path(checks: Checks) -> None:
+    for number, (answer, expected, _) in enumerate(DIFFERENT, 10):
+        checks.write(f"e{number}", answer, expected)
+
+    *rows, _ = checks.rows("--full")
+    assert rows == [f"e{number}.json: {row}" for number, (*_, row) in enumerate(DIFFERENT, 10)]
+
+
+SAME = [
+    ({"a": None, "b": {"c": 1}}, {"a": "<any>", "b": "<any>"}),
+    ({"s": "", "n": -1.5e3}, {"s": "<string>", "n": "<number>"}),
+    (
+        {"id": UUID, "now": 1700000000, "ms": 1700000000123},
+        {"id": "<uuid>", "now": "<timestamp>", "ms": "<timestamp>"},
+    ),
+    (["2026-11-25T10:20:30.123Z", "2026-11-25"], ["<timestamp>", "<timestamp>"]),
+    ("Wed, 25 Nov 2026 10:20:30 GMT", "<timestamp>"),
+    (f"Order {UUID} (no. 7) of\n2026", "Order <uuid> (no. <number>) of\n<any>"),
+    (proxy(f'{{"id": "{UUID}", "n": [1]}}'), proxy('{"n": ["<number>"], "id": "<uuid>"}')),
+    ("<uuid>", "<uuid>"),
+]
+
+
+def test_a_mark_stands_for_a_value_that_is_another_each_time(checks: Checks) -> None:
+    for number, (answer, expected) in enumerate(SAME):
+        checks.write(f"e{number}", answer, expected)
+
+    assert checks.rows() == [f"{len(SAME)} of {len(SAME)} events as expected"]
+
+
+def test_a_row_fits_into_eighty_columns_unless_all_is_asked_for(checks: Checks) -> None:
+    checks.write("e", {"k" * 20: "y" * 300}, {"k" * 20: ["z"] * 80})
+
+    assert max(map(len, checks.rows())) <= 80
+    assert "y" * 300 in checks.rows("--full")[0]
+
+
+def test_no_more_rows_than_can_be_read_unless_all_are_asked_for(checks: Checks) -> None:
+    checks.write("e", {f"k{n}": 1 for n in range(30)}, {f"k{n}": 0 for n in range(30)})
+
+    *_, others, _ = rows = checks.rows()
+    assert len(rows) <= 11
+    assert others == "and 22 other differences (--full shows each)"
+    assert len(checks.rows("--full")) == 31
+
+
+def test_a_difference_of_many_events_is_counted_with_quiet(checks: Checks) -> None:
+    for name in ("a", "b", "c"):
+        checks.write(name, 1, 1 if name == "c" else 2)
+
+    assert checks.rows("--quiet") == ["2 events: the answer: 2 → 1", "1 of 3 events as expected"]
+
+
+def test_an_event_without_an_expected_response_says_so_and_stops_no_other(checks: Checks) -> None:
+    checks.write("new", 1)
+    checks.write("other", 2, 2)
+    done = checks.run()
+
+    assert done.stdout.splitlines() == [
+        "new.json: no expected response yet (--accept writes it)",
+        "1 of 2 events as expected",
+    ]
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_project_without_events_has_nothing_to_fail(checks: Checks) -> None:
+    done = checks.run()
+
+    assert done.returncode == 0
+    assert done.stdout == "0 of 0 events as expected: there are none in events/ yet\n"

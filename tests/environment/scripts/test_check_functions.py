@@ -1,0 +1,104 @@
+"""Checks of several functions, each by the folder of its events."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from support.local_lambda import LocalLambda
+from support.project import REPOSITORY, write_project
+from support.starting import StartLambda
+
+TEMPLATE = """
+Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: orders, CodeUri: src/orders}
+  Stock:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: Stock-2, CodeUri: src/stock}
+"""
+ANSWER = "def handler(event, context): return {name!r}\n"
+FILES = {
+    "template.yaml": TEMPLATE,
+    "src/orders/app.py": ANSWER.format(name="orders"),
+    "src/stock/app.py": ANSWER.format(name="stock"),
+    "events/orders/a.json": "{}",
+    "events/orders/expected/a.json": '"orders"',
+    "events/Stock-2/a.json": "{}",
+    "events/Stock-2/expected/a.json": '"stock"',
+    "events/Stock-2/r.http": "GET /",
+    "events/Stock-2/expected/r.http": "200\n\nstock",
+}
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("curl", "jq"))), reason="scripts/check needs curl and jq"
+)
+
+
+def check(service: LocalLambda, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["scripts/check", "--url", service.url, *args],
+        cwd=service.project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def shared(
+    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+) -> LocalLambda:
+    project = tmp_path_factory.mktemp("two")
+    shutil.copytree(REPOSITORY / "scripts", project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", project)
+    write_project(project, FILES)
+    return start_module_lambda(project, handler=None)
+
+
+@pytest.fixture
+def two(shared: LocalLambda) -> LocalLambda:
+    """The module's, with its files as they were."""
+    write_project(shared.project, FILES)
+    return shared
+
+
+def test_each_function_is_checked_by_its_own_events(two: LocalLambda) -> None:
+    done = check(two)
+    assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
+
+    (two.project / "src/stock/app.py").write_text("def handler(:")
+    done = check(two)
+    assert done.stdout.splitlines() == [
+        "src/stock/app.py:1: SyntaxError: invalid syntax",
+        "1 of 1 events as expected, 2 events wait for code that loads",
+    ]
+
+    only = json.loads(check(two, "--json", "events/orders/a.json").stdout)
+    assert only["as_expected"]
+    assert only["checks"][0]["function"] == "orders"
+
+
+def test_an_error_is_told_by_its_place_in_the_project_whichever_function_s_it_is(
+    two: LocalLambda,
+) -> None:
+    (two.project / "src/stock/app.py").write_text("def handler(event, context): 1 / 0\n")
+    (two.project / "events/Stock-2/expected/a.json").unlink()
+    done = check(two, "events/Stock-2/a.json")
+
+    assert done.stdout.splitlines() == [
+        "Stock-2/a.json: ZeroDivisionError: division by zero (src/stock/app.py:1)",
+        "0 of 1 events as expected",
+    ]
+
+
+def test_an_event_of_no_function_is_refused_by_the_folders_that_there_are(two: LocalLambda) -> None:
+    (two.project / "events/a.json").write_text("{}")
+    done = check(two, "events/a.json")
+    (two.project / "events/a.json").unlink()
+
+    assert done.returncode == 2
+    assert "events/orders/ events/Stock-2/" in done.stderr

@@ -1,0 +1,81 @@
+"""A check that is under way when the code breaks."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.local_lambda import LocalLambda, environment
+from support.project import REPOSITORY
+from support.starting import StartLambda
+from support.waiting import wait_until
+
+SLOW = """
+import pathlib
+import time
+
+def handler(event, context):
+    pathlib.Path(event["began"]).touch()
+    while event["until"] and not pathlib.Path(event["until"]).exists():
+        time.sleep(0.01)
+    return "answered"
+"""
+TEMPLATE = """
+Resources:
+  Slow:
+    Type: AWS::Serverless::Function
+    Properties: {FunctionName: function, Runtime: python3.12, Handler: app.handler, CodeUri: code}
+"""
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("curl", "jq"))), reason="scripts/check needs curl and jq"
+)
+
+
+@pytest.fixture
+def service(start_lambda: StartLambda, tmp_path: Path) -> LocalLambda:
+    """A function whose first event is answered when the test says so."""
+    first = {"began": str(tmp_path / "began"), "until": str(tmp_path / "until")}
+    second = first | {"until": ""}
+    files = {"template.yaml": TEMPLATE, "code/app.py": SLOW}
+    for name, event in (("a", first), ("b", second)):
+        files[f"events/{name}.json"] = json.dumps(event)
+        files[f"events/expected/{name}.json"] = '"answered"'
+    service = start_lambda(files, handler=None)
+    shutil.copytree(REPOSITORY / "scripts", service.project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", service.project)
+    return service
+
+
+@pytest.fixture
+def check(service: LocalLambda) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        ["scripts/check", "--patient", "--url", service.url],
+        cwd=service.project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as check:
+        yield check
+        check.kill()
+
+
+def test_it_waits_until_the_code_is_mended(
+    service: LocalLambda, check: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    wait_until((tmp_path / "began").exists, "the first event is under way")
+    (service.project / "code/app.py").write_text("def broken(:\n")
+    wait_until(lambda: "errorType" in service.invoke().json(), "the save is live")
+
+    (tmp_path / "until").touch()
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        check.wait(2)
+    (service.project / "code/app.py").write_text(SLOW)
+    output, _ = check.communicate()
+    assert check.returncode == 0, output
+    assert "waiting" not in output

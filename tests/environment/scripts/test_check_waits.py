@@ -1,0 +1,102 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from support.serving import serving
+
+EVENT = "events/event.json"
+EXPECTED = "events/expected/event.json"
+OLD = "0" * 64
+
+type Check = Callable[..., subprocess.CompletedProcess[str]]
+
+
+class Rollout(ThreadingHTTPServer):
+    """Says that it runs the code that is awaited; the first invocation gets the code before."""
+
+    def __init__(self, expected: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.expected = expected
+        self.invocations = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Rollout
+    awaited = ""
+
+    def do_GET(self) -> None:  # http.server's name
+        query = parse_qs(urlsplit(self.path).query)
+        type(self).awaited = query.get("function", [OLD])[0]
+        folder = {"path": "lambda_app", "name": "lambda_app"}
+        function = {"name": "function", "folders": [folder], "code_sha256": self.awaited}
+        self.answer(json.dumps({"functions": [function | {"state": "Active"}]}).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.invocations += 1
+        if self.server.invocations == 1:
+            self.answer(self.server.expected, OLD)
+        else:
+            self.answer(b'"of the new code"', self.awaited)
+
+    def answer(self, body: bytes, code: str = "") -> None:
+        self.send_response(200)
+        self.send_header("X-Lambda-Live-Code-Sha256", code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def rollout(checkout: Path) -> Iterator[Rollout]:
+    for tool in ("curl", "jq"):
+        if not shutil.which(tool):
+            pytest.skip(f"scripts/check needs {tool}")
+    with serving(Rollout((checkout / EXPECTED).read_bytes())) as service:
+        yield service
+
+
+@pytest.fixture
+def check(rollout: Rollout, checkout: Path) -> Check:
+    def check(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [checkout / "scripts/check", "--url", rollout.url, *args],
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return check
+
+
+def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout, check: Check) -> None:
+    checked = check(EVENT)
+
+    assert checked.returncode == 1
+    assert "of the new code" in checked.stdout
+    assert rollout.invocations == 2
+
+
+def test_waiting_for_the_code_alone_invokes_nothing(rollout: Rollout, check: Check) -> None:
+    checked = check("--code")
+
+    assert (checked.returncode, checked.stdout) == (0, "")
+    assert rollout.invocations == 0
+
+
+def test_waiting_for_the_code_alone_takes_no_event(check: Check) -> None:
+    assert check("--code", EVENT).returncode == 2

@@ -1,0 +1,175 @@
+"""What an editor's tasks print is read by the patterns of .vscode/tasks.json."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda, environment
+from support.project import REPOSITORY, write_project
+from support.running import Running, execute
+from support.starting import StartLambda
+from support.terminal import TerminalLambda
+from support.waiting import wait_until
+
+TASKS = {
+    task["label"]: task
+    for task in json.loads((REPOSITORY / ".vscode/tasks.json").read_text())["tasks"]
+}
+CALLED = "def handler(event, context):\n    return {'statusCode': 200}\n"
+type Problem = tuple[str, int, str]
+
+
+def matchers(label: str) -> list[dict[str, Any]]:
+    found = TASKS[label]["problemMatcher"]
+    return found if isinstance(found, list) else [found]
+
+
+def problems_in(lines: list[str], label: str) -> set[Problem]:
+    """Return file, line and message of each problem that an editor would show."""
+    return {each for matcher in matchers(label) for each in matched(lines, matcher["pattern"])}
+
+
+def matched(lines: list[str], pattern: Any) -> Iterator[Problem]:
+    patterns = pattern if isinstance(pattern, list) else [pattern]
+    for start in range(len(lines) - len(patterns) + 1):
+        found: dict[str, str] = {}
+        for each, line in zip(patterns, lines[start:], strict=False):
+            match = re.search(each["regexp"], line)
+            if match is None:
+                break
+            found |= {name: match[number] for name, number in each.items() if name != "regexp"}
+        else:
+            yield found["file"], int(found["line"]), found["message"]
+
+
+class Listing:
+    """A `python -m lambda_live.cli.problems`, and what an editor has of it."""
+
+    def __init__(self, admin_url: str, project: Path) -> None:
+        command = [sys.executable, "-m", "lambda_live.cli.problems", admin_url]
+        self._running = Running(partial(execute, command), project, environment())
+        self._background = matchers("Problems of the function")[0]["background"]
+
+    def close(self) -> None:
+        """End it as an editor does: who is killed has not told what it covered."""
+        self._running.end()
+        self._running.kill()
+
+    def shown(self) -> set[Problem] | None:
+        """Return what the last list says that is whole, if there is one."""
+        last, open_list = None, list[str]()
+        for line in list(self._running.lines):
+            if re.search(self._background["beginsPattern"], line):
+                open_list = []
+            elif re.search(self._background["endsPattern"], line):
+                last = problems_in(open_list, "Problems of the function")
+            else:
+                open_list.append(line)
+        return last
+
+    def wait_for(self, *problems: Problem) -> None:
+        wait_until(lambda: self.shown() == {*problems}, f"{problems} in {self._running.lines}")
+
+
+@pytest.fixture
+def service(start_lambda: StartLambda) -> LocalLambda:
+    return start_lambda(CALLED)
+
+
+def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
+    service: LocalLambda,
+) -> None:
+    code = service.project / "function/app.py"
+    with closing(Listing(service.admin_url, service.project)) as listing:
+        listing.wait_for()
+        code.write_text("def handler(event, context):\n    foo(\n")
+        message = "Syntax error in module 'function.app': '(' was never closed (app.py, line 2)"
+        listing.wait_for((str(code), 2, f"UserCodeSyntaxError: {message}"))
+
+        raises = "raise KeyError('three') if event else ValueError('one\\ntwo')"
+        code.write_text(f"def handler(event, context):\n    {raises}\n")
+        listing.wait_for()
+        service.invoke()
+        listing.wait_for((str(code), 2, "ValueError: one two"))
+        service.invoke()
+        service.invoke("other")
+        listing.wait_for((str(code), 2, "ValueError: one two"), (str(code), 2, "KeyError: 'three'"))
+
+        code.write_text(CALLED)
+        listing.wait_for()
+
+
+def test_an_editor_that_comes_later_sees_what_is_wrong_now_and_nothing_of_a_service_that_ended(
+    service: LocalLambda,
+) -> None:
+    code = service.project / "function/app.py"
+    code.write_text("def handler(event, context):\n    return 1 / 0\n")
+    wait_until(lambda: b"ZeroDivisionError" in service.invoke().body, "the code that was saved")
+    with closing(Listing(service.admin_url, service.project)) as listing:
+        listing.wait_for((str(code), 2, "ZeroDivisionError: division by zero"))
+        service.end()
+        listing.wait_for()
+
+
+def test_an_error_that_a_check_expects_is_no_problem_once_the_checks_have_passed(
+    tmp_path: Path,
+) -> None:
+    expects = "def handler(event, context):\n    raise ValueError('expected')\n"
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": CALLED})
+    url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
+    invoked = f"curl -s -o answer -H 'X-Lambda-Live-Source: check' -d 1 {url}"
+    command = f"[ -e begun ] || exit 0; {invoked}; until [ -e go ]; do sleep 0.05; done"
+    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+        with closing(Listing(page, tmp_path)) as listing:
+            listing.wait_for()
+            (tmp_path / "begun").touch()
+            service.save(expects)
+            error = (str(tmp_path / "function/app.py"), 2, "ValueError: expected")
+            listing.wait_for(error)
+
+            (tmp_path / "go").touch()
+            listing.wait_for()
+
+
+def output_of(*command: str | Path, cwd: Path, **env: str) -> list[str]:
+    ended = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False
+    )
+    return ended.stdout.splitlines()
+
+
+def test_what_ruff_says_comes_to_the_editor(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import os\n")
+    as_the_task: dict[str, str] = TASKS["make lint"]["options"]["env"]
+    ruff = REPOSITORY / ".venv/bin/ruff"
+    lines = output_of(ruff, "check", "--isolated", ".", cwd=tmp_path, **as_the_task)
+    expected = {("app.py", 1, "F401 [*] `os` imported but unused")}
+    assert problems_in(lines, "make lint") == expected
+
+
+def test_what_pytest_says_comes_to_the_editor(tmp_path: Path) -> None:
+    (tmp_path / "test_fails.py").write_text("def test_it():\n    assert 1 == 2\n")
+    (tmp_path / "test_broken.py").write_text("def test_it():\n    foo(\n")
+    command: list[str | Path] = [REPOSITORY / ".venv/bin/pytest", "-p", "no:cacheprovider"]
+    lines = output_of(*command, "--continue-on-collection-errors", cwd=tmp_path)
+    found = {(Path(path).name, *rest) for path, *rest in problems_in(lines, "make unit")}
+    broken = ("test_broken.py", 2, "SyntaxError: '(' was never closed")
+    assert found == {("test_fails.py", 2, "AssertionError"), broken}
+
+
+def test_a_configuration_that_starts_a_task_names_one_that_is_there() -> None:
+    launch = json.loads((REPOSITORY / ".vscode/launch.json").read_text())["configurations"]
+    started = [each["preLaunchTask"] for each in launch if "preLaunchTask" in each]
+    needed = [name for task in TASKS.values() for name in task.get("dependsOn", [])]
+    assert started
+    assert {*started, *needed} <= {*TASKS}

@@ -1,0 +1,250 @@
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.local_lambda import LocalLambda, environment
+from support.project import REPOSITORY
+
+NEEDED = ["bash", "curl", "jq"]
+FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, NEEDED)), reason=f"the scripts need {', '.join(NEEDED)}"
+)
+
+
+@pytest.fixture
+def service(served: LocalLambda) -> Iterator[LocalLambda]:
+    """The one that all share, which gets its files back as they were."""
+    saved = {path: path.read_bytes() for path in _files(served.project)}
+    yield served
+    for path in _files(served.project) - saved.keys():
+        path.unlink()
+    for path, content in saved.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+    assert served.invoke({}).json()["statusCode"] == 400  # by the code as it was
+
+
+def _files(checkout: Path) -> set[Path]:
+    folders = [checkout / "lambda_app", checkout / "events"]
+    return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def checkout(service: LocalLambda) -> Path:
+    return service.project
+
+
+def run(program: Path, *args: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    env = environment() | more.pop("env", {})
+    return subprocess.run(
+        [program, *args], check=False, capture_output=True, env=env, text=True, **more
+    )
+
+
+def copy_of(checkout: Path, directory: Path) -> Path:
+    for part in ("lambda_app", "events", "scripts"):
+        shutil.copytree(checkout / part, directory / part)
+    shutil.copy2(checkout / "machine.env", directory)
+    return directory
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_check_passes_each_event_of_the_checkout(service: LocalLambda, checkout: Path) -> None:
+    done = run(checkout / "scripts/check", "--url", service.url)
+
+    assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
+    assert done.returncode == 0
+
+
+def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "events/expected/event_alb.json", "hello", "goodbye")
+    done = run(
+        checkout / "scripts/check",
+        *("--url", service.url, "events/event.json", "events/event_alb.json"),
+        cwd=checkout,
+    )
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "event_alb.json: body: \"…is: 'goodbye world'\" → \"…is: 'hello world'\"",
+        "1 of 2 events as expected",
+    ]
+
+
+def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "event.json: NameError: name 'contest' is not defined (lambda_app/app.py:3)",
+        "0 of 1 events as expected",
+    ]
+
+
+def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: Path) -> None:
+    edit(checkout / "lambda_app/app.py", "print(context.aws_request_id)", 'return b"no JSON"')
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0].endswith(' → "no JSON"')
+
+
+def test_check_waits_for_the_code_that_is_here(service: LocalLambda, checkout: Path) -> None:
+    for old, new in pairwise(["The received", "The first", "The second", "The third"]):
+        edit(checkout / "lambda_app/app.py", old, new)
+        edit(checkout / "events/expected/event.json", old, new)
+        done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+        assert done.returncode == 0, done.stdout
+
+
+def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checkout: Path) -> None:
+    package = checkout / "lambda_app"
+    for name in ("B.py", "a b.py", "data.txt", "~x", "sub/.hidden/x.py", "sub/__pycache__/x.pyc"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    for name in (".swp", "app.py~", "sub/é.py"):
+        (package / name).write_text(name)
+    done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_check_says_which_code_it_waited_for_in_vain(
+    service: LocalLambda, checkout: Path, tmp_path: Path
+) -> None:
+    other = copy_of(checkout, tmp_path)
+    edit(other / "lambda_app/app.py", "received", "other")
+    done = run(other / "scripts/check", "--url", service.url, "--wait", "0")
+
+    running = service.admin("/ready").json()["code_sha256"]
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(
+        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}}, that of \./ here, "
+        rf"but {service.url} runs {running[:12]}\.\n",
+        done.stderr,
+    )
+
+
+def test_check_compares_at_once_with_no_wait(
+    service: LocalLambda, checkout: Path, tmp_path: Path
+) -> None:
+    other = copy_of(checkout, tmp_path)
+    edit(other / "lambda_app/app.py", "received", "other")
+
+    assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
+
+
+def test_check_asks_for_no_wait_where_no_code_is_named(
+    service: LocalLambda, checkout: Path
+) -> None:
+    done = run(checkout / "scripts/check", "--url", service.admin_url)
+
+    assert done.returncode == 1
+    assert "does not say which code it runs" in done.stderr
+    assert "--no-wait" in done.stderr
+
+
+def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> None:
+    events = ["events/event.json", "events/event_no_message.json"]
+    done = run(
+        checkout / "scripts/invoke", *events, cwd=checkout, env={"LAMBDA_LIVE_URL": service.url}
+    )
+
+    expected = [(checkout / "events/expected" / Path(event).name).read_text() for event in events]
+    assert done.stdout == "".join(expected)
+    assert done.stderr.splitlines() == events
+    assert done.returncode == 0
+
+
+def test_invoke_prints_the_error_of_a_failed_invocation(
+    service: LocalLambda, checkout: Path
+) -> None:
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
+    done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["errorType"] == "NameError"
+
+
+@pytest.mark.parametrize(
+    ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
+)
+def test_a_service_that_is_not_there_is_one_clear_line(
+    script: str, more: list[str], checkout: Path
+) -> None:
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, "--url", FREE_OF_SERVICE, *more, event)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"{script}: nothing answers at {FREE_OF_SERVICE}. Start the function with: make up\n"
+    )
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("missing", ["curl", "jq"])
+def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path, tmp_path: Path) -> None:
+    tools = tmp_path
+    for tool in {"bash", "dirname", "curl", "jq", "mktemp", "rm"} - {missing}:
+        (tools / tool).symlink_to(str(shutil.which(tool)))
+    event = checkout / "events/event.json"
+    done = run(checkout / "scripts" / script, event, env={"PATH": str(tools)})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{script}: {missing} is missing")
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("args", [["--nonsense"], ["--url"], ["no/such/event.json"]])
+def test_a_wrong_use_is_told_apart_from_a_difference(script: str, args: list[str]) -> None:
+    done = run(REPOSITORY / "scripts" / script, *args)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+@pytest.mark.parametrize("script", ["invoke", "check"])
+def test_help_says_how_to_use_it(script: str) -> None:
+    done = run(REPOSITORY / "scripts" / script, "--help", env={"PATH": os.environ["PATH"]})
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: scripts/{script} ")
+
+
+def test_code_that_does_not_load_is_one_reason_and_no_check_is_made(
+    service: LocalLambda, checkout: Path
+) -> None:
+    before = service.metric("lambda_invocations_total")
+    edit(checkout / "lambda_app/app.py", "def lambda_handler", "import nonsuch\n\ndef other")
+    done = run(checkout / "scripts/check", "--url", service.url)
+    waited = run(checkout / "scripts/check", "--url", service.url, "--code")
+
+    reason = "lambda_app/app.py:2: ModuleNotFoundError: No module named 'nonsuch'"
+    assert done.stdout.splitlines() == [reason, "3 events wait for code that loads"]
+    assert waited.stdout.splitlines() == [reason]
+    said = json.loads(run(checkout / "scripts/check", "--url", service.url, "--json").stdout)
+    assert said["functions"][0]["loaded"] is False
+    assert said["functions"][0]["error"]["line"] == 2
+    assert {check["result"] for check in said["checks"]} == {"waiting"}
+    assert (done.returncode, waited.returncode) == (1, 1)
+    assert service.metric("lambda_invocations_total") == before

@@ -1,0 +1,77 @@
+import subprocess
+from pathlib import Path
+
+from support.project import REPOSITORY
+from support.starting import StartLambda
+
+TEMPLATE = """
+Resources:
+  First: &function
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, CodeUri: ., Handler: app.handler}
+  Second: *function
+"""
+APP = """
+import json
+
+def handler(event, context):
+    print(context.function_name, "got", json.dumps(event))
+"""
+
+
+def load(*args: str, checkout: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checkout / "scripts/load", *args], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_answers_are_counted_by_status(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): return event")
+
+    loaded = load("--url", service.url, "--requests", "30", "--parallel", "3")
+
+    assert loaded.returncode == 0
+    assert loaded.stdout == "answers of function by status:\n     30 200\n"
+
+
+def test_a_function_of_any_name_gets_the_event_of_its_folder(
+    start_lambda: StartLambda, checkout: Path
+) -> None:
+    project = {"template.yaml": TEMPLATE, "app.py": APP}
+    service = start_lambda(project, handler=None)
+    event = checkout / "Second" / "event.json"
+    event.parent.mkdir()
+    event.write_text('"the event"')
+
+    loaded = load("--url", service.url, "--requests", "2", str(event), checkout=checkout)
+    first = load("--url", service.url, "--requests", "3", checkout=checkout)
+
+    assert loaded.stdout == "answers of Second by status:\n      2 200\n"
+    assert first.stdout == "answers of First by status:\n      3 200\n"
+    service.wait_for_line('First got {"message": "hello world"}', 3)
+    service.wait_for_line('Second got "the event"', 2)
+
+
+def test_a_refused_request_is_a_failure(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): return event", "--concurrency", "0")
+
+    loaded = load("--url", service.url, "--requests", "3")
+
+    assert loaded.returncode == 1
+    assert loaded.stdout.split()[-2:] == ["3", "429"]
+
+
+def test_a_request_without_an_answer_is_a_failure(start_lambda: StartLambda) -> None:
+    service = start_lambda("def handler(event, context): return event")
+    service.close()
+
+    loaded = load("--url", service.url, "--requests", "3")
+
+    assert loaded.returncode == 1
+    assert "Start the function with: make up" in loaded.stderr
+
+
+def test_a_number_that_is_none_is_a_usage_error() -> None:
+    assert load("--requests", "many").returncode == 2
+    assert load("--parallel").returncode == 2
+    assert load("no-such-event.json").returncode == 2

@@ -1,0 +1,89 @@
+"""Scripts under macOS's bash, and with other tools than GNU's."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.project import REPOSITORY
+from tests.environment.support.checks import Checks
+
+SCRIPTS = sorted(
+    path for path in (REPOSITORY / "scripts").rglob("*") if path.suffix in ("", ".bash")
+)
+PROGRAMS = [path for path in SCRIPTS if path.is_file() and os.access(path, os.X_OK)]
+
+
+def bash_3_2(directory: Path) -> str:
+    """Return a PATH that begins with bash 3.2."""
+    for bash in (os.environ.get("BASH_3_2"), "/bin/bash"):
+        version = subprocess.run(
+            [bash or "false", "--version"], capture_output=True, text=True, check=False
+        )
+        if bash and "version 3.2" in version.stdout:
+            (directory / "bash").symlink_to(bash)
+            return f"{directory}{os.pathsep}{os.environ['PATH']}"
+    pytest.skip("no bash 3.2; to have it, build https://ftp.gnu.org/gnu/bash and set BASH_3_2")
+
+
+def busybox(directory: Path) -> str:
+    """Return a PATH of busybox's tools, and bash, curl and jq."""
+    if not (found := shutil.which("busybox")):
+        pytest.skip("no busybox")
+    listed = subprocess.run([found, "--list"], capture_output=True, text=True, check=True)
+    tools = dict.fromkeys(listed.stdout.split(), found)
+    tools |= {tool: str(shutil.which(tool)) for tool in ("bash", "curl", "jq")}
+    for tool, path in tools.items():
+        (directory / tool).symlink_to(path)
+    return str(directory)
+
+
+@pytest.fixture(params=[bash_3_2, busybox], ids=["bash 3.2", "busybox"])
+def other_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(request.param(tmp_path_factory.mktemp("bin")))
+
+
+def test_every_script_can_be_asked_for_help(other_path: str) -> None:
+    for script in PROGRAMS:
+        helped = subprocess.run(
+            [script, "--help"],
+            env={"PATH": other_path, "HOME": "/"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (helped.returncode, helped.stderr) == (0, ""), script
+        assert helped.stdout.startswith(f"Usage: scripts/{script.name}")
+
+
+def test_every_script_is_well_formed(other_path: str) -> None:
+    files = [str(script) for script in SCRIPTS if script.is_file()]
+    read = subprocess.run(
+        ["bash", "-c", 'for file; do bash -n "$file"; done', "-", *files],
+        env={"PATH": other_path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert read.stderr == ""
+
+
+def test_events_are_checked_accepted_and_invoked(checks: Checks, other_path: str) -> None:
+    for name in ("__pycache__/x.pyc", ".hidden", "x~"):  # which are no code
+        (checks.project / "function" / name).parent.mkdir(exist_ok=True)
+        (checks.project / "function" / name).touch()
+    checks.write("a", {"n": 1}, {"n": 2})
+    checks.write_request("r", 'POST /\nContent-Type: application/json\n\n{"answer": 1}\n', "200")
+
+    failed = checks.run(PATH=other_path)
+    accepted = checks.run("--accept", PATH=other_path)
+    passed = checks.run("--json", PATH=other_path)
+    invoked = checks.run("events/a.json", "events/r.http", script="invoke", PATH=other_path)
+
+    assert failed.stdout.splitlines()[0] == "a.json: n: 2 → 1"
+    assert [done.stderr for done in (failed, accepted, passed)] == ["", "", ""]
+    assert [done.returncode for done in (failed, accepted, passed, invoked)] == [1, 0, 0, 0]
+    assert checks.expected("a") == '{"n":1}'

@@ -1,0 +1,115 @@
+"""A port that is taken is told before anything is made."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.environment.support.machine import ANSWERS_NOT, Machine, listening
+
+
+def test_a_tilt_of_another_project_is_said_to_have_its_port(machine: Machine, taken: int) -> None:
+    machine.tilt_runs("/other/Tiltfile")
+
+    up = machine.run("up", TILT_PORT=taken)
+
+    assert up.returncode == 1
+    assert f"up: port {taken} (TILT_PORT) is taken by the Tilt of /other/Tiltfile.\n" in up.stderr
+    assert "make up TILT_PORT=" in up.stderr
+    assert "tilt up" not in up.stdout
+
+
+SETTINGS = re.findall(r"^(\w+_PORT)=", Path("machine.env").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_port_that_is_taken_is_told_with_who_has_it_before_anything_is_made(
+    setting: str, machine: Machine, taken: int
+) -> None:
+    machine.link("lsof")
+    machine.install("kubectl", ANSWERS_NOT)
+
+    up = machine.run("up", *["--embedded"] * ("LAMBDA" in setting), **{setting: taken})
+
+    said, advice = up.stderr.splitlines()
+    assert up.returncode == 1
+    assert said.startswith(f"up: port {taken} ({setting}) is taken by ")
+    assert said.endswith(f" (PID {os.getpid()}).")
+    (other,) = re.findall(rf"make up {setting}=(\d+)$", advice)
+    assert int(other) > taken
+    assert up.stdout == ""
+
+
+@pytest.mark.parametrize("program", ["lsof", "ss"])
+def test_who_has_a_port_of_ipv6_alone_is_told_by_what_is_there(
+    program: str, machine: Machine
+) -> None:
+    machine.link(program)
+
+    with listening("::1") as port:
+        up = machine.run("up", GRAFANA_PORT=port)
+
+    assert f"port {port} (GRAFANA_PORT) is taken by " in up.stderr
+    assert f"(PID {os.getpid()})." in up.stderr
+
+
+def test_every_port_that_is_taken_is_told_at_once(machine: Machine, taken: int) -> None:
+    up = machine.run("up", GRAFANA_PORT=taken, LOKI_PORT=taken)
+
+    assert re.search(r"make up GRAFANA_PORT=\d+ LOKI_PORT=\d+$", up.stderr)
+
+
+def test_a_port_is_not_asked_for_where_nothing_would_take_it(machine: Machine, taken: int) -> None:
+    ports = {"GRAFANA_PORT": taken, "LAMBDA_LIVE_PORT": taken, "FUNCTION_PORT": taken}
+
+    up = machine.run("up", "--", "--monitoring=false", **ports)
+
+    assert up.stdout.splitlines() == ["tilt up -- --monitoring=false at 0"]
+
+
+def test_a_container_that_has_the_port_is_named(machine: Machine, taken: int) -> None:
+    machine.install("kubectl", ANSWERS_NOT)
+    machine.publishes("postgres", taken)
+
+    up = machine.run("up", FUNCTION_PORT=taken)
+
+    assert f"port {taken} (FUNCTION_PORT) is taken by the container postgres." in up.stderr
+
+
+def test_a_registry_that_is_left_of_this_project_is_used_again(
+    machine: Machine, taken: int
+) -> None:
+    machine.install("kubectl", ANSWERS_NOT)
+    machine.publishes("lambda-dev-registry", taken)
+
+    up = machine.run("up", REGISTRY_PORT=taken)
+
+    assert up.stdout.splitlines() == ["ctlptl apply -f -", "tilt up -- at 0"]
+
+
+def test_who_has_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
+    up = machine.run("up", GRAFANA_PORT=taken)
+
+    assert (
+        f"is taken by a program that this user may not see (try: sudo lsof -nP -iTCP:{taken}"
+        in (up.stderr)
+    )
+
+
+def test_a_cluster_at_another_port_is_told_and_not_made_anew(machine: Machine) -> None:
+    machine.publishes("k3d-lambda-dev-serverlb", 5432)
+
+    up = machine.run("up", FUNCTION_PORT=5433)
+
+    assert up.returncode == 1
+    assert "FUNCTION_PORT=5433: 127.0.0.1:5432->5432/tcp" in up.stderr
+    assert "make down" in up.stderr
+
+
+@pytest.mark.parametrize("value", ["http", "tcp://10.0.0.1:3100", "123456"])
+def test_a_port_that_is_none_is_a_usage_error(machine: Machine, value: str) -> None:
+    up = machine.run("up", LOKI_PORT=value)
+
+    assert up.returncode == 2
+    assert up.stderr == f"up: LOKI_PORT={value} is no port.\n"

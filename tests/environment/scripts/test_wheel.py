@@ -1,0 +1,49 @@
+"""The wheel, as `pipx run lambda-live` would get it."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support.project import PACKAGE, REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
+    directory = tmp_path_factory.mktemp("dist")
+    built = subprocess.run(
+        ["scripts/wheel", directory], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    return zipfile.Path(Path(built.stdout.rstrip()))
+
+
+def test_it_has_the_code_and_the_page_and_nothing_hidden(wheel: zipfile.Path) -> None:
+    names = [each.filename for each in wheel.root.infolist() if not each.is_dir()]
+    shipped = {name for name in names if name.startswith("lambda_live/")}
+    package = PACKAGE / "src" / "lambda_live"
+    sources = [*package.rglob("*.py"), *(package / "ui" / "static").iterdir()]
+
+    assert package / "ui" / "static" / "index.html" in sources
+    assert shipped == {str(path.relative_to(PACKAGE / "src")) for path in sources}
+
+
+def test_its_command_is_the_command_line(wheel: zipfile.Path, tmp_path: Path) -> None:
+    (entry_points,) = wheel.glob("*.dist-info/entry_points.txt")
+    _, _, target = entry_points.read_text().partition("lambda-live=")
+    module, function = target.rstrip().split(":")
+    program = tmp_path / "lambda-live"
+    program.write_text(f"from {module} import {function}; {function}()")
+
+    helped = subprocess.run(
+        [sys.executable, program, "--help"],
+        env={"PYTHONPATH": str(wheel.root.filename)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert helped.stdout.startswith("usage: lambda-live "), helped.stderr

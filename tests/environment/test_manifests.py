@@ -1,0 +1,120 @@
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+
+from support.documents import read_document, read_documents
+
+KUSTOMIZATIONS = sorted(path.parent for path in Path("k8s").rglob("kustomization.yaml"))
+VERSION = "1.35"  # of the cluster in ctlptl.yaml
+
+
+def is_manifest(path: Path) -> bool:
+    return path.name != "kustomization.yaml" and all(
+        isinstance(document, dict) and {"apiVersion", "kind"} <= document.keys()
+        for document in read_documents(path.read_text())
+    )
+
+
+MANIFESTS = [path for path in sorted(Path("k8s").rglob("*.yaml")) if is_manifest(path)]
+
+
+def build(kustomization: str | Path) -> list[dict[str, Any]]:
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl, which builds a kustomization, is not installed")
+    built = subprocess.run(
+        ["kubectl", "kustomize", kustomization], capture_output=True, text=True, check=True
+    )
+    return read_documents(built.stdout)
+
+
+def function_manifest(name: str) -> Any:
+    return read_document(Path("k8s/function", name).read_text())
+
+
+POD = function_manifest("deployment.yaml")["spec"]["template"]["spec"]
+CONTAINER = POD["containers"][0]
+ENVIRONMENT = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+
+
+def megabytes(quantity: str) -> int:
+    return int(quantity.removesuffix("Mi"))
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=str)
+def test_a_manifest_obeys_the_schema_of_kubernetes(path: Path) -> None:
+    for document in read_documents(path.read_text()):
+        # kustomize fills in the selector, and so the pod's labels, that a Deployment has to have.
+        if document["kind"] in {"Deployment", "DaemonSet", "StatefulSet"}:
+            document["spec"].setdefault("selector", {"matchLabels": {}})
+        kubernetes_validate.validate(document, VERSION, strict=True)
+
+
+@pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=str)
+def test_what_a_kustomization_names_is_there(kustomization: Path) -> None:
+    resources = read_document((kustomization / "kustomization.yaml").read_text())["resources"]
+
+    assert [name for name in resources if not (kustomization / name).exists()] == []
+
+
+@pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=str)
+def test_a_kustomization_builds_and_obeys_the_schema_of_kubernetes(kustomization: Path) -> None:
+    for document in build(kustomization):
+        kubernetes_validate.validate(document, VERSION, strict=True)
+
+
+def test_the_namespace_admits_restricted_pods_alone() -> None:
+    labels = function_manifest("namespace.yaml")["metadata"]["labels"]
+
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_pod_is_restricted() -> None:
+    assert POD["securityContext"]["runAsNonRoot"] is True
+    assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert CONTAINER["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert POD["automountServiceAccountToken"] is False
+
+
+def test_the_memory_limit_holds_every_environment_at_its_size_and_lambda_live() -> None:
+    environments = int(ENVIRONMENT["LAMBDA_LIVE_CONCURRENCY"])
+    size = 128  # MB, as AWS has it; k8s/Tiltfile fits it to the template
+
+    limit = megabytes(CONTAINER["resources"]["limits"]["memory"])
+
+    assert limit >= environments * size + 256
+
+
+def test_a_stop_leaves_the_time_that_the_running_invocations_get() -> None:
+    before_sigterm = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
+    shutdown = int(ENVIRONMENT["LAMBDA_LIVE_SHUTDOWN_TIMEOUT"])
+
+    assert POD["terminationGracePeriodSeconds"] > before_sigterm + shutdown
+
+
+def test_an_invocation_that_may_run_at_a_stop_has_time_to_end() -> None:
+    assert int(ENVIRONMENT["LAMBDA_LIVE_SHUTDOWN_TIMEOUT"]) > 3  # seconds, as AWS has it; the same
+
+
+def test_a_rollout_takes_no_pod_away_before_the_next_is_ready() -> None:
+    strategy = function_manifest("deployment.yaml")["spec"]["strategy"]["rollingUpdate"]
+
+    assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
+
+
+def test_the_debug_manifests_differ_by_the_debugger_alone() -> None:
+    plain, debug = (
+        next(document for document in build(path) if document["kind"] == "Deployment")
+        for path in ("k8s/function", "k8s/debug")
+    )
+
+    added = debug["spec"]["template"]["spec"]["containers"][0]["env"].pop()
+
+    assert added == {"name": "LAMBDA_LIVE_DEBUG", "value": "1"}
+    assert debug == plain

@@ -1,0 +1,303 @@
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lambda_live.cli.describe import template_of
+from support.documents import read_documents
+
+SOURCE = Path("Tiltfile").read_text()
+FUNCTIONS = template_of(Path.cwd()).functions
+FOLDERS = list(dict.fromkeys(os.path.relpath(each.code_uri) for each in FUNCTIONS))
+EVENTS = sorted(
+    path.relative_to("events").as_posix()
+    for folder in ("", *(each.name for each in FUNCTIONS))
+    for path in Path("events", folder).glob("*")
+    if path.suffix in (".json", ".http")
+)
+MONITORING = {"collector", "loki", "prometheus", "grafana"}
+
+type Evaluate = Callable[..., dict[str, Any]]
+
+
+def kubeconfig(context: str) -> str:
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": context,
+            "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
+            "clusters": [{"name": context, "cluster": {"server": "https://127.0.0.1:1"}}],
+            "users": [{"name": context, "user": {}}],
+        }
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    if not (shutil.which("tilt") and shutil.which("kubectl")):
+        pytest.skip("tilt and kubectl, which evaluate a Tiltfile, are not both installed")
+
+    def run(
+        *settings: str, context: str = "k3d-lambda-dev", **machine: str
+    ) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "kubeconfig"
+        config.write_text(kubeconfig(context))
+        return subprocess.run(
+            ["tilt", "alpha", "tiltfile-result", "--", *settings],
+            env={**os.environ, "KUBECONFIG": str(config), **machine},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def evaluate(run: Callable[..., subprocess.CompletedProcess[str]]) -> Evaluate:
+    def evaluate(*settings: str, **machine: str) -> dict[str, Any]:
+        evaluated = run(*settings, **machine)
+        assert evaluated.returncode == 0, evaluated.stderr
+        result: dict[str, Any] = json.loads(evaluated.stdout)
+        return result
+
+    return evaluate
+
+
+def resources(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {manifest["Name"]: manifest for manifest in result["Manifests"]}
+
+
+def with_label(result: dict[str, Any], label: str) -> set[str]:
+    return {name for name, resource in resources(result).items() if label in resource["Labels"]}
+
+
+def synced(result: dict[str, Any]) -> Any:
+    (image,) = resources(result)["function"]["ImageTargets"]
+    return image["LiveUpdateSpec"].get("syncs", [])
+
+
+def links(result: dict[str, Any]) -> list[str]:
+    urls = [link["URL"] for link in resources(result)["function"]["DeployTarget"]["Links"]]
+    return [f"{url['Scheme']}://{url['Host']}{url['Path']}" for url in urls]
+
+
+def buttons(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["ObjectSet"]["tilt.dev/v1alpha1, Resource=uibuttons"]
+    return found
+
+
+def on_row(result: dict[str, Any], resource: str) -> dict[str, Any]:
+    return {
+        name: button
+        for name, button in buttons(result).items()
+        if button["spec"]["location"] == {"componentType": "Resource", "componentID": resource}
+    }
+
+
+def test_it_has_the_grammar_of_python_and_at_most_150_lines() -> None:
+    ast.parse(SOURCE)
+
+    assert len(SOURCE.splitlines()) <= 150
+
+
+def test_it_downloads_nothing() -> None:
+    assert "ext://" not in SOURCE
+    assert "extension_repo" not in SOURCE
+
+
+def test_it_refuses_any_other_cluster_and_says_what_to_run(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    refused = run(context="k3d-production")
+
+    assert refused.returncode == 5
+    assert "k3d-production" in refused.stderr
+    assert "make up" in refused.stderr
+
+
+def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> None:
+    result = evaluate()
+
+    assert [name for name, resource in resources(result).items() if not resource["Labels"]] == []
+    assert "uncategorized" not in resources(result)
+
+
+def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
+    result = evaluate()
+
+    assert with_label(result, "app") == {"function", "live", "terminal"}
+    assert with_label(result, "cluster") == {"namespaces"}
+    assert with_label(result, "checks") == set(EVENTS)
+    assert with_label(result, "tests") == {"ruff", "pytest"}
+    assert with_label(result, "monitoring") == MONITORING
+
+
+def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
+    assert with_label(evaluate("--monitoring=false"), "monitoring") == set()
+
+
+def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Evaluate) -> None:
+    result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433", LAMBDA_LIVE_ADMIN_PORT="9102")
+
+    (forward,) = resources(result)["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (3333, 3000)
+    assert links(result) == ["http://localhost:5433", "http://localhost:3333/d/lambda"]
+    function = resources(result)["function"]["DeployTarget"]
+    (forward,) = function["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (9102, 9101)
+    assert "http://localhost:5433" in function["yaml"]
+
+
+def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> None:
+    codespace = {
+        "CODESPACE_NAME": "n",
+        "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev",
+    }
+
+    assert links(evaluate(**codespace)) == [
+        "https://n-5432.app.github.dev",
+        "https://n-9101.app.github.dev",
+        "https://n-3000.app.github.dev/d/lambda",
+    ]
+
+
+def test_a_namespace_of_ones_own_leaves_nothing_in_anybody_elses(evaluate: Evaluate) -> None:
+    result = evaluate("--namespace=ann")
+
+    deployed = yaml_of(result)
+    assert {each["metadata"].get("namespace") for each in deployed} == {
+        *("ann", "ann-collector", "ann-monitoring"),
+        None,
+    }
+    names = {each["metadata"]["name"] for each in deployed if "namespace" not in each["metadata"]}
+    assert names == {"ann", "ann-collector", "ann-monitoring", "ann-dev-prometheus"}
+    text = yaml.safe_dump_all(deployed)
+    assert "/var/log/pods/ann_*" in text
+    assert not re.search(r"pods/lambda_|loki\.monitoring|names: \[lambda\]|lambda-dev-coll", text)
+    (service,) = [each for each in deployed if each["metadata"]["name"] == "function"][:1]
+    assert service["spec"]["type"] == "ClusterIP"  # a load balancer's port is everybody's
+
+
+def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    texts = [resource["DeployTarget"].get("yaml", "") for resource in resources(result).values()]
+    return [each for text in texts for each in read_documents(text)]
+
+
+def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
+    assert synced(evaluate()) == [
+        {"localPath": name, "containerPath": f"/var/task/{name}"}
+        for name in (*FOLDERS, *(["events"] if Path("events").is_dir() else []))
+    ]
+
+
+def test_live_update_can_be_switched_off(evaluate: Evaluate) -> None:
+    assert synced(evaluate("--live-update=false")) == []
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_event_is_checked_again_at_each_change_of_it_and_when_new_code_is_live(
+    event: str, evaluate: Evaluate
+) -> None:
+    check = resources(evaluate())[event]
+
+    assert check["ResourceDependencies"] == ["live"]
+    target = check["DeployTarget"]
+    command = ["scripts/check", "--cluster", "--patient", f"events/{event}"]
+    assert target["UpdateCmdSpec"]["args"][-4:] == command
+    assert target["AllowParallel"]
+    assert {os.path.relpath(path) for path in target["Deps"]} == {
+        ".cache/live",
+        "scripts/check",
+        f"events/{event}",
+        f"events/expected/{event}",
+    }
+
+
+def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
+    live = resources(evaluate())["live"]
+
+    assert live["ResourceDependencies"] == ["function"]
+    assert [os.path.relpath(path) for path in live["DeployTarget"]["Deps"]] == [
+        *FOLDERS,
+        "template.yaml",
+    ]
+
+
+def test_the_sign_that_new_code_is_live_is_watched() -> None:
+    assert "!.cache/live" in Path(".tiltignore").read_text().splitlines()
+
+
+def test_the_function_has_one_button_to_invoke_it_and_one_for_load(evaluate: Evaluate) -> None:
+    declared = on_row(evaluate(), "function")
+
+    if not EVENTS:  # a choice has to have something to choose
+        assert set(declared) == {"load"}
+        return
+    assert set(declared) == {"invoke", "load"}
+    (event,) = declared["invoke"]["spec"]["inputs"]
+    assert event["choice"]["choices"] == EVENTS
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_the_answer_of_a_check_can_be_accepted(event: str, evaluate: Evaluate) -> None:
+    (button,) = on_row(evaluate(), event).values()
+
+    assert button["spec"]["text"] == "Accept"
+
+
+def test_no_check_takes_the_place_of_the_build_that_it_waits_for() -> None:
+    assert "max_parallel_updates=len(EVENTS) + " in SOURCE
+
+
+def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
+    function = resources(evaluate("--debug"))["function"]["DeployTarget"]
+
+    assert "LAMBDA_LIVE_DEBUG" in function["yaml"]
+    forwards = function["portForwardTemplateSpec"]["forwards"]
+    assert (5678, 5678) in [(each["localPort"], each["containerPort"]) for each in forwards]
+
+
+def test_scaled_brings_the_autoscaler_and_what_it_asks(evaluate: Evaluate) -> None:
+    result = evaluate("--scaled")
+
+    assert "HorizontalPodAutoscaler" in resources(result)["function"]["DeployTarget"]["yaml"]
+    assert with_label(result, "cluster") == {"metrics-server", "namespaces"}
+    assert [name for name, resource in resources(result).items() if not resource["Labels"]] == []
+    assert "metrics-server" not in resources(evaluate())
+
+
+def test_one_of_several_pods_serves_when_live_update_has_given_it_the_code(
+    evaluate: Evaluate,
+) -> None:
+    (given,) = [each for each in yaml_of(evaluate("--scaled")) if has_startup_probe(each)]
+    without = yaml_of(evaluate("--scaled", "--live-update=false"))
+
+    assert given["metadata"]["name"] == "function"
+    assert [each for each in without if has_startup_probe(each)] == []
+
+
+def has_startup_probe(manifest: dict[str, Any]) -> bool:
+    if manifest["kind"] != "Deployment" or manifest["metadata"]["namespace"] != "lambda":
+        return False
+    return "startupProbe" in manifest["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_a_debugger_is_for_one_pod(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    refused = run("--scaled", "--debug")
+
+    assert refused.returncode == 5
+    assert "--debug or --scaled" in refused.stderr
+
+
+def test_ci_gives_up_on_a_pod_that_never_gets_ready_within_a_minute(evaluate: Evaluate) -> None:
+    assert evaluate("--monitoring=false")["CISettings"]["readinessTimeout"] == "45s"
