@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 
-from lambda_live.checks.reload_command import AfterReload
+from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.environments.service_id import Keeper
 from lambda_live.functions.manager import Serving
 from lambda_live.greeting import greet
@@ -65,7 +65,9 @@ class LocalLambda:
         self._output.notice = log.lost
         logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
         told = self._checked if out else None
-        self._after_reload = AfterReload(settings.after_reload, self._url, told, settings.debugged)
+        self._after_reload = ReloadCommand(
+            settings.after_reload, self._url, told, settings.debugged
+        )
         self._serving = serving = Serving(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )

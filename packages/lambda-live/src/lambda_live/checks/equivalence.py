@@ -14,12 +14,14 @@ _OWN = (
 """What every answer may have for itself; no date or number, which may be what a save changed."""
 
 
-def alike(one: Any, other: Any) -> bool:
+def equivalent(one: Any, other: Any) -> bool:
     """Compare JSON values; a string that is JSON itself, as a body is, by what it says."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+        return one.keys() == other.keys() and all(
+            equivalent(one[name], other[name]) for name in one
+        )
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(alike, one, other))
+        return len(one) == len(other) and all(map(equivalent, one, other))
     if isinstance(one, str) and isinstance(other, str):
         return one == other or _alike_texts(one, other)
     return type(one) is type(other) and bool(one == other)
@@ -29,7 +31,7 @@ def _alike_texts(one: str, other: str) -> bool:
     if any(own.fullmatch(one) and own.fullmatch(other) for own in _OWN):
         return True
     left, right = _structure(one), _structure(other)
-    return left is not None and right is not None and alike(left, right)
+    return left is not None and right is not None and equivalent(left, right)
 
 
 def _structure(text: str) -> Any:

@@ -11,11 +11,11 @@ _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
-class NotKeptError(Exception):
+class SaveError(Exception):
     """It could not be written; the text says why to a person."""
 
 
-class Examples:
+class EventFiles:
     """Those of one function: `events/NAME/` if there are several functions and it is there."""
 
     def __init__(self, project: Path, function: str, *, several: bool) -> None:
@@ -44,22 +44,22 @@ class Examples:
         event = _text(self.folder / name)
         return None if event is None else (event, _text(self.folder / "expected" / name))
 
-    def paths(self, name: str) -> tuple[str, str]:
-        """Return where an event of that name and its answer belong. Raises NotKeptError."""
+    def paths_for(self, name: str) -> tuple[str, str]:
+        """Return where an event of that name and its answer belong. Raises SaveError."""
         name = name.removesuffix(".json") + ".json"
         if not _NAME.fullmatch(name):
             message = "A name has letters, digits, '.', '_' and '-', and begins with one of those."
-            raise NotKeptError(message)
+            raise SaveError(message)
         event = self.folder / name
         seen = [event, event.parent / "expected" / name]
         return str(seen[0].relative_to(self.project)), str(seen[1].relative_to(self.project))
 
     def write(self, name: str, event: str, answer: str) -> None:
-        """Write both; an event that is there stays as it is. Raises NotKeptError."""
-        paths = [self.project / path for path in self.paths(name)]
+        """Write both; an event that is there stays as it is. Raises SaveError."""
+        paths = [self.project / path for path in self.paths_for(name)]
         if there := [path.name for path in paths if path.exists()]:
             message = f"{there[0]} is there already: choose another name."
-            raise NotKeptError(message)
+            raise SaveError(message)
         try:
             paths[1].parent.mkdir(parents=True, exist_ok=True)
             # the answer first: an event without one would be a check that fails
@@ -67,7 +67,7 @@ class Examples:
             paths[0].write_text(event, encoding="utf-8")
         except OSError as error:
             message = f"It can't be written: {error}"
-            raise NotKeptError(message) from error
+            raise SaveError(message) from error
 
 
 def _text(path: Path) -> str | None:

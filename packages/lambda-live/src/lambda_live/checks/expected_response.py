@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lambda_live.checks.http_file import HttpAnswer
-from lambda_live.checks.placeholders import filled_body, same, same_body, same_text
+from lambda_live.checks.http_file import HttpResponse
+from lambda_live.checks.placeholders import body_matches, fill_body, matches, text_matches
 from lambda_live.model.strict_json import parsed
 
 _STATUS = re.compile(r"(?:HTTP/\S+ )?(\d{3})\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class HttpMessage:
     """A response; of what is expected, the headers are those that count."""
 
     status: int | str
@@ -26,7 +26,7 @@ class Message:
     body: str
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         """Return what a file says; a status that is none stays as it is written."""
         head, _, body = text.replace("\r\n", "\n").partition("\n\n")
         first, *lines = [line for line in head.split("\n") if line] or [""]
@@ -36,34 +36,34 @@ class Message:
         return cls(int(status[1]) if status else first, headers, body.strip("\n"))
 
     @classmethod
-    def of(cls, answer: HttpAnswer, expected: Self) -> Self:
+    def from_response(cls, answer: HttpResponse, expected: Self) -> Self:
         """Return of an answer what is expected of one."""
         found = [(name, answer.header(name.lower())) for name, _ in expected.headers]
         headers = [(name, value) for name, value in found if value is not None]
         return cls(answer.status, headers, answer.body.decode("utf-8", "replace").rstrip("\n"))
 
-    def is_as(self, expected: Self) -> bool:
+    def matches(self, expected: Self) -> bool:
         """Whether it is as expected, up to the marks."""
         return (
-            same(expected.status, self.status)
+            matches(expected.status, self.status)
             and [name for name, _ in self.headers] == [name for name, _ in expected.headers]
             and all(
-                same_text(want, got)
+                text_matches(want, got)
                 for (_, want), (_, got) in zip(expected.headers, self.headers, strict=True)
             )
-            and same_body(expected.body, self.body, same_text)
+            and body_matches(expected.body, self.body, text_matches)
         )
 
-    def filled(self, answered: Self) -> Self:
+    def fill_placeholders(self, answered: Self) -> Self:
         """Return it with what was answered in place of the marks that stand for it."""
         got = dict(answered.headers)
         headers = [
-            (name, got[name] if name in got and same_text(want, got[name]) else want)
+            (name, got[name] if name in got and text_matches(want, got[name]) else want)
             for name, want in self.headers
         ]
-        status = answered.status if same(self.status, answered.status) else self.status
-        body = answered.body if same_text(self.body, answered.body) else self.body
-        return type(self)(status, headers, filled_body(body, answered.body))
+        status = answered.status if matches(self.status, answered.status) else self.status
+        body = answered.body if text_matches(self.body, answered.body) else self.body
+        return type(self)(status, headers, fill_body(body, answered.body))
 
     def __str__(self) -> str:
         """As a person reads it: a body that is JSON is indented."""

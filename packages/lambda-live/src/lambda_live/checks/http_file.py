@@ -27,7 +27,7 @@ _PATIENCE = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     """What came back; header names as they were sent."""
 
     status: int
@@ -49,7 +49,7 @@ class HttpRequest:
     headers: Sequence[tuple[str, str]]
     body: bytes
 
-    def send(self, url: str, **own: str) -> HttpAnswer:
+    def send(self, url: str, **own: str) -> HttpResponse:
         """
         Send it, with own headers, to the service at that URL, and return what it answers.
 
@@ -69,7 +69,7 @@ class HttpRequest:
                 connection.putheader("Content-Length", str(len(self.body)))
             connection.endheaders(self.body or None)
             answer = connection.getresponse()
-            return HttpAnswer(answer.status, answer.getheaders(), answer.read())
+            return HttpResponse(answer.status, answer.getheaders(), answer.read())
         except http.client.HTTPException as error:
             raise OSError(repr(error)) from error
         finally:
@@ -78,10 +78,10 @@ class HttpRequest:
 
 def read_request(path: Path) -> HttpRequest:
     """Return a file's request. Raises OSError, and ValueError with what to mend."""
-    return request_of(path.read_text(encoding="utf-8"), path.parent)
+    return parse_request(path.read_text(encoding="utf-8"), path.parent)
 
 
-def request_of(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
+def parse_request(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
     """
     Return a text's request; a file that it names is looked for in the folder.
 

@@ -13,7 +13,7 @@ from lambda_live.model.strict_json import parsed
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-MARKS = {
+PLACEHOLDERS = {
     "<any>": r"[\s\S]*",
     "<string>": r"[\s\S]*",
     "<number>": r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?",
@@ -28,13 +28,13 @@ MARKS = {
 }
 """What each mark stands for in a text; alone, it also says of which type the value is."""
 
-_MARK = re.compile(f"({'|'.join(MARKS)})")
+_MARK = re.compile(f"({'|'.join(PLACEHOLDERS)})")
 _SECONDS, _MILLISECONDS = (1e9, 1e10), (1e12, 1e13)
 
 
-def is_expected(expected: str, answer: str) -> bool:
+def json_text_matches(expected: str, answer: str) -> bool:
     """Whether an answer's text is the expected one's, up to its marks, both being JSON or not."""
-    return same(_value(expected), _value(answer))
+    return matches(_value(expected), _value(answer))
 
 
 def _value(text: str) -> Any:
@@ -44,24 +44,25 @@ def _value(text: str) -> Any:
         return text
 
 
-def same(want: Any, got: Any) -> bool:
+def matches(want: Any, got: Any) -> bool:
     """Whether a value is the expected one, up to its marks."""
     if isinstance(want, dict) and isinstance(got, dict):
         return want.keys() == got.keys() and all(
-            (same_body if name == "body" else same)(each, got[name]) for name, each in want.items()
+            (body_matches if name == "body" else matches)(each, got[name])
+            for name, each in want.items()
         )
     if isinstance(want, list) and isinstance(got, list):
-        return len(want) == len(got) and all(map(same, want, got))
+        return len(want) == len(got) and all(map(matches, want, got))
     alike = isinstance(want, bool) is isinstance(got, bool) and want == got
     return alike or (isinstance(want, str) and _stands_for(want, got))
 
 
-def same_body(want: Any, got: Any, otherwise: Callable[[Any, Any], bool] = same) -> bool:
+def body_matches(want: Any, got: Any, otherwise: Callable[[Any, Any], bool] = matches) -> bool:
     """Whether a body is the expected one: as JSON if both are JSON themselves."""
     expected, answered = _structure(want), _structure(got)
     if expected is None or answered is None:
         return otherwise(want, got)
-    return same(expected, answered)
+    return matches(expected, answered)
 
 
 def _structure(value: Any) -> Any:
@@ -78,43 +79,43 @@ def _stands_for(want: str, got: Any) -> bool:
     return isinstance(got, str) and _fits(want, got)
 
 
-def same_text(want: str, got: str) -> bool:
+def text_matches(want: str, got: str) -> bool:
     """Whether a text is the expected one, up to its marks: also a number is a text there."""
     return want == got or _fits(want, got)
 
 
 def _fits(want: str, got: str) -> bool:
     parts = _MARK.split(want)
-    pattern = "".join(MARKS.get(part) or re.escape(part) for part in parts)
+    pattern = "".join(PLACEHOLDERS.get(part) or re.escape(part) for part in parts)
     return len(parts) > 1 and re.fullmatch(pattern, got) is not None
 
 
-def filled(want: Any, got: Any) -> Any:
+def fill_placeholders(want: Any, got: Any) -> Any:
     """Return what was expected with what was answered in place of the marks that stand for it."""
     if isinstance(want, dict) and isinstance(got, dict):
         return {
-            name: (filled_body if name == "body" else filled)(each, got[name])
+            name: (fill_body if name == "body" else fill_placeholders)(each, got[name])
             if name in got
             else each
             for name, each in want.items()
         }
     if isinstance(want, list) and isinstance(got, list):
-        both = [filled(*pair) for pair in zip(want, got, strict=False)]
+        both = [fill_placeholders(*pair) for pair in zip(want, got, strict=False)]
         return both + want[len(both) :]
-    return got if same(want, got) else want
+    return got if matches(want, got) else want
 
 
-def filled_body(want: Any, got: Any) -> Any:
+def fill_body(want: Any, got: Any) -> Any:
     """Return the same of a body, which may be JSON itself."""
     expected, answered = _structure(want), _structure(got)
     if expected is None or answered is None:
-        return got if same(want, got) else want
-    return json.dumps(filled(expected, answered), ensure_ascii=False)
+        return got if matches(want, got) else want
+    return json.dumps(fill_placeholders(expected, answered), ensure_ascii=False)
 
 
-def filled_text(expected: str, answer: str) -> str:
+def fill_json_text(expected: str, answer: str) -> str:
     """Return the same of the text of an answer, for both to be shown side by side."""
     want, got = _value(expected), _value(answer)
     if isinstance(want, str):
         return expected
-    return json.dumps(filled(want, got), ensure_ascii=False)
+    return json.dumps(fill_placeholders(want, got), ensure_ascii=False)

@@ -14,13 +14,13 @@ import psutil
 from lambda_live.model.report import Load
 from lambda_live.telemetry.listener import Listener
 
-GRACE = 1.0
+TERMINATE_TIMEOUT_SECONDS = 1.0
 """Seconds that a run gets to end by itself before it is killed."""
 
 _MOST_OUTPUT = 262_144
 _AT_ONCE = 65_536
 
-type Told = Callable[[bytes, int], None]
+type OnFinished = Callable[[bytes, int], None]
 """Is given what a run printed, and its exit status or the negative number of its signal."""
 
 
@@ -32,7 +32,7 @@ exec 3<&-
 """Ends the session when the service's end of the pipe is closed without a word; no job of it."""
 
 
-class _Run:
+class CommandRun:
     """One run of the command: a session of its own, which ends as a whole, and with the service."""
 
     def __init__(self, command: str, env: dict[str, str], *, captured: bool) -> None:
@@ -49,8 +49,8 @@ class _Run:
         os.close(lease)
         self._others: set[psutil.Process] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self.gone = asyncio.Event()
-        self.ended = False
+        self.finished = asyncio.Event()
+        self.terminated = False
 
     def watch(self, ended: Callable[[bytes, int], None]) -> None:
         """Say when it is over; a thread that nobody waits for reads and waits."""
@@ -76,22 +76,22 @@ class _Run:
     def _over(self, ended: Callable[[bytes, int], None], output: bytes, status: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self.ended:
+        if self.terminated:
             self._kill()  # what the shell left behind
         else:
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._lease, b"\n")  # what it left behind on purpose may stay
         os.close(self._lease)
-        self.gone.set()
+        self.finished.set()
         ended(output, status)
 
-    def end(self) -> None:
+    def terminate(self) -> None:
         """Ask it to end; kill it, and all that it started, if it does not."""
-        if self.ended:
+        if self.terminated:
             return
-        self.ended = True
+        self.terminated = True
         self._signal(signal.SIGTERM)
-        self._timer = asyncio.get_running_loop().call_later(GRACE, self._kill)
+        self._timer = asyncio.get_running_loop().call_later(TERMINATE_TIMEOUT_SECONDS, self._kill)
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)
@@ -106,14 +106,14 @@ class _Run:
                 other.send_signal(number)
 
 
-class AfterReload(Listener):
+class ReloadCommand(Listener):
     """Runs one command at a time; a new reload ends the run that was for the old code."""
 
     def __init__(
         self,
         command: str | None,
         url: str,
-        told: Told | None = None,
+        told: OnFinished | None = None,
         debugged: Callable[[], bool] = lambda: False,
     ) -> None:
         """
@@ -125,7 +125,7 @@ class AfterReload(Listener):
         self._command = command
         self._url = url
         self._told = told
-        self._run: _Run | None = None
+        self._run: CommandRun | None = None
         self._next: str | None = None
 
     def code_loaded(self, load: Load) -> None:
@@ -146,19 +146,19 @@ class AfterReload(Listener):
 
     def _end(self) -> None:
         if self._run is not None:
-            self._run.end()
+            self._run.terminate()
 
     def _start(self) -> None:
         code_sha256, self._next = self._next, None
         if self._command is None or code_sha256 is None:
             return
         env = {"LAMBDA_LIVE_URL": self._url, "LAMBDA_LIVE_CODE_SHA256": code_sha256}
-        self._run = _Run(self._command, env, captured=self._told is not None)
+        self._run = CommandRun(self._command, env, captured=self._told is not None)
         self._run.watch(self._ended)
 
     def _ended(self, output: bytes, status: int) -> None:
         run, self._run = self._run, None
-        if self._told is not None and run is not None and not run.ended:
+        if self._told is not None and run is not None and not run.terminated:
             self._told(output, status)
         self._start()
 
@@ -166,7 +166,7 @@ class AfterReload(Listener):
         """End the run that is under way, and start no other."""
         self._command = None
         if self._run is not None:
-            gone = self._run.gone
-            self._run.end()
+            gone = self._run.finished
+            self._run.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), 2 * GRACE)
+                await asyncio.wait_for(gone.wait(), 2 * TERMINATE_TIMEOUT_SECONDS)

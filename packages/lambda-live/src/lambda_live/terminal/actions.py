@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lambda_live.background import Background
 from lambda_live.checks.http_file import read_request
-from lambda_live.checks.reload_command import AfterReload
+from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.functions.registry import Functions
 from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.functions.stopping import StoppingError
@@ -25,7 +25,7 @@ class Hands:
         self,
         terminal: Terminal,
         functions: Functions,
-        after_reload: AfterReload,
+        after_reload: ReloadCommand,
         settings: ServiceSettings,
         url: str,
     ) -> None:
@@ -33,7 +33,7 @@ class Hands:
         self._functions = functions
         self._url = url
         self._after_reload = after_reload
-        self._accepting = AfterReload(settings.accept, url, self._accepted)
+        self._accepting = ReloadCommand(settings.accept, url, self._accepted)
         self._background = Background(self._failed)
         self.check: Callable[[], None] | None = self._check if settings.after_reload else None
         self.accept: Callable[[], None] | None = self._accept if settings.accept else None

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from lambda_live.checks.event_files import NotKeptError
+from lambda_live.checks.event_files import SaveError
 from lambda_live.http.asgi import (
     SYNC_LIMIT,
     BodyTooLargeError,
@@ -42,7 +42,7 @@ class Api:
             return _json(200, await self._route(scope, receive))
         except RefusedError as error:
             return _json(error.status, {"message": str(error)})
-        except (NotRunError, NotKeptError) as error:
+        except (NotRunError, SaveError) as error:
             return _json(409, {"message": str(error)})
 
     async def _route(self, scope: Scope, receive: Receive) -> Any:
@@ -144,7 +144,7 @@ class Api:
         except ValueError as error:
             raise RefusedError(409, f"It can't be a check: {error}.") from error
         examples = self._desk.examples(row.function)
-        paths = examples.paths(name)
+        paths = examples.paths_for(name)
         if examples.writable:
             examples.write(name, event, answer)
         texts = (event, answer)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lambda_live.checks.equivalence import alike
+from lambda_live.checks.equivalence import equivalent
 from lambda_live.ui.preview import preview
 from lambda_live.ui.rows import InvocationRow
 
@@ -97,6 +97,6 @@ def _same_answer(one: InvocationRow, other: InvocationRow) -> bool:
     if one.answer == other.answer:
         return True
     try:
-        return alike(one.answer.value(), other.answer.value())
+        return equivalent(one.answer.value(), other.answer.value())
     except ValueError:
         return False

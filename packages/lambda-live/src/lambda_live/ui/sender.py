@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from lambda_live.checks.event_files import Examples
-from lambda_live.checks.expected_response import Message
-from lambda_live.checks.http_file import HttpAnswer, HttpRequest, request_of
-from lambda_live.checks.placeholders import filled_text, is_expected
+from lambda_live.checks.event_files import EventFiles
+from lambda_live.checks.expected_response import HttpMessage
+from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
+from lambda_live.checks.placeholders import fill_json_text, json_text_matches
 from lambda_live.http.asgi import SYNC_LIMIT
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.strict_json import check
@@ -49,8 +49,8 @@ class Sending:
             return shown | {"asExpected": None}
         answer = row.answer.text
         return shown | {
-            "asExpected": is_expected(expected, answer),
-            "expected": filled_text(expected, answer),
+            "asExpected": json_text_matches(expected, answer),
+            "expected": fill_json_text(expected, answer),
         }
 
     async def request(self, body: dict[str, Any]) -> dict[str, object]:
@@ -68,12 +68,12 @@ class Sending:
         expected = _expected(examples, body)
         if expected is None:
             return told
-        want = Message.read(expected)
-        got = Message.of(answer, want)
-        sides = {"expected": str(want.filled(got)), "answered": str(got)}
-        return told | {"asExpected": got.is_as(want)} | sides
+        want = HttpMessage.parse(expected)
+        got = HttpMessage.from_response(answer, want)
+        sides = {"expected": str(want.fill_placeholders(got)), "answered": str(got)}
+        return told | {"asExpected": got.matches(want)} | sides
 
-    async def _sent(self, request: HttpRequest, function: str, name: str) -> HttpAnswer:
+    async def _sent(self, request: HttpRequest, function: str, name: str) -> HttpResponse:
         own = {"X-Lambda-Live-Source": _SOURCE}
         own |= {"X-Lambda-Live-Event": name[:_LONGEST_CALL]} if name else {}
         own |= self._desk.functions.host_headers(function, self._desk.own_url)
@@ -93,9 +93,9 @@ def _strings(body: dict[str, Any], *names: str) -> list[str]:
     return found
 
 
-def _read(text: str, examples: Examples) -> HttpRequest:
+def _read(text: str, examples: EventFiles) -> HttpRequest:
     try:
-        request = request_of(text, examples.folder, examples.project)
+        request = parse_request(text, examples.folder, examples.project)
     except OSError as error:
         raise RefusedError(400, f"Its body can't be read: {error}") from error
     except ValueError as error:
@@ -109,11 +109,11 @@ def _refuse_large(what: str, content: bytes) -> None:
         raise RefusedError(413, f"{what} has {len(content)} bytes, and {SYNC_LIMIT} may be sent.")
 
 
-def _expected(examples: Examples, body: dict[str, Any]) -> str | None:
+def _expected(examples: EventFiles, body: dict[str, Any]) -> str | None:
     found = examples.get(str(body.get("example") or ""))
     return None if found is None else found[1]
 
 
-def _http(answer: HttpAnswer) -> dict[str, object]:
+def _http(answer: HttpResponse) -> dict[str, object]:
     headers = [pair for pair in answer.headers if not pair[0].lower().startswith(_OF_THE_SERVICE)]
     return {"status": answer.status, "headers": headers, "body": keep(answer.body).to_json()}

@@ -2,7 +2,7 @@
 
 import time
 
-from lambda_live.checks.event_files import Examples
+from lambda_live.checks.event_files import EventFiles
 from lambda_live.functions.registry import Functions
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.terminal.check_output import outcome_of
@@ -88,12 +88,12 @@ class Desk:
         number = self.journal.new_id()
         self.journal.add(ChecksRow(number, time.time(), outcome_of(output, status)))
 
-    def examples(self, function: str) -> Examples:
+    def examples(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first if there is none of that name."""
         found = self.functions.get(function) or self.functions.default
         configuration = found.configuration
         several = len(self.functions) > 1
-        return Examples(configuration.project, configuration.name, several=several)
+        return EventFiles(configuration.project, configuration.name, several=several)
 
     def shown(self, row: InvocationRow) -> dict[str, object]:
         """Return all that is known of an invocation, and how to ask the same."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lambda_live.checks.expected_response import Message
-from lambda_live.checks.http_file import HttpAnswer
-from lambda_live.checks.placeholders import MARKS, filled_text, is_expected
+from lambda_live.checks.expected_response import HttpMessage
+from lambda_live.checks.http_file import HttpResponse
+from lambda_live.checks.placeholders import PLACEHOLDERS, fill_json_text, json_text_matches
 from support.project import REPOSITORY
 
 UUID = "0f8fad5b-d9cd-469f-a165-70867728950e"
@@ -73,18 +73,18 @@ def jq(program: str, given: object = None, modules: Sequence[str] = ("compare",)
 
 
 def test_a_mark_stands_for_the_same() -> None:
-    assert jq("marks") == MARKS
+    assert jq("marks") == PLACEHOLDERS
 
 
 def test_an_answer_is_the_expected_one_for_both_or_for_neither() -> None:
     verdicts = jq("map([differences(.[0]; .[1]; [])] == [])", PAIRS)
 
-    assert [is_expected(json.dumps(want), json.dumps(got)) for want, got in PAIRS] == verdicts
+    assert [json_text_matches(json.dumps(want), json.dumps(got)) for want, got in PAIRS] == verdicts
     assert {True, False} == set(verdicts)
 
 
 HEAD = "HTTP/1.1 201 Created\nX-Id: <number>\nContent-Type: application/json\n\n"
-ANSWER = HttpAnswer(201, [("x-id", "7"), ("content-type", "application/json")], b'{"id": 7}\n')
+ANSWER = HttpResponse(201, [("x-id", "7"), ("content-type", "application/json")], b'{"id": 7}\n')
 MESSAGES = [
     f'{HEAD}{{\n  "id": "<number>"\n}}\n',
     f'{HEAD}{{"id": 8}}',
@@ -107,16 +107,16 @@ def test_a_response_is_the_expected_one_for_both_or_for_neither() -> None:
         [http_differences(message; {status: 201, $headers}; $body)] == [])"""
     verdicts = jq(program, [[body, headers], MESSAGES], ["compare", "http"])
 
-    wanted = [Message.read(text) for text in MESSAGES]
-    assert [Message.of(ANSWER, want).is_as(want) for want in wanted] == verdicts
+    wanted = [HttpMessage.parse(text) for text in MESSAGES]
+    assert [HttpMessage.from_response(ANSWER, want).matches(want) for want in wanted] == verdicts
     assert {True, False} == set(verdicts)
 
 
 def test_side_by_side_a_mark_that_fits_is_no_difference() -> None:
-    want = Message.read(f'{HEAD}{{"id": "<number>", "name": "<string>", "more": 1}}')
-    got = Message.of(ANSWER, want)
+    want = HttpMessage.parse(f'{HEAD}{{"id": "<number>", "name": "<string>", "more": 1}}')
+    got = HttpMessage.from_response(ANSWER, want)
 
-    assert str(want.filled(got)) == (
+    assert str(want.fill_placeholders(got)) == (
         "HTTP 201\nX-Id: 7\nContent-Type: application/json\n\n"
         '{\n  "id": 7,\n  "name": "<string>",\n  "more": 1\n}'
     )
@@ -124,24 +124,26 @@ def test_side_by_side_a_mark_that_fits_is_no_difference() -> None:
         '{"a": ["<any>", "<uuid>", 3], "body": "{\\"b\\": \\"<any>\\"}"}',
         '{"a": [1, 2]}',
     )
-    assert json.loads(filled_text(expected, answer)) == {
+    assert json.loads(fill_json_text(expected, answer)) == {
         "a": [1, "<uuid>", 3],
         "body": '{"b": "<any>"}',
     }
-    assert json.loads(filled_text('{"body": "[1, \\"<any>\\"]"}', '{"body": "[2, 3]"}')) == {
+    assert json.loads(fill_json_text('{"body": "[1, \\"<any>\\"]"}', '{"body": "[2, 3]"}')) == {
         "body": "[1, 3]"
     }
 
 
 def test_side_by_side_a_text_stays_as_it_is_expected() -> None:
-    want = Message.read("HTTP/1.1 200 OK\n\nit is <number>")
+    want = HttpMessage.parse("HTTP/1.1 200 OK\n\nit is <number>")
 
     for status, body in ((200, "it is 7"), (200, "it is")):
-        got = Message.of(HttpAnswer(status, [], body.encode()), want)
-        assert str(want.filled(got)).endswith(body if body[-1] == "7" else "it is <number>")
-    assert filled_text('"it is <number>"', '"it is 7"') == '"it is <number>"'
+        got = HttpMessage.from_response(HttpResponse(status, [], body.encode()), want)
+        assert str(want.fill_placeholders(got)).endswith(
+            body if body[-1] == "7" else "it is <number>"
+        )
+    assert fill_json_text('"it is <number>"', '"it is 7"') == '"it is <number>"'
 
 
 def test_what_is_no_json_is_compared_as_the_text_that_it_is() -> None:
-    assert is_expected("it is <number>", "it is 7")
-    assert not is_expected("it is <number>", "it is")
+    assert json_text_matches("it is <number>", "it is 7")
+    assert not json_text_matches("it is <number>", "it is")
