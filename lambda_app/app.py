@@ -5,29 +5,29 @@ from typing import Any
 
 import structlog
 
-from log import begin_invocation, configure
-from message import BadEventError, message_in
+from log import bind_invocation, configure
+from message import InvalidEventError, extract_message
 
 configure()
 log = structlog.get_logger()
 
 
 def process(message: str) -> str:
-    """Return the answer to a message."""
+    """Return the text that the function sends back for a message."""
     return f"The received message is: '{message}'"
 
 
 def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
     """
-    Answer an event with a proxy response: 200 and the processed message, or 400 and the reason.
+    Return a proxy response: status 200 with the processed message, or 400 with the reason.
 
-    See https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
-    begin_invocation(context)
+    bind_invocation(context)
     try:
-        message = message_in(event)
-    except BadEventError as error:
-        log.warning("event refused", error=str(error))
+        message = extract_message(event)
+    except InvalidEventError as error:
+        log.warning("event rejected", error=str(error))
         return _response(400, "application/json", json.dumps({"error": str(error)}))
     log.debug("message received", content=message)
     log.info("message processed", characters=len(message))

@@ -1,4 +1,4 @@
-"""Log lines with the keys of Powertools' Logger, so that its users' queries fit these too."""
+"""Structured logs with the keys of Powertools for AWS Lambda, so that the same queries work."""
 
 import os
 import sys
@@ -21,22 +21,22 @@ _cold_start = iter((True,))
 
 
 def configure() -> None:
-    """Write one JSON object a line to stdout, or lines for the eye where stdout is a terminal."""
+    """Write one JSON object per line to stdout, or readable text if stdout is a terminal."""
     level = LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper(), "info")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.dev.ConsoleRenderer()] if _for_the_eye() else _json_lines()),
+            *([structlog.dev.ConsoleRenderer()] if _is_interactive() else _json_lines()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(),
     )
 
 
-def begin_invocation(context: Any) -> None:
-    """Put the keys of this invocation, and of no earlier one, into every line from here on."""
+def bind_invocation(context: Any) -> None:
+    """Add this invocation's keys to every log line until the next invocation."""
     keys = {
         "service": os.environ.get("POWERTOOLS_SERVICE_NAME", "service_undefined"),
         "cold_start": next(_cold_start, False),
@@ -50,7 +50,7 @@ def begin_invocation(context: Any) -> None:
     structlog.contextvars.bind_contextvars(**{k: v for k, v in keys.items() if v is not None})
 
 
-def _for_the_eye() -> bool:
+def _is_interactive() -> bool:
     # https://docs.aws.amazon.com/powertools/python/latest/#optimizing-for-non-production-environments
     return sys.stdout.isatty() or os.environ.get("POWERTOOLS_DEV", "").lower() in ("1", "true")
 

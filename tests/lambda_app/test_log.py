@@ -60,7 +60,7 @@ def output_of(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_a_line_has_the_keys_of_powertools_logger() -> None:
+def test_line_has_the_keys_of_powertools() -> None:
     (line,) = lines_of(
         GOOD,
         context=CONTEXT,
@@ -85,7 +85,7 @@ def test_a_line_has_the_keys_of_powertools_logger() -> None:
     }
 
 
-def test_keys_without_a_value_are_left_out() -> None:
+def test_keys_without_a_value_are_omitted() -> None:
     (line,) = lines_of(GOOD, _X_AMZN_TRACE_ID="nonsense")
 
     assert line.keys() == {
@@ -104,7 +104,7 @@ def test_only_the_first_invocation_of_a_process_is_a_cold_start() -> None:
     assert [line["cold_start"] for line in lines_of(BAD, GOOD, GOOD)] == [True, False, False]
 
 
-def test_a_refused_event_is_a_warning_that_says_why() -> None:
+def test_rejected_event_logs_a_warning_with_the_reason() -> None:
     (line,) = lines_of(BAD)
 
     assert line["level"] == "WARNING"
@@ -131,7 +131,7 @@ def test_lines_below_the_level_are_not_written(level: str, written: list[str]) -
     assert [line["level"] for line in lines] == written
 
 
-def test_a_message_is_in_the_log_at_debug_alone() -> None:
+def test_message_is_logged_at_debug_level_only() -> None:
     lines = lines_of(GOOD, AWS_LAMBDA_LOG_LEVEL="DEBUG")
 
     assert {line["level"]: "hello world" in line.values() for line in lines} == {
@@ -140,7 +140,7 @@ def test_a_message_is_in_the_log_at_debug_alone() -> None:
     }
 
 
-def test_no_part_of_a_refused_message_is_in_the_log() -> None:
+def test_rejected_message_is_not_logged() -> None:
     secret = "s3cr3t"  # noqa: S105 - a word to look for
     bodies = [
         f'["{secret}"]',
@@ -156,7 +156,7 @@ def test_no_part_of_a_refused_message_is_in_the_log() -> None:
     assert secret not in json.dumps(lines)
 
 
-def test_an_exception_is_one_line_too() -> None:
+def test_exception_is_one_line() -> None:
     (line,) = json_lines(output_of(FAILURE))
 
     assert line["level"] == "ERROR"
@@ -164,16 +164,14 @@ def test_an_exception_is_one_line_too() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "shown"), [("1", True), ("true", True), ("0", False)])
-def test_powertools_dev_asks_for_lines_for_the_eye_without_a_terminal(
-    wanted: str, *, shown: bool
-) -> None:
+def test_powertools_dev_makes_logs_readable_without_a_terminal(wanted: str, *, shown: bool) -> None:
     line = output_of(program([GOOD], None), POWERTOOLS_DEV=wanted)
 
     assert "message processed" in line
     assert line.startswith("{") is not shown
 
 
-def test_a_terminal_gets_lines_for_the_eye() -> None:
+def test_terminal_gets_readable_logs() -> None:
     controller, terminal = pty.openpty()
     code = program([GOOD], None)
     with subprocess.Popen([sys.executable, "-c", code], cwd=CODE_ROOT, stdout=terminal) as shown:

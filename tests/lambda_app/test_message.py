@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from message import BadEventError, message_in
+from message import InvalidEventError, extract_message
 
 EVENTS = Path(__file__).parents[2] / "events"
-FRONT_DOORS = ["rest_api", "http_api", "function_url", "alb"]
+SOURCES = ["rest_api", "http_api", "function_url", "alb"]
 
 messages = st.text()  # any Unicode text: Hypothesis leaves lone surrogates out
 
 
-def event_of(front_door: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((EVENTS / f"event_{front_door}.json").read_text())
+def event_of(source: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"event_{source}.json").read_text())
     return event
 
 
@@ -24,33 +24,29 @@ def in_base64(body: bytes) -> dict[str, Any]:
     return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
-@pytest.mark.parametrize("front_door", FRONT_DOORS)
+@pytest.mark.parametrize("source", SOURCES)
 @given(message=messages, escaped=st.booleans())
-def test_a_message_in_a_plain_body_is_found(
-    front_door: str, message: str, *, escaped: bool
-) -> None:
+def test_message_in_a_plain_body_is_found(source: str, message: str, *, escaped: bool) -> None:
     body = json.dumps({"message": message}, ensure_ascii=escaped)
 
-    assert message_in(event_of(front_door) | {"body": body}) == message
+    assert extract_message(event_of(source) | {"body": body}) == message
 
 
-@pytest.mark.parametrize("front_door", FRONT_DOORS)
+@pytest.mark.parametrize("source", SOURCES)
 @given(message=messages, escaped=st.booleans())
-def test_a_message_in_a_base64_body_is_found(
-    front_door: str, message: str, *, escaped: bool
-) -> None:
+def test_message_in_a_base64_body_is_found(source: str, message: str, *, escaped: bool) -> None:
     body = json.dumps({"message": message}, ensure_ascii=escaped).encode()
 
-    assert message_in(event_of(front_door) | in_base64(body)) == message
+    assert extract_message(event_of(source) | in_base64(body)) == message
 
 
 @given(message=messages)
-def test_a_message_sent_directly_is_found(message: str) -> None:
-    assert message_in({"message": message}) == message
+def test_message_sent_directly_is_found(message: str) -> None:
+    assert extract_message({"message": message}) == message
 
 
-def test_a_body_goes_before_a_message_beside_it() -> None:
-    assert message_in({"body": '{"message": "inside"}', "message": "beside"}) == "inside"
+def test_body_takes_precedence_over_a_message_beside_it() -> None:
+    assert extract_message({"body": '{"message": "inside"}', "message": "beside"}) == "inside"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +58,7 @@ def test_a_body_goes_before_a_message_beside_it() -> None:
         (float("nan"), "The event is a number"),
         ("hello world", "The event is a string"),
         (["hello world"], "The event is an array"),
-        (b"hello world", "The event is no JSON value"),
+        (b"hello world", "The event is not a JSON value"),
         ({}, "The event has no body"),
         ({"body": None}, "The body is null"),
         ({"body": 1}, "The body is a number"),
@@ -82,9 +78,9 @@ def test_a_body_goes_before_a_message_beside_it() -> None:
         (in_base64(b"\xff"), "The decoded body is not UTF-8"),
     ],
 )
-def test_a_bad_event_is_told_what_is_wrong_and_what_was_expected(event: Any, found: str) -> None:
-    with pytest.raises(BadEventError) as error:
-        message_in(event)
+def test_invalid_event_raises_what_was_found_and_expected(event: Any, found: str) -> None:
+    with pytest.raises(InvalidEventError) as error:
+        extract_message(event)
 
     text = str(error.value)
     assert text.startswith(found)
