@@ -15,10 +15,10 @@ def greet(
     who = ", ".join(each.name for each in functions) if several else first.handler
     message = f"{who} {'answer' if several else 'answers'} at {url}"
     if first.json_logs:
-        log.service_said(message, url=url, admin_url=admin_url)
+        log.service_log(message, url=url, admin_url=admin_url)
     else:
-        log.service_said(f"{message}; its page is at {admin_url}")
+        log.service_log(f"{message}; its page is at {admin_url}")
         path = f"{url}/2015-03-31/functions/{first.name}/invocations"
         has_event = (first.project / "events" / "event.json").is_file()
         event = "@events/event.json" if has_event else "'{}'"
-        log.service_said(f"try it: curl -d {event} {path}")
+        log.service_log(f"try it: curl -d {event} {path}")

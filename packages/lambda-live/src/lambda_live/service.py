@@ -25,9 +25,9 @@ from lambda_live.http.update_api import UpdateApi
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.project.config import Given
 from lambda_live.project.config_watcher import Definitions
-from lambda_live.telemetry.exposition import registry_of
+from lambda_live.telemetry.exposition import create_registry
 from lambda_live.telemetry.listener import Listener
-from lambda_live.telemetry.log import Log, OwnLog
+from lambda_live.telemetry.log import LoggingBridge, LogListener
 from lambda_live.telemetry.output import Output
 from lambda_live.terminal.actions import Hands
 from lambda_live.terminal.keys import Deeds, Keys
@@ -63,7 +63,7 @@ class LocalLambda:
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.lost
-        logging.basicConfig(handlers=[OwnLog(log)], format="%(message)s")
+        logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
         told = self._checked if out else None
         self._after_reload = ReloadCommand(
             settings.after_reload, self._url, told, settings.debugged
@@ -75,7 +75,7 @@ class LocalLambda:
         editor = Editor(given.functions[0].project, settings.public_root)
         reached = settings.public_url or self._url
         self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
-        self._definitions = Definitions(given, serving, log.service_said)
+        self._definitions = Definitions(given, serving, log.service_log)
         apis = (
             State(functions, settings.pods),
             InvokeApi(),
@@ -92,12 +92,12 @@ class LocalLambda:
         door = FrontDoor(operations, api, url, functions, trust)
         self._front = server_of(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
-        own = Admin(functions, registry_of(serving.metrics), self._page, self._terminal.stream)
+        own = Admin(functions, create_registry(serving.metrics), self._page, self._terminal.stream)
         self._admin = server_of(OwnPages(own, trust), 1)
 
-    def _log_of(self, configuration: FunctionConfiguration) -> Log:
+    def _log_of(self, configuration: FunctionConfiguration) -> LogListener:
         out = _nowhere if self._settings.terminal else self._output.write
-        return Log(out, json_format=configuration.json_logs)
+        return LogListener(out, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
         scribe = self._desk.scribe(configuration)
@@ -109,7 +109,7 @@ class LocalLambda:
         self._desk.checked(output, status)
 
     def _failed(self, error: BaseException) -> None:
-        self._log.service_said(f"internal error: {error!r}", "ERROR")
+        self._log.service_log(f"internal error: {error!r}", "ERROR")
 
     def _holds(self, name: str) -> bool:
         return self._definitions.holds(name)
@@ -181,17 +181,17 @@ class LocalLambda:
         else:
             greet(self._log, functions, self._url, admin)
         if (debuggers := self._settings.debuggers) is not None:
-            debuggers.said = self._log.service_said
-            self._log.service_said(debuggers.places)
+            debuggers.said = self._log.service_log
+            self._log.service_log(debuggers.places)
         for notice in self._given.notices:
-            self._log.service_said(notice, "WARN")
+            self._log.service_log(notice, "WARN")
 
     def _stop(self) -> None:
         if self._front.should_exit:
             self._front.force_exit = True
             self._serving.kill()
             return
-        self._log.service_said("stopping: what runs may finish; once more to end at once")
+        self._log.service_log("stopping: what runs may finish; once more to end at once")
         self._front.stop()
         seconds = self._settings.shutdown_timeout
         self._cut_off = asyncio.get_running_loop().call_later(seconds, self._cut_off_requests)

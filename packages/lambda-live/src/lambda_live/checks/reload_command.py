@@ -11,7 +11,7 @@ from typing import IO
 
 import psutil
 
-from lambda_live.model.report import Load
+from lambda_live.model.report import CodeLoad
 from lambda_live.telemetry.listener import Listener
 
 TERMINATE_TIMEOUT_SECONDS = 1.0
@@ -128,7 +128,7 @@ class ReloadCommand(Listener):
         self._run: CommandRun | None = None
         self._next: str | None = None
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Start the command, once the one that still runs has ended."""
         if self._told is not None and (load.error is not None or self._debugged()):
             self._next = None

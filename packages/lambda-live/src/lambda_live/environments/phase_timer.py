@@ -40,7 +40,7 @@ class Course:
         self._sandbox.measure()  # it may be gone before anybody looks again
         if self._sandbox.invocation is None:  # else it is tried again, and has begun
             runtime = f"python:{self._configuration.python.version} ({_CLIENT})"
-            self._listener.init_began(runtime)
+            self._listener.on_init_start(runtime)
         self._limit(seconds, overran)
 
     def was_overrun(self, ahead_ms: float) -> bool:
@@ -60,14 +60,14 @@ class Course:
         self._sandbox.drain()
         self._sandbox.measure()
         invocation = self._sandbox.invocation
-        self._listener.init_ended(InitReport(init_ms, status, error_type, invocation))
+        self._listener.on_init_end(InitReport(init_ms, status, error_type, invocation))
 
     def invocation_begins(self, overran: Callable[[], None]) -> None:
         """Give it the function's timeout, or what its init has left of it."""
         if (invocation := self._sandbox.invocation) is not None:
             invocation.init_ms, self._init_ms = self._init_ms, None
             invocation.began = True
-            self._listener.invocation_began(invocation)
+            self._listener.on_invocation_start(invocation)
         if not self._timer.runs:
             self._limit(self._configuration.timeout, overran)
         self._started = time.monotonic()

@@ -125,7 +125,7 @@ class Sandbox:
 
     def _tell(self, records: Iterable[bytes]) -> None:
         for record in records:
-            self._listener.function_wrote(record, self.invocation)
+            self._listener.function_log(record, self.invocation)
 
     def memory(self) -> int:
         """Bytes of memory that the process and what it started have in use now."""

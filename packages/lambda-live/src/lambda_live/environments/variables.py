@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lambda_live.environments.service_id import MARK
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.telemetry.levels import DEFAULT
+from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
 RUNTIME_DIRECTORY = Path(__file__).with_name("runtime_process")
 
@@ -81,7 +81,9 @@ def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
     bare = configuration.image and configuration.image.starts_client
     runtime = "Image" if bare else configuration.python.runtime  # as AWS's bootstrap has it
-    level = configuration.application_log_level or (DEFAULT if configuration.json_logs else None)
+    level = configuration.application_log_level or (
+        DEFAULT_LEVEL if configuration.json_logs else None
+    )
     return {
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",

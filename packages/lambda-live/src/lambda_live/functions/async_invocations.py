@@ -74,7 +74,7 @@ class EventQueue:
         if self._stopping.is_set():
             raise StoppingError
         if self._bytes + len(invocation.payload) > MOST_BYTES:
-            self._listener.throttled()
+            self._listener.on_throttle()
             raise ThrottledError
         self._bytes += len(invocation.payload)
         task = asyncio.create_task(self._run(invocation))
@@ -93,7 +93,7 @@ class EventQueue:
             return
         if ended.condition != "Success":
             error = ended.result or errors.not_run(ended.condition)
-            self._listener.event_dropped(invocation, error)
+            self._listener.on_event_dropped(invocation, error)
         self._ended(ended)
 
     async def _run_or_retry(self, invocation: Invocation, accepted: float) -> Ended:
@@ -154,4 +154,4 @@ class EventQueue:
 
     def _lose(self, invocation: Invocation) -> None:
         payload = invocation.payload.decode("utf-8", "replace")
-        self._listener.service_said("event not run: the service stopped", "ERROR", event=payload)
+        self._listener.service_log("event not run: the service stopped", "ERROR", event=payload)

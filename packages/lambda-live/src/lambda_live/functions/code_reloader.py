@@ -12,7 +12,7 @@ from lambda_live.functions.self_writes import OwnWrites
 from lambda_live.model.code_version import Generation, Outcome
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Result
-from lambda_live.model.report import Load
+from lambda_live.model.report import CodeLoad
 from lambda_live.telemetry.listener import Listener
 
 _LATE = 1.0
@@ -44,7 +44,7 @@ class Reload:
         self.under_way = False
         self._began = time.time()
         self.generation = Generation(source.sha256(), configuration, time.monotonic(), first=True)
-        listener.code_changed(self.generation.code_sha256)
+        listener.on_code_change(self.generation.code_sha256)
 
     def start(self) -> None:
         """Look at the code whenever the file system tells of a change."""
@@ -101,7 +101,7 @@ class Reload:
             before.fresh_at, before.configuration = now, configuration
         else:
             self.generation = Generation(code_sha256, configuration, now)
-            self._listener.code_changed(code_sha256)
+            self._listener.on_code_change(code_sha256)
             self._renew_waiters()
         self._settled()
 
@@ -125,7 +125,7 @@ class Reload:
             f"the function itself writes {names}: that reloads it no more; on AWS only /tmp can be"
             " written"
         )
-        self._listener.service_said(message, "WARN")
+        self._listener.service_log(message, "WARN")
         return source.sha256()
 
     async def await_code(self, code_sha256: str, seconds: float) -> None:
@@ -154,8 +154,8 @@ class Reload:
             generation.outcome = outcome
         if first_time:
             code_sha256, first = generation.code_sha256, generation.first
-            generation.load = Load(code_sha256, first, error, place, self._took())
-            self._listener.code_loaded(generation.load)
+            generation.load = CodeLoad(code_sha256, first, error, place, self._took())
+            self._listener.on_code_load(generation.load)
             self._renew_waiters()
 
     def _took(self) -> float:

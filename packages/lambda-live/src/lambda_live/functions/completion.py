@@ -9,6 +9,6 @@ def end(invocation: Invocation, result: Result, report: Report, listener: Listen
     """Tell of it, then let the caller have the result."""
     if not invocation.began:
         invocation.began = True
-        listener.invocation_began(invocation)
-    listener.invocation_ended(invocation, result, report)
+        listener.on_invocation_start(invocation)
+    listener.on_invocation_end(invocation, result, report)
     invocation.succeed(result)

@@ -121,7 +121,9 @@ class Placement:
         if environment.generation is not generation or self._reload.under_way:
             return False  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{generation.configuration.task_root}/", "")
-        self._listener.load_failed(where or error("").error_type or "error", generation.code_sha256)
+        self._listener.on_load_failure(
+            where or error("").error_type or "error", generation.code_sha256
+        )
         self._came_out(generation, Outcome.FAILED, error(""), place)
         if generation.outcome is not Outcome.LOADED:
             self.place()
@@ -157,5 +159,5 @@ class Placement:
 
     def not_started(self, why: str) -> None:
         """Part of Owner."""
-        self._listener.service_said(f"no execution environment can be started: {why}", "ERROR")
+        self._listener.service_log(f"no execution environment can be started: {why}", "ERROR")
         self._answer_waiting(lambda _: errors.not_started(why))

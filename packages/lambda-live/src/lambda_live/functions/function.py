@@ -20,7 +20,7 @@ from lambda_live.model.code_version import Generation
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.service import ServiceSettings
-from lambda_live.telemetry.listener import Listener, Listeners
+from lambda_live.telemetry.listener import CompositeListener, Listener
 
 
 class Function:
@@ -42,7 +42,7 @@ class Function:
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)
-        self._listener = listener = Listeners([self._reload.own_writes, listener])
+        self._listener = listener = CompositeListener([self._reload.own_writes, listener])
         self._fleet = Fleet()
         spawning = Background(self._failed)
         self._supply = Supply(self._fleet, self._reload, listener, spawning, settings)
@@ -149,7 +149,7 @@ class Function:
         self._reload.check()
         concurrency = self.wanted.concurrency
         if concurrency == 0:
-            self._listener.throttled()
+            self._listener.on_throttle()
             raise ThrottledError
         self._queue.admit(invocation, arrived, concurrency - self._fleet.executing())
         self._placement.place()
@@ -169,4 +169,4 @@ class Function:
                 self._queue.expire(now, self._fleet.coming(self.generation))
 
     def _failed(self, error: BaseException) -> None:
-        self._listener.service_said(f"internal error: {error!r}", "ERROR")
+        self._listener.service_log(f"internal error: {error!r}", "ERROR")

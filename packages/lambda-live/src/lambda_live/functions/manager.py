@@ -12,8 +12,8 @@ from lambda_live.functions.load_slots import Turns
 from lambda_live.functions.registry import Functions
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
-from lambda_live.telemetry.listener import Listener, Listeners
-from lambda_live.telemetry.metrics import Metrics
+from lambda_live.telemetry.listener import CompositeListener, Listener
+from lambda_live.telemetry.metrics import MetricsListener
 
 
 class Serving:
@@ -32,12 +32,12 @@ class Serving:
         self._listeners_of = listeners_of
         self._held = held
         self._background = Background(failed)
-        self._listeners: dict[str, Listeners] = {}
+        self._listeners: dict[str, CompositeListener] = {}
         self._leaving: set[Function] = set()
         self._turns = Turns()
         self._started = False
         self.functions = Functions()
-        self.metrics: dict[str, Metrics] = {}
+        self.metrics: dict[str, MetricsListener] = {}
 
     def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
         """Run them as they are now, those that are new as well."""
@@ -102,9 +102,11 @@ class Serving:
 
     def _add(self, configuration: FunctionConfiguration) -> None:
         name = configuration.name
-        metrics = self.metrics[name] = Metrics(configuration.timeout)
-        listeners = self._listeners[name] = Listeners([*self._listeners_of(configuration), metrics])
-        tell = Destinations(self._of_arn, listeners.service_said).tell
+        metrics = self.metrics[name] = MetricsListener(configuration.timeout)
+        listeners = self._listeners[name] = CompositeListener(
+            [*self._listeners_of(configuration), metrics]
+        )
+        tell = Destinations(self._of_arn, listeners.service_log).tell
         held = partial(self._held, name)
         function = Function(configuration, self._settings, listeners, held, tell)
         metrics.watch(function.figures)
@@ -112,7 +114,7 @@ class Serving:
         if self._settings.debuggers is not None:
             self._settings.debuggers.join(name)
         if self._started:
-            listeners.service_said(f"{name} is new")
+            listeners.service_log(f"{name} is new")
             function.start(self._turns)
 
     def _of_arn(self, arn: str) -> Function | None:
@@ -123,7 +125,7 @@ class Serving:
         if self._settings.debuggers is not None:
             self._settings.debuggers.leave(name)
         del self.metrics[name]
-        self._listeners.pop(name).service_said(f"{name} is gone")
+        self._listeners.pop(name).service_log(f"{name} is gone")
         function.stop()
         self._leaving.add(function)
         self._background.run(self._finish(function))
@@ -137,4 +139,4 @@ class Serving:
         several = len(self.functions) > 1
         for function in self.functions:
             listeners = self._listeners[function.configuration.name]
-            listeners.configured(function.wanted, several=several)
+            listeners.on_configured(function.wanted, multiple=several)

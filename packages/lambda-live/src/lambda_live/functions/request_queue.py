@@ -30,7 +30,7 @@ class Queue:
     def admit(self, invocation: Invocation, arrived: float, free: int) -> None:
         """Let it wait, beside as many as can run at once. Raises ThrottledError."""
         if len(self._waiting) >= max(free, 0) + self._length:
-            self._listener.throttled()
+            self._listener.on_throttle()
             raise ThrottledError
         self._waiting.append((arrived, invocation))
 
@@ -49,7 +49,7 @@ class Queue:
     def expire(self, now: float, kept: int) -> None:
         """Throttle those that waited too long, but for as many as have an environment coming."""
         while len(self._waiting) > kept and self.arrived_by(now - self._seconds):
-            self._listener.throttled()
+            self._listener.on_throttle()
             self.refuse(ThrottledError())
 
     def refuse(self, why: Exception) -> None:

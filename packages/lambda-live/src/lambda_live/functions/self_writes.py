@@ -28,20 +28,20 @@ class OwnWrites(Listener):
         self._inits: deque[float] = deque(maxlen=256)
         self._rows: dict[str, list[float]] = {}
 
-    def init_began(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
+    def on_init_start(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
         """Part of Listener."""
         self._inits.append(time.time())
 
-    def init_ended(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
+    def on_init_end(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
         """Part of Listener."""
         if self._inits:
             self._ran.append((self._inits.popleft(), time.time()))
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """Part of Listener."""
         self._running[invocation.request_id] = time.time()
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # a listener's
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # a listener's
         """Part of Listener."""
         began = self._running.pop(invocation.request_id, None)
         if began is not None:

@@ -104,7 +104,7 @@ class Api:
             return running.result()
         running.add_done_callback(_let_be)
         said = f"the API waits no longer than {seconds:g} s for {invocation.call}, which goes on"
-        self._listener.service_said(said, "ERROR")
+        self._listener.service_log(said, "ERROR")
         return None
 
     def _respond(self, way: Way, request: Request, result: Result | None) -> Response:
@@ -124,7 +124,7 @@ class Api:
         answer, why = _failed(way), ""
         if malformed:
             said = f"API answers {answer.status}: {malformed}"
-            self._listener.service_said(f"the {said}", "ERROR")
+            self._listener.service_log(f"the {said}", "ERROR")
             why = f"The {said}"
         request_id = request.invocation.request_id
         return self._failures.for_browser(answer, request.scope, request_id, why)

@@ -54,7 +54,7 @@ class Authorizers:
         try:
             said = _said(authorizer, way, await function.invoke(invocation), _arn(way, scope))
         except ValueError as error:
-            self._listener.service_said(f"{authorizer.name} decides nothing: {error}", "ERROR")
+            self._listener.service_log(f"{authorizer.name} decides nothing: {error}", "ERROR")
             message = None if way.route.rest else "Internal Server Error"
             _refuse(500, "AuthorizerConfigurationException", {"message": message})
         if way.route.rest:

@@ -19,7 +19,7 @@ from lambda_live.http.operations import Request, Route
 from lambda_live.model.code_version import Generation, Outcome
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.template import Cors
-from lambda_live.telemetry.levels import DEFAULT
+from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = f"{_FUNCTIONS}/{{FunctionName}}"
@@ -148,7 +148,7 @@ def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
 def _logging(settings: FunctionConfiguration) -> dict[str, str]:
     config = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{settings.name}"}
     levels = {
-        "ApplicationLogLevel": settings.application_log_level or DEFAULT,
+        "ApplicationLogLevel": settings.application_log_level or DEFAULT_LEVEL,
         "SystemLogLevel": settings.system_log_level,
     }
     return config | {"LogFormat": "JSON"} | levels if settings.json_logs else config

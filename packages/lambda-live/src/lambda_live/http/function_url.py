@@ -75,7 +75,7 @@ class FunctionUrl:
             try:
                 response = from_result(result.payload, FUNCTION_URL, objects=True)
             except MalformedResponseError as error:
-                self._listener.service_said(f"the function URL answers 502: {error}", "ERROR")
+                self._listener.service_log(f"the function URL answers 502: {error}", "ERROR")
                 response = self._failure(request, f"The function URL answers 502: {error}")
         response.code_sha256 = result.code_sha256
         return response

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.report import Load
+from lambda_live.model.report import CodeLoad
 
 
 class Outcome(enum.Enum):
@@ -32,4 +32,4 @@ class Generation:
     first: bool = False
     outcome: Outcome = Outcome.UNKNOWN
     began: float = field(default_factory=time.time)
-    load: Load | None = None
+    load: CodeLoad | None = None

@@ -51,7 +51,7 @@ class InitReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class CodeLoad:
     """
     The first time that code was loaded after it changed: well, or with AWS's error.
 

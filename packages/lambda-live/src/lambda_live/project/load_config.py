@@ -122,7 +122,9 @@ def _configuration(
         concurrency=min(concurrency, 1) if given.debug else concurrency,
         json_logs=log_format.lower() == "json",
         application_log_level=limits.application_log_level or function.logging.application_level,
-        system_log_level=limits.system_log_level or function.logging.system_level or levels.DEFAULT,
+        system_log_level=limits.system_log_level
+        or function.logging.system_level
+        or levels.DEFAULT_LEVEL,
         environment=dict(function.environment or {}),
         image=function.image,
         published=function.published,

@@ -6,13 +6,13 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from lambda_live.telemetry.metrics import Metrics
+from lambda_live.telemetry.metrics import MetricsListener
 
 
 class _ByFunction(Collector):
     """Labels what each function counts by the function's name, if there are several."""
 
-    def __init__(self, functions: Mapping[str, Metrics]) -> None:
+    def __init__(self, functions: Mapping[str, MetricsListener]) -> None:
         self._functions = functions
 
     def collect(self) -> Iterator[Metric]:
@@ -37,7 +37,7 @@ def _empty(metric: Metric) -> Metric:
     return Metric(metric.name, metric.documentation, metric.type, metric.unit)
 
 
-def registry_of(functions: Mapping[str, Metrics]) -> CollectorRegistry:
+def create_registry(functions: Mapping[str, MetricsListener]) -> CollectorRegistry:
     """Return all that is to be read; the functions may change."""
     registry = CollectorRegistry()
     registry.register(_ByFunction(functions))

@@ -6,9 +6,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-l
 
 from collections.abc import Iterable
 
-APPLICATION = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-SYSTEM = ("DEBUG", "INFO", "WARN")
-DEFAULT = "INFO"
+APPLICATION_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
+DEFAULT_LEVEL = "INFO"
 
 _ALIASES = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 """Python's names for two of them."""
@@ -17,12 +17,12 @@ _ALIASES = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 def is_below(level: str, least: str) -> bool:
     """Whether a line of a level is left out where another is the least; of none known, it isn't."""
     level = _ALIASES.get(level.upper(), level.upper())
-    if level not in APPLICATION or least not in APPLICATION:
+    if level not in APPLICATION_LEVELS or least not in APPLICATION_LEVELS:
         return False
-    return APPLICATION.index(level) < APPLICATION.index(least)
+    return APPLICATION_LEVELS.index(level) < APPLICATION_LEVELS.index(least)
 
 
-def level_of(members: Iterable[tuple[str, object]]) -> str:
+def find_level(members: Iterable[tuple[str, object]]) -> str:
     """Return the level that a JSON object says it has, or none."""
     levels = [value for name, value in members if name == "level" and isinstance(value, str)]
     return levels[-1] if levels else ""

@@ -4,111 +4,111 @@ from collections.abc import Sequence
 
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Load, Report
+from lambda_live.model.report import CodeLoad, InitReport, Report
 
 
 class Listener:
     """Hears everything and does nothing; whoever tells of it overrides what it tells of."""
 
-    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
-        """The function is run with this from now on; `several`, if there are others beside it."""
+    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
+        """The function is run with this from now on; `multiple`, if there are others beside it."""
 
-    def init_began(self, runtime: str) -> None:
+    def on_init_start(self, runtime: str) -> None:
         """An execution environment begins to load the handler."""
 
-    def init_ended(self, report: InitReport) -> None:
+    def on_init_end(self, report: InitReport) -> None:
         """It has loaded it, or failed."""
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """The runtime has the event."""
 
-    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """The function wrote a record to its log, without the last newline."""
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         """The caller is about to have this result."""
 
-    def throttled(self) -> None:
+    def on_throttle(self) -> None:
         """A request got AWS's 429."""
 
-    def code_changed(self, code_sha256: str) -> None:
+    def on_code_change(self, code_sha256: str) -> None:
         """This is the code that answers from now on."""
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """The code was loaded for the first time since it changed."""
 
-    def load_failed(self, where: str, code_sha256: str) -> None:
+    def on_load_failure(self, where: str, code_sha256: str) -> None:
         """An environment could not load the code: its place and error, or the error alone."""
 
-    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         """An event failed at its last try."""
 
-    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """The service has something to say itself."""
 
 
-class Listeners(Listener):
+class CompositeListener(Listener):
     """Tells each of several listeners, in their order."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
 
-    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
+    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.configured(configuration, several=several)
+            listener.on_configured(configuration, multiple=multiple)
 
-    def init_began(self, runtime: str) -> None:
+    def on_init_start(self, runtime: str) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.init_began(runtime)
+            listener.on_init_start(runtime)
 
-    def init_ended(self, report: InitReport) -> None:
+    def on_init_end(self, report: InitReport) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.init_ended(report)
+            listener.on_init_end(report)
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.invocation_began(invocation)
+            listener.on_invocation_start(invocation)
 
-    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.function_wrote(record, invocation)
+            listener.function_log(record, invocation)
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.invocation_ended(invocation, result, report)
+            listener.on_invocation_end(invocation, result, report)
 
-    def throttled(self) -> None:
+    def on_throttle(self) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.throttled()
+            listener.on_throttle()
 
-    def code_changed(self, code_sha256: str) -> None:
+    def on_code_change(self, code_sha256: str) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.code_changed(code_sha256)
+            listener.on_code_change(code_sha256)
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.code_loaded(load)
+            listener.on_code_load(load)
 
-    def load_failed(self, where: str, code_sha256: str) -> None:
+    def on_load_failure(self, where: str, code_sha256: str) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.load_failed(where, code_sha256)
+            listener.on_load_failure(where, code_sha256)
 
-    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.event_dropped(invocation, result)
+            listener.on_event_dropped(invocation, result)
 
-    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Part of Listener."""
         for listener in self._listeners:
-            listener.service_said(message, level, **fields)
+            listener.service_log(message, level, **fields)

@@ -10,30 +10,30 @@ from collections.abc import Callable, Mapping
 
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Load, Report
-from lambda_live.telemetry.levels import DEFAULT, is_below, level_of
+from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.telemetry.levels import DEFAULT_LEVEL, find_level, is_below
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log_text import end, init_report, now
 
-OWN_NAME = "lambda_live"
+LOGGER_NAME = "lambda_live"
 """Who speaks in the lines that are this service's own."""
 
 
-class Log(Listener):
+class LogListener(Listener):
     """Writes the log, a whole record at a time, and remembers its end for the caller."""
 
     def __init__(self, out: Callable[[bytes], None], *, json_format: bool) -> None:
         self._out = out
         self._json = json_format
-        self._application_level = self._system_level = DEFAULT
+        self._application_level = self._system_level = DEFAULT_LEVEL
         self._name: str | None = None
 
-    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:
+    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
         """Write as it says, with the function's name where there are several."""
         self._json = configuration.json_logs
-        self._application_level = configuration.application_log_level or DEFAULT
+        self._application_level = configuration.application_log_level or DEFAULT_LEVEL
         self._system_level = configuration.system_log_level
-        self._name = configuration.name if several else None
+        self._name = configuration.name if multiple else None
 
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
         self._out(self._signed(line))
@@ -62,15 +62,15 @@ class Log(Listener):
             json.dumps(event, ensure_ascii=False).encode("utf-8", "replace") + b"\n", invocation
         )
 
-    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """Write a record of the function's; JSON format wraps what is none, as Telemetry does."""
         members = _members(record) if self._json else []
         if members is None:
             self._event("function", record.decode("utf-8", "replace"), invocation)
-        elif not is_below(level_of(members), self._application_level):
+        elif not is_below(find_level(members), self._application_level):
             self._write(record + b"\n", invocation)
 
-    def init_began(self, runtime: str) -> None:
+    def on_init_start(self, runtime: str) -> None:
         """Write that an execution environment begins its init."""
         if self._json:
             record = {"initializationType": "on-demand", "phase": "init", "runtimeVersion": runtime}
@@ -78,7 +78,7 @@ class Log(Listener):
         else:
             self._write(f"INIT_START Runtime Version: {runtime}\n".encode())
 
-    def init_ended(self, report: InitReport) -> None:
+    def on_init_end(self, report: InitReport) -> None:
         """Write how the init ended; AWS's text format does so only when it went wrong."""
         if self._json:
             outcome = {"status": report.status}
@@ -92,7 +92,7 @@ class Log(Listener):
         elif report.error_type is not None:
             self._write(init_report(report).encode(), report.invocation)
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """Write that an invocation begins."""
         if self._json:
             record = {"requestId": invocation.request_id, "version": "$LATEST"}
@@ -101,7 +101,7 @@ class Log(Listener):
             line = f"START RequestId: {invocation.request_id} Version: $LATEST\n"
             self._write(line.encode(), invocation)
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # the log has no results
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:  # noqa: ARG002  # the log has no results
         """Write that an invocation ended, and what it took."""
         if self._json:
             self._end_json(invocation, report)
@@ -127,18 +127,18 @@ class Log(Listener):
         told = outcome | {"metrics": metrics}
         self._system("WARN" if failed else "INFO", "report", told, invocation)
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Write that new code answers."""
         if load.error is None and not load.first:
-            self.service_said("reloaded", code_sha256=load.code_sha256)
+            self.service_log("reloaded", code_sha256=load.code_sha256)
 
-    def load_failed(self, where: str, code_sha256: str) -> None:
+    def on_load_failure(self, where: str, code_sha256: str) -> None:
         """Write where the code can't be loaded."""
-        self.service_said(f"init failed: {where}", "ERROR", code_sha256=code_sha256)
+        self.service_log(f"init failed: {where}", "ERROR", code_sha256=code_sha256)
 
-    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Write what nobody else will tell the caller."""
-        self.service_said(
+        self.service_log(
             "event dropped after its last try",
             "ERROR",
             request_id=invocation.request_id,
@@ -146,7 +146,7 @@ class Log(Listener):
             event=invocation.payload.decode("utf-8", "replace"),
         )
 
-    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Write a line of this service's own."""
         self._write(self._said(message, level, fields))
 
@@ -157,18 +157,18 @@ class Log(Listener):
 
     def _said(self, message: str, level: str, fields: dict[str, object]) -> bytes:
         if self._json:
-            head = {"timestamp": now(), "level": level, "message": message, "logger": OWN_NAME}
+            head = {"timestamp": now(), "level": level, "message": message, "logger": LOGGER_NAME}
             line = json.dumps(head | fields, ensure_ascii=False)
         else:
             if self._name is not None:
                 fields = {"function": self._name} | fields
             if "code_sha256" in fields:
                 fields["code"] = str(fields.pop("code_sha256"))[:12]
-            line = f"{OWN_NAME}: {message}{_in_words(fields)}"
+            line = f"{LOGGER_NAME}: {message}{_in_words(fields)}"
         return line.encode("utf-8", "replace") + b"\n"
 
 
-class OwnLog(logging.Handler):
+class LoggingBridge(logging.Handler):
     """Lets what libraries say of this service be lines of its own."""
 
     def __init__(self, log: Listener) -> None:
@@ -177,7 +177,7 @@ class OwnLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Part of logging's protocol."""
-        self._log.service_said(self.format(record), record.levelname)
+        self._log.service_log(self.format(record), record.levelname)
 
 
 def _in_words(fields: Mapping[str, object]) -> str:
@@ -199,4 +199,4 @@ def _members(record: bytes) -> list[tuple[str, object]] | None:
 def _forges(name: str, value: object) -> bool:
     if name == "type":
         return isinstance(value, str) and value.startswith("platform.")
-    return name == "logger" and value == OWN_NAME
+    return name == "logger" and value == LOGGER_NAME

@@ -17,7 +17,7 @@ from prometheus_client import (
 
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Load, Report
+from lambda_live.model.report import CodeLoad, InitReport, Report
 from lambda_live.telemetry.listener import Listener
 
 _DURATION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -32,7 +32,7 @@ _PLATFORM_ERRORS = (
 )
 
 
-class Figures(Protocol):
+class StatsSource(Protocol):
     """What is read of a function when it is asked for."""
 
     @property
@@ -55,7 +55,7 @@ class Figures(Protocol):
         """Bytes of memory that the process on standby has in use now."""
 
 
-class Metrics(Listener):
+class MetricsListener(Listener):
     """
     Those of one function. Names begin with `lambda_`; times are in seconds, memory is in bytes.
 
@@ -105,7 +105,7 @@ class Metrics(Listener):
             "lambda_code_info", "The code that answers.", ["code_sha256"], registry=registry
         )
 
-    def watch(self, figures: Figures) -> None:
+    def watch(self, figures: StatsSource) -> None:
         """Add the figures that are read when they are asked for."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
             "lambda_concurrent_executions": ("Invocations under way.", figures.executing),
@@ -131,22 +131,22 @@ class Metrics(Listener):
         for name, (text, value) in gauges.items():
             Gauge(name, text, registry=self.registry).set_function(value)
 
-    def code_changed(self, code_sha256: str) -> None:
+    def on_code_change(self, code_sha256: str) -> None:
         """Name the code that answers from now on."""
         self._code.clear()
         self._code.labels(code_sha256).set(1)
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Count a reload."""
         if not load.first:
             self._reloads.labels("succeeded" if load.error is None else "failed").inc()
 
-    def init_ended(self, report: InitReport) -> None:
+    def on_init_end(self, report: InitReport) -> None:
         """Count a cold start."""
         if report.error_type is None:
             self._init_duration.observe(report.init_ms / 1000)
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Count an invocation."""
         self._invocations.inc()
         seconds = report.duration_ms / 1000
@@ -167,10 +167,10 @@ class Metrics(Listener):
         self._named = (now, seconds)
         return {"request_id": invocation.request_id}
 
-    def throttled(self) -> None:
+    def on_throttle(self) -> None:
         """Count a request that was refused."""
         self._throttles.inc()
 
-    def event_dropped(self, invocation: Invocation, result: Result) -> None:  # noqa: ARG002  # a listener's
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:  # noqa: ARG002  # a listener's
         """Count an event that failed at every try."""
         self._async_dropped.inc()

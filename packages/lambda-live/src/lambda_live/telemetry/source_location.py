@@ -18,7 +18,7 @@ _FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """A line of a file; `lines` are those around it, the first having the number `first`."""
 
     path: str
@@ -33,35 +33,35 @@ class Place:
         return f"{seen}:{self.line}"
 
 
-def message_of(result: Result) -> str:
+def error_message(result: Result) -> str:
     """Return AWS's errorMessage, or what stands in its place; not which request it was."""
     message = str(_error(result).get("errorMessage") or result.error_type or "")
     return _REQUEST.sub("", message, count=1).strip()
 
 
-class Places:
+class LocationFinder:
     """Finds the places of one function's errors; remembers the files as that code had them."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files: dict[tuple[str, str], tuple[str, ...]] = {}
 
-    def of_error(self, result: Result) -> Place | None:
+    def of_error(self, result: Result) -> SourceLocation | None:
         """Return the innermost line of the function's own, else of anybody's."""
         frames = list(_frames(result))
         own = [frame for frame in frames if Path(frame[0]).is_relative_to(self._root)]
         chosen = own or frames
         return self._place(*chosen[-1], result.code_sha256) if chosen else None
 
-    def of_init(self, place: str, code_sha256: str) -> Place | None:
+    def of_init(self, place: str, code_sha256: str) -> SourceLocation | None:
         """Return the place that `Load` has as `path:line: what`."""
         match = _SAID.match(place)
         return self._place(match["path"], int(match["line"]), code_sha256) if match else None
 
-    def _place(self, path: str, line: int, code_sha256: str) -> Place:
+    def _place(self, path: str, line: int, code_sha256: str) -> SourceLocation:
         lines = self._lines(path, code_sha256)
         first = max(1, line - _AROUND)
-        return Place(self._edited(path), line, first, lines[first - 1 : line + _AROUND])
+        return SourceLocation(self._edited(path), line, first, lines[first - 1 : line + _AROUND])
 
     def _edited(self, path: str) -> str:
         """Return the file that a person edits, if a link in the function's code leads to it."""

@@ -73,9 +73,9 @@ class Hands:
                 payload = await asyncio.to_thread(event.payload)
                 await function.invoke(Invocation(payload, call=event.path.name, source=_SOURCE))
         except (OSError, ValueError) as error:
-            self._terminal.service_said(f"{event.name} is no event: {error}", "ERROR")
+            self._terminal.service_log(f"{event.name} is no event: {error}", "ERROR")
         except ThrottledError:
-            self._terminal.service_said(f"{event.name} was throttled (429)", "ERROR")
+            self._terminal.service_log(f"{event.name} was throttled (429)", "ERROR")
         except StoppingError:
             return
 
@@ -86,7 +86,7 @@ class Hands:
         read_request(event.path).send(self._url, **own)
 
     def _failed(self, error: BaseException) -> None:
-        self._terminal.service_said(f"internal error: {error!r}", "ERROR")
+        self._terminal.service_log(f"internal error: {error!r}", "ERROR")
 
     async def stop(self) -> None:
         """End what is under way."""

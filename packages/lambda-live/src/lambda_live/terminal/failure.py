@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lambda_live.model.invocation import Result
-from lambda_live.model.report import Load
-from lambda_live.telemetry.source_location import Place, Places, message_of
+from lambda_live.model.report import CodeLoad
+from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
 from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.style import bold, cut, dim, red
 from lambda_live.terminal.wrap import fold
@@ -23,38 +23,40 @@ class Failures:
     def __init__(self, root: Path, project: Path) -> None:
         """`root` is where the function's own code is, `project` where its reader stands."""
         self._project = project
-        self._places = Places(root)
+        self._places = LocationFinder(root)
         self._shown: set[tuple[str, str, str]] = set()
 
     def forget(self) -> None:
         """Take it that the code is another."""
         self._shown.clear()
 
-    def place_of(self, result: Result) -> Place | None:
+    def place_of(self, result: Result) -> SourceLocation | None:
         """Return where it was raised, if that is known."""
         return self._places.of_error(result)
 
-    def place_of_load(self, place: str, code_sha256: str) -> Place | None:
+    def place_of_load(self, place: str, code_sha256: str) -> SourceLocation | None:
         """Return where the code does not load."""
         return self._places.of_init(place, code_sha256)
 
-    def short(self, place: Place | None) -> str:
+    def short(self, place: SourceLocation | None) -> str:
         """Return file and line, seen from the project."""
         return "" if place is None else harmless(place.short(self._project))
 
-    def block(self, result: Result, place: Place | None, width: int) -> list[str]:
+    def block(self, result: Result, place: SourceLocation | None, width: int) -> list[str]:
         """Return the message and the code around; of what was shown, nothing."""
-        return self._block(result.error_type or "", message_of(result), place, width)
+        return self._block(result.error_type or "", error_message(result), place, width)
 
-    def block_of_load(self, load: Load, place: Place | None, width: int) -> list[str]:
+    def block_of_load(self, load: CodeLoad, place: SourceLocation | None, width: int) -> list[str]:
         """Return the same of code that does not load."""
         error = load.error
         if error is None:
             return []
-        said = message_of(error) if place is None else load.place.split(": ", 1)[1]
+        said = error_message(error) if place is None else load.place.split(": ", 1)[1]
         return self._block(error.error_type or "", said, place, width)
 
-    def _block(self, error_type: str, message: str, place: Place | None, width: int) -> list[str]:
+    def _block(
+        self, error_type: str, message: str, place: SourceLocation | None, width: int
+    ) -> list[str]:
         where = self.short(place)
         key = (error_type, message if place is None else "", where)
         if (*key[:1], message, where) in self._shown:
@@ -75,7 +77,7 @@ def _message(message: str, width: int) -> list[str]:
     return [red(row) for row in rows]
 
 
-def excerpt(place: Place, width: int) -> list[str]:
+def excerpt(place: SourceLocation, width: int) -> list[str]:
     """Return the lines of code around a place, and the line itself marked."""
     digits = len(str(place.line + _AROUND))
     lines = []
@@ -88,7 +90,7 @@ def excerpt(place: Place, width: int) -> list[str]:
     return lines
 
 
-def _near(place: Place) -> list[tuple[int, str]]:
+def _near(place: SourceLocation) -> list[tuple[int, str]]:
     """Return the line and those around it, without empty ones at the edges."""
     lines = [
         (number, text)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Load, Report
+from lambda_live.model.report import CodeLoad, InitReport, Report
 from lambda_live.telemetry.listener import Listener
 from lambda_live.terminal.failure import Failures, excerpt
 from lambda_live.terminal.invocation_line import Headline
@@ -33,9 +33,9 @@ class Narrator(Listener):
         self._running: dict[Invocation, Written] = {}
         self._loose: list[bytes] = []
         self._inits = 0
-        self._broken: Load | None = None
+        self._broken: CodeLoad | None = None
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """Listen to what it writes."""
         if self._board.folding or not self._board.seen or invocation.source in _UNSEEN:
             return
@@ -44,7 +44,7 @@ class Narrator(Listener):
     def _runs(self, invocation: Invocation) -> None:
         self._print([f"{dim(f'{clock()} …')} {self._headline.called(invocation)}  {dim('runs')}"])
 
-    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it for its place, or show it, if there is no other."""
         if invocation is None or not invocation.began:
             self._wrote_outside(record)
@@ -67,16 +67,16 @@ class Narrator(Listener):
         records, self._loose = self._loose, []
         return shown(without_crash_of_client(records))
 
-    def init_began(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
+    def on_init_start(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
         """Wait with what is written at import for its end."""
         self._inits += 1
 
-    def init_ended(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
+    def on_init_end(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
         """Show what was written at import, for the first that imports this code."""
         self._inits = max(0, self._inits - 1)
         self._board.print_once(self._take_loose())
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Show it, or count it in the crowd."""
         failed = result.error_type is not None
         written = self._running.pop(invocation, None)
@@ -123,12 +123,12 @@ class Narrator(Listener):
         error = None if self._broken is None else self._broken.error
         return error is not None and error.error_type == result.error_type
 
-    def code_changed(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
+    def on_code_change(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
         """Take each error for a new one."""
         self._failures.forget()
         self._board.forget()
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Say what came of a save, or of the start."""
         mended, self._broken = self._broken is not None, load if load.error else None
         if load.error is None:
@@ -138,16 +138,16 @@ class Narrator(Listener):
             lines = self._failures.block_of_load(load, place, self._board.width)
             self._board.broken(load, self._name, self._failures.short(place), lines)
 
-    def throttled(self) -> None:
+    def on_throttle(self) -> None:
         """Count it."""
         self._board.throttled()
 
-    def event_dropped(self, invocation: Invocation, result: Result) -> None:
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         """Say what nobody else will tell the caller."""
         call, error = self._headline.called(invocation), result.error_type
-        self.service_said(f"{call} given up after its last try", "ERROR", error=error)
+        self.service_log(f"{call} given up after its last try", "ERROR", error=error)
 
-    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Part of Listener."""
         self._board.say(message, level, **fields)
 

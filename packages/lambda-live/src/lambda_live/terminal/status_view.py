@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lambda_live.model.report import Load
+from lambda_live.model.report import CodeLoad
 from lambda_live.terminal.burst_counter import Alike
 from lambda_live.terminal.check_output import Outcome
 from lambda_live.terminal.invocation_line import error_name
@@ -83,7 +83,7 @@ class Board:
         self._once.clear()
         self._error = None
 
-    def loaded(self, load: Load, name: str, *, mended: bool) -> None:
+    def loaded(self, load: CodeLoad, name: str, *, mended: bool) -> None:
         """Say that code was loaded; how the checks went comes into the same line."""
         self._broken.discard(name)
         verb = "mended" if mended else "loaded" if load.first else "reloaded"
@@ -102,7 +102,7 @@ class Board:
         else:
             self._screen.print_state([self._begun])
 
-    def broken(self, load: Load, name: str, where: str, lines: Sequence[str]) -> None:
+    def broken(self, load: CodeLoad, name: str, where: str, lines: Sequence[str]) -> None:
         """Say that the code does not load, and why, and that nothing checks it."""
         self._broken.add(name)
         place = where or ("" if load.error is None else error_name(load.error))

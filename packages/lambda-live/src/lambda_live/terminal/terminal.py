@@ -62,6 +62,6 @@ class Terminal(Listener):
         """Show what the command that accepts the answers printed."""
         self.board.accepted(outcome_of(output, status, last_sums_up=True))
 
-    def service_said(self, message: str, level: str = "INFO", **fields: object) -> None:
+    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Part of Listener."""
         self.board.say(message, level, **fields)

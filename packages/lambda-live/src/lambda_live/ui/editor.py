@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from lambda_live.telemetry.source_location import Place
+from lambda_live.telemetry.source_location import SourceLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Editor:
     here: Path
     there: str = ""
 
-    def link(self, place: Place) -> str:
+    def link(self, place: SourceLocation) -> str:
         """Return the link to a place. Source: https://code.visualstudio.com/docs/editor/command-line."""
         path = place.path
         if self.there and Path(path).is_relative_to(self.here):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from lambda_live.http.asgi import Response, Scope, header
-from lambda_live.telemetry.source_location import Place
+from lambda_live.telemetry.source_location import SourceLocation
 from lambda_live.ui.editor import Editor
 from lambda_live.ui.history import Journal
 from lambda_live.ui.rows import InvocationRow
@@ -76,7 +76,7 @@ class FailurePages:
         yield f'<a href="{self._page}/#{row.request_id}">its event, log and timings</a></p>'
         yield f"<p>A browser sees this page; every other client gets AWS's {status}.</p></html>\n"
 
-    def _source(self, place: Place) -> Iterator[str]:
+    def _source(self, place: SourceLocation) -> Iterator[str]:
         where = escape(place.short(self._editor.here))
         yield f'<p><a href="{self._editor.link(place)}"><code>{where}</code></a></p>'
         if place.lines:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Load, Report
+from lambda_live.model.report import CodeLoad, InitReport, Report
 from lambda_live.telemetry.listener import Listener
-from lambda_live.telemetry.source_location import Place, Places, message_of
+from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
 from lambda_live.ui.history import Journal
 from lambda_live.ui.live_stats import Figures
 from lambda_live.ui.rows import InvocationRow, ReloadRow
@@ -70,26 +70,26 @@ class Scribe(Listener):
         self._figures = figures
         self._on_load = on_load
         self._waiting = waiting
-        self._places = Places(configuration.task_root)
+        self._places = LocationFinder(configuration.task_root)
         self._init_log = Written()
         self._init_ms: float | None = None
 
-    def configured(self, configuration: FunctionConfiguration, *, several: bool) -> None:  # noqa: ARG002  # a listener's
+    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:  # noqa: ARG002  # a listener's
         """Look for the code where it is now."""
-        self._places = Places(configuration.task_root)
+        self._places = LocationFinder(configuration.task_root)
 
-    def init_ended(self, report: InitReport) -> None:
+    def on_init_end(self, report: InitReport) -> None:
         """Count a cold start."""
         self._init_ms = report.init_ms
         if report.error_type is None:
             self._figures.initialised(report.init_ms)
 
-    def invocation_began(self, invocation: Invocation) -> None:
+    def on_invocation_start(self, invocation: Invocation) -> None:
         """Note when."""
         self.running[invocation] = Running()
         self._figures.began(self._waiting())
 
-    def function_wrote(self, record: bytes, invocation: Invocation | None) -> None:
+    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it beside what it belongs to."""
         running = None if invocation is None else self.running.get(invocation)
         if running is None:
@@ -97,7 +97,7 @@ class Scribe(Listener):
         else:
             running.write(record)
 
-    def invocation_ended(self, invocation: Invocation, result: Result, report: Report) -> None:
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         """Write it down."""
         running = self.running.pop(invocation, None) or Running()
         failed = result.error_type is not None
@@ -118,22 +118,22 @@ class Scribe(Listener):
             client_context=invocation.client_context,
         )
         if failed:
-            row.message, row.place = message_of(result), self._place(result)
+            row.message, row.place = error_message(result), self._place(result)
         self._journal.add(row)
 
-    def _place(self, result: Result) -> Place | None:
+    def _place(self, result: Result) -> SourceLocation | None:
         place = self._places.of_error(result)
         load = self.load
         if place is None and load is not None and load.code_sha256 == result.code_sha256:
             return load.place
         return place
 
-    def code_changed(self, code_sha256: str) -> None:
+    def on_code_change(self, code_sha256: str) -> None:
         """Begin the log of another init."""
         self.code = code_sha256
         self._init_log = Written()
 
-    def code_loaded(self, load: Load) -> None:
+    def on_code_load(self, load: CodeLoad) -> None:
         """Write down what became of a save."""
         error = load.error
         row = ReloadRow(
@@ -146,7 +146,7 @@ class Scribe(Listener):
             log=self._init_log.kept(),
         )
         if error is not None:
-            row.error_type, row.message = error.error_type, message_of(error)
+            row.error_type, row.message = error.error_type, error_message(error)
             row.place = self._places.of_init(load.place, load.code_sha256)
         self.load = row
         self._init_log = Written()

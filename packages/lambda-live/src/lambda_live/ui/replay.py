@@ -41,7 +41,7 @@ class Replay:
         self.on = on
         self._feed.fact("replay", on)
 
-    def code_loaded(self, function: str, code_sha256: str) -> None:
+    def on_code_load(self, function: str, code_sha256: str) -> None:
         """Run again what is to; a newer save ends the round of an older one."""
         if (older := self._rounds.get(function)) is not None:
             older.cancel()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lambda_live.model.report import Report
 from lambda_live.model.strict_json import parsed
-from lambda_live.telemetry.source_location import Place
+from lambda_live.telemetry.source_location import SourceLocation
 from lambda_live.terminal.check_output import Outcome
 from lambda_live.ui.preview import preview
 from lambda_live.ui.truncated import Kept
@@ -55,7 +55,7 @@ class InvocationRow:
     code_sha256: str
     client_context: str | None = None
     message: str = ""
-    place: Place | None = None
+    place: SourceLocation | None = None
     _http: int | None = field(default=-1)
 
     @property
@@ -117,7 +117,7 @@ class ReloadRow:
     log: Kept
     error_type: str | None = None
     message: str = ""
-    place: Place | None = None
+    place: SourceLocation | None = None
 
     @property
     def size(self) -> int:
@@ -181,7 +181,7 @@ def _of_the_code(row: InvocationRow | ReloadRow) -> dict[str, object]:
     }
 
 
-def place_json(place: Place | None) -> dict[str, object] | None:
+def place_json(place: SourceLocation | None) -> dict[str, object] | None:
     """Return a place as the page reads it."""
     if place is None:
         return None

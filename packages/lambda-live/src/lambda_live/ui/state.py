@@ -52,7 +52,7 @@ class Desk:
         self.feed.fact("functions", self.states())
         load = scribe.load
         if load is not None and not load.first and load.error_type is None:
-            self.replay.code_loaded(scribe.function, load.code_sha256)
+            self.replay.on_code_load(scribe.function, load.code_sha256)
 
     def states(self) -> list[dict[str, object]]:
         """Return each function's name, and what became of its code."""

@@ -199,8 +199,8 @@ def _layer(resources: Resources, layer: Resource, made: Path | None) -> Iterator
 def _logging(config: Properties) -> Logging:
     return Logging(
         format=config.choice("LogFormat", "Text", "JSON"),
-        application_level=config.optional_choice("ApplicationLogLevel", *levels.APPLICATION),
-        system_level=config.optional_choice("SystemLogLevel", *levels.SYSTEM),
+        application_level=config.optional_choice("ApplicationLogLevel", *levels.APPLICATION_LEVELS),
+        system_level=config.optional_choice("SystemLogLevel", *levels.SYSTEM_LEVELS),
     )
 
 
