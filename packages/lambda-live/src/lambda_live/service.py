@@ -62,7 +62,7 @@ class LocalLambda:
         self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.debugged)
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
-        self._output.notice = log.lost
+        self._output.notice = log.format_lost_message
         logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
         told = self._checked if out else None
         self._after_reload = ReloadCommand(

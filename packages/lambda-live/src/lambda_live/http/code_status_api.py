@@ -76,7 +76,7 @@ def _failed(generation: Generation, project: Path) -> dict[str, Any]:
     load = generation.load
     if generation.outcome is not Outcome.FAILED or load is None or load.error is None:
         return {}
-    return {"state": "Failed", "error": _told(load.error, load.place, project)}
+    return {"state": "Failed", "error": _told(load.error, load.location, project)}
 
 
 def _told(result: Result, where: str, project: Path) -> dict[str, Any]:

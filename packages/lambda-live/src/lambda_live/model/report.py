@@ -60,7 +60,7 @@ class CodeLoad:
     """
 
     code_sha256: str
-    first: bool
+    is_first: bool
     error: Result | None = None
-    place: str = ""
-    ms: float | None = None
+    location: str = ""
+    elapsed_ms: float | None = None

@@ -129,7 +129,7 @@ class LogListener(Listener):
 
     def on_code_load(self, load: CodeLoad) -> None:
         """Write that new code answers."""
-        if load.error is None and not load.first:
+        if load.error is None and not load.is_first:
             self.service_log("reloaded", code_sha256=load.code_sha256)
 
     def on_load_failure(self, where: str, code_sha256: str) -> None:
@@ -150,7 +150,7 @@ class LogListener(Listener):
         """Write a line of this service's own."""
         self._write(self._said(message, level, fields))
 
-    def lost(self, count: int) -> bytes:
+    def format_lost_message(self, count: int) -> bytes:
         """Return the record that says how many others could not be written."""
         message = f"{count} lines were not written: standard output was full, or nobody read it"
         return self._said(message, "WARN", {})

@@ -138,7 +138,7 @@ class MetricsListener(Listener):
 
     def on_code_load(self, load: CodeLoad) -> None:
         """Count a reload."""
-        if not load.first:
+        if not load.is_first:
             self._reloads.labels("succeeded" if load.error is None else "failed").inc()
 
     def on_init_end(self, report: InitReport) -> None:

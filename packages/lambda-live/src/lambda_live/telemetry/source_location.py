@@ -23,10 +23,10 @@ class SourceLocation:
 
     path: str
     line: int
-    first: int = 0
+    first_line: int = 0
     lines: tuple[str, ...] = ()
 
-    def short(self, root: Path) -> str:
+    def relative_to(self, root: Path) -> str:
         """Return it as a person writes it, seen from the directory."""
         path = Path(self.path)
         seen = path.relative_to(root) if path.is_relative_to(root) else path
@@ -46,14 +46,14 @@ class LocationFinder:
         self._root = root
         self._files: dict[tuple[str, str], tuple[str, ...]] = {}
 
-    def of_error(self, result: Result) -> SourceLocation | None:
+    def locate_error(self, result: Result) -> SourceLocation | None:
         """Return the innermost line of the function's own, else of anybody's."""
         frames = list(_frames(result))
         own = [frame for frame in frames if Path(frame[0]).is_relative_to(self._root)]
         chosen = own or frames
         return self._place(*chosen[-1], result.code_sha256) if chosen else None
 
-    def of_init(self, place: str, code_sha256: str) -> SourceLocation | None:
+    def locate_load_error(self, place: str, code_sha256: str) -> SourceLocation | None:
         """Return the place that `Load` has as `path:line: what`."""
         match = _SAID.match(place)
         return self._place(match["path"], int(match["line"]), code_sha256) if match else None

@@ -32,15 +32,15 @@ class Failures:
 
     def place_of(self, result: Result) -> SourceLocation | None:
         """Return where it was raised, if that is known."""
-        return self._places.of_error(result)
+        return self._places.locate_error(result)
 
     def place_of_load(self, place: str, code_sha256: str) -> SourceLocation | None:
         """Return where the code does not load."""
-        return self._places.of_init(place, code_sha256)
+        return self._places.locate_load_error(place, code_sha256)
 
     def short(self, place: SourceLocation | None) -> str:
         """Return file and line, seen from the project."""
-        return "" if place is None else harmless(place.short(self._project))
+        return "" if place is None else harmless(place.relative_to(self._project))
 
     def block(self, result: Result, place: SourceLocation | None, width: int) -> list[str]:
         """Return the message and the code around; of what was shown, nothing."""
@@ -51,7 +51,7 @@ class Failures:
         error = load.error
         if error is None:
             return []
-        said = error_message(error) if place is None else load.place.split(": ", 1)[1]
+        said = error_message(error) if place is None else load.location.split(": ", 1)[1]
         return self._block(error.error_type or "", said, place, width)
 
     def _block(
@@ -94,7 +94,7 @@ def _near(place: SourceLocation) -> list[tuple[int, str]]:
     """Return the line and those around it, without empty ones at the edges."""
     lines = [
         (number, text)
-        for number, text in enumerate(place.lines, start=place.first)
+        for number, text in enumerate(place.lines, start=place.first_line)
         if abs(number - place.line) <= _AROUND
     ]
     for end in (0, -1):

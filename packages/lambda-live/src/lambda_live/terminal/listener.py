@@ -114,7 +114,7 @@ class Narrator(Listener):
     def _where(self, result: Result) -> str:
         if self._broken is not None and self._is_of_load(result):
             load = self._broken
-            place = self._failures.place_of_load(load.place, load.code_sha256)
+            place = self._failures.place_of_load(load.location, load.code_sha256)
         else:
             place = self._failures.place_of(result)
         return self._failures.short(place)
@@ -134,7 +134,7 @@ class Narrator(Listener):
         if load.error is None:
             self._board.loaded(load, self._name, mended=mended)
         else:
-            place = self._failures.place_of_load(load.place, load.code_sha256)
+            place = self._failures.place_of_load(load.location, load.code_sha256)
             lines = self._failures.block_of_load(load, place, self._board.width)
             self._board.broken(load, self._name, self._failures.short(place), lines)
 

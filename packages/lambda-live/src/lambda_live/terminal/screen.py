@@ -107,7 +107,7 @@ class Screen:
         if self._colour and self._out is not None:
             self._out(f"\x1b]2;{title}\x07{'\a' * bell}".encode("utf-8", "replace"))
 
-    def lost(self, count: int) -> bytes:
+    def format_lost_message(self, count: int) -> bytes:
         """Return the line that says how many others nobody read."""
         return f"{dim(f'… {count} lines were not read')}\n".encode()
 

@@ -86,8 +86,8 @@ class Board:
     def loaded(self, load: CodeLoad, name: str, *, mended: bool) -> None:
         """Say that code was loaded; how the checks went comes into the same line."""
         self._broken.discard(name)
-        verb = "mended" if mended else "loaded" if load.first else "reloaded"
-        took = f" in {milliseconds(load.ms)}" if load.ms is not None else ""
+        verb = "mended" if mended else "loaded" if load.is_first else "reloaded"
+        took = f" in {milliseconds(load.elapsed_ms)}" if load.elapsed_ms is not None else ""
         count = self._alike.count(verb, name)
         what = name if count == 1 else f"{count} functions"
         self._begun = " ".join(filter(None, (dim(clock()), green("✓"), what, verb))) + took

@@ -34,7 +34,7 @@ class Terminal(Listener):
         """
         self._screen = Screen(out, descriptor)
         self.board = Board(self._screen, checked=checked and out is not None, debugged=debugged)
-        self.lost = self._screen.lost
+        self.format_lost_message = self._screen.format_lost_message
         self.stream = Stream(self._screen)
         self.close = self._screen.close
         self.checks_began = self.board.checks_began

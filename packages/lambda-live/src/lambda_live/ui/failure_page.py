@@ -77,11 +77,11 @@ class FailurePages:
         yield f"<p>A browser sees this page; every other client gets AWS's {status}.</p></html>\n"
 
     def _source(self, place: SourceLocation) -> Iterator[str]:
-        where = escape(place.short(self._editor.here))
+        where = escape(place.relative_to(self._editor.here))
         yield f'<p><a href="{self._editor.link(place)}"><code>{where}</code></a></p>'
         if place.lines:
             yield "<pre>"
-            for number, line in enumerate(place.lines, place.first):
+            for number, line in enumerate(place.lines, place.first_line):
                 here = ' class="here"' if number == place.line else ""
                 yield f"<span{here}><i>{number}</i>{escape(line)}</span>"
             yield "</pre>"

@@ -122,7 +122,7 @@ class Scribe(Listener):
         self._journal.add(row)
 
     def _place(self, result: Result) -> SourceLocation | None:
-        place = self._places.of_error(result)
+        place = self._places.locate_error(result)
         load = self.load
         if place is None and load is not None and load.code_sha256 == result.code_sha256:
             return load.place
@@ -141,16 +141,16 @@ class Scribe(Listener):
             function=self.function,
             at=time.time(),
             code_sha256=load.code_sha256,
-            first=load.first,
+            first=load.is_first,
             load_ms=self._init_ms,
             log=self._init_log.kept(),
         )
         if error is not None:
             row.error_type, row.message = error.error_type, error_message(error)
-            row.place = self._places.of_init(load.place, load.code_sha256)
+            row.place = self._places.locate_load_error(load.location, load.code_sha256)
         self.load = row
         self._init_log = Written()
-        if not load.first:
+        if not load.is_first:
             self._figures.saved(loaded=error is None)
         self._journal.add(row)
         self._on_load(self)

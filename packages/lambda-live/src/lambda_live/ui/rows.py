@@ -188,7 +188,7 @@ def place_json(place: SourceLocation | None) -> dict[str, object] | None:
     return {
         "path": place.path,
         "line": place.line,
-        "first": place.first,
+        "first": place.first_line,
         "lines": list(place.lines),
     }
 
