@@ -8,10 +8,10 @@ import pytest
 
 from lambda_live.cli.describe import main as describe
 from lambda_live.dependencies.requirements import declared
-from lambda_live.model.template import Function, Template
+from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.discovery import candidates, find
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.discovery import candidate_files, find_template
+from lambda_live.project.template.reader import read_template
 from support.cdk import function, stage, synthesize
 from support.project import write_project
 
@@ -21,12 +21,12 @@ OTHER = "import json\n\ndef other(event, _):\n    print(event)\n    return json.
 
 
 def served(app: Path) -> Template:
-    template = find(app)
+    template = find_template(app)
     assert template
-    return read(template, {})
+    return read_template(template, {})
 
 
-def only(app: Path) -> Function:
+def only(app: Path) -> FunctionSpec:
     (found,) = served(app).functions
     return found
 
@@ -136,7 +136,7 @@ def test_the_output_may_be_called_otherwise_and_a_stage_has_a_folder_of_its_own(
 
 def test_a_template_that_is_written_by_hand_comes_first(app: Path) -> None:
     write_project(app, {"template.yaml": "Resources: {}"})
-    assert find(app) == app / "template.yaml"
+    assert find_template(app) == app / "template.yaml"
 
 
 def test_functions_that_cdk_adds_come_last(app: Path) -> None:
@@ -160,7 +160,7 @@ def test_stacks_without_functions_in_python_do_not_count(app: Path) -> None:
     bucket = {"Type": "AWS::S3::Bucket"}
     javascript = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs22.x"}}
     synthesize(app, Storage={"B": bucket}, Web={"W": javascript}, Stack={"G": function("1")})
-    assert find(app) == app / "cdk.out/Stack.template.json"
+    assert find_template(app) == app / "cdk.out/Stack.template.json"
 
 
 def test_the_functions_of_several_stacks_are_served_together(app: Path) -> None:
@@ -232,12 +232,12 @@ def test_an_assembly_that_is_said_to_be_in_itself_is_not_followed(app: Path) -> 
     manifest = json.loads((app / "cdk.out/manifest.json").read_text())
     manifest["artifacts"] = {"Itself": itself, **manifest["artifacts"]}
     write_project(app, {"cdk.out/manifest.json": json.dumps(manifest)})
-    assert find(app) == app / "cdk.out/Stack.template.json"
+    assert find_template(app) == app / "cdk.out/Stack.template.json"
 
 
 def refused(app: Path) -> str:
     with pytest.raises(TemplateError) as error:
-        find(app)
+        find_template(app)
     return str(error.value)
 
 
@@ -265,7 +265,7 @@ def test_a_template_that_the_manifest_names_and_is_gone_is_named(app: Path) -> N
 
 
 def test_all_that_says_what_is_served_is_watched(app: Path) -> None:
-    names = [each.relative_to(app).as_posix() for each in candidates(app)]
+    names = [each.relative_to(app).as_posix() for each in candidate_files(app)]
     assert names[-3:] == ["cdk.json", "cdk.out/manifest.json", "cdk.out/Stack.template.json"]
 
 

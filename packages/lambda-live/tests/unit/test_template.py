@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Function, Template
+from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 INTRINSICS = """
 Parameters:
@@ -54,10 +54,10 @@ def folder(tmp_path: Path) -> Path:
 def template(folder: Path, text: str, **overrides: str) -> Template:
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")
-    return read(path, overrides)
+    return read_template(path, overrides)
 
 
-def only(folder: Path, text: str, **overrides: str) -> Function:
+def only(folder: Path, text: str, **overrides: str) -> FunctionSpec:
     (function,) = template(folder, text, **overrides).functions
     return function
 
@@ -113,8 +113,8 @@ def test_what_cannot_be_resolved_or_served_is_said_once_by_name(folder: Path) ->
 
     assert len(found.notices) == 1
     assert "Table=VALUE" in found.notices[0]
-    assert [each.logical_id for each in found.left_out] == ["Other"]
-    assert "nodejs22.x" in found.left_out[0].sentence
+    assert [each.logical_id for each in found.skipped] == ["Other"]
+    assert "nodejs22.x" in found.skipped[0].reason
 
 
 def test_what_cdk_writes_is_read_with_its_note_of_the_code(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_cdk_writes_is_read_with_its_note_of_the_code(folder: Path) -> None
     }
     path.write_text(json.dumps({"Resources": {"Work0A1B": resource}}), encoding="utf-8")
 
-    (function,) = read(path, {}).functions
+    (function,) = read_template(path, {}).functions
 
     assert (function.logical_id, function.code_uri) == ("Work0A1B", folder / "code")
     assert function.runtime == "python3.13"
@@ -213,18 +213,18 @@ REGION = "arn:aws:lambda:${AWS::Region}"
 def test_a_layer_that_is_published_for_all_is_installed_by_pip(
     folder: Path, layer: str, package: str
 ) -> None:
-    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
-    (function,) = read_template.functions
+    found = template(folder, PUBLISHED.replace("{layer}", layer))
+    (function,) = found.functions
     (published,) = function.required(folder)
     assert published.text == f"{package}\n"
     assert published.source == folder / "template.yaml"
-    (notice,) = read_template.notices
+    (notice,) = found.notices
     assert notice.startswith(f"{package} stands in for the layer ")
 
 
 def test_a_layer_of_somebody_else_is_told(folder: Path) -> None:
     layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
-    read_template = template(folder, PUBLISHED.replace("{layer}", layer))
-    assert read_template.functions[0].required(folder) == []
-    (notice,) = read_template.notices
+    found = template(folder, PUBLISHED.replace("{layer}", layer))
+    assert found.functions[0].required(folder) == []
+    (notice,) = found.notices
     assert "is not here; add what it brings to requirements.txt" in notice

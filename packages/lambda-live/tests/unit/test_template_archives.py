@@ -7,7 +7,7 @@ import pytest
 
 from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 TEMPLATE = """
 Resources:
@@ -36,7 +36,7 @@ def template(
 ) -> Template:
     path = folder / "template.yaml"
     path.write_text(TEMPLATE.format(code=code, metadata=metadata), encoding="utf-8")
-    return read(path, {}, made=made)
+    return read_template(path, {}, build_dir=made)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.model.template import Authorizer, Route
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 FUNCTIONS = """
 Resources:
@@ -87,7 +87,7 @@ def only_route(folder: Path, text: str) -> Route:
     (folder / "app.py").touch()
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")
-    (work,) = (each for each in read(path, {}).functions if each.name == "Work")
+    (work,) = (each for each in read_template(path, {}).functions if each.name == "Work")
     (route,) = work.routes
     return route
 

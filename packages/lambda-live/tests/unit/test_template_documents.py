@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Cors, Function, Template
+from lambda_live.model.template import Cors, FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.discovery import without_template
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.discovery import default_template
+from lambda_live.project.template.reader import read_template
 
 FUNCTION = """
   Work:
@@ -30,10 +30,10 @@ def template(folder: Path, text: str, name: str = "template.yaml") -> Template:
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    return read(path, {})
+    return read_template(path, {})
 
 
-def only(folder: Path, text: str) -> Function:
+def only(folder: Path, text: str) -> FunctionSpec:
     (function,) = template(folder, text).functions
     return function
 
@@ -92,9 +92,9 @@ def test_a_template_that_cannot_be_read_is_refused(folder: Path) -> None:
     (folder / "latin.yaml").write_bytes("Résumé: 1".encode("latin-1"))
 
     with pytest.raises(TemplateError, match="it is not UTF-8; save it as UTF-8"):
-        read(folder / "latin.yaml", {})
+        read_template(folder / "latin.yaml", {})
     with pytest.raises(TemplateError, match="No such file or directory; name another"):
-        read(folder / "absent.yaml", {})
+        read_template(folder / "absent.yaml", {})
 
 
 def test_merge_keys_and_surrogates_are_read_as_their_writers_meant_them(folder: Path) -> None:
@@ -161,11 +161,11 @@ def test_code_that_is_not_here_is_told_and_does_not_hinder_the_others(
     Type: AWS::Serverless::Function
     Properties: {{Handler: app.handler, Runtime: python3.12, {properties}}}
 """
-    read_ = template(folder, f"Resources: {FUNCTION}{other}")
+    found = template(folder, f"Resources: {FUNCTION}{other}")
 
-    assert [function.name for function in read_.functions] == ["Work"]
-    assert [left_out.logical_id for left_out in read_.left_out] == ["Other"]
-    assert read_.left_out[0].sentence.startswith(sentence)
+    assert [function.name for function in found.functions] == ["Work"]
+    assert [left_out.logical_id for left_out in found.skipped] == ["Other"]
+    assert found.skipped[0].reason.startswith(sentence)
 
 
 def test_code_in_the_template_is_called_index_and_hinders_no_other(folder: Path) -> None:
@@ -176,12 +176,12 @@ Resources:
   Bad: {{Type: AWS::Serverless::Function, Properties: {{{inline}, Handler: main.a}}}}
 """
     (folder / "template.yaml").write_text(text, encoding="utf-8")
-    template = read(folder / "template.yaml", {}, made=folder)
+    template = read_template(folder / "template.yaml", {}, build_dir=folder)
 
     assert [each.name for each in template.functions] == ["Good"]
     assert (template.functions[0].code_uri / "index.py").read_text(encoding="utf-8") == "a = 1"
     sentence = "code in a template is the module index: write index.a for main.a"
-    assert [each.sentence for each in template.left_out] == [sentence]
+    assert [each.reason for each in template.skipped] == [sentence]
 
 
 def test_code_in_the_template_that_has_no_place_is_told(folder: Path) -> None:
@@ -190,9 +190,9 @@ def test_code_in_the_template_that_has_no_place_is_told(folder: Path) -> None:
     other = f"  Other: {{Type: AWS::Serverless::Function, Properties: {{{inline}}}}}"
     path.write_text(f"Resources: {FUNCTION}{other}", encoding="utf-8")
 
-    (left_out,) = read(path, {}, made=path).left_out
+    (left_out,) = read_template(path, {}, build_dir=path).skipped
 
-    assert left_out.sentence.startswith("its code is written in the template, and can't be put")
+    assert left_out.reason.startswith("its code is written in the template, and can't be put")
 
 
 def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path) -> None:
@@ -202,9 +202,9 @@ def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path)
     Properties: {Handler: a.B::c, Runtime: java21, CodeUri: target/built.zip}
 """
 
-    (left_out,) = template(folder, f"Resources: {FUNCTION}{java}").left_out
+    (left_out,) = template(folder, f"Resources: {FUNCTION}{java}").skipped
 
-    assert left_out.sentence == "its Runtime is java21; Python 3 alone runs here"
+    assert left_out.reason == "its Runtime is java21; Python 3 alone runs here"
 
 
 def test_a_template_of_what_cannot_run_here_says_so(folder: Path) -> None:
@@ -217,10 +217,10 @@ def test_a_template_of_what_cannot_run_here_says_so(folder: Path) -> None:
 
 def test_a_macro_is_left_out_with_a_sentence(folder: Path) -> None:
     more = "  Fn::Transform: {Name: AWS::Include}\n"
-    left_out = template(folder, f"Resources: {FUNCTION}{more}").left_out
+    left_out = template(folder, f"Resources: {FUNCTION}{more}").skipped
 
     sentence = "a macro is not followed; write what it makes"
-    assert [each.sentence for each in left_out] == [sentence]
+    assert [each.reason for each in left_out] == [sentence]
 
 
 def test_what_serverless_packages_is_run_from_the_folder_beside_it(folder: Path) -> None:
@@ -234,9 +234,9 @@ Resources:
       Handler: app.handler
       Runtime: python3.12
 """
-    (read_,) = template(folder, function, ".serverless/cloudformation.json").functions
+    (found,) = template(folder, function, ".serverless/cloudformation.json").functions
 
-    assert read_.code_uri == folder
+    assert found.code_uri == folder
 
 
 def test_globals_are_merged_as_sam_merges_them(folder: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_layer_that_is_not_here_is_told(folder: Path) -> None:
 
 def test_a_handler_that_is_none_is_refused_where_there_is_no_template(folder: Path) -> None:
     with pytest.raises(TemplateError, match=r"'app' is no handler; write MODULE\.FUNCTION"):
-        without_template(folder, "app")
+        default_template(folder, "app")
 
 
 APIS = """
@@ -408,6 +408,6 @@ def test_in_china_an_arn_has_that_partition(folder: Path) -> None:
     path = folder / "template.yaml"
     path.write_text(NAMES.format(value="!GetAtt Queue.Arn"), encoding="utf-8")
 
-    (function,) = read(path, {}, "cn-north-1").functions
+    (function,) = read_template(path, {}, "cn-north-1").functions
 
     assert (function.environment or {})["VALUE"].startswith("arn:aws-cn:sqs:cn-north-1:")

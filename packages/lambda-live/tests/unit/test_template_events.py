@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Cors, Function, FunctionUrl, Route
+from lambda_live.model.template import Cors, FunctionSpec, FunctionUrl, Route
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 SAM = """
 Globals:
@@ -72,11 +72,11 @@ Resources:
 """
 
 
-def only(folder: Path, text: str) -> Function:
+def only(folder: Path, text: str) -> FunctionSpec:
     (folder / "app.py").touch()
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")
-    (function,) = read(path, {}).functions
+    (function,) = read_template(path, {}).functions
     return function
 
 
@@ -120,10 +120,10 @@ def test_a_sam_function_is_read_with_what_follows_an_event(tmp_path: Path) -> No
 
 
 def test_a_source_of_events_that_is_not_here_is_told_in_a_sentence(tmp_path: Path) -> None:
-    (event,) = only(tmp_path, SAM).other_events
+    (event,) = only(tmp_path, SAM).unsupported_events
 
     assert (event.name, event.type) == ("Queue", "SQS")
-    assert event.sentence.startswith("Queue (SQS) has no source here; send one of its events")
+    assert event.reason.startswith("Queue (SQS) has no source here; send one of its events")
 
 
 WEBSOCKET = """
@@ -147,7 +147,7 @@ def test_a_route_of_a_websocket_is_no_path_but_a_source_that_is_not_here(tmp_pat
     function = only(tmp_path, WEBSOCKET)
 
     assert function.routes == ()
-    assert [event.type for event in function.other_events] == ["WebSocket $connect"]
+    assert [event.type for event in function.unsupported_events] == ["WebSocket $connect"]
 
 
 def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: P
         Route("Api", "/items", "POST", "2.0", None, None),
         Route("Api", "$default", "ANY", "2.0", None, None),
     )
-    assert [event.name for event in function.other_events] == ["Source"]
+    assert [event.name for event in function.unsupported_events] == ["Source"]
     assert function.asynchronous.maximum_retry_attempts == 0
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from lambda_live.cli.image_context import OwnDockerfileError, write_function
 from lambda_live.model.interpreter import OWN
-from lambda_live.model.template import Function, Image, Template
+from lambda_live.model.template import FunctionSpec, Image, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.discovery import without_template
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.discovery import default_template
+from lambda_live.project.template.reader import read_template
 from support.cdk import stage, synthesize
 from support.project import write_project
 
@@ -51,10 +51,10 @@ def template(folder: Path, dockerfile: str, properties: str = "", metadata: str 
         "context/Dockerfile": dockerfile,
     }
     write_project(folder, files)
-    return read(folder / "template.yaml", {}, made=folder / "made")
+    return read_template(folder / "template.yaml", {}, build_dir=folder / "made")
 
 
-def only(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> Function:
+def only(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> FunctionSpec:
     (function,) = template(folder, dockerfile, properties, metadata).functions
     return function
 
@@ -427,7 +427,7 @@ def test_what_cdk_writes_is_read_with_its_note_of_the_image(folder: Path) -> Non
     }
     write_project(folder, files)
 
-    found = read(folder / "stack.template.json", {})
+    found = read_template(folder / "stack.template.json", {})
 
     assert found.files == (folder / "context/docker/Dockerfile",)
     (function,) = found.functions
@@ -444,7 +444,7 @@ def test_an_image_of_a_cdk_app_is_served_from_where_it_is_edited(folder: Path) -
     synthesize(folder, Stack={"Shop1A2B3C4D": resource})
     stage(folder, "shop", "1")
 
-    (function,) = read(folder / "cdk.out/Stack.template.json", {}).functions
+    (function,) = read_template(folder / "cdk.out/Stack.template.json", {}).functions
 
     assert function.code_uri == folder / "shop"
     assert function.image is not None
@@ -464,11 +464,11 @@ def test_an_image_that_is_not_understood_hinders_no_other_and_is_watched(folder:
     }
     write_project(folder, files)
 
-    found = read(folder / "template.yaml", {})
+    found = read_template(folder / "template.yaml", {})
 
     assert [each.name for each in found.functions] == ["Third"]
-    assert [each.logical_id for each in found.left_out] == ["Work", "Other"]
-    assert "Metadata: {DockerContext: FOLDER}" in found.left_out[1].sentence
+    assert [each.logical_id for each in found.skipped] == ["Work", "Other"]
+    assert "Metadata: {DockerContext: FOLDER}" in found.skipped[1].reason
     assert folder / "context/Dockerfile" in found.files
 
 
@@ -480,7 +480,9 @@ def test_where_the_dockerfile_is_can_be_said_beside_the_template(folder: Path) -
     }
     write_project(folder, files)
 
-    (function,) = read(folder / "template.yaml", {"Work.DockerContext": "context"}).functions
+    (function,) = read_template(
+        folder / "template.yaml", {"Work.DockerContext": "context"}
+    ).functions
 
     assert function.code_uri == folder / "context"
 
@@ -490,7 +492,7 @@ def test_a_context_that_is_not_there_is_an_error_of_the_template(folder: Path) -
     write_project(folder, {"template.yaml": text})
 
     with pytest.raises(TemplateError, match=r"template.yaml:6: DockerContext is 'nowhere'"):
-        read(folder / "template.yaml", {})
+        read_template(folder / "template.yaml", {})
 
 
 def test_code_of_several_folders_is_left_out_where_nothing_can_be_put_together(
@@ -499,20 +501,20 @@ def test_code_of_several_folders_is_left_out_where_nothing_can_be_put_together(
     template(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
 
     with pytest.raises(TemplateError, match="its code is from several folders"):
-        read(folder / "template.yaml", {})
+        read_template(folder / "template.yaml", {})
 
 
 def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder: Path) -> None:
     write_project(folder, {"Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app"]\n'})
 
     with pytest.raises(TemplateError) as refused:
-        without_template(folder)
+        default_template(folder)
 
     told = str(refused.value)
     assert "here is no template, and the Dockerfile is no function's: " in told
     assert f"{folder}/Dockerfile:2: it starts 'gunicorn app', which names no handler" in told
     (folder / "lambda_function.py").touch()
-    assert without_template(folder).functions[0].handler == "lambda_function.lambda_handler"
+    assert default_template(folder).functions[0].handler == "lambda_function.lambda_handler"
 
 
 def test_the_image_of_a_zip_is_not_made_of_a_function_that_has_its_own(folder: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 TEMPLATE = """
 Resources:
@@ -39,31 +39,31 @@ def template(folder: Path, named: str, definition: str | None = DEFINITION) -> T
         (folder / "api.yaml").write_text(definition, encoding="utf-8")
     path = folder / "template.yaml"
     path.write_text(TEMPLATE + named, encoding="utf-8")
-    return read(path, {})
+    return read_template(path, {})
 
 
 @pytest.mark.parametrize("named", [INCLUDED, BY_URI])
 def test_its_routes_are_the_functions(tmp_path: Path, named: str) -> None:
-    read_template = template(tmp_path, named)
-    (function,) = read_template.functions
+    found = template(tmp_path, named)
+    (function,) = found.functions
     assert [(each.method, each.path) for each in function.routes] == [("GET", "/orders/{id}")]
-    assert read_template.files == (tmp_path / "api.yaml",)
-    assert read_template.notices == ()
+    assert found.files == (tmp_path / "api.yaml",)
+    assert found.notices == ()
 
 
 def test_one_that_is_not_here_is_told_and_followed_once_it_is(tmp_path: Path) -> None:
-    read_template = template(tmp_path, INCLUDED, None)
-    assert read_template.functions[0].routes == ()
-    (notice,) = read_template.notices
+    found = template(tmp_path, INCLUDED, None)
+    assert found.functions[0].routes == ()
+    (notice,) = found.notices
     assert notice.startswith("AWS::Include finds no ./api.yaml here")
-    assert read_template.files == (tmp_path / "api.yaml",)
+    assert found.files == (tmp_path / "api.yaml",)
 
 
 @pytest.mark.parametrize("named", [INCLUDED, BY_URI])
 def test_one_in_s3_is_no_file(tmp_path: Path, named: str) -> None:
-    read_template = template(tmp_path, named.replace("./api", "api").replace("api", "s3://b/api"))
-    assert read_template.functions[0].routes == ()
-    assert read_template.files == ()
+    found = template(tmp_path, named.replace("./api", "api").replace("api", "s3://b/api"))
+    assert found.functions[0].routes == ()
+    assert found.files == ()
 
 
 def test_one_that_is_wrong_is_named(tmp_path: Path) -> None:

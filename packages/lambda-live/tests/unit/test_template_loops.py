@@ -6,7 +6,7 @@ import pytest
 
 from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 TEMPLATE = """
 Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def template(folder: Path, text: str, **overrides: str) -> Template:
     (folder / "template.yaml").write_text(text, encoding="utf-8")
-    return read(folder / "template.yaml", overrides)
+    return read_template(folder / "template.yaml", overrides)
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -97,13 +97,13 @@ def test_a_loop_over_what_cannot_be_known_is_left_out_and_one_over_nothing_makes
     loop = "  Fn::ForEach::Far: [Name, !Ref Unknown, {'${Name}F': {Type: T}}]\n"
     empty = "  Fn::ForEach::None: [Name, [], {'${Name}F': {Type: T}}]\n"
     own = "  Own: {Type: AWS::Serverless::Function}\n"
-    read_ = template(folder, TEMPLATE + loop + empty + own)
+    found = template(folder, TEMPLATE + loop + empty + own)
 
-    (far,) = read_.left_out
+    (far,) = found.skipped
     why = "what it loops over can't be known here: Parameter Unknown has no default; set it"
     assert (far.logical_id, far.line) == ("Fn::ForEach::Far", 9)
-    assert far.sentence == f"{why} with Unknown=VALUE"
-    assert not template(folder, TEMPLATE + loop + own, Unknown="a").left_out
+    assert far.reason == f"{why} with Unknown=VALUE"
+    assert not template(folder, TEMPLATE + loop + own, Unknown="a").skipped
 
 
 @pytest.mark.parametrize(

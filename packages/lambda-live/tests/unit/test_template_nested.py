@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Function, Template
+from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 type Write = Callable[..., Path]
 
@@ -49,19 +49,21 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def functions(path: Path, **overrides: str) -> dict[str, Function]:
-    template = read(path, {name.replace("__", "/"): text for name, text in overrides.items()})
+def functions(path: Path, **overrides: str) -> dict[str, FunctionSpec]:
+    template = read_template(
+        path, {name.replace("__", "/"): text for name, text in overrides.items()}
+    )
     return {each.name: each for each in template.functions}
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(TemplateError) as refused:
-        read(path, {})
+        read_template(path, {})
     return str(refused.value).removeprefix(f"{path.parent}/")
 
 
 def left_out(template: Template) -> dict[str, str]:
-    return {each.logical_id: each.sentence for each in template.left_out}
+    return {each.logical_id: each.reason for each in template.skipped}
 
 
 def test_its_functions_are_beside_the_parents_with_what_the_parent_gives_them(
@@ -80,16 +82,16 @@ Resources:
       Environment:
         Variables: {{CHILD: !GetAtt Child.Outputs.Name, ARN: !Sub "${{Child.Outputs.Arn}}"}}
 """
-    read_ = functions(write(parent))
+    found = functions(write(parent))
 
-    assert list(read_) == ["Other", "Work"]
-    assert read_["Work"].code_uri == tmp_path / "child/code"
-    assert read_["Work"].environment == {
+    assert list(found) == ["Other", "Work"]
+    assert found["Work"].code_uri == tmp_path / "child/code"
+    assert found["Work"].environment == {
         "STAGE": "us-east-1-Own",
         "LAST": "b",
         "IN": "local-Child",
     }
-    assert read_["Other"].environment == {
+    assert found["Other"].environment == {
         "CHILD": "Work",
         "ARN": "arn:aws:lambda:us-east-1:123456789012:function:Work",
     }
@@ -102,7 +104,7 @@ def test_a_name_that_another_stack_has_too_is_the_whole_path(write: Write) -> No
     outer = NESTED.replace("Child", "Outer").replace("child.yaml", "middle.yaml")
     asks = "      Environment: {Variables: {OTHER: !GetAtt Child.Outputs.Name}}\n"
     path = write(f"Resources: {WORK}{asks}{NESTED}{outer}")
-    template = read(path, {})
+    template = read_template(path, {})
     names = {each.name: each for each in template.functions}
 
     assert list(names) == ["Work", "Child-Work", "Outer-Deep-Work"]
@@ -142,9 +144,9 @@ def test_what_only_a_deployment_knows_is_set_by_the_stacks_name(write: Write) ->
     write(CHILD, "child/child.yaml")
     asks = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
     path = write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}")
-    given = read(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
+    given = read_template(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
 
-    (notice,) = read(path, {}).notices
+    (notice,) = read_template(path, {}).notices
     assert notice.endswith(
         "known only once it is deployed; set it with Child/Table.StreamArn=VALUE"
     )
@@ -165,9 +167,9 @@ def test_a_layer_of_one_stack_is_one_of_anothers_function(
     across = NESTED.replace("Child", "Far").replace(
         "child.yaml", "child.yaml, Parameters: {Layer: !GetAtt Deep.Outputs.Arn}"
     )
-    read_ = functions(write(f"Resources:\n{layer}{deep}{down}{across}"))
+    found = functions(write(f"Resources:\n{layer}{deep}{down}{across}"))
 
-    assert [[each.content for each in function.layers] for function in read_.values()] == [
+    assert [[each.content for each in function.layers] for function in found.values()] == [
         [tmp_path / "code"],
         [tmp_path / "deep/code"],
     ]
@@ -224,7 +226,7 @@ def test_one_that_is_packaged_is_read_as_it_was_before(write: Write, tmp_path: P
 def test_one_that_is_not_here_is_left_out_in_a_sentence(
     child: str, sentence: str, write: Write
 ) -> None:
-    template = read(write(f"Resources: {WORK}  Child: {{Type: {child}}}\n"), {})
+    template = read_template(write(f"Resources: {WORK}  Child: {{Type: {child}}}\n"), {})
 
     assert left_out(template)["Child"].startswith(sentence)
     assert [each.name for each in template.functions] == ["Work"]
@@ -234,7 +236,7 @@ def test_what_is_left_out_of_one_is_told_by_its_path(write: Write) -> None:
     java = WORK.replace("python3.12", "java21").replace("Work", "Brew")
     write(f"Resources: {java}", "child/child.yaml")
 
-    assert left_out(read(write(f"Resources: {WORK}{NESTED}"), {})) == {
+    assert left_out(read_template(write(f"Resources: {WORK}{NESTED}"), {})) == {
         "Child/Brew": "its Runtime is java21; Python 3 alone runs here"
     }
     assert refusal(write(f"Resources:\n{NESTED}")).startswith(
@@ -287,7 +289,7 @@ def test_they_are_nested_ten_deep_and_are_five_hundred_at_most(write: Write) -> 
 def test_a_circle_of_outputs_and_a_parameter_that_is_none_are_told(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     extra = NESTED.replace("child.yaml", "child.yaml, Parameters: {Sage: a}")
-    assert read(path := write(f"Resources:\n{extra}"), {}).notices == (
+    assert read_template(path := write(f"Resources:\n{extra}"), {}).notices == (
         f"{path}:2: child.yaml has no parameter Sage, and AWS refuses it",
     )
 
@@ -313,7 +315,9 @@ def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
         )
         for name in ("One", "Two")
     )
-    template = read(write(f"Resources:\n{''.join(two)}"), {}, made=tmp_path / "inline")
+    template = read_template(
+        write(f"Resources:\n{''.join(two)}"), {}, build_dir=tmp_path / "inline"
+    )
 
     texts = [(each.code_uri / "index.py").read_text() for each in template.functions]
     assert texts == ['a = "One"', 'a = "Two"']
@@ -323,18 +327,18 @@ def test_what_one_stack_exports_another_imports(write: Write) -> None:
     export = "Export: {Name: !Sub '${AWS::Region}-arn'}"
     write(CHILD.replace("Work.Arn", f"Work.Arn, {export}"), "child/child.yaml")
     asks = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
-    read_ = read(write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}"), {})
+    found = read_template(write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}"), {})
 
     arn = "arn:aws:lambda:us-east-1:123456789012:function:Work"
-    assert read_.functions[0].environment == {"ARN": arn}
-    assert read_.notices == ()
+    assert found.functions[0].environment == {"ARN": arn}
+    assert found.notices == ()
 
 
 def test_routes_that_two_stacks_have_alike_are_told(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     path = write(f"Resources:\n{NESTED.replace('Child', 'One')}{NESTED.replace('Child', 'Two')}")
 
-    assert read(path, {}).notices[-1] == (
+    assert read_template(path, {}).notices[-1] == (
         "One-ServerlessRestApi and Two-ServerlessRestApi have the same routes, and here the first"
         " gets what is sent to them (GET /); call the other's functions by name"
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Function, Route
-from lambda_live.project.template.reader import read
+from lambda_live.model.template import FunctionSpec, Route
+from lambda_live.project.template.reader import read_template
 
 FUNCTION = """
   Work:
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def functions(folder: Path, parent: str, child: str) -> dict[str, Function]:
+def functions(folder: Path, parent: str, child: str) -> dict[str, FunctionSpec]:
     nested = f"""
   Child:
     Type: AWS::CloudFormation::Stack
@@ -39,12 +39,12 @@ def functions(folder: Path, parent: str, child: str) -> dict[str, Function]:
 """
     (folder / "child.yaml").write_text(child, encoding="utf-8")
     (folder / "template.yaml").write_text(f"Resources:\n{nested}{parent}", encoding="utf-8")
-    template = read(folder / "template.yaml", {})
+    template = read_template(folder / "template.yaml", {})
     assert template.notices == ()
     return {each.name: each for each in template.functions}
 
 
-def route(function: Function) -> Route:
+def route(function: FunctionSpec) -> Route:
     (only,) = function.routes
     return only
 

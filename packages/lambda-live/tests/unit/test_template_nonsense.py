@@ -6,7 +6,7 @@ import pytest
 
 from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 SAM = """
 Resources:
@@ -79,7 +79,7 @@ def template(folder: Path, text: str) -> Template:
     (folder / "app.py").touch()
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")
-    return read(path, {})
+    return read_template(path, {})
 
 
 @pytest.mark.parametrize("text", [SAM, CLOUDFORMATION])

@@ -4,7 +4,7 @@ import pytest
 
 from lambda_live.model.template import Authorizer
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.template.reader import read
+from lambda_live.project.template.reader import read_template
 
 DEFINED = """
 Resources:
@@ -71,7 +71,7 @@ def authorizer(folder: Path, own: str = "", general: str = "", **api: str) -> Au
     }
     path = folder / "template.yaml"
     path.write_text(DEFINED.format(own=own, general=general, **written), encoding="utf-8")
-    work, _ = read(path, {}).functions
+    work, _ = read_template(path, {}).functions
     (route,) = work.routes
     return route.authorizer
 

@@ -14,26 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.dependencies.requirements import files_of
-from lambda_live.model.template import Function, Template
+from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project import samconfig
 from lambda_live.project.cdk import cloud_assembly
-from lambda_live.project.template.discovery import find, without_template
-from lambda_live.project.template.reader import REGION, read
+from lambda_live.project.template.discovery import default_template, find_template
+from lambda_live.project.template.reader import DEFAULT_REGION, read_template
 
 
 def template_of(folder: Path) -> Template:
     """Return a folder's template, or what stands for one. Raises TemplateError."""
-    path = find(folder)
+    path = find_template(folder)
     if path is None:
-        return without_template(folder)
+        return default_template(folder)
     sam = samconfig.read(folder)
-    template = read(path, sam.parameters, sam.region or REGION, deployed=sam.deployed)
-    others = (*cloud_assembly.whole(folder, path), *filter(Path.is_file, sam.files))
+    template = read_template(
+        path, sam.parameters, sam.region or DEFAULT_REGION, deployed=sam.deployed
+    )
+    others = (*cloud_assembly.assembly_files(folder, path), *filter(Path.is_file, sam.files))
     return replace(template, files=(*template.files, *others))
 
 
-def _described(function: Function, project: Path) -> dict[str, Any]:
+def _described(function: FunctionSpec, project: Path) -> dict[str, Any]:
     folders = [function.code_uri, *(layer.content for layer in function.layers)]
     image = function.image.files if function.image else ()
     return {

@@ -15,7 +15,7 @@ from lambda_live.cli.describe import template_of
 from lambda_live.dependencies.interpreters import is_new_enough
 from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.interpreter import OWN
-from lambda_live.model.template import Function, Template
+from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 
 _NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
@@ -33,7 +33,7 @@ class AnotherRuntimeError(Exception):
     """The function's Runtime is another Python than the one that its packages are installed by."""
 
 
-def _chosen(template: Template, name: str) -> Function:
+def _chosen(template: Template, name: str) -> FunctionSpec:
     named = [each for each in template.functions if name in ("", each.name)]
     if len(named) != 1:
         names = ", ".join(each.name for each in template.functions)
@@ -42,7 +42,7 @@ def _chosen(template: Template, name: str) -> Function:
     return named[0]
 
 
-def _check_buildable(function: Function) -> None:
+def _check_buildable(function: FunctionSpec) -> None:
     if function.image:
         message = f"{function.name} is an image of its own; build {function.image.files[0]}"
         raise OwnDockerfileError(message)

@@ -17,7 +17,7 @@ from lambda_live.http.configuration_api import configuration_of
 from lambda_live.http.operations import Request, Route
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.strict_json import parsed
-from lambda_live.project.template.reserved import RESERVED
+from lambda_live.project.template.reserved import RESERVED_VARIABLES
 
 _FUNCTION = "/2015-03-31/functions/{FunctionName}"
 
@@ -102,7 +102,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
     variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
     if not isinstance(variables, dict):
         refuse(400, "SerializationException", 'Environment is {"Variables": {NAME: VALUE, …}}.')
-    if reserved := sorted(set(variables) & set(RESERVED)):
+    if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
         message = (
             "Lambda was unable to configure your environment variables because the environment"
             " variables you have provided contains reserved keys that are currently not supported"

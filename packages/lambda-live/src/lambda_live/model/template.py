@@ -72,12 +72,12 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherEvent:
+class UnsupportedEvent:
     """A source of events that is not here, and what to do instead."""
 
     name: str
     type: str
-    sentence: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Image:
     runtime: str | None
     variables: Mapping[str, str]
     requirements: tuple[Requirements, ...]
-    own: bool
+    installs_project: bool
     starts_client: bool
     files: tuple[Path, ...]
     notices: tuple[str, ...]
@@ -153,12 +153,12 @@ def required_by(
 ) -> list[Requirements]:
     """Return what is to be installed for a function. Raises InstallError."""
     named = image.requirements if image else ()
-    declared = declared_by(root, project, sources, own=image is None or image.own)
+    declared = declared_by(root, project, sources, own=image is None or image.installs_project)
     return [*named, *declared, *((published,) if published else ())]
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionSpec:
     """
     Memory is in MB, the timeout in seconds; `line` is the resource's in its `template`.
 
@@ -181,17 +181,19 @@ class Function:
     """What CDK has built of the code, with packages that may be nowhere else."""
     url: FunctionUrl | None = None
     routes: tuple[Route, ...] = ()
-    other_events: tuple[OtherEvent, ...] = ()
+    unsupported_events: tuple[UnsupportedEvent, ...] = ()
     logging: Logging = Logging()
     asynchronous: AsynchronousInvocation = AsynchronousInvocation()
     template: Path | None = None
     image: Image | None = None
-    published: Requirements | None = None
+    public_layer_requirements: Requirements | None = None
     """What stands in for layers that others publish."""
 
     def required(self, project: Path) -> list[Requirements]:
         """Return what it requires. Raises InstallError."""
-        return required_by(self.code_uri, project, self.sources, self.image, self.published)
+        return required_by(
+            self.code_uri, project, self.sources, self.image, self.public_layer_requirements
+        )
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -200,13 +202,13 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedResource:
     """A resource that can't be served here, where it is written, and why, in a sentence."""
 
     logical_id: str
     template: Path
     line: int
-    sentence: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ class Template:
     """
 
     path: Path | None
-    functions: tuple[Function, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    functions: tuple[FunctionSpec, ...]
+    skipped: tuple[SkippedResource, ...] = ()
     notices: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()

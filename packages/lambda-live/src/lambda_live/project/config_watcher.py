@@ -162,7 +162,7 @@ class Definitions:
 
 
 def _files_of(given: Given | TemplateError) -> tuple[Path, ...]:
-    return given.read if isinstance(given, TemplateError) else given.files
+    return given.files_read if isinstance(given, TemplateError) else given.files
 
 
 def _change_of(template: Path | None) -> str:

@@ -11,7 +11,7 @@ from lambda_live.model.account import Account
 from lambda_live.model.function import UNRESERVED, FunctionConfiguration
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.service import ServiceSettings
-from lambda_live.model.template import Function, FunctionUrl, Template
+from lambda_live.model.template import FunctionSpec, FunctionUrl, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project import samconfig
 from lambda_live.project.cdk import cloud_assembly
@@ -39,7 +39,7 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     local = LocalEnvironment(root / given.env_file, given.env, environ)
     environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
     path = _path(given, root)
-    project = root if path is None else cloud_assembly.app_of(path) or path.parent
+    project = root if path is None else cloud_assembly.app_folder(path) or path.parent
     sam = samconfig.read(project) if path else SamConfig()
     if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
         environ["AWS_REGION"] = sam.region
@@ -66,7 +66,7 @@ def _path(given: argparse.Namespace, root: Path) -> Path | None:
     """Return where the template is, if there is one. Raises TemplateError."""
     if given.handler:
         return None
-    return root / given.template if given.template else discovery.find(root)
+    return root / given.template if given.template else discovery.find_template(root)
 
 
 def _template(
@@ -78,15 +78,15 @@ def _template(
 ) -> Template:
     """Return the template, or what stands for one. Raises TemplateError."""
     if path is None:
-        return discovery.without_template(root, given.handler, made=cache_of(""))
-    from lambda_live.project.template.reader import read  # noqa: PLC0415  # YAML, which few starts need
+        return discovery.default_template(root, given.handler, build_dir=cache_of(""))
+    from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # YAML, which few starts need
 
     overrides = {**sam.parameters, **dict(text.split("=", 1) for text in given.parameter)}
     region = _account(environ).region
-    return read(path, overrides, region, made=cache_of(""), deployed=sam.deployed)
+    return read_template(path, overrides, region, build_dir=cache_of(""), deployed=sam.deployed)
 
 
-def _told(function: Function, sam: SamConfig) -> dict[str, str]:
+def _told(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
     names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
     return sam.of(*names, declared=function.environment or {})
 
@@ -95,11 +95,11 @@ def _templates(given: argparse.Namespace, root: Path, found: Path | None) -> tup
     """Return the files that would be the template if they were there."""
     if given.handler:
         return ()
-    return (root / given.template,) if given.template else discovery.candidates(root, found)
+    return (root / given.template,) if given.template else discovery.candidate_files(root, found)
 
 
 def _configuration(
-    function: Function,
+    function: FunctionSpec,
     given: argparse.Namespace,
     environ: Mapping[str, str],
     account: Account,
@@ -127,7 +127,7 @@ def _configuration(
         or levels.DEFAULT_LEVEL,
         environment=dict(function.environment or {}),
         image=function.image,
-        published=function.published,
+        published=function.public_layer_requirements,
         packages=(*(layer.modules for layer in function.layers), *bundle),
         sources=function.sources,
         reserved=reserved is not None,
@@ -138,7 +138,7 @@ def _configuration(
     )
 
 
-def _reserved(function: Function, given: argparse.Namespace) -> int | None:
+def _reserved(function: FunctionSpec, given: argparse.Namespace) -> int | None:
     sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
     return next((each for each in sources if each is not None), None)
 

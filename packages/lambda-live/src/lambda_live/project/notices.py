@@ -17,7 +17,7 @@ def notices(template: Template) -> Iterator[str]:
     for function in template.functions:
         for sentence in function.image.notices if function.image else ():
             yield f"{function.name}: {sentence}"
-        yield from (event.sentence for event in function.other_events)
+        yield from (event.reason for event in function.unsupported_events)
     yield from _unverified(template)
 
 
@@ -36,7 +36,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _left_out(template: Template) -> Iterator[str]:
-    pairs = ((each.sentence, each.logical_id) for each in template.left_out)
+    pairs = ((each.reason, each.logical_id) for each in template.skipped)
     for sentence, names in _grouped(pairs):
         if len(names) == 1:
             yield f"{names[0]} is not served: {sentence}"

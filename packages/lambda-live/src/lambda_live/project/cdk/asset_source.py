@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_live.code.code_files import counts
-from lambda_live.project.cdk.cloud_assembly import app_above, assembly_of
+from lambda_live.project.cdk.cloud_assembly import app_above, assembly_folder
 
 _UNLIKE = 0.5
 """Modules with fewer of their words in common are two: better an old copy than other code."""
@@ -31,7 +31,7 @@ class Origins:
         the app, or of its Git repository, it is the one whose code is most alike: it may be edited
         since. What is not in the assembly, as by `cdk synth --no-staging`, is no copy: None.
         """
-        assembly = assembly_of(template)
+        assembly = assembly_folder(template)
         if assembly is None or not asset.is_relative_to(assembly):
             return None
         if assembly not in self._folders:

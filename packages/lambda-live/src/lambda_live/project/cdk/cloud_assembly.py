@@ -18,7 +18,7 @@ _MARK = "cdk.out"
 _MANIFEST = "manifest.json"
 
 
-def assembly_of(template: Path) -> Path | None:
+def assembly_folder(template: Path) -> Path | None:
     """Return the folder of the whole assembly that a template is of; None if CDK wrote none."""
     folder = template.parent.resolve()
     if not (folder / _MARK).is_file():
@@ -28,9 +28,9 @@ def assembly_of(template: Path) -> Path | None:
     return folder
 
 
-def app_of(template: Path) -> Path | None:
+def app_folder(template: Path) -> Path | None:
     """Return the folder of the app that a template was written by; None if CDK wrote none."""
-    assembly = assembly_of(template)
+    assembly = assembly_folder(template)
     return None if assembly is None else app_above(assembly)
 
 
@@ -39,9 +39,9 @@ def app_above(assembly: Path) -> Path:
     return next(filter(is_app, assembly.parents), assembly.parent)
 
 
-def whole(app: Path, template: Path | None) -> tuple[Path, ...]:
+def assembly_files(app: Path, template: Path | None) -> tuple[Path, ...]:
     """Return all that says what an app is, to be taken elsewhere; nothing if CDK wrote none."""
-    assembly = template and assembly_of(template)
+    assembly = template and assembly_folder(template)
     return (app / _APP, assembly) if assembly else ()
 
 
@@ -55,7 +55,7 @@ def is_manifest(template: Path) -> bool:
     return template.name == _MANIFEST and (template.parent / _MARK).is_file()
 
 
-def find(folder: Path) -> Path:
+def find_template(folder: Path) -> Path:
     """
     Return the template of an app's one stack with functions in Python, or of several the manifest.
 
@@ -76,10 +76,10 @@ def find(folder: Path) -> Path:
     raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
 
 
-def files_of(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
+def selection_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
     """Return the files that say which template of an app is served; `found` is that."""
     try:
-        return (folder / _APP, _output(folder) / _MANIFEST, found or find(folder))
+        return (folder / _APP, _output(folder) / _MANIFEST, found or find_template(folder))
     except TemplateError:
         return (folder / _APP,)
 

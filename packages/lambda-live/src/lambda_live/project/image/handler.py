@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from lambda_live.dependencies.requirements import Requirements
-from lambda_live.model.template_error import NotServedError, TemplateError
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
 from lambda_live.project.image.dockerfile import TASK_ROOT
 from lambda_live.project.image.stage import Stage
@@ -25,7 +25,7 @@ def handler_of(recipe: Recipe, stage: Stage) -> str:
     Return the handler that the runtime client would be given.
 
     Raises:
-        NotServedError: It is none of Lambda's.
+        UnsupportedFunctionError: It is none of Lambda's.
         TemplateError: Nothing says which.
     """
     words = [*stage.entrypoint, *stage.command]
@@ -40,7 +40,7 @@ def handler_of(recipe: Recipe, stage: Stage) -> str:
     if not _HANDLER.fullmatch(one) or one.endswith(_PROGRAMS):
         if any("lambda-adapter" in what for _, what in stage.undone):
             message = f"its image is a web server, {' '.join(words)!r}: run that, without Lambda"
-            raise NotServedError(message)
+            raise UnsupportedFunctionError(message)
         wrong = f"it starts {' '.join(words)!r}, which names no handler"
         raise TemplateError(recipe.dockerfile, stage.line, wrong, instead)
     return one

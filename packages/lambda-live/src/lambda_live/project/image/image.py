@@ -7,18 +7,18 @@ from pathlib import Path, PurePosixPath
 from lambda_live.dependencies.requirements import Requirements, included_by, listed
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.template import Image
-from lambda_live.model.template_error import NotServedError, TemplateError
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
 from lambda_live.project.image.dockerfile import Build
 from lambda_live.project.image.handler import handler_of, place_of_module, starts_client
 from lambda_live.project.image.links import link, single
 from lambda_live.project.image.stage import Stage
-from lambda_live.project.template.reserved import RESERVED
+from lambda_live.project.template.reserved import RESERVED_VARIABLES
 
 _FOREIGN = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
 _VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")
 _RUNTIMES = tuple(f"3.{minor}" for minor in range(6, 15))
-_NOT_HERE = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV", *RESERVED)
+_NOT_HERE = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV", *RESERVED_VARIABLES)
 """Variables that speak of the image's own files, or that Lambda sets."""
 
 _PROJECTS = ("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock")
@@ -34,7 +34,7 @@ def read(recipe: Recipe, links: Path | None) -> Image:
 
     Raises:
         TemplateError: Its Dockerfile is wrong, or what it does can't be known.
-        NotServedError: It is no image for Python, or the links have no place.
+        UnsupportedFunctionError: It is no image for Python, or the links have no place.
     """
     build = Build(recipe.context, recipe.dockerfile, recipe.arguments)
     stage = build.stage(recipe.target)
@@ -46,7 +46,7 @@ def read(recipe: Recipe, links: Path | None) -> Image:
         stage.workdir = PurePosixPath(recipe.workdir)
     if foreign := _FOREIGN.fullmatch(stage.base):
         message = f"its image is of {foreign[1]}; Python 3 alone runs here"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     handler = handler_of(recipe, stage)
     requirements = _requirements(recipe, stage)
     place = place_of_module(recipe, stage, handler, requirements)
@@ -90,7 +90,7 @@ def _root(
         return root, set()
     if links is None:
         message = "its code is from several folders; make up EMBEDDED=yes puts them together"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     try:
         return links, link(files, links)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lambda_live.model.template import FunctionUrl, OtherEvent, Route
+from lambda_live.model.template import FunctionUrl, Route, UnsupportedEvent
 from lambda_live.project.template import authorizers, cors, openapi, rest_apis
 from lambda_live.project.template.paths import check_path, method_of
 from lambda_live.project.template.properties import Properties
@@ -122,7 +122,7 @@ def _stage_of_http_api(resources: Resources, api: str) -> Stage:
 _NOT_HERE = "{name} ({type}) has no source here; send one of its events to {function} by Invoke"
 
 
-def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherEvent]:
+def other_events_of(resources: Resources, function: Resource) -> Iterator[UnsupportedEvent]:
     """Return the sources of events that nothing here stands for."""
     for name, event in function.properties.section("Events").sections():
         kind = event.text("Type")
@@ -131,17 +131,17 @@ def other_events_of(resources: Resources, function: Resource) -> Iterator[OtherE
         if (right := _AS_WRITTEN.get(kind.lower(), kind)) != kind:
             event.wrong("Type", f"there is no event of type {kind}", f"write Type: {right}")
         if kind not in _IMPLICIT:
-            yield OtherEvent(name, kind, _not_here(resources, function, name, kind))
+            yield UnsupportedEvent(name, kind, _not_here(resources, function, name, kind))
     for route, _ in _integrated(resources, function):
         if _is_of_websocket(resources, route):
             kind = f"WebSocket {route.properties.text('RouteKey')}"
             sentence = _not_here(resources, function, route.logical_id, kind)
-            yield OtherEvent(route.logical_id, kind, sentence)
+            yield UnsupportedEvent(route.logical_id, kind, sentence)
     for source in resources.about(
         function.logical_id, "AWS::Lambda::EventSourceMapping", "FunctionName"
     ):
         sentence = _not_here(resources, function, source.logical_id, "EventSourceMapping")
-        yield OtherEvent(source.logical_id, "EventSourceMapping", sentence)
+        yield UnsupportedEvent(source.logical_id, "EventSourceMapping", sentence)
 
 
 def _not_here(resources: Resources, function: Resource, name: str, kind: str) -> str:

@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from lambda_live.model.template_error import NotServedError
+from lambda_live.model.template_error import UnsupportedFunctionError
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """Return the folder of its files, below another. Raises NotServedError."""
+    """Return the folder of its files, below another. Raises UnsupportedFunctionError."""
     try:
         stat = archive.stat()
         known = f"{archive} {stat.st_size} {stat.st_mtime_ns}"
@@ -19,7 +19,7 @@ def unpacked(archive: Path, folder: Path) -> Path:
             _unpack(archive, target)
     except (OSError, BadZipFile, RuntimeError, NotImplementedError) as error:
         message = f"its code is an archive, {archive}, that can't be unpacked: {error}"
-        raise NotServedError(message) from error
+        raise UnsupportedFunctionError(message) from error
     return target
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from zipfile import is_zipfile
 
-from lambda_live.model.template_error import NotServedError
+from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.template.archives import unpacked
 from lambda_live.project.template.document import Object
 from lambda_live.project.template.inline_code import written
@@ -16,14 +16,14 @@ def code_uri(resources: Resources, resource: Resource, made: Path | None = None)
     Return the folder of a function's code; what is no folder yet is put into one below `made`.
 
     Raises:
-        NotServedError: The code is no folder here.
+        UnsupportedFunctionError: The code is no folder here.
         TemplateError: The template names one that does not exist.
     """
     sam = resource.type == "AWS::Serverless::Function"
     template = resources.document.path
     if code := inline_code(resource):
         if made is None:
-            raise NotServedError(INLINE)
+            raise UnsupportedFunctionError(INLINE)
         return _written(code, made / "inline" / resources.path, template, resource)
     key = "CodeUri" if sam else "Code"
     return content(resources, resource, key, made) or template.parent
@@ -37,7 +37,7 @@ def _written(code: str, inline: Path, template: Path, resource: Resource) -> Pat
         return written(code, inline, template, resource.logical_id)
     except OSError as error:
         message = f"its code is written in the template, and can't be put into a file: {error}"
-        raise NotServedError(message) from error
+        raise UnsupportedFunctionError(message) from error
 
 
 def inline_code(resource: Resource) -> str | None:
@@ -75,14 +75,14 @@ def content(
     resources.archives.append(path)
     if made is None or not is_zipfile(path):
         message = f"its code is a file, {given}; name the folder that it was made of in {key}"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     return unpacked(path, made / "archives")
 
 
 def _path(template: Path, resource: Resource, key: str, given: str) -> Path:
     if given.startswith(("s3://", "https://")):
         message = f"its code is in S3 ({given}); give the template as it was before packaging"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     path = template.parent / given
     try:
         path = path.resolve()
@@ -106,4 +106,4 @@ def _uploaded(template: Path, resource: Resource, key: str) -> Path:
     archive = section.text("S3Key" if "S3Key" in section else "Key")
     where = "S3" if isinstance(archive, StandIn | None) else f"S3 ({archive})"
     message = f"its code is in {where}; give a template whose {key} is a folder"
-    raise NotServedError(message)
+    raise UnsupportedFunctionError(message)

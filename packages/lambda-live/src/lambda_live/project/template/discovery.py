@@ -9,41 +9,41 @@ from pathlib import Path
 
 from lambda_live.dependencies.cache import folder_of
 from lambda_live.model.interpreter import OWN
-from lambda_live.model.template import Function, Template
-from lambda_live.model.template_error import NotServedError, TemplateError
+from lambda_live.model.template import FunctionSpec, Template
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.image.build_spec import Recipe
 
-NAMES = ("template.yaml", "template.yml", "template.json")
+TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 """As SAM CLI looks for them."""
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
 """AWS's own, for a new Python function."""
 
 
-def candidates(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
+def candidate_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
     """Return what a folder's template may be, or says which; what is `found` is not looked for."""
-    named = tuple(folder / name for name in NAMES)
+    named = tuple(folder / name for name in TEMPLATE_NAMES)
     if not cloud_assembly.is_app(folder):
         return named
-    return (*named, *cloud_assembly.files_of(folder, found))
+    return (*named, *cloud_assembly.selection_files(folder, found))
 
 
-def find(folder: Path) -> Path | None:
+def find_template(folder: Path) -> Path | None:
     """
     Return the template of a folder, if it has one, else that of the CDK app there.
 
     Raises:
-        TemplateError: As `cloud_assembly.find`.
+        TemplateError: As `cloud_assembly.find_template`.
     """
-    written = next((path for name in NAMES if (path := folder / name).is_file()), None)
+    written = next((path for name in TEMPLATE_NAMES if (path := folder / name).is_file()), None)
     if written is None and cloud_assembly.is_app(folder):
-        return cloud_assembly.find(folder)
+        return cloud_assembly.find_template(folder)
     return written
 
 
-def without_template(
-    folder: Path, handler: str | None = None, made: Path | None = None
+def default_template(
+    folder: Path, handler: str | None = None, build_dir: Path | None = None
 ) -> Template:
     """
     Return the one function of a folder without a template, called `function`.
@@ -56,7 +56,7 @@ def without_template(
     """
     dockerfile = folder / "Dockerfile"
     if handler is None and not has_module(folder, DEFAULT_HANDLER) and dockerfile.is_file():
-        return _of_dockerfile(folder, dockerfile, made)
+        return _of_dockerfile(folder, dockerfile, build_dir)
     handler = handler or DEFAULT_HANDLER
     module, _, name = handler.rpartition(".")
     if not module or not name:
@@ -66,7 +66,7 @@ def without_template(
         wrong = f"here is neither a template nor {file}, for the handler {handler!r}"
         instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
         raise TemplateError(folder, None, wrong, instead)
-    only = Function("function", "function", None, handler, folder, "python3.12")
+    only = FunctionSpec("function", "function", None, handler, folder, "python3.12")
     return Template(None, (only,))
 
 
@@ -76,21 +76,23 @@ def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Templat
     links = made and folder_of(made / "images", dockerfile, "function")
     try:
         found = image.read(Recipe(folder, dockerfile), links)
-    except (NotServedError, OSError, TemplateError, ValueError) as error:
+    except (UnsupportedFunctionError, OSError, TemplateError, ValueError) as error:
         wrong = f"here is no template, and the Dockerfile is no function's: {error}"
         instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
         raise TemplateError(folder, None, wrong, instead) from error
     runtime = found.runtime or OWN.runtime
-    only = Function("function", "function", None, found.handler, found.root, runtime, image=found)
+    only = FunctionSpec(
+        "function", "function", None, found.handler, found.root, runtime, image=found
+    )
     return Template(None, (only,), files=found.files)
 
 
 def has_module(root: Path, handler: str) -> bool:
     """Whether the handler's module is among the function's own files."""
-    return module_of(root, handler) is not None
+    return module_path(root, handler) is not None
 
 
-def module_of(root: Path, handler: str) -> Path | None:
+def module_path(root: Path, handler: str) -> Path | None:
     """Return the path of the handler's module among the function's own files."""
     path = Path(*handler.rpartition(".")[0].replace("/", ".").split("."))
     with contextlib.suppress(OSError):  # a name may be too long for any file

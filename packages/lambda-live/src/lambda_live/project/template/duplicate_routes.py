@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from lambda_live.model.template import Function, Route
+from lambda_live.model.template import FunctionSpec, Route
 
 
-def told_of(functions: Sequence[Function]) -> Iterator[str]:
+def told_of(functions: Sequence[FunctionSpec]) -> Iterator[str]:
     """Yield a sentence for each two APIs of which the first gets what is meant for the second."""
     first: dict[tuple[str, str], Route] = {}
     same: dict[tuple[str, str], list[str]] = {}

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/i
 import re
 from collections.abc import Iterator
 
-from lambda_live.model.template import LeftOut
+from lambda_live.model.template import SkippedResource
 from lambda_live.project.template.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
 from lambda_live.project.template.references import StandIn
@@ -29,7 +29,7 @@ class Loops:
         self._full = surroundings.full
         self._parameters = document.section("Parameters")
         self._rounds = 0
-        self.left_out: list[LeftOut] = []
+        self.left_out: list[SkippedResource] = []
 
     def written_out(self) -> Document:
         """Return the document without loops. Raises TemplateError."""
@@ -98,7 +98,7 @@ class Loops:
             why = self._intrinsics.references.why(unknown)
             sentence = f"what it loops over can't be known here: {why}"
             name = self._full(key)
-            self.left_out.append(LeftOut(name, self._document.path, line, sentence))
+            self.left_out.append(SkippedResource(name, self._document.path, line, sentence))
             return []
         if not isinstance(values, Array) or not all(isinstance(each, str) for each in values):
             self._document.wrong(line, f"{key} loops over no list of texts", "write [VALUE, …]")

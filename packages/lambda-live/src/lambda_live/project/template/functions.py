@@ -8,16 +8,16 @@ from lambda_live.dependencies.requirements import Requirements
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.template import (
     AsynchronousInvocation,
-    Function,
+    FunctionSpec,
     Image,
     Layer,
     Logging,
 )
-from lambda_live.model.template_error import NotServedError
+from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.cdk import asset_source
 from lambda_live.project.template import apis, code, images
 from lambda_live.project.template.asset_source import edited_at
-from lambda_live.project.template.discovery import has_module, module_of
+from lambda_live.project.template.discovery import has_module, module_path
 from lambda_live.project.template.document import Array, Object, Value
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.public_layers import requirement_of
@@ -36,21 +36,21 @@ _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
 
 
-def function_of(resources: Resources, resource: Resource, made: Path | None) -> Function:
+def function_of(resources: Resources, resource: Resource, made: Path | None) -> FunctionSpec:
     """
     Return the function that a resource describes; what is made of its code is put below `made`.
 
     Raises:
-        NotServedError: It can't run here, though the template is right.
+        UnsupportedFunctionError: It can't run here, though the template is right.
         TemplateError: The template is wrong.
     """
     properties = resource.properties
     note_misspelt(resources, resource)
     handler, code_uri, runtime, image = _code(resources, resource, made)
-    module = None if image else module_of(code_uri, handler)
+    module = None if image else module_path(code_uri, handler)
     edited = edited_at(resources, resource, code_uri, module)
     layers = tuple(_layers(resources, properties, made))
-    return Function(
+    return FunctionSpec(
         name=_name(resources, resource),
         logical_id=resources.full(resource.logical_id),
         line=resource.line,
@@ -66,10 +66,10 @@ def function_of(resources: Resources, resource: Resource, made: Path | None) -> 
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
         layers=layers,
-        published=_published(resources, properties),
+        public_layer_requirements=_published(resources, properties),
         url=apis.url_of(resources, resource),
         routes=tuple(apis.routes_of(resources, resource)),
-        other_events=tuple(apis.other_events_of(resources, resource)),
+        unsupported_events=tuple(apis.other_events_of(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
         asynchronous=_asynchronous(resources, resource),
         template=resources.document.path,
@@ -110,7 +110,7 @@ def _leave_out_foreign(properties: Properties) -> None:
     runtime = properties.text("Runtime")
     if runtime and _FOREIGN.fullmatch(runtime):
         message = f"its Runtime is {runtime}; Python 3 alone runs here"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
 
 
 def _runtime(resource: Resource) -> str:
@@ -140,7 +140,7 @@ def _handler(resource: Resource, root: Path) -> str:
         missing = f"{root} has no module for the handler {handler!r}"
         if code.inline_code(resource):
             message = f"code in a template is the module index: write index.{name} for {handler}"
-            raise NotServedError(message)
+            raise UnsupportedFunctionError(message)
         properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
     return handler
 
@@ -181,7 +181,7 @@ def _layers(resources: Resources, properties: Properties, made: Path | None) -> 
 def _layer(resources: Resources, layer: Resource, made: Path | None) -> Iterator[Layer]:
     try:
         content = code.content(resources, layer, LAYERS[layer.type], made)
-    except NotServedError as error:
+    except UnsupportedFunctionError as error:
         sentence = f"The layer {layer.logical_id} is left out: {error}"
         resources.note(layer.logical_id, sentence)
         return

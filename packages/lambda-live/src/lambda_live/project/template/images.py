@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lambda_live.dependencies.cache import folder_of
 from lambda_live.model.template import Image
-from lambda_live.model.template_error import NotServedError, TemplateError
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
 from lambda_live.project.template.asset_source import edited_at
 from lambda_live.project.template.document import Object
@@ -41,14 +41,14 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
     Return what is served of the image; what has to be put together is put below `links`.
 
     Raises:
-        NotServedError: It can't be known.
+        UnsupportedFunctionError: It can't be known.
         TemplateError: The template names a folder that does not exist.
     """
     from lambda_live.project.image import image  # noqa: PLC0415  # most templates have none
 
     metadata, config = resource.metadata, resource.properties.section("ImageConfig")
     if (named := _context(resources, resource)) is None:
-        raise NotServedError(_NOWHERE.format(resources.full(resource.logical_id)))
+        raise UnsupportedFunctionError(_NOWHERE.format(resources.full(resource.logical_id)))
     key, written = named
     template = resources.document.path
     context = template.parent / written
@@ -74,10 +74,10 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
     try:
         return image.read(recipe, links and folder_of(links, template, resource.logical_id))
     except TemplateError as error:
-        raise NotServedError(str(error)) from error
+        raise UnsupportedFunctionError(str(error)) from error
     except (OSError, ValueError) as error:  # no path, no pattern, no text that could be read
         message = f"{recipe.dockerfile} can't be followed: {error}"
-        raise NotServedError(message) from error
+        raise UnsupportedFunctionError(message) from error
 
 
 def _context(resources: Resources, resource: Resource) -> tuple[str, str] | None:

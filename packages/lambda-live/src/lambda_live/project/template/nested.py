@@ -3,8 +3,8 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from lambda_live.model.template_error import NotServedError
-from lambda_live.project.template.discovery import NAMES
+from lambda_live.model.template_error import UnsupportedFunctionError
+from lambda_live.project.template.discovery import TEMPLATE_NAMES
 from lambda_live.project.template.document import Object
 from lambda_live.project.template.files import Files
 from lambda_live.project.template.resources import NESTED, Resource
@@ -18,7 +18,7 @@ def template_of(parent: Path, resource: Resource, files: Files) -> Path:
     Return the file that a property names, or CDK's note of it, without symbolic links.
 
     Raises:
-        NotServedError: It is no file of this machine.
+        UnsupportedFunctionError: It is no file of this machine.
         TemplateError: None is named, or it is not there.
     """
     key, given = NESTED[resource.type], _given(resource)
@@ -39,7 +39,7 @@ def template_of(parent: Path, resource: Resource, files: Files) -> Path:
 def _written(folder: Path, local: Path) -> Path:
     """Return a template as it was before `sam build` and `sam package`, if that is there."""
     for built in (each for each in local.parents if each.name == _BUILT):
-        for name in NAMES:
+        for name in TEMPLATE_NAMES:
             if (source := folder / built.parent / name).is_file():
                 return source
     return folder / local
@@ -52,11 +52,11 @@ def _given(resource: Resource) -> str:
     if isinstance(properties.get(key), Object):
         application = properties.section(key).text("ApplicationId")
         message = f"it is of the Serverless Application Repository ({application}), and not here"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     given = properties.text(key)
     if given is not None and given.startswith(_REMOTE):
         message = f"its template is in S3 ({given}); name a file in {key}, as before packaging"
-        raise NotServedError(message)
+        raise UnsupportedFunctionError(message)
     given = properties.known(key)
     if given is None:
         properties.wrong(key, f"{resource.logical_id} has no {key}", "name its template")

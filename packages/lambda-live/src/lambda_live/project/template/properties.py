@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
-from lambda_live.model.template_error import NotServedError
+from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.template.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
 from lambda_live.project.template.references import StandIn, as_text
@@ -43,12 +43,12 @@ class Properties:
         Return a text without which there is nothing to run.
 
         Raises:
-            NotServedError: Only a deployment knows it.
+            UnsupportedFunctionError: Only a deployment knows it.
         """
         value = self.text(key)
         if isinstance(value, StandIn):
             message = f"its {key} can't be known here: {self._intrinsics.references.why(value)}"
-            raise NotServedError(message)
+            raise UnsupportedFunctionError(message)
         return value
 
     def choice(self, key: str, default: str, *others: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lambda_live.model.template import Function, LeftOut, Template
-from lambda_live.model.template_error import NotServedError, TemplateError
+from lambda_live.model.template import FunctionSpec, SkippedResource, Template
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.constructs import is_singleton
 from lambda_live.project.template import duplicate_routes, images, names
 from lambda_live.project.template.files import Files
@@ -13,18 +13,18 @@ from lambda_live.project.template.resources import FUNCTIONS, MACRO, Application
 from lambda_live.project.template.stack_context import Surroundings
 from lambda_live.project.template.stacks import Stack
 
-REGION = "us-east-1"
+DEFAULT_REGION = "us-east-1"
 """Where nobody says which."""
 
 _NOT_FOLLOWED = "a macro is not followed; write what it makes"
 
 
-def read(
+def read_template(
     path: Path,
     overrides: Mapping[str, str],
-    region: str = REGION,
+    region: str = DEFAULT_REGION,
     *,
-    made: Path | None = None,
+    build_dir: Path | None = None,
     deployed: Mapping[str, str] | None = None,
 ) -> Template:
     """
@@ -45,10 +45,10 @@ def read(
             Stack(files, path, Surroundings(overrides, region, deployed=deployed or {})),
             path,
             files,
-            made,
+            build_dir,
         )
     except TemplateError as error:
-        error.read = files.named()
+        error.files_read = files.named()
         raise
 
 
@@ -59,7 +59,7 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
     application = Application(every)
     for each in every:
         each.application = application
-    functions: list[Function] = []
+    functions: list[FunctionSpec] = []
     cause: BaseException | None = None
     left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
     for resources in every:
@@ -68,7 +68,7 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
                 files.name(dockerfile)  # of one that is left out, too
             try:
                 functions.append(function_of(resources, resource, made))
-            except NotServedError as error:
+            except UnsupportedFunctionError as error:
                 left_out.append(resources.left_out(resource, str(error)))
                 cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
@@ -87,24 +87,26 @@ def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
     return Template(path, tuple(functions), tuple(left_out), tuple(notices), others)
 
 
-def _macros(resources: Resources) -> Iterator[LeftOut]:
+def _macros(resources: Resources) -> Iterator[SkippedResource]:
     for each in resources.of(MACRO):
         yield resources.left_out(each, _NOT_FOLLOWED)
 
 
-def _nothing_to_serve(path: Path, left_out: list[LeftOut], cause: BaseException | None) -> None:
+def _nothing_to_serve(
+    path: Path, left_out: list[SkippedResource], cause: BaseException | None
+) -> None:
     if len(left_out) == 1 and isinstance(cause, TemplateError):
         raise cause  # the only function's file is the one to mend
     if left_out:
         first = left_out[0]
-        wrong = f"no function can run here; {first.logical_id}: {first.sentence}"
+        wrong = f"no function can run here; {first.logical_id}: {first.reason}"
         raise TemplateError(first.template, first.line, wrong, "add one in Python")
     instead = "write a resource of Type: AWS::Serverless::Function"
     raise TemplateError(path, 1, "there is no function", instead)
 
 
-def _check_names(functions: list[Function]) -> None:
-    seen: dict[str, Function] = {}
+def _check_names(functions: list[FunctionSpec]) -> None:
+    seen: dict[str, FunctionSpec] = {}
     for function in functions:
         first = seen.setdefault(function.name.lower(), function)
         if first is not function and function.template:

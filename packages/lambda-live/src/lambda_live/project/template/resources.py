@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_live.model.template import LeftOut
+from lambda_live.model.template import SkippedResource
 from lambda_live.project.cdk.asset_source import Origins
 from lambda_live.project.template.document import Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
@@ -129,10 +129,10 @@ class Resources:
         """Return all that is to be told."""
         return (*self.document.notices, *self.intrinsics.references.unknown.values())
 
-    def left_out(self, resource: Resource, sentence: str) -> LeftOut:
+    def left_out(self, resource: Resource, sentence: str) -> SkippedResource:
         """Return why a resource can't be served."""
         path = self.document.path
-        return LeftOut(self.full(resource.logical_id), path, resource.line, sentence)
+        return SkippedResource(self.full(resource.logical_id), path, resource.line, sentence)
 
     def claim(self, event: Properties, api: str, method: str, path: str) -> None:
         """Take a route for an event of SAM's. Raises TemplateError if another has it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from lambda_live.model.template_error import NotServedError
+from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.template.document import Object, Value
 from lambda_live.project.template.files import Files
 from lambda_live.project.template.foreach import Loops
@@ -86,7 +86,7 @@ class Stack:
             self._nested[resource.logical_id] = None
             try:
                 self._nested[resource.logical_id] = self._read(resource)
-            except NotServedError as error:
+            except UnsupportedFunctionError as error:
                 self.left_out.append(self.resources.left_out(resource, str(error)))
         return self._nested[resource.logical_id]
 

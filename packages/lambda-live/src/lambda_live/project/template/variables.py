@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html
 import re
 
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.reserved import RESERVED
+from lambda_live.project.template.reserved import RESERVED_VARIABLES
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
@@ -21,6 +21,6 @@ def variables_of(function: Properties) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             instead = "write a letter, then letters, digits or _, two at least"
             section.wrong(name, f"{name!r} is no name of an environment variable", instead)
-        if name in RESERVED:
+        if name in RESERVED_VARIABLES:
             section.wrong(name, f"{name} is Lambda's own to set", "remove it, or call it otherwise")
     return variables
