@@ -9,19 +9,17 @@ from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.environments.service_id import Keeper
 from lambda_live.functions.manager import Serving
 from lambda_live.greeting import greet
-from lambda_live.http.admin_app import Admin
-from lambda_live.http.api_gateway import Api
-from lambda_live.http.code_status_api import State
-from lambda_live.http.concurrency_api import ConcurrencyApi
-from lambda_live.http.configuration_api import ConfigurationApi
+from lambda_live.http.admin_app import AdminApp
+from lambda_live.http.api_gateway import ApiGateway
+from lambda_live.http.code_status_api import CodeStatusApi
+from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi, UpdateApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
-from lambda_live.http.function_app import FrontDoor
+from lambda_live.http.function_app import FunctionApp
 from lambda_live.http.function_url import FunctionUrl
 from lambda_live.http.invoke_api import InvokeApi
-from lambda_live.http.operations import Operations
-from lambda_live.http.origin_policy import OwnPages, Trust
-from lambda_live.http.server import server_of, url_of
-from lambda_live.http.update_api import UpdateApi
+from lambda_live.http.operations import OperationRouter
+from lambda_live.http.origin_policy import OriginMiddleware, OriginPolicy
+from lambda_live.http.server import create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.project.config import Given
 from lambda_live.project.config_watcher import Definitions
@@ -55,7 +53,7 @@ class LocalLambda:
         self._sockets = (front, admin)
         self._keeper = Keeper()
         self._cut_off: asyncio.TimerHandle | None = None
-        self._url = url_of(front)
+        self._url = socket_url(front)
         self._output = Output(_STDOUT)
         out = self._output.write if settings.terminal else None
         checked = settings.after_reload is not None
@@ -77,7 +75,7 @@ class LocalLambda:
         self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
         self._definitions = Definitions(given, serving, log.service_log)
         apis = (
-            State(functions, settings.pods),
+            CodeStatusApi(functions, settings.pods),
             InvokeApi(),
             ConfigurationApi(functions),
             UpdateApi(),
@@ -85,15 +83,15 @@ class LocalLambda:
             EventInvokeApi(),
         )
         routes = [route for api in apis for route in api.routes]
-        failures = FailurePages(desk.journal, editor, url_of(admin))
+        failures = FailurePages(desk.journal, editor, socket_url(admin))
         url = FunctionUrl(functions, log, failures)
-        trust = Trust(settings.allowed_hosts)
-        operations, api = Operations(functions, routes), Api(functions, log, failures)
-        door = FrontDoor(operations, api, url, functions, trust)
-        self._front = server_of(self._definitions.before(door), settings.shutdown_timeout)
+        trust = OriginPolicy(settings.allowed_hosts)
+        operations, api = OperationRouter(functions, routes), ApiGateway(functions, log, failures)
+        door = FunctionApp(operations, api, url, functions, trust)
+        self._front = create_server(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
-        own = Admin(functions, create_registry(serving.metrics), self._page, self._terminal.stream)
-        self._admin = server_of(OwnPages(own, trust), 1)
+        own = AdminApp(functions, create_registry(serving.metrics), self._page, self._terminal.stream)
+        self._admin = create_server(OriginMiddleware(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> LogListener:
         out = _nowhere if self._settings.terminal else self._output.write
@@ -156,7 +154,7 @@ class LocalLambda:
     def _keys(self) -> tuple[Keys, Hands]:
         terminal, functions = self._terminal, self._functions
         hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
-        page = url_of(self._sockets[1])
+        page = socket_url(self._sockets[1])
         self._desk.replay.told = terminal.replayed
         deeds = Deeds(
             check=hands.check,
@@ -175,7 +173,7 @@ class LocalLambda:
         return replay.on
 
     def _greet(self) -> None:
-        functions, admin = self._given.functions, url_of(self._sockets[1])
+        functions, admin = self._given.functions, socket_url(self._sockets[1])
         if self._settings.terminal:
             self._terminal.greet(functions, self._url, admin)
         else:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
-from lambda_live.http.asgi import SYNC_LIMIT
+from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
 
 _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
@@ -72,8 +72,10 @@ class EventFiles:
 
 def _text(path: Path) -> str | None:
     try:
-        if (size := path.stat().st_size) > SYNC_LIMIT:
-            message = f"{path.name} has {size} bytes, and an event {SYNC_LIMIT} at most."
+        if (size := path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
+            message = (
+                f"{path.name} has {size} bytes, and an event {MAX_SYNC_PAYLOAD_BYTES} at most."
+            )
             raise ValueError(message)
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -9,7 +9,7 @@ from lambda_live.functions.registry import Functions
 from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, send
 
 
-class Admin:
+class AdminApp:
     """An ASGI application."""
 
     def __init__(

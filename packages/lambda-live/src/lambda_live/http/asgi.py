@@ -10,11 +10,11 @@ type Send = Callable[[dict[str, Any]], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-SYNC_LIMIT = 6 * 2**20
+MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
 """Bytes of a request whose answer is waited for (AWS Lambda quotas)."""
 
 
-_DISCARDED = 64 * 2**20
+_MAX_DISCARDED_BYTES = 64 * 2**20
 """Bytes that are read of a request that is too large: some clients read no answer before that."""
 
 
@@ -48,7 +48,7 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
-def event_named(scope: Scope) -> str:
+def event_file_name(scope: Scope) -> str:
     """Return the event file that one of this project's tools says it sends, or an empty text."""
     name = header(scope, b"x-lambda-live-event") or ""
     return name.encode("latin-1").decode("utf-8", "replace")
@@ -58,7 +58,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """Return the whole body. Raises BodyTooLargeError over `limit` bytes, DisconnectedError."""
     length = header(scope, b"content-length") or ""
     announced = int(length) if length.isdigit() else 0
-    if announced > limit and (announced > _DISCARDED or header(scope, b"expect")):
+    if announced > limit and (announced > _MAX_DISCARDED_BYTES or header(scope, b"expect")):
         raise BodyTooLargeError(announced)
     chunks: list[bytes] = []
     size = 0
@@ -66,7 +66,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
-        elif size > _DISCARDED:
+        elif size > _MAX_DISCARDED_BYTES:
             break
     if size > limit:
         raise BodyTooLargeError(size)

@@ -1,8 +1,9 @@
 """
-Functions of the template that decide which requests to its APIs may pass; nothing is cached.
+Lambda authorizers of the template's APIs. Their results are not cached.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 """
 
 import json
@@ -15,17 +16,15 @@ from urllib.parse import parse_qs
 from lambda_live.functions.registry import Functions
 from lambda_live.http.asgi import Scope, header
 from lambda_live.http.aws_errors import ServiceError
-from lambda_live.http.iam_policy import effect_of
-from lambda_live.http.payload_v1 import to_event_1
-from lambda_live.http.payload_v2 import to_event_2
-from lambda_live.http.routes import Way, path_of
+from lambda_live.http.payloads import api_event_v1, api_event_v2
+from lambda_live.http.routes import RouteMatch, request_path
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.strict_json import parsed
 from lambda_live.model.template import Authorizer
 from lambda_live.telemetry.listener import Listener
 
-_EXPLICIT = "User is not authorized to access this resource with an explicit deny"
-_IMPLICIT = "User is not authorized to access this resource"
+_EXPLICIT_DENY = "User is not authorized to access this resource with an explicit deny"
+_IMPLICIT_DENY = "User is not authorized to access this resource"
 
 
 class Authorizers:
@@ -35,7 +34,7 @@ class Authorizers:
         self._functions = functions
         self._listener = listener
 
-    async def authorize(self, way: Way, scope: Scope) -> dict[str, Any] | None:
+    async def authorize(self, way: RouteMatch, scope: Scope) -> dict[str, Any] | None:
         """
         Return what one says of the caller, as events have it; None if the route has none here.
 
@@ -52,17 +51,20 @@ class Authorizers:
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         began = time.monotonic()
         try:
-            said = _said(authorizer, way, await function.invoke(invocation), _arn(way, scope))
+            said = _decision(authorizer, way, await function.invoke(invocation), _arn(way, scope))
         except ValueError as error:
             self._listener.service_log(f"{authorizer.name} decides nothing: {error}", "ERROR")
             message = None if way.route.rest else "Internal Server Error"
-            _refuse(500, "AuthorizerConfigurationException", {"message": message})
+            _raise_error(500, "AuthorizerConfigurationException", {"message": message})
         if way.route.rest:
-            return {**_texts(said), "integrationLatency": int((time.monotonic() - began) * 1000)}
+            return {
+                **_as_strings(said),
+                "integrationLatency": int((time.monotonic() - began) * 1000),
+            }
         return {"lambda": said.get("context")} if way.route.payload_format == "2.0" else _flat(said)
 
 
-def _identity(authorizer: Authorizer, way: Way, scope: Scope) -> list[str]:
+def _identity(authorizer: Authorizer, way: RouteMatch, scope: Scope) -> list[str]:
     """Return the values of the sources; a request without one of them is refused unasked."""
     values = [_value(source, way, scope) for source in authorizer.identity]
     pattern = authorizer.validation
@@ -72,7 +74,7 @@ def _identity(authorizer: Authorizer, way: Way, scope: Scope) -> list[str]:
     return [value or "" for value in values]
 
 
-def _value(source: str, way: Way, scope: Scope) -> str | None:
+def _value(source: str, way: RouteMatch, scope: Scope) -> str | None:
     place, _, name = source.partition(".")
     match place:
         case "header":
@@ -83,23 +85,27 @@ def _value(source: str, way: Way, scope: Scope) -> str | None:
         case "stageVariables":
             return (way.route.stage_variables or {}).get(name)
         case _:
-            known: Any = to_event_1(way, scope, b"", Invocation(b""))["requestContext"]
+            known: Any = api_event_v1(way, scope, b"", Invocation(b""))["requestContext"]
             for part in name.split("."):
                 known = known.get(part) if isinstance(known, dict) else None
             return None if known is None else str(known)
 
 
 def _event(
-    authorizer: Authorizer, way: Way, scope: Scope, identity: list[str], invocation: Invocation
+    authorizer: Authorizer,
+    way: RouteMatch,
+    scope: Scope,
+    identity: list[str],
+    invocation: Invocation,
 ) -> dict[str, Any]:
     arn, rest = _arn(way, scope), way.route.rest
     if authorizer.kind == "TOKEN":
         return {"type": "TOKEN", "methodArn": arn, "authorizationToken": identity[0]}
     if not rest and authorizer.payload_format == "2.0":
-        event = to_event_2(way, scope, b"", invocation)
+        event = api_event_v2(way, scope, b"", invocation)
         event |= {"type": "REQUEST", "routeArn": arn, "identitySource": identity or None}
     else:
-        event = to_event_1(way, scope, b"", invocation)
+        event = api_event_v1(way, scope, b"", invocation)
         event |= {"type": "REQUEST", "methodArn": arn}
         if not rest:
             token = ",".join(identity)
@@ -107,13 +113,13 @@ def _event(
     return {name: event[name] for name in event if name not in ("body", "isBase64Encoded")}
 
 
-def _arn(way: Way, scope: Scope) -> str:
+def _arn(way: RouteMatch, scope: Scope) -> str:
     route, account = way.route, way.function.configuration.account
     api = f"{account.region}:{account.account_id}:{route.api}/{route.stage}"
-    return f"arn:aws:execute-api:{api}/{scope['method']}{path_of(route, scope)}"
+    return f"arn:aws:execute-api:{api}/{scope['method']}{request_path(route, scope)}"
 
 
-def _said(authorizer: Authorizer, way: Way, result: Result, arn: str) -> dict[str, Any]:
+def _decision(authorizer: Authorizer, way: RouteMatch, result: Result, arn: str) -> dict[str, Any]:
     """Return what was said of who may pass. Raises ServiceError, or ValueError if nothing was."""
     said = parsed(result.payload)
     if result.error_type is not None:
@@ -123,9 +129,9 @@ def _said(authorizer: Authorizer, way: Way, result: Result, arn: str) -> dict[st
         raise ValueError(message)
     effect = _effect(said, arn, simple=authorizer.simple)
     if effect != "Allow":
-        why = _EXPLICIT if effect else _IMPLICIT
+        why = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
         body = {"Message": why} if way.route.rest else {"message": "Forbidden"}
-        _refuse(403, "AccessDeniedException", body)
+        _raise_error(403, "AccessDeniedException", body)
     return dict(said)
 
 
@@ -134,7 +140,7 @@ def _effect(said: object, arn: str, *, simple: bool) -> str | None:
         case {"isAuthorized": bool() as allowed} if simple:
             return "Allow" if allowed else None
         case {"policyDocument": dict() as document} if not simple:
-            return effect_of(document, arn)
+            return evaluate(document, arn)
         case _:
             wanted = "isAuthorized, true or false" if simple else "policyDocument"
             message = f"it returned no object with {wanted}"
@@ -147,15 +153,41 @@ def _flat(said: dict[str, Any]) -> dict[str, Any]:
     return {**(context if isinstance(context, dict) else {}), **principal}
 
 
-def _texts(said: dict[str, Any]) -> dict[str, str]:
+def _as_strings(said: dict[str, Any]) -> dict[str, str]:
     """Return what a REST API hands over: texts alone."""
     flat = _flat(said).items()
     return {name: each if isinstance(each, str) else json.dumps(each) for name, each in flat}
 
 
 def _unauthorized() -> NoReturn:
-    _refuse(401, "UnauthorizedException", {"message": "Unauthorized"})
+    _raise_error(401, "UnauthorizedException", {"message": "Unauthorized"})
 
 
-def _refuse(status: int, error_type: str, body: Mapping[str, str | None]) -> NoReturn:
+def _raise_error(status: int, error_type: str, body: Mapping[str, str | None]) -> NoReturn:
     raise ServiceError(status, error_type, body)
+
+
+_ACTION = "execute-api:Invoke"
+
+
+def evaluate(document: dict[str, Any], arn: str) -> str | None:
+    """Return Allow or Deny, or None if no statement speaks of the call; Deny wins."""
+    statements = [each for each in _listed(document, "Statement") if isinstance(each, dict)]
+    effects = [each.get("Effect") for each in statements if _applies(each, arn)]
+    return next((effect for effect in ("Deny", "Allow") if effect in effects), None)
+
+
+def _applies(statement: dict[str, Any], arn: str) -> bool:
+    actions, resources = _listed(statement, "Action"), _listed(statement, "Resource")
+    acts = any(_matches(str(each).lower(), _ACTION.lower()) for each in actions)
+    return acts and any(_matches(str(each), arn) for each in resources)
+
+
+def _listed(value: dict[str, Any], key: str) -> list[Any]:
+    found = value.get(key, [])
+    return found if isinstance(found, list) else [found]
+
+
+def _matches(pattern: str, text: str) -> bool:
+    written = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(written, text, re.DOTALL) is not None

@@ -24,7 +24,7 @@ class ServiceError(Exception):
         return Response(self.status, json.dumps(self.body).encode(), headers)
 
 
-def refuse(status: int, error_type: str, message: str) -> NoReturn:
+def raise_user_error(status: int, error_type: str, message: str) -> NoReturn:
     """Raise ServiceError for what the caller did wrong."""
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 
@@ -35,24 +35,24 @@ def unknown_operation(message: str) -> ServiceError:
     return ServiceError(404, "UnknownOperationException", body)
 
 
-def not_found(message: str) -> NoReturn:
+def raise_not_found(message: str) -> NoReturn:
     """Raise ServiceError for what is not here."""
     body = {"Type": "User", "Message": message}
     raise ServiceError(404, "ResourceNotFoundException", body)
 
 
-def refuse_value(*errors: str) -> NoReturn:
+def raise_validation_error(*errors: str) -> NoReturn:
     """Raise ServiceError for values that can't be, in the words in which AWS lists them."""
     count = f"{len(errors)} validation error{'' if len(errors) == 1 else 's'} detected"
     raise ServiceError(400, "ValidationException", {"message": f"{count}: {'; '.join(errors)}"})
 
 
-def answer_json(value: object, status: int = 200) -> Response:
+def json_response(value: object, status: int = 200) -> Response:
     """Return an answer that is a JSON document."""
     return Response(status, json.dumps(value).encode(), [("Content-Type", "application/json")])
 
 
-def service_error(
+def to_service_error(
     error: ServiceError | ThrottledError | StoppingError, *, reserved: bool
 ) -> ServiceError:
     """Return any error as AWS names it to who asks a function whose concurrency is `reserved`."""

@@ -11,20 +11,20 @@ from urllib.parse import parse_qsl
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
 from lambda_live.http.asgi import Response
-from lambda_live.http.operations import Request, Route
+from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.code_version import Generation, Outcome
 from lambda_live.model.invocation import Result
 
 PATH = "/2015-03-31/functions/.lambda-live"
 """No function can have this name, and AWS no operation here."""
 
-_PATIENCE = 2.0
+_LOAD_TIMEOUT_SECONDS = 2.0
 """Seconds that a request waits for the code which it names."""
 
-_PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
+_LOCATION = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
 
 
-class State:
+class CodeStatusApi:
     """
     Answers `GET PATH?NAME=CODE_SHA256&…`, once each function that is named has loaded that code.
 
@@ -36,13 +36,13 @@ class State:
     def __init__(self, functions: Functions, pods: tuple[str, str] | None) -> None:
         self._functions = functions
         self._pods = pods
-        self.routes = (Route("GET", PATH, self._answer),)
+        self.routes = (OperationRoute("GET", PATH, self._answer),)
 
     async def _answer(self, request: Request) -> Response:
         awaited = parse_qsl(request.scope["query_string"].decode("latin-1"))
         await asyncio.gather(
             *(
-                named.await_load(code_sha256, _PATIENCE)
+                named.await_load(code_sha256, _LOAD_TIMEOUT_SECONDS)
                 for name, code_sha256 in awaited
                 if (named := self._functions.get(name)) is not None
             )
@@ -76,12 +76,12 @@ def _failed(generation: Generation, project: Path) -> dict[str, Any]:
     load = generation.load
     if generation.outcome is not Outcome.FAILED or load is None or load.error is None:
         return {}
-    return {"state": "Failed", "error": _told(load.error, load.location, project)}
+    return {"state": "Failed", "error": _error_details(load.error, load.location, project)}
 
 
-def _told(result: Result, where: str, project: Path) -> dict[str, Any]:
+def _error_details(result: Result, where: str, project: Path) -> dict[str, Any]:
     error = json.loads(result.payload)
-    place = _PLACE.fullmatch(where)
+    place = _LOCATION.fullmatch(where)
     told: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
     if place is None:
         return told | {"file": None, "line": None}

@@ -1,23 +1,36 @@
 """
-What is known of the functions, as AWS's clients, waiters and tools ask for it.
+The operations that read and change a function's configuration and its reserved concurrency.
 
-Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+A change applies to new environments, until the template is saved or the service stops.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
+https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html
+https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
 """
 
 import base64
 import platform
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
-from lambda_live.http.asgi import Response
-from lambda_live.http.aws_errors import answer_json
-from lambda_live.http.function_url import url_of
-from lambda_live.http.operations import Request, Route
+from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES, BodyTooLargeError, Response, read_body
+from lambda_live.http.aws_errors import (
+    ServiceError,
+    json_response,
+    raise_user_error,
+    raise_validation_error,
+)
+from lambda_live.http.function_url import function_url
+from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.code_version import Generation, Outcome
-from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.function import UNRESERVED, FunctionConfiguration
+from lambda_live.model.reserved_variables import RESERVED_VARIABLES
+from lambda_live.model.strict_json import parsed
 from lambda_live.model.template import Cors
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
@@ -32,46 +45,48 @@ class ConfigurationApi:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
         self.routes = (
-            Route("GET", _FUNCTIONS, self._list_functions),
-            Route("GET", _FUNCTION, self._get_function),
-            Route("GET", f"{_FUNCTION}/configuration", self._get_function_configuration),
-            Route("GET", f"{_FUNCTION}/versions", self._list_versions),
-            Route("GET", "/2021-10-31/functions/{FunctionName}/url", self._get_url),
-            Route("GET", "/2021-10-31/functions/{FunctionName}/urls", self._list_urls),
-            Route("GET", "/2016-08-19/account-settings", self._get_account_settings),
+            OperationRoute("GET", _FUNCTIONS, self._list_functions),
+            OperationRoute("GET", _FUNCTION, self._get_function),
+            OperationRoute("GET", f"{_FUNCTION}/configuration", self._get_function_configuration),
+            OperationRoute("GET", f"{_FUNCTION}/versions", self._list_versions),
+            OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/url", self._get_url),
+            OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/urls", self._list_urls),
+            OperationRoute("GET", "/2016-08-19/account-settings", self._get_account_settings),
         )
 
     async def _list_functions(self, _: Request) -> Response:
-        return answer_json({"Functions": [configuration_of(each) for each in self._functions]})
+        return json_response(
+            {"Functions": [function_configuration(each) for each in self._functions]}
+        )
 
     async def _list_versions(self, request: Request) -> Response:
-        return answer_json({"Versions": [configuration_of(request.named.function)]})
+        return json_response({"Versions": [function_configuration(request.reference.function)]})
 
     async def _get_function(self, request: Request) -> Response:
-        function = request.named.function
+        function = request.reference.function
         settings = function.wanted
         answer: dict[str, Any] = {
-            "Configuration": configuration_of(function),
+            "Configuration": function_configuration(function),
             "Code": {"Location": settings.task_root.as_uri()},
         }
         if settings.reserved:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": settings.concurrency}
-        return answer_json(answer)
+        return json_response(answer)
 
     async def _get_function_configuration(self, request: Request) -> Response:
-        return answer_json(configuration_of(request.named.function))
+        return json_response(function_configuration(request.reference.function))
 
     async def _get_url(self, request: Request) -> Response:
-        return answer_json(self._url_config(request))
+        return json_response(self._url_config(request))
 
     async def _list_urls(self, request: Request) -> Response:
-        return answer_json({"FunctionUrlConfigs": [self._url_config(request)]})
+        return json_response({"FunctionUrlConfigs": [self._url_config(request)]})
 
     def _url_config(self, request: Request) -> dict[str, Any]:
-        function = request.named.function
+        function = request.reference.function
         settings, since = function.wanted, _time(function.generation)
         config = {
-            "FunctionUrl": url_of(self._functions, function, request.scope),
+            "FunctionUrl": function_url(self._functions, function, request.scope),
             "FunctionArn": settings.arn,
             "AuthType": settings.url.auth_type,
             "InvokeMode": settings.url.invoke_mode,
@@ -86,7 +101,7 @@ class ConfigurationApi:
             for each in self._functions
             if each.configuration.reserved
         )
-        return answer_json(
+        return json_response(
             {
                 "AccountLimit": {
                     "TotalCodeSize": 75 * 2**30,
@@ -100,7 +115,7 @@ class ConfigurationApi:
         )
 
 
-def configuration_of(function: Function) -> dict[str, Any]:
+def function_configuration(function: Function) -> dict[str, Any]:
     """
     Return AWS's FunctionConfiguration.
 
@@ -175,3 +190,177 @@ def _cors(cors: Cors) -> dict[str, Any]:
         "MaxAge": cors.max_age,
     }
     return {name: value for name, value in config.items() if value not in (None, [], False)}
+
+
+class UpdateApi:
+    """Changes settings; the code is changed by saving it."""
+
+    def __init__(self) -> None:
+        self.routes = (
+            OperationRoute("PUT", f"{_FUNCTION}/configuration", self._update, reports_latest=True),
+            OperationRoute("PUT", f"{_FUNCTION}/code", self._refuse_code, reports_latest=True),
+        )
+
+    async def _update(self, request: Request) -> Response:
+        function, members = request.reference.function, await read_json_body(request)
+        _check_revision(function, members.pop("RevisionId", None))
+        function.configure(_changed(function, members))
+        return json_response(function_configuration(function))
+
+    async def _refuse_code(self, request: Request) -> Response:
+        settings = request.reference.function.configuration
+        message = f"The code of {settings.name} is what is in {settings.task_root}:"
+        raise_user_error(
+            400, "InvalidParameterValueException", f"{message} save a file there, and it runs."
+        )
+
+
+async def read_json_body(request: Request) -> dict[str, Any]:
+    """Return the members of a request. Raises ServiceError, DisconnectedError."""
+    try:
+        members = parsed(
+            await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
+        )
+    except BodyTooLargeError:
+        raise_user_error(
+            413,
+            "RequestTooLargeException",
+            f"A request has {MAX_SYNC_PAYLOAD_BYTES} bytes at most.",
+        )
+    except ValueError as error:
+        raise_user_error(
+            400, "SerializationException", f"Could not parse request body into json: {error}"
+        )
+    if not isinstance(members, dict):
+        raise_user_error(400, "SerializationException", "The body of a request is a JSON object.")
+    return members
+
+
+def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int:
+    """Return the value of a member if it can be. Raises ServiceError."""
+    if type(value) is not int:
+        raise_user_error(
+            400, "SerializationException", f"{value!r} can not be converted to an Integer"
+        )
+    if not minimum <= value <= maximum:
+        how, bound = ("less", maximum) if value > maximum else ("greater", minimum)
+        failed = "failed to satisfy constraint: Member must have value"
+        raise_validation_error(
+            f"Value '{value}' at '{member}' {failed} {how} than or equal to {bound}"
+        )
+    return value
+
+
+def _check_revision(function: Function, revision: object) -> None:
+    if revision not in (None, function_configuration(function)["RevisionId"]):
+        message = (
+            "The Revision Id provided does not match the latest Revision Id."
+            " Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+        )
+        body = {"Type": "User", "Message": message}
+        raise ServiceError(412, "PreconditionFailedException", body)
+
+
+def _changed(function: Function, members: dict[str, Any]) -> FunctionConfiguration:
+    settings, now = function.wanted, function_configuration(function)
+    for name, value in members.items():
+        match name:
+            case "Timeout":
+                settings = replace(settings, timeout=parse_integer(value, "timeout", 1, 900))
+            case "MemorySize":
+                memory = parse_integer(value, "memorySize", 128, 10_240)
+                settings = replace(settings, memory=memory)
+            case "Environment":
+                settings = replace(settings, environment=dict(_variables(value)))
+            case _ if value != now.get(name):
+                _raise_not_changeable(name)
+    return settings
+
+
+def _raise_not_changeable(name: str) -> NoReturn:
+    message = f"{name} can't be changed here: Timeout, MemorySize and Environment can."
+    raise_user_error(
+        400, "InvalidParameterValueException", f"{message} The template says the rest."
+    )
+
+
+def _variables(environment: object) -> Iterator[tuple[str, str]]:
+    variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
+    if not isinstance(variables, dict):
+        raise_user_error(
+            400, "SerializationException", 'Environment is {"Variables": {NAME: VALUE, …}}.'
+        )
+    if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
+        message = (
+            "Lambda was unable to configure your environment variables because the environment"
+            " variables you have provided contains reserved keys that are currently not supported"
+            f" for modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+        raise_user_error(400, "InvalidParameterValueException", message)
+    for name, value in variables.items():
+        if not isinstance(value, str):
+            raise_user_error(
+                400, "SerializationException", f"{value!r}, of {name}, is not a string"
+            )
+        yield name, value
+
+
+_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
+_ACCOUNT_CONCURRENCY = 1000
+_MIN_UNRESERVED = 100
+
+
+class ConcurrencyApi:
+    """Reserves concurrency, and gives it back."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+        self.routes = (
+            OperationRoute("PUT", _PATH, self._put, reports_latest=True),
+            OperationRoute("DELETE", _PATH, self._delete, reports_latest=True),
+            OperationRoute("GET", _PATH.replace("2017-10-31", "2019-09-30"), self._get),
+        )
+
+    async def _get(self, request: Request) -> Response:
+        return json_response(_described(request.reference.function))
+
+    async def _put(self, request: Request) -> Response:
+        _check_unqualified(request)
+        function, members = request.reference.function, await read_json_body(request)
+        name = "reservedConcurrentExecutions"
+        asked = members.get("ReservedConcurrentExecutions")
+        number = parse_integer(asked, name, 0, _ACCOUNT_CONCURRENCY)
+        self._check_left(function, number)
+        function.configure(replace(function.wanted, concurrency=number, reserved=True))
+        return json_response(_described(function))
+
+    async def _delete(self, request: Request) -> Response:
+        _check_unqualified(request)
+        function = request.reference.function
+        function.configure(replace(function.wanted, concurrency=UNRESERVED, reserved=False))
+        return Response(204)
+
+    def _check_left(self, function: Function, number: int) -> None:
+        others = (each.wanted for each in self._functions if each is not function)
+        reserved = sum(each.concurrency for each in others if each.reserved)
+        if number > max(0, _ACCOUNT_CONCURRENCY - _MIN_UNRESERVED - reserved):
+            message = (
+                "Specified ReservedConcurrentExecutions for function decreases account's"
+                f" UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}]."
+            )
+            raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def _check_unqualified(request: Request) -> None:
+    if request.reference.qualifier is not None:
+        message = (
+            "This operation is permitted on Lambda functions only. Aliases and versions do not"
+            " support this operation. Please specify either a function name or an unqualified"
+            " function ARN."
+        )
+        raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def _described(function: Function) -> dict[str, Any]:
+    settings = function.wanted
+    return {"ReservedConcurrentExecutions": settings.concurrency} if settings.reserved else {}

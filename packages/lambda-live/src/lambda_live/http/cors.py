@@ -11,15 +11,15 @@ from lambda_live.http.asgi import Response, Scope, header
 from lambda_live.model.template import Cors
 
 _PREFIX = "access-control-"
-_ALL = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-def allows(cors: Cors | None, origin: str) -> bool:
+def allows_origin(cors: Cors | None, origin: str) -> bool:
     """Whether pages of that origin may read the answers."""
-    return cors is not None and any(_fits(each, origin) for each in cors.allow_origins)
+    return cors is not None and any(_matches(each, origin) for each in cors.allow_origins)
 
 
-def _fits(allowed: str, origin: str) -> bool:
+def _matches(allowed: str, origin: str) -> bool:
     whole = allowed in ("*", origin)
     return whole or (allowed.endswith("://*") and origin.startswith(allowed.removesuffix("*")))
 
@@ -30,7 +30,7 @@ def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | 
     if cors is None or scope["method"] != "OPTIONS" or not asked or not header(scope, b"origin"):
         return None
     response = Response(status)
-    if not _shared(cors, scope):
+    if not _allow_headers(cors, scope):
         return response
     headers = header(scope, b"access-control-request-headers") or ""
     lines = {
@@ -39,13 +39,13 @@ def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | 
         "Max-Age": "" if cors.max_age is None else str(cors.max_age),
     }
     response.headers = [
-        *_shared(cors, scope),
+        *_allow_headers(cors, scope),
         *((f"Access-Control-{name}", value) for name, value in lines.items() if value),
     ]
     return response
 
 
-def mock(cors: Cors, methods: Iterable[str]) -> Response:
+def sam_preflight(cors: Cors, methods: Iterable[str]) -> Response:
     """
     Return what the method OPTIONS answers that SAM adds to each path of a REST API.
 
@@ -53,7 +53,7 @@ def mock(cors: Cors, methods: Iterable[str]) -> Response:
 
     Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-corsconfiguration.html
     """
-    own = _ALL if "ANY" in methods else sorted({*methods, "OPTIONS"})
+    own = _ALL_METHODS if "ANY" in methods else sorted({*methods, "OPTIONS"})
     lines = {
         "Origin": ",".join(cors.allow_origins),
         "Methods": ",".join(cors.allow_methods or own),
@@ -66,19 +66,19 @@ def mock(cors: Cors, methods: Iterable[str]) -> Response:
     return Response(200, b"{}\n", [("Content-Type", "application/json"), *headers])
 
 
-def share(cors: Cors | None, scope: Scope, response: Response) -> None:
+def add_cors_headers(cors: Cors | None, scope: Scope, response: Response) -> None:
     """Let the pages that may read the answer do so; the function's own word does not count."""
     if cors is None:
         return
     own = [pair for pair in response.headers if not pair[0].lower().startswith(_PREFIX)]
     exposed = [("Access-Control-Expose-Headers", ",".join(cors.expose_headers))]
-    shared = _shared(cors, scope)
+    shared = _allow_headers(cors, scope)
     response.headers = own + shared + (exposed if shared and cors.expose_headers else [])
 
 
-def _shared(cors: Cors, scope: Scope) -> list[tuple[str, str]]:
+def _allow_headers(cors: Cors, scope: Scope) -> list[tuple[str, str]]:
     origin = header(scope, b"origin")
-    if origin is None or not allows(cors, origin):
+    if origin is None or not allows_origin(cors, origin):
         return []
     if cors.allow_credentials:
         credentials = ("Access-Control-Allow-Credentials", "true")

@@ -9,9 +9,9 @@ from typing import Any
 
 from lambda_live.functions.function import Function
 from lambda_live.http.asgi import Response
-from lambda_live.http.aws_errors import answer_json, not_found, refuse
-from lambda_live.http.operations import Request, Route
-from lambda_live.http.update_api import json_body, whole_number
+from lambda_live.http.aws_errors import json_response, raise_not_found, raise_user_error
+from lambda_live.http.configuration_api import parse_integer, read_json_body
+from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.template import AsynchronousInvocation
 
 _PATH = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
@@ -24,34 +24,34 @@ class EventInvokeApi:
 
     def __init__(self) -> None:
         self.routes = (
-            Route("GET", _PATH, self._get),
-            Route("GET", f"{_PATH}/list", self._list),
-            Route("PUT", _PATH, self._put, latest=True),
-            Route("POST", _PATH, self._update, latest=True),
-            Route("DELETE", _PATH, self._delete),
+            OperationRoute("GET", _PATH, self._get),
+            OperationRoute("GET", f"{_PATH}/list", self._list),
+            OperationRoute("PUT", _PATH, self._put, reports_latest=True),
+            OperationRoute("POST", _PATH, self._update, reports_latest=True),
+            OperationRoute("DELETE", _PATH, self._delete),
         )
 
     async def _get(self, request: Request) -> Response:
-        function = request.named.function
+        function = request.reference.function
         if not _is_configured(function):
             _refuse(function)
-        return answer_json(_described(function))
+        return json_response(_described(function))
 
     async def _list(self, request: Request) -> Response:
-        function = request.named.function
+        function = request.reference.function
         there = [_described(function)] if _is_configured(function) else []
-        return answer_json({"FunctionEventInvokeConfigs": there})
+        return json_response({"FunctionEventInvokeConfigs": there})
 
     async def _put(self, request: Request) -> Response:
-        function, members = request.named.function, await json_body(request)
+        function, members = request.reference.function, await read_json_body(request)
         return _configure(function, _unconfigured(function), members)
 
     async def _update(self, request: Request) -> Response:
-        function, members = request.named.function, await json_body(request)
+        function, members = request.reference.function, await read_json_body(request)
         return _configure(function, function.wanted.asynchronous, members)
 
     async def _delete(self, request: Request) -> Response:
-        function = request.named.function
+        function = request.reference.function
         if not _is_configured(function):
             _refuse(function)
         _configure(function, _unconfigured(function), {})
@@ -69,17 +69,17 @@ def _is_configured(function: Function) -> bool:
 
 def _refuse(function: Function) -> None:
     arn = f"{function.wanted.arn}:$LATEST"
-    not_found(f"The function {arn} doesn't have an EventInvokeConfig")
+    raise_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
 
 
 def _configure(
     function: Function, settings: AsynchronousInvocation, members: dict[str, Any]
 ) -> Response:
     if (attempts := members.get("MaximumRetryAttempts")) is not None:
-        number = whole_number(attempts, "maximumRetryAttempts", 0, 2)
+        number = parse_integer(attempts, "maximumRetryAttempts", 0, 2)
         settings = replace(settings, maximum_retry_attempts=number)
     if (age := members.get("MaximumEventAgeInSeconds")) is not None:
-        seconds = whole_number(age, "maximumEventAgeInSeconds", 60, 21_600)
+        seconds = parse_integer(age, "maximumEventAgeInSeconds", 60, 21_600)
         settings = replace(settings, maximum_event_age=seconds)
     destinations = _object(members, "DestinationConfig")
     if "OnSuccess" in destinations:
@@ -89,13 +89,13 @@ def _configure(
         failure = _object(destinations, "OnFailure").get("Destination")
         settings = replace(settings, on_failure=failure)
     function.configure(replace(function.wanted, asynchronous=settings))
-    return answer_json(_described(function))
+    return json_response(_described(function))
 
 
 def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
     value = members.get(name) or {}
     if not isinstance(value, dict):
-        refuse(400, "SerializationException", f"{name} is a JSON object.")
+        raise_user_error(400, "SerializationException", f"{name} is a JSON object.")
     return value
 
 

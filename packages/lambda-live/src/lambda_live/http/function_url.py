@@ -10,22 +10,21 @@ from urllib.parse import urlsplit
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
-from lambda_live.http import cors, id_headers
+from lambda_live.http import cors
 from lambda_live.http.asgi import (
-    SYNC_LIMIT,
+    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Response,
     Scope,
-    event_named,
+    event_file_name,
     header,
     read_body,
 )
-from lambda_live.http.aws_errors import refuse
-from lambda_live.http.function_reference import Named
-from lambda_live.http.header_remapping import FUNCTION_URL
-from lambda_live.http.operations import Found, Request
-from lambda_live.http.payload_url import to_event
-from lambda_live.http.proxy_response import MalformedResponseError, from_result
+from lambda_live.http.aws_errors import raise_user_error
+from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
+from lambda_live.http.operations import FunctionReference, OperationMatch, Request
+from lambda_live.http.payloads import function_url_event
+from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
 from lambda_live.model.invocation import Result
 from lambda_live.telemetry.listener import Listener
 from lambda_live.ui.failure_page import FailurePages
@@ -39,33 +38,35 @@ class FunctionUrl:
         self._listener = listener
         self._failures = failures
 
-    def find(self, scope: Scope) -> Found:
+    def resolve(self, scope: Scope) -> OperationMatch:
         """Return the function that the host names, or the only one. Raises ServiceError."""
         function = self._functions.of_host(header(scope, b"host") or "")
         if function is None:
-            urls = [url_of(self._functions, each, scope) for each in self._functions]
-            refuse(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        allows = partial(cors.allows, function.wanted.url.cors)
-        return Found(self._answer, Named(function), id_headers.of_url, allows)
+            urls = [function_url(self._functions, each, scope) for each in self._functions]
+            raise_user_error(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
+        allows = partial(cors.allows_origin, function.wanted.url.cors)
+        return OperationMatch(
+            self._answer, FunctionReference(function), add_function_url_ids, allows
+        )
 
     async def _answer(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation
-        function = request.named.function
+        function = request.reference.function
         shared = function.wanted.url.cors
         if (preflight := cors.preflight(shared, scope)) is not None:
             return preflight
         try:
-            body = await read_body(scope, receive, SYNC_LIMIT)
+            body = await read_body(scope, receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
             return _plain(
                 413, '{"Message":"Request must be smaller than 6291456 bytes"}', "application/json"
             )
-        event = to_event(scope, body, invocation, function.configuration.name)
+        event = function_url_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        named = event_named(scope)
+        named = event_file_name(scope)
         invocation.call = named or f"{scope['method']} {event['rawPath']}"
         response = self._respond(await function.invoke(invocation), request)
-        cors.share(shared, scope, response)
+        cors.add_cors_headers(shared, scope, response)
         return response
 
     def _respond(self, result: Result, request: Request) -> Response:
@@ -73,7 +74,7 @@ class FunctionUrl:
             response = self._failure(request)
         else:
             try:
-                response = from_result(result.payload, FUNCTION_URL, objects=True)
+                response = parse_v2(result.payload, FUNCTION_URL, objects=True)
             except MalformedResponseError as error:
                 self._listener.service_log(f"the function URL answers 502: {error}", "ERROR")
                 response = self._failure(request, f"The function URL answers 502: {error}")
@@ -86,7 +87,7 @@ class FunctionUrl:
         return self._failures.for_browser(answer, request.scope, request_id, why)
 
 
-def url_of(functions: Functions, function: Function, scope: Scope) -> str:
+def function_url(functions: Functions, function: Function, scope: Scope) -> str:
     """Return the function's URL, as who sent this request can reach it."""
     host = header(scope, b"host") or "localhost"
     if len(functions) == 1:

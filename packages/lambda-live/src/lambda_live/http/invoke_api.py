@@ -1,35 +1,39 @@
 """
-The Invoke API, as boto3 and curl call it.
+The Invoke operations: synchronous, asynchronous, and with a response stream.
 
-Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+Sources: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
+https://smithy.io/2.0/aws/amazon-eventstream.html (the encoding of a stream)
 """
 
 import base64
 import json
+import struct
+import zlib
+from collections.abc import Mapping
 from typing import NoReturn
 
-from lambda_live.http import event_stream
 from lambda_live.http.asgi import (
-    SYNC_LIMIT,
+    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Receive,
     Response,
     Scope,
-    event_named,
+    event_file_name,
     header,
     read_body,
 )
-from lambda_live.http.aws_errors import refuse, refuse_value
-from lambda_live.http.operations import Request, Route
+from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
+from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model import strict_json
 from lambda_live.model.invocation import Invocation, Result
 
-ASYNC_LIMIT = 2**20
+MAX_ASYNC_PAYLOAD_BYTES = 2**20
 """Bytes of a request whose answer is not waited for (AWS Lambda quotas)."""
 
-_EXECUTED = ("X-Amz-Executed-Version", "$LATEST")
+_EXECUTED_VERSION = ("X-Amz-Executed-Version", "$LATEST")
 
-_CLIENT_CONTEXT_LIMIT = 3583
+_MAX_CLIENT_CONTEXT_BYTES = 3583
 _MEDIA_TYPES = (
     # boto3 and AWS's SDKs, curl -d, curl --data-binary with no type of its own
     "application/json",
@@ -39,7 +43,7 @@ _MEDIA_TYPES = (
     "application/octet-stream",
     "binary/octet-stream",
 )
-_CALLS = {"RequestResponse": "Invoke", "Event": "Event", "DryRun": "DryRun"}
+_LABELS = {"RequestResponse": "Invoke", "Event": "Event", "DryRun": "DryRun"}
 
 
 class InvokeApi:
@@ -49,15 +53,22 @@ class InvokeApi:
         functions = "functions/{FunctionName}"
         stream = f"/2021-11-15/{functions}/response-streaming-invocations"
         self.routes = (
-            Route("POST", f"/2015-03-31/{functions}/invocations", self._invoke, latest=True),
-            Route("POST", f"/2014-11-13/{functions}/invoke-async", self._invoke_async, latest=True),
-            Route("POST", stream, self._invoke_with_response_stream, latest=True),
+            OperationRoute(
+                "POST", f"/2015-03-31/{functions}/invocations", self._invoke, reports_latest=True
+            ),
+            OperationRoute(
+                "POST",
+                f"/2014-11-13/{functions}/invoke-async",
+                self._invoke_async,
+                reports_latest=True,
+            ),
+            OperationRoute("POST", stream, self._invoke_with_response_stream, reports_latest=True),
         )
 
     async def _invoke(self, request: Request) -> Response:
-        invocation, function = request.invocation, request.named.function
+        invocation, function = request.invocation, request.reference.function
         kinds = ("RequestResponse", "Event", "DryRun")
-        kind, log_type = await _read(request, kinds)
+        kind, log_type = await _read_invocation(request, kinds)
         if kind == "DryRun":
             return Response(204)
         if kind == "Event":
@@ -66,19 +77,19 @@ class InvokeApi:
         return _answer(await function.invoke(invocation), invocation, log_type)
 
     async def _invoke_async(self, request: Request) -> Response:
-        await _read(request, ("Event",))
-        request.named.function.put(request.invocation)
+        await _read_invocation(request, ("Event",))
+        request.reference.function.put(request.invocation)
         return Response(202)
 
     async def _invoke_with_response_stream(self, request: Request) -> Response:
-        invocation, function = request.invocation, request.named.function
-        kind, log_type = await _read(request, ("RequestResponse", "DryRun"))
+        invocation, function = request.invocation, request.reference.function
+        kind, log_type = await _read_invocation(request, ("RequestResponse", "DryRun"))
         if kind == "DryRun":
             return Response(204)
         return _stream(await function.invoke(invocation), invocation, log_type)
 
 
-async def _read(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
+async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
     """Take what is to be run; return the type of the invocation, and that of its log."""
     scope, invocation = request.scope, request.invocation
     kind = _choice(scope, "invocation-type", kinds)
@@ -86,8 +97,8 @@ async def _read(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
     invocation.payload = await _payload(scope, request.receive, kind)
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
-    invocation.qualifier = request.named.qualifier
-    invocation.call = event_named(scope) or _CALLS[kind]
+    invocation.qualifier = request.reference.qualifier
+    invocation.call = event_file_name(scope) or _LABELS[kind]
     return kind, log_type
 
 
@@ -96,29 +107,29 @@ async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
         message = f"Unsupported content type: {media_type}. An event is application/json."
-        refuse(415, "UnsupportedMediaTypeException", message)
-    limit = ASYNC_LIMIT if kind == "Event" else SYNC_LIMIT
+        raise_user_error(415, "UnsupportedMediaTypeException", message)
+    limit = MAX_ASYNC_PAYLOAD_BYTES if kind == "Event" else MAX_SYNC_PAYLOAD_BYTES
     try:
         body = await read_body(scope, receive, limit)
     except BodyTooLargeError as error:
-        _refuse_size(error.size, kind)
+        _raise_too_large(error.size, kind)
     if not body.strip():
         return b"{}"
     _check_json(body)
     return body
 
 
-def _refuse_size(size: int, kind: str) -> NoReturn:
+def _raise_too_large(size: int, kind: str) -> NoReturn:
     if kind == "Event":
-        limit = f"the Event invocation type (limit {ASYNC_LIMIT} bytes)"
+        limit = f"the Event invocation type (limit {MAX_ASYNC_PAYLOAD_BYTES} bytes)"
         message = f"{size} byte payload is too large for {limit}"
-        refuse(413, "RequestEntityTooLargeException", message)
-    message = f"Request must be smaller than {SYNC_LIMIT} bytes for the InvokeFunction operation"
-    refuse(413, "RequestTooLargeException", message)
+        raise_user_error(413, "RequestEntityTooLargeException", message)
+    message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
+    raise_user_error(413, "RequestTooLargeException", message)
 
 
 def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
-    headers = [("Content-Type", result.content_type), _EXECUTED]
+    headers = [("Content-Type", result.content_type), _EXECUTED_VERSION]
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if log_type == "Tail":
@@ -128,15 +139,15 @@ def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
 
 def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
     """A function that does not stream is one chunk, as on AWS."""
-    headers = [("Content-Type", event_stream.CONTENT_TYPE), _EXECUTED]
-    chunk = event_stream.event("PayloadChunk", result.payload, "application/octet-stream")
+    headers = [("Content-Type", _EVENT_STREAM_TYPE), _EXECUTED_VERSION]
+    chunk = _stream_event("PayloadChunk", result.payload, "application/octet-stream")
     end = {"LogResult": invocation.encoded_log_tail()} if log_type == "Tail" else {}
     if result.error_type is not None:
         end |= {
             "ErrorCode": result.error_type,
             "ErrorDetails": result.payload.decode("utf-8", "replace"),
         }
-    body = chunk + event_stream.document("InvokeComplete", end)
+    body = chunk + _stream_document("InvokeComplete", end)
     return Response(200, body, headers, result.code_sha256)
 
 
@@ -145,7 +156,7 @@ def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         member = name[0] + name.title().replace("-", "")[1:]
         failed = "failed to satisfy constraint: Member must satisfy enum value set"
-        refuse_value(f"Value '{value}' at '{member}' {failed}: [{', '.join(allowed)}]")
+        raise_validation_error(f"Value '{value}' at '{member}' {failed}: [{', '.join(allowed)}]")
     return value
 
 
@@ -153,16 +164,16 @@ def _client_context(scope: Scope) -> str | None:
     encoded = header(scope, b"x-amz-client-context")
     if not encoded:
         return None
-    if len(encoded) > _CLIENT_CONTEXT_LIMIT:
-        message = f"Client context must be no more than {_CLIENT_CONTEXT_LIMIT} bytes."
-        refuse(400, "InvalidRequestContentException", message)
+    if len(encoded) > _MAX_CLIENT_CONTEXT_BYTES:
+        message = f"Client context must be no more than {_MAX_CLIENT_CONTEXT_BYTES} bytes."
+        raise_user_error(400, "InvalidRequestContentException", message)
     try:
         context = json.loads(base64.b64decode(encoded, validate=True))
     except (ValueError, RecursionError):
         context = None
     if not isinstance(context, dict):
         message = "Client context must be a valid Base64-encoded JSON object."
-        refuse(400, "InvalidRequestContentException", message)
+        raise_user_error(400, "InvalidRequestContentException", message)
     return json.dumps(context)
 
 
@@ -172,4 +183,35 @@ def _check_json(body: bytes) -> None:
     except ValueError as error:
         message = f"Could not parse payload into json: {error}"
         why = f"Could not parse request body into json: {message}"
-        refuse(400, "InvalidRequestContentException", why)
+        raise_user_error(400, "InvalidRequestContentException", why)
+
+
+_EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
+_STRING = 7
+_CHECKSUM = 4
+
+
+def _stream_event(kind: str, payload: bytes, content_type: str) -> bytes:
+    """Return one event as a message."""
+    headers = _stream_headers(
+        {":event-type": kind, ":content-type": content_type, ":message-type": "event"}
+    )
+    length = 3 * _CHECKSUM + len(headers) + len(payload) + _CHECKSUM
+    prelude = struct.pack("!II", length, len(headers))
+    message = prelude + struct.pack("!I", zlib.crc32(prelude)) + headers + payload
+    return message + struct.pack("!I", zlib.crc32(message))
+
+
+def _stream_document(kind: str, members: Mapping[str, object]) -> bytes:
+    """Return one event of JSON as a message."""
+    return _stream_event(kind, json.dumps(members).encode(), "application/json")
+
+
+def _stream_headers(values: Mapping[str, str]) -> bytes:
+    return b"".join(
+        struct.pack("!B", len(name))
+        + name.encode()
+        + struct.pack("!BH", _STRING, len(value))
+        + value.encode()
+        for name, value in values.items()
+    )

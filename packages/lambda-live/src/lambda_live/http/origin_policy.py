@@ -14,15 +14,15 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lambda_live.http.asgi import App, Receive, Scope, Send, header, send
-from lambda_live.http.aws_errors import ServiceError, refuse
+from lambda_live.http.aws_errors import ServiceError, raise_user_error
 
-_RESERVED = (".localhost", ".svc", ".cluster.local", ".internal")
+_INTERNAL_SUFFIXES = (".localhost", ".svc", ".cluster.local", ".internal")
 """No site has such a name; Kubernetes and Docker give them."""
 
-_REMEMBERED = 256
+_MAX_CACHED_NAMES = 256
 
 
-class Trust:
+class OriginPolicy:
     """
     Knows this service by its names.
 
@@ -32,22 +32,22 @@ class Trust:
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("."))
         self._domains = tuple(host.lower() for host in hosts if host.startswith("."))
-        self._allows = lru_cache(_REMEMBERED)(self._is_own)  # most requests say the same one
+        self._allows = lru_cache(_MAX_CACHED_NAMES)(self._is_own)  # most requests say the same one
 
     def check_host(self, scope: Scope) -> None:
         """Let in what is addressed to one of the names. Raises ServiceError."""
         hosts = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]
         if len(hosts) > 1:
-            refuse(400, "ValidationException", "A request has one Host header.")
+            raise_user_error(400, "ValidationException", "A request has one Host header.")
         name = _name(hosts[0]) if hosts else "localhost"
         if not self._allows(name):
             message = (
                 f"{name!r} is not a name of this service. If it is one of yours, start it with "
                 f"--allowed-hosts {name} (or LAMBDA_LIVE_ALLOWED_HOSTS)."
             )
-            refuse(403, "AccessDeniedException", message)
+            raise_user_error(403, "AccessDeniedException", message)
 
-    def stranger(self, scope: Scope) -> str | None:
+    def foreign_origin(self, scope: Scope) -> str | None:
         """Return the origin of the page that sends this, unless it is one of this machine's."""
         if _follows_link(scope):
             return None
@@ -58,7 +58,7 @@ class Trust:
         scheme, authority = _split(origin)
         if scheme in ("http", "https") and authority:
             name = _name(authority)
-            if authority == (header(scope, b"host") or "").lower() or self._is_near(name):
+            if authority == (header(scope, b"host") or "").lower() or self._is_local(name):
                 return None
         return origin
 
@@ -67,9 +67,9 @@ class Trust:
         if address is not None:
             return not address.is_unspecified
         # no public domain is without a dot
-        return self._is_near(name) or "." not in name or name.endswith(_RESERVED)
+        return self._is_local(name) or "." not in name or name.endswith(_INTERNAL_SUFFIXES)
 
-    def _is_near(self, name: str) -> bool:
+    def _is_local(self, name: str) -> bool:
         address = _address(name)
         if address is not None:
             return address.is_loopback
@@ -77,10 +77,10 @@ class Trust:
         return own or name in self._hosts or name.endswith(self._domains)
 
 
-class OwnPages:
+class OriginMiddleware:
     """An ASGI application: the one behind it, for everyone but other sites' pages."""
 
-    def __init__(self, app: App, trust: Trust) -> None:
+    def __init__(self, app: App, trust: OriginPolicy) -> None:
         self._app = app
         self._trust = trust
 
@@ -88,17 +88,17 @@ class OwnPages:
         """Answer one request."""
         try:
             self._trust.check_host(scope)
-            if (stranger := self._trust.stranger(scope)) is not None:
-                refuse_stranger(stranger)
+            if (stranger := self._trust.foreign_origin(scope)) is not None:
+                raise_foreign_origin(stranger)
         except ServiceError as error:
             await send(error.response(), send_message)
         else:
             await self._app(scope, receive, send_message)
 
 
-def refuse_stranger(origin: str) -> None:
+def raise_foreign_origin(origin: str) -> None:
     """Raise ServiceError for a page of that origin."""
-    refuse(403, "AccessDeniedException", f"A page of {origin} may not ask this.")
+    raise_user_error(403, "AccessDeniedException", f"A page of {origin} may not ask this.")
 
 
 def _origin(scope: Scope) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambda_live.http.asgi import Response
-from lambda_live.http.header_remapping import Remapping
+from lambda_live.http.headers import HeaderRemapping
 
 _STATUS = range(200, 600)
 _STATUS_TEXT = re.compile(r"[2-5][0-9]{2}")
@@ -25,7 +25,7 @@ class MalformedResponseError(ValueError):
     """The function returned what can't be sent over HTTP."""
 
 
-def from_result(payload: bytes, remapping: Remapping, *, objects: bool = False) -> Response:
+def parse_v2(payload: bytes, remapping: HeaderRemapping, *, objects: bool = False) -> Response:
     """
     Return what a function answered by payload format 2.0; with `objects`, a body may be one.
 
@@ -36,8 +36,12 @@ def from_result(payload: bytes, remapping: Remapping, *, objects: bool = False) 
     if isinstance(value, dict) and "statusCode" in value:
         if objects and isinstance(value.get("body"), dict | list):
             value |= {"body": _compact(value["body"]), "isBase64Encoded": False}
-        cookies = [header_of("Set-Cookie", cookie) for cookie in typed(value, "cookies", list)]
-        headers = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
+        cookies = [
+            parse_header("Set-Cookie", cookie) for cookie in typed_member(value, "cookies", list)
+        ]
+        headers = [
+            parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()
+        ]
         return _response(value, remapping, headers, cookies)
     text = value if isinstance(value, str) else _compact(value)
     headers = [("Content-Type", "application/json")]
@@ -51,7 +55,7 @@ def _compact(value: object) -> str:
 _MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
 
 
-def from_result_1(payload: bytes, remapping: Remapping, *, binary: bool) -> Response:
+def parse_v1(payload: bytes, remapping: HeaderRemapping, *, binary: bool) -> Response:
     """
     Return what a function answered by payload format 1.0.
 
@@ -69,12 +73,12 @@ def from_result_1(payload: bytes, remapping: Remapping, *, binary: bool) -> Resp
         raise MalformedResponseError(message)
     value["isBase64Encoded"] = binary and bool(value.get("isBase64Encoded"))
     many = [
-        header_of(name, item)
-        for name, items in typed(value, "multiValueHeaders", dict).items()
+        parse_header(name, item)
+        for name, items in typed_member(value, "multiValueHeaders", dict).items()
         for item in (items if isinstance(items, list) else [items])
     ]
     there = {(name.lower(), text) for name, text in many}
-    one = [header_of(name, item) for name, item in typed(value, "headers", dict).items()]
+    one = [parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()]
     merged = [*many, *(pair for pair in one if (pair[0].lower(), pair[1]) not in there)]
     return _response(value, remapping, merged)
 
@@ -89,7 +93,7 @@ def _json(payload: bytes) -> Any:
 
 def _response(
     value: dict[str, Any],
-    remapping: Remapping,
+    remapping: HeaderRemapping,
     headers: list[tuple[str, str]],
     cookies: Sequence[tuple[str, str]] = (),
 ) -> Response:
@@ -101,10 +105,12 @@ def _response(
         raise MalformedResponseError(message)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
-    return Response(status, decoded(value), remapping.of((*headers, *cookies)))
+    return Response(status, decode_body(value), remapping.apply((*headers, *cookies)))
 
 
-def typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind: type[T]) -> T:
+def typed_member[T: (dict[str, Any], list[Any])](
+    value: dict[str, Any], name: str, kind: type[T]
+) -> T:
     """Return a member, empty if there is none. Raises MalformedResponseError."""
     member = value.get(name) or kind()
     if not isinstance(member, kind):
@@ -113,7 +119,7 @@ def typed[T: (dict[str, Any], list[Any])](value: dict[str, Any], name: str, kind
     return member
 
 
-def header_of(name: str, value: object) -> tuple[str, str]:
+def parse_header(name: str, value: object) -> tuple[str, str]:
     """Return a header as it is sent. Raises MalformedResponseError."""
     text = value if isinstance(value, str) else json.dumps(value)
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(text):
@@ -127,7 +133,7 @@ def header_of(name: str, value: object) -> tuple[str, str]:
     return name, text
 
 
-def decoded(value: dict[str, Any]) -> bytes:
+def decode_body(value: dict[str, Any]) -> bytes:
     """Return the body. Raises MalformedResponseError."""
     body = value.get("body")
     if body is None:

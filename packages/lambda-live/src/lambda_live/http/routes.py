@@ -16,7 +16,7 @@ from lambda_live.functions.registry import Functions
 from lambda_live.http.asgi import Scope
 from lambda_live.model.template import Route
 
-DEFAULT = "$default"
+DEFAULT_ROUTE = "$default"
 _VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
 _LITERAL, _ONE, _GREEDY, _REST_OF_ALL = range(4)
 
@@ -31,7 +31,7 @@ class _Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RouteMatch:
     """The route to a function, and the values of the variables in its path."""
 
     function: Function
@@ -42,7 +42,7 @@ class Way:
 
 @lru_cache(maxsize=4096)
 def _pattern(path: str) -> _Pattern:
-    if path == DEFAULT:
+    if path == DEFAULT_ROUTE:
         return _Pattern(re.compile(".*", re.DOTALL), (), (_REST_OF_ALL,))
     text, end = "", 0
     for found in _VARIABLE.finditer(path):
@@ -61,15 +61,15 @@ def _generality(segment: str) -> int:
     return _GREEDY if found[2] else _ONE
 
 
-def path_of(route: Route, scope: Scope) -> str:
+def request_path(route: Route, scope: Scope) -> str:
     """Return the path as the API sees it: a REST API's is as it was sent, an HTTP API's decoded."""
     raw = str(scope["raw_path"], "latin-1")
     return raw if route.rest else unquote(raw)
 
 
-def ways(functions: Functions, scope: Scope) -> list[Way]:
+def match_routes(functions: Functions, scope: Scope) -> list[RouteMatch]:
     """Return the ways that the path has, with any method; the most specific comes first."""
-    found = [way for function in functions for way in _ways_to(function, scope)]
+    found = [way for function in functions for way in _match_function(function, scope)]
     best = {
         way.route.api: min(each.generality for each in found if each.route.api == way.route.api)
         for way in found
@@ -79,16 +79,16 @@ def ways(functions: Functions, scope: Scope) -> list[Way]:
     return sorted(kept, key=_order)
 
 
-def _ways_to(function: Function, scope: Scope) -> Iterator[Way]:
+def _match_function(function: Function, scope: Scope) -> Iterator[RouteMatch]:
     for route in function.wanted.routes:
         pattern = _pattern(route.path)
-        match = pattern.paths.fullmatch(path_of(route, scope))
+        match = pattern.paths.fullmatch(request_path(route, scope))
         if match is not None:
             parameters = dict(zip(pattern.names, match.groups(), strict=True))
-            yield Way(function, route, parameters, pattern.generality)
+            yield RouteMatch(function, route, parameters, pattern.generality)
 
 
-def _order(way: Way) -> tuple[bool, tuple[int, ...], bool]:
+def _order(way: RouteMatch) -> tuple[bool, tuple[int, ...], bool]:
     # an HTTP API takes a route without a greedy variable before any with one
     greedy = not way.route.rest and max(way.generality) >= _GREEDY
     return greedy, way.generality, way.route.method == "ANY"

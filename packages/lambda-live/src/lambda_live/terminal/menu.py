@@ -8,7 +8,7 @@ from pathlib import Path
 from wcwidth import ljust, width
 
 from lambda_live.checks.http_file import SUFFIX
-from lambda_live.http.asgi import SYNC_LIMIT
+from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import parsed
 from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.style import bold, cut
@@ -33,8 +33,8 @@ class Event:
 
     def payload(self) -> bytes:
         """Return what is in it now. Raises OSError, and ValueError if that is no event."""
-        if (size := self.path.stat().st_size) > SYNC_LIMIT:
-            message = f"it has {size} bytes, and an event {SYNC_LIMIT} at most"
+        if (size := self.path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
+            message = f"it has {size} bytes, and an event {MAX_SYNC_PAYLOAD_BYTES} at most"
             raise ValueError(message)
         content = self.path.read_bytes()
         parsed(content)

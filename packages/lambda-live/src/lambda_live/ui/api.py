@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, unquote
 
 from lambda_live.checks.event_files import SaveError
 from lambda_live.http.asgi import (
-    SYNC_LIMIT,
+    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Receive,
     Response,
@@ -22,7 +22,7 @@ from lambda_live.ui.runner import NotRunError, run_again
 from lambda_live.ui.sender import Sending
 from lambda_live.ui.state import Desk
 
-_BODY_LIMIT = 2 * SYNC_LIMIT
+_BODY_LIMIT = 2 * MAX_SYNC_PAYLOAD_BYTES
 """Bytes; an event is longer as a string of JSON."""
 
 _SOURCE = "page"

@@ -7,7 +7,7 @@ from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
 from lambda_live.checks.placeholders import fill_json_text, json_text_matches
-from lambda_live.http.asgi import SYNC_LIMIT
+from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.strict_json import check
 from lambda_live.ui.errors import RefusedError
@@ -105,8 +105,10 @@ def _read(text: str, examples: EventFiles) -> HttpRequest:
 
 
 def _refuse_large(what: str, content: bytes) -> None:
-    if len(content) > SYNC_LIMIT:
-        raise RefusedError(413, f"{what} has {len(content)} bytes, and {SYNC_LIMIT} may be sent.")
+    if len(content) > MAX_SYNC_PAYLOAD_BYTES:
+        raise RefusedError(
+            413, f"{what} has {len(content)} bytes, and {MAX_SYNC_PAYLOAD_BYTES} may be sent."
+        )
 
 
 def _expected(examples: EventFiles, body: dict[str, Any]) -> str | None:

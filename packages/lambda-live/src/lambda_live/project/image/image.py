@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from lambda_live.dependencies.requirements import Requirements, included_by, listed
 from lambda_live.model.interpreter import OWN
+from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
@@ -13,7 +14,6 @@ from lambda_live.project.image.dockerfile import Build
 from lambda_live.project.image.handler import handler_of, place_of_module, starts_client
 from lambda_live.project.image.links import link, single
 from lambda_live.project.image.stage import Stage
-from lambda_live.project.template.reserved import RESERVED_VARIABLES
 
 _FOREIGN = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
 _VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")

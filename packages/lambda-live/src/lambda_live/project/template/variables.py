@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html
 
 import re
 
+from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.reserved import RESERVED_VARIABLES
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 

@@ -1,0 +1,98 @@
+"""
+Headers that AWS's front ends rename, drop and add.
+
+AWS documents the renamed and dropped headers of a REST API. `Content-Length`, and those of function
+URLs and HTTP APIs, were observed in responses.
+AWS's APIs send a request id of their own. Here it is the invocation's, so that its log can be found.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lambda_live.http.asgi import Response
+from lambda_live.model.invocation import Invocation
+
+type Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderRemapping:
+    """One door's; names in lower case."""
+
+    renamed: frozenset[str]
+    dropped: frozenset[str]
+
+    def apply(self, headers: Iterable[tuple[str, str]]) -> Headers:
+        """Return them as they are sent."""
+        return [
+            (f"x-amzn-Remapped-{name}" if name.lower() in self.renamed else name, value)
+            for name, value in headers
+            if name.lower() not in self.dropped
+        ]
+
+
+REST_API = HeaderRemapping(
+    frozenset(
+        (
+            *("authorization", "connection", "content-length", "content-md5", "date"),
+            *("max-forwards", "server", "user-agent", "www-authenticate", "x-amzn-requestid"),
+        )
+    ),
+    frozenset(
+        (
+            *("expect", "host", "proxy-authenticate", "te", "trailer", "transfer-encoding"),
+            *("upgrade", "via"),
+        )
+    ),
+)
+FUNCTION_URL = HeaderRemapping(
+    frozenset(("connection", "content-length", "www-authenticate")),
+    frozenset(("transfer-encoding",)),
+)
+HTTP_API = HeaderRemapping(frozenset(), frozenset(("content-length", "transfer-encoding")))
+
+REST_API_REQUEST_DROPPED = frozenset(
+    (
+        *("content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+    )
+)
+"""Headers of a request to a REST API that are not in its event."""
+
+
+type AddIdHeaders = Callable[[Response, Invocation], None]
+
+_REQUEST_ID = "x-amzn-RequestId"
+_TRACE_ID = "X-Amzn-Trace-Id"
+_ERROR_TYPE = "x-amzn-ErrorType"
+
+
+def add_lambda_ids(response: Response, invocation: Invocation) -> None:
+    """Sign as AWS's API for Lambda; nothing is traced but what runs."""
+    response.headers.append((_REQUEST_ID, invocation.request_id))
+    if invocation.began:
+        response.headers.append((_TRACE_ID, invocation.trace_id))
+
+
+def add_function_url_ids(response: Response, invocation: Invocation) -> None:
+    """Sign as a function URL."""
+    response.headers.append((_REQUEST_ID, invocation.request_id))
+    response.headers.append((_TRACE_ID, invocation.trace_id))
+
+
+def add_rest_api_ids(response: Response, invocation: Invocation) -> None:
+    """Sign as a REST API, whose own errors have no trace."""
+    response.headers.append((_REQUEST_ID, invocation.request_id))
+    response.headers.append(("x-amz-apigw-id", invocation.request_id))
+    if not any(name == _ERROR_TYPE for name, _ in response.headers):
+        response.headers.append((_TRACE_ID, invocation.trace_id))
+
+
+def add_http_api_ids(response: Response, invocation: Invocation) -> None:
+    """Sign as an HTTP API, whose errors have no type."""
+    own = [pair for pair in response.headers if pair[0] != _ERROR_TYPE]
+    response.headers = [*own, ("Apigw-Requestid", invocation.request_id)]

@@ -1,0 +1,246 @@
+"""
+Events that API Gateway and function URLs make of an HTTP request: payload formats 1.0 and 2.0.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from lambda_live.http.asgi import Scope
+from lambda_live.http.headers import REST_API_REQUEST_DROPPED
+from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, request_path
+from lambda_live.model.invocation import Invocation
+
+_TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
+_DROPPED_HEADERS = (
+    # for who looks on; AWS has none
+    *(b"x-lambda-live-event", b"x-lambda-live-log", b"x-lambda-live-source"),
+    # of the way to AWS, and not of the way on from there
+    b"connection",
+)
+
+
+def function_url_event(
+    scope: Scope, body: bytes, invocation: Invocation, name: str
+) -> dict[str, Any]:
+    """Return the request as AWS gives it to a function: payload format 2.0."""
+    headers, cookies = headers_and_cookies(scope, invocation)
+    query = scope["query_string"].decode("latin-1")
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": scope["raw_path"].decode("latin-1"),
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": _request_context(scope, headers, invocation, name),
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    if parameters := merge_repeated(parse_qsl(query, keep_blank_values=True)):
+        event["queryStringParameters"] = parameters
+    if body:
+        event["body"], event["isBase64Encoded"] = encode_body(body, headers)
+    return event
+
+
+def merge_repeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return each name once, the values of a name with commas between."""
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def source_ip(scope: Scope) -> str:
+    """Return the address that the request came from."""
+    address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
+    return address
+
+
+def forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    """Return the headers, names in lower case, with those that AWS adds."""
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in _DROPPED_HEADERS
+    ]
+    added = {
+        "x-forwarded-for": source_ip(scope),
+        "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
+        "x-forwarded-proto": scope["scheme"],
+        "x-amzn-trace-id": invocation.trace_id,
+    }
+    there = {name for name, _ in pairs}
+    return pairs + [(name, value) for name, value in added.items() if name not in there]
+
+
+def headers_and_cookies(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
+    """Return the headers, each name once, and the cookies."""
+    pairs = forwarded_headers(scope, invocation)
+    cookies = [value for name, value in pairs if name == "cookie"]
+    headers = merge_repeated([pair for pair in pairs if pair[0] != "cookie"])
+    return headers, [cookie for value in cookies for cookie in value.split("; ")]
+
+
+def _request_context(
+    scope: Scope, headers: dict[str, str], invocation: Invocation, name: str
+) -> dict[str, Any]:
+    now = time.time()
+    domain = headers.get("host", "localhost").rpartition("@")[2]
+    return {
+        "accountId": "anonymous",
+        "apiId": name,
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "http": {
+            "method": scope["method"],
+            "path": scope["raw_path"].decode("latin-1"),
+            "protocol": f"HTTP/{scope['http_version']}",
+            "sourceIp": source_ip(scope),
+            "userAgent": headers.get("user-agent", ""),
+        },
+        "requestId": invocation.request_id,
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(now * 1000),
+    }
+
+
+def encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+    """Text for the types that AWS knows as text, base64 for all others, even for none."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("text/") or media_type in _TEXT_TYPES:
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode(), True
+
+
+_IDENTITY_FIELDS = (
+    *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
+    *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
+    *("principalOrgId", "user", "userArn"),
+)
+"""What is known of a caller who signed in, and null for all others."""
+
+
+def api_event_v1(
+    way: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
+) -> dict[str, Any]:
+    """Return the request as API Gateway gives it to a function."""
+    headers = _headers(way, scope, invocation)
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    text, is_base64 = _body(way, body, headers)
+    event = {
+        "resource": way.route.path,
+        "path": request_path(way.route, scope),
+        "httpMethod": scope["method"],
+        "headers": dict(headers),
+        "multiValueHeaders": _group_values(headers),
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": _group_values(query) or None,
+        "pathParameters": way.parameters or None,
+        "stageVariables": way.route.stage_variables,
+        "requestContext": _context(way, scope, dict(headers), invocation),
+        "body": text,
+        "isBase64Encoded": is_base64,
+    }
+    return event if way.route.rest else {"version": "1.0", **event}
+
+
+def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    many: dict[str, list[str]] = {}
+    for name, value in pairs:
+        many.setdefault(name, []).append(value)
+    return many
+
+
+def _headers(way: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    left_out = REST_API_REQUEST_DROPPED if way.route.rest else ()
+    # no server hands over in which letters a name came; API Gateway has this, clients' usual, form
+    return [
+        (name.title(), value)
+        for name, value in forwarded_headers(scope, invocation)
+        if name not in left_out
+    ]
+
+
+def _body(way: RouteMatch, body: bytes, headers: list[tuple[str, str]]) -> tuple[str | None, bool]:
+    if not body:
+        return None, False
+    media_type = dict(headers).get("Content-Type", "")
+    if not way.route.rest:
+        return encode_body(body, {"content-type": media_type})
+    if is_binary(way, media_type or "application/json"):
+        return base64.b64encode(body).decode(), True
+    return body.decode("utf-8", "replace"), False
+
+
+def is_binary(way: RouteMatch, media_types: str) -> bool:
+    """Whether the first of some media types is one that a REST API takes for binary."""
+    kind = media_types.partition(",")[0].partition(";")[0].strip().lower()
+    known = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return any(each.lower() in known for each in way.route.binary_media_types)
+
+
+def _context(
+    way: RouteMatch, scope: Scope, headers: dict[str, str], invocation: Invocation
+) -> dict[str, Any]:
+    route, now = way.route, time.time()
+    domain = headers.get("Host", "localhost")
+    identity = dict.fromkeys(_IDENTITY_FIELDS)
+    return {
+        "accountId": way.function.configuration.account.account_id,
+        "apiId": route.api,
+        "domainName": domain,
+        "domainPrefix": domain.partition(".")[0],
+        "extendedRequestId": invocation.request_id,
+        "httpMethod": scope["method"],
+        "identity": identity
+        | {
+            "sourceIp": source_ip(scope),
+            "userAgent": headers.get("User-Agent"),
+        },
+        "path": path_with_stage(way, scope),
+        "protocol": f"HTTP/{scope['http_version']}",
+        "requestId": invocation.request_id,
+        "requestTime": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "requestTimeEpoch": int(now * 1000),
+        "resourceId": route.path if route.rest else f"{route.method} {route.path}",
+        "resourcePath": route.path,
+        "stage": route.stage,
+    }
+
+
+def path_with_stage(way: RouteMatch, scope: Scope) -> str:
+    """Return the path below the API's domain: with the stage, if that has a name."""
+    stage = "" if way.route.stage == "$default" else f"/{way.route.stage}"
+    return stage + request_path(way.route, scope)
+
+
+def api_event_v2(
+    way: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
+) -> dict[str, Any]:
+    """Return the request as API Gateway gives it to a function."""
+    route, account = way.route, way.function.configuration.account
+    event = function_url_event(scope, body, invocation, route.api)
+    key = DEFAULT_ROUTE if route.path == DEFAULT_ROUTE else f"{route.method} {route.path}"
+    path = path_with_stage(way, scope)
+    context = event["requestContext"]
+    event |= {"routeKey": key, "rawPath": path}
+    context |= {"accountId": account.account_id, "routeKey": key, "stage": route.stage}
+    context["http"]["path"] = path
+    if way.parameters:
+        event["pathParameters"] = way.parameters
+    if route.stage_variables:
+        event["stageVariables"] = route.stage_variables
+    return event
