@@ -90,7 +90,9 @@ class LocalLambda:
         door = FunctionApp(operations, api, url, functions, trust)
         self._front = create_server(self._definitions.before(door), settings.shutdown_timeout)
         self._page = Page(desk)
-        own = AdminApp(functions, create_registry(serving.metrics), self._page, self._terminal.stream)
+        own = AdminApp(
+            functions, create_registry(serving.metrics), self._page, self._terminal.stream
+        )
         self._admin = create_server(OriginMiddleware(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> LogListener:

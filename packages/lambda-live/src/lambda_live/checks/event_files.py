@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
-from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 
 _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")

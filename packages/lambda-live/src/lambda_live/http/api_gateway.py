@@ -15,7 +15,6 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
-    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Response,
     Scope,
@@ -34,7 +33,7 @@ from lambda_live.http.proxy_response import (
     parse_v2,
 )
 from lambda_live.http.routes import RouteMatch, match_routes
-from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.telemetry.listener import Listener
 from lambda_live.ui.failure_page import FailurePages
 

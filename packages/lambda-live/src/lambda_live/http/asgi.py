@@ -10,10 +10,6 @@ type Send = Callable[[dict[str, Any]], Awaitable[None]]
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
-"""Bytes of a request whose answer is waited for (AWS Lambda quotas)."""
-
-
 _MAX_DISCARDED_BYTES = 64 * 2**20
 """Bytes that are read of a request that is too large: some clients read no answer before that."""
 

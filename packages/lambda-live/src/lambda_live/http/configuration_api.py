@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
-from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES, BodyTooLargeError, Response, read_body
+from lambda_live.http.asgi import BodyTooLargeError, Response, read_body
 from lambda_live.http.aws_errors import (
     ServiceError,
     json_response,
@@ -29,6 +29,7 @@ from lambda_live.http.function_url import function_url
 from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.code_version import Generation, Outcome
 from lambda_live.model.function import UNRESERVED, FunctionConfiguration
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.strict_json import parsed
 from lambda_live.model.template import Cors

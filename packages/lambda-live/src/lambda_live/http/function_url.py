@@ -12,7 +12,6 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
-    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Response,
     Scope,
@@ -25,7 +24,7 @@ from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
 from lambda_live.http.operations import FunctionReference, OperationMatch, Request
 from lambda_live.http.payloads import function_url_event
 from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
-from lambda_live.model.invocation import Result
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
 from lambda_live.telemetry.listener import Listener
 from lambda_live.ui.failure_page import FailurePages
 

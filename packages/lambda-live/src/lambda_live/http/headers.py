@@ -1,9 +1,9 @@
 """
 Headers that AWS's front ends rename, drop and add.
 
-AWS documents the renamed and dropped headers of a REST API. `Content-Length`, and those of function
-URLs and HTTP APIs, were observed in responses.
-AWS's APIs send a request id of their own. Here it is the invocation's, so that its log can be found.
+AWS documents the renamed and dropped headers of a REST API. The other ones were observed in
+responses. On AWS, an API has a request id of its own. Here it is the invocation's id, by which a
+user finds its log.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html

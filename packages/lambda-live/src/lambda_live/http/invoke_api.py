@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from lambda_live.http.asgi import (
-    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Receive,
     Response,
@@ -26,10 +25,12 @@ from lambda_live.http.asgi import (
 from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
 from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model import strict_json
-from lambda_live.model.invocation import Invocation, Result
-
-MAX_ASYNC_PAYLOAD_BYTES = 2**20
-"""Bytes of a request whose answer is not waited for (AWS Lambda quotas)."""
+from lambda_live.model.invocation import (
+    MAX_ASYNC_PAYLOAD_BYTES,
+    MAX_SYNC_PAYLOAD_BYTES,
+    Invocation,
+    Result,
+)
 
 _EXECUTED_VERSION = ("X-Amz-Executed-Version", "$LATEST")
 
@@ -124,8 +125,8 @@ def _raise_too_large(size: int, kind: str) -> NoReturn:
         limit = f"the Event invocation type (limit {MAX_ASYNC_PAYLOAD_BYTES} bytes)"
         message = f"{size} byte payload is too large for {limit}"
         raise_user_error(413, "RequestEntityTooLargeException", message)
-    message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
-    raise_user_error(413, "RequestTooLargeException", message)
+    limit = f"{MAX_SYNC_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
+    raise_user_error(413, "RequestTooLargeException", f"Request must be smaller than {limit}")
 
 
 def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 LOG_TAIL = 4096
 """Bytes of log that `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
 
+MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
+MAX_ASYNC_PAYLOAD_BYTES = 2**20
+"""Limits of an event (Lambda quotas, "Invocation payload"): of the type RequestResponse; Event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 from wcwidth import ljust, width
 
 from lambda_live.checks.http_file import SUFFIX
-from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import parsed
 from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.style import bold, cut

@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, unquote
 
 from lambda_live.checks.event_files import SaveError
 from lambda_live.http.asgi import (
-    MAX_SYNC_PAYLOAD_BYTES,
     BodyTooLargeError,
     Receive,
     Response,
@@ -14,6 +13,7 @@ from lambda_live.http.asgi import (
     header,
     read_body,
 )
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import parsed
 from lambda_live.ui.assets import SAFE
 from lambda_live.ui.errors import RefusedError

@@ -7,8 +7,7 @@ from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
 from lambda_live.checks.placeholders import fill_json_text, json_text_matches
-from lambda_live.http.asgi import MAX_SYNC_PAYLOAD_BYTES
-from lambda_live.model.invocation import Invocation
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.strict_json import check
 from lambda_live.ui.errors import RefusedError
 from lambda_live.ui.runner import run
