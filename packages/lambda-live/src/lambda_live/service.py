@@ -11,6 +11,7 @@ from lambda_live.functions.manager import Serving
 from lambda_live.greeting import greet
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
+from lambda_live.http.asgi import await_first
 from lambda_live.http.code_status_api import CodeStatusApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi, UpdateApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
@@ -87,8 +88,10 @@ class LocalLambda:
         url = FunctionUrl(functions, log, failures)
         trust = OriginPolicy(settings.allowed_hosts)
         operations, api = OperationRouter(functions, routes), ApiGateway(functions, log, failures)
-        door = FunctionApp(operations, api, url, functions, trust)
-        self._front = create_server(self._definitions.before(door), settings.shutdown_timeout)
+        app = await_first(
+            self._definitions.fresh, FunctionApp(operations, api, url, functions, trust)
+        )
+        self._front = create_server(app, settings.shutdown_timeout)
         self._page = Page(desk)
         own = AdminApp(
             functions, create_registry(serving.metrics), self._page, self._terminal.stream

@@ -23,7 +23,7 @@ from lambda_live.http.asgi import (
     read_body,
 )
 from lambda_live.http.authorizers import Authorizers
-from lambda_live.http.aws_errors import ServiceError, json_response
+from lambda_live.http.aws_errors import ErrorPages, ServiceError, json_response
 from lambda_live.http.headers import HTTP_API, REST_API, add_http_api_ids, add_rest_api_ids
 from lambda_live.http.operations import FunctionReference, Operation, OperationMatch, Request
 from lambda_live.http.payloads import api_event_v1, api_event_v2, is_binary
@@ -35,7 +35,6 @@ from lambda_live.http.proxy_response import (
 from lambda_live.http.routes import RouteMatch, match_routes
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.telemetry.listener import Listener
-from lambda_live.ui.failure_page import FailurePages
 
 _DEFAULT_TIMEOUT_SECONDS = (30.0, 29.0)
 """Seconds that an HTTP API, and a REST API, waits for a function if the template does not say."""
@@ -44,10 +43,10 @@ _DEFAULT_TIMEOUT_SECONDS = (30.0, 29.0)
 class ApiGateway:
     """Answers requests whose path is that of a route."""
 
-    def __init__(self, functions: Functions, listener: Listener, failures: FailurePages) -> None:
+    def __init__(self, functions: Functions, listener: Listener, error_pages: ErrorPages) -> None:
         self._functions = functions
         self._listener = listener
-        self._failures = failures
+        self._error_pages = error_pages
         self._authorizers = Authorizers(functions, listener)
 
     def resolve(self, scope: Scope) -> OperationMatch | None:
@@ -126,7 +125,7 @@ class ApiGateway:
             self._listener.service_log(f"the {said}", "ERROR")
             why = f"The {said}"
         request_id = request.invocation.request_id
-        return self._failures.for_browser(answer, request.scope, request_id, why)
+        return self._error_pages.for_browser(answer, request.scope, request_id, why)
 
 
 def _found(operation: Operation, way: RouteMatch) -> OperationMatch:

@@ -36,6 +36,16 @@ class Response:
     code_sha256: str = ""
 
 
+def await_first(wait: Callable[[], Awaitable[None]], app: App) -> App:
+    """Return an application that awaits `wait()` before each request to `app`."""
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        await wait()
+        await app(scope, receive, send)
+
+    return waiting
+
+
 def header(scope: Scope, name: bytes) -> str | None:
     """Return a request header, or None; `name` in lower case."""
     for key, value in scope["headers"]:

@@ -2,11 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.functions.stopping import StoppingError
-from lambda_live.http.asgi import Response
+from lambda_live.http.asgi import Response, Scope
+
+
+class ErrorPages(Protocol):
+    """The pages that replace an error response if a browser sent the request."""
+
+    def for_browser(
+        self, response: Response, scope: Scope, request_id: str, reason: str = "", /
+    ) -> Response:
+        """Return the page, or `response` for other clients. An exception needs no `reason`."""
 
 
 class ServiceError(Exception):

@@ -34,13 +34,13 @@ class FunctionApp:
         api: ApiGateway,
         function_url: FunctionUrl,
         functions: Functions,
-        trust: OriginPolicy,
+        origin_policy: OriginPolicy,
     ) -> None:
         self._operations = operations
         self._api = api
         self._function_url = function_url
         self._functions = functions
-        self._trust = trust
+        self._origin_policy = origin_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
         """Answer one request."""
@@ -50,10 +50,10 @@ class FunctionApp:
         function = self._functions.default
         sign: AddIdHeaders = add_lambda_ids if of_aws else add_function_url_ids
         try:
-            self._trust.check_host(scope)
+            self._origin_policy.check_host(scope)
             found = self._resolve(scope, of_aws=of_aws)
             function, sign = found.reference.function, found.add_id_headers
-            stranger = self._trust.foreign_origin(scope)
+            stranger = self._origin_policy.foreign_origin(scope)
             if stranger is not None and not found.allows_origin(stranger):
                 raise_foreign_origin(stranger)
             if awaited := header(scope, _AWAIT_CODE):

@@ -19,23 +19,22 @@ from lambda_live.http.asgi import (
     header,
     read_body,
 )
-from lambda_live.http.aws_errors import raise_user_error
+from lambda_live.http.aws_errors import ErrorPages, raise_user_error
 from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
 from lambda_live.http.operations import FunctionReference, OperationMatch, Request
 from lambda_live.http.payloads import function_url_event
 from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
 from lambda_live.telemetry.listener import Listener
-from lambda_live.ui.failure_page import FailurePages
 
 
 class FunctionUrl:
     """Answers every request that is not for the Invoke API."""
 
-    def __init__(self, functions: Functions, listener: Listener, failures: FailurePages) -> None:
+    def __init__(self, functions: Functions, listener: Listener, error_pages: ErrorPages) -> None:
         self._functions = functions
         self._listener = listener
-        self._failures = failures
+        self._error_pages = error_pages
 
     def resolve(self, scope: Scope) -> OperationMatch:
         """Return the function that the host names, or the only one. Raises ServiceError."""
@@ -83,7 +82,7 @@ class FunctionUrl:
     def _failure(self, request: Request, why: str = "") -> Response:
         answer = _plain(502, "Internal Server Error")
         request_id = request.invocation.request_id
-        return self._failures.for_browser(answer, request.scope, request_id, why)
+        return self._error_pages.for_browser(answer, request.scope, request_id, why)
 
 
 def function_url(functions: Functions, function: Function, scope: Scope) -> str:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from lambda_live.background import Background
 from lambda_live.dependencies.requirements import InstallError
-from lambda_live.http.asgi import App, Receive, Scope, Send
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Given
@@ -69,15 +68,6 @@ class Definitions:
         """Return when the functions are as they are on disk, but for packages to be installed."""
         if (renewal := self._changing()) is not None:
             await asyncio.wait([renewal])
-
-    def before(self, app: App) -> App:
-        """Return the ASGI application as it is asked once the functions are fresh."""
-
-        async def fresh(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.fresh()
-            await app(scope, receive, send)
-
-        return fresh
 
     def _changing(self) -> asyncio.Task[None] | None:
         if self._renewal is None and not self._stopped and self._files.changed():
