@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from lambda_live.cli.describe import template_of
+from lambda_live.cli.describe import load_template
 from support.documents import read_documents
 
 SOURCE = Path("Tiltfile").read_text()
-FUNCTIONS = template_of(Path.cwd()).functions
+FUNCTIONS = load_template(Path.cwd()).functions
 FOLDERS = list(dict.fromkeys(os.path.relpath(each.code_uri) for each in FUNCTIONS))
 EVENTS = sorted(
     path.relative_to("events").as_posix()

@@ -14,8 +14,8 @@ import uvloop  # noqa: E402  # after the line above
 from lambda_live.cli.command_line import parse  # noqa: E402
 from lambda_live.dependencies.packages import install  # noqa: E402
 from lambda_live.dependencies.requirements import InstallError  # noqa: E402
-from lambda_live.project.config import Given  # noqa: E402
-from lambda_live.project.function_dependencies import needs_of  # noqa: E402
+from lambda_live.project.config import Config  # noqa: E402
+from lambda_live.project.function_dependencies import find_dependencies  # noqa: E402
 from lambda_live.service import LocalLambda  # noqa: E402
 
 
@@ -34,18 +34,18 @@ def _say(text: str) -> None:
     sys.stderr.write(f"lambda_live: {text}\n")
 
 
-def _install_packages(given: Given) -> None:
+def _install_packages(given: Config) -> None:
     """Install what the functions of a template need; exit with 1 if that fails."""
     for function in given.functions:
         try:
-            for requirements in needs_of(function).missing():
+            for requirements in find_dependencies(function).missing():
                 install(requirements, _say)
         except InstallError as error:
             _say(str(error))
             sys.exit(1)
 
 
-async def _serve(given: Given, front: socket.socket, admin: socket.socket) -> None:
+async def _serve(given: Config, front: socket.socket, admin: socket.socket) -> None:
     if (debuggers := given.service.debuggers) is not None:
         names = [each.name for each in given.functions]
         listen = partial(_listen, otherwise="choose others with --debug-port")

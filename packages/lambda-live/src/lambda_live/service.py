@@ -22,8 +22,8 @@ from lambda_live.http.operations import OperationRouter
 from lambda_live.http.origin_policy import OriginMiddleware, OriginPolicy
 from lambda_live.http.server import create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.project.config import Given
-from lambda_live.project.config_watcher import Definitions
+from lambda_live.project.config import Config
+from lambda_live.project.config_watcher import ConfigWatcher
 from lambda_live.telemetry.exposition import create_registry
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log import LoggingBridge, LogListener
@@ -48,7 +48,7 @@ def _nowhere(record: bytes) -> None:
 class LocalLambda:
     """Serves on the two sockets until it is told to stop."""
 
-    def __init__(self, given: Given, front: socket.socket, admin: socket.socket) -> None:
+    def __init__(self, given: Config, front: socket.socket, admin: socket.socket) -> None:
         self._given = given
         self._settings = settings = given.service
         self._sockets = (front, admin)
@@ -58,23 +58,23 @@ class LocalLambda:
         self._output = Output(_STDOUT)
         out = self._output.write if settings.terminal else None
         checked = settings.after_reload is not None
-        self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.debugged)
+        self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.is_debugging)
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.format_lost_message
         logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
         told = self._checked if out else None
         self._after_reload = ReloadCommand(
-            settings.after_reload, self._url, told, settings.debugged
+            settings.after_reload, self._url, told, settings.is_debugging
         )
         self._serving = serving = Serving(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
         self._functions = functions = serving.functions
-        editor = Editor(given.functions[0].project, settings.public_root)
+        editor = Editor(given.functions[0].project, settings.editor_root)
         reached = settings.public_url or self._url
         self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
-        self._definitions = Definitions(given, serving, log.service_log)
+        self._definitions = ConfigWatcher(given, serving, log.service_log)
         apis = (
             CodeStatusApi(functions, settings.pods),
             InvokeApi(),
@@ -89,7 +89,7 @@ class LocalLambda:
         trust = OriginPolicy(settings.allowed_hosts)
         operations, api = OperationRouter(functions, routes), ApiGateway(functions, log, failures)
         app = await_first(
-            self._definitions.fresh, FunctionApp(operations, api, url, functions, trust)
+            self._definitions.wait_current, FunctionApp(operations, api, url, functions, trust)
         )
         self._front = create_server(app, settings.shutdown_timeout)
         self._page = Page(desk)
@@ -115,7 +115,7 @@ class LocalLambda:
         self._log.service_log(f"internal error: {error!r}", "ERROR")
 
     def _holds(self, name: str) -> bool:
-        return self._definitions.holds(name)
+        return self._definitions.blocks_reload(name)
 
     async def run(self) -> None:
         """Serve; return when the last process has ended."""

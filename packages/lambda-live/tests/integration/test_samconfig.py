@@ -8,7 +8,7 @@ import pytest
 from lambda_live.cli.command_line import parse
 from lambda_live.cli.describe import main as describe
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.project.config import Given
+from lambda_live.project.config import Config
 from support.project import write_project
 
 TEMPLATE = """
@@ -28,7 +28,7 @@ Resources:
 """
 
 
-def given(folder: Path, *args: str, files: dict[str, str], **environ: str) -> Given:
+def given(folder: Path, *args: str, files: dict[str, str], **environ: str) -> Config:
     write_project(folder, {"template.yaml": TEMPLATE, "code/app.py": "", **files})
     return parse(args, environ, folder)
 

@@ -13,7 +13,7 @@ from lambda_live.cli.command_line import parse
 from lambda_live.model.account import Account
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
-from lambda_live.project.config import Given
+from lambda_live.project.config import Config
 from support.http import request
 from support.local_lambda import environment
 from support.project import HANDLER
@@ -46,7 +46,7 @@ def run(*args: str, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def flat(given: Given) -> dict[str, object]:
+def flat(given: Config) -> dict[str, object]:
     """Return every setting by its name."""
     function = dataclasses.asdict(given.functions[0])
     settings: dict[str, object] = function | function.pop("account")
@@ -54,7 +54,7 @@ def flat(given: Given) -> dict[str, object]:
 
 
 def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
-    assert parse([HANDLER], {}, root) == Given(
+    assert parse([HANDLER], {}, root) == Config(
         (
             FunctionConfiguration(
                 name="function",
@@ -127,23 +127,29 @@ def test_the_handler_may_be_in_the_variable_that_aws_sets(root: Path) -> None:
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
 def test_a_switch_is_on(root: Path, value: str) -> None:
-    environ = {"LAMBDA_LIVE_STRICT": value, "LAMBDA_LIVE_DEBUG": value}
+    environ = {"LAMBDA_LIVE_REPLAY": value, "LAMBDA_LIVE_DEBUG": value}
     settings = parse([HANDLER], environ, root)
 
-    assert (settings.service.queue, settings.service.debug) == (0, True)
+    assert (settings.service.replay, settings.service.has_debugger) == (True, True)
     assert settings.functions[0].concurrency == 1
-    assert settings == parse([HANDLER, "--strict", "--debug"], {}, root)
+    assert settings == parse([HANDLER, "--replay", "--debug"], {}, root)
 
 
 @pytest.mark.parametrize("value", ["", "0", "False", "no", "off"])
 def test_a_switch_is_off(root: Path, value: str) -> None:
-    environ = {"LAMBDA_LIVE_STRICT": value, "LAMBDA_LIVE_DEBUG": value}
+    environ = {"LAMBDA_LIVE_REPLAY": value, "LAMBDA_LIVE_DEBUG": value}
 
     assert parse([HANDLER], environ, root) == parse([HANDLER], {}, root)
 
 
-def test_an_option_turns_a_switch_off_again(root: Path) -> None:
-    assert parse([HANDLER, "--no-strict"], {"LAMBDA_LIVE_STRICT": "1"}, root).service.queue == 1000
+def test_switch_option_overrides_variable(root: Path) -> None:
+    assert not parse([HANDLER, "--no-replay"], {"LAMBDA_LIVE_REPLAY": "1"}, root).service.replay
+
+
+def test_no_queue_is_short_for_an_empty_queue(root: Path) -> None:
+    assert parse([HANDLER, "--no-queue"], {}, root) == parse([HANDLER, "--queue=0"], {}, root)
+    assert parse([HANDLER], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.queue == 0
+    assert parse([HANDLER, "--queue=7"], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.queue == 7
 
 
 def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
@@ -266,7 +272,7 @@ def test_help_names_each_option_with_its_variable_and_default_and_needs_no_input
     for _, option, variable, *_ in EACH:
         assert option in text
         assert f"[{variable}; " in text
-    for variable in ("_HANDLER", "LAMBDA_LIVE_WATCH", "LAMBDA_LIVE_STRICT", "LAMBDA_LIVE_DEBUG"):
+    for variable in ("_HANDLER", "LAMBDA_LIVE_WATCH", "LAMBDA_LIVE_REPLAY", "LAMBDA_LIVE_DEBUG"):
         assert f"[{variable}" in text
 
 

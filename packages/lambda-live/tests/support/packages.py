@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import declared
+from lambda_live.dependencies.requirements import find_requirements
 
 
 def require(project: Path, cache: Path) -> Path:
@@ -12,6 +12,6 @@ def require(project: Path, cache: Path) -> Path:
     The service finds it if XDG_CACHE_HOME is the cache.
     """
     (project / "requirements.txt").write_text("packages-of-the-test\n", encoding="utf-8")
-    requirements = declared(project, project)
+    requirements = find_requirements(project, project)
     assert requirements is not None
-    return cache / "lambda-live" / "packages" / requirements.key()
+    return cache / "lambda-live" / "packages" / requirements.cache_key()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.describe import main as describe
-from lambda_live.dependencies.requirements import declared
+from lambda_live.dependencies.requirements import find_requirements
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.discovery import candidate_files, find_template
@@ -149,9 +149,9 @@ def test_functions_that_cdk_adds_come_last(app: Path) -> None:
 def test_what_the_app_requires_is_not_for_its_functions(app: Path) -> None:
     requires = '[project]\nname = "app"\ndependencies = ["aws-cdk-lib"]\n'
     write_project(app, {"pyproject.toml": requires})
-    assert declared(app / "greeter", app) is None
+    assert find_requirements(app / "greeter", app) is None
     write_project(app, {"greeter/pyproject.toml": requires.replace("aws-cdk-lib", "attrs")})
-    own = declared(app / "greeter", app)
+    own = find_requirements(app / "greeter", app)
     assert own
     assert own.text == "attrs\n"
 

@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from lambda_live.cli.options import OPTIONS
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.config import Given
-from lambda_live.project.load_config import assemble
+from lambda_live.project.config import Config
+from lambda_live.project.load_config import load_config
 from lambda_live.project.template import discovery
 
 
@@ -91,10 +91,11 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
     )
     parser.add_argument(
-        "--strict",
-        action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_STRICT"),
-        help="throttle when all environments are busy, as AWS does [LAMBDA_LIVE_STRICT; off]",
+        "--no-queue",
+        dest="queue",
+        action="store_const",
+        const=0,
+        help="throttle when all environments are busy, as AWS does; short for --queue=0",
     )
     parser.add_argument(
         "--replay",
@@ -111,11 +112,11 @@ def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
         " [LAMBDA_LIVE_TERMINAL; on where standard output is a terminal]",
     )
     parser.add_argument(
-        "--import-ahead",
+        "--preload",
         action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_IMPORT_AHEAD", default=True),
+        default=_switch(parser, environ, "LAMBDA_LIVE_PRELOAD", default=True),
         help="have a process wait that has imported what the function did from elsewhere"
-        " [LAMBDA_LIVE_IMPORT_AHEAD; on]",
+        " [LAMBDA_LIVE_PRELOAD; on]",
     )
     parser.add_argument(
         "--debug",
@@ -166,7 +167,7 @@ def _watched(
     return paths
 
 
-def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
+def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Config:
     """
     Return the settings from the command line, else from the environment, else from the template.
 
@@ -183,8 +184,8 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Given:
     given.handler = _handler(parser, given.handler or environ.get("_HANDLER"), root)
     given.watch = _watched(parser, given.watch, environ, root)
 
-    def read() -> Given:
-        return replace(assemble(given, environ, root), reader=read)
+    def read() -> Config:
+        return replace(load_config(given, environ, root), reader=read)
 
     try:
         return read()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lambda_live.dependencies.requirements import files_of
+from lambda_live.dependencies.requirements import requirement_files
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project import samconfig
@@ -22,12 +22,12 @@ from lambda_live.project.template.discovery import default_template, find_templa
 from lambda_live.project.template.reader import DEFAULT_REGION, read_template
 
 
-def template_of(folder: Path) -> Template:
+def load_template(folder: Path) -> Template:
     """Return a folder's template, or what stands for one. Raises TemplateError."""
     path = find_template(folder)
     if path is None:
         return default_template(folder)
-    sam = samconfig.read(folder)
+    sam = samconfig.read_samconfig(folder)
     template = read_template(
         path, sam.parameters, sam.region or DEFAULT_REGION, deployed=sam.deployed
     )
@@ -44,7 +44,7 @@ def _described(function: FunctionSpec, project: Path) -> dict[str, Any]:
         "folders": [os.path.relpath(folder, project) for folder in folders],
         "requirements": [
             os.path.relpath(file, project)
-            for file in (*files_of(function.code_uri, project), *image)
+            for file in (*requirement_files(function.code_uri, project), *image)
         ],
         "memory": function.memory,
         "timeout": function.timeout,
@@ -60,7 +60,7 @@ def main() -> None:
     given = parser.parse_args()
     project = Path.cwd()
     try:
-        template = template_of(project)
+        template = load_template(project)
         functions = [_described(each, project) for each in template.functions]
     except TemplateError as error:
         sys.stderr.write(f"lambda_live: {error}\n")

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 
 _DEFAULT = "http://127.0.0.1:9101"
 
-PAUSE = 0.5
+RETRY_SECONDS = 0.5
 """Seconds before a service that is not there is looked for again."""
 
-PATIENCE = 10.0
+TIMEOUT_SECONDS = 10.0
 """Seconds that it has for the beginning of an answer."""
 
 
-def given(arguments: list[str], command: str) -> tuple[str, str]:
+def parse_url(arguments: list[str], command: str) -> tuple[str, str]:
     """Return the URL that a command is to follow, and its address; exit with 2 if it is none."""
     url = arguments[0] if arguments else _DEFAULT
     address = urllib.parse.urlsplit(url).netloc
@@ -25,9 +25,9 @@ def given(arguments: list[str], command: str) -> tuple[str, str]:
     return url, address
 
 
-def lines(address: str, path: str) -> Iterator[bytes]:
+def stream_lines(address: str, path: str) -> Iterator[bytes]:
     """Yield those of an answer without end until the service ends; none if there is no service."""
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(address, timeout=TIMEOUT_SECONDS)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", path)
         response = connection.getresponse()

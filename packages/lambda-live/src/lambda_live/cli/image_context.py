@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from lambda_live.cli.describe import template_of
-from lambda_live.dependencies.interpreters import is_new_enough
+from lambda_live.cli.describe import load_template
+from lambda_live.dependencies.interpreters import is_supported
 from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.template import FunctionSpec, Template
@@ -29,11 +29,11 @@ class OwnDockerfileError(Exception):
     """The function is an image already, which its own Dockerfile makes."""
 
 
-class AnotherRuntimeError(Exception):
+class RuntimeMismatchError(Exception):
     """The function's Runtime is another Python than the one that its packages are installed by."""
 
 
-def _chosen(template: Template, name: str) -> FunctionSpec:
+def _select(template: Template, name: str) -> FunctionSpec:
     named = [each for each in template.functions if name in ("", each.name)]
     if len(named) != 1:
         names = ", ".join(each.name for each in template.functions)
@@ -49,15 +49,15 @@ def _check_buildable(function: FunctionSpec) -> None:
     if function.runtime == OWN.runtime:
         return
     message = f"{function.name}: its Runtime is {function.runtime}, and this image is {OWN.runtime}"
-    if not is_new_enough(function.runtime):
+    if not is_supported(function.runtime):
         sys.stderr.write(f"lambda_live: {message}, the least that is built here\n")
         return
     base = f"public.ecr.aws/lambda/python:{function.runtime.removeprefix('python')}"
     message += f"; build it with --build-arg BASE_IMAGE={base}"
-    raise AnotherRuntimeError(message)
+    raise RuntimeMismatchError(message)
 
 
-def _not_shipped_of(project: Path) -> Callable[[str, list[str]], set[str]]:
+def _ignore_function(project: Path) -> Callable[[str, list[str]], set[str]]:
     # the pod's page offers events/, which may well be a package of the function's
     events = set() if any(project.glob("events/*.py")) else {"events"}
 
@@ -75,9 +75,9 @@ def write_requirements(project: Path, directory: Path) -> None:
         TemplateError, InstallError: As they say.
     """
     directory.mkdir(parents=True)
-    for function in template_of(project).functions:
+    for function in load_template(project).functions:
         for requirements in function.required(project):
-            requirements.write_to(directory / requirements.key())
+            requirements.write_to(directory / requirements.cache_key())
 
 
 def write_function(project: Path, directory: Path, name: str = "") -> None:
@@ -88,23 +88,23 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
         NoSuchFunctionError, OwnDockerfileError, AnotherRuntimeError: As they say.
         TemplateError, InstallError: As they say.
     """
-    function = _chosen(template_of(project), name)
+    function = _select(load_template(project), name)
     _check_buildable(function)
-    shutil.copytree(function.code_uri, directory / "code", ignore=_not_shipped_of(project))
+    shutil.copytree(function.code_uri, directory / "code", ignore=_ignore_function(project))
     (directory / "opt").mkdir()
     for layer in function.layers:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
     every = function.required(project)
-    (directory / "keys").write_text("".join(f"{each.key()}\n" for each in every))
+    (directory / "keys").write_text("".join(f"{each.cache_key()}\n" for each in every))
 
 
 _COMMANDS = {"requirements": write_requirements, "function": write_function}
 
 
 _REFUSALS = (
-    *(AnotherRuntimeError, InstallError, NoSuchFunctionError, OwnDockerfileError, TemplateError),
+    *(RuntimeMismatchError, InstallError, NoSuchFunctionError, OwnDockerfileError, TemplateError),
 )
 
 

@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-from lambda_live.cli.describe import template_of
+from lambda_live.cli.describe import load_template
 from lambda_live.dependencies.packages import install
 from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
 
 
-def folders_of(project: Path) -> list[Path]:
+def install_all(project: Path) -> list[Path]:
     """
     Return the folders, after they were filled; a Poetry project's own environment has its packages.
 
@@ -22,8 +22,8 @@ def folders_of(project: Path) -> list[Path]:
         TemplateError, InstallError: As they say.
     """
     wanted = {
-        each.key(): each
-        for function in template_of(project).functions
+        each.cache_key(): each
+        for function in load_template(project).functions
         for each in function.required(project)
         if each.source != project / "poetry.lock"
     }
@@ -37,7 +37,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """Print them; exit with 2 and the reason if that can't be."""
     try:
-        sys.stdout.write(os.pathsep.join(map(str, folders_of(Path.cwd()))))
+        sys.stdout.write(os.pathsep.join(map(str, install_all(Path.cwd()))))
     except (TemplateError, InstallError) as error:
         _say(str(error))
         sys.exit(2)

@@ -59,8 +59,8 @@ OPTIONS = (
         "where people reach the function, if that is not where it answers, as in a cluster",
     ),
     Option(
-        "--public-root",
-        "LAMBDA_LIVE_PUBLIC_ROOT",
+        "--editor-root",
+        "LAMBDA_LIVE_EDITOR_ROOT",
         "",
         str,
         "the project's folder as an editor knows it, if that is not where it is here",

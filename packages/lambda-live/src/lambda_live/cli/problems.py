@@ -18,13 +18,13 @@ from typing import Any
 
 from lambda_live.cli import follow
 
-_MOST = 50
+_MAX_PROBLEMS = 50
 """Problems of one function that are told."""
 
 type Row = dict[str, Any]
 
 
-class Admin:
+class AdminClient:
     """The service's admin port, as the function's page asks it."""
 
     def __init__(self, address: str) -> None:
@@ -32,13 +32,13 @@ class Admin:
 
     def feed(self) -> Iterator[Row]:
         """Yield what it tells until it ends; nothing if there is no service."""
-        for line in follow.lines(self._address, "/api/feed"):
+        for line in follow.stream_lines(self._address, "/api/feed"):
             if line.startswith(b"data: "):
                 yield json.loads(line.removeprefix(b"data: "))
 
     def detail(self, row: Row) -> Row:
         """Return all that is known of a row; what is known here, if it is not kept any more."""
-        connection = http.client.HTTPConnection(self._address, timeout=follow.PATIENCE)
+        connection = http.client.HTTPConnection(self._address, timeout=follow.TIMEOUT_SECONDS)
         with contextlib.closing(connection):
             connection.request("GET", f"/api/rows/{row['id']}")
             response = connection.getresponse()
@@ -49,12 +49,12 @@ class Admin:
 class Problems:
     """What is wrong with the code of each function that answers now."""
 
-    def __init__(self, admin: Admin) -> None:
+    def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
         self._of: dict[str, dict[tuple[str, str], Row]] = {}
         self._folders = ("", "")
 
-    def hear(self, told: Row) -> bool:
+    def update(self, told: Row) -> bool:
         """Return whether there is something to tell."""
         if editor := told.get("editor"):
             self._folders = (editor["here"], editor["there"])
@@ -78,7 +78,7 @@ class Problems:
     def _failed(self, row: Row) -> bool:
         """Note an error that is new; return whether it is."""
         rows, key = self._of.setdefault(row["function"], {}), (row["errorType"], row["message"])
-        if row["errorType"] is None or key in rows or len(rows) >= _MOST:
+        if row["errorType"] is None or key in rows or len(rows) >= _MAX_PROBLEMS:
             return False
         rows[key] = row
         return True
@@ -125,12 +125,12 @@ def _print(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def _follow(admin: Admin) -> None:
+def _follow(admin: AdminClient) -> None:
     problems, there = Problems(admin), False
     with contextlib.suppress(OSError, http.client.HTTPException):
         for told in admin.feed():
             there = True
-            if problems.hear(told):
+            if problems.update(told):
                 _print(problems.lines())
     if there:
         _print([])
@@ -138,10 +138,10 @@ def _follow(admin: Admin) -> None:
 
 def main() -> None:
     """Run until it is ended; exit with 2 where the URL is none."""
-    admin = Admin(follow.given(sys.argv[1:], "lambda_live.cli.problems")[1])
+    admin = AdminClient(follow.parse_url(sys.argv[1:], "lambda_live.cli.problems")[1])
     while True:
         _follow(admin)
-        time.sleep(follow.PAUSE)
+        time.sleep(follow.RETRY_SECONDS)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,16 @@ def _print(line: str) -> None:
 
 def main() -> None:
     """Run until it is ended; exit with 2 where the URL is none."""
-    url, address = follow.given(sys.argv[1:], "lambda_live.terminal")
+    url, address = follow.parse_url(sys.argv[1:], "lambda_live.terminal")
     there = True
     while True:
         was_there, there = there, False
-        for line in follow.lines(address, PATH):
+        for line in follow.stream_lines(address, PATH):
             there = True
             _print(line.decode("utf-8", "replace").removesuffix("\n"))
         if was_there and not there:
             _print(dim(f"waiting for the function at {url}"))
-        time.sleep(follow.PAUSE)
+        time.sleep(follow.RETRY_SECONDS)
 
 
 if __name__ == "__main__":

@@ -12,31 +12,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-type Stamp = tuple[int, int, int]
+type FileStamp = tuple[int, int, int]
 """A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
 
-_NO_CODE = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
+_EXCLUDED_NAMES = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
 
 
-class _Ignored(Protocol):
-    def check_file(self, file: str) -> "_Checked": ...
+class _IgnoreSpec(Protocol):
+    def check_file(self, file: str) -> "_CheckResult": ...
 
 
-class _Checked(Protocol):
+class _CheckResult(Protocol):
     @property
     def include(self) -> bool | None: ...
 
 
-def counts(name: str) -> bool:
+def is_code(name: str) -> bool:
     """Whether a file or folder of that name is code, and neither hidden nor a tool's."""
-    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _NO_CODE)
+    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _EXCLUDED_NAMES)
 
 
-def _stamp(stat: os.stat_result) -> Stamp:
+def _stamp(stat: os.stat_result) -> FileStamp:
     return stat.st_ctime_ns, stat.st_size, stat.st_ino
 
 
-def stamp_of(path: str | Path) -> Stamp | None:
+def file_stamp(path: str | Path) -> FileStamp | None:
     """Return the stamp of a file, None if there is none."""
     try:
         return _stamp(os.stat(path))
@@ -44,7 +44,7 @@ def stamp_of(path: str | Path) -> Stamp | None:
         return None
 
 
-class Shipped:
+class CodeFiles:
     """The code below one folder of a project, without what its `.gitignore` files name."""
 
     def __init__(self, root: Path, project: Path) -> None:
@@ -53,19 +53,19 @@ class Shipped:
         self._events = str(project / "events")
         self._above = list(_folders_above(root, project))
 
-    def walk(self, enter: Callable[[str], None]) -> Iterator[tuple[str, bool, Stamp]]:
+    def walk(self, on_folder: Callable[[str], None]) -> Iterator[tuple[str, bool, FileStamp]]:
         """
         Yield each file, and each thing else whose change may be one of the files: folders alone.
 
         The second says whether it is a file. Links are followed: code may be shared by them.
         `enter` is told each folder before it is read.
         """
-        ignored = [each for each in map(_gitignore, self._above) if each]
-        yield from self._walk(self._root, ignored, enter)
+        ignored = [each for each in map(_read_gitignore, self._above) if each]
+        yield from self._walk(self._root, ignored, on_folder)
 
     def _walk(
-        self, folder: str, ignored: list[tuple[int, _Ignored]], enter: Callable[[str], None]
-    ) -> Iterator[tuple[str, bool, Stamp]]:
+        self, folder: str, ignored: list[tuple[int, _IgnoreSpec]], enter: Callable[[str], None]
+    ) -> Iterator[tuple[str, bool, FileStamp]]:
         try:
             stamp = _stamp(os.stat(folder))
             enter(folder)
@@ -76,19 +76,19 @@ class Shipped:
         if "pyvenv.cfg" in names:
             return
         yield folder, False, stamp
-        if ".gitignore" in names and (own := _gitignore(folder)):
+        if ".gitignore" in names and (own := _read_gitignore(folder)):
             ignored = [*ignored, own]
-            yield from _known(f"{folder}/.gitignore")
+            yield from _existing_file(f"{folder}/.gitignore")
         for entry in entries:
-            if counts(entry.name) and not self._left_out(entry, ignored):
+            if is_code(entry.name) and not self._is_excluded(entry, ignored):
                 yield from self._entry(entry, ignored, enter)
 
     def _entry(
         self,
         entry: os.DirEntry[str],
-        ignored: list[tuple[int, _Ignored]],
+        ignored: list[tuple[int, _IgnoreSpec]],
         enter: Callable[[str], None],
-    ) -> Iterator[tuple[str, bool, Stamp]]:
+    ) -> Iterator[tuple[str, bool, FileStamp]]:
         try:
             if entry.is_symlink():
                 target = os.path.realpath(entry.path)
@@ -102,7 +102,7 @@ class Shipped:
         except OSError:
             return
 
-    def _left_out(self, entry: os.DirEntry[str], ignored: list[tuple[int, _Ignored]]) -> bool:
+    def _is_excluded(self, entry: os.DirEntry[str], ignored: list[tuple[int, _IgnoreSpec]]) -> bool:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
             # events/ may well be a package of the function's
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
@@ -120,8 +120,8 @@ def _contains(folder: str, path: str) -> bool:
     return folder in above
 
 
-def _known(path: str) -> Iterator[tuple[str, bool, Stamp]]:
-    if (stamp := stamp_of(path)) is not None:
+def _existing_file(path: str) -> Iterator[tuple[str, bool, FileStamp]]:
+    if (stamp := file_stamp(path)) is not None:
         yield path, False, stamp
 
 
@@ -134,7 +134,7 @@ def _folders_above(root: Path, project: Path) -> Iterator[str]:
             yield str(folder)
 
 
-def _gitignore(folder: str) -> tuple[int, _Ignored] | None:
+def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     """Return the patterns of a folder, and how much of a path they do not look at."""
     try:
         lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace")
@@ -149,7 +149,7 @@ def main() -> None:
     """Print the names of the files as `find .` in the folder does, in the order of their bytes."""
     project = Path.cwd()
     root = project.joinpath(*sys.argv[1:2]).resolve()
-    found = Shipped(root, project).walk(lambda _: None)
+    found = CodeFiles(root, project).walk(lambda _: None)
     names = sorted(
         os.fsencode(os.path.relpath(path, root)) for path, is_file, _ in found if is_file
     )

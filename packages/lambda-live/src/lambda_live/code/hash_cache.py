@@ -6,30 +6,30 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from lambda_live.code.code_files import Stamp
+from lambda_live.code.code_files import FileStamp
 
-_TICK_NS = 100_000_000
+_TIMESTAMP_RESOLUTION_NS = 100_000_000
 """Nanoseconds after which a second change of a file gets another time; file systems take 10 ms."""
 
 
-class Sums:
+class HashCache:
     """Knows the files by their names as they are seen from one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._above = str(folder).rstrip("/") + "/"
-        self._read: dict[str, tuple[Stamp, bytes]] = {}
+        self._read: dict[str, tuple[FileStamp, bytes]] = {}
 
-    def lines(self, files: Iterable[tuple[str, Stamp]]) -> list[bytes]:
+    def manifest_lines(self, files: Iterable[tuple[str, FileStamp]]) -> list[bytes]:
         """Return a line for each file, by path and stamp, in the order of their names' bytes."""
         before, self._read = self._read, {}
         found = sorted((os.fsencode(path.removeprefix(self._above)), path, s) for path, s in files)
         return [self._line(name, path, stamp, before.get(path)) for name, path, stamp in found]
 
     def _line(
-        self, name: bytes, path: str, stamp: Stamp, known: tuple[Stamp, bytes] | None
+        self, name: bytes, path: str, stamp: FileStamp, known: tuple[FileStamp, bytes] | None
     ) -> bytes:
         if known is None or known[0] != stamp:
-            settled = time.time_ns() - stamp[0] > _TICK_NS
+            settled = time.time_ns() - stamp[0] > _TIMESTAMP_RESOLUTION_NS
             line = _digest(path) + b"  " + name + b"\n"
             if not settled:  # it may change once more, and keep its stamp
                 return line

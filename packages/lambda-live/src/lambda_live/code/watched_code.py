@@ -9,29 +9,29 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from lambda_live.code.code_files import Shipped, Stamp, counts, stamp_of
-from lambda_live.code.hash_cache import Sums
+from lambda_live.code.code_files import CodeFiles, FileStamp, file_stamp, is_code
+from lambda_live.code.hash_cache import HashCache
 from lambda_live.code.watcher import Watcher
 
-_QUIET = 0.02
+_QUIET_SECONDS = 0.02
 """Seconds without a change after which a save is over; more than a file system's tick (10 ms)."""
 
-_QUIET_STORM = 0.1
+_BULK_QUIET_SECONDS = 0.1
 """The same where several files change, as in a `git checkout`."""
 
-_STORM = 3
-_LONGEST_STORM = 0.5
+_BULK_FILES = 3
+_MAX_WAIT_SECONDS = 0.5
 """Seconds that a request waits for a storm's end at most; then what is there is loaded."""
 
-_POLL = 1.0
+_POLL_SECONDS = 1.0
 """Seconds between two looks where nobody tells of a change: a folder may go and come back."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class Source:
+class WatchedCode:
     """
-    The code below some folders of a project, as `Shipped` has it.
+    The code below some folders of a project, as `CodeFiles` has it.
 
     A request asks `changed()`, so that no answer is older than the code was when the request came:
     the news of most file systems comes a moment later than that.
@@ -39,76 +39,76 @@ class Source:
 
     def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
         self._roots = roots
-        self._shipped = {root: Shipped(root, project or root) for root in roots}
-        self._sums = {root: Sums(root.parent) for root in roots}
-        self._stamps: dict[str, Stamp | None] = {}
-        self._below: dict[Path, list[tuple[str, Stamp]]] = {}
-        self._watcher = Watcher(_counts)
-        self._disregarded: set[str] = set()
-        self.changes_known: dict[str, float] = {}
+        self._code_files = {root: CodeFiles(root, project or root) for root in roots}
+        self._hashes = {root: HashCache(root.parent) for root in roots}
+        self._stamps: dict[str, FileStamp | None] = {}
+        self._below: dict[Path, list[tuple[str, FileStamp]]] = {}
+        self._watcher = Watcher(_is_relevant)
+        self._ignored_files: set[str] = set()
+        self.changed_files: dict[str, float] = {}
         """The files that were not as they were known, and when each changed (epoch, seconds)."""
-        self.remember()
+        self.snapshot()
 
-    def remember(self) -> int:
+    def snapshot(self) -> int:
         """Know the code as it is on disk; return how many files are not as they were known."""
         before, known, follow = self._stamps, self._files(), self._watcher.follow
         roots = [str(root) for root in self._roots]
         self._watcher.reset(roots)
         found = {
-            root: [each for each in shipped.walk(follow) if each[0] not in self._disregarded]
-            for root, shipped in self._shipped.items()
+            root: [each for each in shipped.walk(follow) if each[0] not in self._ignored_files]
+            for root, shipped in self._code_files.items()
         }
         every = [each for below in found.values() for each in below]
         self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in every}
         if None in self._stamps.values():
-            self._watcher.trusted = False
+            self._watcher.is_reliable = False
         self._below = {
             root: [(path, stamp) for path, is_file, stamp in below if is_file]
             for root, below in found.items()
         }
         files = self._files()
         changed = {path for path in files if before.get(path) != self._stamps[path]}
-        self.changes_known |= {path: stamp[0] / 1e9 for path, _, stamp in every if path in changed}
+        self.changed_files |= {path: stamp[0] / 1e9 for path, _, stamp in every if path in changed}
         return len(changed | known - files)
 
     def _files(self) -> set[str]:
         return {path for below in self._below.values() for path, _ in below}
 
-    def disregard(self, paths: Iterable[str]) -> None:
+    def ignore(self, paths: Iterable[str]) -> None:
         """Take these files for code no more."""
-        self._disregarded.update(paths)
-        self.remember()
+        self._ignored_files.update(paths)
+        self.snapshot()
 
-    def changed(self) -> bool:
+    def has_changed(self) -> bool:
         """
         Whether anything changed on disk since the code was last known.
 
         It costs one stat a file where the kernel does not say by itself that nothing did.
         """
-        if self._watcher.quiet():
-            return any(stamp_of(str(root)) != self._stamps[str(root)] for root in self._roots)
-        changed = any(stamp_of(path) != stamp for path, stamp in self._stamps.items())
+        if self._watcher.is_unchanged():
+            return any(file_stamp(str(root)) != self._stamps[str(root)] for root in self._roots)
+        changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
         if not changed:
-            self._watcher.hush()
+            self._watcher.acknowledge()
         return changed
 
-    def saved_at(self) -> float:
+    def last_saved_at(self) -> float:
         """Return when the last change was made, in seconds of the epoch."""
         return max((stamp[0] for stamp in self._stamps.values() if stamp), default=0) / 1e9
 
-    async def settled(self) -> str:
+    async def wait_until_quiet(self) -> str:
         """Wait until a save, or a storm of saves, is over; return the code's hash."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + _LONGEST_STORM
-        self.changes_known = {}
-        changes = self.remember()
+        end = loop.time() + _MAX_WAIT_SECONDS
+        self.changed_files = {}
+        changes = self.snapshot()
         while True:
-            await asyncio.sleep(_QUIET if changes < _STORM else _QUIET_STORM)
-            if not self.changed() or loop.time() > end:
+            await asyncio.sleep(_QUIET_SECONDS if changes < _BULK_FILES else _BULK_QUIET_SECONDS)
+            if not self.has_changed() or loop.time() > end:
                 digest = self.sha256()
-                if not self.changed() or loop.time() > end:
+                if not self.has_changed() or loop.time() > end:
                     return digest
-            changes += self.remember()
+            changes += self.snapshot()
 
     def sha256(self) -> str:
         """
@@ -119,7 +119,7 @@ class Source:
         """
         manifest = hashlib.sha256()
         for root, files in self._below.items():
-            for line in self._sums[root].lines(files):
+            for line in self._hashes[root].manifest_lines(files):
                 manifest.update(line)
         return manifest.hexdigest()
 
@@ -132,25 +132,25 @@ class Source:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(told.wait(), _POLL)
+                    await asyncio.wait_for(told.wait(), _POLL_SECONDS)
                 told.clear()
-                if self.changed():
+                if self.has_changed():
                     yield
         finally:
             listening.cancel()
 
     async def _listen(self, told: asyncio.Event) -> None:
         try:
-            async for _ in self._tidings():
+            async for _ in self._notifications():
                 told.set()
         except Exception as error:  # noqa: BLE001  # watchfiles raises whatever the system has said
             _LOGGER.warning("no news of changes (%s): the code is looked at each second", error)
 
-    def _tidings(self) -> AsyncIterator[object]:
-        if self._watcher.trusted:
-            return self._watcher.tidings()
+    def _notifications(self) -> AsyncIterator[object]:
+        if self._watcher.is_reliable:
+            return self._watcher.notifications()
         return awatch(*self._roots, watch_filter=None, debounce=20, step=10)
 
 
-def _counts(name: str) -> bool:
-    return counts(name) or name == ".gitignore"
+def _is_relevant(name: str) -> bool:
+    return is_code(name) or name == ".gitignore"

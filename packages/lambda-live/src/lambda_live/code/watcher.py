@@ -18,7 +18,7 @@ import psutil
 
 _LOGGER = logging.getLogger(__name__)
 
-_LOCAL = (
+_LOCAL_FILE_SYSTEMS = (
     *("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs"),
     *("overlay", "ramfs", "tmpfs", "xfs", "zfs"),
 )
@@ -37,51 +37,51 @@ if sys.platform == "linux":
 class Watcher:
     """Knows whether a file that `counts` changed since it was last `reset`; in doubt one did."""
 
-    def __init__(self, counts: Callable[[str], bool]) -> None:
-        self._counts = counts
+    def __init__(self, is_relevant: Callable[[str], bool]) -> None:
+        self._is_relevant = is_relevant
         self._inotify = inotify = _inotify()
         if inotify is not None:
             weakref.finalize(self, inotify.close)
-        self._told = self._said = False
-        self.trusted = False
+        self._has_event = self._has_warned = False
+        self.is_reliable = False
 
     def reset(self, roots: Iterable[str]) -> None:
         """Forget what was told; what is below the roots is to be followed anew."""
-        self.trusted = self._inotify is not None and all(map(_is_local, roots))
-        self._hear()
-        self._told = False
+        self.is_reliable = self._inotify is not None and all(map(_is_local, roots))
+        self._read_events()
+        self._has_event = False
 
     def follow(self, folder: str) -> None:
         """Hear of changes in a folder, and of its own."""
-        if not self.trusted or self._inotify is None:
+        if not self.is_reliable or self._inotify is None:
             return
         try:
             self._inotify.add_watch(folder, _MASK)
         except OSError as error:
-            self.trusted = False
-            if error.errno == errno.ENOSPC and not self._said:
-                self._said = True
+            self.is_reliable = False
+            if error.errno == errno.ENOSPC and not self._has_warned:
+                self._has_warned = True
                 _LOGGER.warning(
                     "inotify has no watch left for %s: the code is looked at each second;"
                     " sysctl fs.inotify.max_user_watches gives more",
                     folder,
                 )
 
-    def quiet(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether nothing changed for sure."""
-        self._hear()
-        return self.trusted and not self._told
+        self._read_events()
+        return self.is_reliable and not self._has_event
 
-    def hush(self) -> None:
+    def acknowledge(self) -> None:
         """Take it that what was told was no change."""
-        self._told = False
+        self._has_event = False
 
-    def _hear(self) -> None:
+    def _read_events(self) -> None:
         if self._inotify is not None:
             for event in self._inotify.read(timeout=0):
-                self._told = self._told or self._counts(event.name)
+                self._has_event = self._has_event or self._is_relevant(event.name)
 
-    async def tidings(self) -> AsyncIterator[None]:
+    async def notifications(self) -> AsyncIterator[None]:
         """Yield whenever something is told; who hears it asks whether it was `quiet`."""
         if self._inotify is None:
             return
@@ -110,4 +110,4 @@ def _is_local(folder: str) -> bool:
         if path == each.mountpoint or path.startswith(each.mountpoint.rstrip("/") + "/")
     ]
     kind = max(mounted, key=lambda each: len(each.mountpoint)).fstype if mounted else ""
-    return kind in _LOCAL
+    return kind in _LOCAL_FILE_SYSTEMS

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 
-def cache_of(kind: str) -> Path:
+def cache_dir(kind: str) -> Path:
     """
     Return the folder of one kind of it, which may not be there yet.
 
@@ -15,7 +15,7 @@ def cache_of(kind: str) -> Path:
     return Path(base) / "lambda-live" / kind
 
 
-def folder_of(folder: Path, template: Path, logical_id: str) -> Path:
+def function_dir(folder: Path, template: Path, logical_id: str) -> Path:
     """Return the one of a function of that template, below a folder that all templates share."""
     key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
     return folder / key / logical_id

@@ -22,28 +22,28 @@ _INSTALLED = (
 )
 """Where mise, uv and pyenv keep those that they have installed, below a person's home."""
 
-_ASK = "import platform, sys; print(sys.executable); print(platform.python_version())"
-_LEAST = (3, 12)
+_QUERY = "import platform, sys; print(sys.executable); print(platform.python_version())"
+_MIN_VERSION = (3, 12)
 """The least version that the service's part of an environment runs on."""
 
-_RUNTIMES_OWN = ("awslambdaric", "boto3", "debugpy")
+_RUNTIME_PACKAGES = ("awslambdaric", "boto3", "debugpy")
 """What AWS's image brings, and the debugger."""
 
 
-def is_new_enough(runtime: str) -> bool:
+def is_supported(runtime: str) -> bool:
     """Whether one of AWS's runtimes has a Python that functions can be run on here."""
-    return tuple(map(int, runtime.removeprefix("python").split("."))) >= _LEAST
+    return tuple(map(int, runtime.removeprefix("python").split("."))) >= _MIN_VERSION
 
 
 @lru_cache
-def interpreter_of(runtime: str) -> Interpreter | None:
+def find_interpreter(runtime: str) -> Interpreter | None:
     """Return the Python of one of AWS's runtimes, None if it can't be had here."""
     if runtime == OWN.runtime:
         return OWN
-    if not is_new_enough(runtime):
+    if not is_supported(runtime):
         return None
     number = runtime.removeprefix("python")
-    answers = (_ask(path) for path in _candidates(runtime, number))
+    answers = (_query(path) for path in _candidates(runtime, number))
     return next((found for found in answers if found and found.runtime == runtime), None)
 
 
@@ -55,12 +55,12 @@ def _candidates(name: str, number: str) -> Iterator[str]:
             yield str(path)
 
 
-def _ask(path: str) -> Interpreter | None:
+def _query(path: str) -> Interpreter | None:
     # without the service's own packages, which are another version's
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
         told = subprocess.run(  # noqa: S603  # a Python that was found by its name
-            [path, "-c", _ASK],
+            [path, "-c", _QUERY],
             env=environ,
             capture_output=True,
             text=True,
@@ -73,23 +73,23 @@ def _ask(path: str) -> Interpreter | None:
     return Interpreter(executable, number)
 
 
-def notice(name: str, runtime: str) -> str | None:
+def explain_substitute(name: str, runtime: str) -> str | None:
     """Return the sentence on a runtime that is not here."""
-    if interpreter_of(runtime) is not None:
+    if find_interpreter(runtime) is not None:
         return None
-    why = "is not on this machine" if is_new_enough(runtime) else "is too old to run here"
+    why = "is not on this machine" if is_supported(runtime) else "is too old to run here"
     return f"{name}: {runtime} {why}, so Python {OWN.version} stands in for it"
 
 
-def runtime_of(python: Interpreter) -> Requirements | None:
+def runtime_requirements(python: Interpreter) -> Requirements | None:
     """Return what AWS's runtime brings, if that Python has not what this service has."""
     if python == OWN:
         return None
-    text = "".join(map(_as_here, _RUNTIMES_OWN))
+    text = "".join(map(_pinned, _RUNTIME_PACKAGES))
     return Requirements(Path(f"AWS's runtime for {python.runtime}"), text, python=python)
 
 
-def _as_here(name: str) -> str:
+def _pinned(name: str) -> str:
     try:
         return f"{name}=={version(name)}\n"
     except PackageNotFoundError:

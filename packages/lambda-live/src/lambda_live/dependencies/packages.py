@@ -8,28 +8,28 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from lambda_live.dependencies.cache import cache_of
+from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.requirements import InstallError, Requirements
 from lambda_live.model.interpreter import OWN
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
-_PATIENCE = 2.0
+_PROGRESS_INTERVAL_SECONDS = 2.0
 """Seconds between two words on how far it is."""
 
 
-def _nobody(_: subprocess.Popen[str]) -> None:
+def _ignore(_: subprocess.Popen[str]) -> None:
     pass
 
 
-def directory_of(requirements: Requirements) -> Path:
+def install_dir(requirements: Requirements) -> Path:
     """Return where what they name is kept, for as long as they and the Python stay the same."""
-    return cache_of("packages") / requirements.key()
+    return cache_dir("packages") / requirements.cache_key()
 
 
 def install(
     requirements: Requirements,
-    say: Callable[[str], None],
-    began: Callable[[subprocess.Popen[str]], None] = _nobody,
+    log: Callable[[str], None],
+    on_started: Callable[[subprocess.Popen[str]], None] = _ignore,
 ) -> Path:
     """
     Return the directory with what they name.
@@ -39,21 +39,21 @@ def install(
     Raises:
         InstallError: pip could not install them.
     """
-    directory = directory_of(requirements)
+    directory = install_dir(requirements)
     if directory.is_dir():
         return directory
-    say(f"installing {requirements.called}")
+    log(f"installing {requirements.label}")
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=directory.parent))
     try:
-        _pip(requirements, partial, say, began)
+        _run_pip(requirements, partial, log, on_started)
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return directory
 
 
-def _pip(
+def _run_pip(
     requirements: Requirements,
     target: Path,
     say: Callable[[str], None],
@@ -77,16 +77,19 @@ def _pip(
             errors="replace",
         ) as pip:
             began(pip)
-            _tell_progress(pip.stdout or (), say)
+            _log_progress(pip.stdout or (), say)
         errors.seek(0)
         if pip.returncode != 0:
-            message = f"{requirements.called} can't be installed:\n{errors.read().strip()}"
+            message = f"{requirements.label} can't be installed:\n{errors.read().strip()}"
             raise InstallError(message)
 
 
-def _tell_progress(lines: Iterable[str], say: Callable[[str], None]) -> None:
+def _log_progress(lines: Iterable[str], say: Callable[[str], None]) -> None:
     told = time.monotonic()
     for line in lines:
-        if line.lstrip().startswith(_PROGRESS) and time.monotonic() - told > _PATIENCE:
+        if (
+            line.lstrip().startswith(_PROGRESS)
+            and time.monotonic() - told > _PROGRESS_INTERVAL_SECONDS
+        ):
             told = time.monotonic()
             say(f"  {line.strip()}")

@@ -15,7 +15,7 @@ class LockError(Exception):
     """The file can't be followed; the text says why and what to do."""
 
 
-def requirements_of(lock: Path, group: str = "main", *, skip_folders: bool = False) -> str:
+def read_poetry_lock(lock: Path, group: str = "main", *, skip_folders: bool = False) -> str:
     """
     Return requirements with hashes, empty if the group has none.
 
@@ -56,4 +56,4 @@ def _requirement(lock: Path, package: dict[str, Any], group: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(requirements_of(Path(sys.argv[1]), sys.argv[2], skip_folders=True))
+    sys.stdout.write(read_poetry_lock(Path(sys.argv[1]), sys.argv[2], skip_folders=True))

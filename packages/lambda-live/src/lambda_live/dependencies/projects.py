@@ -17,13 +17,13 @@ from lambda_live.project.cdk.cloud_assembly import is_app
 _POETRYS, _UVS, _OWN = "poetry.lock", "uv.lock", "pyproject.toml"
 
 
-def files_of(root: Path, project: Path) -> Iterator[Path]:
+def project_files(root: Path, project: Path) -> Iterator[Path]:
     """Return the files that say it, and those that would if they were there."""
     for folder in _folders(root, project):
         yield from (folder / name for name in (_POETRYS, _UVS, _OWN))
 
 
-def declared_in(root: Path, project: Path) -> tuple[Path, str] | None:
+def find_project_requirements(root: Path, project: Path) -> tuple[Path, str] | None:
     """
     Return the file that counts, and what it declares as pip takes it; None if there is no file.
 
@@ -52,12 +52,12 @@ def _folders(root: Path, project: Path) -> list[Path]:
 def _locked(folder: Path) -> tuple[Path, str] | None:
     lock = folder / _POETRYS
     if lock.is_file():
-        return lock, poetry_lock.requirements_of(lock)
+        return lock, poetry_lock.read_poetry_lock(lock)
     return _of_uv(folder / _UVS, ".")
 
 
 def _of_uv(lock: Path, member: str) -> tuple[Path, str] | None:
-    text = uv_lock.requirements_of(lock, member) if lock.is_file() else None
+    text = uv_lock.read_uv_lock(lock, member) if lock.is_file() else None
     return None if text is None else (lock, text)
 
 

@@ -39,11 +39,11 @@ class Requirements:
     """What a person is told it is, in place of the source."""
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What a person is told is installed."""
         return self.name or str(self.source)
 
-    def key(self) -> str:
+    def cache_key(self) -> str:
         """Return what is the same as long as the same would be installed."""
         made_of = hashlib.sha256(f"{self.python.version} {platform.machine()}\n".encode())
         made_of.update(self.text.encode())
@@ -69,7 +69,7 @@ class Requirements:
             copy.write_bytes(path.read_bytes())
 
 
-def declared(root: Path, project: Path) -> Requirements | None:
+def find_requirements(root: Path, project: Path) -> Requirements | None:
     """
     Return what a code root declares by requirements.txt, else what the Python project does.
 
@@ -77,28 +77,28 @@ def declared(root: Path, project: Path) -> Requirements | None:
         InstallError: A lock file can't be followed.
     """
     if (root / "requirements.txt").is_file():
-        return listed(root / "requirements.txt")
+        return parse_requirements(root / "requirements.txt")
     try:
-        file, text = projects.declared_in(root, project) or (root, "")
+        file, text = projects.find_project_requirements(root, project) or (root, "")
     except LockError as error:
         raise InstallError(str(error)) from error
     return Requirements(file, text, (), file.parent) if text else None
 
 
-def listed(file: Path) -> Requirements | None:
+def parse_requirements(file: Path) -> Requirements | None:
     """Return what a file that pip reads names, None if that is nothing."""
     text = file.read_text(encoding="utf-8-sig")
-    files = tuple(sorted(set(included_by(file))))
+    files = tuple(sorted(set(included_files(file))))
     return Requirements(file, text, files, file.parent) if _names_any(text) else None
 
 
-def files_of(root: Path, project: Path) -> Iterator[Path]:
+def requirement_files(root: Path, project: Path) -> Iterator[Path]:
     """Return the files that say so, and those that would if they were there."""
     yield root / "requirements.txt"
-    yield from projects.files_of(root, project)
+    yield from projects.project_files(root, project)
 
 
-def declared_by(
+def find_all_requirements(
     root: Path,
     project: Path,
     sources: Iterable[Path],
@@ -111,8 +111,8 @@ def declared_by(
     Raises:
         InstallError: As `declared`.
     """
-    roots = [declared(root, project)] if own else []
-    every = (*roots, *(declared(source, source) for source in sources))
+    roots = [find_requirements(root, project)] if own else []
+    every = (*roots, *(find_requirements(source, source) for source in sources))
     return [each for each in every if each is not None]
 
 
@@ -120,7 +120,7 @@ def _names_any(text: str) -> bool:
     return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
 
 
-def included_by(file: Path) -> Iterator[Path]:
+def included_files(file: Path) -> Iterator[Path]:
     """Return the files beside it that a file of requirements needs."""
     for line in file.read_text(encoding="utf-8-sig").splitlines():
         found = _INCLUDED.match(line.strip())
@@ -128,4 +128,4 @@ def included_by(file: Path) -> Iterator[Path]:
         if found and path and path.is_file():
             yield path.resolve()
             if found[1]:
-                yield from included_by(path)
+                yield from included_files(path)

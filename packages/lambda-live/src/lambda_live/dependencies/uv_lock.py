@@ -18,7 +18,7 @@ type _Conditions = frozenset[str]
 _LOCAL = ("virtual", "editable", "directory")
 
 
-def requirements_of(lock: Path, member: str = ".") -> str | None:
+def read_uv_lock(lock: Path, member: str = ".") -> str | None:
     """
     Return requirements with hashes, empty if the project needs none.
 

@@ -17,7 +17,7 @@ from lambda_live.environments.sandbox import Sandbox
 from lambda_live.environments.shared_resources import Host
 from lambda_live.environments.start_failure import missing
 from lambda_live.model import errors
-from lambda_live.model.code_version import Generation
+from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.telemetry.listener import Listener
@@ -43,7 +43,7 @@ class Environment:
     ) -> None:
         """`ahead` is what an earlier environment's process has told for this one's."""
         self.configuration = configuration
-        self.generation: Generation | None = None
+        self.generation: CodeVersion | None = None
         self.sandbox = Sandbox(configuration, listener, host, ahead=ahead)
         self.ahead = ""
         self.begins_ahead = bool(ahead)
@@ -75,7 +75,7 @@ class Environment:
             self._owner.not_started(missing(self.configuration) or str(error))
         self._gone()
 
-    def begin(self, generation: Generation, invocation: Invocation | None = None) -> None:
+    def begin(self, generation: CodeVersion, invocation: Invocation | None = None) -> None:
         """
         Load the handler.
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from lambda_live.background import Background
-from lambda_live.code.watched_code import Source
+from lambda_live.code.watched_code import WatchedCode
 from lambda_live.functions.self_writes import OwnWrites
-from lambda_live.model.code_version import Generation, Outcome
+from lambda_live.model.code_version import CodeVersion, Outcome
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Result
 from lambda_live.model.report import CodeLoad
@@ -30,7 +30,7 @@ class Reload:
         settled: Callable[[], None],
         held: Callable[[], bool],
     ) -> None:
-        self._source = source = Source(configuration.watch, configuration.project)
+        self._source = source = WatchedCode(configuration.watch, configuration.project)
         self.wanted = configuration
         self._listener = listener
         self._background = background
@@ -43,7 +43,7 @@ class Reload:
         self.loaded = False
         self.under_way = False
         self._began = time.time()
-        self.generation = Generation(source.sha256(), configuration, time.monotonic(), first=True)
+        self.generation = CodeVersion(source.sha256(), configuration, time.monotonic(), first=True)
         listener.on_code_change(self.generation.code_sha256)
 
     def start(self) -> None:
@@ -63,10 +63,10 @@ class Reload:
         if configuration != self.wanted:
             watched, self.wanted = self.wanted.watch, configuration
             if configuration.watch != watched:
-                self._watch_instead(Source(configuration.watch, configuration.project))
+                self._watch_instead(WatchedCode(configuration.watch, configuration.project))
         self.check()
 
-    def _watch_instead(self, source: Source) -> None:
+    def _watch_instead(self, source: WatchedCode) -> None:
         self._source = source
         if self._watching is not None:
             self._watching.cancel()
@@ -74,21 +74,21 @@ class Reload:
 
     def leave(self) -> None:
         """Take the code on disk for that which answers, until it changes again."""
-        self._source.remember()
+        self._source.snapshot()
 
     def check(self) -> None:
         """Begin a reload if the code or the configuration changed."""
         if self.under_way:
             return
         if self._frozen or not self._changed() or self._held():
-            self.generation.fresh_at = time.monotonic()
+            self.generation.verified_at = time.monotonic()
         else:
             self.under_way = True
             self._began = time.time()
             self._background.run(self._renew())
 
     def _changed(self) -> bool:
-        return self.wanted is not self.generation.configuration or self._source.changed()
+        return self.wanted is not self.generation.configuration or self._source.has_changed()
 
     async def _renew(self) -> None:
         try:
@@ -98,9 +98,9 @@ class Reload:
         now = time.monotonic()
         before = self.generation
         if (code_sha256, configuration) == (before.code_sha256, before.configuration):
-            before.fresh_at, before.configuration = now, configuration
+            before.verified_at, before.configuration = now, configuration
         else:
-            self.generation = Generation(code_sha256, configuration, now)
+            self.generation = CodeVersion(code_sha256, configuration, now)
             self._listener.on_code_change(code_sha256)
             self._renew_waiters()
         self._settled()
@@ -112,14 +112,14 @@ class Reload:
     async def _settle(self) -> tuple[FunctionConfiguration, str]:
         while True:
             wanted, source = self.wanted, self._source
-            code_sha256 = await source.settled()
-            if own := self.own_writes.among(source.changes_known):
+            code_sha256 = await source.wait_until_quiet()
+            if own := self.own_writes.among(source.changed_files):
                 code_sha256 = self._disregard(source, own)
             if wanted is self.wanted:
                 return wanted, code_sha256
 
-    def _disregard(self, source: Source, paths: list[str]) -> str:
-        source.disregard(paths)
+    def _disregard(self, source: WatchedCode, paths: list[str]) -> str:
+        source.ignore(paths)
         names = ", ".join(os.path.relpath(path, self.wanted.project) for path in paths)
         message = (
             f"the function itself writes {names}: that reloads it no more; on AWS only /tmp can be"
@@ -143,7 +143,11 @@ class Reload:
                     await self._renewed.wait()
 
     def came_out(
-        self, generation: Generation, outcome: Outcome, error: Result | None = None, place: str = ""
+        self,
+        generation: CodeVersion,
+        outcome: Outcome,
+        error: Result | None = None,
+        place: str = "",
     ) -> None:
         """Remember how the load of the code ended; tell of it the first time."""
         if generation is not self.generation:
@@ -160,6 +164,6 @@ class Reload:
 
     def _took(self) -> float:
         """Milliseconds since the save, which the file system told of a moment later."""
-        saved = self._source.saved_at()
+        saved = self._source.last_saved_at()
         began = saved if self._began - _LATE < saved < self._began else self._began
         return (time.time() - began) * 1000

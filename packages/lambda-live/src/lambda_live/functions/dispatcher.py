@@ -14,7 +14,7 @@ from lambda_live.functions.environment_pool import Fleet
 from lambda_live.functions.request_queue import Queue
 from lambda_live.functions.scaler import Supply
 from lambda_live.model import errors
-from lambda_live.model.code_version import Generation, Outcome
+from lambda_live.model.code_version import CodeVersion, Outcome
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.report import Report
 from lambda_live.telemetry.listener import Listener
@@ -36,7 +36,7 @@ class Placement:
     def place(self) -> None:
         """Give waiting invocations to idle environments; have as many more as are missing."""
         generation = self._reload.generation
-        while self._queue.arrived_by(generation.fresh_at):
+        while self._queue.arrived_by(generation.verified_at):
             environment = self._fleet.take_idle()
             if environment is None:
                 break
@@ -44,7 +44,7 @@ class Placement:
         if self._reload.under_way:
             return
         missing = len(self._queue) - self._fleet.coming(generation)
-        if generation.outcome in (Outcome.OVERRAN, Outcome.FAILED):
+        if generation.outcome in (Outcome.TIMED_OUT, Outcome.FAILED):
             self._retry_init(missing)
         else:
             while missing > 0 and self._supply.order():
@@ -76,7 +76,7 @@ class Placement:
         """Whether the first that waits came when the environment's code was the newest."""
         # else code that changes faster than it loads would never answer
         generation = environment.generation
-        return generation is not None and self._queue.arrived_by(generation.fresh_at)
+        return generation is not None and self._queue.arrived_by(generation.verified_at)
 
     def _answer_waiting(self, error_of: errors.ErrorOf) -> None:
         """Let requests that wait for an environment have the reason why none can be had."""
@@ -99,7 +99,11 @@ class Placement:
             environment.shutdown()
 
     def _came_out(
-        self, generation: Generation, outcome: Outcome, error: Result | None = None, place: str = ""
+        self,
+        generation: CodeVersion,
+        outcome: Outcome,
+        error: Result | None = None,
+        place: str = "",
     ) -> None:
         self._reload.came_out(generation, outcome, error, place)
         self._supply.came_out()
@@ -134,7 +138,7 @@ class Placement:
     def init_overran(self, environment: Environment) -> None:
         """Part of Owner."""
         if environment.generation is not None:
-            self._came_out(environment.generation, Outcome.OVERRAN, errors.init_overran())
+            self._came_out(environment.generation, Outcome.TIMED_OUT, errors.init_overran())
         self.place()
 
     def ended(

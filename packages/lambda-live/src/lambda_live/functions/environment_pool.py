@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
-from lambda_live.model.code_version import Generation
+from lambda_live.model.code_version import CodeVersion
 
 _COMING = (State.SPAWNING, State.STANDBY, State.INIT)
 
@@ -42,7 +42,7 @@ class Fleet:
         self._idle = [environment for environment in self._idle if environment not in old]
         return old
 
-    def outdated(self, generation: Generation) -> list[Environment]:
+    def outdated(self, generation: CodeVersion) -> list[Environment]:
         """Return those that have begun with another generation of the code; none rests."""
         outdated = [one for one in self._all if one.generation not in (None, generation)]
         self._idle = [one for one in self._idle if one.generation is generation]
@@ -63,7 +63,7 @@ class Fleet:
         """How many have an invocation."""
         return sum(environment.invocation is not None for environment in self._all)
 
-    def coming(self, generation: Generation) -> int:
+    def coming(self, generation: CodeVersion) -> int:
         """How many will soon be ready for any invocation."""
         return sum(
             environment.invocation is None

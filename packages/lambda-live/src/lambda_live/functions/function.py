@@ -16,7 +16,7 @@ from lambda_live.functions.request_queue import Queue, ThrottledError
 from lambda_live.functions.scaler import SWEEP, Supply
 from lambda_live.functions.stats import Figures
 from lambda_live.functions.stopping import StoppingError
-from lambda_live.model.code_version import Generation
+from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.service import ServiceSettings
@@ -38,7 +38,7 @@ class Function:
         held: Callable[[], bool],
         ended: Callable[[Ended], None],
     ) -> None:
-        self._debug = settings.debug
+        self._debug = settings.has_debugger
         self._background = background = Background(self._failed)
         self._queue = Queue(settings.queue, settings.queue_timeout, listener)
         self._reload = Reload(configuration, listener, background, self._settled, held)
@@ -54,7 +54,7 @@ class Function:
         self._killed = False
 
     @property
-    def generation(self) -> Generation:
+    def generation(self) -> CodeVersion:
         """The code that answers, and what it is run with."""
         return self._reload.generation
 

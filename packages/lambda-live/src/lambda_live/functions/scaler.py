@@ -40,7 +40,7 @@ class Supply:
         settings: ServiceSettings,
     ) -> None:
         """What begins in the `background` sees to the end of its process: it is never cancelled."""
-        self._import_ahead = settings.import_ahead
+        self._import_ahead = settings.preload
         self._fleet = fleet
         self._reload = reload
         self._listener = listener

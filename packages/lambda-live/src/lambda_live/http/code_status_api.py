@@ -12,7 +12,7 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.registry import Functions
 from lambda_live.http.asgi import Response
 from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.code_version import Generation, Outcome
+from lambda_live.model.code_version import CodeVersion, Outcome
 from lambda_live.model.invocation import Result
 
 PATH = "/2015-03-31/functions/.lambda-live"
@@ -72,7 +72,7 @@ def _described(function: Function) -> dict[str, Any]:
     }
 
 
-def _failed(generation: Generation, project: Path) -> dict[str, Any]:
+def _failed(generation: CodeVersion, project: Path) -> dict[str, Any]:
     load = generation.load
     if generation.outcome is not Outcome.FAILED or load is None or load.error is None:
         return {}

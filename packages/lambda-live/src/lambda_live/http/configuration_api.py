@@ -27,7 +27,7 @@ from lambda_live.http.aws_errors import (
 )
 from lambda_live.http.function_url import function_url
 from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.code_version import Generation, Outcome
+from lambda_live.model.code_version import CodeVersion, Outcome
 from lambda_live.model.function import UNRESERVED, FunctionConfiguration
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
@@ -170,8 +170,8 @@ def _logging(settings: FunctionConfiguration) -> dict[str, str]:
     return config | {"LogFormat": "JSON"} | levels if settings.json_logs else config
 
 
-def _time(generation: Generation) -> str:
-    since = datetime.fromtimestamp(generation.began, UTC)
+def _time(generation: CodeVersion) -> str:
+    since = datetime.fromtimestamp(generation.created_at, UTC)
     return since.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 

@@ -103,7 +103,7 @@ def _described(function: Function) -> dict[str, Any]:
     settings = function.wanted.asynchronous
     success, failure = settings.on_success, settings.on_failure
     return {
-        "LastModified": function.generation.began,
+        "LastModified": function.generation.created_at,
         "FunctionArn": f"{function.wanted.arn}:$LATEST",
         "MaximumRetryAttempts": settings.maximum_retry_attempts,
         "MaximumEventAgeInSeconds": settings.maximum_event_age,

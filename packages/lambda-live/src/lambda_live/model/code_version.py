@@ -14,11 +14,11 @@ class Outcome(enum.Enum):
     UNKNOWN = enum.auto()
     LOADED = enum.auto()
     FAILED = enum.auto()
-    OVERRAN = enum.auto()
+    TIMED_OUT = enum.auto()
 
 
 @dataclass(slots=True, eq=False)
-class Generation:
+class CodeVersion:
     """
     One object for each change, so that two are the same only if they are one.
 
@@ -28,8 +28,8 @@ class Generation:
 
     code_sha256: str
     configuration: FunctionConfiguration
-    fresh_at: float
+    verified_at: float
     first: bool = False
     outcome: Outcome = Outcome.UNKNOWN
-    began: float = field(default_factory=time.time)
+    created_at: float = field(default_factory=time.time)
     load: CodeLoad | None = None

@@ -28,17 +28,17 @@ class ServiceSettings:
     debuggers: Debuggers | None = field(default=None, compare=False)
     replay: bool = False
     public_url: str = ""
-    public_root: str = ""
+    editor_root: str = ""
     pods: tuple[str, str] | None = None
     terminal: bool = False
     accept: str | None = None
-    import_ahead: bool = True
+    preload: bool = True
 
     @property
-    def debug(self) -> bool:
+    def has_debugger(self) -> bool:
         """Whether a debugger may attach."""
         return self.debuggers is not None
 
-    def debugged(self) -> bool:
+    def is_debugging(self) -> bool:
         """Whether a debugger is attached now."""
         return self.debuggers is not None and self.debuggers.attached

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import Requirements, declared_by
+from lambda_live.dependencies.requirements import Requirements, find_all_requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,9 @@ def required_by(
 ) -> list[Requirements]:
     """Return what is to be installed for a function. Raises InstallError."""
     named = image.requirements if image else ()
-    declared = declared_by(root, project, sources, own=image is None or image.installs_project)
+    declared = find_all_requirements(
+        root, project, sources, own=image is None or image.installs_project
+    )
     return [*named, *declared, *((published,) if published else ())]
 
 

@@ -9,7 +9,7 @@ from lambda_live.model.service import ServiceSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Config:
     """What was given: the functions, one at least, and how to serve them."""
 
     functions: tuple[FunctionConfiguration, ...]
@@ -21,9 +21,9 @@ class Given:
     template: Path | None = None
     """The one of them that is the template."""
 
-    reader: Callable[[], "Given"] | None = field(default=None, compare=False)
+    reader: Callable[[], "Config"] | None = field(default=None, compare=False)
 
-    def again(self) -> "Given":
+    def reload(self) -> "Config":
         """
         Return what the files say now.
 

@@ -9,13 +9,13 @@ from lambda_live.background import Background
 from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.config import Given
-from lambda_live.project.config_files import Files
-from lambda_live.project.function_dependencies import Needs, needs_of
-from lambda_live.project.package_installer import Installations
+from lambda_live.project.config import Config
+from lambda_live.project.config_files import ConfigFiles
+from lambda_live.project.function_dependencies import FunctionDependencies, find_dependencies
+from lambda_live.project.package_installer import PackageInstaller
 
 
-class Served(Protocol):
+class FunctionManagerProtocol(Protocol):
     """Who runs the functions."""
 
     def keep(self, names: Iterable[str]) -> None:
@@ -31,127 +31,131 @@ class Served(Protocol):
         """Have each function look whether its code changed."""
 
 
-class Definitions:
+class ConfigWatcher:
     """Reads them again when they are saved; a save that is wrong is told, and changes nothing."""
 
-    def __init__(self, given: Given, served: Served, say: Callable[[str, str], None]) -> None:
-        self._given = given
-        self._served = served
-        self._say = say
-        self._was_wrong = False
-        self._background = Background(lambda error: say(f"internal error: {error!r}", "ERROR"))
-        self._installations = Installations(self._background, say, self._installed)
-        self._files = Files(given.files)
-        self._renewal: asyncio.Task[None] | None = None
-        self._watch: asyncio.Task[None] | None = None
-        self._followed: tuple[Path, ...] = ()
-        needs = [needs_of(each) for each in given.functions]
-        self._follow(needs)
-        served.serve([each.complete() for each in needs])
+    def __init__(
+        self, config: Config, functions: FunctionManagerProtocol, log: Callable[[str, str], None]
+    ) -> None:
+        self._config = config
+        self._functions = functions
+        self._log = log
+        self._had_error = False
+        self._background = Background(lambda error: log(f"internal error: {error!r}", "ERROR"))
+        self._installer = PackageInstaller(self._background, log, self._on_installed)
+        self._files = ConfigFiles(config.files)
+        self._reload_task: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
+        self._watched_files: tuple[Path, ...] = ()
+        needs = [find_dependencies(each) for each in config.functions]
+        self._watch_dependencies(needs)
+        functions.serve([each.resolved_configuration() for each in needs])
         self._stopped = False
 
     def start(self) -> None:
         """Look at them whenever the file system tells of a change."""
-        self._watch = self._background.run(self._look())
+        self._watch_task = self._background.run(self._watch())
 
     def stop(self) -> None:
         """Let them be what they are."""
         self._stopped = True
         self._background.cancel()
-        self._installations.stop()
+        self._installer.stop()
 
-    def holds(self, name: str) -> bool:
+    def blocks_reload(self, name: str) -> bool:
         """Whether the function's code may not change yet, since what it needs may have."""
-        return name in self._installations or self._changing() is not None
+        return name in self._installer or self._start_reload() is not None
 
-    async def fresh(self) -> None:
+    async def wait_current(self) -> None:
         """Return when the functions are as they are on disk, but for packages to be installed."""
-        if (renewal := self._changing()) is not None:
+        if (renewal := self._start_reload()) is not None:
             await asyncio.wait([renewal])
 
-    def _changing(self) -> asyncio.Task[None] | None:
-        if self._renewal is None and not self._stopped and self._files.changed():
-            self._renewal = self._background.run(self._renew())
-        return self._renewal
+    def _start_reload(self) -> asyncio.Task[None] | None:
+        if self._reload_task is None and not self._stopped and self._files.has_changed():
+            self._reload_task = self._background.run(self._reload())
+        return self._reload_task
 
-    async def _look(self) -> None:
+    async def _watch(self) -> None:
         async for _ in self._files.changes():
-            self._changing()
+            self._start_reload()
 
-    async def _renew(self) -> None:
+    async def _reload(self) -> None:
         try:
-            while self._files.changed():
-                await self._files.settled()
+            while self._files.has_changed():
+                await self._files.wait_until_quiet()
                 await self._read()
         finally:
-            self._renewal = None
-        self._served.check()
+            self._reload_task = None
+        self._functions.check()
 
     async def _read(self) -> None:
-        given = await asyncio.to_thread(self._again)
-        while unknown := set(_files_of(given)).difference(self._followed):
+        given = await asyncio.to_thread(self._load)
+        while unknown := set(_files_of(given)).difference(self._watched_files):
             # one may have been saved since it was read, which nobody looked at
-            self._look_at(*self._followed, *unknown)
-            given = await asyncio.to_thread(self._again)
+            self._set_watched(*self._watched_files, *unknown)
+            given = await asyncio.to_thread(self._load)
         if isinstance(given, TemplateError):
-            self._say(f"{given}; until then all goes on as it was", "ERROR")
-            self._was_wrong = True
+            self._log(f"{given}; until then all goes on as it was", "ERROR")
+            self._had_error = True
         else:
-            self._take(given)
+            self._accept(given)
 
-    def _again(self) -> Given | TemplateError:
+    def _load(self) -> Config | TemplateError:
         try:
-            return self._given.again()
+            return self._config.reload()
         except TemplateError as error:
             return error
 
-    def _take(self, given: Given) -> None:
-        was_wrong, self._was_wrong = self._was_wrong, False
-        if was_wrong or given.template != self._given.template:
-            self._say(_change_of(given.template), "INFO")
+    def _accept(self, given: Config) -> None:
+        was_wrong, self._had_error = self._had_error, False
+        if was_wrong or given.template != self._config.template:
+            self._log(_change_of(given.template), "INFO")
         for notice in given.notices:
-            if notice not in self._given.notices:
-                self._say(notice, "WARN")
-        self._given = given
+            if notice not in self._config.notices:
+                self._log(notice, "WARN")
+        self._config = given
         self._apply(given.functions)
 
     def _apply(self, functions: Sequence[FunctionConfiguration]) -> None:
-        needs = [each for each in map(self._needs, functions) if each is not None]
-        self._follow((*map(Needs, functions), *needs))
+        needs = [each for each in map(self._dependencies_of, functions) if each is not None]
+        self._watch_dependencies((*map(FunctionDependencies, functions), *needs))
         for each in needs:
             if each.missing():
-                self._installations.want(each)
+                self._installer.request(each)
             else:
-                self._installations.forget(each.name)
-        self._served.serve([each.complete() for each in needs if not each.missing()])
-        self._served.keep([each.name for each in functions])
+                self._installer.cancel(each.name)
+        self._functions.serve(
+            [each.resolved_configuration() for each in needs if not each.missing()]
+        )
+        self._functions.keep([each.name for each in functions])
 
-    def _needs(self, configuration: FunctionConfiguration) -> Needs | None:
+    def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies | None:
         try:
-            return needs_of(configuration)
+            return find_dependencies(configuration)
         except InstallError as error:
-            self._say(f"{error}; until then {configuration.name} goes on as it was", "ERROR")
+            self._log(f"{error}; until then {configuration.name} goes on as it was", "ERROR")
             return None
 
-    def _follow(self, needs: Iterable[Needs]) -> None:
+    def _watch_dependencies(self, needs: Iterable[FunctionDependencies]) -> None:
         files = [file for each in needs for file in each.files()]
-        self._look_at(*self._given.files, *files)
+        self._set_watched(*self._config.files, *files)
 
-    def _look_at(self, *files: Path) -> None:
-        self._followed = files
-        if self._files.follow(files) and self._watch is not None:
-            self._watch.cancel()
+    def _set_watched(self, *files: Path) -> None:
+        self._watched_files = files
+        if self._files.set_paths(files) and self._watch_task is not None:
+            self._watch_task.cancel()
             self.start()
 
-    def _installed(self, needs: Needs, error: InstallError | None) -> None:
+    def _on_installed(self, needs: FunctionDependencies, error: InstallError | None) -> None:
         if error is None:
-            self._served.serve([needs.complete()])
+            self._functions.serve([needs.resolved_configuration()])
         else:
-            self._say(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
-            self._served.leave(needs.name)
+            self._log(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
+            self._functions.leave(needs.name)
 
 
-def _files_of(given: Given | TemplateError) -> tuple[Path, ...]:
+def _files_of(given: Config | TemplateError) -> tuple[Path, ...]:
     return given.files_read if isinstance(given, TemplateError) else given.files
 
 

@@ -13,7 +13,7 @@ from lambda_live.model.template_error import TemplateError
 _ENDPOINTS = "AWS_ENDPOINT_URL"
 
 
-class LocalEnvironment:
+class DotEnv:
     """
     Reads the file, and the `FILE.NAME` of a function called so, which comes first.
 
@@ -31,7 +31,7 @@ class LocalEnvironment:
         for name in functions:
             yield self._file.with_name(f"{self._file.name}.{name}")
 
-    def of(self, *functions: str) -> dict[str, str]:
+    def variables_for(self, *functions: str) -> dict[str, str]:
         """
         Return the variables of a function, or of no function in particular.
 
@@ -41,11 +41,11 @@ class LocalEnvironment:
         environ = self._environ
         found = {name: value for name, value in environ.items() if name.startswith(_ENDPOINTS)}
         for file in self.files(*functions):
-            found |= self._passed(_read(file)) if file.is_file() else {}
+            found |= self._resolve(_read(file)) if file.is_file() else {}
         named = (text.partition("=") for text in self._named)
-        return found | self._passed({name: value if is_ else None for name, is_, value in named})
+        return found | self._resolve({name: value if is_ else None for name, is_, value in named})
 
-    def _passed(self, variables: Mapping[str, str | None]) -> dict[str, str]:
+    def _resolve(self, variables: Mapping[str, str | None]) -> dict[str, str]:
         known = {
             name: self._environ.get(name) if value is None else value
             for name, value in variables.items()

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lambda_live.dependencies.interpreters import interpreter_of, runtime_of
-from lambda_live.dependencies.packages import directory_of
-from lambda_live.dependencies.requirements import Requirements, files_of
+from lambda_live.dependencies.interpreters import find_interpreter, runtime_requirements
+from lambda_live.dependencies.packages import install_dir
+from lambda_live.dependencies.requirements import Requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import OWN, Interpreter
 from lambda_live.model.template import required_by
@@ -20,7 +20,7 @@ class _Packages:
 
     @property
     def directory(self) -> Path:
-        return directory_of(self.requirements)
+        return install_dir(self.requirements)
 
     @property
     def missing(self) -> bool:
@@ -28,7 +28,7 @@ class _Packages:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class FunctionDependencies:
     """A function as it was given, and what it needs beside its own code."""
 
     configuration: FunctionConfiguration
@@ -54,7 +54,7 @@ class Needs:
         """Return what is to be installed."""
         return [each.requirements for each in self._all if each.missing]
 
-    def complete(self) -> FunctionConfiguration:
+    def resolved_configuration(self) -> FunctionConfiguration:
         """Return the function with its packages."""
         own = (each.directory for each in self.own)
         return replace(
@@ -66,22 +66,22 @@ class Needs:
 
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
-        yield from files_of(self.configuration.task_root, self.configuration.project)
+        yield from requirement_files(self.configuration.task_root, self.configuration.project)
         for source in self.configuration.sources:
             yield source / "requirements.txt"
         for each in self.own:
             yield from each.requirements.files
 
 
-def needs_of(configuration: FunctionConfiguration) -> Needs:
+def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependencies:
     """
     Return what a function needs.
 
     Raises:
         InstallError: It can't be known.
     """
-    python = interpreter_of(configuration.runtime) or OWN
-    runtime = runtime_of(python)
+    python = find_interpreter(configuration.runtime) or OWN
+    runtime = runtime_requirements(python)
     own = (
         _Packages(replace(each, python=python))
         for each in required_by(
@@ -92,4 +92,6 @@ def needs_of(configuration: FunctionConfiguration) -> Needs:
             configuration.published,
         )
     )
-    return Needs(configuration, python, _Packages(runtime) if runtime else None, tuple(own))
+    return FunctionDependencies(
+        configuration, python, _Packages(runtime) if runtime else None, tuple(own)
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lambda_live.debugger.server import Debuggers
-from lambda_live.dependencies.cache import cache_of
+from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.account import Account
 from lambda_live.model.function import UNRESERVED, FunctionConfiguration
 from lambda_live.model.interpreter import OWN
@@ -15,19 +15,19 @@ from lambda_live.model.template import FunctionSpec, FunctionUrl, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project import samconfig
 from lambda_live.project.cdk import cloud_assembly
-from lambda_live.project.config import Given
-from lambda_live.project.dotenv import LocalEnvironment
-from lambda_live.project.notices import notices
+from lambda_live.project.config import Config
+from lambda_live.project.dotenv import DotEnv
+from lambda_live.project.notices import collect_notices
 from lambda_live.project.samconfig import SamConfig
 from lambda_live.project.template import discovery
 from lambda_live.telemetry import levels
 
-_NOBODY = Account()
-_PLACE = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
-_MOST_CONCURRENCY = 1000
+_DEFAULT_ACCOUNT = Account()
+_ACCOUNT_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
+_MAX_CONCURRENCY = 1000
 
 
-def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Given:
+def load_config(given: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Config:
     """
     Return what is given, by the files as they are now.
 
@@ -36,11 +36,18 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
     Raises:
         TemplateError: One of the files is wrong.
     """
-    local = LocalEnvironment(root / given.env_file, given.env, environ)
-    environ = {**environ, **{name: value for name, value in local.of().items() if name in _PLACE}}
+    local = DotEnv(root / given.env_file, given.env, environ)
+    environ = {
+        **environ,
+        **{
+            name: value
+            for name, value in local.variables_for().items()
+            if name in _ACCOUNT_VARIABLES
+        },
+    }
     path = _path(given, root)
     project = root if path is None else cloud_assembly.app_folder(path) or path.parent
-    sam = samconfig.read(project) if path else SamConfig()
+    sam = samconfig.read_samconfig(project) if path else SamConfig()
     if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
         environ["AWS_REGION"] = sam.region
     template = _template(path, given, environ, root, sam)
@@ -53,13 +60,13 @@ def assemble(given: argparse.Namespace, environ: Mapping[str, str], root: Path) 
         replace(
             _configuration(each, given, environ, account, template=path),
             project=project,
-            local_environment=_told(each, sam) | local.of(each.name),
+            local_environment=_sam_variables(each, sam) | local.variables_for(each.name),
         )
         for each in template.functions
     )
     templates = (*_templates(given, root, path), *template.files)
     files = (*templates, *sam.files, *local.files(*(each.name for each in functions)))
-    return Given(functions, _service(given), tuple(notices(template)), files, path)
+    return Config(functions, _service(given), tuple(collect_notices(template)), files, path)
 
 
 def _path(given: argparse.Namespace, root: Path) -> Path | None:
@@ -78,17 +85,17 @@ def _template(
 ) -> Template:
     """Return the template, or what stands for one. Raises TemplateError."""
     if path is None:
-        return discovery.default_template(root, given.handler, build_dir=cache_of(""))
+        return discovery.default_template(root, given.handler, build_dir=cache_dir(""))
     from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # YAML, which few starts need
 
     overrides = {**sam.parameters, **dict(text.split("=", 1) for text in given.parameter)}
     region = _account(environ).region
-    return read_template(path, overrides, region, build_dir=cache_of(""), deployed=sam.deployed)
+    return read_template(path, overrides, region, build_dir=cache_dir(""), deployed=sam.deployed)
 
 
-def _told(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
+def _sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
     names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
-    return sam.of(*names, declared=function.environment or {})
+    return sam.variables_for(*names, declared=function.environment or {})
 
 
 def _templates(given: argparse.Namespace, root: Path, found: Path | None) -> tuple[Path, ...]:
@@ -107,7 +114,7 @@ def _configuration(
     template: Path | None,
 ) -> FunctionConfiguration:
     limits, watch, reserved = given.limits, given.watch, _reserved(function, given)
-    concurrency = UNRESERVED if reserved is None else min(reserved, _MOST_CONCURRENCY)
+    concurrency = UNRESERVED if reserved is None else min(reserved, _MAX_CONCURRENCY)
     log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
     layers = tuple(layer.content for layer in function.layers)
     bundle = (function.bundle,) if function.bundle else ()
@@ -145,7 +152,10 @@ def _reserved(function: FunctionSpec, given: argparse.Namespace) -> int | None:
 
 def _account(environ: Mapping[str, str]) -> Account:
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    return Account(region or _NOBODY.region, environ.get("AWS_ACCOUNT_ID") or _NOBODY.account_id)
+    return Account(
+        region or _DEFAULT_ACCOUNT.region,
+        environ.get("AWS_ACCOUNT_ID") or _DEFAULT_ACCOUNT.account_id,
+    )
 
 
 def _service(given: argparse.Namespace) -> ServiceSettings:
@@ -155,16 +165,16 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         admin_host=given.admin_host,
         admin_port=given.admin_port,
         allowed_hosts=given.allowed_hosts,
-        queue=0 if given.strict else given.queue,
+        queue=given.queue,
         queue_timeout=given.queue_timeout,
         shutdown_timeout=given.shutdown_timeout,
         after_reload=given.after_reload,
         debuggers=Debuggers(given.debug_port) if given.debug else None,
         replay=given.replay,
         public_url=given.public_url,
-        public_root=given.public_root,
+        editor_root=given.editor_root,
         pods=given.pods,
         terminal=given.terminal,
         accept=given.accept,
-        import_ahead=given.import_ahead,
+        preload=given.preload,
     )

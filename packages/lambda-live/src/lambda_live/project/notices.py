@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from lambda_live.dependencies.interpreters import notice
+from lambda_live.dependencies.interpreters import explain_substitute
 from lambda_live.model.template import Template
 
-_MOST = 4
+_MAX_NAMES = 4
 """Names that are told; a terminal has 24 rows."""
 
 
-def notices(template: Template) -> Iterator[str]:
+def collect_notices(template: Template) -> Iterator[str]:
     """Yield the sentences."""
     yield from _left_out(template)
     yield from template.notices
@@ -30,9 +30,9 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]
 
 
 def _listed(names: list[str]) -> str:
-    if len(names) <= _MOST:
+    if len(names) <= _MAX_NAMES:
         return ", ".join(names)
-    return f"{', '.join(names[: _MOST - 1])} and {len(names) - _MOST + 1} more"
+    return f"{', '.join(names[: _MAX_NAMES - 1])} and {len(names) - _MAX_NAMES + 1} more"
 
 
 def _left_out(template: Template) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _runtimes(template: Template) -> Iterator[str]:
         if template.path or function.image
     )
     for runtime, names in _grouped(pairs):
-        if unmet := notice(_listed(names), runtime):
+        if unmet := explain_substitute(_listed(names), runtime):
             yield unmet
 
 

@@ -37,7 +37,7 @@ class SamConfig:
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
 
-    def of(self, *names: str, declared: Mapping[str, str]) -> dict[str, str]:
+    def variables_for(self, *names: str, declared: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of a function, by any of its names, that the template has, too."""
         found: dict[str, str] = {}
         for name in ("Parameters", *names):
@@ -45,7 +45,7 @@ class SamConfig:
         return {name: value for name, value in found.items() if name in declared}
 
 
-def read(folder: Path) -> SamConfig:
+def read_samconfig(folder: Path) -> SamConfig:
     """Return what the file beside a template says. Raises TemplateError."""
     files = tuple(folder / name for name in _NAMES)
     file = next(filter(Path.is_file, files), None)

@@ -2,7 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.dependencies.interpreters import interpreter_of, notice, runtime_of
+from lambda_live.dependencies.interpreters import (
+    explain_substitute,
+    find_interpreter,
+    runtime_requirements,
+)
 from lambda_live.model.interpreter import OWN, Interpreter
 from support.starting import StartLambda
 
@@ -27,14 +31,14 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     programs.mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(programs))
-    interpreter_of.cache_clear()
+    find_interpreter.cache_clear()
     return programs
 
 
 def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
     nothing_installed: Path, start_lambda: StartLambda
 ) -> None:
-    assert interpreter_of(OTHER) is None
+    assert find_interpreter(OTHER) is None
 
     service = start_lambda(
         {"template.yaml": TEMPLATE, "code/app.py": APP},
@@ -50,7 +54,7 @@ def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
 
 
 def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() -> None:
-    said = notice("Only", "python3.9")
+    said = explain_substitute("Only", "python3.9")
 
     assert (
         said == f"Only: python3.9 is too old to run here, so Python {OWN.version} stands in for it"
@@ -67,14 +71,14 @@ def test_a_runtime_is_found_among_the_programs_and_where_pyenv_puts_it(
     program.write_text(f"#!/bin/sh\necho /opt/python\necho {OTHER[6:]}.9\n")
     program.chmod(0o755)
 
-    found = interpreter_of(OTHER)
+    found = find_interpreter(OTHER)
 
     assert found == Interpreter("/opt/python", f"{OTHER[6:]}.9")
     assert found.runtime == OTHER
-    runtime = runtime_of(found)
+    runtime = runtime_requirements(found)
     assert runtime is not None
     assert "awslambdaric==" in runtime.text
-    own = runtime_of(OWN)
+    own = runtime_requirements(OWN)
     assert own is None
 
 
@@ -85,6 +89,6 @@ def test_a_program_that_only_has_the_name_of_a_runtime_is_passed_over(
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)
 
-    assert interpreter_of(OTHER) is None
-    assert interpreter_of("python3.9") is None
-    assert interpreter_of(OWN.runtime) == OWN
+    assert find_interpreter(OTHER) is None
+    assert find_interpreter("python3.9") is None
+    assert find_interpreter(OWN.runtime) == OWN

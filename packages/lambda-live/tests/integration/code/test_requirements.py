@@ -6,7 +6,7 @@ import pytest
 
 from lambda_live.cli.image_context import write_function
 from lambda_live.dependencies.packages import install
-from lambda_live.dependencies.requirements import InstallError, declared
+from lambda_live.dependencies.requirements import InstallError, find_requirements
 from lambda_live.model.interpreter import OWN
 from support.local_lambda import environment
 from support.project import write_project
@@ -41,7 +41,7 @@ def test_the_main_group_of_the_projects_poetry_lock_is_what_a_function_requires(
 ) -> None:
     write_project(tmp_path, {"poetry.lock": LOCK, "code/app.py": ""})
 
-    found = declared(tmp_path / "code", tmp_path)
+    found = find_requirements(tmp_path / "code", tmp_path)
 
     assert found is not None
     assert found.text == (
@@ -55,8 +55,8 @@ def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothin
 ) -> None:
     write_project(tmp_path, {"poetry.lock": LOCK, "code/requirements.txt": "# nothing\n"})
 
-    assert declared(tmp_path / "code", tmp_path) is None
-    assert declared(tmp_path / "other", tmp_path / "code") is None
+    assert find_requirements(tmp_path / "code", tmp_path) is None
+    assert find_requirements(tmp_path / "other", tmp_path / "code") is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_lock_that_cannot_be_followed_is_told(lock: str, why: str, tmp_path: P
     write_project(tmp_path, {"poetry.lock": lock})
 
     with pytest.raises(InstallError, match=why):
-        declared(tmp_path, tmp_path)
+        find_requirements(tmp_path, tmp_path)
 
 
 UV = """
@@ -163,7 +163,7 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
 ) -> None:
     write_project(tmp_path, {"services/member/code/app.py": "", **files})
 
-    found = declared(tmp_path / "services/member/code", tmp_path)
+    found = find_requirements(tmp_path / "services/member/code", tmp_path)
 
     assert found is not None
     assert found.text.startswith(text) if source == "poetry.lock" else found.text == text
@@ -198,13 +198,13 @@ def test_what_a_project_declares_that_cannot_be_followed_is_told(
     write_project(tmp_path, {file: text})
 
     with pytest.raises(InstallError, match=why):
-        declared(tmp_path, tmp_path)
+        find_requirements(tmp_path, tmp_path)
 
 
 def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -> None:
     write_project(tmp_path, {"uv.lock": UV.replace('{ hash = "sha256:dd" }', "{}")})
 
-    found = declared(tmp_path, tmp_path)
+    found = find_requirements(tmp_path, tmp_path)
 
     assert found is not None
     assert "three==3.0\n" in found.text
@@ -214,13 +214,13 @@ def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -
 def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path: Path) -> None:
     files = {"requirements.txt": "-r more/base.txt\n", "more/base.txt": "idna==1\n"}
     write_project(tmp_path, files)
-    requirements = declared(tmp_path, tmp_path)
+    requirements = find_requirements(tmp_path, tmp_path)
     assert requirements is not None
-    before = requirements.key()
+    before = requirements.cache_key()
 
     (tmp_path / "more/base.txt").write_text("idna==2\n")
 
-    assert requirements.key() != before
+    assert requirements.cache_key() != before
 
 
 def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_an_image_has_events_only_if_they_are_code(
 
 def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
     write_project(tmp_path, {"code/requirements.txt": "-r ../base.txt\n", "base.txt": "idna\n"})
-    found = declared(tmp_path / "code", tmp_path)
+    found = find_requirements(tmp_path / "code", tmp_path)
 
     assert found is not None
     with pytest.raises(InstallError, match="which no image gets; move it beside it"):
@@ -337,7 +337,7 @@ def test_what_poetry_locked_is_installed_with_its_hashes(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_project(tmp_path, {"poetry.lock": LOCK.replace('"3.0"', '"3.0.nonsense"')})
-    found = declared(tmp_path, tmp_path)
+    found = find_requirements(tmp_path, tmp_path)
     said: list[str] = []
 
     assert found is not None

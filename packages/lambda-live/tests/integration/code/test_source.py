@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.code.watched_code import Source
+from lambda_live.code.watched_code import WatchedCode
 from support.local_lambda import LocalLambda, environment
 from support.project import write_project
 from support.starting import StartLambda
@@ -51,22 +51,22 @@ def test_the_hash_is_the_one_that_a_shell_finds(root: Path) -> None:
         text=True,
     )
 
-    assert Source((root,)).sha256() == found.stdout.strip()
+    assert WatchedCode((root,)).sha256() == found.stdout.strip()
 
 
 def test_the_hash_is_that_of_the_text_and_the_names_alone(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "copy/function")
-    before = Source((root,)).sha256()
+    before = WatchedCode((root,)).sha256()
     (root / "app.py").touch()
 
-    assert Source((root,)).sha256() == before
-    assert Source((tmp_path / "copy/function",)).sha256() == before
+    assert WatchedCode((root,)).sha256() == before
+    assert WatchedCode((tmp_path / "copy/function",)).sha256() == before
 
 
 def test_the_order_of_the_directories_is_the_one_given(root: Path) -> None:
     below = root / "a"
 
-    assert Source((root, below)).sha256() != Source((below, root)).sha256()
+    assert WatchedCode((root, below)).sha256() != WatchedCode((below, root)).sha256()
 
 
 def write_over(root: Path) -> None:
@@ -106,42 +106,42 @@ CHANGES = [write_over, write_back_dated, replace, add, remove, rename, remove_th
 @pytest.fixture(params=["as the kernel tells", "file by file"])
 def _told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "file by file":
-        monkeypatch.setattr("lambda_live.code.watcher._LOCAL", ())
+        monkeypatch.setattr("lambda_live.code.watcher._LOCAL_FILE_SYSTEMS", ())
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.usefixtures("_told")
 def test_a_change_is_seen_and_settles(root: Path, change: Callable[[Path], None]) -> None:
-    source = Source((root,))
-    before = asyncio.run(source.settled())
-    assert not source.changed()
+    source = WatchedCode((root,))
+    before = asyncio.run(source.wait_until_quiet())
+    assert not source.has_changed()
 
     change(root)
 
-    assert source.changed()
-    assert asyncio.run(source.settled()) != before
-    assert not source.changed()
+    assert source.has_changed()
+    assert asyncio.run(source.wait_until_quiet()) != before
+    assert not source.has_changed()
 
 
 def test_what_a_link_leads_to_is_code_too(root: Path, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/text.py": "1\n", "common/own/deep.py": "1\n"})
-    before = Source((root,)).sha256()
+    before = WatchedCode((root,)).sha256()
     (root / "dangling.py").symlink_to("nowhere")
     (root / "a/round").symlink_to("..")
-    assert Source((root,)).sha256() == before
+    assert WatchedCode((root,)).sha256() == before
 
     (root / "text.py").symlink_to(tmp_path / "shared/text.py")
     (root / "common").symlink_to(tmp_path / "common")
-    source = Source((root,))
-    hashes = {before, asyncio.run(source.settled())}
+    source = WatchedCode((root,))
+    hashes = {before, asyncio.run(source.wait_until_quiet())}
     for path in ("shared/text.py", "common/own/deep.py"):
         write_project(tmp_path, {path: "2\n"})
-        assert source.changed()
-        hashes.add(asyncio.run(source.settled()))
+        assert source.has_changed()
+        hashes.add(asyncio.run(source.wait_until_quiet()))
     (root / "text.py").unlink()
     (root / "text.py").symlink_to("app.py")
-    assert source.changed()
-    hashes.add(asyncio.run(source.settled()))
+    assert source.has_changed()
+    hashes.add(asyncio.run(source.wait_until_quiet()))
     assert len(hashes) == 5
 
 
@@ -175,7 +175,7 @@ def name_in_no_unicode(service: LocalLambda) -> None:
 
 
 def answers_by_what_is_there(service: LocalLambda) -> bool:
-    code_sha256 = Source((service.project / "function",)).sha256()
+    code_sha256 = WatchedCode((service.project / "function",)).sha256()
     return code_sha256 in service.admin("/ready").body.decode()
 
 
@@ -209,9 +209,9 @@ def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
 
 def test_nothing_watched_never_changes() -> None:
     async def changes() -> list[None]:
-        return [change async for change in Source(()).changes()]
+        return [change async for change in WatchedCode(()).changes()]
 
-    assert not Source(()).changed()
+    assert not WatchedCode(()).has_changed()
     assert asyncio.run(changes()) == []
 
 
@@ -274,7 +274,7 @@ def shipped(project: Path, folder: str) -> set[str]:
 def test_what_a_project_has_beside_its_code_does_not_count(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | {"events/event.json": ""})
     (tmp_path / ".git").mkdir()
-    source = Source((tmp_path,), tmp_path)
+    source = WatchedCode((tmp_path,), tmp_path)
     before, code = source.sha256(), shipped(tmp_path, "code")
 
     write_project(tmp_path, BESIDE)
@@ -298,13 +298,13 @@ def test_events_count_if_they_are_a_package_of_the_function(tmp_path: Path) -> N
 @pytest.mark.usefixtures("_told")
 def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | BESIDE)
-    source = Source((tmp_path / "code",), tmp_path)
+    source = WatchedCode((tmp_path / "code",), tmp_path)
 
     write_project(tmp_path, {name: "changed" for name in BESIDE if name.count("/") > 1})
 
-    assert not source.changed()
+    assert not source.has_changed()
     write_project(tmp_path, {"code/.gitignore": "own.log\n"})
-    assert source.changed()
+    assert source.has_changed()
 
 
 @pytest.mark.parametrize(

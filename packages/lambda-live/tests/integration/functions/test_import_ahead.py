@@ -280,7 +280,7 @@ def test_the_memory_of_the_standby_is_known(site: Site) -> None:
 def test_nothing_is_imported_ahead_if_that_is_not_wanted(
     start_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    site = Site(start_lambda, tmp_path_factory.mktemp("libraries"), "--no-import-ahead")
+    site = Site(start_lambda, tmp_path_factory.mktemp("libraries"), "--no-preload")
     site.library("plain", "")
 
     assert [site.saved("import plain", "plain.AHEAD") for _ in range(2)] == [False, False]

@@ -110,7 +110,7 @@ def test_past_the_queue_a_request_is_throttled_as_on_aws(start_lambda: StartLamb
 
 @pytest.fixture(scope="module")
 def strict(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(WAITS_FOR_ITS_FILE, "--concurrency=3", "--strict", "--timeout=60")
+    return start_module_lambda(WAITS_FOR_ITS_FILE, "--concurrency=3", "--no-queue", "--timeout=60")
 
 
 def test_strict_starts_environments_up_to_the_limit_and_throttles_at_once(

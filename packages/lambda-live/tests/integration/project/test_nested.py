@@ -8,8 +8,8 @@ import pytest
 
 from lambda_live.cli.describe import main as describe
 from lambda_live.model.service import ServiceSettings
-from lambda_live.project.config import Given
-from lambda_live.project.config_watcher import Definitions
+from lambda_live.project.config import Config
+from lambda_live.project.config_watcher import ConfigWatcher
 from support.local_lambda import LocalLambda
 from support.project import write_project
 from support.starting import StartLambda
@@ -127,17 +127,17 @@ def test_a_child_that_is_saved_while_it_is_read_first_is_read_again(tmp_path: Pa
     parent, child = tmp_path / "parent", tmp_path / "child"
     read: list[str] = []
 
-    def reader() -> Given:
+    def reader() -> Config:
         read.append(child.read_text())
         if len(read) == 1:
             write_project(tmp_path, {"child": "second"})
-        return Given((), ServiceSettings(), files=(parent, child), reader=reader)
+        return Config((), ServiceSettings(), files=(parent, child), reader=reader)
 
     async def save() -> None:
-        given = Given((), ServiceSettings(), files=(parent,), reader=reader)
-        definitions = Definitions(given, Nobody(), lambda *_: None)
+        given = Config((), ServiceSettings(), files=(parent,), reader=reader)
+        definitions = ConfigWatcher(given, Nobody(), lambda *_: None)
         write_project(tmp_path, {"parent": "saved"})
-        await definitions.fresh()
+        await definitions.wait_current()
         definitions.stop()
 
     asyncio.run(save())

@@ -118,7 +118,7 @@ def handler(event, context):
 
 def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None:
     command = f"echo {'a long row ' * 9}that says what to do; exit 3"
-    options = ("--concurrency=1", "--strict", "--accept=true", f"--after-reload={command}")
+    options = ("--concurrency=1", "--no-queue", "--accept=true", f"--after-reload={command}")
     service = start(HOLDS, *options)
     write_project(service.project, {"events/well.json": "1", "events/bad.json": "{"})
     service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a long row ")

@@ -588,7 +588,7 @@ def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> 
 
 def test_links_are_for_the_person_and_not_for_the_pod(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--public-root=/home/me/a project"
+        RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--editor-root=/home/me/a project"
     )
     curl = send(service, "reply = 1")["curl"]
     assert curl.endswith("http://localhost:5432/2015-03-31/functions/function/invocations")

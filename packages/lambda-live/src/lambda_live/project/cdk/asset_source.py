@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_live.code.code_files import counts
+from lambda_live.code.code_files import is_code
 from lambda_live.project.cdk.cloud_assembly import app_above, assembly_folder
 
 _UNLIKE = 0.5
@@ -75,7 +75,7 @@ def modules(folder: Path) -> Iterator[Path]:
 
 
 def _is_of_code(folder: str) -> bool:
-    return counts(folder) and folder != "site-packages"
+    return is_code(folder) and folder != "site-packages"
 
 
 def _likeness_of(one: Path, other: Path) -> float:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from lambda_live.dependencies.requirements import Requirements, included_by, listed
+from lambda_live.dependencies.requirements import Requirements, included_files, parse_requirements
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Image
@@ -73,12 +73,12 @@ def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
     if not packages:
         return ()
     if len(packages) == len(files) == 1 and files[0].name == "requirements.txt":
-        return tuple(filter(None, (listed(files[0]),)))
+        return tuple(filter(None, (parse_requirements(files[0]),)))
     context = recipe.context
     text = "".join(
         f"{line} {path.relative_to(context)}\n" if path else f"{line}\n" for line, path in packages
     )
-    every = {each for file in files for each in (file, *included_by(file))}
+    every = {each for file in files for each in (file, *included_files(file))}
     return (Requirements(recipe.dockerfile, text, tuple(sorted(every)), context),)
 
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from lambda_live.code.code_files import counts
+from lambda_live.code.code_files import is_code
 
 type _Node = Path | dict[str, _Node]
 
@@ -55,7 +55,7 @@ def _put(into: dict[str, _Node], at: Sequence[str], source: Path, opened: set[Pa
 
 def _children(folder: Path, opened: set[Path]) -> dict[str, Path]:
     opened.add(folder)
-    return {each.name: each for each in folder.iterdir() if counts(each.name)}
+    return {each.name: each for each in folder.iterdir() if is_code(each.name)}
 
 
 def _write(wanted: dict[str, _Node], folder: Path) -> None:

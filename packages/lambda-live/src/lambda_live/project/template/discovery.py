@@ -7,7 +7,7 @@ It does without YAML, whose import would cost each start of a service that has n
 import contextlib
 from pathlib import Path
 
-from lambda_live.dependencies.cache import folder_of
+from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.interpreter import OWN
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
@@ -73,7 +73,7 @@ def default_template(
 def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Template:
     from lambda_live.project.image import image  # noqa: PLC0415  # few folders have only that
 
-    links = made and folder_of(made / "images", dockerfile, "function")
+    links = made and function_dir(made / "images", dockerfile, "function")
     try:
         found = image.read(Recipe(folder, dockerfile), links)
     except (UnsupportedFunctionError, OSError, TemplateError, ValueError) as error:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-prope
 
 from pathlib import Path
 
-from lambda_live.dependencies.cache import folder_of
+from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
@@ -72,7 +72,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         config.text("WorkingDirectory"),
     )
     try:
-        return image.read(recipe, links and folder_of(links, template, resource.logical_id))
+        return image.read(recipe, links and function_dir(links, template, resource.logical_id))
     except TemplateError as error:
         raise UnsupportedFunctionError(str(error)) from error
     except (OSError, ValueError) as error:  # no path, no pattern, no text that could be read

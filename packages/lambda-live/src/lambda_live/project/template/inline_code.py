@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/a
 
 from pathlib import Path
 
-from lambda_live.dependencies.cache import folder_of
+from lambda_live.dependencies.cache import function_dir
 from lambda_live.project.template import cfnresponse
 
 _MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf-8")}
@@ -14,7 +14,7 @@ _MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf
 
 def written(code: str, folder: Path, template: Path, logical_id: str) -> Path:
     """Return the folder of that function's code, below the one of all such code."""
-    root = folder_of(folder, template, logical_id)
+    root = function_dir(folder, template, logical_id)
     root.mkdir(parents=True, exist_ok=True)
     for name, text in {"index.py": code, **_MODULES}.items():
         _write(root / name, text)
