@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 
-class Background:
+class BackgroundTasks:
     """Keeps tasks until they end; says which failed, as nobody awaits them."""
 
-    def __init__(self, failed: Callable[[BaseException], None]) -> None:
-        self._failed = failed
+    def __init__(self, on_error: Callable[[BaseException], None]) -> None:
+        self._failed = on_error
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Begin it."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)

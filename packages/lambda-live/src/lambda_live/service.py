@@ -7,7 +7,7 @@ import socket
 
 from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.environments.service_id import Keeper
-from lambda_live.functions.manager import Serving
+from lambda_live.functions.manager import FunctionManager
 from lambda_live.greeting import greet
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
@@ -56,8 +56,8 @@ class LocalLambda:
         self._cut_off: asyncio.TimerHandle | None = None
         self._url = socket_url(front)
         self._output = Output(_STDOUT)
-        out = self._output.write if settings.terminal else None
-        checked = settings.after_reload is not None
+        out = self._output.write if settings.is_interactive else None
+        checked = settings.reload_command is not None
         self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.is_debugging)
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
@@ -65,9 +65,9 @@ class LocalLambda:
         logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
         told = self._checked if out else None
         self._after_reload = ReloadCommand(
-            settings.after_reload, self._url, told, settings.is_debugging
+            settings.reload_command, self._url, told, settings.is_debugging
         )
-        self._serving = serving = Serving(
+        self._serving = serving = FunctionManager(
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
         self._functions = functions = serving.functions
@@ -99,7 +99,7 @@ class LocalLambda:
         self._admin = create_server(OriginMiddleware(own, trust), 1)
 
     def _log_of(self, configuration: FunctionConfiguration) -> LogListener:
-        out = _nowhere if self._settings.terminal else self._output.write
+        out = _nowhere if self._settings.is_interactive else self._output.write
         return LogListener(out, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
@@ -125,7 +125,7 @@ class LocalLambda:
             loop.add_signal_handler(number, self._stop)
         keys, hands = self._keys()
         self._greet()
-        if self._settings.terminal:
+        if self._settings.is_interactive:
             keys.start()
         self._serving.start()
         self._definitions.start()
@@ -137,7 +137,7 @@ class LocalLambda:
         await front
         if self._cut_off is not None:
             self._cut_off.cancel()
-        await self._serving.end_all()
+        await self._serving.drain()
         await self._after_reload.stop()
         await hands.stop()
         if (debuggers := self._settings.debuggers) is not None:
@@ -179,7 +179,7 @@ class LocalLambda:
 
     def _greet(self) -> None:
         functions, admin = self._given.functions, socket_url(self._sockets[1])
-        if self._settings.terminal:
+        if self._settings.is_interactive:
             self._terminal.greet(functions, self._url, admin)
         else:
             greet(self._log, functions, self._url, admin)

@@ -60,7 +60,7 @@ def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
                 name="function",
                 handler=HANDLER,
                 task_root=root,
-                watch=(root,),
+                watched_paths=(root,),
                 account=Account(region="us-east-1", account_id="123456789012"),
                 project=root,
                 timeout=3.0,
@@ -75,10 +75,10 @@ def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
             admin_host="127.0.0.1",
             admin_port=9101,
             allowed_hosts=(),
-            queue=1000,
+            max_queued_requests=1000,
             queue_timeout=30.0,
             shutdown_timeout=20.0,
-            after_reload=None,
+            reload_command=None,
         ),
         files=(root / ".env", root / ".env.function"),
     )
@@ -148,8 +148,11 @@ def test_switch_option_overrides_variable(root: Path) -> None:
 
 def test_no_queue_is_short_for_an_empty_queue(root: Path) -> None:
     assert parse([HANDLER, "--no-queue"], {}, root) == parse([HANDLER, "--queue=0"], {}, root)
-    assert parse([HANDLER], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.queue == 0
-    assert parse([HANDLER, "--queue=7"], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.queue == 7
+    assert parse([HANDLER], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.max_queued_requests == 0
+    assert (
+        parse([HANDLER, "--queue=7"], {"LAMBDA_LIVE_QUEUE": "0"}, root).service.max_queued_requests
+        == 7
+    )
 
 
 def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
@@ -158,10 +161,10 @@ def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
 
     twice = [HANDLER, "--watch", "function", "--watch", "shared"]
 
-    assert parse([HANDLER], environ, root).functions[0].watch == both
-    assert parse(twice, {}, root).functions[0].watch == both
-    assert parse([HANDLER, "--no-watch"], environ, root).functions[0].watch == ()
-    assert parse([HANDLER], {"LAMBDA_LIVE_WATCH": ""}, root).functions[0].watch == ()
+    assert parse([HANDLER], environ, root).functions[0].watched_paths == both
+    assert parse(twice, {}, root).functions[0].watched_paths == both
+    assert parse([HANDLER, "--no-watch"], environ, root).functions[0].watched_paths == ()
+    assert parse([HANDLER], {"LAMBDA_LIVE_WATCH": ""}, root).functions[0].watched_paths == ()
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_what_is_bundled_brings_its_packages_and_is_edited_elsewhere(app: Path) 
     metadata: dict[str, object] = {"aws:asset:is-bundled": True}
     synthesize(app, Stack={"Greeter": function("1", "Stack/Greeter", **metadata)})
     assert only(app).code_uri == app / "greeter"
-    assert only(app).bundle == app / "cdk.out/asset.1"
+    assert only(app).cdk_bundle == app / "cdk.out/asset.1"
 
 
 def test_without_staging_it_is_where_the_template_says(app: Path) -> None:

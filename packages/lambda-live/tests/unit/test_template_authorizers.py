@@ -113,7 +113,7 @@ def test_who_decides_by_a_token_of_a_method_is_read_with_what_the_token_has_to_b
         "decides",
         identity=("header.X-Token",),
         validation="[a-z]+",
-        cached=False,
+        is_cached=False,
     )
 
 
@@ -136,7 +136,7 @@ def test_who_decides_for_a_route_is_read_with_its_format_and_what_a_request_has_
         "decides",
         identity=("header.X-One", "querystring.two", "context.stage"),
         payload_format="2.0",
-        simple=True,
+        has_simple_response=True,
     )
 
 

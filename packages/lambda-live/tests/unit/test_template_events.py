@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.model.template import Cors, FunctionSpec, FunctionUrl, Route
+from lambda_live.model.template import Cors, FunctionSpec, FunctionUrlConfig, Route
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
 
@@ -86,7 +86,7 @@ def test_a_sam_function_is_read_with_its_routes(tmp_path: Path) -> None:
 
     assert only(tmp_path, SAM).routes == (
         Route("ServerlessHttpApi", "/orders/{id}", "GET", "2.0", None, cors),
-        Route("ServerlessRestApi", "/rest", "ANY", "1.0", None, rest, rest=True, stage="Prod"),
+        Route("ServerlessRestApi", "/rest", "ANY", "1.0", None, rest, is_rest=True, stage="Prod"),
         Route("ServerlessHttpApi", "$default", "ANY", "2.0", None, cors),
     )
 
@@ -94,7 +94,7 @@ def test_a_sam_function_is_read_with_its_routes(tmp_path: Path) -> None:
 def test_a_sam_function_is_read_with_its_url_and_its_log(tmp_path: Path) -> None:
     function = only(tmp_path, SAM)
 
-    assert function.url == FunctionUrl(
+    assert function.url == FunctionUrlConfig(
         "NONE",
         "BUFFERED",
         Cors(
@@ -109,9 +109,9 @@ def test_a_sam_function_is_read_with_its_url_and_its_log(tmp_path: Path) -> None
 
 
 def test_a_sam_function_is_read_with_what_follows_an_event(tmp_path: Path) -> None:
-    after = only(tmp_path, SAM).asynchronous
+    after = only(tmp_path, SAM).event_invoke_config
 
-    assert (after.maximum_retry_attempts, after.maximum_event_age) == (1, 120)
+    assert (after.maximum_retry_attempts, after.maximum_event_age_seconds) == (1, 120)
     assert (after.on_success, after.on_failure) == (
         None,
         "arn:aws:sqs:us-east-1:123456789012:failed",
@@ -153,13 +153,13 @@ def test_a_route_of_a_websocket_is_no_path_but_a_source_that_is_not_here(tmp_pat
 def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: Path) -> None:
     function = only(tmp_path, CLOUDFORMATION)
 
-    assert function.url == FunctionUrl("AWS_IAM", "RESPONSE_STREAM", None)
+    assert function.url == FunctionUrlConfig("AWS_IAM", "RESPONSE_STREAM", None)
     assert function.routes == (
         Route("Api", "/items", "POST", "2.0", None, None),
         Route("Api", "$default", "ANY", "2.0", None, None),
     )
     assert [event.name for event in function.unsupported_events] == ["Source"]
-    assert function.asynchronous.maximum_retry_attempts == 0
+    assert function.event_invoke_config.maximum_retry_attempts == 0
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_the_methods_of_a_rest_api_are_routes(tmp_path: Path) -> None:
     def route(path: str, method: str, cors: Cors | None = None) -> Route:
         return Route(
             *("Api", path, method, "1.0", None, cors),
-            rest=True,
+            is_rest=True,
             stage="dev",
             binary_media_types=("*/*",),
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.image_context import OwnDockerfileError, write_function
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Image, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.discovery import default_template
@@ -85,7 +85,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
 
     assert (function.handler, function.code_uri) == ("app.handler", folder / "context")
     assert (function.runtime, function.timeout) == ("python3.12", 7)
-    assert [each.source for each in function.required(folder)] == [
+    assert [each.source for each in function.requirements(folder)] == [
         folder / "context/requirements.txt"
     ]
     assert function.image is not None
@@ -211,7 +211,7 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
     assert (last.handler, last.runtime) == ("app.other", "python3.13")
     assert (chosen.handler, chosen.runtime) == ("app.handler", "python3.12")
     assert last.code_uri == chosen.code_uri == folder / "context/shop"
-    assert [each.text for each in last.required(folder)] == ["idna>=3\n"]
+    assert [each.text for each in last.requirements(folder)] == ["idna>=3\n"]
 
 
 @pytest.mark.parametrize(
@@ -254,14 +254,14 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
 def test_packages_are_what_pip_would_install(runs: str, texts: list[str], folder: Path) -> None:
     function = only(folder, f"{AWS}COPY . .\n{runs}\n{CMD}")
 
-    assert [each.text for each in function.required(folder)] == texts
+    assert [each.text for each in function.requirements(folder)] == texts
     assert function.image is not None
     assert function.image.notices == ()
 
 
 def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\nRUN pip install -r needs/all.txt\n{CMD}"
-    (needed,) = only(folder, dockerfile).required(folder)
+    (needed,) = only(folder, dockerfile).requirements(folder)
     needed.write_to(folder / "written")
 
     assert (folder / "written/needs/base.txt").read_text(encoding="utf-8") == "idna\n"
@@ -316,7 +316,7 @@ def test_the_runtime_is_that_of_the_base_image(base: str, runtime: str, folder: 
 def test_a_base_image_whose_python_is_not_known_is_told(base: str, folder: Path) -> None:
     function = only(folder, f"FROM {base}\nCOPY . .\n{CMD}")
 
-    assert function.runtime == OWN.runtime
+    assert function.runtime == SERVICE_INTERPRETER.runtime
     assert function.image is not None
     (notice,) = function.image.notices
     assert f"which Python {base} has is not known" in notice

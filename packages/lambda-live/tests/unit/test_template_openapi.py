@@ -48,7 +48,7 @@ Resources:
               x-amazon-apigateway-integration: {{uri: !GetAtt Work.Arn}}
 """
 TOKEN = Authorizer(
-    "Token", "TOKEN", "ask", identity=("header.X-Token",), validation="a+", cached=False
+    "Token", "TOKEN", "ask", identity=("header.X-Token",), validation="a+", is_cached=False
 )
 REQUEST = Authorizer(
     "Request",
@@ -56,7 +56,7 @@ REQUEST = Authorizer(
     "ask",
     identity=("header.X-A", "querystring.b"),
     payload_format="2.0",
-    simple=True,
+    has_simple_response=True,
 )
 
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from lambda_live.checks.placeholders import UUID
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 
 _OWN = (
     re.compile(UUID),
@@ -38,6 +38,6 @@ def _structure(text: str) -> Any:
     if not text.startswith(("{", "[")):
         return None
     try:
-        return parsed(text)
+        return loads(text)
     except ValueError:
         return None

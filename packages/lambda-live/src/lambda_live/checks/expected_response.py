@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from lambda_live.checks.http_file import HttpResponse
 from lambda_live.checks.placeholders import body_matches, fill_body, matches, text_matches
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 
 _STATUS = re.compile(r"(?:HTTP/\S+ )?(\d{3})\b", re.ASCII)
 
@@ -73,7 +73,7 @@ class HttpMessage:
 
 def _readable(body: str) -> str:
     try:
-        value: Any = parsed(body)
+        value: Any = loads(body)
     except ValueError:
         return body
     return json.dumps(value, indent=2, ensure_ascii=False)

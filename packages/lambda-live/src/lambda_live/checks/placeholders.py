@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 
 UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
@@ -39,7 +39,7 @@ def json_text_matches(expected: str, answer: str) -> bool:
 
 def _value(text: str) -> Any:
     try:
-        return parsed(text)
+        return loads(text)
     except ValueError:
         return text
 

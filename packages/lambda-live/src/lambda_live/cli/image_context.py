@@ -14,7 +14,7 @@ from pathlib import Path
 from lambda_live.cli.describe import load_template
 from lambda_live.dependencies.interpreters import is_supported
 from lambda_live.dependencies.requirements import InstallError
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 
@@ -46,9 +46,10 @@ def _check_buildable(function: FunctionSpec) -> None:
     if function.image:
         message = f"{function.name} is an image of its own; build {function.image.files[0]}"
         raise OwnDockerfileError(message)
-    if function.runtime == OWN.runtime:
+    if function.runtime == SERVICE_INTERPRETER.runtime:
         return
-    message = f"{function.name}: its Runtime is {function.runtime}, and this image is {OWN.runtime}"
+    image = SERVICE_INTERPRETER.runtime
+    message = f"{function.name}: its Runtime is {function.runtime}, and this image is {image}"
     if not is_supported(function.runtime):
         sys.stderr.write(f"lambda_live: {message}, the least that is built here\n")
         return
@@ -76,7 +77,7 @@ def write_requirements(project: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     for function in load_template(project).functions:
-        for requirements in function.required(project):
+        for requirements in function.requirements(project):
             requirements.write_to(directory / requirements.cache_key())
 
 
@@ -96,7 +97,7 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    every = function.required(project)
+    every = function.requirements(project)
     (directory / "keys").write_text("".join(f"{each.cache_key()}\n" for each in every))
 
 

@@ -24,7 +24,7 @@ def install_all(project: Path) -> list[Path]:
     wanted = {
         each.cache_key(): each
         for function in load_template(project).functions
-        for each in function.required(project)
+        for each in function.requirements(project)
         if each.source != project / "poetry.lock"
     }
     return [install(each, _say) for each in wanted.values()]

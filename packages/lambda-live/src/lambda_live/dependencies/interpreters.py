@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lambda_live.dependencies.requirements import Requirements
-from lambda_live.model.interpreter import OWN, Interpreter
+from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 
 _INSTALLED = (
     ".local/share/mise/installs/python/{number}*/bin/{name}",
@@ -38,8 +38,8 @@ def is_supported(runtime: str) -> bool:
 @lru_cache
 def find_interpreter(runtime: str) -> Interpreter | None:
     """Return the Python of one of AWS's runtimes, None if it can't be had here."""
-    if runtime == OWN.runtime:
-        return OWN
+    if runtime == SERVICE_INTERPRETER.runtime:
+        return SERVICE_INTERPRETER
     if not is_supported(runtime):
         return None
     number = runtime.removeprefix("python")
@@ -78,12 +78,12 @@ def explain_substitute(name: str, runtime: str) -> str | None:
     if find_interpreter(runtime) is not None:
         return None
     why = "is not on this machine" if is_supported(runtime) else "is too old to run here"
-    return f"{name}: {runtime} {why}, so Python {OWN.version} stands in for it"
+    return f"{name}: {runtime} {why}, so Python {SERVICE_INTERPRETER.version} stands in for it"
 
 
 def runtime_requirements(python: Interpreter) -> Requirements | None:
     """Return what AWS's runtime brings, if that Python has not what this service has."""
-    if python == OWN:
+    if python == SERVICE_INTERPRETER:
         return None
     text = "".join(map(_pinned, _RUNTIME_PACKAGES))
     return Requirements(Path(f"AWS's runtime for {python.runtime}"), text, python=python)

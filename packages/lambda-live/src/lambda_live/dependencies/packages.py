@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.requirements import InstallError, Requirements
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
@@ -59,7 +59,11 @@ def _run_pip(
     say: Callable[[str], None],
     began: Callable[[subprocess.Popen[str]], None],
 ) -> None:
-    other = () if requirements.python == OWN else ("--python", requirements.python.executable)
+    other = (
+        ()
+        if requirements.python == SERVICE_INTERPRETER
+        else ("--python", requirements.python.executable)
+    )
     command = [sys.executable, "-m", "pip", *other, "install", "--compile"]
     command.append("--disable-pip-version-check")
     listed = requirements.source

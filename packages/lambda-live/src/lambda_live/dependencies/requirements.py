@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lambda_live.dependencies import projects
 from lambda_live.dependencies.poetry_lock import LockError
-from lambda_live.model.interpreter import OWN, Interpreter
+from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 
@@ -34,7 +34,7 @@ class Requirements:
     directory: Path = field(default_factory=Path)
     """That of which relative names in it speak."""
 
-    python: Interpreter = OWN
+    python: Interpreter = SERVICE_INTERPRETER
     name: str = ""
     """What a person is told it is, in place of the source."""
 

@@ -118,7 +118,7 @@ class Environment:
         self.life.become(State.READY)
         self._finish(result, "success" if result.error_type is None else "error")
 
-    def fail_init(self, error: errors.ErrorOf) -> None:
+    def fail_init(self, error: errors.ErrorFactory) -> None:
         """Take it that the handler can't be loaded; the process may say its last words."""
         if not self.life.over:
             self.life.become(State.SHUTDOWN)
@@ -138,9 +138,9 @@ class Environment:
         if self.life.state is not State.GONE:
             self.sandbox.signal(signal.SIGKILL)
 
-    def cut_off(self, error: errors.ErrorOf, *, in_init: bool) -> None:
+    def cut_off(self, error: errors.ErrorFactory, *, in_init: bool) -> None:
         """End what was under way, be it an invocation or the init, in an error."""
-        if self.invocation is not None and self.invocation.began:
+        if self.invocation is not None and self.invocation.is_started:
             self._finish(error(self.invocation.request_id), "failure")
         elif in_init:
             self.fail_init(error)

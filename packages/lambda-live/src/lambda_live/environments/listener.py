@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from lambda_live.model.errors import ErrorOf
+from lambda_live.model.errors import ErrorFactory
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.report import Report
 
@@ -16,7 +16,7 @@ class Owner(Protocol):
     def initialised(self, environment: "Environment") -> None:
         """The handler is loaded."""
 
-    def init_failed(self, environment: "Environment", error: ErrorOf, place: str) -> bool:
+    def init_failed(self, environment: "Environment", error: ErrorFactory, place: str) -> bool:
         """
         The handler could not be loaded; `place` says where in the code, if that is known.
 

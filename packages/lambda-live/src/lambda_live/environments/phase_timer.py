@@ -39,7 +39,7 @@ class Course:
         self._started = time.monotonic()
         self._sandbox.measure()  # it may be gone before anybody looks again
         if self._sandbox.invocation is None:  # else it is tried again, and has begun
-            runtime = f"python:{self._configuration.python.version} ({_CLIENT})"
+            runtime = f"python:{self._configuration.interpreter.version} ({_CLIENT})"
             self._listener.on_init_start(runtime)
         self._limit(seconds, overran)
 
@@ -66,7 +66,7 @@ class Course:
         """Give it the function's timeout, or what its init has left of it."""
         if (invocation := self._sandbox.invocation) is not None:
             invocation.init_ms, self._init_ms = self._init_ms, None
-            invocation.began = True
+            invocation.is_started = True
             self._listener.on_invocation_start(invocation)
         if not self._timer.runs:
             self._limit(self._configuration.timeout, overran)

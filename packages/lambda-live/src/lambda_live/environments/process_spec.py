@@ -63,7 +63,7 @@ def interpreter(configuration: FunctionConfiguration) -> Interpreter:
     """Return that of a configuration; the same for the same one."""
     return Interpreter(
         wrapper(configuration),
-        configuration.python.executable,
+        configuration.interpreter.executable,
         configuration.handler,
         str(configuration.task_root),
         variables(configuration),

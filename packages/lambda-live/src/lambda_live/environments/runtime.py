@@ -28,7 +28,7 @@ class Runtime:
 
     def responded(self, request_id: str, payload: bytes, content_type: str) -> int:
         """Part of the Runtime API."""
-        if len(payload) > errors.RESPONSE_LIMIT:
+        if len(payload) > errors.MAX_RESPONSE_BYTES:
             return self._answered(request_id, errors.response_too_large(), 413)
         return self._answered(request_id, Result(payload, content_type), 202)
 

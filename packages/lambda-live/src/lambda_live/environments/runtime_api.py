@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from lambda_live.model.errors import RESPONSE_LIMIT
+from lambda_live.model.errors import MAX_RESPONSE_BYTES
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation
 
@@ -104,7 +104,7 @@ class RuntimeApi(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Part of httptools' protocol."""
-        if self._size <= RESPONSE_LIMIT:  # of what is too large, enough to see that it is
+        if self._size <= MAX_RESPONSE_BYTES:  # of what is too large, enough to see that it is
             self._body.append(body)
         self._size += len(body)
 

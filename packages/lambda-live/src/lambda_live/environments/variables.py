@@ -61,8 +61,8 @@ def variables(configuration: FunctionConfiguration) -> dict[str, str]:
         | _reserved(configuration)
         | {
             "PYTHONUNBUFFERED": "1",
-            "_LAMBDA_LIVE_WATCHED": os.pathsep.join(map(str, configuration.watch)),
-            "_LAMBDA_LIVE_PACKAGES": os.pathsep.join(map(str, configuration.packages)),
+            "_LAMBDA_LIVE_WATCHED": os.pathsep.join(map(str, configuration.watched_paths)),
+            "_LAMBDA_LIVE_PACKAGES": os.pathsep.join(map(str, configuration.package_dirs)),
             "_LAMBDA_LIVE_PATH": ":".join(str(_here(configuration, each)) for each in path if each),
         }
     )
@@ -79,8 +79,8 @@ def _pythons_own(configuration: FunctionConfiguration) -> dict[str, str]:
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
-    bare = configuration.image and configuration.image.starts_client
-    runtime = "Image" if bare else configuration.python.runtime  # as AWS's bootstrap has it
+    bare = configuration.image and configuration.image.starts_runtime_client
+    runtime = "Image" if bare else configuration.interpreter.runtime  # as AWS's bootstrap has it
     level = configuration.application_log_level or (
         DEFAULT_LEVEL if configuration.json_logs else None
     )
@@ -140,5 +140,5 @@ def _here(configuration: FunctionConfiguration, written: str) -> Path:
         return configuration.task_root / path.relative_to("/var/task")
     if not path.is_relative_to("/opt"):
         return path
-    below = [folder.parent / path.relative_to("/opt") for folder in configuration.packages]
+    below = [folder.parent / path.relative_to("/opt") for folder in configuration.package_dirs]
     return next((each for each in below if each.exists()), path)

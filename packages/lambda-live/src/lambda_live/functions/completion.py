@@ -5,10 +5,10 @@ from lambda_live.model.report import Report
 from lambda_live.telemetry.listener import Listener
 
 
-def end(invocation: Invocation, result: Result, report: Report, listener: Listener) -> None:
+def complete(invocation: Invocation, result: Result, report: Report, listener: Listener) -> None:
     """Tell of it, then let the caller have the result."""
-    if not invocation.began:
-        invocation.began = True
+    if not invocation.is_started:
+        invocation.is_started = True
         listener.on_invocation_start(invocation)
     listener.on_invocation_end(invocation, result, report)
-    invocation.succeed(result)
+    invocation.set_result(result)

@@ -11,30 +11,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_live.functions.async_invocations import Ended
-from lambda_live.functions.stopping import StoppingError
+from lambda_live.functions.async_invocations import AsyncOutcome
+from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.model.invocation import Invocation
 
-FILE = ".cache/destinations.jsonl"
+RECORDS_FILE = ".cache/destinations.jsonl"
 """In the project's folder, one object a line: the destination's ARN, and what it would get."""
 
 
 class _Target(Protocol):
-    def put(self, invocation: Invocation) -> None:
+    def enqueue_event(self, invocation: Invocation) -> None:
         """Accept an event."""
 
 
 class Destinations:
     """Tells each destination of an event that has ended."""
 
-    def __init__(self, find: Callable[[str], _Target | None], say: Callable[..., None]) -> None:
+    def __init__(self, find: Callable[[str], _Target | None], log: Callable[..., None]) -> None:
         """`find` knows the functions that are here by their ARNs."""
         self._find = find
-        self._say = say
+        self._log = log
 
-    def tell(self, ended: Ended) -> None:
+    def deliver(self, ended: AsyncOutcome) -> None:
         """Tell of success, or of failure, or of neither."""
-        settings = ended.configuration.asynchronous
+        settings = ended.configuration.event_invoke_config
         success = ended.condition == "Success"
         destination = settings.on_success if success else settings.on_failure
         if destination is not None:
@@ -42,28 +42,28 @@ class Destinations:
         if settings.dead_letter is not None and not success:
             self._write(ended, settings.dead_letter, _dead_letter(ended))
 
-    def _record(self, ended: Ended, destination: str) -> None:
+    def _record(self, ended: AsyncOutcome, destination: str) -> None:
         record = _record(ended)
         target = self._find(destination)
         try:
             if target is not None:
                 call = f"{ended.condition} of {ended.configuration.name}"
-                target.put(Invocation(json.dumps(record).encode(), call=call))
+                target.enqueue_event(Invocation(json.dumps(record).encode(), label=call))
                 return
-        except StoppingError:
+        except ServiceStoppingError:
             pass  # then it is in the file
         self._write(ended, destination, {"record": record})
 
-    def _write(self, ended: Ended, destination: str, what: dict[str, Any]) -> None:
-        file = ended.configuration.project / FILE
+    def _write(self, ended: AsyncOutcome, destination: str, what: dict[str, Any]) -> None:
+        file = ended.configuration.project / RECORDS_FILE
         line = json.dumps({"destination": destination, **what}, ensure_ascii=False)
         try:
             _append(file, f"{line}\n")
         except OSError as error:
-            self._say(f"{file} cannot be written: {error.strerror}", "ERROR", record=line)
+            self._log(f"{file} cannot be written: {error.strerror}", "ERROR", record=line)
             return
         kind = destination.rpartition(":")[2]
-        self._say(f"{ended.condition}: what {kind} would get is in {file}")
+        self._log(f"{ended.condition}: what {kind} would get is in {file}")
 
 
 def _append(file: Path, line: str) -> None:
@@ -72,7 +72,7 @@ def _append(file: Path, line: str) -> None:
         lines.write(line)
 
 
-def _record(ended: Ended) -> dict[str, Any]:
+def _record(ended: AsyncOutcome) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record: dict[str, Any] = {
         "version": "1.0",
@@ -81,7 +81,7 @@ def _record(ended: Ended) -> dict[str, Any]:
             "requestId": ended.invocation.request_id,
             "functionArn": f"{ended.configuration.arn}:$LATEST",
             "condition": ended.condition,
-            "approximateInvokeCount": ended.tries,
+            "approximateInvokeCount": ended.attempts,
         },
         "requestPayload": _json(ended.invocation.payload),
     }
@@ -93,7 +93,7 @@ def _record(ended: Ended) -> dict[str, Any]:
     return record
 
 
-def _dead_letter(ended: Ended) -> dict[str, Any]:
+def _dead_letter(ended: AsyncOutcome) -> dict[str, Any]:
     error = _json(ended.result.payload) if ended.result else None
     message = error.get("errorMessage") if isinstance(error, dict) else None
     attributes = {

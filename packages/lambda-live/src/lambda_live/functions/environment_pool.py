@@ -10,7 +10,7 @@ from lambda_live.model.code_version import CodeVersion
 _COMING = (State.SPAWNING, State.STANDBY, State.INIT)
 
 
-class Fleet:
+class EnvironmentPool:
     """Holds them, and knows what each does; decides nothing."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Fleet:
         """Count it from now on."""
         self._all.add(environment)
 
-    def rests(self, environment: Environment) -> None:
+    def mark_idle(self, environment: Environment) -> None:
         """Take it that it has nothing to do."""
         self._idle.append(environment)
 
@@ -36,7 +36,7 @@ class Fleet:
         """Return the one that was busy last, so that those that nobody needs get old."""
         return self._idle.pop() if self._idle else None
 
-    def too_many_idle(self, now: float, limit: float) -> list[Environment]:
+    def pop_idle_expired(self, now: float, limit: float) -> list[Environment]:
         """Return those, but one, that have been idle for longer than so many seconds."""
         old = [environment for environment in self._idle[:-1] if environment.life.idle(now) > limit]
         self._idle = [environment for environment in self._idle if environment not in old]
@@ -48,7 +48,7 @@ class Fleet:
         self._idle = [one for one in self._idle if one.generation is generation]
         return outdated
 
-    def forget(self, environment: Environment) -> None:
+    def discard(self, environment: Environment) -> None:
         """Take it that it is gone."""
         self._all.discard(environment)
         if environment in self._idle:
@@ -59,11 +59,11 @@ class Fleet:
         """Return those that do not end."""
         return [environment for environment in self._all if not environment.life.over]
 
-    def executing(self) -> int:
+    def count_executing(self) -> int:
         """How many have an invocation."""
         return sum(environment.invocation is not None for environment in self._all)
 
-    def coming(self, generation: CodeVersion) -> int:
+    def count_starting(self, generation: CodeVersion) -> int:
         """How many will soon be ready for any invocation."""
         return sum(
             environment.invocation is None
@@ -76,7 +76,7 @@ class Fleet:
         """Bytes of memory that the largest had in use at most."""
         return max((environment.sandbox.max_memory for environment in self.live()), default=0)
 
-    async def empty(self) -> None:
+    async def wait_empty(self) -> None:
         """Return when all are gone."""
         while self._all:
             self._left.clear()

@@ -5,18 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.functions.destinations import Destinations
 from lambda_live.functions.function import Function
-from lambda_live.functions.load_slots import Turns
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.load_slots import LoadSlots
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
 
 
-class Serving:
+class FunctionManager:
     """Runs functions, each with its own listeners."""
 
     def __init__(
@@ -24,48 +24,48 @@ class Serving:
         settings: ServiceSettings,
         url: str,
         listeners_of: Callable[[FunctionConfiguration], Sequence[Listener]],
-        held: Callable[[str], bool],
-        failed: Callable[[BaseException], None],
+        is_blocked: Callable[[str], bool],
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._settings = settings
         self._url = url
         self._listeners_of = listeners_of
-        self._held = held
-        self._background = Background(failed)
+        self._held = is_blocked
+        self._background = BackgroundTasks(on_error)
         self._listeners: dict[str, CompositeListener] = {}
-        self._leaving: set[Function] = set()
-        self._turns = Turns()
+        self._draining: set[Function] = set()
+        self._turns = LoadSlots()
         self._started = False
-        self.functions = Functions()
+        self.functions = FunctionRegistry()
         self.metrics: dict[str, MetricsListener] = {}
 
-    def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
+    def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
         """Run them as they are now, those that are new as well."""
-        for configuration in map(self._at_home, configurations):
+        for configuration in map(self._with_local_endpoint, configurations):
             function = self.functions.get(configuration.name)
             if function is None:
                 self._add(configuration)
             else:
                 function.configure(configuration)
-        self._tell()
+        self._notify_configured()
 
-    def keep(self, names: Iterable[str]) -> None:
+    def remove_all_except(self, names: Iterable[str]) -> None:
         """End the functions that are called otherwise."""
         kept = set(names)
         for name in [each.configuration.name for each in self.functions]:
             if name not in kept:
                 self._remove(name)
-        self._tell()
+        self._notify_configured()
 
-    def leave(self, name: str) -> None:
+    def accept_code_on_disk(self, name: str) -> None:
         """Let a function's code be the one that answers, though there is a newer one."""
         if (function := self.functions.get(name)) is not None:
-            function.leave()
+            function.accept_code_on_disk()
 
-    def check(self) -> None:
+    def check_for_changes(self) -> None:
         """Have each look whether its code changed."""
         for function in self.functions:
-            function.check()
+            function.check_for_changes()
 
     def start(self) -> None:
         """Load the code of each."""
@@ -80,19 +80,19 @@ class Serving:
 
     def kill(self) -> None:
         """End every process at once."""
-        for function in (*self.functions, *self._leaving):
+        for function in (*self.functions, *self._draining):
             function.kill()
 
-    async def end_all(self) -> None:
+    async def drain(self) -> None:
         """Run the events that were accepted; return when the last process has ended."""
-        await asyncio.gather(*(self._end(each) for each in (*self.functions, *self._leaving)))
+        await asyncio.gather(*(self._stop(each) for each in (*self.functions, *self._draining)))
 
-    async def _end(self, function: Function) -> None:
-        await function.finish_events(self._settings.shutdown_timeout)
+    async def _stop(self, function: Function) -> None:
+        await function.drain_events(self._settings.shutdown_timeout)
         function.kill()
-        await function.gone()
+        await function.wait_closed()
 
-    def _at_home(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
+    def _with_local_endpoint(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
         """Let a handler that calls another function through an SDK reach it here."""
         name = "AWS_ENDPOINT_URL_LAMBDA"
         if name in configuration.environment:
@@ -106,10 +106,10 @@ class Serving:
         listeners = self._listeners[name] = CompositeListener(
             [*self._listeners_of(configuration), metrics]
         )
-        tell = Destinations(self._of_arn, listeners.service_log).tell
+        tell = Destinations(self._of_arn, listeners.service_log).deliver
         held = partial(self._held, name)
         function = Function(configuration, self._settings, listeners, held, tell)
-        metrics.watch(function.figures)
+        metrics.watch(function.stats)
         self.functions.add(function)
         if self._settings.debuggers is not None:
             self._settings.debuggers.join(name)
@@ -127,16 +127,16 @@ class Serving:
         del self.metrics[name]
         self._listeners.pop(name).service_log(f"{name} is gone")
         function.stop()
-        self._leaving.add(function)
-        self._background.run(self._finish(function))
+        self._draining.add(function)
+        self._background.spawn(self._drain(function))
 
-    async def _finish(self, function: Function) -> None:
-        await function.finish_requests(self._settings.shutdown_timeout)
-        await self._end(function)
-        self._leaving.discard(function)
+    async def _drain(self, function: Function) -> None:
+        await function.drain_requests(self._settings.shutdown_timeout)
+        await self._stop(function)
+        self._draining.discard(function)
 
-    def _tell(self) -> None:
+    def _notify_configured(self) -> None:
         several = len(self.functions) > 1
         for function in self.functions:
             listeners = self._listeners[function.configuration.name]
-            listeners.on_configured(function.wanted, multiple=several)
+            listeners.on_configured(function.desired_configuration, multiple=several)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from lambda_live.functions.function import Function
 
 
-class Functions:
+class FunctionRegistry:
     """Knows each by its name; there is always one."""
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class Functions:
         """Return the function of that name, if there is one."""
         return self._functions.get(name)
 
-    def named(self, host: str) -> Function | None:
+    def by_host(self, host: str) -> Function | None:
         """Return the function that a Host header names: `NAME.localhost`."""
         name, dot, _ = host.lower().partition(".")
         return self._by_host.get(name) if dot else None
 
-    def of_host(self, host: str) -> Function | None:
+    def by_host_or_only(self, host: str) -> Function | None:
         """Return the function whose URL a Host header means: the one it names, or the only one."""
-        return self.named(host) or (self.default if len(self._functions) == 1 else None)
+        return self.by_host(host) or (self.default if len(self._functions) == 1 else None)
 
     def host_headers(self, name: str, url: str) -> dict[str, str]:
         """Return what a request to this service's URL says in order to reach the function's URL."""
@@ -54,6 +54,6 @@ class Functions:
         return {"Host": f"{name.lower()}.localhost:{urlsplit(url).port}"}
 
     @property
-    def loaded(self) -> bool:
+    def is_loaded(self) -> bool:
         """Whether the code of each has been loaded, well or badly."""
-        return all(function.loaded for function in self)
+        return all(function.is_loaded for function in self)

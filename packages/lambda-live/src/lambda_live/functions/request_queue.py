@@ -15,7 +15,7 @@ class ThrottledError(Exception):
     """All environments are busy and no more requests may wait: AWS's 429."""
 
 
-class Queue:
+class RequestQueue:
     """Decides which requests may wait, and for how many seconds."""
 
     def __init__(self, length: int, seconds: float, listener: Listener) -> None:
@@ -27,14 +27,14 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def admit(self, invocation: Invocation, arrived: float, free: int) -> None:
+    def enqueue(self, invocation: Invocation, arrived: float, free: int) -> None:
         """Let it wait, beside as many as can run at once. Raises ThrottledError."""
         if len(self._waiting) >= max(free, 0) + self._length:
             self._listener.on_throttle()
             raise ThrottledError
         self._waiting.append((arrived, invocation))
 
-    def put_back(self, invocation: Invocation) -> None:
+    def requeue(self, invocation: Invocation) -> None:
         """Let one that was taken be the first."""
         self._waiting.appendleft((time.monotonic(), invocation))
 
@@ -46,19 +46,19 @@ class Queue:
         """Take the first."""
         return self._waiting.popleft()[1]
 
-    def expire(self, now: float, kept: int) -> None:
+    def expire(self, now: float, protected: int) -> None:
         """Throttle those that waited too long, but for as many as have an environment coming."""
-        while len(self._waiting) > kept and self.arrived_by(now - self._seconds):
+        while len(self._waiting) > protected and self.arrived_by(now - self._seconds):
             self._listener.on_throttle()
-            self.refuse(ThrottledError())
+            self.reject_first(ThrottledError())
 
-    def refuse(self, why: Exception) -> None:
+    def reject_first(self, why: Exception) -> None:
         """Answer the first; its caller may have left."""
         invocation = self.pop()
         if not invocation.result.done():
             invocation.result.set_exception(why)
 
-    def refuse_all(self, why: Exception) -> None:
+    def reject_all(self, why: Exception) -> None:
         """Answer everyone."""
         while self._waiting:
-            self.refuse(why)
+            self.reject_first(why)

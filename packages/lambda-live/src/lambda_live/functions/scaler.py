@@ -6,37 +6,37 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 
 from collections.abc import Callable
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.environments import limits
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
 from lambda_live.environments.listener import Owner
 from lambda_live.environments.shared_resources import Host
-from lambda_live.functions.code_reloader import Reload
-from lambda_live.functions.environment_pool import Fleet
-from lambda_live.functions.load_slots import Turn, Turns
-from lambda_live.functions.warm_standby import Standby
-from lambda_live.model.code_version import Outcome
+from lambda_live.functions.code_reloader import CodeReloader
+from lambda_live.functions.environment_pool import EnvironmentPool
+from lambda_live.functions.load_slots import LoadSlot, LoadSlots
+from lambda_live.functions.warm_standby import WarmStandby
+from lambda_live.model.code_version import LoadOutcome
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import Listener
 
-IDLE_LIMIT = 600.0
+IDLE_TIMEOUT_SECONDS = 600.0
 """Seconds of idleness after which an environment is taken down; one always stays."""
 
-SWEEP = 0.05
+SWEEP_INTERVAL_SECONDS = 0.05
 """Seconds between two looks at each environment."""
 
 
-class Supply:
+class Scaler:
     """Decides when there is another environment, and when one is too many."""
 
     def __init__(
         self,
-        fleet: Fleet,
-        reload: Reload,
+        fleet: EnvironmentPool,
+        reload: CodeReloader,
         listener: Listener,
-        background: Background,
+        background: BackgroundTasks,
         settings: ServiceSettings,
     ) -> None:
         """What begins in the `background` sees to the end of its process: it is never cancelled."""
@@ -47,46 +47,48 @@ class Supply:
         self._background = background
         self._owner: Owner | None = None
         self._host = Host(settings.debuggers)
-        self._standby = Standby(self._make, background)
-        self._turn = Turn(Turns())  # until it is one among others'
+        self._standby = WarmStandby(self._create, background)
+        self._turn = LoadSlot(LoadSlots())  # until it is one among others'
         self._closed = False
 
-    def start(self, owner: Owner, turns: Turns, its_turn: Callable[[], None]) -> None:
+    def start(self, owner: Owner, turns: LoadSlots, its_turn: Callable[[], None]) -> None:
         """Have the first; the owner decides what each runs. `its_turn` may come later."""
         self._owner = owner
-        self._turn = Turn(turns, its_turn)
-        self.load()
+        self._turn = LoadSlot(turns, its_turn)
+        self.start_first()
 
-    def load(self) -> None:
+    def start_first(self) -> None:
         """Load the code before anybody asks for it, if it was not loaded yet."""
-        if self._fleet.coming(self._reload.generation):
+        if self._fleet.count_starting(self._reload.code_version):
             return
-        if self._is_unknown() and self._may_grow() and self._turn.ask():
+        if self._is_load_unknown() and self._can_scale_out() and self._turn.try_acquire():
             self._add()
 
-    def order(self, invocation: Invocation | None = None) -> bool:
+    def scale_out(self, invocation: Invocation | None = None) -> bool:
         """Have one more, for that invocation if one is given; return whether there may be one."""
-        if not self._may_grow() or (self._is_unknown() and not self._turn.ask(awaited=True)):
+        if not self._can_scale_out() or (
+            self._is_load_unknown() and not self._turn.try_acquire(has_waiter=True)
+        ):
             return False
         self._add(invocation)
         return True
 
     @property
-    def waits(self) -> bool:
+    def waits_for_slot(self) -> bool:
         """Whether other functions' code is loaded before this one's."""
-        return self._turn.waits
+        return self._turn.is_waiting
 
-    def came_out(self) -> None:
+    def release_load_slot(self) -> None:
         """Let others load theirs, if it is known now how the load of the code ends."""
-        if not self._is_unknown():
-            self._turn.end()
+        if not self._is_load_unknown():
+            self._turn.release()
 
-    def learn(self, environment: Environment) -> None:
+    def remember_preload(self, environment: Environment) -> None:
         """Have the next import ahead what this one has found the function to import."""
         if self._import_ahead and environment.ahead:
-            self._standby.ahead = environment.ahead
+            self._standby.preload = environment.ahead
 
-    def prepare(self) -> None:
+    def prepare_standby(self) -> None:
         """Keep a process on standby."""
         if not self._closed:
             self._standby.prepare()
@@ -97,78 +99,78 @@ class Supply:
             for environment in self._fleet:
                 limits.enforce(environment, now)
             self._standby.sweep(now)
-        for environment in self._fleet.too_many_idle(now, IDLE_LIMIT):
+        for environment in self._fleet.pop_idle_expired(now, IDLE_TIMEOUT_SECONDS):
             environment.shutdown()
 
-    def forget(self, environment: Environment) -> None:
+    def discard(self, environment: Environment) -> None:
         """Take it that one is gone."""
-        self._standby.forget(environment)
-        self._fleet.forget(environment)
+        self._standby.discard(environment)
+        self._fleet.discard(environment)
         if self._host.debuggers or (environment.begins_ahead and environment.generation is None):
-            self.load()
+            self.start_first()
 
     def close(self) -> None:
         """End every process at once."""
         self._closed = True
-        self._turn.end()
+        self._turn.release()
         self._standby.shutdown()
         for environment in self._fleet:
             environment.shutdown()
         self._host.zygotes.close()
 
-    async def closed(self) -> None:
+    async def wait_closed(self) -> None:
         """Return when no process is left."""
-        await self._fleet.empty()
-        await self._standby.empty()
+        await self._fleet.wait_empty()
+        await self._standby.wait_empty()
 
-    def _is_unknown(self) -> bool:
-        return self._reload.generation.outcome is Outcome.UNKNOWN
+    def _is_load_unknown(self) -> bool:
+        return self._reload.code_version.outcome is LoadOutcome.UNKNOWN
 
-    def _may_grow(self) -> bool:
+    def _can_scale_out(self) -> bool:
         # a debugger hears of the end of one process before it debugs the next
         counted = len(self._fleet) if self._host.debuggers else len(self._fleet.live())
-        most = self._reload.generation.configuration.concurrency
+        most = self._reload.code_version.configuration.concurrency
         return counted < most and not self._closed
 
     def standby_memory(self) -> int:
         """Bytes of memory that the process on standby has in use now."""
         return self._standby.memory()
 
-    def _make(self, ahead: str = "") -> Environment:
+    def _create(self, ahead: str = "") -> Environment:
         if self._owner is None:
             message = "nobody would own the environment"
             raise RuntimeError(message)
-        configuration = self._reload.generation.configuration
+        configuration = self._reload.code_version.configuration
         return Environment(configuration, self._owner, self._listener, self._host, ahead=ahead)
 
     def _add(self, invocation: Invocation | None = None) -> None:
-        environment = self._standby.take(self._reload.generation.configuration)
+        environment = self._standby.take(self._reload.code_version.configuration)
         if environment is not None:
             self._fleet.add(environment)
             if environment.life.state is State.STANDBY and not self._host.debuggers:
-                environment.begin(self._reload.generation, invocation)
+                environment.begin(self._reload.code_version, invocation)
             else:
                 environment.sandbox.invocation = invocation
-                self._background.run(self._begin(environment))
+                self._background.spawn(self._start(environment))
             return
-        environment = self._make()
+        environment = self._create()
         environment.sandbox.invocation = invocation
         self._fleet.add(environment)
-        self._background.run(self._spawn(environment))
+        self._background.spawn(self._spawn(environment))
 
     async def _spawn(self, environment: Environment) -> None:
         try:
             await environment.spawn()
         except OSError as error:
             environment.not_started(error)
-        await self._begin(environment)
+        await self._start(environment)
 
-    async def _begin(self, environment: Environment) -> None:
+    async def _start(self, environment: Environment) -> None:
         await environment.spawned.wait()
         await environment.sandbox.debugged()
         if environment.life.state is not State.STANDBY:
             return
-        if environment.configuration == self._reload.generation.configuration:
-            environment.begin(self._reload.generation, environment.invocation)
+        if environment.configuration == self._reload.code_version.configuration:
+            environment.begin(self._reload.code_version, environment.invocation)
         else:
             environment.shutdown()

@@ -19,7 +19,7 @@ _SLACK = 0.1
 """Seconds that an environment goes on for before it is frozen, and a file system's tick."""
 
 
-class OwnWrites(Listener):
+class SelfWriteDetector(Listener):
     """Tells which changes of files are the function's own; all times are seconds of the epoch."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class OwnWrites(Listener):
         if began is not None:
             self._ran.append((began, time.time()))
 
-    def among(self, changed: Mapping[str, float]) -> list[str]:
+    def written_by_function(self, changed: Mapping[str, float]) -> list[str]:
         """Return those of the files, each with the time of its change, that it writes itself."""
         before = self._rows
         self._rows = {

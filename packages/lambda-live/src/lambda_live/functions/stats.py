@@ -1,16 +1,18 @@
 """What is read of a function when it is asked for."""
 
-from lambda_live.functions.code_reloader import Reload
-from lambda_live.functions.environment_pool import Fleet
-from lambda_live.functions.request_queue import Queue
-from lambda_live.functions.scaler import Supply
+from lambda_live.functions.code_reloader import CodeReloader
+from lambda_live.functions.environment_pool import EnvironmentPool
+from lambda_live.functions.request_queue import RequestQueue
+from lambda_live.functions.scaler import Scaler
 from lambda_live.model.function import FunctionConfiguration
 
 
-class Figures:
+class FunctionStats:
     """Reads a function's parts."""
 
-    def __init__(self, reload: Reload, queue: Queue, fleet: Fleet, supply: Supply) -> None:
+    def __init__(
+        self, reload: CodeReloader, queue: RequestQueue, fleet: EnvironmentPool, supply: Scaler
+    ) -> None:
         self._reload = reload
         self._queue = queue
         self._fleet = fleet
@@ -19,7 +21,7 @@ class Figures:
     @property
     def configuration(self) -> FunctionConfiguration:
         """What it is run with."""
-        return self._reload.generation.configuration
+        return self._reload.code_version.configuration
 
     def waiting(self) -> int:
         """How many requests wait for an environment."""
@@ -27,7 +29,7 @@ class Figures:
 
     def executing(self) -> int:
         """How many invocations are under way."""
-        return self._fleet.executing()
+        return self._fleet.count_executing()
 
     def environments(self) -> int:
         """How many environments there are."""

@@ -1,5 +1,5 @@
 """The end of the service, as requests meet it."""
 
 
-class StoppingError(Exception):
+class ServiceStoppingError(Exception):
     """The service is about to end and takes no more requests."""

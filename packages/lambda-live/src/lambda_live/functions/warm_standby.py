@@ -3,23 +3,23 @@
 import asyncio
 from collections.abc import Callable
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.environments import limits
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
 from lambda_live.model.function import FunctionConfiguration
 
 
-class Standby:
+class WarmStandby:
     """Decides when another process is prepared; there is one at most."""
 
-    def __init__(self, make: Callable[[str], Environment], background: Background) -> None:
+    def __init__(self, make: Callable[[str], Environment], background: BackgroundTasks) -> None:
         """`make` is told what the process is to import ahead."""
         self._make = make
         self._background = background
         self._environment: Environment | None = None
         self._left = asyncio.Event()
-        self.ahead = ""
+        self.preload = ""
         self._closed = False
 
     def take(self, configuration: FunctionConfiguration) -> Environment | None:
@@ -45,8 +45,8 @@ class Standby:
     def prepare(self) -> None:
         """Have one on its way, if there is none."""
         if self._environment is None:
-            self._environment = self._make(self.ahead)
-            self._background.run(self._spawn(self._environment))
+            self._environment = self._make(self.preload)
+            self._background.spawn(self._spawn(self._environment))
 
     def memory(self) -> int:
         """Bytes of memory that it has in use now."""
@@ -63,16 +63,16 @@ class Standby:
         except OSError:
             environment.not_started(None)  # it was a preparation; who needs one will be told
 
-    def forget(self, environment: Environment) -> None:
+    def discard(self, environment: Environment) -> None:
         """Take it that this one is gone."""
         if environment is self._environment:
             self._environment = None
             self._left.set()
-            if self.ahead and not self._closed:
-                self.ahead = ""  # it has ended of what it imported
+            if self.preload and not self._closed:
+                self.preload = ""  # it has ended of what it imported
                 self.prepare()
         elif environment.begins_ahead and environment.generation is None:
-            self.ahead = ""
+            self.preload = ""
 
     def shutdown(self) -> None:
         """End it, and have none any more."""
@@ -80,7 +80,7 @@ class Standby:
         if self._environment is not None:
             self._environment.shutdown()
 
-    async def empty(self) -> None:
+    async def wait_empty(self) -> None:
         """Return when it is gone."""
         while self._environment is not None:
             self._left.clear()

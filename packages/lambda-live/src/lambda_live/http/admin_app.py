@@ -5,7 +5,7 @@ import json
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, send
 
 
@@ -13,7 +13,7 @@ class AdminApp:
     """An ASGI application."""
 
     def __init__(
-        self, functions: Functions, registry: CollectorRegistry, page: App, terminal: App
+        self, functions: FunctionRegistry, registry: CollectorRegistry, page: App, terminal: App
     ) -> None:
         self._functions = functions
         self._registry = registry
@@ -39,9 +39,9 @@ class AdminApp:
         await send(response, send_message)
 
     def _ready(self) -> Response:
-        ready = self._functions.loaded
-        code = {each.configuration.name: each.generation.code_sha256 for each in self._functions}
-        default = self._functions.default.generation.code_sha256
+        ready = self._functions.is_loaded
+        code = {each.configuration.name: each.code_version.code_sha256 for each in self._functions}
+        default = self._functions.default.code_version.code_sha256
         state: dict[str, object] = {"ready": ready, "code_sha256": default}
         if len(code) > 1:
             state["functions"] = code

@@ -12,7 +12,7 @@ from functools import partial
 from typing import NoReturn
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
     BodyTooLargeError,
@@ -43,7 +43,9 @@ _DEFAULT_TIMEOUT_SECONDS = (30.0, 29.0)
 class ApiGateway:
     """Answers requests whose path is that of a route."""
 
-    def __init__(self, functions: Functions, listener: Listener, error_pages: ErrorPages) -> None:
+    def __init__(
+        self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
+    ) -> None:
         self._functions = functions
         self._listener = listener
         self._error_pages = error_pages
@@ -60,7 +62,7 @@ class ApiGateway:
         way = next((way for way in found if way.route.method in methods), None)
         if way is not None:
             return _found(partial(self._answer, way), way)
-        way = next((way for way in found if way.route.rest), found[0])
+        way = next((way for way in found if way.route.is_rest), found[0])
         return _found(partial(_refuse, way), way)
 
     async def _answer_preflight(
@@ -75,7 +77,7 @@ class ApiGateway:
         try:
             body = await read_body(scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
-            return _message(413, "Request Too Long" if way.route.rest else "Payload Too Large")
+            return _message(413, "Request Too Long" if way.route.is_rest else "Payload Too Large")
         authorizer = await self._authorizers.authorize(way, scope)
         to_event = api_event_v1 if way.route.payload_format == "1.0" else api_event_v2
         event = to_event(way, scope, body, invocation)
@@ -83,15 +85,15 @@ class ApiGateway:
             event["requestContext"]["authorizer"] = authorizer
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = event_file_name(scope)
-        invocation.call = named or f"{scope['method']} {scope['path']}"
+        invocation.label = named or f"{scope['method']} {scope['path']}"
         response = self._respond(way, request, await self._result(way, invocation))
-        if not way.route.rest:
+        if not way.route.is_rest:
             cors.add_cors_headers(way.route.cors, scope, response)
         return response
 
     async def _result(self, way: RouteMatch, invocation: Invocation) -> Result | None:
         """Return what comes of it; None if that takes longer than the API waits."""
-        seconds = way.route.timeout or _DEFAULT_TIMEOUT_SECONDS[way.route.rest]
+        seconds = way.route.timeout or _DEFAULT_TIMEOUT_SECONDS[way.route.is_rest]
         running = asyncio.ensure_future(way.function.invoke(invocation))
         try:
             await asyncio.wait([running], timeout=seconds)
@@ -101,7 +103,7 @@ class ApiGateway:
         if running.done():
             return running.result()
         running.add_done_callback(_consume_result)
-        said = f"the API waits no longer than {seconds:g} s for {invocation.call}, which goes on"
+        said = f"the API waits no longer than {seconds:g} s for {invocation.label}, which goes on"
         self._listener.service_log(said, "ERROR")
         return None
 
@@ -129,22 +131,24 @@ class ApiGateway:
 
 
 def _found(operation: Operation, way: RouteMatch) -> OperationMatch:
-    sign = add_rest_api_ids if way.route.rest else add_http_api_ids
+    sign = add_rest_api_ids if way.route.is_rest else add_http_api_ids
     return OperationMatch(
         operation, FunctionReference(way.function), sign, partial(_allows, way.function)
     )
 
 
 def _allows(function: Function, origin: str) -> bool:
-    return any(cors.allows_origin(route.cors, origin) for route in function.wanted.routes)
+    return any(
+        cors.allows_origin(route.cors, origin) for route in function.desired_configuration.routes
+    )
 
 
 def _response(way: RouteMatch, scope: Scope, result: Result) -> Response:
-    remapping = REST_API if way.route.rest else HTTP_API
+    remapping = REST_API if way.route.is_rest else HTTP_API
     if way.route.payload_format != "1.0":
         return parse_v2(result.payload, remapping)
     accepted = header(scope, b"accept") or "*/*"
-    binary = not way.route.rest or is_binary(way, accepted)
+    binary = not way.route.is_rest or is_binary(way, accepted)
     return parse_v1(result.payload, remapping, binary=binary)
 
 
@@ -158,13 +162,13 @@ def _internal(status: int, message: str) -> Response:
 
 def _error_response(way: RouteMatch) -> Response:
     """Return what AWS answers for a function that failed: each of the two kinds its own."""
-    if way.route.rest:
+    if way.route.is_rest:
         return _internal(502, "Internal server error")
     return _message(500, "Internal Server Error")
 
 
 def _timeout_response(way: RouteMatch) -> Response:
-    if way.route.rest:
+    if way.route.is_rest:
         return _internal(504, "Endpoint request timed out")
     return _message(503, "Service Unavailable")
 
@@ -180,7 +184,7 @@ def _preflight(found: list[RouteMatch], scope: Scope) -> Response | None:
     if scope["method"] != "OPTIONS":
         return None
     first = found[0].route
-    if not first.rest:
+    if not first.is_rest:
         return cors.preflight(first.cors, scope, 204)
     methods = [way.route.method for way in found if way.route.path == first.path]
     return (
@@ -190,7 +194,7 @@ def _preflight(found: list[RouteMatch], scope: Scope) -> Response | None:
 
 async def _refuse(way: RouteMatch, _: Request) -> NoReturn:
     """Answer a method that no route of the path has."""
-    if way.route.rest:
+    if way.route.is_rest:
         raise ServiceError(
             403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"}
         )

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Scope, header
 from lambda_live.http.aws_errors import ServiceError
 from lambda_live.http.payloads import api_event_v1, api_event_v2
 from lambda_live.http.routes import RouteMatch, request_path
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Authorizer
 from lambda_live.telemetry.listener import Listener
 
@@ -30,7 +30,7 @@ _IMPLICIT_DENY = "User is not authorized to access this resource"
 class Authorizers:
     """Ask them."""
 
-    def __init__(self, functions: Functions, listener: Listener) -> None:
+    def __init__(self, functions: FunctionRegistry, listener: Listener) -> None:
         self._functions = functions
         self._listener = listener
 
@@ -46,7 +46,9 @@ class Authorizers:
         if authorizer is None or function is None:
             return None
         identity = _identity(authorizer, way, scope)
-        invocation = Invocation(b"", call=f"{authorizer.name} of {scope['method']} {scope['path']}")
+        invocation = Invocation(
+            b"", label=f"{authorizer.name} of {scope['method']} {scope['path']}"
+        )
         event = _event(authorizer, way, scope, identity, invocation)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         began = time.monotonic()
@@ -54,9 +56,9 @@ class Authorizers:
             said = _decision(authorizer, way, await function.invoke(invocation), _arn(way, scope))
         except ValueError as error:
             self._listener.service_log(f"{authorizer.name} decides nothing: {error}", "ERROR")
-            message = None if way.route.rest else "Internal Server Error"
+            message = None if way.route.is_rest else "Internal Server Error"
             _raise_error(500, "AuthorizerConfigurationException", {"message": message})
-        if way.route.rest:
+        if way.route.is_rest:
             return {
                 **_as_strings(said),
                 "integrationLatency": int((time.monotonic() - began) * 1000),
@@ -69,7 +71,7 @@ def _identity(authorizer: Authorizer, way: RouteMatch, scope: Scope) -> list[str
     values = [_value(source, way, scope) for source in authorizer.identity]
     pattern = authorizer.validation
     wrong = authorizer.kind == "TOKEN" and pattern and not re.fullmatch(pattern, values[0] or "")
-    if (authorizer.cached and not all(values)) or wrong:
+    if (authorizer.is_cached and not all(values)) or wrong:
         _unauthorized()
     return [value or "" for value in values]
 
@@ -98,7 +100,7 @@ def _event(
     identity: list[str],
     invocation: Invocation,
 ) -> dict[str, Any]:
-    arn, rest = _arn(way, scope), way.route.rest
+    arn, rest = _arn(way, scope), way.route.is_rest
     if authorizer.kind == "TOKEN":
         return {"type": "TOKEN", "methodArn": arn, "authorizationToken": identity[0]}
     if not rest and authorizer.payload_format == "2.0":
@@ -121,16 +123,16 @@ def _arn(way: RouteMatch, scope: Scope) -> str:
 
 def _decision(authorizer: Authorizer, way: RouteMatch, result: Result, arn: str) -> dict[str, Any]:
     """Return what was said of who may pass. Raises ServiceError, or ValueError if nothing was."""
-    said = parsed(result.payload)
+    said = loads(result.payload)
     if result.error_type is not None:
         if said.get("errorMessage") == "Unauthorized":
             _unauthorized()
         message = f"it failed with {result.error_type}"
         raise ValueError(message)
-    effect = _effect(said, arn, simple=authorizer.simple)
+    effect = _effect(said, arn, simple=authorizer.has_simple_response)
     if effect != "Allow":
         why = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
-        body = {"Message": why} if way.route.rest else {"message": "Forbidden"}
+        body = {"Message": why} if way.route.is_rest else {"message": "Forbidden"}
         _raise_error(403, "AccessDeniedException", body)
     return dict(said)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import StoppingError
+from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.http.asgi import Response, Scope
 
 
@@ -62,7 +62,7 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def to_service_error(
-    error: ServiceError | ThrottledError | StoppingError, *, reserved: bool
+    error: ServiceError | ThrottledError | ServiceStoppingError, *, reserved: bool
 ) -> ServiceError:
     """Return any error as AWS names it to who asks a function whose concurrency is `reserved`."""
     if isinstance(error, ServiceError):

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Response
 from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.code_version import CodeVersion, Outcome
+from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Result
 
 PATH = "/2015-03-31/functions/.lambda-live"
@@ -33,7 +33,7 @@ class CodeStatusApi:
     `pods` says where the others are, if this is the service of one of several pods.
     """
 
-    def __init__(self, functions: Functions, pods: tuple[str, str] | None) -> None:
+    def __init__(self, functions: FunctionRegistry, pods: tuple[str, str] | None) -> None:
         self._functions = functions
         self._pods = pods
         self.routes = (OperationRoute("GET", PATH, self._answer),)
@@ -42,7 +42,7 @@ class CodeStatusApi:
         awaited = parse_qsl(request.scope["query_string"].decode("latin-1"))
         await asyncio.gather(
             *(
-                named.await_load(code_sha256, _LOAD_TIMEOUT_SECONDS)
+                named.wait_for_load(code_sha256, _LOAD_TIMEOUT_SECONDS)
                 for name, code_sha256 in awaited
                 if (named := self._functions.get(name)) is not None
             )
@@ -54,11 +54,11 @@ class CodeStatusApi:
 
 
 def _described(function: Function) -> dict[str, Any]:
-    generation = function.generation
+    generation = function.code_version
     configuration = generation.configuration
     folders = [
         {"path": os.path.relpath(root, configuration.project), "name": root.name}
-        for root in configuration.watch
+        for root in configuration.watched_paths
     ]
     pending = generation.load is None and configuration.concurrency > 0
     return {
@@ -74,7 +74,7 @@ def _described(function: Function) -> dict[str, Any]:
 
 def _failed(generation: CodeVersion, project: Path) -> dict[str, Any]:
     load = generation.load
-    if generation.outcome is not Outcome.FAILED or load is None or load.error is None:
+    if generation.outcome is not LoadOutcome.FAILED or load is None or load.error is None:
         return {}
     return {"state": "Failed", "error": _error_details(load.error, load.location, project)}
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import BodyTooLargeError, Response, read_body
 from lambda_live.http.aws_errors import (
     ServiceError,
@@ -27,11 +27,11 @@ from lambda_live.http.aws_errors import (
 )
 from lambda_live.http.function_url import function_url
 from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.code_version import CodeVersion, Outcome
-from lambda_live.model.function import UNRESERVED, FunctionConfiguration
+from lambda_live.model.code_version import CodeVersion, LoadOutcome
+from lambda_live.model.function import DEFAULT_CONCURRENCY, FunctionConfiguration
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Cors
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
@@ -43,7 +43,7 @@ _MB = 2**20
 class ConfigurationApi:
     """Answers from the settings, and from what has become of the code."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: FunctionRegistry) -> None:
         self._functions = functions
         self.routes = (
             OperationRoute("GET", _FUNCTIONS, self._list_functions),
@@ -65,12 +65,12 @@ class ConfigurationApi:
 
     async def _get_function(self, request: Request) -> Response:
         function = request.reference.function
-        settings = function.wanted
+        settings = function.desired_configuration
         answer: dict[str, Any] = {
             "Configuration": function_configuration(function),
             "Code": {"Location": settings.task_root.as_uri()},
         }
-        if settings.reserved:
+        if settings.has_reserved_concurrency:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": settings.concurrency}
         return json_response(answer)
 
@@ -85,7 +85,7 @@ class ConfigurationApi:
 
     def _url_config(self, request: Request) -> dict[str, Any]:
         function = request.reference.function
-        settings, since = function.wanted, _time(function.generation)
+        settings, since = function.desired_configuration, _time(function.code_version)
         config = {
             "FunctionUrl": function_url(self._functions, function, request.scope),
             "FunctionArn": settings.arn,
@@ -100,7 +100,7 @@ class ConfigurationApi:
         reserved = sum(
             each.configuration.concurrency
             for each in self._functions
-            if each.configuration.reserved
+            if each.configuration.has_reserved_concurrency
         )
         return json_response(
             {
@@ -123,8 +123,8 @@ def function_configuration(function: Function) -> dict[str, Any]:
     A function is Pending, and an update is InProgress, until its code has been loaded, or could
     not be: that is what AWS's waiters wait for.
     """
-    settings, generation = function.wanted, function.generation
-    unknown = generation.outcome is Outcome.UNKNOWN and settings.concurrency > 0
+    settings, generation = function.desired_configuration, function.code_version
+    unknown = generation.outcome is LoadOutcome.UNKNOWN and settings.concurrency > 0
     loading = unknown or settings is not generation.configuration
     return {
         "FunctionName": settings.name,
@@ -140,7 +140,7 @@ def function_configuration(function: Function) -> dict[str, Any]:
         "Environment": {"Variables": dict(settings.environment)},
         "TracingConfig": {"Mode": "PassThrough"},
         "RevisionId": _revision(function),
-        "State": "Pending" if loading and generation.first else "Active",
+        "State": "Pending" if loading and generation.is_initial else "Active",
         "LastUpdateStatus": "InProgress" if loading else "Successful",
         "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
         "EphemeralStorage": {"Size": 512},
@@ -157,7 +157,7 @@ def _program(settings: FunctionConfiguration) -> dict[str, str]:
 
 
 def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
-    arn = settings.asynchronous.dead_letter
+    arn = settings.event_invoke_config.dead_letter
     return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
 
 
@@ -177,7 +177,7 @@ def _time(generation: CodeVersion) -> str:
 
 def _revision(function: Function) -> str:
     """Return what is another one for other code or other settings."""
-    what = f"{function.generation.code_sha256} {function.wanted}"
+    what = f"{function.code_version.code_sha256} {function.desired_configuration}"
     return str(uuid.uuid5(uuid.NAMESPACE_OID, what))
 
 
@@ -219,7 +219,7 @@ class UpdateApi:
 async def read_json_body(request: Request) -> dict[str, Any]:
     """Return the members of a request. Raises ServiceError, DisconnectedError."""
     try:
-        members = parsed(
+        members = loads(
             await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
         )
     except BodyTooLargeError:
@@ -263,7 +263,7 @@ def _check_revision(function: Function, revision: object) -> None:
 
 
 def _changed(function: Function, members: dict[str, Any]) -> FunctionConfiguration:
-    settings, now = function.wanted, function_configuration(function)
+    settings, now = function.desired_configuration, function_configuration(function)
     for name, value in members.items():
         match name:
             case "Timeout":
@@ -314,7 +314,7 @@ _MIN_UNRESERVED = 100
 class ConcurrencyApi:
     """Reserves concurrency, and gives it back."""
 
-    def __init__(self, functions: Functions) -> None:
+    def __init__(self, functions: FunctionRegistry) -> None:
         self._functions = functions
         self.routes = (
             OperationRoute("PUT", _PATH, self._put, reports_latest=True),
@@ -332,18 +332,28 @@ class ConcurrencyApi:
         asked = members.get("ReservedConcurrentExecutions")
         number = parse_integer(asked, name, 0, _ACCOUNT_CONCURRENCY)
         self._check_left(function, number)
-        function.configure(replace(function.wanted, concurrency=number, reserved=True))
+        function.configure(
+            replace(
+                function.desired_configuration, concurrency=number, has_reserved_concurrency=True
+            )
+        )
         return json_response(_described(function))
 
     async def _delete(self, request: Request) -> Response:
         _check_unqualified(request)
         function = request.reference.function
-        function.configure(replace(function.wanted, concurrency=UNRESERVED, reserved=False))
+        function.configure(
+            replace(
+                function.desired_configuration,
+                concurrency=DEFAULT_CONCURRENCY,
+                has_reserved_concurrency=False,
+            )
+        )
         return Response(204)
 
     def _check_left(self, function: Function, number: int) -> None:
-        others = (each.wanted for each in self._functions if each is not function)
-        reserved = sum(each.concurrency for each in others if each.reserved)
+        others = (each.desired_configuration for each in self._functions if each is not function)
+        reserved = sum(each.concurrency for each in others if each.has_reserved_concurrency)
         if number > max(0, _ACCOUNT_CONCURRENCY - _MIN_UNRESERVED - reserved):
             message = (
                 "Specified ReservedConcurrentExecutions for function decreases account's"
@@ -363,5 +373,9 @@ def _check_unqualified(request: Request) -> None:
 
 
 def _described(function: Function) -> dict[str, Any]:
-    settings = function.wanted
-    return {"ReservedConcurrentExecutions": settings.concurrency} if settings.reserved else {}
+    settings = function.desired_configuration
+    return (
+        {"ReservedConcurrentExecutions": settings.concurrency}
+        if settings.has_reserved_concurrency
+        else {}
+    )

@@ -12,10 +12,10 @@ from lambda_live.http.asgi import Response
 from lambda_live.http.aws_errors import json_response, raise_not_found, raise_user_error
 from lambda_live.http.configuration_api import parse_integer, read_json_body
 from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.template import AsynchronousInvocation
+from lambda_live.model.template import EventInvokeConfig
 
 _PATH = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
-_AWS = AsynchronousInvocation()
+_AWS = EventInvokeConfig()
 """What holds where nobody says anything."""
 
 
@@ -48,7 +48,7 @@ class EventInvokeApi:
 
     async def _update(self, request: Request) -> Response:
         function, members = request.reference.function, await read_json_body(request)
-        return _configure(function, function.wanted.asynchronous, members)
+        return _configure(function, function.desired_configuration.event_invoke_config, members)
 
     async def _delete(self, request: Request) -> Response:
         function = request.reference.function
@@ -58,29 +58,29 @@ class EventInvokeApi:
         return Response(204)
 
 
-def _unconfigured(function: Function) -> AsynchronousInvocation:
+def _unconfigured(function: Function) -> EventInvokeConfig:
     """Return AWS's defaults; a dead-letter queue is the function's own."""
-    return replace(_AWS, dead_letter=function.wanted.asynchronous.dead_letter)
+    return replace(_AWS, dead_letter=function.desired_configuration.event_invoke_config.dead_letter)
 
 
 def _is_configured(function: Function) -> bool:
-    return function.wanted.asynchronous != _unconfigured(function)
+    return function.desired_configuration.event_invoke_config != _unconfigured(function)
 
 
 def _refuse(function: Function) -> None:
-    arn = f"{function.wanted.arn}:$LATEST"
+    arn = f"{function.desired_configuration.arn}:$LATEST"
     raise_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
 
 
 def _configure(
-    function: Function, settings: AsynchronousInvocation, members: dict[str, Any]
+    function: Function, settings: EventInvokeConfig, members: dict[str, Any]
 ) -> Response:
     if (attempts := members.get("MaximumRetryAttempts")) is not None:
         number = parse_integer(attempts, "maximumRetryAttempts", 0, 2)
         settings = replace(settings, maximum_retry_attempts=number)
     if (age := members.get("MaximumEventAgeInSeconds")) is not None:
         seconds = parse_integer(age, "maximumEventAgeInSeconds", 60, 21_600)
-        settings = replace(settings, maximum_event_age=seconds)
+        settings = replace(settings, maximum_event_age_seconds=seconds)
     destinations = _object(members, "DestinationConfig")
     if "OnSuccess" in destinations:
         success = _object(destinations, "OnSuccess").get("Destination")
@@ -88,7 +88,7 @@ def _configure(
     if "OnFailure" in destinations:
         failure = _object(destinations, "OnFailure").get("Destination")
         settings = replace(settings, on_failure=failure)
-    function.configure(replace(function.wanted, asynchronous=settings))
+    function.configure(replace(function.desired_configuration, event_invoke_config=settings))
     return json_response(_described(function))
 
 
@@ -100,13 +100,13 @@ def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _described(function: Function) -> dict[str, Any]:
-    settings = function.wanted.asynchronous
+    settings = function.desired_configuration.event_invoke_config
     success, failure = settings.on_success, settings.on_failure
     return {
-        "LastModified": function.generation.created_at,
-        "FunctionArn": f"{function.wanted.arn}:$LATEST",
+        "LastModified": function.code_version.created_at,
+        "FunctionArn": f"{function.desired_configuration.arn}:$LATEST",
         "MaximumRetryAttempts": settings.maximum_retry_attempts,
-        "MaximumEventAgeInSeconds": settings.maximum_event_age,
+        "MaximumEventAgeInSeconds": settings.maximum_event_age_seconds,
         "DestinationConfig": {
             "OnSuccess": {"Destination": success} if success else {},
             "OnFailure": {"Destination": failure} if failure else {},

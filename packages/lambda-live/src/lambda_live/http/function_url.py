@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
     BodyTooLargeError,
@@ -31,18 +31,20 @@ from lambda_live.telemetry.listener import Listener
 class FunctionUrl:
     """Answers every request that is not for the Invoke API."""
 
-    def __init__(self, functions: Functions, listener: Listener, error_pages: ErrorPages) -> None:
+    def __init__(
+        self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
+    ) -> None:
         self._functions = functions
         self._listener = listener
         self._error_pages = error_pages
 
     def resolve(self, scope: Scope) -> OperationMatch:
         """Return the function that the host names, or the only one. Raises ServiceError."""
-        function = self._functions.of_host(header(scope, b"host") or "")
+        function = self._functions.by_host_or_only(header(scope, b"host") or "")
         if function is None:
             urls = [function_url(self._functions, each, scope) for each in self._functions]
             raise_user_error(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        allows = partial(cors.allows_origin, function.wanted.url.cors)
+        allows = partial(cors.allows_origin, function.desired_configuration.url.cors)
         return OperationMatch(
             self._answer, FunctionReference(function), add_function_url_ids, allows
         )
@@ -50,7 +52,7 @@ class FunctionUrl:
     async def _answer(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation
         function = request.reference.function
-        shared = function.wanted.url.cors
+        shared = function.desired_configuration.url.cors
         if (preflight := cors.preflight(shared, scope)) is not None:
             return preflight
         try:
@@ -62,7 +64,7 @@ class FunctionUrl:
         event = function_url_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         named = event_file_name(scope)
-        invocation.call = named or f"{scope['method']} {event['rawPath']}"
+        invocation.label = named or f"{scope['method']} {event['rawPath']}"
         response = self._respond(await function.invoke(invocation), request)
         cors.add_cors_headers(shared, scope, response)
         return response
@@ -85,7 +87,7 @@ class FunctionUrl:
         return self._error_pages.for_browser(answer, request.scope, request_id, why)
 
 
-def function_url(functions: Functions, function: Function, scope: Scope) -> str:
+def function_url(functions: FunctionRegistry, function: Function, scope: Scope) -> str:
     """Return the function's URL, as who sent this request can reach it."""
     host = header(scope, b"host") or "localhost"
     if len(functions) == 1:

@@ -74,7 +74,7 @@ _ERROR_TYPE = "x-amzn-ErrorType"
 def add_lambda_ids(response: Response, invocation: Invocation) -> None:
     """Sign as AWS's API for Lambda; nothing is traced but what runs."""
     response.headers.append((_REQUEST_ID, invocation.request_id))
-    if invocation.began:
+    if invocation.is_started:
         response.headers.append((_TRACE_ID, invocation.trace_id))
 
 

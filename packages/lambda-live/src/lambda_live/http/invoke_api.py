@@ -73,13 +73,13 @@ class InvokeApi:
         if kind == "DryRun":
             return Response(204)
         if kind == "Event":
-            function.put(invocation)
+            function.enqueue_event(invocation)
             return Response(202)
         return _answer(await function.invoke(invocation), invocation, log_type)
 
     async def _invoke_async(self, request: Request) -> Response:
         await _read_invocation(request, ("Event",))
-        request.reference.function.put(request.invocation)
+        request.reference.function.enqueue_event(request.invocation)
         return Response(202)
 
     async def _invoke_with_response_stream(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[st
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
     invocation.qualifier = request.reference.qualifier
-    invocation.call = event_file_name(scope) or _LABELS[kind]
+    invocation.label = event_file_name(scope) or _LABELS[kind]
     return kind, log_type
 
 
@@ -180,7 +180,7 @@ def _client_context(scope: Scope) -> str | None:
 
 def _check_json(body: bytes) -> None:
     try:
-        strict_json.check(body)
+        strict_json.validate(body)
     except ValueError as error:
         message = f"Could not parse payload into json: {error}"
         why = f"Could not parse request body into json: {message}"

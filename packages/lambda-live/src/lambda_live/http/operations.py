@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from urllib.parse import parse_qs
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Receive, Response, Scope
 from lambda_live.http.aws_errors import (
     raise_not_found,
@@ -45,7 +45,7 @@ class FunctionReference:
 
 
 def resolve_function(
-    functions: Functions, name: str, given: str | None, *, reports_latest: bool
+    functions: FunctionRegistry, name: str, given: str | None, *, reports_latest: bool
 ) -> FunctionReference:
     """
     Return the function of that name and that qualifier, if one was given.
@@ -159,7 +159,7 @@ def is_operation(path: str) -> bool:
 class OperationRouter:
     """Knows the operations that are offered here."""
 
-    def __init__(self, functions: Functions, routes: Sequence[OperationRoute]) -> None:
+    def __init__(self, functions: FunctionRegistry, routes: Sequence[OperationRoute]) -> None:
         self._functions = functions
         self._routes = tuple(routes)
 

@@ -154,7 +154,7 @@ def api_event_v1(
         "body": text,
         "isBase64Encoded": is_base64,
     }
-    return event if way.route.rest else {"version": "1.0", **event}
+    return event if way.route.is_rest else {"version": "1.0", **event}
 
 
 def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -165,7 +165,7 @@ def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _headers(way: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    left_out = REST_API_REQUEST_DROPPED if way.route.rest else ()
+    left_out = REST_API_REQUEST_DROPPED if way.route.is_rest else ()
     # no server hands over in which letters a name came; API Gateway has this, clients' usual, form
     return [
         (name.title(), value)
@@ -178,7 +178,7 @@ def _body(way: RouteMatch, body: bytes, headers: list[tuple[str, str]]) -> tuple
     if not body:
         return None, False
     media_type = dict(headers).get("Content-Type", "")
-    if not way.route.rest:
+    if not way.route.is_rest:
         return encode_body(body, {"content-type": media_type})
     if is_binary(way, media_type or "application/json"):
         return base64.b64encode(body).decode(), True
@@ -215,7 +215,7 @@ def _context(
         "requestId": invocation.request_id,
         "requestTime": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
         "requestTimeEpoch": int(now * 1000),
-        "resourceId": route.path if route.rest else f"{route.method} {route.path}",
+        "resourceId": route.path if route.is_rest else f"{route.method} {route.path}",
         "resourcePath": route.path,
         "stage": route.stage,
     }

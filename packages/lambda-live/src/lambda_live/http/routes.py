@@ -12,7 +12,7 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Scope
 from lambda_live.model.template import Route
 
@@ -64,10 +64,10 @@ def _generality(segment: str) -> int:
 def request_path(route: Route, scope: Scope) -> str:
     """Return the path as the API sees it: a REST API's is as it was sent, an HTTP API's decoded."""
     raw = str(scope["raw_path"], "latin-1")
-    return raw if route.rest else unquote(raw)
+    return raw if route.is_rest else unquote(raw)
 
 
-def match_routes(functions: Functions, scope: Scope) -> list[RouteMatch]:
+def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
     """Return the ways that the path has, with any method; the most specific comes first."""
     found = [way for function in functions for way in _match_function(function, scope)]
     best = {
@@ -75,12 +75,12 @@ def match_routes(functions: Functions, scope: Scope) -> list[RouteMatch]:
         for way in found
     }
     # a REST API finds the resource before it looks at the method
-    kept = [way for way in found if not way.route.rest or way.generality == best[way.route.api]]
+    kept = [way for way in found if not way.route.is_rest or way.generality == best[way.route.api]]
     return sorted(kept, key=_order)
 
 
 def _match_function(function: Function, scope: Scope) -> Iterator[RouteMatch]:
-    for route in function.wanted.routes:
+    for route in function.desired_configuration.routes:
         pattern = _pattern(route.path)
         match = pattern.paths.fullmatch(request_path(route, scope))
         if match is not None:
@@ -90,5 +90,5 @@ def _match_function(function: Function, scope: Scope) -> Iterator[RouteMatch]:
 
 def _order(way: RouteMatch) -> tuple[bool, tuple[int, ...], bool]:
     # an HTTP API takes a route without a greedy variable before any with one
-    greedy = not way.route.rest and max(way.generality) >= _GREEDY
+    greedy = not way.route.is_rest and max(way.generality) >= _GREEDY
     return greedy, way.generality, way.route.method == "ANY"

@@ -8,7 +8,7 @@ from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.report import CodeLoad
 
 
-class Outcome(enum.Enum):
+class LoadOutcome(enum.Enum):
     """What became of the first attempt to load it."""
 
     UNKNOWN = enum.auto()
@@ -29,7 +29,7 @@ class CodeVersion:
     code_sha256: str
     configuration: FunctionConfiguration
     verified_at: float
-    first: bool = False
-    outcome: Outcome = Outcome.UNKNOWN
+    is_initial: bool = False
+    outcome: LoadOutcome = LoadOutcome.UNKNOWN
     created_at: float = field(default_factory=time.time)
     load: CodeLoad | None = None

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from lambda_live.model.invocation import Result
 
-type ErrorOf = Callable[[str], Result]
+type ErrorFactory = Callable[[str], Result]
 """Gives the error of the request that has this id."""
 
-RESPONSE_LIMIT = 6_291_556
+MAX_RESPONSE_BYTES = 6_291_556
 """Bytes that a function may return: 6 MiB and 100 (AWS Lambda quotas)."""
 
 
@@ -29,7 +29,7 @@ def timed_out(request_id: str, timeout: float) -> Result:
     )
 
 
-def init_overran() -> Result:
+def init_timed_out() -> Result:
     """The init took longer than it may; it is no answer yet, since AWS tries once more."""
     return _error("Sandbox.Timedout", "Error: init timed out")
 
@@ -56,17 +56,17 @@ def out_of_memory(request_id: str) -> Result:
 def response_too_large() -> Result:
     """The function returned more than `RESPONSE_LIMIT` bytes."""
     message = (
-        f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
     )
     return _error("Function.ResponseSizeTooLarge", message)
 
 
-def not_run(condition: str) -> Result:
+def event_not_run(condition: str) -> Result:
     """An event never ran; AWS's word for why is the condition of its record."""
     return _error(condition, "The event was not run.")
 
 
-def not_started(why: str) -> Result:
+def environment_not_started(why: str) -> Result:
     """No process could be had for an environment."""
     return _error("ServiceException", f"No execution environment can be started: {why}")
 

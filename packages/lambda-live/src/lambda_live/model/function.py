@@ -10,10 +10,10 @@ from pathlib import Path
 
 from lambda_live.dependencies.requirements import Requirements
 from lambda_live.model.account import Account
-from lambda_live.model.interpreter import OWN, Interpreter
-from lambda_live.model.template import AsynchronousInvocation, FunctionUrl, Image, Route
+from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
+from lambda_live.model.template import EventInvokeConfig, FunctionUrlConfig, Image, Route
 
-UNRESERVED = 10
+DEFAULT_CONCURRENCY = 10
 """Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
 
 
@@ -35,28 +35,28 @@ class FunctionConfiguration:
     name: str
     handler: str
     task_root: Path
-    watch: tuple[Path, ...]
+    watched_paths: tuple[Path, ...]
     account: Account
     project: Path = field(default_factory=Path)
     timeout: float = 3.0
     memory: int = 128
-    concurrency: int = UNRESERVED
+    concurrency: int = DEFAULT_CONCURRENCY
     json_logs: bool = False
     application_log_level: str | None = None
     system_log_level: str = "INFO"
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
-    packages: tuple[Path, ...] = ()
-    sources: tuple[Path, ...] = ()
-    runtime: str = OWN.runtime
-    python: Interpreter = OWN
+    package_dirs: tuple[Path, ...] = ()
+    layer_sources: tuple[Path, ...] = ()
+    runtime: str = SERVICE_INTERPRETER.runtime
+    interpreter: Interpreter = SERVICE_INTERPRETER
     runtime_packages: Path | None = None
-    reserved: bool = False
-    url: FunctionUrl = field(default_factory=FunctionUrl)
-    asynchronous: AsynchronousInvocation = field(default_factory=AsynchronousInvocation)
+    has_reserved_concurrency: bool = False
+    url: FunctionUrlConfig = field(default_factory=FunctionUrlConfig)
+    event_invoke_config: EventInvokeConfig = field(default_factory=EventInvokeConfig)
     routes: tuple[Route, ...] = ()
     image: Image | None = None
-    published: Requirements | None = None
+    public_layer_requirements: Requirements | None = None
 
     @property
     def arn(self) -> str:

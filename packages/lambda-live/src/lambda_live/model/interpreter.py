@@ -18,5 +18,5 @@ class Interpreter:
         return "python" + self.version.rpartition(".")[0]
 
 
-OWN = Interpreter(sys.executable, platform.python_version())
+SERVICE_INTERPRETER = Interpreter(sys.executable, platform.python_version())
 """The one that runs this service."""

@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-LOG_TAIL = 4096
+LOG_TAIL_BYTES = 4096
 """Bytes of log that `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
 
 MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
@@ -38,7 +38,7 @@ def _trace_id() -> str:
     return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
-def continued(trace: str | None) -> str:
+def continue_trace(trace: str | None) -> str:
     """Return the trace id of an invocation whose caller sent one, or none, by AWS's header."""
     fields = dict(part.strip().partition("=")[::2] for part in (trace or "").split(";"))
     own = _trace_id()
@@ -72,29 +72,29 @@ class Invocation:
     result: asyncio.Future[Result] = field(default_factory=_future)
     log_tail: bytearray = field(default_factory=bytearray)
     init_ms: float | None = None
-    began: bool = False
+    is_started: bool = False
     qualifier: str | None = None
-    call: str = ""
-    source: str = ""
-    arrived: float = field(default_factory=time.monotonic)
+    label: str = ""
+    client: str = ""
+    arrived_at: float = field(default_factory=time.monotonic)
 
-    def again(self) -> None:
+    def reset_for_retry(self) -> None:
         """Make ready for another try of the same event."""
         self.result = _future()
-        self.arrived = time.monotonic()
-        self.began = False
+        self.arrived_at = time.monotonic()
+        self.is_started = False
 
-    def log(self, text: bytes) -> None:
+    def append_log(self, text: bytes) -> None:
         """Remember the end of the log."""
         self.log_tail += text
-        if len(self.log_tail) > 2 * LOG_TAIL:
-            del self.log_tail[:-LOG_TAIL]
+        if len(self.log_tail) > 2 * LOG_TAIL_BYTES:
+            del self.log_tail[:-LOG_TAIL_BYTES]
 
     def encoded_log_tail(self) -> str:
         """Return the end of the log as `X-Amz-Log-Result` has it."""
-        return base64.b64encode(self.log_tail[-LOG_TAIL:]).decode()
+        return base64.b64encode(self.log_tail[-LOG_TAIL_BYTES:]).decode()
 
-    def succeed(self, result: Result) -> None:
+    def set_result(self, result: Result) -> None:
         """Give the caller its answer; the first answer counts."""
         if not self.result.done():
             self.result.set_result(result)

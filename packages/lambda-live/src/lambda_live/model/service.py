@@ -21,17 +21,17 @@ class ServiceSettings:
     admin_host: str = "127.0.0.1"
     admin_port: int = 9101
     allowed_hosts: tuple[str, ...] = ()
-    queue: int = 1000
+    max_queued_requests: int = 1000
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
-    after_reload: str | None = None
+    reload_command: str | None = None
     debuggers: Debuggers | None = field(default=None, compare=False)
     replay: bool = False
     public_url: str = ""
     editor_root: str = ""
     pods: tuple[str, str] | None = None
-    terminal: bool = False
-    accept: str | None = None
+    is_interactive: bool = False
+    accept_command: str | None = None
     preload: bool = True
 
     @property

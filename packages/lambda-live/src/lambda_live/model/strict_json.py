@@ -10,7 +10,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(message)
 
 
-def check(content: bytes) -> None:
+def validate(content: bytes) -> None:
     """
     Raise ValueError, with why to a person, unless it is JSON.
 
@@ -20,7 +20,7 @@ def check(content: bytes) -> None:
         json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
 
 
-def parsed(content: bytes | str) -> Any:
+def loads(content: bytes | str) -> Any:
     """Return the value. Raises ValueError, with why to a person."""
     text = content if isinstance(content, str) else content.decode("utf-8")
     try:

@@ -20,7 +20,7 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionUrl:
+class FunctionUrlConfig:
     """`auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
 
     auth_type: str = "NONE"
@@ -43,9 +43,9 @@ class Authorizer:
     function: str | None = None
     identity: tuple[str, ...] = ()
     validation: str | None = None
-    cached: bool = True
+    is_cached: bool = True
     payload_format: str = "1.0"
-    simple: bool = False
+    has_simple_response: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Route:
     payload_format: str
     authorizer: Authorizer | None
     cors: Cors | None
-    rest: bool = False
+    is_rest: bool = False
     preflight_authorizer: Authorizer | None = None
     timeout: float | None = None
     stage: str = "$default"
@@ -104,7 +104,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Logging:
+class LoggingConfig:
     """The levels apply to the JSON format alone, as on AWS."""
 
     format: str = "Text"
@@ -113,11 +113,11 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
-class AsynchronousInvocation:
+class EventInvokeConfig:
     """What follows a 202: ages are in seconds, destinations are ARNs."""
 
     maximum_retry_attempts: int = 2
-    maximum_event_age: int = 21_600
+    maximum_event_age_seconds: int = 21_600
     on_success: str | None = None
     on_failure: str | None = None
     dead_letter: str | None = None
@@ -139,7 +139,7 @@ class Image:
     variables: Mapping[str, str]
     requirements: tuple[Requirements, ...]
     installs_project: bool
-    starts_client: bool
+    starts_runtime_client: bool
     files: tuple[Path, ...]
     notices: tuple[str, ...]
 
@@ -179,26 +179,26 @@ class FunctionSpec:
     environment: Mapping[str, str] | None = None
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
-    bundle: Path | None = None
+    cdk_bundle: Path | None = None
     """What CDK has built of the code, with packages that may be nowhere else."""
-    url: FunctionUrl | None = None
+    url: FunctionUrlConfig | None = None
     routes: tuple[Route, ...] = ()
     unsupported_events: tuple[UnsupportedEvent, ...] = ()
-    logging: Logging = Logging()
-    asynchronous: AsynchronousInvocation = AsynchronousInvocation()
+    logging: LoggingConfig = LoggingConfig()
+    event_invoke_config: EventInvokeConfig = EventInvokeConfig()
     template: Path | None = None
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     """What stands in for layers that others publish."""
 
-    def required(self, project: Path) -> list[Requirements]:
+    def requirements(self, project: Path) -> list[Requirements]:
         """Return what it requires. Raises InstallError."""
         return required_by(
-            self.code_uri, project, self.sources, self.image, self.public_layer_requirements
+            self.code_uri, project, self.layer_sources, self.image, self.public_layer_requirements
         )
 
     @property
-    def sources(self) -> tuple[Path, ...]:
+    def layer_sources(self) -> tuple[Path, ...]:
         """The layers that are still to be built."""
         return tuple(layer.content for layer in self.layers if layer.is_source)
 

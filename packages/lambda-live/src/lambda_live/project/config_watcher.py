@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.template_error import TemplateError
@@ -18,16 +18,16 @@ from lambda_live.project.package_installer import PackageInstaller
 class FunctionManagerProtocol(Protocol):
     """Who runs the functions."""
 
-    def keep(self, names: Iterable[str]) -> None:
+    def remove_all_except(self, names: Iterable[str]) -> None:
         """End the functions that are called otherwise."""
 
-    def serve(self, configurations: Sequence[FunctionConfiguration]) -> None:
+    def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
         """Run them as they are now, those that are new as well."""
 
-    def leave(self, name: str) -> None:
+    def accept_code_on_disk(self, name: str) -> None:
         """Let a function's code be the one that answers, though there is a newer one."""
 
-    def check(self) -> None:
+    def check_for_changes(self) -> None:
         """Have each function look whether its code changed."""
 
 
@@ -41,7 +41,7 @@ class ConfigWatcher:
         self._functions = functions
         self._log = log
         self._had_error = False
-        self._background = Background(lambda error: log(f"internal error: {error!r}", "ERROR"))
+        self._background = BackgroundTasks(lambda error: log(f"internal error: {error!r}", "ERROR"))
         self._installer = PackageInstaller(self._background, log, self._on_installed)
         self._files = ConfigFiles(config.files)
         self._reload_task: asyncio.Task[None] | None = None
@@ -49,12 +49,12 @@ class ConfigWatcher:
         self._watched_files: tuple[Path, ...] = ()
         needs = [find_dependencies(each) for each in config.functions]
         self._watch_dependencies(needs)
-        functions.serve([each.resolved_configuration() for each in needs])
+        functions.apply([each.resolved_configuration() for each in needs])
         self._stopped = False
 
     def start(self) -> None:
         """Look at them whenever the file system tells of a change."""
-        self._watch_task = self._background.run(self._watch())
+        self._watch_task = self._background.spawn(self._watch())
 
     def stop(self) -> None:
         """Let them be what they are."""
@@ -73,7 +73,7 @@ class ConfigWatcher:
 
     def _start_reload(self) -> asyncio.Task[None] | None:
         if self._reload_task is None and not self._stopped and self._files.has_changed():
-            self._reload_task = self._background.run(self._reload())
+            self._reload_task = self._background.spawn(self._reload())
         return self._reload_task
 
     async def _watch(self) -> None:
@@ -87,7 +87,7 @@ class ConfigWatcher:
                 await self._read()
         finally:
             self._reload_task = None
-        self._functions.check()
+        self._functions.check_for_changes()
 
     async def _read(self) -> None:
         given = await asyncio.to_thread(self._load)
@@ -125,10 +125,10 @@ class ConfigWatcher:
                 self._installer.request(each)
             else:
                 self._installer.cancel(each.name)
-        self._functions.serve(
+        self._functions.apply(
             [each.resolved_configuration() for each in needs if not each.missing()]
         )
-        self._functions.keep([each.name for each in functions])
+        self._functions.remove_all_except([each.name for each in functions])
 
     def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies | None:
         try:
@@ -149,10 +149,10 @@ class ConfigWatcher:
 
     def _on_installed(self, needs: FunctionDependencies, error: InstallError | None) -> None:
         if error is None:
-            self._functions.serve([needs.resolved_configuration()])
+            self._functions.apply([needs.resolved_configuration()])
         else:
             self._log(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
-            self._functions.leave(needs.name)
+            self._functions.accept_code_on_disk(needs.name)
 
 
 def _files_of(given: Config | TemplateError) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from lambda_live.dependencies.interpreters import find_interpreter, runtime_requ
 from lambda_live.dependencies.packages import install_dir
 from lambda_live.dependencies.requirements import Requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.interpreter import OWN, Interpreter
+from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from lambda_live.model.template import required_by
 
 
@@ -32,7 +32,7 @@ class FunctionDependencies:
     """A function as it was given, and what it needs beside its own code."""
 
     configuration: FunctionConfiguration
-    python: Interpreter = OWN
+    python: Interpreter = SERVICE_INTERPRETER
     runtime: _Packages | None = None
     own: tuple[_Packages, ...] = ()
 
@@ -59,15 +59,15 @@ class FunctionDependencies:
         own = (each.directory for each in self.own)
         return replace(
             self.configuration,
-            python=self.python,
+            interpreter=self.python,
             runtime_packages=self.runtime.directory if self.runtime else None,
-            packages=(*own, *self.configuration.packages),
+            package_dirs=(*own, *self.configuration.package_dirs),
         )
 
     def files(self) -> Iterator[Path]:
         """Return the files that say what it needs, and those that would if they were there."""
         yield from requirement_files(self.configuration.task_root, self.configuration.project)
-        for source in self.configuration.sources:
+        for source in self.configuration.layer_sources:
             yield source / "requirements.txt"
         for each in self.own:
             yield from each.requirements.files
@@ -80,16 +80,16 @@ def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependenc
     Raises:
         InstallError: It can't be known.
     """
-    python = find_interpreter(configuration.runtime) or OWN
+    python = find_interpreter(configuration.runtime) or SERVICE_INTERPRETER
     runtime = runtime_requirements(python)
     own = (
         _Packages(replace(each, python=python))
         for each in required_by(
             configuration.task_root,
             configuration.project,
-            configuration.sources,
+            configuration.layer_sources,
             configuration.image,
-            configuration.published,
+            configuration.public_layer_requirements,
         )
     )
     return FunctionDependencies(

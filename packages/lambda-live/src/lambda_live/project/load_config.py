@@ -8,10 +8,10 @@ from pathlib import Path
 from lambda_live.debugger.server import Debuggers
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.account import Account
-from lambda_live.model.function import UNRESERVED, FunctionConfiguration
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.function import DEFAULT_CONCURRENCY, FunctionConfiguration
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.service import ServiceSettings
-from lambda_live.model.template import FunctionSpec, FunctionUrl, Template
+from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project import samconfig
 from lambda_live.project.cdk import cloud_assembly
@@ -114,15 +114,15 @@ def _configuration(
     template: Path | None,
 ) -> FunctionConfiguration:
     limits, watch, reserved = given.limits, given.watch, _reserved(function, given)
-    concurrency = UNRESERVED if reserved is None else min(reserved, _MAX_CONCURRENCY)
+    concurrency = DEFAULT_CONCURRENCY if reserved is None else min(reserved, _MAX_CONCURRENCY)
     log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or function.logging.format
     layers = tuple(layer.content for layer in function.layers)
-    bundle = (function.bundle,) if function.bundle else ()
+    bundle = (function.cdk_bundle,) if function.cdk_bundle else ()
     return FunctionConfiguration(
         name=given.name or function.name,
         handler=function.handler,
         task_root=function.code_uri,
-        watch=(function.code_uri, *layers) if watch is None else watch,
+        watched_paths=(function.code_uri, *layers) if watch is None else watch,
         account=account,
         timeout=limits.timeout or float(function.timeout),
         memory=limits.memory or function.memory,
@@ -134,14 +134,14 @@ def _configuration(
         or levels.DEFAULT_LEVEL,
         environment=dict(function.environment or {}),
         image=function.image,
-        published=function.public_layer_requirements,
-        packages=(*(layer.modules for layer in function.layers), *bundle),
-        sources=function.sources,
-        reserved=reserved is not None,
-        url=function.url or FunctionUrl(),
-        asynchronous=function.asynchronous,
+        public_layer_requirements=function.public_layer_requirements,
+        package_dirs=(*(layer.modules for layer in function.layers), *bundle),
+        layer_sources=function.layer_sources,
+        has_reserved_concurrency=reserved is not None,
+        url=function.url or FunctionUrlConfig(),
+        event_invoke_config=function.event_invoke_config,
         routes=function.routes,
-        runtime=function.runtime if template or function.image else OWN.runtime,
+        runtime=function.runtime if template or function.image else SERVICE_INTERPRETER.runtime,
     )
 
 
@@ -165,16 +165,16 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         admin_host=given.admin_host,
         admin_port=given.admin_port,
         allowed_hosts=given.allowed_hosts,
-        queue=given.queue,
+        max_queued_requests=given.queue,
         queue_timeout=given.queue_timeout,
         shutdown_timeout=given.shutdown_timeout,
-        after_reload=given.after_reload,
+        reload_command=given.after_reload,
         debuggers=Debuggers(given.debug_port) if given.debug else None,
         replay=given.replay,
         public_url=given.public_url,
         editor_root=given.editor_root,
         pods=given.pods,
-        terminal=given.terminal,
-        accept=given.accept,
+        is_interactive=given.terminal,
+        accept_command=given.accept,
         preload=given.preload,
     )

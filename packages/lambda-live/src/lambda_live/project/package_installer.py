@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.dependencies.packages import install
 from lambda_live.dependencies.requirements import InstallError, Requirements
 from lambda_live.project.function_dependencies import FunctionDependencies
@@ -16,7 +16,7 @@ class PackageInstaller:
 
     def __init__(
         self,
-        background: Background,
+        background: BackgroundTasks,
         log: Callable[[str, str], None],
         on_finished: Callable[[FunctionDependencies, InstallError | None], None],
     ) -> None:
@@ -35,7 +35,7 @@ class PackageInstaller:
         before = self._requested.get(needs.name)
         self._requested[needs.name] = needs
         if before is None or before.directories != needs.directories:
-            self._background.run(self._run(needs))
+            self._background.spawn(self._run(needs))
 
     def cancel(self, name: str) -> None:
         """Take it that nobody waits for that function's."""

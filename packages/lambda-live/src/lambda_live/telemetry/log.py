@@ -38,7 +38,7 @@ class LogListener(Listener):
     def _write(self, line: bytes, invocation: Invocation | None = None) -> None:
         self._out(self._signed(line))
         if invocation is not None:
-            invocation.log(line)
+            invocation.append_log(line)
 
     def _signed(self, line: bytes) -> bytes:
         """Say whose line it is: several functions have one log here, and one each at AWS."""

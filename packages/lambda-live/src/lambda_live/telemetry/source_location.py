@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.model.invocation import Result
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)",? [Ll]ine (?P<line>\d+)')
 _SAID = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as bootstrap.py says where an init failed
@@ -89,7 +89,7 @@ def _read(path: Path) -> tuple[str, ...]:
 
 def _error(result: Result) -> dict[str, Any]:
     try:
-        value = parsed(result.payload)
+        value = loads(result.payload)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

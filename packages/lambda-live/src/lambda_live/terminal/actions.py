@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lambda_live.background import Background
+from lambda_live.background import BackgroundTasks
 from lambda_live.checks.http_file import read_request
 from lambda_live.checks.reload_command import ReloadCommand
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import StoppingError
+from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.terminal.menu import Event, events_of
@@ -24,7 +24,7 @@ class Hands:
     def __init__(
         self,
         terminal: Terminal,
-        functions: Functions,
+        functions: FunctionRegistry,
         after_reload: ReloadCommand,
         settings: ServiceSettings,
         url: str,
@@ -33,14 +33,14 @@ class Hands:
         self._functions = functions
         self._url = url
         self._after_reload = after_reload
-        self._accepting = ReloadCommand(settings.accept, url, self._accepted)
-        self._background = Background(self._failed)
-        self.check: Callable[[], None] | None = self._check if settings.after_reload else None
-        self.accept: Callable[[], None] | None = self._accept if settings.accept else None
+        self._accepting = ReloadCommand(settings.accept_command, url, self._accepted)
+        self._background = BackgroundTasks(self._failed)
+        self.check: Callable[[], None] | None = self._check if settings.reload_command else None
+        self.accept: Callable[[], None] | None = self._accept if settings.accept_command else None
 
     @property
     def _code(self) -> str:
-        return self._functions.default.generation.code_sha256
+        return self._functions.default.code_version.code_sha256
 
     def _check(self) -> None:
         self._terminal.checks_began()
@@ -62,7 +62,7 @@ class Hands:
 
     def invoke(self, event: Event) -> None:
         """Invoke it; its line says how it went."""
-        self._background.run(self._invoke(event))
+        self._background.spawn(self._invoke(event))
 
     async def _invoke(self, event: Event) -> None:
         try:
@@ -71,12 +71,12 @@ class Hands:
             else:
                 function = self._functions.get(event.function) or self._functions.default
                 payload = await asyncio.to_thread(event.payload)
-                await function.invoke(Invocation(payload, call=event.path.name, source=_SOURCE))
+                await function.invoke(Invocation(payload, label=event.path.name, client=_SOURCE))
         except (OSError, ValueError) as error:
             self._terminal.service_log(f"{event.name} is no event: {error}", "ERROR")
         except ThrottledError:
             self._terminal.service_log(f"{event.name} was throttled (429)", "ERROR")
-        except StoppingError:
+        except ServiceStoppingError:
             return
 
     def _send(self, event: Event) -> None:

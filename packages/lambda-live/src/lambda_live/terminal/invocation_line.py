@@ -33,7 +33,7 @@ class Headline:
 
     def called(self, invocation: Invocation) -> str:
         """Return how it was called."""
-        call = cut(harmless(invocation.call or invocation.request_id), _LONGEST_CALL)
+        call = cut(harmless(invocation.label or invocation.request_id), _LONGEST_CALL)
         return f"{self.name} {call}".lstrip()
 
     def _fitted(self, parts: list[str], numbers: list[str]) -> str:

@@ -37,7 +37,7 @@ class Narrator(Listener):
 
     def on_invocation_start(self, invocation: Invocation) -> None:
         """Listen to what it writes."""
-        if self._board.folding or not self._board.seen or invocation.source in _UNSEEN:
+        if self._board.folding or not self._board.seen or invocation.client in _UNSEEN:
             return
         self._running[invocation] = Written(lambda: self._runs(invocation), self._print)
 
@@ -46,7 +46,7 @@ class Narrator(Listener):
 
     def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         """Keep it for its place, or show it, if there is no other."""
-        if invocation is None or not invocation.began:
+        if invocation is None or not invocation.is_started:
             self._wrote_outside(record)
         elif (written := self._running.get(invocation)) is not None:
             written.add(record)
@@ -84,8 +84,8 @@ class Narrator(Listener):
         rows = [] if written is None else written.end(failed=failed)
         if not self._board.seen:
             return
-        if invocation.source in _UNSEEN:
-            if failed and invocation.source == _CHECK:
+        if invocation.client in _UNSEEN:
+            if failed and invocation.client == _CHECK:
                 self._board.check_failed(lambda: self._code_around(result))
             return
         lines = self._error(result) if failed else []

@@ -9,7 +9,7 @@ from wcwidth import ljust, width
 
 from lambda_live.checks.http_file import SUFFIX
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.style import bold, cut
 
@@ -37,7 +37,7 @@ class Event:
             message = f"it has {size} bytes, and an event {MAX_SYNC_PAYLOAD_BYTES} at most"
             raise ValueError(message)
         content = self.path.read_bytes()
-        parsed(content)
+        loads(content)
         return content
 
 

@@ -14,7 +14,7 @@ from lambda_live.http.asgi import (
     read_body,
 )
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.ui.assets import SAFE
 from lambda_live.ui.errors import RefusedError
 from lambda_live.ui.rows import InvocationRow
@@ -169,7 +169,7 @@ async def _body(scope: Scope, receive: Receive) -> dict[str, Any]:
     if media_type != "application/json":
         raise RefusedError(415, "What changes something is sent as application/json.")
     try:
-        value = parsed(await read_body(scope, receive, _BODY_LIMIT))
+        value = loads(await read_body(scope, receive, _BODY_LIMIT))
     except BodyTooLargeError as error:
         raise RefusedError(413, f"More than {_BODY_LIMIT} bytes.") from error
     except ValueError as error:

@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 from urllib.parse import quote
 
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import InvocationRow
 
 _NOT_ASKED = (
@@ -33,7 +33,7 @@ def curl_line(row: InvocationRow, url: str, *, of_several: bool) -> str | None:
 
 def _of_request(row: InvocationRow, method: str, url: str, url_of_function: str) -> str:
     """Return that of an event that came as HTTP, with a body that is text. Raises ValueError."""
-    event = parsed(row.event.content)
+    event = loads(row.event.content)
     context = event["requestContext"]
     if context["http"]["method"] != method or event.get("isBase64Encoded"):
         raise ValueError

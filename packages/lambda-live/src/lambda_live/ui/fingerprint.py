@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import InvocationRow
 
 _PER_REQUEST = ("requestId", "time", "timeEpoch", "http", "domainName", "domainPrefix")
@@ -22,7 +22,7 @@ def identity(row: InvocationRow) -> str:
 
 def _without_the_request(content: bytes) -> bytes:
     try:
-        event = parsed(content)
+        event = loads(content)
     except ValueError:
         return content
     if not isinstance(event, dict):

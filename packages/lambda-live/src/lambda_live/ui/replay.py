@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.ui.broadcaster import Feed
 from lambda_live.ui.comparison import Comparison, ReplayRow
 from lambda_live.ui.fingerprint import identity
@@ -26,7 +26,9 @@ _PATIENCE = 0.05
 class Replay:
     """Compares answers over a save."""
 
-    def __init__(self, functions: Functions, journal: Journal, feed: Feed, *, on: bool) -> None:
+    def __init__(
+        self, functions: FunctionRegistry, journal: Journal, feed: Feed, *, on: bool
+    ) -> None:
         self.on = on
         self.told: Callable[[ReplayRow], None] | None = None
         self.pins = Pins(feed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambda_live.model.report import Report
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
 from lambda_live.terminal.check_output import Outcome
 from lambda_live.ui.preview import preview
@@ -197,7 +197,7 @@ def _http_status(answer: Kept) -> int | None:
     if answer.cut or b'"statusCode"' not in answer.content:
         return None
     try:
-        value = parsed(answer.content)
+        value = loads(answer.content)
     except ValueError:
         return None
     status = str(value.get("statusCode")) if isinstance(value, dict) else ""

@@ -1,8 +1,8 @@
 """Running an event that a person, or a save, asks for."""
 
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import StoppingError
+from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.model.invocation import Invocation
 from lambda_live.ui.history import Journal
 from lambda_live.ui.rows import InvocationRow
@@ -14,7 +14,7 @@ class NotRunError(Exception):
 
 
 async def run(
-    functions: Functions, journal: Journal, function: str, invocation: Invocation
+    functions: FunctionRegistry, journal: Journal, function: str, invocation: Invocation
 ) -> InvocationRow:
     """Run it, and return what was written down of it. Raises NotRunError."""
     found = functions.get(function)
@@ -26,7 +26,7 @@ async def run(
     except ThrottledError as error:
         message = "Throttled (429): all environments are busy, and no more requests may wait."
         raise NotRunError(message) from error
-    except StoppingError as error:
+    except ServiceStoppingError as error:
         message = "The service is stopping."
         raise NotRunError(message) from error
     row = journal.of_request(invocation.request_id)
@@ -37,13 +37,13 @@ async def run(
 
 
 async def run_again(
-    functions: Functions, journal: Journal, row: InvocationRow, source: str
+    functions: FunctionRegistry, journal: Journal, row: InvocationRow, source: str
 ) -> InvocationRow:
     """Run the same event again. Raises NotRunError."""
     if row.event.cut:
         message = f"Of its event of {row.event.size} bytes only {LIMIT} are kept."
         raise NotRunError(message)
     invocation = Invocation(
-        row.event.content, client_context=row.client_context, call=row.call, source=source
+        row.event.content, client_context=row.client_context, label=row.call, client=source
     )
     return await run(functions, journal, row.function, invocation)

@@ -8,7 +8,7 @@ from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
 from lambda_live.checks.placeholders import fill_json_text, json_text_matches
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
-from lambda_live.model.strict_json import check
+from lambda_live.model.strict_json import validate
 from lambda_live.ui.errors import RefusedError
 from lambda_live.ui.runner import run
 from lambda_live.ui.state import Desk
@@ -36,11 +36,11 @@ class Sending:
         payload = event.encode("utf-8", "replace")
         _refuse_large("The event", payload)
         try:
-            check(payload)
+            validate(payload)
         except ValueError as error:
             raise RefusedError(400, f"The event is not JSON: {error}") from error
         call = str(body.get("call") or "Send")[:_LONGEST_CALL]
-        invocation = Invocation(payload, call=call, source=_SOURCE)
+        invocation = Invocation(payload, label=call, client=_SOURCE)
         row = await run(self._desk.functions, self._desk.journal, function, invocation)
         shown = self._desk.shown(row)
         expected = _expected(self._desk.examples(function), body)

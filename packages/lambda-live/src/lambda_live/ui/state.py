@@ -3,7 +3,7 @@
 import time
 
 from lambda_live.checks.event_files import EventFiles
-from lambda_live.functions.registry import Functions
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.terminal.check_output import outcome_of
 from lambda_live.ui.broadcaster import Feed
@@ -23,7 +23,7 @@ class Desk:
     """Holds the journal, the figures, the scribes of the functions, and what runs again."""
 
     def __init__(
-        self, functions: Functions, url: str, own_url: str, editor: Editor, *, replay: bool
+        self, functions: FunctionRegistry, url: str, own_url: str, editor: Editor, *, replay: bool
     ) -> None:
         """`url` is where people reach the functions, `own_url` where this process does."""
         self.functions = functions
@@ -46,7 +46,7 @@ class Desk:
 
     def _waiting(self, name: str) -> int:
         function = self.functions.get(name)
-        return 0 if function is None else function.figures.waiting()
+        return 0 if function is None else function.stats.waiting()
 
     def _loaded(self, scribe: Scribe) -> None:
         self.feed.fact("functions", self.states())
@@ -63,7 +63,7 @@ class Desk:
 
     def turn(self) -> None:
         """Tell what a second came to, and what runs for long."""
-        environments = sum(each.figures.environments() for each in self.functions)
+        environments = sum(each.stats.environments() for each in self.functions)
         self.feed.fact("second", self.figures.turn(environments))
         self.feed.fact("running", self.running())
 
@@ -73,8 +73,8 @@ class Desk:
         return [
             {
                 "function": scribe.function,
-                "call": invocation.call,
-                "source": invocation.source,
+                "call": invocation.label,
+                "source": invocation.client,
                 "requestId": invocation.request_id,
                 "at": round(running.at * 1000),
             }

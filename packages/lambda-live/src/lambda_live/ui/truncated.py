@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from lambda_live.model.strict_json import parsed
+from lambda_live.model.strict_json import loads
 
 LIMIT = 64 * 2**10
 """Bytes that are kept of an event, of an answer, and of what one invocation logs."""
@@ -33,7 +33,7 @@ class Kept(NamedTuple):
         if self.cut:
             message = f"of {self.size} bytes {LIMIT} are kept"
             raise ValueError(message)
-        return parsed(self.content)
+        return loads(self.content)
 
 
 NOTHING = Kept(b"", 0)

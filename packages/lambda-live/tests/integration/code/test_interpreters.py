@@ -7,10 +7,10 @@ from lambda_live.dependencies.interpreters import (
     find_interpreter,
     runtime_requirements,
 )
-from lambda_live.model.interpreter import OWN, Interpreter
+from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from support.starting import StartLambda
 
-OTHER = "python3.13" if OWN.runtime != "python3.13" else "python3.14"
+OTHER = "python3.13" if SERVICE_INTERPRETER.runtime != "python3.13" else "python3.14"
 TEMPLATE = f"""
 Resources:
   Only:
@@ -47,18 +47,19 @@ def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
         HOME=str(nothing_installed),
     )
 
-    version = list(map(int, OWN.version.split(".")[:2]))
+    version = list(map(int, SERVICE_INTERPRETER.version.split(".")[:2]))
     answer = service.boto3.invoke(FunctionName="Only", Payload="{}")
-    assert service.json_of(answer) == [version, f"AWS_Lambda_{OWN.runtime}"]
-    service.wait_for_line(f"Only: {OTHER} is not on this machine, so Python {OWN.version} stands")
+    assert service.json_of(answer) == [version, f"AWS_Lambda_{SERVICE_INTERPRETER.runtime}"]
+    service.wait_for_line(
+        f"Only: {OTHER} is not on this machine, so Python {SERVICE_INTERPRETER.version} stands"
+    )
 
 
 def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() -> None:
     said = explain_substitute("Only", "python3.9")
 
-    assert (
-        said == f"Only: python3.9 is too old to run here, so Python {OWN.version} stands in for it"
-    )
+    version = SERVICE_INTERPRETER.version
+    assert said == f"Only: python3.9 is too old to run here, so Python {version} stands in for it"
 
 
 @pytest.mark.parametrize("folder", ["programs", f".pyenv/versions/{OTHER[6:]}.9/bin"])
@@ -78,7 +79,7 @@ def test_a_runtime_is_found_among_the_programs_and_where_pyenv_puts_it(
     runtime = runtime_requirements(found)
     assert runtime is not None
     assert "awslambdaric==" in runtime.text
-    own = runtime_requirements(OWN)
+    own = runtime_requirements(SERVICE_INTERPRETER)
     assert own is None
 
 
@@ -91,4 +92,4 @@ def test_a_program_that_only_has_the_name_of_a_runtime_is_passed_over(
 
     assert find_interpreter(OTHER) is None
     assert find_interpreter("python3.9") is None
-    assert find_interpreter(OWN.runtime) == OWN
+    assert find_interpreter(SERVICE_INTERPRETER.runtime) == SERVICE_INTERPRETER

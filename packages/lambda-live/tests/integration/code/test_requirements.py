@@ -7,7 +7,7 @@ import pytest
 from lambda_live.cli.image_context import write_function
 from lambda_live.dependencies.packages import install
 from lambda_live.dependencies.requirements import InstallError, find_requirements
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from support.local_lambda import environment
 from support.project import write_project
 
@@ -311,7 +311,7 @@ def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path)
 def test_an_image_has_events_only_if_they_are_code(
     files: dict[str, str], shipped: set[str], tmp_path: Path
 ) -> None:
-    properties = f"{{Runtime: {OWN.runtime}, Handler: app.h, CodeUri: .}}"
+    properties = f"{{Runtime: {SERVICE_INTERPRETER.runtime}, Handler: app.h, CodeUri: .}}"
     template = f"Resources: {{One: {{Type: AWS::Lambda::Function, Properties: {properties}}}}}\n"
     own = {"template.yaml": template, "app.py": "h = 1\n", "events/event.json": "{}"}
     write_project(tmp_path / "project", own | files)

@@ -16,7 +16,7 @@ def handler(event, context):
         raise ValueError(f"failure {count}")
     print("done", event["name"])
 """
-RETRY_SOON = {"functions.async_invocations.RETRY_DELAYS": [0.01, 0.02]}
+RETRY_SOON = {"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]}
 
 
 def send(service: LocalLambda, name: str, failures: int) -> str:
@@ -77,7 +77,8 @@ def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambd
 
 def test_a_stop_runs_what_was_accepted_first(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        FAILS_SO_MANY_TIMES, constants={"functions.async_invocations.RETRY_DELAYS": [600, 600]}
+        FAILS_SO_MANY_TIMES,
+        constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [600, 600]},
     )
     send(service, "recovers", 1)
     send(service, "never", 9)
@@ -125,7 +126,7 @@ def test_events_that_wait_are_throttled_when_they_are_too_large_together(
         "import time\ndef handler(event, context): time.sleep(60)",
         "--concurrency=1",
         "--shutdown-timeout=0",
-        constants={"functions.async_invocations.MOST_BYTES": 1000},
+        constants={"functions.async_invocations.MAX_QUEUED_BYTES": 1000},
     )
     for _ in range(3):
         service.boto3.invoke(

@@ -62,7 +62,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(
         {"template.yaml": TEMPLATE, "code/app.py": APP},
         handler=None,
-        constants={"functions.async_invocations.RETRY_DELAYS": [0.01, 0.02]},
+        constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]},
     )
 
 

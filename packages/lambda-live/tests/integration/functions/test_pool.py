@@ -205,7 +205,9 @@ def handler(event, context):
 
 def test_what_is_idle_for_long_is_taken_down_but_for_one(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        WAITS_FOR_ITS_FILE, "--concurrency=3", constants={"functions.scaler.IDLE_LIMIT": 0.2}
+        WAITS_FOR_ITS_FILE,
+        "--concurrency=3",
+        constants={"functions.scaler.IDLE_TIMEOUT_SECONDS": 0.2},
     )
     with ThreadPoolExecutor(3) as threads:
         held = Held(service, threads)

@@ -46,7 +46,10 @@ PROJECT = {
     "shared/python/shared.py": "ANSWER = 'old'\n",
     **{f"{name}/app.py": TELLS for name in NAMES},
 }
-ONE_AT_A_TIME = {"functions.load_slots.MOST": 1, "functions.load_slots.LONGEST": 60.0}
+ONE_AT_A_TIME = {
+    "functions.load_slots.MAX_CONCURRENT_LOADS": 1,
+    "functions.load_slots.SLOT_TIMEOUT_SECONDS": 60.0,
+}
 
 
 def told(service: LocalLambda) -> list[str]:
@@ -97,7 +100,7 @@ def test_one_that_somebody_waits_for_is_next_at_the_start_and_after_a_save(
 
 
 def test_one_that_does_not_end_lets_the_others_begin(start_lambda: StartLambda) -> None:
-    constants = ONE_AT_A_TIME | {"functions.load_slots.LONGEST": 0.05}
+    constants = ONE_AT_A_TIME | {"functions.load_slots.SLOT_TIMEOUT_SECONDS": 0.05}
     service = start_lambda(PROJECT, handler=None, ready=False, constants=constants)
     wait_until(lambda: len(told(service)) == len(NAMES), "all have begun")
     assert {line.split()[1] for line in told(service)} == {"begins"}

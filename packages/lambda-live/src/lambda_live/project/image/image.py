@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lambda_live.dependencies.requirements import Requirements, included_files, parse_requirements
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
@@ -124,7 +124,8 @@ def _here(value: str, stage: Stage, place: PurePosixPath, root: Path) -> str:
 
 def _notices(stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str]:
     if not known:
-        yield f"which Python {stage.base} has is not known, so {OWN.version} stands in for it"
+        version = SERVICE_INTERPRETER.version
+        yield f"which Python {stage.base} has is not known, so {version} stands in for it"
     undone = [f"{what} (line {line})" for line, what in stage.undone]
     if undone:
         more = f" and {len(undone) - _TOLD} more" if len(undone) > _TOLD else ""

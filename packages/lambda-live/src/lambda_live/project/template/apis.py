@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lambda_live.model.template import FunctionUrl, Route, UnsupportedEvent
+from lambda_live.model.template import FunctionUrlConfig, Route, UnsupportedEvent
 from lambda_live.project.template import authorizers, cors, openapi, rest_apis
 from lambda_live.project.template.paths import check_path, method_of
 from lambda_live.project.template.properties import Properties
@@ -14,7 +14,7 @@ _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 _AS_WRITTEN = {kind.lower(): kind for kind in _IMPLICIT}
 
 
-def url_of(resources: Resources, function: Resource) -> FunctionUrl | None:
+def url_of(resources: Resources, function: Resource) -> FunctionUrlConfig | None:
     """Return the function URL, from the function or from an AWS::Lambda::Url."""
     if "FunctionUrlConfig" in function.properties:
         return _url(function.properties.section("FunctionUrlConfig"))
@@ -22,8 +22,8 @@ def url_of(resources: Resources, function: Resource) -> FunctionUrl | None:
     return next((_url(url.properties) for url in urls), None)
 
 
-def _url(url: Properties) -> FunctionUrl:
-    return FunctionUrl(
+def _url(url: Properties) -> FunctionUrlConfig:
+    return FunctionUrlConfig(
         auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
         invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
         cors=cors.of_url(url),
@@ -60,7 +60,7 @@ def _route(resources: Resources, kind: str, event: Properties) -> Route:
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
         authorizer=authorizers.of_event(resources, api, event, rest=rest),
         cors=cors.of_rest_api(api) if rest else cors.of_http_api(api),
-        rest=rest,
+        is_rest=rest,
         preflight_authorizer=authorizers.of_preflight(resources, api) if rest else None,
         timeout=timeout_of(event, "TimeoutInMillis", rest=rest),
         **stage_of(api, rest=rest),

@@ -77,9 +77,9 @@ def _lambda_of_sam(resources: Resources, name: str, given: Properties, *, rest: 
         function=function_of(resources, given.raw.get("FunctionArn")),
         identity=token if kind == "TOKEN" else listed,
         validation=identity.pattern("ValidationExpression"),
-        cached=not rest or identity.number("ReauthorizeEvery", 0, 3600, "seconds") != 0,
+        is_cached=not rest or identity.number("ReauthorizeEvery", 0, 3600, "seconds") != 0,
         payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
-        simple=given.flag("EnableSimpleResponses"),
+        has_simple_response=given.flag("EnableSimpleResponses"),
     )
 
 
@@ -103,9 +103,9 @@ def of_method(resources: Resources, method: Properties) -> Authorizer | None:
         function=function_of(home, given.raw.get("AuthorizerUri")),
         identity=identity,
         validation=given.pattern("IdentityValidationExpression"),
-        cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
+        is_cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
         payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
-        simple=given.flag("EnableSimpleResponses"),
+        has_simple_response=given.flag("EnableSimpleResponses"),
     )
 
 

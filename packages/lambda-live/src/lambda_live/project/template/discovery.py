@@ -8,7 +8,7 @@ import contextlib
 from pathlib import Path
 
 from lambda_live.dependencies.cache import function_dir
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
@@ -80,7 +80,7 @@ def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Templat
         wrong = f"here is no template, and the Dockerfile is no function's: {error}"
         instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
         raise TemplateError(folder, None, wrong, instead) from error
-    runtime = found.runtime or OWN.runtime
+    runtime = found.runtime or SERVICE_INTERPRETER.runtime
     only = FunctionSpec(
         "function", "function", None, found.handler, found.root, runtime, image=found
     )

@@ -13,7 +13,7 @@ def told_of(functions: Sequence[FunctionSpec]) -> Iterator[str]:
         for route in function.routes:
             winner = first.setdefault((route.method, route.path), route)
             # the order of greedy ones depends on the kind of their API
-            alike = winner.rest == route.rest or "+}" not in route.path
+            alike = winner.is_rest == route.is_rest or "+}" not in route.path
             if winner.api != route.api and alike:
                 apis = winner.api, route.api
                 same.setdefault(apis, []).append(f"{route.method} {route.path}")

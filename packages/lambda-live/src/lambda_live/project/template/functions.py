@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lambda_live.dependencies.requirements import Requirements
-from lambda_live.model.interpreter import OWN
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import (
-    AsynchronousInvocation,
+    EventInvokeConfig,
     FunctionSpec,
     Image,
     Layer,
-    Logging,
+    LoggingConfig,
 )
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.cdk import asset_source
@@ -56,7 +56,7 @@ def function_of(resources: Resources, resource: Resource, made: Path | None) -> 
         line=resource.line,
         handler=handler,
         code_uri=edited or code_uri,
-        bundle=code_uri if edited and resource.metadata.flag("aws:asset:is-bundled") else None,
+        cdk_bundle=code_uri if edited and resource.metadata.flag("aws:asset:is-bundled") else None,
         runtime=runtime,
         memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
         timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
@@ -71,7 +71,7 @@ def function_of(resources: Resources, resource: Resource, made: Path | None) -> 
         routes=tuple(apis.routes_of(resources, resource)),
         unsupported_events=tuple(apis.other_events_of(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
-        asynchronous=_asynchronous(resources, resource),
+        event_invoke_config=_asynchronous(resources, resource),
         template=resources.document.path,
         image=image,
     )
@@ -83,7 +83,7 @@ def _code(
     """Return the handler, the folder that has it, its Runtime, and the image that says so."""
     if images.is_image(resource):
         image = images.image_of(resources, resource, made and made / "images" / resources.path)
-        return image.handler, image.root, image.runtime or OWN.runtime, image
+        return image.handler, image.root, image.runtime or SERVICE_INTERPRETER.runtime, image
     _leave_out_foreign(resource.properties)  # what it is built into may well not be here
     root = code.code_uri(resources, resource, made)
     runtime = _runtime(resource)
@@ -196,15 +196,15 @@ def _layer(resources: Resources, layer: Resource, made: Path | None) -> Iterator
         yield Layer(layer.logical_id, content, method)
 
 
-def _logging(config: Properties) -> Logging:
-    return Logging(
+def _logging(config: Properties) -> LoggingConfig:
+    return LoggingConfig(
         format=config.choice("LogFormat", "Text", "JSON"),
         application_level=config.optional_choice("ApplicationLogLevel", *levels.APPLICATION_LEVELS),
         system_level=config.optional_choice("SystemLogLevel", *levels.SYSTEM_LEVELS),
     )
 
 
-def _asynchronous(resources: Resources, resource: Resource) -> AsynchronousInvocation:
+def _asynchronous(resources: Resources, resource: Resource) -> EventInvokeConfig:
     config = resource.properties.section("EventInvokeConfig")
     for each in resources.about(
         resource.logical_id, "AWS::Lambda::EventInvokeConfig", "FunctionName"
@@ -214,9 +214,9 @@ def _asynchronous(resources: Resources, resource: Resource) -> AsynchronousInvoc
     queue = resource.properties.section("DeadLetterQueue" if sam else "DeadLetterConfig")
     retries = config.number("MaximumRetryAttempts", 0, 2, "attempts")
     destinations = config.section("DestinationConfig")
-    return AsynchronousInvocation(
+    return EventInvokeConfig(
         maximum_retry_attempts=2 if retries is None else retries,
-        maximum_event_age=config.number("MaximumEventAgeInSeconds", 60, 21_600, "seconds")
+        maximum_event_age_seconds=config.number("MaximumEventAgeInSeconds", 60, 21_600, "seconds")
         or 21_600,
         on_success=destinations.section("OnSuccess").text("Destination"),
         on_failure=destinations.section("OnFailure").text("Destination"),

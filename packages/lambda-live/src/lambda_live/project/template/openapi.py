@@ -69,7 +69,7 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them are of one operation
         payload_format="1.0" if rest else version,
         authorizer=authorizer,
         cors=cors.of_rest_api(api.properties) if rest else cors.of_http_api(api.properties),
-        rest=rest,
+        is_rest=rest,
         timeout=timeout_of(integration, "timeoutInMillis", rest=rest),
         **stage_of(api.properties, rest=rest),
     )

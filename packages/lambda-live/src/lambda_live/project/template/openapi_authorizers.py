@@ -56,7 +56,7 @@ def _of_scheme(
         if kind == "TOKEN"
         else tuple(authorizers.sources_of(given, "identitySource")),
         validation=given.pattern("identityValidationExpression"),
-        cached=not rest or given.number("authorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
+        is_cached=not rest or given.number("authorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
         payload_format=given.choice("authorizerPayloadFormatVersion", "1.0", "2.0"),
-        simple=given.flag("enableSimpleResponses"),
+        has_simple_response=given.flag("enableSimpleResponses"),
     )

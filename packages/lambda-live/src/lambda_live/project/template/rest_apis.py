@@ -32,7 +32,7 @@ def _route(resources: Resources, method: Resource) -> Route:
         payload_format="1.0",
         authorizer=authorizers.of_method(resources, properties),
         cors=_cors(resources, properties.raw.get("ResourceId")),
-        rest=True,
+        is_rest=True,
         timeout=timeout_of(properties.section("Integration"), "TimeoutInMillis", rest=True),
         **_stage(home, api),
     )
