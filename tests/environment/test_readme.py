@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING name is there."""
+"""The documents name only commands, programs, paths and links that exist."""
 
 import os
 import re
@@ -9,57 +9,59 @@ import pytest
 
 from tests.environment.support.make import targets
 
-DOCUMENTS = [
-    Path(name) for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "TROUBLESHOOTING.md")
-]
-NAMES = [document.name for document in DOCUMENTS]
-FUNCTIONS = ("events/", "lambda_app/", "tests/lambda_app/")
-"""The paths of the function, which who has one of their own puts theirs in place of."""
+NAMES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "AGENTS.md"]
+NAMES += [str(path) for path in sorted(Path("docs").glob("*.md"))]
+NAMES += ["packages/lambda-live/README.md"]
+DOCUMENTS = [Path(name) for name in NAMES]
+FUNCTIONS = ("events/", "lambda_app/", "tests/lambda_app/", "poetry.lock")
+"""The paths of the example function; a user puts their own in their place."""
+CREATED = (".cache/", ".env", "cdk.out", "dist/", "tilt_config.json", "samconfig.toml", "uv.lock")
+"""Paths that commands or users create."""
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_every_make_target_is_there(document: Path) -> None:
+def test_every_make_target_exists(document: Path) -> None:
     named = re.findall(r"(?:^|`|\$ )make ([a-z][a-z0-9-]*)", document.read_text(), re.MULTILINE)
 
     assert set(named) <= targets()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_every_program_of_the_repository_is_there_and_can_be_run(document: Path) -> None:
+def test_every_script_exists_and_is_executable(document: Path) -> None:
     named = set(re.findall(r"(?<![\w./-])((?:scripts|\.ci)/[\w-]+)", document.read_text()))
 
     assert [name for name in sorted(named) if not os.access(name, os.X_OK)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_every_path_is_there(document: Path) -> None:
+def test_every_path_exists(document: Path) -> None:
     named = re.findall(r"`([\w.-]+/[\w./-]*|[\w-]+\.(?:md|toml|yaml|json))`", document.read_text())
 
-    # .cache/ is made by what writes there, the others by each developer
-    made = (".cache/", "tilt_config.json", "samconfig.toml")
-    others = (*made, *(() if Path("lambda_app").is_dir() else FUNCTIONS))
-    kept = [name for name in named if not name.startswith(others)]
-    assert [name for name in kept if not Path(name).exists()] == []
+    named = [name for name in named if not re.search("[A-Z]{4}", name)]  # a placeholder
+    others = CREATED if Path("lambda_app").is_dir() else (*CREATED, *FUNCTIONS)
+    expected = [name for name in named if not name.startswith(others)]
+    roots = (Path(), document.parent, Path("packages/lambda-live/src/lambda_live"))
+    assert [n for n in expected if not any((root / n).exists() for root in roots)] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
-def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
+def test_every_relative_link_leads_to_a_file(document: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text())
 
-    assert [link for link in links if not Path(link).exists()] == []
+    assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-def test_the_readme_names_every_target_that_a_user_wants() -> None:
+def test_readme_names_the_main_targets() -> None:
     readme = Path("README.md").read_text()
     if not readme.startswith("# lambda-dev\n"):
-        pytest.skip("it is the function's own, which says what it wants")
+        pytest.skip("the README belongs to the user's own function")
 
     assert {"up", "down", "test", "check", "lint", "e2e"} <= set(re.findall(r"make (\w+)", readme))
 
 
-def test_what_make_can_do_is_seen_at_once_in_a_terminal_of_24_rows_of_80_columns() -> None:
-    told = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
-    rows = told.splitlines()
-    assert targets() <= {*re.findall(r"[a-z0-9-]+", told)}
-    assert len(rows) < 24  # the prompt has one, too
+def test_make_help_fits_24_rows_of_80_columns() -> None:
+    output = subprocess.run(["make", "help"], capture_output=True, text=True, check=True).stdout
+    rows = output.splitlines()
+    assert targets() <= {*re.findall(r"[a-z0-9-]+", output)}
+    assert len(rows) < 24  # one row is the prompt
     assert max(map(len, rows)) < 80
