@@ -31,10 +31,10 @@ from lambda_live.telemetry.output import Output
 from lambda_live.terminal.actions import Hands
 from lambda_live.terminal.keys import Deeds, Keys
 from lambda_live.terminal.terminal import Terminal
-from lambda_live.ui.editor import Editor
-from lambda_live.ui.failure_page import FailurePages
-from lambda_live.ui.page import Page
-from lambda_live.ui.state import Desk
+from lambda_live.ui.editor import EditorLinks
+from lambda_live.ui.failure_page import BrowserErrorPages
+from lambda_live.ui.page import UiApp
+from lambda_live.ui.state import UiState
 
 _STDOUT = 1
 _LAST_WORDS = 1.0
@@ -71,9 +71,10 @@ class LocalLambda:
             settings, self._url, self._listeners_of, self._holds, self._failed
         )
         self._functions = functions = serving.functions
-        editor = Editor(given.functions[0].project, settings.editor_root)
+        editor = EditorLinks(given.functions[0].project, settings.editor_root)
         reached = settings.public_url or self._url
-        self._desk = desk = Desk(functions, reached, self._url, editor, replay=settings.replay)
+        self._desk = desk = UiState(functions, reached, self._url, editor, self._terminal.replayed)
+        desk.replay.set_enabled(enabled=settings.replay)
         self._definitions = ConfigWatcher(given, serving, log.service_log)
         apis = (
             CodeStatusApi(functions, settings.pods),
@@ -84,7 +85,7 @@ class LocalLambda:
             EventInvokeApi(),
         )
         routes = [route for api in apis for route in api.routes]
-        failures = FailurePages(desk.journal, editor, socket_url(admin))
+        failures = BrowserErrorPages(desk.history, editor, socket_url(admin))
         url = FunctionUrl(functions, log, failures)
         trust = OriginPolicy(settings.allowed_hosts)
         operations, api = OperationRouter(functions, routes), ApiGateway(functions, log, failures)
@@ -92,7 +93,7 @@ class LocalLambda:
             self._definitions.wait_current, FunctionApp(operations, api, url, functions, trust)
         )
         self._front = create_server(app, settings.shutdown_timeout)
-        self._page = Page(desk)
+        self._page = UiApp(desk)
         own = AdminApp(
             functions, create_registry(serving.metrics), self._page, self._terminal.stream
         )
@@ -103,13 +104,13 @@ class LocalLambda:
         return LogListener(out, json_format=configuration.json_logs)
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
-        scribe = self._desk.scribe(configuration)
+        scribe = self._desk.create_listener(configuration)
         narrator = self._terminal.of(configuration, named=len(self._given.functions) > 1)
         return [self._log_of(configuration), narrator, scribe, self._after_reload]
 
     def _checked(self, output: bytes, status: int) -> None:
         self._terminal.checked(output, status)
-        self._desk.checked(output, status)
+        self._desk.add_checks(output, status)
 
     def _failed(self, error: BaseException) -> None:
         self._log.service_log(f"internal error: {error!r}", "ERROR")
@@ -133,7 +134,7 @@ class LocalLambda:
             loop.create_task(server.serve(sockets=[listener]))
             for server, listener in zip((self._front, self._admin), self._sockets, strict=True)
         )
-        ticks = loop.create_task(self._page.tick())
+        ticks = loop.create_task(self._page.run_clock())
         await front
         if self._cut_off is not None:
             self._cut_off.cancel()
@@ -160,7 +161,6 @@ class LocalLambda:
         terminal, functions = self._terminal, self._functions
         hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
         page = socket_url(self._sockets[1])
-        self._desk.replay.told = terminal.replayed
         deeds = Deeds(
             check=hands.check,
             accept=hands.accept,
@@ -174,8 +174,8 @@ class LocalLambda:
 
     def _turn_replay(self) -> bool:
         replay = self._desk.replay
-        replay.turn(on=not replay.on)
-        return replay.on
+        replay.set_enabled(enabled=not replay.is_enabled)
+        return replay.is_enabled
 
     def _greet(self) -> None:
         functions, admin = self._given.functions, socket_url(self._sockets[1])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lambda_live.model.invocation import Result
 from lambda_live.model.report import CodeLoad
+from lambda_live.telemetry.sanitize import harmless
 from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
-from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.style import bold, cut, dim, red
 from lambda_live.terminal.wrap import fold
 

@@ -8,7 +8,7 @@ import wcwidth
 
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.report import Report
-from lambda_live.terminal.sanitize import harmless
+from lambda_live.telemetry.sanitize import harmless
 from lambda_live.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
 
 _LONGEST_CALL = 40

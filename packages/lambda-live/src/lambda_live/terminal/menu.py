@@ -10,7 +10,7 @@ from wcwidth import ljust, width
 from lambda_live.checks.http_file import SUFFIX
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
-from lambda_live.terminal.sanitize import harmless
+from lambda_live.telemetry.sanitize import harmless
 from lambda_live.terminal.style import bold, cut
 
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase

@@ -12,7 +12,7 @@ from typing import Any
 
 from wcwidth import clip, width
 
-from lambda_live.terminal.sanitize import harmless
+from lambda_live.telemetry.sanitize import harmless
 
 _LOGGED = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
 _WORD = re.compile(r"[^\s\"=]+")

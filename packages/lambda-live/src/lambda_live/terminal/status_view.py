@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lambda_live.checks.check_output import Outcome
 from lambda_live.model.report import CodeLoad
+from lambda_live.telemetry.sanitize import harmless
 from lambda_live.terminal.burst_counter import Alike
-from lambda_live.terminal.check_output import Outcome
 from lambda_live.terminal.invocation_line import error_name
-from lambda_live.terminal.sanitize import harmless
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
 from lambda_live.terminal.throttle import Crowd

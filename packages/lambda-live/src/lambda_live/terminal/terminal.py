@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from lambda_live.checks.check_output import outcome_of
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
-from lambda_live.terminal.check_output import outcome_of
 from lambda_live.terminal.listener import Narrator
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.status_view import Board
 from lambda_live.terminal.stream import Stream
 from lambda_live.terminal.style import bold, dim
-from lambda_live.ui.comparison import ReplayRow
 
 _LONGEST_NAMES = 55
 """Characters of the functions' names that leave room for the URL."""
@@ -54,9 +53,9 @@ class Terminal(Listener):
         """Show what the command after a reload printed."""
         self.board.checks_ended(outcome_of(output, status))
 
-    def replayed(self, row: ReplayRow) -> None:
-        """Show whose answer a save changed."""
-        self.board.replayed(len(row.comparisons), row.changed)
+    def replayed(self, count: int, changed: Sequence[str]) -> None:
+        """Show how many replayed requests returned a different response."""
+        self.board.replayed(count, changed)
 
     def accepted(self, output: bytes, status: int) -> None:
         """Show what the command that accepts the answers printed."""

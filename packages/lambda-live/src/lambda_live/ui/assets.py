@@ -4,7 +4,7 @@ from importlib.resources import files
 
 from lambda_live.http.asgi import Response
 
-_TYPES = {
+_CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -17,7 +17,7 @@ _POLICY = (
     "require-trusted-types-for 'script'"
 )
 
-SAFE = [
+SECURITY_HEADERS = [
     ("Content-Security-Policy", _POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -38,7 +38,7 @@ class Assets:
     def get(self, name: str) -> Response | None:
         """Return a file, if there is one of that name."""
         content = self._files.get(name)
-        kind = _TYPES.get(name.rpartition(".")[2])
+        kind = _CONTENT_TYPES.get(name.rpartition(".")[2])
         if content is None or kind is None:
             return None
-        return Response(200, content, [("Content-Type", kind), *SAFE])
+        return Response(200, content, [("Content-Type", kind), *SECURITY_HEADERS])

@@ -10,34 +10,34 @@ from collections.abc import AsyncIterator
 
 from lambda_live.ui.rows import Row
 
-PAUSE = 0.1
+MIN_INTERVAL_SECONDS = 0.1
 """Seconds between two messages, at least."""
 
-MOST = 50
+MAX_ROWS_PER_MESSAGE = 50
 """Rows in one message; what a person can't follow is counted."""
 
 
-class Reader:
+class Subscription:
     """One page that is open."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._left_out = 0
-        self._facts: dict[str, object] = {}
+        self._omitted = 0
+        self._fields: dict[str, object] = {}
         self._wake = asyncio.Event()
         self._closed = False
 
-    def row(self, row: Row) -> None:
+    def add_row(self, row: Row) -> None:
         """Tell of a row with the next message."""
-        if len(self._rows) < MOST:
+        if len(self._rows) < MAX_ROWS_PER_MESSAGE:
             self._rows.append(row)
         else:
-            self._left_out += 1
+            self._omitted += 1
         self._wake.set()
 
-    def fact(self, name: str, value: object) -> None:
+    def set_field(self, name: str, value: object) -> None:
         """Tell with the next message what something is now."""
-        self._facts[name] = value
+        self._fields[name] = value
         self._wake.set()
 
     def close(self) -> None:
@@ -52,52 +52,52 @@ class Reader:
             if self._closed:
                 return
             self._wake.clear()
-            yield message(self._take())
-            await asyncio.sleep(PAUSE)
+            yield encode(self._take())
+            await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
     def _take(self) -> dict[str, object]:
-        told = self._facts
+        told = self._fields
         if self._rows:
             told["rows"] = [row.summary() for row in self._rows]
-        if self._left_out:
-            told["leftOut"] = self._left_out
-        self._rows, self._left_out, self._facts = [], 0, {}
+        if self._omitted:
+            told["leftOut"] = self._omitted
+        self._rows, self._omitted, self._fields = [], 0, {}
         return told
 
 
-class Feed:
+class Broadcaster:
     """Tells every reader; where there is none, it costs nothing."""
 
     def __init__(self) -> None:
-        self._readers: set[Reader] = set()
+        self._subscriptions: set[Subscription] = set()
 
-    def open(self) -> Reader:
+    def subscribe(self) -> Subscription:
         """Return a reader that hears what happens from now on."""
-        reader = Reader()
-        self._readers.add(reader)
+        reader = Subscription()
+        self._subscriptions.add(reader)
         return reader
 
-    def leave(self, reader: Reader) -> None:
+    def unsubscribe(self, reader: Subscription) -> None:
         """Forget it."""
         reader.close()
-        self._readers.discard(reader)
+        self._subscriptions.discard(reader)
 
-    def row(self, row: Row) -> None:
+    def publish_row(self, row: Row) -> None:
         """Tell of a row."""
-        for reader in self._readers:
-            reader.row(row)
+        for reader in self._subscriptions:
+            reader.add_row(row)
 
-    def fact(self, name: str, value: object) -> None:
+    def publish(self, name: str, value: object) -> None:
         """Tell what something is now."""
-        for reader in self._readers:
-            reader.fact(name, value)
+        for reader in self._subscriptions:
+            reader.set_field(name, value)
 
     def close(self) -> None:
         """End every reader's stream."""
-        for reader in self._readers:
+        for reader in self._subscriptions:
             reader.close()
 
 
-def message(told: dict[str, object]) -> bytes:
+def encode(fields: dict[str, object]) -> bytes:
     """Return it as an event of the stream."""
-    return b"data: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+    return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"

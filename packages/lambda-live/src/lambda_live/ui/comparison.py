@@ -15,29 +15,29 @@ class Comparison:
 
     before: InvocationRow
     after: InvocationRow | None
-    pinned: bool
-    why_not: str = ""
+    is_pinned: bool
+    skip_reason: str = ""
 
     @property
-    def changed(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the answer is another one."""
-        return self.after is not None and not _same_answer(self.before, self.after)
+        return self.after is not None and not _is_same_response(self.before, self.after)
 
     @property
-    def fails(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether the new code answers with an error."""
         return self.after is not None and self.after.report.error_type is not None
 
     def summary(self) -> dict[str, object]:
         """Return what a list shows."""
         return {
-            "call": self.before.call,
-            "preview": preview(self.before.call, self.before.event),
+            "call": self.before.label,
+            "preview": preview(self.before.label, self.before.event),
             "before": self.before.id,
             "after": self.after.id if self.after else None,
-            "pinned": self.pinned,
-            "changed": self.changed,
-            "whyNot": self.why_not,
+            "pinned": self.is_pinned,
+            "changed": self.has_changed,
+            "whyNot": self.skip_reason,
         }
 
     def detail(self) -> dict[str, object]:
@@ -55,14 +55,14 @@ class ReplayRow:
     id: int
     function: str
     at: float
-    took_ms: float
+    elapsed_ms: float
     code_sha256: str
     comparisons: list[Comparison]
 
     @property
-    def changed(self) -> list[str]:
+    def changed_labels(self) -> list[str]:
         """How those were called whose answer is another one now."""
-        return [each.before.call for each in self.comparisons if each.changed]
+        return [each.before.label for each in self.comparisons if each.has_changed]
 
     @property
     def size(self) -> int:
@@ -77,11 +77,11 @@ class ReplayRow:
             "id": self.id,
             "function": self.function,
             "at": round(self.at * 1000),
-            "tookMs": round(self.took_ms),
+            "tookMs": round(self.elapsed_ms),
             "code": self.code_sha256[:_SHORT],
             "count": len(self.comparisons),
-            "changed": self.changed,
-            "failing": sum(each.changed and each.fails for each in self.comparisons),
+            "changed": self.changed_labels,
+            "failing": sum(each.has_changed and each.has_failed for each in self.comparisons),
             "notRun": sum(each.after is None for each in self.comparisons),
         }
 
@@ -90,13 +90,13 @@ class ReplayRow:
         return self.summary() | {"comparisons": [each.detail() for each in self.comparisons]}
 
 
-def _same_answer(one: InvocationRow, other: InvocationRow) -> bool:
+def _is_same_response(one: InvocationRow, other: InvocationRow) -> bool:
     """Whether both answers say the same, or are the same error."""
     if one.report.error_type is not None or other.report.error_type is not None:
         return (one.report.error_type, one.message) == (other.report.error_type, other.message)
-    if one.answer == other.answer:
+    if one.response == other.response:
         return True
     try:
-        return equivalent(one.answer.value(), other.answer.value())
+        return equivalent(one.response.parse(), other.response.parse())
     except ValueError:
         return False

@@ -1,7 +1,7 @@
 """What the page asks and does not get."""
 
 
-class RefusedError(Exception):
+class ApiError(Exception):
     """A request that can't be granted: the HTTP status, and why, to a person."""
 
     def __init__(self, status: int, why: str) -> None:

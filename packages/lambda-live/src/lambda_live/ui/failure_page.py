@@ -7,8 +7,8 @@ from html import escape
 
 from lambda_live.http.asgi import Response, Scope, header
 from lambda_live.telemetry.source_location import SourceLocation
-from lambda_live.ui.editor import Editor
-from lambda_live.ui.history import Journal
+from lambda_live.ui.editor import EditorLinks
+from lambda_live.ui.history import History
 from lambda_live.ui.rows import InvocationRow
 
 _STYLE = """
@@ -39,45 +39,45 @@ _HEADERS = (
 )
 
 
-class FailurePages:
+class BrowserErrorPages:
     """Makes them of what the journal knows; `page` is the URL of the page of all invocations."""
 
-    def __init__(self, journal: Journal, editor: Editor, page: str) -> None:
-        self._journal = journal
+    def __init__(self, history: History, editor: EditorLinks, page_url: str) -> None:
+        self._history = history
         self._editor = editor
-        self._page = page
+        self._page_url = page_url
 
     def for_browser(
-        self, answer: Response, scope: Scope, request_id: str, why: str = ""
+        self, answer: Response, scope: Scope, request_id: str, reason: str = ""
     ) -> Response:
         """
         Return AWS's answer, but for a browser, whose person wants to know more, the page.
 
         It says `why` if the function's own error is none.
         """
-        row = self._journal.of_request(request_id)
+        row = self._history.find_request(request_id)
         if row is None or "text/html" not in (header(scope, b"accept") or ""):
             return answer
-        text = "".join(self._lines(row, why, answer.status))
+        text = "".join(self._render(row, reason, answer.status))
         return Response(answer.status, text.encode("utf-8", "replace"), list(_HEADERS))
 
-    def _lines(self, row: InvocationRow, why: str, status: int) -> Iterator[str]:
+    def _render(self, row: InvocationRow, why: str, status: int) -> Iterator[str]:
         title = why or f"{row.report.error_type}: {row.message}"
         yield '<!doctype html><html lang="en"><meta charset="utf-8">'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
         yield f"<title>{escape(title[:80])}</title><style>{_STYLE}</style>"
         yield f"<h1>{escape(title)}</h1>"
-        if row.place is not None:
-            yield from self._source(row.place)
+        if row.location is not None:
+            yield from self._render_source(row.location)
         elif why:
-            answer = row.answer.content[:2000].decode("utf-8", "replace")
+            answer = row.response.content[:2000].decode("utf-8", "replace")
             yield f"<pre><span>{escape(answer)}</span></pre>"
         yield f"<p>Request id <code>{row.request_id}</code> · "
-        yield f'<a href="{self._page}/#{row.request_id}">its event, log and timings</a></p>'
+        yield f'<a href="{self._page_url}/#{row.request_id}">its event, log and timings</a></p>'
         yield f"<p>A browser sees this page; every other client gets AWS's {status}.</p></html>\n"
 
-    def _source(self, place: SourceLocation) -> Iterator[str]:
-        where = escape(place.relative_to(self._editor.here))
+    def _render_source(self, place: SourceLocation) -> Iterator[str]:
+        where = escape(place.relative_to(self._editor.project))
         yield f'<p><a href="{self._editor.link(place)}"><code>{where}</code></a></p>'
         if place.lines:
             yield "<pre>"

@@ -12,10 +12,10 @@ _PER_REQUEST = ("requestId", "time", "timeEpoch", "http", "domainName", "domainP
 _PER_REQUEST_HEADERS = ("x-amzn-trace-id", "x-forwarded-port", "x-forwarded-for")
 
 
-def identity(row: InvocationRow) -> str:
+def fingerprint(row: InvocationRow) -> str:
     """Return what distinct invocations differ in: not the time or the id of an HTTP request."""
     content = row.event.content
-    if b'"requestContext"' in content and not row.event.cut:
+    if b'"requestContext"' in content and not row.event.is_truncated:
         content = _without_the_request(content)
     return hashlib.sha256(content + (row.client_context or "").encode()).hexdigest()
 

@@ -5,17 +5,17 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from lambda_live.ui.broadcaster import Feed
+from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.rows import InvocationRow, Row
 
-INVOCATIONS = 1000
-BYTES = 32 * 2**20
+MAX_INVOCATIONS = 1000
+MAX_BYTES = 32 * 2**20
 """Bytes that may be kept of all bodies together."""
 
-_ROWS = 2 * INVOCATIONS
+_MAX_ROWS = 2 * MAX_INVOCATIONS
 
 
-def numbers() -> Iterator[int]:
+def unique_ids() -> Iterator[int]:
     """
     Return numbers that no service before this one has given.
 
@@ -25,14 +25,14 @@ def numbers() -> Iterator[int]:
     return itertools.count(time.time_ns() // 1000)
 
 
-class Journal:
+class History:
     """Forgets the oldest when there are too many, or when they are too large together."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, broadcaster: Broadcaster) -> None:
+        self._broadcaster = broadcaster
         self._rows: deque[Row] = deque()
         self._by_id: dict[int, Row] = {}
-        self._ids = numbers()
+        self._ids = unique_ids()
         self._invocations = 0
         self._bytes = 0
 
@@ -48,7 +48,7 @@ class Journal:
         """Return the row of that number, while it is kept."""
         return self._by_id.get(number)
 
-    def of_request(self, request_id: str) -> InvocationRow | None:
+    def find_request(self, request_id: str) -> InvocationRow | None:
         """Return the last try of a request."""
         for row in reversed(self._rows):
             if isinstance(row, InvocationRow) and row.request_id == request_id:
@@ -64,13 +64,15 @@ class Journal:
         self._rows.append(row)
         self._by_id[row.id] = row
         self._count(row, 1)
-        while (
-            self._invocations > INVOCATIONS or self._bytes > BYTES or len(self._rows) > _ROWS
-        ) and len(self._rows) > 1:
+        while self._is_over_limit() and len(self._rows) > 1:
             oldest = self._rows.popleft()
             del self._by_id[oldest.id]
             self._count(oldest, -1)
-        self._feed.row(row)
+        self._broadcaster.publish_row(row)
+
+    def _is_over_limit(self) -> bool:
+        too_many = self._invocations > MAX_INVOCATIONS or len(self._rows) > _MAX_ROWS
+        return too_many or self._bytes > MAX_BYTES
 
     def _count(self, row: Row, by: int) -> None:
         self._invocations += by * isinstance(row, InvocationRow)

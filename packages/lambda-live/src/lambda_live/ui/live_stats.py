@@ -5,10 +5,10 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-SECONDS = 300
+MAX_SECONDS = 300
 """Seconds that are kept."""
 
-_SAMPLES = 1000
+_MAX_SAMPLES_PER_SECOND = 1000
 """Durations of one second that its percentiles are taken from, at most."""
 
 
@@ -23,55 +23,55 @@ class _Second:
         self.durations_ms: list[float] = []
 
 
-def percentile(values: list[float], part: float) -> float | None:
+def percentile(values: list[float], fraction: float) -> float | None:
     """Return the value that so large a part of the sorted values does not exceed."""
     if not values:
         return None
-    return round(values[math.ceil(part * len(values)) - 1], 2)
+    return round(values[math.ceil(fraction * len(values)) - 1], 2)
 
 
-def _after(second: int, now: float) -> int:
+def _next_second(second: int, now: float) -> int:
     """Return the next second, or that which is now if some have passed unseen."""
     return second + 1 if abs(now - (second + 1)) < 1 else round(now)
 
 
-class Figures:
+class LiveStats:
     """Counts what happens now, and keeps what a second came to."""
 
     def __init__(self) -> None:
-        self._now = _Second()
+        self._current = _Second()
         self._busy = 0
         self._at = 0
-        self._past: deque[dict[str, object]] = deque(maxlen=SECONDS)
+        self._seconds: deque[dict[str, object]] = deque(maxlen=MAX_SECONDS)
 
-    def ended(self, duration_ms: float, *, failed: bool) -> None:
+    def finish_invocation(self, duration_ms: float, *, failed: bool) -> None:
         """Count an invocation."""
         self._busy -= 1
-        now = self._now
+        now = self._current
         now.invocations += 1
         now.errors += failed
-        if len(now.durations_ms) < _SAMPLES:
+        if len(now.durations_ms) < _MAX_SAMPLES_PER_SECOND:
             now.durations_ms.append(duration_ms)
 
-    def initialised(self, init_ms: float) -> None:
+    def add_init(self, init_ms: float) -> None:
         """Count a cold start."""
-        self._now.init_ms = max(init_ms, self._now.init_ms or 0.0)
+        self._current.init_ms = max(init_ms, self._current.init_ms or 0.0)
 
-    def began(self, waiting: int) -> None:
+    def start_invocation(self, waiting: int) -> None:
         """Count one more that runs, while so many wait."""
         self._busy += 1
-        now = self._now
+        now = self._current
         now.busy, now.queue = max(now.busy, self._busy), max(now.queue, waiting)
 
-    def saved(self, *, loaded: bool) -> None:
+    def add_save(self, *, loaded: bool) -> None:
         """Mark that a save was loaded, or could not be."""
-        self._now.saves.append(loaded)
+        self._current.saves.append(loaded)
 
-    def turn(self, environments: int) -> dict[str, object]:
+    def tick(self, environments: int) -> dict[str, object]:
         """End a second, return what it came to, and begin the next."""
-        second, self._now = self._now, _Second()
-        self._at = _after(self._at, time.time())
-        self._now.busy = self._busy
+        second, self._current = self._current, _Second()
+        self._at = _next_second(self._at, time.time())
+        self._current.busy = self._busy
         durations = sorted(second.durations_ms)
         came_to: dict[str, object] = {
             "at": self._at,
@@ -85,9 +85,9 @@ class Figures:
             "environments": environments,
             "saves": second.saves,
         }
-        self._past.append(came_to)
+        self._seconds.append(came_to)
         return came_to
 
-    def past(self) -> Iterable[dict[str, object]]:
+    def seconds(self) -> Iterable[dict[str, object]]:
         """Return the seconds that are kept, the oldest first."""
-        return list(self._past)
+        return list(self._seconds)

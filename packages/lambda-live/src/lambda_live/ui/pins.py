@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from lambda_live.ui.broadcaster import Feed
+from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.comparison import Comparison
-from lambda_live.ui.fingerprint import identity
-from lambda_live.ui.history import numbers
+from lambda_live.ui.fingerprint import fingerprint
+from lambda_live.ui.history import unique_ids
 from lambda_live.ui.rows import InvocationRow
 
 
@@ -32,27 +32,27 @@ class Pin:
 class Pins:
     """Keeps them, and tells the page."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self._numbers = numbers()
+    def __init__(self, broadcaster: Broadcaster) -> None:
+        self._broadcaster = broadcaster
+        self._numbers = unique_ids()
         self._pins: dict[int, Pin] = {}
 
     def pin(self, row: InvocationRow) -> Pin:
         """Let it run again after each save; one is pinned once. Raises ValueError."""
-        row.event.value()
-        key = identity(row)
+        row.event.parse()
+        key = fingerprint(row)
         for pin in self._pins.values():
-            if identity(pin.row) == key:
+            if fingerprint(pin.row) == key:
                 return pin
         pin = Pin(next(self._numbers), row)
         self._pins[pin.id] = pin
-        self.tell()
+        self.publish()
         return pin
 
     def unpin(self, number: int) -> bool:
         """Forget a pin; return whether there was one."""
         there = self._pins.pop(number, None) is not None
-        self.tell()
+        self.publish()
         return there
 
     def summaries(self) -> list[dict[str, object]]:
@@ -63,10 +63,10 @@ class Pins:
         """Return the pin of that number, if there is one."""
         return self._pins.get(number)
 
-    def of(self, function: str) -> list[Pin]:
+    def for_function(self, function: str) -> list[Pin]:
         """Return those of a function, the oldest first."""
         return [pin for pin in self._pins.values() if pin.row.function == function]
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Let the page show them as they are."""
-        self._feed.fact("pins", self.summaries())
+        self._broadcaster.publish("pins", self.summaries())

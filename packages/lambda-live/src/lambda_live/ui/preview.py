@@ -3,29 +3,29 @@
 import re
 from typing import Any
 
-from lambda_live.ui.truncated import Kept
+from lambda_live.ui.truncated import Truncated
 
 _FILES = (".json", ".http")
 _KEY = re.compile(r'"(\w+)" ?: ?')
-_LONGEST = 100
-_LOOKED_AT = 4 * _LONGEST
+_MAX_LENGTH = 100
+_SCANNED_LENGTH = 4 * _MAX_LENGTH
 
 
-def preview(call: str, event: Kept) -> str:
+def preview(label: str, event: Truncated) -> str:
     """Return it on one line; nothing for an event file, whose name says enough."""
-    if call.endswith(_FILES):
+    if label.endswith(_FILES):
         return ""
-    text = _of_request(event) if b'"requestContext"' in event.content else None
+    text = _request_preview(event) if b'"requestContext"' in event.content else None
     if text is None:
-        text = event.content[:_LOOKED_AT].decode("utf-8", "replace")
-    text = _KEY.sub(r"\1: ", " ".join(text[:_LOOKED_AT].split()))
-    return (text.strip("{} ") if text.startswith("{") else text)[:_LONGEST]
+        text = event.content[:_SCANNED_LENGTH].decode("utf-8", "replace")
+    text = _KEY.sub(r"\1: ", " ".join(text[:_SCANNED_LENGTH].split()))
+    return (text.strip("{} ") if text.startswith("{") else text)[:_MAX_LENGTH]
 
 
-def _of_request(event: Kept) -> str | None:
+def _request_preview(event: Truncated) -> str | None:
     """Return the query and the body of an HTTP request; None of what is none."""
     try:
-        value: Any = event.value()
+        value: Any = event.parse()
     except ValueError:
         return None
     if not isinstance(value, dict):

@@ -4,16 +4,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lambda_live.checks.check_output import Outcome
 from lambda_live.model.report import Report
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
-from lambda_live.terminal.check_output import Outcome
 from lambda_live.ui.preview import preview
-from lambda_live.ui.truncated import Kept
+from lambda_live.ui.truncated import Truncated
 
 _STATUS = re.compile(r"[1-5]\d\d")
-_SHORT = 12
-_MESSAGE = 300
+SHORT_SHA_LENGTH = 12
+MAX_MESSAGE_LENGTH = 300
 
 
 class Row(Protocol):
@@ -43,31 +43,31 @@ class InvocationRow:
 
     id: int
     function: str
-    call: str
+    label: str
     source: str
     request_id: str
     at: float
     waited_ms: float
-    event: Kept
-    answer: Kept
-    log: Kept
+    event: Truncated
+    response: Truncated
+    log: Truncated
     report: Report
     code_sha256: str
     client_context: str | None = None
     message: str = ""
-    place: SourceLocation | None = None
+    location: SourceLocation | None = None
     _http: int | None = field(default=-1)
 
     @property
     def size(self) -> int:
         """Part of Row."""
-        return len(self.event.content) + len(self.answer.content) + len(self.log.content)
+        return len(self.event.content) + len(self.response.content) + len(self.log.content)
 
     @property
     def http_status(self) -> int | None:
         """The status of a proxy response; None if it is none."""
         if self._http == -1:
-            self._http = None if self.report.error_type else _http_status(self.answer)
+            self._http = None if self.report.error_type else _http_status(self.response)
         return self._http
 
     def summary(self) -> dict[str, object]:
@@ -77,31 +77,31 @@ class InvocationRow:
             "kind": "invocation",
             "id": self.id,
             "function": self.function,
-            "call": self.call,
-            "preview": preview(self.call, self.event),
+            "call": self.label,
+            "preview": preview(self.label, self.event),
             "source": self.source,
             "requestId": self.request_id,
             "at": round(self.at * 1000),
             "status": report.status,
             "errorType": report.error_type,
-            "message": self.message[:_MESSAGE],
+            "message": self.message[:MAX_MESSAGE_LENGTH],
             "http": self.http_status,
             "durationMs": round(report.duration_ms, 2),
             "initMs": None if report.init_ms is None else round(report.init_ms, 1),
             "waitedMs": round(self.waited_ms, 2),
             "memoryMb": report.max_memory_mb,
-            "code": self.code_sha256[:_SHORT],
+            "code": self.code_sha256[:SHORT_SHA_LENGTH],
         }
 
     def detail(self) -> dict[str, object]:
         """Part of Row."""
         more: dict[str, object] = {
             "event": self.event.to_json(),
-            "answer": self.answer.to_json(),
+            "answer": self.response.to_json(),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
         }
-        return self.summary() | _of_the_code(self) | more
+        return self.summary() | _code_details(self) | more
 
 
 @dataclass(slots=True, eq=False)
@@ -112,12 +112,12 @@ class ReloadRow:
     function: str
     at: float
     code_sha256: str
-    first: bool
+    is_first: bool
     load_ms: float | None
-    log: Kept
+    log: Truncated
     error_type: str | None = None
     message: str = ""
-    place: SourceLocation | None = None
+    location: SourceLocation | None = None
 
     @property
     def size(self) -> int:
@@ -131,16 +131,16 @@ class ReloadRow:
             "id": self.id,
             "function": self.function,
             "at": round(self.at * 1000),
-            "first": self.first,
+            "first": self.is_first,
             "loadMs": None if self.load_ms is None else round(self.load_ms, 1),
-            "code": self.code_sha256[:_SHORT],
+            "code": self.code_sha256[:SHORT_SHA_LENGTH],
             "errorType": self.error_type,
-            "message": self.message[:_MESSAGE],
+            "message": self.message[:MAX_MESSAGE_LENGTH],
         }
 
     def detail(self) -> dict[str, object]:
         """Part of Row."""
-        return self.summary() | _of_the_code(self)
+        return self.summary() | _code_details(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -163,7 +163,7 @@ class ChecksRow:
             "id": self.id,
             "at": round(self.at * 1000),
             "succeeded": self.outcome.succeeded,
-            "message": self.outcome.summary[:_MESSAGE],
+            "message": self.outcome.summary[:MAX_MESSAGE_LENGTH],
         }
 
     def detail(self) -> dict[str, object]:
@@ -171,30 +171,30 @@ class ChecksRow:
         return self.summary() | {"text": "\n".join(self.outcome.rows)}
 
 
-def _of_the_code(row: InvocationRow | ReloadRow) -> dict[str, object]:
+def _code_details(row: InvocationRow | ReloadRow) -> dict[str, object]:
     """Return what the code wrote, what went wrong in it and where, and which it was."""
     return {
         "message": row.message,
-        "place": place_json(row.place),
+        "place": location_json(row.location),
         "log": row.log.to_json(),
         "codeSha256": row.code_sha256,
     }
 
 
-def place_json(place: SourceLocation | None) -> dict[str, object] | None:
+def location_json(location: SourceLocation | None) -> dict[str, object] | None:
     """Return a place as the page reads it."""
-    if place is None:
+    if location is None:
         return None
     return {
-        "path": place.path,
-        "line": place.line,
-        "first": place.first_line,
-        "lines": list(place.lines),
+        "path": location.path,
+        "line": location.line,
+        "first": location.first_line,
+        "lines": list(location.lines),
     }
 
 
-def _http_status(answer: Kept) -> int | None:
-    if answer.cut or b'"statusCode"' not in answer.content:
+def _http_status(answer: Truncated) -> int | None:
+    if answer.is_truncated or b'"statusCode"' not in answer.content:
         return None
     try:
         value = loads(answer.content)

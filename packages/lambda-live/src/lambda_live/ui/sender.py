@@ -9,17 +9,17 @@ from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_reques
 from lambda_live.checks.placeholders import fill_json_text, json_text_matches
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.strict_json import validate
-from lambda_live.ui.errors import RefusedError
-from lambda_live.ui.runner import run
-from lambda_live.ui.state import Desk
-from lambda_live.ui.truncated import keep
+from lambda_live.ui.errors import ApiError
+from lambda_live.ui.runner import invoke
+from lambda_live.ui.state import UiState
+from lambda_live.ui.truncated import truncate
 
 _SOURCE = "page"
-_LONGEST_CALL = 200
-_OF_THE_SERVICE = ("x-amz", "apigw-requestid", "x-lambda-live")
+_MAX_LABEL_LENGTH = 200
+_SERVICE_HEADER_PREFIXES = ("x-amz", "apigw-requestid", "x-lambda-live")
 
 
-class Sending:
+class Sender:
     """
     Sends events by the Invoke API's way, and requests to the function's URL.
 
@@ -27,41 +27,43 @@ class Sending:
     shown side by side: `expected`, and of a request `answered`.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: UiState) -> None:
+        self._state = state
 
-    async def event(self, body: dict[str, Any]) -> dict[str, object]:
+    async def send_event(self, body: dict[str, Any]) -> dict[str, object]:
         """Invoke a function with an event. Raises RefusedError, NotRunError."""
-        event, function = _strings(body, "event", "function")
+        event, function = _string_fields(body, "event", "function")
         payload = event.encode("utf-8", "replace")
-        _refuse_large("The event", payload)
+        _check_size("The event", payload)
         try:
             validate(payload)
         except ValueError as error:
-            raise RefusedError(400, f"The event is not JSON: {error}") from error
-        call = str(body.get("call") or "Send")[:_LONGEST_CALL]
+            raise ApiError(400, f"The event is not JSON: {error}") from error
+        call = str(body.get("call") or "Send")[:_MAX_LABEL_LENGTH]
         invocation = Invocation(payload, label=call, client=_SOURCE)
-        row = await run(self._desk.functions, self._desk.journal, function, invocation)
-        shown = self._desk.shown(row)
-        expected = _expected(self._desk.examples(function), body)
-        if expected is None or row.answer.cut:
+        row = await invoke(self._state.functions, self._state.history, function, invocation)
+        shown = self._state.invocation_detail(row)
+        expected = _expected(self._state.event_files(function), body)
+        if expected is None or row.response.is_truncated:
             return shown | {"asExpected": None}
-        answer = row.answer.text
+        answer = row.response.text
         return shown | {
             "asExpected": json_text_matches(expected, answer),
             "expected": fill_json_text(expected, answer),
         }
 
-    async def request(self, body: dict[str, Any]) -> dict[str, object]:
+    async def send_request(self, body: dict[str, Any]) -> dict[str, object]:
         """Send a request, as a `.http` file has it, to a function's URL. Raises RefusedError."""
-        text, function = _strings(body, "request", "function")
-        examples = self._desk.examples(function)
-        answer = await self._sent(_read(text, examples), function, str(body.get("example") or ""))
+        text, function = _string_fields(body, "request", "function")
+        examples = self._state.event_files(function)
+        answer = await self._send(
+            _parse_request(text, examples), function, str(body.get("example") or "")
+        )
         request_id = answer.header("x-amzn-requestid") or answer.header("apigw-requestid")
-        row = self._desk.journal.of_request(request_id or "")
+        row = self._state.history.find_request(request_id or "")
         told: dict[str, object] = {
-            "row": None if row is None else self._desk.shown(row),
-            "http": _http(answer),
+            "row": None if row is None else self._state.invocation_detail(row),
+            "http": _response_json(answer),
             "asExpected": None,
         }
         expected = _expected(examples, body)
@@ -72,40 +74,40 @@ class Sending:
         sides = {"expected": str(want.fill_placeholders(got)), "answered": str(got)}
         return told | {"asExpected": got.matches(want)} | sides
 
-    async def _sent(self, request: HttpRequest, function: str, name: str) -> HttpResponse:
+    async def _send(self, request: HttpRequest, function: str, name: str) -> HttpResponse:
         own = {"X-Lambda-Live-Source": _SOURCE}
-        own |= {"X-Lambda-Live-Event": name[:_LONGEST_CALL]} if name else {}
-        own |= self._desk.functions.host_headers(function, self._desk.own_url)
+        own |= {"X-Lambda-Live-Event": name[:_MAX_LABEL_LENGTH]} if name else {}
+        own |= self._state.functions.host_headers(function, self._state.local_url)
         try:
-            return await asyncio.to_thread(request.send, self._desk.own_url, **own)
+            return await asyncio.to_thread(request.send, self._state.local_url, **own)
         except ValueError as error:
-            raise RefusedError(400, f"It is no request: {error}") from error
+            raise ApiError(400, f"It is no request: {error}") from error
         except OSError as error:
-            raise RefusedError(409, f"It was not answered: {error}") from error
+            raise ApiError(409, f"It was not answered: {error}") from error
 
 
-def _strings(body: dict[str, Any], *names: str) -> list[str]:
+def _string_fields(body: dict[str, Any], *names: str) -> list[str]:
     values = [body.get(name) for name in names]
     found = [value for value in values if isinstance(value, str)]
     if len(found) < len(names):
-        raise RefusedError(400, f"{' and '.join(names)} are strings.")
+        raise ApiError(400, f"{' and '.join(names)} are strings.")
     return found
 
 
-def _read(text: str, examples: EventFiles) -> HttpRequest:
+def _parse_request(text: str, examples: EventFiles) -> HttpRequest:
     try:
         request = parse_request(text, examples.folder, examples.project)
     except OSError as error:
-        raise RefusedError(400, f"Its body can't be read: {error}") from error
+        raise ApiError(400, f"Its body can't be read: {error}") from error
     except ValueError as error:
-        raise RefusedError(400, f"It is no request: {error}") from error
-    _refuse_large("Its body", request.body)
+        raise ApiError(400, f"It is no request: {error}") from error
+    _check_size("Its body", request.body)
     return request
 
 
-def _refuse_large(what: str, content: bytes) -> None:
+def _check_size(what: str, content: bytes) -> None:
     if len(content) > MAX_SYNC_PAYLOAD_BYTES:
-        raise RefusedError(
+        raise ApiError(
             413, f"{what} has {len(content)} bytes, and {MAX_SYNC_PAYLOAD_BYTES} may be sent."
         )
 
@@ -115,6 +117,8 @@ def _expected(examples: EventFiles, body: dict[str, Any]) -> str | None:
     return None if found is None else found[1]
 
 
-def _http(answer: HttpResponse) -> dict[str, object]:
-    headers = [pair for pair in answer.headers if not pair[0].lower().startswith(_OF_THE_SERVICE)]
-    return {"status": answer.status, "headers": headers, "body": keep(answer.body).to_json()}
+def _response_json(answer: HttpResponse) -> dict[str, object]:
+    headers = [
+        pair for pair in answer.headers if not pair[0].lower().startswith(_SERVICE_HEADER_PREFIXES)
+    ]
+    return {"status": answer.status, "headers": headers, "body": truncate(answer.body).to_json()}

@@ -1,137 +1,147 @@
 """All that the page is about, in one place."""
 
 import time
+from collections.abc import Callable
 
+from lambda_live.checks.check_output import outcome_of
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.terminal.check_output import outcome_of
-from lambda_live.ui.broadcaster import Feed
-from lambda_live.ui.curl import curl_line
-from lambda_live.ui.editor import Editor
-from lambda_live.ui.history import Journal
-from lambda_live.ui.history_listener import Scribe
-from lambda_live.ui.live_stats import Figures
+from lambda_live.ui.broadcaster import Broadcaster
+from lambda_live.ui.curl import curl_command
+from lambda_live.ui.editor import EditorLinks
+from lambda_live.ui.history import History
+from lambda_live.ui.history_listener import HistoryListener
+from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.replay import Replay
-from lambda_live.ui.rows import ChecksRow, InvocationRow, place_json
+from lambda_live.ui.rows import ChecksRow, InvocationRow, location_json
 
-_LONG = 0.3
+_LONG_RUNNING_SECONDS = 0.3
 """Seconds after which an invocation is shown while it runs."""
 
 
-class Desk:
+class UiState:
     """Holds the journal, the figures, the scribes of the functions, and what runs again."""
 
     def __init__(
-        self, functions: FunctionRegistry, url: str, own_url: str, editor: Editor, *, replay: bool
+        self,
+        functions: FunctionRegistry,
+        public_url: str,
+        local_url: str,
+        editor: EditorLinks,
+        on_replayed: Callable[[int, list[str]], None],
     ) -> None:
-        """`url` is where people reach the functions, `own_url` where this process does."""
+        """`public_url` reaches the functions for people, `local_url` from this process."""
         self.functions = functions
-        self.url = url
-        self.own_url = own_url
+        self.public_url = public_url
+        self.local_url = local_url
         self.editor = editor
-        self.feed = Feed()
-        self.journal = Journal(self.feed)
-        self.figures = Figures()
-        self.replay = Replay(functions, self.journal, self.feed, on=replay)
-        self._scribes: dict[str, Scribe] = {}
+        self.broadcaster = Broadcaster()
+        self.history = History(self.broadcaster)
+        self.stats = LiveStats()
+        self.replay = Replay(functions, self.history, self.broadcaster, on_replayed)
+        self._listeners: dict[str, HistoryListener] = {}
 
-    def scribe(self, configuration: FunctionConfiguration) -> Scribe:
+    def create_listener(self, configuration: FunctionConfiguration) -> HistoryListener:
         """Return who writes down what happens to a function from now on."""
         name = configuration.name
-        scribe = self._scribes[name] = Scribe(
-            configuration, self.journal, self.figures, self._loaded, lambda: self._waiting(name)
+        scribe = self._listeners[name] = HistoryListener(
+            configuration,
+            self.history,
+            self.stats,
+            self._on_load,
+            lambda: self._count_waiting(name),
         )
         return scribe
 
-    def _waiting(self, name: str) -> int:
+    def _count_waiting(self, name: str) -> int:
         function = self.functions.get(name)
         return 0 if function is None else function.stats.waiting()
 
-    def _loaded(self, scribe: Scribe) -> None:
-        self.feed.fact("functions", self.states())
-        load = scribe.load
-        if load is not None and not load.first and load.error_type is None:
-            self.replay.on_code_load(scribe.function, load.code_sha256)
+    def _on_load(self, scribe: HistoryListener) -> None:
+        self.broadcaster.publish("functions", self.function_states())
+        load = scribe.last_load
+        if load is not None and not load.is_first and load.error_type is None:
+            self.replay.start_round(scribe.function, load.code_sha256)
 
-    def states(self) -> list[dict[str, object]]:
+    def function_states(self) -> list[dict[str, object]]:
         """Return each function's name, and what became of its code."""
         return [_state(scribe) for scribe in self._served()]
 
-    def _served(self) -> list[Scribe]:
-        return [self._scribes[each.configuration.name] for each in self.functions]
+    def _served(self) -> list[HistoryListener]:
+        return [self._listeners[each.configuration.name] for each in self.functions]
 
-    def turn(self) -> None:
+    def tick(self) -> None:
         """Tell what a second came to, and what runs for long."""
         environments = sum(each.stats.environments() for each in self.functions)
-        self.feed.fact("second", self.figures.turn(environments))
-        self.feed.fact("running", self.running())
+        self.broadcaster.publish("second", self.stats.tick(environments))
+        self.broadcaster.publish("running", self.running())
 
     def running(self) -> list[dict[str, object]]:
         """Return what has been under way for long."""
-        since = time.monotonic() - _LONG
+        since = time.monotonic() - _LONG_RUNNING_SECONDS
         return [
             {
                 "function": scribe.function,
                 "call": invocation.label,
                 "source": invocation.client,
                 "requestId": invocation.request_id,
-                "at": round(running.at * 1000),
+                "at": round(running.started_at * 1000),
             }
-            for scribe in self._scribes.values()
+            for scribe in self._listeners.values()
             for invocation, running in scribe.running.items()
-            if running.began < since
+            if running.started_monotonic < since
         ]
 
-    def checked(self, output: bytes, status: int) -> None:
+    def add_checks(self, output: bytes, status: int) -> None:
         """Write down how the command after a reload went."""
-        number = self.journal.new_id()
-        self.journal.add(ChecksRow(number, time.time(), outcome_of(output, status)))
+        number = self.history.new_id()
+        self.history.add(ChecksRow(number, time.time(), outcome_of(output, status)))
 
-    def examples(self, function: str) -> EventFiles:
+    def event_files(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first if there is none of that name."""
         found = self.functions.get(function) or self.functions.default
         configuration = found.configuration
         several = len(self.functions) > 1
         return EventFiles(configuration.project, configuration.name, several=several)
 
-    def shown(self, row: InvocationRow) -> dict[str, object]:
+    def invocation_detail(self, row: InvocationRow) -> dict[str, object]:
         """Return all that is known of an invocation, and how to ask the same."""
         several = len(self.functions) > 1
-        return row.detail() | {"curl": curl_line(row, self.url, of_several=several)}
+        return row.detail() | {"curl": curl_command(row, self.public_url, multiple=several)}
 
     def search(self, text: str) -> list[int]:
         """Return the numbers of the invocations whose event, answer or log has the text."""
         wanted = text.encode().lower()
         return [
             row.id
-            for row in self.journal.invocations()
-            if any(wanted in kept.content.lower() for kept in (row.event, row.answer, row.log))
+            for row in self.history.invocations()
+            if any(wanted in kept.content.lower() for kept in (row.event, row.response, row.log))
         ]
 
-    def hello(self) -> dict[str, object]:
+    def snapshot(self) -> dict[str, object]:
         """Return everything that a page shows when it is opened."""
         return {
             "hello": True,
-            "url": self.url,
+            "url": self.public_url,
             "editor": self.editor.to_json(),
-            "rows": [row.summary() for row in reversed(list(self.journal))],
-            "past": self.figures.past(),
-            "functions": self.states(),
+            "rows": [row.summary() for row in reversed(list(self.history))],
+            "past": self.stats.seconds(),
+            "functions": self.function_states(),
             "pins": self.replay.pins.summaries(),
-            "replay": self.replay.on,
+            "replay": self.replay.is_enabled,
             "running": self.running(),
         }
 
 
-def _state(scribe: Scribe) -> dict[str, object]:
-    load = scribe.load
-    state: dict[str, object] = {"name": scribe.function, "code": scribe.code[:12]}
+def _state(scribe: HistoryListener) -> dict[str, object]:
+    load = scribe.last_load
+    state: dict[str, object] = {"name": scribe.function, "code": scribe.code_sha256[:12]}
     if load is None:
         return state | {"state": "loading"}
     if load.error_type is None:
         return state | {"state": "loaded", "row": load.id}
-    place = place_json(load.place)
+    place = location_json(load.location)
     return state | {
         "state": "broken",
         "row": load.id,

@@ -4,18 +4,18 @@ from typing import Any, NamedTuple
 
 from lambda_live.model.strict_json import loads
 
-LIMIT = 64 * 2**10
+MAX_BODY_BYTES = 64 * 2**10
 """Bytes that are kept of an event, of an answer, and of what one invocation logs."""
 
 
-class Kept(NamedTuple):
+class Truncated(NamedTuple):
     """The first `LIMIT` bytes of what had `size` of them."""
 
     content: bytes
     size: int
 
     @property
-    def cut(self) -> bool:
+    def is_truncated(self) -> bool:
         """Whether there was more."""
         return self.size > len(self.content)
 
@@ -26,19 +26,21 @@ class Kept(NamedTuple):
 
     def to_json(self) -> dict[str, object]:
         """Return it as the page reads it."""
-        return {"text": self.text, "size": self.size, "cut": self.cut}
+        return {"text": self.text, "size": self.size, "cut": self.is_truncated}
 
-    def value(self) -> Any:
+    def parse(self) -> Any:
         """Return the JSON value that it holds. Raises ValueError, if it was cut as well."""
-        if self.cut:
-            message = f"of {self.size} bytes {LIMIT} are kept"
+        if self.is_truncated:
+            message = f"of {self.size} bytes {MAX_BODY_BYTES} are kept"
             raise ValueError(message)
         return loads(self.content)
 
 
-NOTHING = Kept(b"", 0)
+EMPTY = Truncated(b"", 0)
 
 
-def keep(content: bytes) -> Kept:
+def truncate(content: bytes) -> Truncated:
     """Keep what may be kept; bytes that are not cut are not copied."""
-    return Kept(content if len(content) <= LIMIT else content[:LIMIT], len(content))
+    return Truncated(
+        content if len(content) <= MAX_BODY_BYTES else content[:MAX_BODY_BYTES], len(content)
+    )

@@ -42,7 +42,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "events/expected/order.http": "HTTP/1.1 201\nx-id: <number>\n\n[1]\n",
             "outside.txt": "it is the project's",
         },
-        constants={"ui.history.INVOCATIONS": KEPT},
+        constants={"ui.history.MAX_INVOCATIONS": KEPT},
     )
 
 
@@ -537,7 +537,7 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
     start_lambda: StartLambda,
 ) -> None:
     source = "def handler(event, context): return %s"
-    service = start_lambda(source % "1", constants={"ui.replay.MOST": 5})
+    service = start_lambda(source % "1", constants={"ui.replay.MAX_INVOCATIONS": 5})
     own = {"X-Lambda-Live-Source": "check"}
     service.invoke("so long ago that it is not among the last")
     service.invoke(["requestContext"])

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from lambda_live.terminal.sanitize import harmless
+from lambda_live.telemetry.sanitize import harmless
 
 _LAST = 10
 _SUMMARY = re.compile(r"\d+ of \d+ events .*")
