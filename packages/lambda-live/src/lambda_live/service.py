@@ -6,7 +6,7 @@ import signal
 import socket
 
 from lambda_live.checks.reload_command import ReloadCommand
-from lambda_live.environments.service_id import Keeper
+from lambda_live.environments.service_id import Reaper
 from lambda_live.functions.manager import FunctionManager
 from lambda_live.greeting import greet
 from lambda_live.http.admin_app import AdminApp
@@ -52,7 +52,7 @@ class LocalLambda:
         self._given = given
         self._settings = settings = given.service
         self._sockets = (front, admin)
-        self._keeper = Keeper()
+        self._keeper = Reaper()
         self._cut_off: asyncio.TimerHandle | None = None
         self._url = socket_url(front)
         self._output = Output(_STDOUT)
@@ -184,8 +184,8 @@ class LocalLambda:
         else:
             greet(self._log, functions, self._url, admin)
         if (debuggers := self._settings.debuggers) is not None:
-            debuggers.said = self._log.service_log
-            self._log.service_log(debuggers.places)
+            debuggers.log = self._log.service_log
+            self._log.service_log(debuggers.addresses)
         for notice in self._given.notices:
             self._log.service_log(notice, "WARN")
 

@@ -19,7 +19,7 @@ import time
 
 from lambda_live.__main__ import main
 
-_MARKS = ("environments.service_id.MARK", "environments.variables.MARK")
+_MARKS = ("environments.service_id.SERVICE_ID", "environments.variables.SERVICE_ID")
 
 
 class Forker:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambda_live.cli.values import command, names, number, one_of, pods, port
-from lambda_live.debugger.server import PORT
+from lambda_live.debugger.server import DEFAULT_PORT
 from lambda_live.telemetry import levels
 
 
@@ -159,7 +159,7 @@ OPTIONS = (
     Option(
         "--debug-port",
         "LAMBDA_LIVE_DEBUG_PORT",
-        str(PORT),
+        str(DEFAULT_PORT),
         port,
         "port of the debugger with --debug, 0 for any; each further function has the next",
     ),

@@ -9,15 +9,15 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-_BEGINNING = b"Content-Length:"
+_LENGTH_HEADER = b"Content-Length:"
 _END = b"\r\n\r\n"
-_LIMIT = 64 * 2**20
+_MAX_MESSAGE_BYTES = 64 * 2**20
 """Bytes of a message at most; what says that it is longer is none."""
 
 type Message = dict[str, Any]
 
 
-async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
     """
     Yield each message, until there are no more, or something comes that is none.
 
@@ -26,8 +26,8 @@ async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
     try:
         while True:
             head = await reader.readuntil(_END)
-            length = int(head.removeprefix(_BEGINNING).strip())
-            if length > _LIMIT:
+            length = int(head.removeprefix(_LENGTH_HEADER).strip())
+            if length > _MAX_MESSAGE_BYTES:
                 return
             message = json.loads(await reader.readexactly(length))
             if isinstance(message, dict):
@@ -36,7 +36,7 @@ async def messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
         return
 
 
-def encoded(message: Message) -> bytes:
+def encode(message: Message) -> bytes:
     """Return it as it goes over the wire."""
     body = json.dumps(message).encode()
-    return b"%s %d%s%s" % (_BEGINNING, len(body), _END, body)
+    return b"%s %d%s%s" % (_LENGTH_HEADER, len(body), _END, body)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 from lambda_live.debugger.messages import Message
 
-_BEGINS = ("initialize", "attach", "launch")
-_ENDS = "configurationDone"
-_CONFIGURES = (
+_FIRST_COMMANDS = ("initialize", "attach", "launch")
+_LAST_COMMAND = "configurationDone"
+_CONFIGURATION_COMMANDS = (
     *("setBreakpoints", "setFunctionBreakpoints", "setExceptionBreakpoints", "setDataBreakpoints"),
     *("setDebuggerProperty", "setPydevdSourceMap"),
 )
 
 
-class Setup:
+class SessionSetup:
     """Remembers requests: of those that say the same thing anew, the last."""
 
     def __init__(self) -> None:
@@ -26,23 +26,23 @@ class Setup:
     def remember(self, request: Message) -> None:
         """Take it down, if another process would have to hear it, too."""
         command = request.get("command")
-        if command in (*_BEGINS, _ENDS):
+        if command in (*_FIRST_COMMANDS, _LAST_COMMAND):
             self._requests[str(command)] = request
-        elif command in _CONFIGURES:
+        elif command in _CONFIGURATION_COMMANDS:
             source = (request.get("arguments") or {}).get("source")
             self._requests[f"{command} {json.dumps(source, sort_keys=True)}"] = request
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the debugger has asked for all that it wants."""
-        return _ENDS in self._requests
+        return _LAST_COMMAND in self._requests
 
-    def beginning(self) -> Iterator[Message]:
+    def before_initialized(self) -> Iterator[Message]:
         """Yield what comes before the process says that it is `initialized`."""
-        return (self._requests[name] for name in _BEGINS if name in self._requests)
+        return (self._requests[name] for name in _FIRST_COMMANDS if name in self._requests)
 
-    def rest(self) -> Iterator[Message]:
+    def after_initialized(self) -> Iterator[Message]:
         """Yield what comes after."""
-        last = (*_BEGINS, _ENDS)
+        last = (*_FIRST_COMMANDS, _LAST_COMMAND)
         yield from (each for name, each in self._requests.items() if name not in last)
-        yield self._requests[_ENDS]
+        yield self._requests[_LAST_COMMAND]

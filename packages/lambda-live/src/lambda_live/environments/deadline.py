@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable
 
 
-class Timer:
+class Deadline:
     """Calls back once, unless it is stopped first."""
 
     def __init__(self) -> None:
         self._handle: asyncio.TimerHandle | None = None
 
-    def start(self, seconds: float, overran: Callable[[], None]) -> None:
+    def start(self, seconds: float, on_expired: Callable[[], None]) -> None:
         """Begin, in place of what was begun before."""
         self.stop()
-        self._handle = asyncio.get_running_loop().call_later(seconds, overran)
+        self._handle = asyncio.get_running_loop().call_later(seconds, on_expired)
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it will call back."""
         return self._handle is not None
 

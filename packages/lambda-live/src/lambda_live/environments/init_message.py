@@ -5,24 +5,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class InitMessage:
     """
     After a good init, milliseconds of it that were spent ahead, and what to import ahead next time.
 
     The latter is text for the next process alone. After a bad one, the place of the error.
     """
 
-    ahead_ms: float = 0.0
-    ahead: str = ""
-    place: str = ""
+    preload_ms: float = 0.0
+    preload: str = ""
+    location: str = ""
 
 
-def read(message: bytes) -> Told:
+def parse_init_message(message: bytes) -> InitMessage:
     """Return what a message says; of one that is none, nothing: the function may forge it."""
     try:
         told = json.loads(message)
-        return Told(
+        return InitMessage(
             float(told.get("ahead_ms", 0)), str(told.get("ahead", "")), str(told.get("place", ""))
         )
     except (ValueError, TypeError, AttributeError):
-        return Told()
+        return InitMessage()

@@ -28,7 +28,7 @@ class State(enum.Enum):
     """The handler runs."""
     SHUTDOWN = "shutdown"
     """It takes nothing more; its process ends."""
-    GONE = "gone"
+    EXITED = "gone"
     """The process has ended."""
 
 
@@ -40,8 +40,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.FROZEN: frozenset({State.INVOKE, State.SHUTDOWN}),
     State.ASSIGNED: frozenset({State.INVOKE, State.SHUTDOWN}),
     State.INVOKE: frozenset({State.READY, State.SHUTDOWN}),
-    State.SHUTDOWN: frozenset({State.GONE}),
-    State.GONE: frozenset(),
+    State.SHUTDOWN: frozenset({State.EXITED}),
+    State.EXITED: frozenset(),
 }
 
 
@@ -49,14 +49,14 @@ class IllegalTransitionError(Exception):
     """An environment was to become what it can't from where it is."""
 
 
-class Life:
+class Lifecycle:
     """Decides which state may follow which, and nothing else."""
 
     def __init__(self) -> None:
         self.state = State.SPAWNING
         self._ready_since = 0.0
 
-    def become(self, state: State) -> None:
+    def transition_to(self, state: State) -> None:
         """Go on to a state. Raises IllegalTransitionError."""
         if state not in TRANSITIONS[self.state]:
             message = f"{self.state.value} is not followed by {state.value}"
@@ -66,10 +66,10 @@ class Life:
             self._ready_since = time.monotonic()
 
     @property
-    def over(self) -> bool:
+    def is_terminating(self) -> bool:
         """Whether it takes nothing more."""
-        return self.state in (State.SHUTDOWN, State.GONE)
+        return self.state in (State.SHUTDOWN, State.EXITED)
 
-    def idle(self, now: float) -> float:
+    def idle_seconds(self, now: float) -> float:
         """Seconds without work until `now`, monotonic."""
         return now - self._ready_since if self.state in (State.READY, State.FROZEN) else 0.0

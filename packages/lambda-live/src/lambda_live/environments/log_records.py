@@ -7,15 +7,15 @@ of many lines stays one; what a function prints is plain lines. One pipe keeps b
 
 from collections.abc import Iterator
 
-LIMIT = 2**20
+MAX_RECORD_BYTES = 2**20
 """Bytes of a record; what is longer comes in pieces (CloudWatch Logs quotas, "Event size")."""
 
 _MAGIC = b"\xa5\x5a\x00"
-_HEADER = 16
+_HEADER_BYTES = 16
 """Four bytes of type, four of length, eight of time in microseconds, big-endian."""
 
 
-class Records:
+class LogRecordParser:
     """
     Splits a stream of bytes into log records.
 
@@ -59,19 +59,19 @@ class Records:
             frame -= newline + 1 if frame >= 0 else 0
         if frame > 0:
             yield from _pieces(self._take(frame))
-        while frame < 0 and len(self._pending) >= LIMIT + len(_MAGIC):
-            yield self._take(LIMIT)
+        while frame < 0 and len(self._pending) >= MAX_RECORD_BYTES + len(_MAGIC):
+            yield self._take(MAX_RECORD_BYTES)
         self._searched = 0 if frame >= 0 else max(0, len(self._pending) - len(_MAGIC) + 1)
 
     def _header(self) -> bool:
         """Whether a frame begins here, whose size is known from now on."""
-        if len(self._pending) < _HEADER or not self._pending.startswith(_MAGIC):
+        if len(self._pending) < _HEADER_BYTES or not self._pending.startswith(_MAGIC):
             return False
-        self._framed = int.from_bytes(self._take(_HEADER)[4:8], "big")
+        self._framed = int.from_bytes(self._take(_HEADER_BYTES)[4:8], "big")
         return True
 
     def _content(self, left: int) -> bytes | None:
-        size = min(left, LIMIT)
+        size = min(left, MAX_RECORD_BYTES)
         if len(self._pending) < size:
             return None
         self._framed = left - size or None
@@ -86,6 +86,6 @@ class Records:
 
 
 def _pieces(line: bytes) -> Iterator[bytes]:
-    yield line[:LIMIT]
-    for start in range(LIMIT, len(line), LIMIT):
-        yield line[start : start + LIMIT]
+    yield line[:MAX_RECORD_BYTES]
+    for start in range(MAX_RECORD_BYTES, len(line), MAX_RECORD_BYTES):
+        yield line[start : start + MAX_RECORD_BYTES]

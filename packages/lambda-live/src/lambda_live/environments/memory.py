@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import psutil
 
 _LINUX = sys.platform.startswith("linux")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-def resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """
     Bytes of memory that the process has in use now, with its descendants; 0 when it is gone.
 
@@ -19,23 +19,23 @@ def resident(pid: int) -> int:
     if not _LINUX:
         return sum(_resident_by_psutil(pid))
     if family := list(_descendants(pid)):
-        return sum(map(_share, (pid, *family)))
+        return sum(map(_proportional_bytes, (pid, *family)))
     fields = _read(f"/proc/{pid}/statm").split()
-    return int(fields[1]) * _PAGE if fields else 0
+    return int(fields[1]) * _PAGE_BYTES if fields else 0
 
 
-def peak(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
     """
     Bytes of memory that the process alone had in use at most; 0 when it is gone.
 
     Only Linux remembers the peak; elsewhere this is what it uses now.
     """
     if not _LINUX:
-        return resident(pid)
+        return resident_bytes(pid)
     return _kilobytes(_read(f"/proc/{pid}/status"), b"VmHWM:")
 
 
-def _share(pid: int) -> int:
+def _proportional_bytes(pid: int) -> int:
     return _kilobytes(_read(f"/proc/{pid}/smaps_rollup"), b"\nPss:")
 
 

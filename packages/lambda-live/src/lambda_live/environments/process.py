@@ -9,15 +9,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 
 from lambda_live.environments import memory, reaper
-from lambda_live.environments.log_records import Records
-from lambda_live.environments.process_spec import Executed, Started, interpreter
-from lambda_live.environments.zygote import Zygotes
+from lambda_live.environments.log_records import LogRecordParser
+from lambda_live.environments.process_spec import ProcessHandle, SpawnedProcess, process_spec
+from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
 
-_PIPE = 65_536
+_PIPE_BYTES = 65_536
 """Bytes that a pipe holds: one read has all that was written before it."""
 
-_TURN = 8192
+_READ_BYTES = 8192
 """Bytes that are read of one environment before the others, and the doors, have their turn."""
 
 
@@ -25,11 +25,11 @@ class Process:
     """Signals, and is read; decides nothing."""
 
     def __init__(
-        self, started: Started, log_stream: str, control: socket.socket, output: int
+        self, started: ProcessHandle, log_stream: str, control: socket.socket, output: int
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._records = Records()
-        self._started = started
+        self._records = LogRecordParser()
+        self._handle = started
         self._log_stream = log_stream
         self._control = control
         self._output = output
@@ -38,9 +38,9 @@ class Process:
     async def start(
         cls,
         configuration: FunctionConfiguration,
-        told: Mapping[str, str],
-        debuggers: socket.socket | None,
-        zygotes: Zygotes,
+        environ: Mapping[str, str],
+        debug_socket: socket.socket | None,
+        zygote_pool: ZygotePool,
     ) -> "Process":
         """
         Start it with what it is told by variables; it imports the runtime client and waits.
@@ -57,41 +57,41 @@ class Process:
             os.set_blocking(output, False)
             control.settimeout(0)
             descriptors = (its_control.fileno(), its_output)
-            started = await _start(configuration, told, descriptors, debuggers, zygotes)
+            started = await _start(configuration, environ, descriptors, debug_socket, zygote_pool)
             undo.pop_all()
-        return cls(started, told["AWS_LAMBDA_LOG_STREAM_NAME"], control, output)
+        return cls(started, environ["AWS_LAMBDA_LOG_STREAM_NAME"], control, output)
 
-    def watch(self, ready: Callable[[], None] | None, ended: Callable[[int], None]) -> None:
+    def watch(self, on_ready: Callable[[], None] | None, on_exit: Callable[[int], None]) -> None:
         """Say when it says that it is ready, and when it has ended, with its return code."""
-        if ready is not None:
-            self._loop.add_reader(self._control, self._became_ready, ready)
+        if on_ready is not None:
+            self._loop.add_reader(self._control, self._on_ready, on_ready)
 
         def sweep(returncode: int) -> None:
-            ended(returncode)
+            on_exit(returncode)
             mark = self._log_stream.rpartition("]")[2]
-            threading.Thread(target=reaper.end_all, args=(mark,), daemon=True).start()
+            threading.Thread(target=reaper.kill_all, args=(mark,), daemon=True).start()
 
-        self._started.watch(sweep)
+        self._handle.watch(sweep)
 
-    def _became_ready(self, ready: Callable[[], None]) -> None:
+    def _on_ready(self, ready: Callable[[], None]) -> None:
         self._loop.remove_reader(self._control)
-        if self.told():  # it has not ended
+        if self.read_init_message():  # it has not ended
             ready()
 
-    def begin(self, wrote: Callable[[int], None]) -> None:
+    def start_handler_load(self, on_output: Callable[[int], None]) -> None:
         """Let it load the handler; say when there is something to read."""
-        self._loop.add_reader(self._output, wrote, _TURN)
+        self._loop.add_reader(self._output, on_output, _READ_BYTES)
         with contextlib.suppress(OSError):  # it ended already, and says so itself
             self._control.send(b"!")
 
-    def told(self) -> bytes:
+    def read_init_message(self) -> bytes:
         """Return what it said of its init, if it did."""
         try:
-            return self._control.recv(_PIPE)
+            return self._control.recv(_PIPE_BYTES)
         except OSError:
             return b""
 
-    def records(self, size: int = _PIPE, *, last: bool = False) -> Iterator[bytes]:
+    def read_records(self, size: int = _PIPE_BYTES, *, last: bool = False) -> Iterator[bytes]:
         """
         Yield the log records that it has written and nobody has read; the `last` may lack its end.
 
@@ -108,22 +108,22 @@ class Process:
         if last:
             yield from self._records.flush()
 
-    def peak(self) -> int:
+    def peak_bytes(self) -> int:
         """Bytes of memory that it had in use at most; 0 when it has ended."""
-        return memory.peak(self._started.pid)
+        return memory.peak_bytes(self._handle.pid)
 
-    def resident(self) -> int:
+    def resident_bytes(self) -> int:
         """Bytes of memory that it has in use now, with all that it started."""
-        return memory.resident(self._started.pid)
+        return memory.resident_bytes(self._handle.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it, and all that it started, a signal."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._started.pid, number)
+            os.killpg(self._handle.pid, number)
             return
         with contextlib.suppress(OSError):  # it is in a group of another's
-            if not self._started.ended:
-                os.kill(self._started.pid, number)
+            if not self._handle.has_exited:
+                os.kill(self._handle.pid, number)
 
     def close(self) -> None:
         """Give the pipes back."""
@@ -135,15 +135,15 @@ class Process:
 
 async def _start(
     configuration: FunctionConfiguration,
-    told: Mapping[str, str],
+    environ: Mapping[str, str],
     descriptors: tuple[int, int],
-    debuggers: socket.socket | None,
-    zygotes: Zygotes,
-) -> Started:
-    what = interpreter(configuration)
-    if debuggers is not None:
-        listens = debuggers.fileno()
-        debugged = {**told, "_LAMBDA_LIVE_DEBUG": str(listens)}
-        return Executed(what.start(descriptors[0], debugged, descriptors[1], [listens]))
-    forked = await zygotes.fork(what, told, descriptors)
-    return forked or Executed(what.start(descriptors[0], told, descriptors[1]))
+    debug_socket: socket.socket | None,
+    zygote_pool: ZygotePool,
+) -> ProcessHandle:
+    what = process_spec(configuration)
+    if debug_socket is not None:
+        listens = debug_socket.fileno()
+        debugged = {**environ, "_LAMBDA_LIVE_DEBUG": str(listens)}
+        return SpawnedProcess(what.spawn(descriptors[0], debugged, descriptors[1], [listens]))
+    forked = await zygote_pool.fork(what, environ, descriptors)
+    return forked or SpawnedProcess(what.spawn(descriptors[0], environ, descriptors[1]))

@@ -14,23 +14,23 @@ import sys
 import time
 
 _LINUX = sys.platform.startswith("linux")
-_PASSES = 200
-_PAUSE = 0.01
+_MAX_PASSES = 200
+_PAUSE_SECONDS = 0.01
 
 
-def end_all(mark: str) -> None:
+def kill_all(mark: str) -> None:
     """End every process whose log stream's name has the mark; again, while some still start."""
-    for _ in range(_PASSES if _LINUX else 0):
-        left = _marked(f"[$LATEST]{mark}".encode())
+    for _ in range(_MAX_PASSES if _LINUX else 0):
+        left = _find_processes(f"[$LATEST]{mark}".encode())
         if not left:
             return
         for pid in left:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
 
 
-def _marked(mark: bytes) -> list[int]:
+def _find_processes(mark: bytes) -> list[int]:
     try:
         names = os.listdir("/proc")  # noqa: PTH208  # half the time
     except OSError:  # no descriptor is free: the end of the service finds the same ones
@@ -51,7 +51,7 @@ def main() -> None:  # pragma: no cover  # nothing is imported that could count
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
-    end_all(sys.argv[1])
+    kill_all(sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation
 
 _VERSION = "/2018-06-01/runtime/"
-_HEAD_LIMIT = 2**22
+_MAX_HEAD_BYTES = 2**22
 """Bytes of a call's line and headers; AWS's client sends a stack trace of up to 1 MiB in one."""
 
 _REASONS = {
@@ -31,20 +31,20 @@ _REASONS = {
 class RuntimeCalls(Protocol):
     """Who hears what the runtime says to the Runtime API."""
 
-    def next_polled(self, api: "RuntimeApi") -> None:
+    def on_next(self, api: "RuntimeApiConnection") -> None:
         """The runtime asks for its next event."""
 
-    def responded(self, request_id: str, payload: bytes, content_type: str) -> int:
+    def on_response(self, request_id: str, payload: bytes, content_type: str) -> int:
         """The handler returned; answers with an HTTP status."""
 
-    def failed(self, request_id: str, payload: bytes, error_type: str) -> int:
+    def on_error(self, request_id: str, payload: bytes, error_type: str) -> int:
         """The handler raised; answers with an HTTP status."""
 
-    def init_failed(self, payload: bytes, error_type: str) -> None:
+    def on_init_error(self, payload: bytes, error_type: str) -> None:
         """The handler could not be loaded."""
 
 
-class RuntimeApi(asyncio.Protocol):
+class RuntimeApiConnection(asyncio.Protocol):
     """
     One connection of the runtime's.
 
@@ -80,13 +80,13 @@ class RuntimeApi(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._hang_up()
+            self._abort()
         if self._head is not None:
             self._head += len(data)
-            if self._head > _HEAD_LIMIT:
-                self._hang_up()
+            if self._head > _MAX_HEAD_BYTES:
+                self._abort()
 
-    def _hang_up(self) -> None:
+    def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
@@ -130,19 +130,19 @@ class RuntimeApi(asyncio.Protocol):
                 self._next(headers.get(b"user-agent", b""))
             case ["POST invocation", request_id, "response"]:
                 content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
-                self.reply(self._runtime.responded(request_id, body, content_type))
+                self.reply(self._runtime.on_response(request_id, body, content_type))
             case ["POST invocation", request_id, "error"]:
-                self.reply(self._runtime.failed(request_id, body, _error_type(body)))
+                self.reply(self._runtime.on_error(request_id, body, _error_type(body)))
             case ["POST init", "error"]:
-                body = _utf_8(body)
-                self._runtime.init_failed(body, _error_type(body))
+                body = _as_utf8(body)
+                self._runtime.on_init_error(body, _error_type(body))
                 self.reply(202)
             case _:
                 self.reply(404)
 
     def _next(self, agent: bytes) -> None:
         if agent.endswith(b" " + self._poller):
-            self._runtime.next_polled(self)
+            self._runtime.on_next(self)
         else:
             self.reply(403)
 
@@ -151,7 +151,7 @@ class RuntimeApi(asyncio.Protocol):
     ) -> None:
         """Answer the runtime; without a body, with the one that AWS documents for the status."""
         if body is None:
-            body = b'{"status":"OK"}' if status < 400 else _refusal(status)  # noqa: PLR2004  # HTTP's own line
+            body = b'{"status":"OK"}' if status < 400 else _error_body(status)  # noqa: PLR2004  # HTTP's own line
         lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
         head = (
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
@@ -177,13 +177,13 @@ def event_headers(
     return headers
 
 
-def _refusal(status: int) -> bytes:
+def _error_body(status: int) -> bytes:
     kinds = {400: "InvalidRequestID", 403: "Forbidden", 413: "RequestEntityTooLarge"}
     kind = kinds.get(status, "NotFound")
     return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
 
 
-def _utf_8(body: bytes) -> bytes:
+def _as_utf8(body: bytes) -> bytes:
     """Return the error of an init in UTF-8; awslambdaric leaves it to http.client: Latin-1."""
     try:
         body.decode("utf-8")

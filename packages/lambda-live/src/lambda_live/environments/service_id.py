@@ -8,24 +8,24 @@ import sys
 
 from lambda_live.environments import reaper
 
-MARK = secrets.token_hex(8)
+SERVICE_ID = secrets.token_hex(8)
 """The begin of the names of all of this service's log streams."""
 
 _LINUX = sys.platform.startswith("linux")
-_PATIENCE = 5.0
-_LOADER = ("LD_LIBRARY_PATH",)
+_CLOSE_TIMEOUT_SECONDS = 5.0
+_INHERITED_VARIABLES = ("LD_LIBRARY_PATH",)
 
 
-class Keeper:
+class Reaper:
     """A small process that waits for the end of this one."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         if _LINUX:
             self._process = subprocess.Popen(  # noqa: S603  # ours
-                [sys.executable, "-I", "-S", reaper.__file__, MARK],
+                [sys.executable, "-I", "-S", reaper.__file__, SERVICE_ID],
                 cwd="/",
-                env={name: os.environ[name] for name in _LOADER if name in os.environ},
+                env={name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -37,4 +37,4 @@ class Keeper:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
+                self._process.wait(_CLOSE_TIMEOUT_SECONDS)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from lambda_live.debugger.server import Debuggers
-from lambda_live.environments.zygote import Zygotes
+from lambda_live.debugger.server import DebugServer
+from lambda_live.environments.zygote import ZygotePool
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class SharedResources:
     """Who may debug them, if anybody, and what their processes are forked of."""
 
-    debuggers: Debuggers | None
-    zygotes: Zygotes = field(default_factory=Zygotes)
+    debug_server: DebugServer | None
+    zygote_pool: ZygotePool = field(default_factory=ZygotePool)

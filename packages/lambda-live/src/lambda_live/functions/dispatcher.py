@@ -80,7 +80,7 @@ class Dispatcher:
     def _is_still_needed(self, environment: Environment) -> bool:
         """Whether the first that waits came when the environment's code was the newest."""
         # else code that changes faster than it loads would never answer
-        generation = environment.generation
+        generation = environment.code_version
         return generation is not None and self._queue.arrived_by(generation.verified_at)
 
     def _fail_queued(self, error_of: errors.ErrorFactory) -> None:
@@ -95,7 +95,7 @@ class Dispatcher:
 
     def _assign_or_idle(self, environment: Environment) -> None:
         """Give work to one that has none, if its code is new enough for any."""
-        if environment.generation is self._reload.code_version:
+        if environment.code_version is self._reload.code_version:
             self._fleet.mark_idle(environment)
             self.dispatch()
         elif self._is_still_needed(environment):
@@ -113,21 +113,23 @@ class Dispatcher:
         self._reload.record_load(generation, outcome, error, place)
         self._supply.release_load_slot()
 
-    def initialised(self, environment: Environment) -> None:
+    def on_initialized(self, environment: Environment) -> None:
         """Part of Owner."""
-        if environment.generation is not None:
-            self._record_load(environment.generation, LoadOutcome.LOADED)
+        if environment.code_version is not None:
+            self._record_load(environment.code_version, LoadOutcome.LOADED)
         if environment.invocation is None:
             self._assign_or_idle(environment)
         self._supply.remember_preload(environment)
         self._supply.prepare_standby()
 
-    def init_failed(self, environment: Environment, error: errors.ErrorFactory, place: str) -> bool:
-        """Part of Owner."""
+    def on_init_failed(
+        self, environment: Environment, error: errors.ErrorFactory, place: str
+    ) -> bool:
+        """Part of EnvironmentListener."""
         self._supply.prepare_standby()
         self._reload.check_for_changes()
         generation = self._reload.code_version
-        if environment.generation is not generation or self._reload.in_progress:
+        if environment.code_version is not generation or self._reload.in_progress:
             return False  # it may have read half a save; the requests wait for the whole
         where = place.replace(f"{generation.configuration.task_root}/", "")
         self._listener.on_load_failure(
@@ -140,35 +142,35 @@ class Dispatcher:
             self._retry_init(min(1, len(self._queue)))
         return True
 
-    def init_overran(self, environment: Environment) -> None:
+    def on_init_timeout(self, environment: Environment) -> None:
         """Part of Owner."""
-        if environment.generation is not None:
+        if environment.code_version is not None:
             self._record_load(
-                environment.generation, LoadOutcome.TIMED_OUT, errors.init_timed_out()
+                environment.code_version, LoadOutcome.TIMED_OUT, errors.init_timed_out()
             )
         self.dispatch()
 
-    def ended(
+    def on_invocation_done(
         self, environment: Environment, invocation: Invocation, result: Result, report: Report
     ) -> None:
         """Part of Owner."""
         complete(invocation, result, report, self._listener)
-        if environment.life.state is State.READY:
+        if environment.lifecycle.state is State.READY:
             self._assign_or_idle(environment)
 
-    def returned(self, invocation: Invocation) -> None:
+    def on_invocation_returned(self, invocation: Invocation) -> None:
         """Part of Owner."""
         self._queue.requeue(invocation)
         if self._closed is not None:
             self._queue.reject_first(self._closed)
 
-    def gone(self, environment: Environment) -> None:
+    def on_exit(self, environment: Environment) -> None:
         """Part of Owner."""
         self._supply.discard(environment)
         self._reload.check_for_changes()
         self.dispatch()
 
-    def not_started(self, why: str) -> None:
+    def on_start_failed(self, why: str) -> None:
         """Part of Owner."""
         self._listener.service_log(f"no execution environment can be started: {why}", "ERROR")
         self._fail_queued(lambda _: errors.environment_not_started(why))

@@ -38,14 +38,18 @@ class EnvironmentPool:
 
     def pop_idle_expired(self, now: float, limit: float) -> list[Environment]:
         """Return those, but one, that have been idle for longer than so many seconds."""
-        old = [environment for environment in self._idle[:-1] if environment.life.idle(now) > limit]
+        old = [
+            environment
+            for environment in self._idle[:-1]
+            if environment.lifecycle.idle_seconds(now) > limit
+        ]
         self._idle = [environment for environment in self._idle if environment not in old]
         return old
 
     def outdated(self, generation: CodeVersion) -> list[Environment]:
         """Return those that have begun with another generation of the code; none rests."""
-        outdated = [one for one in self._all if one.generation not in (None, generation)]
-        self._idle = [one for one in self._idle if one.generation is generation]
+        outdated = [one for one in self._all if one.code_version not in (None, generation)]
+        self._idle = [one for one in self._idle if one.code_version is generation]
         return outdated
 
     def discard(self, environment: Environment) -> None:
@@ -57,7 +61,9 @@ class EnvironmentPool:
 
     def live(self) -> list[Environment]:
         """Return those that do not end."""
-        return [environment for environment in self._all if not environment.life.over]
+        return [
+            environment for environment in self._all if not environment.lifecycle.is_terminating
+        ]
 
     def count_executing(self) -> int:
         """How many have an invocation."""
@@ -67,14 +73,14 @@ class EnvironmentPool:
         """How many will soon be ready for any invocation."""
         return sum(
             environment.invocation is None
-            and environment.life.state in _COMING
-            and environment.generation in (None, generation)
+            and environment.lifecycle.state in _COMING
+            and environment.code_version in (None, generation)
             for environment in self._all
         )
 
     def max_memory(self) -> int:
         """Bytes of memory that the largest had in use at most."""
-        return max((environment.sandbox.max_memory for environment in self.live()), default=0)
+        return max((environment.sandbox.max_memory_bytes for environment in self.live()), default=0)
 
     async def wait_empty(self) -> None:
         """Return when all are gone."""

@@ -112,7 +112,7 @@ class FunctionManager:
         metrics.watch(function.stats)
         self.functions.add(function)
         if self._settings.debuggers is not None:
-            self._settings.debuggers.join(name)
+            self._settings.debuggers.enable(name)
         if self._started:
             listeners.service_log(f"{name} is new")
             function.start(self._turns)
@@ -123,7 +123,7 @@ class FunctionManager:
     def _remove(self, name: str) -> None:
         function = self.functions.remove(name)
         if self._settings.debuggers is not None:
-            self._settings.debuggers.leave(name)
+            self._settings.debuggers.disable(name)
         del self.metrics[name]
         self._listeners.pop(name).service_log(f"{name} is gone")
         function.stop()

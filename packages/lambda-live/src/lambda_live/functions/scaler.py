@@ -10,8 +10,8 @@ from lambda_live.background import BackgroundTasks
 from lambda_live.environments import limits
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
-from lambda_live.environments.listener import Owner
-from lambda_live.environments.shared_resources import Host
+from lambda_live.environments.listener import EnvironmentListener
+from lambda_live.environments.shared_resources import SharedResources
 from lambda_live.functions.code_reloader import CodeReloader
 from lambda_live.functions.environment_pool import EnvironmentPool
 from lambda_live.functions.load_slots import LoadSlot, LoadSlots
@@ -45,13 +45,15 @@ class Scaler:
         self._reload = reload
         self._listener = listener
         self._background = background
-        self._owner: Owner | None = None
-        self._host = Host(settings.debuggers)
+        self._owner: EnvironmentListener | None = None
+        self._host = SharedResources(settings.debuggers)
         self._standby = WarmStandby(self._create, background)
         self._turn = LoadSlot(LoadSlots())  # until it is one among others'
         self._closed = False
 
-    def start(self, owner: Owner, turns: LoadSlots, its_turn: Callable[[], None]) -> None:
+    def start(
+        self, owner: EnvironmentListener, turns: LoadSlots, its_turn: Callable[[], None]
+    ) -> None:
         """Have the first; the owner decides what each runs. `its_turn` may come later."""
         self._owner = owner
         self._turn = LoadSlot(turns, its_turn)
@@ -85,8 +87,8 @@ class Scaler:
 
     def remember_preload(self, environment: Environment) -> None:
         """Have the next import ahead what this one has found the function to import."""
-        if self._import_ahead and environment.ahead:
-            self._standby.preload = environment.ahead
+        if self._import_ahead and environment.next_preload:
+            self._standby.preload = environment.next_preload
 
     def prepare_standby(self) -> None:
         """Keep a process on standby."""
@@ -95,7 +97,7 @@ class Scaler:
 
     def sweep(self, now: float) -> None:
         """End those that nobody has needed for long; have the others look at their limits."""
-        if not self._host.debuggers:
+        if not self._host.debug_server:
             for environment in self._fleet:
                 limits.enforce(environment, now)
             self._standby.sweep(now)
@@ -106,7 +108,9 @@ class Scaler:
         """Take it that one is gone."""
         self._standby.discard(environment)
         self._fleet.discard(environment)
-        if self._host.debuggers or (environment.begins_ahead and environment.generation is None):
+        if self._host.debug_server or (
+            environment.has_preload and environment.code_version is None
+        ):
             self.start_first()
 
     def close(self) -> None:
@@ -116,7 +120,7 @@ class Scaler:
         self._standby.shutdown()
         for environment in self._fleet:
             environment.shutdown()
-        self._host.zygotes.close()
+        self._host.zygote_pool.close()
 
     async def wait_closed(self) -> None:
         """Return when no process is left."""
@@ -128,7 +132,7 @@ class Scaler:
 
     def _can_scale_out(self) -> bool:
         # a debugger hears of the end of one process before it debugs the next
-        counted = len(self._fleet) if self._host.debuggers else len(self._fleet.live())
+        counted = len(self._fleet) if self._host.debug_server else len(self._fleet.live())
         most = self._reload.code_version.configuration.concurrency
         return counted < most and not self._closed
 
@@ -141,14 +145,14 @@ class Scaler:
             message = "nobody would own the environment"
             raise RuntimeError(message)
         configuration = self._reload.code_version.configuration
-        return Environment(configuration, self._owner, self._listener, self._host, ahead=ahead)
+        return Environment(configuration, self._owner, self._listener, self._host, preload=ahead)
 
     def _add(self, invocation: Invocation | None = None) -> None:
         environment = self._standby.take(self._reload.code_version.configuration)
         if environment is not None:
             self._fleet.add(environment)
-            if environment.life.state is State.STANDBY and not self._host.debuggers:
-                environment.begin(self._reload.code_version, invocation)
+            if environment.lifecycle.state is State.STANDBY and not self._host.debug_server:
+                environment.start_init(self._reload.code_version, invocation)
             else:
                 environment.sandbox.invocation = invocation
                 self._background.spawn(self._start(environment))
@@ -162,15 +166,15 @@ class Scaler:
         try:
             await environment.spawn()
         except OSError as error:
-            environment.not_started(error)
+            environment.fail_start(error)
         await self._start(environment)
 
     async def _start(self, environment: Environment) -> None:
         await environment.spawned.wait()
-        await environment.sandbox.debugged()
-        if environment.life.state is not State.STANDBY:
+        await environment.sandbox.wait_for_debugger()
+        if environment.lifecycle.state is not State.STANDBY:
             return
         if environment.configuration == self._reload.code_version.configuration:
-            environment.begin(self._reload.code_version, environment.invocation)
+            environment.start_init(self._reload.code_version, environment.invocation)
         else:
             environment.shutdown()

@@ -39,8 +39,8 @@ class WarmStandby:
 
     @staticmethod
     def _is_good(environment: Environment) -> bool:
-        begins_soon = environment.life.state is State.SPAWNING and environment.begins_ahead
-        return begins_soon or environment.life.state is State.STANDBY
+        begins_soon = environment.lifecycle.state is State.SPAWNING and environment.has_preload
+        return begins_soon or environment.lifecycle.state is State.STANDBY
 
     def prepare(self) -> None:
         """Have one on its way, if there is none."""
@@ -50,7 +50,7 @@ class WarmStandby:
 
     def memory(self) -> int:
         """Bytes of memory that it has in use now."""
-        return 0 if self._environment is None else self._environment.sandbox.memory()
+        return 0 if self._environment is None else self._environment.sandbox.measure_resident()
 
     def sweep(self, now: float) -> None:
         """Have it look at its limits."""
@@ -61,7 +61,7 @@ class WarmStandby:
         try:
             await environment.spawn()
         except OSError:
-            environment.not_started(None)  # it was a preparation; who needs one will be told
+            environment.fail_start(None)  # it was a preparation; who needs one will be told
 
     def discard(self, environment: Environment) -> None:
         """Take it that this one is gone."""
@@ -71,7 +71,7 @@ class WarmStandby:
             if self.preload and not self._closed:
                 self.preload = ""  # it has ended of what it imported
                 self.prepare()
-        elif environment.begins_ahead and environment.generation is None:
+        elif environment.has_preload and environment.code_version is None:
             self.preload = ""
 
     def shutdown(self) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lambda_live.debugger.server import Debuggers
+from lambda_live.debugger.server import DebugServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ServiceSettings:
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
     reload_command: str | None = None
-    debuggers: Debuggers | None = field(default=None, compare=False)
+    debuggers: DebugServer | None = field(default=None, compare=False)
     replay: bool = False
     public_url: str = ""
     editor_root: str = ""
@@ -41,4 +41,4 @@ class ServiceSettings:
 
     def is_debugging(self) -> bool:
         """Whether a debugger is attached now."""
-        return self.debuggers is not None and self.debuggers.attached
+        return self.debuggers is not None and self.debuggers.is_attached

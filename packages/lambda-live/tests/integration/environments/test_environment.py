@@ -61,7 +61,7 @@ def coded(start_module_lambda: StartLambda) -> LocalLambda:
 @pytest.fixture(scope="module")
 def hurried(start_module_lambda: StartLambda) -> LocalLambda:
     """As `coded`, with little time for an init."""
-    constants = {"environments.environment.INIT_LIMIT": 1.0}
+    constants = {"environments.environment.INIT_TIMEOUT_SECONDS": 1.0}
     return start_module_lambda("", constants=constants)
 
 
@@ -431,7 +431,7 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     service = start_lambda(
         "import time\ntime.sleep(60)\n",
         "--timeout=1",
-        constants={"environments.environment.INIT_LIMIT": 0.5},
+        constants={"environments.environment.INIT_TIMEOUT_SECONDS": 0.5},
     )
 
     answer = service.invoke()

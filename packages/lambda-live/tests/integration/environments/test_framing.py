@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_live.environments.log_records import LIMIT, Records
+from lambda_live.environments.log_records import MAX_RECORD_BYTES, LogRecordParser
 
 MAGIC = b"\xa5\x5a\x00"
 
@@ -19,7 +19,7 @@ def split(stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def records_of(chunks: list[bytes]) -> list[bytes]:
-    records = Records()
+    records = LogRecordParser()
     found = [record for chunk in chunks for record in records.feed(chunk)]
     return found + list(records.flush())
 
@@ -67,7 +67,7 @@ def test_a_frame_of_many_lines_is_one_record() -> None:
 
 
 def test_what_has_no_end_comes_when_there_is_no_more() -> None:
-    records = Records()
+    records = LogRecordParser()
 
     assert list(records.feed(b"one\ntwo")) == [b"one"]
     assert list(records.flush()) == [b"two"]
@@ -75,19 +75,34 @@ def test_what_has_no_end_comes_when_there_is_no_more() -> None:
 
 
 def test_a_record_of_more_than_cloudwatch_takes_comes_in_pieces() -> None:
-    line, content = b"l" * (2 * LIMIT + 5), b"c" * (LIMIT + 7)
-    stream = line + b"\n" + frame(content) + b"l" * LIMIT + b"\n" + frame(b"c" * LIMIT)
+    line, content = b"l" * (2 * MAX_RECORD_BYTES + 5), b"c" * (MAX_RECORD_BYTES + 7)
+    stream = (
+        line
+        + b"\n"
+        + frame(content)
+        + b"l" * MAX_RECORD_BYTES
+        + b"\n"
+        + frame(b"c" * MAX_RECORD_BYTES)
+    )
     chunks = [stream[start : start + 65_536] for start in range(0, len(stream), 65_536)]
 
     sizes = [len(record) for record in records_of(chunks)]
 
-    assert sizes == [LIMIT, LIMIT, 5, LIMIT, 7, LIMIT, LIMIT]
+    assert sizes == [
+        MAX_RECORD_BYTES,
+        MAX_RECORD_BYTES,
+        5,
+        MAX_RECORD_BYTES,
+        7,
+        MAX_RECORD_BYTES,
+        MAX_RECORD_BYTES,
+    ]
     assert records_of(chunks) == records_of([stream])
 
 
 def test_no_more_is_kept_than_a_record_may_have() -> None:
-    records = Records()
+    records = LogRecordParser()
     for start in (b"line", frame(b"")[:4] + b"\xff" * 12):
         kept = sum(len(record) for _ in range(64) for record in records.feed(start + bytes(65_536)))
 
-        assert kept >= 3 * LIMIT
+        assert kept >= 3 * MAX_RECORD_BYTES

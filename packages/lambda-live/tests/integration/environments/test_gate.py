@@ -13,11 +13,11 @@ from support.waiting import DEADLINE
 
 WAITS = """
 import socket, sys
-from lambda_live.environments.runtime_process.control_channel import Gate
+from lambda_live.environments.runtime_process.control_channel import ControlChannel
 
-gate = Gate(socket.socket(fileno=int(sys.argv[1])), begun=False)
-gate.tell(ready=True)
-gate.begun.wait()
+gate = ControlChannel(socket.socket(fileno=int(sys.argv[1])), begun=False)
+gate.send(ready=True)
+gate.started.wait()
 """
 
 

@@ -25,11 +25,11 @@ def _platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def test_a_process_that_runs_uses_memory() -> None:
     block = bytearray(20 * 2**20)
 
-    assert memory.resident(os.getpid()) > len(block)
-    assert memory.peak(os.getpid()) > len(block)
+    assert memory.resident_bytes(os.getpid()) > len(block)
+    assert memory.peak_bytes(os.getpid()) > len(block)
 
 
 @pytest.mark.usefixtures("_platform")
 def test_a_process_that_is_gone_uses_none(gone: int) -> None:
-    assert memory.resident(gone) == 0
-    assert memory.peak(gone) == 0
+    assert memory.resident_bytes(gone) == 0
+    assert memory.peak_bytes(gone) == 0

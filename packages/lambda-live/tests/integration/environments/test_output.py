@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lambda_live.environments.log_records import LIMIT
+from lambda_live.environments.log_records import MAX_RECORD_BYTES
 from support.local_lambda import LocalLambda
 from support.project import RUNS_ITS_EVENT
 from support.starting import StartLambda
@@ -62,11 +62,11 @@ def test_an_import_that_writes_without_end_can_be_stopped(start_lambda: StartLam
 
 
 def test_a_line_without_an_end_comes_in_pieces(service: LocalLambda) -> None:
-    size = 4 * LIMIT
+    size = 4 * MAX_RECORD_BYTES
     assert service.run(f"print('q' * {size}, end='')") is None
 
     def pieces() -> list[str]:
         return [line for line in list(service.lines) if line.startswith("qqq")]
 
     wait_until(lambda: sum(map(len, pieces())) == size)
-    assert {len(piece) for piece in pieces()} == {LIMIT}
+    assert {len(piece) for piece in pieces()} == {MAX_RECORD_BYTES}

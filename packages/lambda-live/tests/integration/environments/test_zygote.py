@@ -21,7 +21,7 @@ CRASH = {"code": "import os; os._exit(1)"}
 
 @pytest.fixture(scope="module")
 def single(start_module_lambda: StartLambda) -> LocalLambda:
-    constants = {"environments.zygote._PATIENCE": 0.1}
+    constants = {"environments.zygote._CLOSE_TIMEOUT_SECONDS": 0.1}
     return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
 
 

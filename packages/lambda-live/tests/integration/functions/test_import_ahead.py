@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambda_live.environments.runtime_process.preload import TICK
+from lambda_live.environments.runtime_process.preload import MAX_CLOCK_SKEW_SECONDS
 from support.local_lambda import LocalLambda, at_rest
 from support.packages import require
 from support.project import write_project
@@ -48,7 +48,7 @@ class Site:
         """Write one, and wait until it is older than a file that may have changed just now."""
         write_project(self.folder, {f"{name}.py": LIBRARY + source})
         written = (self.folder / f"{name}.py").stat().st_ctime
-        wait_until(lambda: time.time() > written + 2 * TICK)
+        wait_until(lambda: time.time() > written + 2 * MAX_CLOCK_SKEW_SECONDS)
 
     def imported_ahead(self, name: str, source: str) -> None:
         """Write a library, have the function import it, and wait until the standby has, too."""

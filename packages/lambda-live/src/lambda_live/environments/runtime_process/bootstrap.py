@@ -23,13 +23,13 @@ from types import CodeType, ModuleType
 
 TYPE_CHECKING = False  # typing's, without the time that its import takes
 if TYPE_CHECKING:
-    from lambda_live.environments.runtime_process.control_channel import Gate
-    from lambda_live.environments.runtime_process.function_code import Own
-    from lambda_live.environments.runtime_process.handler_loader import Loading
+    from lambda_live.environments.runtime_process.control_channel import ControlChannel
+    from lambda_live.environments.runtime_process.function_code import FunctionCode
+    from lambda_live.environments.runtime_process.handler_loader import HandlerLoader
 
-    type _Parts = tuple[type[Gate], type[Loading], type[Own]]
+    type _Parts = tuple[type[ControlChannel], type[HandlerLoader], type[FunctionCode]]
 
-_RUNTIMES_OWN = (
+_RUNTIME_PACKAGES = (
     *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
     *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
     *("debugpy", "pip"),
@@ -37,7 +37,7 @@ _RUNTIMES_OWN = (
 """Packages that AWS's image brings, and the debugger; a function that brings one has its own."""
 
 
-class _RuntimesOwn:
+class _RuntimePackageFinder:
     """Finds what AWS's runtime brings, and nothing else of what this service is installed with."""
 
     def __init__(self, directories: list[str]) -> None:
@@ -47,28 +47,30 @@ class _RuntimesOwn:
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Part of the import protocol."""
-        if path is not None or fullname not in _RUNTIMES_OWN:
+        if path is not None or fullname not in _RUNTIME_PACKAGES:
             return None
         return PathFinder.find_spec(fullname, self._directories, target)
 
 
 def _isolate() -> None:
     """Let a function import what ships with it, as on AWS, and no tool of this service's."""
-    hidden = [path for path in sys.path if not _is_pythons_own(path)]
+    hidden = [path for path in sys.path if not _is_standard_library(path)]
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     hidden.sort(key=given.__contains__)  # what is installed comes before what this service brings
-    sys.path[:] = filter(_is_pythons_own, sys.path)
-    sys.meta_path.append(_RuntimesOwn(hidden))  # by its method alone: importlib.abc imports inspect
+    sys.path[:] = filter(_is_standard_library, sys.path)
+    sys.meta_path.append(
+        _RuntimePackageFinder(hidden)
+    )  # by its method alone: importlib.abc imports inspect
 
 
-def _is_pythons_own(path: str) -> bool:
+def _is_standard_library(path: str) -> bool:
     """Whether it is the standard library's: neither packages' nor what a `.pth` file names."""
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     own = os.path.dirname(os.__file__)
     return os.path.normpath(path) == own or os.path.basename(path) in ("lib-dynload", zipped)
 
 
-class _Uncached(SourceFileLoader):
+class _UncachedLoader(SourceFileLoader):
     """
     Compiles watched code each time.
 
@@ -90,14 +92,14 @@ class _Uncached(SourceFileLoader):
 
 
 def _compile_watched(roots: list[str]) -> None:
-    _Uncached.roots = tuple(root + os.sep for root in roots)
+    _UncachedLoader.roots = tuple(root + os.sep for root in roots)
     parents = {os.path.dirname(root) for root in roots}
     finder = FileFinder.path_hook(
-        (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Uncached, SOURCE_SUFFIXES)
+        (ExtensionFileLoader, EXTENSION_SUFFIXES), (_UncachedLoader, SOURCE_SUFFIXES)
     )
 
     def hook(path: str) -> object:
-        if path in parents or (path + os.sep).startswith(_Uncached.roots):
+        if path in parents or (path + os.sep).startswith(_UncachedLoader.roots):
             return finder(path)
         raise ImportError
 
@@ -105,7 +107,7 @@ def _compile_watched(roots: list[str]) -> None:
     sys.path_importer_cache.clear()
 
 
-def _beside(name: str) -> ModuleType:
+def _load_sibling(name: str) -> ModuleType:
     """Return a module of this folder, under no name that the function could import it by."""
     loader = SourceFileLoader(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
     module = module_from_spec(ModuleSpec(name, loader))
@@ -113,7 +115,7 @@ def _beside(name: str) -> ModuleType:
     return module
 
 
-class _Unborn(ModuleType):
+class _DeferredRuntimeClient(ModuleType):
     """
     Stands for `runtime_client` while awslambdaric is imported, for a process that may not be yet.
 
@@ -135,53 +137,55 @@ class _Unborn(ModuleType):
         try:
             import runtime_client  # noqa: PLC0415  # AWS builds it for Linux alone
         except ImportError:
-            runtime_client = sys.modules[self.__name__] = _beside(self.__name__)
+            runtime_client = sys.modules[self.__name__] = _load_sibling(self.__name__)
         runtime_client.initialize_client(f"{self.agent} {poller}")
         sys.modules["awslambdaric.lambda_runtime_client"].runtime_client = runtime_client  # type: ignore[attr-defined]
 
 
-def _told(name: str) -> str:
+def _pop_private(name: str) -> str:
     return os.environ.pop(f"_LAMBDA_LIVE_{name}", "")
 
 
-def _folders(name: str) -> list[str]:
-    return [folder for folder in _told(name).split(os.pathsep) if folder]
+def _pop_private_dirs(name: str) -> list[str]:
+    return [folder for folder in _pop_private(name).split(os.pathsep) if folder]
 
 
-def _give_path(environ: dict[str, str]) -> None:
+def _set_function_pythonpath(environ: dict[str, str]) -> None:
     """Let the function's programs have its own PYTHONPATH in place of the service's."""
     os.environ.pop("PYTHONPATH", None)
     if path := environ["_LAMBDA_LIVE_PATH"]:
         os.environ["PYTHONPATH"] = path
 
 
-def _parts() -> "_Parts":
+def _import_parts() -> "_Parts":
     """Import the rest of this folder, and leave no trace of it: every name is the function's."""
     sys.path.insert(0, __file__.rpartition(f"{os.sep}lambda_live{os.sep}")[0])
-    from lambda_live.environments.runtime_process.control_channel import Gate  # noqa: PLC0415
-    from lambda_live.environments.runtime_process.function_code import Own  # noqa: PLC0415
-    from lambda_live.environments.runtime_process.handler_loader import Loading  # noqa: PLC0415
+    from lambda_live.environments.runtime_process.control_channel import ControlChannel  # noqa: PLC0415
+    from lambda_live.environments.runtime_process.function_code import FunctionCode  # noqa: PLC0415
+    from lambda_live.environments.runtime_process.handler_loader import HandlerLoader  # noqa: PLC0415
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "lambda_live"]:
         del sys.modules[name]
-    return Gate, Loading, Own
+    return ControlChannel, HandlerLoader, FunctionCode
 
 
-def _load_by(control: socket.socket, environ: dict[str, str], parts: "_Parts") -> "Loading":
+def _create_loader(
+    control: socket.socket, environ: dict[str, str], parts: "_Parts"
+) -> "HandlerLoader":
     gate, loading, own = parts
-    roots, packages = _folders("WATCHED"), _folders("PACKAGES")
-    wanted, begun = _told("AHEAD"), bool(_told("BEGUN"))
+    roots, packages = _pop_private_dirs("WATCHED"), _pop_private_dirs("PACKAGES")
+    wanted, begun = _pop_private("AHEAD"), bool(_pop_private("BEGUN"))
     _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[:0] = [task_root, *packages, *_folders("PATH")]
+    sys.path[:0] = [task_root, *packages, *_pop_private_dirs("PATH")]
     _compile_watched(roots)
     return loading(gate(control, begun=begun), own([task_root, *roots], packages), wanted, environ)
 
 
-def _forked(descriptor: int) -> int:
+def _serve_forks(descriptor: int) -> int:
     """Return in each process that is asked for; were it to start anew, it would do so by itself."""
-    control = _beside("zygote").serve(descriptor)
+    control = _load_sibling("zygote").serve(descriptor)
     sys.orig_argv[-2] = str(control)
     return int(control)
 
@@ -189,27 +193,27 @@ def _forked(descriptor: int) -> int:
 def main() -> None:
     """Run as `bootstrap.py CONTROL_FD HANDLER`, or with a zygote's, of which this is forked."""
     control, handler = int(sys.argv[1]), sys.argv[2]
-    zygote = bool(_told("ZYGOTE"))
-    native = _Unborn()
+    zygote = bool(_pop_private("ZYGOTE"))
+    native = _DeferredRuntimeClient()
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
-    parts = _parts()
+    parts = _import_parts()
     if zygote:
-        control = _forked(control)
+        control = _serve_forks(control)
     environ = dict(os.environ)
-    debug, poller = _told("DEBUG"), _told("POLLER")
+    debug, poller = _pop_private("DEBUG"), _pop_private("POLLER")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
     native.replace(poller)
     # AWS polls from a thread for SIGTERM, which it sends to functions with extensions alone
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
-    loading = _load_by(socket.socket(fileno=control), environ, parts)
+    loading = _create_loader(socket.socket(fileno=control), environ, parts)
     loading.wrap(bootstrap, [1, 2, log])
     if debug:
-        _beside("debugger").listen(int(debug))
-    _give_path(environ)
+        _load_sibling("debugger").listen(int(debug))
+    _set_function_pythonpath(environ)
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)
 

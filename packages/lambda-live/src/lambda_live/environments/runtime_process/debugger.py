@@ -9,12 +9,12 @@ Source: https://microsoft.github.io/debug-adapter-protocol/overview#base-protoco
 
 import socket
 
-_BEGINNING = b"Content-Length:"
-_PATIENCE = 5.0
+_DAP_PREFIX = b"Content-Length:"
+_FIRST_BYTES_TIMEOUT_SECONDS = 5.0
 """Seconds in which who connects has to begin; an editor does at once."""
 
 
-class _Listener:
+class _DapListener:
     """A listening socket; its connections are debuggers'."""
 
     def __init__(self, listener: socket.socket) -> None:
@@ -27,23 +27,23 @@ class _Listener:
         """Return the next connection that speaks the protocol; hang up on all others."""
         while True:
             connection, address = self._listener.accept()
-            if _speaks(connection):
+            if _speaks_dap(connection):
                 return connection, address
             connection.close()
 
 
-def _speaks(connection: socket.socket) -> bool:
-    connection.settimeout(_PATIENCE)
+def _speaks_dap(connection: socket.socket) -> bool:
+    connection.settimeout(_FIRST_BYTES_TIMEOUT_SECONDS)
     said = b""
     try:
-        while _BEGINNING.startswith(said) and said != _BEGINNING:
-            before, said = said, connection.recv(len(_BEGINNING), socket.MSG_PEEK)
+        while _DAP_PREFIX.startswith(said) and said != _DAP_PREFIX:
+            before, said = said, connection.recv(len(_DAP_PREFIX), socket.MSG_PEEK)
             if said == before:  # it has left, or does not go on
                 return False
         connection.settimeout(None)
     except OSError:
         return False
-    return said == _BEGINNING
+    return said == _DAP_PREFIX
 
 
 def listen(descriptor: int) -> None:
@@ -52,6 +52,6 @@ def listen(descriptor: int) -> None:
     import pydevd  # noqa: PLC0415
 
     listener = socket.socket(fileno=descriptor)
-    pydevd.create_server_socket = lambda **_: _Listener(listener)
+    pydevd.create_server_socket = lambda **_: _DapListener(listener)
     # an adapter of its own would outlive this process
     debugpy.listen(listener.getsockname(), in_process_debug_adapter=True)  # noqa: T100

@@ -23,7 +23,7 @@ _REPLACEABLE = (
 )
 
 
-def state() -> str:
+def import_fingerprint() -> str:
     """Return what is the same in two processes as long as all of that is."""
     seen = repr((_variables(), _importing(), _replaced(), os.getcwd()))
     return f"{binascii.crc32(seen.encode('utf-8', 'replace')):08x}{len(seen):x}"

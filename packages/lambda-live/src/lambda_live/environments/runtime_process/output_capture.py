@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 
-class Capture:
+class OutputCapture:
     """Takes the place of the log's file descriptors."""
 
     def __init__(self, descriptors: Sequence[int]) -> None:
@@ -17,7 +17,7 @@ class Capture:
         for descriptor in descriptors:
             os.dup2(self._file, descriptor, inheritable=True)
 
-    def taken(self) -> bytes:
+    def read_new(self) -> bytes:
         """Return what was written since it was asked last."""
         sys.stdout.flush()
         sys.stderr.flush()

@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-from lambda_live.environments.runtime_process.function_code import Own
-from lambda_live.environments.runtime_process.output_capture import Capture
+from lambda_live.environments.runtime_process.function_code import FunctionCode
+from lambda_live.environments.runtime_process.output_capture import OutputCapture
 
-TICK = 0.05
+MAX_CLOCK_SKEW_SECONDS = 0.05
 """Seconds by which a file system's clock may be late."""
 
 
-class _Guard:
+class _OwnCodeGuard:
     """A finder that lets nothing import the function's own modules."""
 
-    def __init__(self, own: Own, refuse: Callable[[], None]) -> None:
+    def __init__(self, own: FunctionCode, refuse: Callable[[], None]) -> None:
         self._own = own
         self._refuse = refuse
 
@@ -30,12 +30,12 @@ class _Guard:
         if path is not None or fullname in sys.builtin_module_names:
             return None
         spec = PathFinder.find_spec(fullname, None, target)
-        if self._own.module(spec):
+        if self._own.is_own_module(spec):
             self._refuse()
         return spec
 
 
-class _Imported:
+class _PreloadedLoader:
     """A loader of what is there already."""
 
     def __init__(self, module: ModuleType) -> None:
@@ -60,26 +60,26 @@ class _Imported:
             module.__spec__ = self._spec
 
 
-class _Lot:
+class PreloadedImport:
     """What one import brought."""
 
     def __init__(self, name: str, state: str) -> None:
         self.name = name
-        self.state = state
+        self.fingerprint = state
         self.modules: dict[str, ModuleType] = {}
-        self.milliseconds = 0.0
-        self.written = b""
+        self.duration_ms = 0.0
+        self.output = b""
 
-    def fetch(self) -> None:
+    def run(self) -> None:
         """Import it."""
         before = set(sys.modules)
         begin = time.perf_counter()
         importlib.import_module(self.name)
-        self.milliseconds = (time.perf_counter() - begin) * 1000
+        self.duration_ms = (time.perf_counter() - begin) * 1000
         self.modules = {name: sys.modules[name] for name in sys.modules if name not in before}
 
 
-class Stock:
+class PreloadedModules:
     """
     A finder of what it has imported itself.
 
@@ -87,63 +87,67 @@ class Stock:
     is what it would have had by its own import, or `again` starts the process anew, without.
     """
 
-    def __init__(self, own: Own, state: Callable[[], str], again: Callable[[str], None]) -> None:
+    def __init__(
+        self, own: FunctionCode, state: Callable[[], str], restart: Callable[[str], None]
+    ) -> None:
         self._own = own
-        self._state = state
-        self._again = again
-        self._lots: list[_Lot] = []
-        self._places: dict[str, int] = {}
-        self._given = 0
-        self._began = 0.0
-        self._end = ""
-        self.strict = True
-        self.milliseconds = 0.0
+        self._fingerprint = state
+        self._restart = restart
+        self._imports: list[PreloadedImport] = []
+        self._index_by_module: dict[str, int] = {}
+        self._published_count = 0
+        self._started_at = 0.0
+        self._fingerprint_after = ""
+        self.is_strict = True
+        self.published_ms = 0.0
         """What the function would have spent on what it asked for."""
 
-    def fill(self, wanted: Iterable[tuple[str, str]], capture: Capture) -> None:
+    def preload(self, wanted: Iterable[tuple[str, str]], capture: OutputCapture) -> None:
         """Import each, as long as the process is as it was when the function did."""
-        self._began = time.time()
-        guard = _Guard(self._own, lambda: self._again(self.fetching))
+        self._started_at = time.time()
+        guard = _OwnCodeGuard(self._own, lambda: self._restart(self.current))
         sys.meta_path.insert(0, guard)
         for name, state in wanted:
             # this finder is not there yet, the guard is: as many as when the function asked
-            if self._state() != state:
+            if self._fingerprint() != state:
                 break
-            self._lots.append(_Lot(name, state))
+            self._imports.append(PreloadedImport(name, state))
             try:
-                self._lots[-1].fetch()
+                self._imports[-1].run()
             except BaseException:  # noqa: BLE001  # the function shall meet it, if it still asks
-                self._again(name)
-            self._lots[-1].written = capture.taken()
+                self._restart(name)
+            self._imports[-1].output = capture.read_new()
         sys.meta_path.remove(guard)
-        self._put_away()
+        self._hide()
 
     @property
-    def fetching(self) -> str:
+    def current(self) -> str:
         """The module that is imported now, or was last."""
-        return self._lots[-1].name if self._lots else ""
+        return self._imports[-1].name if self._imports else ""
 
     @property
-    def given(self) -> list[tuple[str, str]]:
+    def published(self) -> list[tuple[str, str]]:
         """Each import that the function has what it brought of, and in which state it was made."""
-        return [(lot.name, lot.state) for lot in self._lots[: self._given]]
+        return [(lot.name, lot.fingerprint) for lot in self._imports[: self._published_count]]
 
-    def _put_away(self) -> None:
-        for index, lot in enumerate(self._lots):
+    def _hide(self) -> None:
+        for index, lot in enumerate(self._imports):
             for name in lot.modules:
-                self._places[name] = index
+                self._index_by_module[name] = index
                 sys.modules.pop(name, None)
 
-    def open(self) -> None:
+    def start_handler_load(self) -> None:
         """Take it that the function loads now."""
         importlib.invalidate_caches()
-        if self._lots and self._stale():
-            self._again("")
-        self._end = self._state()
+        if self._imports and self._is_stale():
+            self._restart("")
+        self._fingerprint_after = self._fingerprint()
 
-    def _stale(self) -> bool:
+    def _is_stale(self) -> bool:
         """Whether a module's file has changed since, or another module's has come before it."""
-        specs = {name: getattr(self._module(name), "__spec__", None) for name in self._places}
+        specs = {
+            name: getattr(self._module(name), "__spec__", None) for name in self._index_by_module
+        }
         files = {spec.origin for spec in specs.values() if spec is not None and spec.has_location}
         if any(self._is_newer(file) for file in files):
             return True
@@ -153,11 +157,11 @@ class Stock:
         return any(self._is_hidden(name, spec) for name, spec in specs.items())
 
     def _module(self, name: str) -> ModuleType:
-        return self._lots[self._places[name]].modules[name]
+        return self._imports[self._index_by_module[name]].modules[name]
 
     def _is_newer(self, path: str) -> bool:
         try:
-            return os.stat(path).st_ctime > self._began - TICK
+            return os.stat(path).st_ctime > self._started_at - MAX_CLOCK_SKEW_SECONDS
         except OSError:
             return True
 
@@ -174,30 +178,30 @@ class Stock:
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> ModuleSpec | None:
         """Part of the import protocol."""
-        place = self._places.get(fullname)
+        place = self._index_by_module.get(fullname)
         if place is None:
             return None
-        if self.strict and self._state() != self._end:
-            self._again("")
+        if self.is_strict and self._fingerprint() != self._fingerprint_after:
+            self._restart("")
         module = self._module(fullname)
-        self._give(place)
+        self._publish(place)
         sys.modules.pop(fullname, None)
-        return _Imported(module).spec(fullname)
+        return _PreloadedLoader(module).spec(fullname)
 
-    def _give(self, place: int) -> None:
+    def _publish(self, place: int) -> None:
         """Have all up to there: what comes later was imported on what came before."""
-        for lot in self._lots[self._given : place + 1]:
+        for lot in self._imports[self._published_count : place + 1]:
             for name, module in lot.modules.items():
                 sys.modules.setdefault(name, module)
-                del self._places[name]
-            self.milliseconds += lot.milliseconds
-            if lot.written:
-                os.write(1, lot.written)
-        self._given = max(self._given, place + 1)
+                del self._index_by_module[name]
+            self.published_ms += lot.duration_ms
+            if lot.output:
+                os.write(1, lot.output)
+        self._published_count = max(self._published_count, place + 1)
 
-    def natural_state(self) -> str:
+    def fingerprint_without_preload(self) -> str:
         """Return what `state` would be, had nothing been imported ahead."""
-        state = self._state()
-        if self._given < len(self._lots) and state == self._end:
-            return self._lots[self._given].state
+        state = self._fingerprint()
+        if self._published_count < len(self._imports) and state == self._fingerprint_after:
+            return self._imports[self._published_count].fingerprint
         return state

@@ -12,12 +12,12 @@ import signal
 import socket
 
 _STREAM = b"AWS_LAMBDA_LOG_STREAM_NAME="
-_MESSAGE = 65_536
+_MAX_MESSAGE_BYTES = 65_536
 _ENV_START, _ENV_END = 49, 50
 """Where `/proc/PID/stat` has the addresses of the variables that a process began with."""
 
 
-class _Mark:
+class _LogStreamVariable:
     """
     The log stream's name among the variables that a process began with, which Linux shows others.
 
@@ -46,7 +46,7 @@ class _Zygote:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._mark = _Mark()
+        self._log_stream = _LogStreamVariable()
         self._ended, self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._ends, warn_on_full_buffer=False)
@@ -57,19 +57,19 @@ class _Zygote:
             control = self._control.fileno()
             readable, _, _ = select.select([control, self._ended], [], [])
             if self._ended in readable:
-                os.read(self._ended, _MESSAGE)
-                self._tell_ends()
+                os.read(self._ended, _MAX_MESSAGE_BYTES)
+                self._send_exits()
             if control in readable:
-                message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE, 2)
+                message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 2)
                 if not message:
                     return None
                 if self._fork(descriptors):
-                    return self._become(json.loads(message), *descriptors)
+                    return self._become_environment(json.loads(message), *descriptors)
 
-    def _tell_ends(self) -> None:
+    def _send_exits(self) -> None:
         try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                self._tell(pid=ended[0], returncode=os.waitstatus_to_exitcode(ended[1]))
+                self._send(pid=ended[0], returncode=os.waitstatus_to_exitcode(ended[1]))
         except ChildProcessError:
             return
 
@@ -79,7 +79,7 @@ class _Zygote:
             os.chdir(os.environ["LAMBDA_TASK_ROOT"])  # it may be another folder of that name by now
             pid = os.fork()
         except OSError as error:
-            self._tell(errno=error.errno, strerror=error.strerror)
+            self._send(errno=error.errno, strerror=error.strerror)
             pid = -1
         if not pid:
             return True
@@ -87,10 +87,10 @@ class _Zygote:
             os.close(descriptor)
         if pid > 0:
             _lead_group(pid)
-            self._tell(pid=pid)
+            self._send(pid=pid)
         return False
 
-    def _become(self, variables: dict[str, str], control: int, output: int) -> int:
+    def _become_environment(self, variables: dict[str, str], control: int, output: int) -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._control.close()
@@ -102,10 +102,10 @@ class _Zygote:
         os.close(output)
         os.set_inheritable(control, True)  # noqa: FBT003  # it may start anew
         os.environ.update(variables)
-        self._mark.write(variables["AWS_LAMBDA_LOG_STREAM_NAME"])
+        self._log_stream.write(variables["AWS_LAMBDA_LOG_STREAM_NAME"])
         return control
 
-    def _tell(self, **what: object) -> None:
+    def _send(self, **what: object) -> None:
         try:
             self._control.send(json.dumps(what).encode())
         except OSError:  # nobody waits any more
