@@ -13,7 +13,7 @@ import uvloop  # noqa: E402  # after the line above
 
 from lambda_live.cli.command_line import parse  # noqa: E402
 from lambda_live.dependencies.packages import install  # noqa: E402
-from lambda_live.dependencies.requirements import InstallError  # noqa: E402
+from lambda_live.model.requirements import InstallError  # noqa: E402
 from lambda_live.project.config import Config  # noqa: E402
 from lambda_live.project.function_dependencies import find_dependencies  # noqa: E402
 from lambda_live.service import LocalLambda  # noqa: E402

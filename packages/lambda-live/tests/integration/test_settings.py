@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.command_line import parse
-from lambda_live.model.account import Account
-from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.function import Account, FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from support.http import request
@@ -92,15 +91,15 @@ EACH = [
     ("allowed_hosts", "--allowed-hosts", "LAMBDA_LIVE_ALLOWED_HOSTS", "a,.b", ("a", ".b")),
     ("pods", "--pods", "LAMBDA_LIVE_PODS", "lambda@k3d-dev", ("lambda", "k3d-dev")),
     ("concurrency", "--concurrency", "LAMBDA_LIVE_CONCURRENCY", "4", 4),
-    ("queue", "--queue", "LAMBDA_LIVE_QUEUE", "7", 7),
+    ("max_queued_requests", "--queue", "LAMBDA_LIVE_QUEUE", "7", 7),
     ("queue_timeout", "--queue-timeout", "LAMBDA_LIVE_QUEUE_TIMEOUT", "0.5", 0.5),
     ("timeout", "--timeout", "AWS_LAMBDA_FUNCTION_TIMEOUT", "900", 900.0),
     ("memory", "--memory", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "10240", 10_240),
     ("name", "--name", "AWS_LAMBDA_FUNCTION_NAME", "orders", "orders"),
     ("application_log_level", "--application-log-level", "AWS_LAMBDA_LOG_LEVEL", "warn", "WARN"),
     ("system_log_level", "--system-log-level", "LAMBDA_LIVE_SYSTEM_LOG_LEVEL", "debug", "DEBUG"),
-    ("after_reload", "--after-reload", "LAMBDA_LIVE_AFTER_RELOAD", "make check", "make check"),
-    ("accept", "--accept", "LAMBDA_LIVE_ACCEPT", "make accept", "make accept"),
+    ("reload_command", "--after-reload", "LAMBDA_LIVE_AFTER_RELOAD", "make check", "make check"),
+    ("accept_command", "--accept", "LAMBDA_LIVE_ACCEPT", "make accept", "make accept"),
     ("shutdown_timeout", "--shutdown-timeout", "LAMBDA_LIVE_SHUTDOWN_TIMEOUT", "1", 1.0),
 ]
 

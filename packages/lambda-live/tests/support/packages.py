@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import find_requirements
+from lambda_live.dependencies.requirements import cache_key, find_requirements
 
 
 def require(project: Path, cache: Path) -> Path:
@@ -14,4 +14,4 @@ def require(project: Path, cache: Path) -> Path:
     (project / "requirements.txt").write_text("packages-of-the-test\n", encoding="utf-8")
     requirements = find_requirements(project, project)
     assert requirements is not None
-    return cache / "lambda-live" / "packages" / requirements.cache_key()
+    return cache / "lambda-live" / "packages" / cache_key(requirements)

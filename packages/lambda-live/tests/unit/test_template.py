@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_live.dependencies.requirements import spec_requirements
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
@@ -215,7 +216,7 @@ def test_a_layer_that_is_published_for_all_is_installed_by_pip(
 ) -> None:
     found = template(folder, PUBLISHED.replace("{layer}", layer))
     (function,) = found.functions
-    (published,) = function.requirements(folder)
+    (published,) = spec_requirements(function, folder)
     assert published.text == f"{package}\n"
     assert published.source == folder / "template.yaml"
     (notice,) = found.notices
@@ -225,6 +226,6 @@ def test_a_layer_that_is_published_for_all_is_installed_by_pip(
 def test_a_layer_of_somebody_else_is_told(folder: Path) -> None:
     layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
     found = template(folder, PUBLISHED.replace("{layer}", layer))
-    assert found.functions[0].requirements(folder) == []
+    assert spec_requirements(found.functions[0], folder) == []
     (notice,) = found.notices
     assert "is not here; add what it brings to requirements.txt" in notice

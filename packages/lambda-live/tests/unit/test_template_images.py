@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.image_context import OwnDockerfileError, write_function
+from lambda_live.dependencies.requirements import copy_requirements, spec_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Image, Template
 from lambda_live.model.template_error import TemplateError
@@ -85,7 +86,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
 
     assert (function.handler, function.code_uri) == ("app.handler", folder / "context")
     assert (function.runtime, function.timeout) == ("python3.12", 7)
-    assert [each.source for each in function.requirements(folder)] == [
+    assert [each.source for each in spec_requirements(function, folder)] == [
         folder / "context/requirements.txt"
     ]
     assert function.image is not None
@@ -211,7 +212,7 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
     assert (last.handler, last.runtime) == ("app.other", "python3.13")
     assert (chosen.handler, chosen.runtime) == ("app.handler", "python3.12")
     assert last.code_uri == chosen.code_uri == folder / "context/shop"
-    assert [each.text for each in last.requirements(folder)] == ["idna>=3\n"]
+    assert [each.text for each in spec_requirements(last, folder)] == ["idna>=3\n"]
 
 
 @pytest.mark.parametrize(
@@ -254,15 +255,15 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
 def test_packages_are_what_pip_would_install(runs: str, texts: list[str], folder: Path) -> None:
     function = only(folder, f"{AWS}COPY . .\n{runs}\n{CMD}")
 
-    assert [each.text for each in function.requirements(folder)] == texts
+    assert [each.text for each in spec_requirements(function, folder)] == texts
     assert function.image is not None
     assert function.image.notices == ()
 
 
 def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\nRUN pip install -r needs/all.txt\n{CMD}"
-    (needed,) = only(folder, dockerfile).requirements(folder)
-    needed.write_to(folder / "written")
+    (needed,) = spec_requirements(only(folder, dockerfile), folder)
+    copy_requirements(needed, folder / "written")
 
     assert (folder / "written/needs/base.txt").read_text(encoding="utf-8") == "idna\n"
     assert (folder / "written/requirements.txt").read_text(encoding="utf-8") == needed.text

@@ -11,7 +11,7 @@ from typing import IO
 
 import psutil
 
-from lambda_live.model.report import CodeLoad
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
 
 TERMINATE_TIMEOUT_SECONDS = 1.0

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from lambda_live.cli.describe import load_template
 from lambda_live.dependencies.interpreters import is_supported
-from lambda_live.dependencies.requirements import InstallError
+from lambda_live.dependencies.requirements import cache_key, copy_requirements, spec_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 
@@ -77,8 +78,8 @@ def write_requirements(project: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     for function in load_template(project).functions:
-        for requirements in function.requirements(project):
-            requirements.write_to(directory / requirements.cache_key())
+        for requirements in spec_requirements(function, project):
+            copy_requirements(requirements, directory / cache_key(requirements))
 
 
 def write_function(project: Path, directory: Path, name: str = "") -> None:
@@ -97,8 +98,8 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    every = function.requirements(project)
-    (directory / "keys").write_text("".join(f"{each.cache_key()}\n" for each in every))
+    every = spec_requirements(function, project)
+    (directory / "keys").write_text("".join(f"{cache_key(each)}\n" for each in every))
 
 
 _COMMANDS = {"requirements": write_requirements, "function": write_function}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from lambda_live.cli.describe import load_template
 from lambda_live.dependencies.packages import install
-from lambda_live.dependencies.requirements import InstallError
+from lambda_live.dependencies.requirements import cache_key, spec_requirements
+from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
 
 
@@ -22,9 +23,9 @@ def install_all(project: Path) -> list[Path]:
         TemplateError, InstallError: As they say.
     """
     wanted = {
-        each.cache_key(): each
+        cache_key(each): each
         for function in load_template(project).functions
-        for each in function.requirements(project)
+        for each in spec_requirements(function, project)
         if each.source != project / "poetry.lock"
     }
     return [install(each, _say) for each in wanted.values()]

@@ -12,8 +12,8 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import Requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
+from lambda_live.model.requirements import Requirements
 
 _INSTALLED = (
     ".local/share/mise/installs/python/{number}*/bin/{name}",

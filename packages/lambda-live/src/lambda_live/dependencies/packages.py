@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
-from lambda_live.dependencies.requirements import InstallError, Requirements
+from lambda_live.dependencies.requirements import cache_key, copy_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.requirements import InstallError, Requirements
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
@@ -23,7 +24,7 @@ def _ignore(_: subprocess.Popen[str]) -> None:
 
 def install_dir(requirements: Requirements) -> Path:
     """Return where what they name is kept, for as long as they and the Python stay the same."""
-    return cache_dir("packages") / requirements.cache_key()
+    return cache_dir("packages") / cache_key(requirements)
 
 
 def install(
@@ -69,7 +70,7 @@ def _run_pip(
     listed = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
         if listed.name != "requirements.txt":
-            requirements.write_to(Path(directory))
+            copy_requirements(requirements, Path(directory))
             listed = Path(directory) / "requirements.txt"
         with subprocess.Popen(  # noqa: S603
             [*command, "--progress-bar=off", "--target", target, "--requirement", listed],

@@ -8,65 +8,41 @@ import hashlib
 import platform
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_live.dependencies import projects
 from lambda_live.dependencies.poetry_lock import LockError
-from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
+from lambda_live.model.requirements import InstallError, Requirements
+from lambda_live.model.template import FunctionSpec, Image
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 
 
-class InstallError(Exception):
-    """They can't be known or installed; the text says why."""
+def cache_key(requirements: Requirements) -> str:
+    """Return a hash of everything that decides what pip installs."""
+    key = hashlib.sha256(f"{requirements.python.version} {platform.machine()}\n".encode())
+    key.update(requirements.text.encode())
+    for path in requirements.files:
+        key.update(hashlib.sha256(path.read_bytes()).digest())
+    return key.hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """What pip is to install, and the files on this machine that this needs."""
+def copy_requirements(requirements: Requirements, directory: Path) -> None:
+    """
+    Write a requirements file and its local files to a directory, for pip.
 
-    source: Path
-    """Where a person changes it."""
-
-    text: str
-    files: tuple[Path, ...] = ()
-    directory: Path = field(default_factory=Path)
-    """That of which relative names in it speak."""
-
-    python: Interpreter = SERVICE_INTERPRETER
-    name: str = ""
-    """What a person is told it is, in place of the source."""
-
-    @property
-    def label(self) -> str:
-        """What a person is told is installed."""
-        return self.name or str(self.source)
-
-    def cache_key(self) -> str:
-        """Return what is the same as long as the same would be installed."""
-        made_of = hashlib.sha256(f"{self.python.version} {platform.machine()}\n".encode())
-        made_of.update(self.text.encode())
-        for path in self.files:
-            made_of.update(hashlib.sha256(path.read_bytes()).digest())
-        return made_of.hexdigest()[:32]
-
-    def write_to(self, directory: Path) -> None:
-        """
-        Write them where pip finds all of it, without the rest of the project.
-
-        Raises:
-            InstallError: A file lies outside the folder of the requirements.
-        """
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "requirements.txt").write_text(self.text, encoding="utf-8")
-        for path in self.files:
-            if not path.is_relative_to(self.directory):
-                message = f"{self.source} needs {path}, which no image gets; move it beside it"
-                raise InstallError(message)
-            copy = directory / path.relative_to(self.directory)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
+    Raises:
+        InstallError: A file lies outside the folder of the requirements.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "requirements.txt").write_text(requirements.text, encoding="utf-8")
+    for path in requirements.files:
+        if not path.is_relative_to(requirements.directory):
+            message = f"{requirements.source} needs {path}, which no image gets; move it beside it"
+            raise InstallError(message)
+        copy = directory / path.relative_to(requirements.directory)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
 
 
 def find_requirements(root: Path, project: Path) -> Requirements | None:
@@ -114,6 +90,31 @@ def find_all_requirements(
     roots = [find_requirements(root, project)] if own else []
     every = (*roots, *(find_requirements(source, source) for source in sources))
     return [each for each in every if each is not None]
+
+
+def collect_requirements(
+    root: Path,
+    project: Path,
+    layer_sources: Iterable[Path],
+    image: Image | None,
+    public_layer_requirements: Requirements | None,
+) -> list[Requirements]:
+    """Return everything to install for a function. Raises InstallError."""
+    public = [public_layer_requirements] if public_layer_requirements else []
+    own = image is None or image.installs_project
+    declared = find_all_requirements(root, project, layer_sources, own=own)
+    return [*(image.requirements if image else ()), *declared, *public]
+
+
+def spec_requirements(function: FunctionSpec, project: Path) -> list[Requirements]:
+    """Return everything to install for a function of the template. Raises InstallError."""
+    return collect_requirements(
+        function.code_uri,
+        project,
+        function.layer_sources,
+        function.image,
+        function.public_layer_requirements,
+    )
 
 
 def _names_any(text: str) -> bool:

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from lambda_live.model.errors import ErrorFactory
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import Report
+from lambda_live.model.invocation import Invocation, Report, Result
 
 if TYPE_CHECKING:
     from lambda_live.environments.environment import Environment

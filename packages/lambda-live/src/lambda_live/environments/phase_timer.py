@@ -8,7 +8,7 @@ from lambda_live.environments.deadline import Deadline
 from lambda_live.environments.sandbox import Sandbox
 from lambda_live.environments.shared_resources import SharedResources
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.report import InitReport, Report
+from lambda_live.model.invocation import InitReport, Report
 from lambda_live.telemetry.listener import Listener
 
 _CLIENT = f"awslambdaric {version('awslambdaric')}"

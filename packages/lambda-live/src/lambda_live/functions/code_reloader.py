@@ -9,10 +9,9 @@ from collections.abc import Callable
 from lambda_live.background import BackgroundTasks
 from lambda_live.code.watched_code import WatchedCode
 from lambda_live.functions.self_writes import SelfWriteDetector
-from lambda_live.model.code_version import CodeVersion, LoadOutcome
+from lambda_live.model.code_version import CodeLoad, CodeVersion, LoadOutcome
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Result
-from lambda_live.model.report import CodeLoad
 from lambda_live.telemetry.listener import Listener
 
 _MAX_NOTIFICATION_DELAY_SECONDS = 1.0

@@ -1,7 +1,6 @@
 """The end of an invocation: its log, its metrics, its answer."""
 
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import Report
+from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 

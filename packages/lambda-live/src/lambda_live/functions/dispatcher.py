@@ -15,8 +15,7 @@ from lambda_live.functions.request_queue import RequestQueue
 from lambda_live.functions.scaler import Scaler
 from lambda_live.model import errors
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import Report
+from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 

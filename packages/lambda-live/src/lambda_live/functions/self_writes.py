@@ -4,8 +4,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 _TIMES = 3

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.report import CodeLoad
+from lambda_live.model.invocation import Result
 
 
 class LoadOutcome(enum.Enum):
@@ -15,6 +15,22 @@ class LoadOutcome(enum.Enum):
     LOADED = enum.auto()
     FAILED = enum.auto()
     TIMED_OUT = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLoad:
+    """
+    The first time that code was loaded after it changed: well, or with AWS's error.
+
+    `place` is that error's file, line and text, where they are known; `first` is the service's
+    start. `ms` is how many milliseconds passed since the last file was saved, or since the start.
+    """
+
+    code_sha256: str
+    is_first: bool
+    error: Result | None = None
+    location: str = ""
+    elapsed_ms: float | None = None
 
 
 @dataclass(slots=True, eq=False)

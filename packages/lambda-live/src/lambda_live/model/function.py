@@ -8,13 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import Requirements
-from lambda_live.model.account import Account
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
+from lambda_live.model.requirements import Requirements
 from lambda_live.model.template import EventInvokeConfig, FunctionUrlConfig, Image, Route
 
 DEFAULT_CONCURRENCY = 10
 """Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account in a region; nothing of it exists on AWS."""
+
+    region: str = "us-east-1"
+    account_id: str = "123456789012"
+
+    def function_arn(self, name: str) -> str:
+        """Return the unqualified ARN under which a function is invoked."""
+        return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{name}"
 
 
 @dataclass(frozen=True, slots=True)

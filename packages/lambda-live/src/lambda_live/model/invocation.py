@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import math
 import secrets
 import time
 import uuid
@@ -98,3 +99,43 @@ class Invocation:
         """Give the caller its answer; the first answer counts."""
         if not self.result.done():
             self.result.set_result(result)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """
+    What AWS says of an invocation that ended. Times are in milliseconds, memory in MB.
+
+    `status` is one of AWS's: success, error, timeout, failure.
+    """
+
+    duration_ms: float
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None = None
+    status: str = "success"
+    error_type: str | None = None
+
+    @property
+    def billed_ms(self) -> int:
+        """Whole milliseconds, with the init (as AWS bills since August 2025)."""
+        return math.ceil(self.duration_ms + (self.init_ms or 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """
+    How an init ended, after so many milliseconds; `status` as in `Report`.
+
+    One that is tried again is part of the `invocation` that waits for it.
+    """
+
+    init_ms: float
+    status: str = "success"
+    error_type: str | None = None
+    invocation: Invocation | None = None
+
+    @property
+    def phase(self) -> str:
+        """AWS's name for when it was: init or invoke."""
+        return "init" if self.invocation is None else "invoke"

@@ -1,10 +1,10 @@
 """The functions of a template, as they are after everything in it is resolved."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import Requirements, find_all_requirements
+from lambda_live.model.requirements import Requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +144,6 @@ class Image:
     notices: tuple[str, ...]
 
 
-def required_by(
-    root: Path,
-    project: Path,
-    sources: Iterable[Path],
-    image: Image | None,
-    published: Requirements | None,
-) -> list[Requirements]:
-    """Return what is to be installed for a function. Raises InstallError."""
-    named = image.requirements if image else ()
-    declared = find_all_requirements(
-        root, project, sources, own=image is None or image.installs_project
-    )
-    return [*named, *declared, *((published,) if published else ())]
-
-
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """
@@ -190,12 +175,6 @@ class FunctionSpec:
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     """What stands in for layers that others publish."""
-
-    def requirements(self, project: Path) -> list[Requirements]:
-        """Return what it requires. Raises InstallError."""
-        return required_by(
-            self.code_uri, project, self.layer_sources, self.image, self.public_layer_requirements
-        )
 
     @property
     def layer_sources(self) -> tuple[Path, ...]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.dependencies.requirements import InstallError
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
 from lambda_live.project.config_files import ConfigFiles

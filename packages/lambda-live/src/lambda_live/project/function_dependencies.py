@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lambda_live.dependencies.interpreters import find_interpreter, runtime_requirements
 from lambda_live.dependencies.packages import install_dir
-from lambda_live.dependencies.requirements import Requirements, requirement_files
+from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
-from lambda_live.model.template import required_by
+from lambda_live.model.requirements import Requirements
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependenc
     runtime = runtime_requirements(python)
     own = (
         _Packages(replace(each, python=python))
-        for each in required_by(
+        for each in collect_requirements(
             configuration.task_root,
             configuration.project,
             configuration.layer_sources,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from lambda_live.debugger.server import DebugServer
 from lambda_live.dependencies.cache import cache_dir
-from lambda_live.model.account import Account
-from lambda_live.model.function import DEFAULT_CONCURRENCY, FunctionConfiguration
+from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template

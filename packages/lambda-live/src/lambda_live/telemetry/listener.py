@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 
 
 class Listener:

@@ -8,9 +8,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.levels import DEFAULT_LEVEL, find_level, is_below
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log_text import end, init_report, now

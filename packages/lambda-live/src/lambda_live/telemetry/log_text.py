@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 
 from datetime import UTC, datetime
 
-from lambda_live.model.report import InitReport, Report
+from lambda_live.model.invocation import InitReport, Report
 
 
 def now() -> str:

@@ -15,9 +15,9 @@ from prometheus_client import (
     Histogram,
 )
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 _DURATION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.invocation import Result
-from lambda_live.model.report import CodeLoad
 from lambda_live.telemetry.sanitize import harmless
 from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
 from lambda_live.terminal.style import bold, cut, dim, red

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import wcwidth
 
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import Report
+from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.telemetry.sanitize import harmless
 from lambda_live.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterable
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 from lambda_live.terminal.failure import Failures, excerpt
 from lambda_live.terminal.invocation_line import Headline

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from lambda_live.checks.check_output import Outcome
-from lambda_live.model.report import CodeLoad
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.sanitize import harmless
 from lambda_live.terminal.burst_counter import Alike
 from lambda_live.terminal.invocation_line import error_name

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
-from lambda_live.model.report import CodeLoad, InitReport, Report
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
 from lambda_live.ui.history import History

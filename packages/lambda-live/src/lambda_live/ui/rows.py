@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from lambda_live.checks.check_output import Outcome
-from lambda_live.model.report import Report
+from lambda_live.model.invocation import Report
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
 from lambda_live.ui.preview import preview

@@ -6,8 +6,9 @@ import pytest
 
 from lambda_live.cli.image_context import write_function
 from lambda_live.dependencies.packages import install
-from lambda_live.dependencies.requirements import InstallError, find_requirements
+from lambda_live.dependencies.requirements import cache_key, copy_requirements, find_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.requirements import InstallError
 from support.local_lambda import environment
 from support.project import write_project
 
@@ -216,11 +217,11 @@ def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path:
     write_project(tmp_path, files)
     requirements = find_requirements(tmp_path, tmp_path)
     assert requirements is not None
-    before = requirements.cache_key()
+    before = cache_key(requirements)
 
     (tmp_path / "more/base.txt").write_text("idna==2\n")
 
-    assert requirements.cache_key() != before
+    assert cache_key(requirements) != before
 
 
 def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
@@ -329,7 +330,7 @@ def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: 
 
     assert found is not None
     with pytest.raises(InstallError, match="which no image gets; move it beside it"):
-        found.write_to(tmp_path / "image")
+        copy_requirements(found, tmp_path / "image")
 
 
 def test_what_poetry_locked_is_installed_with_its_hashes(

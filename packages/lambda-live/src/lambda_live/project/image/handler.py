@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from lambda_live.dependencies.requirements import Requirements
+from lambda_live.model.requirements import Requirements
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.image.build_spec import Recipe
 from lambda_live.project.image.dockerfile import TASK_ROOT

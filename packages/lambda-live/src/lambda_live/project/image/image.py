@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from lambda_live.dependencies.requirements import Requirements, included_files, parse_requirements
+from lambda_live.dependencies.requirements import included_files, parse_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.requirements import Requirements
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError

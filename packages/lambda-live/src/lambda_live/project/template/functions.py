@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import Requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.requirements import Requirements
 from lambda_live.model.template import (
     EventInvokeConfig,
     FunctionSpec,
