@@ -1,38 +1,42 @@
-"""What the command after a reload printed, as the terminal shows it."""
+"""Parse the output of the command that runs after a reload."""
 
 import re
 from dataclasses import dataclass
 
-from lambda_live.telemetry.sanitize import harmless
+from lambda_live.telemetry.sanitize import sanitize
 
-_LAST = 10
+_MAX_COMMAND_LINES = 10
 _SUMMARY = re.compile(r"\d+ of \d+ events .*")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One line on how it went, and the rows that say what is wrong."""
+class CheckOutput:
+    """The summary of a command's output, and the lines that explain a failure."""
 
     succeeded: bool
     summary: str
     rows: tuple[str, ...]
-    of_checks: bool = False
-    """Whether it says how many events are as expected, and of the others what is not."""
+    is_check: bool = False
+    """Whether `scripts/check` printed it, and not another command."""
 
 
-def outcome_of(output: bytes, status: int, *, last_sums_up: bool = False) -> Outcome:
-    """Read what `scripts/check` printed; of any other command, how it ended and its last rows."""
-    lines = [harmless(line) for line in output.decode("utf-8", "replace").splitlines()]
+def parse_check_output(output: bytes, status: int, *, last_is_summary: bool = False) -> CheckOutput:
+    """
+    Parse the output of `scripts/check`.
+
+    For another command, the summary is its exit status, and the rows are its last lines.
+    """
+    lines = [sanitize(line) for line in output.decode("utf-8", "replace").splitlines()]
     while lines and not lines[-1].strip():
         lines.pop()
     if lines and _SUMMARY.fullmatch(lines[-1]):
         rows = () if status == 0 else tuple(lines[:-1])
-        return Outcome(status == 0, lines[-1], rows, of_checks=True)
-    if lines and last_sums_up:
-        return Outcome(status == 0, lines[-1], tuple(lines[:-1]))
-    summary = "the command succeeded" if status == 0 else f"the command failed ({_how(status)})"
-    return Outcome(status == 0, summary, tuple(lines[-_LAST:]))
+        return CheckOutput(status == 0, lines[-1], rows, is_check=True)
+    if lines and last_is_summary:
+        return CheckOutput(status == 0, lines[-1], tuple(lines[:-1]))
+    summary = "command succeeded" if status == 0 else f"command failed ({_reason(status)})"
+    return CheckOutput(status == 0, summary, tuple(lines[-_MAX_COMMAND_LINES:]))
 
 
-def _how(status: int) -> str:
-    return f"signal {-status}" if status < 0 else f"status {status}"
+def _reason(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -1,31 +1,35 @@
 """
-Text of a function's or a caller's, made such that a terminal takes it for nothing but text.
+Escape control sequences in text from a function or a caller, before it is shown.
 
-Sources: ECMA-48 (control functions, C0 and C1), and for text that reads otherwise than it is
-written https://trojansource.codes.
+A response or a log line could otherwise move the cursor, set the terminal's title, or fake a line
+of the service. Text direction marks are escaped too: they make text read differently from what
+it is.
+
+Sources: ECMA-48 (control functions, C0 and C1), https://trojansource.codes.
 """
 
 import re
 import unicodedata
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_KEPT = "\u200c\u200d"  # joiners are part of words, and of emoji
-_TAB = 4
+_COLOR = re.compile(r"\x1b\[[0-9;:]*m")
+_ALLOWED_FORMAT_CHARACTERS = "\u200c\u200d"  # joiners are part of words and of emoji
+_TAB_COLUMNS = 4
 
 
-def harmless(text: str) -> str:
-    """Return it on one line, without colours, and with all else that would act shown escaped."""
+def sanitize(text: str) -> str:
+    """Return a text on one line, without colors, and with control characters escaped."""
     if text.isprintable():
         return text
-    text = _COLOUR.sub("", text).expandtabs(_TAB)
-    return "".join(_escaped(each) if _acts(each) else each for each in text)
+    text = _COLOR.sub("", text).expandtabs(_TAB_COLUMNS)
+    return "".join(_escape(each) if _is_control(each) else each for each in text)
 
 
-def _acts(character: str) -> bool:
-    # control; format, of direction too; surrogate; what ends a line or a paragraph
-    kind = unicodedata.category(character)
-    return kind in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in _KEPT
+def _is_control(character: str) -> bool:
+    # control, format (text direction too), surrogate, line separator, paragraph separator
+    category = unicodedata.category(character)
+    is_control = category in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return is_control and character not in _ALLOWED_FORMAT_CHARACTERS
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -1,6 +1,6 @@
 """
-The interactive terminal: one line for each invocation, reload and check, and the keys.
+The interactive terminal: a line for each invocation, reload and check, and the keys.
 
-In: reports of the functions and key presses. Out: text for a person.
-It imports `functions`, `checks`, `telemetry` and `model`.
+In: reports of the functions, and key presses. Out: text for a person, here and over HTTP.
+It may import `http` (ASGI types), `functions`, `checks`, `telemetry` and `model`.
 """

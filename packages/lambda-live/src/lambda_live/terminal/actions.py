@@ -1,94 +1,140 @@
-"""What a person does at the terminal, done to the functions."""
+"""What a person can do at the terminal: run checks, accept responses, invoke events."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.checks.http_file import read_request
+from lambda_live.checks.http_file import SUFFIX, load_request
 from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.functions.stopping import ServiceStoppingError
-from lambda_live.model.invocation import Invocation
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
-from lambda_live.terminal.menu import Event, events_of
+from lambda_live.model.strict_json import loads
 from lambda_live.terminal.terminal import Terminal
 
-_SOURCE = "terminal"
+_CLIENT = "terminal"
+_SUFFIXES = (".json", SUFFIX)
 
 
-class Hands:
-    """Runs the checks, accepts what is answered, invokes events."""
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event file, and the function that it is for."""
+
+    name: str
+    path: Path
+    function: str
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is an HTTP request to the function's URL, and not an Invoke event."""
+        return self.path.suffix == SUFFIX
+
+    def payload(self) -> bytes:
+        """Read the event. Raises OSError, or ValueError if it is invalid."""
+        if (size := self.path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
+            message = f"it has {size} bytes; the limit is {MAX_SYNC_PAYLOAD_BYTES}"
+            raise ValueError(message)
+        content = self.path.read_bytes()
+        loads(content)
+        return content
+
+
+def find_events(project: Path, functions: Sequence[str]) -> list[Event]:
+    """Return the events that `scripts/check` sends: `events/`, or a folder for each function."""
+    folder = project / "events"
+    shared = _event_files(folder) if len(functions) == 1 else ()
+    return [
+        *(Event(path.name, path, functions[0]) for path in shared),
+        *(
+            Event(f"{name}/{path.name}", path, name)
+            for name in functions
+            for path in _event_files(folder / name)
+        ),
+    ]
+
+
+def _event_files(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file()
+    )
+
+
+class Actions:
+    """Runs the checks, accepts responses, and invokes events."""
 
     def __init__(
         self,
         terminal: Terminal,
         functions: FunctionRegistry,
-        after_reload: ReloadCommand,
+        reload_command: ReloadCommand,
         settings: ServiceSettings,
         url: str,
     ) -> None:
         self._terminal = terminal
         self._functions = functions
         self._url = url
-        self._after_reload = after_reload
-        self._accepting = ReloadCommand(settings.accept_command, url, self._accepted)
-        self._background = BackgroundTasks(self._failed)
-        self.check: Callable[[], None] | None = self._check if settings.reload_command else None
-        self.accept: Callable[[], None] | None = self._accept if settings.accept_command else None
+        self._reload_command = reload_command
+        self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
+        self._background = BackgroundTasks(self._on_error)
+        self.can_check = settings.reload_command is not None
+        self.can_accept = settings.accept is not None
 
     @property
-    def _code(self) -> str:
+    def _code_sha256(self) -> str:
         return self._functions.default.code_version.code_sha256
 
-    def _check(self) -> None:
-        self._terminal.checks_began()
-        self._after_reload.run(self._code)
+    def check(self) -> None:
+        """Run the checks."""
+        self._terminal.show_checks_started()
+        self._reload_command.run(self._code_sha256)
 
-    def _accept(self) -> None:
-        self._accepting.run(self._code)
+    def accept(self) -> None:
+        """Save the current responses as expected, and run the checks again."""
+        self._accept_command.run(self._code_sha256)
 
-    def _accepted(self, output: bytes, status: int) -> None:
-        self._terminal.accepted(output, status)
-        if status == 0 and self.check is not None:
+    def _on_accepted(self, output: bytes, status: int) -> None:
+        self._terminal.show_accepted(output, status)
+        if status == 0 and self.can_check:
             self.check()
 
     def events(self) -> Sequence[Event]:
-        """Return the event files that are there now."""
+        """Return the event files as they are now on disk."""
         names = [each.configuration.name for each in self._functions]
-        project: Path = self._functions.default.configuration.project
-        return events_of(project, names)
+        return find_events(self._functions.default.configuration.project, names)
 
     def invoke(self, event: Event) -> None:
-        """Invoke it; its line says how it went."""
+        """Invoke a function with an event. Its line in the terminal shows the result."""
         self._background.spawn(self._invoke(event))
 
     async def _invoke(self, event: Event) -> None:
         try:
             if event.is_request:
-                await asyncio.to_thread(self._send, event)
+                await asyncio.to_thread(self._send_request, event)
             else:
                 function = self._functions.get(event.function) or self._functions.default
                 payload = await asyncio.to_thread(event.payload)
-                await function.invoke(Invocation(payload, label=event.path.name, client=_SOURCE))
+                await function.invoke(Invocation(payload, label=event.path.name, client=_CLIENT))
         except (OSError, ValueError) as error:
-            self._terminal.service_log(f"{event.name} is no event: {error}", "ERROR")
+            self._terminal.service_log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:
             self._terminal.service_log(f"{event.name} was throttled (429)", "ERROR")
         except ServiceStoppingError:
             return
 
-    def _send(self, event: Event) -> None:
-        """Send a request by the service's own door, which makes AWS's event of it."""
-        own = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": _SOURCE}
-        own |= self._functions.host_headers(event.function, self._url)
-        read_request(event.path).send(self._url, **own)
+    def _send_request(self, event: Event) -> None:
+        """Send a request to the service's own HTTP port, which turns it into an AWS event."""
+        headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": _CLIENT}
+        headers |= self._functions.host_headers(event.function, self._url)
+        load_request(event.path).send(self._url, **headers)
 
-    def _failed(self, error: BaseException) -> None:
+    def _on_error(self, error: BaseException) -> None:
         self._terminal.service_log(f"internal error: {error!r}", "ERROR")
 
     async def stop(self) -> None:
-        """End what is under way."""
+        """Cancel what is running."""
         self._background.cancel()
-        await self._accepting.stop()
+        await self._accept_command.stop()

@@ -1,4 +1,11 @@
-"""The keys of the terminal that the service runs in, which gets back what it lent."""
+"""
+Read single keys from the terminal that the service runs in.
+
+A terminal normally hands over whole lines and echoes them. The keyboard turns both off (termios
+ICANON and ECHO), and restores the terminal's modes when the service stops, crashes, is suspended
+by Ctrl-Z, or is in the background. Without that, the user's shell would show no input afterwards.
+Ctrl-C and Ctrl-Z remain signals.
+"""
 
 import asyncio
 import atexit
@@ -12,60 +19,59 @@ from typing import Any
 _LFLAG = 3
 _CC = 6
 _ESCAPE = "\x1b"
-_TYPED = 8
-"""Keys at most that somebody types at once; more are pasted, and were meant for another window."""
+_MAX_TYPED_KEYS = 8
+"""More keys at once are pasted text, probably meant for another window."""
 
 
 class Keyboard:
-    """Gives each key as it is pressed, while the service is in the terminal's foreground."""
+    """Calls `on_key` for each key while the service is in the terminal's foreground."""
 
-    def __init__(self, descriptor: int, pressed: Callable[[str], None]) -> None:
+    def __init__(self, descriptor: int, on_key: Callable[[str], None]) -> None:
         self._descriptor = descriptor
-        self._pressed = pressed
-        self._lent: list[Any] | None = None
+        self._on_key = on_key
+        self._saved_modes: list[Any] | None = None
 
     @property
-    def there(self) -> bool:
-        """Whether there are keys at all."""
+    def is_available(self) -> bool:
+        """Whether the standard input is a terminal."""
         return os.isatty(self._descriptor)
 
     def start(self) -> None:
-        """Take keys, and give the terminal back whenever the service stops or is stopped."""
-        if self.there:
+        """Read keys until the service stops."""
+        if self.is_available:
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGTSTP, self._suspend)
-            loop.add_signal_handler(signal.SIGCONT, self._take)
-            atexit.register(self._give_back)
-            self._take()
+            loop.add_signal_handler(signal.SIGCONT, self._enable)
+            atexit.register(self._restore_modes)
+            self._enable()
 
     def stop(self) -> None:
-        """Take no more."""
-        if self._lent is not None:
+        """Stop reading and restore the terminal."""
+        if self._saved_modes is not None:
             asyncio.get_running_loop().remove_reader(self._descriptor)
-            self._give_back()
+            self._restore_modes()
 
-    def _in_front(self) -> bool:
-        with contextlib.suppress(OSError):  # it is not this session's
+    def _is_in_foreground(self) -> bool:
+        with contextlib.suppress(OSError):  # the terminal of another session
             return os.tcgetpgrp(self._descriptor) == os.getpgrp()
         return False
 
-    def _take(self) -> None:
-        if self._lent is not None or not self._in_front():
+    def _enable(self) -> None:
+        if self._saved_modes is not None or not self._is_in_foreground():
             return
         with contextlib.suppress(termios.error):
             modes = termios.tcgetattr(self._descriptor)
-            self._lent = termios.tcgetattr(self._descriptor)
-            # each key at once, and unseen; Ctrl-C and Ctrl-Z are still signals
+            self._saved_modes = termios.tcgetattr(self._descriptor)
             modes[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
             modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
             termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
             asyncio.get_running_loop().add_reader(self._descriptor, self._read)
 
-    def _give_back(self) -> None:
-        if self._lent is not None and self._in_front():
-            with contextlib.suppress(termios.error):  # it is gone
-                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._lent)
-        self._lent = None
+    def _restore_modes(self) -> None:
+        if self._saved_modes is not None and self._is_in_foreground():
+            with contextlib.suppress(termios.error):  # the terminal was closed
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._saved_modes)
+        self._saved_modes = None
 
     def _suspend(self) -> None:
         self.stop()
@@ -78,8 +84,8 @@ class Keyboard:
             keys = ""
         if not keys:
             asyncio.get_running_loop().remove_reader(self._descriptor)
-        elif keys[0] == _ESCAPE:  # an arrow's, and others that are several characters
-            self._pressed(_ESCAPE)
-        elif len(keys) <= _TYPED:
+        elif keys[0] == _ESCAPE:  # Esc itself, or an arrow or function key (several characters)
+            self._on_key(_ESCAPE)
+        elif len(keys) <= _MAX_TYPED_KEYS:
             for key in keys:
-                self._pressed(key)
+                self._on_key(key)

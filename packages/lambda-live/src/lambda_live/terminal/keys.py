@@ -1,123 +1,151 @@
-"""What the keys do, and the lines that say so."""
+"""The terminal's keys, their help, and the list of events to invoke."""
 
 import shutil
+import string
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from wcwidth import ljust, width
+
+from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.terminal.actions import Actions, Event
 from lambda_live.terminal.keyboard import Keyboard
-from lambda_live.terminal.menu import Event, letters, rows
-from lambda_live.terminal.status_view import Board
-from lambda_live.terminal.style import bold, dim
+from lambda_live.terminal.status_view import StatusView
+from lambda_live.terminal.text import bold, dim, truncate
 
 _STDIN = 0
 _OPENERS = ("wslview", "xdg-open", "open")
+_LETTERS = string.ascii_lowercase + string.ascii_uppercase
+_COLUMN_GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Deeds:
-    """
-    What can be done; checks and accepting only where there is a command for it.
-
-    `replay` turns replays on or off, and returns whether they are on.
-    """
-
-    check: Callable[[], None] | None
-    accept: Callable[[], None] | None
-    events: Callable[[], Sequence[Event]]
-    invoke: Callable[[Event], None]
-    replay: Callable[[], bool]
-    page: str
-    quit: Callable[[], None]
+class _Key:
+    key: str
+    label: str
+    help: str
+    action: Callable[[], None]
 
 
-class Keys:
-    """Does what a key stands for; while there is a list, a letter of it."""
+class KeyBindings:
+    """Runs the action of each key. While a list of events is shown, a letter invokes its event."""
 
-    def __init__(self, board: Board, deeds: Deeds) -> None:
-        self._board = board
-        self._deeds = deeds
-        self._keyboard = Keyboard(_STDIN, self.pressed)
-        self._choice: Mapping[str, Event] = {}
-        self._last: Event | None = None
-        self.stop = self._keyboard.stop
+    def __init__(
+        self,
+        status: StatusView,
+        actions: Actions,
+        *,
+        page_url: str,
+        toggle_replay: Callable[[], bool],
+        on_quit: Callable[[], None],
+    ) -> None:
+        """`toggle_replay` turns the replay on or off, and returns whether it is on."""
+        self._status = status
+        self._actions = actions
+        self._page_url = page_url
+        self._toggle_replay = toggle_replay
+        self._on_quit = on_quit
+        self._keyboard = Keyboard(_STDIN, self._on_key)
+        self._choices: Mapping[str, Event] = {}
+        self._last_event: Event | None = None
 
     def start(self) -> None:
-        """Take keys, if there are any, and say which."""
-        if self._keyboard.there:
-            words = " · ".join(f"{key} {short}" for key, short, _, _ in self._known())
-            self._board.print([dim(f"? help · {words}")])
-            self._board.hint = "a accepts these answers" if self._deeds.accept else ""
+        """Print the keys and read them, if the standard input is a terminal."""
+        if self._keyboard.is_available:
+            labels = " · ".join(f"{each.key} {each.label}" for each in self._keys())
+            self._status.print([dim(f"? help · {labels}")])
+            if self._actions.can_accept:
+                self._status.set_failure_hint("Press a to accept these as expected")
             self._keyboard.start()
 
-    def _known(self) -> list[tuple[str, str, str, Callable[[], None]]]:
-        deeds = self._deeds
-        checks = deeds.check and ("c", "check", "run the checks", deeds.check)
-        accept = deeds.accept and ("a", "accept", "accept the answers", deeds.accept)
+    def stop(self) -> None:
+        """Stop reading keys and restore the terminal."""
+        self._keyboard.stop()
+
+    def _keys(self) -> list[_Key]:
+        actions = self._actions
+        check = _Key("c", "check", "run the checks", actions.check)
+        accept = _Key("a", "accept", "accept the current responses as expected", actions.accept)
+        replay_help = "turn on or off: rerun the last 50 requests after each save"
         return [
-            *filter(None, (checks, accept)),
-            ("i", "invoke", "invoke an event from a list; Enter invokes it again", self._list),
-            ("r", "replay", "run clients' last invocations again after each save", self._replay),
-            ("o", "page", f"open the page, {deeds.page}", self._open),
-            ("q", "quit", "quit", deeds.quit),
+            *[check] * actions.can_check,
+            *[accept] * actions.can_accept,
+            _Key("i", "invoke", "invoke an event (Enter invokes it again)", self._list_events),
+            _Key("r", "replay", replay_help, self._replay),
+            _Key("o", "dashboard", f"open the dashboard, {self._page_url}", self._open_page),
+            _Key("q", "quit", "quit", self._on_quit),
         ]
 
-    def pressed(self, key: str) -> None:
-        """Do what it stands for."""
-        choice, self._choice = self._choice, {}
-        if choice:
-            self._choose(choice, key)
+    def _on_key(self, key: str) -> None:
+        choices, self._choices = self._choices, {}
+        if choices:
+            self._choose(choices, key)
             return
-        if key == "\n" and self._last is not None:
-            self._deeds.invoke(self._last)
+        if key == "\n" and self._last_event is not None:
+            self._actions.invoke(self._last_event)
         elif key == "?":
-            self._help()
-        for known, _, _, deed in self._known():
-            if key == known:
-                deed()
+            self._print_help()
+        for each in self._keys():
+            if key == each.key:
+                each.action()
 
-    def _help(self) -> None:
-        self._board.print(f"  {bold(key)}  {words}" for key, _, words, _ in self._known())
+    def _print_help(self) -> None:
+        self._status.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())
 
-    def _list(self) -> None:
-        events = self._deeds.events()
+    def _list_events(self) -> None:
+        events = self._actions.events()
         if not events:
-            self._board.say("there is no event: put one into events/, .json or .http", "WARN")
+            self._status.log("No events yet. Add a .json or .http file to events/.", "WARN")
             return
-        self._choice = letters(events)
-        more = len(events) - len(self._choice)
-        self._board.print(rows(events, self._board.width))
-        hint = "a letter invokes its event, any other key none"
-        self._board.print([dim(f"  {f'{more} more have no letter · ' * (more > 0)}{hint}")])
+        self._choices = dict(zip(_LETTERS, events, strict=False))
+        self._status.print(_menu_rows(self._choices, self._status.width))
+        omitted = len(events) - len(self._choices)
+        more = f"{omitted} more events without a letter · " * (omitted > 0)
+        self._status.print([dim(f"  {more}Press a letter to invoke, Esc to cancel")])
 
-    def _choose(self, choice: Mapping[str, Event], key: str) -> None:
-        event = choice.get(key)
+    def _choose(self, choices: Mapping[str, Event], key: str) -> None:
+        event = choices.get(key)
         if event is not None:
-            self._last = event
-            self._deeds.invoke(event)
+            self._last_event = event
+            self._actions.invoke(event)
 
     def _replay(self) -> None:
-        if self._deeds.replay():
-            text = "after each save, clients' last 50 invocations run again; r ends it"
-            self._board.say(text, "WARN")
+        if self._toggle_replay():
+            text = "Replay on: the last 50 requests rerun after each save (r to stop)"
+            self._status.log(text, "WARN")
         else:
-            self._board.say("nothing runs again after a save")
+            self._status.log("Replay off")
 
-    def _open(self) -> None:
+    def _open_page(self) -> None:
         opener = next(filter(None, map(shutil.which, _OPENERS)), None)
         if opener is None:
-            self._board.say(f"nothing here opens a browser: {self._deeds.page}")
+            self._status.log(f"No browser found. Open {self._page_url}", "WARN")
             return
-        # some openers end with the browser alone
-        threading.Thread(target=_open, args=(opener, self._deeds.page), daemon=True).start()
-        self._board.say(f"opened {self._deeds.page}")
+        # some openers return only when the browser exits
+        threading.Thread(target=_run_opener, args=(opener, self._page_url), daemon=True).start()
+        self._status.log(f"Opened {self._page_url}")
 
 
-def _open(opener: str, page: str) -> None:
+def _menu_rows(choices: Mapping[str, Event], columns: int) -> list[str]:
+    """Return the events and their letters, in as many columns as fit."""
+    names = {letter: sanitize(event.name) for letter, event in choices.items()}
+    longest = max(map(width, names.values()), default=0)
+    cell_width = min(longest + 2 + _COLUMN_GAP, columns - 2)
+    per_row = max(1, (columns - 2) // cell_width)
+    cells = [
+        f"{bold(letter)} {ljust(truncate(name, cell_width - 2 - _COLUMN_GAP), cell_width - 2)}"
+        for letter, name in names.items()
+    ]
+    height = -(-len(cells) // per_row)
+    return ["  " + "".join(cells[row::height]).rstrip() for row in range(height)]
+
+
+def _run_opener(opener: str, url: str) -> None:
     nothing = subprocess.DEVNULL
-    subprocess.run(  # noqa: S603  # the desktop's own opener, and a URL of ours
-        [opener, page],
+    subprocess.run(  # noqa: S603  # the desktop's opener, with a URL of the service
+        [opener, url],
         stdin=nothing,
         stdout=nothing,
         stderr=nothing,

@@ -1,155 +1,247 @@
-"""Tells, for a person, what happens to one function."""
+"""Show what happens to one function: a line for each invocation, and its log below."""
 
 import asyncio
+import json
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import override
 
-from lambda_live.model.code_version import CodeLoad
+import wcwidth
+
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
-from lambda_live.terminal.failure import Failures, excerpt
-from lambda_live.terminal.invocation_line import Headline
-from lambda_live.terminal.log_preview import MOST, Written, shown
-from lambda_live.terminal.records import of_runtime, without_crash_of_client
-from lambda_live.terminal.status_view import Board
-from lambda_live.terminal.style import clock, dim
+from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.terminal.errors import ErrorFormatter, code_excerpt, error_name
+from lambda_live.terminal.function_output import (
+    MAX_RECORDS,
+    LogPreview,
+    drop_client_traceback,
+    format_records,
+    is_runtime_error,
+)
+from lambda_live.terminal.status_view import StatusView
+from lambda_live.terminal.text import (
+    clock,
+    dim,
+    format_duration,
+    green,
+    red,
+    truncate,
+    yellow,
+)
 
-_CHECK = "check"
-_UNSEEN = (_CHECK, "replay")
-"""What `Invocation.source` is of those that are made in numbers and told of together."""
+_CHECK_SOURCE = "check"
+_SUMMARISED_SOURCES = (_CHECK_SOURCE, "replay")
+"""Values of `Invocation.client` whose invocations have no line: one line summarises them all."""
 
-_SOON = 0.25
-"""Seconds in which what is written outside an invocation is gathered."""
+_COLLECT_SECONDS = 0.25
+"""Time in which records outside an invocation are collected before they are shown."""
+
+_MAX_LABEL_COLUMNS = 40
+_MAX_RESPONSE_BYTES = 65_536
+"""A larger response is not parsed for its status."""
+
+_HTTP_STATUS = re.compile(r"[1-5]\d\d")
 
 
-class Narrator(Listener):
-    """One line for an invocation, what it wrote below; nothing of what the checks do."""
+@dataclass(frozen=True, slots=True)
+class InvocationLine:
+    """The format of an invocation's line: the function's name, or "", and the columns."""
 
-    def __init__(self, board: Board, configuration: FunctionConfiguration, name: str = "") -> None:
-        """`name` is the function's where there are several."""
-        self._board = board
+    name: str
+    width: int
+
+    def format(self, invocation: Invocation, result: Result, report: Report, location: str) -> str:
+        """Return time, outcome, label, status or error, and the figures of AWS's REPORT line."""
+        failed = result.error_type is not None
+        mark = red("✗") if failed else green("✓")
+        start = f"{dim(clock())} {mark} {self.label(invocation)}"
+        error = [red(each) for each in (error_name(result), location) if each]
+        return self._fit([start, *(error if failed else _styled_status(result))], _figures(report))
+
+    def label(self, invocation: Invocation) -> str:
+        """Return how the function was called: event, method and path, or operation."""
+        label = sanitize(invocation.label or invocation.request_id)
+        return f"{self.name} {truncate(label, _MAX_LABEL_COLUMNS)}".lstrip()
+
+    def _fit(self, parts: list[str], figures: list[str]) -> str:
+        """Join the parts. Omit figures from the end until the line fits."""
+        line = "  ".join((*parts, *map(dim, figures)))
+        while figures and wcwidth.width(line) > self.width:
+            figures = figures[:-1]
+            line = "  ".join((*parts, *map(dim, figures)))
+        return line
+
+
+def _figures(report: Report) -> list[str]:
+    init = report.init_ms
+    return [
+        format_duration(report.duration_ms),
+        *([] if init is None else [f"cold start {format_duration(init)}"]),
+        f"{report.max_memory_mb} MB",
+    ]
+
+
+def _styled_status(result: Result) -> list[str]:
+    status = http_status(result)
+    if status is None:
+        return []
+    return [status if status < "400" else yellow(status) if status < "500" else red(status)]
+
+
+def http_status(result: Result) -> str | None:
+    """Return the status code of a proxy response, or None for other results."""
+    if not result.payload.startswith(b"{") or len(result.payload) > _MAX_RESPONSE_BYTES:
+        return None
+    try:
+        status = str(json.loads(result.payload).get("statusCode"))
+    except (ValueError, RecursionError):
+        return None
+    return status if _HTTP_STATUS.fullmatch(status) else None
+
+
+class TerminalListener(Listener):
+    """Prints the invocations of one function, and what it writes to its log."""
+
+    def __init__(
+        self, status: StatusView, configuration: FunctionConfiguration, name: str = ""
+    ) -> None:
+        """`name` is shown on each line. It is empty if there is only one function."""
+        self._status = status
         self._name = name
-        self._failures = Failures(configuration.task_root, configuration.project)
-        self._running: dict[Invocation, Written] = {}
-        self._loose: list[bytes] = []
+        self._errors = ErrorFormatter(configuration.task_root, configuration.project)
+        self._running: dict[Invocation, LogPreview] = {}
+        self._outside_records: list[bytes] = []
         self._inits = 0
-        self._broken: CodeLoad | None = None
+        self._load_error: CodeLoad | None = None
 
+    @override
     def on_invocation_start(self, invocation: Invocation) -> None:
-        """Listen to what it writes."""
-        if self._board.folding or not self._board.seen or invocation.client in _UNSEEN:
+        status = self._status
+        if status.is_summarising or not status.has_viewers:
             return
-        self._running[invocation] = Written(lambda: self._runs(invocation), self._print)
+        if invocation.client not in _SUMMARISED_SOURCES:
+            on_long = partial(self._print_running, invocation)
+            self._running[invocation] = LogPreview(on_long, self._print)
 
-    def _runs(self, invocation: Invocation) -> None:
-        self._print([f"{dim(f'{clock()} …')} {self._headline.called(invocation)}  {dim('runs')}"])
+    def _print_running(self, invocation: Invocation) -> None:
+        label = self._line_format.label(invocation)
+        self._print([f"{dim(f'{clock()} …')} {label}  {dim('running')}"])
 
+    @override
     def function_log(self, record: bytes, invocation: Invocation | None) -> None:
-        """Keep it for its place, or show it, if there is no other."""
         if invocation is None or not invocation.is_started:
-            self._wrote_outside(record)
-        elif (written := self._running.get(invocation)) is not None:
-            written.add(record)
+            self._add_outside_record(record)
+        elif (preview := self._running.get(invocation)) is not None:
+            preview.add(record)
 
-    def _wrote_outside(self, record: bytes) -> None:
-        if not self._board.seen or self._board.folding or of_runtime(record):
+    def _add_outside_record(self, record: bytes) -> None:
+        status = self._status
+        if not status.has_viewers or status.is_summarising or is_runtime_error(record):
             return
-        if not self._loose and not self._inits:
-            asyncio.get_running_loop().call_later(_SOON, self._show_loose)
-        if len(self._loose) < MOST:
-            self._loose.append(record)
+        if not self._outside_records and not self._inits:
+            asyncio.get_running_loop().call_later(_COLLECT_SECONDS, self._print_outside_records)
+        if len(self._outside_records) < MAX_RECORDS:
+            self._outside_records.append(record)
 
-    def _show_loose(self) -> None:
+    def _print_outside_records(self) -> None:
         if not self._inits:
-            self._print(self._take_loose())
+            self._print(self._pop_outside_records())
 
-    def _take_loose(self) -> list[str]:
-        records, self._loose = self._loose, []
-        return shown(without_crash_of_client(records))
+    def _pop_outside_records(self) -> list[str]:
+        records, self._outside_records = self._outside_records, []
+        return format_records(drop_client_traceback(records))
 
-    def on_init_start(self, runtime: str) -> None:  # noqa: ARG002  # a listener's
-        """Wait with what is written at import for its end."""
+    @override
+    def on_init_start(self, runtime: str) -> None:
         self._inits += 1
 
-    def on_init_end(self, report: InitReport) -> None:  # noqa: ARG002  # a listener's
-        """Show what was written at import, for the first that imports this code."""
+    @override
+    def on_init_end(self, report: InitReport) -> None:
+        # each environment imports the code and writes the same: show it for the first one only
         self._inits = max(0, self._inits - 1)
-        self._board.print_once(self._take_loose())
+        self._status.print_once(self._pop_outside_records())
 
+    @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        """Show it, or count it in the crowd."""
         failed = result.error_type is not None
-        written = self._running.pop(invocation, None)
-        records = 0 if written is None else len(written)
-        rows = [] if written is None else written.end(failed=failed)
-        if not self._board.seen:
+        preview = self._running.pop(invocation, None)
+        records = 0 if preview is None else len(preview)
+        log = [] if preview is None else preview.finish(failed=failed)
+        if not self._status.has_viewers:
             return
-        if invocation.client in _UNSEEN:
-            if failed and invocation.client == _CHECK:
-                self._board.check_failed(lambda: self._code_around(result))
+        if invocation.client in _SUMMARISED_SOURCES:
+            if failed and invocation.client == _CHECK_SOURCE:
+                self._status.record_check_error(lambda: self._code_excerpt(result))
             return
-        lines = self._error(result) if failed else []
-        if self._board.admits(report.duration_ms, records, failed=failed):
-            where = self._where(result) if failed else ""
-            line = self._headline.of(invocation, result, report, where)
-            self._print([line, *rows, *lines])
-        elif lines:  # an error of a new kind is shown in any crowd
-            line = self._headline.of(invocation, result, report, self._where(result))
-            self._print([line, *lines])
+        error = self._format_error(result) if failed else []
+        if self._status.should_show(report.duration_ms, records, failed=failed):
+            location = self._location(result) if failed else ""
+            line = self._line_format.format(invocation, result, report, location)
+            self._print([line, *log, *error])
+        elif error:  # a new error is shown even while invocations are summarised
+            line = self._line_format.format(invocation, result, report, self._location(result))
+            self._print([line, *error])
 
     @property
-    def _headline(self) -> Headline:
-        return Headline(self._name, self._board.width)
+    def _line_format(self) -> InvocationLine:
+        return InvocationLine(self._name, self._status.width)
 
-    def _error(self, result: Result) -> list[str]:
-        if self._is_of_load(result):
-            return []
-        place = self._failures.place_of(result)
-        return self._failures.block(result, place, self._board.width)
+    def _format_error(self, result: Result) -> list[str]:
+        if self._is_load_error(result):
+            return []  # shown when the load failed
+        location = self._errors.locate(result)
+        return self._errors.format_error(result, location, self._status.width)
 
-    def _code_around(self, result: Result) -> list[str]:
-        place = self._failures.place_of(result)
-        return [] if place is None else excerpt(place, self._board.width)
+    def _code_excerpt(self, result: Result) -> list[str]:
+        location = self._errors.locate(result)
+        return [] if location is None else code_excerpt(location, self._status.width)
 
-    def _where(self, result: Result) -> str:
-        if self._broken is not None and self._is_of_load(result):
-            load = self._broken
-            place = self._failures.place_of_load(load.location, load.code_sha256)
+    def _location(self, result: Result) -> str:
+        if self._load_error is not None and self._is_load_error(result):
+            location = self._errors.locate_load_error(self._load_error)
         else:
-            place = self._failures.place_of(result)
-        return self._failures.short(place)
+            location = self._errors.locate(result)
+        return self._errors.relative_path(location)
 
-    def _is_of_load(self, result: Result) -> bool:
-        error = None if self._broken is None else self._broken.error
+    def _is_load_error(self, result: Result) -> bool:
+        error = None if self._load_error is None else self._load_error.error
         return error is not None and error.error_type == result.error_type
 
-    def on_code_change(self, code_sha256: str) -> None:  # noqa: ARG002  # a listener's
-        """Take each error for a new one."""
-        self._failures.forget()
-        self._board.forget()
+    @override
+    def on_code_change(self, code_sha256: str) -> None:
+        self._errors.reset()
+        self._status.reset()
 
+    @override
     def on_code_load(self, load: CodeLoad) -> None:
-        """Say what came of a save, or of the start."""
-        mended, self._broken = self._broken is not None, load if load.error else None
+        fixed = self._load_error is not None
+        self._load_error = load if load.error else None
         if load.error is None:
-            self._board.loaded(load, self._name, mended=mended)
+            self._status.show_load(load, self._name, fixed=fixed)
         else:
-            place = self._failures.place_of_load(load.location, load.code_sha256)
-            lines = self._failures.block_of_load(load, place, self._board.width)
-            self._board.broken(load, self._name, self._failures.short(place), lines)
+            location = self._errors.locate_load_error(load)
+            lines = self._errors.format_load_error(load, location, self._status.width)
+            path = self._errors.relative_path(location)
+            self._status.show_load_error(load, self._name, path, lines)
 
+    @override
     def on_throttle(self) -> None:
-        """Count it."""
-        self._board.throttled()
+        self._status.count_throttled()
 
+    @override
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
-        """Say what nobody else will tell the caller."""
-        call, error = self._headline.called(invocation), result.error_type
-        self.service_log(f"{call} given up after its last try", "ERROR", error=error)
+        label = self._line_format.label(invocation)
+        message = f"{label} dropped, all retries failed"
+        self.service_log(message, "ERROR", error=result.error_type)
 
+    @override
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
-        """Part of Listener."""
-        self._board.say(message, level, **fields)
+        self._status.log(message, level, **fields)
 
     def _print(self, lines: Iterable[str]) -> None:
-        self._board.print(lines)
+        self._status.print(lines)

@@ -1,149 +1,154 @@
-"""Where lines go: the terminal that the service runs in, and whoever follows it from elsewhere."""
+"""Print lines to the terminal of the service, and to clients that follow it over HTTP."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from wcwidth import width
 
-from lambda_live.terminal.style import coloured, cut, dim, plain
-from lambda_live.terminal.wrap import fold
+from lambda_live.terminal.text import (
+    dim,
+    strip_styles,
+    terminal_width,
+    truncate,
+    use_color,
+    wrap_line,
+)
 
-_WIDTH = 80
-_WAITING = 1000
-"""Lines that wait for a follower who does not read."""
+_DEFAULT_COLUMNS = 80
+_MAX_QUEUED_TEXTS = 1000
+"""Texts that wait for a client that does not read."""
+
+_CLEAR_LINE = "\r\x1b[2K"
 
 
-def columns_of(descriptor: int) -> int | None:
-    """Return how many columns the terminal has now, or None of what is none or does not say."""
-    try:
-        return os.get_terminal_size(descriptor).columns or None
-    except OSError:
-        return None
-
-
-class Follower:
-    """Somebody who looks from elsewhere; who does not read loses the oldest lines."""
+class Subscriber:
+    """One client that follows the terminal. If it does not read, it loses the oldest lines."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[str] = asyncio.Queue(_WAITING)
+        self._queue: asyncio.Queue[str] = asyncio.Queue(_MAX_QUEUED_TEXTS)
 
     def put(self, text: str) -> None:
-        """Give it lines; none of them is the end."""
+        """Queue lines. An empty text ends the stream."""
         if self._queue.full():
             self._queue.get_nowait()
         self._queue.put_nowait(text)
 
     async def lines(self) -> AsyncIterator[str]:
-        """Yield what is given, up to the end."""
+        """Yield the queued lines until the end of the stream."""
         while text := await self._queue.get():
             yield text
 
 
 class Screen:
-    """Prints whole lines; the last may be unfinished, and is then finished in its place."""
+    """
+    Prints whole lines.
+
+    The last line may be unfinished: `start_line` prints it, `finish_line` replaces it.
+    """
 
     def __init__(self, out: Callable[[bytes], None] | None, descriptor: int) -> None:
-        """Without `out` nobody but followers sees anything."""
+        """Without `out`, only subscribers see the lines."""
         self._out = out
         self._descriptor = descriptor
-        self._colour = coloured()
-        self._unfinished = self._settled = ""
-        self._followers: set[Follower] = set()
+        self._color = use_color()
+        self._unfinished = self._without_progress = ""
+        self._subscribers: set[Subscriber] = set()
         self._state = ""
 
     @property
-    def seen(self) -> bool:
-        """Whether anybody looks."""
-        return self._out is not None or bool(self._followers)
+    def has_viewers(self) -> bool:
+        """Whether there is a terminal or a subscriber."""
+        return self._out is not None or bool(self._subscribers)
 
     @property
-    def here(self) -> bool:
-        """Whether there is a terminal that this service runs in."""
+    def is_attached(self) -> bool:
+        """Whether the service itself runs in a terminal."""
         return self._out is not None
 
     @property
     def width(self) -> int:
-        """How many columns a line is made for."""
-        return columns_of(self._descriptor) or _WIDTH
+        """The columns of a line."""
+        return terminal_width(self._descriptor) or _DEFAULT_COLUMNS
 
     def print(self, lines: Iterable[str]) -> None:
-        """Add lines, below one that is unfinished."""
+        """Print lines, below an unfinished one."""
         lines = list(lines)
         if lines:
-            self._write("\n" * bool(self._unfinished) + self._folded(lines))
+            self._write("\n" * bool(self._unfinished) + self._wrapped(lines))
             self._unfinished = ""
-            self._tell("".join(f"{line}\n" for line in lines))
+            self._publish("".join(f"{line}\n" for line in lines))
 
-    def begin(self, line: str, more: str, *, instead: bool = False) -> None:
+    def start_line(self, line: str, progress: str, *, replace: bool = False) -> None:
         """
-        Add a line whose end is not known yet, or put it in place of one that was begun.
+        Print an unfinished line and its progress text, or replace an unfinished one.
 
-        When another one begins, it is without more.
+        When the next line starts, this one loses its progress text.
         """
         before = "\n" if self._unfinished else ""
         if before and self._can_rewrite(self._unfinished):
-            before = "\r\x1b[2K" if instead else f"\r\x1b[2K{self._settled}\n"
-        self._settled, self._unfinished = line, cut(line + more, self.width)
+            before = _CLEAR_LINE if replace else f"{_CLEAR_LINE}{self._without_progress}\n"
+        self._without_progress = line
+        self._unfinished = truncate(line + progress, self.width)
         self._write(before + self._unfinished)
 
     def _can_rewrite(self, line: str) -> bool:
-        """Whether it can be taken back: it is still one row."""
-        return self._colour and width(line) <= self.width
+        """Return whether a line can be cleared: it must fit into one row."""
+        return self._color and width(line) <= self.width
 
-    def finish(self, whole: str, rest: str) -> None:
-        """Write the whole line in place of what was begun; if others came since, the rest below."""
-        self._tell(f"{whole}\n")
-        begun, self._unfinished = self._unfinished, ""
-        if not begun:
-            self._write(self._folded([rest]))
-        elif self._can_rewrite(begun):
-            self._write(f"\r\x1b[2K{self._folded([whole])}")
+    def finish_line(self, line: str, short_line: str) -> None:
+        """Replace the unfinished line. If other lines followed it, print the short one instead."""
+        self._publish(f"{line}\n")
+        unfinished, self._unfinished = self._unfinished, ""
+        if not unfinished:
+            self._write(self._wrapped([short_line]))
+        elif self._can_rewrite(unfinished):
+            self._write(f"{_CLEAR_LINE}{self._wrapped([line])}")
         else:
-            self._write(f"\n{self._folded([whole])}")
+            self._write(f"\n{self._wrapped([line])}")
 
-    def signal(self, title: str, *, bell: bool) -> None:
-        """Set the terminal's title, and ring."""
-        if self._colour and self._out is not None:
+    def set_title(self, title: str, *, bell: bool) -> None:
+        """Set the terminal's title. With `bell`, also ring the terminal's bell."""
+        if self._color and self._out is not None:
             self._out(f"\x1b]2;{title}\x07{'\a' * bell}".encode("utf-8", "replace"))
 
     def format_lost_message(self, count: int) -> bytes:
-        """Return the line that says how many others nobody read."""
-        return f"{dim(f'… {count} lines were not read')}\n".encode()
+        """Return the line that replaces lines which the terminal did not read in time."""
+        return f"{dim(f'… {count} lines dropped, the terminal did not read them')}\n".encode()
 
-    def _folded(self, lines: Iterable[str]) -> str:
-        """Return them as a terminal shows them best; what is none gets lines as they are."""
-        columns = columns_of(self._descriptor)
-        rows = lines if columns is None else (row for line in lines for row in fold(line, columns))
-        return "".join(f"{row}\n" for row in rows)
+    def _wrapped(self, lines: Iterable[str]) -> str:
+        """Wrap lines for the terminal. Output that is not a terminal gets them unchanged."""
+        columns = terminal_width(self._descriptor)
+        if columns is not None:
+            lines = [row for line in lines for row in wrap_line(line, columns)]
+        return "".join(f"{row}\n" for row in lines)
 
     def _write(self, text: str) -> None:
         if self._out is not None:
-            self._out((text if self._colour else plain(text)).encode("utf-8", "replace"))
+            self._out((text if self._color else strip_styles(text)).encode("utf-8", "replace"))
 
-    def _tell(self, text: str) -> None:
-        for follower in self._followers:
-            follower.put(text)
+    def _publish(self, text: str) -> None:
+        for subscriber in self._subscribers:
+            subscriber.put(text)
 
     def print_state(self, lines: Sequence[str]) -> None:
-        """Add lines that who begins to look later is to see first."""
+        """Print the state of the code. New subscribers get it first."""
         self.print(lines)
         self._state = "".join(f"{line}\n" for line in lines)
 
-    def follow(self) -> Follower:
-        """Return who is given all that is printed from now on, and first how the code is."""
-        follower = Follower()
+    def subscribe(self) -> Subscriber:
+        """Add a subscriber for the state of the code and all lines from now on."""
+        subscriber = Subscriber()
         if self._state:
-            follower.put(self._state)
-        self._followers.add(follower)
-        return follower
+            subscriber.put(self._state)
+        self._subscribers.add(subscriber)
+        return subscriber
 
-    def leave(self, follower: Follower) -> None:
-        """Give it no more, and let it end."""
-        self._followers.discard(follower)
-        follower.put("")
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Remove a subscriber and end its stream."""
+        self._subscribers.discard(subscriber)
+        subscriber.put("")
 
     def close(self) -> None:
-        """Let every follower end."""
-        for follower in set(self._followers):
-            self.leave(follower)
+        """End the streams of all subscribers."""
+        for subscriber in set(self._subscribers):
+            self.unsubscribe(subscriber)

@@ -1,168 +1,189 @@
-"""What all functions have in common at the terminal: the crowd, the checks, the service's word."""
+"""Print what concerns all functions: loads, checks, replays, and messages of the service."""
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lambda_live.checks.check_output import Outcome
 from lambda_live.model.code_version import CodeLoad
-from lambda_live.telemetry.sanitize import harmless
-from lambda_live.terminal.burst_counter import Alike
-from lambda_live.terminal.invocation_line import error_name
+from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.checks.check_output import CheckOutput
+from lambda_live.terminal.errors import error_name
+from lambda_live.terminal.grouping import BurstCounter, InvocationThrottle
 from lambda_live.terminal.screen import Screen
-from lambda_live.terminal.style import clock, cut, dim, green, milliseconds, red, yellow
-from lambda_live.terminal.throttle import Crowd
+from lambda_live.terminal.text import (
+    clock,
+    dim,
+    format_duration,
+    green,
+    red,
+    truncate,
+    yellow,
+)
 
 _MARKS = {"INFO": dim("·"), "WARN": yellow("!"), "WARNING": yellow("!")}
-_MOST_ONCE = 1000
-_MOST_ROWS = 9
-_LEAST_WIDTH = 78
-"""Columns that a row of the checks has, also where it takes two rows."""
+_MAX_REMEMBERED_LINES = 1000
+_MAX_ROWS = 9
+_MIN_CHECK_COLUMNS = 78
+"""Columns of a row of the checks, even if a narrower terminal shows it in two rows."""
 
-_LONGEST_ROW = 400
-"""Columns of a row of another command, which goes on below itself."""
+_MAX_COMMAND_COLUMNS = 400
+"""Columns of a row of another command. It is wrapped, not cut."""
 
-_NOT_CHECKED = " · not checked: a debugger is attached (c checks)"
+_PREFIX_COLUMNS = 11
+"""Columns of the time and the mark."""
 
-_BEFORE_TEXT = 11
-"""Columns that the time and a mark take."""
+_RUNNING_CHECKS = " · running checks…"
+_CHECKS_SKIPPED = " · checks skipped: a debugger is attached (c to run them)"
 
 
-class Board:
-    """Puts the lines of several functions in one order."""
+class StatusView:
+    """Prints the lines of all functions in one order."""
 
-    def __init__(self, screen: Screen, *, checked: bool, debugged: Callable[[], bool]) -> None:
-        """`checked` is whether checks follow each load, if it is not `debugged` then."""
-        self._debugged = debugged
+    def __init__(
+        self, screen: Screen, *, runs_checks: bool, is_debugging: Callable[[], bool]
+    ) -> None:
+        """`runs_checks`: checks follow each load, except while `is_debugging()`."""
+        self._is_debugging = is_debugging
         self._screen = screen
-        self._crowd = Crowd(lambda line: screen.print([line]))
-        self._checked = checked
-        self._begun = ""
-        self._once: set[str] = set()
-        self._error: Callable[[], list[str]] | None = None
-        self._broken: set[str] = set()
-        self._alike = Alike()
-        self.hint = ""
-        """What can be done about checks that failed."""
+        self._throttle = InvocationThrottle(lambda line: screen.print([line]))
+        self._runs_checks = runs_checks
+        self._started_line = ""
+        self._printed_once: set[str] = set()
+        self._check_error: Callable[[], list[str]] | None = None
+        self._failed_functions: set[str] = set()
+        self._bursts = BurstCounter()
+        self._failure_hint = ""
 
     @property
-    def seen(self) -> bool:
-        """Whether anybody looks."""
-        return self._screen.seen
+    def has_viewers(self) -> bool:
+        """Whether anybody reads the output."""
+        return self._screen.has_viewers
 
     @property
-    def folding(self) -> bool:
-        """Whether there are more invocations than lines."""
-        return self._crowd.folding
+    def is_summarising(self) -> bool:
+        """Whether invocations are summarised instead of shown."""
+        return self._throttle.is_summarising
 
     @property
     def width(self) -> int:
-        """How many columns a line has."""
+        """The columns of a line."""
         return self._screen.width
 
-    def admits(self, duration_ms: float, records: int, *, failed: bool) -> bool:
-        """Whether an invocation has a line of its own, and its records; else it is counted."""
-        return self._crowd.admits(duration_ms, records, failed=failed)
+    def should_show(self, duration_ms: float, records: int, *, failed: bool) -> bool:
+        """Return whether to show an invocation and its log records. If not, count it."""
+        return self._throttle.should_show(duration_ms, records, failed=failed)
 
-    def throttled(self) -> None:
-        """Count a request that was refused."""
-        if self.seen:
-            self._crowd.throttled()
+    def count_throttled(self) -> None:
+        """Count a request that got a 429."""
+        if self.has_viewers:
+            self._throttle.count_throttled()
+
+    def set_failure_hint(self, hint: str) -> None:
+        """Set the text shown below checks that failed."""
+        self._failure_hint = hint
 
     def print(self, lines: Iterable[str]) -> None:
-        """Show lines."""
+        """Print lines."""
         self._screen.print(lines)
 
     def print_once(self, lines: Iterable[str]) -> None:
-        """Show those that this code has not brought yet."""
-        new = [line for line in dict.fromkeys(lines) if line not in self._once]
-        if len(self._once) < _MOST_ONCE:
-            self._once.update(new)
+        """Print the lines that were not printed since the code changed."""
+        new = [line for line in dict.fromkeys(lines) if line not in self._printed_once]
+        if len(self._printed_once) < _MAX_REMEMBERED_LINES:
+            self._printed_once.update(new)
             self.print(new)
 
-    def forget(self) -> None:
-        """Take it that the code is another."""
-        self._once.clear()
-        self._error = None
+    def reset(self) -> None:
+        """Forget which lines were printed, because the code changed."""
+        self._printed_once.clear()
+        self._check_error = None
 
-    def loaded(self, load: CodeLoad, name: str, *, mended: bool) -> None:
-        """Say that code was loaded; how the checks went comes into the same line."""
-        self._broken.discard(name)
-        verb = "mended" if mended else "loaded" if load.is_first else "reloaded"
-        took = f" in {milliseconds(load.elapsed_ms)}" if load.elapsed_ms is not None else ""
-        count = self._alike.count(verb, name)
-        what = name if count == 1 else f"{count} functions"
-        self._begun = " ".join(filter(None, (dim(clock()), green("✓"), what, verb))) + took
-        if mended:
-            self._screen.signal(f"✓ {name or 'lambda'}", bell=False)
-        if self._checked and self._debugged():
-            self._screen.print_state([self._begun + dim(_NOT_CHECKED)])
-        elif self._checked and not self._broken:
-            self._screen.begin(self._begun, dim(" · the checks run"), instead=count > 1)
-        elif name and self._screen.here:
-            self._screen.begin(self._begun, "", instead=count > 1)
+    def show_load(self, load: CodeLoad, name: str, *, fixed: bool) -> None:
+        """Show that code was loaded. The result of the checks is added to the same line."""
+        self._failed_functions.discard(name)
+        verb = "fixed, reloaded" if fixed else "loaded" if load.is_first else "reloaded"
+        duration = "" if load.elapsed_ms is None else f" in {format_duration(load.elapsed_ms)}"
+        count = self._bursts.count(verb, name)
+        subject = name if count == 1 else f"{count} functions"
+        words = " ".join(filter(None, (dim(clock()), green("✓"), subject, verb)))
+        self._started_line = words + duration
+        if fixed:
+            self._screen.set_title(f"✓ {name or 'lambda'}", bell=False)
+        if self._runs_checks and self._is_debugging():
+            self._screen.print_state([self._started_line + dim(_CHECKS_SKIPPED)])
+        elif self._runs_checks and not self._failed_functions:
+            self._screen.start_line(self._started_line, dim(_RUNNING_CHECKS), replace=count > 1)
+        elif name and self._screen.is_attached:
+            self._screen.start_line(self._started_line, "", replace=count > 1)
         else:
-            self._screen.print_state([self._begun])
+            self._screen.print_state([self._started_line])
 
-    def broken(self, load: CodeLoad, name: str, where: str, lines: Sequence[str]) -> None:
-        """Say that the code does not load, and why, and that nothing checks it."""
-        self._broken.add(name)
-        place = where or ("" if load.error is None else error_name(load.error))
-        others = self._alike.count("\n".join((place, *lines)), name) - 1
-        what = f"{others} more functions do not load" if others > 1 else f"{name} does not load"
-        line = f"{dim(clock())} {red('✗')} {red(what.lstrip())}  {place}"
-        if others and self._screen.here:
-            self._screen.begin(line, "", instead=others > 1)
+    def show_load_error(
+        self, load: CodeLoad, name: str, location: str, lines: Sequence[str]
+    ) -> None:
+        """Show that code failed to load, and why."""
+        self._failed_functions.add(name)
+        location = location or ("" if load.error is None else error_name(load.error))
+        others = self._bursts.count("\n".join((location, *lines)), name) - 1
+        subject = f"{others} more functions" if others > 1 else name
+        text = f"{subject} failed to load".lstrip()
+        line = f"{dim(clock())} {red('✗')} {red(text)}  {location}"
+        if others and self._screen.is_attached:
+            self._screen.start_line(line, "", replace=others > 1)
             return
         if not others:
-            self._screen.signal(" ".join(filter(None, ("✗", name, place))), bell=True)
-        waiting = [dim("  the checks wait until it loads")] if self._checked else []
-        self._screen.print_state([line, *lines, *waiting])
+            self._screen.set_title(" ".join(filter(None, ("✗", name, location))), bell=True)
+        paused = [dim("  Checks paused until the code loads")] if self._runs_checks else []
+        self._screen.print_state([line, *lines, *paused])
 
-    def check_failed(self, error: Callable[[], list[str]]) -> None:
-        """Remember an error that a check met, to show it if its check minds."""
-        self._error = self._error or error
+    def record_check_error(self, excerpt: Callable[[], list[str]]) -> None:
+        """Remember the first error in an invocation by a check. It is shown if the check fails."""
+        self._check_error = self._check_error or excerpt
 
-    def checks_began(self) -> None:
-        """Say that the checks run because somebody asked for it."""
-        self._begun = f"{dim(clock())} {dim('·')} checked"
-        self._screen.begin(self._begun, dim(" · the checks run"))
+    def show_checks_started(self) -> None:
+        """Show that the user started the checks."""
+        self._started_line = f"{dim(clock())} {dim('·')} checks"
+        self._screen.start_line(self._started_line, dim(_RUNNING_CHECKS))
 
-    def checks_ended(self, outcome: Outcome) -> None:
-        """Say how the checks went."""
-        summary = green(outcome.summary) if outcome.succeeded else red(outcome.summary)
-        self._screen.finish(f"{self._begun} · {summary}", f"{dim(clock())} {summary}")
-        rows = self._rows(outcome)
-        error = self._error() if self._error is not None and not outcome.succeeded else []
-        if len(rows) + len(error) <= _MOST_ROWS:
-            rows += error
-        hinted = self.hint and rows and not error and outcome.of_checks and not outcome.succeeded
-        self._screen.print([*rows, *[dim(f"  {self.hint}")] * bool(hinted)])
-        self._error = None
+    def show_checks_finished(self, output: CheckOutput) -> None:
+        """Show the result of the checks."""
+        summary = green(output.summary) if output.succeeded else red(output.summary)
+        self._screen.finish_line(f"{self._started_line} · {summary}", f"{dim(clock())} {summary}")
+        rows = self._rows(output)
+        failed = not output.succeeded
+        excerpt = self._check_error() if self._check_error is not None and failed else []
+        if len(rows) + len(excerpt) <= _MAX_ROWS:
+            rows += excerpt
+        if self._failure_hint and rows and not excerpt and output.is_check and failed:
+            rows.append(dim(f"  {self._failure_hint}"))
+        self._screen.print(rows)
+        self._check_error = None
 
-    def accepted(self, outcome: Outcome) -> None:
-        """Say what was accepted, or why nothing was."""
-        summary = dim(outcome.summary) if outcome.succeeded else red(outcome.summary)
-        mark = dim("·") if outcome.succeeded else red("✗")
-        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(outcome)])
+    def show_accepted(self, output: CheckOutput) -> None:
+        """Show which responses were saved as expected, or why none were."""
+        summary = dim(output.summary) if output.succeeded else red(output.summary)
+        mark = dim("·") if output.succeeded else red("✗")
+        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(output)])
 
-    def replayed(self, count: int, changed: Sequence[str]) -> None:
-        """Say of how many that ran again the answer changed, and of which."""
-        names = ", ".join(dict.fromkeys(map(harmless, changed)))
-        line = f"{len(changed)} of {count} answers changed over the save"
-        line = cut(f"{line}: {names}" if changed else line, self.width - _BEFORE_TEXT)
-        styled = yellow(line) if changed else dim(line)
+    def show_replay(self, count: int, changed: Sequence[str]) -> None:
+        """Show how many replayed requests returned a different response, and which."""
+        text = f"{len(changed)} of {count} replayed requests returned a different response"
+        names = ", ".join(dict.fromkeys(map(sanitize, changed)))
+        text = truncate(f"{text}: {names}" if changed else text, self.width - _PREFIX_COLUMNS)
+        styled = yellow(text) if changed else dim(text)
         self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
-    def _rows(self, outcome: Outcome) -> list[str]:
-        room = max(_LEAST_WIDTH, self.width - 2) if outcome.of_checks else _LONGEST_ROW
-        rows = [f"  {cut(row, room)}" for row in outcome.rows[:_MOST_ROWS]]
-        left_out = len(outcome.rows) - _MOST_ROWS
-        return rows + [dim(f"  … {left_out} more rows")] * (left_out > 0)
+    def _rows(self, output: CheckOutput) -> list[str]:
+        columns = _MAX_COMMAND_COLUMNS
+        if output.is_check:
+            columns = max(_MIN_CHECK_COLUMNS, self.width - 2)
+        rows = [f"  {truncate(row, columns)}" for row in output.rows[:_MAX_ROWS]]
+        omitted = len(output.rows) - _MAX_ROWS
+        return rows + [dim(f"  … {omitted} more lines")] * (omitted > 0)
 
-    def say(self, message: str, level: str = "INFO", **fields: object) -> None:
-        """Show a word of the service's own."""
+    def log(self, message: str, level: str = "INFO", **fields: object) -> None:
+        """Print a message of the service."""
         words = ", ".join(f"{name} {value}" for name, value in fields.items() if value is not None)
         text = f"{message} ({words})" if words else message
-        first, *more = map(harmless, text.split("\n", _MOST_ROWS)[:_MOST_ROWS])
+        first, *more = map(sanitize, text.split("\n", _MAX_ROWS)[:_MAX_ROWS])
         mark = _MARKS.get(level, red("✗"))
         line = f"{dim(clock())} {mark} {dim(first) if level == 'INFO' else first}"
-        self._screen.print([line, *(f"{' ' * _BEFORE_TEXT}{each}" for each in more)])
+        self._screen.print([line, *(f"{' ' * _PREFIX_COLUMNS}{each}" for each in more)])

@@ -1,38 +1,38 @@
-"""What the terminal prints, over HTTP, for who follows it from elsewhere."""
+"""The terminal's lines over HTTP, for `lambda-live terminal` and Tilt."""
 
 import asyncio
 import contextlib
 
 from lambda_live.http.asgi import Receive, Scope, Send
-from lambda_live.terminal.screen import Follower, Screen
+from lambda_live.terminal.screen import Screen, Subscriber
 
 PATH = "/terminal"
 
 
-class Stream:
-    """An ASGI application; an answer goes on until one of both sides ends it."""
+class TerminalStream:
+    """An ASGI application. Its response lasts until the client or the service ends it."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
-        """Answer one request."""
+        """Handle one request."""
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
         await send_message({"type": "http.response.start", "status": 200, "headers": headers})
-        follower = self._screen.follow()
-        gone = asyncio.create_task(self._until_gone(receive, follower))
+        subscriber = self._screen.subscribe()
+        disconnected = asyncio.create_task(self._wait_for_disconnect(receive, subscriber))
         try:
-            async for text in follower.lines():
+            async for text in subscriber.lines():
                 body = text.encode("utf-8", "replace")
                 chunk = {"type": "http.response.body", "body": body, "more_body": True}
                 await send_message(chunk)
         finally:
-            gone.cancel()
-            self._screen.leave(follower)
+            disconnected.cancel()
+            self._screen.unsubscribe(subscriber)
         await send_message({"type": "http.response.body", "body": b""})
 
-    async def _until_gone(self, receive: Receive, follower: Follower) -> None:
+    async def _wait_for_disconnect(self, receive: Receive, subscriber: Subscriber) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             while (await receive())["type"] != "http.disconnect":
                 continue
-            self._screen.leave(follower)
+            self._screen.unsubscribe(subscriber)

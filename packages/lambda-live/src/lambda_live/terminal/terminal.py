@@ -1,66 +1,82 @@
-"""The terminal as a whole: what the service gives to it."""
+"""The interactive terminal, composed from its parts."""
 
 from collections.abc import Callable, Sequence
+from typing import override
 
-from lambda_live.checks.check_output import outcome_of
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
-from lambda_live.terminal.listener import Narrator
+from lambda_live.checks.check_output import parse_check_output
+from lambda_live.terminal.listener import TerminalListener
 from lambda_live.terminal.screen import Screen
-from lambda_live.terminal.status_view import Board
-from lambda_live.terminal.stream import Stream
-from lambda_live.terminal.style import bold, dim
+from lambda_live.terminal.status_view import StatusView
+from lambda_live.terminal.stream import TerminalStream
+from lambda_live.terminal.text import bold, dim
 
-_LONGEST_NAMES = 55
-"""Characters of the functions' names that leave room for the URL."""
+_MAX_NAMES_LENGTH = 55
+"""Longest list of function names that leaves room for the URL."""
 
 
 class Terminal(Listener):
-    """Shows what functions do, and what the service has to say."""
+    """Shows what happens to the functions, and the messages of the service."""
 
     def __init__(
         self,
         out: Callable[[bytes], None] | None,
         descriptor: int,
         *,
-        checked: bool,
-        debugged: Callable[[], bool],
+        runs_checks: bool,
+        is_debugging: Callable[[], bool],
     ) -> None:
         """
-        Without `out` it is for followers alone.
+        Without `out`, only clients that follow the terminal over HTTP see it.
 
-        `checked` is whether checks follow each load, if it is not `debugged` then.
+        `runs_checks`: checks follow each load, except while `is_debugging()`.
         """
         self._screen = Screen(out, descriptor)
-        self.board = Board(self._screen, checked=checked and out is not None, debugged=debugged)
-        self.format_lost_message = self._screen.format_lost_message
-        self.stream = Stream(self._screen)
-        self.close = self._screen.close
-        self.checks_began = self.board.checks_began
+        self.status = StatusView(
+            self._screen, runs_checks=runs_checks and out is not None, is_debugging=is_debugging
+        )
+        self.stream = TerminalStream(self._screen)
 
-    def of(self, configuration: FunctionConfiguration, *, named: bool) -> Listener:
-        """Return who listens to a function; its name is shown if there are several."""
-        return Narrator(self.board, configuration, configuration.name if named else "")
+    def create_listener(
+        self, configuration: FunctionConfiguration, *, show_name: bool
+    ) -> TerminalListener:
+        """Return the listener of a function."""
+        return TerminalListener(self.status, configuration, configuration.name if show_name else "")
 
-    def greet(self, functions: Sequence[FunctionConfiguration], url: str, page: str) -> None:
-        """Say what answers where."""
+    def print_startup(
+        self, functions: Sequence[FunctionConfiguration], url: str, page_url: str
+    ) -> None:
+        """Print what is served, and the URLs."""
         names = ", ".join(each.name for each in functions)
-        some = names if len(names) <= _LONGEST_NAMES else f"{len(functions)} functions"
-        served = functions[0].handler if len(functions) == 1 else some
-        self._screen.print([f"{bold(served)}  {url}", dim(f"its page  {page}")])
+        names = names if len(names) <= _MAX_NAMES_LENGTH else f"{len(functions)} functions"
+        served = functions[0].handler if len(functions) == 1 else names
+        self._screen.print([f"{bold(served)}  {url}", dim(f"Dashboard  {page_url}")])
 
-    def checked(self, output: bytes, status: int) -> None:
-        """Show what the command after a reload printed."""
-        self.board.checks_ended(outcome_of(output, status))
+    def show_checks_started(self) -> None:
+        """Show that the user started the checks."""
+        self.status.show_checks_started()
 
-    def replayed(self, count: int, changed: Sequence[str]) -> None:
-        """Show how many replayed requests returned a different response."""
-        self.board.replayed(count, changed)
+    def show_checks_finished(self, output: bytes, status: int) -> None:
+        """Show the output of the command that runs after a reload."""
+        self.status.show_checks_finished(parse_check_output(output, status))
 
-    def accepted(self, output: bytes, status: int) -> None:
-        """Show what the command that accepts the answers printed."""
-        self.board.accepted(outcome_of(output, status, last_sums_up=True))
+    def show_accepted(self, output: bytes, status: int) -> None:
+        """Show the output of the command that saves responses as expected."""
+        self.status.show_accepted(parse_check_output(output, status, last_is_summary=True))
 
+    def show_replay(self, count: int, changed: Sequence[str]) -> None:
+        """Show how many replayed requests returned a different response, and which."""
+        self.status.show_replay(count, changed)
+
+    def format_lost_message(self, count: int) -> bytes:
+        """Return the line that replaces lines which the terminal did not read in time."""
+        return self._screen.format_lost_message(count)
+
+    def close(self) -> None:
+        """End the streams of all clients."""
+        self._screen.close()
+
+    @override
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
-        """Part of Listener."""
-        self.board.say(message, level, **fields)
+        self.status.log(message, level, **fields)

@@ -1,0 +1,115 @@
+"""Format errors: message, file and line, and the code around it."""
+
+from pathlib import Path
+
+from lambda_live.model.invocation import Result
+from lambda_live.model.code_version import CodeLoad
+from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
+from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.terminal.text import bold, dim, red, truncate, wrap_line
+
+_CONTEXT_LINES = 2
+"""Lines of code shown before and after the line of an error."""
+
+_MAX_MESSAGE_ROWS = 4
+_MAX_LINE_CHARACTERS = 1000
+_MAX_REMEMBERED = 1000
+
+
+class ErrorFormatter:
+    """Formats the errors of one function. Each message and each excerpt is shown once a save."""
+
+    def __init__(self, root: Path, project: Path) -> None:
+        """`root` is the folder of the function's code. Paths are shown relative to `project`."""
+        self._project = project
+        self._finder = LocationFinder(root)
+        self._shown: set[tuple[str, str, str]] = set()
+
+    def reset(self) -> None:
+        """Show all errors again, because the code changed."""
+        self._shown.clear()
+
+    def locate(self, result: Result) -> SourceLocation | None:
+        """Return where an error was raised, if known."""
+        return self._finder.locate_error(result)
+
+    def locate_load_error(self, load: CodeLoad) -> SourceLocation | None:
+        """Return where code failed to load, if known."""
+        return self._finder.locate_load_error(load.location, load.code_sha256)
+
+    def relative_path(self, location: SourceLocation | None) -> str:
+        """Return file and line, relative to the project."""
+        return "" if location is None else sanitize(location.relative_to(self._project))
+
+    def format_error(
+        self, result: Result, location: SourceLocation | None, width: int
+    ) -> list[str]:
+        """Return the message and the code around it, without what was shown before."""
+        return self._format(result.error_type or "", error_message(result), location, width)
+
+    def format_load_error(
+        self, load: CodeLoad, location: SourceLocation | None, width: int
+    ) -> list[str]:
+        """Return the message and the code around it for code that failed to load."""
+        error = load.error
+        if error is None:
+            return []
+        message = error_message(error) if location is None else load.location.split(": ", 1)[1]
+        return self._format(error.error_type or "", message, location, width)
+
+    def _format(
+        self, error_type: str, message: str, location: SourceLocation | None, width: int
+    ) -> list[str]:
+        where = self.relative_path(location)
+        same_error = (error_type, message, where)
+        # errors raised on one line share their excerpt
+        same_line = (error_type, message if location is None else "", where)
+        if same_error in self._shown:
+            return []
+        lines = _message_rows(message, width)
+        if same_line not in self._shown and location is not None:
+            lines += code_excerpt(location, width)
+        if len(self._shown) < _MAX_REMEMBERED:
+            self._shown |= {same_line, same_error}
+        return lines
+
+
+def error_name(result: Result) -> str:
+    """Return AWS's name of an error without its prefix, such as `Runtime.`."""
+    return sanitize((result.error_type or "").removeprefix("Runtime.").removeprefix("Sandbox."))
+
+
+def _message_rows(message: str, width: int) -> list[str]:
+    lines = message.split("\n", _MAX_MESSAGE_ROWS)[:_MAX_MESSAGE_ROWS]
+    indented = (f"  {sanitize(line[:_MAX_LINE_CHARACTERS])}" for line in lines)
+    rows = [row for line in indented for row in wrap_line(line, width)]
+    if len(rows) > _MAX_MESSAGE_ROWS:
+        last = _MAX_MESSAGE_ROWS - 1
+        rows[last:] = [truncate(f"{rows[last]} …", width)]
+    return [red(row) for row in rows]
+
+
+def code_excerpt(location: SourceLocation, width: int) -> list[str]:
+    """Return the lines of code around a location, with the line itself marked."""
+    digits = len(str(location.line + _CONTEXT_LINES))
+    rows = []
+    for number, text in _context(location):
+        code = truncate(sanitize(text), width - digits - 7)
+        if number == location.line:
+            rows.append(f"  {red('>')} {number:>{digits}} {dim('│')} {bold(code)}".rstrip())
+        else:
+            rows.append(dim(f"    {number:>{digits}} │ {code}".rstrip()))
+    return rows
+
+
+def _context(location: SourceLocation) -> list[tuple[int, str]]:
+    """Return the numbered lines around a location, without empty ones at both ends."""
+    lines = [
+        (number, text)
+        for number, text in enumerate(location.lines, start=location.first_line)
+        if abs(number - location.line) <= _CONTEXT_LINES
+    ]
+    for end in (0, -1):
+        while lines and lines[end][0] != location.line and not lines[end][1].strip():
+            del lines[end]
+    return lines

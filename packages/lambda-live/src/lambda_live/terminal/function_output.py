@@ -1,0 +1,206 @@
+"""
+Show what a function writes to its log, shortened for a person.
+
+`LogPreview` collects the records of one invocation. If the invocation takes longer than a second,
+it prints them while the function runs.
+
+Sources: `awslambdaric.bootstrap` (the text and JSON lines of AWS's runtime client), and for the
+keys of JSON lines
+https://docs.aws.amazon.com/powertools/python/latest/core/logger/#standard-structured-keys.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from wcwidth import clip, width
+
+from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.terminal.text import dim
+
+MAX_RECORDS = 50
+"""Records shown of an invocation, or of each second of a long one."""
+
+_LONG_INVOCATION_SECONDS = 1.0
+"""After this time, an invocation's records are shown while it runs."""
+
+_TEXT_RECORD = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
+_WORD = re.compile(r"[^\s\"=]+")
+_RUNTIME_WARNING = b"LAMBDA_WARNING: "
+_RUNTIME_ERROR = b"[ERROR] "  # a record of Python's logging has a tab there
+_TRACEBACK = b"Traceback (most recent call last):"
+_RUNTIME_CLIENT_PATHS = (b"/awslambdaric/", b"/environments/runtime_process/")
+_MESSAGE_KEYS = ("message", "msg", "event")
+_HIDDEN_KEYS = {
+    # the line of the invocation shows them, or nobody needs them
+    *("level", "levelname", "severity", "log_level", "logger", "logger_name", "name", "location"),
+    *("timestamp", "time", "date", "asctime", "ts", "@timestamp", "requestId", "request_id"),
+    *("AWSRequestId", "service", "cold_start", "xray_trace_id", "correlation_id", "taskName"),
+    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
+}
+_MAX_LINE_COLUMNS = 400
+"""Characters and columns shown of a line."""
+
+_MAX_END_LINES = 20
+"""Lines shown of the start of a record, and as many of its end."""
+
+
+class LogPreview:
+    """Collects the log records of one invocation, and counts those above the limit."""
+
+    def __init__(
+        self, on_long: Callable[[], None], show: Callable[[Iterable[str]], None]
+    ) -> None:
+        """`on_long` is called once, before the first records of a long invocation are shown."""
+        self._on_long = on_long
+        self._show = show
+        self._records: list[bytes] = []
+        self._remaining = MAX_RECORDS
+        self._omitted = 0
+        self._is_long = False
+        self._timer = self._start_timer()
+
+    def _start_timer(self) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        return loop.call_later(_LONG_INVOCATION_SECONDS, self._on_timer)
+
+    def __len__(self) -> int:
+        """Return how many records wait for the line of the invocation."""
+        return len(self._records)
+
+    def add(self, record: bytes) -> None:
+        """Add a record."""
+        if self._remaining == 0:
+            self._omitted += 1
+            return
+        self._remaining -= 1
+        if not self._is_long:
+            self._records.append(record)
+        elif not is_runtime_error(record):
+            self._show(format_records([record]))
+
+    def _on_timer(self) -> None:
+        if not self._is_long:
+            self._is_long = True
+            self._on_long()
+        self._show(self._pop_lines(include_runtime_errors=True))
+        self._remaining = MAX_RECORDS
+        self._timer = self._start_timer()
+
+    def finish(self, *, failed: bool) -> list[str]:
+        """
+        Return the lines that were not shown yet.
+
+        After an error they exclude the runtime client's report of it, because the terminal shows
+        the error itself.
+        """
+        self._timer.cancel()
+        return self._pop_lines(include_runtime_errors=not failed)
+
+    def _pop_lines(self, *, include_runtime_errors: bool) -> list[str]:
+        records, self._records = self._records, []
+        omitted, self._omitted = self._omitted, 0
+        lines = format_records(
+            each for each in records if include_runtime_errors or not is_runtime_error(each)
+        )
+        return [*lines, dim(f"  … {omitted:,} more lines")] if omitted else lines
+
+
+def format_records(records: Iterable[bytes]) -> list[str]:
+    """Return records as dim lines, indented below the line of their invocation."""
+    return [dim(f"  {line}") for record in records for line in format_record(record)]
+
+
+def is_runtime_error(record: bytes) -> bool:
+    """Return whether AWS's runtime client wrote a record about an error."""
+    if record.startswith(_RUNTIME_ERROR) or _RUNTIME_WARNING in record[:200]:
+        return True
+    value = _parse_object(record)
+    error_keys = {"errorType", "stackTrace", "level"}
+    return value is not None and error_keys <= value.keys() - _MESSAGE_KEYS
+
+
+def drop_client_traceback(records: Sequence[bytes]) -> list[bytes]:
+    """
+    Remove a traceback of AWS's runtime client from the end of the records.
+
+    The client writes one when it crashes itself, for example when a response is too large.
+    """
+    tracebacks = [at for at, record in enumerate(records) if record.startswith(_TRACEBACK)]
+    if not tracebacks:
+        return list(records)
+    frames = [each for each in records[tracebacks[-1] :] if each.startswith(b'  File "')]
+    is_client = frames and all(
+        any(path in frame for path in _RUNTIME_CLIENT_PATHS) for frame in frames
+    )
+    return list(records[: tracebacks[-1]] if is_client else records)
+
+
+def format_record(record: bytes) -> Iterator[str]:
+    """Yield the lines of a record: level, message, and the function's own fields."""
+    value = _parse_object(record)
+    if value is not None and any(name in value for name in _MESSAGE_KEYS):
+        yield from _format_object(value)
+        return
+    match = _TEXT_RECORD.fullmatch(record)
+    if match is not None:
+        record = match["level"] + b" " + match["message"].removesuffix(b"\n")
+    yield from _split_lines(record.decode("utf-8", "replace"))
+
+
+def _parse_object(record: bytes) -> dict[str, Any] | None:
+    if not record.startswith(b"{"):
+        return None
+    try:
+        value = json.loads(record)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _format_object(value: Mapping[str, Any]) -> Iterator[str]:
+    level = str(value.get("level") or value.get("levelname") or value.get("severity") or "")
+    message_key = next(name for name in _MESSAGE_KEYS if name in value)
+    own = {
+        name: each
+        for name, each in value.items()
+        if name not in _HIDDEN_KEYS and name != message_key and each is not None
+    }
+    long = {name: text for name, text in own.items() if isinstance(text, str) and "\n" in text}
+    fields = [f"{name}={_format_field(each)}" for name, each in own.items() if name not in long]
+    message = _format_message(value[message_key])
+    yield from _split_lines(" ".join(filter(None, (level.upper(), message, *fields))))
+    for text in long.values():  # a traceback, for example
+        yield from _split_lines(text)
+
+
+def _format_field(value: object) -> str:
+    """Format a value. Quote it if it has spaces, so that the fields stay apart."""
+    is_word = isinstance(value, str) and _WORD.fullmatch(value)
+    return str(value) if is_word else json.dumps(value, ensure_ascii=False)
+
+
+def _format_message(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _split_lines(text: str) -> Iterator[str]:
+    lines = text.split("\n")
+    omitted = len(lines) - 2 * _MAX_END_LINES
+    if omitted <= 0:
+        yield from map(_shorten, lines)
+        return
+    yield from map(_shorten, lines[:_MAX_END_LINES])
+    yield f"… {omitted:,} more lines"
+    yield from map(_shorten, lines[-_MAX_END_LINES:])  # a traceback ends with its error
+
+
+def _shorten(line: str) -> str:
+    shown = sanitize(line[:_MAX_LINE_COLUMNS])
+    omitted = max(0, len(line) - _MAX_LINE_COLUMNS)
+    if width(shown) > _MAX_LINE_COLUMNS:
+        whole, shown = shown, clip(shown, 0, _MAX_LINE_COLUMNS)
+        omitted += len(whole) - len(shown)
+    return f"{shown}… {omitted:,} more characters" if omitted else shown
