@@ -104,9 +104,9 @@ def _terminal_rings(directory: Path, scale: Scale) -> Row:
             while terminal.output.count(b"\x07\x07") == rung and _since(began) < 10 * RINGS_MS:
                 time.sleep(0.001)
             times.append(_since(began))
-            mended = terminal.raw.count(" mended ")
+            fixed = terminal.raw.count(" fixed, ")
             _save(directory, version)
-            wait_until(lambda mended=mended: terminal.raw.count(" mended ") > mended)  # type: ignore[misc]  # mypy infers no default's type
+            wait_until(lambda fixed=fixed: terminal.raw.count(" fixed, ") > fixed)  # type: ignore[misc]  # mypy infers no default's type
     return _row("a save that breaks → the terminal rings, with a title", times, RINGS_MS)
 
 

@@ -129,7 +129,7 @@ def test_an_error_that_a_check_expects_is_no_problem_once_the_checks_have_passed
     invoked = f"curl -s -o answer -H 'X-Lambda-Live-Source: check' -d 1 {url}"
     command = f"[ -e begun ] || exit 0; {invoked}; until [ -e go ]; do sleep 0.05; done"
     with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
-        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+        page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
         with closing(Listing(page, tmp_path)) as listing:
             listing.wait_for()
             (tmp_path / "begun").touch()

@@ -28,8 +28,8 @@ from lambda_live.telemetry.exposition import create_registry
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log import LoggingBridge, LogListener
 from lambda_live.telemetry.output import Output
-from lambda_live.terminal.actions import Hands
-from lambda_live.terminal.keys import Deeds, Keys
+from lambda_live.terminal.actions import Actions
+from lambda_live.terminal.keys import KeyBindings
 from lambda_live.terminal.terminal import Terminal
 from lambda_live.ui.editor import EditorLinks
 from lambda_live.ui.failure_page import BrowserErrorPages
@@ -58,7 +58,9 @@ class LocalLambda:
         self._output = Output(_STDOUT)
         out = self._output.write if settings.is_interactive else None
         checked = settings.reload_command is not None
-        self._terminal = Terminal(out, _STDOUT, checked=checked, debugged=settings.is_debugging)
+        self._terminal = Terminal(
+            out, _STDOUT, runs_checks=checked, is_debugging=settings.is_debugging
+        )
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
         self._output.notice = log.format_lost_message
@@ -73,7 +75,9 @@ class LocalLambda:
         self._functions = functions = serving.functions
         editor = EditorLinks(given.functions[0].project, settings.editor_root)
         reached = settings.public_url or self._url
-        self._desk = desk = UiState(functions, reached, self._url, editor, self._terminal.replayed)
+        self._desk = desk = UiState(
+            functions, reached, self._url, editor, self._terminal.show_replay
+        )
         desk.replay.set_enabled(enabled=settings.replay)
         self._definitions = ConfigWatcher(given, serving, log.service_log)
         apis = (
@@ -105,11 +109,13 @@ class LocalLambda:
 
     def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
         scribe = self._desk.create_listener(configuration)
-        narrator = self._terminal.of(configuration, named=len(self._given.functions) > 1)
+        narrator = self._terminal.create_listener(
+            configuration, show_name=len(self._given.functions) > 1
+        )
         return [self._log_of(configuration), narrator, scribe, self._after_reload]
 
     def _checked(self, output: bytes, status: int) -> None:
-        self._terminal.checked(output, status)
+        self._terminal.show_checks_finished(output, status)
         self._desk.add_checks(output, status)
 
     def _failed(self, error: BaseException) -> None:
@@ -124,7 +130,7 @@ class LocalLambda:
         hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup's does not
         for number in (signal.SIGTERM, signal.SIGINT, *[signal.SIGHUP] * hangs_up):
             loop.add_signal_handler(number, self._stop)
-        keys, hands = self._keys()
+        keys, actions = self._keys()
         self._greet()
         if self._settings.is_interactive:
             keys.start()
@@ -140,7 +146,7 @@ class LocalLambda:
             self._cut_off.cancel()
         await self._serving.drain()
         await self._after_reload.stop()
-        await hands.stop()
+        await actions.stop()
         if (debuggers := self._settings.debuggers) is not None:
             debuggers.stop()
         ticks.cancel()
@@ -157,20 +163,17 @@ class LocalLambda:
         if self._front.server_state.tasks:
             self._serving.kill()
 
-    def _keys(self) -> tuple[Keys, Hands]:
+    def _keys(self) -> tuple[KeyBindings, Actions]:
         terminal, functions = self._terminal, self._functions
-        hands = Hands(terminal, functions, self._after_reload, self._settings, self._url)
-        page = socket_url(self._sockets[1])
-        deeds = Deeds(
-            check=hands.check,
-            accept=hands.accept,
-            events=hands.events,
-            invoke=hands.invoke,
-            replay=self._turn_replay,
-            page=page,
-            quit=self._stop,
+        actions = Actions(terminal, functions, self._after_reload, self._settings, self._url)
+        keys = KeyBindings(
+            terminal.status,
+            actions,
+            page_url=socket_url(self._sockets[1]),
+            toggle_replay=self._turn_replay,
+            on_quit=self._stop,
         )
-        return Keys(terminal.board, deeds), hands
+        return keys, actions
 
     def _turn_replay(self) -> bool:
         replay = self._desk.replay
@@ -180,7 +183,7 @@ class LocalLambda:
     def _greet(self) -> None:
         functions, admin = self._given.functions, socket_url(self._sockets[1])
         if self._settings.is_interactive:
-            self._terminal.greet(functions, self._url, admin)
+            self._terminal.print_startup(functions, self._url, admin)
         else:
             greet(self._log, functions, self._url, admin)
         if (debuggers := self._settings.debuggers) is not None:

@@ -18,7 +18,10 @@ from support.local_lambda import INVOKE, LocalLambda, environment, program
 from support.project import HANDLER
 from support.waiting import DEADLINE, wait_until
 
-ONE_BY_ONE = {"terminal.throttle.READABLE": 10_000, "terminal.throttle._READABLE_RECORDS": 100_000}
+ONE_BY_ONE = {
+    "terminal.grouping.MAX_INVOCATIONS_PER_SECOND": 10_000,
+    "terminal.grouping.MAX_RECORDS_PER_SECOND": 100_000,
+}
 """Constants by which no invocation is left out, though several tests' together are a crowd."""
 
 _TITLE = re.compile(r"\x1b\][02];([^\x07]*)\x07")

@@ -63,9 +63,9 @@ def _live(terminal: TerminalLambda) -> None:
     code.write_text(text.replace("The received", "The new"), encoding="utf-8")
     terminal.wait_for("reloaded in .* as expected\\n.*new")
     code.write_text(text.replace("-> str:", "-> str", 1), encoding="utf-8")
-    terminal.wait_for("the checks wait")
+    terminal.wait_for("Checks paused")
     code.write_text(text, encoding="utf-8")
-    terminal.wait_for("mended in .* as expected")
+    terminal.wait_for("fixed, reloaded in .* as expected")
 
 
 def _tspans(row: str) -> Iterator[str]:

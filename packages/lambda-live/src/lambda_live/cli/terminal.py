@@ -10,16 +10,14 @@ import sys
 import time
 
 from lambda_live.cli import follow
-from lambda_live.terminal.screen import columns_of
 from lambda_live.terminal.stream import PATH
-from lambda_live.terminal.style import dim, plain
-from lambda_live.terminal.wrap import fold
+from lambda_live.terminal.text import dim, strip_styles, terminal_width, wrap_line
 
 
 def _print(line: str) -> None:
-    columns = columns_of(sys.stdout.fileno())
-    text = plain(line) if os.environ.get("NO_COLOR") else line
-    for row in [text] if columns is None else fold(text, columns):
+    columns = terminal_width(sys.stdout.fileno())
+    text = strip_styles(line) if os.environ.get("NO_COLOR") else line
+    for row in [text] if columns is None else wrap_line(text, columns):
         sys.stdout.write(f"{row}\n")
     sys.stdout.flush()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.checks.http_file import SUFFIX, load_request
+from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
@@ -58,9 +58,7 @@ def find_events(project: Path, functions: Sequence[str]) -> list[Event]:
 
 
 def _event_files(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file()
-    )
+    return sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file())
 
 
 class Actions:
@@ -80,8 +78,8 @@ class Actions:
         self._reload_command = reload_command
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
         self._background = BackgroundTasks(self._on_error)
-        self.can_check = settings.reload_command is not None
-        self.can_accept = settings.accept is not None
+        self.can_check = bool(settings.reload_command)
+        self.can_accept = bool(settings.accept_command)
 
     @property
     def _code_sha256(self) -> str:
@@ -129,7 +127,7 @@ class Actions:
         """Send a request to the service's own HTTP port, which turns it into an AWS event."""
         headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": _CLIENT}
         headers |= self._functions.host_headers(event.function, self._url)
-        load_request(event.path).send(self._url, **headers)
+        read_request(event.path).send(self._url, **headers)
 
     def _on_error(self, error: BaseException) -> None:
         self._terminal.service_log(f"internal error: {error!r}", "ERROR")

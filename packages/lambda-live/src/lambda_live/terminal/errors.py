@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from lambda_live.model.invocation import Result
 from lambda_live.model.code_version import CodeLoad
-from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
+from lambda_live.model.invocation import Result
 from lambda_live.telemetry.sanitize import sanitize
+from lambda_live.telemetry.source_location import LocationFinder, SourceLocation, error_message
 from lambda_live.terminal.text import bold, dim, red, truncate, wrap_line
 
 _CONTEXT_LINES = 2

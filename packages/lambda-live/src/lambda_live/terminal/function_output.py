@@ -50,9 +50,7 @@ _MAX_END_LINES = 20
 class LogPreview:
     """Collects the log records of one invocation, and counts those above the limit."""
 
-    def __init__(
-        self, on_long: Callable[[], None], show: Callable[[Iterable[str]], None]
-    ) -> None:
+    def __init__(self, on_long: Callable[[], None], show: Callable[[Iterable[str]], None]) -> None:
         """`on_long` is called once, before the first records of a long invocation are shown."""
         self._on_long = on_long
         self._show = show

@@ -4,7 +4,7 @@ import shutil
 import string
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wcwidth import ljust, width

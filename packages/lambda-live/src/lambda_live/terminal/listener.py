@@ -10,9 +10,9 @@ from typing import override
 
 import wcwidth
 
+from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result
-from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.errors import ErrorFormatter, code_excerpt, error_name

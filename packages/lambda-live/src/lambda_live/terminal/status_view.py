@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from lambda_live.checks.check_output import CheckOutput
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.sanitize import sanitize
-from lambda_live.checks.check_output import CheckOutput
 from lambda_live.terminal.errors import error_name
 from lambda_live.terminal.grouping import BurstCounter, InvocationThrottle
 from lambda_live.terminal.screen import Screen
@@ -31,7 +31,7 @@ _PREFIX_COLUMNS = 11
 """Columns of the time and the mark."""
 
 _RUNNING_CHECKS = " · running checks…"
-_CHECKS_SKIPPED = " · checks skipped: a debugger is attached (c to run them)"
+_CHECKS_SKIPPED = " · checks skipped while debugging (c to run)"
 
 
 class StatusView:
@@ -119,13 +119,12 @@ class StatusView:
     def show_load_error(
         self, load: CodeLoad, name: str, location: str, lines: Sequence[str]
     ) -> None:
-        """Show that code failed to load, and why."""
+        """Show that code does not load, and why."""
         self._failed_functions.add(name)
         location = location or ("" if load.error is None else error_name(load.error))
         others = self._bursts.count("\n".join((location, *lines)), name) - 1
-        subject = f"{others} more functions" if others > 1 else name
-        text = f"{subject} failed to load".lstrip()
-        line = f"{dim(clock())} {red('✗')} {red(text)}  {location}"
+        text = f"{others} more functions do not load" if others > 1 else f"{name} does not load"
+        line = f"{dim(clock())} {red('✗')} {red(text.lstrip())}  {location}"
         if others and self._screen.is_attached:
             self._screen.start_line(line, "", replace=others > 1)
             return
@@ -164,8 +163,8 @@ class StatusView:
         self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(output)])
 
     def show_replay(self, count: int, changed: Sequence[str]) -> None:
-        """Show how many replayed requests returned a different response, and which."""
-        text = f"{len(changed)} of {count} replayed requests returned a different response"
+        """Show how many replayed requests got a different response, and which."""
+        text = f"{len(changed)} of {count} replayed responses changed"
         names = ", ".join(dict.fromkeys(map(sanitize, changed)))
         text = truncate(f"{text}: {names}" if changed else text, self.width - _PREFIX_COLUMNS)
         styled = yellow(text) if changed else dim(text)

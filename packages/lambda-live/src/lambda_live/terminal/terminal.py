@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import override
 
+from lambda_live.checks.check_output import parse_check_output
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
-from lambda_live.checks.check_output import parse_check_output
 from lambda_live.terminal.listener import TerminalListener
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.status_view import StatusView
@@ -66,7 +66,7 @@ class Terminal(Listener):
         self.status.show_accepted(parse_check_output(output, status, last_is_summary=True))
 
     def show_replay(self, count: int, changed: Sequence[str]) -> None:
-        """Show how many replayed requests returned a different response, and which."""
+        """Show how many replayed requests got a different response, and which."""
         self.status.show_replay(count, changed)
 
     def format_lost_message(self, count: int) -> bytes:

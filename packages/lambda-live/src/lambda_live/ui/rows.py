@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from lambda_live.checks.check_output import Outcome
+from lambda_live.checks.check_output import CheckOutput
 from lambda_live.model.invocation import Report
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
@@ -149,7 +149,7 @@ class ChecksRow:
 
     id: int
     at: float
-    outcome: Outcome
+    outcome: CheckOutput
 
     @property
     def size(self) -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from lambda_live.checks.check_output import outcome_of
+from lambda_live.checks.check_output import parse_check_output
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
@@ -96,7 +96,7 @@ class UiState:
     def add_checks(self, output: bytes, status: int) -> None:
         """Write down how the command after a reload went."""
         number = self.history.new_id()
-        self.history.add(ChecksRow(number, time.time(), outcome_of(output, status)))
+        self.history.add(ChecksRow(number, time.time(), parse_check_output(output, status)))
 
     def event_files(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first if there is none of that name."""

@@ -19,15 +19,15 @@ def test_no_check_stops_at_the_breakpoints_of_who_debugs_unless_they_ask_for_it(
     with closing(Debugger(int(service.wait_for(r"attaches at \S+:(\d+)")[1]))) as debugger:
         debugger.attach(app, 2)
         service.save(f"{ANSWERS}# saved\n")
-        service.wait_for(r"reloaded in .* · not checked: a debugger is attached \(c checks\)\n")
+        service.wait_for(r"reloaded in .* · checks skipped while debugging \(c to run\)\n")
         service.press("c")
-        service.wait_for(f"· checked · {CHECKED}")
+        service.wait_for(f"· checks · {CHECKED}")
         debugger.ask("disconnect", restart=False)
 
     numbers = itertools.count()
 
     def is_checked() -> bool:
         rows = service.save(f"{ANSWERS}# {next(numbers)}\n")
-        return service.wait_for(r"reloaded in .* · (3 of 3|not)", after=rows)[1] == "3 of 3"
+        return service.wait_for(r"reloaded in .* · (3 of 3|checks)", after=rows)[1] == "3 of 3"
 
     wait_until(is_checked, "a save that is checked")

@@ -37,7 +37,7 @@ def takes_keys(service: TerminalLambda) -> bool:
 
 
 def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None:
-    assert "? help · i invoke · r replay · o page · q quit" in service.rows
+    assert "? help · i invoke · r replay · o dashboard · q quit" in service.rows
 
     service.press("?")
     service.wait_for("  q  quit\n")
@@ -84,9 +84,9 @@ def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
         service.press("i")
         service.press(letter)
 
-    service.wait_for("large.json is no event: it has 7340034 bytes, and an event 6291456 at\n")
-    service.wait_for("nan.json is no event: NaN is not JSON\n")
-    service.wait_for("with_bom.json is no event: Unexpected UTF-8 BOM")
+    service.wait_for("cannot invoke large.json: it has 7340034 bytes; the limit is 6291456\n")
+    service.wait_for("cannot invoke nan.json: NaN is not JSON\n")
+    service.wait_for("cannot invoke with_bom.json: Unexpected UTF-8 BOM")
 
 
 def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
@@ -96,12 +96,12 @@ def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
     accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
     told = (f"--after-reload=echo differs; {check}", f"--accept={accept}")
     service = start(ANSWERS, "--watch=function", *told)  # what the commands write is no code
-    service.wait_for("1 of 3 events.*\n  differs\n  a accepts these answers\n")
+    service.wait_for("1 of 3 events.*\n  differs\n  Press a to accept these as expected\n")
 
     service.press("c")
-    service.wait_for("checked · 1 of 3 events")
+    service.wait_for("checks · 1 of 3 events")
     service.press("a")
-    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checked · 0 of 3 events")
+    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checks · 0 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
 
 
@@ -121,13 +121,13 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
     options = ("--concurrency=1", "--no-queue", "--accept=true", f"--after-reload={command}")
     service = start(HOLDS, *options)
     write_project(service.project, {"events/well.json": "1", "events/bad.json": "{"})
-    service.wait_for(r"loaded in .* · the command failed \(status 3\)\n  a long row ")
+    service.wait_for(r"loaded in .* · command failed \(exit status 3\)\n  a long row ")
     service.wait_for(r"\n    .*that says what to do\n")
 
     service.press("i")
     service.wait_for("  a bad.json")
     service.press("a")
-    service.wait_for(r"bad\.json is no event: ")
+    service.wait_for(r"cannot invoke bad\.json: ")
     with ThreadPoolExecutor(1) as threads:
         held = threads.submit(service.invoke, b'"hold"')
         wait_until((service.project / "began").exists)
@@ -138,7 +138,7 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
         service.wait_for(r"well\.json was throttled \(429\)")
         (service.project / "go").touch()
         assert held.result().status == 200
-    assert not [row for row in service.rows if "a accepts these answers" in row]
+    assert not [row for row in service.rows if "Press a to accept these as expected" in row]
 
 
 def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
@@ -146,22 +146,22 @@ def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: St
     for name in ("one", "two"):
         service.invoke(json.dumps(name).encode(), **{"X-Lambda-Live-Event": f"{name}.json"})
     service.press("r")
-    service.wait_for("run again")
+    service.wait_for("Replay on: the last 50 requests rerun after each save")
 
     before = service.save(
         "def handler(event, context): return {'statusCode': 200 + len(event) * (event == 'two')}"
     )
-    service.wait_for(r"↻ 1 of 2 answers changed over the save: two\.json\n", before)
+    service.wait_for(r"↻ 1 of 2 replayed responses changed: two\.json\n", before)
     assert not [row for row in service.rows[before:] if "✓ one.json" in row]
     service.press("r")
-    service.wait_for("nothing runs again", before)
+    service.wait_for("Replay off", before)
 
 
 def test_the_page_is_opened(service: TerminalLambda) -> None:
     opened = service.project / "opened"
 
     service.press("o")
-    page = service.wait_for(r"its page  (\S+)")[1]
+    page = service.wait_for(r"Dashboard  (\S+)")[1]
     wait_until(opened.exists)
     assert opened.read_text() == f"{page}\n"
 
@@ -170,9 +170,9 @@ def test_what_a_key_can_do_nothing_about_is_said(start: Start, tmp_path: Path) -
     service = start(ANSWERS, PATH=str(tmp_path))
 
     service.press("o")
-    service.wait_for(r"nothing here opens a browser: http://\S+")
+    service.wait_for(r"No browser found. Open http://\S+")
     service.press("i")
-    service.wait_for(r"there is no event: put one into events/")
+    service.wait_for(r"No events yet. Add a .json or .http file to events/")
 
 
 @pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP"])

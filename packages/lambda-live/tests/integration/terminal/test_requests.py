@@ -47,8 +47,8 @@ X-Empty:
     "typeless": "DELETE /\n\n{}",
 }
 REFUSED = {
-    "empty": ("# nothing yet\n", "no event: its first line is like POST /path"),
-    "prose": ("Please post this\n", "no event: its first line is like POST /path"),
+    "empty": ("# nothing yet\n", "POST /path"),
+    "prose": ("Please post this\n", "POST /path"),
     "two": ("GET /a\n\n###\nGET /b\n", "more than one request"),
     "variable": ("GET /{{id}}\n", "no variable can be filled in here: /{{id}}"),
     "in_a_header": ("GET /\nX: {{token}}\n", "no variable can be filled in here: X: {{token}}"),
@@ -80,7 +80,7 @@ def press(service: TerminalLambda, name: str) -> int:
 
 def newest(service: TerminalLambda) -> dict[str, Any]:
     """Return the event of the newest invocation, without what is each request's own."""
-    page = service.wait_for(r"its page +(http://\S+)")[1]
+    page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     row = request(page, "GET", "/api/rows").json()[0]
     kept = request(page, "GET", f"/api/rows/{row['id']}").json()["event"]["text"]
     event: dict[str, Any] = json.loads(kept)
@@ -111,7 +111,7 @@ def test_a_request_is_sent_as_curl_sends_it(service: TerminalLambda, name: str) 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_request_is_refused_in_words(service: TerminalLambda, name: str) -> None:
     before = press(service, f"refused_{name}")
-    line = service.wait_for(rf"✗ refused_{name}\.http is .*", before)[0]
+    line = service.wait_for(rf"✗ cannot invoke refused_{name}\.http: .*", before)[0]
     assert REFUSED[name][1] in line
 
 
@@ -129,7 +129,7 @@ def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) 
     write_project(tmp_path, code | events | {"template.yaml": SEVERAL})
     checks = "--after-reload=until test -e go; do sleep 0.01; done; echo 3 of 3 events as expected"
     with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
-        service.wait_for("✓ 2 functions loaded in .* · the checks run")
+        service.wait_for("✓ 2 functions loaded in .* · running checks…")
         (tmp_path / "go").touch()
         service.wait_for(r"✓ 2 functions loaded in [\d.]+ m?s · 3 of 3 events as expected\n")
         assert len([row for row in service.rows if "loaded in" in row]) == 1
@@ -152,9 +152,9 @@ def test_what_happens_to_several_functions_at_once_is_told_together(tmp_path: Pa
         (tmp_path / "one/app.py").write_text("def handler(event, context)")
         service.wait_for("✗ 4 more functions do not load  one/app.py:1")
         (tmp_path / "one/app.py").write_text(ECHOES)
-        service.wait_for("✓ 5 functions mended in")
+        service.wait_for("✓ 5 functions fixed, reloaded in")
         before = len(service.rows) - 1
         (tmp_path / "one/app.py").write_text(f"{ECHOES}# saved")
         service.wait_for("✓ 5 functions reloaded in", before)
-    told = [row for row in service.rows if re.search("load|mended|SyntaxError", row)]
+    told = [row for row in service.rows if re.search("load|SyntaxError", row)]
     assert len(told) == 6, service.rows

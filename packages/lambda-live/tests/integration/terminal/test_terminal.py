@@ -106,7 +106,7 @@ def test_a_slow_invocation_is_told_while_it_runs(service: TerminalLambda, tmp_pa
     saved(service, SLOW)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
-        service.wait_for(rf"{TIME} … Invoke  runs\n  0\n(  \d+\n)*  49\n")
+        service.wait_for(rf"{TIME} … Invoke  running\n  0\n(  \d+\n)*  49\n")
         (tmp_path / "go").touch()
         assert answer.result().status == 200
 
@@ -166,7 +166,7 @@ def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
     command = f"{rows}; echo 1 of 3 events as expected; echo; exit 1"
     service = start(ANSWERS, f"--after-reload={command}")
 
-    service.wait_for("… 21 more rows\n")
+    service.wait_for("… 21 more lines\n")
     assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
     assert "1 of 3 events as expected" in service.raw
 
@@ -177,21 +177,21 @@ def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
 
 def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalLambda) -> None:
     before = checked.save(BROKEN)
-    checked.wait_for("the checks wait", before)
+    checked.wait_for("Checks paused", before)
     line, *rows = checked.rows[before:-1]
     assert re.fullmatch(rf"{TIME} ✗ does not load  function/app\.py:1", line)
     assert rows == [
         "  SyntaxError: expected ':'",
         "  > 1 │ def handler(event, context)",
         "    2 │     return 1",
-        "  the checks wait until it loads",
+        "  Checks paused until the code loads",
     ]
     assert checked.titles[-1] == "✗ function/app.py:1"
     assert "\x07" in re.sub(r"\x1b\]2;[^\x07]*\x07", "", checked.raw)
     assert len(invoke(checked, {})) == 1
 
     before = checked.save(ANSWERS)
-    checked.wait_for(rf"{TIME} ✓ mended in [\d.]+ m?s · {EXPECTED}\n", before)
+    checked.wait_for(rf"{TIME} ✓ fixed, reloaded in [\d.]+ m?s · {EXPECTED}\n", before)
     assert len(checked.rows[before:-1]) == 1
     assert checked.titles[-1].startswith("✓")
 

@@ -573,7 +573,7 @@ def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> 
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
     command = "echo 'FAIL one.json'; echo '19 of 20 events got the expected response'; exit 1"
     with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
-        page = service.wait_for(r"its page +(http://\S+:\d+)")[1]
+        page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
 
         def kept() -> list[dict[str, Any]]:
             found = request(page, "GET", "/api/rows").json()

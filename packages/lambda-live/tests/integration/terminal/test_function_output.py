@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lambda_live.terminal.records import lines_of, of_runtime
+from lambda_live.terminal.function_output import format_record, is_runtime_error
 
 AT = "2026-11-25T10:00:00.000Z"
 ID = "0f8fad5b-d9cd-469f-a165-70867728950e"
@@ -23,7 +23,7 @@ ID = "0f8fad5b-d9cd-469f-a165-70867728950e"
 def test_a_line_of_pythons_logging_is_its_level_and_message_and_others_stay(
     record: str, lines: list[str]
 ) -> None:
-    assert list(lines_of(record.encode())) == lines
+    assert list(format_record(record.encode())) == lines
 
 
 def test_a_json_line_is_its_level_and_message_with_the_fields_of_its_own() -> None:
@@ -38,7 +38,7 @@ def test_a_json_line_is_its_level_and_message_with_the_fields_of_its_own() -> No
         "exception": "Traceback\nValueError: no",
     }
 
-    assert list(lines_of(json.dumps(record).encode())) == [
+    assert list(format_record(json.dumps(record).encode())) == [
         'INFO {"sold": 1} count=2 user="a b"',
         "Traceback",
         "ValueError: no",
@@ -46,7 +46,7 @@ def test_a_json_line_is_its_level_and_message_with_the_fields_of_its_own() -> No
 
 
 def test_of_a_long_record_the_beginning_and_the_end_are_shown() -> None:
-    lines = list(lines_of("\n".join(map(str, range(1_500))).encode()))
+    lines = list(format_record("\n".join(map(str, range(1_500))).encode()))
 
     assert lines == [*map(str, range(20)), "… 1,460 more lines", *map(str, range(1_480, 1_500))]
 
@@ -64,4 +64,4 @@ def test_of_a_long_record_the_beginning_and_the_end_are_shown() -> None:
 def test_what_awss_client_writes_of_an_error_is_told_from_the_functions_own(
     record: bytes, *, is_the_runtimes: bool
 ) -> None:
-    assert of_runtime(record) is is_the_runtimes
+    assert is_runtime_error(record) is is_the_runtimes

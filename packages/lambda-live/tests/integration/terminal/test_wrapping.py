@@ -24,7 +24,7 @@ WORDS = "the quick brown fox jumps over the lazy dog " * 5
 
 @pytest.fixture(scope="module")
 def service(start_module: Start) -> TerminalLambda:
-    return start_module(CODE, constants={"terminal.throttle.READABLE": 1000})
+    return start_module(CODE, constants={"terminal.grouping.MAX_INVOCATIONS_PER_SECOND": 1000})
 
 
 def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]:
@@ -82,7 +82,7 @@ def test_a_record_of_many_lines_is_shown_from_both_ends(service: TerminalLambda)
 
 def test_who_is_no_terminal_gets_lines_as_they_were_written(service: TerminalLambda) -> None:
     service.resize(40)
-    page = service.wait_for(r"its page +(http://\S+)")[1]
+    page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     with subprocess.Popen(
         [sys.executable, "-m", "lambda_live.cli.terminal", page],
         env=environment(),
@@ -102,9 +102,9 @@ def test_what_the_service_says_goes_on_below_its_words(service: TerminalLambda) 
     service.resize(50)
     before = len(service.rows) - 1
     service.press("r")
-    service.wait_for("r ends it\n", before)
+    service.wait_for(r"\(r to stop\)\n", before)
     first, second = service.rows[before:-1]
-    assert re.match(r"\d\d:\d\d:\d\d ! after each save", first)
+    assert re.match(r"\d\d:\d\d:\d\d ! Replay on", first)
     assert re.match(r" {11}\w", second)
     service.press("r")
-    service.wait_for("nothing runs again", before)
+    service.wait_for("Replay off", before)
