@@ -1,7 +1,8 @@
-"""The events of `events/`, which are checks too, and their expected answers."""
+"""The events of `events/`, which are checks too, and their expected responses."""
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
@@ -12,21 +13,37 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
 class SaveError(Exception):
-    """It could not be written; the text says why to a person."""
+    """An event could not be written. The message is for the user."""
+
+
+def events_of(project: Path, functions: Iterable[str]) -> list[Path]:
+    """Return the event files of `events/` and of the folder of each function in it."""
+    folders = [project / "events", *(project / "events" / name for name in functions)]
+    return [
+        path
+        for folder in folders
+        for kind in _KINDS
+        for path in sorted(folder.glob(f"[!.]*{kind}"))
+        if path.is_file()
+    ]
+
+
+def expected_file(event: Path) -> Path:
+    """Return where the expected response of an event is."""
+    return event.parent / "expected" / event.name
 
 
 class EventFiles:
-    """Those of one function: `events/NAME/` if there are several functions and it is there."""
+    """The event files of one function: `events/NAME/` if there are several functions."""
 
     def __init__(self, project: Path, function: str, *, several: bool) -> None:
-        own = project / "events" / function
         self.project = project
-        self.folder = own if several else project / "events"
-        # what a pod writes is not on the developer's disk
+        self.folder = project / "events" / function if several else project / "events"
+        # a pod's files are not on the developer's disk
         self.writable = "KUBERNETES_SERVICE_HOST" not in os.environ
 
     def names(self) -> list[str]:
-        """Return the names of the event files, in their order."""
+        """Return the names of the event files, sorted."""
         return sorted(
             path.name
             for path in self.folder.glob("[!.]*")
@@ -35,47 +52,48 @@ class EventFiles:
 
     def get(self, name: str) -> tuple[str, str | None] | None:
         """
-        Return an event's text and its expected answer's, if there is one; None if no event.
+        Return the text of an event and of its expected response; None if there is no such event.
 
-        Raises ValueError for more than an event may have.
+        Raises ValueError if the event is too large.
         """
         if name not in self.names():
             return None
         event = _text(self.folder / name)
-        return None if event is None else (event, _text(self.folder / "expected" / name))
+        return None if event is None else (event, _text(expected_file(self.folder / name)))
 
     def paths_for(self, name: str) -> tuple[str, str]:
-        """Return where an event of that name and its answer belong. Raises SaveError."""
+        """Return where an event of that name and its response are saved. Raises SaveError."""
         name = name.removesuffix(".json") + ".json"
         if not _NAME.fullmatch(name):
-            message = "A name has letters, digits, '.', '_' and '-', and begins with one of those."
+            message = (
+                f"Invalid name {name!r}. Use letters, digits, '.', '_' and '-',"
+                " and start with a letter or digit."
+            )
             raise SaveError(message)
         event = self.folder / name
-        seen = [event, event.parent / "expected" / name]
-        return str(seen[0].relative_to(self.project)), str(seen[1].relative_to(self.project))
+        paths = (event, expected_file(event))
+        return str(paths[0].relative_to(self.project)), str(paths[1].relative_to(self.project))
 
-    def write(self, name: str, event: str, answer: str) -> None:
-        """Write both; an event that is there stays as it is. Raises SaveError."""
+    def write(self, name: str, event: str, response: str) -> None:
+        """Write a new event and its expected response. Raises SaveError."""
         paths = [self.project / path for path in self.paths_for(name)]
-        if there := [path.name for path in paths if path.exists()]:
-            message = f"{there[0]} is there already: choose another name."
+        if existing := [path.name for path in paths if path.exists()]:
+            message = f"{existing[0]} exists. Choose another name."
             raise SaveError(message)
         try:
             paths[1].parent.mkdir(parents=True, exist_ok=True)
-            # the answer first: an event without one would be a check that fails
-            paths[1].write_text(answer, encoding="utf-8")
+            # the response first: an event without one would be a check that fails
+            paths[1].write_text(response, encoding="utf-8")
             paths[0].write_text(event, encoding="utf-8")
         except OSError as error:
-            message = f"It can't be written: {error}"
+            message = f"Cannot write the event: {error}"
             raise SaveError(message) from error
 
 
 def _text(path: Path) -> str | None:
     try:
         if (size := path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
-            message = (
-                f"{path.name} has {size} bytes, and an event {MAX_SYNC_PAYLOAD_BYTES} at most."
-            )
+            message = f"{path.name} has {size} bytes. An event may have {MAX_SYNC_PAYLOAD_BYTES}."
             raise ValueError(message)
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

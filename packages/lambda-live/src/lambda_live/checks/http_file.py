@@ -1,75 +1,83 @@
 """
-The HTTP request of a `.http` file, as editors' REST clients run it.
+HTTP requests of `.http` files, as the REST clients of editors run them.
 
-`scripts/checks/request.bash` reads the same form, for curl. Source:
-https://www.jetbrains.com/help/idea/exploring-http-syntax.html
+Source: https://www.jetbrains.com/help/idea/exploring-http-syntax.html
 """
 
-import http.client
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 SUFFIX = ".http"
-_NEXT = "###"
-_NOT_YET = ("#", "//", "@")
-_NO_BODY = ("> {%", "<> ")
-"""What begins a line of an editor's own: a script, or a response that it has saved."""
+_SEPARATOR = "###"
+_COMMENTS = ("#", "//", "@")
+_AFTER_BODY = ("> {%", "<> ")
+"""How lines of an editor's own start: a script, or a response that it saved."""
 
-_FIRST = re.compile(r"(?:(?P<method>[A-Z]+) )?(?P<target>\S+)(?: HTTP/\S*)?")
+_REQUEST_LINE = re.compile(r"(?:(?P<method>[A-Z]+) )?(?P<target>\S+)(?: HTTP/\S*)?")
 _HOST = re.compile(r"\A(?:\{\{[^}]*\}\}|[A-Za-z]+://[^/?]*)")
-_LEFT_OUT = re.compile(r"host:.*localhost|content-length:", re.IGNORECASE)
+_SKIPPED_HEADERS = re.compile(r"host:.*localhost|content-length:", re.IGNORECASE)
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-_PATIENCE = 900.0
-"""Seconds that an answer may take: the longest timeout of AWS's."""
+_TIMEOUT_SECONDS = 900.0
+"""The longest timeout of a Lambda function."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back; header names as they were sent."""
+    """A response, with header names as they were sent."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """Return a header's values, with commas between, or None; `name` in lower case."""
+        """Return a header's values, joined by commas, or None. `name` is in lower case."""
         found = [value for each, value in self.headers if each.lower() == name]
         return ", ".join(found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What is sent; the target begins with the path, whichever host the file names."""
+    """A request. Its target starts with the path, whichever host the file names."""
 
     method: str
     target: str
     headers: Sequence[tuple[str, str]]
     body: bytes
 
-    def send(self, url: str, **own: str) -> HttpResponse:
-        """
-        Send it, with own headers, to the service at that URL, and return what it answers.
+    @property
+    def encoded_target(self) -> str:
+        """The target with each character percent-encoded that is not printable ASCII."""
+        from urllib.parse import quote  # noqa: PLC0415  # `scripts/check` starts faster without it
 
-        Raises OSError if that fails, and ValueError for what no request can have.
+        return quote(self.target, safe=_PRINTABLE)
+
+    def send(self, url: str, **own_headers: str) -> HttpResponse:
         """
+        Send the request to the service at a URL and return the response.
+
+        Raises OSError if that fails, and ValueError if the request is not valid HTTP.
+        """
+        import http.client  # noqa: PLC0415  # `scripts/check` sends with curl and starts faster
+        from urllib.parse import urlsplit  # noqa: PLC0415
+
         address = urlsplit(url).netloc
-        connection = http.client.HTTPConnection(address, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
         named = {name.lower() for name, _ in self.headers}
-        default = {"Host": address, "User-Agent": "lambda_live", "Accept": "*/*"} | own
+        default = {"Host": address, "User-Agent": "lambda_live", "Accept": "*/*"} | own_headers
         added = [(name, value) for name, value in default.items() if name.lower() not in named]
         try:
-            target = quote(self.target, safe=_PRINTABLE)
-            connection.putrequest(self.method, target, skip_host=True, skip_accept_encoding=True)
+            connection.putrequest(
+                self.method, self.encoded_target, skip_host=True, skip_accept_encoding=True
+            )
             for name, value in (*added, *self.headers):
                 connection.putheader(name, value.encode())
             if self.body:
                 connection.putheader("Content-Length", str(len(self.body)))
             connection.endheaders(self.body or None)
-            answer = connection.getresponse()
-            return HttpResponse(answer.status, answer.getheaders(), answer.read())
+            response = connection.getresponse()
+            return HttpResponse(response.status, response.getheaders(), response.read())
         except http.client.HTTPException as error:
             raise OSError(repr(error)) from error
         finally:
@@ -77,80 +85,83 @@ class HttpRequest:
 
 
 def read_request(path: Path) -> HttpRequest:
-    """Return a file's request. Raises OSError, and ValueError with what to mend."""
+    """Return the request of a file. Raises OSError, and ValueError that says what to fix."""
     return parse_request(path.read_text(encoding="utf-8"), path.parent)
 
 
 def parse_request(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
     """
-    Return a text's request; a file that it names is looked for in the folder.
+    Return the request of a text. A body file is relative to the folder.
 
-    Raises OSError, and ValueError with what to mend, also for a file that is not `within`.
+    Raises OSError, and ValueError that says what to fix, also for a body file outside `within`.
     """
     lines = _lines(text)
-    method, target = _first(lines)
+    method, target = _request_line(lines)
     headers: list[tuple[str, str]] = []
     for line in lines:
         if not line.strip():
             break
         if line.lstrip().startswith(("?", "&")) and not headers:
             target += line.strip().partition(" HTTP/")[0]
-        elif not _LEFT_OUT.match(line):
+        elif not _SKIPPED_HEADERS.match(line):
             headers.append(_header(line))
     return HttpRequest(method, target, headers, _body(lines, folder, within))
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of the one request that is in it."""
-    begun = ended = False
+    """Yield the lines of the only request in a text."""
+    is_started = is_finished = False
     for line in text.replace("\r\n", "\n").split("\n"):
-        if line.startswith(_NEXT):
-            ended = begun
-        elif ended and line:
-            message = "it has more than one request: give each a file of its own"
+        if line.startswith(_SEPARATOR):
+            is_finished = is_started
+        elif is_finished and line:
+            message = "more than one request. Put each into a file of its own"
             raise ValueError(message)
-        elif begun or (line and not line.startswith(_NOT_YET)):
-            begun = True
+        elif is_started or (line and not line.startswith(_COMMENTS)):
+            is_started = True
             yield line
 
 
-def _first(lines: Iterator[str]) -> tuple[str, str]:
+def _request_line(lines: Iterator[str]) -> tuple[str, str]:
     line = next(lines, None)
-    match = None if line is None else _FIRST.fullmatch(line.strip())
+    if line is None:
+        message = "no request found. The first line must look like POST /path"
+        raise ValueError(message)
+    match = _REQUEST_LINE.fullmatch(line.strip())
     if match is None:
-        message = f"its first line is like POST /path, and not: {line or 'nothing'}"
+        message = f"invalid request line {line!r}. It must look like POST /path"
         raise ValueError(message)
     target = _HOST.sub("", match["target"])
-    _refuse_variables(target)
+    _reject_variables(target)
     return match["method"] or "GET", target if target.startswith("/") else f"/{target}"
 
 
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        message = f"no header, which is like Name: value, nor an empty line before the body: {line}"
+        message = f"invalid header {line!r}. Write Name: value, and an empty line before the body"
         raise ValueError(message)
-    _refuse_variables(line)
+    _reject_variables(line)
     return name.strip(), value.strip()
 
 
-def _refuse_variables(text: str) -> None:
+def _reject_variables(text: str) -> None:
     if "{{" in text:
-        message = f"no variable can be filled in here: {text}"
+        message = f"variables are not supported: {text}"
         raise ValueError(message)
 
 
 def _body(lines: Iterator[str], folder: Path, within: Path | None) -> bytes:
-    kept = []
+    body = []
     for line in lines:
-        if line.startswith(_NO_BODY):
+        if line.startswith(_AFTER_BODY):
             break
-        kept.append(line)
-    text = "\n".join(kept).rstrip("\n")
+        body.append(line)
+    text = "\n".join(body).rstrip("\n")
     if not text.startswith("< ") or "\n" in text:
         return text.encode()
     path = folder / text.removeprefix("< ")
     if within is not None and not path.resolve().is_relative_to(within.resolve()):
-        message = f"{path} is no file of this project"
+        message = f"{path} is outside this project"
         raise ValueError(message)
     return path.read_bytes()

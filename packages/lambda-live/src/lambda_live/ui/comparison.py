@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lambda_live.checks.equivalence import equivalent
+from lambda_live.checks.comparison import equivalent
 from lambda_live.ui.preview import preview
 from lambda_live.ui.rows import InvocationRow
 

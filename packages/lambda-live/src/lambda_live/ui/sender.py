@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
+from lambda_live.checks.comparison import fill_json_text, json_text_matches
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
-from lambda_live.checks.placeholders import fill_json_text, json_text_matches
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.strict_json import validate
 from lambda_live.ui.errors import ApiError
@@ -72,7 +72,7 @@ class Sender:
         want = HttpMessage.parse(expected)
         got = HttpMessage.from_response(answer, want)
         sides = {"expected": str(want.fill_placeholders(got)), "answered": str(got)}
-        return told | {"asExpected": got.matches(want)} | sides
+        return told | {"asExpected": want.matches(answer)} | sides
 
     async def _send(self, request: HttpRequest, function: str, name: str) -> HttpResponse:
         own = {"X-Lambda-Live-Source": _SOURCE}

@@ -50,9 +50,9 @@ REFUSED = {
     "empty": ("# nothing yet\n", "POST /path"),
     "prose": ("Please post this\n", "POST /path"),
     "two": ("GET /a\n\n###\nGET /b\n", "more than one request"),
-    "variable": ("GET /{{id}}\n", "no variable can be filled in here: /{{id}}"),
-    "in_a_header": ("GET /\nX: {{token}}\n", "no variable can be filled in here: X: {{token}}"),
-    "headless": ("GET /\n{}\n", "no header, which is like Name: value"),
+    "variable": ("GET /{{id}}\n", "variables are not supported: /{{id}}"),
+    "in_a_header": ("GET /\nX: {{token}}\n", "variables are not supported: X: {{token}}"),
+    "headless": ("GET /\n{}\n", "Write Name: value"),
     "bodiless": ("POST /\n\n< none.txt\n", "none.txt"),
 }
 

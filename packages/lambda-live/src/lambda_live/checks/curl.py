@@ -1,0 +1,192 @@
+"""
+Sending events with curl, as a person would.
+
+This module writes curl's configuration files and reads what curl received. It does not start curl:
+`scripts/check` does, in a loop that `scripts/check` shows, or a `subprocess` if there is no such
+script. One curl process sends all events of a run, which saves a process and a connection for each.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambda_live.checks.function_response import parse_response
+from lambda_live.checks.http_file import SUFFIX, HttpResponse, read_request
+
+FUNCTIONS_PATH = "/2015-03-31/functions"
+STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
+_UNREACHABLE = (6, 7)
+"""Exit statuses of curl: the host is unknown, or the connection was refused."""
+
+type RunCurl = Callable[[Path], int]
+"""Runs curl with a configuration file, its output in FILE.out and FILE.err; returns its status."""
+
+
+class InvalidEventError(Exception):
+    """An event file cannot be sent. The message names the file and what to fix."""
+
+
+class SendError(Exception):
+    """The service did not respond. The message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The service to which events are sent, and the names of its functions."""
+
+    url: str
+    source: str
+    functions: Sequence[str]
+
+    def function_of(self, event: Path) -> str:
+        """Return the function of an event: the one named like its folder, or the only one."""
+        folder = event.parent.name
+        if folder in self.functions:
+            return folder
+        if len(self.functions) == 1:
+            return self.functions[0]
+        folders = " ".join(f"events/{name}/" for name in self.functions)
+        message = f"cannot tell which function {event} is for. Move it into one of: {folders}"
+        raise InvalidEventError(message)
+
+
+def config_of(target: Target, events: Iterable[Path], folder: Path) -> str:
+    """
+    Return a curl configuration that sends events one after the other.
+
+    Event N's response is written to FOLDER/N, and its headers to FOLDER/N.headers.
+    Raises InvalidEventError.
+    """
+    transfers = [
+        "\n".join(_transfer(target, event, folder / str(number)))
+        for number, event in enumerate(events, 1)
+    ]
+    return "fail-early\n" + "\nnext\n".join(transfers) + "\n"
+
+
+def _transfer(target: Target, event: Path, output: Path) -> list[str]:
+    output.touch()  # curl creates no file for an empty response
+    function = target.function_of(event)
+    lines = [
+        *("silent", "show-error", "globoff"),
+        "connect-timeout = 5",
+        r'write-out = "%{time_total}\n"',
+        _option("output", str(output)),
+        _option("dump-header", f"{output}.headers"),
+        _header("X-Lambda-Live-Source", target.source),
+        _header("X-Lambda-Live-Event", event.name),
+    ]
+    if event.suffix == SUFFIX:
+        return lines + _http_request(target, event, function, output)
+    return [
+        *lines,
+        _header("Content-Type", "application/json"),
+        _header("X-Amz-Log-Type", "Tail"),
+        _option("data-binary", f"@{event}"),
+        _option("url", f"{target.url}{FUNCTIONS_PATH}/{function}/invocations"),
+    ]
+
+
+def _http_request(target: Target, event: Path, function: str, output: Path) -> list[str]:
+    try:
+        request = read_request(event)
+    except FileNotFoundError as error:
+        message = f"{event}: no such file: {error.filename}"
+        raise InvalidEventError(message) from error
+    except (OSError, ValueError) as error:
+        message = f"{event}: {error}"
+        raise InvalidEventError(message) from error
+    lines = [
+        "path-as-is",
+        _header("X-Lambda-Live-Log", "Tail"),
+        "head" if request.method == "HEAD" else _option("request", request.method),
+        *(_header(name, value) for name, value in request.headers),
+        _option("url", target.url + request.encoded_target),
+    ]
+    if len(target.functions) > 1:
+        lines.append(_header("Host", f"{function}.localhost:{target.url.rpartition(':')[2]}"))
+    if request.body:
+        body = output.with_suffix(".body")
+        body.write_bytes(request.body)
+        lines.append(_option("data-binary", f"@{body}"))
+        if not any(name.lower() == "content-type" for name, _ in request.headers):
+            lines.append(_option("header", "Content-Type:"))  # without curl's default
+    return lines
+
+
+def _header(name: str, value: str) -> str:
+    return _option("header", f"{name}: {value}" if value else f"{name};")
+
+
+def _option(name: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    for character, escape in (("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"), ("\v", "\\v")):
+        escaped = escaped.replace(character, escape)
+    return f'{name} = "{escaped}"'
+
+
+class Curl:
+    """Sends requests to one service by curl, and sums up how long they took."""
+
+    def __init__(self, url: str, source: str, folder: Path, run: RunCurl) -> None:
+        self._url = url
+        self._source = source
+        self._folder = folder
+        self._run = run
+        self.wait_seconds = 0.0
+        """What the requests for the state took."""
+        self.round_trips: list[float] = []
+        """Seconds that each event of the last batch took."""
+
+    def state(self, query: str = "") -> str | None:
+        """Return what the service says about its functions; None if it does not say. SendError."""
+        output = self._folder / "state"
+        output.unlink(missing_ok=True)
+        url = f"{self._url}{STATE_PATH}" + (f"?{query}" if query else "")
+        lines = [
+            *("silent", "globoff", "connect-timeout = 5", "max-time = 10"),
+            r'write-out = "%{http_code} %{time_total}\n"',
+            _header("X-Lambda-Live-Source", self._source),
+            _option("output", str(output)),
+            _option("url", url),
+        ]
+        status, config = self._execute("\n".join(lines))
+        if status in _UNREACHABLE:
+            raise self._unreachable()
+        code, _, seconds = _read(config, ".out").partition(" ")
+        self.wait_seconds += float(seconds or 0)
+        is_known = code == "200" and output.exists()
+        return output.read_text(encoding="utf-8") if is_known else None
+
+    def send(self, functions: Sequence[str], events: Sequence[Path]) -> list[HttpResponse]:
+        """Send events; return their responses. Raises SendError, InvalidEventError."""
+        if not events:
+            self.round_trips = []
+            return []
+        target = Target(self._url, self._source, functions)
+        status, config = self._execute(config_of(target, events, self._folder))
+        if status in _UNREACHABLE:
+            raise self._unreachable()
+        if status:
+            reason = (_read(config, ".err").splitlines() or [f"curl exited with {status}"])[0]
+            message = f"no response from {self._url}: {reason}"
+            raise SendError(message)
+        self.round_trips = [float(line) for line in _read(config, ".out").splitlines()]
+        outputs = [self._folder / str(number) for number in range(1, len(events) + 1)]
+        return [
+            parse_response(_read(output, ".headers"), output.read_bytes()) for output in outputs
+        ]
+
+    def _execute(self, config: str) -> tuple[int, Path]:
+        path = self._folder / "curl"
+        path.write_text(config, encoding="utf-8", errors="surrogateescape")
+        return self._run(path), path
+
+    def _unreachable(self) -> SendError:
+        return SendError(f"nothing answers at {self._url}. Start the function with: make up")
+
+
+def _read(path: Path, suffix: str) -> str:
+    # with_suffix() would replace the suffix of a name that has one; newlines are HTTP's own
+    text = path.with_name(path.name + suffix).read_bytes()
+    return text.decode("utf-8", "replace")
