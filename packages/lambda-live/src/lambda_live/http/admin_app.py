@@ -1,4 +1,4 @@
-"""The service's own port: whether it is ready, its metrics, the page, and the terminal."""
+"""The admin port: readiness, metrics, the web page, and the terminal's stream."""
 
 import json
 
@@ -10,7 +10,7 @@ from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, s
 
 
 class AdminApp:
-    """An ASGI application."""
+    """The ASGI application of the admin port."""
 
     def __init__(
         self, functions: FunctionRegistry, registry: CollectorRegistry, page: App, terminal: App
@@ -21,10 +21,10 @@ class AdminApp:
         self._terminal = terminal
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         match scope["path"]:
             case "/metrics":
-                # OpenMetrics, if asked for: it says when a counter began, so that its first counts.
+                # OpenMetrics, if accepted: it has creation times, so a counter's first value counts
                 encode, content_type = choose_encoder(header(scope, b"accept") or "")
                 body = encode(self._registry)
                 response = Response(200, body, [("Content-Type", content_type)])

@@ -1,5 +1,9 @@
 """
-The APIs of the template: its functions' events of type Api and HttpApi, and what amounts to them.
+API Gateway: the REST and HTTP APIs of the template.
+
+A request whose path matches a route is turned into an event of payload format 1.0 or 2.0. The
+function's result becomes the response. SAM's function events and explicit API resources give the
+routes.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -37,11 +41,11 @@ from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Res
 from lambda_live.telemetry.listener import Listener
 
 _DEFAULT_TIMEOUT_SECONDS = (30.0, 29.0)
-"""Seconds that an HTTP API, and a REST API, waits for a function if the template does not say."""
+"""Integration timeouts of an HTTP API and a REST API, unless the template sets one."""
 
 
 class ApiGateway:
-    """Answers requests whose path is that of a route."""
+    """Serves the requests whose path matches a route."""
 
     def __init__(
         self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
@@ -52,103 +56,100 @@ class ApiGateway:
         self._authorizers = Authorizers(functions, listener)
 
     def resolve(self, scope: Scope) -> OperationMatch | None:
-        """Return what answers, and the function of the route; None if none has that path."""
-        found = match_routes(self._functions, scope)
-        if not found:
+        """Return the operation and the function of a request, or None if no route has its path."""
+        matches = match_routes(self._functions, scope)
+        if not matches:
             return None
-        if (preflight := _preflight(found, scope)) is not None:
-            return _found(partial(self._answer_preflight, found[0], preflight), found[0])
+        if (preflight := _preflight(matches, scope)) is not None:
+            return _operation(partial(self._answer_preflight, matches[0], preflight), matches[0])
         methods = (scope["method"], "ANY")
-        way = next((way for way in found if way.route.method in methods), None)
-        if way is not None:
-            return _found(partial(self._answer, way), way)
-        way = next((way for way in found if way.route.is_rest), found[0])
-        return _found(partial(_refuse, way), way)
+        match = next((match for match in matches if match.route.method in methods), None)
+        if match is not None:
+            return _operation(partial(self._invoke, match), match)
+        match = next((match for match in matches if match.route.is_rest), matches[0])
+        return _operation(partial(_raise_no_method, match), match)
 
     async def _answer_preflight(
-        self, way: RouteMatch, preflight: Response, request: Request
+        self, match: RouteMatch, preflight: Response, request: Request
     ) -> Response:
-        route = replace(way.route, authorizer=way.route.preflight_authorizer)
-        await self._authorizers.authorize(replace(way, route=route), request.scope)
+        route = replace(match.route, authorizer=match.route.preflight_authorizer)
+        await self._authorizers.authorize(replace(match, route=route), request.scope)
         return preflight
 
-    async def _answer(self, way: RouteMatch, request: Request) -> Response:
+    async def _invoke(self, match: RouteMatch, request: Request) -> Response:
         scope, invocation = request.scope, request.invocation
         try:
             body = await read_body(scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
-            return _message(413, "Request Too Long" if way.route.is_rest else "Payload Too Large")
-        authorizer = await self._authorizers.authorize(way, scope)
-        to_event = api_event_v1 if way.route.payload_format == "1.0" else api_event_v2
-        event = to_event(way, scope, body, invocation)
+            return _message(413, "Request Too Long" if match.route.is_rest else "Payload Too Large")
+        authorizer = await self._authorizers.authorize(match, scope)
+        to_event = api_event_v1 if match.route.payload_format == "1.0" else api_event_v2
+        event = to_event(match, scope, body, invocation)
         if authorizer is not None:
             event["requestContext"]["authorizer"] = authorizer
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        named = event_file_name(scope)
-        invocation.label = named or f"{scope['method']} {scope['path']}"
-        response = self._respond(way, request, await self._result(way, invocation))
-        if not way.route.is_rest:
-            cors.add_cors_headers(way.route.cors, scope, response)
+        invocation.label = event_file_name(scope) or f"{scope['method']} {scope['path']}"
+        response = self._respond(match, request, await self._wait_for_result(match, invocation))
+        if not match.route.is_rest:
+            cors.add_cors_headers(match.route.cors, scope, response)
         return response
 
-    async def _result(self, way: RouteMatch, invocation: Invocation) -> Result | None:
-        """Return what comes of it; None if that takes longer than the API waits."""
-        seconds = way.route.timeout or _DEFAULT_TIMEOUT_SECONDS[way.route.is_rest]
-        running = asyncio.ensure_future(way.function.invoke(invocation))
+    async def _wait_for_result(self, match: RouteMatch, invocation: Invocation) -> Result | None:
+        """Return the result, or None if the API's timeout expires first."""
+        seconds = match.route.timeout or _DEFAULT_TIMEOUT_SECONDS[match.route.is_rest]
+        result = asyncio.ensure_future(match.function.invoke(invocation))
         try:
-            await asyncio.wait([running], timeout=seconds)
+            await asyncio.wait([result], timeout=seconds)
         except asyncio.CancelledError:
-            running.cancel()
+            result.cancel()
             raise
-        if running.done():
-            return running.result()
-        running.add_done_callback(_consume_result)
-        said = f"the API waits no longer than {seconds:g} s for {invocation.label}, which goes on"
-        self._listener.service_log(said, "ERROR")
+        if result.done():
+            return result.result()
+        result.add_done_callback(_consume_result)
+        message = f"{invocation.label} exceeded the API's {seconds:g} s timeout"
+        self._listener.service_log(f"{message}; the function keeps running", "ERROR")
         return None
 
-    def _respond(self, way: RouteMatch, request: Request, result: Result | None) -> Response:
+    def _respond(self, match: RouteMatch, request: Request, result: Result | None) -> Response:
         if result is None:
-            return _timeout_response(way)
+            return _timeout_response(match)
         if result.error_type is not None:
-            response = self._failure(way, request)
+            response = self._failure(match, request)
         else:
             try:
-                response = _response(way, request.scope, result)
+                response = _response(match, request.scope, result)
             except MalformedResponseError as error:
-                response = self._failure(way, request, str(error))
+                response = self._failure(match, request, str(error))
         response.code_sha256 = result.code_sha256
         return response
 
-    def _failure(self, way: RouteMatch, request: Request, malformed: str = "") -> Response:
-        answer, why = _error_response(way), ""
+    def _failure(self, match: RouteMatch, request: Request, malformed: str = "") -> Response:
+        response, reason = _error_response(match), ""
         if malformed:
-            said = f"API answers {answer.status}: {malformed}"
-            self._listener.service_log(f"the {said}", "ERROR")
-            why = f"The {said}"
+            reason = f"The API returned {response.status}: {malformed}"
+            self._listener.service_log(reason, "ERROR")
         request_id = request.invocation.request_id
-        return self._error_pages.for_browser(answer, request.scope, request_id, why)
+        return self._error_pages.for_browser(response, request.scope, request_id, reason)
 
 
-def _found(operation: Operation, way: RouteMatch) -> OperationMatch:
-    sign = add_rest_api_ids if way.route.is_rest else add_http_api_ids
-    return OperationMatch(
-        operation, FunctionReference(way.function), sign, partial(_allows, way.function)
-    )
+def _operation(operation: Operation, match: RouteMatch) -> OperationMatch:
+    add_ids = add_rest_api_ids if match.route.is_rest else add_http_api_ids
+    allows_origin = partial(_allows_origin, match.function)
+    return OperationMatch(operation, FunctionReference(match.function), add_ids, allows_origin)
 
 
-def _allows(function: Function, origin: str) -> bool:
+def _allows_origin(function: Function, origin: str) -> bool:
     return any(
         cors.allows_origin(route.cors, origin) for route in function.desired_configuration.routes
     )
 
 
-def _response(way: RouteMatch, scope: Scope, result: Result) -> Response:
-    remapping = REST_API if way.route.is_rest else HTTP_API
-    if way.route.payload_format != "1.0":
+def _response(match: RouteMatch, scope: Scope, result: Result) -> Response:
+    remapping = REST_API if match.route.is_rest else HTTP_API
+    if match.route.payload_format != "1.0":
         return parse_v2(result.payload, remapping)
     accepted = header(scope, b"accept") or "*/*"
-    binary = not way.route.is_rest or is_binary(way, accepted)
+    binary = not match.route.is_rest or is_binary(match, accepted)
     return parse_v1(result.payload, remapping, binary=binary)
 
 
@@ -156,45 +157,45 @@ def _message(status: int, message: str) -> Response:
     return json_response({"message": message}, status)
 
 
-def _internal(status: int, message: str) -> Response:
+def _server_error(status: int, message: str) -> Response:
     return ServiceError(status, "InternalServerErrorException", {"message": message}).response()
 
 
-def _error_response(way: RouteMatch) -> Response:
-    """Return what AWS answers for a function that failed: each of the two kinds its own."""
-    if way.route.is_rest:
-        return _internal(502, "Internal server error")
+def _error_response(match: RouteMatch) -> Response:
+    """Return AWS's response to a failed function. The two kinds of API differ."""
+    if match.route.is_rest:
+        return _server_error(502, "Internal server error")
     return _message(500, "Internal Server Error")
 
 
-def _timeout_response(way: RouteMatch) -> Response:
-    if way.route.is_rest:
-        return _internal(504, "Endpoint request timed out")
+def _timeout_response(match: RouteMatch) -> Response:
+    if match.route.is_rest:
+        return _server_error(504, "Endpoint request timed out")
     return _message(503, "Service Unavailable")
 
 
-def _consume_result(running: asyncio.Future[Result]) -> None:
-    """Take what comes of it, for nobody."""
-    if not running.cancelled():
-        running.exception()
+def _consume_result(result: asyncio.Future[Result]) -> None:
+    """Retrieve an exception that nobody waits for. Otherwise asyncio logs it."""
+    if not result.cancelled():
+        result.exception()
 
 
-def _preflight(found: list[RouteMatch], scope: Scope) -> Response | None:
-    """Return what an API itself answers to a browser that asks whether it may ask."""
+def _preflight(matches: list[RouteMatch], scope: Scope) -> Response | None:
+    """Return the API's response to a CORS preflight, or None if a function must answer."""
     if scope["method"] != "OPTIONS":
         return None
-    first = found[0].route
+    first = matches[0].route
     if not first.is_rest:
         return cors.preflight(first.cors, scope, 204)
-    methods = [way.route.method for way in found if way.route.path == first.path]
-    return (
-        cors.sam_preflight(first.cors, methods) if first.cors and "OPTIONS" not in methods else None
-    )
+    methods = [match.route.method for match in matches if match.route.path == first.path]
+    if first.cors is None or "OPTIONS" in methods:
+        return None
+    return cors.sam_preflight(first.cors, methods)
 
 
-async def _refuse(way: RouteMatch, _: Request) -> NoReturn:
-    """Answer a method that no route of the path has."""
-    if way.route.is_rest:
+async def _raise_no_method(match: RouteMatch, _: Request) -> NoReturn:
+    """Raise AWS's error for a path that has no route with the request's method."""
+    if match.route.is_rest:
         raise ServiceError(
             403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"}
         )

@@ -1,4 +1,4 @@
-"""What both front doors need of HTTP, over ASGI (https://asgi.readthedocs.io)."""
+"""ASGI types (https://asgi.readthedocs.io), and helpers that read requests and send responses."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 _MAX_DISCARDED_BYTES = 64 * 2**20
-"""Bytes that are read of a request that is too large: some clients read no answer before that."""
+"""How much of a body that is too large is read: some clients read no response earlier."""
 
 
 class BodyTooLargeError(Exception):
-    """The request has more bytes than may be sent: so many, as far as they were counted."""
+    """The request's body is too large. `size` is its size, as far as it was read."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -23,12 +23,12 @@ class BodyTooLargeError(Exception):
 
 
 class DisconnectedError(Exception):
-    """The client left before it had sent its request."""
+    """The client disconnected before it had sent the whole request."""
 
 
 @dataclass(slots=True)
 class Response:
-    """An answer: header names as they are sent, and of what code it is, if any ran."""
+    """A response. `code_sha256` is the hash of the code that ran, or empty if none ran."""
 
     status: int
     body: bytes = b""
@@ -47,7 +47,7 @@ def await_first(wait: Callable[[], Awaitable[None]], app: App) -> App:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """Return a request header, or None; `name` in lower case."""
+    """Return a request header, or None. `name` must be in lower case."""
     for key, value in scope["headers"]:
         if key == name:
             return str(value, "latin-1")
@@ -55,17 +55,19 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def event_file_name(scope: Scope) -> str:
-    """Return the event file that one of this project's tools says it sends, or an empty text."""
+    """Return the name of the event file that a tool of this project sends, or an empty string."""
     name = header(scope, b"x-lambda-live-event") or ""
     return name.encode("latin-1").decode("utf-8", "replace")
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """Return the whole body. Raises BodyTooLargeError over `limit` bytes, DisconnectedError."""
+    """Return the body of at most `limit` bytes. Raises BodyTooLargeError, DisconnectedError."""
     length = header(scope, b"content-length") or ""
-    announced = int(length) if length.isdigit() else 0
-    if announced > limit and (announced > _MAX_DISCARDED_BYTES or header(scope, b"expect")):
-        raise BodyTooLargeError(announced)
+    content_length = int(length) if length.isdigit() else 0
+    if content_length > limit and (
+        content_length > _MAX_DISCARDED_BYTES or header(scope, b"expect")
+    ):
+        raise BodyTooLargeError(content_length)
     chunks: list[bytes] = []
     size = 0
     async for chunk in _chunks(receive):
@@ -90,15 +92,15 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def send(response: Response, send: Send) -> None:
-    """Send an answer; one that has no body by HTTP's rules is sent without."""
-    empty = response.status in (204, 304)
-    body = b"" if empty else response.body
-    headers = _encoded(response.headers)
-    if not empty:
+    """Send a response. The statuses 204 and 304 have no body."""
+    has_body = response.status not in (204, 304)
+    body = response.body if has_body else b""
+    headers = _encode_headers(response.headers)
+    if has_body:
         headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -28,140 +28,145 @@ _IMPLICIT_DENY = "User is not authorized to access this resource"
 
 
 class Authorizers:
-    """Ask them."""
+    """Invokes the Lambda authorizers of routes."""
 
     def __init__(self, functions: FunctionRegistry, listener: Listener) -> None:
         self._functions = functions
         self._listener = listener
 
-    async def authorize(self, way: RouteMatch, scope: Scope) -> dict[str, Any] | None:
+    async def authorize(self, match: RouteMatch, scope: Scope) -> dict[str, Any] | None:
         """
-        Return what one says of the caller, as events have it; None if the route has none here.
+        Return `requestContext.authorizer` of the event, or None without a Lambda authorizer.
 
         Raises:
-            ServiceError: The caller may not pass.
+            ServiceError: The authorizer denied the request, or failed.
         """
-        authorizer = way.route.authorizer
+        authorizer = match.route.authorizer
         function = self._functions.get(authorizer.function or "") if authorizer else None
         if authorizer is None or function is None:
             return None
-        identity = _identity(authorizer, way, scope)
+        identity = _identity(authorizer, match, scope)
         invocation = Invocation(
             b"", label=f"{authorizer.name} of {scope['method']} {scope['path']}"
         )
-        event = _event(authorizer, way, scope, identity, invocation)
+        event = _event(authorizer, match, scope, identity, invocation)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        began = time.monotonic()
+        start = time.monotonic()
         try:
-            said = _decision(authorizer, way, await function.invoke(invocation), _arn(way, scope))
+            result = await function.invoke(invocation)
+            decision = _decision(authorizer, match, result, _arn(match, scope))
         except ValueError as error:
-            self._listener.service_log(f"{authorizer.name} decides nothing: {error}", "ERROR")
-            message = None if way.route.is_rest else "Internal Server Error"
+            self._listener.service_log(f"authorizer {authorizer.name} {error}", "ERROR")
+            message = None if match.route.is_rest else "Internal Server Error"
             _raise_error(500, "AuthorizerConfigurationException", {"message": message})
-        if way.route.is_rest:
-            return {
-                **_as_strings(said),
-                "integrationLatency": int((time.monotonic() - began) * 1000),
-            }
-        return {"lambda": said.get("context")} if way.route.payload_format == "2.0" else _flat(said)
+        if match.route.is_rest:
+            latency_ms = int((time.monotonic() - start) * 1000)
+            return {**_as_strings(decision), "integrationLatency": latency_ms}
+        if match.route.payload_format == "2.0":
+            return {"lambda": decision.get("context")}
+        return _flat(decision)
 
 
-def _identity(authorizer: Authorizer, way: RouteMatch, scope: Scope) -> list[str]:
-    """Return the values of the sources; a request without one of them is refused unasked."""
-    values = [_value(source, way, scope) for source in authorizer.identity]
+def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[str]:
+    """Return the values of the identity sources. Raises ServiceError if one is missing."""
+    values = [_value(source, match, scope) for source in authorizer.identity]
     pattern = authorizer.validation
-    wrong = authorizer.kind == "TOKEN" and pattern and not re.fullmatch(pattern, values[0] or "")
-    if (authorizer.is_cached and not all(values)) or wrong:
-        _unauthorized()
+    is_invalid = (
+        authorizer.kind == "TOKEN" and pattern and not re.fullmatch(pattern, values[0] or "")
+    )
+    if (authorizer.is_cached and not all(values)) or is_invalid:
+        _raise_unauthorized()
     return [value or "" for value in values]
 
 
-def _value(source: str, way: RouteMatch, scope: Scope) -> str | None:
-    place, _, name = source.partition(".")
-    match place:
+def _value(source: str, match: RouteMatch, scope: Scope) -> str | None:
+    kind, _, name = source.partition(".")
+    match kind:
         case "header":
             return header(scope, name.lower().encode())
         case "querystring":
             query = parse_qs(scope["query_string"].decode("latin-1"))
             return next(iter(query.get(name, ())), None)
         case "stageVariables":
-            return (way.route.stage_variables or {}).get(name)
+            return (match.route.stage_variables or {}).get(name)
         case _:
-            known: Any = api_event_v1(way, scope, b"", Invocation(b""))["requestContext"]
+            value: Any = api_event_v1(match, scope, b"", Invocation(b""))["requestContext"]
             for part in name.split("."):
-                known = known.get(part) if isinstance(known, dict) else None
-            return None if known is None else str(known)
+                value = value.get(part) if isinstance(value, dict) else None
+            return None if value is None else str(value)
 
 
 def _event(
     authorizer: Authorizer,
-    way: RouteMatch,
+    match: RouteMatch,
     scope: Scope,
     identity: list[str],
     invocation: Invocation,
 ) -> dict[str, Any]:
-    arn, rest = _arn(way, scope), way.route.is_rest
+    arn, is_rest = _arn(match, scope), match.route.is_rest
     if authorizer.kind == "TOKEN":
         return {"type": "TOKEN", "methodArn": arn, "authorizationToken": identity[0]}
-    if not rest and authorizer.payload_format == "2.0":
-        event = api_event_v2(way, scope, b"", invocation)
+    if not is_rest and authorizer.payload_format == "2.0":
+        event = api_event_v2(match, scope, b"", invocation)
         event |= {"type": "REQUEST", "routeArn": arn, "identitySource": identity or None}
     else:
-        event = api_event_v1(way, scope, b"", invocation)
+        event = api_event_v1(match, scope, b"", invocation)
         event |= {"type": "REQUEST", "methodArn": arn}
-        if not rest:
+        if not is_rest:
             token = ",".join(identity)
             event |= {"identitySource": token, "authorizationToken": token}
     return {name: event[name] for name in event if name not in ("body", "isBase64Encoded")}
 
 
-def _arn(way: RouteMatch, scope: Scope) -> str:
-    route, account = way.route, way.function.configuration.account
+def _arn(match: RouteMatch, scope: Scope) -> str:
+    route, account = match.route, match.function.configuration.account
     api = f"{account.region}:{account.account_id}:{route.api}/{route.stage}"
     return f"arn:aws:execute-api:{api}/{scope['method']}{request_path(route, scope)}"
 
 
-def _decision(authorizer: Authorizer, way: RouteMatch, result: Result, arn: str) -> dict[str, Any]:
-    """Return what was said of who may pass. Raises ServiceError, or ValueError if nothing was."""
-    said = loads(result.payload)
+def _decision(
+    authorizer: Authorizer, match: RouteMatch, result: Result, arn: str
+) -> dict[str, Any]:
+    """Return an authorizer's result that allows the request. Raises ServiceError, ValueError."""
+    decision = loads(result.payload)
     if result.error_type is not None:
-        if said.get("errorMessage") == "Unauthorized":
-            _unauthorized()
-        message = f"it failed with {result.error_type}"
+        if decision.get("errorMessage") == "Unauthorized":
+            _raise_unauthorized()
+        message = f"failed with {result.error_type}"
         raise ValueError(message)
-    effect = _effect(said, arn, simple=authorizer.has_simple_response)
+    effect = _effect(decision, arn, simple=authorizer.has_simple_response)
     if effect != "Allow":
-        why = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
-        body = {"Message": why} if way.route.is_rest else {"message": "Forbidden"}
+        message = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
+        body = {"Message": message} if match.route.is_rest else {"message": "Forbidden"}
         _raise_error(403, "AccessDeniedException", body)
-    return dict(said)
+    return dict(decision)
 
 
-def _effect(said: object, arn: str, *, simple: bool) -> str | None:
-    match said:
+def _effect(decision: object, arn: str, *, simple: bool) -> str | None:
+    match decision:
         case {"isAuthorized": bool() as allowed} if simple:
             return "Allow" if allowed else None
         case {"policyDocument": dict() as document} if not simple:
             return evaluate(document, arn)
         case _:
-            wanted = "isAuthorized, true or false" if simple else "policyDocument"
-            message = f"it returned no object with {wanted}"
+            missing = "isAuthorized (true or false)" if simple else "policyDocument"
+            message = f"returned an invalid response: no {missing}"
             raise ValueError(message)
 
 
-def _flat(said: dict[str, Any]) -> dict[str, Any]:
-    context = said.get("context")
-    principal = {"principalId": said["principalId"]} if "principalId" in said else {}
+def _flat(decision: dict[str, Any]) -> dict[str, Any]:
+    context = decision.get("context")
+    principal = {"principalId": decision["principalId"]} if "principalId" in decision else {}
     return {**(context if isinstance(context, dict) else {}), **principal}
 
 
-def _as_strings(said: dict[str, Any]) -> dict[str, str]:
-    """Return what a REST API hands over: texts alone."""
-    flat = _flat(said).items()
+def _as_strings(decision: dict[str, Any]) -> dict[str, str]:
+    """Return the context as a REST API passes it on: each value is a string."""
+    flat = _flat(decision).items()
     return {name: each if isinstance(each, str) else json.dumps(each) for name, each in flat}
 
 
-def _unauthorized() -> NoReturn:
+def _raise_unauthorized() -> NoReturn:
     _raise_error(401, "UnauthorizedException", {"message": "Unauthorized"})
 
 
@@ -173,7 +178,7 @@ _ACTION = "execute-api:Invoke"
 
 
 def evaluate(document: dict[str, Any], arn: str) -> str | None:
-    """Return Allow or Deny, or None if no statement speaks of the call; Deny wins."""
+    """Return Allow or Deny, or None if no statement applies. Deny wins; conditions are ignored."""
     statements = [each for each in _listed(document, "Statement") if isinstance(each, dict)]
     effects = [each.get("Effect") for each in statements if _applies(each, arn)]
     return next((effect for effect in ("Deny", "Allow") if effect in effects), None)
@@ -181,8 +186,8 @@ def evaluate(document: dict[str, Any], arn: str) -> str | None:
 
 def _applies(statement: dict[str, Any], arn: str) -> bool:
     actions, resources = _listed(statement, "Action"), _listed(statement, "Resource")
-    acts = any(_matches(str(each).lower(), _ACTION.lower()) for each in actions)
-    return acts and any(_matches(str(each), arn) for each in resources)
+    action_matches = any(_matches(str(each).lower(), _ACTION.lower()) for each in actions)
+    return action_matches and any(_matches(str(each), arn) for each in resources)
 
 
 def _listed(value: dict[str, Any], key: str) -> list[Any]:
@@ -191,5 +196,5 @@ def _listed(value: dict[str, Any], key: str) -> list[Any]:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    written = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(written, text, re.DOTALL) is not None
+    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(regex, text, re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""What the service answers when no function does: errors as AWS sends them."""
+"""Error responses of the service, as AWS sends them, when no function answers."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class ErrorPages(Protocol):
 
 
 class ServiceError(Exception):
-    """An error of the service's: HTTP status, AWS's name for it, and its body."""
+    """An error response: the HTTP status, AWS's error type, and the body."""
 
     def __init__(self, status: int, error_type: str, body: Mapping[str, str | None]) -> None:
         super().__init__(error_type)
@@ -28,43 +28,43 @@ class ServiceError(Exception):
         self.body = body
 
     def response(self) -> Response:
-        """Return it as AWS sends it."""
+        """Return the response as AWS sends it."""
         headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.error_type)]
         return Response(self.status, json.dumps(self.body).encode(), headers)
 
 
 def raise_user_error(status: int, error_type: str, message: str) -> NoReturn:
-    """Raise ServiceError for what the caller did wrong."""
+    """Raise ServiceError for an error of the caller."""
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 
 
 def unknown_operation(message: str) -> ServiceError:
-    """Return the error for what is no operation, or none that is offered here."""
+    """Return the error for an operation that does not exist or is not supported."""
     body = {"Type": "User", "message": message}
     return ServiceError(404, "UnknownOperationException", body)
 
 
 def raise_not_found(message: str) -> NoReturn:
-    """Raise ServiceError for what is not here."""
+    """Raise ServiceError for a resource that does not exist."""
     body = {"Type": "User", "Message": message}
     raise ServiceError(404, "ResourceNotFoundException", body)
 
 
 def raise_validation_error(*errors: str) -> NoReturn:
-    """Raise ServiceError for values that can't be, in the words in which AWS lists them."""
+    """Raise ServiceError for invalid values. AWS lists all of them in one message."""
     count = f"{len(errors)} validation error{'' if len(errors) == 1 else 's'} detected"
     raise ServiceError(400, "ValidationException", {"message": f"{count}: {'; '.join(errors)}"})
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """Return an answer that is a JSON document."""
+    """Return a response with a JSON document."""
     return Response(status, json.dumps(value).encode(), [("Content-Type", "application/json")])
 
 
 def to_service_error(
     error: ServiceError | ThrottledError | ServiceStoppingError, *, reserved: bool
 ) -> ServiceError:
-    """Return any error as AWS names it to who asks a function whose concurrency is `reserved`."""
+    """Return AWS's error for `error`. With `reserved`, the function has reserved concurrency."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, ThrottledError):

@@ -1,4 +1,4 @@
-"""What each function runs, and whether it could be loaded: for scripts that wait for a save."""
+"""The code that each function runs, and whether it loads, for scripts that wait for a save."""
 
 import asyncio
 import json
@@ -16,44 +16,44 @@ from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Result
 
 PATH = "/2015-03-31/functions/.lambda-live"
-"""No function can have this name, and AWS no operation here."""
+"""Not a valid function name, so no path of AWS's API is equal to this one."""
 
 _LOAD_TIMEOUT_SECONDS = 2.0
-"""Seconds that a request waits for the code which it names."""
+"""How long a request waits for the code that it names."""
 
 _LOCATION = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
 
 
 class CodeStatusApi:
     """
-    Answers `GET PATH?NAME=CODE_SHA256&…`, once each function that is named has loaded that code.
+    Serves `GET PATH?NAME=CODE_SHA256&…`: responds once each named function has loaded its code.
 
-    After 2 s it says what is there instead; who wants other code asks again. `state` is Pending,
-    Active or Failed, as in https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
-    `pods` says where the others are, if this is the service of one of several pods.
+    After 2 s it responds with the current state, and the client may request again. `state` is
+    Pending, Active or Failed (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+    `pods` has the namespace and the context of the service's pods, if it runs in a cluster.
     """
 
     def __init__(self, functions: FunctionRegistry, pods: tuple[str, str] | None) -> None:
         self._functions = functions
         self._pods = pods
-        self.routes = (OperationRoute("GET", PATH, self._answer),)
+        self.routes = (OperationRoute("GET", PATH, self._get),)
 
-    async def _answer(self, request: Request) -> Response:
-        awaited = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    async def _get(self, request: Request) -> Response:
+        expected = parse_qsl(request.scope["query_string"].decode("latin-1"))
         await asyncio.gather(
             *(
-                named.wait_for_load(code_sha256, _LOAD_TIMEOUT_SECONDS)
-                for name, code_sha256 in awaited
-                if (named := self._functions.get(name)) is not None
+                function.wait_for_load(code_sha256, _LOAD_TIMEOUT_SECONDS)
+                for name, code_sha256 in expected
+                if (function := self._functions.get(name)) is not None
             )
         )
-        state: dict[str, Any] = {"functions": [_described(each) for each in self._functions]}
+        state: dict[str, Any] = {"functions": [_describe(each) for each in self._functions]}
         if self._pods is not None:
             state["pods"] = dict(zip(("namespace", "context"), self._pods, strict=True))
         return Response(200, json.dumps(state).encode(), [("Content-Type", "application/json")])
 
 
-def _described(function: Function) -> dict[str, Any]:
+def _describe(function: Function) -> dict[str, Any]:
     generation = function.code_version
     configuration = generation.configuration
     folders = [
@@ -68,11 +68,11 @@ def _described(function: Function) -> dict[str, Any]:
         "code_sha256": generation.code_sha256,
         "state": "Pending" if pending else "Active",
         "error": None,
-        **_failed(generation, configuration.project),
+        **_failure(generation, configuration.project),
     }
 
 
-def _failed(generation: CodeVersion, project: Path) -> dict[str, Any]:
+def _failure(generation: CodeVersion, project: Path) -> dict[str, Any]:
     load = generation.load
     if generation.outcome is not LoadOutcome.FAILED or load is None or load.error is None:
         return {}
@@ -81,10 +81,10 @@ def _failed(generation: CodeVersion, project: Path) -> dict[str, Any]:
 
 def _error_details(result: Result, where: str, project: Path) -> dict[str, Any]:
     error = json.loads(result.payload)
-    place = _LOCATION.fullmatch(where)
-    told: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
-    if place is None:
-        return told | {"file": None, "line": None}
-    # The error's own words: AWS's lead with the module's name and leave out where.
-    file = place["file"].removeprefix(f"{project}/")
-    return told | {"message": place["message"], "file": file, "line": int(place["line"])}
+    location = _LOCATION.fullmatch(where)
+    details: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
+    if location is None:
+        return details | {"file": None, "line": None}
+    # without the module's name, which AWS puts in front of the message
+    file = location["file"].removeprefix(f"{project}/")
+    return details | {"message": location["message"], "file": file, "line": int(location["line"])}

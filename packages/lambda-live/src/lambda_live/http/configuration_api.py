@@ -41,7 +41,7 @@ _MB = 2**20
 
 
 class ConfigurationApi:
-    """Answers from the settings, and from what has become of the code."""
+    """Serves the operations that read functions, their URLs and the account."""
 
     def __init__(self, functions: FunctionRegistry) -> None:
         self._functions = functions
@@ -85,14 +85,14 @@ class ConfigurationApi:
 
     def _url_config(self, request: Request) -> dict[str, Any]:
         function = request.reference.function
-        settings, since = function.desired_configuration, _time(function.code_version)
+        settings, created = function.desired_configuration, _time(function.code_version)
         config = {
             "FunctionUrl": function_url(self._functions, function, request.scope),
             "FunctionArn": settings.arn,
             "AuthType": settings.url.auth_type,
             "InvokeMode": settings.url.invoke_mode,
-            "CreationTime": since,
-            "LastModifiedTime": since,
+            "CreationTime": created,
+            "LastModifiedTime": created,
         }
         return config | ({"Cors": _cors(settings.url.cors)} if settings.url.cors else {})
 
@@ -120,8 +120,8 @@ def function_configuration(function: Function) -> dict[str, Any]:
     """
     Return AWS's FunctionConfiguration.
 
-    A function is Pending, and an update is InProgress, until its code has been loaded, or could
-    not be: that is what AWS's waiters wait for.
+    A function is Pending, and an update is InProgress, until its code loads or fails to load.
+    AWS's waiters wait for that.
     """
     settings, generation = function.desired_configuration, function.code_version
     unknown = generation.outcome is LoadOutcome.UNKNOWN and settings.concurrency > 0
@@ -151,7 +151,7 @@ def function_configuration(function: Function) -> dict[str, Any]:
 
 
 def _program(settings: FunctionConfiguration) -> dict[str, str]:
-    if settings.image:  # whose image says the rest
+    if settings.image:  # which defines the runtime and the handler
         return {"PackageType": "Image"}
     return {"PackageType": "Zip", "Runtime": settings.runtime, "Handler": settings.handler}
 
@@ -171,14 +171,14 @@ def _logging(settings: FunctionConfiguration) -> dict[str, str]:
 
 
 def _time(generation: CodeVersion) -> str:
-    since = datetime.fromtimestamp(generation.created_at, UTC)
-    return since.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    start = datetime.fromtimestamp(generation.created_at, UTC)
+    return start.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
 
 
 def _revision(function: Function) -> str:
-    """Return what is another one for other code or other settings."""
-    what = f"{function.code_version.code_sha256} {function.desired_configuration}"
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, what))
+    """Return an id that changes with the code and with the settings."""
+    content = f"{function.code_version.code_sha256} {function.desired_configuration}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
 
 
 def _cors(cors: Cors) -> dict[str, Any]:
@@ -194,12 +194,12 @@ def _cors(cors: Cors) -> dict[str, Any]:
 
 
 class UpdateApi:
-    """Changes settings; the code is changed by saving it."""
+    """Serves the operations that update a function's configuration."""
 
     def __init__(self) -> None:
         self.routes = (
             OperationRoute("PUT", f"{_FUNCTION}/configuration", self._update, reports_latest=True),
-            OperationRoute("PUT", f"{_FUNCTION}/code", self._refuse_code, reports_latest=True),
+            OperationRoute("PUT", f"{_FUNCTION}/code", self._reject_code, reports_latest=True),
         )
 
     async def _update(self, request: Request) -> Response:
@@ -208,37 +208,32 @@ class UpdateApi:
         function.configure(_changed(function, members))
         return json_response(function_configuration(function))
 
-    async def _refuse_code(self, request: Request) -> Response:
+    async def _reject_code(self, request: Request) -> Response:
         settings = request.reference.function.configuration
-        message = f"The code of {settings.name} is what is in {settings.task_root}:"
-        raise_user_error(
-            400, "InvalidParameterValueException", f"{message} save a file there, and it runs."
-        )
+        message = f"UpdateFunctionCode is not supported: edit the files in {settings.task_root}"
+        raise_user_error(400, "InvalidParameterValueException", message)
 
 
 async def read_json_body(request: Request) -> dict[str, Any]:
-    """Return the members of a request. Raises ServiceError, DisconnectedError."""
+    """Return the members of a request's JSON object. Raises ServiceError, DisconnectedError."""
     try:
         members = loads(
             await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
         )
     except BodyTooLargeError:
-        raise_user_error(
-            413,
-            "RequestTooLargeException",
-            f"A request has {MAX_SYNC_PAYLOAD_BYTES} bytes at most.",
-        )
+        message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
+        raise_user_error(413, "RequestTooLargeException", message)
     except ValueError as error:
         raise_user_error(
             400, "SerializationException", f"Could not parse request body into json: {error}"
         )
     if not isinstance(members, dict):
-        raise_user_error(400, "SerializationException", "The body of a request is a JSON object.")
+        raise_user_error(400, "SerializationException", "Request body must be a JSON object.")
     return members
 
 
 def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int:
-    """Return the value of a member if it can be. Raises ServiceError."""
+    """Return a member's value. Raises ServiceError unless it is an integer in the range."""
     if type(value) is not int:
         raise_user_error(
             400, "SerializationException", f"{value!r} can not be converted to an Integer"
@@ -279,17 +274,18 @@ def _changed(function: Function, members: dict[str, Any]) -> FunctionConfigurati
 
 
 def _raise_not_changeable(name: str) -> NoReturn:
-    message = f"{name} can't be changed here: Timeout, MemorySize and Environment can."
-    raise_user_error(
-        400, "InvalidParameterValueException", f"{message} The template says the rest."
+    message = (
+        f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
+        " Change the template instead."
     )
+    raise_user_error(400, "InvalidParameterValueException", message)
 
 
 def _variables(environment: object) -> Iterator[tuple[str, str]]:
     variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
     if not isinstance(variables, dict):
         raise_user_error(
-            400, "SerializationException", 'Environment is {"Variables": {NAME: VALUE, …}}.'
+            400, "SerializationException", 'Environment must be {"Variables": {NAME: VALUE, …}}.'
         )
     if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
         message = (
@@ -300,44 +296,43 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
         raise_user_error(400, "InvalidParameterValueException", message)
     for name, value in variables.items():
         if not isinstance(value, str):
-            raise_user_error(
-                400, "SerializationException", f"{value!r}, of {name}, is not a string"
-            )
+            message = f"Environment variable {name} must be a string, got {value!r}"
+            raise_user_error(400, "SerializationException", message)
         yield name, value
 
 
-_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
+_CONCURRENCY_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
 _ACCOUNT_CONCURRENCY = 1000
 _MIN_UNRESERVED = 100
 
 
 class ConcurrencyApi:
-    """Reserves concurrency, and gives it back."""
+    """Serves the operations that reserve concurrency."""
 
     def __init__(self, functions: FunctionRegistry) -> None:
         self._functions = functions
         self.routes = (
-            OperationRoute("PUT", _PATH, self._put, reports_latest=True),
-            OperationRoute("DELETE", _PATH, self._delete, reports_latest=True),
-            OperationRoute("GET", _PATH.replace("2017-10-31", "2019-09-30"), self._get),
+            OperationRoute("PUT", _CONCURRENCY_PATH, self._put, reports_latest=True),
+            OperationRoute("DELETE", _CONCURRENCY_PATH, self._delete, reports_latest=True),
+            OperationRoute("GET", _CONCURRENCY_PATH.replace("2017-10-31", "2019-09-30"), self._get),
         )
 
     async def _get(self, request: Request) -> Response:
-        return json_response(_described(request.reference.function))
+        return json_response(_reserved_concurrency(request.reference.function))
 
     async def _put(self, request: Request) -> Response:
         _check_unqualified(request)
         function, members = request.reference.function, await read_json_body(request)
         name = "reservedConcurrentExecutions"
-        asked = members.get("ReservedConcurrentExecutions")
-        number = parse_integer(asked, name, 0, _ACCOUNT_CONCURRENCY)
-        self._check_left(function, number)
+        value = members.get("ReservedConcurrentExecutions")
+        number = parse_integer(value, name, 0, _ACCOUNT_CONCURRENCY)
+        self._check_unreserved(function, number)
         function.configure(
             replace(
                 function.desired_configuration, concurrency=number, has_reserved_concurrency=True
             )
         )
-        return json_response(_described(function))
+        return json_response(_reserved_concurrency(function))
 
     async def _delete(self, request: Request) -> Response:
         _check_unqualified(request)
@@ -351,7 +346,7 @@ class ConcurrencyApi:
         )
         return Response(204)
 
-    def _check_left(self, function: Function, number: int) -> None:
+    def _check_unreserved(self, function: Function, number: int) -> None:
         others = (each.desired_configuration for each in self._functions if each is not function)
         reserved = sum(each.concurrency for each in others if each.has_reserved_concurrency)
         if number > max(0, _ACCOUNT_CONCURRENCY - _MIN_UNRESERVED - reserved):
@@ -372,7 +367,7 @@ def _check_unqualified(request: Request) -> None:
         raise_user_error(400, "InvalidParameterValueException", message)
 
 
-def _described(function: Function) -> dict[str, Any]:
+def _reserved_concurrency(function: Function) -> dict[str, Any]:
     settings = function.desired_configuration
     return (
         {"ReservedConcurrentExecutions": settings.concurrency}

@@ -1,5 +1,5 @@
 """
-Which pages may read the answers of a function URL or an API, as its configuration says.
+CORS of function URLs and APIs: which pages may read their responses.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-cors
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
@@ -15,26 +15,26 @@ _ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def allows_origin(cors: Cors | None, origin: str) -> bool:
-    """Whether pages of that origin may read the answers."""
+    """Whether pages of that origin may read the responses."""
     return cors is not None and any(_matches(each, origin) for each in cors.allow_origins)
 
 
 def _matches(allowed: str, origin: str) -> bool:
-    whole = allowed in ("*", origin)
-    return whole or (allowed.endswith("://*") and origin.startswith(allowed.removesuffix("*")))
+    is_equal = allowed in ("*", origin)
+    return is_equal or (allowed.endswith("://*") and origin.startswith(allowed.removesuffix("*")))
 
 
 def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | None:
-    """Return the answer to a browser that asks whether it may ask, if it does."""
-    asked = header(scope, b"access-control-request-method")
-    if cors is None or scope["method"] != "OPTIONS" or not asked or not header(scope, b"origin"):
+    """Return the preflight response, or None if this is not a preflight."""
+    method = header(scope, b"access-control-request-method")
+    if cors is None or scope["method"] != "OPTIONS" or not method or not header(scope, b"origin"):
         return None
     response = Response(status)
     if not _allow_headers(cors, scope):
         return response
     headers = header(scope, b"access-control-request-headers") or ""
     lines = {
-        "Allow-Methods": asked if "*" in cors.allow_methods else ",".join(cors.allow_methods),
+        "Allow-Methods": method if "*" in cors.allow_methods else ",".join(cors.allow_methods),
         "Allow-Headers": headers if "*" in cors.allow_headers else ",".join(cors.allow_headers),
         "Max-Age": "" if cors.max_age is None else str(cors.max_age),
     }
@@ -47,16 +47,16 @@ def preflight(cors: Cors | None, scope: Scope, status: int = 200) -> Response | 
 
 def sam_preflight(cors: Cors, methods: Iterable[str]) -> Response:
     """
-    Return what the method OPTIONS answers that SAM adds to each path of a REST API.
+    Return the response of the OPTIONS method that SAM adds to each path of a REST API.
 
-    Without `AllowMethods` it names those of the path.
+    Without `AllowMethods`, it lists the methods of the path.
 
     Source: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-corsconfiguration.html
     """
-    own = _ALL_METHODS if "ANY" in methods else sorted({*methods, "OPTIONS"})
+    path_methods = _ALL_METHODS if "ANY" in methods else sorted({*methods, "OPTIONS"})
     lines = {
         "Origin": ",".join(cors.allow_origins),
-        "Methods": ",".join(cors.allow_methods or own),
+        "Methods": ",".join(cors.allow_methods or path_methods),
         "Headers": ",".join(cors.allow_headers),
         "Credentials": "true" if cors.allow_credentials else "",
     }
@@ -67,13 +67,13 @@ def sam_preflight(cors: Cors, methods: Iterable[str]) -> Response:
 
 
 def add_cors_headers(cors: Cors | None, scope: Scope, response: Response) -> None:
-    """Let the pages that may read the answer do so; the function's own word does not count."""
+    """Replace the function's own CORS headers by those of the configuration."""
     if cors is None:
         return
     own = [pair for pair in response.headers if not pair[0].lower().startswith(_PREFIX)]
     exposed = [("Access-Control-Expose-Headers", ",".join(cors.expose_headers))]
-    shared = _allow_headers(cors, scope)
-    response.headers = own + shared + (exposed if shared and cors.expose_headers else [])
+    allow = _allow_headers(cors, scope)
+    response.headers = own + allow + (exposed if allow and cors.expose_headers else [])
 
 
 def _allow_headers(cors: Cors, scope: Scope) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """
-What follows an invocation of type Event: how often it is tried, and where it is told.
+The configuration of asynchronous invocations: retries, maximum event age and destinations.
+
+A change applies until the template is saved or the service stops.
 
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
 """
@@ -15,12 +17,12 @@ from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.template import EventInvokeConfig
 
 _PATH = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
-_AWS = EventInvokeConfig()
-"""What holds where nobody says anything."""
+_DEFAULTS = EventInvokeConfig()
+"""AWS's defaults."""
 
 
 class EventInvokeApi:
-    """Changes it until the template is saved, or the service ends."""
+    """Serves the EventInvokeConfig operations."""
 
     def __init__(self) -> None:
         self.routes = (
@@ -34,13 +36,13 @@ class EventInvokeApi:
     async def _get(self, request: Request) -> Response:
         function = request.reference.function
         if not _is_configured(function):
-            _refuse(function)
-        return json_response(_described(function))
+            _raise_not_configured(function)
+        return json_response(_describe(function))
 
     async def _list(self, request: Request) -> Response:
         function = request.reference.function
-        there = [_described(function)] if _is_configured(function) else []
-        return json_response({"FunctionEventInvokeConfigs": there})
+        configs = [_describe(function)] if _is_configured(function) else []
+        return json_response({"FunctionEventInvokeConfigs": configs})
 
     async def _put(self, request: Request) -> Response:
         function, members = request.reference.function, await read_json_body(request)
@@ -53,21 +55,23 @@ class EventInvokeApi:
     async def _delete(self, request: Request) -> Response:
         function = request.reference.function
         if not _is_configured(function):
-            _refuse(function)
+            _raise_not_configured(function)
         _configure(function, _unconfigured(function), {})
         return Response(204)
 
 
 def _unconfigured(function: Function) -> EventInvokeConfig:
-    """Return AWS's defaults; a dead-letter queue is the function's own."""
-    return replace(_AWS, dead_letter=function.desired_configuration.event_invoke_config.dead_letter)
+    """Return AWS's defaults. A dead-letter queue belongs to the function, so it stays."""
+    return replace(
+        _DEFAULTS, dead_letter=function.desired_configuration.event_invoke_config.dead_letter
+    )
 
 
 def _is_configured(function: Function) -> bool:
     return function.desired_configuration.event_invoke_config != _unconfigured(function)
 
 
-def _refuse(function: Function) -> None:
+def _raise_not_configured(function: Function) -> None:
     arn = f"{function.desired_configuration.arn}:$LATEST"
     raise_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
 
@@ -89,17 +93,17 @@ def _configure(
         failure = _object(destinations, "OnFailure").get("Destination")
         settings = replace(settings, on_failure=failure)
     function.configure(replace(function.desired_configuration, event_invoke_config=settings))
-    return json_response(_described(function))
+    return json_response(_describe(function))
 
 
 def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
     value = members.get(name) or {}
     if not isinstance(value, dict):
-        raise_user_error(400, "SerializationException", f"{name} is a JSON object.")
+        raise_user_error(400, "SerializationException", f"{name} must be a JSON object.")
     return value
 
 
-def _described(function: Function) -> dict[str, Any]:
+def _describe(function: Function) -> dict[str, Any]:
     settings = function.desired_configuration.event_invoke_config
     success, failure = settings.on_success, settings.on_failure
     return {

@@ -1,7 +1,8 @@
 """
-The function's port: AWS's API below its dates, then the routes of the template's APIs.
+The function's port, which serves three of AWS's front ends.
 
-Every other path is the function URL's.
+A path that starts with a date, such as /2015-03-31/…, is an operation of AWS's Lambda API. A path
+of a route is API Gateway's. Every other path belongs to the function URL.
 """
 
 import asyncio
@@ -22,11 +23,11 @@ _AWAIT_CODE = b"x-lambda-live-await-code-sha256"
 _SOURCE = b"x-lambda-live-source"
 _LOG_TYPE = b"x-lambda-live-log"
 _LOAD_TIMEOUT_SECONDS = 2.0
-"""Seconds that a request waits for the code which it names; then the code that is there answers."""
+"""How long a request waits for the code that it names. Then the current code runs."""
 
 
 class FunctionApp:
-    """An ASGI application; every answer says which code it is from."""
+    """The ASGI application of the function's port. Each response names its code in a header."""
 
     def __init__(
         self,
@@ -43,41 +44,43 @@ class FunctionApp:
         self._origin_policy = origin_policy
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
-        """Answer one request."""
-        of_aws = is_operation(scope["path"])
+        """Serve one request."""
+        is_aws_api = is_operation(scope["path"])
         trace = continue_trace(header(scope, b"x-amzn-trace-id"))
         invocation = Invocation(b"", client=header(scope, _SOURCE) or "", trace_id=trace)
         function = self._functions.default
-        sign: AddIdHeaders = add_lambda_ids if of_aws else add_function_url_ids
+        add_ids: AddIdHeaders = add_lambda_ids if is_aws_api else add_function_url_ids
         try:
             self._origin_policy.check_host(scope)
-            found = self._resolve(scope, of_aws=of_aws)
-            function, sign = found.reference.function, found.add_id_headers
-            stranger = self._origin_policy.foreign_origin(scope)
-            if stranger is not None and not found.allows_origin(stranger):
-                raise_foreign_origin(stranger)
+            match = self._resolve(scope, is_aws_api=is_aws_api)
+            function, add_ids = match.reference.function, match.add_id_headers
+            origin = self._origin_policy.foreign_origin(scope)
+            if origin is not None and not match.allows_origin(origin):
+                raise_foreign_origin(origin)
             if awaited := header(scope, _AWAIT_CODE):
                 await function.wait_for_code(awaited, _LOAD_TIMEOUT_SECONDS)
-            response = await found.operation(Request(found.reference, scope, receive, invocation))
+            response = await match.operation(Request(match.reference, scope, receive, invocation))
         except DisconnectedError:
             return
-        except asyncio.CancelledError:  # the service ends, and the request has not all come
-            response = to_service_error(ServiceStoppingError(), reserved=False).response()
+        except asyncio.CancelledError:  # the service stops before the whole request arrived
+            response = to_service_error(
+                ServiceStoppingError(), has_reserved_concurrency=False
+            ).response()
         except (ServiceError, ThrottledError, ServiceStoppingError) as error:
             reserved = function.desired_configuration.has_reserved_concurrency
             response = to_service_error(error, reserved=reserved).response()
-        sign(response, invocation)
+        add_ids(response, invocation)
         if header(scope, _LOG_TYPE) == "Tail":
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
         code_sha256 = response.code_sha256 or function.code_version.code_sha256
         response.headers.append(("X-Lambda-Live-Code-Sha256", code_sha256))
         await send(response, send_message)
 
-    def _resolve(self, scope: Scope, *, of_aws: bool) -> OperationMatch:
-        """Return who answers, and how. Raises ServiceError."""
-        if of_aws:
+    def _resolve(self, scope: Scope, *, is_aws_api: bool) -> OperationMatch:
+        """Return the operation of a request. Raises ServiceError."""
+        if is_aws_api:
             return self._operations.resolve(scope)
-        found = None
+        match = None
         if self._functions.by_host(header(scope, b"host") or "") is None:
-            found = self._api.resolve(scope)
-        return found or self._function_url.resolve(scope)
+            match = self._api.resolve(scope)
+        return match or self._function_url.resolve(scope)

@@ -1,5 +1,5 @@
 """
-The function URL: HTTP in, payload format 2.0 to the function, HTTP out.
+Function URLs: a request becomes an event of payload format 2.0, the result becomes the response.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
@@ -29,7 +29,7 @@ from lambda_live.telemetry.listener import Listener
 
 
 class FunctionUrl:
-    """Answers every request that is not for the Invoke API."""
+    """Serves the requests that no route and no operation matches."""
 
     def __init__(
         self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
@@ -39,34 +39,33 @@ class FunctionUrl:
         self._error_pages = error_pages
 
     def resolve(self, scope: Scope) -> OperationMatch:
-        """Return the function that the host names, or the only one. Raises ServiceError."""
+        """Return the function that the Host header names, or the only one. Raises ServiceError."""
         function = self._functions.by_host_or_only(header(scope, b"host") or "")
         if function is None:
-            urls = [function_url(self._functions, each, scope) for each in self._functions]
-            raise_user_error(404, "ResourceNotFoundException", f"Which function? {' '.join(urls)}")
-        allows = partial(cors.allows_origin, function.desired_configuration.url.cors)
-        return OperationMatch(
-            self._answer, FunctionReference(function), add_function_url_ids, allows
-        )
+            urls = ", ".join(function_url(self._functions, each, scope) for each in self._functions)
+            message = f"Several functions are running; call one of: {urls}"
+            raise_user_error(404, "ResourceNotFoundException", message)
+        allows_origin = partial(cors.allows_origin, function.desired_configuration.url.cors)
+        reference = FunctionReference(function)
+        return OperationMatch(self._invoke, reference, add_function_url_ids, allows_origin)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _invoke(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation
         function = request.reference.function
-        shared = function.desired_configuration.url.cors
-        if (preflight := cors.preflight(shared, scope)) is not None:
+        cors_config = function.desired_configuration.url.cors
+        if (preflight := cors.preflight(cors_config, scope)) is not None:
             return preflight
         try:
             body = await read_body(scope, receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
-            return _plain(
+            return _text_response(
                 413, '{"Message":"Request must be smaller than 6291456 bytes"}', "application/json"
             )
         event = function_url_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
-        named = event_file_name(scope)
-        invocation.label = named or f"{scope['method']} {event['rawPath']}"
+        invocation.label = event_file_name(scope) or f"{scope['method']} {event['rawPath']}"
         response = self._respond(await function.invoke(invocation), request)
-        cors.add_cors_headers(shared, scope, response)
+        cors.add_cors_headers(cors_config, scope, response)
         return response
 
     def _respond(self, result: Result, request: Request) -> Response:
@@ -76,19 +75,20 @@ class FunctionUrl:
             try:
                 response = parse_v2(result.payload, FUNCTION_URL, objects=True)
             except MalformedResponseError as error:
-                self._listener.service_log(f"the function URL answers 502: {error}", "ERROR")
-                response = self._failure(request, f"The function URL answers 502: {error}")
+                reason = f"The function URL returned 502: {error}"
+                self._listener.service_log(reason, "ERROR")
+                response = self._failure(request, reason)
         response.code_sha256 = result.code_sha256
         return response
 
-    def _failure(self, request: Request, why: str = "") -> Response:
-        answer = _plain(502, "Internal Server Error")
+    def _failure(self, request: Request, reason: str = "") -> Response:
+        response = _text_response(502, "Internal Server Error")
         request_id = request.invocation.request_id
-        return self._error_pages.for_browser(answer, request.scope, request_id, why)
+        return self._error_pages.for_browser(response, request.scope, request_id, reason)
 
 
 def function_url(functions: FunctionRegistry, function: Function, scope: Scope) -> str:
-    """Return the function's URL, as who sent this request can reach it."""
+    """Return the function's URL with the host and port by which the client reached the service."""
     host = header(scope, b"host") or "localhost"
     if len(functions) == 1:
         return f"{scope['scheme']}://{host}/"
@@ -97,5 +97,5 @@ def function_url(functions: FunctionRegistry, function: Function, scope: Scope) 
     return f"{scope['scheme']}://{function.configuration.name.lower()}.localhost{suffix}/"
 
 
-def _plain(status: int, text: str, content_type: str = "text/plain") -> Response:
+def _text_response(status: int, text: str, content_type: str = "text/plain") -> Response:
     return Response(status, text.encode(), [("Content-Type", content_type)])

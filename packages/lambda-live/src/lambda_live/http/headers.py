@@ -21,13 +21,13 @@ type Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class HeaderRemapping:
-    """One door's; names in lower case."""
+    """The headers that one front end renames and drops, in lower case."""
 
     renamed: frozenset[str]
     dropped: frozenset[str]
 
     def apply(self, headers: Iterable[tuple[str, str]]) -> Headers:
-        """Return them as they are sent."""
+        """Return the headers as the front end sends them."""
         return [
             (f"x-amzn-Remapped-{name}" if name.lower() in self.renamed else name, value)
             for name, value in headers
@@ -61,7 +61,7 @@ REST_API_REQUEST_DROPPED = frozenset(
         *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
     )
 )
-"""Headers of a request to a REST API that are not in its event."""
+"""Request headers that a REST API does not pass on in the event."""
 
 
 type AddIdHeaders = Callable[[Response, Invocation], None]
@@ -72,20 +72,20 @@ _ERROR_TYPE = "x-amzn-ErrorType"
 
 
 def add_lambda_ids(response: Response, invocation: Invocation) -> None:
-    """Sign as AWS's API for Lambda; nothing is traced but what runs."""
+    """Add the ids of AWS's Lambda API: a trace id only if an invocation ran."""
     response.headers.append((_REQUEST_ID, invocation.request_id))
     if invocation.is_started:
         response.headers.append((_TRACE_ID, invocation.trace_id))
 
 
 def add_function_url_ids(response: Response, invocation: Invocation) -> None:
-    """Sign as a function URL."""
+    """Add the ids of a function URL."""
     response.headers.append((_REQUEST_ID, invocation.request_id))
     response.headers.append((_TRACE_ID, invocation.trace_id))
 
 
 def add_rest_api_ids(response: Response, invocation: Invocation) -> None:
-    """Sign as a REST API, whose own errors have no trace."""
+    """Add the ids of a REST API: no trace id on an error of its own."""
     response.headers.append((_REQUEST_ID, invocation.request_id))
     response.headers.append(("x-amz-apigw-id", invocation.request_id))
     if not any(name == _ERROR_TYPE for name, _ in response.headers):
@@ -93,6 +93,6 @@ def add_rest_api_ids(response: Response, invocation: Invocation) -> None:
 
 
 def add_http_api_ids(response: Response, invocation: Invocation) -> None:
-    """Sign as an HTTP API, whose errors have no type."""
-    own = [pair for pair in response.headers if pair[0] != _ERROR_TYPE]
-    response.headers = [*own, ("Apigw-Requestid", invocation.request_id)]
+    """Add the id of an HTTP API, and remove the error type."""
+    others = [pair for pair in response.headers if pair[0] != _ERROR_TYPE]
+    response.headers = [*others, ("Apigw-Requestid", invocation.request_id)]

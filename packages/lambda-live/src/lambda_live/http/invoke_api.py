@@ -48,7 +48,7 @@ _LABELS = {"RequestResponse": "Invoke", "Event": "Event", "DryRun": "DryRun"}
 
 
 class InvokeApi:
-    """Runs functions."""
+    """Serves the operations that invoke functions."""
 
     def __init__(self) -> None:
         functions = "functions/{FunctionName}"
@@ -75,7 +75,7 @@ class InvokeApi:
         if kind == "Event":
             function.enqueue_event(invocation)
             return Response(202)
-        return _answer(await function.invoke(invocation), invocation, log_type)
+        return _response(await function.invoke(invocation), invocation, log_type)
 
     async def _invoke_async(self, request: Request) -> Response:
         await _read_invocation(request, ("Event",))
@@ -87,14 +87,14 @@ class InvokeApi:
         kind, log_type = await _read_invocation(request, ("RequestResponse", "DryRun"))
         if kind == "DryRun":
             return Response(204)
-        return _stream(await function.invoke(invocation), invocation, log_type)
+        return _stream_response(await function.invoke(invocation), invocation, log_type)
 
 
 async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
-    """Take what is to be run; return the type of the invocation, and that of its log."""
+    """Read the event and the options into the invocation; return its type and its log type."""
     scope, invocation = request.scope, request.invocation
-    kind = _choice(scope, "invocation-type", kinds)
-    log_type = _choice(scope, "log-type", ("None", "Tail"))
+    kind = _enum_header(scope, "invocation-type", kinds)
+    log_type = _enum_header(scope, "log-type", ("None", "Tail"))
     invocation.payload = await _payload(scope, request.receive, kind)
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
@@ -107,7 +107,7 @@ async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
     content_type = header(scope, b"content-type") or _MEDIA_TYPES[0]
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
-        message = f"Unsupported content type: {media_type}. An event is application/json."
+        message = f"Unsupported content type: {media_type}. Send application/json."
         raise_user_error(415, "UnsupportedMediaTypeException", message)
     limit = MAX_ASYNC_PAYLOAD_BYTES if kind == "Event" else MAX_SYNC_PAYLOAD_BYTES
     try:
@@ -129,7 +129,7 @@ def _raise_too_large(size: int, kind: str) -> NoReturn:
     raise_user_error(413, "RequestTooLargeException", f"Request must be smaller than {limit}")
 
 
-def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
+def _response(result: Result, invocation: Invocation, log_type: str) -> Response:
     headers = [("Content-Type", result.content_type), _EXECUTED_VERSION]
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
@@ -138,8 +138,8 @@ def _answer(result: Result, invocation: Invocation, log_type: str) -> Response:
     return Response(200, result.payload, headers, result.code_sha256)
 
 
-def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
-    """A function that does not stream is one chunk, as on AWS."""
+def _stream_response(result: Result, invocation: Invocation, log_type: str) -> Response:
+    """Return a stream with the result as its only chunk, as AWS does for buffered functions."""
     headers = [("Content-Type", _EVENT_STREAM_TYPE), _EXECUTED_VERSION]
     chunk = _stream_event("PayloadChunk", result.payload, "application/octet-stream")
     end = {"LogResult": invocation.encoded_log_tail()} if log_type == "Tail" else {}
@@ -152,7 +152,7 @@ def _stream(result: Result, invocation: Invocation, log_type: str) -> Response:
     return Response(200, body, headers, result.code_sha256)
 
 
-def _choice(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
+def _enum_header(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
     value = header(scope, f"x-amz-{name}".encode()) or allowed[0]
     if value not in allowed:
         member = name[0] + name.title().replace("-", "")[1:]
@@ -183,8 +183,8 @@ def _check_json(body: bytes) -> None:
         strict_json.validate(body)
     except ValueError as error:
         message = f"Could not parse payload into json: {error}"
-        why = f"Could not parse request body into json: {message}"
-        raise_user_error(400, "InvalidRequestContentException", why)
+        message = f"Could not parse request body into json: {message}"
+        raise_user_error(400, "InvalidRequestContentException", message)
 
 
 _EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
@@ -193,7 +193,7 @@ _CHECKSUM = 4
 
 
 def _stream_event(kind: str, payload: bytes, content_type: str) -> bytes:
-    """Return one event as a message."""
+    """Return an event as a message of the stream."""
     headers = _stream_headers(
         {":event-type": kind, ":content-type": content_type, ":message-type": "event"}
     )
@@ -204,7 +204,7 @@ def _stream_event(kind: str, payload: bytes, content_type: str) -> bytes:
 
 
 def _stream_document(kind: str, members: Mapping[str, object]) -> bytes:
-    """Return one event of JSON as a message."""
+    """Return an event with a JSON payload as a message of the stream."""
     return _stream_event(kind, json.dumps(members).encode(), "application/json")
 
 

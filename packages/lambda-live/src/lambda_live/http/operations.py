@@ -26,58 +26,56 @@ from lambda_live.http.headers import AddIdHeaders, add_lambda_ids
 from lambda_live.model.invocation import Invocation
 
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d(/.*)?")
-
-
 _NAME = (
     r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
     r"(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
-_REGION, _ACCOUNT, _OWN, _DERIVED = 3, 9, 11, 13
+_REGION, _ACCOUNT, _FUNCTION, _DERIVED = 3, 9, 11, 13
 _QUALIFIER = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionReference:
-    """A function, and the qualifier by which it was asked for, if it was by one."""
+    """A function, and the qualifier in the request, or None."""
 
     function: Function
     qualifier: str | None = None
 
 
 def resolve_function(
-    functions: FunctionRegistry, name: str, given: str | None, *, reports_latest: bool
+    functions: FunctionRegistry, name: str, qualifier: str | None, *, reports_latest: bool
 ) -> FunctionReference:
     """
-    Return the function of that name and that qualifier, if one was given.
+    Return the function with that name and that qualifier.
 
-    One that is not here is told with `$LATEST` at its end by operations that say `latest`.
+    With `reports_latest`, the error for a missing function has `$LATEST` at the end of its ARN.
 
     Raises:
-        ServiceError: None can be called so, or none is.
+        ServiceError: The name is invalid, or there is no such function.
     """
-    region, account_id, own, derived = _parts(name, given)
-    if derived and given and derived != given:
+    region, account_id, own_name, derived = _split_name(name, qualifier)
+    if derived and qualifier and derived != qualifier:
         message = "The derived qualifier from the function name does not match the specified"
         raise_user_error(400, "InvalidParameterValueException", f"{message} qualifier.")
-    function = functions.get(own)
-    here = (function or functions.default).configuration.account
-    if region and region != here.region:
-        message = f"Functions from '{region}' are not reachable in this region ('{here.region}')"
-        raise_not_found(message)
-    account = replace(here, account_id=account_id) if account_id else here
-    qualifier = given or derived or None
-    if function is None or account != here or qualifier not in (None, "$LATEST"):
-        suffix = qualifier or ("$LATEST" if reports_latest else None)
-        arn = account.function_arn(own)
-        raise_not_found(
-            f"Function not found: {arn}:{suffix}" if suffix else f"Function not found: {arn}"
+    function = functions.get(own_name)
+    own = (function or functions.default).configuration.account
+    if region and region != own.region:
+        message = (
+            f"FunctionRegistry from '{region}' are not reachable in this region ('{own.region}')"
         )
+        raise_not_found(message)
+    account = replace(own, account_id=account_id) if account_id else own
+    qualifier = qualifier or derived or None
+    if function is None or account != own or qualifier not in (None, "$LATEST"):
+        version = qualifier or ("$LATEST" if reports_latest else None)
+        arn = account.function_arn(own_name)
+        raise_not_found(f"Function not found: {arn}{f':{version}' if version else ''}")
     return FunctionReference(function, qualifier)
 
 
 @lru_cache(256)
-def _parts(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
-    """Return region, account, name and qualifier of a name, each empty if it is not in it."""
+def _split_name(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
+    """Split a name into region, account, name and qualifier. Missing parts are empty."""
     errors = []
     if qualifier is not None:
         errors += _errors("qualifier", qualifier, 128, _QUALIFIER)
@@ -85,8 +83,8 @@ def _parts(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
     match = re.fullmatch(_NAME, name)
     if errors or match is None:
         raise_validation_error(*errors)
-    region, account_id, own, derived = match.group(_REGION, _ACCOUNT, _OWN, _DERIVED)
-    return (region or "").rstrip(":"), (account_id or "").rstrip(":"), own, derived or ""
+    region, account_id, own_name, derived = match.group(_REGION, _ACCOUNT, _FUNCTION, _DERIVED)
+    return (region or "").rstrip(":"), (account_id or "").rstrip(":"), own_name, derived or ""
 
 
 def _errors(member: str, value: str, max_length: int, pattern: str) -> list[str]:
@@ -100,7 +98,7 @@ def _errors(member: str, value: str, max_length: int, pattern: str) -> list[str]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request, of a function that is here."""
+    """A request for an operation on a function."""
 
     reference: FunctionReference
     scope: Scope
@@ -109,20 +107,23 @@ class Request:
 
 
 type Operation = Callable[[Request], Awaitable[Response]]
-"""Answers a request. Raises DisconnectedError, ServiceError, ThrottledError, StoppingError."""
+"""Serves a request.
+
+Raises DisconnectedError, ServiceError, ThrottledError or ServiceStoppingError.
+"""
 
 
 def _allow_no_origin(_: str) -> bool:
-    """AWS's API serves no browser."""
+    """Reject every page: browsers cannot call AWS's API."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class OperationMatch:
     """
-    What answers a request, about which function, and how its answer is signed.
+    The operation for a request, its function, and the ids that its response has.
 
-    Pages of an origin that it `allows` may ask it.
+    `allows_origin` says whether pages of a foreign origin may send the request.
     """
 
     operation: Operation
@@ -134,9 +135,9 @@ class OperationMatch:
 @dataclass(frozen=True)
 class OperationRoute:
     """
-    The way to an operation; `{FunctionName}` stands for any name in its path.
+    An operation's method and path; `{FunctionName}` in the path stands for any name.
 
-    With `latest`, AWS names a function that is not here by its version, too.
+    With `reports_latest`, AWS's error for a missing function has `$LATEST` at the end of its ARN.
     """
 
     method: str
@@ -146,33 +147,33 @@ class OperationRoute:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What its paths look like."""
+        """The paths that match."""
         path = re.escape(self.path).replace(re.escape("{FunctionName}"), "(?P<name>[^/]+)")
         return re.compile(f"{path}/?")
 
 
 def is_operation(path: str) -> bool:
-    """Whether a path is of AWS's API: all those below a date are, and none is a function's URL."""
+    """Whether a path belongs to AWS's Lambda API: it starts with a date."""
     return _DATED.fullmatch(path) is not None
 
 
 class OperationRouter:
-    """Knows the operations that are offered here."""
+    """Finds the operation for a request."""
 
     def __init__(self, functions: FunctionRegistry, routes: Sequence[OperationRoute]) -> None:
         self._functions = functions
         self._routes = tuple(routes)
 
     def resolve(self, scope: Scope) -> OperationMatch:
-        """Return the operation, and the function that it is about. Raises ServiceError."""
+        """Return the operation and the function of a request. Raises ServiceError."""
         method, path = scope["method"], scope["path"]
         for route in self._routes:
             if route.method == method and (match := route.pattern.fullmatch(path)):
-                named = self._reference(route, match, scope)
-                return OperationMatch(route.operation, named, add_lambda_ids)
-        others = [route.method for route in self._routes if route.pattern.fullmatch(path)]
-        message = f"No operation is offered here at {method} {path}"
-        message += f"; there is {', '.join(others)}." if others else "."
+                reference = self._reference(route, match, scope)
+                return OperationMatch(route.operation, reference, add_lambda_ids)
+        methods = [route.method for route in self._routes if route.pattern.fullmatch(path)]
+        message = f"{method} {path} is not supported"
+        message += f"; supported methods: {', '.join(methods)}." if methods else "."
         raise unknown_operation(message)
 
     def _reference(
@@ -181,5 +182,7 @@ class OperationRouter:
         name = match.groupdict().get("name")
         if name is None:
             return FunctionReference(self._functions.default)
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("Qualifier", [None])[0]
-        return resolve_function(self._functions, name, given, reports_latest=route.reports_latest)
+        qualifier = parse_qs(scope["query_string"].decode("latin-1")).get("Qualifier", [None])[0]
+        return resolve_function(
+            self._functions, name, qualifier, reports_latest=route.reports_latest
+        )

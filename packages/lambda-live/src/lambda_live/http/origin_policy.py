@@ -1,12 +1,15 @@
 """
-Which requests come from a web page that has no business here.
+The check of each request's Host and origin, against web pages of other sites.
 
-Loopback keeps no page away: a browser sends what any site's page tells it to, from this machine.
-A site's own name may lead to 127.0.0.1 as well (DNS rebinding; CVE-2025-24010 of vite, and
-CVE-2025-30359 and CVE-2025-30360 of webpack-dev-server). curl, SDKs and probes send no header that
-is looked at but Host.
+Listening on loopback does not stop them. A browser on this machine sends requests for any page
+that it shows, and the name of a site may resolve to 127.0.0.1 (DNS rebinding). Without this check,
+any site that a developer visits could invoke functions and read their source, as it was with vite
+(CVE-2025-24010) and webpack-dev-server (CVE-2025-30359, CVE-2025-30360).
 
-Source: https://www.w3.org/TR/fetch-metadata/ and https://fetch.spec.whatwg.org/#origin-header
+A request must name this service in its Host header. Origin, Referer and Sec-Fetch-* tell whether
+a foreign page sent it. curl, SDKs and probes send Host alone, so they pass.
+
+Sources: https://www.w3.org/TR/fetch-metadata/ and https://fetch.spec.whatwg.org/#origin-header
 """
 
 import ipaddress
@@ -17,39 +20,43 @@ from lambda_live.http.asgi import App, Receive, Scope, Send, header, send
 from lambda_live.http.aws_errors import ServiceError, raise_user_error
 
 _INTERNAL_SUFFIXES = (".localhost", ".svc", ".cluster.local", ".internal")
-"""No site has such a name; Kubernetes and Docker give them."""
+"""Suffixes of names in Kubernetes and Docker. No public domain ends with one of them."""
 
 _MAX_CACHED_NAMES = 256
 
 
 class OriginPolicy:
     """
-    Knows this service by its names.
+    Decides which Host headers and which origins are accepted.
 
-    Those that nobody could know are the `hosts`; one that begins with a dot is all names below.
+    Local names and addresses are. `hosts` adds other names; ".example.com" adds all subdomains.
     """
 
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("."))
         self._domains = tuple(host.lower() for host in hosts if host.startswith("."))
-        self._allows = lru_cache(_MAX_CACHED_NAMES)(self._is_own)  # most requests say the same one
+        self._is_allowed = lru_cache(_MAX_CACHED_NAMES)(
+            self._is_own_name
+        )  # most requests have the same name
 
     def check_host(self, scope: Scope) -> None:
-        """Let in what is addressed to one of the names. Raises ServiceError."""
+        """Raise ServiceError unless the Host header names this service."""
         hosts = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]
         if len(hosts) > 1:
-            raise_user_error(400, "ValidationException", "A request has one Host header.")
+            raise_user_error(
+                400, "ValidationException", "A request must have exactly one Host header."
+            )
         name = _name(hosts[0]) if hosts else "localhost"
-        if not self._allows(name):
+        if not self._is_allowed(name):
             message = (
-                f"{name!r} is not a name of this service. If it is one of yours, start it with "
-                f"--allowed-hosts {name} (or LAMBDA_LIVE_ALLOWED_HOSTS)."
+                f"Host {name!r} is not allowed. To allow it, start lambda-live with"
+                f" --allowed-hosts {name} (or LAMBDA_LIVE_ALLOWED_HOSTS)."
             )
             raise_user_error(403, "AccessDeniedException", message)
 
     def foreign_origin(self, scope: Scope) -> str | None:
-        """Return the origin of the page that sends this, unless it is one of this machine's."""
-        if _follows_link(scope):
+        """Return the origin of the foreign page that sent a request, or None."""
+        if _is_navigation(scope):
             return None
         origin = _origin(scope)
         if origin is None:
@@ -62,34 +69,34 @@ class OriginPolicy:
                 return None
         return origin
 
-    def _is_own(self, name: str) -> bool:
+    def _is_own_name(self, name: str) -> bool:
         address = _address(name)
         if address is not None:
             return not address.is_unspecified
-        # no public domain is without a dot
+        # every public domain has a dot
         return self._is_local(name) or "." not in name or name.endswith(_INTERNAL_SUFFIXES)
 
     def _is_local(self, name: str) -> bool:
         address = _address(name)
         if address is not None:
             return address.is_loopback
-        own = name == "localhost" or name.endswith(".localhost")
-        return own or name in self._hosts or name.endswith(self._domains)
+        is_localhost = name == "localhost" or name.endswith(".localhost")
+        return is_localhost or name in self._hosts or name.endswith(self._domains)
 
 
 class OriginMiddleware:
-    """An ASGI application: the one behind it, for everyone but other sites' pages."""
+    """The ASGI middleware that rejects other hosts, and pages of other sites."""
 
-    def __init__(self, app: App, trust: OriginPolicy) -> None:
+    def __init__(self, app: App, policy: OriginPolicy) -> None:
         self._app = app
-        self._trust = trust
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
-        """Answer one request."""
+        """Serve one request."""
         try:
-            self._trust.check_host(scope)
-            if (stranger := self._trust.foreign_origin(scope)) is not None:
-                raise_foreign_origin(stranger)
+            self._policy.check_host(scope)
+            if (origin := self._policy.foreign_origin(scope)) is not None:
+                raise_foreign_origin(origin)
         except ServiceError as error:
             await send(error.response(), send_message)
         else:
@@ -97,12 +104,14 @@ class OriginMiddleware:
 
 
 def raise_foreign_origin(origin: str) -> None:
-    """Raise ServiceError for a page of that origin."""
-    raise_user_error(403, "AccessDeniedException", f"A page of {origin} may not ask this.")
+    """Raise ServiceError for a page of a foreign origin."""
+    raise_user_error(
+        403, "AccessDeniedException", f"Requests from pages of {origin} are not allowed."
+    )
 
 
 def _origin(scope: Scope) -> str | None:
-    """Return what Origin says; without one, as in a GET, what Referer says."""
+    """Return the Origin header, or the origin in Referer: a GET has no Origin header."""
     origin = header(scope, b"origin")
     referer = header(scope, b"referer")
     if origin is not None or not referer:
@@ -131,8 +140,8 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _follows_link(scope: Scope) -> bool:
-    """Whether a person goes from a page to this one: as with a cookie that is `SameSite=Lax`."""
+def _is_navigation(scope: Scope) -> bool:
+    """Whether a person follows a link, for which `SameSite=Lax` cookies are sent, too."""
     return (
         scope["method"] == "GET"
         and header(scope, b"sec-fetch-mode") == "navigate"

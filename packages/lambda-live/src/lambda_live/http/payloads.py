@@ -19,9 +19,9 @@ from lambda_live.model.invocation import Invocation
 
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 _DROPPED_HEADERS = (
-    # for who looks on; AWS has none
+    # headers of this service, which AWS does not have
     *(b"x-lambda-live-event", b"x-lambda-live-log", b"x-lambda-live-source"),
-    # of the way to AWS, and not of the way on from there
+    # a hop-by-hop header
     b"connection",
 )
 
@@ -29,7 +29,7 @@ _DROPPED_HEADERS = (
 def function_url_event(
     scope: Scope, body: bytes, invocation: Invocation, name: str
 ) -> dict[str, Any]:
-    """Return the request as AWS gives it to a function: payload format 2.0."""
+    """Return a request to a function URL as an event of payload format 2.0."""
     headers, cookies = headers_and_cookies(scope, invocation)
     query = scope["query_string"].decode("latin-1")
     event: dict[str, Any] = {
@@ -51,21 +51,21 @@ def function_url_event(
 
 
 def merge_repeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Return each name once, the values of a name with commas between."""
-    joined: dict[str, str] = {}
+    """Join the values of each name with commas."""
+    merged: dict[str, str] = {}
     for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
+        merged[name] = f"{merged[name]},{value}" if name in merged else value
+    return merged
 
 
 def source_ip(scope: Scope) -> str:
-    """Return the address that the request came from."""
+    """Return the client's address."""
     address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
     return address
 
 
 def forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    """Return the headers, names in lower case, with those that AWS adds."""
+    """Return the request's headers in lower case, with those that AWS adds."""
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in scope["headers"]
@@ -77,12 +77,12 @@ def forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, s
         "x-forwarded-proto": scope["scheme"],
         "x-amzn-trace-id": invocation.trace_id,
     }
-    there = {name for name, _ in pairs}
-    return pairs + [(name, value) for name, value in added.items() if name not in there]
+    names = {name for name, _ in pairs}
+    return pairs + [(name, value) for name, value in added.items() if name not in names]
 
 
 def headers_and_cookies(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
-    """Return the headers, each name once, and the cookies."""
+    """Return the headers, with repeated names merged, and the cookies."""
     pairs = forwarded_headers(scope, invocation)
     cookies = [value for name, value in pairs if name == "cookie"]
     headers = merge_repeated([pair for pair in pairs if pair[0] != "cookie"])
@@ -115,7 +115,7 @@ def _request_context(
 
 
 def encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
-    """Text for the types that AWS knows as text, base64 for all others, even for none."""
+    """Return a body as text if AWS knows its type as text, otherwise as base64; and which."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith("text/") or media_type in _TEXT_TYPES:
         try:
@@ -130,76 +130,78 @@ _IDENTITY_FIELDS = (
     *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
     *("principalOrgId", "user", "userArn"),
 )
-"""What is known of a caller who signed in, and null for all others."""
+"""Fields of an authenticated caller. They are null for all callers here."""
 
 
 def api_event_v1(
-    way: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
+    match: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
 ) -> dict[str, Any]:
-    """Return the request as API Gateway gives it to a function."""
-    headers = _headers(way, scope, invocation)
+    """Return a request to an API as an event of payload format 1.0."""
+    headers = _headers(match, scope, invocation)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    text, is_base64 = _body(way, body, headers)
+    text, is_base64 = _body(match, body, headers)
     event = {
-        "resource": way.route.path,
-        "path": request_path(way.route, scope),
+        "resource": match.route.path,
+        "path": request_path(match.route, scope),
         "httpMethod": scope["method"],
         "headers": dict(headers),
         "multiValueHeaders": _group_values(headers),
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _group_values(query) or None,
-        "pathParameters": way.parameters or None,
-        "stageVariables": way.route.stage_variables,
-        "requestContext": _context(way, scope, dict(headers), invocation),
+        "pathParameters": match.parameters or None,
+        "stageVariables": match.route.stage_variables,
+        "requestContext": _context(match, scope, dict(headers), invocation),
         "body": text,
         "isBase64Encoded": is_base64,
     }
-    return event if way.route.is_rest else {"version": "1.0", **event}
+    return event if match.route.is_rest else {"version": "1.0", **event}
 
 
 def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    many: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for name, value in pairs:
-        many.setdefault(name, []).append(value)
-    return many
+        groups.setdefault(name, []).append(value)
+    return groups
 
 
-def _headers(way: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    left_out = REST_API_REQUEST_DROPPED if way.route.is_rest else ()
-    # no server hands over in which letters a name came; API Gateway has this, clients' usual, form
+def _headers(match: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    dropped = REST_API_REQUEST_DROPPED if match.route.is_rest else ()
+    # ASGI has lower-case names only; API Gateway keeps what clients send, usually title case
     return [
         (name.title(), value)
         for name, value in forwarded_headers(scope, invocation)
-        if name not in left_out
+        if name not in dropped
     ]
 
 
-def _body(way: RouteMatch, body: bytes, headers: list[tuple[str, str]]) -> tuple[str | None, bool]:
+def _body(
+    match: RouteMatch, body: bytes, headers: list[tuple[str, str]]
+) -> tuple[str | None, bool]:
     if not body:
         return None, False
     media_type = dict(headers).get("Content-Type", "")
-    if not way.route.is_rest:
+    if not match.route.is_rest:
         return encode_body(body, {"content-type": media_type})
-    if is_binary(way, media_type or "application/json"):
+    if is_binary(match, media_type or "application/json"):
         return base64.b64encode(body).decode(), True
     return body.decode("utf-8", "replace"), False
 
 
-def is_binary(way: RouteMatch, media_types: str) -> bool:
-    """Whether the first of some media types is one that a REST API takes for binary."""
+def is_binary(match: RouteMatch, media_types: str) -> bool:
+    """Whether the API's binary media types include the first of some media types."""
     kind = media_types.partition(",")[0].partition(";")[0].strip().lower()
-    known = (kind, f"{kind.partition('/')[0]}/*", "*/*")
-    return any(each.lower() in known for each in way.route.binary_media_types)
+    candidates = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return any(each.lower() in candidates for each in match.route.binary_media_types)
 
 
 def _context(
-    way: RouteMatch, scope: Scope, headers: dict[str, str], invocation: Invocation
+    match: RouteMatch, scope: Scope, headers: dict[str, str], invocation: Invocation
 ) -> dict[str, Any]:
-    route, now = way.route, time.time()
+    route, now = match.route, time.time()
     domain = headers.get("Host", "localhost")
     identity = dict.fromkeys(_IDENTITY_FIELDS)
     return {
-        "accountId": way.function.configuration.account.account_id,
+        "accountId": match.function.configuration.account.account_id,
         "apiId": route.api,
         "domainName": domain,
         "domainPrefix": domain.partition(".")[0],
@@ -210,7 +212,7 @@ def _context(
             "sourceIp": source_ip(scope),
             "userAgent": headers.get("User-Agent"),
         },
-        "path": path_with_stage(way, scope),
+        "path": path_with_stage(match, scope),
         "protocol": f"HTTP/{scope['http_version']}",
         "requestId": invocation.request_id,
         "requestTime": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
@@ -221,26 +223,26 @@ def _context(
     }
 
 
-def path_with_stage(way: RouteMatch, scope: Scope) -> str:
-    """Return the path below the API's domain: with the stage, if that has a name."""
-    stage = "" if way.route.stage == "$default" else f"/{way.route.stage}"
-    return stage + request_path(way.route, scope)
+def path_with_stage(match: RouteMatch, scope: Scope) -> str:
+    """Return the path as the client sees it: after the stage, unless that is `$default`."""
+    stage = "" if match.route.stage == "$default" else f"/{match.route.stage}"
+    return stage + request_path(match.route, scope)
 
 
 def api_event_v2(
-    way: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
+    match: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
 ) -> dict[str, Any]:
-    """Return the request as API Gateway gives it to a function."""
-    route, account = way.route, way.function.configuration.account
+    """Return a request to an HTTP API as an event of payload format 2.0."""
+    route, account = match.route, match.function.configuration.account
     event = function_url_event(scope, body, invocation, route.api)
     key = DEFAULT_ROUTE if route.path == DEFAULT_ROUTE else f"{route.method} {route.path}"
-    path = path_with_stage(way, scope)
+    path = path_with_stage(match, scope)
     context = event["requestContext"]
     event |= {"routeKey": key, "rawPath": path}
     context |= {"accountId": account.account_id, "routeKey": key, "stage": route.stage}
     context["http"]["path"] = path
-    if way.parameters:
-        event["pathParameters"] = way.parameters
+    if match.parameters:
+        event["pathParameters"] = match.parameters
     if route.stage_variables:
         event["stageVariables"] = route.stage_variables
     return event

@@ -1,5 +1,5 @@
 """
-What a function returned as HTTP: the status, the headers and the body that it names.
+A function's result as an HTTP response: status, headers, cookies and body.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -22,20 +22,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MalformedResponseError(ValueError):
-    """The function returned what can't be sent over HTTP."""
+    """The function's result is not a valid HTTP response."""
 
 
 def parse_v2(payload: bytes, remapping: HeaderRemapping, *, objects: bool = False) -> Response:
     """
-    Return what a function answered by payload format 2.0; with `objects`, a body may be one.
+    Parse a result of payload format 2.0. With `objects`, the body may be a JSON object or array.
 
     Raises:
-        MalformedResponseError: It can't be sent.
+        MalformedResponseError: The result is not a valid response.
     """
     value = _json(payload)
     if isinstance(value, dict) and "statusCode" in value:
         if objects and isinstance(value.get("body"), dict | list):
-            value |= {"body": _compact(value["body"]), "isBase64Encoded": False}
+            value |= {"body": _compact_json(value["body"]), "isBase64Encoded": False}
         cookies = [
             parse_header("Set-Cookie", cookie) for cookie in typed_member(value, "cookies", list)
         ]
@@ -43,12 +43,12 @@ def parse_v2(payload: bytes, remapping: HeaderRemapping, *, objects: bool = Fals
             parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()
         ]
         return _response(value, remapping, headers, cookies)
-    text = value if isinstance(value, str) else _compact(value)
+    text = value if isinstance(value, str) else _compact_json(value)
     headers = [("Content-Type", "application/json")]
     return Response(200, text.encode("utf-8", "replace"), headers)
 
 
-def _compact(value: object) -> str:
+def _compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -57,29 +57,29 @@ _MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders"
 
 def parse_v1(payload: bytes, remapping: HeaderRemapping, *, binary: bool) -> Response:
     """
-    Return what a function answered by payload format 1.0.
-
-    A body in base64 stays so if the answer is not to be `binary`.
+    Parse a result of payload format 1.0. Without `binary`, a base64 body is not decoded.
 
     Raises:
-        MalformedResponseError: It is not what the format asks for.
+        MalformedResponseError: The result is not a valid response.
     """
     value = _json(payload)
     if not isinstance(value, dict):
         message = f"the function returned a {type(value).__name__}, not an object"
         raise MalformedResponseError(message)
     if unknown := sorted(set(value) - _MEMBERS):
-        message = f"the function's response has members that have no meaning: {', '.join(unknown)}"
+        message = f"the function's response has unknown members: {', '.join(unknown)}"
         raise MalformedResponseError(message)
     value["isBase64Encoded"] = binary and bool(value.get("isBase64Encoded"))
-    many = [
+    multiple = [
         parse_header(name, item)
         for name, items in typed_member(value, "multiValueHeaders", dict).items()
         for item in (items if isinstance(items, list) else [items])
     ]
-    there = {(name.lower(), text) for name, text in many}
-    one = [parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()]
-    merged = [*many, *(pair for pair in one if (pair[0].lower(), pair[1]) not in there)]
+    seen = {(name.lower(), text) for name, text in multiple}
+    single = [
+        parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()
+    ]
+    merged = [*multiple, *(pair for pair in single if (pair[0].lower(), pair[1]) not in seen)]
     return _response(value, remapping, merged)
 
 
@@ -87,7 +87,7 @@ def _json(payload: bytes) -> Any:
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        message = "the function returned bytes that are not JSON"
+        message = "the function returned invalid JSON"
         raise MalformedResponseError(message) from error
 
 
@@ -101,7 +101,7 @@ def _response(
     if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
         status = int(status)
     if type(status) is not int or status not in _STATUS:
-        message = f"statusCode is {reprlib.repr(status)}, not a number from 200 to 599"
+        message = f"statusCode must be an integer from 200 to 599, got {reprlib.repr(status)}"
         raise MalformedResponseError(message)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
@@ -111,40 +111,40 @@ def _response(
 def typed_member[T: (dict[str, Any], list[Any])](
     value: dict[str, Any], name: str, kind: type[T]
 ) -> T:
-    """Return a member, empty if there is none. Raises MalformedResponseError."""
+    """Return a member, or an empty value if it is missing. Raises MalformedResponseError."""
     member = value.get(name) or kind()
     if not isinstance(member, kind):
-        message = f"{name} is a {type(member).__name__}, not a {kind.__name__}"
+        message = f"{name} must be a {kind.__name__}, got {type(member).__name__}"
         raise MalformedResponseError(message)
     return member
 
 
 def parse_header(name: str, value: object) -> tuple[str, str]:
-    """Return a header as it is sent. Raises MalformedResponseError."""
+    """Return a header as text. Raises MalformedResponseError."""
     text = value if isinstance(value, str) else json.dumps(value)
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(text):
-        message = f"header {name!r} is not one that HTTP allows"
+        message = f"invalid header {name!r}: HTTP does not allow its name or its value"
         raise MalformedResponseError(message)
     try:
         text.encode("latin-1")
     except UnicodeEncodeError as error:
-        message = f"header {name!r} has a character that HTTP can't carry"
+        message = f"invalid header {name!r}: its value has a character that is not in Latin-1"
         raise MalformedResponseError(message) from error
     return name, text
 
 
 def decode_body(value: dict[str, Any]) -> bytes:
-    """Return the body. Raises MalformedResponseError."""
+    """Return the body's bytes. Raises MalformedResponseError."""
     body = value.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        message = f"body is a {type(body).__name__}, not a string"
+        message = f"body must be a string, got {type(body).__name__}"
         raise MalformedResponseError(message)
     if not value.get("isBase64Encoded"):
         return body.encode("utf-8", "replace")
     try:
         return base64.b64decode(body, validate=True)
     except ValueError as error:
-        message = "body is not the base64 that isBase64Encoded says it is"
+        message = "body must be valid base64 because isBase64Encoded is true"
         raise MalformedResponseError(message) from error

@@ -1,5 +1,5 @@
 """
-Which route of the template's APIs a request takes.
+The routes of the template's APIs that match a request's path.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
@@ -18,12 +18,13 @@ from lambda_live.model.template import Route
 
 DEFAULT_ROUTE = "$default"
 _VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
-_LITERAL, _ONE, _GREEDY, _REST_OF_ALL = range(4)
+_LITERAL, _SINGLE, _GREEDY, _CATCH_ALL = range(4)
+"""How general a segment of a route's path is: the most specific route comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A route's path: what it looks like, its variables, and how general each segment is."""
+    """A route's path, compiled: the paths that match, its variables, each segment's generality."""
 
     paths: re.Pattern[str]
     names: tuple[str, ...]
@@ -32,7 +33,7 @@ class _Pattern:
 
 @dataclass(frozen=True, slots=True)
 class RouteMatch:
-    """The route to a function, and the values of the variables in its path."""
+    """A route that matches a request's path, and the values of its path variables."""
 
     function: Function
     route: Route
@@ -43,52 +44,58 @@ class RouteMatch:
 @lru_cache(maxsize=4096)
 def _pattern(path: str) -> _Pattern:
     if path == DEFAULT_ROUTE:
-        return _Pattern(re.compile(".*", re.DOTALL), (), (_REST_OF_ALL,))
+        return _Pattern(re.compile(".*", re.DOTALL), (), (_CATCH_ALL,))
     text, end = "", 0
-    for found in _VARIABLE.finditer(path):
-        text += re.escape(path[end : found.start()]) + ("(.+)" if found[2] else "([^/]+)")
-        end = found.end()
+    for variable in _VARIABLE.finditer(path):
+        text += re.escape(path[end : variable.start()]) + ("(.+)" if variable[2] else "([^/]+)")
+        end = variable.end()
     text += re.escape(path[end:].rstrip("/"))
-    names = tuple(found[1] for found in _VARIABLE.finditer(path))
+    names = tuple(variable[1] for variable in _VARIABLE.finditer(path))
     segments = path.strip("/").split("/")
     return _Pattern(re.compile(f"{text}/?"), names, tuple(map(_generality, segments)))
 
 
 def _generality(segment: str) -> int:
-    found = _VARIABLE.search(segment)
-    if found is None:
+    variable = _VARIABLE.search(segment)
+    if variable is None:
         return _LITERAL
-    return _GREEDY if found[2] else _ONE
+    return _GREEDY if variable[2] else _SINGLE
 
 
 def request_path(route: Route, scope: Scope) -> str:
-    """Return the path as the API sees it: a REST API's is as it was sent, an HTTP API's decoded."""
+    """Return the path as it is in events: as sent for a REST API, decoded for an HTTP API."""
     raw = str(scope["raw_path"], "latin-1")
     return raw if route.is_rest else unquote(raw)
 
 
 def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
-    """Return the ways that the path has, with any method; the most specific comes first."""
-    found = [way for function in functions for way in _match_function(function, scope)]
+    """Return the routes that match the path, with any method, the most specific first."""
+    matches = [match for function in functions for match in _match_function(function, scope)]
     best = {
-        way.route.api: min(each.generality for each in found if each.route.api == way.route.api)
-        for way in found
+        match.route.api: min(
+            each.generality for each in matches if each.route.api == match.route.api
+        )
+        for match in matches
     }
     # a REST API finds the resource before it looks at the method
-    kept = [way for way in found if not way.route.is_rest or way.generality == best[way.route.api]]
-    return sorted(kept, key=_order)
+    matches = [
+        match
+        for match in matches
+        if not match.route.is_rest or match.generality == best[match.route.api]
+    ]
+    return sorted(matches, key=_sort_key)
 
 
 def _match_function(function: Function, scope: Scope) -> Iterator[RouteMatch]:
     for route in function.desired_configuration.routes:
         pattern = _pattern(route.path)
-        match = pattern.paths.fullmatch(request_path(route, scope))
-        if match is not None:
-            parameters = dict(zip(pattern.names, match.groups(), strict=True))
+        found = pattern.paths.fullmatch(request_path(route, scope))
+        if found is not None:
+            parameters = dict(zip(pattern.names, found.groups(), strict=True))
             yield RouteMatch(function, route, parameters, pattern.generality)
 
 
-def _order(way: RouteMatch) -> tuple[bool, tuple[int, ...], bool]:
-    # an HTTP API takes a route without a greedy variable before any with one
-    greedy = not way.route.is_rest and max(way.generality) >= _GREEDY
-    return greedy, way.generality, way.route.method == "ANY"
+def _sort_key(match: RouteMatch) -> tuple[bool, tuple[int, ...], bool]:
+    # in an HTTP API, every route without a greedy variable goes before those with one
+    greedy = not match.route.is_rest and max(match.generality) >= _GREEDY
+    return greedy, match.generality, match.route.method == "ANY"

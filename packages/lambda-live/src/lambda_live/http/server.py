@@ -1,10 +1,22 @@
 """
-The HTTP server: uvicorn on a socket.
+The HTTP server: uvicorn on a socket, with its protocol and its main loop adapted.
 
-Two of uvicorn's classes are adapted.
+`Connection` replaces uvicorn's protocol, for three reasons:
 
-Sources: https://www.rfc-editor.org/rfc/rfc9112#section-9.6 (a close while the client still sends)
-https://www.rfc-editor.org/rfc/rfc6585#section-5 (431)
+- A client that gets an error while it still sends must be able to read that error. If a server
+  closes a socket with unread data, the kernel sends a reset and the client loses the response. So
+  `_Transport` closes its sending half, and discards what arrives for a short time (RFC 9112).
+- uvicorn does not limit a request's headers. `Connection` does, and responds with 431 (RFC 6585).
+- Java's client sends `Upgrade: h2c`. httptools then stops parsing after the headers, and the body
+  is lost. `Connection` renames that header.
+
+`_Transport` also sends a response's head and body in one packet, which wakes the client once.
+
+`Server` waits for an event instead of polling ten times a second, leaves signals to the service,
+and stops at once if there is no connection.
+
+Sources: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+https://www.rfc-editor.org/rfc/rfc6585#section-5
 """
 
 import asyncio
@@ -13,93 +25,36 @@ import math
 import re
 import socket
 from collections.abc import Iterator
-from typing import cast
+from typing import cast, override
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from lambda_live.http.asgi import App
 
-_DRAIN_SECONDS = 1
-"""Seconds in which those whose invocation was cut off get their answer."""
-
-_TICK_SECONDS = 1.0
-"""Seconds after which the time that its answers tell is another."""
-
-
-class Server(uvicorn.Server):
-    """A server that is one of several."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._stops = asyncio.Event()
-
-    def stop(self) -> None:
-        """Take no more connections; let the requests that are there end."""
-        self.should_exit = True
-        self._stops.set()
-
-    async def main_loop(self) -> None:
-        """Wait to be stopped; uvicorn's own looks ten times a second whether it is."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stops.wait(), _TICK_SECONDS)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End when the last connection has; uvicorn's own waits for a while if there is none."""
-        if self.server_state.connections:
-            await super().shutdown(sockets)
-            return
-        for each in (*self.servers, *(sockets or ())):
-            each.close()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to who stops more than this server."""
-        yield
-
-
-def create_server(app: App, shutdown_timeout: float) -> Server:
-    """Return what serves it, and at a stop lets its requests end in so many seconds."""
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=65,
-        timeout_graceful_shutdown=math.ceil(shutdown_timeout) + _DRAIN_SECONDS,
-    )
-    return Server(config)
-
-
-def socket_url(listener: socket.socket) -> str:
-    """Return the URL under which this machine reaches the socket."""
-    host, port = listener.getsockname()[:2]
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # every address includes this one
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 MAX_HEAD_BYTES = 65_536
-"""Bytes of a request's line and headers, give or take one read."""
+"""Limit of a request's first line and headers, not counting the last read."""
 
 MAX_LINGER_BYTES = 2**26
-"""Bytes that are read and dropped of a request that was answered before it had all come."""
+"""Limit of what is discarded of a request after its response was sent."""
 
 _LINGER_TIMEOUT_SECONDS = 2.0
-"""How long such a client may send nothing before it is hung up on."""
+"""The connection closes after the client has sent nothing for this time."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+_DRAIN_SECONDS = 1
+"""Extra time at shutdown, for the responses of invocations that were killed."""
+
+_TICK_SECONDS = 1.0
+"""How often uvicorn renews the Date header of its responses."""
 
 
 class _Transport:
     """
-    Closes only when a client that still sends has had the time to see its answer.
+    A transport whose close() lets a client that still sends read its response.
 
-    An answer's head is held until its body comes, or the loop's next turn: each packet wakes the
-    client.
+    It also buffers a response's head until the body arrives, or until the loop's next iteration.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -109,14 +64,14 @@ class _Transport:
         self._dropped = 0
         self._buffered_head = b""
         self.is_receiving = False
-        """Whether a request has begun, and not all of it has come."""
+        """Whether a part of a request has arrived, and the rest has not."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Part of asyncio's transports."""
-        if self.is_lingering:  # it was refused in the middle of another's answer
+        """Send data, or buffer it if it is a response's head."""
+        if self.is_lingering:  # the request was rejected during an earlier one's response
             return
         if self._buffered_head:
             self._transport.writelines((self._buffered_head, data))
@@ -132,15 +87,15 @@ class _Transport:
 
     @property
     def is_lingering(self) -> bool:
-        """Whether what comes is to be dropped."""
+        """Whether the response is sent, and what arrives is discarded."""
         return self._close_timer is not None
 
     def is_closing(self) -> bool:
-        """Part of asyncio's transports."""
+        """Return whether nothing more can be sent."""
         return self.is_lingering or self._transport.is_closing()
 
     def close(self) -> None:
-        """Part of asyncio's transports."""
+        """Close now, or after the client has finished sending."""
         if self.is_lingering:
             return
         self._flush()
@@ -152,69 +107,69 @@ class _Transport:
         self.discard(b"")
 
     def discard(self, data: bytes) -> None:
-        """Take it that this came, for nobody."""
+        """Count discarded data, and restart the timer that closes the connection."""
         self.cancel_close()
         self._dropped += len(data)
         seconds = _LINGER_TIMEOUT_SECONDS if self._dropped <= MAX_LINGER_BYTES else 0.0
         self._close_timer = self._loop.call_later(seconds, self._transport.close)
 
     def cancel_close(self) -> None:
-        """Close no more: it is closed."""
+        """Cancel the timer that closes the connection."""
         if self._close_timer is not None:
             self._close_timer.cancel()
 
 
 class Connection(HttpToolsProtocol):
-    """Bounds what is read, and closes late enough for the client to read, too."""
+    """A client's connection: uvicorn's protocol with the changes listed above."""
 
-    transport: _Transport  # type: ignore[assignment]  # it has all that uvicorn calls
+    transport: _Transport  # type: ignore[assignment]  # it has everything that uvicorn calls
     _in_head = False
-    _head = 0
+    _head_bytes = 0
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio's protocol."""
         wrapped = _Transport(cast("asyncio.Transport", transport), self.loop)
         super().connection_made(cast("asyncio.Transport", wrapped))
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
-        """Part of asyncio's protocol."""
         self.transport.is_receiving = False
         self.transport.cancel_close()
         super().connection_lost(exc)
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol."""
         if self.transport.is_lingering:
             self.transport.discard(data)
             return
-        went_on = self._in_head
-        if went_on or not self.transport.is_receiving:
+        was_in_head = self._in_head
+        if was_in_head or not self.transport.is_receiving:
             data = _without_upgrade(data)
         super().data_received(data)
-        if went_on and self._in_head:
-            self._head += len(data)
-            if self._head > MAX_HEAD_BYTES:
+        if was_in_head and self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
                 self._reject_head()
 
+    @override
     def on_message_begin(self) -> None:
-        """Part of httptools' protocol."""
         super().on_message_begin()
         self.transport.is_receiving = self._in_head = True
-        self._head = 0
+        self._head_bytes = 0
 
+    @override
     def on_headers_complete(self) -> None:
-        """Part of httptools' protocol."""
         self._in_head = False
         super().on_headers_complete()
 
+    @override
     def on_message_complete(self) -> None:
-        """Part of httptools' protocol."""
         self.transport.is_receiving = False
         super().on_message_complete()
 
     def _reject_head(self) -> None:
         self._in_head = False
-        body = b"The request's headers have more than %d bytes.\n" % MAX_HEAD_BYTES
+        body = b"Request headers are limited to %d bytes\n" % MAX_HEAD_BYTES
         head = b"content-type: text/plain\r\nconnection: close\r\ncontent-length: %d" % len(body)
         self.transport.write(STATUS_LINE[431] + head + b"\r\n\r\n" + body)
         self.transport.close()
@@ -222,13 +177,67 @@ class Connection(HttpToolsProtocol):
 
 def _without_upgrade(data: bytes) -> bytes:
     """
-    Return the begin of a request as one that asks for no other protocol.
+    Rename the header Upgrade in the first bytes of a request.
 
-    None is offered, and the parser takes what comes after the headers for that protocol's: a POST
-    by Java's client, which asks for HTTP/2, would have no body.
+    No other protocol is supported. httptools would treat the rest of the request as that protocol.
     """
     end = data.find(b"\r\n\r\n")
     upgrade = _UPGRADE.search(data, 0, len(data) if end < 0 else end)
     if upgrade is None:
         return data
     return data[: upgrade.start() + 2] + b"x-" + data[upgrade.start() + 2 :]
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that runs beside others in one event loop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stop_event = asyncio.Event()
+
+    def stop(self) -> None:
+        """Accept no more connections, and finish the running requests."""
+        self.should_exit = True
+        self._stop_event.set()
+
+    @override
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_event.wait(), _TICK_SECONDS)
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections:
+            await super().shutdown(sockets)
+            return
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def create_server(app: App, shutdown_timeout: float) -> Server:
+    """Return a server whose requests have `shutdown_timeout` seconds to finish after a stop."""
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=math.ceil(shutdown_timeout) + _DRAIN_SECONDS,
+    )
+    return Server(config)
+
+
+def socket_url(listener: socket.socket) -> str:
+    """Return the URL at which this machine reaches the socket."""
+    host, port = listener.getsockname()[:2]
+    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104  # a socket on every address listens on this one, too
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

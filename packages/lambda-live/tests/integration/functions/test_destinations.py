@@ -193,7 +193,7 @@ def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
     answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
 
     assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
-    assert answer.json()["message"] == "DestinationConfig is a JSON object."
+    assert answer.json()["message"] == "DestinationConfig must be a JSON object."
 
 
 def test_what_a_function_that_stops_would_get_is_in_the_file(service: LocalLambda) -> None:

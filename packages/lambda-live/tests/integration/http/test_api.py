@@ -212,7 +212,7 @@ def test_a_response_that_is_malformed_is_answered_as_by_aws(apis: LocalLambda, a
     got = answered(apis, answer)
 
     assert (got.status, got.json()) == (502, {"message": "Internal server error"})
-    apis.wait_for_line("the API answers 502: ")
+    apis.wait_for_line("The API returned 502: ")
 
 
 def test_an_http_api_answers_500_for_a_function_that_fails(apis: LocalLambda) -> None:
@@ -283,7 +283,8 @@ def test_a_browser_is_shown_why_an_api_answers_an_error(
 
     text = got.body.decode()
     assert (got.status, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert f"<h1>The API answers {status}: statusCode is &#x27;many&#x27;" in text
+    reason = "statusCode must be an integer from 200 to 599, got &#x27;many&#x27;"
+    assert f"<h1>The API returned {status}: {reason}</h1>" in text
     assert f"every other client gets AWS's {status}." in text
 
 

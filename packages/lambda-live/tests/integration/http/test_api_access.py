@@ -253,7 +253,7 @@ def test_an_api_waits_no_longer_than_it_says_and_the_function_goes_on(
     answer = apis.request("GET", path)
 
     assert (answer.status, answer.json()) == (status, {"message": message})
-    apis.wait_for_line(f"the API waits no longer than 0.05 s for GET {path}")
+    apis.wait_for_line(f"GET {path} exceeded the API's 0.05 s timeout; the function keeps running")
     go = apis.project / "go"
     go.touch()
     apis.wait_for_line("ended after all", count + 1)
@@ -344,10 +344,9 @@ def test_a_caller_who_may_not_pass_is_refused_as_by_aws(
 
     assert (answer.status, answer.json()) == (status, body)
     if status == 500:
-        why = (
-            "it failed with ValueError" if "crash" in path else "it returned no object with policy"
-        )
-        apis.wait_for_line(f"decides nothing: {why}")
+        invalid = "returned an invalid response: no policyDocument"
+        reason = "failed with ValueError" if "crash" in path else invalid
+        apis.wait_for_line(f" {reason}")
 
 
 def test_an_authorizer_that_is_no_function_here_is_told_and_lets_pass(apis: LocalLambda) -> None:

@@ -311,30 +311,36 @@ def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: byt
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ({"statusCode": "ok"}, "statusCode is 'ok', not a number from 200 to 599"),
-        ({"statusCode": 99}, "statusCode is 99"),
-        ({"statusCode": "2" * 5000}, "statusCode is '222"),
-        ({"statusCode": "٢٠٠"}, "statusCode is '٢٠٠'"),
-        ({"statusCode": 600}, "statusCode is 600"),
-        ({"statusCode": True}, "statusCode is True"),
-        ({"statusCode": None}, "statusCode is None"),
-        ({"statusCode": 200, "headers": ["a"]}, "headers is a list, not a dict"),
-        ({"statusCode": 200, "headers": {"a b": "c"}}, "header 'a b' is not one"),
-        ({"statusCode": 200, "headers": {"a": "b\r\nc: d"}}, "header 'a' is not one"),
-        ({"statusCode": 200, "headers": {"a:b": "c"}}, "header 'a:b' is not one"),
-        ({"statusCode": 200, "headers": {"a": "b\x01"}}, "header 'a' is not one"),
-        ({"statusCode": 200, "headers": {"a": "\x7f"}}, "header 'a' is not one"),
+        ({"statusCode": "ok"}, "statusCode must be an integer from 200 to 599, got 'ok'"),
+        ({"statusCode": 99}, "statusCode must be an integer from 200 to 599, got 99"),
+        ({"statusCode": "2" * 5000}, "statusCode must be an integer from 200 to 599, got '222"),
+        ({"statusCode": "٢٠٠"}, "statusCode must be an integer from 200 to 599, got '٢٠٠'"),
+        ({"statusCode": 600}, "statusCode must be an integer from 200 to 599, got 600"),
+        ({"statusCode": True}, "statusCode must be an integer from 200 to 599, got True"),
+        ({"statusCode": None}, "statusCode must be an integer from 200 to 599, got None"),
+        ({"statusCode": 200, "headers": ["a"]}, "headers must be a dict, got list"),
+        ({"statusCode": 200, "headers": {"a b": "c"}}, "invalid header 'a b': HTTP does"),
+        (
+            {"statusCode": 200, "headers": {"a": "b\r\nc: d"}},
+            "invalid header 'a': HTTP does",
+        ),
+        ({"statusCode": 200, "headers": {"a:b": "c"}}, "invalid header 'a:b': HTTP does"),
+        ({"statusCode": 200, "headers": {"a": "b\x01"}}, "invalid header 'a': HTTP does"),
+        ({"statusCode": 200, "headers": {"a": "\x7f"}}, "invalid header 'a': HTTP does"),
         (
             {"statusCode": 200, "headers": {"a": "\t"}, "cookies": ["\x1b[2J"]},
-            "header 'Set-Cookie'",
+            "invalid header 'Set-Cookie'",
         ),
-        ({"statusCode": 200, "headers": {"": "c"}}, "header '' is not one"),
-        ({"statusCode": 200, "headers": {"a": "🚀"}}, "header 'a' has a character"),
-        ({"statusCode": 200, "cookies": "a=1"}, "cookies is a str, not a list"),
-        ({"statusCode": 200, "cookies": 7}, "cookies is a int, not a list"),
-        ({"statusCode": 200, "body": 7}, "body is a int, not a string"),
-        ({"statusCode": 200, "body": "!", "isBase64Encoded": True}, "body is not the base64"),
-        ({"statusCode": 200, "body": "ü", "isBase64Encoded": True}, "body is not the base64"),
+        ({"statusCode": 200, "headers": {"": "c"}}, "invalid header '': HTTP does"),
+        (
+            {"statusCode": 200, "headers": {"a": "🚀"}},
+            "invalid header 'a': its value has a character",
+        ),
+        ({"statusCode": 200, "cookies": "a=1"}, "cookies must be a list, got str"),
+        ({"statusCode": 200, "cookies": 7}, "cookies must be a list, got int"),
+        ({"statusCode": 200, "body": 7}, "body must be a string, got int"),
+        ({"statusCode": 200, "body": "!", "isBase64Encoded": True}, "body must be valid base64"),
+        ({"statusCode": 200, "body": "ü", "isBase64Encoded": True}, "body must be valid base64"),
     ],
 )
 def test_a_malformed_reply_is_502_and_the_log_says_why(
@@ -344,7 +350,7 @@ def test_a_malformed_reply_is_502_and_the_log_says_why(
     answer = reply(service, value)
 
     assert (answer.status, answer.body) == (502, b"Internal Server Error")
-    wait_until(lambda: any(f"answers 502: {why}" in line for line in service.lines[seen:]))
+    wait_until(lambda: any(f"returned 502: {why}" in line for line in service.lines[seen:]))
 
 
 def test_bytes_that_are_not_json_are_a_malformed_reply(service: LocalLambda) -> None:

@@ -56,7 +56,7 @@ def test_a_page_of_another_site_is_refused(
 
     answer = ask(service, path, headers)
     assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
-    assert b"may not ask this" in answer.body
+    assert b"are not allowed" in answer.body
     assert service.invoke().json() == count + 1
 
 

@@ -113,7 +113,7 @@ def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> No
         (
             lambda client: client.update_function_code(FunctionName=NAME, ZipFile=b"zip"),
             "InvalidParameterValueException",
-            "save a file there, and it runs.",
+            "UpdateFunctionCode is not supported: edit the files in /",
         ),
         (
             lambda client: client.update_function_configuration(FunctionName=NAME, Timeout=901),
@@ -134,8 +134,8 @@ def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> No
             lambda client: client.update_function_configuration(FunctionName=NAME, Handler="x.y"),
             "InvalidParameterValueException",
             (
-                "Handler can't be changed here: Timeout, MemorySize and Environment can."
-                " The template says the rest."
+                "Handler cannot be updated: only Timeout, MemorySize and Environment can."
+                " Change the template instead."
             ),
         ),
         (
@@ -167,7 +167,7 @@ def test_what_cannot_be_changed_is_refused_with_the_reason(
     refused = error_of(lambda: ask(refusing.boto3))
 
     assert refused[0] == code
-    assert refused[1].endswith(message)
+    assert message in refused[1]
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_a_request_that_no_function_gets_is_answered_all_the_same(service: Local
     told = send_request(service, "GET /\nHost: example.com").json()
 
     assert (told["row"], told["http"]["status"], told["asExpected"]) == (None, 403, None)
-    assert "is not a name of this service" in told["http"]["body"]["text"]
+    assert "is not allowed. To allow it, start" in told["http"]["body"]["text"]
 
 
 @pytest.mark.parametrize(
