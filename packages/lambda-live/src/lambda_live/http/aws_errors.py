@@ -62,22 +62,22 @@ def json_response(value: object, status: int = 200) -> Response:
 
 
 def to_service_error(
-    error: ServiceError | ThrottledError | ServiceStoppingError, *, reserved: bool
+    error: ServiceError | ThrottledError | ServiceStoppingError, *, is_reserved: bool
 ) -> ServiceError:
-    """Return AWS's error for `error`. With `reserved`, the function has reserved concurrency."""
+    """Return AWS's error for `error`. With `is_reserved`, the function has reserved concurrency."""
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, ThrottledError):
-        return _throttled(reserved=reserved)
+        return _throttled(is_reserved=is_reserved)
     return ServiceError(
         503, "ServiceException", {"Type": "Service", "Message": "Service is stopping."}
     )
 
 
-def _throttled(*, reserved: bool) -> ServiceError:
+def _throttled(*, is_reserved: bool) -> ServiceError:
     limit = "ConcurrentInvocationLimitExceeded"
     body = {
-        "Reason": f"ReservedFunction{limit}" if reserved else limit,
+        "Reason": f"ReservedFunction{limit}" if is_reserved else limit,
         "Type": "User",
         "message": "Rate Exceeded.",
     }

@@ -63,12 +63,10 @@ class FunctionApp:
         except DisconnectedError:
             return
         except asyncio.CancelledError:  # the service stops before the whole request arrived
-            response = to_service_error(
-                ServiceStoppingError(), has_reserved_concurrency=False
-            ).response()
+            response = to_service_error(ServiceStoppingError(), is_reserved=False).response()
         except (ServiceError, ThrottledError, ServiceStoppingError) as error:
-            reserved = function.desired_configuration.has_reserved_concurrency
-            response = to_service_error(error, reserved=reserved).response()
+            is_reserved = function.desired_configuration.has_reserved_concurrency
+            response = to_service_error(error, is_reserved=is_reserved).response()
         add_ids(response, invocation)
         if header(scope, _LOG_TYPE) == "Tail":
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
