@@ -60,9 +60,7 @@ def resolve_function(
     function = functions.get(own_name)
     own = (function or functions.default).configuration.account
     if region and region != own.region:
-        message = (
-            f"FunctionRegistry from '{region}' are not reachable in this region ('{own.region}')"
-        )
+        message = f"Functions from '{region}' are not reachable in this region ('{own.region}')"
         raise_not_found(message)
     account = replace(own, account_id=account_id) if account_id else own
     qualifier = qualifier or derived or None
