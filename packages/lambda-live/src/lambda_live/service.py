@@ -13,7 +13,7 @@ from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
 from lambda_live.http.code_status_api import CodeStatusApi
-from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi, UpdateApi
+from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
 from lambda_live.http.function_app import FunctionApp
 from lambda_live.http.function_url import FunctionUrl
@@ -84,7 +84,6 @@ class LocalLambda:
             CodeStatusApi(functions, settings.pods),
             InvokeApi(),
             ConfigurationApi(functions),
-            UpdateApi(),
             ConcurrencyApi(functions),
             EventInvokeApi(),
         )

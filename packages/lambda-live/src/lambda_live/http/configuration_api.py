@@ -18,30 +18,30 @@ from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import BodyTooLargeError, Response, read_body
+from lambda_live.http.asgi import Response
 from lambda_live.http.aws_errors import (
     ServiceError,
     json_response,
     raise_user_error,
-    raise_validation_error,
 )
 from lambda_live.http.function_url import function_url
-from lambda_live.http.operations import OperationRoute, Request
+from lambda_live.http.operations import OperationRoute, Request, parse_integer, read_json_body
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.function import DEFAULT_CONCURRENCY, FunctionConfiguration
-from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
-from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Cors
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = f"{_FUNCTIONS}/{{FunctionName}}"
 _MB = 2**20
+_CONCURRENCY_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
+_ACCOUNT_CONCURRENCY = 1000
+_MIN_UNRESERVED = 100
 
 
 class ConfigurationApi:
-    """Serves the operations that read functions, their URLs and the account."""
+    """Serves the operations that read functions, URLs and the account, and update functions."""
 
     def __init__(self, functions: FunctionRegistry) -> None:
         self._functions = functions
@@ -53,6 +53,8 @@ class ConfigurationApi:
             OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/url", self._get_url),
             OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/urls", self._list_urls),
             OperationRoute("GET", "/2016-08-19/account-settings", self._get_account_settings),
+            OperationRoute("PUT", f"{_FUNCTION}/configuration", self._update, reports_latest=True),
+            OperationRoute("PUT", f"{_FUNCTION}/code", self._reject_code, reports_latest=True),
         )
 
     async def _list_functions(self, _: Request) -> Response:
@@ -66,13 +68,13 @@ class ConfigurationApi:
     async def _get_function(self, request: Request) -> Response:
         function = request.reference.function
         settings = function.desired_configuration
-        answer: dict[str, Any] = {
+        description: dict[str, Any] = {
             "Configuration": function_configuration(function),
             "Code": {"Location": settings.task_root.as_uri()},
         }
         if settings.has_reserved_concurrency:
-            answer["Concurrency"] = {"ReservedConcurrentExecutions": settings.concurrency}
-        return json_response(answer)
+            description["Concurrency"] = {"ReservedConcurrentExecutions": settings.concurrency}
+        return json_response(description)
 
     async def _get_function_configuration(self, request: Request) -> Response:
         return json_response(function_configuration(request.reference.function))
@@ -97,109 +99,19 @@ class ConfigurationApi:
         return config | ({"Cors": _cors(settings.url.cors)} if settings.url.cors else {})
 
     async def _get_account_settings(self, _: Request) -> Response:
-        reserved = sum(
-            each.configuration.concurrency
-            for each in self._functions
-            if each.configuration.has_reserved_concurrency
-        )
+        configurations = [each.configuration for each in self._functions]
+        reserved = sum(each.concurrency for each in configurations if each.has_reserved_concurrency)
         return json_response(
             {
                 "AccountLimit": {
                     "TotalCodeSize": 75 * 2**30,
                     "CodeSizeUnzipped": 250 * _MB,
                     "CodeSizeZipped": 50 * _MB,
-                    "ConcurrentExecutions": 1000,
-                    "UnreservedConcurrentExecutions": max(0, 1000 - reserved),
+                    "ConcurrentExecutions": _ACCOUNT_CONCURRENCY,
+                    "UnreservedConcurrentExecutions": max(0, _ACCOUNT_CONCURRENCY - reserved),
                 },
                 "AccountUsage": {"FunctionCount": len(self._functions)},
             }
-        )
-
-
-def function_configuration(function: Function) -> dict[str, Any]:
-    """
-    Return AWS's FunctionConfiguration.
-
-    A function is Pending, and an update is InProgress, until its code loads or fails to load.
-    AWS's waiters wait for that.
-    """
-    settings, generation = function.desired_configuration, function.code_version
-    unknown = generation.outcome is LoadOutcome.UNKNOWN and settings.concurrency > 0
-    loading = unknown or settings is not generation.configuration
-    return {
-        "FunctionName": settings.name,
-        "FunctionArn": settings.arn,
-        **_program(settings),
-        "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-live",
-        "Description": "",
-        "Timeout": round(settings.timeout),
-        "MemorySize": settings.memory,
-        "LastModified": _time(generation),
-        "CodeSha256": base64.b64encode(bytes.fromhex(generation.code_sha256)).decode(),
-        "Version": "$LATEST",
-        "Environment": {"Variables": dict(settings.environment)},
-        "TracingConfig": {"Mode": "PassThrough"},
-        "RevisionId": _revision(function),
-        "State": "Pending" if loading and generation.is_initial else "Active",
-        "LastUpdateStatus": "InProgress" if loading else "Successful",
-        "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
-        "EphemeralStorage": {"Size": 512},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": _logging(settings),
-        **_dead_letter(settings),
-    }
-
-
-def _program(settings: FunctionConfiguration) -> dict[str, str]:
-    if settings.image:  # which defines the runtime and the handler
-        return {"PackageType": "Image"}
-    return {"PackageType": "Zip", "Runtime": settings.runtime, "Handler": settings.handler}
-
-
-def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
-    arn = settings.event_invoke_config.dead_letter
-    return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
-
-
-def _logging(settings: FunctionConfiguration) -> dict[str, str]:
-    config = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{settings.name}"}
-    levels = {
-        "ApplicationLogLevel": settings.application_log_level or DEFAULT_LEVEL,
-        "SystemLogLevel": settings.system_log_level,
-    }
-    return config | {"LogFormat": "JSON"} | levels if settings.json_logs else config
-
-
-def _time(generation: CodeVersion) -> str:
-    start = datetime.fromtimestamp(generation.created_at, UTC)
-    return start.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
-
-
-def _revision(function: Function) -> str:
-    """Return an id that changes with the code and with the settings."""
-    content = f"{function.code_version.code_sha256} {function.desired_configuration}"
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
-
-
-def _cors(cors: Cors) -> dict[str, Any]:
-    config = {
-        "AllowCredentials": cors.allow_credentials,
-        "AllowHeaders": list(cors.allow_headers),
-        "AllowMethods": list(cors.allow_methods),
-        "AllowOrigins": list(cors.allow_origins),
-        "ExposeHeaders": list(cors.expose_headers),
-        "MaxAge": cors.max_age,
-    }
-    return {name: value for name, value in config.items() if value not in (None, [], False)}
-
-
-class UpdateApi:
-    """Serves the operations that update a function's configuration."""
-
-    def __init__(self) -> None:
-        self.routes = (
-            OperationRoute("PUT", f"{_FUNCTION}/configuration", self._update, reports_latest=True),
-            OperationRoute("PUT", f"{_FUNCTION}/code", self._reject_code, reports_latest=True),
         )
 
     async def _update(self, request: Request) -> Response:
@@ -212,98 +124,6 @@ class UpdateApi:
         settings = request.reference.function.configuration
         message = f"UpdateFunctionCode is not supported: edit the files in {settings.task_root}"
         raise_user_error(400, "InvalidParameterValueException", message)
-
-
-async def read_json_body(request: Request) -> dict[str, Any]:
-    """Return the members of a request's JSON object. Raises ServiceError, DisconnectedError."""
-    try:
-        members = loads(
-            await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
-        )
-    except BodyTooLargeError:
-        message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
-        raise_user_error(413, "RequestTooLargeException", message)
-    except ValueError as error:
-        raise_user_error(
-            400, "SerializationException", f"Could not parse request body into json: {error}"
-        )
-    if not isinstance(members, dict):
-        raise_user_error(400, "SerializationException", "Request body must be a JSON object.")
-    return members
-
-
-def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int:
-    """Return a member's value. Raises ServiceError unless it is an integer in the range."""
-    if type(value) is not int:
-        raise_user_error(
-            400, "SerializationException", f"{value!r} can not be converted to an Integer"
-        )
-    if not minimum <= value <= maximum:
-        how, bound = ("less", maximum) if value > maximum else ("greater", minimum)
-        failed = "failed to satisfy constraint: Member must have value"
-        raise_validation_error(
-            f"Value '{value}' at '{member}' {failed} {how} than or equal to {bound}"
-        )
-    return value
-
-
-def _check_revision(function: Function, revision: object) -> None:
-    if revision not in (None, function_configuration(function)["RevisionId"]):
-        message = (
-            "The Revision Id provided does not match the latest Revision Id."
-            " Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
-        )
-        body = {"Type": "User", "Message": message}
-        raise ServiceError(412, "PreconditionFailedException", body)
-
-
-def _changed(function: Function, members: dict[str, Any]) -> FunctionConfiguration:
-    settings, now = function.desired_configuration, function_configuration(function)
-    for name, value in members.items():
-        match name:
-            case "Timeout":
-                settings = replace(settings, timeout=parse_integer(value, "timeout", 1, 900))
-            case "MemorySize":
-                memory = parse_integer(value, "memorySize", 128, 10_240)
-                settings = replace(settings, memory=memory)
-            case "Environment":
-                settings = replace(settings, environment=dict(_variables(value)))
-            case _ if value != now.get(name):
-                _raise_not_changeable(name)
-    return settings
-
-
-def _raise_not_changeable(name: str) -> NoReturn:
-    message = (
-        f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
-        " Change the template instead."
-    )
-    raise_user_error(400, "InvalidParameterValueException", message)
-
-
-def _variables(environment: object) -> Iterator[tuple[str, str]]:
-    variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
-    if not isinstance(variables, dict):
-        raise_user_error(
-            400, "SerializationException", 'Environment must be {"Variables": {NAME: VALUE, …}}.'
-        )
-    if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
-        message = (
-            "Lambda was unable to configure your environment variables because the environment"
-            " variables you have provided contains reserved keys that are currently not supported"
-            f" for modification. Reserved keys used in this request: {', '.join(reserved)}"
-        )
-        raise_user_error(400, "InvalidParameterValueException", message)
-    for name, value in variables.items():
-        if not isinstance(value, str):
-            message = f"Environment variable {name} must be a string, got {value!r}"
-            raise_user_error(400, "SerializationException", message)
-        yield name, value
-
-
-_CONCURRENCY_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
-_ACCOUNT_CONCURRENCY = 1000
-_MIN_UNRESERVED = 100
 
 
 class ConcurrencyApi:
@@ -355,6 +175,137 @@ class ConcurrencyApi:
                 f" UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}]."
             )
             raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def function_configuration(function: Function) -> dict[str, Any]:
+    """
+    Return AWS's FunctionConfiguration.
+
+    A function is Pending, and an update is InProgress, until its code loads or fails to load.
+    AWS's waiters wait for that.
+    """
+    settings, version = function.desired_configuration, function.code_version
+    is_unloaded = version.outcome is LoadOutcome.UNKNOWN and settings.concurrency > 0
+    is_loading = is_unloaded or settings is not version.configuration
+    return {
+        "FunctionName": settings.name,
+        "FunctionArn": settings.arn,
+        **_program(settings),
+        "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-live",
+        "Description": "",
+        "Timeout": round(settings.timeout),
+        "MemorySize": settings.memory,
+        "LastModified": _time(version),
+        "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
+        "Version": "$LATEST",
+        "Environment": {"Variables": dict(settings.environment)},
+        "TracingConfig": {"Mode": "PassThrough"},
+        "RevisionId": _revision(function),
+        "State": "Pending" if is_loading and version.is_initial else "Active",
+        "LastUpdateStatus": "InProgress" if is_loading else "Successful",
+        "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
+        "EphemeralStorage": {"Size": 512},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": _logging(settings),
+        **_dead_letter(settings),
+    }
+
+
+def _program(settings: FunctionConfiguration) -> dict[str, str]:
+    if settings.image:  # which defines the runtime and the handler
+        return {"PackageType": "Image"}
+    return {"PackageType": "Zip", "Runtime": settings.runtime, "Handler": settings.handler}
+
+
+def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
+    arn = settings.event_invoke_config.dead_letter
+    return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
+
+
+def _logging(settings: FunctionConfiguration) -> dict[str, str]:
+    config = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{settings.name}"}
+    levels = {
+        "ApplicationLogLevel": settings.application_log_level or DEFAULT_LEVEL,
+        "SystemLogLevel": settings.system_log_level,
+    }
+    return config | {"LogFormat": "JSON"} | levels if settings.json_logs else config
+
+
+def _time(version: CodeVersion) -> str:
+    start = datetime.fromtimestamp(version.created_at, UTC)
+    return start.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def _revision(function: Function) -> str:
+    """Return an id that changes with the code and with the settings."""
+    content = f"{function.code_version.code_sha256} {function.desired_configuration}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
+
+
+def _cors(cors: Cors) -> dict[str, Any]:
+    config = {
+        "AllowCredentials": cors.allow_credentials,
+        "AllowHeaders": list(cors.allow_headers),
+        "AllowMethods": list(cors.allow_methods),
+        "AllowOrigins": list(cors.allow_origins),
+        "ExposeHeaders": list(cors.expose_headers),
+        "MaxAge": cors.max_age,
+    }
+    return {name: value for name, value in config.items() if value not in (None, [], False)}
+
+
+def _check_revision(function: Function, revision: object) -> None:
+    if revision not in (None, function_configuration(function)["RevisionId"]):
+        message = (
+            "The Revision Id provided does not match the latest Revision Id."
+            " Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+        )
+        body = {"Type": "User", "Message": message}
+        raise ServiceError(412, "PreconditionFailedException", body)
+
+
+def _changed(function: Function, members: dict[str, Any]) -> FunctionConfiguration:
+    settings, current = function.desired_configuration, function_configuration(function)
+    for name, value in members.items():
+        match name:
+            case "Timeout":
+                settings = replace(settings, timeout=parse_integer(value, "timeout", 1, 900))
+            case "MemorySize":
+                memory = parse_integer(value, "memorySize", 128, 10_240)
+                settings = replace(settings, memory=memory)
+            case "Environment":
+                settings = replace(settings, environment=dict(_variables(value)))
+            case _ if value != current.get(name):
+                _raise_not_changeable(name)
+    return settings
+
+
+def _raise_not_changeable(name: str) -> NoReturn:
+    message = (
+        f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
+        " Change the template instead."
+    )
+    raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def _variables(environment: object) -> Iterator[tuple[str, str]]:
+    variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
+    if not isinstance(variables, dict):
+        raise_user_error(
+            400, "SerializationException", 'Environment must be {"Variables": {NAME: VALUE, …}}.'
+        )
+    if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
+        message = (
+            "Lambda was unable to configure your environment variables because the environment"
+            " variables you have provided contains reserved keys that are currently not supported"
+            f" for modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
+        raise_user_error(400, "InvalidParameterValueException", message)
+    for name, value in variables.items():
+        if not isinstance(value, str):
+            message = f"Environment variable {name} must be a string, got {value!r}"
+            raise_user_error(400, "SerializationException", message)
+        yield name, value
 
 
 def _check_unqualified(request: Request) -> None:

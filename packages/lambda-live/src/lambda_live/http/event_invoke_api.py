@@ -12,8 +12,7 @@ from typing import Any
 from lambda_live.functions.function import Function
 from lambda_live.http.asgi import Response
 from lambda_live.http.aws_errors import json_response, raise_not_found, raise_user_error
-from lambda_live.http.configuration_api import parse_integer, read_json_body
-from lambda_live.http.operations import OperationRoute, Request
+from lambda_live.http.operations import OperationRoute, Request, parse_integer, read_json_body
 from lambda_live.model.template import EventInvokeConfig
 
 _PATH = "/2019-09-25/functions/{FunctionName}/event-invoke-config"

@@ -11,11 +11,12 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 from urllib.parse import parse_qs
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import Receive, Response, Scope
+from lambda_live.http.asgi import BodyTooLargeError, Receive, Response, Scope, read_body
 from lambda_live.http.aws_errors import (
     raise_not_found,
     raise_user_error,
@@ -23,7 +24,8 @@ from lambda_live.http.aws_errors import (
     unknown_operation,
 )
 from lambda_live.http.headers import AddIdHeaders, add_lambda_ids
-from lambda_live.model.invocation import Invocation
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
+from lambda_live.model.strict_json import loads
 
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d(/.*)?")
 _NAME = (
@@ -102,6 +104,39 @@ class Request:
     scope: Scope
     receive: Receive
     invocation: Invocation
+
+
+async def read_json_body(request: Request) -> dict[str, Any]:
+    """Return the members of a request's JSON object. Raises ServiceError, DisconnectedError."""
+    try:
+        members = loads(
+            await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
+        )
+    except BodyTooLargeError:
+        message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
+        raise_user_error(413, "RequestTooLargeException", message)
+    except ValueError as error:
+        raise_user_error(
+            400, "SerializationException", f"Could not parse request body into json: {error}"
+        )
+    if not isinstance(members, dict):
+        raise_user_error(400, "SerializationException", "Request body must be a JSON object.")
+    return members
+
+
+def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int:
+    """Return a member's value. Raises ServiceError unless it is an integer in the range."""
+    if type(value) is not int:
+        raise_user_error(
+            400, "SerializationException", f"{value!r} can not be converted to an Integer"
+        )
+    if not minimum <= value <= maximum:
+        how, bound = ("less", maximum) if value > maximum else ("greater", minimum)
+        failed = "failed to satisfy constraint: Member must have value"
+        raise_validation_error(
+            f"Value '{value}' at '{member}' {failed} {how} than or equal to {bound}"
+        )
+    return value
 
 
 type Operation = Callable[[Request], Awaitable[Response]]

@@ -26,11 +26,19 @@ _DROPPED_HEADERS = (
 )
 
 
+_IDENTITY_FIELDS = (
+    *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
+    *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
+    *("principalOrgId", "user", "userArn"),
+)
+"""Fields of an authenticated caller. They are null for all callers here."""
+
+
 def function_url_event(
     scope: Scope, body: bytes, invocation: Invocation, name: str
 ) -> dict[str, Any]:
     """Return a request to a function URL as an event of payload format 2.0."""
-    headers, cookies = headers_and_cookies(scope, invocation)
+    headers, cookies = _headers_and_cookies(scope, invocation)
     query = scope["query_string"].decode("latin-1")
     event: dict[str, Any] = {
         "version": "2.0",
@@ -38,58 +46,19 @@ def function_url_event(
         "rawPath": scope["raw_path"].decode("latin-1"),
         "rawQueryString": query,
         "headers": headers,
-        "requestContext": _request_context(scope, headers, invocation, name),
+        "requestContext": _v2_request_context(scope, headers, invocation, name),
         "isBase64Encoded": False,
     }
     if cookies:
         event["cookies"] = cookies
-    if parameters := merge_repeated(parse_qsl(query, keep_blank_values=True)):
+    if parameters := _merge_repeated(parse_qsl(query, keep_blank_values=True)):
         event["queryStringParameters"] = parameters
     if body:
-        event["body"], event["isBase64Encoded"] = encode_body(body, headers)
+        event["body"], event["isBase64Encoded"] = _encode_body(body, headers)
     return event
 
 
-def merge_repeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Join the values of each name with commas."""
-    merged: dict[str, str] = {}
-    for name, value in pairs:
-        merged[name] = f"{merged[name]},{value}" if name in merged else value
-    return merged
-
-
-def source_ip(scope: Scope) -> str:
-    """Return the client's address."""
-    address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
-    return address
-
-
-def forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    """Return the request's headers in lower case, with those that AWS adds."""
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-        if name not in _DROPPED_HEADERS
-    ]
-    added = {
-        "x-forwarded-for": source_ip(scope),
-        "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
-        "x-forwarded-proto": scope["scheme"],
-        "x-amzn-trace-id": invocation.trace_id,
-    }
-    names = {name for name, _ in pairs}
-    return pairs + [(name, value) for name, value in added.items() if name not in names]
-
-
-def headers_and_cookies(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
-    """Return the headers, with repeated names merged, and the cookies."""
-    pairs = forwarded_headers(scope, invocation)
-    cookies = [value for name, value in pairs if name == "cookie"]
-    headers = merge_repeated([pair for pair in pairs if pair[0] != "cookie"])
-    return headers, [cookie for value in cookies for cookie in value.split("; ")]
-
-
-def _request_context(
+def _v2_request_context(
     scope: Scope, headers: dict[str, str], invocation: Invocation, name: str
 ) -> dict[str, Any]:
     now = time.time()
@@ -103,7 +72,7 @@ def _request_context(
             "method": scope["method"],
             "path": scope["raw_path"].decode("latin-1"),
             "protocol": f"HTTP/{scope['http_version']}",
-            "sourceIp": source_ip(scope),
+            "sourceIp": _source_ip(scope),
             "userAgent": headers.get("user-agent", ""),
         },
         "requestId": invocation.request_id,
@@ -114,32 +83,32 @@ def _request_context(
     }
 
 
-def encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
-    """Return a body as text if AWS knows its type as text, otherwise as base64; and which."""
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type.startswith("text/") or media_type in _TEXT_TYPES:
-        try:
-            return body.decode("utf-8"), False
-        except UnicodeDecodeError:
-            pass
-    return base64.b64encode(body).decode(), True
-
-
-_IDENTITY_FIELDS = (
-    *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
-    *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
-    *("principalOrgId", "user", "userArn"),
-)
-"""Fields of an authenticated caller. They are null for all callers here."""
+def api_event_v2(
+    match: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
+) -> dict[str, Any]:
+    """Return a request to an HTTP API as an event of payload format 2.0."""
+    route, account = match.route, match.function.configuration.account
+    event = function_url_event(scope, body, invocation, route.api)
+    key = DEFAULT_ROUTE if route.path == DEFAULT_ROUTE else f"{route.method} {route.path}"
+    path = _path_with_stage(match, scope)
+    context = event["requestContext"]
+    event |= {"routeKey": key, "rawPath": path}
+    context |= {"accountId": account.account_id, "routeKey": key, "stage": route.stage}
+    context["http"]["path"] = path
+    if match.parameters:
+        event["pathParameters"] = match.parameters
+    if route.stage_variables:
+        event["stageVariables"] = route.stage_variables
+    return event
 
 
 def api_event_v1(
     match: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
 ) -> dict[str, Any]:
     """Return a request to an API as an event of payload format 1.0."""
-    headers = _headers(match, scope, invocation)
+    headers = _v1_headers(match, scope, invocation)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    text, is_base64 = _body(match, body, headers)
+    text, is_base64 = _v1_body(match, body, headers)
     event = {
         "resource": match.route.path,
         "path": request_path(match.route, scope),
@@ -150,7 +119,7 @@ def api_event_v1(
         "multiValueQueryStringParameters": _group_values(query) or None,
         "pathParameters": match.parameters or None,
         "stageVariables": match.route.stage_variables,
-        "requestContext": _context(match, scope, dict(headers), invocation),
+        "requestContext": _v1_request_context(match, scope, dict(headers), invocation),
         "body": text,
         "isBase64Encoded": is_base64,
     }
@@ -164,24 +133,24 @@ def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     return groups
 
 
-def _headers(match: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+def _v1_headers(match: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
     dropped = REST_API_REQUEST_DROPPED if match.route.is_rest else ()
     # ASGI has lower-case names only; API Gateway keeps what clients send, usually title case
     return [
         (name.title(), value)
-        for name, value in forwarded_headers(scope, invocation)
+        for name, value in _forwarded_headers(scope, invocation)
         if name not in dropped
     ]
 
 
-def _body(
+def _v1_body(
     match: RouteMatch, body: bytes, headers: list[tuple[str, str]]
 ) -> tuple[str | None, bool]:
     if not body:
         return None, False
     media_type = dict(headers).get("Content-Type", "")
     if not match.route.is_rest:
-        return encode_body(body, {"content-type": media_type})
+        return _encode_body(body, {"content-type": media_type})
     if is_binary(match, media_type or "application/json"):
         return base64.b64encode(body).decode(), True
     return body.decode("utf-8", "replace"), False
@@ -194,7 +163,7 @@ def is_binary(match: RouteMatch, media_types: str) -> bool:
     return any(each.lower() in candidates for each in match.route.binary_media_types)
 
 
-def _context(
+def _v1_request_context(
     match: RouteMatch, scope: Scope, headers: dict[str, str], invocation: Invocation
 ) -> dict[str, Any]:
     route, now = match.route, time.time()
@@ -209,10 +178,10 @@ def _context(
         "httpMethod": scope["method"],
         "identity": identity
         | {
-            "sourceIp": source_ip(scope),
+            "sourceIp": _source_ip(scope),
             "userAgent": headers.get("User-Agent"),
         },
-        "path": path_with_stage(match, scope),
+        "path": _path_with_stage(match, scope),
         "protocol": f"HTTP/{scope['http_version']}",
         "requestId": invocation.request_id,
         "requestTime": datetime.fromtimestamp(now, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
@@ -223,26 +192,57 @@ def _context(
     }
 
 
-def path_with_stage(match: RouteMatch, scope: Scope) -> str:
+def _path_with_stage(match: RouteMatch, scope: Scope) -> str:
     """Return the path as the client sees it: after the stage, unless that is `$default`."""
     stage = "" if match.route.stage == "$default" else f"/{match.route.stage}"
     return stage + request_path(match.route, scope)
 
 
-def api_event_v2(
-    match: RouteMatch, scope: Scope, body: bytes, invocation: Invocation
-) -> dict[str, Any]:
-    """Return a request to an HTTP API as an event of payload format 2.0."""
-    route, account = match.route, match.function.configuration.account
-    event = function_url_event(scope, body, invocation, route.api)
-    key = DEFAULT_ROUTE if route.path == DEFAULT_ROUTE else f"{route.method} {route.path}"
-    path = path_with_stage(match, scope)
-    context = event["requestContext"]
-    event |= {"routeKey": key, "rawPath": path}
-    context |= {"accountId": account.account_id, "routeKey": key, "stage": route.stage}
-    context["http"]["path"] = path
-    if match.parameters:
-        event["pathParameters"] = match.parameters
-    if route.stage_variables:
-        event["stageVariables"] = route.stage_variables
-    return event
+def _forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
+    """Return the request's headers in lower case, with those that AWS adds."""
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in _DROPPED_HEADERS
+    ]
+    added = {
+        "x-forwarded-for": _source_ip(scope),
+        "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
+        "x-forwarded-proto": scope["scheme"],
+        "x-amzn-trace-id": invocation.trace_id,
+    }
+    names = {name for name, _ in pairs}
+    return pairs + [(name, value) for name, value in added.items() if name not in names]
+
+
+def _headers_and_cookies(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
+    """Return the headers, with repeated names merged, and the cookies."""
+    pairs = _forwarded_headers(scope, invocation)
+    cookies = [value for name, value in pairs if name == "cookie"]
+    headers = _merge_repeated([pair for pair in pairs if pair[0] != "cookie"])
+    return headers, [cookie for value in cookies for cookie in value.split("; ")]
+
+
+def _merge_repeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Join the values of each name with commas."""
+    merged: dict[str, str] = {}
+    for name, value in pairs:
+        merged[name] = f"{merged[name]},{value}" if name in merged else value
+    return merged
+
+
+def _source_ip(scope: Scope) -> str:
+    """Return the client's address."""
+    address: str = (scope.get("client") or ("127.0.0.1", 0))[0]
+    return address
+
+
+def _encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+    """Return a body as text if AWS knows its type as text, otherwise as base64; and which."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type.startswith("text/") or media_type in _TEXT_TYPES:
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode(), True
