@@ -24,9 +24,9 @@ from lambda_live.http.server import create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.project.config import Config
 from lambda_live.project.config_watcher import ConfigWatcher
-from lambda_live.telemetry.exposition import create_registry
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log import LoggingBridge, LogListener
+from lambda_live.telemetry.metrics import create_registry
 from lambda_live.telemetry.output import Output
 from lambda_live.terminal.actions import Actions
 from lambda_live.terminal.keys import KeyBindings
@@ -55,7 +55,7 @@ class LocalLambda:
         self._keeper = Reaper()
         self._cut_off: asyncio.TimerHandle | None = None
         self._url = socket_url(front)
-        self._output = Output(_STDOUT)
+        self._output = Output(_STDOUT, self._format_lost_message)
         out = self._output.write if settings.is_interactive else None
         checked = settings.reload_command is not None
         self._terminal = Terminal(
@@ -63,7 +63,6 @@ class LocalLambda:
         )
         # a record of the service's own has the format of the function that comes first
         self._log = log = self._terminal if out else self._log_of(given.functions[0])
-        self._output.notice = log.format_lost_message
         logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
         told = self._checked if out else None
         self._after_reload = ReloadCommand(
@@ -101,6 +100,9 @@ class LocalLambda:
             functions, create_registry(serving.metrics), self._page, self._terminal.stream
         )
         self._admin = create_server(OriginMiddleware(own, trust), 1)
+
+    def _format_lost_message(self, count: int) -> bytes:
+        return self._log.format_lost_message(count)
 
     def _log_of(self, configuration: FunctionConfiguration) -> LogListener:
         out = _nowhere if self._settings.is_interactive else self._output.write

@@ -1,7 +1,7 @@
 """
-Listeners of what happens to a function: the log in AWS's format, and the metrics.
+Listeners: AWS's log format on standard output, and metrics for Prometheus.
 
-The functions report each init, invocation and reload to a `Listener`.
-It writes log records to standard output and serves metrics for Prometheus.
-It imports `model`.
+In: the functions report each init, invocation and reload to a `Listener`.
+Out: log records for standard output, a metrics registry, and the source locations of errors.
+It may import `model`.
 """

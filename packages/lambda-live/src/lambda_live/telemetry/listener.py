@@ -1,6 +1,7 @@
-"""Who is told what happens to a function: the log, the metrics, and what a person looks at."""
+"""The interface through which a function reports what happens to it."""
 
 from collections.abc import Sequence
+from typing import override
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
@@ -8,107 +9,107 @@ from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 
 
 class Listener:
-    """Hears everything and does nothing; whoever tells of it overrides what it tells of."""
+    """Receives the events of one function. Subclasses override the events they need."""
 
     def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
-        """The function is run with this from now on; `multiple`, if there are others beside it."""
+        """The function has this configuration now. `multiple`: there are other functions."""
 
     def on_init_start(self, runtime: str) -> None:
-        """An execution environment begins to load the handler."""
+        """An execution environment starts to load the handler."""
 
     def on_init_end(self, report: InitReport) -> None:
-        """It has loaded it, or failed."""
+        """An execution environment has loaded the handler, or failed to."""
 
     def on_invocation_start(self, invocation: Invocation) -> None:
-        """The runtime has the event."""
+        """The runtime has received the event."""
 
     def function_log(self, record: bytes, invocation: Invocation | None) -> None:
-        """The function wrote a record to its log, without the last newline."""
+        """The function wrote a record to its log. The record has no newline at its end."""
 
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        """The caller is about to have this result."""
+        """The invocation has a result. The caller receives it after this call."""
 
     def on_throttle(self) -> None:
-        """A request got AWS's 429."""
+        """A request was rejected with AWS's 429."""
 
     def on_code_change(self, code_sha256: str) -> None:
-        """This is the code that answers from now on."""
+        """New requests get this code."""
 
     def on_code_load(self, load: CodeLoad) -> None:
-        """The code was loaded for the first time since it changed."""
+        """Changed code was loaded for the first time, or failed to load."""
 
-    def on_load_failure(self, where: str, code_sha256: str) -> None:
-        """An environment could not load the code: its place and error, or the error alone."""
+    def on_load_failure(self, location: str, code_sha256: str) -> None:
+        """An environment failed to load the code. `location` is file, line and error."""
 
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
-        """An event failed at its last try."""
+        """An asynchronous invocation failed at its last retry."""
 
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
-        """The service has something to say itself."""
+        """Log a message of the service itself."""
 
 
 class CompositeListener(Listener):
-    """Tells each of several listeners, in their order."""
+    """Passes each event to several listeners, in order."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = tuple(listeners)
 
+    @override
     def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_configured(configuration, multiple=multiple)
 
+    @override
     def on_init_start(self, runtime: str) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_init_start(runtime)
 
+    @override
     def on_init_end(self, report: InitReport) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_init_end(report)
 
+    @override
     def on_invocation_start(self, invocation: Invocation) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_invocation_start(invocation)
 
+    @override
     def function_log(self, record: bytes, invocation: Invocation | None) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.function_log(record, invocation)
 
+    @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_invocation_end(invocation, result, report)
 
+    @override
     def on_throttle(self) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_throttle()
 
+    @override
     def on_code_change(self, code_sha256: str) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_code_change(code_sha256)
 
+    @override
     def on_code_load(self, load: CodeLoad) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_code_load(load)
 
-    def on_load_failure(self, where: str, code_sha256: str) -> None:
-        """Part of Listener."""
+    @override
+    def on_load_failure(self, location: str, code_sha256: str) -> None:
         for listener in self._listeners:
-            listener.on_load_failure(where, code_sha256)
+            listener.on_load_failure(location, code_sha256)
 
+    @override
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.on_event_dropped(invocation, result)
 
+    @override
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
-        """Part of Listener."""
         for listener in self._listeners:
             listener.service_log(message, level, **fields)

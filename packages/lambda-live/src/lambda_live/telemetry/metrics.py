@@ -1,27 +1,36 @@
 """
-What Prometheus may know of the function, counted as CloudWatch counts.
+Metrics for Prometheus, counted like CloudWatch's metrics.
+
+Names begin with `lambda_`. Times are in seconds, memory is in bytes.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 """
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol, override
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    PlatformCollector,
+    ProcessCollector,
 )
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
-_DURATION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_INIT = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_DURATION_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+_INIT_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _PLATFORM_ERRORS = (
     "Function.ResponseSizeTooLarge",
     "Runtime.ExitError",
@@ -30,124 +39,130 @@ _PLATFORM_ERRORS = (
     "Runtime.UserCodeSyntaxError",
     "Sandbox.Timedout",
 )
+_EXEMPLAR_INTERVAL_SECONDS = 1
 
 
 class StatsSource(Protocol):
-    """What is read of a function when it is asked for."""
+    """The figures of a function that are read at each scrape."""
 
     @property
     def configuration(self) -> FunctionConfiguration:
-        """What it is run with."""
+        """The configuration of the current code."""
 
     def executing(self) -> int:
-        """How many invocations are under way."""
+        """Return the number of running invocations."""
 
     def waiting(self) -> int:
-        """How many requests wait for an environment."""
+        """Return the number of requests that wait for an environment."""
 
     def environments(self) -> int:
-        """How many environments there are."""
+        """Return the number of environments."""
 
     def max_memory(self) -> int:
-        """Bytes of memory that the largest environment had in use at most."""
+        """Return the peak memory of the largest environment, in bytes."""
 
     def standby_memory(self) -> int:
-        """Bytes of memory that the process on standby has in use now."""
+        """Return the current memory of the warm standby process, in bytes."""
 
 
 class MetricsListener(Listener):
     """
-    Those of one function. Names begin with `lambda_`; times are in seconds, memory is in bytes.
+    The metrics of one function.
 
-    `timeout` is a bucket's bound, so that no percentile of the duration is seen beyond it.
+    The timeout is a bucket's bound, so that no percentile of the duration lies above it.
     """
 
     def __init__(self, timeout: float) -> None:
         self.registry = registry = CollectorRegistry()
         self._invocations = Counter(
             "lambda_invocations",
-            "Invocations that ran, well or badly, without throttled ones.",
+            "Invocations that ran, successful or not. Throttled requests are not counted.",
             registry=registry,
         )
         self._errors = Counter(
             "lambda_errors",
-            "Invocations that ended in a function error.",
+            "Invocations that returned a function error.",
             ["error_type"],
             registry=registry,
         )
         for error_type in _PLATFORM_ERRORS:
             self._errors.labels(error_type)
         self._throttles = Counter(
-            "lambda_throttles", "Requests refused with 429.", registry=registry
+            "lambda_throttles", "Requests rejected with 429.", registry=registry
         )
         self._duration = Histogram(
             "lambda_duration_seconds",
-            "Time the handler took.",
-            buckets=sorted({*_DURATION, timeout}),
+            "Duration of the handler.",
+            buckets=sorted({*_DURATION_BUCKETS, timeout}),
             registry=registry,
         )
         self._init_duration = Histogram(
             "lambda_init_duration_seconds",
-            "Time an environment took to load the handler; its count is that of cold starts.",
-            buckets=_INIT,
+            "Time to load the handler. The count is the number of cold starts.",
+            buckets=_INIT_BUCKETS,
             registry=registry,
         )
         self._reloads = Counter(
-            "lambda_reloads", "Changes of the code that were loaded.", ["result"], registry=registry
+            "lambda_reloads", "Code changes that were loaded.", ["result"], registry=registry
         )
         for result in ("succeeded", "failed"):
             self._reloads.labels(result)
         self._async_dropped = Counter(
-            "lambda_async_dropped", "Event invocations that failed at every try.", registry=registry
+            "lambda_async_dropped",
+            "Asynchronous invocations that failed at every retry.",
+            registry=registry,
         )
-        self._named = (0.0, 0.0)  # when an invocation was last named, and how long it took
+        self._last_exemplar = (0.0, 0.0)  # monotonic time, and duration of its invocation
         self._code = Gauge(
-            "lambda_code_info", "The code that answers.", ["code_sha256"], registry=registry
+            "lambda_code_info",
+            "The code that new requests get.",
+            ["code_sha256"],
+            registry=registry,
         )
 
-    def watch(self, figures: StatsSource) -> None:
-        """Add the figures that are read when they are asked for."""
+    def watch(self, stats: StatsSource) -> None:
+        """Add the figures that are read at each scrape."""
         gauges: dict[str, tuple[str, Callable[[], float]]] = {
-            "lambda_concurrent_executions": ("Invocations under way.", figures.executing),
-            "lambda_queue_length": ("Requests that wait for an environment.", figures.waiting),
-            "lambda_environments": ("Execution environments.", figures.environments),
+            "lambda_concurrent_executions": ("Running invocations.", stats.executing),
+            "lambda_queue_length": ("Requests that wait for an environment.", stats.waiting),
+            "lambda_environments": ("Execution environments.", stats.environments),
             "lambda_max_memory_used_bytes": (
-                "Memory that the largest environment had in use at most.",
-                figures.max_memory,
+                "Peak memory of the largest environment.",
+                stats.max_memory,
             ),
             "lambda_standby_memory_bytes": (
-                "Memory that the process on standby has in use, with what it imported ahead.",
-                figures.standby_memory,
+                "Memory of the warm standby process, including its preloaded modules.",
+                stats.standby_memory,
             ),
             "lambda_memory_size_bytes": (
-                "Memory that one environment may use.",
-                lambda: figures.configuration.memory * 2**20,
+                "Memory limit of one environment.",
+                lambda: stats.configuration.memory * 2**20,
             ),
             "lambda_timeout_seconds": (
-                "Time that an invocation may take.",
-                lambda: figures.configuration.timeout,
+                "Timeout of an invocation.",
+                lambda: stats.configuration.timeout,
             ),
         }
         for name, (text, value) in gauges.items():
             Gauge(name, text, registry=self.registry).set_function(value)
 
+    @override
     def on_code_change(self, code_sha256: str) -> None:
-        """Name the code that answers from now on."""
         self._code.clear()
         self._code.labels(code_sha256).set(1)
 
+    @override
     def on_code_load(self, load: CodeLoad) -> None:
-        """Count a reload."""
         if not load.is_first:
             self._reloads.labels("succeeded" if load.error is None else "failed").inc()
 
+    @override
     def on_init_end(self, report: InitReport) -> None:
-        """Count a cold start."""
         if report.error_type is None:
             self._init_duration.observe(report.init_ms / 1000)
 
+    @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        """Count an invocation."""
         self._invocations.inc()
         seconds = report.duration_ms / 1000
         self._duration.observe(seconds, self._exemplar(invocation, seconds))
@@ -156,21 +171,59 @@ class MetricsListener(Listener):
 
     def _exemplar(self, invocation: Invocation, seconds: float) -> dict[str, str] | None:
         """
-        Name one invocation each second, and each that took longer than that one.
+        Return an exemplar for one invocation a second, and for each slower one.
 
-        Prometheus keeps one for each bucket and scrape; to name all would cost each its time.
+        Prometheus stores one exemplar for each bucket and scrape. One for each invocation would
+        slow down all of them.
         """
         now = time.monotonic()
-        at, longest = self._named
-        if seconds <= longest and now < at + 1:
+        at, longest = self._last_exemplar
+        if seconds <= longest and now < at + _EXEMPLAR_INTERVAL_SECONDS:
             return None
-        self._named = (now, seconds)
+        self._last_exemplar = (now, seconds)
         return {"request_id": invocation.request_id}
 
+    @override
     def on_throttle(self) -> None:
-        """Count a request that was refused."""
         self._throttles.inc()
 
-    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:  # noqa: ARG002  # a listener's
-        """Count an event that failed at every try."""
+    @override
+    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         self._async_dropped.inc()
+
+
+class _FunctionCollector(Collector):
+    """Collects the metrics of all functions. With more than one, each has a function_name label."""
+
+    def __init__(self, functions: Mapping[str, MetricsListener]) -> None:
+        self._functions = functions
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        multiple = len(self._functions) > 1
+        for name, metrics in self._functions.items():
+            labels = {"function_name": name} if multiple else {}
+            for metric in metrics.registry.collect():
+                family = families.setdefault(metric.name, _without_samples(metric))
+                family.samples += [
+                    sample._replace(labels={**labels, **sample.labels}) for sample in metric.samples
+                ]
+        yield from families.values()
+
+    def describe(self) -> Iterable[Metric]:
+        """Return no metrics, so that registering this collector does not collect them."""
+        return ()
+
+
+def _without_samples(metric: Metric) -> Metric:
+    return Metric(metric.name, metric.documentation, metric.type, metric.unit)
+
+
+def create_registry(functions: Mapping[str, MetricsListener]) -> CollectorRegistry:
+    """Return a registry with the metrics of all functions and of the process."""
+    registry = CollectorRegistry()
+    registry.register(_FunctionCollector(functions))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry

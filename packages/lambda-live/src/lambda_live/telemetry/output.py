@@ -1,4 +1,10 @@
-"""Where the log goes: a descriptor that may be slow, full or closed, which must hold nobody up."""
+"""
+Write the log to a descriptor that may be slow, full or closed, without blocking the service.
+
+A write to a pipe blocks while nobody reads it, as in a paused terminal. On the event loop, that
+would stop all functions. So a thread writes. Records that wait for it are limited to
+`MAX_QUEUED_BYTES`; more records are dropped, and a line in their place says how many.
+"""
 
 import errno
 import os
@@ -8,95 +14,94 @@ import threading
 import time
 from collections.abc import Callable
 
-LIMIT = 8 * 2**20
-"""Bytes that wait for a reader who does not read; what comes on top of them is dropped."""
+MAX_QUEUED_BYTES = 8 * 2**20
 
-_AT_ONCE = 65_536
-_PAUSE = 0.1
-_GATHERS = 0.005
-"""Seconds between two writes: who wakes for each record takes the interpreter from who answers."""
+_WRITE_SIZE_BYTES = 65_536
+_RETRY_SECONDS = 0.1
+_WRITE_INTERVAL_SECONDS = 0.005
+"""Pause between two writes: a thread that wakes for each record slows down the event loop."""
 
-_CLOSED = (errno.EPIPE, errno.EBADF, errno.EIO)  # EIO is a terminal's that was hung up
+_CLOSED_ERRORS = (errno.EPIPE, errno.EBADF, errno.EIO)  # EIO: the terminal was closed
 
 
 class Output:
     """
-    Writes from a thread of its own, in order.
+    Writes records from a thread, in order.
 
-    `notice` words, as a record, how many were lost; it is written where they are missing.
+    `format_lost_message` returns the record that reports a number of dropped records.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self.notice: Callable[[int], bytes] = lambda count: b"%d lines were lost\n" % count
+    def __init__(self, descriptor: int, format_lost_message: Callable[[int], bytes]) -> None:
         self._descriptor = descriptor
+        self._format_lost_message = format_lost_message
         self._records: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        # each number is written by one thread alone, so that a record costs no lock
-        self._given = self._dropped = 0
-        self._taken = self._unwritten = 0
-        self._torn = False
+        # each counter has one thread that changes it, so a record needs no lock
+        self._queued = self._dropped = 0
+        self._written = self._unwritten = 0
+        self._partial_line = False
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def write(self, record: bytes) -> None:
-        """Write it when its turn comes; the whole of it or nothing."""
+        """Queue a record. It is written as a whole or dropped."""
         if self._closed:
             return
-        # who fell behind catches up with half of it before anything new: one gap, not many
-        limit = LIMIT // 2 if self._dropped else LIMIT
-        if self._given - self._taken + len(record) > limit:
+        # after drops, wait until half of the queue is written: one gap instead of many
+        limit = MAX_QUEUED_BYTES // 2 if self._dropped else MAX_QUEUED_BYTES
+        if self._queued - self._written + len(record) > limit:
             self._dropped += 1
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="output", daemon=True)
             self._thread.start()
-        self._tell_dropped()
+        self._report_dropped()
         self._put(record)
 
-    def close(self, seconds: float) -> None:
-        """Write what is left, but wait no longer than that for who does not read."""
+    def close(self, timeout_seconds: float) -> None:
+        """Write the queued records, but stop waiting after the timeout."""
         if self._thread is not None:
-            self._tell_dropped()
+            self._report_dropped()
             self._records.put(None)
-            self._thread.join(seconds)
+            self._thread.join(timeout_seconds)
         self._closed = True
 
     def _put(self, record: bytes) -> None:
-        self._given += len(record)
+        self._queued += len(record)
         self._records.put(record)
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         if self._dropped:
-            self._put(self.notice(self._dropped))
+            self._put(self._format_lost_message(self._dropped))
             self._dropped = 0
 
     def _run(self) -> None:
         more = True
         while more and not self._closed:
-            records, more = self._next()
+            records, more = self._next_records()
             data = b"".join(records)
-            self._taken += len(data)
-            if not self._write_after_notice(data):
+            self._written += len(data)
+            if not self._write_with_lost_message(data):
                 self._unwritten += len(records)
-            time.sleep(_GATHERS)
+            time.sleep(_WRITE_INTERVAL_SECONDS)
 
-    def _next(self) -> tuple[list[bytes], bool]:
-        """Return what waits, about as much as fits in a pipe, and whether more may come."""
+    def _next_records(self) -> tuple[list[bytes], bool]:
+        """Return about as many records as fit into a pipe, and whether more may follow."""
         records: list[bytes] = []
         size = 0
         while (record := self._records.get()) is not None:
             records.append(record)
             size += len(record)
-            if size >= _AT_ONCE or self._records.empty():
+            if size >= _WRITE_SIZE_BYTES or self._records.empty():
                 return records, True
         return records, False
 
-    def _write_after_notice(self, data: bytes) -> bool:
+    def _write_with_lost_message(self, data: bytes) -> bool:
         if self._unwritten:
-            notice = self.notice(self._unwritten)
-            data = b"\n" * self._torn + notice + data
+            message = self._format_lost_message(self._unwritten)
+            data = b"\n" * self._partial_line + message + data
         if not self._write(data):
             return False
-        self._torn, self._unwritten = False, 0
+        self._partial_line, self._unwritten = False, 0
         return True
 
     def _write(self, data: bytes) -> bool:
@@ -104,11 +109,11 @@ class Output:
         while left:
             try:
                 left = left[os.write(self._descriptor, left) :]
-            except BlockingIOError:  # somebody else, who has it too, made it so
+            except BlockingIOError:  # another process made the shared descriptor non-blocking
                 select.select([], [self._descriptor], [], 1.0)
             except OSError as error:
-                self._closed = error.errno in _CLOSED
-                self._torn = self._torn or 0 < len(left) < len(data)
-                time.sleep(_PAUSE)  # a full disk: later records may find room
+                self._closed = error.errno in _CLOSED_ERRORS
+                self._partial_line = self._partial_line or 0 < len(left) < len(data)
+                time.sleep(_RETRY_SECONDS)  # a full disk may have room again
                 return False
         return True

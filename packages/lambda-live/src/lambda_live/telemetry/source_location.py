@@ -1,4 +1,4 @@
-"""Where in the function's code an error is, and the lines around it."""
+"""Find where in the function's code an error was raised, and the lines around it."""
 
 import re
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ from lambda_live.model.invocation import Result
 from lambda_live.model.strict_json import loads
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)",? [Ll]ine (?P<line>\d+)')
-_SAID = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as bootstrap.py says where an init failed
-_REQUEST = re.compile(r"RequestId: \S+ (?:Error: )?")
-_AROUND = 3
-_SIZE_LIMIT = 2**20
-_FILES = 64
+_LOAD_ERROR = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as runtime_process/ reports it
+_REQUEST_ID = re.compile(r"RequestId: \S+ (?:Error: )?")
+_CONTEXT_LINES = 3
+_MAX_FILE_BYTES = 2**20
+_MAX_CACHED_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """A line of a file; `lines` are those around it, the first having the number `first`."""
+    """A line of a file. `lines` are the lines around it, and `first_line` is their first number."""
 
     path: str
     line: int
@@ -27,44 +27,50 @@ class SourceLocation:
     lines: tuple[str, ...] = ()
 
     def relative_to(self, root: Path) -> str:
-        """Return it as a person writes it, seen from the directory."""
+        """Return PATH:LINE, relative to a directory if the file is inside it."""
         path = Path(self.path)
-        seen = path.relative_to(root) if path.is_relative_to(root) else path
-        return f"{seen}:{self.line}"
+        shown = path.relative_to(root) if path.is_relative_to(root) else path
+        return f"{shown}:{self.line}"
 
 
 def error_message(result: Result) -> str:
-    """Return AWS's errorMessage, or what stands in its place; not which request it was."""
+    """Return AWS's errorMessage without the request's id, or the error type if there is none."""
     message = str(_error(result).get("errorMessage") or result.error_type or "")
-    return _REQUEST.sub("", message, count=1).strip()
+    return _REQUEST_ID.sub("", message, count=1).strip()
 
 
 class LocationFinder:
-    """Finds the places of one function's errors; remembers the files as that code had them."""
+    """
+    Finds the source locations of one function's errors.
+
+    It caches the files by code version, so that an error shows the code that raised it, and not
+    what was saved since.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def locate_error(self, result: Result) -> SourceLocation | None:
-        """Return the innermost line of the function's own, else of anybody's."""
+        """Return the innermost frame in the function's own code, or else the innermost frame."""
         frames = list(_frames(result))
         own = [frame for frame in frames if Path(frame[0]).is_relative_to(self._root)]
         chosen = own or frames
-        return self._place(*chosen[-1], result.code_sha256) if chosen else None
+        return self._location(*chosen[-1], result.code_sha256) if chosen else None
 
-    def locate_load_error(self, place: str, code_sha256: str) -> SourceLocation | None:
-        """Return the place that `Load` has as `path:line: what`."""
-        match = _SAID.match(place)
-        return self._place(match["path"], int(match["line"]), code_sha256) if match else None
+    def locate_load_error(self, location: str, code_sha256: str) -> SourceLocation | None:
+        """Return the location of a `CodeLoad`, whose text is `PATH:LINE: ERROR`."""
+        match = _LOAD_ERROR.match(location)
+        return self._location(match["path"], int(match["line"]), code_sha256) if match else None
 
-    def _place(self, path: str, line: int, code_sha256: str) -> SourceLocation:
+    def _location(self, path: str, line: int, code_sha256: str) -> SourceLocation:
         lines = self._lines(path, code_sha256)
-        first = max(1, line - _AROUND)
-        return SourceLocation(self._edited(path), line, first, lines[first - 1 : line + _AROUND])
+        first = max(1, line - _CONTEXT_LINES)
+        nearby = lines[first - 1 : line + _CONTEXT_LINES]
+        return SourceLocation(self._resolve_link(path), line, first, nearby)
 
-    def _edited(self, path: str) -> str:
-        """Return the file that a person edits, if a link in the function's code leads to it."""
+    def _resolve_link(self, path: str) -> str:
+        """Return the file to edit: the target, if a link in the function's code leads outside."""
         real = Path(path).resolve()
         own = Path(path).is_relative_to(self._root)
         return str(real) if own and not real.is_relative_to(self._root.resolve()) else path
@@ -72,15 +78,15 @@ class LocationFinder:
     def _lines(self, path: str, code_sha256: str) -> tuple[str, ...]:
         key = (path, code_sha256)
         if key not in self._files:
-            if len(self._files) >= _FILES:
+            if len(self._files) >= _MAX_CACHED_FILES:
                 del self._files[next(iter(self._files))]
-            self._files[key] = _read(Path(path))
+            self._files[key] = _read_lines(Path(path))
         return self._files[key]
 
 
-def _read(path: Path) -> tuple[str, ...]:
+def _read_lines(path: Path) -> tuple[str, ...]:
     try:
-        if path.stat().st_size > _SIZE_LIMIT:
+        if path.stat().st_size > _MAX_FILE_BYTES:
             return ()
         return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
     except OSError:

@@ -236,7 +236,7 @@ class TerminalListener(Listener):
     @override
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         label = self._line_format.label(invocation)
-        message = f"{label} dropped, all retries failed"
+        message = f"{label} dropped after the last attempt"
         self.service_log(message, "ERROR", error=result.error_type)
 
     @override

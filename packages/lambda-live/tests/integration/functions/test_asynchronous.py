@@ -52,9 +52,9 @@ def test_an_event_that_fails_each_time_is_told_in_the_log(start_lambda: StartLam
     service = start_lambda(FAILS_SO_MANY_TIMES, constants=RETRY_SOON)
     request_id = send(service, "never", 9)
 
-    line = service.wait_for_line("event dropped after its last try")
+    line = service.wait_for_line("event dropped after the last attempt")
     assert line.startswith(
-        f"lambda_live: event dropped after its last try (request_id {request_id}, error {{"
+        f"lambda_live: event dropped after the last attempt (request_id {request_id}, error {{"
     )
     assert '"errorMessage": "failure 3"' in line
     assert line.endswith('event {"name": "never", "failures": 9})')
@@ -68,7 +68,7 @@ def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambd
     )
     request_id = send(service, "never", 9)
 
-    record = json.loads(service.wait_for_line("event dropped after its last try"))
+    record = json.loads(service.wait_for_line("event dropped after the last attempt"))
     assert record["level"] == "ERROR"
     assert record["request_id"] == request_id
     assert json.loads(record["error"])["errorType"] == "Runtime.ImportModuleError"
@@ -89,7 +89,7 @@ def test_a_stop_runs_what_was_accepted_first(start_lambda: StartLambda) -> None:
 
     assert "done recovers" in service.lines
     assert len(tries(service, "never")) == 2
-    assert any("event dropped after its last try" in line for line in service.lines)
+    assert any("event dropped after the last attempt" in line for line in service.lines)
 
 
 def test_a_stop_tells_of_each_event_that_it_cannot_wait_for(start_lambda: StartLambda) -> None:
