@@ -1,12 +1,11 @@
 """The admin port: readiness, metrics, the web page, and the terminal's stream."""
 
-import json
-
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, send
+from lambda_live.http.aws_errors import json_response
 
 
 class AdminApp:
@@ -39,11 +38,10 @@ class AdminApp:
         await send(response, send_message)
 
     def _ready(self) -> Response:
-        ready = self._functions.is_loaded
+        is_ready = self._functions.is_loaded
         code = {each.configuration.name: each.code_version.code_sha256 for each in self._functions}
         default = self._functions.default.code_version.code_sha256
-        state: dict[str, object] = {"ready": ready, "code_sha256": default}
+        state: dict[str, object] = {"ready": is_ready, "code_sha256": default}
         if len(code) > 1:
             state["functions"] = code
-        headers = [("Content-Type", "application/json")]
-        return Response(200 if ready else 503, json.dumps(state).encode(), headers)
+        return json_response(state, 200 if is_ready else 503)

@@ -25,6 +25,7 @@ from lambda_live.telemetry.listener import Listener
 
 _EXPLICIT_DENY = "User is not authorized to access this resource with an explicit deny"
 _IMPLICIT_DENY = "User is not authorized to access this resource"
+_ACTION = "execute-api:Invoke"
 
 
 class Authorizers:
@@ -69,7 +70,7 @@ class Authorizers:
 
 def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[str]:
     """Return the values of the identity sources. Raises ServiceError if one is missing."""
-    values = [_value(source, match, scope) for source in authorizer.identity]
+    values = [_identity_value(source, match, scope) for source in authorizer.identity]
     pattern = authorizer.validation
     is_invalid = (
         authorizer.kind == "TOKEN" and pattern and not re.fullmatch(pattern, values[0] or "")
@@ -79,7 +80,7 @@ def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[s
     return [value or "" for value in values]
 
 
-def _value(source: str, match: RouteMatch, scope: Scope) -> str | None:
+def _identity_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
     kind, _, name = source.partition(".")
     match kind:
         case "header":
@@ -134,7 +135,7 @@ def _decision(
             _raise_unauthorized()
         message = f"failed with {result.error_type}"
         raise ValueError(message)
-    effect = _effect(decision, arn, simple=authorizer.has_simple_response)
+    effect = _effect(decision, arn, is_simple=authorizer.has_simple_response)
     if effect != "Allow":
         message = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
         body = {"Message": message} if match.route.is_rest else {"message": "Forbidden"}
@@ -142,14 +143,14 @@ def _decision(
     return dict(decision)
 
 
-def _effect(decision: object, arn: str, *, simple: bool) -> str | None:
+def _effect(decision: object, arn: str, *, is_simple: bool) -> str | None:
     match decision:
-        case {"isAuthorized": bool() as allowed} if simple:
+        case {"isAuthorized": bool() as allowed} if is_simple:
             return "Allow" if allowed else None
-        case {"policyDocument": dict() as document} if not simple:
-            return evaluate(document, arn)
+        case {"policyDocument": dict() as document} if not is_simple:
+            return _evaluate(document, arn)
         case _:
-            missing = "isAuthorized (true or false)" if simple else "policyDocument"
+            missing = "isAuthorized (true or false)" if is_simple else "policyDocument"
             message = f"returned an invalid response: no {missing}"
             raise ValueError(message)
 
@@ -174,10 +175,7 @@ def _raise_error(status: int, error_type: str, body: Mapping[str, str | None]) -
     raise ServiceError(status, error_type, body)
 
 
-_ACTION = "execute-api:Invoke"
-
-
-def evaluate(document: dict[str, Any], arn: str) -> str | None:
+def _evaluate(document: dict[str, Any], arn: str) -> str | None:
     """Return Allow or Deny, or None if no statement applies. Deny wins; conditions are ignored."""
     statements = [each for each in _listed(document, "Statement") if isinstance(each, dict)]
     effects = [each.get("Effect") for each in statements if _applies(each, arn)]

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Response
+from lambda_live.http.aws_errors import json_response
 from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Result
@@ -50,41 +51,41 @@ class CodeStatusApi:
         state: dict[str, Any] = {"functions": [_describe(each) for each in self._functions]}
         if self._pods is not None:
             state["pods"] = dict(zip(("namespace", "context"), self._pods, strict=True))
-        return Response(200, json.dumps(state).encode(), [("Content-Type", "application/json")])
+        return json_response(state)
 
 
 def _describe(function: Function) -> dict[str, Any]:
-    generation = function.code_version
-    configuration = generation.configuration
+    version = function.code_version
+    configuration = version.configuration
     folders = [
         {"path": os.path.relpath(root, configuration.project), "name": root.name}
         for root in configuration.watched_paths
     ]
-    pending = generation.load is None and configuration.concurrency > 0
+    is_pending = version.load is None and configuration.concurrency > 0
     return {
         "name": configuration.name,
         "project": str(configuration.project.absolute()),
         "folders": folders,
-        "code_sha256": generation.code_sha256,
-        "state": "Pending" if pending else "Active",
+        "code_sha256": version.code_sha256,
+        "state": "Pending" if is_pending else "Active",
         "error": None,
-        **_failure(generation, configuration.project),
+        **_failure(version, configuration.project),
     }
 
 
-def _failure(generation: CodeVersion, project: Path) -> dict[str, Any]:
-    load = generation.load
-    if generation.outcome is not LoadOutcome.FAILED or load is None or load.error is None:
+def _failure(version: CodeVersion, project: Path) -> dict[str, Any]:
+    load = version.load
+    if version.outcome is not LoadOutcome.FAILED or load is None or load.error is None:
         return {}
     return {"state": "Failed", "error": _error_details(load.error, load.location, project)}
 
 
-def _error_details(result: Result, where: str, project: Path) -> dict[str, Any]:
+def _error_details(result: Result, location: str, project: Path) -> dict[str, Any]:
     error = json.loads(result.payload)
-    location = _LOCATION.fullmatch(where)
+    match = _LOCATION.fullmatch(location)
     details: dict[str, Any] = {"type": error["errorType"], "message": error.get("errorMessage", "")}
-    if location is None:
+    if match is None:
         return details | {"file": None, "line": None}
     # without the module's name, which AWS puts in front of the message
-    file = location["file"].removeprefix(f"{project}/")
-    return details | {"message": location["message"], "file": file, "line": int(location["line"])}
+    file = match["file"].removeprefix(f"{project}/")
+    return details | {"message": match["message"], "file": file, "line": int(match["line"])}

@@ -2,11 +2,11 @@
 The check of each request's Host and origin, against web pages of other sites.
 
 Listening on loopback does not stop them. A browser on this machine sends requests for any page
-that it shows, and the name of a site may resolve to 127.0.0.1 (DNS rebinding). Without this check,
-any site that a developer visits could invoke functions and read their source, as it was with vite
-(CVE-2025-24010) and webpack-dev-server (CVE-2025-30359, CVE-2025-30360).
+that it shows, and a site's name may resolve to 127.0.0.1 (DNS rebinding). Without this check, any
+site that a developer visits could invoke functions and read their code. vite (CVE-2025-24010) and
+webpack-dev-server (CVE-2025-30359, CVE-2025-30360) had this vulnerability.
 
-A request must name this service in its Host header. Origin, Referer and Sec-Fetch-* tell whether
+A request must name this service in its Host header. Origin, Referer and Sec-Fetch-* show whether
 a foreign page sent it. curl, SDKs and probes send Host alone, so they pass.
 
 Sources: https://www.w3.org/TR/fetch-metadata/ and https://fetch.spec.whatwg.org/#origin-header
@@ -27,17 +27,16 @@ _MAX_CACHED_NAMES = 256
 
 class OriginPolicy:
     """
-    Decides which Host headers and which origins are accepted.
+    Accepts or rejects Host headers and origins.
 
-    Local names and addresses are. `hosts` adds other names; ".example.com" adds all subdomains.
+    It accepts local names and addresses. `hosts` adds names; ".example.com" adds all subdomains.
     """
 
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts if not host.startswith("."))
         self._domains = tuple(host.lower() for host in hosts if host.startswith("."))
-        self._is_allowed = lru_cache(_MAX_CACHED_NAMES)(
-            self._is_own_name
-        )  # most requests have the same name
+        # most requests have the same name
+        self._is_allowed = lru_cache(_MAX_CACHED_NAMES)(self._is_own_name)
 
     def check_host(self, scope: Scope) -> None:
         """Raise ServiceError unless the Host header names this service."""
