@@ -1,4 +1,4 @@
-"""What no request may do, whatever it is; `make fuzz` sends as many as FUZZ_CASES says."""
+"""Random requests, events and results. `make fuzz` sends FUZZ_CASES of them."""
 
 import base64
 import json
@@ -21,8 +21,8 @@ from support.starting import StartLambda
 from support.waiting import wait_until
 
 CASES = int(os.environ.get("FUZZ_CASES", "300"))
-_PATIENCE = 0.2
-"""Seconds after which a request without an answer counts as one that is not whole."""
+_TIMEOUT_SECONDS = 0.2
+"""A mutated request may be incomplete: the service waits for more, and sends no response."""
 
 ECHO = """
 import json, os
@@ -71,9 +71,9 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(ECHO, "--concurrency=2")
 
 
-def answer_to(address: tuple[str, int], data: bytes) -> bytes:
-    """Return what comes back, if anything does."""
-    with socket.create_connection(address, timeout=_PATIENCE) as connection:
+def response_to(address: tuple[str, int], data: bytes) -> bytes:
+    """Send bytes, and return the response, or nothing after the timeout."""
+    with socket.create_connection(address, timeout=_TIMEOUT_SECONDS) as connection:
         try:
             connection.sendall(data)
             return connection.recv(65_536)
@@ -82,43 +82,41 @@ def answer_to(address: tuple[str, int], data: bytes) -> bytes:
 
 
 def send(service: LocalLambda, address: str, requests: Sequence[bytes], seed: int) -> list[bytes]:
-    """Send a share of the cases, and return those that were answered as none may be."""
+    """Send a share of the cases, and return those that got a 500."""
     parts = urllib.parse.urlsplit(address)
     assert parts.hostname is not None
     assert parts.port is not None
-    chance = random.Random(seed)  # noqa: S311  # the same cases each time
-    wrong = []
+    generator = random.Random(seed)  # noqa: S311  # the same cases in each run
+    failed = []
     for number in range(CASES // 6):
-        case = mutated(requests, chance)
-        if re.match(rb"HTTP/1.1 500", answer_to((parts.hostname, parts.port), case)):
-            wrong.append(case)
+        case = mutated(requests, generator)
+        if re.match(rb"HTTP/1.1 500", response_to((parts.hostname, parts.port), case)):
+            failed.append(case)
         if number % 500 == 0:
             assert service.invoke(number).json() == number
-    return wrong
+    return failed
 
 
-def test_no_bytes_are_answered_by_an_error_of_the_services_own(service: LocalLambda) -> None:
+def test_mutated_requests_never_cause_internal_errors(service: LocalLambda) -> None:
     process = psutil.Process(service.pid)
     runtime = f"http://{service.invoke('runtime api').json()}"
     wait_until(lambda: len(service.processes()) == at_rest())
     before = process.num_fds()
-    doors = [(service.url, FRONT), (service.admin_url, ADMIN), (runtime, RUNTIMES)]
+    targets = [(service.url, FRONT), (service.admin_url, ADMIN), (runtime, RUNTIMES)]
     with ThreadPoolExecutor(6) as threads:
         sent = [
             threads.submit(send, service, address, requests, seed)
             for seed in range(2)
-            for address, requests in doors
+            for address, requests in targets
         ]
-        wrong = [case for each in sent for case in each.result()]
+        failed = [case for each in sent for case in each.result()]
 
-    assert wrong == []
+    assert failed == []
     assert service.invoke({"after": "all"}).json() == {"after": "all"}
-    said = "\n".join(service.lines)
-    assert not re.search("Traceback|internal error", said), said[said.find("Traceback") - 500 :][
-        :3000
-    ]
+    log = "\n".join(service.lines)
+    assert not re.search("Traceback|internal error", log), log[log.find("Traceback") - 500 :][:3000]
     assert service.stderr == ""
-    wait_until(lambda: process.num_fds() <= before + 4)  # the second environment's
+    wait_until(lambda: process.num_fds() <= before + 4)  # of the second environment
     wait_until(lambda: len(service.processes()) <= at_rest(environments=2))
 
 
@@ -142,17 +140,17 @@ often = settings(
 )
 
 
-def test_an_event_and_a_result_are_what_they_were(service: LocalLambda) -> None:
+def test_event_and_result_round_trip_unchanged(service: LocalLambda) -> None:
     @often
     @given(events)
     def check(event: object) -> None:
-        answer = service.request("POST", INVOKE, json.dumps(event).encode())
-        assert (answer.status, answer.json()) == (200, event)
+        response = service.request("POST", INVOKE, json.dumps(event).encode())
+        assert (response.status, response.json()) == (200, event)
 
     check()
 
 
-def test_a_body_is_what_it_was_there_and_back(service: LocalLambda) -> None:
+def test_body_round_trips_unchanged(service: LocalLambda) -> None:
     @often
     @given(st.binary(min_size=1, max_size=200), st.sampled_from(["text/plain", "image/png"]))
     def check(body: bytes, kind: str) -> None:
@@ -165,7 +163,7 @@ def test_a_body_is_what_it_was_there_and_back(service: LocalLambda) -> None:
     check()
 
 
-def test_any_answer_of_the_functions_is_http_or_its_own_mistake(service: LocalLambda) -> None:
+def test_any_result_is_valid_response_or_502(service: LocalLambda) -> None:
     members = st.fixed_dictionaries(
         {"statusCode": st.integers(100, 700) | scalars},
         optional={
@@ -180,7 +178,7 @@ def test_any_answer_of_the_functions_is_http_or_its_own_mistake(service: LocalLa
     @given(members)
     def check(result: dict[str, object]) -> None:
         event = json.dumps(result).encode()
-        answer = service.request("POST", "/reply", event, {"Content-Type": "text/plain"})
-        assert answer.status == 502 or str(answer.status) == str(result["statusCode"])
+        response = service.request("POST", "/reply", event, {"Content-Type": "text/plain"})
+        assert response.status == 502 or str(response.status) == str(result["statusCode"])
 
     check()

@@ -36,41 +36,41 @@ def two(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(TWO, "--timeout=20", handler=None)
 
 
-def test_the_functions_are_listed(two: LocalLambda) -> None:
+def test_list_functions_returns_all_functions(two: LocalLambda) -> None:
     pages = two.boto3.get_paginator("list_functions").paginate()
 
     names = [each["FunctionName"] for page in pages for each in page["Functions"]]
     assert names == ["Orders", "Other"]
 
 
-def test_a_function_has_one_version(two: LocalLambda) -> None:
+def test_list_versions_returns_latest_only(two: LocalLambda) -> None:
     (version,) = two.boto3.list_versions_by_function(FunctionName="Orders")["Versions"]
 
     assert (version["FunctionName"], version["Version"]) == ("Orders", "$LATEST")
 
 
 @pytest.mark.parametrize("name", ["Orders", "Orders:$LATEST", ARN])
-def test_a_function_is_described_as_it_is_run(two: LocalLambda, name: str) -> None:
-    answer = two.boto3.get_function(FunctionName=name)
+def test_get_function_returns_its_configuration(two: LocalLambda, name: str) -> None:
+    response = two.boto3.get_function(FunctionName=name)
 
-    configuration = answer["Configuration"]
+    configuration = response["Configuration"]
     assert configuration["FunctionArn"] == ARN
     assert (configuration["Timeout"], configuration["MemorySize"]) == (20, 256)
     assert configuration["Handler"] == "app.handler"
     assert configuration["Environment"] == {"Variables": {"TABLE": "orders"}}
     assert configuration["LoggingConfig"]["LogFormat"] == "Text"
-    assert answer["Code"]["Location"] == (two.project / "code").as_uri()
-    assert answer["Concurrency"] == {"ReservedConcurrentExecutions": 2}
+    assert response["Code"]["Location"] == (two.project / "code").as_uri()
+    assert response["Concurrency"] == {"ReservedConcurrentExecutions": 2}
     same = two.boto3.get_function_configuration(FunctionName=name)
     assert configuration.items() <= same.items()
 
 
 @pytest.mark.parametrize("waiter", ["function_active_v2", "function_updated_v2"])
-def test_aws_waiters_wait_for_a_function_to_be_loaded(two: LocalLambda, waiter: str) -> None:
+def test_aws_waiters_return_once_function_is_loaded(two: LocalLambda, waiter: str) -> None:
     two.boto3.get_waiter(waiter).wait(FunctionName="Other")
 
 
-def test_a_function_has_the_url_that_reaches_it_with_its_cors(two: LocalLambda) -> None:
+def test_function_url_config_has_reachable_url_and_cors(two: LocalLambda) -> None:
     config = two.boto3.get_function_url_config(FunctionName="Orders")
 
     port = urllib.parse.urlsplit(two.url).port
@@ -84,7 +84,7 @@ def test_a_function_has_the_url_that_reaches_it_with_its_cors(two: LocalLambda) 
     assert [each["FunctionUrl"] for each in listed] == [config["FunctionUrl"]]
 
 
-def test_the_account_has_what_the_functions_do_not_reserve(two: LocalLambda) -> None:
+def test_account_settings_subtract_reserved_concurrency(two: LocalLambda) -> None:
     settings = two.boto3.get_account_settings()
 
     assert settings["AccountLimit"]["UnreservedConcurrentExecutions"] == 998
@@ -99,9 +99,7 @@ def test_the_account_has_what_the_functions_do_not_reserve(two: LocalLambda) -> 
         lambda client: client.get_function_url_config(FunctionName="Nobody"),
     ],
 )
-def test_a_function_that_is_not_here_is_not_found(
-    two: LocalLambda, ask: Callable[[Any], Any]
-) -> None:
+def test_unknown_function_is_not_found(two: LocalLambda, ask: Callable[[Any], Any]) -> None:
     with pytest.raises(ClientError) as raised:
         ask(two.boto3)
 
@@ -111,14 +109,14 @@ def test_a_function_that_is_not_here_is_not_found(
     }
 
 
-def test_what_is_not_offered_is_an_error_and_runs_no_function(two: LocalLambda) -> None:
+def test_unsupported_operation_is_an_error_and_invokes_nothing(two: LocalLambda) -> None:
     before = two.metric("lambda_invocations_total")
 
     with pytest.raises(ClientError, match="UnknownOperationException"):
         two.boto3.publish_version(FunctionName="Orders")
-    answer = two.request("GET", "/2099-12-31/whatever", headers={"Host": "orders.localhost"})
+    response = two.request("GET", "/2099-12-31/whatever", headers={"Host": "orders.localhost"})
 
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (
+    assert (response.status, response.headers["x-amzn-errortype"]) == (
         404,
         "UnknownOperationException",
     )

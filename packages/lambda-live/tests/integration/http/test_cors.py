@@ -47,18 +47,18 @@ def ask(service: LocalLambda, name: str, method: str, origin: str, **headers: st
     return service.request(method, "/", headers={"Host": host, "Origin": origin, **headers})
 
 
-def shared(answer: Answer) -> dict[str, str]:
+def shared(response: Answer) -> dict[str, str]:
     prefix = "access-control-"
-    headers = answer.headers.items()
+    headers = response.headers.items()
     return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
 
 
-def test_a_browser_is_answered_without_the_function(service: LocalLambda) -> None:
-    answer = ask(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
+def test_preflight_is_answered_without_the_function(service: LocalLambda) -> None:
+    response = ask(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
     everybody = ask(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
 
-    assert (answer.status, answer.body) == (200, b"")
-    assert shared(answer) == {
+    assert (response.status, response.body) == (200, b"")
+    assert shared(response) == {
         "allow-origin": SHOP,
         "allow-credentials": "true",
         "allow-methods": "GET,POST",
@@ -73,21 +73,21 @@ def test_a_browser_is_answered_without_the_function(service: LocalLambda) -> Non
     assert not any("ran for OPTIONS" in line for line in service.lines)
 
 
-def test_an_answer_may_be_read_by_whom_the_configuration_names(service: LocalLambda) -> None:
-    answer = ask(service, "shop", "GET", SHOP)
+def test_response_to_allowed_origin_has_cors_headers(service: LocalLambda) -> None:
+    response = ask(service, "shop", "GET", SHOP)
 
-    assert answer.status == 200
-    assert shared(answer) == {
+    assert response.status == 200
+    assert shared(response) == {
         "allow-origin": SHOP,
         "allow-credentials": "true",
         "expose-headers": "x-three",
     }
-    assert answer.headers["vary"] == "Origin"
+    assert response.headers["vary"] == "Origin"
     assert shared(ask(service, "everybody", "GET", OTHER)) == {"allow-origin": "*"}
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_nobody_else_may_read_it(service: LocalLambda, method: str) -> None:
+def test_response_to_other_origin_has_no_cors_headers(service: LocalLambda, method: str) -> None:
     near = ask(service, "shop", method, "http://localhost:5173", Method="GET")
     far = ask(service, "shop", method, OTHER, Method="GET")
 
@@ -95,8 +95,8 @@ def test_nobody_else_may_read_it(service: LocalLambda, method: str) -> None:
     assert (far.status, shared(far)) == (403, {})
 
 
-def test_options_that_asks_for_no_leave_is_the_functions(service: LocalLambda) -> None:
-    answer = service.request("OPTIONS", "/", headers={"Host": "everybody.localhost"})
+def test_options_without_preflight_headers_invokes_function(service: LocalLambda) -> None:
+    response = service.request("OPTIONS", "/", headers={"Host": "everybody.localhost"})
 
-    assert answer.status == 200
+    assert response.status == 200
     service.wait_for_line("ran for OPTIONS")

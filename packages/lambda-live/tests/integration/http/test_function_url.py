@@ -42,9 +42,9 @@ def event_of(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Any:
-    answer = service.request(method, f"/event{query}", body, headers)
-    assert answer.status == 200, answer
-    return answer.json()["event"]
+    response = service.request(method, f"/event{query}", body, headers)
+    assert response.status == 200, response
+    return response.json()["event"]
 
 
 def reply(service: LocalLambda, value: object, method: str = "POST") -> Answer:
@@ -52,7 +52,7 @@ def reply(service: LocalLambda, value: object, method: str = "POST") -> Answer:
     return service.request(method, "/", body, {"Content-Type": "application/json"})
 
 
-def test_what_a_check_says_of_itself_is_not_in_its_event(service: LocalLambda) -> None:
+def test_event_has_no_headers_of_the_service(service: LocalLambda) -> None:
     own = {"X-Lambda-Live-Source": "check", "X-Lambda-Live-Event": "a.json"}
     headers = event_of(service, headers={"X-Own": "1", **own})["headers"]
 
@@ -60,7 +60,7 @@ def test_what_a_check_says_of_itself_is_not_in_its_event(service: LocalLambda) -
     assert [name for name in headers if name.startswith("x-lambda-live")] == []
 
 
-def test_a_request_becomes_an_event_of_version_2(service: LocalLambda) -> None:
+def test_event_has_payload_format_2(service: LocalLambda) -> None:
     headers = {
         "Connection": "close",
         "Accept": "*/*",
@@ -69,12 +69,12 @@ def test_a_request_becomes_an_event_of_version_2(service: LocalLambda) -> None:
         "x-two": "2",
     }
     before = time.time()
-    answer = service.request("GET", "/event?a=1", headers=headers)
+    response = service.request("GET", "/event?a=1", headers=headers)
 
     netloc = urllib.parse.urlsplit(service.url).netloc
-    event = answer.json()["event"]
+    event = response.json()["event"]
     context = event.pop("requestContext")
-    trace = answer.headers["x-amzn-trace-id"]
+    trace = response.headers["x-amzn-trace-id"]
     assert event == {
         "version": "2.0",
         "routeKey": "$default",
@@ -107,28 +107,28 @@ def test_a_request_becomes_an_event_of_version_2(service: LocalLambda) -> None:
             "sourceIp": "127.0.0.1",
             "userAgent": "curl/8",
         },
-        "requestId": answer.json()["request_id"],
+        "requestId": response.json()["request_id"],
         "routeKey": "$default",
         "stage": "$default",
     }
-    assert answer.headers["x-amzn-requestid"] == answer.json()["request_id"]
+    assert response.headers["x-amzn-requestid"] == response.json()["request_id"]
 
 
-def test_cookies_are_a_list_and_no_header(service: LocalLambda) -> None:
+def test_event_cookies_are_a_list(service: LocalLambda) -> None:
     event = event_of(service, headers={"Cookie": "a=1; b=2"})
 
     assert event["cookies"] == ["a=1", "b=2"]
     assert "cookie" not in event["headers"]
 
 
-def test_a_parameter_that_comes_twice_is_joined(service: LocalLambda) -> None:
+def test_event_repeated_query_parameters_are_joined(service: LocalLambda) -> None:
     event = event_of(service, query="?a=1&b=&a=2&c=%C3%BC%26&d=x+y")
 
     assert event["rawQueryString"] == "a=1&b=&a=2&c=%C3%BC%26&d=x+y"
     assert event["queryStringParameters"] == {"a": "1,2", "b": "", "c": "ü&", "d": "x y"}
 
 
-def test_without_a_query_there_are_no_parameters(service: LocalLambda) -> None:
+def test_event_without_query_has_no_parameters(service: LocalLambda) -> None:
     event = event_of(service)
 
     assert event["rawQueryString"] == ""
@@ -137,7 +137,7 @@ def test_without_a_query_there_are_no_parameters(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("path", ["/a%20b/%C3%BC%2Fc", "//double//slash", "/dots/../dots"])
-def test_a_path_stays_as_it_was_sent(service: LocalLambda, path: str) -> None:
+def test_event_raw_path_is_not_decoded(service: LocalLambda, path: str) -> None:
     event = service.request("GET", path).json()["event"]
 
     assert event["rawPath"] == path
@@ -155,7 +155,7 @@ def test_a_path_stays_as_it_was_sent(service: LocalLambda, path: str) -> None:
         "application/javascript",
     ],
 )
-def test_a_body_of_text_is_text(service: LocalLambda, content_type: str) -> None:
+def test_event_text_body_is_text(service: LocalLambda, content_type: str) -> None:
     body = "Grüße 🚀".encode()
     event = event_of(service, "POST", body=body, headers={"Content-Type": content_type})
 
@@ -172,7 +172,7 @@ def test_a_body_of_text_is_text(service: LocalLambda, content_type: str) -> None
         None,
     ],
 )
-def test_any_other_body_is_base64(service: LocalLambda, content_type: str | None) -> None:
+def test_event_other_body_is_base64(service: LocalLambda, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     event = event_of(service, "POST", body=bytes(range(256)), headers=headers)
 
@@ -180,13 +180,13 @@ def test_any_other_body_is_base64(service: LocalLambda, content_type: str | None
     assert base64.b64decode(event["body"]) == bytes(range(256))
 
 
-def test_text_that_is_not_utf_8_is_base64(service: LocalLambda) -> None:
+def test_event_text_body_not_utf_8_is_base64(service: LocalLambda) -> None:
     event = event_of(service, "POST", body=b"\xff", headers={"Content-Type": "text/plain"})
 
     assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
 
 
-def test_an_empty_body_is_left_out(service: LocalLambda) -> None:
+def test_event_without_body_has_no_body_member(service: LocalLambda) -> None:
     event = event_of(service, "POST", body=b"", headers={"Content-Type": "text/plain"})
 
     assert "body" not in event
@@ -194,19 +194,19 @@ def test_an_empty_body_is_left_out(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_the_function_answers_every_method(service: LocalLambda, method: str) -> None:
+def test_function_url_every_method_invokes_function(service: LocalLambda, method: str) -> None:
     assert event_of(service, method)["requestContext"]["http"]["method"] == method
 
 
-def test_the_answer_to_head_has_no_body(service: LocalLambda) -> None:
-    answer = service.request("HEAD", "/event")
+def test_head_response_has_no_body(service: LocalLambda) -> None:
+    response = service.request("HEAD", "/event")
 
-    assert (answer.status, answer.body) == (200, b"")
-    assert int(answer.headers["content-length"]) > 0
+    assert (response.status, response.body) == (200, b"")
+    assert int(response.headers["content-length"]) > 0
 
 
-def test_a_proxy_response_is_the_answer(service: LocalLambda) -> None:
-    answer = reply(
+def test_response_has_status_headers_and_body_of_result(service: LocalLambda) -> None:
+    response = reply(
         service,
         {
             "statusCode": 418,
@@ -215,22 +215,22 @@ def test_a_proxy_response_is_the_answer(service: LocalLambda) -> None:
         },
     )
 
-    assert answer.status == 418
-    assert answer.headers["x-number"] == "7"
-    assert answer.headers["x-text"] == "text"
-    assert answer.headers["content-type"] == "text/plain"
-    assert answer.body.decode() == "Grüße 🚀"
+    assert response.status == 418
+    assert response.headers["x-number"] == "7"
+    assert response.headers["x-text"] == "text"
+    assert response.headers["content-type"] == "text/plain"
+    assert response.body.decode() == "Grüße 🚀"
 
 
-def test_cookies_are_sent_one_by_one(service: LocalLambda) -> None:
-    answer = reply(service, {"statusCode": 200, "cookies": ["a=1; Secure", "b=2"], "body": "x"})
+def test_response_has_one_header_per_cookie(service: LocalLambda) -> None:
+    response = reply(service, {"statusCode": 200, "cookies": ["a=1; Secure", "b=2"], "body": "x"})
 
-    assert answer.headers["set-cookie"] == "a=1; Secure\nb=2"
+    assert response.headers["set-cookie"] == "a=1; Secure\nb=2"
 
 
-def test_a_base64_body_is_sent_as_bytes(service: LocalLambda) -> None:
+def test_response_base64_body_is_decoded(service: LocalLambda) -> None:
     encoded = base64.b64encode(bytes(range(256))).decode()
-    answer = reply(
+    response = reply(
         service,
         {
             "statusCode": 200,
@@ -240,30 +240,30 @@ def test_a_base64_body_is_sent_as_bytes(service: LocalLambda) -> None:
         },
     )
 
-    assert answer.body == bytes(range(256))
-    assert answer.headers["content-type"] == "image/png"
+    assert response.body == bytes(range(256))
+    assert response.headers["content-type"] == "image/png"
 
 
-def test_json_is_the_content_type_unless_another_is_given(service: LocalLambda) -> None:
+def test_response_default_content_type_is_json(service: LocalLambda) -> None:
     assert reply(service, {"statusCode": 200, "body": "{}"}).headers["content-type"] == (
         "application/json"
     )
 
 
-def test_a_status_may_be_a_string(service: LocalLambda) -> None:
+def test_response_status_as_string_is_accepted(service: LocalLambda) -> None:
     assert reply(service, {"statusCode": "201"}).status == 201
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_an_answer_that_has_no_body_is_sent_without(service: LocalLambda, status: int) -> None:
-    answer = reply(service, {"statusCode": status, "body": "none"})
+def test_response_with_status_204_or_304_has_no_body(service: LocalLambda, status: int) -> None:
+    response = reply(service, {"statusCode": status, "body": "none"})
 
-    assert (answer.status, answer.body) == (status, b"")
-    assert "content-length" not in answer.headers
+    assert (response.status, response.body) == (status, b"")
+    assert "content-length" not in response.headers
 
 
-def test_the_service_knows_the_length_better_than_the_function(service: LocalLambda) -> None:
-    answer = reply(
+def test_response_content_length_of_function_is_remapped(service: LocalLambda) -> None:
+    response = reply(
         service,
         {
             "statusCode": 200,
@@ -272,20 +272,20 @@ def test_the_service_knows_the_length_better_than_the_function(service: LocalLam
         },
     )
 
-    assert answer.body == b"four"
-    assert answer.headers["x-amzn-remapped-content-length"] == "1"
-    assert answer.headers["content-length"] == "4"
-    assert "transfer-encoding" not in answer.headers
+    assert response.body == b"four"
+    assert response.headers["x-amzn-remapped-content-length"] == "1"
+    assert response.headers["content-length"] == "4"
+    assert "transfer-encoding" not in response.headers
 
 
-def test_a_header_that_would_have_a_browser_ask_its_person_comes_by_another_name(
+def test_response_www_authenticate_is_remapped(
     service: LocalLambda,
 ) -> None:
-    answer = reply(service, {"statusCode": 401, "headers": {"www-authenticate": "Bearer"}})
+    response = reply(service, {"statusCode": 401, "headers": {"www-authenticate": "Bearer"}})
 
-    assert answer.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
-    assert "www-authenticate" not in answer.headers
-    own = {name for name in answer.headers if name.startswith("x-amz") and "remapped" not in name}
+    assert response.headers["x-amzn-remapped-www-authenticate"] == "Bearer"
+    assert "www-authenticate" not in response.headers
+    own = {name for name in response.headers if name.startswith("x-amz") and "remapped" not in name}
     assert own == {"x-amzn-requestid", "x-amzn-trace-id"}
 
 
@@ -301,15 +301,15 @@ def test_a_header_that_would_have_a_browser_ask_its_person_comes_by_another_name
         (None, b"null"),
     ],
 )
-def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: bytes) -> None:
-    answer = reply(service, value)
+def test_response_bare_value_is_the_body(service: LocalLambda, value: object, body: bytes) -> None:
+    response = reply(service, value)
 
-    assert (answer.status, answer.body) == (200, body)
-    assert answer.headers["content-type"] == "application/json"
+    assert (response.status, response.body) == (200, body)
+    assert response.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
-    ("value", "why"),
+    ("value", "reason"),
     [
         ({"statusCode": "ok"}, "statusCode must be an integer from 200 to 599, got 'ok'"),
         ({"statusCode": 99}, "statusCode must be an integer from 200 to 599, got 99"),
@@ -343,35 +343,35 @@ def test_a_bare_value_is_the_body(service: LocalLambda, value: object, body: byt
         ({"statusCode": 200, "body": "ü", "isBase64Encoded": True}, "body must be valid base64"),
     ],
 )
-def test_a_malformed_reply_is_502_and_the_log_says_why(
-    service: LocalLambda, value: object, why: str
+def test_malformed_response_returns_502_and_is_logged(
+    service: LocalLambda, value: object, reason: str
 ) -> None:
     seen = len(service.lines)
-    answer = reply(service, value)
+    response = reply(service, value)
 
-    assert (answer.status, answer.body) == (502, b"Internal Server Error")
-    wait_until(lambda: any(f"returned 502: {why}" in line for line in service.lines[seen:]))
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    wait_until(lambda: any(f"returned 502: {reason}" in line for line in service.lines[seen:]))
 
 
-def test_bytes_that_are_not_json_are_a_malformed_reply(service: LocalLambda) -> None:
+def test_response_invalid_json_returns_502(service: LocalLambda) -> None:
     assert service.request("GET", "/bytes").status == 502
 
 
-def test_a_function_error_is_502(service: LocalLambda) -> None:
-    answer = service.request("GET", "/raise")
+def test_function_error_returns_502(service: LocalLambda) -> None:
+    response = service.request("GET", "/raise")
 
-    assert (answer.status, answer.body) == (502, b"Internal Server Error")
-    assert answer.headers["x-lambda-live-code-sha256"]
-
-
-def test_a_request_over_six_megabytes_is_refused(service: LocalLambda) -> None:
-    answer = service.request("POST", "/", b"x" * (6 * 2**20 + 1))
-
-    assert answer.status == 413
-    assert answer.json() == {"Message": "Request must be smaller than 6291456 bytes"}
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert response.headers["x-lambda-live-code-sha256"]
 
 
-def test_what_is_not_http_is_refused(service: LocalLambda) -> None:
+def test_too_large_request_returns_413(service: LocalLambda) -> None:
+    response = service.request("POST", "/", b"x" * (6 * 2**20 + 1))
+
+    assert response.status == 413
+    assert response.json() == {"Message": "Request must be smaller than 6291456 bytes"}
+
+
+def test_invalid_http_returns_400(service: LocalLambda) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     connection.connect()
     connection.sock.sendall(b"not HTTP\r\n\r\n")

@@ -30,20 +30,20 @@ def json_string_of(size: int) -> bytes:
     return b'"' + b"x" * (size - 2) + b'"'
 
 
-def error_of(answer: Answer) -> tuple[int, str, str]:
-    body = answer.json()
+def error_of(response: Answer) -> tuple[int, str, str]:
+    body = response.json()
     return (
-        answer.status,
-        answer.headers["x-amzn-errortype"],
+        response.status,
+        response.headers["x-amzn-errortype"],
         body.get("message", body.get("Message")),
     )
 
 
-def test_a_number_may_have_any_count_of_digits(service: LocalLambda) -> None:
+def test_event_number_of_any_length_is_valid(service: LocalLambda) -> None:
     service.boto3.invoke(FunctionName="function", InvocationType="DryRun", Payload="9" * 5000)
 
 
-def test_boto3_gets_what_the_function_returned(service: LocalLambda) -> None:
+def test_invoke_by_boto3_returns_result(service: LocalLambda) -> None:
     response = invoke_code(service, "reply = {'id': context.aws_request_id, 'sum': 1 + 1}")
 
     assert response["StatusCode"] == 200
@@ -66,7 +66,7 @@ def test_boto3_gets_what_the_function_returned(service: LocalLambda) -> None:
         f"{ARN}:$LATEST",
     ],
 )
-def test_the_function_goes_by_name_arn_and_partial_arn(service: LocalLambda, name: str) -> None:
+def test_function_name_arn_and_partial_arn_are_accepted(service: LocalLambda, name: str) -> None:
     code = "reply = context.invoked_function_arn"
     response = service.boto3.invoke(FunctionName=name, Payload=json.dumps({"code": code}))
 
@@ -74,13 +74,13 @@ def test_the_function_goes_by_name_arn_and_partial_arn(service: LocalLambda, nam
     assert service.json_of(response) == (f"{ARN}:$LATEST" if qualified else ARN)
 
 
-def test_an_arn_may_be_in_the_path_as_it_is(service: LocalLambda) -> None:
+def test_function_arn_unquoted_in_path_is_accepted(service: LocalLambda) -> None:
     path = f"/2015-03-31/functions/{ARN}/invocations"
 
     assert service.request("POST", path, b'{"code": "reply = 1"}').body == b"1"
 
 
-def test_the_qualifier_latest_is_the_function(service: LocalLambda) -> None:
+def test_qualifier_latest_is_accepted(service: LocalLambda) -> None:
     code = "reply = context.invoked_function_arn"
 
     assert service.json_of(invoke_code(service, code, Qualifier="$LATEST")) == f"{ARN}:$LATEST"
@@ -98,9 +98,7 @@ def test_the_qualifier_latest_is_the_function(service: LocalLambda) -> None:
         ),
     ],
 )
-def test_a_function_that_is_not_here_is_not_found(
-    service: LocalLambda, name: str, arn: str
-) -> None:
+def test_unknown_function_is_not_found(service: LocalLambda, name: str, arn: str) -> None:
     assert refusal(service, FunctionName=name) == (
         404,
         "ResourceNotFoundException",
@@ -116,7 +114,7 @@ def refusal(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
     return status, response["Error"]["Code"], response["Error"]["Message"]
 
 
-def test_a_qualifier_that_is_not_here_is_not_found(service: LocalLambda) -> None:
+def test_unknown_qualifier_is_not_found(service: LocalLambda) -> None:
     assert refusal(service, FunctionName="function", Qualifier="prod") == (
         404,
         "ResourceNotFoundException",
@@ -124,7 +122,7 @@ def test_a_qualifier_that_is_not_here_is_not_found(service: LocalLambda) -> None
     )
 
 
-def test_another_region_is_not_reachable(service: LocalLambda) -> None:
+def test_arn_of_another_region_is_not_found(service: LocalLambda) -> None:
     assert refusal(service, FunctionName=ARN.replace("us-east-1", "eu-west-1")) == (
         404,
         "ResourceNotFoundException",
@@ -132,7 +130,7 @@ def test_another_region_is_not_reachable(service: LocalLambda) -> None:
     )
 
 
-def test_two_qualifiers_that_differ_are_refused(service: LocalLambda) -> None:
+def test_different_qualifiers_are_rejected(service: LocalLambda) -> None:
     assert refusal(service, FunctionName="function:$LATEST", Qualifier="1") == (
         400,
         "InvalidParameterValueException",
@@ -183,7 +181,7 @@ FAILED = "failed to satisfy constraint: Member must"
         ),
     ],
 )
-def test_what_no_function_can_be_called_is_refused(
+def test_invalid_function_name_is_rejected(
     service: LocalLambda, parameters: dict[str, str], errors: list[str]
 ) -> None:
     count = f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected"
@@ -195,15 +193,13 @@ def test_what_no_function_can_be_called_is_refused(
 
 
 @pytest.mark.parametrize(("method", "operation"), [("POST", "invoke"), ("GET", "invocations")])
-def test_a_path_that_is_no_operation_is_not_found(
-    service: LocalLambda, method: str, operation: str
-) -> None:
-    answer = service.request(method, f"/2015-03-31/functions/function/{operation}")
+def test_unknown_operation_is_not_found(service: LocalLambda, method: str, operation: str) -> None:
+    response = service.request(method, f"/2015-03-31/functions/function/{operation}")
 
-    assert error_of(answer)[:2] == (404, "UnknownOperationException")
+    assert error_of(response)[:2] == (404, "UnknownOperationException")
 
 
-def test_a_dry_run_runs_nothing(service: LocalLambda) -> None:
+def test_dry_run_invokes_nothing(service: LocalLambda) -> None:
     before = service.metric("lambda_invocations_total")
 
     response = invoke_code(service, "print('dry run ran')", InvocationType="DryRun")
@@ -219,7 +215,7 @@ def test_a_dry_run_runs_nothing(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "why"),
+    ("body", "reason"),
     [
         (b"nope", "Expecting value"),
         (b'{"open": ', "Expecting value"),
@@ -228,22 +224,22 @@ def test_a_dry_run_runs_nothing(service: LocalLambda) -> None:
         (b'"\xff"', "codec can't decode"),
     ],
 )
-def test_a_body_that_is_not_json_is_refused(service: LocalLambda, body: bytes, why: str) -> None:
+def test_event_invalid_json_is_rejected(service: LocalLambda, body: bytes, reason: str) -> None:
     status, error_type, message = error_of(service.request("POST", INVOKE, body))
 
     assert (status, error_type) == (400, "InvalidRequestContentException")
     assert message.startswith(
         "Could not parse request body into json: Could not parse payload into json: "
     )
-    assert why in message
+    assert reason in message
 
 
-def test_json_too_deep_for_python_is_the_functions_error(service: LocalLambda) -> None:
-    answer = service.request("POST", INVOKE, b"[" * 100_000 + b"]" * 100_000)
+def test_event_too_deep_for_python_is_function_error(service: LocalLambda) -> None:
+    response = service.request("POST", INVOKE, b"[" * 100_000 + b"]" * 100_000)
 
-    assert answer.status == 200
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json()["errorType"] == "Runtime.UnmarshalError"
+    assert response.status == 200
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json()["errorType"] == "Runtime.UnmarshalError"
 
 
 @pytest.mark.parametrize(
@@ -255,28 +251,28 @@ def test_json_too_deep_for_python_is_the_functions_error(service: LocalLambda) -
         {"Content-Type": "application/cloudevents+json"},
     ],
 )
-def test_an_event_needs_no_content_type(service: LocalLambda, headers: Mapping[str, str]) -> None:
+def test_event_content_type_is_optional(service: LocalLambda, headers: Mapping[str, str]) -> None:
     assert service.request("POST", INVOKE, b'{"code": "reply = 1"}', headers).body == b"1"
 
 
-def test_a_body_of_another_type_is_refused(service: LocalLambda) -> None:
-    answer = service.request("POST", INVOKE, b"<a/>", {"Content-Type": "text/xml"})
+def test_event_unsupported_content_type_is_rejected(service: LocalLambda) -> None:
+    response = service.request("POST", INVOKE, b"<a/>", {"Content-Type": "text/xml"})
 
-    assert error_of(answer)[:2] == (415, "UnsupportedMediaTypeException")
+    assert error_of(response)[:2] == (415, "UnsupportedMediaTypeException")
 
 
 @pytest.mark.parametrize("body", [b"", b" \n"])
-def test_an_empty_body_is_the_event_of_no_keys(service: LocalLambda, body: bytes) -> None:
-    answer = service.request("POST", INVOKE, body)
+def test_event_empty_body_is_empty_object(service: LocalLambda, body: bytes) -> None:
+    response = service.request("POST", INVOKE, body)
 
-    assert answer.json()["errorType"] == "KeyError"
-    assert answer.json()["errorMessage"] == "'code'"
+    assert response.json()["errorType"] == "KeyError"
+    assert response.json()["errorMessage"] == "'code'"
 
 
-def test_an_event_may_have_six_megabytes(service: LocalLambda) -> None:
-    answer = service.request("POST", INVOKE, json_string_of(SYNC_LIMIT))
+def test_event_of_maximum_size_is_accepted(service: LocalLambda) -> None:
+    response = service.request("POST", INVOKE, json_string_of(SYNC_LIMIT))
 
-    assert answer.json()["errorType"] == "TypeError"
+    assert response.json()["errorType"] == "TypeError"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +292,7 @@ def test_an_event_may_have_six_megabytes(service: LocalLambda) -> None:
         ),
     ],
 )
-def test_a_larger_event_is_refused(
+def test_event_above_maximum_size_is_rejected(
     service: LocalLambda, kind: str, limit: int, code: str, message: str
 ) -> None:
     payload = json_string_of(limit + 1)
@@ -308,7 +304,7 @@ def test_a_larger_event_is_refused(
     )
 
 
-def test_a_larger_event_in_chunks_is_refused(service: LocalLambda) -> None:
+def test_event_above_maximum_size_in_chunks_is_rejected(service: LocalLambda) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     chunks = iter([b'"', *[b"x" * 2**20] * 7, b'"'])
     connection.request("POST", INVOKE, chunks, encode_chunked=True)
@@ -319,7 +315,7 @@ def test_a_larger_event_in_chunks_is_refused(service: LocalLambda) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_who_waits_to_be_told_to_send_is_told_not_to(service: LocalLambda) -> None:
+def test_expect_100_continue_too_large_body_is_rejected_unread(service: LocalLambda) -> None:
     url = urllib.parse.urlsplit(service.url)
     with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         length = f"Content-Length: {SYNC_LIMIT + 1}\r\nExpect: 100-continue"
@@ -330,14 +326,14 @@ def test_who_waits_to_be_told_to_send_is_told_not_to(service: LocalLambda) -> No
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_reply_may_have_aws_limit(service: LocalLambda) -> None:
-    answer = service.invoke({"code": f"reply = 'x' * {RESPONSE_LIMIT - 2}"})
+def test_result_of_maximum_size_is_returned(service: LocalLambda) -> None:
+    response = service.invoke({"code": f"reply = 'x' * {RESPONSE_LIMIT - 2}"})
 
-    assert "x-amz-function-error" not in answer.headers
-    assert len(answer.body) == RESPONSE_LIMIT
+    assert "x-amz-function-error" not in response.headers
+    assert len(response.body) == RESPONSE_LIMIT
 
 
-def test_a_larger_reply_is_an_error(service: LocalLambda) -> None:
+def test_result_above_maximum_size_is_function_error(service: LocalLambda) -> None:
     response = invoke_code(service, f"reply = 'x' * {RESPONSE_LIMIT - 1}")
 
     assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
@@ -349,7 +345,7 @@ def test_a_larger_reply_is_an_error(service: LocalLambda) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_an_exception_is_a_function_error_with_status_200(service: LocalLambda) -> None:
+def test_exception_is_function_error_with_status_200(service: LocalLambda) -> None:
     response = invoke_code(service, "raise ValueError('wrong')")
 
     assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
@@ -363,34 +359,34 @@ def test_an_exception_is_a_function_error_with_status_200(service: LocalLambda) 
     }
 
 
-def test_a_reply_that_is_not_json_is_a_marshal_error(service: LocalLambda) -> None:
+def test_result_not_json_is_marshal_error(service: LocalLambda) -> None:
     error = service.run("reply = object()")
 
     assert error["errorType"] == "Runtime.MarshalError"
     assert "is not JSON serializable" in error["errorMessage"]
 
 
-def test_a_reply_of_bytes_is_passed_as_it_is(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "reply = bytes(range(256))"})
+def test_result_bytes_are_returned_unchanged(service: LocalLambda) -> None:
+    response = service.invoke({"code": "reply = bytes(range(256))"})
 
-    assert answer.body == bytes(range(256))
-    assert answer.headers["content-type"] == "application/unknown"
+    assert response.body == bytes(range(256))
+    assert response.headers["content-type"] == "application/unknown"
 
 
-def test_unicode_passes_both_ways_unescaped(service: LocalLambda) -> None:
+def test_unicode_is_not_escaped(service: LocalLambda) -> None:
     event = {"code": "reply = event['text']", "text": "Grüße, 世界 🚀 \x00"}
     body = json.dumps(event, ensure_ascii=False).encode()
 
-    answer = service.request("POST", INVOKE, body)
+    response = service.request("POST", INVOKE, body)
 
-    assert answer.body == '"Grüße, 世界 🚀 \\u0000"'.encode()
+    assert response.body == '"Grüße, 世界 🚀 \\u0000"'.encode()
 
 
-def test_none_is_null(service: LocalLambda) -> None:
+def test_result_none_is_null(service: LocalLambda) -> None:
     assert service.invoke({"code": "reply = None"}).body == b"null"
 
 
-def test_the_log_tail_is_the_log_of_the_invocation_in_order(service: LocalLambda) -> None:
+def test_log_tail_is_log_of_the_invocation(service: LocalLambda) -> None:
     code = """
 import logging, sys
 print("printed")
@@ -417,7 +413,7 @@ print("no newline", end="")
     wait_until(lambda: tail in service.log, "the tail in the log")
 
 
-def test_the_log_tail_is_the_last_four_kilobytes(service: LocalLambda) -> None:
+def test_log_tail_is_last_four_kilobytes(service: LocalLambda) -> None:
     response = invoke_code(service, "for i in range(1000): print('line', i)", LogType="Tail")
 
     tail = base64.b64decode(response["LogResult"])
@@ -426,7 +422,7 @@ def test_the_log_tail_is_the_last_four_kilobytes(service: LocalLambda) -> None:
     assert tail.endswith(b" MB\t\n")
 
 
-def test_the_log_tail_of_a_failure_has_its_traceback(service: LocalLambda) -> None:
+def test_log_tail_of_failure_has_traceback(service: LocalLambda) -> None:
     response = invoke_code(service, "raise ValueError('wrong')", LogType="Tail")
 
     tail = base64.b64decode(response["LogResult"]).decode()
@@ -434,7 +430,7 @@ def test_the_log_tail_of_a_failure_has_its_traceback(service: LocalLambda) -> No
     assert tail.index("[ERROR]") < tail.index("END RequestId")
 
 
-def test_the_client_context_is_the_handlers(service: LocalLambda) -> None:
+def test_client_context_reaches_handler(service: LocalLambda) -> None:
     context = {"client": {"app_title": "app"}, "custom": {"key": "välue"}, "env": {"a": "b"}}
     code = """
 client_context = context.client_context
@@ -447,7 +443,7 @@ reply = [client_context.client.app_title, client_context.custom, client_context.
     assert json.loads(response["Payload"].read()) == ["app", {"key": "välue"}, {"a": "b"}]
 
 
-def test_there_is_no_client_context_unless_it_is_sent(service: LocalLambda) -> None:
+def test_client_context_not_sent_is_none(service: LocalLambda) -> None:
     assert service.run("reply = context.client_context is None") is True
 
 
@@ -455,7 +451,7 @@ def encoded_context(size: int) -> str:
     return base64.b64encode(b'{"custom": {}}'.ljust(size // 4 * 3)).decode()
 
 
-def test_a_client_context_may_have_3583_bytes(service: LocalLambda) -> None:
+def test_client_context_of_maximum_size_is_accepted(service: LocalLambda) -> None:
     headers = {"X-Amz-Client-Context": encoded_context(3580)}
 
     assert service.invoke({"code": "reply = 1"}, headers).body == b"1"
@@ -470,15 +466,15 @@ def test_a_client_context_may_have_3583_bytes(service: LocalLambda) -> None:
         ("W10=", "Client context must be a valid Base64-encoded JSON object."),
     ],
 )
-def test_a_wrong_client_context_is_refused(
+def test_client_context_invalid_is_rejected(
     service: LocalLambda, context: str, message: str
 ) -> None:
-    answer = service.invoke({}, {"X-Amz-Client-Context": context})
+    response = service.invoke({}, {"X-Amz-Client-Context": context})
 
-    assert error_of(answer) == (400, "InvalidRequestContentException", message)
+    assert error_of(response) == (400, "InvalidRequestContentException", message)
 
 
-def test_the_client_context_of_an_event_does_not_reach_the_function(service: LocalLambda) -> None:
+def test_client_context_of_async_invocation_is_none(service: LocalLambda) -> None:
     code = "print('the context of the event is', context.client_context)"
 
     encoded = encoded_context(100)
@@ -494,7 +490,7 @@ def test_the_client_context_of_an_event_does_not_reach_the_function(service: Loc
         ("LogType", "logType", "None, Tail"),
     ],
 )
-def test_a_choice_that_aws_does_not_offer_is_refused(
+def test_enum_header_invalid_value_is_rejected(
     service: LocalLambda, parameter: str, member: str, values: str
 ) -> None:
     assert refusal(service, **{"FunctionName": "function", parameter: "Whatever"}) == (
@@ -507,37 +503,37 @@ def test_a_choice_that_aws_does_not_offer_is_refused(
     )
 
 
-def test_every_answer_has_aws_headers(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "import os; reply = os.environ['_X_AMZN_TRACE_ID']"})
+def test_response_has_aws_headers(service: LocalLambda) -> None:
+    response = service.invoke({"code": "import os; reply = os.environ['_X_AMZN_TRACE_ID']"})
 
-    assert answer.headers["x-amzn-trace-id"] == answer.json()
+    assert response.headers["x-amzn-trace-id"] == response.json()
     assert re.fullmatch(
-        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]", answer.json()
+        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]", response.json()
     )
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
-    assert answer.headers["x-amz-executed-version"] == "$LATEST"
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-amzn-requestid"])
+    assert response.headers["x-amz-executed-version"] == "$LATEST"
 
 
 @pytest.mark.parametrize("path", [INVOKE, "/"])
-def test_a_trace_that_the_caller_began_goes_on(service: LocalLambda, path: str) -> None:
+def test_trace_id_of_client_is_continued(service: LocalLambda, path: str) -> None:
     began = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
     code = "import os; print('trace', os.environ['_X_AMZN_TRACE_ID'])"
     body = json.dumps({"code": code}).encode()
 
-    answer = service.request("POST", path, body, {"X-Amzn-Trace-Id": began})
+    response = service.request("POST", path, body, {"X-Amzn-Trace-Id": began})
 
-    assert answer.headers["x-amzn-trace-id"] == began
+    assert response.headers["x-amzn-trace-id"] == began
 
 
-def test_errors_have_a_request_id_and_the_code_hash_as_well(service: LocalLambda) -> None:
-    answer = service.request("POST", INVOKE, b"nope")
+def test_error_has_request_id_and_code_hash(service: LocalLambda) -> None:
+    response = service.request("POST", INVOKE, b"nope")
 
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-amzn-requestid"])
     code = service.admin("/ready").json()["code_sha256"]
-    assert answer.headers["x-lambda-live-code-sha256"] == code
+    assert response.headers["x-lambda-live-code-sha256"] == code
 
 
-def test_one_connection_serves_many_invocations(service: LocalLambda) -> None:
+def test_connection_is_reused_for_many_invocations(service: LocalLambda) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     connection.connect()
     socket_of_the_first = connection.sock
@@ -550,7 +546,7 @@ def test_one_connection_serves_many_invocations(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("sent", ["half", "whole"])
-def test_a_caller_that_leaves_harms_nobody(service: LocalLambda, sent: str) -> None:
+def test_client_disconnect_does_not_affect_service(service: LocalLambda, sent: str) -> None:
     body = json.dumps({"code": "print('the caller has left')"}).encode()
     length = len(body) if sent == "whole" else len(body) + 1
     url = urllib.parse.urlsplit(service.url)

@@ -1,4 +1,4 @@
-"""The other operations that run a function."""
+"""InvokeWithResponseStream and InvokeAsync."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from support.local_lambda import LocalLambda
 
 
 def stream(service: LocalLambda, code: str, **parameters: Any) -> tuple[bytes, dict[str, str]]:
-    """Return what was streamed, and how it ended."""
+    """Return the streamed payload, and the last event."""
     response = service.boto3.invoke_with_response_stream(
         FunctionName="function", Payload=json.dumps({"code": code}), **parameters
     )
@@ -21,11 +21,11 @@ def stream(service: LocalLambda, code: str, **parameters: Any) -> tuple[bytes, d
     return b"".join(chunk["PayloadChunk"]["Payload"] for chunk in chunks), end["InvokeComplete"]
 
 
-def test_an_answer_is_streamed(service: LocalLambda) -> None:
+def test_response_stream_has_result(service: LocalLambda) -> None:
     assert stream(service, "reply = 'é' * 100_000") == (f'"{"é" * 100_000}"'.encode(), {})
 
 
-def test_the_end_of_a_stream_has_the_log_and_the_error(service: LocalLambda) -> None:
+def test_response_stream_end_has_log_and_error(service: LocalLambda) -> None:
     payload, end = stream(service, "raise ValueError('wrong')", LogType="Tail")
 
     assert json.loads(payload)["errorMessage"] == "wrong"
@@ -35,7 +35,7 @@ def test_the_end_of_a_stream_has_the_log_and_the_error(service: LocalLambda) -> 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_invoke_async_runs_an_event(service: LocalLambda) -> None:
+def test_invoke_async_runs_event(service: LocalLambda) -> None:
     event = json.dumps({"code": "print('invoked by the old operation')"})
 
     response = service.boto3.invoke_async(FunctionName="function", InvokeArgs=event)

@@ -25,13 +25,13 @@ reply = [
 
 @pytest.fixture(scope="module")
 def refusing(start_module_lambda: StartLambda) -> LocalLambda:
-    """For requests that change nothing."""
+    """A service for requests that change nothing."""
     return start_module_lambda(RUNS_ITS_EVENT)
 
 
 @pytest.fixture
 def service(refusing: LocalLambda) -> Iterator[LocalLambda]:
-    """The same, which gets its configuration back."""
+    """The same service. Its configuration is restored afterwards."""
     client = refusing.boto3
     before = client.get_function_configuration(FunctionName=NAME)
     yield refusing
@@ -51,7 +51,7 @@ def error_of(ask: Callable[[], Any]) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
-def test_an_update_holds_for_the_next_invocation(service: LocalLambda) -> None:
+def test_update_applies_to_next_invocation(service: LocalLambda) -> None:
     variables = {"Variables": {"TABLE": "orders"}}
     updated = service.boto3.update_function_configuration(
         FunctionName=NAME, Timeout=10, MemorySize=512, Environment=variables
@@ -70,7 +70,7 @@ def test_an_update_holds_for_the_next_invocation(service: LocalLambda) -> None:
     assert service.run(SETTINGS) == [1, "512", "orders"]
 
 
-def test_what_is_under_way_ends_as_it_began(service: LocalLambda, tmp_path: Path) -> None:
+def test_update_does_not_affect_running_invocation(service: LocalLambda, tmp_path: Path) -> None:
     code = f"""
 import pathlib, time
 pathlib.Path({str(tmp_path / "began")!r}).touch()
@@ -86,14 +86,14 @@ reply = context.memory_limit_in_mb
     wait_until((tmp_path / "began").exists)
 
     service.boto3.update_function_configuration(FunctionName=NAME, MemorySize=512)
-    answer = service.run("reply = context.memory_limit_in_mb")
+    response = service.run("reply = context.memory_limit_in_mb")
     (tmp_path / "go").touch()
 
-    assert answer == "512"
+    assert response == "512"
     service.wait_for_line("ended with 128")
 
 
-def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> None:
+def test_reserved_concurrency_put_get_and_delete(service: LocalLambda) -> None:
     client = service.boto3
 
     put = client.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=0)
@@ -161,7 +161,7 @@ def test_reserved_concurrency_is_put_got_and_deleted(service: LocalLambda) -> No
         ),
     ],
 )
-def test_what_cannot_be_changed_is_refused_with_the_reason(
+def test_invalid_update_is_rejected_with_reason(
     refusing: LocalLambda, ask: Callable[[Any], Any], code: str, message: str
 ) -> None:
     refused = error_of(lambda: ask(refusing.boto3))
@@ -173,9 +173,12 @@ def test_what_cannot_be_changed_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
 )
-def test_a_body_that_is_no_request_is_refused(refusing: LocalLambda, body: bytes) -> None:
+def test_update_invalid_body_is_rejected(refusing: LocalLambda, body: bytes) -> None:
     path = f"/2015-03-31/functions/{NAME}/configuration"
 
-    answer = refusing.request("PUT", path, body)
+    response = refusing.request("PUT", path, body)
 
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (400, "SerializationException")
+    assert (response.status, response.headers["x-amzn-errortype"]) == (
+        400,
+        "SerializationException",
+    )

@@ -1,4 +1,4 @@
-"""What a script asks the service about its functions."""
+"""The code and the state of functions, for scripts."""
 
 from typing import Any
 
@@ -13,29 +13,29 @@ def state(service: LocalLambda, query: str = "") -> dict[str, Any]:
     return dict(function)
 
 
-def test_it_says_which_code_of_which_folder_a_function_runs(service: LocalLambda) -> None:
-    said = state(service)
+def test_code_status_has_code_and_folders(service: LocalLambda) -> None:
+    status = state(service)
 
-    assert said["name"] == "function"
-    assert said["folders"] == [{"path": "function", "name": "function"}]
-    assert said["code_sha256"] == service.admin("/ready").json()["code_sha256"]
-    assert (said["state"], said["error"]) == ("Active", None)
+    assert status["name"] == "function"
+    assert status["folders"] == [{"path": "function", "name": "function"}]
+    assert status["code_sha256"] == service.admin("/ready").json()["code_sha256"]
+    assert (status["state"], status["error"]) == ("Active", None)
 
 
-def test_it_is_read_by_get_alone(service: LocalLambda) -> None:
+def test_code_status_supports_get_only(service: LocalLambda) -> None:
     assert service.request("POST", STATE, b"{}").status == 404
 
 
-def test_it_waits_until_the_code_is_loaded_and_says_where_it_fails(
+def test_code_status_waits_for_load_and_has_error_location(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda("import time\ntime.sleep(0.3)\nraise ValueError('why')", ready=False)
     code = service.admin("/ready").json()["code_sha256"]
 
-    said = state(service, f"function={code}")
+    status = state(service, f"function={code}")
 
-    assert said["state"] == "Failed"
-    assert said["error"] == {
+    assert status["state"] == "Failed"
+    assert status["error"] == {
         "type": "ValueError",
         "message": "ValueError: why",
         "file": "function/app.py",
@@ -48,18 +48,20 @@ def test_it_waits_until_the_code_is_loaded_and_says_where_it_fails(
     assert (error["type"], error["file"], error["line"]) == ("Runtime.HandlerNotFound", None, None)
 
 
-def test_a_function_that_may_not_run_is_not_waited_for(start_lambda: StartLambda) -> None:
+def test_code_status_without_concurrency_does_not_wait(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): ...", "--concurrency", "0")
     code = service.admin("/ready").json()["code_sha256"]
 
     assert state(service, f"function={code}")["state"] == "Active"
 
 
-def test_one_of_several_pods_says_where_the_others_are(
+def test_code_status_in_a_cluster_has_namespace_and_context(
     service: LocalLambda, start_lambda: StartLambda
 ) -> None:
-    several = start_lambda("def handler(event, context): ...", "--pods=lambda@k3d-dev", ready=False)
+    in_cluster = start_lambda(
+        "def handler(event, context): ...", "--pods=lambda@k3d-dev", ready=False
+    )
 
     pods = {"namespace": "lambda", "context": "k3d-dev"}
-    assert several.request("GET", STATE).json()["pods"] == pods
+    assert in_cluster.request("GET", STATE).json()["pods"] == pods
     assert "pods" not in service.request("GET", STATE).json()

@@ -1,4 +1,4 @@
-"""The routes of a template's APIs, as `sam local start-api` offers them, on the function's port."""
+"""The REST and HTTP APIs of a template, on the function's port."""
 
 import base64
 import json
@@ -50,8 +50,8 @@ APP = """
 import json
 
 def work(event, context):
-    if "answer" in (event.get("queryStringParameters") or {}):
-        return json.loads(event["queryStringParameters"]["answer"])
+    if "response" in (event.get("queryStringParameters") or {}):
+        return json.loads(event["queryStringParameters"]["response"])
     return {"statusCode": 200, "body": json.dumps(event)}
 
 def other(event, context):
@@ -64,13 +64,15 @@ def apis(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
-def answered(service: LocalLambda, answer: Any, path: str = "/items/1", **headers: str) -> Answer:
-    """Have the function answer so."""
-    text = quote(json.dumps(answer))
-    return service.request("GET", f"{path}?answer={text}", headers=headers)
+def respond_with(
+    service: LocalLambda, response: Any, path: str = "/items/1", **headers: str
+) -> Answer:
+    """Have the function response so."""
+    text = quote(json.dumps(response))
+    return service.request("GET", f"{path}?response={text}", headers=headers)
 
 
-def test_an_event_of_a_rest_api_is_aws_payload_format_1(apis: LocalLambda) -> None:
+def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
     headers = {"Host": "example.localhost:3001", "User-Agent": "test", "X-Two": "a"}
     headers |= {"TE": "trailers", "Max-Forwards": "1", "Content-MD5": "x"}
     event = apis.request("POST", "/items/a%2Fb?q=1&q=2&e=", b"{}", headers=headers).json()
@@ -109,7 +111,7 @@ def test_an_event_of_a_rest_api_is_aws_payload_format_1(apis: LocalLambda) -> No
     }
 
 
-def test_a_request_without_body_or_query_has_null_for_them(apis: LocalLambda) -> None:
+def test_rest_api_event_missing_body_and_query_are_null(apis: LocalLambda) -> None:
     event = apis.request("GET", "/items/special").json()
 
     none = {"body", "queryStringParameters", "multiValueQueryStringParameters", "pathParameters"}
@@ -117,7 +119,7 @@ def test_a_request_without_body_or_query_has_null_for_them(apis: LocalLambda) ->
     assert event["resource"] == "/items/special"
 
 
-def test_an_event_of_an_http_api_is_payload_format_2(apis: LocalLambda) -> None:
+def test_http_api_event_has_payload_format_2(apis: LocalLambda) -> None:
     event = apis.request("POST", "/orders/a%20b?q=1&q=2", b"x", {"Content-Type": "a/b"}).json()
 
     context = event["requestContext"]
@@ -129,7 +131,7 @@ def test_an_event_of_an_http_api_is_payload_format_2(apis: LocalLambda) -> None:
     assert (context["routeKey"], context["stage"]) == ("POST /orders/{id}", "$default")
 
 
-def test_an_http_api_may_ask_for_payload_format_1(apis: LocalLambda) -> None:
+def test_http_api_event_payload_format_1_is_supported(apis: LocalLambda) -> None:
     event = apis.request("GET", "/old", b"x", {"Content-Type": "a/b"}).json()
 
     assert (event["version"], event["resource"]) == ("1.0", "/old")
@@ -147,13 +149,13 @@ def test_an_http_api_may_ask_for_payload_format_1(apis: LocalLambda) -> None:
         ("GET", "/rest/a/b", "/rest/{proxy+}"),
     ],
 )
-def test_the_most_specific_route_is_taken(
+def test_routes_most_specific_match_wins(
     apis: LocalLambda, method: str, path: str, route: str
 ) -> None:
     assert apis.request(method, path).json()["resource"] == route
 
 
-def test_a_route_leads_to_its_function(apis: LocalLambda) -> None:
+def test_route_of_each_function_invokes_it(apis: LocalLambda) -> None:
     assert apis.request("GET", "/orders/1").json() == {"other": "ANY /orders/{proxy+}"}
     assert apis.request("POST", "/orders/1/2").json() == {"other": "ANY /orders/{proxy+}"}
 
@@ -165,23 +167,23 @@ def test_a_route_leads_to_its_function(apis: LocalLambda) -> None:
         ("POST", "/old", 404, "Not Found"),
     ],
 )
-def test_a_method_that_a_path_lacks_is_answered_as_by_aws(
+def test_route_unknown_method_returns_aws_error(
     apis: LocalLambda, method: str, path: str, status: int, message: str
 ) -> None:
-    answer = apis.request(method, path)
+    response = apis.request(method, path)
 
-    assert (answer.status, answer.json()) == (status, {"message": message})
+    assert (response.status, response.json()) == (status, {"message": message})
 
 
-def test_a_function_is_asked_by_its_url_though_there_are_routes(apis: LocalLambda) -> None:
+def test_function_url_host_takes_precedence_over_routes(apis: LocalLambda) -> None:
     named = apis.request("GET", "/items/1", headers={"Host": "other.localhost"})
 
     assert named.json() == {"other": "$default"}
     assert apis.request("GET", "/nowhere").status == 404
 
 
-def test_headers_and_their_many_values_are_merged(apis: LocalLambda) -> None:
-    answer = answered(
+def test_rest_api_response_multi_value_headers_are_merged(apis: LocalLambda) -> None:
+    response = respond_with(
         apis,
         {
             "statusCode": "201",
@@ -191,12 +193,12 @@ def test_headers_and_their_many_values_are_merged(apis: LocalLambda) -> None:
         },
     )
 
-    assert (answer.status, answer.body) == (201, b"made")
-    assert (answer.headers["x-one"], answer.headers["set-cookie"]) == ("1", "a=1\nb=2")
+    assert (response.status, response.body) == (201, b"made")
+    assert (response.headers["x-one"], response.headers["set-cookie"]) == ("1", "a=1\nb=2")
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         "text",
         None,
@@ -208,50 +210,52 @@ def test_headers_and_their_many_values_are_merged(apis: LocalLambda) -> None:
         {"statusCode": 200, "headers": {"a b": "c"}},
     ],
 )
-def test_a_response_that_is_malformed_is_answered_as_by_aws(apis: LocalLambda, answer: Any) -> None:
-    got = answered(apis, answer)
+def test_rest_api_malformed_response_returns_502(apis: LocalLambda, response: Any) -> None:
+    got = respond_with(apis, response)
 
     assert (got.status, got.json()) == (502, {"message": "Internal server error"})
     apis.wait_for_line("The API returned 502: ")
 
 
-def test_an_http_api_answers_500_for_a_function_that_fails(apis: LocalLambda) -> None:
-    got = answered(apis, {"statusCode": 200, "body": {}}, "/old")
+def test_http_api_malformed_response_returns_500(apis: LocalLambda) -> None:
+    got = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
 
     assert (got.status, got.json()) == (500, {"message": "Internal Server Error"})
 
 
-def signature(answer: Answer) -> dict[str, str]:
-    """Return the headers by which AWS's answers say whose they are, but for a function's own."""
+def signature(response: Answer) -> dict[str, str]:
+    """Return the headers with ids and types that AWS adds to responses."""
     own = ("x-amz", "apigw-")
-    return {name: value for name, value in answer.headers.items() if name.startswith(own)}
+    return {name: value for name, value in response.headers.items() if name.startswith(own)}
 
 
-def test_an_answer_of_an_http_api_has_the_id_of_its_request_alone(apis: LocalLambda) -> None:
-    answer = apis.request("POST", "/orders/1")
+def test_http_api_response_has_request_id_only(apis: LocalLambda) -> None:
+    response = apis.request("POST", "/orders/1")
     refused = apis.request("POST", "/old")
-    failed = answered(apis, {"statusCode": 200, "body": {}}, "/old")
+    failed = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
 
-    assert signature(answer) == {"apigw-requestid": answer.json()["requestContext"]["requestId"]}
+    assert signature(response) == {
+        "apigw-requestid": response.json()["requestContext"]["requestId"]
+    }
     assert [*signature(refused)] == [*signature(failed)] == ["apigw-requestid"]
 
 
-def test_an_answer_of_a_rest_api_has_both_ids_of_its_request_and_its_trace(
+def test_rest_api_response_has_request_ids_and_trace_id(
     apis: LocalLambda,
 ) -> None:
-    answer = apis.request("GET", "/items/1")
+    response = apis.request("GET", "/items/1")
 
-    event = answer.json()
-    assert signature(answer) == {
+    event = response.json()
+    assert signature(response) == {
         "x-amzn-requestid": event["requestContext"]["requestId"],
         "x-amz-apigw-id": event["requestContext"]["extendedRequestId"],
         "x-amzn-trace-id": event["headers"]["X-Amzn-Trace-Id"],
     }
 
 
-def test_an_error_of_a_rest_api_has_its_type_and_no_trace(apis: LocalLambda) -> None:
+def test_rest_api_error_has_type_and_no_trace_id(apis: LocalLambda) -> None:
     refused = apis.request("POST", "/items/special")
-    failed = answered(apis, "no response")
+    failed = respond_with(apis, "no response")
 
     names = {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-errortype"}
     assert signature(refused).keys() == signature(failed).keys() == names
@@ -259,12 +263,12 @@ def test_an_error_of_a_rest_api_has_its_type_and_no_trace(apis: LocalLambda) -> 
     assert failed.headers["x-amzn-errortype"] == "InternalServerErrorException"
 
 
-def test_headers_that_a_rest_api_takes_for_its_own_come_by_another_name(apis: LocalLambda) -> None:
+def test_rest_api_response_reserved_headers_are_remapped(apis: LocalLambda) -> None:
     own = {"Date": "then", "server": "mine", "WWW-Authenticate": "Basic", "Content-Length": "9"}
     dropped = {"Via": "1.1 me", "Upgrade": "h2c", "Transfer-Encoding": "chunked"}
-    answer = {"statusCode": 401, "headers": own | dropped | {"ETag": "1"}, "body": "four"}
+    response = {"statusCode": 401, "headers": own | dropped | {"ETag": "1"}, "body": "four"}
 
-    rest, http = (answered(apis, answer, path) for path in ("/items/1", "/old"))
+    rest, http = (respond_with(apis, response, path) for path in ("/items/1", "/old"))
 
     assert rest.body == http.body == b"four"
     assert rest.headers["etag"] == "1"
@@ -276,10 +280,8 @@ def test_headers_that_a_rest_api_takes_for_its_own_come_by_another_name(apis: Lo
 
 
 @pytest.mark.parametrize(("path", "status"), [("/old", 500), ("/items/1", 502)])
-def test_a_browser_is_shown_why_an_api_answers_an_error(
-    apis: LocalLambda, path: str, status: int
-) -> None:
-    got = answered(apis, {"statusCode": "many"}, path, Accept="text/html,*/*;q=0.8")
+def test_api_error_in_browser_shows_reason(apis: LocalLambda, path: str, status: int) -> None:
+    got = respond_with(apis, {"statusCode": "many"}, path, Accept="text/html,*/*;q=0.8")
 
     text = got.body.decode()
     assert (got.status, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
@@ -288,7 +290,7 @@ def test_a_browser_is_shown_why_an_api_answers_an_error(
     assert f"every other client gets AWS's {status}." in text
 
 
-def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: LocalLambda) -> None:
+def test_binary_media_types_are_encoded_and_decoded(apis: LocalLambda) -> None:
     png = {"Content-Type": "image/png"}
     event = apis.request("POST", "/image", b"\xff", png).json()
     text = apis.request("POST", "/image", b"text", {"Content-Type": "text/plain"}).json()
@@ -298,12 +300,12 @@ def test_binary_media_types_are_base64_in_events_and_decoded_in_answers(apis: Lo
     assert event["stageVariables"] == {"color": "green"}
     assert event["requestContext"]["path"] == "/live/image"
     assert (text["body"], text["isBase64Encoded"]) == ("text", False)
-    assert answered(apis, image, "/image", Accept="image/png, */*").body == b"\xff"
-    assert answered(apis, image, "/image", Accept="*/*").body == b"/w=="
+    assert respond_with(apis, image, "/image", Accept="image/png, */*").body == b"\xff"
+    assert respond_with(apis, image, "/image", Accept="*/*").body == b"/w=="
 
 
 @pytest.mark.parametrize("path", ["/orders/a%20b?q=1", "/live", "/work?$default"])
-def test_the_curl_line_of_a_request_asks_the_same_door(apis: LocalLambda, path: str) -> None:
+def test_curl_command_of_request_repeats_it(apis: LocalLambda, path: str) -> None:
     host = {"Host": "work.localhost"} if path.startswith("/work") else {}
     sent = apis.request("POST", path, b"x", {"Content-Type": "text/plain", **host}).json()
     newest = request(apis.admin_url, "GET", "/api/rows").json()[0]
@@ -316,14 +318,14 @@ def test_the_curl_line_of_a_request_asks_the_same_door(apis: LocalLambda, path: 
     assert [again.get(name) for name in same] == [sent.get(name) for name in same]
 
 
-def test_a_source_that_is_not_here_is_told_once(apis: LocalLambda) -> None:
+def test_unsupported_event_source_is_reported_once(apis: LocalLambda) -> None:
     told = [line for line in apis.lines if "Queue (SQS) has no source here" in line]
 
     assert len(told) == 1
     assert "send one of its events to Work" in told[0]
 
 
-def test_the_only_function_has_the_paths_that_no_route_has(start_lambda: StartLambda) -> None:
+def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -> None:
     template = TEMPLATE.partition("  Other:")[0]
     service = start_lambda({"template.yaml": template, "code/app.py": APP}, handler=None)
 

@@ -49,14 +49,14 @@ DOORS = pytest.mark.parametrize("path", [INVOKE, "/", "/metrics"])
         CROSS_SITE,
     ],
 )
-def test_a_page_of_another_site_is_refused(
+def test_request_from_foreign_page_is_rejected(
     service: LocalLambda, path: str, headers: dict[str, str]
 ) -> None:
     count = service.invoke().json()
 
-    answer = ask(service, path, headers)
-    assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
-    assert b"are not allowed" in answer.body
+    response = ask(service, path, headers)
+    assert (response.status, response.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+    assert b"are not allowed" in response.body
     assert service.invoke().json() == count + 1
 
 
@@ -65,20 +65,18 @@ def test_a_page_of_another_site_is_refused(
     "host",
     ["evil.example", "evil.example:3001", "team.example", "0.0.0.0", "127.0.0.1.nip.io"],  # noqa: S104  # not bound
 )
-def test_a_name_that_leads_here_but_is_not_ours_is_refused(
-    service: LocalLambda, path: str, host: str
-) -> None:
-    answer = ask(service, path, {"Host": host})
+def test_unknown_host_is_rejected(service: LocalLambda, path: str, host: str) -> None:
+    response = ask(service, path, {"Host": host})
 
-    assert answer.status == 403
+    assert response.status == 403
     name = host.partition(":")[0]
-    assert f"--allowed-hosts {name} " in answer.json()["message"]
+    assert f"--allowed-hosts {name} " in response.json()["message"]
 
 
-def test_a_second_host_is_refused(service: LocalLambda) -> None:
-    answer = service.request("GET", "/", headers={"Host": "localhost", "host": "evil.example"})
+def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
+    response = service.request("GET", "/", headers={"Host": "localhost", "host": "evil.example"})
 
-    assert answer.status == 400
+    assert response.status == 400
 
 
 @DOORS
@@ -90,7 +88,7 @@ def test_a_second_host_is_refused(service: LocalLambda) -> None:
         *("function.lambda.svc.cluster.local:8080", "dev.example", "a.team.example:3001"),
     ],
 )
-def test_its_own_names_are_let_in(service: LocalLambda, path: str, host: str) -> None:
+def test_own_host_is_accepted(service: LocalLambda, path: str, host: str) -> None:
     assert ask(service, path, {"Host": host}).status == 200
 
 
@@ -109,13 +107,13 @@ def test_its_own_names_are_let_in(service: LocalLambda, path: str, host: str) ->
         {},
     ],
 )
-def test_this_machines_own_pages_are_let_in(
+def test_request_from_local_page_is_accepted(
     service: LocalLambda, path: str, headers: dict[str, str]
 ) -> None:
     assert ask(service, path, headers).status == 200
 
 
-def test_a_link_may_lead_here(service: LocalLambda) -> None:
+def test_navigation_from_foreign_page_is_accepted(service: LocalLambda) -> None:
     headers = LINK | {"Referer": EVIL}
 
     assert service.request("GET", "/", headers=headers).status == 200

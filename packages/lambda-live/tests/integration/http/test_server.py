@@ -19,12 +19,12 @@ def connect(service: LocalLambda) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port), timeout=30)
 
 
-def everything(connection: socket.socket) -> bytes:
+def read_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 @pytest.mark.parametrize("path", [INVOKE, "/", "/2015-03-31/functions/unknown/invocations"])
-def test_who_sends_too_much_and_closes_gets_the_answer(service: LocalLambda, path: str) -> None:
+def test_too_large_body_client_receives_the_error(service: LocalLambda, path: str) -> None:
     too_large = urllib.request.Request(service.url + path, b"x" * 20 * MB)  # noqa: S310  # loopback
 
     with pytest.raises(urllib.error.HTTPError) as refused:
@@ -34,7 +34,7 @@ def test_who_sends_too_much_and_closes_gets_the_answer(service: LocalLambda, pat
         assert json.load(refused.value)
 
 
-def test_who_never_stops_sending_is_hung_up_on(service: LocalLambda) -> None:
+def test_endless_body_closes_the_connection(service: LocalLambda) -> None:
     head = f"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {2**40}"
     with connect(service) as connection:
         connection.sendall(head.encode() + b"\r\n\r\n")
@@ -42,7 +42,7 @@ def test_who_never_stops_sending_is_hung_up_on(service: LocalLambda) -> None:
             connection.sendall(bytes(1000 * MB))
 
 
-def test_no_more_of_the_headers_is_kept_than_a_request_may_have(service: LocalLambda) -> None:
+def test_endless_header_does_not_use_memory(service: LocalLambda) -> None:
     process = psutil.Process(service.pid)
     before = process.memory_info().rss
     with connect(service) as connection:
@@ -51,24 +51,24 @@ def test_no_more_of_the_headers_is_kept_than_a_request_may_have(service: LocalLa
             for _ in range(300):
                 connection.sendall(b"x" * MB)
         except ConnectionError:
-            pass  # it was told, and went on
+            pass  # the service has closed the connection
         else:
-            assert everything(connection).startswith(b"HTTP/1.1 431 ")
+            assert read_all(connection).startswith(b"HTTP/1.1 431 ")
 
     assert process.memory_info().rss - before < 100 * MB
     assert service.run("reply = 1") == 1
 
 
-def test_headers_that_come_slowly_are_refused_in_an_answer(service: LocalLambda) -> None:
+def test_too_many_headers_return_431(service: LocalLambda) -> None:
     with connect(service) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         for number in range(200):
             connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 1000))
 
-        assert everything(connection).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+        assert read_all(connection).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
 
 
-def test_an_upgrade_that_is_not_offered_is_a_request_as_any(service: LocalLambda) -> None:
+def test_upgrade_header_is_ignored(service: LocalLambda) -> None:
     body = json.dumps({"code": "reply = 1"}).encode()
     head = (
         f"POST {INVOKE} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"
@@ -76,8 +76,8 @@ def test_an_upgrade_that_is_not_offered_is_a_request_as_any(service: LocalLambda
     )
     with connect(service) as connection:
         connection.sendall(head.encode() + body)
-        with closing(http.client.HTTPResponse(connection)) as answer:
-            answer.begin()
+        with closing(http.client.HTTPResponse(connection)) as response:
+            response.begin()
 
-            assert (answer.status, answer.read()) == (200, b"1")
+            assert (response.status, response.read()) == (200, b"1")
     assert not [line for line in service.lines if "WebSocket" in line]

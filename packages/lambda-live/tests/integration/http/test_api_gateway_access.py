@@ -1,4 +1,4 @@
-"""Whom a template's APIs let pass, and how long they wait, before and after a function runs."""
+"""CORS, authorizers, timeouts and size limits of a template's APIs."""
 
 import json
 from typing import Any
@@ -158,9 +158,9 @@ def apis(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
-def shared(answer: Answer) -> dict[str, str]:
+def shared(response: Answer) -> dict[str, str]:
     prefix = "access-control-"
-    headers = answer.headers.items()
+    headers = response.headers.items()
     return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
 
 
@@ -169,11 +169,11 @@ def preflight(service: LocalLambda, path: str, origin: str = SHOP) -> Answer:
     return service.request("OPTIONS", path, headers=headers)
 
 
-def test_an_http_api_answers_a_browsers_question_itself(apis: LocalLambda) -> None:
-    answer = preflight(apis, "/open")
+def test_http_api_preflight_is_answered_by_the_api(apis: LocalLambda) -> None:
+    response = preflight(apis, "/open")
 
-    assert (answer.status, answer.body) == (204, b"")
-    assert shared(answer) == {
+    assert (response.status, response.body) == (204, b"")
+    assert shared(response) == {
         "allow-origin": SHOP,
         "allow-methods": "GET,POST",
         "allow-headers": "x-one",
@@ -184,7 +184,7 @@ def test_an_http_api_answers_a_browsers_question_itself(apis: LocalLambda) -> No
     )
 
 
-def test_an_http_api_says_itself_who_may_read_an_answer(apis: LocalLambda) -> None:
+def test_http_api_response_has_configured_cors_headers(apis: LocalLambda) -> None:
     known = apis.request("GET", "/open", headers={"Origin": SHOP})
 
     assert shared(known) == {"allow-origin": SHOP, "expose-headers": "x-two"}
@@ -192,7 +192,7 @@ def test_an_http_api_says_itself_who_may_read_an_answer(apis: LocalLambda) -> No
     assert apis.request("GET", "/open", headers={"Origin": OTHER}).status == 403
 
 
-def test_a_route_for_all_else_gets_it_with_the_variables_of_its_stage(apis: LocalLambda) -> None:
+def test_default_route_event_has_stage_variables(apis: LocalLambda) -> None:
     event = apis.request("PUT", "/what/ever?a=1").json()
 
     assert (event["routeKey"], event["rawPath"]) == ("$default", "/what/ever")
@@ -200,11 +200,11 @@ def test_a_route_for_all_else_gets_it_with_the_variables_of_its_stage(apis: Loca
     assert "pathParameters" not in event
 
 
-def test_a_rest_api_answers_as_the_method_that_sam_adds(apis: LocalLambda) -> None:
-    answer = preflight(apis, "/rest")
+def test_rest_api_preflight_is_like_sam_options_method(apis: LocalLambda) -> None:
+    response = preflight(apis, "/rest")
 
-    assert (answer.status, answer.json()) == (200, {})
-    assert shared(answer) == {
+    assert (response.status, response.json()) == (200, {})
+    assert shared(response) == {
         "allow-origin": SHOP,
         "allow-methods": "GET,OPTIONS",
         "allow-headers": "x-one,x-two",
@@ -214,7 +214,7 @@ def test_a_rest_api_answers_as_the_method_that_sam_adds(apis: LocalLambda) -> No
     assert every == "DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT"
 
 
-def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_has_it(
+def test_rest_api_preflight_default_authorizer_is_invoked(
     apis: LocalLambda,
 ) -> None:
     refused = preflight(apis, "/guarded")
@@ -225,7 +225,7 @@ def test_a_rest_api_has_its_authorizer_asked_before_it_answers_a_browser_as_sam_
     assert shared(allowed)["allow-origin"] == SHOP
 
 
-def test_a_request_to_a_rest_api_is_asked_again_by_its_event(apis: LocalLambda) -> None:
+def test_rest_api_curl_command_invokes_function_with_event(apis: LocalLambda) -> None:
     apis.request("GET", "/rest?n=1")
 
     row = request(apis.admin_url, "GET", "/api/rows").json()[0]
@@ -235,24 +235,24 @@ def test_a_request_to_a_rest_api_is_asked_again_by_its_event(apis: LocalLambda) 
     assert curl.endswith("/functions/Work/invocations")
 
 
-def test_a_rest_api_leaves_an_answer_as_the_function_gave_it(apis: LocalLambda) -> None:
-    answer = apis.request("GET", "/rest", headers={"Origin": SHOP})
+def test_rest_api_response_keeps_cors_headers_of_function(apis: LocalLambda) -> None:
+    response = apis.request("GET", "/rest", headers={"Origin": SHOP})
 
-    assert shared(answer) == {"allow-origin": "mine"}
+    assert shared(response) == {"allow-origin": "mine"}
 
 
 @pytest.mark.parametrize(
     ("path", "status", "message"),
     [("/late", 503, "Service Unavailable"), ("/rest-late", 504, "Endpoint request timed out")],
 )
-def test_an_api_waits_no_longer_than_it_says_and_the_function_goes_on(
+def test_api_timeout_returns_error_and_function_keeps_running(
     apis: LocalLambda, path: str, status: int, message: str
 ) -> None:
     count = apis.log.count("ended after all")
 
-    answer = apis.request("GET", path)
+    response = apis.request("GET", path)
 
-    assert (answer.status, answer.json()) == (status, {"message": message})
+    assert (response.status, response.json()) == (status, {"message": message})
     apis.wait_for_line(f"GET {path} exceeded the API's 0.05 s timeout; the function keeps running")
     go = apis.project / "go"
     go.touch()
@@ -260,15 +260,15 @@ def test_an_api_waits_no_longer_than_it_says_and_the_function_goes_on(
     go.unlink()
 
 
-def context_of(answer: Answer) -> dict[str, Any]:
-    context: dict[str, Any] = answer.json()["requestContext"]["authorizer"]
+def context_of(response: Answer) -> dict[str, Any]:
+    context: dict[str, Any] = response.json()["requestContext"]["authorizer"]
     return context
 
 
-def test_a_token_authorizer_of_a_rest_api_is_asked_and_heard(apis: LocalLambda) -> None:
-    answer = apis.request("GET", "/token/1", headers={"X-Token": "yes"})
+def test_token_authorizer_context_is_in_event(apis: LocalLambda) -> None:
+    response = apis.request("GET", "/token/1", headers={"X-Token": "yes"})
 
-    context = context_of(answer)
+    context = context_of(response)
     assert json.loads(context.pop("asked")) == {
         "type": "TOKEN",
         "authorizationToken": "yes",
@@ -278,7 +278,7 @@ def test_a_token_authorizer_of_a_rest_api_is_asked_and_heard(apis: LocalLambda) 
     assert context == {"principalId": "me", "number": "1"}
 
 
-def test_a_request_authorizer_of_a_rest_api_sees_all_but_the_body(apis: LocalLambda) -> None:
+def test_request_authorizer_event_has_no_body(apis: LocalLambda) -> None:
     asked = json.loads(context_of(apis.request("GET", "/request?say=yes"))["asked"])
 
     assert asked["type"] == "REQUEST"
@@ -288,7 +288,7 @@ def test_a_request_authorizer_of_a_rest_api_sees_all_but_the_body(apis: LocalLam
     assert "body" not in asked
 
 
-def test_a_request_may_be_identified_by_its_stage_and_by_where_it_comes_from(
+def test_request_authorizer_stage_and_context_identity_is_sent(
     apis: LocalLambda,
 ) -> None:
     asked = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["asked"])
@@ -297,7 +297,7 @@ def test_a_request_may_be_identified_by_its_stage_and_by_where_it_comes_from(
     assert asked["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
-def test_an_authorizer_of_an_http_api_may_answer_simply(apis: LocalLambda) -> None:
+def test_http_api_authorizer_simple_response_is_supported(apis: LocalLambda) -> None:
     context = context_of(apis.request("GET", "/simple?say=yes", headers={"X-Key": "k"}))["lambda"]
 
     asked = json.loads(context.pop("asked"))
@@ -309,7 +309,7 @@ def test_an_authorizer_of_an_http_api_may_answer_simply(apis: LocalLambda) -> No
     assert (asked["identitySource"], asked["routeKey"]) == (["k", "yes"], "GET /simple")
 
 
-def test_an_authorizer_of_an_http_api_may_answer_by_a_policy(apis: LocalLambda) -> None:
+def test_http_api_authorizer_policy_response_is_supported(apis: LocalLambda) -> None:
     asked = json.loads(context_of(apis.request("GET", "/policy?say=yes"))["lambda"]["asked"])
 
     assert (asked["version"], asked["identitySource"]) == ("1.0", "yes")
@@ -337,28 +337,28 @@ IMPLICIT = "User is not authorized to access this resource"
         ("/policy?say=nothing", {}, 500, {"message": "Internal Server Error"}),
     ],
 )
-def test_a_caller_who_may_not_pass_is_refused_as_by_aws(
+def test_authorizer_denial_returns_aws_error(
     apis: LocalLambda, path: str, headers: dict[str, str], status: int, body: object
 ) -> None:
-    answer = apis.request("GET", path, headers=headers)
+    response = apis.request("GET", path, headers=headers)
 
-    assert (answer.status, answer.json()) == (status, body)
+    assert (response.status, response.json()) == (status, body)
     if status == 500:
         invalid = "returned an invalid response: no policyDocument"
         reason = "failed with ValueError" if "crash" in path else invalid
         apis.wait_for_line(f" {reason}")
 
 
-def test_an_authorizer_that_is_no_function_here_is_told_and_lets_pass(apis: LocalLambda) -> None:
-    answer = apis.request("GET", "/outside")
+def test_unsupported_authorizer_is_reported_and_not_enforced(apis: LocalLambda) -> None:
+    response = apis.request("GET", "/outside")
 
-    assert "authorizer" not in answer.json()["requestContext"]
+    assert "authorizer" not in response.json()["requestContext"]
     apis.wait_for_line("The authorizer Outside (JWT) of Work is not verified here: all requests")
 
 
-def test_a_request_that_is_too_large_for_a_rest_api_is_refused_before_the_function_is_asked(
+def test_rest_api_too_large_request_is_rejected(
     apis: LocalLambda,
 ) -> None:
-    answer = apis.request("POST", "/any", b"x" * (6 * 2**20 + 1))
+    response = apis.request("POST", "/any", b"x" * (6 * 2**20 + 1))
 
-    assert (answer.status, answer.json()) == (413, {"message": "Request Too Long"})
+    assert (response.status, response.json()) == (413, {"message": "Request Too Long"})
