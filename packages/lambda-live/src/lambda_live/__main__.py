@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-from functools import partial
 from pathlib import Path
 
 # `python -m` puts the function's directory first: its modules are not the service's.
@@ -12,11 +11,12 @@ sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]  # no
 import uvloop  # noqa: E402  # after the line above
 
 from lambda_live.cli.command_line import parse  # noqa: E402
+from lambda_live.debugger.server import HOST  # noqa: E402
 from lambda_live.dependencies.packages import install  # noqa: E402
 from lambda_live.model.requirements import InstallError  # noqa: E402
 from lambda_live.project.config import Config  # noqa: E402
 from lambda_live.project.function_dependencies import find_dependencies  # noqa: E402
-from lambda_live.service import LocalLambda  # noqa: E402
+from lambda_live.service import build_service  # noqa: E402
 
 
 def _listen(host: str, port: int, otherwise: str) -> socket.socket:
@@ -45,12 +45,19 @@ def _install_packages(given: Config) -> None:
             sys.exit(1)
 
 
-async def _serve(given: Config, front: socket.socket, admin: socket.socket) -> None:
-    if (debuggers := given.service.debuggers) is not None:
-        names = [each.name for each in given.functions]
-        listen = partial(_listen, otherwise="choose others with --debug-port")
-        await debuggers.start(names, listen)
-    await LocalLambda(given, front, admin).run()
+def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
+    """Return a socket for each function: the first has the port, each further one the next."""
+    first = config.service.debug_port
+    if first is None:
+        return {}
+    return {
+        function.name: _listen(HOST, first and first + index, "choose others with --debug-port")
+        for index, function in enumerate(config.functions)
+    }
+
+
+async def _serve(config: Config, sockets: tuple[socket.socket, socket.socket]) -> None:
+    await build_service(config, *sockets, _listen_for_debuggers(config)).run()
 
 
 def _hold_standard_descriptors() -> None:
@@ -71,7 +78,7 @@ def main() -> None:
     admin = _listen(
         given.service.admin_host, given.service.admin_port, "choose another with --admin-port"
     )
-    uvloop.run(_serve(given, front, admin))
+    uvloop.run(_serve(given, (front, admin)))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,23 @@
-"""The service as a whole: its ports, its parts, its start and its end."""
+"""
+The service: `build_service` creates every object, and `Service` starts and stops them.
+
+Order of a stop: the HTTP server accepts no new connection, running invocations and accepted
+events finish, environments exit, and the log is flushed.
+"""
 
 import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from lambda_live.checks.reload_command import ReloadCommand
+from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.service_id import Reaper
 from lambda_live.functions.manager import FunctionManager
-from lambda_live.greeting import greet
+from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
@@ -20,14 +29,17 @@ from lambda_live.http.function_url import FunctionUrl
 from lambda_live.http.invoke_api import InvokeApi
 from lambda_live.http.operations import OperationRouter
 from lambda_live.http.origin_policy import OriginMiddleware, OriginPolicy
-from lambda_live.http.server import create_server, socket_url
+from lambda_live.http.server import Server, create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from lambda_live.project.config_watcher import ConfigWatcher
+from lambda_live.telemetry import log as log_records
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.log import LoggingBridge, LogListener
 from lambda_live.telemetry.metrics import create_registry
 from lambda_live.telemetry.output import Output
+from lambda_live.terminal import screen
 from lambda_live.terminal.actions import Actions
 from lambda_live.terminal.keys import KeyBindings
 from lambda_live.terminal.terminal import Terminal
@@ -37,170 +49,273 @@ from lambda_live.ui.page import UiApp
 from lambda_live.ui.state import UiState
 
 _STDOUT = 1
-_LAST_WORDS = 1.0
-"""Seconds that the end waits for who reads the log."""
+_LOG_FLUSH_TIMEOUT_SECONDS = 1.0
+"""How long a stop waits for a slow reader of the log."""
+
+_ADMIN_SHUTDOWN_TIMEOUT_SECONDS = 1.0
 
 
-def _nowhere(record: bytes) -> None:
-    """Let a record be, which is for its caller alone."""
+@dataclass(slots=True)
+class Service:
+    """Every object that starts or stops with the service."""
 
-
-class LocalLambda:
-    """Serves on the two sockets until it is told to stop."""
-
-    def __init__(self, given: Config, front: socket.socket, admin: socket.socket) -> None:
-        self._given = given
-        self._settings = settings = given.service
-        self._sockets = (front, admin)
-        self._keeper = Reaper()
-        self._cut_off: asyncio.TimerHandle | None = None
-        self._url = socket_url(front)
-        self._output = Output(_STDOUT, self._format_lost_message)
-        out = self._output.write if settings.is_interactive else None
-        checked = settings.reload_command is not None
-        self._terminal = Terminal(
-            out, _STDOUT, runs_checks=checked, is_debugging=settings.is_debugging
-        )
-        # a record of the service's own has the format of the function that comes first
-        self._log = log = self._terminal if out else self._log_of(given.functions[0])
-        logging.basicConfig(handlers=[LoggingBridge(log)], format="%(message)s")
-        told = self._checked if out else None
-        self._after_reload = ReloadCommand(
-            settings.reload_command, self._url, told, settings.is_debugging
-        )
-        self._serving = serving = FunctionManager(
-            settings, self._url, self._listeners_of, self._holds, self._failed
-        )
-        self._functions = functions = serving.functions
-        editor = EditorLinks(given.functions[0].project, settings.editor_root)
-        reached = settings.public_url or self._url
-        self._desk = desk = UiState(
-            functions, reached, self._url, editor, self._terminal.show_replay
-        )
-        desk.replay.set_enabled(enabled=settings.replay)
-        self._definitions = ConfigWatcher(given, serving, log.service_log)
-        apis = (
-            CodeStatusApi(functions, settings.pods),
-            InvokeApi(),
-            ConfigurationApi(functions),
-            ConcurrencyApi(functions),
-            EventInvokeApi(),
-        )
-        routes = [route for api in apis for route in api.routes]
-        failures = BrowserErrorPages(desk.history, editor, socket_url(admin))
-        url = FunctionUrl(functions, log, failures)
-        trust = OriginPolicy(settings.allowed_hosts)
-        operations, api = OperationRouter(functions, routes), ApiGateway(functions, log, failures)
-        app = await_first(
-            self._definitions.wait_current, FunctionApp(operations, api, url, functions, trust)
-        )
-        self._front = create_server(app, settings.shutdown_timeout)
-        self._page = UiApp(desk)
-        own = AdminApp(
-            functions, create_registry(serving.metrics), self._page, self._terminal.stream
-        )
-        self._admin = create_server(OriginMiddleware(own, trust), 1)
-
-    def _format_lost_message(self, count: int) -> bytes:
-        return self._log.format_lost_message(count)
-
-    def _log_of(self, configuration: FunctionConfiguration) -> LogListener:
-        out = _nowhere if self._settings.is_interactive else self._output.write
-        return LogListener(out, json_format=configuration.json_logs)
-
-    def _listeners_of(self, configuration: FunctionConfiguration) -> list[Listener]:
-        scribe = self._desk.create_listener(configuration)
-        narrator = self._terminal.create_listener(
-            configuration, show_name=len(self._given.functions) > 1
-        )
-        return [self._log_of(configuration), narrator, scribe, self._after_reload]
-
-    def _checked(self, output: bytes, status: int) -> None:
-        self._terminal.show_checks_finished(output, status)
-        self._desk.add_checks(output, status)
-
-    def _failed(self, error: BaseException) -> None:
-        self._log.service_log(f"internal error: {error!r}", "ERROR")
-
-    def _holds(self, name: str) -> bool:
-        return self._definitions.blocks_reload(name)
+    config: Config
+    front_socket: socket.socket
+    admin_socket: socket.socket
+    output: Output
+    log: LogListener | Terminal
+    reaper: Reaper
+    debug_server: DebugServer | None
+    terminal: Terminal
+    actions: Actions
+    keys: KeyBindings
+    manager: FunctionManager
+    config_watcher: ConfigWatcher
+    reload_command: ReloadCommand
+    ui_app: UiApp
+    front_server: Server
+    admin_server: Server
+    _kill_timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     async def run(self) -> None:
-        """Serve; return when the last process has ended."""
-        loop = asyncio.get_running_loop()
-        hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup's does not
-        for number in (signal.SIGTERM, signal.SIGINT, *[signal.SIGHUP] * hangs_up):
-            loop.add_signal_handler(number, self._stop)
-        keys, actions = self._keys()
-        self._greet()
-        if self._settings.is_interactive:
-            keys.start()
-        self._serving.start()
-        self._definitions.start()
-        front, admin = (
-            loop.create_task(server.serve(sockets=[listener]))
-            for server, listener in zip((self._front, self._admin), self._sockets, strict=True)
-        )
-        ticks = loop.create_task(self._page.run_clock())
+        """Serve until a signal stops the service; return when its last process has exited."""
+        logging.basicConfig(handlers=[LoggingBridge(self.log)], format="%(message)s")
+        self.reaper.start()
+        self._handle_signals()
+        if self.debug_server is not None:
+            await self.debug_server.start(self.log.service_log)
+        self._log_startup()
+        if self.config.service.is_interactive:
+            self.keys.start()
+        self.manager.start()
+        self.config_watcher.start()
+        front = asyncio.create_task(self.front_server.serve(sockets=[self.front_socket]))
+        admin = asyncio.create_task(self.admin_server.serve(sockets=[self.admin_socket]))
+        clock = asyncio.create_task(self.ui_app.run_clock())
         await front
-        if self._cut_off is not None:
-            self._cut_off.cancel()
-        await self._serving.drain()
-        await self._after_reload.stop()
-        await actions.stop()
-        if (debuggers := self._settings.debuggers) is not None:
-            debuggers.stop()
-        ticks.cancel()
-        self._page.close()
-        self._terminal.close()
-        self._admin.stop()
+        await self._shut_down(clock, admin)
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        signals = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            signals.append(signal.SIGHUP)
+        for number in signals:
+            loop.add_signal_handler(number, self.stop)
+
+    async def _shut_down(self, clock: asyncio.Task[None], admin: asyncio.Task[None]) -> None:
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        await self.manager.drain()
+        await self.reload_command.stop()
+        await self.actions.stop()
+        if self.debug_server is not None:
+            self.debug_server.stop()
+        clock.cancel()
+        self.ui_app.close()
+        self.terminal.close()
+        self.admin_server.stop()
         await admin
-        await loop.run_in_executor(None, self._keeper.close)
-        keys.stop()
-        self._output.close(_LAST_WORDS)
+        await asyncio.get_running_loop().run_in_executor(None, self.reaper.close)
+        self.keys.stop()
+        self.output.close(_LOG_FLUSH_TIMEOUT_SECONDS)
 
-    def _cut_off_requests(self) -> None:
-        """End what runs, if a caller still waits for it: it gets AWS's error and not a reset."""
-        if self._front.server_state.tasks:
-            self._serving.kill()
+    def stop(self) -> None:
+        """Stop, and let running invocations finish. A second call kills them."""
+        if self.front_server.should_exit:
+            self.front_server.force_exit = True
+            self.manager.kill()
+            return
+        self.log.service_log("Stopping (press again to force quit)")
+        self.front_server.stop()
+        seconds = self.config.service.shutdown_timeout
+        self._kill_timer = asyncio.get_running_loop().call_later(seconds, self._kill_running)
+        self.config_watcher.stop()
+        self.manager.stop()
 
-    def _keys(self) -> tuple[KeyBindings, Actions]:
-        terminal, functions = self._terminal, self._functions
-        actions = Actions(terminal, functions, self._after_reload, self._settings, self._url)
-        keys = KeyBindings(
+    def _kill_running(self) -> None:
+        """Kill what runs if a caller still waits: it gets AWS's error, not a closed connection."""
+        if self.front_server.server_state.tasks:
+            self.manager.kill()
+
+    def _log_startup(self) -> None:
+        """Log what is served and where."""
+        functions, url = self.config.functions, socket_url(self.front_socket)
+        admin_url = socket_url(self.admin_socket)
+        if self.config.service.is_interactive:
+            self.terminal.print_startup(functions, url, admin_url)
+        else:
+            _log_urls(self.log, functions, url, admin_url)
+        if self.debug_server is not None:
+            self.log.service_log(self.debug_server.addresses)
+        for notice in self.config.notices:
+            self.log.service_log(notice, "WARN")
+
+
+def build_service(
+    config: Config,
+    front_socket: socket.socket,
+    admin_socket: socket.socket,
+    debug_sockets: Mapping[str, socket.socket],
+) -> Service:
+    """
+    Create every object of the service, each after those that it needs.
+
+    `debug_sockets` has a listening socket for each function if debuggers may attach.
+    """
+    settings = config.service
+    url, admin_url = socket_url(front_socket), socket_url(admin_socket)
+    debug_server = None
+    if settings.debug_port is not None:
+        debug_server = DebugServer(settings.debug_port, debug_sockets)
+    output, terminal, log = _build_output(config, debug_server)
+    functions = FunctionRegistry()
+    editor = EditorLinks(config.functions[0].project, settings.editor_root)
+    ui_state = UiState(functions, settings.public_url or url, url, editor, terminal.show_replay)
+    ui_state.replay.set_enabled(enabled=settings.replay)
+    reload_command = _build_reload_command(settings, url, terminal, ui_state, debug_server)
+
+    def create_listeners(configuration: FunctionConfiguration) -> list[Listener]:
+        return [
+            _create_log(configuration, settings, output),
+            terminal.create_listener(configuration, show_name=len(config.functions) > 1),
+            ui_state.create_listener(configuration),
+            reload_command,
+        ]
+
+    def is_reload_blocked(name: str) -> bool:
+        return config_watcher.blocks_reload(name)  # it and the manager need each other
+
+    manager = FunctionManager(
+        functions, settings, url, create_listeners, is_reload_blocked, log.service_log, debug_server
+    )
+    config_watcher = ConfigWatcher(config, manager, log.service_log)
+    policy = OriginPolicy(settings.allowed_hosts)
+    error_pages = BrowserErrorPages(ui_state.history, editor, admin_url)
+    front = FunctionApp(
+        _build_operations(functions, settings),
+        ApiGateway(functions, log, error_pages),
+        FunctionUrl(functions, log, error_pages),
+        functions,
+        policy,
+    )
+    ui_app = UiApp(ui_state)
+    admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream)
+    actions = Actions(terminal, functions, reload_command, settings, url)
+    return Service(
+        config=config,
+        front_socket=front_socket,
+        admin_socket=admin_socket,
+        output=output,
+        log=log,
+        reaper=Reaper(),
+        debug_server=debug_server,
+        terminal=terminal,
+        actions=actions,
+        keys=KeyBindings(
             terminal.status,
             actions,
-            page_url=socket_url(self._sockets[1]),
-            toggle_replay=self._turn_replay,
-            on_quit=self._stop,
-        )
-        return keys, actions
+            page_url=admin_url,
+            toggle_replay=ui_state.replay.toggle,
+            on_quit=partial(signal.raise_signal, signal.SIGINT),
+        ),
+        manager=manager,
+        config_watcher=config_watcher,
+        reload_command=reload_command,
+        ui_app=ui_app,
+        front_server=create_server(
+            await_first(config_watcher.wait_current, front), settings.shutdown_timeout
+        ),
+        admin_server=create_server(
+            OriginMiddleware(admin, policy), _ADMIN_SHUTDOWN_TIMEOUT_SECONDS
+        ),
+    )
 
-    def _turn_replay(self) -> bool:
-        replay = self._desk.replay
-        replay.set_enabled(enabled=not replay.is_enabled)
-        return replay.is_enabled
 
-    def _greet(self) -> None:
-        functions, admin = self._given.functions, socket_url(self._sockets[1])
-        if self._settings.is_interactive:
-            self._terminal.print_startup(functions, self._url, admin)
-        else:
-            greet(self._log, functions, self._url, admin)
-        if (debuggers := self._settings.debuggers) is not None:
-            debuggers.log = self._log.service_log
-            self._log.service_log(debuggers.addresses)
-        for notice in self._given.notices:
-            self._log.service_log(notice, "WARN")
+def _build_output(
+    config: Config, debug_server: DebugServer | None
+) -> tuple[Output, Terminal, LogListener | Terminal]:
+    """Return the standard output, the terminal, and the log of the service's own messages."""
+    settings = config.service
+    first = config.functions[0]  # the service's own messages have the log format of this one
+    if settings.is_interactive:
+        output = Output(_STDOUT, screen.format_lost_message)
+    else:
+        lost = partial(log_records.format_lost_message, json_format=first.json_logs)
+        output = Output(_STDOUT, lost)
+    terminal = Terminal(
+        output.write if settings.is_interactive else None,
+        _STDOUT,
+        runs_checks=settings.reload_command is not None,
+        is_debugging=_debugging_test(debug_server),
+    )
+    log = terminal if settings.is_interactive else _create_log(first, settings, output)
+    return output, terminal, log
 
-    def _stop(self) -> None:
-        if self._front.should_exit:
-            self._front.force_exit = True
-            self._serving.kill()
-            return
-        self._log.service_log("stopping: what runs may finish; once more to end at once")
-        self._front.stop()
-        seconds = self._settings.shutdown_timeout
-        self._cut_off = asyncio.get_running_loop().call_later(seconds, self._cut_off_requests)
-        self._definitions.stop()
-        self._serving.stop()
+
+def _debugging_test(debug_server: DebugServer | None) -> Callable[[], bool]:
+    return lambda: debug_server is not None and debug_server.is_attached
+
+
+def _create_log(
+    configuration: FunctionConfiguration, settings: ServiceSettings, output: Output
+) -> LogListener:
+    """Return a log in AWS's format. With an interactive terminal, only callers get its records."""
+    out = _discard if settings.is_interactive else output.write
+    return LogListener(out, json_format=configuration.json_logs)
+
+
+def _discard(record: bytes) -> None:
+    """Do not write the record."""
+
+
+def _build_reload_command(
+    settings: ServiceSettings,
+    url: str,
+    terminal: Terminal,
+    ui_state: UiState,
+    debug_server: DebugServer | None,
+) -> ReloadCommand:
+    """Return the command that runs after each reload; a terminal shows its output formatted."""
+
+    def on_finished(output: bytes, status: int) -> None:
+        terminal.show_checks_finished(output, status)
+        ui_state.add_checks(output, status)
+
+    return ReloadCommand(
+        settings.reload_command,
+        url,
+        on_finished if settings.is_interactive else None,
+        _debugging_test(debug_server),
+    )
+
+
+def _build_operations(functions: FunctionRegistry, settings: ServiceSettings) -> OperationRouter:
+    """Return the operations of AWS's Lambda API."""
+    apis = (
+        CodeStatusApi(functions, settings.pods),
+        InvokeApi(),
+        ConfigurationApi(functions),
+        ConcurrencyApi(functions),
+        EventInvokeApi(),
+    )
+    return OperationRouter(functions, [route for api in apis for route in api.routes])
+
+
+def _log_urls(
+    log: Listener, functions: Sequence[FunctionConfiguration], url: str, admin_url: str
+) -> None:
+    """Log the URLs in the format of the first function, and a command to try."""
+    first = functions[0]
+    if len(functions) > 1:
+        message = f"{', '.join(each.name for each in functions)} answer at {url}"
+    else:
+        message = f"{first.handler} answers at {url}"
+    if first.json_logs:
+        log.service_log(message, url=url, admin_url=admin_url)
+        return
+    log.service_log(f"{message}; dashboard at {admin_url}")
+    has_event = (first.project / "events" / "event.json").is_file()
+    event = "@events/event.json" if has_event else "'{}'"
+    path = f"{url}/2015-03-31/functions/{first.name}/invocations"
+    log.service_log(f"try it: curl -d {event} {path}")

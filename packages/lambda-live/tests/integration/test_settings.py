@@ -129,7 +129,7 @@ def test_a_switch_is_on(root: Path, value: str) -> None:
     environ = {"LAMBDA_LIVE_REPLAY": value, "LAMBDA_LIVE_DEBUG": value}
     settings = parse([HANDLER], environ, root)
 
-    assert (settings.service.replay, settings.service.has_debugger) == (True, True)
+    assert (settings.service.replay, settings.service.debug_port) == (True, 5678)
     assert settings.functions[0].concurrency == 1
     assert settings == parse([HANDLER, "--replay", "--debug"], {}, root)
 

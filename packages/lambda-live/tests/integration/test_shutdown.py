@@ -30,7 +30,7 @@ def handler(event, context):
 """
 OF_THE_PAGE = b'{"function": "function", "event": "1"}'
 JSON = {"Content-Type": "application/json"}
-STOPPING = "lambda_live: stopping: what runs may finish; once more to end at once"
+STOPPING = "lambda_live: Stopping (press again to force quit)"
 
 
 def begin(service: LocalLambda, threads: ThreadPoolExecutor, number: int = 1) -> Future[Answer]:

@@ -2,7 +2,7 @@
 
 import itertools
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from lambda_live.debugger.endpoint import DebugEndpoint
 
@@ -16,19 +16,23 @@ _MAX_PORTS_TRIED = 100
 class DebugServer:
     """The function that comes first has the first port, each further one the next."""
 
-    def __init__(self, first: int) -> None:
-        """With 0 for the first, each has any port that is free."""
-        self._first_port = first
+    def __init__(self, first_port: int, listeners: Mapping[str, socket.socket]) -> None:
+        """
+        Take a listening socket for each function of the start.
+
+        A function that is added later gets the next free port, or any if `first_port` is 0.
+        """
+        self._first_port = first_port
+        self._listeners = dict(listeners)
         self._functions: set[str] = set()
         self._endpoints: dict[str, DebugEndpoint] = {}
-        self.log: Callable[[str], None] = lambda _: None
+        self._log: Callable[[str], None] | None = None
 
-    async def start(
-        self, names: Iterable[str], listen: Callable[[str, int], socket.socket]
-    ) -> None:
-        """Let debuggers attach to the functions that there are at the start."""
-        for at, name in enumerate(names):
-            await self._open(name, listen(HOST, self._first_port and self._first_port + at))
+    async def start(self, log: Callable[[str], None]) -> None:
+        """Accept connections of debuggers; `log` gets the address of each function added later."""
+        self._log = log
+        for name, listener in self._listeners.items():
+            await self._open(name, listener)
 
     async def _open(self, function: str, listener: socket.socket) -> DebugEndpoint:
         debugging = self._endpoints[function] = DebugEndpoint(listener)
@@ -72,7 +76,8 @@ class DebugServer:
             except OSError:
                 continue
             debugging = await self._open(function, listener)
-            self.log(f"a debugger attaches to {function} at {HOST}:{debugging.port}")
+            if self._log is not None:
+                self._log(f"a debugger attaches to {function} at {HOST}:{debugging.port}")
             return debugging
         return None
 

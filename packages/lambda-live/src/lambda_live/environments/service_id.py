@@ -21,6 +21,9 @@ class Reaper:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; only Linux needs it."""
         if _LINUX:
             self._process = subprocess.Popen(  # noqa: S603  # ours
                 [sys.executable, "-I", "-S", reaper.__file__, SERVICE_ID],

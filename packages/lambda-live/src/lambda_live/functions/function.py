@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lambda_live.background import BackgroundTasks
+from lambda_live.debugger.server import DebugServer
+from lambda_live.environments.shared_resources import SharedResources
 from lambda_live.functions.async_invocations import AsyncInvocationQueue, AsyncOutcome
 from lambda_live.functions.code_reloader import CodeReloader
 from lambda_live.functions.dispatcher import Dispatcher
@@ -30,24 +32,27 @@ class Function:
     As long as it is `held`, its code is what it was. `ended` is told of its events.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the manager alone calls it
         self,
         configuration: FunctionConfiguration,
         settings: ServiceSettings,
         listener: Listener,
         is_reload_blocked: Callable[[], bool],
         on_async_done: Callable[[AsyncOutcome], None],
+        debug_server: DebugServer | None,
     ) -> None:
-        self._debug = settings.has_debugger
-        self._background = background = BackgroundTasks(self._on_error)
+        self._can_debug = debug_server is not None
+        self._background = background = BackgroundTasks(listener.service_log)
         self._queue = RequestQueue(settings.max_queued_requests, settings.queue_timeout, listener)
         self._reload = CodeReloader(
             configuration, listener, background, self._on_settled, is_reload_blocked
         )
         self._listener = listener = CompositeListener([self._reload.self_writes, listener])
         self._fleet = EnvironmentPool()
-        spawning = BackgroundTasks(self._on_error)
-        self._supply = Scaler(self._fleet, self._reload, listener, spawning, settings)
+        resources = SharedResources(debug_server)
+        self._supply = Scaler(
+            self._fleet, self._reload, listener, resources, preload=settings.preload
+        )
         self._placement = Dispatcher(self._fleet, self._queue, self._reload, self._supply, listener)
         self._events = AsyncInvocationQueue(
             self._run, lambda: self.desired_configuration, on_async_done, listener
@@ -87,7 +92,7 @@ class Function:
 
     def configure(self, configuration: FunctionConfiguration) -> None:
         """Run what comes from now on with that configuration, and the code as it is."""
-        most = 1 if self._debug else configuration.concurrency
+        most = 1 if self._can_debug else configuration.concurrency
         concurrency = min(configuration.concurrency, most)
         self._reload.configure(replace(configuration, concurrency=concurrency))
 
@@ -173,6 +178,3 @@ class Function:
             self._supply.sweep(now)
             if not (self._reload.in_progress or self._supply.waits_for_slot):
                 self._queue.expire(now, self._fleet.count_starting(self.code_version))
-
-    def _on_error(self, error: BaseException) -> None:
-        self._listener.service_log(f"internal error: {error!r}", "ERROR")

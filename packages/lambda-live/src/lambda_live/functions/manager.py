@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from lambda_live.background import BackgroundTasks
+from lambda_live.debugger.server import DebugServer
 from lambda_live.functions.destinations import Destinations
 from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
@@ -19,24 +20,27 @@ from lambda_live.telemetry.metrics import MetricsListener
 class FunctionManager:
     """Runs functions, each with its own listeners."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what each function needs, from the composition
         self,
+        functions: FunctionRegistry,
         settings: ServiceSettings,
         url: str,
-        listeners_of: Callable[[FunctionConfiguration], Sequence[Listener]],
-        is_blocked: Callable[[str], bool],
-        on_error: Callable[[BaseException], None],
+        create_listeners: Callable[[FunctionConfiguration], Sequence[Listener]],
+        is_reload_blocked: Callable[[str], bool],
+        log: Callable[[str, str], None],
+        debug_server: DebugServer | None,
     ) -> None:
         self._settings = settings
         self._url = url
-        self._listeners_of = listeners_of
-        self._held = is_blocked
-        self._background = BackgroundTasks(on_error)
+        self._create_listeners = create_listeners
+        self._is_reload_blocked = is_reload_blocked
+        self._debug_server = debug_server
+        self._background = BackgroundTasks(log)
         self._listeners: dict[str, CompositeListener] = {}
         self._draining: set[Function] = set()
         self._turns = LoadSlots()
         self._started = False
-        self.functions = FunctionRegistry()
+        self.functions = functions
         self.metrics: dict[str, MetricsListener] = {}
 
     def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
@@ -104,15 +108,17 @@ class FunctionManager:
         name = configuration.name
         metrics = self.metrics[name] = MetricsListener(configuration.timeout)
         listeners = self._listeners[name] = CompositeListener(
-            [*self._listeners_of(configuration), metrics]
+            [*self._create_listeners(configuration), metrics]
         )
         tell = Destinations(self._of_arn, listeners.service_log).deliver
-        held = partial(self._held, name)
-        function = Function(configuration, self._settings, listeners, held, tell)
+        held = partial(self._is_reload_blocked, name)
+        function = Function(
+            configuration, self._settings, listeners, held, tell, self._debug_server
+        )
         metrics.watch(function.stats)
         self.functions.add(function)
-        if self._settings.debuggers is not None:
-            self._settings.debuggers.enable(name)
+        if self._debug_server is not None:
+            self._debug_server.enable(name)
         if self._started:
             listeners.service_log(f"{name} is new")
             function.start(self._turns)
@@ -122,8 +128,8 @@ class FunctionManager:
 
     def _remove(self, name: str) -> None:
         function = self.functions.remove(name)
-        if self._settings.debuggers is not None:
-            self._settings.debuggers.disable(name)
+        if self._debug_server is not None:
+            self._debug_server.disable(name)
         del self.metrics[name]
         self._listeners.pop(name).service_log(f"{name} is gone")
         function.stop()

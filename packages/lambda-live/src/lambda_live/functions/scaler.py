@@ -18,7 +18,6 @@ from lambda_live.functions.load_slots import LoadSlot, LoadSlots
 from lambda_live.functions.warm_standby import WarmStandby
 from lambda_live.model.code_version import LoadOutcome
 from lambda_live.model.invocation import Invocation
-from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import Listener
 
 IDLE_TIMEOUT_SECONDS = 600.0
@@ -36,18 +35,19 @@ class Scaler:
         fleet: EnvironmentPool,
         reload: CodeReloader,
         listener: Listener,
-        background: BackgroundTasks,
-        settings: ServiceSettings,
+        resources: SharedResources,
+        *,
+        preload: bool,
     ) -> None:
-        """What begins in the `background` sees to the end of its process: it is never cancelled."""
-        self._import_ahead = settings.preload
+        self._import_ahead = preload
         self._fleet = fleet
         self._reload = reload
         self._listener = listener
-        self._background = background
+        # a task here owns a process until it has exited, so it is never cancelled
+        self._background = BackgroundTasks(listener.service_log)
         self._owner: EnvironmentListener | None = None
-        self._host = SharedResources(settings.debuggers)
-        self._standby = WarmStandby(self._create, background)
+        self._host = resources
+        self._standby = WarmStandby(self._create, self._background)
         self._turn = LoadSlot(LoadSlots())  # until it is one among others'
         self._closed = False
 

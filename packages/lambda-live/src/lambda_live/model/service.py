@@ -1,8 +1,6 @@
 """How the service itself runs, whatever functions it serves."""
 
-from dataclasses import dataclass, field
-
-from lambda_live.debugger.server import DebugServer
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +8,7 @@ class ServiceSettings:
     """
     Times are in seconds; `queue` is how many requests of a function may wait.
 
-    `debuggers` are where one attaches to each function, if one may: then nothing times out.
+    `debug_port` is the first function's debugger port, 0 for any; with one, nothing times out.
     `terminal` is whether standard output is for a person, and `accept` a shell command that makes
     what the function answers now what is expected of it. `pods` is the namespace, and kubectl's
     context, of the pods of which this is one, if there are several.
@@ -25,7 +23,7 @@ class ServiceSettings:
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0
     reload_command: str | None = None
-    debuggers: DebugServer | None = field(default=None, compare=False)
+    debug_port: int | None = None
     replay: bool = False
     public_url: str = ""
     editor_root: str = ""
@@ -33,12 +31,3 @@ class ServiceSettings:
     is_interactive: bool = False
     accept_command: str | None = None
     preload: bool = True
-
-    @property
-    def has_debugger(self) -> bool:
-        """Whether a debugger may attach."""
-        return self.debuggers is not None
-
-    def is_debugging(self) -> bool:
-        """Whether a debugger is attached now."""
-        return self.debuggers is not None and self.debuggers.is_attached

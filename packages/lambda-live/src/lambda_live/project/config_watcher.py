@@ -41,7 +41,7 @@ class ConfigWatcher:
         self._functions = functions
         self._log = log
         self._had_error = False
-        self._background = BackgroundTasks(lambda error: log(f"internal error: {error!r}", "ERROR"))
+        self._background = BackgroundTasks(log)
         self._installer = PackageInstaller(self._background, log, self._on_installed)
         self._files = ConfigFiles(config.files)
         self._reload_task: asyncio.Task[None] | None = None

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lambda_live.debugger.server import DebugServer
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
@@ -168,7 +167,7 @@ def _service(given: argparse.Namespace) -> ServiceSettings:
         queue_timeout=given.queue_timeout,
         shutdown_timeout=given.shutdown_timeout,
         reload_command=given.after_reload,
-        debuggers=DebugServer(given.debug_port) if given.debug else None,
+        debug_port=given.debug_port if given.debug else None,
         replay=given.replay,
         public_url=given.public_url,
         editor_root=given.editor_root,

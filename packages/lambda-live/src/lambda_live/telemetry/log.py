@@ -155,22 +155,29 @@ class LogListener(Listener):
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         self._write(self._format_message(message, level, fields))
 
-    def format_lost_message(self, count: int) -> bytes:
-        """Return the record that replaces records which could not be written."""
-        message = f"{count} lines dropped: standard output was full or not read"
-        return self._format_message(message, "WARN", {})
-
     def _format_message(self, message: str, level: str, fields: dict[str, object]) -> bytes:
-        if self._json_format:
-            head = {"timestamp": _now(), "level": level, "message": message, "logger": LOGGER_NAME}
-            line = json.dumps(head | fields, ensure_ascii=False)
-        else:
-            if self._function_name is not None:
-                fields = {"function": self._function_name} | fields
-            if "code_sha256" in fields:
-                fields["code"] = str(fields.pop("code_sha256"))[:12]
-            line = f"{LOGGER_NAME}: {message}{_format_fields(fields)}"
-        return line.encode("utf-8", "replace") + b"\n"
+        if not self._json_format and self._function_name is not None:
+            fields = {"function": self._function_name} | fields
+        return _format_record(message, level, fields, json_format=self._json_format)
+
+
+def _format_record(
+    message: str, level: str, fields: dict[str, object], *, json_format: bool
+) -> bytes:
+    if json_format:
+        head = {"timestamp": _now(), "level": level, "message": message, "logger": LOGGER_NAME}
+        line = json.dumps(head | fields, ensure_ascii=False)
+    else:
+        if "code_sha256" in fields:
+            fields["code"] = str(fields.pop("code_sha256"))[:12]
+        line = f"{LOGGER_NAME}: {message}{_format_fields(fields)}"
+    return line.encode("utf-8", "replace") + b"\n"
+
+
+def format_lost_message(count: int, *, json_format: bool) -> bytes:
+    """Return the record that replaces records which could not be written."""
+    message = f"{count} lines dropped: standard output was full or not read"
+    return _format_record(message, "WARN", {}, json_format=json_format)
 
 
 class LoggingBridge(logging.Handler):

@@ -77,7 +77,7 @@ class Actions:
         self._url = url
         self._reload_command = reload_command
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
-        self._background = BackgroundTasks(self._on_error)
+        self._background = BackgroundTasks(terminal.service_log)
         self.can_check = bool(settings.reload_command)
         self.can_accept = bool(settings.accept_command)
 
@@ -128,9 +128,6 @@ class Actions:
         headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": _CLIENT}
         headers |= self._functions.host_headers(event.function, self._url)
         read_request(event.path).send(self._url, **headers)
-
-    def _on_error(self, error: BaseException) -> None:
-        self._terminal.service_log(f"internal error: {error!r}", "ERROR")
 
     async def stop(self) -> None:
         """Cancel what is running."""

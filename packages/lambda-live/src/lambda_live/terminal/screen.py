@@ -111,10 +111,6 @@ class Screen:
         if self._color and self._out is not None:
             self._out(f"\x1b]2;{title}\x07{'\a' * bell}".encode("utf-8", "replace"))
 
-    def format_lost_message(self, count: int) -> bytes:
-        """Return the line that replaces lines which the terminal did not read in time."""
-        return f"{dim(f'… {count} lines dropped, the terminal did not read them')}\n".encode()
-
     def _wrapped(self, lines: Iterable[str]) -> str:
         """Wrap lines for the terminal. Output that is not a terminal gets them unchanged."""
         columns = terminal_width(self._descriptor)
@@ -152,3 +148,8 @@ class Screen:
         """End the streams of all subscribers."""
         for subscriber in set(self._subscribers):
             self.unsubscribe(subscriber)
+
+
+def format_lost_message(count: int) -> bytes:
+    """Return the line that replaces lines which the terminal did not read in time."""
+    return f"{dim(f'… {count} lines dropped, the terminal did not read them')}\n".encode()

@@ -69,10 +69,6 @@ class Terminal(Listener):
         """Show how many replayed requests got a different response, and which."""
         self.status.show_replay(count, changed)
 
-    def format_lost_message(self, count: int) -> bytes:
-        """Return the line that replaces lines which the terminal did not read in time."""
-        return self._screen.format_lost_message(count)
-
     def close(self) -> None:
         """End the streams of all clients."""
         self._screen.close()

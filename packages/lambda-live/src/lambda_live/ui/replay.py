@@ -48,6 +48,11 @@ class Replay:
         self.is_enabled = enabled
         self._broadcaster.publish("replay", enabled)
 
+    def toggle(self) -> bool:
+        """Turn the replay on or off; return whether it is on."""
+        self.set_enabled(enabled=not self.is_enabled)
+        return self.is_enabled
+
     def start_round(self, function: str, code_sha256: str) -> None:
         """Run again what is to; a newer save ends the round of an older one."""
         if (older := self._rounds.get(function)) is not None:

@@ -61,7 +61,7 @@ def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
     greeting, try_it, *lines = service.lines
     assert greeting == (
         f"lambda_live: function.app.handler answers at {service.url};"
-        f" its page is at {service.admin_url}"
+        f" dashboard at {service.admin_url}"
     )
     assert try_it == (
         "lambda_live: try it: curl -d '{}'"
