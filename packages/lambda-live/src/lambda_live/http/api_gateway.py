@@ -2,8 +2,8 @@
 API Gateway: the REST and HTTP APIs of the template.
 
 A request whose path matches a route is turned into an event of payload format 1.0 or 2.0. The
-function's result becomes the response. SAM's function events and explicit API resources give the
-routes.
+function's result becomes the response. The routes come from the
+functions' API events and from API resources.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -149,8 +149,8 @@ def _response(match: RouteMatch, scope: Scope, result: Result) -> Response:
     if match.route.payload_format != "1.0":
         return parse_v2(result.payload, remapping)
     accepted = header(scope, b"accept") or "*/*"
-    binary = not match.route.is_rest or is_binary(match, accepted)
-    return parse_v1(result.payload, remapping, binary=binary)
+    decode_binary = not match.route.is_rest or is_binary(match, accepted)
+    return parse_v1(result.payload, remapping, decode_binary=decode_binary)
 
 
 def _message(status: int, message: str) -> Response:

@@ -19,8 +19,8 @@ from lambda_live.http.operations import OperationMatch, OperationRouter, Request
 from lambda_live.http.origin_policy import OriginPolicy, raise_foreign_origin
 from lambda_live.model.invocation import Invocation, continue_trace
 
-_AWAIT_CODE = b"x-lambda-live-await-code-sha256"
-_SOURCE = b"x-lambda-live-source"
+_EXPECTED_CODE = b"x-lambda-live-await-code-sha256"
+_CLIENT = b"x-lambda-live-source"
 _LOG_TYPE = b"x-lambda-live-log"
 _LOAD_TIMEOUT_SECONDS = 2.0
 """How long a request waits for the code that it names. Then the current code runs."""
@@ -47,7 +47,7 @@ class FunctionApp:
         """Serve one request."""
         is_aws_api = is_operation(scope["path"])
         trace = continue_trace(header(scope, b"x-amzn-trace-id"))
-        invocation = Invocation(b"", client=header(scope, _SOURCE) or "", trace_id=trace)
+        invocation = Invocation(b"", client=header(scope, _CLIENT) or "", trace_id=trace)
         function = self._functions.default
         add_ids: AddIdHeaders = add_lambda_ids if is_aws_api else add_function_url_ids
         try:
@@ -57,8 +57,8 @@ class FunctionApp:
             origin = self._origin_policy.foreign_origin(scope)
             if origin is not None and not match.allows_origin(origin):
                 raise_foreign_origin(origin)
-            if awaited := header(scope, _AWAIT_CODE):
-                await function.wait_for_code(awaited, _LOAD_TIMEOUT_SECONDS)
+            if expected := header(scope, _EXPECTED_CODE):
+                await function.wait_for_code(expected, _LOAD_TIMEOUT_SECONDS)
             response = await match.operation(Request(match.reference, scope, receive, invocation))
         except DisconnectedError:
             return

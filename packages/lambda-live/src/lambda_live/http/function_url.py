@@ -73,7 +73,7 @@ class FunctionUrl:
             response = self._failure(request)
         else:
             try:
-                response = parse_v2(result.payload, FUNCTION_URL, objects=True)
+                response = parse_v2(result.payload, FUNCTION_URL, allow_objects=True)
             except MalformedResponseError as error:
                 reason = f"The function URL returned 502: {error}"
                 self._listener.service_log(reason, "ERROR")

@@ -55,7 +55,7 @@ FUNCTION_URL = HeaderRemapping(
 )
 HTTP_API = HeaderRemapping(frozenset(), frozenset(("content-length", "transfer-encoding")))
 
-REST_API_REQUEST_DROPPED = frozenset(
+REST_API_DROPPED_REQUEST_HEADERS = frozenset(
     (
         *("content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
         *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),

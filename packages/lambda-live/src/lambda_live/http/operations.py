@@ -140,14 +140,14 @@ def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int
 
 
 type Operation = Callable[[Request], Awaitable[Response]]
-"""Serves a request.
+"""An async function that serves a request.
 
 Raises DisconnectedError, ServiceError, ThrottledError or ServiceStoppingError.
 """
 
 
 def _allow_no_origin(_: str) -> bool:
-    """Reject every page: browsers cannot call AWS's API."""
+    """Reject every foreign page: AWS's API does not support CORS."""
     return False
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lambda_live.http.asgi import Scope
-from lambda_live.http.headers import REST_API_REQUEST_DROPPED
+from lambda_live.http.headers import REST_API_DROPPED_REQUEST_HEADERS
 from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, request_path
 from lambda_live.model.invocation import Invocation
 
@@ -134,7 +134,7 @@ def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _v1_headers(match: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    dropped = REST_API_REQUEST_DROPPED if match.route.is_rest else ()
+    dropped = REST_API_DROPPED_REQUEST_HEADERS if match.route.is_rest else ()
     # ASGI has lower-case names only; API Gateway keeps what clients send, usually title case
     return [
         (name.title(), value)
@@ -238,7 +238,7 @@ def _source_ip(scope: Scope) -> str:
 
 
 def _encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
-    """Return a body as text if AWS knows its type as text, otherwise as base64; and which."""
+    """Return a body as text or as base64, and whether it is base64."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type.startswith("text/") or media_type in _TEXT_TYPES:
         try:

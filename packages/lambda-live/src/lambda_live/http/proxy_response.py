@@ -15,6 +15,7 @@ from typing import Any
 from lambda_live.http.asgi import Response
 from lambda_live.http.headers import HeaderRemapping
 
+_MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
 _STATUS = range(200, 600)
 _STATUS_TEXT = re.compile(r"[2-5][0-9]{2}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
@@ -25,22 +26,27 @@ class MalformedResponseError(ValueError):
     """The function's result is not a valid HTTP response."""
 
 
-def parse_v2(payload: bytes, remapping: HeaderRemapping, *, objects: bool = False) -> Response:
+def parse_v2(
+    payload: bytes, remapping: HeaderRemapping, *, allow_objects: bool = False
+) -> Response:
     """
-    Parse a result of payload format 2.0. With `objects`, the body may be a JSON object or array.
+    Parse a result of payload format 2.0.
+
+    With `allow_objects`, the body may be a JSON object or array, as for function URLs.
 
     Raises:
         MalformedResponseError: The result is not a valid response.
     """
     value = _json(payload)
     if isinstance(value, dict) and "statusCode" in value:
-        if objects and isinstance(value.get("body"), dict | list):
+        if allow_objects and isinstance(value.get("body"), dict | list):
             value |= {"body": _compact_json(value["body"]), "isBase64Encoded": False}
         cookies = [
-            parse_header("Set-Cookie", cookie) for cookie in typed_member(value, "cookies", list)
+            _parse_header("Set-Cookie", cookie) for cookie in _typed_member(value, "cookies", list)
         ]
         headers = [
-            parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()
+            _parse_header(name, item)
+            for name, item in _typed_member(value, "headers", dict).items()
         ]
         return _response(value, remapping, headers, cookies)
     text = value if isinstance(value, str) else _compact_json(value)
@@ -52,12 +58,11 @@ def _compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-_MEMBERS = {"body", "cookies", "headers", "isBase64Encoded", "multiValueHeaders", "statusCode"}
-
-
-def parse_v1(payload: bytes, remapping: HeaderRemapping, *, binary: bool) -> Response:
+def parse_v1(payload: bytes, remapping: HeaderRemapping, *, decode_binary: bool) -> Response:
     """
-    Parse a result of payload format 1.0. Without `binary`, a base64 body is not decoded.
+    Parse a result of payload format 1.0.
+
+    Without `decode_binary`, a base64 body is not decoded.
 
     Raises:
         MalformedResponseError: The result is not a valid response.
@@ -69,15 +74,15 @@ def parse_v1(payload: bytes, remapping: HeaderRemapping, *, binary: bool) -> Res
     if unknown := sorted(set(value) - _MEMBERS):
         message = f"the function's response has unknown members: {', '.join(unknown)}"
         raise MalformedResponseError(message)
-    value["isBase64Encoded"] = binary and bool(value.get("isBase64Encoded"))
+    value["isBase64Encoded"] = decode_binary and bool(value.get("isBase64Encoded"))
     multiple = [
-        parse_header(name, item)
-        for name, items in typed_member(value, "multiValueHeaders", dict).items()
+        _parse_header(name, item)
+        for name, items in _typed_member(value, "multiValueHeaders", dict).items()
         for item in (items if isinstance(items, list) else [items])
     ]
     seen = {(name.lower(), text) for name, text in multiple}
     single = [
-        parse_header(name, item) for name, item in typed_member(value, "headers", dict).items()
+        _parse_header(name, item) for name, item in _typed_member(value, "headers", dict).items()
     ]
     merged = [*multiple, *(pair for pair in single if (pair[0].lower(), pair[1]) not in seen)]
     return _response(value, remapping, merged)
@@ -105,10 +110,10 @@ def _response(
         raise MalformedResponseError(message)
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
-    return Response(status, decode_body(value), remapping.apply((*headers, *cookies)))
+    return Response(status, _decode_body(value), remapping.apply((*headers, *cookies)))
 
 
-def typed_member[T: (dict[str, Any], list[Any])](
+def _typed_member[T: (dict[str, Any], list[Any])](
     value: dict[str, Any], name: str, kind: type[T]
 ) -> T:
     """Return a member, or an empty value if it is missing. Raises MalformedResponseError."""
@@ -119,7 +124,7 @@ def typed_member[T: (dict[str, Any], list[Any])](
     return member
 
 
-def parse_header(name: str, value: object) -> tuple[str, str]:
+def _parse_header(name: str, value: object) -> tuple[str, str]:
     """Return a header as text. Raises MalformedResponseError."""
     text = value if isinstance(value, str) else json.dumps(value)
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(text):
@@ -133,7 +138,7 @@ def parse_header(name: str, value: object) -> tuple[str, str]:
     return name, text
 
 
-def decode_body(value: dict[str, Any]) -> bytes:
+def _decode_body(value: dict[str, Any]) -> bytes:
     """Return the body's bytes. Raises MalformedResponseError."""
     body = value.get("body")
     if body is None:
