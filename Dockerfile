@@ -20,7 +20,7 @@ FROM tools AS requirements
 ARG REQUIREMENTS=
 COPY . /project
 WORKDIR /project
-RUN PYTHONPATH=/local:packages/lambda-live/src python -m lambda_live.cli.image_context requirements /requirements
+RUN PYTHONPATH=/local:packages/lambda-live/src python -P -m lambda_live image-context requirements /requirements
 
 FROM tools AS packages
 COPY --from=requirements /requirements /requirements
@@ -53,12 +53,12 @@ COPY --chown=1000:1000 . $LAMBDA_TASK_ROOT
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python XDG_CACHE_HOME=/opt/cache
 USER 1000:1000
 EXPOSE 8080 9101
-ENTRYPOINT ["python", "-m", "lambda_live", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]
+ENTRYPOINT ["python", "-P", "-m", "lambda_live", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]
 
 # What ships of the FUNCTION of template.yaml; the only one needs no name.
 FROM requirements AS shipped
 ARG FUNCTION=
-RUN PYTHONPATH=/local:packages/lambda-live/src python -m lambda_live.cli.image_context function /function "$FUNCTION"
+RUN PYTHONPATH=/local:packages/lambda-live/src python -P -m lambda_live image-context function /function "$FUNCTION"
 
 FROM packages AS dependencies
 COPY --from=shipped /function/keys /

@@ -47,7 +47,7 @@ covered: ### Print the coverage of the last `make coverage` as Markdown
 	@$(BIN)/coverage report --format markdown
 
 unit: install ## Run the function's own tests, with coverage
-	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -m lambda_live.cli.describe --folders)) --cov-report term-missing:skip-covered
+	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -P -m lambda_live describe --folders)) --cov-report term-missing:skip-covered
 
 watch: install ## Run the function's own tests after each save
 	@$(BIN)/ptw --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner scripts/unit

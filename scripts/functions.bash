@@ -7,7 +7,7 @@ functions=()
 read_functions() {
     local described name dockerfile
     [[ -x .venv/bin/python ]] || { printf '%s: no .venv, whose Python reads the template. Make it with: make install\n' "${0##*/}" >&2; exit 1; }
-    described=$(.venv/bin/python -m lambda_live.cli.describe)
+    described=$(.venv/bin/python -P -m lambda_live describe)
     functions=()
     while IFS=$'\t' read -r name dockerfile; do
         if [[ -n $dockerfile ]]; then

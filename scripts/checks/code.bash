@@ -24,7 +24,7 @@ program() {
 shipped() {
     local python=$root/.venv/bin/python beside=()
     if [[ -x $python ]]; then
-        (cd "$root" && "$python" -m lambda_live.code.code_files "$1")
+        (cd "$root" && "$python" -P -m lambda_live.code.code_files "$1")
     else
         # The project's tests and events, unless they are a package.
         if [[ $1 == "$root" ]]; then

@@ -195,7 +195,7 @@ def test_an_image_that_crashes_replaces_nothing_and_tilt_says_why(
 ) -> None:
     before, dockerfile = pods(), workspace.read("Dockerfile")
     crash = 'ENTRYPOINT ["python", "-c", "raise SystemExit(\\"it crashes\\")"'
-    workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-m", "lambda_live"', crash)
+    workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-P", "-m", "lambda_live"', crash)
     try:
         wait_until(lambda: "Back-off restarting" in tilt.log(), "Tilt says so", DEADLINE)
 

@@ -50,7 +50,7 @@ def test_a_machine_without_docker_would_run_the_function_itself(doctored: Machin
 
     assert doctor.returncode == 0
     assert "--    no Docker, so no cluster" in doctor.stdout
-    assert "up: would run: .venv/bin/python -m lambda_live" in doctor.stdout
+    assert "up: would run: .venv/bin/python -P -m lambda_live" in doctor.stdout
 
 
 def test_a_port_that_is_taken_is_a_reason_not_to_start(doctored: Machine, taken: int) -> None:

@@ -52,10 +52,10 @@ def matched(lines: list[str], pattern: Any) -> Iterator[Problem]:
 
 
 class Listing:
-    """A `python -m lambda_live.cli.problems`, and what an editor has of it."""
+    """A `lambda-live problems`, and what an editor has of it."""
 
     def __init__(self, admin_url: str, project: Path) -> None:
-        command = [sys.executable, "-m", "lambda_live.cli.problems", admin_url]
+        command = [sys.executable, "-m", "lambda_live", "problems", admin_url]
         self._running = Running(partial(execute, command), project, environment())
         self._background = matchers("Problems of the function")[0]["background"]
 

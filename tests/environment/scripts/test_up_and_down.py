@@ -80,7 +80,7 @@ def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_wit
 
     reason, started = up.stdout.splitlines()
     assert reason == "up: without a cluster: no tilt, k3d (mise install, see https://mise.jdx.dev)."
-    assert started.startswith("python -m lambda_live ")
+    assert started.startswith("python -P -m lambda_live ")
 
 
 def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
@@ -89,7 +89,7 @@ def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
     up = machine.run("up")
 
     assert "without a cluster: no Docker (https://docs.docker.com/get-docker)." in up.stdout
-    assert "python -m lambda_live" in up.stdout
+    assert "python -P -m lambda_live" in up.stdout
 
 
 def test_a_docker_that_does_not_answer_is_said_to(machine: Machine) -> None:
@@ -98,7 +98,7 @@ def test_a_docker_that_does_not_answer_is_said_to(machine: Machine) -> None:
     up = machine.run("up")
 
     assert "without a cluster: Docker does not answer" in up.stdout
-    assert "python -m lambda_live" in up.stdout
+    assert "python -P -m lambda_live" in up.stdout
 
 
 def test_a_cluster_that_cannot_be_made_is_done_without(machine: Machine) -> None:
@@ -108,14 +108,14 @@ def test_a_cluster_that_cannot_be_made_is_done_without(machine: Machine) -> None
     up = machine.run("up")
 
     assert "without a cluster: ctlptl could not make it" in up.stdout
-    assert "python -m lambda_live" in up.stdout
+    assert "python -P -m lambda_live" in up.stdout
 
 
 def test_the_embedded_default_can_be_chosen(machine: Machine) -> None:
     up = machine.run("up", "--embedded")
 
     (started,) = up.stdout.splitlines()
-    assert started.startswith("python -m lambda_live ")
+    assert started.startswith("python -P -m lambda_live ")
 
 
 def test_down_removes_the_cluster_and_the_registry(machine: Machine) -> None:

@@ -156,8 +156,7 @@ def test_who_builds_images_reads_them_too(
     text = '[default.global.parameters]\nenv_vars = "env.json"\nparameter_overrides = "Stage=test"'
     given(tmp_path, files={"samconfig.toml": text, "env.json": "{}"})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["template"])
-    describe()
+    describe([])
     described = json.loads(capsys.readouterr().out)
     assert described["functions"][0]["name"] == "orders-test"
     assert {"samconfig.toml", "env.json"} <= set(described["files"])

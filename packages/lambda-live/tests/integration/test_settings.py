@@ -4,18 +4,20 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lambda_live.cli.command_line import parse
+from lambda_live.cli.main import COMMANDS
 from lambda_live.model.function import Account, FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from support.http import request
 from support.local_lambda import environment
-from support.project import HANDLER
+from support.project import HANDLER, PACKAGE
 from support.starting import StartLambda
 
 
@@ -192,24 +194,33 @@ def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
     ("args", "environ", "why"),
     [
         ([], {}, "here is neither a template nor lambda_function.py"),
-        (["handler"], {}, "'handler' is not a handler; write module.function"),
+        (["handler"], {}, "'handler' is not a handler or command; write module.function"),
+        (["chekc"], {}, "'chekc' is not a handler or command; write module.function"),
+        (["descirbe"], {}, "'descirbe' is not a handler or command; did you mean describe?"),
         (["function.nothing.handler"], {}, "no module for the handler 'function.nothing.handler'"),
-        ([HANDLER, "--port", "http"], {}, "'http' is not a port, from 0 to 65535"),
+        ([HANDLER, "--port", "http"], {}, "'http' is not a port from 0 to 65535"),
         ([HANDLER, "--port", "65536"], {}, "from 0 to 65535"),
         ([HANDLER], {"LAMBDA_LIVE_PORT": "-1"}, "'-1' is not"),
         ([HANDLER, "--pods", "lambda"], {}, "'lambda' is not NAMESPACE@CONTEXT"),
         ([HANDLER, "--concurrency", "1.5"], {}, "from 0 to 1000"),
         ([HANDLER, "--timeout", "0"], {}, "from 0.001 to 900"),
-        ([HANDLER, "--timeout", "nan"], {}, "'nan' is not a time in seconds, from 0.001 to 900"),
+        ([HANDLER, "--timeout", "nan"], {}, "'nan' is not a time in seconds from 0.001 to 900"),
         (
             [HANDLER],
             {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "lots"},
-            "'lots' is not a size in MB, from 1 to 10240",
+            "'lots' is not a size in MB from 1 to 10240",
         ),
-        ([HANDLER], {"LAMBDA_LIVE_DEBUG": "maybe"}, "LAMBDA_LIVE_DEBUG='maybe' is neither"),
+        (
+            [HANDLER],
+            {"LAMBDA_LIVE_DEBUG": "maybe"},
+            "LAMBDA_LIVE_DEBUG must be true or false, got 'maybe'",
+        ),
         ([HANDLER, "--watch", "nowhere"], {}, "it is not a directory"),
         ([HANDLER], {"LAMBDA_LIVE_WATCH": "nowhere"}, "it is not a directory"),
-        ([HANDLER, "--nonsense"], {}, "--nonsense"),
+        ([HANDLER, "--nonsense"], {}, "unknown option --nonsense; see "),
+        ([HANDLER, "--prot=80"], {}, "unknown option --prot; did you mean --port?"),
+        ([HANDLER, "--prot", "80"], {}, "unknown option --prot; did you mean --port?"),
+        ([HANDLER, "another"], {}, "unknown argument another; see "),
         ([HANDLER, "--parameter", "Stage"], {}, "'Stage' is not NAME=VALUE"),
         ([HANDLER, "--system-log-level", "loud"], {}, "'loud' is not one of DEBUG, INFO, WARN"),
         ([HANDLER, "--watch", "function", "--no-watch"], {}, "not allowed with"),
@@ -228,7 +239,7 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(
     assert raised.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"lambda_live: .*\n", err)
+    assert re.fullmatch(r"lambda-live: .*\n", err)
     assert why in err
 
 
@@ -236,7 +247,7 @@ def test_the_program_says_what_is_wrong_in_one_line_with_status_2(root: Path) ->
     ended = run("function.nothing.handler", root=root)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.fullmatch(r"lambda_live: no module for the handler .*\n", ended.stderr)
+    assert re.fullmatch(r"lambda-live: no module for the handler .*\n", ended.stderr)
 
 
 @pytest.mark.parametrize("option", ["--port", "--admin-port"])
@@ -247,7 +258,7 @@ def test_a_port_in_use_is_said_in_one_line_with_status_2(
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"lambda_live: cannot listen on 127.0.0.1:{taken_port}: Address already in use;"
+        f"lambda-live: cannot listen on 127.0.0.1:{taken_port}: Address already in use;"
         f" choose another with {option}\n"
     )
 
@@ -257,7 +268,7 @@ def test_a_host_that_does_not_exist_is_said_in_one_line_with_status_2(root: Path
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(
-        r"lambda_live: cannot listen on no\.such\.host\.invalid:0: .*\n", ended.stderr
+        r"lambda-live: cannot listen on no\.such\.host\.invalid:0: .*\n", ended.stderr
     )
 
 
@@ -276,6 +287,41 @@ def test_help_names_each_option_with_its_variable_and_default_and_needs_no_input
         assert f"[{variable}; " in text
     for variable in ("_HANDLER", "LAMBDA_LIVE_WATCH", "LAMBDA_LIVE_REPLAY", "LAMBDA_LIVE_DEBUG"):
         assert f"[{variable}" in text
+
+
+def test_version_is_that_of_the_package(root: Path) -> None:
+    package = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
+
+    assert run("--version", root=root).stdout == f"lambda-live {package['project']['version']}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_explains_its_arguments(command: str, root: Path) -> None:
+    ended = run(command, "--help", root=root)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("usage: python -m lambda_live ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_unknown_option_of_a_command_is_one_line(command: str, root: Path) -> None:
+    needed = ["function", "image"] if command == "image-context" else []
+
+    ended = run(command, *needed, "--hlep", root=root)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "lambda-live: unknown option --hlep; did you mean --help?\n"
+
+
+def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) -> None:
+    for name in ("collections", "json", "socket", "types", "yaml"):
+        (root / f"{name}.py").write_text("raise SystemExit('imported')")
+    (root / "template.yaml").write_text(SEVERAL)
+    command = [sys.executable, "-P", "-m", "lambda_live", "describe", "--folders"]
+
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    assert (ended.stdout, ended.stderr) == ("function\n", "")
 
 
 def test_the_greeting_of_every_address_is_a_url_that_answers(start_lambda: StartLambda) -> None:

@@ -206,7 +206,7 @@ def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
 
     assert first.startswith(cache)
     assert without_template == first
-    assert said == f"lambda_live: installing {tmp_path}/code/requirements.txt\n"
+    assert said == f"lambda-live: installing {tmp_path}/code/requirements.txt\n"
 
 
 def test_requirements_that_cannot_be_installed_are_told_with_the_reason(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_template_that_is_wrong_is_told_by_file_and_line(
 
     out, err = capsys.readouterr()
     assert (raised.value.code, out) == (2, "")
-    assert f"lambda_live: {tmp_path}/template.yaml:" in err
+    assert f"lambda-live: {tmp_path}/template.yaml:" in err
     assert why in err
 
 
@@ -262,14 +262,13 @@ def test_scripts_that_ask_what_a_template_has_are_told_what_is_wrong_with_it(
 ) -> None:
     write_project(tmp_path, {"template.yaml": "Resources: ["})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["lambda_live.template", "--folders"])
 
     with pytest.raises(SystemExit) as raised:
-        describe()
+        describe(["--folders"])
 
     out, err = capsys.readouterr()
     assert (raised.value.code, out) == (2, "")
-    assert err.startswith(f"lambda_live: {tmp_path}/template.yaml:2: this is not YAML")
+    assert err.startswith(f"lambda-live: {tmp_path}/template.yaml:2: this is not YAML")
 
 
 def test_a_json_line_says_which_of_several_functions_wrote_it(start_lambda: StartLambda) -> None:

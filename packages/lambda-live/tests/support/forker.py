@@ -16,8 +16,10 @@ import socket
 import sys
 import termios
 import time
+from pathlib import Path
 
-from lambda_live.__main__ import main
+import lambda_live
+from lambda_live.cli.serve import main
 
 _MARKS = ("environments.service_id.SERVICE_ID", "environments.variables.SERVICE_ID")
 
@@ -113,8 +115,8 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
 
 if __name__ == "__main__":
     forker = Forker(socket.socket(fileno=int(sys.argv[1])))
-    sys.argv[0] = str(sys.modules["lambda_live.__main__"].__file__)
+    sys.argv[0] = str(Path(lambda_live.__file__).with_name("__main__.py"))
     inspect.stack()  # coverage asks it as it begins, and what it found out once is known then
     gc.freeze()  # looking for garbage would write to every page that is shared
     if forker.serve():
-        main()
+        main(sys.argv[1:])

@@ -214,8 +214,7 @@ def test_who_builds_images_takes_the_whole_assembly(
     app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(app)
-    monkeypatch.setattr("sys.argv", ["template"])
-    describe()
+    describe([])
     described = json.loads(capsys.readouterr().out)
     assert described["functions"][0]["folders"] == ["greeter"]
     assert {"cdk.json", "cdk.out"} <= set(described["files"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.cli.image_context import OwnDockerfileError, write_function
+from lambda_live.cli.image_context import ImageContextError, write_function
 from lambda_live.dependencies.requirements import copy_requirements, spec_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Image, Template
@@ -521,5 +521,5 @@ def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder:
 def test_the_image_of_a_zip_is_not_made_of_a_function_that_has_its_own(folder: Path) -> None:
     template(folder, f"{AWS}COPY . .\n{CMD}")
 
-    with pytest.raises(OwnDockerfileError, match=r"Work is an image of its own; build "):
+    with pytest.raises(ImageContextError, match=r"Work has its own Dockerfile: build "):
         write_function(folder, folder / "image")

@@ -1,134 +1,126 @@
-"""The command line, and the environment variables that stand for its options."""
+"""The arguments of `serve`, and the environment variables that replace them."""
 
-import argparse
 import os
-import sys
+from argparse import BooleanOptionalAction
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
-from lambda_live.cli.options import OPTIONS
+from lambda_live.cli.main import COMMANDS
+from lambda_live.cli.options import OPTIONS, Group, assignment
+from lambda_live.cli.parser import CommandParser, program_name, suggest
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
 from lambda_live.project.load_config import load_config
 from lambda_live.project.template import discovery
 
+_DESCRIPTION = "Run the Python Lambda functions of the current folder, with live reload."
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"lambda_live: {message}\n")
+_SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
+    ("terminal", "development", False, "interactive output and keys; the default in a terminal"),
+    (
+        "replay",
+        "development",
+        False,
+        "after each save, run the last 50 distinct invocations again and show changed responses",
+    ),
+    (
+        "preload",
+        "development",
+        True,
+        "keep a standby process that has imported the function's libraries",
+    ),
+    (
+        "debug",
+        "development",
+        False,
+        "open a debugger port; each function gets one environment and no timeout",
+    ),
+)
 
 
-def _assignment(text: str) -> str:
-    if not text.partition("=")[1]:
-        message = f"{text!r} is not NAME=VALUE"
-        raise argparse.ArgumentTypeError(message)
-    return text
+def _commands() -> str:
+    width = max(map(len, COMMANDS))
+    lines = (f"  {name:{width}}  {summary}" for name, summary in COMMANDS.items())
+    return "\n".join(("commands:", *lines, "", f"{program_name()} COMMAND --help explains each."))
 
 
-def _program() -> str:
-    """Return what it was started as: by `python -m`, or by the command that a wheel installs."""
-    started = Path(sys.argv[0]).name
-    return "python -m lambda_live" if started == "__main__.py" else started
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog=_program(),
-        description="Run a Python Lambda function locally, with live reload.",
-        epilog="Each option can be set by the environment variable in brackets instead.",
-    )
-    parser.add_argument(
+def _parser(environ: Mapping[str, str]) -> CommandParser:
+    program = program_name()
+    usage = f"{program} [HANDLER] [OPTION...]\n       {program} COMMAND [ARGUMENT...]"
+    parser = CommandParser("", _DESCRIPTION, usage=usage)
+    parser.epilog = f"An environment variable in brackets can set its option.\n\n{_commands()}"
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    names: tuple[Group, ...] = ("functions", "limits", "network", "development")
+    groups = {name: parser.add_argument_group(name) for name in names}
+    functions, limits = groups["functions"], groups["limits"]
+    functions.add_argument(
         "handler",
         nargs="?",
-        help="the handler, as in AWS: module.function"
-        " [_HANDLER; those of template.yaml here, else lambda_function.lambda_handler]",
+        help="handler as in AWS: module.function [_HANDLER; the template's handlers, or"
+        " lambda_function.lambda_handler]",
     )
-    parser.add_argument(
+    functions.add_argument(
         "--template",
         metavar="PATH",
-        help="an AWS SAM or CloudFormation template"
-        " [template.yaml, .yml or .json here, else that of the CDK app here]",
+        help="AWS SAM or CloudFormation template [template.yaml, .yml or .json, or the CDK app's]",
     )
-    parser.add_argument(
+    functions.add_argument(
         "--parameter",
         action="append",
         default=[],
-        type=_assignment,
+        type=assignment,
         metavar="NAME=VALUE",
-        help="a parameter of the template, or LogicalId.Attribute that only a deployment"
-        " would know; of a nested stack Child/NAME; may be repeated",
+        help="template parameter, or LogicalId.Attribute for a value that only a deployment has;"
+        " Child/NAME for a nested stack; repeatable",
     )
-    parser.add_argument(
+    functions.add_argument(
         "--env",
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
-        help="a variable for the functions, without VALUE as it is here; may be repeated",
+        help="variable for the functions; NAME alone copies it from the shell; repeatable",
     )
-    return parser
-
-
-def _add_options(parser: _Parser, environ: Mapping[str, str]) -> None:
-    for option in OPTIONS:
-        parser.add_argument(
-            option.flag,
-            type=option.parse,
-            default=environ.get(option.variable) or option.fallback,
-            metavar=option.flag.removeprefix("--").rpartition("-")[2].upper(),
-            help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
-        )
-    watch = parser.add_mutually_exclusive_group()
+    watch = functions.add_mutually_exclusive_group()
     watch.add_argument(
         "--watch",
         action="append",
         metavar="PATH",
-        help="a directory whose change reloads the code; may be repeated"
-        " [LAMBDA_LIVE_WATCH; the template's CodeUri, or the folder]",
+        help="folder that is watched for changes; repeatable"
+        " [LAMBDA_LIVE_WATCH; the template's CodeUri, or the current folder]",
     )
     watch.add_argument(
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
     )
-    parser.add_argument(
+    for option in OPTIONS:
+        groups[option.group].add_argument(
+            f"--{option.name}",
+            type=option.parse,
+            default=environ.get(option.variable) or option.parser_default,
+            metavar=option.name.rpartition("-")[2].upper(),
+            help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
+        )
+    limits.add_argument(
         "--no-queue",
         dest="queue",
         action="store_const",
         const=0,
-        help="throttle when all environments are busy, as AWS does; short for --queue=0",
+        help="throttle when all environments are busy, like AWS; short for --queue=0",
     )
-    parser.add_argument(
-        "--replay",
-        action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_REPLAY"),
-        help="after each save run the clients' last 50 distinct invocations again, and show on the"
-        " page whose answer changed [LAMBDA_LIVE_REPLAY; off]",
-    )
-    parser.add_argument(
-        "--terminal",
-        action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_TERMINAL", default=os.isatty(1)),
-        help="print for a person and not as AWS logs, and take keys"
-        " [LAMBDA_LIVE_TERMINAL; on where standard output is a terminal]",
-    )
-    parser.add_argument(
-        "--preload",
-        action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_PRELOAD", default=True),
-        help="have a process wait that has imported what the function did from elsewhere"
-        " [LAMBDA_LIVE_PRELOAD; on]",
-    )
-    parser.add_argument(
-        "--debug",
-        action=argparse.BooleanOptionalAction,
-        default=_switch(parser, environ, "LAMBDA_LIVE_DEBUG"),
-        help="one environment for each function, no timeout, and a port for a debugger to attach to"
-        " [LAMBDA_LIVE_DEBUG; off]",
-    )
+    for name, group, default, text in _SWITCHES:
+        variable = f"LAMBDA_LIVE_{name.upper()}"
+        is_on = os.isatty(1) if name == "terminal" else default
+        groups[group].add_argument(
+            f"--{name}",
+            action=BooleanOptionalAction,
+            default=_switch(parser, variable, environ, default=is_on),
+            help=f"{text} [{variable}; {'on' if is_on else 'off'}]",
+        )
+    return parser
 
 
 def _switch(
-    parser: _Parser, environ: Mapping[str, str], variable: str, *, default: bool = False
+    parser: CommandParser, variable: str, environ: Mapping[str, str], *, default: bool
 ) -> bool:
     value = environ.get(variable, "").lower()
     if not value:
@@ -136,16 +128,17 @@ def _switch(
     if value in ("0", "false", "no", "off"):
         return False
     if value not in ("1", "true", "yes", "on"):
-        parser.error(f"{variable}={value!r} is neither true nor false")
+        parser.error(f"{variable} must be true or false, got {value!r}")
     return True
 
 
-def _handler(parser: _Parser, handler: str | None, root: Path) -> str | None:
+def _handler(parser: CommandParser, handler: str | None, root: Path) -> str | None:
     if not handler:
         return None
     module, _, function = handler.rpartition(".")
     if not module or not function:
-        parser.error(f"{handler!r} is not a handler; write module.function, as in AWS")
+        hint = suggest(handler, list(COMMANDS)) or "; write module.function, as in AWS"
+        parser.error(f"{handler!r} is not a handler or command{hint}")
     if not discovery.has_module(root, handler):
         path = root.joinpath(*module.replace("/", ".").split("."))
         parser.error(f"no module for the handler {handler!r}: {path}.py does not exist")
@@ -153,9 +146,9 @@ def _handler(parser: _Parser, handler: str | None, root: Path) -> str | None:
 
 
 def _watched(
-    parser: _Parser, watch: list[str] | None, environ: Mapping[str, str], root: Path
+    parser: CommandParser, watch: list[str] | None, environ: Mapping[str, str], root: Path
 ) -> tuple[Path, ...] | None:
-    """Return what is to be watched; None if nobody says so."""
+    """Return the folders to watch; None lets the template decide."""
     if watch is None and "LAMBDA_LIVE_WATCH" in environ:
         watch = [path for path in environ["LAMBDA_LIVE_WATCH"].split(os.pathsep) if path]
     if watch is None:
@@ -169,23 +162,19 @@ def _watched(
 
 def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Config:
     """
-    Return the settings from the command line, else from the environment, else from the template.
+    Return the configuration: from the command line, else the environment, else the template.
 
-    What the template says of several functions, or reserves, comes before the environment.
-
-    Exits with status 2 and one line if any is wrong.
+    If the template has more than one function, or reserves concurrency, its values come before
+    those of the environment. Exits with status 2 and one line on an error.
     """
-    parser = _parser()
-    _add_options(parser, environ)
-    given = parser.parse_args(argv)
-    alone = _parser()
-    _add_options(alone, {})
-    given.said = alone.parse_args(argv)
-    given.handler = _handler(parser, given.handler or environ.get("_HANDLER"), root)
-    given.watch = _watched(parser, given.watch, environ, root)
+    parser = _parser(environ)
+    options = parser.parse(argv)
+    options.cli_only = _parser({}).parse(argv)
+    options.handler = _handler(parser, options.handler or environ.get("_HANDLER"), root)
+    options.watch = _watched(parser, options.watch, environ, root)
 
     def read() -> Config:
-        return replace(load_config(given, environ, root), reader=read)
+        return replace(load_config(options, environ, root), reader=read)
 
     try:
         return read()

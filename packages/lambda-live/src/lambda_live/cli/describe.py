@@ -1,18 +1,19 @@
 """
-`python -m lambda_live.cli.describe [--folders]`: the functions here as JSON, for scripts and Tilt.
+`lambda-live describe [--folders]`: print the functions as JSON, for scripts and Tilt.
 
-Beside them are the other files that say what they are, as nested templates and Dockerfiles.
-With `--folders` only the folders of their code, one a line.
+`files` are the other files that define them, such as nested templates and Dockerfiles.
+With `--folders` it prints only the folders of their code, one a line.
 """
 
-import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.requirements import requirement_files
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
@@ -35,7 +36,7 @@ def load_template(folder: Path) -> Template:
     return replace(template, files=(*template.files, *others))
 
 
-def _described(function: FunctionSpec, project: Path) -> dict[str, Any]:
+def _describe(function: FunctionSpec, project: Path) -> dict[str, Any]:
     folders = [function.code_uri, *(layer.content for layer in function.layers)]
     image = function.image.files if function.image else ()
     return {
@@ -53,25 +54,20 @@ def _described(function: FunctionSpec, project: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print them; exit with 2 and one line if the template is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m lambda_live.cli.describe")
-    parser.add_argument("--folders", action="store_true", help="only the folders of their code")
-    given = parser.parse_args()
+def main(arguments: Sequence[str]) -> None:
+    """Run the command; exit with status 2 if the template is invalid."""
+    parser = CommandParser("describe", "Print the functions of the current folder as JSON.")
+    parser.add_argument("--folders", action="store_true", help="print only the folders of code")
+    options = parser.parse(arguments)
     project = Path.cwd()
     try:
         template = load_template(project)
-        functions = [_described(each, project) for each in template.functions]
+        functions = [_describe(each, project) for each in template.functions]
     except TemplateError as error:
-        sys.stderr.write(f"lambda_live: {error}\n")
-        sys.exit(2)
-    folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
+        fail(str(error))
+    if options.folders:
+        folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
+        sys.stdout.write("".join(f"{each}\n" for each in folders))
+        return
     files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
-    described = json.dumps({"functions": functions, "files": files}, indent=2)
-    sys.stdout.write(
-        "".join(f"{each}\n" for each in folders) if given.folders else f"{described}\n"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    sys.stdout.write(f"{json.dumps({'functions': functions, 'files': files}, indent=2)}\n")

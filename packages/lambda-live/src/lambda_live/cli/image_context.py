@@ -1,17 +1,19 @@
 """
-What images are made of: `python -m lambda_live.cli.image_context`, run in the project's folder.
+`lambda-live image-context`: write what the images of the functions are built from.
 
-- `requirements DIRECTORY` writes what pip needs, for every function, to `DIRECTORY/KEY/`.
-- `function DIRECTORY [NAME]` writes `code/`, `opt/` (its layers), its `handler`, and the `keys` of
-  its requirements; the only function needs no name. What it writes is for the Python that runs it.
+- `requirements DIRECTORY` writes the requirements of all functions, each to `DIRECTORY/KEY/`.
+- `function DIRECTORY [NAME]` writes one function: `code/`, `opt/` (its layers), its `handler`, and
+  the `keys` of its requirements. A template with one function needs no name.
+
+The Dockerfile runs it with the Python of the image.
 """
 
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lambda_live.cli.describe import load_template
+from lambda_live.cli.parser import CommandParser, fail, log
 from lambda_live.dependencies.interpreters import is_supported
 from lambda_live.dependencies.requirements import cache_key, copy_requirements, spec_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
@@ -22,45 +24,37 @@ from lambda_live.model.template_error import TemplateError
 _NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
 
 
-class NoSuchFunctionError(Exception):
-    """The template has no such function, or has several and none was named."""
-
-
-class OwnDockerfileError(Exception):
-    """The function is an image already, which its own Dockerfile makes."""
-
-
-class RuntimeMismatchError(Exception):
-    """The function's Runtime is another Python than the one that its packages are installed by."""
+class ImageContextError(Exception):
+    """The function cannot be built into this image; the text says why and what to do."""
 
 
 def _select(template: Template, name: str) -> FunctionSpec:
     named = [each for each in template.functions if name in ("", each.name)]
     if len(named) != 1:
         names = ", ".join(each.name for each in template.functions)
-        message = f"name one function of the template by the build argument FUNCTION: {names}"
-        raise NoSuchFunctionError(message)
+        message = f"set the build argument FUNCTION to a function of the template: {names}"
+        raise ImageContextError(message)
     return named[0]
 
 
 def _check_buildable(function: FunctionSpec) -> None:
     if function.image:
-        message = f"{function.name} is an image of its own; build {function.image.files[0]}"
-        raise OwnDockerfileError(message)
-    if function.runtime == SERVICE_INTERPRETER.runtime:
+        message = f"{function.name} has its own Dockerfile: build {function.image.files[0]}"
+        raise ImageContextError(message)
+    own = SERVICE_INTERPRETER.runtime
+    if function.runtime == own:
         return
-    image = SERVICE_INTERPRETER.runtime
-    message = f"{function.name}: its Runtime is {function.runtime}, and this image is {image}"
+    message = f"{function.name}: its Runtime is {function.runtime}, and this image is {own}"
     if not is_supported(function.runtime):
-        sys.stderr.write(f"lambda_live: {message}, the least that is built here\n")
+        log(f"{message}, the oldest that is supported")
         return
     base = f"public.ecr.aws/lambda/python:{function.runtime.removeprefix('python')}"
     message += f"; build it with --build-arg BASE_IMAGE={base}"
-    raise RuntimeMismatchError(message)
+    raise ImageContextError(message)
 
 
 def _ignore_function(project: Path) -> Callable[[str, list[str]], set[str]]:
-    # the pod's page offers events/, which may well be a package of the function's
+    # the page of a pod offers the files in events/; a function may have a package of that name
     events = set() if any(project.glob("events/*.py")) else {"events"}
 
     def ignore(folder: str, names: list[str]) -> set[str]:
@@ -71,10 +65,11 @@ def _ignore_function(project: Path) -> Callable[[str, list[str]], set[str]]:
 
 def write_requirements(project: Path, directory: Path) -> None:
     """
-    Write those of every function.
+    Write the requirements of all functions.
 
     Raises:
-        TemplateError, InstallError: As they say.
+        TemplateError: The template is invalid.
+        InstallError: Requirements cannot be read or copied.
     """
     directory.mkdir(parents=True)
     for function in load_template(project).functions:
@@ -87,8 +82,9 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
     Write one function.
 
     Raises:
-        NoSuchFunctionError, OwnDockerfileError, AnotherRuntimeError: As they say.
-        TemplateError, InstallError: As they say.
+        ImageContextError: There is no such function, or this image cannot run it.
+        TemplateError: The template is invalid.
+        InstallError: Requirements cannot be read.
     """
     function = _select(load_template(project), name)
     _check_buildable(function)
@@ -98,27 +94,21 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    every = spec_requirements(function, project)
-    (directory / "keys").write_text("".join(f"{cache_key(each)}\n" for each in every))
+    keys = map(cache_key, spec_requirements(function, project))
+    (directory / "keys").write_text("".join(f"{key}\n" for key in keys))
 
 
-_COMMANDS = {"requirements": write_requirements, "function": write_function}
-
-
-_REFUSALS = (
-    *(RuntimeMismatchError, InstallError, NoSuchFunctionError, OwnDockerfileError, TemplateError),
-)
-
-
-def main() -> None:
-    """Write it; exit with 2 and one line if that can't be."""
-    command, directory, *name = sys.argv[1:]
+def main(arguments: Sequence[str]) -> None:
+    """Run the command; exit with status 2 on an error."""
+    parser = CommandParser("image-context", "Write what a function's image is built from.")
+    parser.add_argument("content", choices=("requirements", "function"))
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("name", nargs="?", default="", help="the function")
+    options = parser.parse(arguments)
     try:
-        _COMMANDS[command](Path.cwd(), Path(directory), *name)
-    except _REFUSALS as error:
-        sys.stderr.write(f"lambda_live: {error}\n")
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
+        if options.content == "function":
+            write_function(Path.cwd(), options.directory, options.name)
+        else:
+            write_requirements(Path.cwd(), options.directory)
+    except (ImageContextError, InstallError, TemplateError) as error:
+        fail(str(error))

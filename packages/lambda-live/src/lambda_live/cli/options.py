@@ -1,173 +1,242 @@
-"""The options that have a value: how each is written, and what it is where nobody says."""
+"""The options of `serve` that take a value, and how each value is parsed."""
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from lambda_live.cli.values import command, names, number, one_of, pods, port
 from lambda_live.debugger.server import DEFAULT_PORT
 from lambda_live.telemetry import levels
+
+type Group = Literal["functions", "limits", "network", "development"]
+
+
+def number[N: (int, float)](kind: type[N], least: N, most: N, name: str) -> Callable[[str], N]:
+    """Return a parser for a number from `least` to `most`; error messages call it `name`."""
+
+    def parse(text: str) -> N:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:
+            message = f"{text!r} is not {name} from {least} to {most}"
+            raise argparse.ArgumentTypeError(message)
+        return value
+
+    return parse
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Parse names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def one_of(*values: str) -> Callable[[str], str]:
+    """Return a parser for one of these values, in upper or lower case."""
+
+    def parse(text: str) -> str:
+        if text.upper() not in values:
+            message = f"{text!r} is not one of {', '.join(values)}"
+            raise argparse.ArgumentTypeError(message)
+        return text.upper()
+
+    return parse
+
+
+def pods(text: str) -> tuple[str, str] | None:
+    """Parse NAMESPACE@CONTEXT of Kubernetes."""
+    if not text:
+        return None
+    namespace, _, context = text.partition("@")
+    if not namespace or not context:
+        message = f"{text!r} is not NAMESPACE@CONTEXT"
+        raise argparse.ArgumentTypeError(message)
+    return namespace, context
+
+
+def command(text: str) -> str | None:
+    """Parse a shell command; an empty one is None."""
+    return text or None
+
+
+def assignment(text: str) -> str:
+    """Parse NAME=VALUE."""
+    if not text.partition("=")[1]:
+        message = f"{text!r} is not NAME=VALUE"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+port = number(int, 0, 65535, "a port")
+seconds = number(float, 0, 900, "a time in seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option, and the environment variable that stands for it."""
+    """An option and its environment variable, LAMBDA_LIVE_NAME unless AWS has one."""
 
-    flag: str
-    variable: str
+    name: str
+    group: Group
     default: str
     parse: Callable[[str], object]
     help: str
-    of_function: bool = False
-    """Whether a template may say it too."""
+    aws_variable: str = ""
+    is_template_setting: bool = False
+    """Whether the template's value comes before the default."""
 
     @property
-    def fallback(self) -> str | None:
-        """What argparse takes where nothing is given."""
-        return None if self.of_function else self.default
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return self.aws_variable or f"LAMBDA_LIVE_{self.name.replace('-', '_').upper()}"
+
+    @property
+    def parser_default(self) -> str | None:
+        """The default for argparse; None lets the template decide."""
+        return None if self.is_template_setting else self.default
 
 
 OPTIONS = (
-    Option("--host", "LAMBDA_LIVE_HOST", "127.0.0.1", str, "address the function answers on"),
-    Option("--port", "LAMBDA_LIVE_PORT", "3001", port, "port the function answers on, 0 for any"),
     Option(
-        "--admin-host",
-        "LAMBDA_LIVE_ADMIN_HOST",
-        "127.0.0.1",
+        "name",
+        "functions",
+        "function",
         str,
-        "address of the page, /metrics and /ready",
+        "name in URLs and ARNs, if there is one function",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        is_template_setting=True,
     ),
     Option(
-        "--admin-port",
-        "LAMBDA_LIVE_ADMIN_PORT",
-        "9101",
-        port,
-        "port of the page, /metrics and /ready, 0 for any",
-    ),
-    Option(
-        "--allowed-hosts",
-        "LAMBDA_LIVE_ALLOWED_HOSTS",
-        "",
-        names,
-        "names under which it is asked, beside localhost, addresses and a cluster's, with commas"
-        " between; .example stands for all below",
-    ),
-    Option(
-        "--public-url",
-        "LAMBDA_LIVE_PUBLIC_URL",
-        "",
+        "env-file",
+        "functions",
+        ".env",
         str,
-        "where people reach the function, if that is not where it answers, as in a cluster",
+        "file with variables for all functions; FILE.NAME has those of the function NAME",
     ),
     Option(
-        "--editor-root",
-        "LAMBDA_LIVE_EDITOR_ROOT",
-        "",
-        str,
-        "the project's folder as an editor knows it, if that is not where it is here",
-    ),
-    Option(
-        "--pods",
-        "LAMBDA_LIVE_PODS",
-        "",
-        pods,
-        "NAMESPACE@CONTEXT, as kubectl calls them, of the pods of which this is one, for"
-        " scripts/check to ask each of them",
-    ),
-    Option(
-        "--concurrency",
-        "LAMBDA_LIVE_CONCURRENCY",
+        "concurrency",
+        "limits",
         "10",
         number(int, 0, 1000, "a number of environments"),
-        "execution environments at most, as reserved concurrency; 0 throttles all",
-        of_function=True,
+        "maximum of concurrent executions, like reserved concurrency; 0 throttles all",
+        is_template_setting=True,
     ),
     Option(
-        "--queue",
-        "LAMBDA_LIVE_QUEUE",
+        "timeout",
+        "limits",
+        "3",
+        number(float, 0.001, 900, "a time in seconds"),
+        "seconds that an invocation may take",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT",
+        is_template_setting=True,
+    ),
+    Option(
+        "memory",
+        "limits",
+        "128",
+        number(int, 1, 10_240, "a size in MB"),
+        "MB that an execution environment may use",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        is_template_setting=True,
+    ),
+    Option(
+        "queue",
+        "limits",
         "1000",
         number(int, 0, 1_000_000, "a number of requests"),
-        "requests that may wait for an environment before one is throttled (429)",
+        "requests that may wait for an environment; further ones are throttled (429)",
     ),
     Option(
-        "--queue-timeout",
-        "LAMBDA_LIVE_QUEUE_TIMEOUT",
+        "queue-timeout",
+        "limits",
         "30",
-        number(float, 0, 900, "a time in seconds"),
+        seconds,
         "seconds that a request may wait before it is throttled (429)",
     ),
     Option(
-        "--timeout",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT",
-        "3",
-        number(float, 0.001, 900, "a time in seconds"),
-        "seconds an invocation may take",
-        of_function=True,
+        "shutdown-timeout",
+        "limits",
+        "20",
+        seconds,
+        "seconds that running invocations may take to finish at shutdown",
+    ),
+    Option("host", "network", "127.0.0.1", str, "address of the functions"),
+    Option("port", "network", "3001", port, "port of the functions, 0 for any"),
+    Option(
+        "admin-host", "network", "127.0.0.1", str, "address of the dashboard, /metrics and /ready"
     ),
     Option(
-        "--memory",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "128",
-        number(int, 1, 10_240, "a size in MB"),
-        "MB that one environment may use",
-        of_function=True,
+        "admin-port",
+        "network",
+        "9101",
+        port,
+        "port of the dashboard, /metrics and /ready, 0 for any",
     ),
     Option(
-        "--name",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "function",
+        "allowed-hosts",
+        "network",
+        "",
+        names,
+        "Host names to accept besides localhost, IP addresses and cluster names, separated by"
+        " commas; .example.com accepts all names below it",
+    ),
+    Option(
+        "public-url",
+        "network",
+        "",
         str,
-        "the function's name in URLs and ARNs",
-        of_function=True,
+        "URL at which people reach the functions, if it is another, as in a cluster",
     ),
     Option(
-        "--application-log-level",
-        "AWS_LAMBDA_LOG_LEVEL",
-        levels.DEFAULT_LEVEL,
-        one_of(*levels.APPLICATION_LEVELS),
-        "the least level of a JSON log's lines that are the function's",
-        of_function=True,
+        "pods",
+        "network",
+        "",
+        pods,
+        "NAMESPACE@CONTEXT of the pods that run this service, for scripts/check",
     ),
     Option(
-        "--system-log-level",
-        "LAMBDA_LIVE_SYSTEM_LOG_LEVEL",
-        levels.DEFAULT_LEVEL,
-        one_of(*levels.SYSTEM_LEVELS),
-        "the least level of a JSON log's lines that are the platform's",
-        of_function=True,
-    ),
-    Option(
-        "--env-file",
-        "LAMBDA_LIVE_ENV_FILE",
-        ".env",
-        str,
-        "variables for the functions, if it is there; FILE.NAME those of the function NAME",
-    ),
-    Option(
-        "--after-reload",
-        "LAMBDA_LIVE_AFTER_RELOAD",
+        "after-reload",
+        "development",
         "",
         command,
-        "shell command to run at start and after each reload",
+        "shell command to run at startup and after each reload",
     ),
     Option(
-        "--accept",
-        "LAMBDA_LIVE_ACCEPT",
+        "accept",
+        "development",
         "",
         command,
-        "shell command that the key `a` runs, to take what is answered for what is expected",
+        "shell command of the key `a`, which saves the current responses as expected",
     ),
     Option(
-        "--debug-port",
-        "LAMBDA_LIVE_DEBUG_PORT",
+        "editor-root",
+        "development",
+        "",
+        str,
+        "the project's folder on the editor's machine, if it is another",
+    ),
+    Option(
+        "debug-port",
+        "development",
         str(DEFAULT_PORT),
         port,
-        "port of the debugger with --debug, 0 for any; each further function has the next",
+        "debugger port of the first function, 0 for any; each further function uses the next one",
     ),
     Option(
-        "--shutdown-timeout",
-        "LAMBDA_LIVE_SHUTDOWN_TIMEOUT",
-        "20",
-        number(float, 0, 900, "a time in seconds"),
-        "seconds that running invocations get to finish at a stop",
+        "application-log-level",
+        "development",
+        levels.DEFAULT_LEVEL,
+        one_of(*levels.APPLICATION_LEVELS),
+        "minimum level of the function's lines in a JSON log",
+        "AWS_LAMBDA_LOG_LEVEL",
+        is_template_setting=True,
+    ),
+    Option(
+        "system-log-level",
+        "development",
+        levels.DEFAULT_LEVEL,
+        one_of(*levels.SYSTEM_LEVELS),
+        "minimum level of the platform's lines in a JSON log",
+        is_template_setting=True,
     ),
 )

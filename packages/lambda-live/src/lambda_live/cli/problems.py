@@ -1,9 +1,9 @@
 """
-Lists what is wrong with the code that a service runs, as an editor's task reads it.
+`lambda-live problems [URL]`: list the errors of a service for an editor's problem matcher.
 
-`python -m lambda_live.cli.problems [URL]`; URL is the service's admin port. After each save, and
-when an invocation fails in a new way: a line `--- TIME`, a `PATH:LINE: error: TEXT` for each
-problem, and `--- N problems`. It waits for a service that is not there, and for the next one.
+URL is the service's admin port. After each save, and when an invocation fails in a new way, it
+prints a line `--- TIME`, a line `PATH:LINE: error: TEXT` for each problem, and `--- N problems`.
+If no service answers, the command waits for one.
 
 Source: https://code.visualstudio.com/docs/debugtest/tasks#_background-watching-tasks
 """
@@ -13,94 +13,96 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lambda_live.cli import follow
 
 _MAX_PROBLEMS = 50
-"""Problems of one function that are told."""
+"""Problems of one function that are listed."""
 
 type Row = dict[str, Any]
+type _Key = tuple[str, str]
 
 
 class AdminClient:
-    """The service's admin port, as the function's page asks it."""
+    """Reads the events of a service from its admin port, like the page does."""
 
     def __init__(self, address: str) -> None:
         self._address = address
 
-    def feed(self) -> Iterator[Row]:
-        """Yield what it tells until it ends; nothing if there is no service."""
+    def events(self) -> Iterator[Row]:
+        """Yield events until the service stops; none if there is no service."""
         for line in follow.stream_lines(self._address, "/api/feed"):
             if line.startswith(b"data: "):
                 yield json.loads(line.removeprefix(b"data: "))
 
     def detail(self, row: Row) -> Row:
-        """Return all that is known of a row; what is known here, if it is not kept any more."""
+        """Return a row with all its details, or as it is if the service has dropped it."""
         connection = http.client.HTTPConnection(self._address, timeout=follow.TIMEOUT_SECONDS)
         with contextlib.closing(connection):
             connection.request("GET", f"/api/rows/{row['id']}")
             response = connection.getresponse()
-            known: Row = json.load(response) if response.status == http.client.OK else {}
-        return row | {"place": None} | known
+            details: Row = json.load(response) if response.status == http.client.OK else {}
+        return row | {"place": None} | details
 
 
 class Problems:
-    """What is wrong with the code of each function that answers now."""
+    """The errors of each function's current code."""
 
     def __init__(self, admin: AdminClient) -> None:
         self._admin = admin
-        self._of: dict[str, dict[tuple[str, str], Row]] = {}
+        self._rows: dict[str, dict[_Key, Row]] = {}
         self._folders = ("", "")
 
-    def update(self, told: Row) -> bool:
-        """Return whether there is something to tell."""
-        if editor := told.get("editor"):
+    def update(self, event: Row) -> bool:
+        """Apply an event; return whether the list may have changed."""
+        if editor := event.get("editor"):
             self._folders = (editor["here"], editor["there"])
-        heard = [self._row(row) for row in told.get("rows", ())]
-        if functions := told.get("functions"):
-            served = {each["name"] for each in functions}
-            self._of = {name: rows for name, rows in self._of.items() if name in served}
-        return any(heard) or "hello" in told
+        changes = [self._apply(row) for row in event.get("rows", ())]
+        if functions := event.get("functions"):
+            names = {each["name"] for each in functions}
+            self._rows = {name: rows for name, rows in self._rows.items() if name in names}
+        return any(changes) or "hello" in event
 
-    def _row(self, row: Row) -> bool:
+    def _apply(self, row: Row) -> bool:
         match row["kind"]:
             case "reload":
-                self._of[row["function"]] = {}
-                return self._failed(row) or True
+                self._rows[row["function"]] = {}
+                self._add(row)
+                return True
             case "invocation":
-                return self._failed(row)
+                return self._add(row)
             case "checks" if row["succeeded"]:
-                return self._as_expected()
+                return self._remove_expected()
         return False
 
-    def _failed(self, row: Row) -> bool:
-        """Note an error that is new; return whether it is."""
-        rows, key = self._of.setdefault(row["function"], {}), (row["errorType"], row["message"])
+    def _add(self, row: Row) -> bool:
+        """Add an error; return whether it is new."""
+        rows, key = self._rows.setdefault(row["function"], {}), (row["errorType"], row["message"])
         if row["errorType"] is None or key in rows or len(rows) >= _MAX_PROBLEMS:
             return False
         rows[key] = row
         return True
 
-    def _as_expected(self) -> bool:
-        """Forget the errors that events are expected to get; return whether there were any."""
-        checked = [
+    def _remove_expected(self) -> bool:
+        """Remove the errors that checks expect; return whether there were any."""
+        expected = [
             (rows, key)
-            for rows in self._of.values()
+            for rows in self._rows.values()
             for key, row in rows.items()
             if row.get("source") == "check"
         ]
-        for rows, key in checked:
+        for rows, key in expected:
             del rows[key]
-        return bool(checked)
+        return bool(expected)
 
     def lines(self) -> list[str]:
         """Return a line for each problem."""
-        rows = [self._known(rows, key) for rows in self._of.values() for key in rows]
+        rows = [self._detailed(rows, key) for rows in self._rows.values() for key in rows]
         return list(dict.fromkeys(self._line(row) for row in rows))
 
-    def _known(self, rows: dict[tuple[str, str], Row], key: tuple[str, str]) -> Row:
+    def _detailed(self, rows: dict[_Key, Row], key: _Key) -> Row:
         if "place" not in rows[key]:
             rows[key] = self._admin.detail(rows[key])
         return rows[key]
@@ -109,10 +111,12 @@ class Problems:
         name = row["errorType"].removeprefix("Runtime.")
         text = " ".join(f"{name}: {row['message']}".split())
         place = row.get("place")
-        return f"{self._seen(place['path'])}:{place['line']}: error: {text}" if place else text
+        if not place:
+            return text
+        return f"{self._editor_path(place['path'])}:{place['line']}: error: {text}"
 
-    def _seen(self, path: str) -> str:
-        """Return a path as the editor knows it, which may be on another machine."""
+    def _editor_path(self, path: str) -> str:
+        """Return a path as the editor's machine has it."""
         here, there = (f"{folder}/" for folder in self._folders)
         return there + path.removeprefix(here) if path.startswith(here) else path
 
@@ -126,23 +130,23 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _follow(admin: AdminClient) -> None:
-    problems, there = Problems(admin), False
+    problems, is_connected = Problems(admin), False
     with contextlib.suppress(OSError, http.client.HTTPException):
-        for told in admin.feed():
-            there = True
-            if problems.update(told):
+        for event in admin.events():
+            is_connected = True
+            if problems.update(event):
                 _print(problems.lines())
-    if there:
+    if is_connected:
         _print([])
 
 
-def main() -> None:
-    """Run until it is ended; exit with 2 where the URL is none."""
-    admin = AdminClient(follow.parse_url(sys.argv[1:], "lambda_live.cli.problems")[1])
+def _follow_forever(admin: AdminClient) -> None:
     while True:
         _follow(admin)
         time.sleep(follow.RETRY_SECONDS)
 
 
-if __name__ == "__main__":
-    follow.run(main)
+def main(arguments: Sequence[str]) -> None:
+    """Run until Ctrl-C; exit with status 2 if the URL is invalid."""
+    _, address = follow.parse_url(arguments, "problems", "List the errors of a service.")
+    follow.run(lambda: _follow_forever(AdminClient(address)))

@@ -1,13 +1,13 @@
 """
-Prints what a service that runs elsewhere would print at its terminal.
+`lambda-live terminal [URL]`: show the terminal output of a service that runs elsewhere.
 
-`python -m lambda_live.cli.terminal [URL]`; URL is the service's admin port.
-It waits for a service that is not there, and for the next one when one ends.
+URL is the service's admin port. If no service answers there, the command waits for one.
 """
 
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 from lambda_live.cli import follow
 from lambda_live.terminal.stream import PATH
@@ -22,19 +22,19 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Run until it is ended; exit with 2 where the URL is none."""
-    url, address = follow.parse_url(sys.argv[1:], "lambda_live.terminal")
-    there = True
+def main(arguments: Sequence[str]) -> None:
+    """Run until Ctrl-C; exit with status 2 if the URL is invalid."""
+    url, address = follow.parse_url(arguments, "terminal", "Show the terminal output of a service.")
+    follow.run(lambda: _show(url, address))
+
+
+def _show(url: str, address: str) -> None:
+    is_connected = True
     while True:
-        was_there, there = there, False
+        was_connected, is_connected = is_connected, False
         for line in follow.stream_lines(address, PATH):
-            there = True
+            is_connected = True
             _print(line.decode("utf-8", "replace").removesuffix("\n"))
-        if was_there and not there:
+        if was_connected and not is_connected:
             _print(dim(f"waiting for the function at {url}"))
         time.sleep(follow.RETRY_SECONDS)
-
-
-if __name__ == "__main__":
-    follow.run(main)

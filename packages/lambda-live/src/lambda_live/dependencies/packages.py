@@ -65,7 +65,7 @@ def _run_pip(
         if requirements.python == SERVICE_INTERPRETER
         else ("--python", requirements.python.executable)
     )
-    command = [sys.executable, "-m", "pip", *other, "install", "--compile"]
+    command = [sys.executable, "-P", "-m", "pip", *other, "install", "--compile"]
     command.append("--disable-pip-version-check")
     listed = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:

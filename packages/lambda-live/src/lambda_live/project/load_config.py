@@ -29,7 +29,7 @@ def load_config(given: argparse.Namespace, environ: Mapping[str, str], root: Pat
     """
     Return what is given, by the files as they are now.
 
-    `given.said` is what the command line alone says.
+    `given.cli_only` is what the command line alone says.
 
     Raises:
         TemplateError: One of the files is wrong.
@@ -53,7 +53,7 @@ def load_config(given: argparse.Namespace, environ: Mapping[str, str], root: Pat
     if given.name and len(template.functions) > 1:
         wrong = "--name is for one function; the template names several"
         raise TemplateError(path or root, None, wrong, "leave --name out")
-    given.limits = given.said if len(template.functions) > 1 else given
+    given.limits = given.cli_only if len(template.functions) > 1 else given
     functions = tuple(
         replace(
             _configuration(each, given, environ, account, template=path),
@@ -144,7 +144,7 @@ def _configuration(
 
 
 def _reserved(function: FunctionSpec, given: argparse.Namespace) -> int | None:
-    sources = (given.said.concurrency, function.reserved_concurrency, given.concurrency)
+    sources = (given.cli_only.concurrency, function.reserved_concurrency, given.concurrency)
     return next((each for each in sources if each is not None), None)
 
 

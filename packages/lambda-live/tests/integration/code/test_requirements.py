@@ -253,7 +253,7 @@ Resources:
 
     def package(*args: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "lambda_live.cli.image_context", *args],
+            [sys.executable, "-P", "-m", "lambda_live", "image-context", *args],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
@@ -279,7 +279,7 @@ Resources:
     assert of_layer.read_text() == "six\n"
     assert unnamed.returncode == 2
     assert unnamed.stderr == (
-        "lambda_live: name one function of the template by the build argument FUNCTION: One, Two\n"
+        "lambda-live: set the build argument FUNCTION to a function of the template: One, Two\n"
     )
 
 
@@ -290,7 +290,7 @@ def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path)
     write_project(tmp_path, {"template.yaml": template, "app.py": "h = 1\n"})
 
     made = subprocess.run(
-        [sys.executable, "-m", "lambda_live.cli.image_context", "function", "image"],
+        [sys.executable, "-P", "-m", "lambda_live", "image-context", "function", "image"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,

@@ -103,8 +103,7 @@ def test_scripts_are_told_of_its_functions_and_of_its_file(
     service: LocalLambda, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(service.project)
-    monkeypatch.setattr("sys.argv", ["lambda_live.template"])
-    describe()
+    describe([])
     described = json.loads(capsys.readouterr().out)
 
     assert described["files"] == ["child/child.yaml"]

@@ -84,7 +84,7 @@ def test_who_is_no_terminal_gets_lines_as_they_were_written(service: TerminalLam
     service.resize(40)
     page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     with subprocess.Popen(
-        [sys.executable, "-m", "lambda_live.cli.terminal", page],
+        [sys.executable, "-m", "lambda_live", "terminal", page],
         env=environment(),
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,48 @@
+"""
+`lambda-live install`: install what the functions require, for their own tests.
+
+It prints the folders with the packages, separated as in PYTHONPATH.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lambda_live.cli.describe import load_template
+from lambda_live.cli.parser import CommandParser, fail, log
+from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.requirements import cache_key, spec_requirements
+from lambda_live.model.requirements import InstallError
+from lambda_live.model.template_error import TemplateError
+
+
+def install_all(project: Path) -> list[Path]:
+    """
+    Install the requirements of all functions; return the folders with the packages.
+
+    The project's own poetry.lock is left out: its packages are in the project's environment.
+
+    Raises:
+        TemplateError: The template is invalid.
+        InstallError: Requirements cannot be read or installed.
+    """
+    unique = {
+        cache_key(each): each
+        for function in load_template(project).functions
+        for each in spec_requirements(function, project)
+        if each.source != project / "poetry.lock"
+    }
+    return [install(each, log) for each in unique.values()]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command; exit with status 2 on an error."""
+    CommandParser("install", "Install the functions' requirements and print the folders.").parse(
+        arguments
+    )
+    try:
+        folders = install_all(Path.cwd())
+    except (TemplateError, InstallError) as error:
+        fail(str(error))
+    sys.stdout.write(os.pathsep.join(map(str, folders)))

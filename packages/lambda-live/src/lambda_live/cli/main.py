@@ -1,0 +1,31 @@
+"""
+Run the command that the first argument names, `serve` if it names none.
+
+Only that command's module is imported: most of them need little of the service.
+"""
+
+import importlib
+import sys
+
+from lambda_live import __version__
+
+COMMANDS = {
+    "serve": "run the functions of the current folder (default)",
+    "describe": "print the functions as JSON",
+    "install": "install the functions' requirements for their tests, print the folders",
+    "image-context": "write what a function's image is built from",
+    "terminal": "show the terminal output of a service that runs elsewhere",
+    "problems": "list the errors of a service that runs elsewhere, for editors",
+}
+
+
+def main() -> None:
+    """Run a command with the arguments of this process."""
+    name, *arguments = sys.argv[1:] or ["serve"]
+    if name == "--version":
+        sys.stdout.write(f"lambda-live {__version__}\n")
+        return
+    if name not in COMMANDS:
+        name, arguments = "serve", sys.argv[1:]
+    command = importlib.import_module(f"lambda_live.cli.{name.replace('-', '_')}")
+    command.main(arguments)

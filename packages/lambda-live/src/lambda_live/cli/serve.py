@@ -1,0 +1,77 @@
+"""`lambda-live [serve] [HANDLER]`: run the functions until Ctrl-C or SIGTERM."""
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from lambda_live.cli.command_line import parse
+from lambda_live.cli.parser import fail, log
+from lambda_live.debugger.server import HOST
+from lambda_live.dependencies.packages import install
+from lambda_live.model.requirements import InstallError
+from lambda_live.project.config import Config
+from lambda_live.project.function_dependencies import find_dependencies
+from lambda_live.service import build_service
+
+
+def _listen(host: str, port: int, hint: str) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        why = str(error) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        fail(f"cannot listen on {host}:{port}: {why}; {hint}")
+
+
+def _install_packages(config: Config) -> None:
+    """Install the functions' requirements; exit with status 1 if that fails."""
+    for function in config.functions:
+        try:
+            for requirements in find_dependencies(function).missing():
+                install(requirements, log)
+        except InstallError as error:
+            log(str(error))
+            sys.exit(1)
+
+
+def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
+    """Return a socket for each function: the first has the port, each further one the next."""
+    first = config.service.debug_port
+    if first is None:
+        return {}
+    return {
+        function.name: _listen(HOST, first and first + index, "choose others with --debug-port")
+        for index, function in enumerate(config.functions)
+    }
+
+
+async def _serve(config: Config, sockets: tuple[socket.socket, socket.socket]) -> None:
+    await build_service(config, *sockets, _listen_for_debuggers(config)).run()
+
+
+def _reserve_standard_descriptors() -> None:
+    """
+    Open /dev/null for each closed standard descriptor.
+
+    Otherwise a socket gets the number of a closed descriptor, and the log is written to it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  # as os has it
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the service; exit with status 2 if it cannot start."""
+    _reserve_standard_descriptors()
+    config = parse(arguments, os.environ, Path.cwd())
+    _install_packages(config)
+    settings = config.service
+    front = _listen(settings.host, settings.port, "choose another with --port")
+    admin = _listen(settings.admin_host, settings.admin_port, "choose another with --admin-port")
+    uvloop.run(_serve(config, (front, admin)))
