@@ -85,7 +85,7 @@ def test_an_error_is_accepted_only_if_errors_are_asked_for(checks: Checks) -> No
     assert done.stdout.splitlines() == [
         "bad.json: ValueError: no (function/app.py:11)",
         "good.json: the answer: 1 → 2",
-        "1 answer accepted, 1 error not accepted (--accept-errors takes them too)",
+        "1 answer accepted, 1 error not accepted (to accept errors: scripts/check --accept-errors)",
     ]
     assert (done.returncode, checks.expected("bad")) == (1, "1")
 

@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from support.local_lambda import LocalLambda
-from support.project import REPOSITORY, write_project
+from support.project import write_project
 from support.starting import StartLambda
+from tests.environment.support.checks import copy_scripts
 
 TEMPLATE = """
 Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
@@ -33,9 +34,7 @@ FILES = {
     "events/Stock-2/expected/r.http": "200\n\nstock",
 }
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("curl", "jq"))), reason="scripts/check needs curl and jq"
-)
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="scripts/check needs curl")
 
 
 def check(service: LocalLambda, *args: str) -> subprocess.CompletedProcess[str]:
@@ -53,8 +52,7 @@ def shared(
     start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> LocalLambda:
     project = tmp_path_factory.mktemp("two")
-    shutil.copytree(REPOSITORY / "scripts", project / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", project)
+    copy_scripts(project)
     write_project(project, FILES)
     return start_module_lambda(project, handler=None)
 

@@ -130,10 +130,10 @@ def test_an_error_behind_an_http_api_is_told_by_its_place(
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        ("# nothing", "has no request"),
-        ("GET /a b", "the first line is like POST /path"),
-        ("GET /\nno header", "no header"),
-        ("GET /{{id}}", "no variable can be filled in here"),
+        ("# nothing", "no request found"),
+        ("GET /a b", "It must look like POST /path"),
+        ("GET /\nno header", "invalid header 'no header'"),
+        ("GET /{{id}}", "variables are not supported: /{{id}}"),
         ("GET /\n\n###\nGET /", "more than one request"),
         ("POST /\n\n< missing.json", "no such file: events/missing.json"),
     ],

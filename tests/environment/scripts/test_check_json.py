@@ -1,15 +1,15 @@
 """What `scripts/check --json` tells programs that edit code."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 
 from support.local_lambda import LocalLambda
+from support.project import PACKAGE
 from tests.environment.support.checks import Checks
 
-SCHEMA = json.loads(Path("scripts/checks/result.schema.json").read_text())
+SCHEMA = json.loads((PACKAGE / "src/lambda_live/checks/result.schema.json").read_text())
 
 
 def result(checks: Checks, *args: str) -> tuple[int, dict[str, Any]]:

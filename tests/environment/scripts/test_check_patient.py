@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from support.local_lambda import LocalLambda, environment
-from support.project import REPOSITORY
 from support.starting import StartLambda
 from support.waiting import wait_until
+from tests.environment.support.checks import copy_scripts
 
 SLOW = """
 import pathlib
@@ -30,9 +30,7 @@ Resources:
     Properties: {FunctionName: function, Runtime: python3.12, Handler: app.handler, CodeUri: code}
 """
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("curl", "jq"))), reason="scripts/check needs curl and jq"
-)
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="scripts/check needs curl")
 
 
 @pytest.fixture
@@ -45,8 +43,7 @@ def service(start_lambda: StartLambda, tmp_path: Path) -> LocalLambda:
         files[f"events/{name}.json"] = json.dumps(event)
         files[f"events/expected/{name}.json"] = '"answered"'
     service = start_lambda(files, handler=None)
-    shutil.copytree(REPOSITORY / "scripts", service.project / "scripts")
-    shutil.copy2(REPOSITORY / "machine.env", service.project)
+    copy_scripts(service.project)
     return service
 
 

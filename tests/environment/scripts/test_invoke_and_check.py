@@ -13,7 +13,7 @@ import pytest
 from support.local_lambda import LocalLambda, environment
 from support.project import REPOSITORY
 
-NEEDED = ["bash", "curl", "jq"]
+NEEDED = ["bash", "curl"]
 FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
 
 pytestmark = pytest.mark.skipif(
@@ -55,6 +55,7 @@ def copy_of(checkout: Path, directory: Path) -> Path:
     for part in ("lambda_app", "events", "scripts"):
         shutil.copytree(checkout / part, directory / part)
     shutil.copy2(checkout / "machine.env", directory)
+    (directory / ".venv").symlink_to(REPOSITORY / ".venv")
     return directory
 
 
@@ -137,7 +138,7 @@ def test_check_says_which_code_it_waited_for_in_vain(
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(
-        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}}, that of \./ here, "
+        rf"check: waited 0 s for code (?!{running[:12]})[0-9a-f]{{12}} of \./ here, "
         rf"but {service.url} runs {running[:12]}\.\n",
         done.stderr,
     )
@@ -201,16 +202,24 @@ def test_a_service_that_is_not_there_is_one_clear_line(
 
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
-@pytest.mark.parametrize("missing", ["curl", "jq"])
-def test_a_missing_tool_is_named(script: str, missing: str, checkout: Path, tmp_path: Path) -> None:
-    tools = tmp_path
-    for tool in {"bash", "dirname", "curl", "jq", "mktemp", "rm"} - {missing}:
-        (tools / tool).symlink_to(str(shutil.which(tool)))
+def test_a_missing_curl_is_named(script: str, checkout: Path, tmp_path: Path) -> None:
+    for tool in ("bash", "dirname", "mktemp", "rm"):
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
     event = checkout / "events/event.json"
-    done = run(checkout / "scripts" / script, event, env={"PATH": str(tools)})
+    done = run(checkout / "scripts" / script, event, env={"PATH": str(tmp_path)})
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{script}: {missing} is missing")
+    assert done.stderr.startswith(f"{script}: curl is missing")
+
+
+@pytest.mark.parametrize("script", ["invoke", "check", "load"])
+def test_a_missing_installation_is_named(script: str, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", tmp_path)
+    done = run(tmp_path / "scripts" / script, tmp_path / "machine.env")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{script}: no .venv: run make install first.\n"
 
 
 @pytest.mark.parametrize("script", ["invoke", "check"])

@@ -31,7 +31,7 @@ def test_answers_are_counted_by_status(start_lambda: StartLambda) -> None:
     loaded = load("--url", service.url, "--requests", "30", "--parallel", "3")
 
     assert loaded.returncode == 0
-    assert loaded.stdout == "answers of function by status:\n     30 200\n"
+    assert loaded.stdout == "responses of function by status:\n     30 200\n"
 
 
 def test_a_function_of_any_name_gets_the_event_of_its_folder(
@@ -46,8 +46,8 @@ def test_a_function_of_any_name_gets_the_event_of_its_folder(
     loaded = load("--url", service.url, "--requests", "2", str(event), checkout=checkout)
     first = load("--url", service.url, "--requests", "3", checkout=checkout)
 
-    assert loaded.stdout == "answers of Second by status:\n      2 200\n"
-    assert first.stdout == "answers of First by status:\n      3 200\n"
+    assert loaded.stdout == "responses of Second by status:\n      2 200\n"
+    assert first.stdout == "responses of First by status:\n      3 200\n"
     service.wait_for_line('First got {"message": "hello world"}', 3)
     service.wait_for_line('Second got "the event"', 2)
 

@@ -29,12 +29,12 @@ def bash_3_2(directory: Path) -> str:
 
 
 def busybox(directory: Path) -> str:
-    """Return a PATH of busybox's tools, and bash, curl and jq."""
+    """Return a PATH of busybox's tools, and bash and curl."""
     if not (found := shutil.which("busybox")):
         pytest.skip("no busybox")
     listed = subprocess.run([found, "--list"], capture_output=True, text=True, check=True)
     tools = dict.fromkeys(listed.stdout.split(), found)
-    tools |= {tool: str(shutil.which(tool)) for tool in ("bash", "curl", "jq")}
+    tools |= {tool: str(shutil.which(tool)) for tool in ("bash", "curl")}
     for tool, path in tools.items():
         (directory / tool).symlink_to(path)
     return str(directory)

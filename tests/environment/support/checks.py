@@ -24,6 +24,13 @@ def handler(event, context):
 """
 
 
+def copy_scripts(project: Path) -> None:
+    """Copy what the scripts are: themselves, their settings, and the Python that they run."""
+    shutil.copytree(REPOSITORY / "scripts", project / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", project)
+    (project / ".venv").symlink_to(REPOSITORY / ".venv")
+
+
 class Checks:
     """A project of its own, whose code is that of a service that runs `ANSWERS`."""
 
@@ -31,8 +38,7 @@ class Checks:
         self.project = project
         self._url = url
         shutil.copytree(code, project / code.name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(REPOSITORY / "scripts", project / "scripts")
-        shutil.copy2(REPOSITORY / "machine.env", project)
+        copy_scripts(project)
 
     def write(self, name: str, answer: object, expected: object = None, **event: Any) -> None:
         """Write an event that is answered so, and what is expected unless that is None."""

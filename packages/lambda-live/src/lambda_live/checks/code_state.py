@@ -149,6 +149,7 @@ class CodeWaiter:
 
         `state` is the one read last. `names` returns the functions to wait for.
         """
+        wanted = names(state) if state else ()
         while True:
             if state is None:
                 if not self.is_rolling_out:
@@ -159,15 +160,14 @@ class CodeWaiter:
                     raise SendError(message)
                 time.sleep(_POLL_SECONDS)
                 state = self.read_state()
-                continue
-            wanted = names(state)
-            if set(wanted) - set(state.names) and self.elapsed < self._timeout:
+            elif set(wanted) - set(state.names) and self.elapsed < self._timeout:
                 time.sleep(_POLL_SECONDS)  # a rollout adds and removes functions
                 state = self.read_state()
-                continue
-            if not (query := self._outdated(state, wanted, self._url)):
+                wanted = names(state) if state else wanted
+            elif query := self._outdated(state, wanted, self._url):
+                state = self.read_state(query)
+            else:
                 return state
-            state = self.read_state(query)
 
     def wait_for_pods(self, state: ServiceState, names: Sequence[str]) -> ServiceState:
         """Return the last pod's state when each has loaded the code, or that of one that failed."""

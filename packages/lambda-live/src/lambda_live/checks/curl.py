@@ -64,6 +64,14 @@ def config_of(target: Target, events: Iterable[Path], folder: Path) -> str:
     return "fail-early\n" + "\nnext\n".join(transfers) + "\n"
 
 
+def load_config(service: str, function: str, event: Path | None, requests: int) -> str:
+    """Return a curl configuration that sends one event, or `{}`, many times."""
+    # Each is the same URL: curl expands the range in the fragment, which it does not send.
+    url = f"{service}{FUNCTIONS_PATH}/{function}/invocations#[1-{requests}]"
+    data = "{}" if event is None else f"@{event}"
+    return f"{_option('data-binary', data)}\n{_option('url', url)}\n"
+
+
 def _transfer(target: Target, event: Path, output: Path) -> list[str]:
     output.touch()  # curl creates no file for an empty response
     function = target.function_of(event)

@@ -85,7 +85,7 @@ class HttpMessage:
         """Return the text of a file that expects a response; placeholders that match stay."""
         is_same = self.status == response.status
         first = self.status_line if is_same else f"HTTP/1.1 {response.status}"
-        found = [(name.lower(), want, response.header(name.lower())) for name, want in self.headers]
+        found = [(name, want, response.header(name.lower())) for name, want in self.headers]
         headers = [
             f"{name}: {want if text_matches(want, value) else value}"
             for name, want, value in found

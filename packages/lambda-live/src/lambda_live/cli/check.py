@@ -1,0 +1,414 @@
+"""
+`lambda-live check`: send each event to a running function and compare the responses.
+
+A check is an event in `events/` and its expected response in `events/expected/`. The command waits
+until the service runs the code on disk, has curl send the events, and compares, prints or records
+the responses. `scripts/check` runs it and starts curl itself (`--curl-loop`): this process writes
+the path of each curl configuration file to descriptor 3 and reads curl's exit status from standard
+input. Without that option it starts curl as a process of its own.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NoReturn, override
+
+from lambda_live.checks.accept import Acceptance, accept
+from lambda_live.checks.check_result import (
+    MAX_ROWS,
+    WIDTH,
+    Check,
+    CheckResult,
+    Outcome,
+    waiting_text,
+)
+from lambda_live.checks.code_state import CodeWaiter, ServiceState
+from lambda_live.checks.comparison import differences, parse_json
+from lambda_live.checks.curl import Curl, InvalidEventError, SendError, Target
+from lambda_live.checks.event_files import events_of, expected_file
+from lambda_live.checks.expected_response import HttpMessage
+from lambda_live.checks.function_response import (
+    error_of,
+    http_error_of,
+    http_payload_of,
+    log_of,
+    payload_of,
+    request_id_of,
+)
+from lambda_live.checks.http_file import SUFFIX, HttpResponse
+
+_SOURCE = "check"
+_EMULATOR_FUNCTION = "function"
+"""The only name that AWS's emulator accepts."""
+_ROLLOUT_POLL_SECONDS = 0.3
+_QUIET_WIDTH = 78
+"""Leaves two columns to a program that indents the lines."""
+_FAILED, _USAGE = 1, 2
+_CODE_HEADER = "x-lambda-live-code-sha256"
+
+_DESCRIPTION = """\
+Send events to a running function and compare each response with the file of the same name in
+expected/ beside the event. Exit with 1 if one differs. Without EVENT all of events/ are sent; if
+there is more than one function, the events of each are in events/NAME/. The command first waits
+until the service runs the code on disk.
+
+An event is a JSON file, or an HTTP request in a .http file as editors send it. Of an HTTP response
+the status, the expected headers and the body are compared. In an expected response the
+placeholders "<any>", "<string>", "<number>", "<uuid>" and "<timestamp>" match any such value,
+alone or in a text. Identical differences are grouped.
+"""
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    @override
+    def add_usage(
+        self,
+        usage: str | None,
+        actions: Iterable[argparse.Action],
+        groups: Iterable[argparse._MutuallyExclusiveGroup],
+        prefix: str | None = None,
+    ) -> None:
+        super().add_usage(usage, actions, groups, prefix or "Usage: ")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(_USAGE, f"{_SOURCE}: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=os.environ.get("LAMBDA_LIVE_PROGRAM", "lambda-live check"),
+        usage="%(prog)s [--url URL | --cluster] [--wait SECONDS | --no-wait] [--patient]"
+        " [--quiet | --full | --json] [--code | [--accept] EVENT...]",
+        description=_DESCRIPTION,
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+    )
+    port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
+    url = os.environ.get("LAMBDA_LIVE_URL") or f"http://127.0.0.1:{port}"
+    add = parser.add_argument
+    add("events", nargs="*", metavar="EVENT", help=argparse.SUPPRESS)
+    add("--url", default=url, help="the service [LAMBDA_LIVE_URL; http://127.0.0.1:3001]")
+    add("--cluster", action="store_true", help="the service in the cluster: http://127.0.0.1:5432")
+    add("--wait", type=int, default=30, metavar="SECONDS", help="timeout of the wait [30]")
+    add("--no-wait", dest="wait", action="store_const", const=None, help="for AWS's emulator")
+    add("--patient", action="store_true", help="also wait as long as the code does not load")
+    add("--quiet", action="store_true", help="count the events of a difference, do not list them")
+    add("--full", action="store_true", help="print every difference in full length")
+    add("--json", action="store_true", help="print one object (checks/result.schema.json)")
+    add("--code", action="store_true", help="wait for the code only, on every pod")
+    add("--accept", action="store_true", help="record the responses as expected")
+    add("--accept-errors", action="store_true", help="the same, errors included")
+    add("--project", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)
+    add("--curl-loop", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
+    return parser
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(argv)
+    options.accept = options.accept or options.accept_errors
+    if options.code and options.events:
+        parser.error("--code takes no EVENT")
+    if options.json and options.accept:
+        parser.error("--json and --accept exclude each other")
+    if not options.url:
+        parser.error("--url needs a URL")
+    if options.cluster:
+        options.url = f"http://127.0.0.1:{os.environ.get('FUNCTION_PORT', '5432')}"
+    for event in options.events:
+        if not os.path.isfile(event):  # noqa: PTH113  # as it was written
+            parser.error(f"no such event: {event}")
+    if os.environ.get("LAMBDA_LIVE_CHECK_FORMAT") == "json":
+        options.json = not options.accept and not options.code
+    return options
+
+
+class CheckCommand:
+    """One run of the command."""
+
+    def __init__(self, options: argparse.Namespace, curl: Curl) -> None:
+        self._options = options
+        self._project: Path = options.project.resolve()
+        self._curl = curl
+        self._events = [Path(event) for event in options.events]
+        self._waiter = CodeWaiter(
+            self._project,
+            curl,
+            options.url,
+            options.wait or 0,
+            is_cluster=options.cluster and options.wait is not None,
+        )
+        self._state: ServiceState | None = None
+
+    def run(self) -> int:
+        """Run; return the exit status. Raises SendError, InvalidEventError, OSError."""
+        self._state = self._waiter.read_state()
+        if self._options.code:
+            state = self._wait()
+            problems = [each.to_code().problem() for each in state.functions]
+            _print(*(problem for problem in problems if problem))
+            return _FAILED if any(problems) else 0
+        if not self._options.events:
+            self._events = self._find_events()
+        self._wait_for_functions()
+        responses = self._send()
+        checks = [self._check(event, responses.get(event)) for event in self._events]
+        result = self._result(checks)
+        if self._options.json:
+            _print(json.dumps(result.to_json(), ensure_ascii=False, separators=(",", ":")))
+        else:
+            _print(*self._rows(result))
+        if self._options.accept:
+            return self._accept(checks, responses)
+        if not self._options.json:
+            _print(result.summary())
+        return 0 if result.as_expected else _FAILED
+
+    def _target(self) -> Target:
+        names = (_EMULATOR_FUNCTION,) if self._state is None else self._state.names
+        return Target(self._options.url, _SOURCE, names)
+
+    def _wanted(self, state: ServiceState) -> list[str]:
+        """Return the names of the functions that the events are for."""
+        target = Target(self._options.url, _SOURCE, state.names)
+        return list(dict.fromkeys(target.function_of(event) for event in self._events))
+
+    def _find_events(self) -> list[Path]:
+        events = events_of(self._project, self._target().functions)
+        if self._state is not None:
+            return events
+        skipped = [event for event in events if event.suffix == SUFFIX]
+        if skipped:
+            names = " ".join(self._relative(event) for event in skipped)
+            sys.stderr.write(f"check: AWS's emulator has no function URL. Not sent: {names}\n")
+        return [event for event in events if event not in skipped]
+
+    def _wait_for_functions(self) -> None:
+        """Wait while a rollout replaces a service that has other functions. InvalidEventError."""
+        while True:
+            try:
+                target = self._target()
+                for event in self._events:
+                    target.function_of(event)
+            except InvalidEventError:
+                if not self._waiter.is_rolling_out:
+                    raise
+                time.sleep(_ROLLOUT_POLL_SECONDS)
+                self._state = self._waiter.read_state()
+            else:
+                return
+
+    def _wait(self) -> ServiceState:
+        """Wait until each pod that is asked runs the code on disk, or failed to load it."""
+        state = self._waiter.wait(self._state, self._wanted)
+        wanted = self._wanted(state)
+        if not self._options.events and not state.has_failed(wanted):
+            state = self._waiter.wait_for_pods(state, wanted)
+        self._state = state
+        return state
+
+    def _send(self) -> dict[Path, HttpResponse]:
+        """Send the events whose code loads, again until all responses are of the code on disk."""
+        while True:
+            if self._options.wait is not None:
+                state = self._wait()
+                wanted = self._wanted(state)
+                if self._options.patient and state.has_failed(wanted):
+                    self._waiter.wait_until_fixed(wanted)
+                    self._state = self._waiter.read_state()
+                    continue
+            sent = [event for event in self._events if not self._has_failed(event)]
+            responses = self._curl.send(self._target().functions, sent)
+            found = dict(zip(sent, responses, strict=True))
+            if self._options.wait is None or self._is_current(found):
+                return found
+            if self._waiter.elapsed >= self._options.wait:
+                message = (
+                    f"waited {self._options.wait} s, but some responses of {self._options.url}"
+                    " are still of other code than the code here."
+                )
+                raise SendError(message)
+            self._state = self._waiter.read_state()
+
+    def _has_failed(self, event: Path) -> bool:
+        if self._state is None or self._options.wait is None:
+            return False
+        return self._state.has_failed([self._target().function_of(event)])
+
+    def _is_current(self, responses: dict[Path, HttpResponse]) -> bool:
+        """Whether the code on disk sent each response. In a rollout two services respond."""
+        target, on_disk = self._target(), self._waiter.on_disk
+        return all(
+            (response.header(_CODE_HEADER) or "").startswith(on_disk[function])
+            for event, response in responses.items()
+            if (function := target.function_of(event)) in on_disk
+        )
+
+    def _check(self, event: Path, response: HttpResponse | None) -> Check:
+        function = self._target().function_of(event)
+        name = self._relative(event)
+        if response is None:
+            return Check(name, function, "waiting")
+        log = log_of(response)
+        projects = self._projects(function)
+        expected_path = expected_file(event)
+        expected = _read(expected_path)
+        if event.suffix == SUFFIX:
+            error = http_error_of(response, log, projects)
+            payload = http_payload_of(response)
+            found = HttpMessage.parse(expected or "").differences(response)
+        else:
+            payload = payload_of(response)
+            error = error_of(response, payload, projects)
+            found = differences(parse_json(expected or ""), payload)
+        different = [] if expected is None else list(found)
+        outcome: Outcome = "new" if expected is None else "failed" if different else "passed"
+        return Check(
+            name,
+            function,
+            outcome,
+            different,
+            error,
+            payload,
+            request_id_of(response),
+            log.duration_ms,
+            log.init_ms,
+            log=log.lines,
+        )
+
+    def _projects(self, function: str) -> list[str]:
+        states = self._state.functions if self._state else ()
+        return [*(each.project for each in states if each.name == function), str(self._project)]
+
+    def _relative(self, event: Path) -> str:
+        return str(event).removeprefix(f"{self._options.project}/")
+
+    def _result(self, checks: Sequence[Check]) -> CheckResult:
+        seconds = iter(self._curl.round_trips)
+        timed = [
+            each if each.outcome == "waiting" else _with_round_trip(each, next(seconds))
+            for each in checks
+        ]
+        functions = self._state.only(self._wanted(self._state)) if self._state else ()
+        return CheckResult(
+            self._options.url,
+            [each.to_code() for each in functions],
+            timed,
+            {
+                "waited_ms": _milliseconds(self._curl.wait_seconds),
+                "checks_ms": _milliseconds(sum(self._curl.round_trips)),
+            },
+        )
+
+    def _rows(self, result: CheckResult) -> list[str]:
+        if self._options.full:
+            return result.rows(None, None)
+        if self._options.quiet:
+            return result.rows(_QUIET_WIDTH, MAX_ROWS, is_named=False)
+        return result.rows(WIDTH, MAX_ROWS)
+
+    def _accept(self, checks: Sequence[Check], responses: dict[Path, HttpResponse]) -> int:
+        """Record what differs; return whether something is left."""
+        accepted = errors = waiting = 0
+        for event, check in zip(self._events, checks, strict=True):
+            if check.outcome == "waiting":
+                waiting += 1
+            elif check.outcome != "passed":
+                if check.error is not None and not self._options.accept_errors:
+                    errors += 1
+                else:
+                    accept(expected_file(event), responses[event])
+                    accepted += 1
+        _print(*_acceptance_lines(Acceptance(accepted, errors, waiting), len(checks)))
+        return _FAILED if errors or waiting else 0
+
+
+def _with_round_trip(check: Check, seconds: float) -> Check:
+    from dataclasses import replace  # noqa: PLC0415
+
+    return replace(check, round_trip_ms=_milliseconds(seconds))
+
+
+def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
+    parts = []
+    if done.accepted:
+        parts.append(f"{done.accepted} answer{'s' * (done.accepted > 1)} accepted")
+    elif not done.errors and not done.waiting:
+        parts.append(f"nothing to accept: {checks} of {checks} events as expected")
+    if done.errors:
+        parts.append(f"{done.errors} error{'s' * (done.errors > 1)} not accepted")
+    if done.waiting:
+        parts.append(waiting_text(done.waiting))
+    hint = " (to accept errors: scripts/check --accept-errors)" if done.errors else ""
+    return [", ".join(parts) + hint]
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _run_curl_in_shell(config: Path) -> int:
+    """Have the loop of `scripts/check` run curl."""
+    os.write(3, os.fsencode(config) + b"\n")
+    return int(sys.stdin.readline() or 1)
+
+
+def _run_curl(config: Path) -> int:
+    import subprocess  # noqa: PLC0415  # `scripts/check` starts faster without it
+
+    command = ["curl", "--config", str(config)]
+    out, err = config.with_name("curl.out"), config.with_name("curl.err")
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        return subprocess.run(command, stdout=stdout, stderr=stderr, check=False).returncode  # noqa: S603  # a configuration of its own
+
+
+def _run_in(folder: Path, options: argparse.Namespace) -> int:
+    run = _run_curl_in_shell if options.curl_loop else _run_curl
+    try:
+        return CheckCommand(options, Curl(options.url, _SOURCE, folder, run)).run()
+    except InvalidEventError as error:
+        sys.stderr.write(f"check: {error}\n")
+        return _USAGE
+    except (SendError, OSError) as error:
+        if options.json:
+            result = CheckResult(options.url, reason=str(error)).to_json()
+            _print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+        else:
+            sys.stderr.write(f"check: {error}\n")
+        return _FAILED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = _parse(sys.argv[1:] if argv is None else argv)
+    if options.curl_loop:
+        return _run_in(options.curl_loop, options)
+    import tempfile  # noqa: PLC0415  # `scripts/check` has a folder already, and starts faster
+
+    with tempfile.TemporaryDirectory() as folder:
+        return _run_in(Path(folder), options)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
