@@ -67,7 +67,7 @@ def apis(start_module_lambda: StartLambda) -> LocalLambda:
 def respond_with(
     service: LocalLambda, response: Any, path: str = "/items/1", **headers: str
 ) -> Answer:
-    """Have the function response so."""
+    """Send a request that the function answers with `response`."""
     text = quote(json.dumps(response))
     return service.request("GET", f"{path}?response={text}", headers=headers)
 
@@ -231,13 +231,13 @@ def signature(response: Answer) -> dict[str, str]:
 
 def test_http_api_response_has_request_id_only(apis: LocalLambda) -> None:
     response = apis.request("POST", "/orders/1")
-    refused = apis.request("POST", "/old")
+    rejected = apis.request("POST", "/old")
     failed = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
 
     assert signature(response) == {
         "apigw-requestid": response.json()["requestContext"]["requestId"]
     }
-    assert [*signature(refused)] == [*signature(failed)] == ["apigw-requestid"]
+    assert [*signature(rejected)] == [*signature(failed)] == ["apigw-requestid"]
 
 
 def test_rest_api_response_has_request_ids_and_trace_id(
@@ -254,12 +254,12 @@ def test_rest_api_response_has_request_ids_and_trace_id(
 
 
 def test_rest_api_error_has_type_and_no_trace_id(apis: LocalLambda) -> None:
-    refused = apis.request("POST", "/items/special")
+    rejected = apis.request("POST", "/items/special")
     failed = respond_with(apis, "no response")
 
     names = {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-errortype"}
-    assert signature(refused).keys() == signature(failed).keys() == names
-    assert refused.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+    assert signature(rejected).keys() == signature(failed).keys() == names
+    assert rejected.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
     assert failed.headers["x-amzn-errortype"] == "InternalServerErrorException"
 
 
@@ -319,10 +319,10 @@ def test_curl_command_of_request_repeats_it(apis: LocalLambda, path: str) -> Non
 
 
 def test_unsupported_event_source_is_reported_once(apis: LocalLambda) -> None:
-    told = [line for line in apis.lines if "Queue (SQS) has no source here" in line]
+    notices = [line for line in apis.lines if "Queue (SQS) has no source here" in line]
 
-    assert len(told) == 1
-    assert "send one of its events to Work" in told[0]
+    assert len(notices) == 1
+    assert "send one of its events to Work" in notices[0]
 
 
 def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -> None:
@@ -330,9 +330,9 @@ def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -
     service = start_lambda({"template.yaml": template, "code/app.py": APP}, handler=None)
 
     assert service.request("GET", "/items/1").json()["resource"] == "/items/{id}"
-    asked = json.dumps({"function": "Work", "request": "POST /orders/1"}).encode()
+    body = json.dumps({"function": "Work", "request": "POST /orders/1"}).encode()
     json_type = {"Content-Type": "application/json"}
-    shown = request(service.admin_url, "POST", "/api/request", asked, json_type).json()
+    shown = request(service.admin_url, "POST", "/api/request", body, json_type).json()
     assert json.loads(shown["row"]["event"]["text"])["routeKey"] == "POST /orders/{id}"
     assert [name for name, _ in shown["http"]["headers"] if name.startswith("Apigw")] == []
     assert service.request("GET", "/nowhere").json()["routeKey"] == "$default"

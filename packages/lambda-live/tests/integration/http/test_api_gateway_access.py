@@ -217,11 +217,11 @@ def test_rest_api_preflight_is_like_sam_options_method(apis: LocalLambda) -> Non
 def test_rest_api_preflight_default_authorizer_is_invoked(
     apis: LocalLambda,
 ) -> None:
-    refused = preflight(apis, "/guarded")
+    rejected = preflight(apis, "/guarded")
     headers = {"Access-Control-Request-Method": "GET", "Authorization": "yes", "Origin": SHOP}
     allowed = apis.request("OPTIONS", "/guarded", headers=headers)
 
-    assert (refused.status, refused.json()) == (401, {"message": "Unauthorized"})
+    assert (rejected.status, rejected.json()) == (401, {"message": "Unauthorized"})
     assert shared(allowed)["allow-origin"] == SHOP
 
 

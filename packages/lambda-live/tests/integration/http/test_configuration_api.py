@@ -92,16 +92,16 @@ def test_account_settings_subtract_reserved_concurrency(two: LocalLambda) -> Non
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda client: client.get_function(FunctionName="Nobody"),
         lambda client: client.get_function_configuration(FunctionName="Nobody"),
         lambda client: client.get_function_url_config(FunctionName="Nobody"),
     ],
 )
-def test_unknown_function_is_not_found(two: LocalLambda, ask: Callable[[Any], Any]) -> None:
+def test_unknown_function_is_not_found(two: LocalLambda, call: Callable[[Any], Any]) -> None:
     with pytest.raises(ClientError) as raised:
-        ask(two.boto3)
+        call(two.boto3)
 
     assert raised.value.response["Error"] == {
         "Code": "ResourceNotFoundException",

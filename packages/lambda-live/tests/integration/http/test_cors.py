@@ -41,7 +41,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
-def ask(service: LocalLambda, name: str, method: str, origin: str, **headers: str) -> Answer:
+def send(service: LocalLambda, name: str, method: str, origin: str, **headers: str) -> Answer:
     headers = {f"Access-Control-Request-{key}": value for key, value in headers.items()}
     host = f"{name}.localhost"
     return service.request(method, "/", headers={"Host": host, "Origin": origin, **headers})
@@ -54,8 +54,8 @@ def shared(response: Answer) -> dict[str, str]:
 
 
 def test_preflight_is_answered_without_the_function(service: LocalLambda) -> None:
-    response = ask(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
-    everybody = ask(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
+    response = send(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
+    everybody = send(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
 
     assert (response.status, response.body) == (200, b"")
     assert shared(response) == {
@@ -74,7 +74,7 @@ def test_preflight_is_answered_without_the_function(service: LocalLambda) -> Non
 
 
 def test_response_to_allowed_origin_has_cors_headers(service: LocalLambda) -> None:
-    response = ask(service, "shop", "GET", SHOP)
+    response = send(service, "shop", "GET", SHOP)
 
     assert response.status == 200
     assert shared(response) == {
@@ -83,16 +83,16 @@ def test_response_to_allowed_origin_has_cors_headers(service: LocalLambda) -> No
         "expose-headers": "x-three",
     }
     assert response.headers["vary"] == "Origin"
-    assert shared(ask(service, "everybody", "GET", OTHER)) == {"allow-origin": "*"}
+    assert shared(send(service, "everybody", "GET", OTHER)) == {"allow-origin": "*"}
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 def test_response_to_other_origin_has_no_cors_headers(service: LocalLambda, method: str) -> None:
-    near = ask(service, "shop", method, "http://localhost:5173", Method="GET")
-    far = ask(service, "shop", method, OTHER, Method="GET")
+    local = send(service, "shop", method, "http://localhost:5173", Method="GET")
+    foreign = send(service, "shop", method, OTHER, Method="GET")
 
-    assert (near.status, shared(near)) == (200, {})
-    assert (far.status, shared(far)) == (403, {})
+    assert (local.status, shared(local)) == (200, {})
+    assert (foreign.status, shared(foreign)) == (403, {})
 
 
 def test_options_without_preflight_headers_invokes_function(service: LocalLambda) -> None:

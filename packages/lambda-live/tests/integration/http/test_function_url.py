@@ -14,7 +14,7 @@ from support.local_lambda import LocalLambda
 from support.starting import StartLambda
 from support.waiting import wait_until
 
-RETURNS_WHAT_THE_BODY_SAYS = """
+RETURNS_BODY_AS_RESULT = """
 import json
 
 def handler(event, context):
@@ -32,7 +32,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RETURNS_WHAT_THE_BODY_SAYS)
+    return start_module_lambda(RETURNS_BODY_AS_RESULT)
 
 
 def event_of(

@@ -99,14 +99,14 @@ def test_qualifier_latest_is_accepted(service: LocalLambda) -> None:
     ],
 )
 def test_unknown_function_is_not_found(service: LocalLambda, name: str, arn: str) -> None:
-    assert refusal(service, FunctionName=name) == (
+    assert rejection(service, FunctionName=name) == (
         404,
         "ResourceNotFoundException",
         f"Function not found: {arn}",
     )
 
 
-def refusal(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
+def rejection(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
     with pytest.raises(ClientError) as raised:
         service.boto3.invoke(**parameters)
     response = raised.value.response
@@ -115,7 +115,7 @@ def refusal(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
 
 
 def test_unknown_qualifier_is_not_found(service: LocalLambda) -> None:
-    assert refusal(service, FunctionName="function", Qualifier="prod") == (
+    assert rejection(service, FunctionName="function", Qualifier="prod") == (
         404,
         "ResourceNotFoundException",
         f"Function not found: {ARN}:prod",
@@ -123,7 +123,7 @@ def test_unknown_qualifier_is_not_found(service: LocalLambda) -> None:
 
 
 def test_arn_of_another_region_is_not_found(service: LocalLambda) -> None:
-    assert refusal(service, FunctionName=ARN.replace("us-east-1", "eu-west-1")) == (
+    assert rejection(service, FunctionName=ARN.replace("us-east-1", "eu-west-1")) == (
         404,
         "ResourceNotFoundException",
         "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
@@ -131,7 +131,7 @@ def test_arn_of_another_region_is_not_found(service: LocalLambda) -> None:
 
 
 def test_different_qualifiers_are_rejected(service: LocalLambda) -> None:
-    assert refusal(service, FunctionName="function:$LATEST", Qualifier="1") == (
+    assert rejection(service, FunctionName="function:$LATEST", Qualifier="1") == (
         400,
         "InvalidParameterValueException",
         "The derived qualifier from the function name does not match the specified qualifier.",
@@ -185,7 +185,7 @@ def test_invalid_function_name_is_rejected(
     service: LocalLambda, parameters: dict[str, str], errors: list[str]
 ) -> None:
     count = f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected"
-    assert refusal(service, **parameters) == (
+    assert rejection(service, **parameters) == (
         400,
         "ValidationException",
         f"{count}: {'; '.join(errors)}",
@@ -297,7 +297,7 @@ def test_event_above_maximum_size_is_rejected(
 ) -> None:
     payload = json_string_of(limit + 1)
 
-    assert refusal(service, FunctionName="function", InvocationType=kind, Payload=payload) == (
+    assert rejection(service, FunctionName="function", InvocationType=kind, Payload=payload) == (
         413,
         code,
         message,
@@ -493,7 +493,7 @@ def test_client_context_of_async_invocation_is_none(service: LocalLambda) -> Non
 def test_enum_header_invalid_value_is_rejected(
     service: LocalLambda, parameter: str, member: str, values: str
 ) -> None:
-    assert refusal(service, **{"FunctionName": "function", parameter: "Whatever"}) == (
+    assert rejection(service, **{"FunctionName": "function", parameter: "Whatever"}) == (
         400,
         "ValidationException",
         (

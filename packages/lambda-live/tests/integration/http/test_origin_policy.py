@@ -24,17 +24,17 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(COUNTS, "--allowed-hosts=dev.example, .team.example")
 
 
-def ask(service: LocalLambda, path: str, headers: Mapping[str, str]) -> Answer:
-    """Ask as a browser does: the function by POST, the admin port by GET."""
+def send(service: LocalLambda, path: str, headers: Mapping[str, str]) -> Answer:
+    """Send a request as a browser does: POST to the function, GET to the admin port."""
     if path == "/metrics":
         return service.admin(path, headers)
     return service.request("POST", path, b"{}", headers)
 
 
-DOORS = pytest.mark.parametrize("path", [INVOKE, "/", "/metrics"])
+EACH_FRONT_END = pytest.mark.parametrize("path", [INVOKE, "/", "/metrics"])
 
 
-@DOORS
+@EACH_FRONT_END
 @pytest.mark.parametrize(
     "headers",
     [
@@ -54,19 +54,19 @@ def test_request_from_foreign_page_is_rejected(
 ) -> None:
     count = service.invoke().json()
 
-    response = ask(service, path, headers)
+    response = send(service, path, headers)
     assert (response.status, response.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
     assert b"are not allowed" in response.body
     assert service.invoke().json() == count + 1
 
 
-@DOORS
+@EACH_FRONT_END
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:3001", "team.example", "0.0.0.0", "127.0.0.1.nip.io"],  # noqa: S104  # not bound
 )
 def test_unknown_host_is_rejected(service: LocalLambda, path: str, host: str) -> None:
-    response = ask(service, path, {"Host": host})
+    response = send(service, path, {"Host": host})
 
     assert response.status == 403
     name = host.partition(":")[0]
@@ -79,7 +79,7 @@ def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
     assert response.status == 400
 
 
-@DOORS
+@EACH_FRONT_END
 @pytest.mark.parametrize(
     "host",
     [
@@ -89,10 +89,10 @@ def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
     ],
 )
 def test_own_host_is_accepted(service: LocalLambda, path: str, host: str) -> None:
-    assert ask(service, path, {"Host": host}).status == 200
+    assert send(service, path, {"Host": host}).status == 200
 
 
-@DOORS
+@EACH_FRONT_END
 @pytest.mark.parametrize(
     "headers",
     [
@@ -110,7 +110,7 @@ def test_own_host_is_accepted(service: LocalLambda, path: str, host: str) -> Non
 def test_request_from_local_page_is_accepted(
     service: LocalLambda, path: str, headers: dict[str, str]
 ) -> None:
-    assert ask(service, path, headers).status == 200
+    assert send(service, path, headers).status == 200
 
 
 def test_navigation_from_foreign_page_is_accepted(service: LocalLambda) -> None:

@@ -27,11 +27,11 @@ def read_all(connection: socket.socket) -> bytes:
 def test_too_large_body_client_receives_the_error(service: LocalLambda, path: str) -> None:
     too_large = urllib.request.Request(service.url + path, b"x" * 20 * MB)  # noqa: S310  # loopback
 
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.HTTPError) as rejected:
         urllib.request.urlopen(too_large, timeout=30)  # noqa: S310
-    with closing(refused.value):
-        assert refused.value.code == (404 if "unknown" in path else 413)
-        assert json.load(refused.value)
+    with closing(rejected.value):
+        assert rejected.value.code == (404 if "unknown" in path else 413)
+        assert json.load(rejected.value)
 
 
 def test_endless_body_closes_the_connection(service: LocalLambda) -> None:

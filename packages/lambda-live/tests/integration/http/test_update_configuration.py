@@ -24,29 +24,29 @@ reply = [
 
 
 @pytest.fixture(scope="module")
-def refusing(start_module_lambda: StartLambda) -> LocalLambda:
+def shared_service(start_module_lambda: StartLambda) -> LocalLambda:
     """A service for requests that change nothing."""
     return start_module_lambda(RUNS_ITS_EVENT)
 
 
 @pytest.fixture
-def service(refusing: LocalLambda) -> Iterator[LocalLambda]:
+def service(shared_service: LocalLambda) -> Iterator[LocalLambda]:
     """The same service. Its configuration is restored afterwards."""
-    client = refusing.boto3
+    client = shared_service.boto3
     before = client.get_function_configuration(FunctionName=NAME)
-    yield refusing
+    yield shared_service
     client.update_function_configuration(
         FunctionName=NAME,
         Timeout=before["Timeout"],
         MemorySize=before["MemorySize"],
         Environment={"Variables": {}},
     )
-    assert refusing.run(SETTINGS) == [60, "128", None]
+    assert shared_service.run(SETTINGS) == [60, "128", None]
 
 
-def error_of(ask: Callable[[], Any]) -> tuple[str, str]:
+def error_of(call: Callable[[], Any]) -> tuple[str, str]:
     with pytest.raises(ClientError) as raised:
-        ask()
+        call()
     error = raised.value.response["Error"]
     return error["Code"], error["Message"]
 
@@ -108,7 +108,7 @@ def test_reserved_concurrency_put_get_and_delete(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "code", "message"),
+    ("call", "code", "message"),
     [
         (
             lambda client: client.update_function_code(FunctionName=NAME, ZipFile=b"zip"),
@@ -162,21 +162,21 @@ def test_reserved_concurrency_put_get_and_delete(service: LocalLambda) -> None:
     ],
 )
 def test_invalid_update_is_rejected_with_reason(
-    refusing: LocalLambda, ask: Callable[[Any], Any], code: str, message: str
+    shared_service: LocalLambda, call: Callable[[Any], Any], code: str, message: str
 ) -> None:
-    refused = error_of(lambda: ask(refusing.boto3))
+    error = error_of(lambda: call(shared_service.boto3))
 
-    assert refused[0] == code
-    assert message in refused[1]
+    assert error[0] == code
+    assert message in error[1]
 
 
 @pytest.mark.parametrize(
     "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
 )
-def test_update_invalid_body_is_rejected(refusing: LocalLambda, body: bytes) -> None:
+def test_update_invalid_body_is_rejected(shared_service: LocalLambda, body: bytes) -> None:
     path = f"/2015-03-31/functions/{NAME}/configuration"
 
-    response = refusing.request("PUT", path, body)
+    response = shared_service.request("PUT", path, body)
 
     assert (response.status, response.headers["x-amzn-errortype"]) == (
         400,

@@ -46,7 +46,8 @@ def test_a_browser_gets_the_error_its_place_and_the_request(service: LocalLambda
 def test_a_browser_is_told_why_an_answer_is_no_http(service: LocalLambda) -> None:
     text = service.request("GET", "/malformed", headers=BROWSER).body.decode()
 
-    assert "statusCode is &#x27;&lt;b&gt;&#x27;, not a number from 200 to 599</h1>" in text
+    reason = "statusCode must be an integer from 200 to 599, got &#x27;&lt;b&gt;&#x27;"
+    assert f"{reason}</h1>" in text
     assert "<pre><span>{&quot;statusCode&quot;: &quot;&lt;b&gt;&quot;}</span></pre>" in text
 
 
