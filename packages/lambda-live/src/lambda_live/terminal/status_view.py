@@ -145,7 +145,9 @@ class StatusView:
     def show_checks_finished(self, output: CheckOutput) -> None:
         """Show the result of the checks."""
         summary = green(output.summary) if output.succeeded else red(output.summary)
-        self._screen.finish_line(f"{self._started_line} · {summary}", f"{dim(clock())} {summary}")
+        mark = green("✓") if output.succeeded else red("✗")
+        short_line = f"{dim(clock())} {mark} {summary}"
+        self._screen.finish_line(f"{self._started_line} · {summary}", short_line)
         rows = self._rows(output)
         failed = not output.succeeded
         excerpt = self._check_error() if self._check_error is not None and failed else []
