@@ -9,7 +9,7 @@ import pytest
 from support.documents import read_document, read_documents
 
 KUSTOMIZATIONS = sorted(path.parent for path in Path("k8s").rglob("kustomization.yaml"))
-VERSION = "1.35"  # of the cluster in ctlptl.yaml
+VERSION = "1.35"  # as in ctlptl.yaml
 
 
 def is_manifest(path: Path) -> bool:
@@ -24,7 +24,7 @@ MANIFESTS = [path for path in sorted(Path("k8s").rglob("*.yaml")) if is_manifest
 
 def build(kustomization: str | Path) -> list[dict[str, Any]]:
     if not shutil.which("kubectl"):
-        pytest.skip("kubectl, which builds a kustomization, is not installed")
+        pytest.skip("needs kubectl")
     built = subprocess.run(
         ["kubectl", "kustomize", kustomization], capture_output=True, text=True, check=True
     )
@@ -45,34 +45,34 @@ def megabytes(quantity: str) -> int:
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=str)
-def test_a_manifest_obeys_the_schema_of_kubernetes(path: Path) -> None:
+def test_manifest_matches_kubernetes_schema(path: Path) -> None:
     for document in read_documents(path.read_text()):
-        # kustomize fills in the selector, and so the pod's labels, that a Deployment has to have.
+        # kustomize adds the selector that a Deployment needs
         if document["kind"] in {"Deployment", "DaemonSet", "StatefulSet"}:
             document["spec"].setdefault("selector", {"matchLabels": {}})
         kubernetes_validate.validate(document, VERSION, strict=True)
 
 
 @pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=str)
-def test_what_a_kustomization_names_is_there(kustomization: Path) -> None:
+def test_kustomization_resources_exist(kustomization: Path) -> None:
     resources = read_document((kustomization / "kustomization.yaml").read_text())["resources"]
 
     assert [name for name in resources if not (kustomization / name).exists()] == []
 
 
 @pytest.mark.parametrize("kustomization", KUSTOMIZATIONS, ids=str)
-def test_a_kustomization_builds_and_obeys_the_schema_of_kubernetes(kustomization: Path) -> None:
+def test_kustomization_output_matches_kubernetes_schema(kustomization: Path) -> None:
     for document in build(kustomization):
         kubernetes_validate.validate(document, VERSION, strict=True)
 
 
-def test_the_namespace_admits_restricted_pods_alone() -> None:
+def test_namespace_enforces_restricted_pods() -> None:
     labels = function_manifest("namespace.yaml")["metadata"]["labels"]
 
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_pod_is_restricted() -> None:
+def test_pod_is_restricted() -> None:
     assert POD["securityContext"]["runAsNonRoot"] is True
     assert POD["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert CONTAINER["securityContext"] == {
@@ -82,33 +82,35 @@ def test_the_pod_is_restricted() -> None:
     assert POD["automountServiceAccountToken"] is False
 
 
-def test_the_memory_limit_holds_every_environment_at_its_size_and_lambda_live() -> None:
+def test_memory_limit_fits_all_environments() -> None:
     environments = int(ENVIRONMENT["LAMBDA_LIVE_CONCURRENCY"])
-    size = 128  # MB, as AWS has it; k8s/Tiltfile fits it to the template
+    size = 128  # MB, AWS's default. k8s/Tiltfile adapts the limit to the template
 
     limit = megabytes(CONTAINER["resources"]["limits"]["memory"])
 
     assert limit >= environments * size + 256
 
 
-def test_a_stop_leaves_the_time_that_the_running_invocations_get() -> None:
+def test_grace_period_exceeds_shutdown_timeout() -> None:
     before_sigterm = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
     shutdown = int(ENVIRONMENT["LAMBDA_LIVE_SHUTDOWN_TIMEOUT"])
 
     assert POD["terminationGracePeriodSeconds"] > before_sigterm + shutdown
 
 
-def test_an_invocation_that_may_run_at_a_stop_has_time_to_end() -> None:
-    assert int(ENVIRONMENT["LAMBDA_LIVE_SHUTDOWN_TIMEOUT"]) > 3  # seconds, as AWS has it; the same
+def test_shutdown_timeout_exceeds_function_timeout() -> None:
+    assert (
+        int(ENVIRONMENT["LAMBDA_LIVE_SHUTDOWN_TIMEOUT"]) > 3
+    )  # seconds, AWS's default. k8s/Tiltfile adapts it, too
 
 
-def test_a_rollout_takes_no_pod_away_before_the_next_is_ready() -> None:
+def test_rollout_keeps_pod_until_next_is_ready() -> None:
     strategy = function_manifest("deployment.yaml")["spec"]["strategy"]["rollingUpdate"]
 
     assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
 
 
-def test_the_debug_manifests_differ_by_the_debugger_alone() -> None:
+def test_debug_overlay_adds_only_debugger() -> None:
     plain, debug = (
         next(document for document in build(path) if document["kind"] == "Deployment")
         for path in ("k8s/function", "k8s/debug")

@@ -41,10 +41,10 @@ def workloads() -> Iterator[tuple[str, dict[str, Any]]]:
 WORKLOADS = dict(workloads())
 
 
-# --- the programs' own checks
+# --- the programs' validation commands
 
 
-def test_prometheus_accepts_its_configuration() -> None:
+def test_prometheus_configuration_is_valid() -> None:
     run(
         program("promtool"),
         "check",
@@ -55,26 +55,26 @@ def test_prometheus_accepts_its_configuration() -> None:
     run(program("promtool"), "check", "rules", str(ALERTS))
 
 
-def test_each_alert_fires_and_clears_in_imagined_time() -> None:
+def test_alerts_fire_and_clear_in_simulated_time() -> None:
     run(program("promtool"), "test", "rules", "tests/environment/alerts.test.yaml")
 
 
-def test_loki_accepts_its_configuration() -> None:
+def test_loki_configuration_is_valid() -> None:
     run(program("loki"), "-verify-config", f"-config.file={STACK}/loki/loki.yaml")
 
 
-def test_the_collector_accepts_its_configuration(tmp_path: Path) -> None:
-    # The one directory that is there on a node alone
-    here = f"yaml:extensions::file_storage::directory: {tmp_path}"
-    given = f"{STACK}/collector/collector.yaml"
-    run(program("otelcol-k8s", "otelcol"), "validate", f"--config={given}", f"--config={here}")
+def test_collector_configuration_is_valid(tmp_path: Path) -> None:
+    # the configured directory exists on a node only
+    override = f"yaml:extensions::file_storage::directory: {tmp_path}"
+    config = f"{STACK}/collector/collector.yaml"
+    run(program("otelcol-k8s", "otelcol"), "validate", f"--config={config}", f"--config={override}")
 
 
-# --- what the queries name
+# --- labels in queries
 
 
 @pytest.mark.parametrize("query", logql(), ids=str)
-def test_every_label_that_logql_names_is_one_that_the_collector_sets(query: Query) -> None:
+def test_logql_labels_are_set_by_collector(query: Query) -> None:
     collector = (STACK / "collector/collector.yaml").read_text()
     extracted = set(re.findall(r'(\w+)="[\w.]+"', query.expression.partition("| json")[2]))
     filtered = set(re.findall(r"[|{] *(\w+)=", query.expression)) - extracted
@@ -82,20 +82,20 @@ def test_every_label_that_logql_names_is_one_that_the_collector_sets(query: Quer
     assert filtered - {"service_name"} <= set(re.findall(r'attributes\["(\w+)"\]', collector))
 
 
-# --- the dashboard, by the rules of grafana/dashboard-linter and a few more
+# --- the dashboard, by the rules of grafana/dashboard-linter and more
 
 PANELS = dashboard()["panels"]
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: str(panel["title"]))
-def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+def test_panel_has_title_description_unit_and_query(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"].endswith(".")
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["targets"]
 
 
-def test_it_tells_its_story_from_top_to_bottom() -> None:
+def test_panels_are_in_reading_order() -> None:
     ordered = sorted(PANELS, key=lambda panel: (panel["gridPos"]["y"], panel["gridPos"]["x"]))
 
     assert ordered == PANELS
@@ -108,7 +108,7 @@ def test_it_tells_its_story_from_top_to_bottom() -> None:
     ]
 
 
-def test_its_panels_fill_the_width_and_overlap_nowhere() -> None:
+def test_panels_fill_width_without_overlap() -> None:
     cells = [
         (x, y)
         for place in (panel["gridPos"] for panel in PANELS)
@@ -120,7 +120,7 @@ def test_its_panels_fill_the_width_and_overlap_nowhere() -> None:
     assert set(cells) == {(x, y) for x in range(24) for y in range(max(y for _, y in cells) + 1)}
 
 
-def test_every_query_goes_to_a_datasource_that_is_provisioned() -> None:
+def test_queries_use_provisioned_datasources() -> None:
     sources = {source["uid"] for source in read("grafana/datasources.yaml")["datasources"]}
 
     assert {query.datasource for query in [*panel_queries(), *annotation_queries()]} == sources
@@ -132,8 +132,8 @@ def test_every_query_goes_to_a_datasource_that_is_provisioned() -> None:
 
 
 @pytest.mark.parametrize("expression", promql())
-def test_a_count_is_exact(expression: str) -> None:
-    """Prometheus extrapolates increase() and rate() unless the range is anchored."""
+def test_counter_ranges_are_anchored(expression: str) -> None:
+    """Without `anchored`, Prometheus extrapolates increase() and rate()."""
     counter = r"lambda_\w+_(?:total|count|sum|bucket)\b"
     counters = re.findall(counter, expression)
     exact = re.findall(
@@ -144,7 +144,7 @@ def test_a_count_is_exact(expression: str) -> None:
 
 
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
-def test_a_query_follows_the_chosen_function_and_time(query: Query) -> None:
+def test_query_uses_selected_function_and_time(query: Query) -> None:
     assert re.search(r'(function_name="\$function"|service_name="\$service")', query.expression)
     assert set(re.findall(r"\[([^]]*)\]", query.expression)) <= {
         "$__range",
@@ -153,7 +153,7 @@ def test_a_query_follows_the_chosen_function_and_time(query: Query) -> None:
     }
 
 
-def test_a_click_on_a_request_id_opens_the_logs_with_it() -> None:
+def test_request_id_links_to_logs_panel() -> None:
     (logs,) = [panel for panel in PANELS if panel["title"] == "Logs"]
     (table,) = [panel for panel in PANELS if panel["title"] == "Recent invocations"]
     (url,) = re.findall(r'"url": "([^"]+)"', json.dumps(table))
@@ -175,7 +175,7 @@ def test_a_click_on_a_request_id_opens_the_logs_with_it() -> None:
         ("Loki", "derivedFields", "matcherRegex", "Duration"),
     ],
 )
-def test_an_invocation_leads_from_its_duration_to_its_lines_and_back(
+def test_duration_and_logs_panels_link_to_each_other(
     source: str, field: str, matched: str, panel: str
 ) -> None:
     (found,) = [
@@ -185,13 +185,13 @@ def test_an_invocation_leads_from_its_duration_to_its_lines_and_back(
     (shown,) = [each for each in PANELS if each["title"] == panel]
 
     assert link[matched].strip("^$") == "request_id"
-    # Grafana fills variables of the environment into what it provisions, and takes $$ for a dollar.
+    # Grafana expands environment variables in provisioned files; $$ is an escaped dollar sign
     assert (
         link["url"] == f"/d/lambda?viewPanel=panel-{shown['id']}&var-request_id=$${{__value.raw}}"
     )
 
 
-def test_prometheus_keeps_the_invocations_that_the_dashboard_asks_for() -> None:
+def test_prometheus_stores_exemplars_for_duration_panel() -> None:
     (container,) = WORKLOADS["prometheus"]["containers"]
 
     assert "--enable-feature=exemplar-storage" in container["args"]
@@ -200,7 +200,7 @@ def test_prometheus_keeps_the_invocations_that_the_dashboard_asks_for() -> None:
     ]
 
 
-def test_anyone_may_explore_and_nobody_change_what_is_provisioned() -> None:
+def test_anonymous_users_can_explore_but_not_edit() -> None:
     settings = configparser.ConfigParser()
     settings.read(STACK / "grafana/grafana.ini")
     (provider,) = read("grafana/dashboards.yaml")["providers"]
@@ -210,13 +210,13 @@ def test_anyone_may_explore_and_nobody_change_what_is_provisioned() -> None:
     assert dashboard()["editable"] is False
 
 
-def test_it_is_not_edited_in_place_and_has_a_fixed_address() -> None:
+def test_dashboard_has_fixed_uid_and_unique_panel_ids() -> None:
     assert (dashboard()["uid"], dashboard()["editable"]) == ("lambda", False)
     ids = [panel["id"] for panel in PANELS]
     assert len(ids) == len(set(ids))
 
 
-def test_grafana_knows_how_often_prometheus_scrapes() -> None:
+def test_grafana_interval_matches_prometheus_scrape_interval() -> None:
     (source,) = [s for s in read("grafana/datasources.yaml")["datasources"] if "isDefault" in s]
 
     assert (
@@ -229,24 +229,24 @@ def test_grafana_knows_how_often_prometheus_scrapes() -> None:
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))
-def test_an_alert_says_what_happened_and_what_to_do(alert: dict[str, Any]) -> None:
+def test_alert_has_severity_summary_and_runbook(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"warning", "critical"}
     assert "{{" in alert["annotations"]["summary"]
     assert len(alert["annotations"]["runbook"]) > 40
 
 
 @pytest.mark.parametrize("where", ["alerts.test.yaml", "../cluster/monitoring/test_alerts.py"])
-def test_each_alert_is_tested_in_imagined_and_in_real_time(where: str) -> None:
+def test_alert_has_unit_and_cluster_tests(where: str) -> None:
     tests = (Path("tests/environment") / where).read_text()
 
     assert [alert["alert"] for alert in alerts() if alert["alert"] not in tests] == []
 
 
-# --- what the pods may do and take
+# --- permissions and resources of the pods
 
 
 @pytest.mark.parametrize("name", WORKLOADS)
-def test_a_pod_is_bounded_and_probed(name: str) -> None:
+def test_pod_has_limits_and_probes(name: str) -> None:
     (container,) = WORKLOADS[name]["containers"]
 
     assert container["resources"]["limits"]["memory"]
@@ -261,12 +261,12 @@ def test_a_pod_is_bounded_and_probed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WORKLOADS.keys() - {"collector"}))
-def test_a_pod_is_no_root_and_keeps_nothing_on_the_node(name: str) -> None:
+def test_pod_is_not_root_and_uses_no_host_path(name: str) -> None:
     assert WORKLOADS[name]["securityContext"]["runAsNonRoot"] is True
     assert [volume for volume in WORKLOADS[name]["volumes"] if "hostPath" in volume] == []
 
 
-def test_the_collector_reads_the_logs_and_writes_its_state_alone() -> None:
+def test_collector_writes_only_its_state() -> None:
     pod = WORKLOADS["collector"]
     mounts = pod["containers"][0]["volumeMounts"]
 
@@ -277,21 +277,21 @@ def test_the_collector_reads_the_logs_and_writes_its_state_alone() -> None:
     }
 
 
-def test_prometheus_alone_asks_the_api_server_and_only_what_it_must() -> None:
+def test_only_prometheus_may_read_from_api_server() -> None:
     assert [name for name in WORKLOADS if "serviceAccountName" in WORKLOADS[name]] == ["prometheus"]
-    rights = {
+    permissions = {
         (document["kind"], *rule["resources"], *rule["verbs"])
         for document in read_documents((STACK / "prometheus/rbac.yaml").read_text())
         for rule in document.get("rules", [])
     }
-    assert rights == {
+    assert permissions == {
         ("Role", "pods", "get", "list", "watch"),
         ("ClusterRole", "nodes", "get", "list", "watch"),
         ("ClusterRole", "nodes/metrics", "get"),
     }
 
 
-def test_versions_are_in_one_place() -> None:
+def test_image_versions_are_in_kustomization() -> None:
     versions = {image["name"]: image["newTag"] for image in read("kustomization.yaml")["images"]}
     named = {pod["containers"][0]["image"] for pod in WORKLOADS.values()}
 
@@ -299,7 +299,7 @@ def test_versions_are_in_one_place() -> None:
     assert all(re.fullmatch(r"v?\d+\.\d+\.\d+", version) for version in versions.values())
 
 
-def test_promtool_is_as_old_as_prometheus() -> None:
+def test_promtool_version_matches_prometheus() -> None:
     images = {image["name"]: image["newTag"] for image in read("kustomization.yaml")["images"]}
     tools = tomllib.loads(Path("mise.toml").read_text())["tools"]
 

@@ -1,4 +1,4 @@
-"""What the dashboard and the alerts ask for is what a real service tells."""
+"""The metrics and labels in dashboard and alerts exist in a real service."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.environment.support.queries import logql, promql
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 FAILS = "def handler(event, context): raise ValueError"
 
-# What a query may name beside the metrics of lambda_live, and where it comes from
+# Metrics and labels of other sources
 OTHER_METRICS = {
     "ALERTS": "Prometheus: its own alerts",
     "up": "Prometheus: whether a scrape succeeded",
@@ -23,17 +23,17 @@ OTHER_METRICS = {
 }
 OTHER_LABELS = {
     "job": "Prometheus",
-    "function_name": "exposition.py if there are several functions, else prometheus.yaml",
+    "function_name": "metrics.py if there is more than one function, else prometheus.yaml",
     "service_name": "prometheus.yaml and collector.yaml",
     "pod": "prometheus.yaml and collector.yaml",
     "alertstate": "Prometheus, on ALERTS",
 }
-OF_LINUX = {"process_start_time_seconds"}  # from /proc, so not where these tests run on macOS
+LINUX_ONLY = {"process_start_time_seconds"}  # read from /proc
 KEYWORDS = {"anchored", "and", "or", "unless"}
 
 
 def names(expression: str) -> tuple[set[str], set[str]]:
-    """Return the metrics and the labels that PromQL names."""
+    """Return the metrics and labels in a PromQL expression."""
     text = re.sub(r'"[^"]*"', '""', expression)
     listed = re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", text)
     matched = re.findall(r"\{([^}]*)\}", text)
@@ -46,7 +46,7 @@ def names(expression: str) -> tuple[set[str], set[str]]:
 
 @pytest.fixture(scope="module")
 def exported(start_module_lambda: StartLambda) -> tuple[set[str], set[str]]:
-    """The metrics and labels of a real lambda_live, after an invocation that failed."""
+    """The metrics and labels of a running service after a failed invocation."""
     service = start_module_lambda(FAILS)
     service.invoke()
     text = service.admin("/metrics", OPENMETRICS).body.decode()
@@ -55,26 +55,26 @@ def exported(start_module_lambda: StartLambda) -> tuple[set[str], set[str]]:
     return {s.name for s in samples}, {label for s in samples for label in s.labels}
 
 
-def test_every_metric_that_a_query_names_is_exported(exported: tuple[set[str], set[str]]) -> None:
+def test_metrics_in_queries_are_exported(exported: tuple[set[str], set[str]]) -> None:
     named = {metric for expression in promql() for metric in names(expression)[0]}
 
-    assert named - exported[0] - OF_LINUX == set(OTHER_METRICS)
+    assert named - exported[0] - LINUX_ONLY == set(OTHER_METRICS)
 
 
-def test_every_label_that_a_query_names_is_exported(exported: tuple[set[str], set[str]]) -> None:
+def test_labels_in_queries_are_exported(exported: tuple[set[str], set[str]]) -> None:
     named = {label for expression in promql() for label in names(expression)[1]}
 
     assert named - exported[1] == set(OTHER_LABELS)
 
 
-def test_a_counter_says_when_it_began(exported: tuple[set[str], set[str]]) -> None:
+def test_counters_have_created_timestamps(exported: tuple[set[str], set[str]]) -> None:
     counters = {metric for metric in exported[0] if metric.endswith("_total")}
     mine = {metric for metric in counters if metric.startswith("lambda_")}
 
     assert {metric.replace("_total", "_created") for metric in mine} <= exported[0]
 
 
-def test_the_table_reads_what_a_report_has(start_lambda: StartLambda) -> None:
+def test_invocations_table_reads_fields_of_report(start_lambda: StartLambda) -> None:
     service = start_lambda(FAILS, AWS_LAMBDA_LOG_FORMAT="JSON")
     service.invoke()
     report = json.loads(service.wait_for_line("platform.report"))

