@@ -15,7 +15,7 @@ from functools import partial
 
 from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.debugger.server import DebugServer
-from lambda_live.environments.service_id import Reaper
+from lambda_live.environments.reaper_client import Reaper
 from lambda_live.functions.manager import FunctionManager
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp

@@ -142,7 +142,7 @@ def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
     answer = service.invoke({})
 
     assert answer.json()["errorType"] == "ServiceException"
-    assert "AWS_LAMBDA_EXEC_WRAPPER names /opt/nothing" in answer.json()["errorMessage"]
+    assert "AWS_LAMBDA_EXEC_WRAPPER /opt/nothing not found" in answer.json()["errorMessage"]
 
 
 def test_a_wrapper_that_is_not_there_can_be_done_without(start_lambda: StartLambda) -> None:
@@ -168,9 +168,7 @@ def test_a_folder_of_code_that_is_not_there_is_told_until_it_is_back(
     invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
     code = service.project / "code"
     code.rename(service.project / "gone")
-    assert (
-        f"there is no {code}, the folder of the code" in service.json_of(invoke())["errorMessage"]
-    )
+    assert f"code folder {code} not found" in service.json_of(invoke())["errorMessage"]
 
     (service.project / "gone").rename(code)
     assert service.json_of(invoke()) == 1

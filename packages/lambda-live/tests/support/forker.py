@@ -21,7 +21,7 @@ from pathlib import Path
 import lambda_live
 from lambda_live.cli.serve import main
 
-_MARKS = ("environments.service_id.SERVICE_ID", "environments.variables.SERVICE_ID")
+_SERVICE_ID = "environments.variables.SERVICE_ID"
 
 
 class Forker:
@@ -107,8 +107,8 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
     time.tzset()
     sys.argv[1:] = asked["arguments"]
     # of its own, or services that the same process has forked would end each other's processes
-    marks = dict.fromkeys(_MARKS, secrets.token_hex(8))
-    for name, value in ((asked.get("constants") or {}) | marks).items():
+    own = {_SERVICE_ID: secrets.token_hex(8)}
+    for name, value in ((asked.get("constants") or {}) | own).items():
         module, _, constant = name.rpartition(".")
         setattr(sys.modules[f"lambda_live.{module}"], constant, value)
 

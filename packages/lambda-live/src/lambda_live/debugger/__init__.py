@@ -1,6 +1,6 @@
 """
-One debugger port for each function, which stays the same from process to process.
+One debugger port for each function. It stays the same from process to process.
 
-In: an editor's connection (DAP). Out: a connection to the process that is being debugged.
-It imports nothing else of lambda_live.
+In: an editor's connection (Debug Adapter Protocol). Out: a connection to the function's process.
+Imports no other package of lambda_live.
 """

@@ -1,5 +1,5 @@
 """
-What a debugger and what it debugs say to each other.
+Messages of the Debug Adapter Protocol, and how they are framed.
 
 Source: https://microsoft.github.io/debug-adapter-protocol/overview#base-protocol
 """
@@ -10,22 +10,21 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 _LENGTH_HEADER = b"Content-Length:"
-_END = b"\r\n\r\n"
+_HEADER_END = b"\r\n\r\n"
 _MAX_MESSAGE_BYTES = 64 * 2**20
-"""Bytes of a message at most; what says that it is longer is none."""
 
 type Message = dict[str, Any]
 
 
 async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
     """
-    Yield each message, until there are no more, or something comes that is none.
+    Yield each message until the stream ends, or has something invalid.
 
-    No browser begins a request so: pages of other sites can say nothing here.
+    An HTTP request is invalid, so pages of other sites cannot send messages.
     """
     try:
         while True:
-            head = await reader.readuntil(_END)
+            head = await reader.readuntil(_HEADER_END)
             length = int(head.removeprefix(_LENGTH_HEADER).strip())
             if length > _MAX_MESSAGE_BYTES:
                 return
@@ -37,6 +36,6 @@ async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
 
 
 def encode(message: Message) -> bytes:
-    """Return it as it goes over the wire."""
+    """Return the message with its header."""
     body = json.dumps(message).encode()
-    return b"%s %d%s%s" % (_LENGTH_HEADER, len(body), _END, body)
+    return b"%s %d%s%s" % (_LENGTH_HEADER, len(body), _HEADER_END, body)

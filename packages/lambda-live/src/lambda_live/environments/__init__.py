@@ -1,7 +1,7 @@
 """
-One execution environment: its process, its lifecycle, its limits and its Runtime API.
+One execution environment: its process, lifecycle, limits and Runtime API.
 
-In: an invocation. Out: a result, log records and reports for the environment's listener.
-`runtime_process` is the code that runs inside the process.
-It imports `debugger`, `telemetry` and `model`.
+In: an invocation. Out: log records for the `Listener`; results for the `EnvironmentListener`.
+`runtime_process` is the code that runs inside the process, and imports nothing of the service.
+May import `debugger`, `telemetry` and `model`.
 """

@@ -1,5 +1,5 @@
 """
-The life of an execution environment.
+The states of an execution environment, and the transitions between them.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -10,26 +10,26 @@ from collections.abc import Mapping
 
 
 class State(enum.Enum):
-    """Where in its life an environment is."""
+    """State of an environment."""
 
     SPAWNING = "spawning"
-    """Its process is about to start."""
+    """The process is starting."""
     STANDBY = "standby"
-    """Its process has imported the runtime client, and waits to be told to begin."""
+    """The process has imported the runtime client, and waits for the start of its init."""
     INIT = "init"
     """The handler is being loaded."""
     READY = "ready"
-    """It can be given an invocation."""
+    """The handler is loaded and no invocation is assigned."""
     FROZEN = "frozen"
-    """The same, and its processes are stopped."""
+    """Ready, with its processes stopped by SIGSTOP."""
     ASSIGNED = "assigned"
-    """It has been given one, which the runtime has not asked for yet."""
+    """An invocation is assigned; the runtime has not requested it yet."""
     INVOKE = "invoke"
     """The handler runs."""
     SHUTDOWN = "shutdown"
-    """It takes nothing more; its process ends."""
-    EXITED = "gone"
-    """The process has ended."""
+    """The process is being stopped. No invocation can be assigned."""
+    EXITED = "exited"
+    """The process has exited."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -46,20 +46,20 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 
 
 class IllegalTransitionError(Exception):
-    """An environment was to become what it can't from where it is."""
+    """An environment cannot change from its state to the requested one."""
 
 
 class Lifecycle:
-    """Decides which state may follow which, and nothing else."""
+    """Holds the state of one environment, and permits legal transitions only."""
 
     def __init__(self) -> None:
         self.state = State.SPAWNING
         self._ready_since = 0.0
 
     def transition_to(self, state: State) -> None:
-        """Go on to a state. Raises IllegalTransitionError."""
+        """Change the state. Raises IllegalTransitionError."""
         if state not in TRANSITIONS[self.state]:
-            message = f"{self.state.value} is not followed by {state.value}"
+            message = f"illegal transition from {self.state.value} to {state.value}"
             raise IllegalTransitionError(message)
         self.state = state
         if state is State.READY:
@@ -67,9 +67,9 @@ class Lifecycle:
 
     @property
     def is_terminating(self) -> bool:
-        """Whether it takes nothing more."""
+        """Whether the process is being stopped, or has exited."""
         return self.state in (State.SHUTDOWN, State.EXITED)
 
     def idle_seconds(self, now: float) -> float:
-        """Seconds without work until `now`, monotonic."""
+        """Return how long the environment has been idle at the monotonic time `now`."""
         return now - self._ready_since if self.state in (State.READY, State.FROZEN) else 0.0

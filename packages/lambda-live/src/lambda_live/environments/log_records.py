@@ -1,56 +1,56 @@
 """
-The records in what an execution environment writes.
+Log records in the output of an execution environment.
 
-`awslambdaric` frames what goes through `logging` (its `FramedTelemetryLogSink`), so that a record
-of many lines stays one; what a function prints is plain lines. One pipe keeps both in order.
+`awslambdaric` writes a record of `logging` as a frame (`FramedTelemetryLogSink`), so a record with
+several lines stays one record. Everything else, such as `print`, is plain lines. Both arrive on one
+pipe, which keeps their order.
 """
 
 from collections.abc import Iterator
 
 MAX_RECORD_BYTES = 2**20
-"""Bytes of a record; what is longer comes in pieces (CloudWatch Logs quotas, "Event size")."""
+"""Longer records are split (CloudWatch Logs quotas, "Event size")."""
 
 _MAGIC = b"\xa5\x5a\x00"
 _HEADER_BYTES = 16
-"""Four bytes of type, four of length, eight of time in microseconds, big-endian."""
+"""Type (4 bytes), length (4) and time in microseconds (8), big-endian."""
 
 
 class LogRecordParser:
     """
     Splits a stream of bytes into log records.
 
-    Each byte is looked at once, and no more of them are kept than a record may have: a function may
-    write a line that has no end.
+    It scans each byte once, and buffers at most one record: a line may never end.
     """
 
     def __init__(self) -> None:
         self._pending = bytearray()
         self._searched = 0
-        self._framed: int | None = None
+        self._frame_bytes_left: int | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield each record that is complete, without its last newline."""
+        """Yield each complete record, without its last newline."""
         self._pending += data
         more = True
         while more:
-            if self._framed is None:
+            if self._frame_bytes_left is None:
                 yield from self._lines()
                 more = self._header()
             else:
-                content = self._content(self._framed)
+                content = self._content(self._frame_bytes_left)
                 more = content is not None
                 if content is not None:
                     yield content
 
     def flush(self) -> Iterator[bytes]:
-        """Yield what was written of a line that never ended."""
+        """Yield the rest, a line without a newline."""
         rest = self._take(len(self._pending))
-        self._framed = None
+        self._frame_bytes_left = None
         if rest:
             yield rest
 
     def _lines(self) -> Iterator[bytes]:
-        """Yield the lines before the next frame; the last of them may lack its end."""
+        """Yield the lines before the next frame; the last may lack a newline."""
         frame = self._pending.find(_MAGIC, self._searched)
         newline = self._pending.rfind(b"\n", self._searched, frame if frame >= 0 else None)
         if newline >= 0:
@@ -64,17 +64,17 @@ class LogRecordParser:
         self._searched = 0 if frame >= 0 else max(0, len(self._pending) - len(_MAGIC) + 1)
 
     def _header(self) -> bool:
-        """Whether a frame begins here, whose size is known from now on."""
+        """Read the header of a frame, if there is a complete one here."""
         if len(self._pending) < _HEADER_BYTES or not self._pending.startswith(_MAGIC):
             return False
-        self._framed = int.from_bytes(self._take(_HEADER_BYTES)[4:8], "big")
+        self._frame_bytes_left = int.from_bytes(self._take(_HEADER_BYTES)[4:8], "big")
         return True
 
     def _content(self, left: int) -> bytes | None:
         size = min(left, MAX_RECORD_BYTES)
         if len(self._pending) < size:
             return None
-        self._framed = left - size or None
+        self._frame_bytes_left = left - size or None
         content = self._take(size)
         return content.removesuffix(b"\n") if left == size else content
 

@@ -1,4 +1,4 @@
-"""How much memory a process uses, and all that it started."""
+"""Memory use of a process and its descendants."""
 
 import os
 import sys
@@ -12,9 +12,9 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 def resident_bytes(pid: int) -> int:
     """
-    Bytes of memory that the process has in use now, with its descendants; 0 when it is gone.
+    Return the bytes that the process and its descendants use now; 0 after its exit.
 
-    What they share, as processes do that were forked, counts once.
+    Pages that they share count once.
     """
     if not _LINUX:
         return sum(_resident_by_psutil(pid))
@@ -26,9 +26,9 @@ def resident_bytes(pid: int) -> int:
 
 def peak_bytes(pid: int) -> int:
     """
-    Bytes of memory that the process alone had in use at most; 0 when it is gone.
+    Return the peak of the process, without its descendants; 0 after its exit.
 
-    Only Linux remembers the peak; elsewhere this is what it uses now.
+    Only Linux records the peak. Elsewhere, return the current use.
     """
     if not _LINUX:
         return resident_bytes(pid)
@@ -46,7 +46,7 @@ def _kilobytes(text: bytes, name: bytes) -> int:
 
 def _read(path: str) -> bytes:
     try:
-        file = os.open(path, os.O_RDONLY)  # half of what open() costs each time
+        file = os.open(path, os.O_RDONLY)  # open() takes twice the time
     except OSError:
         return b""
     try:
@@ -59,7 +59,7 @@ def _read(path: str) -> bytes:
 
 def _descendants(pid: int) -> Iterator[int]:
     try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  # each look costs, twenty times a second
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  # pathlib is slower, and this runs 20 times a second
     except OSError:
         return
     for thread in threads:

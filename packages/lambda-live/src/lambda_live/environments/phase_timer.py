@@ -1,12 +1,11 @@
-"""What an environment does, timed and told: an init, then one invocation after the other."""
+"""Timing of an environment's phases: one init, then one invocation after another."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-from lambda_live.environments.deadline import Deadline
 from lambda_live.environments.sandbox import Sandbox
-from lambda_live.environments.shared_resources import SharedResources
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Report
 from lambda_live.telemetry.listener import Listener
@@ -15,69 +14,69 @@ _CLIENT = f"awslambdaric {version('awslambdaric')}"
 
 
 class PhaseTimer:
-    """Keeps the limits; whose they are is called back when one is overrun."""
+    """Measures init and invocations, reports them, and calls `on_timeout` when one is too slow."""
 
     def __init__(
         self,
         configuration: FunctionConfiguration,
         sandbox: Sandbox,
         listener: Listener,
-        host: SharedResources,
+        on_timeout: Callable[[], None],
     ) -> None:
         self._configuration = configuration
         self._sandbox = sandbox
         self._listener = listener
-        self._is_debugging = host.debug_server is not None
-        self._deadline = Deadline()
-        self._started = 0.0
+        self._on_timeout = on_timeout
+        self._timeout: asyncio.TimerHandle | None = None
+        self._timeout_seconds = 0.0
+        self._started_at = 0.0
         self._init_ms: float | None = None
         self._preload_ms = 0.0
-        self._limit_seconds = 0.0
 
-    def start_init(self, seconds: float, overran: Callable[[], None]) -> None:
-        """Give the init so many seconds, and an invocation that waits for it the same ones."""
-        self._started = time.monotonic()
-        self._sandbox.measure_peak()  # it may be gone before anybody looks again
-        if self._sandbox.invocation is None:  # else it is tried again, and has begun
+    def start_init(self, timeout: float) -> None:
+        """Start the init and its timeout. An invocation that waits for it shares that timeout."""
+        self._started_at = time.monotonic()
+        self._sandbox.measure_peak()  # the process may exit before the next measurement
+        if self._sandbox.invocation is None:  # a retried init was already reported
             runtime = f"python:{self._configuration.interpreter.version} ({_CLIENT})"
             self._listener.on_init_start(runtime)
-        self._start_deadline(seconds, overran)
+        self._start_timeout(timeout)
 
-    def is_init_overdue(self, ahead_ms: float) -> bool:
-        """Count so many milliseconds to the init that passed ahead of it; is its limit passed?"""
-        self._preload_ms = ahead_ms
-        passed = time.monotonic() - self._started + ahead_ms / 1000
-        return self._deadline.is_running and passed > self._limit_seconds
+    def is_init_overdue(self, preload_ms: float) -> bool:
+        """Add the preloading time to the init; return whether the total exceeds the timeout."""
+        self._preload_ms = preload_ms
+        elapsed = time.monotonic() - self._started_at + preload_ms / 1000
+        return self._timeout is not None and elapsed > self._timeout_seconds
 
     def finish_init(
-        self, status: str = "success", error_type: str | None = None, *, limited: bool = False
+        self, status: str = "success", error_type: str | None = None, *, keep_timeout: bool = False
     ) -> None:
-        """Tell of it; if `limited`, its limit goes on for the invocation."""
-        if not limited:
-            self._deadline.stop()
-        init_ms = (time.monotonic() - self._started) * 1000 + self._preload_ms
+        """Report the init. With `keep_timeout`, its timeout continues for the invocation."""
+        if not keep_timeout:
+            self.cancel_timeout()
+        init_ms = (time.monotonic() - self._started_at) * 1000 + self._preload_ms
         self._init_ms = init_ms if error_type is None else None
         self._sandbox.drain()
         self._sandbox.measure_peak()
         invocation = self._sandbox.invocation
         self._listener.on_init_end(InitReport(init_ms, status, error_type, invocation))
 
-    def start_invocation(self, overran: Callable[[], None]) -> None:
-        """Give it the function's timeout, or what its init has left of it."""
+    def start_invocation(self) -> None:
+        """Start the function's timeout, or continue with the rest of the init's."""
         if (invocation := self._sandbox.invocation) is not None:
             invocation.init_ms, self._init_ms = self._init_ms, None
             invocation.is_started = True
             self._listener.on_invocation_start(invocation)
-        if not self._deadline.is_running:
-            self._start_deadline(self._configuration.timeout, overran)
-        self._started = time.monotonic()
+        if self._timeout is None:
+            self._start_timeout(self._configuration.timeout)
+        self._started_at = time.monotonic()
 
     def finish_invocation(
-        self, status: str, error_type: str | None = None, *, overran: bool = False
+        self, status: str, error_type: str | None = None, *, timed_out: bool = False
     ) -> Report:
-        """Tell its last log lines; return what it took."""
-        self._deadline.stop()
-        seconds = self._configuration.timeout if overran else time.monotonic() - self._started
+        """Emit the last log lines, and return the report."""
+        self.cancel_timeout()
+        seconds = self._configuration.timeout if timed_out else time.monotonic() - self._started_at
         self._sandbox.drain(last=True)
         self._sandbox.measure_peak()
         invocation = self._sandbox.invocation
@@ -90,11 +89,15 @@ class PhaseTimer:
             error_type=error_type,
         )
 
-    def cancel(self) -> None:
-        """Call nobody back any more."""
-        self._deadline.stop()
+    def cancel_timeout(self) -> None:
+        """Stop the running timeout, if there is one."""
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
 
-    def _start_deadline(self, seconds: float, overran: Callable[[], None]) -> None:
-        self._limit_seconds = seconds
-        if not self._is_debugging:
-            self._deadline.start(seconds, overran)
+    def _start_timeout(self, seconds: float) -> None:
+        self._timeout_seconds = seconds
+        if not self._sandbox.has_debugger:  # a breakpoint may stop the code for any time
+            self.cancel_timeout()
+            loop = asyncio.get_running_loop()
+            self._timeout = loop.call_later(seconds, self._on_timeout)

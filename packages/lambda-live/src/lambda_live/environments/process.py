@@ -1,4 +1,4 @@
-"""The process of an execution environment, with all that it starts, and its pipes."""
+"""The process of one environment: its pipes, signals, memory and log output."""
 
 import asyncio
 import contextlib
@@ -15,21 +15,21 @@ from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
 
 _PIPE_BYTES = 65_536
-"""Bytes that a pipe holds: one read has all that was written before it."""
+"""Capacity of a pipe: one read returns everything that was written before it."""
 
 _READ_BYTES = 8192
-"""Bytes that are read of one environment before the others, and the doors, have their turn."""
+"""Largest read before the other environments and the HTTP ports get their turn."""
 
 
 class Process:
-    """Signals, and is read; decides nothing."""
+    """A started process and the pipes to it. Makes no decisions."""
 
     def __init__(
-        self, started: ProcessHandle, log_stream: str, control: socket.socket, output: int
+        self, handle: ProcessHandle, log_stream: str, control: socket.socket, output: int
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._records = LogRecordParser()
-        self._handle = started
+        self._parser = LogRecordParser()
+        self._handle = handle
         self._log_stream = log_stream
         self._control = control
         self._output = output
@@ -43,49 +43,50 @@ class Process:
         zygote_pool: ZygotePool,
     ) -> "Process":
         """
-        Start it with what it is told by variables; it imports the runtime client and waits.
+        Start a process, which imports the runtime client and then waits.
 
-        It listens for `debuggers`, if there may be any. Raises OSError.
+        `environ` holds the variables of this environment. With a `debug_socket`, the process
+        accepts a debugger there. Raises OSError.
         """
-        with contextlib.ExitStack() as undo, contextlib.ExitStack() as handed_over:
+        with contextlib.ExitStack() as on_error, contextlib.ExitStack() as inherited:
             output, its_output = os.pipe()
-            undo.callback(os.close, output)
-            handed_over.callback(os.close, its_output)
+            on_error.callback(os.close, output)
+            inherited.callback(os.close, its_output)
             control, its_control = socket.socketpair()
-            undo.enter_context(control)
-            handed_over.enter_context(its_control)
+            on_error.enter_context(control)
+            inherited.enter_context(its_control)
             os.set_blocking(output, False)
             control.settimeout(0)
             descriptors = (its_control.fileno(), its_output)
-            started = await _start(configuration, environ, descriptors, debug_socket, zygote_pool)
-            undo.pop_all()
-        return cls(started, environ["AWS_LAMBDA_LOG_STREAM_NAME"], control, output)
+            handle = await _start(configuration, environ, descriptors, debug_socket, zygote_pool)
+            on_error.pop_all()
+        return cls(handle, environ["AWS_LAMBDA_LOG_STREAM_NAME"], control, output)
 
     def watch(self, on_ready: Callable[[], None] | None, on_exit: Callable[[int], None]) -> None:
-        """Say when it says that it is ready, and when it has ended, with its return code."""
+        """Call `on_ready` when the process has preloaded, `on_exit` with its return code."""
         if on_ready is not None:
             self._loop.add_reader(self._control, self._on_ready, on_ready)
 
-        def sweep(returncode: int) -> None:
+        def kill_descendants(returncode: int) -> None:
             on_exit(returncode)
-            mark = self._log_stream.rpartition("]")[2]
-            threading.Thread(target=reaper.kill_all, args=(mark,), daemon=True).start()
+            stream = self._log_stream.rpartition("]")[2]
+            threading.Thread(target=reaper.kill_all, args=(stream,), daemon=True).start()
 
-        self._handle.watch(sweep)
+        self._handle.watch(kill_descendants)
 
-    def _on_ready(self, ready: Callable[[], None]) -> None:
+    def _on_ready(self, on_ready: Callable[[], None]) -> None:
         self._loop.remove_reader(self._control)
-        if self.read_init_message():  # it has not ended
-            ready()
+        if self.read_init_message():  # empty if the process has exited
+            on_ready()
 
     def start_handler_load(self, on_output: Callable[[int], None]) -> None:
-        """Let it load the handler; say when there is something to read."""
+        """Let the process load the handler. Call `on_output` when there is output to read."""
         self._loop.add_reader(self._output, on_output, _READ_BYTES)
-        with contextlib.suppress(OSError):  # it ended already, and says so itself
+        with contextlib.suppress(OSError):  # the process has exited; `on_exit` reports that
             self._control.send(b"!")
 
     def read_init_message(self) -> bytes:
-        """Return what it said of its init, if it did."""
+        """Return the message that the process has sent on its control channel, or nothing."""
         try:
             return self._control.recv(_PIPE_BYTES)
         except OSError:
@@ -93,9 +94,9 @@ class Process:
 
     def read_records(self, size: int = _PIPE_BYTES, *, last: bool = False) -> Iterator[bytes]:
         """
-        Yield the log records that it has written and nobody has read; the `last` may lack its end.
+        Yield the unread log records. With `last`, include a line without a newline.
 
-        One read is enough, and all that is fair: who writes without end would never be read empty.
+        Reads once: a function that writes without end would never let a loop finish.
         """
         try:
             data = os.read(self._output, size)
@@ -104,29 +105,29 @@ class Process:
         else:
             if not data:
                 self._loop.remove_reader(self._output)
-            yield from self._records.feed(data)
+            yield from self._parser.feed(data)
         if last:
-            yield from self._records.flush()
+            yield from self._parser.flush()
 
     def peak_bytes(self) -> int:
-        """Bytes of memory that it had in use at most; 0 when it has ended."""
+        """Return the peak memory of the process; 0 after its exit."""
         return memory.peak_bytes(self._handle.pid)
 
     def resident_bytes(self) -> int:
-        """Bytes of memory that it has in use now, with all that it started."""
+        """Return the memory that the process and its descendants use now."""
         return memory.resident_bytes(self._handle.pid)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it, and all that it started, a signal."""
+        """Send a signal to the process and its descendants."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._handle.pid, number)
             return
-        with contextlib.suppress(OSError):  # it is in a group of another's
+        with contextlib.suppress(OSError):  # the process has joined another process group
             if not self._handle.has_exited:
                 os.kill(self._handle.pid, number)
 
     def close(self) -> None:
-        """Give the pipes back."""
+        """Close the pipes."""
         self._loop.remove_reader(self._output)
         os.close(self._output)
         self._loop.remove_reader(self._control)
@@ -140,10 +141,12 @@ async def _start(
     debug_socket: socket.socket | None,
     zygote_pool: ZygotePool,
 ) -> ProcessHandle:
-    what = process_spec(configuration)
+    """Fork the process from a zygote; if that is not possible, or for a debugger, spawn it."""
+    spec = process_spec(configuration)
+    control, output = descriptors
     if debug_socket is not None:
-        listens = debug_socket.fileno()
-        debugged = {**environ, "_LAMBDA_LIVE_DEBUG": str(listens)}
-        return SpawnedProcess(what.spawn(descriptors[0], debugged, descriptors[1], [listens]))
-    forked = await zygote_pool.fork(what, environ, descriptors)
-    return forked or SpawnedProcess(what.spawn(descriptors[0], environ, descriptors[1]))
+        descriptor = debug_socket.fileno()
+        environ = {**environ, "_LAMBDA_LIVE_DEBUG_SOCKET": str(descriptor)}
+        return SpawnedProcess(spec.spawn(control, environ, output, [descriptor]))
+    forked = await zygote_pool.fork(spec, environ, descriptors)
+    return forked or SpawnedProcess(spec.spawn(control, environ, output))

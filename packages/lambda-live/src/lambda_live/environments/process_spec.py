@@ -1,4 +1,4 @@
-"""The interpreter that a function's environments run in, and a process of its own for one."""
+"""How the process of an environment is started, and why a start may fail."""
 
 import asyncio
 import contextlib
@@ -6,28 +6,29 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, override
 
 from lambda_live.environments.variables import RUNTIME_DIRECTORY, exec_wrapper, variables
 from lambda_live.model.function import FunctionConfiguration
 
 
 class ProcessHandle(Protocol):
-    """A process that has begun."""
+    """A running process: spawned by an interpreter, or forked from a zygote."""
 
     pid: int
 
     @property
     def has_exited(self) -> bool:
-        """Whether its number may be another's by now."""
+        """Whether the process has exited. Its pid may then belong to another process."""
 
     def watch(self, on_exit: Callable[[int], None]) -> None:
-        """Have its return code told in the event loop when it has ended; negative for a signal."""
+        """Call `on_exit` in the event loop with the return code, which is negative for a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What all environments of one configuration are started with."""
+    """Command, folder and variables that all environments of one configuration share."""
 
     wrapper: Sequence[str]
     executable: str
@@ -37,30 +38,34 @@ class ProcessSpec:
 
     def spawn(
         self,
-        descriptor: int,
+        control: int,
         environ: Mapping[str, str],
         output: int = subprocess.DEVNULL,
         debug_sockets: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start it, with some more variables; it has these descriptors too. Raises OSError."""
-        # the debugger can't stop in frozen modules, and says so each time
+        """
+        Start the process with more variables.
+
+        It inherits the descriptors `control` and `debug_sockets`. Raises OSError.
+        """
+        # without the option, debugpy warns on each start that it cannot stop in frozen modules
         options = ["-P", "-Xfrozen_modules=off"] if debug_sockets else ["-P"]
-        bootstrap = [str(RUNTIME_DIRECTORY / "bootstrap.py"), str(descriptor), self.handler]
-        # one short fork in the event loop; asyncio's own subprocesses know no process groups
-        return subprocess.Popen(  # noqa: S603
+        bootstrap = [str(RUNTIME_DIRECTORY / "bootstrap.py"), str(control), self.handler]
+        # asyncio's subprocesses cannot set a process group; this blocks for one short fork
+        return subprocess.Popen(  # noqa: S603  # the arguments are this service's own
             [*self.wrapper, self.executable, *options, *bootstrap],
             cwd=self.working_directory,
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            pass_fds=[descriptor, *debug_sockets],
+            pass_fds=[control, *debug_sockets],
             process_group=0,
         )
 
 
 def process_spec(configuration: FunctionConfiguration) -> ProcessSpec:
-    """Return that of a configuration; the same for the same one."""
+    """Return the specification for a configuration; equal for equal configurations."""
     return ProcessSpec(
         exec_wrapper(configuration),
         configuration.interpreter.executable,
@@ -70,24 +75,37 @@ def process_spec(configuration: FunctionConfiguration) -> ProcessSpec:
     )
 
 
-class SpawnedProcess:
-    """A process that an interpreter of its own runs."""
+class SpawnedProcess(ProcessHandle):
+    """A process with an interpreter of its own."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.pid = process.pid
         self._loop = asyncio.get_running_loop()
         self._process = process
-        self.pid = process.pid
 
     @property
+    @override
     def has_exited(self) -> bool:
-        """Part of Started."""
         return self._process.returncode is not None
 
+    @override
     def watch(self, on_exit: Callable[[int], None]) -> None:
-        """Part of Started."""
         threading.Thread(target=self._wait, args=(on_exit,), daemon=True).start()
 
     def _wait(self, on_exit: Callable[[int], None]) -> None:
         returncode = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
+        with contextlib.suppress(RuntimeError):  # the loop is closed if the service stops first
             self._loop.call_soon_threadsafe(on_exit, returncode)
+
+
+def explain_start_failure(configuration: FunctionConfiguration) -> str | None:
+    """Return which file or folder is missing, and how to fix it; None if all exist."""
+    if not configuration.task_root.is_dir():
+        return f"code folder {configuration.task_root} not found; restore it or change CodeUri"
+    for script in exec_wrapper(configuration):
+        if not Path(script).is_file():
+            return (
+                f"AWS_LAMBDA_EXEC_WRAPPER {script} not found; add the layer that contains it,"
+                " or write AWS_LAMBDA_EXEC_WRAPPER= into .env to run without it"
+            )
+    return None

@@ -1,10 +1,21 @@
 """
-Ends what functions have started and left, also when this service can do so no more.
+Kill processes that functions started and left behind.
 
-What is killed outright ends nothing itself, and a process group is not all that a function may
-start: its processes are known by the log stream in the variables that they began with. Only Linux
-shows those of others. Run by path, as a process that outlives the service by a moment, it imports
-nothing of the service, and little else: each start of the service starts it, too.
+Problem: a function may start processes that leave its process group (`setsid`), so a signal to the
+group misses them. A service that is killed with SIGKILL stops nothing at all.
+
+How it works: each environment has a log stream name that no other process on the machine has, in
+its variable AWS_LAMBDA_LOG_STREAM_NAME. Descendants inherit the variable. Linux shows the variables
+of the user's processes in /proc/PID/environ, so `kill_all` finds them by that name. It is called
+with the name of one environment after its exit. This file also runs as a separate process, which
+`reaper_client` starts: it outlives the service and then kills every process of that service.
+
+Without it, background processes of functions pile up on the developer's machine. On other systems
+than Linux nothing is done: they do not show the variables of other processes.
+
+The file is run by path, and imports little: each start of the service starts it too.
+
+Source: https://man7.org/linux/man-pages/man5/proc_pid_environ.5.html
 """
 
 import contextlib
@@ -18,24 +29,24 @@ _MAX_PASSES = 200
 _PAUSE_SECONDS = 0.01
 
 
-def kill_all(mark: str) -> None:
-    """End every process whose log stream's name has the mark; again, while some still start."""
+def kill_all(stream_prefix: str) -> None:
+    """Kill every process whose log stream has this prefix; repeat, as they may start others."""
     for _ in range(_MAX_PASSES if _LINUX else 0):
-        left = _find_processes(f"[$LATEST]{mark}".encode())
-        if not left:
+        pids = _find_processes(f"[$LATEST]{stream_prefix}".encode())
+        if not pids:
             return
-        for pid in left:
+        for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE_SECONDS)
 
 
-def _find_processes(mark: bytes) -> list[int]:
+def _find_processes(stream: bytes) -> list[int]:
     try:
-        names = os.listdir("/proc")  # noqa: PTH208  # half the time
-    except OSError:  # no descriptor is free: the end of the service finds the same ones
+        names = os.listdir("/proc")  # noqa: PTH208  # pathlib takes twice the time
+    except OSError:  # no free descriptor; the reaper process tries again after the service
         return []
-    return [int(name) for name in names if name.isdecimal() and mark in _variables(name)]
+    return [int(name) for name in names if name.isdecimal() and stream in _variables(name)]
 
 
 def _variables(pid: str) -> bytes:
@@ -46,8 +57,8 @@ def _variables(pid: str) -> bytes:
         return b""
 
 
-def main() -> None:  # pragma: no cover  # nothing is imported that could count
-    """Wait until nobody has the other end of standard input, then end what is left."""
+def main() -> None:  # pragma: no cover  # coverage is not imported in this process
+    """Wait until the service has closed standard input, then kill its processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()

@@ -1,12 +1,12 @@
 """
-The Runtime API, as one execution environment sees it: a loopback port of its own.
+AWS's Runtime API. Each execution environment has one, on a loopback port of its own.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import asyncio
 import json
-from typing import Protocol, cast
+from typing import Protocol, cast, override
 
 import httptools
 
@@ -16,7 +16,7 @@ from lambda_live.model.invocation import Invocation
 
 _VERSION = "/2018-06-01/runtime/"
 _MAX_HEAD_BYTES = 2**22
-"""Bytes of a call's line and headers; AWS's client sends a stack trace of up to 1 MiB in one."""
+"""Limit of a request's head. AWS's client sends a stack trace of up to 1 MiB in a header."""
 
 _REASONS = {
     200: b"OK",
@@ -29,54 +29,55 @@ _REASONS = {
 
 
 class RuntimeCalls(Protocol):
-    """Who hears what the runtime says to the Runtime API."""
+    """Receives the calls to the Runtime API."""
 
     def on_next(self, api: "RuntimeApiConnection") -> None:
-        """The runtime asks for its next event."""
+        """Handle a request for the next event."""
 
     def on_response(self, request_id: str, payload: bytes, content_type: str) -> int:
-        """The handler returned; answers with an HTTP status."""
+        """Handle the handler's response; return the HTTP status."""
 
     def on_error(self, request_id: str, payload: bytes, error_type: str) -> int:
-        """The handler raised; answers with an HTTP status."""
+        """Handle an exception of the handler; return the HTTP status."""
 
     def on_init_error(self, payload: bytes, error_type: str) -> None:
-        """The handler could not be loaded."""
+        """Handle a handler that could not be loaded."""
 
 
 class RuntimeApiConnection(asyncio.Protocol):
     """
-    One connection of the runtime's.
+    One connection to the Runtime API.
 
-    Any program of this machine can connect. Only who calls itself by `poller`, which the
-    environment's own process alone was told, gets events; who ends an invocation has to know its
-    id; and no web page may say anything.
+    Any program on this machine can connect, so requests are checked. `invocation/next` needs
+    `token` at the end of the User-Agent header; only the environment's process knows the token.
+    A response or error needs the request id. Requests with an Origin header, which browsers send,
+    are rejected.
     """
 
-    def __init__(self, runtime: RuntimeCalls, poller: str) -> None:
-        self._runtime = runtime
-        self._poller = poller.encode()
+    def __init__(self, calls: RuntimeCalls, token: str) -> None:
+        self._calls = calls
+        self._token = token.encode()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._start()
+        self._reset()
 
-    def _start(self) -> None:
+    def _reset(self) -> None:
         self._size = 0
         self._head: int | None = 0
         self._url = b""
         self._body: list[bytes] = []
         self._headers: dict[bytes, bytes] = {}
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Part of asyncio's protocol."""
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        """Part of asyncio's protocol."""
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:  # asyncio's signature
         self._transport = None
 
+    @override
     def data_received(self, data: bytes) -> None:
-        """Part of asyncio's protocol."""
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -91,32 +92,32 @@ class RuntimeApiConnection(asyncio.Protocol):
             self._transport.abort()
 
     def on_url(self, url: bytes) -> None:
-        """Part of httptools' protocol."""
+        """Append a part of the request's URL; httptools calls this and the next four methods."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Part of httptools' protocol."""
+        """Store a header."""
         self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        """Part of httptools' protocol."""
+        """Stop limiting the size: the body follows."""
         self._head = None
 
     def on_body(self, body: bytes) -> None:
-        """Part of httptools' protocol."""
-        if self._size <= MAX_RESPONSE_BYTES:  # of what is too large, enough to see that it is
+        """Append a part of the body; of one that is too large, enough to detect that."""
+        if self._size <= MAX_RESPONSE_BYTES:
             self._body.append(body)
         self._size += len(body)
 
     def on_message_complete(self) -> None:
-        """Part of httptools' protocol."""
+        """Route the complete request."""
         method, path, body = (
             self._parser.get_method(),
             self._url.decode("latin-1"),
             b"".join(self._body),
         )
         headers = self._headers
-        self._start()
+        self._reset()
         if b"origin" in headers:
             self.reply(403)
         elif not path.startswith(_VERSION):
@@ -130,28 +131,28 @@ class RuntimeApiConnection(asyncio.Protocol):
                 self._next(headers.get(b"user-agent", b""))
             case ["POST invocation", request_id, "response"]:
                 content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
-                self.reply(self._runtime.on_response(request_id, body, content_type))
+                self.reply(self._calls.on_response(request_id, body, content_type))
             case ["POST invocation", request_id, "error"]:
-                self.reply(self._runtime.on_error(request_id, body, _error_type(body)))
+                self.reply(self._calls.on_error(request_id, body, _error_type(body)))
             case ["POST init", "error"]:
                 body = _as_utf8(body)
-                self._runtime.on_init_error(body, _error_type(body))
+                self._calls.on_init_error(body, _error_type(body))
                 self.reply(202)
             case _:
                 self.reply(404)
 
     def _next(self, agent: bytes) -> None:
-        if agent.endswith(b" " + self._poller):
-            self._runtime.on_next(self)
+        if agent.endswith(b" " + self._token):
+            self._calls.on_next(self)
         else:
             self.reply(403)
 
     def reply(
         self, status: int, headers: dict[str, str] | None = None, body: bytes | None = None
     ) -> None:
-        """Answer the runtime; without a body, with the one that AWS documents for the status."""
+        """Send a response. Without a body, it has the one that AWS documents for the status."""
         if body is None:
-            body = b'{"status":"OK"}' if status < 400 else _error_body(status)  # noqa: PLR2004  # HTTP's own line
+            body = b'{"status":"OK"}' if status < 400 else _error_body(status)  # noqa: PLR2004  # HTTP errors begin at 400
         lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
         head = (
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
@@ -164,7 +165,7 @@ class RuntimeApiConnection(asyncio.Protocol):
 def event_headers(
     invocation: Invocation, configuration: FunctionConfiguration, deadline_ms: int
 ) -> dict[str, str]:
-    """Return what goes with an event; the deadline is in milliseconds of the epoch."""
+    """Return the headers of an event; the deadline is in milliseconds since the epoch."""
     suffix = f":{invocation.qualifier}" if invocation.qualifier else ""
     headers = {
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
@@ -184,7 +185,7 @@ def _error_body(status: int) -> bytes:
 
 
 def _as_utf8(body: bytes) -> bytes:
-    """Return the error of an init in UTF-8; awslambdaric leaves it to http.client: Latin-1."""
+    """Return an init error as UTF-8: awslambdaric lets http.client encode it as Latin-1."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:

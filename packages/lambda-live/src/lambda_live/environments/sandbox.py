@@ -1,29 +1,66 @@
-"""What an environment is made of: a process, its Runtime API, and what it writes."""
+"""The parts of one environment: its process, its Runtime API, its log output and its memory."""
 
 import asyncio
 import contextlib
+import json
 import secrets
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
-from lambda_live.environments import init_message
-from lambda_live.environments.init_message import InitMessage
+from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.process import Process
 from lambda_live.environments.runtime_api import RuntimeApiConnection, RuntimeCalls, event_headers
-from lambda_live.environments.shared_resources import SharedResources
 from lambda_live.environments.variables import per_environment
+from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
 
-_DAY = 86_400.0
+_DEBUG_DEADLINE_SECONDS = 86_400.0
 _MB = 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class SharedResources:
+    """Objects that all environments of one function share."""
+
+    debug_server: DebugServer | None
+    zygote_pool: ZygotePool = field(default_factory=ZygotePool)
+
+
+@dataclass(frozen=True, slots=True)
+class InitMessage:
+    """
+    Message that the process sends at the end of its init.
+
+    After a success, `preload_ms` is the part of the init that preloading took, and `preload` is the
+    list of imports for the next process, as text. After a failure, `location` is the place of the
+    error.
+    """
+
+    preload_ms: float = 0.0
+    preload: str = ""
+    location: str = ""
+
+
+def parse_init_message(message: bytes) -> InitMessage:
+    """Return the message, or an empty one if it is invalid: the function may have forged it."""
+    try:
+        fields = json.loads(message)
+        return InitMessage(
+            float(fields.get("preload_ms", 0)),
+            str(fields.get("preload", "")),
+            str(fields.get("location", "")),
+        )
+    except (ValueError, TypeError, AttributeError):
+        return InitMessage()
+
+
 class Sandbox:
-    """Carries what the environment and its runtime say to each other; decides nothing."""
+    """Transports data between an environment and its process. Makes no decisions."""
 
     def __init__(
         self,
@@ -33,60 +70,70 @@ class Sandbox:
         *,
         preload: str,
     ) -> None:
+        self.invocation: Invocation | None = None
+        self.max_memory_bytes = 0
+        self.has_debugger = resources.debug_server is not None
+        self._configuration = configuration
+        self._listener = listener
         self._resources = resources
         self._preload = preload
         self._ready = asyncio.Event()
         self._is_started = False
-        self.max_memory_bytes = 0
-        self.invocation: Invocation | None = None
-        self._configuration = configuration
-        self._listener = listener
         self._debug_port = 0
         self._process: Process | None = None
         self._server: asyncio.Server | None = None
         self._poll: RuntimeApiConnection | None = None
 
-    async def spawn(self, runtime: RuntimeCalls, on_exit: Callable[[int], None]) -> None:
+    async def spawn(self, calls: RuntimeCalls, on_exit: Callable[[int], None]) -> None:
         """
-        Start the process; `exited` is told of its end, whatever comes.
+        Start the Runtime API and the process. `on_exit` receives the process's return code.
 
-        Raises OSError; `close` gives back what was had by then.
+        Raises OSError. `close` then releases what was opened before the error.
         """
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        poller = secrets.token_hex(16)
+        token = secrets.token_hex(16)
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: RuntimeApiConnection(runtime, poller), sock=listener
+                lambda: RuntimeApiConnection(calls, token), sock=listener
             )
         except BaseException:
             listener.close()
             raise
-        init_message = per_environment(port) | {
-            "_LAMBDA_LIVE_POLLER": poller,
-            "_LAMBDA_LIVE_AHEAD": self._preload,
+        environ = per_environment(port) | {
+            "_LAMBDA_LIVE_CLIENT_TOKEN": token,
+            "_LAMBDA_LIVE_PRELOAD": self._preload,
         }
-        with contextlib.ExitStack() as handed_over:
-            debugged = None
-            if self._resources.debug_server is not None:
-                debugged = handed_over.enter_context(socket.create_server(("127.0.0.1", 0)))
-                self._debug_port = debugged.getsockname()[1]
+        with contextlib.ExitStack() as inherited:
+            debug_socket = None
+            if self.has_debugger:
+                debug_socket = inherited.enter_context(socket.create_server(("127.0.0.1", 0)))
+                self._debug_port = debug_socket.getsockname()[1]
             self._process = await Process.start(
-                self._configuration, init_message, debugged, self._resources.zygote_pool
+                self._configuration, environ, debug_socket, self._resources.zygote_pool
             )
         self._process.watch(self._ready.set if self._preload else None, on_exit)
 
     async def wait_ready(self) -> None:
-        """Return when it has imported what is wanted ahead, or has ended."""
+        """Wait until the process has preloaded its imports, or has exited."""
         if self._preload:
             await self._ready.wait()
 
     async def wait_for_debugger(self) -> None:
-        """Return when who is attached to the function debugs it, or it has ended."""
+        """Wait until an attached debugger controls the process, or the process has exited."""
         if self._resources.debug_server is not None:
             await self._resources.debug_server.attach_process(
                 self._configuration.name, self._debug_port
             )
+
+    def set_invocation(self, invocation: Invocation | None) -> None:
+        """Make this the current invocation; log records belong to it."""
+        self.invocation = invocation
+
+    def take_invocation(self) -> Invocation | None:
+        """Return the current invocation, and forget it."""
+        invocation, self.invocation = self.invocation, None
+        return invocation
 
     @property
     def is_polling(self) -> bool:
@@ -94,7 +141,7 @@ class Sandbox:
         return self._poll is not None
 
     def on_poll(self, api: RuntimeApiConnection) -> None:
-        """Remember where the runtime waits for an event."""
+        """Remember the connection on which the runtime waits for an event."""
         self._poll = api
 
     def start_handler_load(self) -> None:
@@ -104,20 +151,20 @@ class Sandbox:
             self._process.start_handler_load(self._on_output)
 
     def deliver(self, timeout: float) -> None:
-        """Give the runtime, which waits, the event; the handler has `timeout` seconds."""
+        """Send the event to the waiting runtime, with a deadline in `timeout` seconds."""
         poll, self._poll = self._poll, None
-        deadline = time.time() + (timeout if self._resources.debug_server is None else _DAY)
+        deadline = time.time() + (_DEBUG_DEADLINE_SECONDS if self.has_debugger else timeout)
         if poll is not None and self.invocation is not None:
             headers = event_headers(self.invocation, self._configuration, int(deadline * 1000))
             poll.reply(200, headers, self.invocation.payload)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send the process, and all that it started, a signal."""
+        """Send a signal to the process and everything it started."""
         if self._process is not None:
             self._process.signal(number)
 
     def drain(self, *, last: bool = False) -> None:
-        """Tell what the function has written so far; at the `last`, a line without its end too."""
+        """Emit the unread log records. With `last`, include a line without a newline."""
         if self._process is not None and self._is_started:
             self._emit(self._process.read_records(last=last))
 
@@ -130,31 +177,29 @@ class Sandbox:
             self._listener.function_log(record, self.invocation)
 
     def measure_resident(self) -> int:
-        """Bytes of memory that the process and what it started have in use now."""
+        """Return the bytes of memory that the process and its descendants use now."""
         now = 0 if self._process is None else self._process.resident_bytes()
         self.max_memory_bytes = max(self.max_memory_bytes, now)
         return now
 
     def measure_peak(self) -> None:
-        """Bring `max_memory` up to date, in bytes; nobody knows it when the process has ended."""
+        """Update `max_memory_bytes`. Must run before the process exits."""
         if self._process is not None:
             self.max_memory_bytes = max(self.max_memory_bytes, self._process.peak_bytes())
 
     @property
     def max_memory_mb(self) -> int:
-        """The same in MB, as AWS reports it."""
+        """`max_memory_bytes` in MB, as AWS reports it."""
         return round(self.max_memory_bytes / _MB)
 
     def read_init_message(self) -> InitMessage:
-        """Return what the process says of its init."""
-        return (
-            InitMessage()
-            if self._process is None
-            else init_message.parse_init_message(self._process.read_init_message())
-        )
+        """Return the message that the process sent at the end of its init."""
+        if self._process is None:
+            return InitMessage()
+        return parse_init_message(self._process.read_init_message())
 
     def close(self) -> None:
-        """Give back what is left when the process has ended."""
+        """Release pipes and sockets after the process has exited."""
         self._ready.set()
         if self._process is not None:
             self._process.close()

@@ -1,5 +1,8 @@
 """
-The environment variables of an execution environment, the reserved ones as AWS sets them.
+Environment variables of an execution environment. The reserved ones have AWS's values.
+
+Variables that begin with `_LAMBDA_LIVE_` tell `runtime_process` what to do. It removes them before
+the handler is loaded.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
@@ -12,18 +15,23 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from lambda_live.environments.service_id import SERVICE_ID
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
-RUNTIME_DIRECTORY = Path(__file__).with_name("runtime_process")
+SERVICE_ID = secrets.token_hex(8)
+"""
+Beginning of all log stream names of this service.
 
+The reaper finds the service's processes by it: see `reaper.py`.
+"""
+
+RUNTIME_DIRECTORY = Path(__file__).with_name("runtime_process")
 
 _INTERPRETER_VARIABLES = (
     *("LD_LIBRARY_PATH", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH"),
     *("PYTHONPYCACHEPREFIX", "SYSTEMROOT"),
 )
-"""Without these, an interpreter that was started with them might not start."""
+"""An interpreter that needs these may not start without them."""
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CREDENTIAL_SOURCES = (
@@ -34,7 +42,7 @@ _CREDENTIAL_SOURCES = (
 
 
 def per_environment(port: int) -> dict[str, str]:
-    """Return those that one environment alone has, whose Runtime API is on that port."""
+    """Return the variables of one environment; `port` is that of its Runtime API."""
     return {
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(secrets.token_hex(8)),
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
@@ -42,51 +50,52 @@ def per_environment(port: int) -> dict[str, str]:
 
 
 def log_stream_name(name: str) -> str:
-    """Return the whole name of a log stream of this service's."""
+    """Return the full name of a log stream of this service."""
     day = time.strftime("%Y/%m/%d", time.gmtime())
     return f"{day}/[$LATEST]{SERVICE_ID}{name}"
 
 
 def variables(configuration: FunctionConfiguration) -> dict[str, str]:
-    """Return those that all environments of a configuration have."""
-    own = _function_variables(configuration)
-    path = own.pop("PYTHONPATH", "").split(":")
-    given = {
+    """Return the variables that all environments of a configuration share."""
+    function = _function_variables(configuration)
+    python_path = filter(None, function.pop("PYTHONPATH", "").split(":"))
+    variables = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
         **_interpreter_variables(configuration),
         **_home(),
-        **own,
+        **function,
     }
     return (
-        _placeholder_credentials(given)
-        | given
+        _placeholder_credentials(variables)
+        | variables
         | _reserved(configuration)
         | {
             "PYTHONUNBUFFERED": "1",
-            "_LAMBDA_LIVE_WATCHED": os.pathsep.join(map(str, configuration.watched_paths)),
-            "_LAMBDA_LIVE_PACKAGES": os.pathsep.join(map(str, configuration.package_dirs)),
-            "_LAMBDA_LIVE_PATH": ":".join(
-                str(_local_path(configuration, each)) for each in path if each
+            "_LAMBDA_LIVE_WATCHED_PATHS": os.pathsep.join(map(str, configuration.watched_paths)),
+            "_LAMBDA_LIVE_PACKAGE_DIRS": os.pathsep.join(map(str, configuration.package_dirs)),
+            "_LAMBDA_LIVE_PYTHONPATH": ":".join(
+                str(_local_path(configuration, path)) for path in python_path
             ),
         }
     )
 
 
 def _interpreter_variables(configuration: FunctionConfiguration) -> dict[str, str]:
-    own = {name: os.environ[name] for name in _INTERPRETER_VARIABLES if name in os.environ}
+    variables = {name: os.environ[name] for name in _INTERPRETER_VARIABLES if name in os.environ}
     if configuration.runtime_packages is None:
-        return own
-    # what this service's Python was started with is not for another version
-    own.pop("PYTHONHOME", None)
-    return own | {"PYTHONPATH": str(configuration.runtime_packages)}
+        return variables
+    # PYTHONHOME belongs to this service's Python version, not to the function's
+    variables.pop("PYTHONHOME", None)
+    return variables | {"PYTHONPATH": str(configuration.runtime_packages)}
 
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
-    bare = configuration.image and configuration.image.starts_runtime_client
-    runtime = "Image" if bare else configuration.interpreter.runtime  # as AWS's bootstrap has it
+    # AWS's bootstrap sets the runtime's name, unless the image starts the runtime client itself
+    has_own_entrypoint = configuration.image and configuration.image.starts_runtime_client
+    runtime = "Image" if has_own_entrypoint else configuration.interpreter.runtime
     level = configuration.application_log_level or (
         DEFAULT_LEVEL if configuration.json_logs else None
     )
@@ -108,14 +117,14 @@ def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     }
 
 
-def _placeholder_credentials(given: Mapping[str, str]) -> dict[str, str]:
-    """Return credentials, without which no SDK begins; who names real ones gets those alone."""
-    named = any(name in given for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
-    return {} if named else dict.fromkeys(_CREDENTIALS, "placeholder")
+def _placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return fake credentials if there are no others: an SDK does not start without any."""
+    has_credentials = any(name in variables for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
+    return {} if has_credentials else dict.fromkeys(_CREDENTIALS, "placeholder")
 
 
 def _home() -> dict[str, str]:
-    """A user whom nobody knows, as in a container, has none, and libraries look for it."""
+    """Return HOME if the user has no passwd entry, as in some containers: libraries need it."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -125,7 +134,7 @@ def _home() -> dict[str, str]:
 
 def exec_wrapper(configuration: FunctionConfiguration) -> list[str]:
     """
-    Return the script that starts the runtime, if there is to be one.
+    Return the wrapper script that starts the runtime, as a list of one or no item.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
     """
@@ -134,17 +143,17 @@ def exec_wrapper(configuration: FunctionConfiguration) -> list[str]:
 
 
 def _function_variables(configuration: FunctionConfiguration) -> dict[str, str]:
-    """Return what the function is given by its template, and by this machine."""
+    """Return the variables of the image, the template and `.env`; later ones take precedence."""
     image = configuration.image.variables if configuration.image else {}
     return {**image, **configuration.environment, **configuration.local_environment}
 
 
-def _local_path(configuration: FunctionConfiguration, written: str) -> Path:
-    """Return where a path of AWS's is: `/var/task` is the code's, `/opt` that of the layers."""
-    path = configuration.task_root / written
+def _local_path(configuration: FunctionConfiguration, aws_path: str) -> Path:
+    """Map `/var/task` to the function's code and `/opt` to its layers."""
+    path = configuration.task_root / aws_path
     if path.is_relative_to("/var/task"):
         return configuration.task_root / path.relative_to("/var/task")
     if not path.is_relative_to("/opt"):
         return path
-    below = [folder.parent / path.relative_to("/opt") for folder in configuration.package_dirs]
-    return next((each for each in below if each.exists()), path)
+    candidates = [folder.parent / path.relative_to("/opt") for folder in configuration.package_dirs]
+    return next((candidate for candidate in candidates if candidate.exists()), path)

@@ -1,8 +1,21 @@
 """
-The processes that environments are forked of, with all imported that each would import alike.
+Zygotes: processes that have imported the runtime client, and fork environments.
 
-The term is Android's and Chromium's. Only Linux has them: elsewhere a system's libraries may not
-be used after a fork.
+Problem: an environment starts a Python interpreter and imports awslambdaric. A function that scales
+to ten environments would pay for that ten times, in time and in memory.
+
+How it works: for each function the service starts one zygote with the function's interpreter and
+variables. The zygote imports what every environment imports, and waits. To start an environment,
+the service sends it the environment's own variables and two descriptors (control socket, output)
+over a Unix socket. The zygote forks, and sends back the new pid, and later the return code. The
+other side is `runtime_process/zygote.py`. The name is Android's and Chromium's.
+
+If a zygote cannot start, fork or go on, the environment is spawned without it, so nothing breaks
+without zygotes: environments only start slower. Zygotes exist on Linux only. Elsewhere system
+libraries do not survive a fork. They are not used with AWS_LAMBDA_EXEC_WRAPPER, because that script
+must run in each environment.
+
+Source: https://chromium.googlesource.com/chromium/src/+/HEAD/docs/linux/zygote.md
 """
 
 import asyncio
@@ -10,24 +23,26 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import override
 
-from lambda_live.environments.process_spec import ProcessSpec
+from lambda_live.environments.process_spec import ProcessHandle, ProcessSpec
 from lambda_live.environments.variables import log_stream_name
 
 _MAX_MESSAGE_BYTES = 65_536
 _CLOSE_TIMEOUT_SECONDS = 1.0
 _ZYGOTE_STREAM = "0" * 16
-"""The log stream that no environment has, by which a zygote is known as this service's."""
+"""Log stream of a zygote, by which the reaper finds it. No environment has it."""
 
 
 class ZygoteExitedError(Exception):
-    """It has ended, and forks nothing any more."""
+    """The zygote has exited, and cannot fork."""
 
 
-class ForkedProcess:
+class ForkedProcess(ProcessHandle):
     """A process that a zygote has forked."""
 
     def __init__(self, pid: int) -> None:
@@ -36,59 +51,68 @@ class ForkedProcess:
         self._on_exit: Callable[[int], None] | None = None
 
     @property
+    @override
     def has_exited(self) -> bool:
-        """Part of Started."""
         return self._returncode is not None
 
+    @override
     def watch(self, on_exit: Callable[[int], None]) -> None:
-        """Part of Started."""
         self._on_exit = on_exit
         if self._returncode is not None:
             asyncio.get_running_loop().call_soon(on_exit, self._returncode)
 
     def record_exit(self, returncode: int) -> None:
-        """Take it that it has ended."""
+        """Store the return code, and report it."""
         self._returncode = returncode
         if self._on_exit is not None:
             self._on_exit(returncode)
 
 
 class Zygote:
-    """Has processes forked, one after the other, and hears of their ends."""
+    """One zygote process. It forks on request, and reports how each fork exited."""
 
-    def __init__(self, interpreter: ProcessSpec) -> None:
-        """Start it. Raises OSError."""
-        self.spec = interpreter
+    def __init__(
+        self, spec: ProcessSpec, process: subprocess.Popen[bytes], control: socket.socket
+    ) -> None:
+        self.spec = spec
         self.has_forked = False
-        self._retired = False
+        self._process = process
+        self._control = control
+        self._loop = asyncio.get_running_loop()
+        self._is_retired = False
         self._forked: dict[int, ForkedProcess] = {}
         self._lock = asyncio.Lock()
         self._pending_fork: asyncio.Future[ForkedProcess] | None = None
-        self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        own = {
+
+    @classmethod
+    def start(cls, spec: ProcessSpec) -> "Zygote":
+        """Start a zygote process. Raises OSError."""
+        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environ = {
             "AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(_ZYGOTE_STREAM),
-            "_LAMBDA_LIVE_ZYGOTE": "1",
+            "_LAMBDA_LIVE_IS_ZYGOTE": "1",
         }
-        with control:
+        with its_control:
             try:
-                self._process = interpreter.spawn(control.fileno(), own)
+                process = spec.spawn(its_control.fileno(), environ)
             except BaseException:
-                self._control.close()
+                control.close()
                 raise
-        self._control.setblocking(False)  # noqa: FBT003  # as socket has it
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._control, self._on_readable)
+        control.setblocking(False)  # noqa: FBT003  # socket's signature
+        zygote = cls(spec, process, control)
+        zygote._loop.add_reader(control, zygote._on_readable)  # the class's own
+        return zygote
 
-    async def fork(self, variables: Mapping[str, str], descriptors: Sequence[int]) -> ForkedProcess:
+    async def fork(self, environ: Mapping[str, str], descriptors: Sequence[int]) -> ForkedProcess:
         """
-        Return one with its own variables, and these: its control socket, and where it writes.
+        Fork a process with its own variables and descriptors: control socket and output.
 
-        Raises OSError if it can't be had, ZygoteGoneError if none can be any more.
+        Raises OSError if the fork fails, ZygoteExitedError if the zygote has exited.
         """
         async with self._lock:
             self._pending_fork = self._loop.create_future()
             try:
-                socket.send_fds(self._control, [json.dumps(variables).encode()], descriptors)
+                socket.send_fds(self._control, [json.dumps(environ).encode()], descriptors)
             except OSError:
                 raise ZygoteExitedError from None
             return await self._pending_fork
@@ -111,30 +135,31 @@ class Zygote:
             self._close_if_idle()
         elif self._pending_fork is not None and "pid" in message:
             self.has_forked = True
-            forked = self._forked[int(message["pid"])] = ForkedProcess(int(message["pid"]))
+            pid = int(message["pid"])
+            forked = self._forked[pid] = ForkedProcess(pid)
             self._pending_fork.set_result(forked)
         elif self._pending_fork is not None:
             self._pending_fork.set_exception(OSError(message["errno"], message["strerror"]))
 
     @property
     def has_exited(self) -> bool:
-        """Whether it forks nothing any more."""
+        """Whether the zygote has exited, and cannot fork."""
         return self._process.returncode is not None
 
     def retire(self) -> None:
-        """End it with the last that it has forked, or at once if it may not come to fork any."""
-        self._retired = True
+        """Stop the zygote when its last fork has exited; at once if it has not forked yet."""
+        self._is_retired = True
         if self.has_forked:
             self._close_if_idle()
         else:
             self.close()
 
     def _close_if_idle(self) -> None:
-        if self._retired and not self._forked and not self._lock.locked():
+        if self._is_retired and not self._forked and not self._lock.locked():
             self.close()
 
     def close(self) -> None:
-        """End it at once; what it has forked ends with it, as nobody else would hear of that."""
+        """Kill the zygote and its forks, whose exits nobody could report any more."""
         if self.has_exited:
             return
         self._loop.remove_reader(self._control)
@@ -151,46 +176,46 @@ class Zygote:
 
 
 class ZygotePool:
-    """Keeps that of a function's newest configuration; those before it end with their last."""
+    """Zygotes of one function: that of the newest configuration, and older ones still in use."""
 
     def __init__(self) -> None:
-        self._all: list[Zygote] = []
+        self._zygotes: list[Zygote] = []
         self._newest: Zygote | None = None
         self._unforkable: ProcessSpec | None = None
-        self._closed = False
+        self._is_closed = False
 
     async def fork(
-        self, interpreter: ProcessSpec, variables: Mapping[str, str], descriptors: Sequence[int]
+        self, spec: ProcessSpec, environ: Mapping[str, str], descriptors: Sequence[int]
     ) -> ForkedProcess | None:
-        """Return what `Zygote.fork` does; None if it has to start by itself. Raises OSError."""
-        if self._closed or not _supports_fork(interpreter) or interpreter == self._unforkable:
+        """Fork a process; return None if it must be spawned instead. Raises OSError."""
+        if self._is_closed or not _supports_fork(spec) or spec == self._unforkable:
             return None
-        zygote = self._zygote_for(interpreter)
+        zygote = self._zygote_for(spec)
         try:
-            return await zygote.fork(variables, descriptors)
+            return await zygote.fork(environ, descriptors)
         except ZygoteExitedError:
-            if not zygote.has_forked:  # the reason is told by who starts by itself
-                self._unforkable = interpreter
+            if not zygote.has_forked:  # the process that is spawned instead reports the cause
+                self._unforkable = spec
             return None
 
-    def _zygote_for(self, interpreter: ProcessSpec) -> Zygote:
+    def _zygote_for(self, spec: ProcessSpec) -> Zygote:
         newest = self._newest
-        if newest is not None and (newest.has_exited or newest.spec != interpreter):
+        if newest is not None and (newest.has_exited or newest.spec != spec):
             newest.retire()
             self._newest = None
         if self._newest is None:
-            self._newest = Zygote(interpreter)
-            self._all = [each for each in self._all if not each.has_exited] + [self._newest]
+            self._newest = Zygote.start(spec)
+            running = [zygote for zygote in self._zygotes if not zygote.has_exited]
+            self._zygotes = [*running, self._newest]
         return self._newest
 
     def close(self) -> None:
-        """Have none any more; one that does not tell soon that its last has ended has hung."""
-        self._closed = True
-        for zygote in self._all:
+        """Retire all zygotes. Kill those that have not exited after a timeout."""
+        self._is_closed = True
+        for zygote in self._zygotes:
             zygote.retire()
             asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_SECONDS, zygote.close)
 
 
-def _supports_fork(interpreter: ProcessSpec) -> bool:
-    """Whether environments differ in no more than a fork is told; AWS's wrapper runs in each."""
-    return sys.platform.startswith("linux") and not interpreter.wrapper
+def _supports_fork(spec: ProcessSpec) -> bool:
+    return sys.platform.startswith("linux") and not spec.wrapper

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
-from lambda_live.environments.shared_resources import SharedResources
+from lambda_live.environments.sandbox import SharedResources
 from lambda_live.functions.async_invocations import AsyncInvocationQueue, AsyncOutcome
 from lambda_live.functions.code_reloader import CodeReloader
 from lambda_live.functions.dispatcher import Dispatcher

@@ -7,11 +7,9 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 from collections.abc import Callable
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.environments import limits
-from lambda_live.environments.environment import Environment
+from lambda_live.environments.environment import Environment, EnvironmentListener
 from lambda_live.environments.lifecycle import State
-from lambda_live.environments.listener import EnvironmentListener
-from lambda_live.environments.shared_resources import SharedResources
+from lambda_live.environments.sandbox import SharedResources
 from lambda_live.functions.code_reloader import CodeReloader
 from lambda_live.functions.environment_pool import EnvironmentPool
 from lambda_live.functions.load_slots import LoadSlot, LoadSlots
@@ -99,7 +97,7 @@ class Scaler:
         """End those that nobody has needed for long; have the others look at their limits."""
         if not self._host.debug_server:
             for environment in self._fleet:
-                limits.enforce(environment, now)
+                environment.enforce_limits(now)
             self._standby.sweep(now)
         for environment in self._fleet.pop_idle_expired(now, IDLE_TIMEOUT_SECONDS):
             environment.shutdown()
@@ -154,11 +152,11 @@ class Scaler:
             if environment.lifecycle.state is State.STANDBY and not self._host.debug_server:
                 environment.start_init(self._reload.code_version, invocation)
             else:
-                environment.sandbox.invocation = invocation
+                environment.reserve(invocation)
                 self._background.spawn(self._start(environment))
             return
         environment = self._create()
-        environment.sandbox.invocation = invocation
+        environment.reserve(invocation)
         self._fleet.add(environment)
         self._background.spawn(self._spawn(environment))
 

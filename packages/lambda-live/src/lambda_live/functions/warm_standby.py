@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.environments import limits
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
 from lambda_live.model.function import FunctionConfiguration
@@ -55,7 +54,7 @@ class WarmStandby:
     def sweep(self, now: float) -> None:
         """Have it look at its limits."""
         if self._environment is not None:
-            limits.enforce(self._environment, now)
+            self._environment.enforce_limits(now)
 
     async def _spawn(self, environment: Environment) -> None:
         try:

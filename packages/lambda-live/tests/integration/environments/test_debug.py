@@ -35,7 +35,7 @@ def service(shared: LocalLambda) -> LocalLambda:
 
 def attached(service: LocalLambda) -> Debugger:
     """Connect to where the service says that a debugger attaches."""
-    return Debugger(int(service.wait_for_line("a debugger attaches at").rpartition(":")[2]))
+    return Debugger(int(service.wait_for_line("Debugger listening on").rpartition(":")[2]))
 
 
 def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
@@ -156,7 +156,10 @@ Resources:
 
 def ports(service: LocalLambda) -> list[int]:
     return [
-        int(each) for each in re.findall(r":(\d+) (?:One|Two)", service.wait_for_line("attach: "))
+        int(each)
+        for each in re.findall(
+            r":(\d+) \((?:One|Two)", service.wait_for_line("Debuggers listening on")
+        )
     ]
 
 
@@ -186,7 +189,7 @@ def test_of_several_functions_each_has_a_port_of_its_own(start_lambda: StartLamb
         assert asked(two, service, "Two") == "'of Two'"
 
         (service.project / "template.yaml").write_text(SEVERAL.replace("Two: {", "Three: {"))
-        line = service.wait_for_line("a debugger attaches to Three at")
+        line = service.wait_for_line("Debugger for Three listening on")
     with closing(Debugger(int(line.rpartition(":")[2]))) as three:
         three.attach(service.project / "two/app.py", 6)
         assert asked(three, service, "Three") == "'of Three'"
@@ -225,7 +228,7 @@ def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
         _, frame = debugger.stopped()
         debugger.send("evaluate", expression="os._exit(1)", frameId=frame["id"])
         answer = debugger.wait_for("response", "evaluate")
-        assert (answer["success"], answer["message"]) == (False, "The code was loaded anew.")
+        assert (answer["success"], answer["message"]) == (False, "The code was reloaded.")
         assert ends.result().json()["errorType"] == "Runtime.ExitError"
 
         debugger.send("threads")

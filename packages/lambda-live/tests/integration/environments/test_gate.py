@@ -15,7 +15,8 @@ WAITS = """
 import socket, sys
 from lambda_live.environments.runtime_process.control_channel import ControlChannel
 
-gate = ControlChannel(socket.socket(fileno=int(sys.argv[1])), begun=False)
+gate = ControlChannel(socket.socket(fileno=int(sys.argv[1])), is_started=False)
+gate.watch()
 gate.send(ready=True)
 gate.started.wait()
 """

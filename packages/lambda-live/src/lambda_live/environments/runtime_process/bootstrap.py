@@ -1,8 +1,27 @@
 """
-The process of one execution environment: AWS's runtime client, then the handler.
+Entry point of an environment's process: start AWS's runtime client, which runs the handler.
 
-It waits until it is told to begin, so a cold start costs little but the handler's own import.
-It dies with the service, however the service dies.
+The service runs `python -P bootstrap.py CONTROL_FD HANDLER`. The process then
+1. imports awslambdaric with a stand-in for its extension `runtime_client`;
+2. if it is a zygote, waits here; the steps below happen in its forks;
+3. loads the real `runtime_client`;
+4. changes `sys.path` so that the function sees its own code, AWS's packages and nothing else;
+5. replaces awslambdaric's load of the handler: see `handler_loader.py`;
+6. calls awslambdaric's `run`, which never returns.
+
+What of awslambdaric is replaced or relied on, besides `_get_handler`:
+- `runtime_client` reads AWS_LAMBDA_RUNTIME_API when it is imported, but the forks of a zygote have
+  different addresses. `_DeferredRuntimeClient` takes its place until the address is known.
+- `awslambdaric.lambda_runtime_client.runtime_client` is the name that the real one is assigned to.
+  The token that it sends in User-Agent proves to the Runtime API that this process is the
+  environment's.
+- The variable _LAMBDA_TELEMETRY_LOG_FD makes awslambdaric write log records as frames, so that a
+  record of several lines stays one.
+
+Without the first two there are no zygotes, and any process on the machine could take an event.
+`pyproject.toml` limits awslambdaric to versions with these names, and a test fails if they change.
+
+Source: https://github.com/aws/aws-lambda-python-runtime-interface-client
 """
 
 import os
@@ -21,7 +40,7 @@ from importlib.machinery import (
 from importlib.util import module_from_spec
 from types import CodeType, ModuleType
 
-TYPE_CHECKING = False  # typing's, without the time that its import takes
+TYPE_CHECKING = False  # like typing's, without the time that its import takes
 if TYPE_CHECKING:
     from lambda_live.environments.runtime_process.control_channel import ControlChannel
     from lambda_live.environments.runtime_process.function_code import FunctionCode
@@ -34,37 +53,39 @@ _RUNTIME_PACKAGES = (
     *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
     *("debugpy", "pip"),
 )
-"""Packages that AWS's image brings, and the debugger; a function that brings one has its own."""
+"""Packages of AWS's image, and the debugger. A function's own copy takes precedence."""
 
 
 class _RuntimePackageFinder:
-    """Finds what AWS's runtime brings, and nothing else of what this service is installed with."""
+    """
+    Finds AWS's packages in the service's installation, and hides the service's other packages.
 
-    def __init__(self, directories: list[str]) -> None:
-        self._directories = directories
+    It has the protocol's method only: a subclass of importlib.abc's would import `inspect`.
+    """
+
+    def __init__(self, folders: list[str]) -> None:
+        self._folders = folders
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Part of the import protocol."""
+        """Return the spec of a runtime package; None for every other module."""
         if path is not None or fullname not in _RUNTIME_PACKAGES:
             return None
-        return PathFinder.find_spec(fullname, self._directories, target)
+        return PathFinder.find_spec(fullname, self._folders, target)
 
 
 def _isolate() -> None:
-    """Let a function import what ships with it, as on AWS, and no tool of this service's."""
+    """Remove the service's packages from `sys.path`."""
     hidden = [path for path in sys.path if not _is_standard_library(path)]
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    hidden.sort(key=given.__contains__)  # what is installed comes before what this service brings
+    python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    hidden.sort(key=python_path.__contains__)  # installed packages first, then PYTHONPATH
     sys.path[:] = filter(_is_standard_library, sys.path)
-    sys.meta_path.append(
-        _RuntimePackageFinder(hidden)
-    )  # by its method alone: importlib.abc imports inspect
+    sys.meta_path.append(_RuntimePackageFinder(hidden))
 
 
 def _is_standard_library(path: str) -> bool:
-    """Whether it is the standard library's: neither packages' nor what a `.pth` file names."""
+    """Whether an entry of `sys.path` is the standard library's."""
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     own = os.path.dirname(os.__file__)
     return os.path.normpath(path) == own or os.path.basename(path) in ("lib-dynload", zipped)
@@ -72,9 +93,9 @@ def _is_standard_library(path: str) -> bool:
 
 class _UncachedLoader(SourceFileLoader):
     """
-    Compiles watched code each time.
+    Compiles watched code at each import, without `.pyc` files.
 
-    Python keys a `.pyc` by whole seconds and size: of two saves in a second it may run the first.
+    Python compares a `.pyc` by size and whole seconds: after two saves in a second it may be stale.
     """
 
     roots: tuple[str, ...] = ()
@@ -86,12 +107,13 @@ class _UncachedLoader(SourceFileLoader):
         return self.source_to_code(self.get_data(path), path)
 
     def _is_watched(self, path: str) -> bool:
-        """Whether it may change: what is below a hidden folder, as a cache there, may not."""
-        below = (path[len(root) :] for root in self.roots if path.startswith(root))
-        return any(not rest.startswith(".") and f"{os.sep}." not in rest for rest in below)
+        """Whether the service watches a file; it ignores hidden folders such as `.venv`."""
+        relative = (path[len(root) :] for root in self.roots if path.startswith(root))
+        return any(not rest.startswith(".") and f"{os.sep}." not in rest for rest in relative)
 
 
 def _compile_watched(roots: list[str]) -> None:
+    """Use `_UncachedLoader` for the watched folders."""
     _UncachedLoader.roots = tuple(root + os.sep for root in roots)
     parents = {os.path.dirname(root) for root in roots}
     finder = FileFinder.path_hook(
@@ -103,12 +125,12 @@ def _compile_watched(roots: list[str]) -> None:
             return finder(path)
         raise ImportError
 
-    sys.path_hooks.insert(0, hook)  # type: ignore[arg-type]  # typeshed asks for the finder's own type
+    sys.path_hooks.insert(0, hook)  # type: ignore[arg-type]  # typeshed requires the finder's own type
     sys.path_importer_cache.clear()
 
 
 def _load_sibling(name: str) -> ModuleType:
-    """Return a module of this folder, under no name that the function could import it by."""
+    """Load a module of this folder, without a name by which the function could import it."""
     loader = SourceFileLoader(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
     module = module_from_spec(ModuleSpec(name, loader))
     loader.exec_module(module)
@@ -116,49 +138,49 @@ def _load_sibling(name: str) -> ModuleType:
 
 
 class _DeferredRuntimeClient(ModuleType):
-    """
-    Stands for `runtime_client` while awslambdaric is imported, for a process that may not be yet.
-
-    The native one reads where its Runtime API is as it is loaded itself.
-    """
+    """Stands in for `runtime_client` while awslambdaric is imported."""
 
     def __init__(self) -> None:
         super().__init__("runtime_client")
-        self.agent = ""
+        self._user_agent = ""
+
+    def install(self) -> None:
+        """Become the module that `import runtime_client` returns."""
         sys.modules[self.__name__] = self
 
     def initialize_client(self, user_agent: str) -> None:
-        """Keep the client's name, as awslambdaric says it."""
-        self.agent = user_agent
+        """Store the User-Agent header that awslambdaric sets when it is imported."""
+        self._user_agent = user_agent
 
-    def replace(self, poller: str) -> None:
-        """Give place to the real one; its name has what the Runtime API knows this process by."""
+    def replace(self, token: str) -> None:
+        """Load the real module, and let it identify itself by the token."""
         del sys.modules[self.__name__]
         try:
-            import runtime_client  # noqa: PLC0415  # AWS builds it for Linux alone
-        except ImportError:
+            import runtime_client  # noqa: PLC0415  # only now is its address known
+        except ImportError:  # AWS builds it for Linux only
             runtime_client = sys.modules[self.__name__] = _load_sibling(self.__name__)
-        runtime_client.initialize_client(f"{self.agent} {poller}")
+        runtime_client.initialize_client(f"{self._user_agent} {token}")
         sys.modules["awslambdaric.lambda_runtime_client"].runtime_client = runtime_client  # type: ignore[attr-defined]
 
 
 def _pop_private(name: str) -> str:
+    """Return and remove a variable that the service has set for this process only."""
     return os.environ.pop(f"_LAMBDA_LIVE_{name}", "")
 
 
-def _pop_private_dirs(name: str) -> list[str]:
-    return [folder for folder in _pop_private(name).split(os.pathsep) if folder]
+def _pop_private_paths(name: str) -> list[str]:
+    return [path for path in _pop_private(name).split(os.pathsep) if path]
 
 
 def _set_function_pythonpath(environ: dict[str, str]) -> None:
-    """Let the function's programs have its own PYTHONPATH in place of the service's."""
+    """Replace the service's PYTHONPATH by the function's, for programs that it starts."""
     os.environ.pop("PYTHONPATH", None)
-    if path := environ["_LAMBDA_LIVE_PATH"]:
+    if path := environ["_LAMBDA_LIVE_PYTHONPATH"]:
         os.environ["PYTHONPATH"] = path
 
 
 def _import_parts() -> "_Parts":
-    """Import the rest of this folder, and leave no trace of it: every name is the function's."""
+    """Import the rest of this folder, and remove its names: they are all the function's."""
     sys.path.insert(0, __file__.rpartition(f"{os.sep}lambda_live{os.sep}")[0])
     from lambda_live.environments.runtime_process.control_channel import ControlChannel  # noqa: PLC0415
     from lambda_live.environments.runtime_process.function_code import FunctionCode  # noqa: PLC0415
@@ -173,46 +195,52 @@ def _import_parts() -> "_Parts":
 def _create_loader(
     control: socket.socket, environ: dict[str, str], parts: "_Parts"
 ) -> "HandlerLoader":
-    gate, loading, own = parts
-    roots, packages = _pop_private_dirs("WATCHED"), _pop_private_dirs("PACKAGES")
-    wanted, begun = _pop_private("AHEAD"), bool(_pop_private("BEGUN"))
+    control_channel, handler_loader, function_code = parts
+    roots = _pop_private_paths("WATCHED_PATHS")
+    package_dirs = _pop_private_paths("PACKAGE_DIRS")
+    preload, is_started = _pop_private("PRELOAD"), bool(_pop_private("IS_STARTED"))
     _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[:0] = [task_root, *packages, *_pop_private_dirs("PATH")]
+    sys.path[:0] = [task_root, *package_dirs, *_pop_private_paths("PYTHONPATH")]
     _compile_watched(roots)
-    return loading(gate(control, begun=begun), own([task_root, *roots], packages), wanted, environ)
+    channel = control_channel(control, is_started=is_started)
+    channel.watch()
+    return handler_loader(
+        channel, function_code([task_root, *roots], package_dirs), preload, environ
+    )
 
 
 def _serve_forks(descriptor: int) -> int:
-    """Return in each process that is asked for; were it to start anew, it would do so by itself."""
+    """Fork environments; return the control descriptor in each of them."""
     control = _load_sibling("zygote").serve(descriptor)
-    sys.orig_argv[-2] = str(control)
+    sys.orig_argv[-2] = str(control)  # for a restart by `handler_loader`
     return int(control)
 
 
 def main() -> None:
-    """Run as `bootstrap.py CONTROL_FD HANDLER`, or with a zygote's, of which this is forked."""
+    """Run an environment, or a zygote and in each fork of it an environment."""
     control, handler = int(sys.argv[1]), sys.argv[2]
-    zygote = bool(_pop_private("ZYGOTE"))
-    native = _DeferredRuntimeClient()
-    from awslambdaric import bootstrap  # noqa: PLC0415  # reads the environment as it is imported
+    is_zygote = bool(_pop_private("IS_ZYGOTE"))
+    deferred_client = _DeferredRuntimeClient()
+    deferred_client.install()
+    from awslambdaric import bootstrap  # noqa: PLC0415  # reads variables when it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
     parts = _import_parts()
-    if zygote:
+    if is_zygote:
         control = _serve_forks(control)
     environ = dict(os.environ)
-    debug, poller = _pop_private("DEBUG"), _pop_private("POLLER")
+    debug_socket, token = _pop_private("DEBUG_SOCKET"), _pop_private("CLIENT_TOKEN")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
-    native.replace(poller)
-    # AWS polls from a thread for SIGTERM, which it sends to functions with extensions alone
+    deferred_client.replace(token)
+    # AWS polls in a thread only to handle SIGTERM, which functions with extensions alone receive
     client = LambdaRuntimeClient(
         os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
     )
-    loading = _create_loader(socket.socket(fileno=control), environ, parts)
-    loading.wrap(bootstrap, [1, 2, log])
-    if debug:
-        _load_sibling("debugger").listen(int(debug))
+    loader = _create_loader(socket.socket(fileno=control), environ, parts)
+    loader.install(bootstrap, [1, 2, log])
+    if debug_socket:
+        _load_sibling("debugger").listen(int(debug_socket))
     _set_function_pythonpath(environ)
     sys.argv = ["/var/runtime/bootstrap.py"]
     bootstrap.run(handler, client)

@@ -1,4 +1,10 @@
-"""The socket to the service, which says when to begin."""
+"""
+The socket between this process and the service.
+
+The service sends one byte to start the load of the handler; this process sends JSON messages. The
+kernel closes the service's end however the service ends. This process then kills itself and its
+process group: a debugger, a long `import` or a sleeping handler would otherwise keep it alive.
+"""
 
 import contextlib
 import json
@@ -9,24 +15,28 @@ import threading
 
 
 class ControlChannel:
-    """Waits for the service's word; ends this process, and what it started, with the service."""
+    """Waits for the start signal, and kills this process when the service has exited."""
 
-    def __init__(self, control: socket.socket, *, begun: bool) -> None:
+    def __init__(self, control: socket.socket, *, is_started: bool) -> None:
+        """`is_started` if the service has already sent the signal, before a restart."""
         self._control = control
         self.started = threading.Event()
-        if begun:
+        if is_started:
             self.started.set()
+
+    def watch(self) -> None:
+        """Watch the socket in a thread."""
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        with contextlib.suppress(ConnectionResetError):  # it has not read what it was told
+        with contextlib.suppress(ConnectionResetError):  # the service has left a message unread
             if not self.started.is_set() and self._control.recv(1):
                 self.started.set()
             self._control.recv(1)
-        with contextlib.suppress(OSError):  # it may be in a group of another's
-            os.killpg(os.getpid(), signal.SIGKILL)  # pragma: no cover  # nobody is left to tell
+        with contextlib.suppress(OSError):  # the function may have left the process group
+            os.killpg(os.getpid(), signal.SIGKILL)  # pragma: no cover  # coverage cannot be written
         os.kill(os.getpid(), signal.SIGKILL)  # pragma: no cover
 
-    def send(self, **what: object) -> None:
-        """Say something to the service."""
-        self._control.send(json.dumps(what).encode())
+    def send(self, **fields: object) -> None:
+        """Send a message to the service."""
+        self._control.send(json.dumps(fields).encode())

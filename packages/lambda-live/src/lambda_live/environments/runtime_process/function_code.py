@@ -1,61 +1,86 @@
-"""Which modules are the function's own, and which come from elsewhere."""
+"""Which files and modules are the function's own code, and where in it an error was raised."""
 
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _HERE = os.path.dirname(__file__)
-_MACHINERY = (importlib.__file__, *(os.path.join(_HERE, name) for name in os.listdir(_HERE)))
+_IMPORT_FILES = (importlib.__file__, *(os.path.join(_HERE, name) for name in os.listdir(_HERE)))
 
 
-def is_import_machinery(name: str) -> bool:
-    """Whether a frame of that file is but a step of an import."""
-    return name.startswith("<frozen") or name in _MACHINERY
+def is_import_machinery(filename: str) -> bool:
+    """Whether a stack frame of this file belongs to an import, not to who imports."""
+    return filename.startswith("<frozen") or filename in _IMPORT_FILES
 
 
 class FunctionCode:
-    """Tells the function's code, below its roots, from packages and the standard library."""
+    """Distinguishes the function's code from installed packages and the standard library."""
 
-    def __init__(self, roots: Sequence[str], packages: Sequence[str]) -> None:
-        elsewhere = [*packages, os.path.dirname(os.__file__)]
+    def __init__(self, roots: Sequence[str], package_dirs: Sequence[str]) -> None:
+        excluded = [*package_dirs, os.path.dirname(os.__file__)]
         self._names: frozenset[str] | None = None
         self._folders = tuple(roots)
         self._roots = tuple(root + os.sep for root in roots)
-        self._elsewhere = tuple(directory + os.sep for directory in elsewhere)
+        self._excluded = tuple(folder + os.sep for folder in excluded)
 
     def contains(self, path: str) -> bool:
-        """Whether a file, or a folder, is of the function's code."""
+        """Whether a file or folder belongs to the function's code."""
         if not f"{path}{os.sep}".startswith(self._roots):
             return False
-        # a virtual environment in the project's folder is none of its code
-        return not path.startswith(self._elsewhere) and not any(part in path for part in _INSTALLED)
+        # a virtual environment in the project's folder does not
+        return not path.startswith(self._excluded) and not any(part in path for part in _INSTALLED)
 
     def may_contain_module(self, name: str) -> bool:
-        """Whether a root has a file or folder for a module of that name."""
+        """Whether a root has a file or folder with the name of a module."""
         if self._names is None:
             entries = (name for folder in self._folders for name in _entries(folder))
             self._names = frozenset(name.partition(".")[0] for name in entries)
         return name in self._names
 
     def is_own_module(self, spec: ModuleSpec | None) -> bool:
-        """Whether a module is the function's own; of a namespace package, any part of it."""
+        """Whether a module, or a part of a namespace package, belongs to the function's code."""
         if spec is None:
             return False
-        places = [spec.origin or "", *(spec.submodule_search_locations or ())]
-        return any(self.contains(place) for place in places)
+        paths = [spec.origin or "", *(spec.submodule_search_locations or ())]
+        return any(self.contains(path) for path in paths)
 
-    def importing_file(self) -> str:
-        """Return the file that has the statement by which something is being imported."""
-        frame = sys._getframe(1)  # noqa: SLF001  # inspect takes far longer, for each module
-        while frame.f_back is not None:
-            name = frame.f_code.co_filename
-            if not is_import_machinery(name):
-                return name
-            frame = frame.f_back
-        return ""
+
+def importing_file() -> str:
+    """Return the file with the statement that runs the current import."""
+    frame = sys._getframe(1)  # noqa: SLF001  # `inspect` takes far longer, and this runs per module
+    while frame.f_back is not None:
+        filename = frame.f_code.co_filename
+        if not is_import_machinery(filename):
+            return filename
+        frame = frame.f_back
+    return ""
+
+
+def locate_error(error: BaseException, code: FunctionCode) -> str:
+    """
+    Return file, line and text of an error.
+
+    The line is the deepest one in the function's own code. The one that raised the error follows
+    in brackets if it is another.
+    """
+    text = "".join(traceback.format_exception_only(error)[-1:]).strip()
+    lines = [
+        (frame.filename, frame.lineno)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not is_import_machinery(frame.filename) and "awslambdaric" not in frame.filename
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((error.filename, error.lineno))
+    if not lines:
+        return text
+    raised = lines[-1]
+    own = next((line for line in reversed(lines) if code.contains(line[0])), raised)
+    suffix = "" if own == raised else f" (raised at {raised[0]}:{raised[1]})"
+    return f"{own[0]}:{own[1]}: {text}{suffix}"
 
 
 def _entries(folder: str) -> list[str]:

@@ -1,4 +1,18 @@
-"""The load of a handler: what it imports from elsewhere ahead, the rest when it is told to."""
+"""
+Loading of the handler: preload, wait for the service's signal, then let awslambdaric load it.
+
+Problem: awslambdaric loads the handler as soon as it starts. A warm standby must stop right before
+that, and continue when a request or a save arrives.
+
+How it works: `HandlerLoader.install` replaces `awslambdaric.bootstrap._get_handler`, a private
+function. The replacement preloads imports, waits, calls the original, and reports the outcome to
+the service. Loading itself, its errors and their texts stay AWS's.
+
+Without it there are no warm standbys and no error locations. `pyproject.toml` limits awslambdaric
+to versions with that function, and a test fails if it changes.
+
+Source: https://github.com/aws/aws-lambda-python-runtime-interface-client
+"""
 
 import contextlib
 import json
@@ -10,131 +24,138 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
 from lambda_live.environments.runtime_process.control_channel import ControlChannel
-from lambda_live.environments.runtime_process.error_location import locate_error
-from lambda_live.environments.runtime_process.function_code import FunctionCode
-from lambda_live.environments.runtime_process.import_fingerprint import import_fingerprint
-from lambda_live.environments.runtime_process.import_recorder import Import, ImportRecorder
+from lambda_live.environments.runtime_process.function_code import FunctionCode, locate_error
+from lambda_live.environments.runtime_process.import_recorder import (
+    Import,
+    ImportRecorder,
+    import_fingerprint,
+)
 from lambda_live.environments.runtime_process.output_capture import OutputCapture
 from lambda_live.environments.runtime_process.preload import PreloadedModules
 
 _MAX_LOCATION_CHARACTERS = 1_500
 _MAX_MESSAGE_BYTES = 7_000
-"""Bytes of a message that every system's socket takes at once."""
+"""Every system's socket accepts a message of this size at once."""
 
 type GetHandler = Callable[[str], object]
 
 
 class HandlerLoader:
-    """
-    Stands around awslambdaric's own load of the handler.
-
-    `wanted` is what an earlier process has told, with what was found to be no good.
-    """
+    """Wraps awslambdaric's load of the handler."""
 
     def __init__(
-        self, gate: ControlChannel, own: FunctionCode, wanted: str, environ: Mapping[str, str]
+        self, channel: ControlChannel, code: FunctionCode, preload: str, environ: Mapping[str, str]
     ) -> None:
-        told = json.loads(wanted or "{}")
-        self._gate = gate
-        self._awaited = bool(wanted) and not gate.started.is_set()
-        self._own = own
-        self._imports = [(name, seen) for name, seen in told.get("imports", ())]
-        self._excluded = list(told.get("never", ()))
-        self._seconds = float(told.get("seconds", 0.0))
+        """
+        `preload` is the list of imports that an earlier process has sent, or empty.
+
+        `environ` are the variables of this process at its start, for a restart.
+        """
+        recorded = json.loads(preload or "{}")
+        self._channel = channel
+        self._is_awaited = bool(preload) and not channel.started.is_set()
+        self._code = code
+        self._imports = [(name, fingerprint) for name, fingerprint in recorded.get("imports", ())]
+        self._excluded = list(recorded.get("excluded", ()))
+        self._timeout_seconds = float(recorded.get("timeout_seconds", 0.0))
         self._environ = environ
-        # a wrapper may have gone elsewhere
+        # AWS_LAMBDA_EXEC_WRAPPER may have changed the working directory
         self._folder = None if "AWS_LAMBDA_EXEC_WRAPPER" in environ else _identity(".")
-        self._stock = PreloadedModules(own, import_fingerprint, self._restart)
+        self._modules = PreloadedModules(code, import_fingerprint, self._restart)
 
-    def _restart(self, culprit: str) -> None:
-        """Start this process anew, with nothing imported ahead, and never again the culprit."""
-        never = [*self._excluded, culprit] if culprit else self._excluded
+    def _restart(self, excluded: str) -> None:
+        """Replace this process by one that preloads nothing, and never again `excluded`."""
+        names = [*self._excluded, excluded] if excluded else self._excluded
         environ = dict(self._environ)
-        environ["_LAMBDA_LIVE_AHEAD"] = json.dumps({"never": never})
-        environ["_LAMBDA_LIVE_BEGUN"] = "1" if self._gate.started.is_set() else ""
-        with contextlib.suppress(OSError):  # the handler is not found then, and that is told
+        environ["_LAMBDA_LIVE_PRELOAD"] = json.dumps({"excluded": names})
+        environ["_LAMBDA_LIVE_IS_STARTED"] = "1" if self._channel.started.is_set() else ""
+        with contextlib.suppress(
+            OSError
+        ):  # the load of the handler then reports the missing folder
             os.chdir(environ["LAMBDA_TASK_ROOT"])
-        os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606  # this process, as it was
+        os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606  # this process's own command
 
-    def preload(self, log: Sequence[int]) -> None:
-        """Import what is wanted, and keep what is written to the log meanwhile."""
-        sys.meta_path.insert(0, self._stock)
+    def _preload(self, log_descriptors: Sequence[int]) -> None:
+        """Import the recorded modules. Restart without the current one after a timeout."""
+        sys.meta_path.insert(0, self._modules)
         if not self._imports:
             return
-        overdue = threading.Timer(self._seconds, lambda: self._restart(self._stock.current))
-        overdue.daemon = True
-        overdue.start()
-        capture = OutputCapture(log)
-        self._stock.preload(self._imports, capture)
+        timeout = threading.Timer(
+            self._timeout_seconds, lambda: self._restart(self._modules.current)
+        )
+        timeout.daemon = True
+        timeout.start()
+        capture = OutputCapture(log_descriptors)
+        capture.start()
+        self._modules.preload(self._imports, capture)
         capture.close()
-        overdue.cancel()
-        overdue.join()
+        timeout.cancel()
+        timeout.join()
 
-    def wrap(self, bootstrap: ModuleType, log: Sequence[int]) -> None:
-        """Have awslambdaric load the handler by way of this."""
-        get_handler: GetHandler = bootstrap._get_handler  # noqa: SLF001  # the one place for all of it
+    def install(self, bootstrap: ModuleType, log_descriptors: Sequence[int]) -> None:
+        """Replace `_get_handler` of `awslambdaric.bootstrap`."""
+        get_handler: GetHandler = bootstrap._get_handler  # noqa: SLF001  # see the module's docstring
 
-        def wrapped(handler: str) -> object:
-            self.preload(log)
-            if self._awaited:
-                self._gate.send(ready=True)
-            self._gate.started.wait()
-            if self._has_moved():
+        def replacement(handler: str) -> object:
+            self._preload(log_descriptors)
+            if self._is_awaited:
+                self._channel.send(ready=True)
+            self._channel.started.wait()
+            if self._is_task_root_replaced():
                 self._restart("")
             return self._load(get_handler, handler)
 
-        bootstrap._get_handler = wrapped  # type: ignore[attr-defined]  # noqa: SLF001
+        bootstrap._get_handler = replacement  # type: ignore[attr-defined]  # noqa: SLF001
 
-    def _has_moved(self) -> bool:
-        """Whether the task root is another folder than when this process began in it."""
+    def _is_task_root_replaced(self) -> bool:
+        """Whether LAMBDA_TASK_ROOT is another folder than when this process started in it."""
         now = _identity(os.environ["LAMBDA_TASK_ROOT"])
         return None not in (now, self._folder) and now != self._folder
 
     def _load(self, get_handler: GetHandler, handler: str) -> object:
-        record = ImportRecorder(self._own, self._stock.fingerprint_without_preload)
-        sys.meta_path.insert(0, record)
-        self._stock.start_handler_load()
-        begin = time.monotonic()
+        recorder = ImportRecorder(self._code, self._modules.fingerprint_without_preload)
+        sys.meta_path.insert(0, recorder)
+        self._modules.start_handler_load()
+        start = time.monotonic()
         try:
             loaded = get_handler(handler)
         except BaseException as error:
-            # AWS's error names no place for an ImportError; whoever broke it wants file and line
-            fault = type(error).__name__ == "FaultException"
-            cause = (error.__context__ if fault else None) or error
-            self._gate.send(place=locate_error(cause, self._own)[:_MAX_LOCATION_CHARACTERS])
+            # awslambdaric's FaultException hides the original, which has the file and line
+            is_fault = type(error).__name__ == "FaultException"
+            cause = (error.__context__ if is_fault else None) or error
+            location = locate_error(cause, self._code)[:_MAX_LOCATION_CHARACTERS]
+            self._channel.send(location=location)
             raise
-        sys.meta_path.remove(record)
-        self._stock.is_strict = False
-        seconds = time.monotonic() - begin + self._stock.published_ms / 1000
-        self._gate.send(
-            ahead_ms=self._stock.published_ms, ahead=self._next_preload(record, seconds)
-        )
+        sys.meta_path.remove(recorder)
+        self._modules.is_strict = False
+        seconds = time.monotonic() - start + self._modules.published_ms / 1000
+        preload = self._next_preload(recorder, seconds)
+        self._channel.send(preload_ms=self._modules.published_ms, preload=preload)
         return loaded
 
-    def _next_preload(self, record: ImportRecorder, seconds: float) -> str:
-        """Return what the next process may import ahead, in text for it alone."""
-        imports = _merge_imports(record.close(), self._stock.published)
+    def _next_preload(self, recorder: ImportRecorder, seconds: float) -> str:
+        """Return the imports for the next process, as JSON."""
+        imports = _merge_imports(recorder.close(), self._modules.published)
         names = [name for name, _ in imports]
-        end = min(
-            (names.index(name) for name in self._excluded if name in names), default=len(names)
-        )
-        told = {"never": self._excluded, "seconds": 1 + 2 * seconds}
-        while (
-            len(text := json.dumps(told | {"imports": imports[:end]})) > _MAX_MESSAGE_BYTES and end
-        ):
+        excluded = [names.index(name) for name in self._excluded if name in names]
+        end = min(excluded, default=len(names))
+        fields = {"excluded": self._excluded, "timeout_seconds": 1 + 2 * seconds}
+        while True:
+            text = json.dumps(fields | {"imports": imports[:end]})
+            if len(text) <= _MAX_MESSAGE_BYTES or not end:
+                return text
             end -= 1
-        return text
 
 
-def _merge_imports(seen: list[Import], given: Sequence[Import]) -> list[Import]:
+def _merge_imports(recorded: list[Import], published: Sequence[Import]) -> list[Import]:
     """
-    Return what was seen to be imported, and between it what was given along with a part of it.
+    Insert published imports that are missing among the recorded ones, in their order.
 
-    Nobody saw whether the function asked for that: it was there by then.
+    They were published as a side effect of another import, so the recorder never saw them.
     """
-    imports = list(seen)
+    imports = list(recorded)
     at = 0
-    for one in given:
+    for one in published:
         names = [name for name, _ in imports]
         if one[0] not in names:
             imports.insert(at, one)
@@ -144,7 +165,7 @@ def _merge_imports(seen: list[Import], given: Sequence[Import]) -> list[Import]:
 
 
 def _identity(folder: str) -> tuple[int, int] | None:
-    """Return what tells a folder from a later one of that name."""
+    """Return device and inode, which distinguish a folder from a later one of the same name."""
     try:
         found = os.stat(folder)
     except OSError:

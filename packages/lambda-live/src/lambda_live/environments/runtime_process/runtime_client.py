@@ -1,5 +1,8 @@
 """
-The calls of AWS's native `runtime_client`, which is built for Linux alone, in Python.
+AWS's `runtime_client` in Python, for systems other than Linux.
+
+awslambdaric calls the Runtime API through `runtime_client`, an extension that AWS builds for Linux
+only. This module has the same functions. Without it, lambda-live does not run on macOS.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -8,15 +11,15 @@ import http.client
 import os
 from collections.abc import Mapping
 
-_ACCEPTED = 202
-_OK = 200
+_STATUS_ACCEPTED = 202
+_STATUS_OK = 200
 _agent = "aws-lambda-python"
 _connection: http.client.HTTPConnection | None = None
 
 
 def initialize_client(user_agent: str) -> None:
-    """Name the client, as awslambdaric does when it is imported."""
-    global _agent  # noqa: PLW0603  # the native module has one client a process, too
+    """Set the User-Agent header; awslambdaric calls this when it is imported."""
+    global _agent  # noqa: PLW0603  # the native module has one client per process too
     _agent = user_agent
 
 
@@ -30,38 +33,38 @@ def _call(
         method, f"/2018-06-01/runtime/{path}", body, {**headers, "User-Agent": _agent}
     )
     response = _connection.getresponse()
-    answer = response.read()
+    content = response.read()
     if response.status != expected:
         message = f"Http response code: {response.status}."
         raise RuntimeError(message)
-    return answer, dict(response.getheaders())
+    return content, dict(response.getheaders())
 
 
 def next() -> tuple[bytes, dict[str, str]]:  # noqa: A001  # the native module's name
     """Wait for an event; return its body and headers."""
-    return _call("GET", "invocation/next", None, {}, _OK)
+    return _call("GET", "invocation/next", None, {}, _STATUS_OK)
 
 
 def post_invocation_result(
     invoke_id: str, result_data: bytes, content_type: str, invocation_id: str | None = None
 ) -> None:
-    """Post what the handler returned."""
-    headers = {"Content-Type": content_type} | _echo(invocation_id)
-    _call("POST", f"invocation/{invoke_id}/response", result_data, headers, _ACCEPTED)
+    """Send the handler's response."""
+    headers = {"Content-Type": content_type} | _invocation_id_header(invocation_id)
+    _call("POST", f"invocation/{invoke_id}/response", result_data, headers, _STATUS_ACCEPTED)
 
 
 def post_error(
     invoke_id: str, error_response_data: str, xray_fault: str, invocation_id: str | None = None
 ) -> None:
-    """Post what the handler raised."""
+    """Send the handler's error."""
     headers: dict[str, str | bytes] = {
         "Content-Type": "application/json",
         "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault.encode("utf-8", "replace"),
-        **_echo(invocation_id),
+        **_invocation_id_header(invocation_id),
     }
     body = error_response_data.encode("utf-8")
-    _call("POST", f"invocation/{invoke_id}/error", body, headers, _ACCEPTED)
+    _call("POST", f"invocation/{invoke_id}/error", body, headers, _STATUS_ACCEPTED)
 
 
-def _echo(invocation_id: str | None) -> dict[str, str]:
+def _invocation_id_header(invocation_id: str | None) -> dict[str, str]:
     return {"Lambda-Runtime-Invocation-Id": invocation_id} if invocation_id else {}

@@ -1,7 +1,19 @@
 """
-Forks the processes of one function's environments, each with the runtime client imported already.
+The zygote process: it has imported the runtime client, and forks environments on request.
 
-No thread runs and no handler is imported here: what is forked is what a new interpreter would be.
+`environments/zygote.py` is the service's side, and explains why. `bootstrap.py` calls `serve` after
+its imports. `serve` returns once in each forked process, which then continues as an environment.
+
+Two rules make a fork equal to a new interpreter. No thread may run in the zygote: a fork copies
+only the calling thread, and a lock that another thread held would stay locked. And no code of the
+function may run in it.
+
+A fork has the initial variables of the zygote in /proc/PID/environ, which the kernel reads from the
+process's memory; `os.environ` changes a copy. The reaper finds processes by the log stream name in
+there, so each fork overwrites that name in its own memory: see `_LogStreamVariable`. If it did not,
+the reaper could not tell environments apart, and would leave background processes of functions.
+
+Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 """
 
 import gc
@@ -13,51 +25,51 @@ import socket
 
 _STREAM = b"AWS_LAMBDA_LOG_STREAM_NAME="
 _MAX_MESSAGE_BYTES = 65_536
-_ENV_START, _ENV_END = 49, 50
-"""Where `/proc/PID/stat` has the addresses of the variables that a process began with."""
+_ENV_START, _ENV_END = 50, 51
+"""Numbers of two fields of /proc/PID/stat: the addresses of the initial variables."""
 
 
 class _LogStreamVariable:
-    """
-    The log stream's name among the variables that a process began with, which Linux shows others.
+    """The log stream name among the variables in this process's memory."""
 
-    What a function leaves behind is known by it; `os.environ` changes a copy.
-    """
+    def __init__(self, address: int, length: int) -> None:
+        self._address = address
+        self._length = length
 
-    def __init__(self) -> None:
-        """Raises OSError, ValueError where a process can't see its own."""
+    @classmethod
+    def find(cls) -> "_LogStreamVariable":
+        """Find the address. Raises OSError or ValueError if /proc is not readable."""
         with open("/proc/self/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        start, end = (int(fields[field - 2]) for field in (_ENV_START, _ENV_END))
+            fields = file.read().rpartition(b")")[2].split()  # from field 3 on
+        start, end = (int(fields[number - 3]) for number in (_ENV_START, _ENV_END))
         with open("/proc/self/mem", "rb", buffering=0) as memory:
-            own = os.pread(memory.fileno(), end - start, start)
-        found = own.index(b"\0" + _STREAM) + 1 + len(_STREAM)
-        self._address = start + found
-        self._length = own.index(b"\0", found) - found
+            variables = os.pread(memory.fileno(), end - start, start)
+        offset = variables.index(b"\0" + _STREAM) + 1 + len(_STREAM)
+        return cls(start + offset, variables.index(b"\0", offset) - offset)
 
-    def write(self, stream: str) -> None:
-        """Have this process be known by another log stream. Raises OSError."""
+    def overwrite(self, stream: str) -> None:
+        """Write another name of the same length. Raises OSError."""
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             os.pwrite(memory.fileno(), stream.encode()[: self._length], self._address)
 
 
 class _Zygote:
-    """Waits to be asked for a process, and tells how each ended."""
+    """Forks on request, and reports the exit of each fork."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._log_stream = _LogStreamVariable()
-        self._ended, self._ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._ends, warn_on_full_buffer=False)
+        self._log_stream = _LogStreamVariable.find()
+        self._child_exited, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> int | None:
-        """Return in each process that is forked, its descriptor; None in this one at the end."""
+        """Return the control descriptor in each forked process, None in the zygote at the end."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         while True:
             control = self._control.fileno()
-            readable, _, _ = select.select([control, self._ended], [], [])
-            if self._ended in readable:
-                os.read(self._ended, _MAX_MESSAGE_BYTES)
+            readable, _, _ = select.select([control, self._child_exited], [], [])
+            if self._child_exited in readable:
+                os.read(self._child_exited, _MAX_MESSAGE_BYTES)
                 self._send_exits()
             if control in readable:
                 message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 2)
@@ -68,15 +80,15 @@ class _Zygote:
 
     def _send_exits(self) -> None:
         try:
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                self._send(pid=ended[0], returncode=os.waitstatus_to_exitcode(ended[1]))
+            while (exited := os.waitpid(-1, os.WNOHANG))[0]:
+                self._send(pid=exited[0], returncode=os.waitstatus_to_exitcode(exited[1]))
         except ChildProcessError:
             return
 
     def _fork(self, descriptors: list[int]) -> bool:
-        """Return whether this is the new process; who asked is told its number, or the error."""
+        """Return whether this is the new process. In the zygote, send its pid or the error."""
         try:
-            os.chdir(os.environ["LAMBDA_TASK_ROOT"])  # it may be another folder of that name by now
+            os.chdir(os.environ["LAMBDA_TASK_ROOT"])  # the folder may have been replaced
             pid = os.fork()
         except OSError as error:
             self._send(errno=error.errno, strerror=error.strerror)
@@ -94,26 +106,26 @@ class _Zygote:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._control.close()
-        os.close(self._ended)
-        os.close(self._ends)
+        os.close(self._child_exited)
+        os.close(self._wakeup)
         _lead_group(0)
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
-        os.set_inheritable(control, True)  # noqa: FBT003  # it may start anew
+        os.set_inheritable(control, True)  # noqa: FBT003  # for a restart by `handler_loader`
         os.environ.update(variables)
-        self._log_stream.write(variables["AWS_LAMBDA_LOG_STREAM_NAME"])
+        self._log_stream.overwrite(variables["AWS_LAMBDA_LOG_STREAM_NAME"])
         return control
 
-    def _send(self, **what: object) -> None:
+    def _send(self, **fields: object) -> None:
         try:
-            self._control.send(json.dumps(what).encode())
-        except OSError:  # nobody waits any more
+            self._control.send(json.dumps(fields).encode())
+        except OSError:  # the service has exited
             return
 
 
 def _lead_group(pid: int) -> None:
-    """Both it and who forked it do so, as either may be the first to need it."""
+    """Make a process the leader of its group. Parent and child both do, as either may be first."""
     try:
         os.setpgid(pid, pid)
     except OSError:
@@ -122,13 +134,13 @@ def _lead_group(pid: int) -> None:
 
 def serve(descriptor: int) -> int:
     """
-    Return in each process that is forked, with the descriptor of its own control socket.
+    Return the descriptor of the control socket in each forked process.
 
-    Raises SystemExit in this one, when nobody can ask any more.
+    Raises SystemExit in the zygote, when the service has closed its socket.
     """
     zygote = _Zygote(socket.socket(fileno=descriptor))
     gc.collect()
-    gc.freeze()  # looking for garbage would write to every page that is shared
+    gc.freeze()  # a collection would write to every shared page, and so copy it
     control = zygote.serve()
     if control is None:
         raise SystemExit(0)

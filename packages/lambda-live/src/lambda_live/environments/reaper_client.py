@@ -1,15 +1,15 @@
-"""What this service's processes are known by, and the one that ends them after it."""
+"""
+The reaper process of this service.
+
+It waits for the end of a pipe, which the kernel closes however the service ends. See `reaper.py`.
+"""
 
 import contextlib
 import os
-import secrets
 import subprocess
 import sys
 
-from lambda_live.environments import reaper
-
-SERVICE_ID = secrets.token_hex(8)
-"""The begin of the names of all of this service's log streams."""
+from lambda_live.environments import reaper, variables
 
 _LINUX = sys.platform.startswith("linux")
 _CLOSE_TIMEOUT_SECONDS = 5.0
@@ -17,16 +17,16 @@ _INHERITED_VARIABLES = ("LD_LIBRARY_PATH",)
 
 
 class Reaper:
-    """A small process that waits for the end of this one."""
+    """Starts the reaper process, and lets it do its work at the end."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process; only Linux needs it."""
+        """Start the process; on Linux only."""
         if _LINUX:
-            self._process = subprocess.Popen(  # noqa: S603  # ours
-                [sys.executable, "-I", "-S", reaper.__file__, SERVICE_ID],
+            self._process = subprocess.Popen(  # noqa: S603  # the arguments are this service's own
+                [sys.executable, "-I", "-S", reaper.__file__, variables.SERVICE_ID],
                 cwd="/",
                 env={name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
                 stdin=subprocess.PIPE,
@@ -36,7 +36,7 @@ class Reaper:
             )
 
     def close(self) -> None:
-        """Have it end what is left; return when it has."""
+        """Let the process kill what is left; return when it has finished."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
