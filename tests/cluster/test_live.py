@@ -75,7 +75,7 @@ def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace:
 @pytest.mark.usefixtures("tilt")
 def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Workspace) -> None:
     names = ["event.json", "event_other.json"]
-    assert ask_page("examples") == names
+    assert ask_page("events") == names
     for name in names:
         assert ask_page(f"examples/{name}") == {
             "name": name,
@@ -88,11 +88,11 @@ def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Work
 def test_an_event_that_is_saved_or_removed_is_so_on_the_page(workspace: Workspace) -> None:
     before = pods()
     workspace.write("events/event_new.json", '{"message": "new"}')
-    wait_until(lambda: "event_new.json" in ask_page("examples"), "it is offered", DEADLINE)
+    wait_until(lambda: "event_new.json" in ask_page("events"), "it is offered", DEADLINE)
 
     (workspace.directory / "events/event_new.json").unlink()
 
-    wait_until(lambda: "event_new.json" not in ask_page("examples"), "it is gone", DEADLINE)
+    wait_until(lambda: "event_new.json" not in ask_page("events"), "it is gone", DEADLINE)
     assert pods().keys() == before.keys()
 
 

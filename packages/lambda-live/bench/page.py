@@ -1,4 +1,4 @@
-"""What the function's page costs: the service's throughput, and the browser's patience."""
+"""Measures what the open page costs the service, and how long it blocks the browser."""
 
 import http.client
 import json
@@ -19,14 +19,16 @@ from bench.server import Server, free_port
 from bench.table import Row
 from support import browser as browsers
 
-WATCHED = 0.95
-LONGEST_TASK = 200.0
-"""Milliseconds that the page may be busy at a stretch."""
+MIN_THROUGHPUT_RATIO = 0.95
+"""Throughput with the page open, divided by the throughput without."""
+
+MAX_TASK_MS = 200.0
+"""How long a task of the page may block the browser."""
 
 _CONNECTIONS = 50
 _ENVIRONMENTS = 4
-_RATE = 200
-_OBSERVE = """
+_REQUESTS_PER_SECOND = 200
+_OBSERVER_SCRIPT = """
 window.longest = 0;
 new PerformanceObserver((list) => {
   for (const task of list.getEntries()) window.longest = Math.max(window.longest, task.duration);
@@ -35,70 +37,74 @@ new PerformanceObserver((list) => {
 
 
 @contextmanager
-def _watched(admin: int) -> Iterator[None]:
-    """Read the stream that an open page reads."""
-    command = ["curl", "--silent", "--no-buffer", f"http://127.0.0.1:{admin}/api/feed"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as reader:
+def _subscribed(admin_port: int) -> Iterator[None]:
+    """Read the event stream, as an open page does."""
+    command = ["curl", "--silent", "--no-buffer", f"http://127.0.0.1:{admin_port}/api/feed"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as subscriber:
         try:
             yield
         finally:
-            reader.terminate()
+            subscriber.terminate()
 
 
 def _throughput(directory: Path, version: int, scale: Scale) -> Row:
-    """One service, watched and alone by turns, as both would not be on one core."""
-    speeds: dict[bool, list[float]] = {False: [], True: []}
-    admin = free_port()
-    with peers.local(directory, concurrency=_ENVIRONMENTS, admin=admin) as server:
+    """
+    Measure one service with and without an open page in turns.
+
+    Two services at the same time would compete for the processor.
+    """
+    opened: list[float] = []
+    closed: list[float] = []
+    admin_port = free_port()
+    with peers.local(directory, concurrency=_ENVIRONMENTS, admin=admin_port) as server:
         load = Load(server.port, scale.requests_a_round, _CONNECTIONS, version)
         generate(load)
         for _ in range(scale.rounds):
-            speeds[False].append(generate(load).per_second)
-            with _watched(admin):
-                speeds[True].append(generate(load).per_second)
-    pairs = zip(speeds[True], speeds[False], strict=True)
-    ratio = statistics.median(watched / alone for watched, alone in pairs)
+            closed.append(generate(load).per_second)
+            with _subscribed(admin_port):
+                opened.append(generate(load).per_second)
+    ratio = statistics.median(one / other for one, other in zip(opened, closed, strict=True))
     return Row(
         "50 connections, the page open",
-        f"{statistics.median(speeds[True]):.0f}/s",
+        f"{statistics.median(opened):.0f}/s",
         ratio=f"{ratio:.2f} × closed",
-        must=f"≥ {WATCHED:g} × closed",
-        reached=ratio >= WATCHED,
+        must=f"≥ {MIN_THROUGHPUT_RATIO:g} × closed",
+        reached=ratio >= MIN_THROUGHPUT_RATIO,
     )
 
 
 def _longest_task(directory: Path, version: int, scale: Scale) -> Row:
-    figure, must = f"longest task at {_RATE}/s", f"≤ {LONGEST_TASK:.0f} ms"
-    executable = browsers.find()
+    figure, must = f"longest task at {_REQUESTS_PER_SECOND}/s", f"≤ {MAX_TASK_MS:.0f} ms"
+    executable = browsers.find_browser()
     if executable is None:
-        return Row(figure, "no browser here", must=must)
-    admin = free_port()
+        return Row(figure, "no browser found", must=must)
+    admin_port = free_port()
     with ExitStack() as stack:
-        server = stack.enter_context(peers.local(directory, admin=admin))
-        browser = stack.enter_context(browsers.running(executable))
-        page = stack.enter_context(browsers.opened(browser, f"http://127.0.0.1:{admin}"))
+        server = stack.enter_context(peers.local(directory, admin=admin_port))
+        browser = stack.enter_context(browsers.launch(executable))
+        page = stack.enter_context(browsers.open_page(browser, f"http://127.0.0.1:{admin_port}"))
         Client(server.port).wait_for(f"v{version}: ", {"message": "hello"})
-        longest, rate = _observed(page, server, scale.page_seconds)
+        longest, rate = _observe(page, server, scale.page_seconds)
     return Row(
-        figure, f"{longest:.0f} ms at {rate:.0f}/s", must=must, reached=longest <= LONGEST_TASK
+        figure, f"{longest:.0f} ms at {rate:.0f}/s", must=must, reached=longest <= MAX_TASK_MS
     )
 
 
-def _observed(page: Page, server: Server, seconds: float) -> tuple[float, float]:
-    """Return the longest task in milliseconds, and how many requests a second there were."""
-    page.evaluate(_OBSERVE)
+def _observe(page: Page, server: Server, seconds: float) -> tuple[float, float]:
+    """Send requests; return the longest task in milliseconds and the requests per second."""
+    page.evaluate(_OBSERVER_SCRIPT)
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     body = json.dumps({"message": "hello"})
-    begin, sent = time.monotonic(), 0
-    while (passed := time.monotonic() - begin) < seconds:
+    started, sent = time.monotonic(), 0
+    while (elapsed := time.monotonic() - started) < seconds:
         connection.request("POST", PATH, body)
         connection.getresponse().read()
         sent += 1
-        time.sleep(max(0.0, sent / _RATE - passed))
+        time.sleep(max(0.0, sent / _REQUESTS_PER_SECOND - elapsed))
     connection.close()
     return float(page.evaluate("window.longest")), sent / seconds
 
 
 def measure(directory: Path, version: int, scale: Scale) -> list[Row]:
-    """Requests a second with the page open and closed; the page's longest task."""
+    """Return the throughput with the page open and closed, and the page's longest task."""
     return [_throughput(directory, version, scale), _longest_task(directory, version, scale)]

@@ -88,8 +88,8 @@ def _check_returns(directory: Path, scale: Scale) -> Row:
             subprocess.run(command, cwd=directory, stdout=subprocess.DEVNULL, check=True)
             now = time.time() * 1000
             rows = request(service.admin_url, "GET", "/api/rows").json()
-            last = next(row for row in rows if row.get("source") == "check")
-            times.append(now - last["at"] - last["durationMs"])
+            last = next(row for row in rows if row.get("client") == "check")
+            times.append(now - last["timestamp"] - last["durationMs"])
     return _row(f"{_EVENTS} checks ended → scripts/check --json returns", times, RETURNS_MS)
 
 
@@ -119,13 +119,17 @@ def _answers_are_compared(directory: Path, scale: Scale) -> Row:
             time.sleep(_PAUSE)
             began = _save(directory, version + 1)
             row = wait_until(lambda began=began: _replay(service, began), "the answers")  # type: ignore[misc]  # as above
-            times.append(row["at"] + row["tookMs"] - began * 1000)
+            times.append(row["timestamp"] + row["elapsedMs"] - began * 1000)
     return _row(f"a save → {_REPLAYED} answers over it compared", times, REPLAYS_MS)
 
 
 def _replay(service: LocalLambda, began: float) -> dict[str, float] | None:
     for row in request(service.admin_url, "GET", "/api/rows").json():
-        if row["kind"] == "replay" and row["at"] >= began * 1000 and row["count"] == _REPLAYED:
+        if (
+            row["kind"] == "replay"
+            and row["timestamp"] >= began * 1000
+            and row["count"] == _REPLAYED
+        ):
             return dict(row)
     return None
 

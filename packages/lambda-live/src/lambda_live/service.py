@@ -43,9 +43,9 @@ from lambda_live.terminal import screen
 from lambda_live.terminal.actions import Actions
 from lambda_live.terminal.keys import KeyBindings
 from lambda_live.terminal.terminal import Terminal
-from lambda_live.ui.editor import EditorLinks
-from lambda_live.ui.failure_page import BrowserErrorPages
-from lambda_live.ui.page import UiApp
+from lambda_live.ui.app import UiApp
+from lambda_live.ui.error_pages import BrowserErrorPages
+from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.state import UiState
 
 _STDOUT = 1

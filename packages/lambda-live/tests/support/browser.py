@@ -1,4 +1,4 @@
-"""The machine's own Chromium, driven by Playwright."""
+"""Runs the machine's own Chromium with Playwright."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ _MACOS = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", _MACOS)
 
 
-def find() -> str | None:
-    """Return the path of a browser, if the machine has one."""
+def find_browser() -> str | None:
+    """Return the path of the first browser found, or None."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
-def running(executable: str) -> Iterator[Browser]:
-    """Run it while the block runs."""
+def launch(executable: str) -> Iterator[Browser]:
+    """Run a browser while the block runs."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
         try:
@@ -27,14 +27,18 @@ def running(executable: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, **context: object) -> Iterator[Page]:
-    """Open the page in a window of its own; see that it had no error, and fetched nothing else."""
+def open_page(browser: Browser, url: str, **options: object) -> Iterator[Page]:
+    """
+    Open a URL in a new window.
+
+    Fails if the page logs an error or requests anything from another address.
+    """
     errors: list[str] = []
-    window = browser.new_context(**context)  # type: ignore[arg-type]  # Playwright's own options
+    window = browser.new_context(**options)  # type: ignore[arg-type]  # Playwright's own options
     page = window.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-    page.on("request", lambda asked: errors.append(asked.url) if url not in asked.url else None)
+    page.on("console", lambda entry: errors.append(entry.text) if entry.type == "error" else None)
+    page.on("request", lambda sent: errors.append(sent.url) if url not in sent.url else None)
     page.goto(url)
     try:
         yield page

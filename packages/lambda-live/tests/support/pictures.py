@@ -1,4 +1,4 @@
-"""The README's pictures of the page: `python -m support.pictures DIRECTORY`."""
+"""Takes the README's pictures of the page: `python -m support.pictures DIRECTORY`."""
 
 import json
 import shutil
@@ -20,36 +20,37 @@ _COPIED = ("template.yaml", "pyproject.toml", "poetry.lock", "lambda_app", "even
 _SIZE = {"width": 1280, "height": 720}
 _MESSAGES = ("hello world", "good morning", "how are you?")
 _JSON = {"Content-Type": "application/json", "User-Agent": "curl/8.5.0"}
-_QUIET = 8.0
-_BUSY = 12.0
-"""Seconds of few requests, and of many: what the charts show."""
+_QUIET_SECONDS = 8.0
+_BUSY_SECONDS = 12.0
+_QUIET_INTERVAL_SECONDS = 0.5
+_BUSY_INTERVAL_SECONDS = 0.02
 
 
 class _Clients:
-    """Ask the function, many or few, until they are told to leave."""
+    """A thread that sends requests every `interval` seconds until it is stopped."""
 
     def __init__(self, service: LocalLambda) -> None:
         self._service = service
-        self._left = threading.Event()
-        self.pause = 0.5
-        self._thread = threading.Thread(target=self._ask)
+        self._stopped = threading.Event()
+        self.interval = _QUIET_INTERVAL_SECONDS
+        self._thread = threading.Thread(target=self._send)
         self._thread.start()
 
-    def _ask(self) -> None:
+    def _send(self) -> None:
         number = 0
-        while not self._left.wait(self.pause):
+        while not self._stopped.wait(self.interval):
             number += 1
             body = json.dumps({"message": _MESSAGES[number % len(_MESSAGES)]}).encode()
             self._service.request("POST", "/messages", body, _JSON)
             if number % 10 == 0:
                 self._service.invoke({"message": "directly"})
 
-    def leave(self) -> None:
-        self._left.set()
+    def stop(self) -> None:
+        self._stopped.set()
         self._thread.join()
 
 
-def _project(directory: Path) -> Path:
+def _copy_project(directory: Path) -> Path:
     for name in _COPIED:
         source = REPOSITORY / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -57,51 +58,51 @@ def _project(directory: Path) -> Path:
     return directory
 
 
-def _live(service: LocalLambda, page: Page) -> None:
-    """Let happen what a developer has: requests, a save that breaks, one that changes."""
+def _simulate_development(service: LocalLambda, page: Page) -> None:
+    """Send requests, save code that does not load, and save code with another response."""
     code = service.project / "lambda_app/app.py"
     text = code.read_text()
     clients = _Clients(service)
-    time.sleep(_QUIET)
-    clients.pause = 0.02
-    time.sleep(_BUSY)
-    clients.pause = 0.5
+    time.sleep(_QUIET_SECONDS)
+    clients.interval = _BUSY_INTERVAL_SECONDS
+    time.sleep(_BUSY_SECONDS)
+    clients.interval = _QUIET_INTERVAL_SECONDS
     code.write_text(text.replace("-> str:", "-> str", 1))
     page.get_by_role("button", name="does not load").wait_for()
     time.sleep(3)
     code.write_text(text)
     page.get_by_role("button", name="live").wait_for()
     time.sleep(3)
-    clients.leave()
-    request(service.admin_url, "PUT", "/api/replay", b'{"on": true}', _JSON)
+    clients.stop()
+    request(service.admin_url, "PUT", "/api/replay", b'{"enabled": true}', _JSON)
     code.write_text(text.replace("The received message is: '{message}'", "You said: {message}"))
-    page.get_by_role("option", name="answers changed").wait_for()
+    page.get_by_role("option", name="changed").wait_for()
     time.sleep(1.5)
 
 
-def take(directory: Path, executable: str) -> None:
+def take_pictures(directory: Path, executable: str) -> None:
     """Write `page-light.png` and `page-dark.png`."""
     with (
         tempfile.TemporaryDirectory() as temporary,
-        closing(LocalLambda(_project(Path(temporary)), handler=None)) as service,
-        browsers.running(executable) as browser,
-        browsers.opened(browser, service.admin_url, viewport=_SIZE) as page,
+        closing(LocalLambda(_copy_project(Path(temporary)), handler=None)) as service,
+        browsers.launch(executable) as browser,
+        browsers.open_page(browser, service.admin_url, viewport=_SIZE) as page,
     ):
         service.wait_until_ready()
-        _live(service, page)
-        page.get_by_role("option", name="answers changed").first.click()
+        _simulate_development(service, page)
+        page.get_by_role("option", name="changed").first.click()
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
             page.screenshot(path=directory / f"page-{scheme}.png", animations="disabled")
 
 
 def main() -> int:
-    """Return 1 if there is no browser."""
-    executable = browsers.find()
+    """Return 1 if no browser is found."""
+    executable = browsers.find_browser()
     if executable is None:
         sys.stderr.write("screenshots: no Chromium or Chrome on the PATH\n")
         return 1
-    take(Path(sys.argv[1]), executable)
+    take_pictures(Path(sys.argv[1]), executable)
     return 0
 
 

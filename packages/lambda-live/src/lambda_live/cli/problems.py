@@ -44,7 +44,7 @@ class AdminClient:
             connection.request("GET", f"/api/rows/{row['id']}")
             response = connection.getresponse()
             details: Row = json.load(response) if response.status == http.client.OK else {}
-        return row | {"place": None} | details
+        return row | {"location": None} | details
 
 
 class Problems:
@@ -58,12 +58,12 @@ class Problems:
     def update(self, event: Row) -> bool:
         """Apply an event; return whether the list may have changed."""
         if editor := event.get("editor"):
-            self._folders = (editor["here"], editor["there"])
+            self._folders = (editor["project"], editor["editorRoot"])
         changes = [self._apply(row) for row in event.get("rows", ())]
         if functions := event.get("functions"):
             names = {each["name"] for each in functions}
             self._rows = {name: rows for name, rows in self._rows.items() if name in names}
-        return any(changes) or "hello" in event
+        return any(changes) or "snapshot" in event
 
     def _apply(self, row: Row) -> bool:
         match row["kind"]:
@@ -91,7 +91,7 @@ class Problems:
             (rows, key)
             for rows in self._rows.values()
             for key, row in rows.items()
-            if row.get("source") == "check"
+            if row.get("client") == "check"
         ]
         for rows, key in expected:
             del rows[key]
@@ -103,17 +103,17 @@ class Problems:
         return list(dict.fromkeys(self._line(row) for row in rows))
 
     def _detailed(self, rows: dict[_Key, Row], key: _Key) -> Row:
-        if "place" not in rows[key]:
+        if "location" not in rows[key]:
             rows[key] = self._admin.detail(rows[key])
         return rows[key]
 
     def _line(self, row: Row) -> str:
         name = row["errorType"].removeprefix("Runtime.")
         text = " ".join(f"{name}: {row['message']}".split())
-        place = row.get("place")
-        if not place:
+        location = row.get("location")
+        if not location:
             return text
-        return f"{self._editor_path(place['path'])}:{place['line']}: error: {text}"
+        return f"{self._editor_path(location['path'])}:{location['line']}: error: {text}"
 
     def _editor_path(self, path: str) -> str:
         """Return a path as the editor's machine has it."""

@@ -1,6 +1,7 @@
 """
 The web page on the admin port: history, live events, composer, checks, replay.
 
-In: reports of the functions. Out: JSON, server-sent events and static files for the browser.
-It imports `http`, `functions`, `checks`, `telemetry` and `model`.
+In: what the functions report to their listeners, and the browser's requests.
+Out: JSON, server-sent events, static files, and error pages for browsers.
+It may import `http`, `functions`, `checks`, `telemetry` and `model`.
 """

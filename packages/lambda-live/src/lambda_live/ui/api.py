@@ -1,49 +1,37 @@
-"""What the page asks of the service: its own JSON, on the admin port."""
+"""The page's JSON API on the admin port."""
 
 import json
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from lambda_live.checks.event_files import SaveError
-from lambda_live.http.asgi import (
-    BodyTooLargeError,
-    Receive,
-    Response,
-    Scope,
-    header,
-    read_body,
-)
+from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, read_body
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
-from lambda_live.ui.assets import SECURITY_HEADERS
-from lambda_live.ui.errors import ApiError
 from lambda_live.ui.rows import InvocationRow
-from lambda_live.ui.runner import InvokeError, rerun
+from lambda_live.ui.runner import UI_CLIENT, ApiError, rerun
 from lambda_live.ui.sender import Sender
 from lambda_live.ui.state import UiState
 
-_BODY_LIMIT = 2 * MAX_SYNC_PAYLOAD_BYTES
-"""Bytes; an event is longer as a string of JSON."""
-
-_SOURCE = "page"
-_NOTHING = "There is nothing at this path."
+_MAX_BODY_BYTES = 2 * MAX_SYNC_PAYLOAD_BYTES
+"""An event is longer when it is quoted as a JSON string."""
 
 
 class UiApi:
-    """Answers requests below `/api/`, but for the stream."""
+    """Handles requests below `/api/`, except the event stream."""
 
     def __init__(self, state: UiState) -> None:
         self._state = state
         self._sender = Sender(state)
 
-    async def handle(self, scope: Scope, receive: Receive) -> Response:
-        """Answer one request; what is refused says why. Raises DisconnectedError."""
+    async def handle(self, scope: Scope, receive: Receive) -> tuple[int, Any]:
+        """Return the status and the JSON value of the response. Raises DisconnectedError."""
         try:
-            return _json(200, await self._route(scope, receive))
+            return 200, await self._route(scope, receive)
         except ApiError as error:
-            return _json(error.status, {"message": str(error)})
-        except (InvokeError, SaveError) as error:
-            return _json(409, {"message": str(error)})
+            return error.status, {"message": str(error)}
+        except SaveError as error:
+            return 409, {"message": str(error)}
 
     async def _route(self, scope: Scope, receive: Receive) -> Any:
         path = [unquote(part) for part in scope["path"].split("/")[2:]]
@@ -58,100 +46,102 @@ class UiApi:
                 return await self._handle_write(path, await _read_json_body(scope, receive))
             case "DELETE":
                 return self._unpin(path)
-        raise ApiError(405, "It is GET, POST, PUT or DELETE.")
+        raise ApiError(405, "Method not allowed")
 
     def _handle_get(self, path: list[str], query: dict[str, str]) -> Any:
         match path:
             case ["rows"]:
                 return [row.summary() for row in self._state.history]
-            case ["rows", number]:
-                return self._detail(number)
-            case ["pins", number]:
-                return self._pin(number)
+            case ["rows", row_id]:
+                return self._detail(row_id)
+            case ["pins", pin_id]:
+                return self._pin(pin_id)
             case ["search"]:
                 return self._state.search(query.get("q", ""))
-            case ["examples", *name]:
+            case ["events", *name]:
                 return self._event_file(query.get("function", ""), name)
-        raise ApiError(404, _NOTHING)
+        raise ApiError(404, "Not found")
 
-    async def _handle_write(self, what: list[str], body: dict[str, Any]) -> Any:
-        match what:
+    async def _handle_write(self, path: list[str], body: dict[str, Any]) -> Any:
+        state = self._state
+        match path:
             case ["invoke"]:
                 return await self._sender.send_event(body)
             case ["request"]:
                 return await self._sender.send_request(body)
             case ["replay"]:
-                self._state.replay.set_enabled(enabled=bool(body.get("on")))
-                return {"on": self._state.replay.is_enabled}
-            case ["rows", number, "again"]:
+                state.replay.set_enabled(enabled=bool(body.get("enabled")))
+                return {"enabled": state.replay.is_enabled}
+            case ["rows", row_id, "rerun"]:
                 row = await rerun(
-                    self._state.functions, self._state.history, self._invocation(number), _SOURCE
+                    state.functions, state.history, self._invocation(row_id), UI_CLIENT
                 )
-                return self._state.invocation_detail(row)
-            case ["rows", number, "pin"]:
-                return self._pin_row(self._invocation(number))
-            case ["rows", number, "keep"]:
-                return self._save_as_check(self._invocation(number), str(body.get("name", "")))
-        raise ApiError(404, _NOTHING)
+                return state.invocation_detail(row)
+            case ["rows", row_id, "pin"]:
+                return self._pin_row(self._invocation(row_id))
+            case ["rows", row_id, "save-as-check"]:
+                return self._save_as_check(self._invocation(row_id), str(body.get("name", "")))
+        raise ApiError(404, "Not found")
 
-    def _invocation(self, number: str) -> InvocationRow:
-        row = self._state.history.get(_parse_id(number))
+    def _invocation(self, row_id: str) -> InvocationRow:
+        row = self._state.history.get(_parse_id(row_id))
         if not isinstance(row, InvocationRow):
-            raise ApiError(404, "This invocation is not kept any more.")
+            raise ApiError(404, "This invocation is no longer in the history.")
         return row
 
-    def _detail(self, number: str) -> dict[str, object]:
-        row = self._state.history.get(_parse_id(number))
+    def _detail(self, row_id: str) -> dict[str, object]:
+        row = self._state.history.get(_parse_id(row_id))
         if row is None:
-            raise ApiError(404, "This is not kept any more.")
-        return (
-            self._state.invocation_detail(row) if isinstance(row, InvocationRow) else row.detail()
-        )
+            raise ApiError(404, "This entry is no longer in the history.")
+        if isinstance(row, InvocationRow):
+            return self._state.invocation_detail(row)
+        return row.detail()
 
     def _event_file(self, function: str, path: list[str]) -> Any:
-        examples = self._state.event_files(function)
+        event_files = self._state.event_files(function)
         if not path:
-            return examples.names()
+            return event_files.names()
         try:
-            found = examples.get(path[0])
+            found = event_files.get(path[0])
         except ValueError as error:
             raise ApiError(413, str(error)) from error
         if found is None:
-            raise ApiError(404, f"There is no event {path[0]!r}.")
+            raise ApiError(404, f"Event file {path[0]!r} not found.")
         return {"name": path[0], "event": found[0], "expected": found[1]}
 
     def _pin_row(self, row: InvocationRow) -> dict[str, object]:
         try:
             return self._state.replay.pins.pin(row).summary()
         except ValueError as error:
-            raise ApiError(409, f"It can't run again: {error}.") from error
+            raise ApiError(409, f"Cannot pin this invocation: {error}.") from error
 
-    def _pin(self, number: str) -> dict[str, object]:
-        pin = self._state.replay.pins.get(_parse_id(number))
+    def _pin(self, pin_id: str) -> dict[str, object]:
+        pin = self._state.replay.pins.get(_parse_id(pin_id))
         if pin is None:
-            raise ApiError(404, "This is not pinned any more.")
+            raise ApiError(404, "Pin not found.")
         return pin.detail()
 
     def _unpin(self, path: list[str]) -> dict[str, object]:
         match path:
-            case ["pins", number] if self._state.replay.pins.unpin(_parse_id(number)):
+            case ["pins", pin_id] if self._state.replay.pins.unpin(_parse_id(pin_id)):
                 return {}
-        raise ApiError(404, "This is not pinned any more.")
+        raise ApiError(404, "Pin not found.")
 
     def _save_as_check(self, row: InvocationRow, name: str) -> dict[str, object]:
         if row.report.error_type is not None:
-            raise ApiError(409, f"It failed, and is no answer to expect: {row.message}")
+            message = f"Cannot save a failed invocation as a check: {row.message}"
+            raise ApiError(409, message)
         try:
-            event, answer = (_pretty(each.parse()) for each in (row.event, row.response))
+            event, response = (_pretty(each.parse()) for each in (row.event, row.response))
         except ValueError as error:
-            raise ApiError(409, f"It can't be a check: {error}.") from error
-        examples = self._state.event_files(row.function)
-        paths = examples.paths_for(name)
-        if examples.writable:
-            examples.write(name, event, answer)
-        texts = (event, answer)
+            raise ApiError(409, f"Cannot save this invocation as a check: {error}.") from error
+        event_files = self._state.event_files(row.function)
+        paths = event_files.paths_for(name)
+        if event_files.writable:
+            event_files.write(name, event, response)
+        texts = (event, response)
         files = [{"path": each, "text": text} for each, text in zip(paths, texts, strict=True)]
-        return {"written": examples.writable, "files": files}
+        return {"saved": event_files.writable, "files": files}
 
 
 def _pretty(value: Any) -> str:
@@ -161,26 +151,25 @@ def _pretty(value: Any) -> str:
 def _parse_id(text: str) -> int:
     try:
         return int(text)
-    except ValueError:  # it is none, or longer than Python reads
+    except ValueError:  # not a number, or one with more digits than Python parses
         return -1
 
 
 async def _read_json_body(scope: Scope, receive: Receive) -> dict[str, Any]:
-    """Return the body. Raises RefusedError, also for what a form of another site could send."""
+    """
+    Return the body. Raises ApiError.
+
+    A form on another site can't send `application/json`, so no other content type is accepted.
+    """
     media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise ApiError(415, "What changes something is sent as application/json.")
+        raise ApiError(415, "Content-Type must be application/json")
     try:
-        value = loads(await read_body(scope, receive, _BODY_LIMIT))
+        value = loads(await read_body(scope, receive, _MAX_BODY_BYTES))
     except BodyTooLargeError as error:
-        raise ApiError(413, f"More than {_BODY_LIMIT} bytes.") from error
+        raise ApiError(413, f"Body too large (limit {_MAX_BODY_BYTES:,} bytes).") from error
     except ValueError as error:
-        raise ApiError(400, f"The body is not JSON: {error}") from error
+        raise ApiError(400, f"Invalid JSON body: {error}") from error
     if not isinstance(value, dict):
-        raise ApiError(400, "The body is a JSON object.")
+        raise ApiError(400, "The body must be a JSON object.")
     return value
-
-
-def _json(status: int, value: Any) -> Response:
-    body = json.dumps(value, separators=(",", ":")).encode()
-    return Response(status, body, [("Content-Type", "application/json"), *SECURITY_HEADERS])

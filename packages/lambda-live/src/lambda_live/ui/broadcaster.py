@@ -1,5 +1,5 @@
 """
-What a page that is open is told, as server-sent events.
+The event stream to open pages, as server-sent events.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -11,14 +11,14 @@ from collections.abc import AsyncIterator
 from lambda_live.ui.rows import Row
 
 MIN_INTERVAL_SECONDS = 0.1
-"""Seconds between two messages, at least."""
+"""Pause between two messages."""
 
 MAX_ROWS_PER_MESSAGE = 50
-"""Rows in one message; what a person can't follow is counted."""
+"""Further rows are only counted, as nobody can read that many."""
 
 
 class Subscription:
-    """One page that is open."""
+    """The pending message of one open page."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
@@ -28,7 +28,7 @@ class Subscription:
         self._closed = False
 
     def add_row(self, row: Row) -> None:
-        """Tell of a row with the next message."""
+        """Send a row with the next message."""
         if len(self._rows) < MAX_ROWS_PER_MESSAGE:
             self._rows.append(row)
         else:
@@ -36,17 +36,17 @@ class Subscription:
         self._wake.set()
 
     def set_field(self, name: str, value: object) -> None:
-        """Tell with the next message what something is now."""
+        """Send the current value of a field with the next message."""
         self._fields[name] = value
         self._wake.set()
 
     def close(self) -> None:
-        """Tell no more."""
+        """End `messages()`."""
         self._closed = True
         self._wake.set()
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """Yield each message as it goes over the wire."""
+        """Yield the encoded messages until the subscription is closed."""
         while True:
             await self._wake.wait()
             if self._closed:
@@ -56,48 +56,48 @@ class Subscription:
             await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
     def _take(self) -> dict[str, object]:
-        told = self._fields
+        fields = self._fields
         if self._rows:
-            told["rows"] = [row.summary() for row in self._rows]
+            fields["rows"] = [row.summary() for row in self._rows]
         if self._omitted:
-            told["leftOut"] = self._omitted
+            fields["omitted"] = self._omitted
         self._rows, self._omitted, self._fields = [], 0, {}
-        return told
+        return fields
 
 
 class Broadcaster:
-    """Tells every reader; where there is none, it costs nothing."""
+    """Publishes rows and fields to all subscriptions."""
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
     def subscribe(self) -> Subscription:
-        """Return a reader that hears what happens from now on."""
-        reader = Subscription()
-        self._subscriptions.add(reader)
-        return reader
+        """Return a subscription to everything published from now on."""
+        subscription = Subscription()
+        self._subscriptions.add(subscription)
+        return subscription
 
-    def unsubscribe(self, reader: Subscription) -> None:
-        """Forget it."""
-        reader.close()
-        self._subscriptions.discard(reader)
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Close and remove a subscription."""
+        subscription.close()
+        self._subscriptions.discard(subscription)
 
     def publish_row(self, row: Row) -> None:
-        """Tell of a row."""
-        for reader in self._subscriptions:
-            reader.add_row(row)
+        """Send a new row to all pages."""
+        for subscription in self._subscriptions:
+            subscription.add_row(row)
 
     def publish(self, name: str, value: object) -> None:
-        """Tell what something is now."""
-        for reader in self._subscriptions:
-            reader.set_field(name, value)
+        """Send the current value of a field to all pages."""
+        for subscription in self._subscriptions:
+            subscription.set_field(name, value)
 
     def close(self) -> None:
-        """End every reader's stream."""
-        for reader in self._subscriptions:
-            reader.close()
+        """Close all subscriptions."""
+        for subscription in self._subscriptions:
+            subscription.close()
 
 
 def encode(fields: dict[str, object]) -> bytes:
-    """Return it as an event of the stream."""
+    """Return a message as one event of the stream."""
     return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"

@@ -1,15 +1,12 @@
-"""The last minutes in figures, a second each."""
+"""Statistics of the last five minutes, one entry for each second."""
 
 import math
 import time
 from collections import deque
-from collections.abc import Iterable
 
 MAX_SECONDS = 300
-"""Seconds that are kept."""
-
 _MAX_SAMPLES_PER_SECOND = 1000
-"""Durations of one second that its percentiles are taken from, at most."""
+"""Durations from which the percentiles of a second are computed."""
 
 
 class _Second:
@@ -24,57 +21,58 @@ class _Second:
 
 
 def percentile(values: list[float], fraction: float) -> float | None:
-    """Return the value that so large a part of the sorted values does not exceed."""
+    """Return the smallest of the sorted values that covers this fraction of them."""
     if not values:
         return None
     return round(values[math.ceil(fraction * len(values)) - 1], 2)
 
 
 def _next_second(second: int, now: float) -> int:
-    """Return the next second, or that which is now if some have passed unseen."""
+    """Return the next second, or the current one if the clock has jumped."""
     return second + 1 if abs(now - (second + 1)) < 1 else round(now)
 
 
 class LiveStats:
-    """Counts what happens now, and keeps what a second came to."""
+    """Counts what happens in the current second, and keeps the results of the past ones."""
 
     def __init__(self) -> None:
         self._current = _Second()
         self._busy = 0
-        self._at = 0
+        self._timestamp = 0
         self._seconds: deque[dict[str, object]] = deque(maxlen=MAX_SECONDS)
 
+    def start_invocation(self, waiting: int) -> None:
+        """Count a started invocation, and how many requests are waiting."""
+        self._busy += 1
+        current = self._current
+        current.busy = max(current.busy, self._busy)
+        current.queue = max(current.queue, waiting)
+
     def finish_invocation(self, duration_ms: float, *, failed: bool) -> None:
-        """Count an invocation."""
+        """Count a finished invocation."""
         self._busy -= 1
-        now = self._current
-        now.invocations += 1
-        now.errors += failed
-        if len(now.durations_ms) < _MAX_SAMPLES_PER_SECOND:
-            now.durations_ms.append(duration_ms)
+        current = self._current
+        current.invocations += 1
+        current.errors += failed
+        if len(current.durations_ms) < _MAX_SAMPLES_PER_SECOND:
+            current.durations_ms.append(duration_ms)
 
     def add_init(self, init_ms: float) -> None:
-        """Count a cold start."""
+        """Count a cold start; the slowest of a second is kept."""
         self._current.init_ms = max(init_ms, self._current.init_ms or 0.0)
 
-    def start_invocation(self, waiting: int) -> None:
-        """Count one more that runs, while so many wait."""
-        self._busy += 1
-        now = self._current
-        now.busy, now.queue = max(now.busy, self._busy), max(now.queue, waiting)
-
     def add_save(self, *, loaded: bool) -> None:
-        """Mark that a save was loaded, or could not be."""
+        """Mark a save, and whether its code could be loaded."""
         self._current.saves.append(loaded)
 
     def tick(self, environments: int) -> dict[str, object]:
-        """End a second, return what it came to, and begin the next."""
+        """Finish the current second and return its results."""
         second, self._current = self._current, _Second()
-        self._at = _next_second(self._at, time.time())
+        self._timestamp = _next_second(self._timestamp, time.time())
         self._current.busy = self._busy
         durations = sorted(second.durations_ms)
-        came_to: dict[str, object] = {
-            "at": self._at,
+        result: dict[str, object] = {
+            "timestamp": self._timestamp,
             "invocations": second.invocations,
             "errors": second.errors,
             "p50": percentile(durations, 0.5),
@@ -85,9 +83,9 @@ class LiveStats:
             "environments": environments,
             "saves": second.saves,
         }
-        self._seconds.append(came_to)
-        return came_to
+        self._seconds.append(result)
+        return result
 
-    def seconds(self) -> Iterable[dict[str, object]]:
-        """Return the seconds that are kept, the oldest first."""
+    def seconds(self) -> list[dict[str, object]]:
+        """Return the past seconds, oldest first."""
         return list(self._seconds)

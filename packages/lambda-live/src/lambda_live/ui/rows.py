@@ -1,52 +1,129 @@
-"""What the page lists: invocations, and what became of each save between them."""
+"""The rows of the history: invocations, and the saves and checks between them."""
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol, override
 
 from lambda_live.checks.check_output import CheckOutput
 from lambda_live.model.invocation import Report
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
-from lambda_live.ui.preview import preview
-from lambda_live.ui.truncated import Truncated
 
-_STATUS = re.compile(r"[1-5]\d\d")
+MAX_BODY_BYTES = 64 * 2**10
+"""How much is kept of an event, of a response, and of the log of one invocation."""
+
 SHORT_SHA_LENGTH = 12
 MAX_MESSAGE_LENGTH = 300
+_MAX_PREVIEW_LENGTH = 100
+_PREVIEW_SCAN_LENGTH = 4 * _MAX_PREVIEW_LENGTH
+_EVENT_FILE_SUFFIXES = (".json", ".http")
+_JSON_KEY = re.compile(r'"(\w+)" ?: ?')
+_HTTP_STATUS = re.compile(r"[1-5]\d\d")
+_UNKNOWN = -1
+
+
+class Truncated(NamedTuple):
+    """The first `MAX_BODY_BYTES` of a body of `size` bytes."""
+
+    content: bytes
+    size: int
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the body is longer than `content`."""
+        return self.size > len(self.content)
+
+    @property
+    def text(self) -> str:
+        """The content as text; invalid UTF-8 is replaced."""
+        return self.content.decode("utf-8", "replace")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the fields that the page shows."""
+        return {"text": self.text, "size": self.size, "truncated": self.is_truncated}
+
+    def parse(self) -> Any:
+        """Return the JSON value. Raises ValueError, also if the body was truncated."""
+        if self.is_truncated:
+            size, limit = format_size(self.size), format_size(MAX_BODY_BYTES)
+            message = f"it is too large ({size}; limit {limit})"
+            raise ValueError(message)
+        return loads(self.content)
+
+
+EMPTY = Truncated(b"", 0)
+
+
+def truncate(content: bytes) -> Truncated:
+    """Keep the first `MAX_BODY_BYTES`; shorter content is not copied."""
+    kept = content if len(content) <= MAX_BODY_BYTES else content[:MAX_BODY_BYTES]
+    return Truncated(kept, len(content))
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes with its unit, as the page shows it."""
+    if size < 2**10:
+        return f"{size} bytes"
+    return f"{size / 2**10:.0f} KB" if size < 2**20 else f"{size / 2**20:.1f} MB"
+
+
+def preview(label: str, event: Truncated) -> str:
+    """Return the start of an event on one line; nothing for an event file, whose name is enough."""
+    if label.endswith(_EVENT_FILE_SUFFIXES):
+        return ""
+    text = _request_preview(event) if b'"requestContext"' in event.content else None
+    if text is None:
+        text = event.content[:_PREVIEW_SCAN_LENGTH].decode("utf-8", "replace")
+    text = _JSON_KEY.sub(r"\1: ", " ".join(text[:_PREVIEW_SCAN_LENGTH].split()))
+    return (text.strip("{} ") if text.startswith("{") else text)[:_MAX_PREVIEW_LENGTH]
+
+
+def _request_preview(event: Truncated) -> str | None:
+    """Return the query and the body of an HTTP request; None for any other event."""
+    try:
+        value: Any = event.parse()
+    except ValueError:
+        return None
+    if not isinstance(value, dict):
+        return None
+    query, body = value.get("rawQueryString"), value.get("body")
+    shown = body if isinstance(body, str) and not value.get("isBase64Encoded") else ""
+    return f"?{query} {shown}" if query else shown
 
 
 class Row(Protocol):
-    """One line of the list."""
+    """One entry of the history."""
+
+    __slots__ = ()
 
     id: int
 
     @property
     def size(self) -> int:
-        """Bytes that are kept for it."""
+        """Bytes that the row keeps in memory."""
 
     def summary(self) -> dict[str, object]:
-        """Return what the list shows."""
+        """Return the fields that the list shows."""
 
     def detail(self) -> dict[str, object]:
-        """Return all that is known."""
+        """Return all fields."""
 
 
 @dataclass(slots=True, eq=False)
-class InvocationRow:
+class InvocationRow(Row):
     """
-    An invocation that ended.
+    A finished invocation.
 
-    `at` is when it began, in seconds of the epoch; `waited_ms` what passed from its arrival to
-    then, a cold start included.
+    `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
+    to its start, including a cold start.
     """
 
     id: int
     function: str
     label: str
-    source: str
+    client: str
     request_id: str
-    at: float
+    timestamp: float
     waited_ms: float
     event: Truncated
     response: Truncated
@@ -56,48 +133,49 @@ class InvocationRow:
     client_context: str | None = None
     message: str = ""
     location: SourceLocation | None = None
-    _http: int | None = field(default=-1)
+    _http_status: int | None = field(default=_UNKNOWN)
 
     @property
+    @override
     def size(self) -> int:
-        """Part of Row."""
         return len(self.event.content) + len(self.response.content) + len(self.log.content)
 
     @property
     def http_status(self) -> int | None:
-        """The status of a proxy response; None if it is none."""
-        if self._http == -1:
-            self._http = None if self.report.error_type else _http_status(self.response)
-        return self._http
+        """The status code of a proxy response; None for other responses."""
+        if self._http_status == _UNKNOWN:
+            failed = self.report.error_type is not None
+            self._http_status = None if failed else _find_http_status(self.response)
+        return self._http_status
 
+    @override
     def summary(self) -> dict[str, object]:
-        """Part of Row."""
         report = self.report
         return {
             "kind": "invocation",
             "id": self.id,
             "function": self.function,
-            "call": self.label,
+            "label": self.label,
             "preview": preview(self.label, self.event),
-            "source": self.source,
+            "client": self.client,
             "requestId": self.request_id,
-            "at": round(self.at * 1000),
+            "timestamp": round(self.timestamp * 1000),
             "status": report.status,
             "errorType": report.error_type,
             "message": self.message[:MAX_MESSAGE_LENGTH],
-            "http": self.http_status,
+            "httpStatus": self.http_status,
             "durationMs": round(report.duration_ms, 2),
             "initMs": None if report.init_ms is None else round(report.init_ms, 1),
             "waitedMs": round(self.waited_ms, 2),
             "memoryMb": report.max_memory_mb,
-            "code": self.code_sha256[:SHORT_SHA_LENGTH],
+            "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
         }
 
+    @override
     def detail(self) -> dict[str, object]:
-        """Part of Row."""
         more: dict[str, object] = {
             "event": self.event.to_json(),
-            "answer": self.response.to_json(),
+            "response": self.response.to_json(),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
         }
@@ -105,12 +183,12 @@ class InvocationRow:
 
 
 @dataclass(slots=True, eq=False)
-class ReloadRow:
-    """Code was loaded for the first time, or could not be."""
+class ReloadRow(Row):
+    """The first load of a code version, successful or not."""
 
     id: int
     function: str
-    at: float
+    timestamp: float
     code_sha256: str
     is_first: bool
     load_ms: float | None
@@ -120,85 +198,85 @@ class ReloadRow:
     location: SourceLocation | None = None
 
     @property
+    @override
     def size(self) -> int:
-        """Part of Row."""
         return len(self.log.content)
 
+    @override
     def summary(self) -> dict[str, object]:
-        """Part of Row."""
         return {
             "kind": "reload",
             "id": self.id,
             "function": self.function,
-            "at": round(self.at * 1000),
-            "first": self.is_first,
+            "timestamp": round(self.timestamp * 1000),
+            "isFirst": self.is_first,
             "loadMs": None if self.load_ms is None else round(self.load_ms, 1),
-            "code": self.code_sha256[:SHORT_SHA_LENGTH],
+            "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
             "errorType": self.error_type,
             "message": self.message[:MAX_MESSAGE_LENGTH],
         }
 
+    @override
     def detail(self) -> dict[str, object]:
-        """Part of Row."""
         return self.summary() | _code_details(self)
 
 
 @dataclass(slots=True, eq=False)
-class ChecksRow:
-    """The command after a reload, the checks for one, has ended."""
+class ChecksRow(Row):
+    """The result of the command that runs after each reload, usually the checks."""
 
     id: int
-    at: float
-    outcome: CheckOutput
+    timestamp: float
+    output: CheckOutput
 
     @property
+    @override
     def size(self) -> int:
-        """Part of Row."""
-        return sum(map(len, self.outcome.rows))
+        return sum(map(len, self.output.rows))
 
+    @override
     def summary(self) -> dict[str, object]:
-        """Part of Row."""
         return {
             "kind": "checks",
             "id": self.id,
-            "at": round(self.at * 1000),
-            "succeeded": self.outcome.succeeded,
-            "message": self.outcome.summary[:MAX_MESSAGE_LENGTH],
+            "timestamp": round(self.timestamp * 1000),
+            "succeeded": self.output.succeeded,
+            "message": self.output.summary[:MAX_MESSAGE_LENGTH],
         }
 
+    @override
     def detail(self) -> dict[str, object]:
-        """Part of Row."""
-        return self.summary() | {"text": "\n".join(self.outcome.rows)}
+        return self.summary() | {"output": "\n".join(self.output.rows)}
 
 
 def _code_details(row: InvocationRow | ReloadRow) -> dict[str, object]:
-    """Return what the code wrote, what went wrong in it and where, and which it was."""
+    """Return the code's version, its log, and its error with the location."""
     return {
         "message": row.message,
-        "place": location_json(row.location),
+        "location": location_json(row.location),
         "log": row.log.to_json(),
         "codeSha256": row.code_sha256,
     }
 
 
 def location_json(location: SourceLocation | None) -> dict[str, object] | None:
-    """Return a place as the page reads it."""
+    """Return the fields of a location that the page shows."""
     if location is None:
         return None
     return {
         "path": location.path,
         "line": location.line,
-        "first": location.first_line,
+        "firstLine": location.first_line,
         "lines": list(location.lines),
     }
 
 
-def _http_status(answer: Truncated) -> int | None:
-    if answer.is_truncated or b'"statusCode"' not in answer.content:
+def _find_http_status(response: Truncated) -> int | None:
+    if response.is_truncated or b'"statusCode"' not in response.content:
         return None
     try:
-        value = loads(answer.content)
+        value = loads(response.content)
     except ValueError:
         return None
     status = str(value.get("statusCode")) if isinstance(value, dict) else ""
-    return int(status) if _STATUS.fullmatch(status) else None
+    return int(status) if _HTTP_STATUS.fullmatch(status) else None

@@ -1,49 +1,63 @@
-"""Running an event that a person, or a save, asks for."""
+"""Invoking functions for the page: new events, reruns and replays."""
 
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.model.invocation import Invocation
 from lambda_live.ui.history import History
-from lambda_live.ui.rows import InvocationRow
-from lambda_live.ui.truncated import MAX_BODY_BYTES
+from lambda_live.ui.rows import MAX_BODY_BYTES, InvocationRow, format_size
+
+UI_CLIENT = "page"
+"""The client name of invocations that a person starts on the page."""
 
 
-class InvokeError(Exception):
-    """It could not be run; the text says why to a person."""
+class ApiError(Exception):
+    """A request to the page's API failed; the message is for the person at the page."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class InvokeError(ApiError):
+    """An event could not be run, or its result is not available."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(409, message)
 
 
 async def invoke(
-    functions: FunctionRegistry, journal: History, function: str, invocation: Invocation
+    functions: FunctionRegistry, history: History, function: str, invocation: Invocation
 ) -> InvocationRow:
-    """Run it, and return what was written down of it. Raises NotRunError."""
+    """Run an invocation and return its row of the history. Raises InvokeError."""
     found = functions.get(function)
     if found is None:
-        message = f"There is no function {function!r}."
+        message = f"Function {function!r} not found."
         raise InvokeError(message)
     try:
         await found.invoke(invocation)
     except ThrottledError as error:
-        message = "Throttled (429): all environments are busy, and no more requests may wait."
+        message = "Throttled (429): all environments are busy and the queue is full."
         raise InvokeError(message) from error
     except ServiceStoppingError as error:
         message = "The service is stopping."
         raise InvokeError(message) from error
-    row = journal.find_request(invocation.request_id)
+    row = history.find_request(invocation.request_id)
     if row is None:
-        message = "It ran, and was forgotten at once: its answer is too large to be kept."
+        message = "The invocation finished, but its response is too large to keep."
         raise InvokeError(message)
     return row
 
 
 async def rerun(
-    functions: FunctionRegistry, journal: History, row: InvocationRow, source: str
+    functions: FunctionRegistry, history: History, row: InvocationRow, client: str
 ) -> InvocationRow:
-    """Run the same event again. Raises NotRunError."""
+    """Run the event of an earlier invocation again. Raises InvokeError."""
     if row.event.is_truncated:
-        message = f"Of its event of {row.event.size} bytes only {MAX_BODY_BYTES} are kept."
+        size, limit = format_size(row.event.size), format_size(MAX_BODY_BYTES)
+        message = f"Event too large to replay ({size}; limit {limit})."
         raise InvokeError(message)
     invocation = Invocation(
-        row.event.content, client_context=row.client_context, label=row.label, client=source
+        row.event.content, client_context=row.client_context, label=row.label, client=client
     )
-    return await invoke(functions, journal, row.function, invocation)
+    return await invoke(functions, history, row.function, invocation)

@@ -1,4 +1,4 @@
-"""All that the page is about, in one place."""
+"""The state behind the page: what it shows when it opens, and what changes while it is open."""
 
 import time
 from collections.abc import Callable
@@ -8,20 +8,24 @@ from lambda_live.checks.event_files import EventFiles
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.ui.broadcaster import Broadcaster
-from lambda_live.ui.curl import curl_command
-from lambda_live.ui.editor import EditorLinks
-from lambda_live.ui.history import History
-from lambda_live.ui.history_listener import HistoryListener
+from lambda_live.ui.history import History, HistoryListener
+from lambda_live.ui.links import EditorLinks, curl_command
 from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.replay import Replay
-from lambda_live.ui.rows import ChecksRow, InvocationRow, location_json
+from lambda_live.ui.rows import (
+    MAX_MESSAGE_LENGTH,
+    SHORT_SHA_LENGTH,
+    ChecksRow,
+    InvocationRow,
+    location_json,
+)
 
 _LONG_RUNNING_SECONDS = 0.3
-"""Seconds after which an invocation is shown while it runs."""
+"""The page lists running invocations from this age on."""
 
 
 class UiState:
-    """Holds the journal, the figures, the scribes of the functions, and what runs again."""
+    """Owns the history, the statistics, the listeners of the functions, and replay."""
 
     def __init__(
         self,
@@ -43,90 +47,89 @@ class UiState:
         self._listeners: dict[str, HistoryListener] = {}
 
     def create_listener(self, configuration: FunctionConfiguration) -> HistoryListener:
-        """Return who writes down what happens to a function from now on."""
+        """Return the listener that adds a function's invocations and saves to the history."""
         name = configuration.name
-        scribe = self._listeners[name] = HistoryListener(
+        listener = HistoryListener(
             configuration,
             self.history,
             self.stats,
             self._on_load,
             lambda: self._count_waiting(name),
         )
-        return scribe
+        self._listeners[name] = listener
+        return listener
 
     def _count_waiting(self, name: str) -> int:
         function = self.functions.get(name)
         return 0 if function is None else function.stats.waiting()
 
-    def _on_load(self, scribe: HistoryListener) -> None:
+    def _on_load(self, listener: HistoryListener) -> None:
         self.broadcaster.publish("functions", self.function_states())
-        load = scribe.last_load
+        load = listener.last_load
         if load is not None and not load.is_first and load.error_type is None:
-            self.replay.start_round(scribe.function, load.code_sha256)
+            self.replay.start_round(listener.function, load.code_sha256)
 
     def function_states(self) -> list[dict[str, object]]:
-        """Return each function's name, and what became of its code."""
-        return [_state(scribe) for scribe in self._served()]
-
-    def _served(self) -> list[HistoryListener]:
-        return [self._listeners[each.configuration.name] for each in self.functions]
+        """Return each function's name and whether its code could be loaded."""
+        names = [each.configuration.name for each in self.functions]
+        return [_function_state(self._listeners[name]) for name in names]
 
     def tick(self) -> None:
-        """Tell what a second came to, and what runs for long."""
+        """Publish the statistics of the last second and the running invocations."""
         environments = sum(each.stats.environments() for each in self.functions)
         self.broadcaster.publish("second", self.stats.tick(environments))
         self.broadcaster.publish("running", self.running())
 
     def running(self) -> list[dict[str, object]]:
-        """Return what has been under way for long."""
-        since = time.monotonic() - _LONG_RUNNING_SECONDS
+        """Return the invocations that have been running for a while."""
+        latest_start = time.monotonic() - _LONG_RUNNING_SECONDS
         return [
             {
-                "function": scribe.function,
-                "call": invocation.label,
-                "source": invocation.client,
+                "function": listener.function,
+                "label": invocation.label,
+                "client": invocation.client,
                 "requestId": invocation.request_id,
-                "at": round(running.started_at * 1000),
+                "timestamp": round(running.timestamp * 1000),
             }
-            for scribe in self._listeners.values()
-            for invocation, running in scribe.running.items()
-            if running.started_monotonic < since
+            for listener in self._listeners.values()
+            for invocation, running in listener.running.items()
+            if running.started_monotonic < latest_start
         ]
 
     def add_checks(self, output: bytes, status: int) -> None:
-        """Write down how the command after a reload went."""
-        number = self.history.new_id()
-        self.history.add(ChecksRow(number, time.time(), parse_check_output(output, status)))
+        """Add the result of the command that runs after each reload."""
+        row_id = self.history.new_id()
+        self.history.add(ChecksRow(row_id, time.time(), parse_check_output(output, status)))
 
     def event_files(self, function: str) -> EventFiles:
-        """Return a function's event files; those of the first if there is none of that name."""
+        """Return a function's event files; those of the first function for an unknown name."""
         found = self.functions.get(function) or self.functions.default
         configuration = found.configuration
         several = len(self.functions) > 1
         return EventFiles(configuration.project, configuration.name, several=several)
 
     def invocation_detail(self, row: InvocationRow) -> dict[str, object]:
-        """Return all that is known of an invocation, and how to ask the same."""
-        several = len(self.functions) > 1
-        return row.detail() | {"curl": curl_command(row, self.public_url, multiple=several)}
+        """Return all fields of an invocation, and the curl command that repeats it."""
+        multiple = len(self.functions) > 1
+        return row.detail() | {"curl": curl_command(row, self.public_url, multiple=multiple)}
 
     def search(self, text: str) -> list[int]:
-        """Return the numbers of the invocations whose event, answer or log has the text."""
+        """Return the ids of the invocations whose event, response or log contains the text."""
         wanted = text.encode().lower()
         return [
             row.id
             for row in self.history.invocations()
-            if any(wanted in kept.content.lower() for kept in (row.event, row.response, row.log))
+            if any(wanted in body.content.lower() for body in (row.event, row.response, row.log))
         ]
 
     def snapshot(self) -> dict[str, object]:
-        """Return everything that a page shows when it is opened."""
+        """Return everything that a page shows when it opens."""
         return {
-            "hello": True,
+            "snapshot": True,
             "url": self.public_url,
             "editor": self.editor.to_json(),
             "rows": [row.summary() for row in reversed(list(self.history))],
-            "past": self.stats.seconds(),
+            "seconds": self.stats.seconds(),
             "functions": self.function_states(),
             "pins": self.replay.pins.summaries(),
             "replay": self.replay.is_enabled,
@@ -134,17 +137,20 @@ class UiState:
         }
 
 
-def _state(scribe: HistoryListener) -> dict[str, object]:
-    load = scribe.last_load
-    state: dict[str, object] = {"name": scribe.function, "code": scribe.code_sha256[:12]}
+def _function_state(listener: HistoryListener) -> dict[str, object]:
+    load = listener.last_load
+    state: dict[str, object] = {
+        "name": listener.function,
+        "shortSha": listener.code_sha256[:SHORT_SHA_LENGTH],
+    }
     if load is None:
         return state | {"state": "loading"}
     if load.error_type is None:
-        return state | {"state": "loaded", "row": load.id}
-    place = location_json(load.location)
+        return state | {"state": "loaded", "rowId": load.id}
+    location = location_json(load.location)
     return state | {
-        "state": "broken",
-        "row": load.id,
-        "message": load.message[:300],
-        "place": place and {"path": place["path"], "line": place["line"]},
+        "state": "failed",
+        "rowId": load.id,
+        "message": load.message[:MAX_MESSAGE_LENGTH],
+        "location": location and {"path": location["path"], "line": location["line"]},
     }

@@ -287,7 +287,7 @@ def test_api_error_in_browser_shows_reason(apis: LocalLambda, path: str, status:
     assert (got.status, got.headers["content-type"]) == (status, "text/html; charset=utf-8")
     reason = "statusCode must be an integer from 200 to 599, got &#x27;many&#x27;"
     assert f"<h1>The API returned {status}: {reason}</h1>" in text
-    assert f"every other client gets AWS's {status}." in text
+    assert f"Other clients get AWS's {status} response." in text
 
 
 def test_binary_media_types_are_encoded_and_decoded(apis: LocalLambda) -> None:
@@ -334,5 +334,5 @@ def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -
     json_type = {"Content-Type": "application/json"}
     shown = request(service.admin_url, "POST", "/api/request", body, json_type).json()
     assert json.loads(shown["row"]["event"]["text"])["routeKey"] == "POST /orders/{id}"
-    assert [name for name, _ in shown["http"]["headers"] if name.startswith("Apigw")] == []
+    assert [name for name, _ in shown["response"]["headers"] if name.startswith("Apigw")] == []
     assert service.request("GET", "/nowhere").json()["routeKey"] == "$default"

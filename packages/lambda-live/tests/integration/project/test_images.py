@@ -135,8 +135,8 @@ def test_an_error_is_told_at_the_line_of_the_file_that_a_person_edits(
     assert answer(service, "Parts")["errorType"] == "ZeroDivisionError"
 
     newest = service.admin("/api/rows").json()[0]["id"]
-    place = service.admin(f"/api/rows/{newest}").json()["place"]
-    assert (place["path"], place["line"]) == (f"{service.project}/functions/parts/main.py", 2)
+    location = service.admin(f"/api/rows/{newest}").json()["location"]
+    assert (location["path"], location["line"]) == (f"{service.project}/functions/parts/main.py", 2)
 
 
 def test_a_folder_that_has_but_a_dockerfile_is_served_by_it(start_lambda: StartLambda) -> None:

@@ -18,7 +18,7 @@ from support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
 
-KEPT = 100
+MAX_INVOCATIONS = 100
 ORDER = """POST http://localhost:3001/orders?a=1
 Content-Type: application/json
 
@@ -40,88 +40,91 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
             "events/expected/five.json": "5",
             "events/order.http": ORDER,
             "events/expected/order.http": "HTTP/1.1 201\nx-id: <number>\n\n[1]\n",
-            "outside.txt": "it is the project's",
+            "outside.txt": "in the project",
         },
-        constants={"ui.history.MAX_INVOCATIONS": KEPT},
+        constants={"ui.history.MAX_INVOCATIONS": MAX_INVOCATIONS},
     )
 
 
-def ask(service: LocalLambda, method: str, path: str, body: object = None) -> Answer:
+def call_api(service: LocalLambda, method: str, path: str, body: object = None) -> Answer:
     content = None if body is None else json.dumps(body).encode()
     return request(service.admin_url, method, f"/api/{path}", content, JSON)
 
 
 def rows(service: LocalLambda) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask(service, "GET", "rows").json()
+    found: list[dict[str, Any]] = call_api(service, "GET", "rows").json()
     return found
 
 
 def newest(service: LocalLambda) -> dict[str, Any]:
-    detail: dict[str, Any] = ask(service, "GET", f"rows/{rows(service)[0]['id']}").json()
+    detail: dict[str, Any] = call_api(service, "GET", f"rows/{rows(service)[0]['id']}").json()
     return detail
 
 
 def send(service: LocalLambda, code: str) -> dict[str, Any]:
     event = json.dumps({"code": code})
-    row: dict[str, Any] = ask(
+    row: dict[str, Any] = call_api(
         service, "POST", "invoke", {"function": "function", "event": event}
     ).json()
     return row
 
 
-def test_an_invocation_is_kept_with_its_event_its_answer_and_its_log(service: LocalLambda) -> None:
+def test_invocation_is_recorded_with_event_response_and_log(service: LocalLambda) -> None:
     answer = service.invoke({"code": "print('hello'); reply = 'well'"})
 
     row = newest(service)
     assert row["requestId"] == answer.headers["x-amzn-requestid"]
-    assert (row["call"], row["status"], row["errorType"]) == ("Invoke", "success", None)
+    assert (row["label"], row["status"], row["errorType"]) == ("Invoke", "success", None)
     assert json.loads(row["event"]["text"])["code"].startswith("print")
-    assert row["answer"] == {"text": '"well"', "size": 6, "cut": False}
+    assert row["response"] == {"text": '"well"', "size": 6, "truncated": False}
     assert row["log"]["text"] == "hello"
     assert row["codeSha256"] == answer.headers["x-lambda-live-code-sha256"]
     assert row["durationMs"] > 0
     assert row["memoryMb"] > 0
 
 
-def test_an_event_file_may_have_any_name(service: LocalLambda) -> None:
+def test_label_may_contain_any_characters(service: LocalLambda) -> None:
     service.invoke({"code": ""}, {"X-Lambda-Live-Event": "注文.json".encode().decode("latin-1")})
     service.request("GET", "/", None, {"X-Lambda-Live-Event": "b\xe4.http"})
 
-    assert [row["call"] for row in rows(service)[:2]] == ["b\ufffd.http", "注文.json"]
+    assert [row["label"] for row in rows(service)[:2]] == ["b\ufffd.http", "注文.json"]
 
 
-def test_an_error_is_kept_with_its_place_and_the_code_around_it(service: LocalLambda) -> None:
+def test_error_is_recorded_with_location_and_source_lines(service: LocalLambda) -> None:
     service.invoke({"code": "raise ValueError('no')"})
 
     row = newest(service)
     assert (row["errorType"], row["message"]) == ("ValueError", "no")
-    place = row["place"]
-    assert place["path"] == str(service.project / "function/app.py")
-    assert place["lines"][place["line"] - place["first"]] == '    exec(event["code"], scope)'
+    location = row["location"]
+    assert location["path"] == str(service.project / "function/app.py")
+    assert (
+        location["lines"][location["line"] - location["firstLine"]]
+        == '    exec(event["code"], scope)'
+    )
 
 
-def test_an_error_in_a_file_that_is_gone_has_its_place_without_the_code(
+def test_error_in_missing_file_has_location_without_source_lines(
     service: LocalLambda,
 ) -> None:
     gone = service.project / "function/gone.py"
     service.invoke({"code": f"exec(compile('1 / 0', {str(gone)!r}, 'exec'))"})
 
-    place = newest(service)["place"]
-    assert (place["path"], place["line"], place["lines"]) == (str(gone), 1, [])
+    location = newest(service)["location"]
+    assert (location["path"], location["line"], location["lines"]) == (str(gone), 1, [])
 
 
-def test_an_error_in_a_file_that_is_very_large_has_its_place_without_the_code(
+def test_error_in_very_large_file_has_location_without_source_lines(
     service: LocalLambda,
 ) -> None:
     large = service.project / "large.py"
     large.write_text("1 / 0\n" + "# much\n" * 1_000_000)
     service.invoke({"code": f"exec(compile('1 / 0', {str(large)!r}, 'exec'))"})
 
-    place = newest(service)["place"]
-    assert (place["path"], place["lines"]) == (str(large), [])
+    location = newest(service)["location"]
+    assert (location["path"], location["lines"]) == (str(large), [])
 
 
-def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> None:
+def test_rows_have_preview_of_event(service: LocalLambda) -> None:
     text = {"Content-Type": "text/plain"}
     sent: list[tuple[str, bytes, dict[str, str]]] = [
         (INVOKE, b'{ "code":\n  "reply = 1" }', {}),
@@ -139,67 +142,71 @@ def test_the_list_has_the_beginning_of_what_was_sent(service: LocalLambda) -> No
     assert shown == ["", "?a=1 7 of them", long, '"' + "x" * 99, "", 'code: "reply = 1"']
 
 
-@pytest.mark.parametrize("which", ["event", "answer", "log"])
-def test_of_a_body_over_64_kb_the_beginning_is_kept_and_that_is_said(
-    service: LocalLambda, which: str
-) -> None:
+@pytest.mark.parametrize("which", ["event", "response", "log"])
+def test_body_over_64_kb_is_truncated(service: LocalLambda, which: str) -> None:
     size = 2**17
-    code = {"event": "reply = 1", "answer": f"reply = 'x' * {size}", "log": f"print('x' * {size})"}
+    code = {
+        "event": "reply = 1",
+        "response": f"reply = 'x' * {size}",
+        "log": f"print('x' * {size})",
+    }
     service.invoke({"code": code[which], "padding": "x" * size if which == "event" else ""})
 
     kept = newest(service)[which]
-    assert kept["cut"] is True
+    assert kept["truncated"] is True
     assert kept["size"] >= size
     assert len(kept["text"]) == 2**16
 
 
-def test_what_was_cut_cannot_run_again_and_says_why(service: LocalLambda) -> None:
+def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LocalLambda) -> None:
     service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
 
-    for what in ("again", "pin", "keep"):
-        answer = ask(service, "POST", f"rows/{newest(service)['id']}/{what}", {"name": "large"})
+    for action in ("rerun", "pin", "save-as-check"):
+        answer = call_api(
+            service, "POST", f"rows/{newest(service)['id']}/{action}", {"name": "large"}
+        )
         assert answer.status == 409
-        assert "65536" in answer.json()["message"]
+        assert "(128 KB; limit 64 KB)" in answer.json()["message"]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 reads all that is kept")
-def test_what_is_nested_too_deeply_cannot_be_pinned_and_says_why(service: LocalLambda) -> None:
+def test_deeply_nested_event_cannot_be_pinned(service: LocalLambda) -> None:
     service.request("POST", INVOKE, b"[" * 5000 + b"]" * 5000)
 
-    answer = ask(service, "POST", f"rows/{newest(service)['id']}/pin", {})
+    answer = call_api(service, "POST", f"rows/{newest(service)['id']}/pin", {})
     assert (answer.status, answer.json()["message"]) == (
         409,
-        "It can't run again: it is nested too deeply.",
+        "Cannot pin this invocation: it is nested too deeply.",
     )
 
 
-def test_a_file_that_is_too_large_for_an_event_is_not_shown(service: LocalLambda) -> None:
+def test_event_file_over_payload_limit_is_rejected(service: LocalLambda) -> None:
     (service.project / "events/large.json").write_text('"' + "x" * 7 * 2**20 + '"')
 
-    answer = ask(service, "GET", "examples/large.json")
+    answer = call_api(service, "GET", "events/large.json")
     assert answer.status == 413
     assert answer.json()["message"].endswith("An event may have 6291456.")
 
 
-def test_the_last_invocations_are_kept(service: LocalLambda) -> None:
+def test_history_keeps_the_last_invocations(service: LocalLambda) -> None:
     first = send(service, "reply = 1")["id"]
-    for _ in range(KEPT):
+    for _ in range(MAX_INVOCATIONS):
         service.invoke({"code": "reply = 2"})
 
     kept = [row for row in rows(service) if row["kind"] == "invocation"]
-    assert len(kept) == KEPT
-    assert ask(service, "GET", f"rows/{first}").status == 404
+    assert len(kept) == MAX_INVOCATIONS
+    assert call_api(service, "GET", f"rows/{first}").status == 404
 
 
-def test_again_runs_the_same_event(service: LocalLambda) -> None:
+def test_rerun_sends_the_same_event(service: LocalLambda) -> None:
     once = send(service, "reply = event['code'].count('e')")
-    again = ask(service, "POST", f"rows/{once['id']}/again", {}).json()
+    again = call_api(service, "POST", f"rows/{once['id']}/rerun", {}).json()
 
     assert again["requestId"] != once["requestId"]
-    assert (again["event"], again["answer"]) == (once["event"], once["answer"])
+    assert (again["event"], again["response"]) == (once["event"], once["response"])
 
 
-def test_the_curl_line_asks_the_same(service: LocalLambda) -> None:
+def test_curl_command_repeats_invocation(service: LocalLambda) -> None:
     code = "reply = {'statusCode': 418, 'body': event.get('body', 'it\\'s direct')}"
     service.invoke({"code": code})
     direct = newest(service)["curl"]
@@ -210,20 +217,20 @@ def test_the_curl_line_asks_the_same(service: LocalLambda) -> None:
 
 @pytest.fixture
 def code(service: LocalLambda) -> Iterator[Path]:
-    """The function's file, which gets its text back."""
+    """Yield the function's file; restore it afterwards."""
     path = service.project / "function/app.py"
     yield path
     path.write_text(RUNS_ITS_EVENT)
     assert service.run("reply = 1") == 1
 
 
-HALF = {"requestContext": {"http": {"method": "GET"}}}
+INCOMPLETE_REQUEST = {"requestContext": {"http": {"method": "GET"}}}
 
 
 @pytest.mark.parametrize(
-    "event", [["requestContext"], {"requestContext": 1}, "requestContext", HALF]
+    "event", [["requestContext"], {"requestContext": 1}, "requestContext", INCOMPLETE_REQUEST]
 )
-def test_an_event_that_only_looks_like_a_request_is_kept_and_asked_again_as_it_is(
+def test_curl_command_of_event_resembling_request_repeats_event(
     service: LocalLambda, code: Path, event: object
 ) -> None:
     code.write_text("def handler(event, context): return event")
@@ -235,7 +242,7 @@ def test_an_event_that_only_looks_like_a_request_is_kept_and_asked_again_as_it_i
     assert json.loads(done.stdout) == event
 
 
-def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, code: Path) -> None:
+def test_curl_command_of_http_request_repeats_request(service: LocalLambda, code: Path) -> None:
     code.write_text("def handler(event, context): return event")
     headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
     service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
@@ -243,7 +250,7 @@ def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, 
     subprocess.run([*shlex.split(line), "--silent"], stdout=subprocess.DEVNULL, check=True)
 
     first, second = (
-        json.loads(ask(service, "GET", f"rows/{row['id']}").json()["event"]["text"])
+        json.loads(call_api(service, "GET", f"rows/{row['id']}").json()["event"]["text"])
         for row in rows(service)[:2]
     )
     assert first["cookies"] == ["a=b", "c=it's"]
@@ -253,45 +260,47 @@ def test_the_curl_line_of_an_http_request_is_that_request(service: LocalLambda, 
     assert first["requestContext"]["http"]["method"] == "PUT"
 
 
-def test_an_event_of_the_folder_is_sent_and_its_expected_answer_known(service: LocalLambda) -> None:
-    assert "five.json" in ask(service, "GET", "examples").json()
-    example = ask(service, "GET", "examples/five.json").json()
-    assert example["expected"] == "5"
+def test_event_file_is_listed_with_expected_response_and_sent(service: LocalLambda) -> None:
+    assert "five.json" in call_api(service, "GET", "events").json()
+    event_file = call_api(service, "GET", "events/five.json").json()
+    assert event_file["expected"] == "5"
 
-    body = {"function": "function", "event": example["event"], "call": example["name"]}
-    row = ask(service, "POST", "invoke", body).json()
-    assert (row["call"], row["answer"]["text"]) == ("five.json", "5")
+    body = {"function": "function", "event": event_file["event"], "label": event_file["name"]}
+    row = call_api(service, "POST", "invoke", body).json()
+    assert (row["label"], row["response"]["text"]) == ("five.json", "5")
 
 
 def send_request(service: LocalLambda, text: str, **more: str) -> Answer:
     body = {"function": "function", "request": text, **more}
-    return ask(service, "POST", "request", body)
+    return call_api(service, "POST", "request", body)
 
 
-def test_a_request_of_the_folder_is_sent_to_the_url_and_its_response_compared(
-    service: LocalLambda, code: Path
-) -> None:
+def test_http_file_is_sent_to_url_and_response_compared(service: LocalLambda, code: Path) -> None:
     code.write_text(ANSWERS_A_REQUEST)
-    assert "order.http" in ask(service, "GET", "examples").json()
-    told = send_request(service, ORDER, example="order.http").json()
-    row = told["row"]
-    assert (told["asExpected"], told["http"]["status"], row["http"]) == (True, 201, 201)
-    assert (row["call"], row["source"]) == ("order.http", "page")
+    assert "order.http" in call_api(service, "GET", "events").json()
+    sent = send_request(service, ORDER, eventFile="order.http").json()
+    row = sent["row"]
+    assert (sent["matchesExpected"], sent["response"]["status"], row["httpStatus"]) == (
+        True,
+        201,
+        201,
+    )
+    assert (row["label"], row["client"]) == ("order.http", "page")
     event = json.loads(row["event"]["text"])
     assert (event["rawPath"], event["rawQueryString"]) == ("/orders", "a=1")
 
     code.write_text(ANSWERS_A_REQUEST.replace("[1]", "[2]"))
-    told = send_request(service, ORDER, example="order.http").json()
-    assert told["asExpected"] is False
-    assert told["expected"] == "HTTP 201\nx-id: 7\n\n[\n  1\n]"
-    assert told["answered"] == "HTTP 201\nx-id: 7\n\n[\n  2\n]"
+    sent = send_request(service, ORDER, eventFile="order.http").json()
+    assert sent["matchesExpected"] is False
+    assert sent["expected"] == "HTTP 201\nx-id: 7\n\n[\n  1\n]"
+    assert sent["actual"] == "HTTP 201\nx-id: 7\n\n[\n  2\n]"
 
 
-def test_a_request_that_no_function_gets_is_answered_all_the_same(service: LocalLambda) -> None:
-    told = send_request(service, "GET /\nHost: example.com").json()
+def test_request_that_reaches_no_function_has_response_without_row(service: LocalLambda) -> None:
+    sent = send_request(service, "GET /\nHost: example.com").json()
 
-    assert (told["row"], told["http"]["status"], told["asExpected"]) == (None, 403, None)
-    assert "is not allowed. To allow it, start" in told["http"]["body"]["text"]
+    assert (sent["row"], sent["response"]["status"], sent["matchesExpected"]) == (None, 403, None)
+    assert "is not allowed. To allow it, start" in sent["response"]["body"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -299,48 +308,46 @@ def test_a_request_that_no_function_gets_is_answered_all_the_same(service: Local
     [
         ("", "The first line must look like POST /path"),
         ("GET /\n\n###\nGET /", "more than one request"),
-        ("GET /\n: b", "It is no request: Invalid header name"),
-        ("POST /\n\n< none.txt", "Its body can't be read: [Errno 2]"),
+        ("GET /\n: b", "Not a valid HTTP request: Invalid header name"),
+        ("POST /\n\n< none.txt", "Cannot read the file of the request's body: [Errno 2]"),
         ("POST /\n\n< ../../outside.txt", "is outside this project"),
         ("POST /\n\n< /etc/passwd", "is outside this project"),
     ],
 )
-def test_what_is_no_request_is_not_sent_and_says_why(
-    service: LocalLambda, text: str, why: str
-) -> None:
+def test_invalid_request_is_rejected_with_reason(service: LocalLambda, text: str, why: str) -> None:
     answer = send_request(service, text)
     assert answer.status == 400
     assert why in answer.json()["message"]
 
 
-def test_of_a_request_the_body_may_be_a_file_of_the_project(service: LocalLambda) -> None:
-    told = send_request(service, "POST /\nContent-Type: text/plain\n\n< ../outside.txt").json()
-    assert json.loads(told["row"]["event"]["text"])["body"] == "it is the project's"
+def test_request_body_may_come_from_file_in_project(service: LocalLambda) -> None:
+    sent = send_request(service, "POST /\nContent-Type: text/plain\n\n< ../outside.txt").json()
+    assert json.loads(sent["row"]["event"]["text"])["body"] == "in the project"
 
 
 @pytest.mark.parametrize("name", ["..%2Ftemplate.yaml", "%2Fetc%2Fpasswd", ".hidden.json", "no"])
-def test_no_other_file_is_an_event(service: LocalLambda, name: str) -> None:
-    assert ask(service, "GET", f"examples/{name}").status == 404
+def test_file_outside_events_folder_is_not_found(service: LocalLambda, name: str) -> None:
+    assert call_api(service, "GET", f"events/{name}").status == 404
 
 
-def test_what_is_kept_as_a_check_is_one(service: LocalLambda) -> None:
+def test_save_as_check_writes_event_and_expected_response(service: LocalLambda) -> None:
     row = send(service, "reply = {'b': 1, 'ä': 2}")
-    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"}).json()
 
-    assert answer["written"] is True
+    assert answer["saved"] is True
     events = service.project / "events"
     assert json.loads((events / "kept.json").read_text()) == json.loads(row["event"]["text"])
     assert json.loads((events / "expected/kept.json").read_text()) == {"b": 1, "ä": 2}
-    again = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"})
+    again = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"})
     assert again.status == 409
     assert again.json()["message"] == "kept.json exists. Choose another name."
 
 
-def test_a_check_that_cannot_be_written_says_why(service: LocalLambda) -> None:
+def test_save_as_check_reports_write_error(service: LocalLambda) -> None:
     row = send(service, "reply = 1")
     (service.project / "events/expected/nowhere.json").symlink_to("not/there.json")
 
-    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "nowhere"})
+    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "nowhere"})
 
     assert answer.status == 409
     assert answer.json()["message"].startswith("Cannot write the event: [Errno 2]")
@@ -348,36 +355,39 @@ def test_a_check_that_cannot_be_written_says_why(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("name", ["../kept", "a/b", "", ".x", "x" * 200])
-def test_a_check_has_a_name_that_is_a_file_of_the_folder(service: LocalLambda, name: str) -> None:
+def test_save_as_check_rejects_invalid_name(service: LocalLambda, name: str) -> None:
     row = send(service, "reply = 1")
-    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": name})
+    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": name})
 
     assert (answer.status, answer.json()["message"][:12]) == (409, "Invalid name")
 
 
-def test_a_failure_is_the_same_one_in_another_request(start_lambda: StartLambda) -> None:
+def test_replay_of_same_failure_is_unchanged(start_lambda: StartLambda) -> None:
     source = "import os\ndef handler(event, context): os._exit(event)"
     service = start_lambda(source, "--replay")
     service.invoke(1)
     first = newest(service)["message"]
     (service.project / "function/app.py").write_text(f"{source}  # as it was")
 
-    row = wait_until(lambda: replays(service), "the answers over the save")[0]
-    assert (row["count"], row["changed"]) == (1, [])
+    row = wait_until(lambda: replays(service), "the replay")[0]
+    assert (row["count"], row["changedLabels"]) == (1, [])
     assert first == "Runtime exited with error: exit status 1"
 
 
-def test_a_failure_is_no_check(service: LocalLambda) -> None:
+def test_failed_invocation_cannot_be_saved_as_check(service: LocalLambda) -> None:
     row = send(service, "raise ValueError('no')")
-    assert ask(service, "POST", f"rows/{row['id']}/keep", {"name": "failed"}).status == 409
+    assert (
+        call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "failed"}).status
+        == 409
+    )
 
 
-def test_in_a_cluster_the_two_files_are_given_to_be_saved(start_lambda: StartLambda) -> None:
+def test_save_as_check_in_cluster_returns_files_without_writing(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
     row = send(service, "reply = 1")
-    answer = ask(service, "POST", f"rows/{row['id']}/keep", {"name": "kept"}).json()
+    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"}).json()
 
-    assert answer["written"] is False
+    assert answer["saved"] is False
     assert [file["path"] for file in answer["files"]] == [
         "events/kept.json",
         "events/expected/kept.json",
@@ -385,9 +395,9 @@ def test_in_a_cluster_the_two_files_are_given_to_be_saved(start_lambda: StartLam
     assert not (service.project / "events").exists()
 
 
-def test_bodies_are_searched(service: LocalLambda) -> None:
+def test_search_finds_text_in_bodies(service: LocalLambda) -> None:
     row = send(service, "print('a Needle in the log')")
-    assert ask(service, "GET", "search?q=needle").json() == [row["id"]]
+    assert call_api(service, "GET", "search?q=needle").json() == [row["id"]]
 
 
 @pytest.mark.parametrize(
@@ -405,7 +415,7 @@ def test_bodies_are_searched(service: LocalLambda) -> None:
         (b'{"function": "function", "event": "%s"}' % (b"7" * 7 * 2**20), "application/json", 413),
     ],
 )
-def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
+def test_invalid_api_request_is_rejected_with_reason(
     service: LocalLambda, body: bytes, content_type: str, status: int
 ) -> None:
     answer = request(service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type})
@@ -420,28 +430,28 @@ def test_what_is_no_request_of_the_page_is_refused_with_a_reason(
         *(("GET", "pins/999999"), ("GET", f"rows/{'9' * 5000}")),
     ],
 )
-def test_what_is_not_there_is_not_found_and_says_so(
+def test_unknown_api_path_is_not_found_with_message(
     service: LocalLambda, method: str, path: str
 ) -> None:
-    answer = ask(service, method, path, {} if method == "POST" else None)
+    answer = call_api(service, method, path, {} if method == "POST" else None)
 
     assert answer.status == 404
     assert answer.json()["message"]
 
 
-def test_a_request_that_is_larger_than_any_event_is_refused(service: LocalLambda) -> None:
-    answer = ask(service, "POST", "invoke", "x" * (12 * 2**20))
+def test_oversized_api_request_is_rejected(service: LocalLambda) -> None:
+    answer = call_api(service, "POST", "invoke", "x" * (12 * 2**20))
 
     assert answer.status == 413
 
 
-def test_an_answer_that_only_looks_like_json_is_kept_as_it_is(service: LocalLambda) -> None:
+def test_invalid_json_response_is_recorded_unchanged(service: LocalLambda) -> None:
     service.invoke({"code": "reply = b'{\"statusCode\": broken'"})
 
-    assert newest(service)["answer"]["text"] == '{"statusCode": broken'
+    assert newest(service)["response"]["text"] == '{"statusCode": broken'
 
 
-def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: LocalLambda) -> None:
+def test_every_response_has_security_headers(service: LocalLambda) -> None:
     for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
         answer = service.admin(path)
         assert answer.status == 200
@@ -454,52 +464,58 @@ def test_nothing_of_the_page_is_embedded_or_fetches_from_elsewhere(service: Loca
     assert service.admin("/nothing").status == 404
 
 
-def test_a_page_that_outlives_its_service_means_no_other_invocation(
+def test_ids_of_earlier_service_are_not_found(
     service: LocalLambda, start_lambda: StartLambda
 ) -> None:
     stale = send(service, "reply = 'of the service before'")
-    pin = ask(service, "POST", f"rows/{stale['id']}/pin", {}).json()
+    pin = call_api(service, "POST", f"rows/{stale['id']}/pin", {}).json()
     another = start_lambda(RUNS_ITS_EVENT)
     row = send(another, "reply = 'another'")
-    ask(another, "POST", f"rows/{row['id']}/pin", {})
+    call_api(another, "POST", f"rows/{row['id']}/pin", {})
 
-    assert ask(another, "POST", f"rows/{stale['id']}/again", {}).status == 404
-    assert ask(another, "DELETE", f"pins/{pin['id']}").status == 404
-    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert call_api(another, "POST", f"rows/{stale['id']}/rerun", {}).status == 404
+    assert call_api(another, "DELETE", f"pins/{pin['id']}").status == 404
+    assert call_api(service, "DELETE", f"pins/{pin['id']}").status == 200
     assert row["id"] > stale["id"]
 
 
-def test_a_pinned_invocation_runs_again_after_each_save(service: LocalLambda, code: Path) -> None:
+def test_pinned_invocation_reruns_after_each_save(service: LocalLambda, code: Path) -> None:
     source = "def handler(event, context): return {'version': %d, 'event': event}"
     path = code
     path.write_text(source % 1)
-    row = ask(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
-    pin = ask(service, "POST", f"rows/{row['id']}/pin", {}).json()
-    assert ask(service, "POST", f"rows/{row['id']}/pin", {}).json()["id"] == pin["id"]
+    row = call_api(service, "POST", "invoke", {"function": "function", "event": "7"}).json()
+    pin = call_api(service, "POST", f"rows/{row['id']}/pin", {}).json()
+    assert call_api(service, "POST", f"rows/{row['id']}/pin", {}).json()["id"] == pin["id"]
     for version, changed in ((2, True), (3, True)):
         path.write_text(source % version)
 
         def last(version: int = version) -> Any:
-            last = ask(service, "GET", f"pins/{pin['id']}").json()["last"]
-            after = last and last["afterRow"]["answer"]["text"]
+            last = call_api(service, "GET", f"pins/{pin['id']}").json()["lastComparison"]
+            after = last and last["afterRow"]["response"]["text"]
             return last if after == json.dumps({"version": version, "event": 7}) else None
 
         found = wait_until(last, "the answer of the new code")
         assert found["changed"] is changed
-        assert json.loads(found["beforeRow"]["answer"]["text"])["version"] == version - 1
+        assert json.loads(found["beforeRow"]["response"]["text"])["version"] == version - 1
     path.write_text(source % 3 + "  # no other answer")
     wait_until(
-        lambda: not ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "the same"
+        lambda: (
+            not call_api(service, "GET", f"pins/{pin['id']}").json()["lastComparison"]["changed"]
+        ),
+        "the same",
     )
 
     path.write_text("def handler(event, context): return b'no JSON'")
-    wait_until(lambda: ask(service, "GET", f"pins/{pin['id']}").json()["last"]["changed"], "it")
+    wait_until(
+        lambda: call_api(service, "GET", f"pins/{pin['id']}").json()["lastComparison"]["changed"],
+        "it",
+    )
 
-    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 200
-    assert ask(service, "DELETE", f"pins/{pin['id']}").status == 404
+    assert call_api(service, "DELETE", f"pins/{pin['id']}").status == 200
+    assert call_api(service, "DELETE", f"pins/{pin['id']}").status == 404
 
 
-SAYS_WHAT_IT_IS_TOLD = """
+RETURNS_NEW_IDS_AND_TIMES = """
 import json, time, uuid
 from datetime import UTC, datetime
 def handler(event, context):
@@ -508,10 +524,12 @@ def handler(event, context):
 """
 
 
-def test_an_answer_is_not_another_for_an_id_or_a_time_of_its_own(
+def test_replay_ignores_changed_ids_and_times(
     start_lambda: StartLambda,
 ) -> None:
-    service = start_lambda(SAYS_WHAT_IT_IS_TOLD.replace("BODY", "json.dumps(body)"), "--replay")
+    service = start_lambda(
+        RETURNS_NEW_IDS_AND_TIMES.replace("BODY", "json.dumps(body)"), "--replay"
+    )
     service.invoke()
     path = service.project / "function/app.py"
     saves = [
@@ -524,16 +542,16 @@ def test_an_answer_is_not_another_for_an_id_or_a_time_of_its_own(
         ("'{'", True),
     ]
     for number, (body, changed) in enumerate(saves, 1):
-        path.write_text(SAYS_WHAT_IT_IS_TOLD.replace("BODY", body))
-        wait_until(lambda number=number: len(replays(service)) == number, "the answers")  # type: ignore[misc]  # mypy infers no default's type
-        assert (body, bool(replays(service)[0]["changed"])) == (body, changed)
+        path.write_text(RETURNS_NEW_IDS_AND_TIMES.replace("BODY", body))
+        wait_until(lambda number=number: len(replays(service)) == number, "the replay")  # type: ignore[misc]  # mypy infers no default's type
+        assert (body, bool(replays(service)[0]["changedLabels"])) == (body, changed)
 
 
 def replays(service: LocalLambda) -> list[dict[str, Any]]:
     return [row for row in rows(service) if row["kind"] == "replay"]
 
 
-def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
+def test_client_invocations_replay_only_if_enabled(
     start_lambda: StartLambda,
 ) -> None:
     source = "def handler(event, context): return %s"
@@ -552,13 +570,13 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
     path.write_text(source % "2 # off")
     service.wait_for_line("reloaded")
     assert replays(service) == []
-    assert ask(service, "PUT", "replay", {"on": True}).json() == {"on": True}
+    assert call_api(service, "PUT", "replay", {"enabled": True}).json() == {"enabled": True}
     path.write_text(source % "'number' in event and event['number'] or 1")
-    row = wait_until(lambda: replays(service), "the answers over the save")[0]
+    row = wait_until(lambda: replays(service), "the replay")[0]
 
     assert row["count"] == 5
-    assert row["changed"] == ["Invoke"]
-    compared = ask(service, "GET", f"rows/{row['id']}").json()["comparisons"]
+    assert row["changedLabels"] == ["Invoke"]
+    compared = call_api(service, "GET", f"rows/{row['id']}").json()["comparisons"]
     assert [(each["preview"], each["changed"]) for each in compared] == [
         ("?q=1", False),
         ("number: 2", True),
@@ -566,10 +584,10 @@ def test_what_clients_asked_runs_again_after_a_save_only_if_that_is_on(
         ('large: "' + "x" * 92, False),
         ('["requestContext"]', False),
     ]
-    assert "65536" in compared[3]["whyNot"]
+    assert compared[3]["skipReason"] == "Event too large to replay (128 KB; limit 64 KB)."
 
 
-def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> None:
+def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
     command = "echo 'FAIL one.json'; echo '19 of 20 events got the expected response'; exit 1"
     with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
@@ -583,10 +601,10 @@ def test_how_the_checks_went_is_kept_between_the_invocations(tmp_path: Path) -> 
         detail = request(page, "GET", f"/api/rows/{row['id']}").json()
     assert detail["succeeded"] is False
     assert detail["message"] == "19 of 20 events got the expected response"
-    assert detail["text"] == "FAIL one.json"
+    assert detail["output"] == "FAIL one.json"
 
 
-def test_links_are_for_the_person_and_not_for_the_pod(start_lambda: StartLambda) -> None:
+def test_links_use_public_url_and_editor_root(start_lambda: StartLambda) -> None:
     service = start_lambda(
         RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--editor-root=/home/me/a project"
     )

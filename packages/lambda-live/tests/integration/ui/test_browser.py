@@ -1,4 +1,4 @@
-"""The page as a person has it: in a real browser."""
+"""The page in a real browser."""
 
 import json
 import os
@@ -30,7 +30,7 @@ FUNCTION = """
     Type: AWS::Serverless::Function
     Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: code, FunctionName: %s}
 """
-ENDS_WITHIN = """tag => {
+END_IS_VISIBLE = """tag => {
     const walker = document.createTreeWalker(tag, NodeFilter.SHOW_TEXT), text = walker.nextNode();
     const range = document.createRange();
     range.setStart(text, text.length - 1);
@@ -38,17 +38,17 @@ ENDS_WITHIN = """tag => {
     const last = range.getBoundingClientRect(), box = tag.getBoundingClientRect();
     return tag.scrollWidth > tag.clientWidth && last.left >= box.left && last.right <= box.right;
 }"""
-_PATIENCE = 30_000  # milliseconds
+_TIMEOUT_MS = 30_000
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = browsers.find()
+    executable = browsers.find_browser()
     if executable is None:
         assert "GITHUB_ACTIONS" not in os.environ, "GitHub's runners have a browser"
         pytest.skip("no Chromium or Chrome on the PATH")
-    expect.set_options(timeout=_PATIENCE)
-    with browsers.running(executable) as browser:
+    expect.set_options(timeout=_TIMEOUT_MS)
+    with browsers.launch(executable) as browser:
         yield browser
 
 
@@ -70,7 +70,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.fixture(scope="module")
 def window(browser: Browser, service: LocalLambda) -> Iterator[Page]:
-    with browsers.opened(browser, service.admin_url, reduced_motion="reduce") as page:
+    with browsers.open_page(browser, service.admin_url, reduced_motion="reduce") as page:
         yield page
 
 
@@ -97,22 +97,22 @@ def row(page: Page, text: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("option", name=text)
 
 
-def unique(service: LocalLambda, call: str) -> None:
-    """Invoke it as a call that no other test makes."""
-    headers = {"X-Lambda-Live-Event": call}
-    assert service.invoke({"message": call}, headers).status == 200
+def invoke_labelled(service: LocalLambda, label: str) -> None:
+    """Invoke with a label that no other test uses."""
+    headers = {"X-Lambda-Live-Event": label}
+    assert service.invoke({"message": label}, headers).status == 200
 
 
-def test_an_invocation_is_a_row_as_it_happens(page: Page, service: LocalLambda) -> None:
+def test_new_invocation_appears_as_row(page: Page, service: LocalLambda) -> None:
     expect(row(page, "live row")).to_have_count(0)
-    unique(service, "live row")
+    invoke_labelled(service, "live row")
 
     expect(row(page, re.compile(r"^Succeeded, [\d:]+ live row ok "))).to_have_count(1)
 
 
-def test_keys_go_through_the_list_as_in_a_mail_program(page: Page, service: LocalLambda) -> None:
+def test_keys_move_through_the_list(page: Page, service: LocalLambda) -> None:
     for number in (1, 2, 3):
-        unique(service, f"key {number}")
+        invoke_labelled(service, f"key {number}")
         expect(row(page, f"key {number}")).to_be_visible()
     page.keyboard.press("j")
     expect(row(page, "key 3")).to_have_attribute("aria-selected", "true")
@@ -126,21 +126,21 @@ def test_keys_go_through_the_list_as_in_a_mail_program(page: Page, service: Loca
     page.keyboard.press("u")
     expect(detail).to_be_hidden()
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
-def test_again_runs_an_invocation_once_more(page: Page, service: LocalLambda) -> None:
-    unique(service, "again")
+def test_rerun_button_runs_invocation_again(page: Page, service: LocalLambda) -> None:
+    invoke_labelled(service, "again")
     row(page, "again").click()
-    page.get_by_role("button", name="Again").click()
+    page.get_by_role("button", name="Rerun").click()
 
     expect(row(page, "again")).to_have_count(2)
 
 
-def test_checks_are_hidden_until_they_are_asked_for(page: Page, service: LocalLambda) -> None:
+def test_check_runs_are_hidden_until_toggled(page: Page, service: LocalLambda) -> None:
     own = {"X-Lambda-Live-Event": "of a check", "X-Lambda-Live-Source": "check"}
     service.invoke({}, own)
-    unique(service, "after the check")
+    invoke_labelled(service, "after the check")
 
     expect(row(page, "after the check")).to_be_visible()
     expect(row(page, "of a check")).to_have_count(0)
@@ -150,9 +150,9 @@ def test_checks_are_hidden_until_they_are_asked_for(page: Page, service: LocalLa
     expect(row(page, "of a check")).to_have_count(0)
 
 
-def test_the_list_is_filtered_by_what_bodies_say_too(page: Page, service: LocalLambda) -> None:
+def test_filter_searches_bodies(page: Page, service: LocalLambda) -> None:
     service.invoke({"message": "needle"}, {"X-Lambda-Live-Event": "has it"})
-    unique(service, "has it not")
+    invoke_labelled(service, "has it not")
     expect(row(page, "has it")).to_have_count(2)
     page.keyboard.press("/")
     page.keyboard.type("needle")
@@ -161,103 +161,99 @@ def test_the_list_is_filtered_by_what_bodies_say_too(page: Page, service: LocalL
     expect(row(page, "has it")).to_have_count(1)
 
 
-def test_an_event_is_sent_and_its_answer_shown_beside_the_expected_one(page: Page) -> None:
-    page.get_by_role("button", name="Send an event").click()
-    page.get_by_label("Event", exact=True).select_option("hello.json")
-    expect(page.get_by_label("What is sent")).to_have_value('{"message": "hello"}')
+def test_composer_sends_event_and_compares_with_expected_response(page: Page) -> None:
+    page.get_by_role("button", name="Send event").click()
+    page.get_by_label("Event file").select_option("hello.json")
+    expect(page.get_by_label("Event or request")).to_have_value('{"message": "hello"}')
     page.keyboard.press("Control+Enter")
     page.get_by_role("button", name="Send", exact=True).click()
-    expect(page.get_by_text("✓ The expected answer", exact=True)).to_be_visible()
-    page.get_by_label("Event", exact=True).select_option("other.json")
-    expect(page.get_by_label("What is sent")).to_have_value('{"message": "other"}')
+    expect(page.get_by_text("✓ Matches the expected response", exact=True)).to_be_visible()
+    page.get_by_label("Event file").select_option("other.json")
+    expect(page.get_by_label("Event or request")).to_have_value('{"message": "other"}')
     page.get_by_role("button", name="Send", exact=True).click()
 
-    expect(page.get_by_text("Not the expected answer")).to_be_visible()
-    expect(page.locator(".diff .gone")).to_have_text('  "said": "this"')
-    expect(page.locator(".diff .come")).to_have_text('  "said": "other"')
+    expect(page.get_by_text("Differs from the expected response")).to_be_visible()
+    expect(page.locator(".diff .removed")).to_have_text('  "said": "this"')
+    expect(page.locator(".diff .added")).to_have_text('  "said": "other"')
 
 
-def test_a_request_to_the_url_is_picked_edited_and_sent(page: Page) -> None:
+def test_composer_sends_http_request(page: Page) -> None:
     page.keyboard.press("s")
-    page.get_by_label("Event", exact=True).select_option("order.http")
-    written = page.get_by_label("What is sent")
-    expect(written).to_have_value(re.compile("^POST /orders\n"))
+    page.get_by_label("Event file").select_option("order.http")
+    text = page.get_by_label("Event or request")
+    expect(text).to_have_value(re.compile("^POST /orders\n"))
     page.get_by_role("button", name="Send", exact=True).click()
     detail = page.get_by_role("region", name="Details")
     expect(detail.get_by_role("heading", name="order.http")).to_be_visible()
-    expect(detail.get_by_text("✓ The expected answer", exact=True)).to_be_visible()
-    written.fill("DELETE /orders/7")
+    expect(detail.get_by_text("✓ Matches the expected response", exact=True)).to_be_visible()
+    text.fill("DELETE /orders/7")
     page.keyboard.press("Control+Enter")
 
     expect(detail.get_by_role("heading", name="DELETE /orders/7")).to_be_visible()
-    expect(detail.get_by_text("✓ The expected answer", exact=True)).to_have_count(0)
+    expect(detail.get_by_text("✓ Matches the expected response", exact=True)).to_have_count(0)
 
 
-def test_what_is_kept_as_a_check_is_an_event_of_the_folder(
-    page: Page, service: LocalLambda
-) -> None:
-    unique(service, "to keep")
-    row(page, "to keep").click()
-    page.get_by_role("button", name="Keep as check").click()
-    page.get_by_label("Name").fill("kept_by_hand")
-    page.get_by_role("button", name="Keep", exact=True).click()
+def test_save_as_check_dialog_writes_event_file(page: Page, service: LocalLambda) -> None:
+    invoke_labelled(service, "to save")
+    row(page, "to save").click()
+    page.get_by_role("button", name="Save as check").click()
+    page.get_by_label("Name").fill("saved_by_hand")
+    page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.get_by_role("heading", name="Kept as a check")).to_be_visible()
-    kept = service.project / "events/expected/kept_by_hand.json"
-    assert json.loads(kept.read_text()) == {"said": "to keep"}
+    expect(page.get_by_role("heading", name="Saved as a check")).to_be_visible()
+    saved = service.project / "events/expected/saved_by_hand.json"
+    assert json.loads(saved.read_text()) == {"said": "to save"}
 
 
-def test_a_pinned_invocation_shows_what_a_save_changed(
+def test_pinned_invocation_shows_changes_after_save(
     page: Page, service: LocalLambda, code: Path
 ) -> None:
-    unique(service, "pinned")
+    invoke_labelled(service, "pinned")
     row(page, "pinned").click()
     expect(page.get_by_role("button", name="Pin")).to_be_visible()
     page.keyboard.press("p")
-    expect(page.get_by_text("and shows here what changed")).to_be_visible()
+    expect(page.get_by_text("shows here what changed")).to_be_visible()
     code.write_text(CODE.replace('"said"', '"heard"'))
 
-    expect(page.get_by_text("The last save changed its answer.")).to_be_visible()
-    expect(page.locator(".diff .gone")).to_have_text('  "said": "pinned"')
-    expect(page.locator(".diff .come")).to_have_text('  "heard": "pinned"')
+    expect(page.get_by_text("The last save changed its response.")).to_be_visible()
+    expect(page.locator(".diff .removed")).to_have_text('  "said": "pinned"')
+    expect(page.locator(".diff .added")).to_have_text('  "heard": "pinned"')
     page.keyboard.press("p")
     expect(page.locator("#pins")).to_be_hidden()
 
 
-def test_answers_over_a_save_are_off_until_somebody_turns_them_on(
+def test_replay_after_save_is_off_until_enabled(
     page: Page, service: LocalLambda, code: Path
 ) -> None:
-    switch = page.get_by_role("switch", name="Answers over a save")
+    switch = page.get_by_role("switch", name="Replay after save")
     expect(switch).not_to_be_checked()
-    unique(service, "over the save")
+    invoke_labelled(service, "replayed")
     page.keyboard.press("a")
     expect(switch).to_be_checked()
     code.write_text(CODE.replace('"said"', '"answered"'))
 
-    row(page, "changed: over the save").click()
-    compared = page.locator(".comparison", has_text="over the save")
-    expect(compared.locator(".come")).to_have_text('  "answered": "over the save"')
+    row(page, "changed: replayed").click()
+    compared = page.locator(".comparison", has_text="replayed")
+    expect(compared.locator(".added")).to_have_text('  "answered": "replayed"')
     page.keyboard.press("a")
     expect(switch).not_to_be_checked()
 
 
-def test_code_that_does_not_load_is_shown_at_its_place_and_mended(
-    page: Page, service: LocalLambda, code: Path
-) -> None:
+def test_load_error_is_shown_until_fixed(page: Page, service: LocalLambda, code: Path) -> None:
     code.write_text(CODE.replace("def answer(event):", "def answer(event)"))
     expect(page.get_by_role("button", name="does not load: app.py:2")).to_be_visible()
     page.get_by_role("button", name="does not load: app.py:2").click()
     detail = page.get_by_role("region", name="Details")
-    expect(detail.locator("li.here")).to_have_text("def answer(event)")
+    expect(detail.locator("li.error-line")).to_have_text("def answer(event)")
     link = detail.get_by_role("link", name="app.py:2")
     expect(link).to_have_attribute("href", f"vscode://file{code}:2")
-    expect(detail.get_by_text("gets this error until the code is mended")).to_be_visible()
+    expect(detail.get_by_text("Every invocation fails until this is fixed.")).to_be_visible()
 
     code.write_text(CODE)
     expect(live(page)).to_be_visible()
-    expect(detail.get_by_text("Another save has taken its place.")).to_be_visible()
-    unique(service, "mended")
-    expect(row(page, re.compile("^Succeeded, .* mended ok "))).to_be_visible()
+    expect(detail.get_by_text("Superseded by a later save.")).to_be_visible()
+    invoke_labelled(service, "fixed code")
+    expect(row(page, re.compile("^Succeeded, .* fixed code ok "))).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 800])
@@ -265,7 +261,9 @@ def test_code_that_does_not_load_is_shown_at_its_place_and_mended(
 def test_nothing_overflows(
     page: Page, service: LocalLambda, width: int, scheme: Literal["light", "dark"]
 ) -> None:
-    unique(service, "a call whose name is long enough to be cut somewhere, wherever that may be")
+    invoke_labelled(
+        service, "a call whose name is long enough to be cut somewhere, wherever that may be"
+    )
     size = page.viewport_size
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
@@ -278,9 +276,7 @@ def test_nothing_overflows(
     page.set_viewport_size(size)
 
 
-def test_of_a_functions_name_that_is_cut_the_end_is_seen(
-    browser: Browser, start_lambda: StartLambda
-) -> None:
+def test_truncated_function_name_shows_its_end(browser: Browser, start_lambda: StartLambda) -> None:
     functions = "".join(FUNCTION % (f"F{at}", name) for at, name in enumerate(NAMES))
     files = {
         "template.yaml": f"Resources:{functions}",
@@ -288,14 +284,14 @@ def test_of_a_functions_name_that_is_cut_the_end_is_seen(
     }
     service = start_lambda(files, handler=None)
     size = {"width": 390, "height": 800}
-    with browsers.opened(browser, service.admin_url, viewport=size) as page:
+    with browsers.open_page(browser, service.admin_url, viewport=size) as page:
         for name in NAMES:
             tag = page.get_by_role("option", name=name).locator(".tag")
             expect(tag).to_have_attribute("title", name)
-            assert tag.evaluate(ENDS_WITHIN)
+            assert tag.evaluate(END_IS_VISIBLE)
 
 
-def test_who_comes_to_the_list_by_keyboard_sees_where_they_are(page: Page) -> None:
+def test_list_focused_by_keyboard_has_outline(page: Page) -> None:
     page.get_by_role("switch", name="Checks").focus()
     page.keyboard.press("Tab")
     rows = page.get_by_role("listbox", name="Invocations and saves")
@@ -303,9 +299,9 @@ def test_who_comes_to_the_list_by_keyboard_sees_where_they_are(page: Page) -> No
     expect(rows).not_to_have_css("outline-style", "none")
 
 
-def test_older_rows_come_when_they_are_asked_for(page: Page, service: LocalLambda) -> None:
-    page.goto("about:blank")  # to show each as it comes takes longer
-    unique(service, "an old one")
+def test_older_rows_are_added_on_demand(page: Page, service: LocalLambda) -> None:
+    page.goto("about:blank")  # showing each row would take longer
+    invoke_labelled(service, "an old one")
     for _ in range(200):
         service.invoke({})
     page.goto(service.admin_url)
@@ -314,13 +310,11 @@ def test_older_rows_come_when_they_are_asked_for(page: Page, service: LocalLambd
     page.keyboard.press("G")
     expect(row(page, "an old one")).to_have_count(1)
     page.keyboard.press("g")
-    unique(service, "a new one")
+    invoke_labelled(service, "a new one")
     expect(row(page, "a new one")).to_be_visible()
 
 
-def test_of_an_error_the_log_has_what_the_function_wrote_alone(
-    page: Page, service: LocalLambda
-) -> None:
+def test_log_of_error_omits_runtime_lines(page: Page, service: LocalLambda) -> None:
     service.invoke({"raise": "no luck"}, {"X-Lambda-Live-Event": "unlucky"})
     row(page, "unlucky").click()
     detail = page.get_by_role("region", name="Details")
@@ -329,10 +323,10 @@ def test_of_an_error_the_log_has_what_the_function_wrote_alone(
     expect(detail.locator("h3", has_text="Log").locator("+ pre")).to_have_text("called\n")
 
 
-def test_an_answer_is_never_markup(page: Page, service: LocalLambda) -> None:
-    call = "<img src=x onerror=alert(1)>"
-    service.invoke({"message": "</pre><script>alert(1)</script>"}, {"X-Lambda-Live-Event": call})
+def test_response_is_never_rendered_as_markup(page: Page, service: LocalLambda) -> None:
+    label = "<img src=x onerror=alert(1)>"
+    service.invoke({"message": "</pre><script>alert(1)</script>"}, {"X-Lambda-Live-Event": label})
     row(page, "onerror").click()
 
-    expect(page.get_by_role("heading", name=call)).to_be_visible()
+    expect(page.get_by_role("heading", name=label)).to_be_visible()
     assert page.locator("img").count() == 0

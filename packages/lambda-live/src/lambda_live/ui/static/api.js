@@ -1,8 +1,8 @@
-// What the page asks of the service.
+// Calls of the service's JSON API.
 
-export class Refused extends Error {}
+export class ApiError extends Error {}
 
-export async function ask(method, path, body) {
+export async function request(method, path, body) {
   const options = { method };
   if (method !== "GET") {
     options.headers = { "Content-Type": "application/json" };
@@ -12,9 +12,9 @@ export async function ask(method, path, body) {
   try {
     response = await fetch(`/api/${path}`, options);
   } catch {
-    throw new Refused("The service does not answer.");
+    throw new ApiError("The service is not reachable.");
   }
   const value = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(value.message ?? `The service answered ${response.status}.`);
+  if (!response.ok) throw new ApiError(value.message ?? `The service returned status ${response.status}.`);
   return value;
 }

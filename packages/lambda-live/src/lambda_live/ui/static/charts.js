@@ -1,90 +1,90 @@
-// The last minutes, five at most: four pictures, a point a second, saves marked in each.
+// Four charts of up to five minutes, one point per second. Vertical lines mark saves.
 
 import { $, h, svg } from "./dom.js";
-import { ms } from "./format.js";
-import { state, listen } from "./state.js";
+import { formatMs } from "./format.js";
+import { state, onChange } from "./state.js";
 
-const MOST = 300;
-const LEAST = 60;
+const MAX_SECONDS = 300;
+const MIN_SECONDS = 60;
 const HEIGHT = 44;
-const TOP = 3;
+const PADDING_TOP = 3;
 
 const CHARTS = [
-  { title: "Invocations/s", series: [["invocations", "calls", "calls", true], ["errors", "errors", "errors", true]], unit: String },
-  { title: "Duration", series: [["p50", "p50", "p50"], ["p99", "p99", "p99"]], unit: ms },
-  { title: "Init", series: [["init", "init", "slowest"]], unit: ms, sticks: true },
-  { title: "Environments", series: [["busy", "busy", "busy", true], ["queue", "queue", "waiting"]], unit: String },
+  { title: "Invocations/s", series: [["invocations", "calls", "total", true], ["errors", "errors", "errors", true]], format: String },
+  { title: "Duration", series: [["p50", "p50", "p50"], ["p99", "p99", "p99"]], format: formatMs },
+  { title: "Init", series: [["init", "init", "slowest"]], format: formatMs, asBars: true },
+  { title: "Environments", series: [["busy", "busy", "busy", true], ["queue", "queue", "waiting"]], format: String },
 ];
 
-function drawing(chart) {
+function createChart(chart) {
   const picture = svg("svg", { preserveAspectRatio: "none", role: "img" });
   const saves = svg("path", { class: "save" });
-  const broke = svg("path", { class: "broke" });
-  picture.append(saves, broke);
+  const failedSaves = svg("path", { class: "failed-save" });
+  picture.append(saves, failedSaves);
   const heading = h("h2", {}, chart.title);
-  const lines = chart.series.map(([field, colour, label, filled]) => {
-    const area = filled ? svg("path", { class: `area c-${colour}`, stroke: "none" }) : null;
-    const line = svg("path", { class: `c-${colour}` });
+  const lines = chart.series.map(([field, color, label, filled]) => {
+    const area = filled ? svg("path", { class: `area c-${color}`, stroke: "none" }) : null;
+    const line = svg("path", { class: `c-${color}` });
     if (area) { area.style.stroke = "none"; picture.append(area); }
     picture.append(line);
     const value = h("b", {});
-    heading.append(h("span", {}, h("span", { class: `swatch c-${colour}` }), h("i", {}, `${label} `), value));
+    heading.append(h("span", {}, h("span", { class: `swatch c-${color}` }), h("i", {}, `${label} `), value));
     return { field, label, line, area, value };
   });
-  const most = h("span", { class: "most", "aria-hidden": "true" });
-  $("charts").append(h("div", { class: "chart" }, heading, picture, most));
-  return { ...chart, picture, saves, broke, lines, most };
+  const maximum = h("span", { class: "maximum", "aria-hidden": "true" });
+  $("charts").append(h("div", { class: "chart" }, heading, picture, maximum));
+  return { ...chart, picture, saves, failedSaves, lines, maximum };
 }
 
 function draw(chart, points, last, width) {
   chart.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   const highest = Math.max(1, ...points.flatMap(([, second]) => chart.lines.map(({ field }) => second[field] ?? 0)));
-  const y = (value) => HEIGHT - 1 - (value / highest) * (HEIGHT - TOP - 1);
-  const words = [];
+  const y = (value) => HEIGHT - 1 - (value / highest) * (HEIGHT - PADDING_TOP - 1);
+  const values = [];
   for (const { field, label, line, area, value } of chart.lines) {
-    line.setAttribute("d", chart.sticks ? sticks(points, field, y) : stroke(points, field, y));
-    area?.setAttribute("d", filling(points, field, y));
-    const shown = chart.sticks ? points.findLast(([, second]) => second[field] !== null)?.[1][field] : last?.[field];
-    value.textContent = shown === null || shown === undefined ? "–" : chart.unit(shown);
-    words.push(`${label} ${value.textContent}`);
+    line.setAttribute("d", chart.asBars ? barPath(points, field, y) : linePath(points, field, y));
+    area?.setAttribute("d", areaPath(points, field, y));
+    const shown = chart.asBars ? points.findLast(([, second]) => second[field] !== null)?.[1][field] : last?.[field];
+    value.textContent = shown === null || shown === undefined ? "–" : chart.format(shown);
+    values.push(`${label} ${value.textContent}`);
   }
-  chart.most.textContent = points.length ? chart.unit(highest) : "";
-  chart.saves.setAttribute("d", marks(points, true));
-  chart.broke.setAttribute("d", marks(points, false));
-  chart.picture.setAttribute("aria-label", `${chart.title} now: ${words.join(", ")}; highest in the last minutes ${chart.unit(highest)}`);
+  chart.maximum.textContent = points.length ? chart.format(highest) : "";
+  chart.saves.setAttribute("d", savePath(points, true));
+  chart.failedSaves.setAttribute("d", savePath(points, false));
+  chart.picture.setAttribute("aria-label", `${chart.title} now: ${values.join(", ")}; maximum in this chart: ${chart.format(highest)}`);
 }
 
-// A second between two that nobody called in is a dash as wide as it lasted.
-function stroke(points, field, y) {
-  const there = new Map(points.filter(([, second]) => second[field] !== null));
-  return [...there].map(([x, second]) => {
+// A second without neighbours becomes a dash of one second.
+function linePath(points, field, y) {
+  const present = new Map(points.filter(([, second]) => second[field] !== null));
+  return [...present].map(([x, second]) => {
     const at = `${x} ${y(second[field]).toFixed(1)}`;
-    if (there.has(x - 1)) return `L${at}`;
-    return there.has(x + 1) ? `M${at}` : `M${at}h1`;
+    if (present.has(x - 1)) return `L${at}`;
+    return present.has(x + 1) ? `M${at}` : `M${at}h1`;
   }).join("");
 }
 
-function filling(points, field, y) {
+function areaPath(points, field, y) {
   if (!points.length) return "";
   const line = points.map(([x, second]) => `L${x} ${y(second[field] ?? 0).toFixed(1)}`).join("");
   return `M${points[0][0]} ${HEIGHT}${line}L${points.at(-1)[0]} ${HEIGHT}Z`;
 }
 
-function sticks(points, field, y) {
+function barPath(points, field, y) {
   return points.filter(([, second]) => second[field] !== null).map(([x, second]) => `M${x} ${HEIGHT}V${y(second[field]).toFixed(1)}`).join("");
 }
 
-function marks(points, loaded) {
+function savePath(points, loaded) {
   return points.filter(([, second]) => second.saves.includes(loaded)).map(([x]) => `M${x} 0V${HEIGHT}`).join("");
 }
 
 export function showCharts() {
-  const charts = CHARTS.map(drawing);
-  listen((changed) => {
-    if (!changed.has("second") && !changed.has("hello")) return;
+  const charts = CHARTS.map(createChart);
+  onChange((changed) => {
+    if (!changed.has("second") && !changed.has("snapshot")) return;
     const last = state.seconds.at(-1);
-    const width = Math.min(MOST, Math.max(LEAST, last ? last.at - state.seconds[0].at + 1 : 0));
-    const points = state.seconds.map((second) => [width - 1 - (last.at - second.at), second]).filter(([x]) => x >= 0);
+    const width = Math.min(MAX_SECONDS, Math.max(MIN_SECONDS, last ? last.timestamp - state.seconds[0].timestamp + 1 : 0));
+    const points = state.seconds.map((second) => [width - 1 - (last.timestamp - second.timestamp), second]).filter(([x]) => x >= 0);
     for (const chart of charts) draw(chart, points, last, width);
   });
 }

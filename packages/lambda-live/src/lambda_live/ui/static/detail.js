@@ -1,10 +1,12 @@
-// One row, with all that is known of it.
+// The details of one row.
 
-import { $, copyButton, h, previewed } from "./dom.js";
-import { ask } from "./api.js";
+import { $, copyButton, h, previewOf } from "./dom.js";
+import { request } from "./api.js";
 import { sideBySide } from "./diff.js";
-import { asHttp, bytes, called, kindOf, ms, outcome, parsed, pretty, readable, time, uncoloured, WORD } from "./format.js";
+import { comparableText, formatMs, formatSize, formatTime, labelOf, outcomeClass, outcomeText, parseJson, parseProxyResponse, pretty, STATUS_TEXT, stripColors } from "./format.js";
 import { state } from "./state.js";
+
+const MAX_HIGHLIGHTED_CHARACTERS = 100000;
 
 export const pane = $("detail");
 
@@ -21,22 +23,22 @@ export function hide() {
 }
 
 export function section(title, content, ...more) {
-  return content ? [h("h3", {}, title, h("span", { class: "gap" }), ...more), content] : [];
+  return content ? [h("h3", {}, title, h("span", { class: "spacer" }), ...more), content] : [];
 }
 
-export function cutNote(body) {
-  return body.cut ? h("p", { class: "warning" }, `Cut: the first 64 KB of ${bytes(body.size)} are kept.`) : null;
+export function truncationNote(body) {
+  return body.truncated ? h("p", { class: "warning" }, `Truncated: showing 64 KB of ${formatSize(body.size)}.`) : null;
 }
 
-export function json(text) {
-  const value = parsed(text);
-  return h("pre", { tabindex: 0 }, value === undefined ? text : coloured(JSON.stringify(value, null, 2)));
+function json(text) {
+  const value = parseJson(text);
+  return h("pre", { tabindex: 0 }, value === undefined ? text : highlight(JSON.stringify(value, null, 2)));
 }
 
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-function coloured(text) {
-  if (text.length > 100000) return [text];
+function highlight(text) {
+  if (text.length > MAX_HIGHLIGHTED_CHARACTERS) return [text];
   const parts = [];
   let at = 0;
   for (const match of text.matchAll(TOKEN)) {
@@ -49,139 +51,144 @@ function coloured(text) {
   return [...parts, text.slice(at)];
 }
 
-export function answer(body) {
-  const http = body.cut ? null : asHttp(body.text);
+function responseBody(body) {
+  const http = body.truncated ? null : parseProxyResponse(body.text);
   if (http === null) return json(body.text);
-  return message(http.status, http.headers, http.body, http.base64 && " (base64)");
+  return httpMessage(http.status, http.headers, http.body, http.base64 && " (base64)");
 }
 
-export function message(status, headers, body, note) {
+export function httpMessage(status, headers, body, note) {
   const lines = headers.flatMap(([name, value]) => [h("span", { class: "name" }, `${name}: `), `${value}\n`]);
-  const content = parsed(body) === undefined ? [body] : coloured(body);
+  const content = parseJson(body) === undefined ? [body] : highlight(body);
   return h("pre", { tabindex: 0 }, h("span", { class: "status" }, `HTTP ${status}\n`), lines, "\n", content, note);
 }
 
-export function source(place) {
-  if (!place) return null;
-  const { here, there } = state.editor;
-  const own = place.path.startsWith(`${here}/`);
-  const path = own ? there + place.path.slice(here.length) : place.path;
-  const where = own ? place.path.slice(here.length + 1) : place.path;
-  const link = h("a", { href: `vscode://file${encodeURI(path)}:${place.line}`, title: "Open in VS Code" }, `${where}:${place.line}`);
-  const lines = place.lines.map((text, index) =>
-    h("li", { "data-number": place.first + index, class: place.first + index === place.line ? "here" : null }, text || " "));
+function sourceView(location) {
+  if (!location) return null;
+  const { project, editorRoot } = state.editor;
+  const inProject = location.path.startsWith(`${project}/`);
+  const path = inProject ? editorRoot + location.path.slice(project.length) : location.path;
+  const shown = inProject ? location.path.slice(project.length + 1) : location.path;
+  const link = h("a", { href: `vscode://file${encodeURI(path)}:${location.line}`, title: "Open in VS Code" }, `${shown}:${location.line}`);
+  const lines = location.lines.map((text, index) =>
+    h("li", { "data-number": location.firstLine + index, class: location.firstLine + index === location.line ? "error-line" : null }, text || " "));
   return h("div", { class: "source" }, link, lines.length > 0 && h("ol", { tabindex: 0 }, lines));
 }
 
 function timings(row) {
   const init = row.initMs ?? 0;
-  const ahead = init > row.waitedMs; // it was loaded before anybody asked
-  const waiting = Math.max(0, row.waitedMs - (ahead ? 0 : init));
-  const parts = [["waiting", "Waiting", waiting], ["init", ahead ? "Init, ahead of the request" : "Init", init], ["run", "Running", row.durationMs]];
+  const preWarmed = init > row.waitedMs; // the environment started before the request arrived
+  const waiting = Math.max(0, row.waitedMs - (preWarmed ? 0 : init));
+  const parts = [["waiting", "Waiting", waiting], ["init", preWarmed ? "Init (pre-warmed)" : "Init", init], ["run", "Running", row.durationMs]];
   const shown = parts.filter(([name, , value]) => value > 0 || name === "run");
-  const felt = shown.filter(([name]) => name !== "init" || !ahead);
-  const whole = felt.reduce((sum, [, , value]) => sum + value, 0) || 1;
+  const inBar = shown.filter(([name]) => name !== "init" || !preWarmed);
+  const total = inBar.reduce((sum, [, , value]) => sum + value, 0) || 1;
   return h("div", {},
-    h("div", { class: "timings", "aria-hidden": "true" }, felt.map(([name, , value]) => h("span", { class: name, style: { width: `${(value / whole) * 100}%` } }))),
-    h("div", { class: "legend" }, shown.map(([name, label, value]) => h("span", { class: name }, `${label} `, h("b", {}, ms(value)))),
+    h("div", { class: "timings", "aria-hidden": "true" }, inBar.map(([name, , value]) => h("span", { class: name, style: { width: `${(value / total) * 100}%` } }))),
+    h("div", { class: "legend" }, shown.map(([name, label, value]) => h("span", { class: name }, `${label} `, h("b", {}, formatMs(value)))),
       h("span", { class: "memory" }, "Memory ", h("b", {}, `${row.memoryMb} of ${row.memorySizeMb} MB`))));
 }
 
-function stack(row) {
-  const frames = parsed(row.answer.text)?.stackTrace;
-  const told = row.place?.lines.length ? 1 : 0; // the one that is shown with the code around it
-  if (!Array.isArray(frames) || frames.length <= told) return [];
+function stackTrace(row) {
+  const frames = parseJson(row.response.text)?.stackTrace;
+  const alreadyShown = row.location?.lines.length ? 1 : 0; // the source view shows the innermost frame
+  if (!Array.isArray(frames) || frames.length <= alreadyShown) return [];
   return section("Stack trace", h("pre", { tabindex: 0 }, frames.join("").trimEnd()));
 }
 
-function problem(row) {
+function errorView(row) {
   if (!row.errorType) return [];
-  return [h("p", { class: "problem" }, `${row.errorType}: ${uncoloured(row.message)}`), source(row.place)].filter(Boolean);
+  return [h("p", { class: "problem" }, `${row.errorType}: ${stripColors(row.message)}`), sourceView(row.location)].filter(Boolean);
 }
 
-const BOILERPLATE = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
-const TOLD_ABOVE = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[^\S\n]*\n|[^\S\n].*(?:\n|$))*/gm; // indented by what breaks no line
-const EVERYWHERE = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
+const WARNING = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
+const TRACEBACK = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[^\S\n]*\n|[^\S\n].*(?:\n|$))*/gm; // its lines are indented by space that is no line break
+const COMMON_FIELDS = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
   "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
 
-// What the function wrote, without what AWS's runtime adds to an error, which stands above it.
-function log(kept) {
-  const text = uncoloured(kept.text).replace(BOILERPLATE, "").replace(TOLD_ABOVE, "").trimEnd();
+// The function's log without the lines that AWS's runtime adds for an error: the page shows the error above.
+function log(body) {
+  const text = stripColors(body.text).replace(WARNING, "").replace(TRACEBACK, "").trimEnd();
   if (!text) return [];
-  return section("Log", h("pre", { tabindex: 0 }, text.split("\n").flatMap((line) => [...logLine(line), "\n"])), copyButton(kept.text));
+  return section("Log", h("pre", { tabindex: 0 }, text.split("\n").flatMap((line) => [...logLine(line), "\n"])), copyButton(body.text));
 }
 
-// A record of a structured log, as its message and what is the record's alone.
+// A structured log record: its level, its message, and the fields that not every record has.
 function logLine(line) {
-  const record = line.startsWith("{") ? parsed(line) : undefined;
+  const record = line.startsWith("{") ? parseJson(line) : undefined;
   const message = record?.message ?? record?.msg ?? record?.event;
   if (message === undefined) return [line];
   const level = String(record.level ?? "").toUpperCase();
-  const own = Object.entries(record).filter(([name]) => !EVERYWHERE.has(name)).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return [h("span", { class: `level ${level}` }, level.padEnd(8)), typeof message === "string" ? message : JSON.stringify(message), h("span", { class: "name" }, own.join(""))];
+  const fields = Object.entries(record).filter(([name]) => !COMMON_FIELDS.has(name)).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  return [h("span", { class: `level ${level}` }, level.padEnd(8)), typeof message === "string" ? message : JSON.stringify(message), h("span", { class: "name" }, fields.join(""))];
 }
 
-export function invocation(row) {
-  return h("article", { class: kindOf(row) },
-    h("h2", {}, h("span", { class: "called" }, called(row)), h("span", { class: "outcome" }, row.errorType ? WORD[row.status] : outcome(row))),
-    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("code", { title: "Request id" }, row.requestId), h("code", { title: "Code" }, row.code)),
-    problem(row),
-    row.errorType ? stack(row) : section("Answer", answer(row.answer), copyButton(row.answer.text)), cutNote(row.answer) ?? "",
-    log(row.log), cutNote(row.log) ?? "",
+export function invocationView(row) {
+  return h("article", { class: outcomeClass(row) },
+    h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.errorType ? STATUS_TEXT[row.status] : outcomeText(row))),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
+    errorView(row),
+    row.errorType ? stackTrace(row) : section("Response", responseBody(row.response), copyButton(row.response.text)), truncationNote(row.response) ?? "",
+    log(row.log), truncationNote(row.log) ?? "",
     section("Timings", timings(row)),
-    section("Event", json(row.event.text), copyButton(pretty(row.event.text))), cutNote(row.event) ?? "",
-    section("Again, from a terminal", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
+    section("Event", json(row.event.text), copyButton(pretty(row.event.text))), truncationNote(row.event) ?? "",
+    section("Repeat with curl", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
 }
 
-export function reload(row) {
-  const [title, word] = row.errorType ? ["The code does not load", "Failed"] : [row.first ? "Started" : "Saved", "Loaded"];
-  return h("article", { class: row.errorType ? "failed" : "well" },
-    h("h2", {}, title, h("span", { class: "outcome" }, word)),
-    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${ms(row.loadMs)}`), h("code", {}, row.code)),
-    problem(row),
-    row.errorType ? h("p", { class: "note-line" }, stands(row) ? "Every invocation gets this error until the code is mended." : "Another save has taken its place.") : "",
+function reloadView(row) {
+  const [title, outcome] = row.errorType ? ["Code does not load", "Failed"] : [row.isFirst ? "Started" : "Saved", "Loaded"];
+  return h("article", { class: row.errorType ? "failed" : "succeeded" },
+    h("h2", {}, title, h("span", { class: "outcome" }, outcome)),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${formatMs(row.loadMs)}`), h("code", {}, row.shortSha)),
+    errorView(row),
+    row.errorType ? h("p", { class: "remark" }, isCurrent(row) ? "Every invocation fails until this is fixed." : "Superseded by a later save.") : "",
     log(row.log));
 }
 
-const stands = ({ id }) => state.functions.some((each) => each.row === id);
+const isCurrent = ({ id }) => state.functions.some((each) => each.rowId === id);
 
-export function comparison(each) {
-  const title = h("h3", {}, h("b", {}, called(each)), previewed(each), each.pinned && "pinned");
-  if (each.whyNot) return h("div", { class: "comparison" }, title, h("p", { class: "warning" }, `Not run again. ${each.whyNot}`));
-  const texts = [each.beforeRow, each.afterRow].map((row) => readable(row.answer.text));
-  const titles = [["Before", each.beforeRow], ["After", each.afterRow]].map(([word, row]) => `${word} · ${row.code.slice(0, 7)} · ${ms(row.durationMs)}`);
-  const error = each.afterRow.errorType ? problem(each.afterRow) : [];
-  return h("div", { class: "comparison" }, title, error, sideBySide(...texts, titles));
+function comparisonView(comparison) {
+  const title = h("h3", {}, h("b", {}, labelOf(comparison)), previewOf(comparison), comparison.pinned && "pinned");
+  if (comparison.skipReason) return h("div", { class: "comparison" }, title, h("p", { class: "warning" }, `Not replayed: ${comparison.skipReason}`));
+  const { beforeRow, afterRow } = comparison;
+  const texts = [beforeRow, afterRow].map((row) => comparableText(row.response.text));
+  const titles = [["Before", beforeRow], ["After", afterRow]].map(([word, row]) => `${word} · ${row.shortSha.slice(0, 7)} · ${formatMs(row.durationMs)}`);
+  return h("div", { class: "comparison" }, title, errorView(afterRow), sideBySide(...texts, titles));
 }
 
-export function replay(row) {
-  const changed = row.comparisons.filter((each) => each.changed || each.whyNot);
-  const same = row.comparisons.filter((each) => !each.changed && !each.whyNot);
+function replayView(row) {
+  const shown = row.comparisons.filter((each) => each.changed || each.skipReason);
+  const unchanged = row.comparisons.filter((each) => !each.changed && !each.skipReason);
   return h("article", {},
-    h("h2", {}, row.changed.length ? `${row.changed.length} of ${row.count} answers changed` : "No answer changed"),
-    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.function), h("span", {}, `run again in ${ms(row.tookMs)}`), h("code", {}, row.code)),
-    changed.map(comparison),
-    same.length ? [h("h3", {}, `${same.length} with the same answer`), h("ul", { class: "same-list" }, same.map((each) => h("li", {}, called(each), previewed(each))))] : []);
+    h("h2", {}, row.changedLabels.length ? `${row.changedLabels.length} of ${row.count} responses changed` : "No response changed"),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), h("span", {}, `replayed in ${formatMs(row.elapsedMs)}`), h("code", {}, row.shortSha)),
+    shown.map(comparisonView),
+    unchanged.length ? [h("h3", {}, `${unchanged.length} unchanged`), h("ul", { class: "unchanged-list" }, unchanged.map((each) => h("li", {}, labelOf(each), previewOf(each))))] : []);
 }
 
-function checks(row) {
-  return h("article", { class: row.succeeded ? "well" : "failed" },
-    h("h2", {}, "Checks", h("span", { class: "outcome" }, row.succeeded ? "as expected" : "failed")),
-    h("div", { class: "facts" }, h("span", {}, time(row.at)), h("span", {}, row.message)),
-    row.text ? section("Output", h("pre", { tabindex: 0 }, row.text)) : []);
+function checksView(row) {
+  return h("article", { class: row.succeeded ? "succeeded" : "failed" },
+    h("h2", {}, "Checks", h("span", { class: "outcome" }, row.succeeded ? "Succeeded" : "Failed")),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.message)),
+    row.output ? section("Output", h("pre", { tabindex: 0 }, row.output)) : []);
 }
 
-export function pin(one) {
-  const { original, last } = one;
+function pinView({ original, lastComparison }) {
   return h("article", {},
-    h("h2", {}, h("span", { class: "called" }, called(original)), h("span", { class: "outcome" }, "pinned")),
-    h("p", { class: "note-line" }, last ? (last.changed ? "The last save changed its answer." : last.whyNot ? "" : "The last save left its answer as it was.") : "It runs again after each save, and shows here what changed."),
-    last ? comparison(last) : section("Answer", answer(original.answer)),
+    h("h2", {}, h("span", { class: "label" }, labelOf(original)), h("span", { class: "outcome" }, "pinned")),
+    h("p", { class: "remark" }, pinRemark(lastComparison)),
+    lastComparison ? comparisonView(lastComparison) : section("Response", responseBody(original.response)),
     section("Event", json(original.event.text)));
 }
 
-export function detail(row) {
-  return { invocation, reload, replay, checks, pin }[row.kind](row);
+function pinRemark(lastComparison) {
+  if (!lastComparison) return "Reruns after each save and shows here what changed.";
+  if (lastComparison.skipReason) return "";
+  return lastComparison.changed ? "The last save changed its response." : "The last save did not change its response.";
 }
 
-export const load = (id) => ask("GET", `rows/${id}`);
+export function detailView(row) {
+  return { invocation: invocationView, reload: reloadView, replay: replayView, checks: checksView, pin: pinView }[row.kind](row);
+}
+
+export const loadRow = (id) => request("GET", `rows/${id}`);

@@ -1,16 +1,16 @@
-// Elements from plain data: text is always text, so nothing that a function returns can be markup.
+// Creates elements from plain data. Text is always inserted as text: a function's output can't become markup.
 
 export const $ = (id) => document.getElementById(id);
 
 export function h(tag, attributes, ...children) {
-  return filled(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), attributes, children);
 }
 
 export function svg(tag, attributes) {
-  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, []);
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, []);
 }
 
-function filled(element, attributes, children) {
+function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -21,8 +21,8 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// The beginning of what was sent, beside the name of the call; it is read out when the row is opened.
-export function previewed({ preview }) {
+// The start of the event, beside its label. Screen readers read the event when the row is opened.
+export function previewOf({ preview }) {
   return preview ? h("span", { class: "preview", "aria-hidden": "true" }, preview) : null;
 }
 

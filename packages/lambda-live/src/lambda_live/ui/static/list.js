@@ -1,41 +1,44 @@
-// The list, newest first; one row is selected, as in a mail program.
+// The list of rows, newest first. One row is selected, as in a mail program.
 
-import { $, h, previewed } from "./dom.js";
-import { ask } from "./api.js";
-import { called, kindOf, ms, outcome, time, uncoloured, WORD } from "./format.js";
-import { state, listen, listenToRows } from "./state.js";
+import { $, h, previewOf } from "./dom.js";
+import { request } from "./api.js";
+import { formatMs, formatTime, labelOf, outcomeClass, outcomeText, STATUS_TEXT, stripColors } from "./format.js";
+import { state, onChange, onRows } from "./state.js";
+
+const PAGE_SIZE = 200; // rows that are added to the document at once
+const MAX_ANIMATED_ROWS = 3;
+const MAX_RUNNING = 5;
+const MIN_SEARCH_LENGTH = 2;
+const SEARCH_DELAY_MS = 150;
+
+// Invocations by these clients are hidden by default. The values are their tags.
+const HIDDEN_CLIENTS = { check: "check", replay: "replay" };
 
 const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks") === "shown", found: null };
-const nodes = new Map();
-let selected = null;
-let open = () => {};
-const PART = 200; // rows that the document has, until somebody scrolls to more of them
-let limit = PART;
-let leftOut = 0; // rows that came too quickly to be told one by one
-
 const list = $("rows");
-
-const QUIET = { check: "check", replay: "after the save" };
+const nodes = new Map(); // the elements of the rows in the document, by id
+let selected = null;
+let openRow = () => {};
+let limit = PAGE_SIZE;
+let omitted = 0; // rows that arrived too quickly to be sent
 
 function passes(row) {
-  if (row.kind !== "invocation") return (filter.outcome === "all" || broke(row) === (filter.outcome === "failed")) && (!filter.text || matches(row));
-  if (!filter.checks && row.source in QUIET) return false;
-  const failed = Boolean(row.errorType) || row.http >= 500;
-  if (filter.outcome !== "all" && failed !== (filter.outcome === "failed")) return false;
+  if (row.kind === "invocation" && !filter.checks && row.client in HIDDEN_CLIENTS) return false;
+  if (filter.outcome !== "all" && hasFailed(row) !== (filter.outcome === "failed")) return false;
   return !filter.text || matches(row);
 }
 
-function broke(row) {
-  return Boolean(row.errorType) || row.succeeded === false || row.failing > 0;
+function hasFailed(row) {
+  return Boolean(row.errorType) || row.httpStatus >= 500 || row.succeeded === false || row.failedCount > 0;
 }
 
 function matches(row) {
-  const words = [row.call, row.function, row.requestId, row.errorType, row.message, row.code, row.http].join(" ").toLowerCase();
+  const words = [row.label, row.function, row.requestId, row.errorType, row.message, row.shortSha, row.httpStatus].join(" ").toLowerCase();
   return words.includes(filter.text) || Boolean(filter.found?.has(row.id));
 }
 
 function node(row) {
-  const element = row.kind === "invocation" ? invocation(row) : note(row);
+  const element = row.kind === "invocation" ? invocationRow(row) : noteRow(row);
   element.id = `row-${row.id}`;
   element.dataset.id = row.id;
   element.setAttribute("role", "option");
@@ -44,111 +47,129 @@ function node(row) {
   return element;
 }
 
-function invocation(row) {
-  const kind = kindOf(row);
-  const said = row.errorType ? `${row.errorType}: ${uncoloured(row.message)}` : outcome(row);
-  const tag = QUIET[row.source] ? h("span", { class: "tag" }, QUIET[row.source]) : named(row);
+function invocationRow(row) {
+  const kind = outcomeClass(row);
+  const outcomeTitle = row.errorType ? `${row.errorType}: ${stripColors(row.message)}` : null;
+  const tag = HIDDEN_CLIENTS[row.client] ? h("span", { class: "tag" }, HIDDEN_CLIENTS[row.client]) : functionTag(row);
   return h("div", { class: `row invocation ${kind}` },
-    glyph(kind === "failed" ? "✕" : "●", `${WORD[row.status]}, `),
-    h("span", { class: "time" }, time(row.at)),
-    h("span", { class: "call" }, h("b", {}, called(row)), tag, previewed(row)),
-    h("span", { class: "outcome", title: row.errorType ? said : null }, outcome(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${uncoloured(row.message)}`)),
-    h("span", { class: "number strong" }, ms(row.durationMs)),
-    h("span", { class: "number" }, row.initMs === null ? "" : [unseen("cold start "), ms(row.initMs)]),
+    glyph(kind === "failed" ? "✕" : "●", `${STATUS_TEXT[row.status]}, `),
+    h("span", { class: "time" }, formatTime(row.timestamp)),
+    h("span", { class: "label" }, h("b", {}, labelOf(row)), tag, previewOf(row)),
+    h("span", { class: "outcome", title: outcomeTitle }, outcomeText(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${stripColors(row.message)}`)),
+    h("span", { class: "number strong" }, formatMs(row.durationMs)),
+    h("span", { class: "number" }, row.initMs === null ? "" : [visuallyHidden("cold start "), formatMs(row.initMs)]),
     h("span", { class: "number" }, `${row.memoryMb} MB`),
-    h("span", { class: "sha" }, row.code.slice(0, 7)));
+    h("span", { class: "sha" }, row.shortSha.slice(0, 7)));
 }
 
-// Where there are several. Of a name that is too long its end is shown, by which those of one stack differ.
-const named = (row) => state.functions.length > 1 && row.function ? h("span", { class: "tag name", title: row.function }, h("bdi", {}, row.function)) : null;
+// Shown if there is more than one function. A long name is cut at its start: the names of a stack differ at the end.
+const functionTag = (row) => state.functions.length > 1 && row.function ? h("span", { class: "tag name", title: row.function }, h("bdi", {}, row.function)) : null;
 
-// What is read out in place of a sign, or beside a number.
-const unseen = (words) => h("span", { class: "unseen" }, words);
+// Text for screen readers only.
+const visuallyHidden = (text) => h("span", { class: "visually-hidden" }, text);
 
-function glyph(sign, words) {
-  return h("span", { class: "glyph" }, h("span", { "aria-hidden": "true" }, sign), words && unseen(words));
+function glyph(sign, text) {
+  return h("span", { class: "glyph" }, h("span", { "aria-hidden": "true" }, sign), text && visuallyHidden(text));
 }
 
-function note(row) {
-  const [sign, name, words] = { reload, replay, checks }[row.kind](row);
+function noteRow(row) {
+  const [sign, name, content] = { reload: reloadNote, replay: replayNote, checks: checksNote }[row.kind](row);
   return h("div", { class: `row note ${name}` },
-    glyph(sign, ""), h("span", { class: "time" }, time(row.at)), named(row), h("span", {}, words),
-    h("span", { class: "sha" }, (row.code ?? "").slice(0, 7)));
+    glyph(sign, ""), h("span", { class: "time" }, formatTime(row.timestamp)), functionTag(row), h("span", {}, content),
+    h("span", { class: "sha" }, (row.shortSha ?? "").slice(0, 7)));
 }
 
-function checks(row) {
-  return [row.succeeded ? "✓" : "✕", row.succeeded ? "passed" : "broken", [h("b", {}, "Checks"), ` · ${row.message}`]];
+function checksNote(row) {
+  return [row.succeeded ? "✓" : "✕", row.succeeded ? "passed" : "failed", [h("b", {}, "Checks"), ` · ${row.message}`]];
 }
 
-function reload(row) {
-  if (row.errorType) return ["✕", "broken", [h("b", {}, row.first ? "The code does not load" : "Saved, and does not load"), ` · ${row.message}`]];
-  const took = row.loadMs === null ? "" : ` · loaded in ${ms(row.loadMs)}`;
-  return ["↻", "loaded", [h("b", {}, row.first ? "Started" : "Saved"), took]];
+function reloadNote(row) {
+  if (row.errorType) return ["✕", "failed", [h("b", {}, row.isFirst ? "Code does not load" : "Saved, but does not load"), ` · ${row.message}`]];
+  const duration = row.loadMs === null ? "" : ` · loaded in ${formatMs(row.loadMs)}`;
+  return ["↻", "loaded", [h("b", {}, row.isFirst ? "Started" : "Saved"), duration]];
 }
 
-function replay(row) {
-  const changed = row.changed.length;
-  const again = `${row.count} run again in ${ms(row.tookMs)}`;
-  const which = changed ? `: ${[...new Set(row.changed.map((call) => called({ call })))].slice(0, 3).join(", ")}` : "";
-  return ["⇄", changed ? "changed" : "same", [h("b", {}, verdict(row)), `${which} · ${again}`]];
+function replayNote(row) {
+  const changed = row.changedLabels.length > 0;
+  const labels = changed ? `: ${[...new Set(row.changedLabels.map((label) => labelOf({ label })))].slice(0, 3).join(", ")}` : "";
+  return ["⇄", changed ? "changed" : "unchanged", [h("b", {}, replaySummary(row)), `${labels} · ${row.count} replayed in ${formatMs(row.elapsedMs)}`]];
 }
 
-function verdict({ changed, failing }) {
-  if (!changed.length) return "No answer changed";
-  const answers = `${changed.length} ${changed.length === 1 ? "answer" : "answers"} changed`;
-  return failing ? `${answers}, ${failing} to an error` : answers;
+function replaySummary({ changedLabels, failedCount }) {
+  const count = changedLabels.length;
+  if (!count) return "No response changed";
+  const changed = `${count} ${count === 1 ? "response" : "responses"} changed`;
+  return failedCount ? `${changed}, ${failedCount} now ${failedCount === 1 ? "fails" : "fail"}` : changed;
 }
 
 const passing = () => [...state.rows.values()].reverse().filter(passes);
 
 function rebuild() {
   nodes.clear();
-  limit = PART;
+  limit = PAGE_SIZE;
   list.replaceChildren(...passing().slice(0, limit).map(node));
-  mark();
-  count();
+  markSelected();
+  showCount();
 }
 
-// Let the document have older rows too.
+// Adds older rows to the document.
 function extend(by) {
   const shown = nodes.size;
   limit = shown + by;
   list.append(...passing().slice(shown, limit).map(node));
 }
 
+// Removes rows above the limit, unless somebody has scrolled to them.
 function shorten() {
-  limit = list.scrollTop === 0 ? PART : Math.max(limit, nodes.size);
+  limit = list.scrollTop === 0 ? PAGE_SIZE : Math.max(limit, nodes.size);
   while (nodes.size > limit) {
     nodes.delete(Number(list.lastElementChild.dataset.id));
     list.lastElementChild.remove();
   }
 }
 
-function scrolled() {
-  if (list.scrollHeight - list.scrollTop - list.clientHeight < 300 && nodes.size < passing().length) extend(PART);
+function onScroll() {
+  if (list.scrollHeight - list.scrollTop - list.clientHeight < 300 && nodes.size < passing().length) extend(PAGE_SIZE);
 }
 
-function count() {
+function showCount() {
   const shown = passing().length;
-  const all = state.rows.size;
-  const none = shown === 0;
-  const quick = leftOut ? ` · ${leftOut.toLocaleString()} too quick to list` : "";
-  $("count").textContent = $("count").title = (shown === all ? `${all}` : `${shown} of ${all}`) + quick;
+  const total = state.rows.size;
+  const more = omitted ? ` · ${omitted.toLocaleString()} omitted` : "";
+  $("count").textContent = (shown === total ? `${total}` : `${shown} of ${total}`) + more;
+  $("count").title = $("count").textContent;
   $("empty").hidden = [...nodes.keys()].some((id) => state.rows.get(id)?.kind === "invocation");
-  if (!$("empty").hidden) $("empty").replaceChildren(...nothing(all, none));
+  if (!$("empty").hidden) $("empty").replaceChildren(...emptyState(shown === 0));
 }
 
-function nothing(all, none) {
+function emptyState(nothingShown) {
   const invocations = [...state.rows.values()].filter((row) => row.kind === "invocation");
-  if (filter.text || filter.outcome !== "all") return none || invocations.length ? [h("h2", {}, "Nothing of that kind")] : [];
+  if (filter.text || filter.outcome !== "all") {
+    const clear = h("button", { type: "button", onclick: clearFilter }, "Clear filter");
+    return nothingShown || invocations.length ? [h("h2", {}, "No invocations match this filter"), clear] : [];
+  }
   const name = state.functions[0]?.name ?? "function";
-  const hidden = invocations.length ? [h("p", {}, `${invocations.length} by the checks are hidden. `, h("button", { type: "button", onclick: () => setChecks(true) }, "Show them"))] : [];
+  const count = invocations.length;
+  const hidden = count ? [h("p", {}, `${count} check ${count === 1 ? "run" : "runs"} hidden. `, h("button", { type: "button", onclick: () => setChecks(true) }, "Show"))] : [];
   return [
-    h("h2", {}, "Nobody has called yet"),
+    h("h2", {}, "No invocations yet"),
     h("p", {}, "Send an event with ", h("kbd", {}, "s"), ", or from a terminal:"),
     h("pre", {}, `curl -d '{"message": "hello"}' ${state.url}/2015-03-31/functions/${name}/invocations`),
     ...hidden,
   ];
+}
+
+function clearFilter() {
+  $("text").value = "";
+  filter.text = "";
+  filter.found = null;
+  setOutcome("all");
+}
+
+function setOutcome(outcome) {
+  filter.outcome = outcome;
+  for (const each of document.querySelectorAll("[data-outcome]")) each.setAttribute("aria-pressed", String(each.dataset.outcome === outcome));
+  rebuild();
 }
 
 function setChecks(shown) {
@@ -158,21 +179,21 @@ function setChecks(shown) {
   rebuild();
 }
 
-function arrived(told, gone) {
-  leftOut = told.hello ? 0 : leftOut + (told.leftOut ?? 0);
-  if (told.hello) { rebuild(); return; }
-  if (!told.rows && !gone.length) return;
-  for (const id of gone) { nodes.get(id)?.remove(); nodes.delete(id); }
-  const fresh = (told.rows ?? []).filter(passes).map(node).reverse();
-  if (fresh.length < 4) for (const each of fresh) each.classList.add("new");
+function addRows(message, removed) {
+  omitted = message.snapshot ? 0 : omitted + (message.omitted ?? 0);
+  if (message.snapshot) { rebuild(); return; }
+  if (!message.rows && !removed.length) return;
+  for (const id of removed) { nodes.get(id)?.remove(); nodes.delete(id); }
+  const fresh = (message.rows ?? []).filter(passes).map(node).reverse();
+  if (fresh.length <= MAX_ANIMATED_ROWS) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
   shorten();
   if (!nodes.has(selected)) list.removeAttribute("aria-activedescendant");
-  count();
+  showCount();
 }
 
-// A row that is shown again after it was hidden keeps its place: it is scrolled to only when asked.
-function mark(scroll = false) {
+// Marks the selected row. A row that reappears after a filter is not scrolled to.
+function markSelected(scroll = false) {
   for (const element of list.querySelectorAll('[aria-selected="true"]')) element.setAttribute("aria-selected", "false");
   const element = nodes.get(selected);
   if (!element) { list.removeAttribute("aria-activedescendant"); return; }
@@ -183,92 +204,87 @@ function mark(scroll = false) {
 
 export function select(id) {
   selected = id;
-  mark(true);
+  markSelected(true);
 }
 
-export const selection = () => state.rows.get(selected);
+export const selectedRow = () => state.rows.get(selected);
 
-export function move(by) {
+export function moveSelection(by) {
   const current = nodes.get(selected);
-  if (current && by > 0 && !current.nextElementSibling) extend(PART);
+  if (current && by > 0 && !current.nextElementSibling) extend(PAGE_SIZE);
   const next = !current ? list.firstElementChild : by > 0 ? current.nextElementSibling : current.previousElementSibling;
   if (!next) return null;
   select(Number(next.dataset.id));
   return selected;
 }
 
-export function toEnd(newest) {
-  if (!newest) extend(Infinity);
-  const element = newest ? list.firstElementChild : list.lastElementChild;
-  if (element) select(Number(element.dataset.id));
+export function selectNewest() {
+  if (list.firstElementChild) select(Number(list.firstElementChild.dataset.id));
+}
+
+export function selectOldest() {
+  extend(Infinity);
+  if (list.lastElementChild) select(Number(list.lastElementChild.dataset.id));
 }
 
 export const toggleChecks = () => setChecks(!filter.checks);
 
-let searching = 0;
+export const toggleFailed = () => setOutcome(filter.outcome === "failed" ? "all" : "failed");
+
+// The page filters by what it has of each row at once; the service searches the bodies.
+let searchTimer = 0;
 function search() {
-  clearTimeout(searching);
+  clearTimeout(searchTimer);
   filter.text = $("text").value.trim().toLowerCase();
   filter.found = null;
   rebuild();
-  if (filter.text.length < 2) return;
-  searching = setTimeout(async () => {
-    const asked = filter.text;
-    const found = await ask("GET", `search?q=${encodeURIComponent(asked)}`).catch(() => []);
-    if (asked !== filter.text) return;
+  if (filter.text.length < MIN_SEARCH_LENGTH) return;
+  searchTimer = setTimeout(async () => {
+    const text = filter.text;
+    const found = await request("GET", `search?q=${encodeURIComponent(text)}`).catch(() => []);
+    if (text !== filter.text) return;
     filter.found = new Set(found);
     rebuild();
-  }, 150);
+  }, SEARCH_DELAY_MS);
 }
 
 function showRunning() {
-  const running = state.running.filter(({ source }) => filter.checks || !(source in QUIET));
+  const running = state.running.filter(({ client }) => filter.checks || !(client in HIDDEN_CLIENTS));
   $("running").hidden = !running.length;
-  $("running").replaceChildren(...running.slice(0, 5).map((row) =>
-    h("div", {}, h("span", { class: "glyph" }, "◌"), `${called(row)} is running`, h("time", {}, `for ${ms(Date.now() - row.at)}`))),
-    ...(running.length > 5 ? [h("div", {}, h("span", { class: "glyph" }), `and ${running.length - 5} more`)] : []));
+  $("running").replaceChildren(...running.slice(0, MAX_RUNNING).map((row) =>
+    h("div", {}, h("span", { class: "glyph" }, "◌"), `${labelOf(row)} is running`, h("time", {}, `for ${formatMs(Date.now() - row.timestamp)}`))),
+    ...(running.length > MAX_RUNNING ? [h("div", {}, h("span", { class: "glyph" }), `and ${running.length - MAX_RUNNING} more`)] : []));
 }
 
-function showPins(openPin) {
+function showPins(onOpenPin) {
   $("pins").hidden = !state.pins.length;
-  $("pins").replaceChildren(...state.pins.map(({ id, row, last }) =>
-    h("button", { type: "button", "data-pin": id, onclick: () => openPin(id) },
-      h("span", { class: "glyph" }, "◆"), h("b", {}, called(row)), previewed(row), h("span", {}, outcome(row)), pinned(last))));
+  $("pins").replaceChildren(...state.pins.map(({ id, row, lastComparison }) =>
+    h("button", { type: "button", "data-pin": id, onclick: () => onOpenPin(id) },
+      h("span", { class: "glyph" }, "◆"), h("b", {}, labelOf(row)), previewOf(row), h("span", {}, outcomeText(row)), pinStatus(lastComparison))));
 }
 
-function pinned(last) {
-  if (!last) return h("span", { class: "same" }, "runs again at the next save");
-  if (last.whyNot) return h("span", { class: "changed" }, last.whyNot);
-  return last.changed ? h("span", { class: "changed" }, "changed by the last save") : h("span", { class: "same" }, "same after the last save");
+function pinStatus(lastComparison) {
+  if (!lastComparison) return h("span", { class: "unchanged" }, "reruns after the next save");
+  if (lastComparison.skipReason) return h("span", { class: "changed" }, lastComparison.skipReason);
+  return lastComparison.changed ? h("span", { class: "changed" }, "changed by the last save") : h("span", { class: "unchanged" }, "unchanged by the last save");
 }
 
 export function showList({ onOpen, onOpenPin }) {
-  open = onOpen;
+  openRow = onOpen;
   $("checks").checked = filter.checks;
   $("checks").addEventListener("change", (event) => setChecks(event.target.checked));
   $("text").addEventListener("input", search);
-  for (const button of document.querySelectorAll("[data-outcome]")) {
-    button.addEventListener("click", () => {
-      filter.outcome = button.dataset.outcome;
-      for (const each of document.querySelectorAll("[data-outcome]")) each.setAttribute("aria-pressed", String(each === button));
-      rebuild();
-    });
-  }
+  for (const button of document.querySelectorAll("[data-outcome]")) button.addEventListener("click", () => setOutcome(button.dataset.outcome));
   list.addEventListener("click", (event) => {
     const element = event.target.closest(".row");
     if (!element) return;
     select(Number(element.dataset.id));
-    open(selected);
+    openRow(selected);
   });
-  list.addEventListener("scroll", scrolled);
-  listenToRows(arrived);
-  listen((changed) => {
+  list.addEventListener("scroll", onScroll);
+  onRows(addRows);
+  onChange((changed) => {
     if (changed.has("running")) showRunning();
     if (changed.has("pins")) showPins(onOpenPin);
   });
-}
-
-export function onlyFailed() {
-  const next = filter.outcome === "failed" ? "all" : "failed";
-  document.querySelector(`[data-outcome=${next}]`).click();
 }

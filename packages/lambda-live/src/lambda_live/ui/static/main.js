@@ -1,158 +1,160 @@
-// The page: what is open, what the keys do, what is said.
+// The page: the opened row, the keyboard shortcuts, and the announcements for screen readers.
 
 import { $, h } from "./dom.js";
-import { ask } from "./api.js";
+import { request } from "./api.js";
 import { showCharts } from "./charts.js";
-import { detail, hide, load, pane, show } from "./detail.js";
-import { keepDialog } from "./keep.js";
-import { move, onlyFailed, select, selection, showList, toEnd, toggleChecks } from "./list.js";
-import { sendPane } from "./send.js";
-import { follow, listen, listenToRows, state } from "./state.js";
+import { detailView, hide, loadRow, pane, show } from "./detail.js";
+import { saveAsCheckDialog } from "./save_check.js";
+import { moveSelection, select, selectedRow, selectNewest, selectOldest, showList, toggleChecks, toggleFailed } from "./list.js";
+import { composer } from "./send.js";
+import { connect, onChange, onRows, state } from "./state.js";
 
-const HELP = [
-  ["j k", "next, previous"], ["Enter", "open"], ["u", "back to the list"], ["r", "again"], ["e", "edit, and send"],
-  ["p", "pin: run again after each save"], ["x", "keep as check"], ["s", "send an event"], ["/", "filter"],
-  ["f", "only what failed"], ["h", "checks, shown or hidden"], ["a", "answers over a save, on or off"], ["g G", "newest, oldest"], ["?", "these keys"],
+const SHORTCUTS = [
+  ["j k", "next, previous"], ["Enter", "open"], ["u", "back to the list"], ["r", "rerun"], ["e", "edit and send"],
+  ["p", "pin: rerun after each save"], ["x", "save as check"], ["s", "send event"], ["/", "filter"],
+  ["f", "failed only"], ["h", "show or hide checks"], ["a", "replay after save on or off"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
 ];
 
-const MOST = 4; // functions that are shown one by one
+const MAX_FUNCTION_BUTTONS = 4; // above this number, functions are summarised
 
-let asked = 0; // the last that was asked for is the one that is shown
-let opened = null; // what the pane shows: {row} or {pin}, or {} while an event is written
+let latestRequest = 0; // responses of older requests are ignored
+let opened = null; // what the pane shows: {row}, {row, pin}, or {} for the composer
 
-function say(text) {
-  $("announce").textContent = text;
+function announce(text) {
+  $("announcement").textContent = text;
 }
 
-function trouble(error) {
-  say(error.message);
+function showError(error) {
+  announce(error.message);
   pane.querySelector(".bar")?.after(h("p", { class: "problem", role: "alert" }, error.message));
 }
 
-function action(name, key, run, disabled = false) {
+function actionButton(name, key, run, disabled = false) {
   return h("button", { type: "button", onclick: run, disabled, "aria-keyshortcuts": key }, `${name} `, h("kbd", {}, key));
 }
 
-function bar(row, pin) {
-  const buttons = [action("Back", "u", back), h("span", { class: "gap" })];
+function actionBar(row, pin) {
+  const buttons = [actionButton("Back", "u", close), h("span", { class: "spacer" })];
   if (row?.kind === "invocation") {
-    buttons.push(action("Again", "r", again, row.event.cut), action("Edit", "e", edit, row.event.cut));
-    if (!pin) buttons.push(action("Pin", "p", pinIt, row.event.cut), action("Keep as check", "x", keep, row.event.cut || Boolean(row.errorType)));
+    const { truncated } = row.event;
+    buttons.push(actionButton("Rerun", "r", rerun, truncated), actionButton("Edit", "e", edit, truncated));
+    if (!pin) buttons.push(actionButton("Pin", "p", togglePin, truncated), actionButton("Save as check", "x", saveAsCheck, truncated || Boolean(row.errorType)));
   }
-  if (pin) buttons.push(action("Unpin", "p", pinIt));
+  if (pin) buttons.push(actionButton("Unpin", "p", togglePin));
   return h("div", { class: "bar" }, buttons);
 }
 
 async function open(id) {
-  const turn = asked += 1;
+  const number = latestRequest += 1;
   try {
-    const row = await load(id);
-    if (turn === asked) showRow(row);
+    const row = await loadRow(id);
+    if (number === latestRequest) showRow(row);
   } catch (error) {
-    say(error.message);
+    announce(error.message);
   }
 }
 
 function showRow(row) {
   opened = { row };
-  show(bar(row), detail(row));
+  show(actionBar(row), detailView(row));
 }
 
 async function openPin(id) {
-  const turn = asked += 1;
+  const number = latestRequest += 1;
   try {
-    const pin = await ask("GET", `pins/${id}`);
-    if (turn !== asked) return;
+    const pin = await request("GET", `pins/${id}`);
+    if (number !== latestRequest) return;
     opened = { pin, row: pin.original };
-    show(bar(pin.original, pin), detail(pin));
+    show(actionBar(pin.original, pin), detailView(pin));
   } catch (error) {
-    say(error.message);
+    announce(error.message);
   }
 }
 
-function back() {
-  asked += 1;
+function close() {
+  latestRequest += 1;
   opened = null;
   hide();
   $("rows").focus();
 }
 
-const current = () => opened?.row ?? selection();
+const currentRow = () => opened?.row ?? selectedRow();
 
-async function again() {
-  const row = current();
+async function rerun() {
+  const row = currentRow();
   if (row?.kind !== "invocation") return;
   try {
-    const answered = await ask("POST", `rows/${row.id}/again`);
-    if (opened) showRow(answered);
-    select(answered.id);
-    say(`Again: ${answered.errorType ?? "succeeded"}`);
+    const result = await request("POST", `rows/${row.id}/rerun`);
+    if (opened) showRow(result);
+    select(result.id);
+    announce(`Rerun: ${result.errorType ?? "succeeded"}`);
   } catch (error) {
-    trouble(error);
+    showError(error);
   }
 }
 
 async function edit() {
-  const row = current();
+  const row = currentRow();
   if (row?.kind !== "invocation") return;
-  const whole = row.event ? row : await load(row.id);
-  compose({ text: whole.event.text, call: whole.call, function: whole.function });
+  const detail = row.event ? row : await loadRow(row.id);
+  compose({ text: detail.event.text, label: detail.label, function: detail.function });
 }
 
-function compose(given) {
-  asked += 1;
+function compose(initial) {
+  latestRequest += 1;
   opened = {};
-  sendPane({ bar: bar(), given, onSent: (row) => { opened = row ? { row } : {}; pane.querySelector(".bar").replaceWith(bar(row)); } });
+  composer({ bar: actionBar(), initial, onSent: (row) => { opened = row ? { row } : {}; pane.querySelector(".bar").replaceWith(actionBar(row)); } });
 }
 
-async function pinIt() {
+async function togglePin() {
   try {
     if (opened?.pin) {
-      await ask("DELETE", `pins/${opened.pin.id}`);
-      say("Unpinned");
-      back();
-    } else if (current()?.kind === "invocation") {
-      const pin = await ask("POST", `rows/${current().id}/pin`);
-      say("Pinned: it runs again after each save");
+      await request("DELETE", `pins/${opened.pin.id}`);
+      announce("Unpinned");
+      close();
+    } else if (currentRow()?.kind === "invocation") {
+      const pin = await request("POST", `rows/${currentRow().id}/pin`);
+      announce("Pinned. It reruns after each save.");
       if (opened) openPin(pin.id);
     }
   } catch (error) {
-    trouble(error);
+    showError(error);
   }
 }
 
-async function keep() {
-  const row = current();
-  if (row?.kind === "invocation") keepDialog(row);
+function saveAsCheck() {
+  const row = currentRow();
+  if (row?.kind === "invocation") saveAsCheckDialog(row);
 }
 
-async function turnReplay(on) {
-  await ask("PUT", "replay", { on }).catch(trouble);
+async function setReplay(enabled) {
+  await request("PUT", "replay", { enabled }).catch(showError);
 }
 
-function keys() {
-  $("keys").replaceChildren(h("h2", {}, "Keys"),
-    h("dl", {}, HELP.flatMap(([key, what]) => [h("dt", {}, key.split(" ").map((each) => [h("kbd", {}, each), " "]).flat()), h("dd", {}, what)])));
-  $("keys").showModal();
+function showShortcuts() {
+  $("shortcuts").replaceChildren(h("h2", {}, "Keyboard shortcuts"),
+    h("dl", {}, SHORTCUTS.flatMap(([keys, what]) => [h("dt", {}, keys.split(" ").map((key) => [h("kbd", {}, key), " "]).flat()), h("dd", {}, what)])));
+  $("shortcuts").showModal();
 }
 
 function step(by) {
-  const id = move(by);
+  const id = moveSelection(by);
   if (id !== null && opened?.row) open(id);
 }
 
+const openSelected = () => selectedRow() && open(selectedRow().id);
+
 const KEYS = {
-  j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1),
-  Enter: () => selection() && open(selection().id), o: () => selection() && open(selection().id),
-  u: back, Escape: back, r: again, e: edit, p: pinIt, x: keep, s: () => compose(), c: () => compose(),
-  "/": () => $("text").focus(), f: onlyFailed, h: toggleChecks, a: () => turnReplay(!state.replay),
-  g: () => toEnd(true), G: () => toEnd(false), Home: () => toEnd(true), End: () => toEnd(false), "?": keys,
+  j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected, o: openSelected,
+  u: close, Escape: close, r: rerun, e: edit, p: togglePin, x: saveAsCheck, s: () => compose(), c: () => compose(),
+  "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, a: () => setReplay(!state.replay),
+  g: selectNewest, G: selectOldest, Home: selectNewest, End: selectOldest, "?": showShortcuts,
 };
 
-function pressed(event) {
+function onKeyDown(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const writes = event.target.matches("input[type=search], input[type=text], textarea, select");
-  if (writes) {
+  const isTyping = event.target.matches("input[type=search], input[type=text], textarea, select");
+  if (isTyping) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
@@ -167,54 +169,62 @@ function pressed(event) {
 function showFunctions() {
   const names = state.functions.map(({ name }) => name);
   $("name").textContent = names.length === 1 ? names[0] : `${names.length} functions`;
-  const broken = state.functions.filter((each) => each.state === "broken");
-  document.title = `${broken.length ? "✕ " : ""}${$("name").textContent} · lambda_live`;
+  const failed = state.functions.filter((each) => each.state === "failed");
+  const others = state.functions.filter((each) => each.state !== "failed");
+  document.title = `${failed.length ? "✕ " : ""}${$("name").textContent} · lambda-live`;
   if (!state.connected) {
-    $("code").replaceChildren(h("span", { class: "gone" }, "The service does not answer; trying again …"));
+    $("code").replaceChildren(h("span", { class: "disconnected" }, "Service not reachable. Reconnecting …"));
     return;
   }
-  const well = state.functions.filter((each) => each.state !== "broken");
-  const several = names.length > MOST;
-  const shown = several ? broken.slice(0, broken.length === 1 ? 1 : 0) : [...broken, ...well];
-  const rest = [[broken.slice(shown.length), "broken", "do not load"], [well, "loaded", "live"]].filter(([those]) => several && those.length);
-  $("code").replaceChildren(...shown.map((each) => {
-    const name = names.length > 1 && h("span", { class: "name" }, `${each.name} `);
-    const words = { loading: "loading", loaded: "live ", broken: `does not load${each.place ? `: ${each.place.path.split("/").at(-1)}:${each.place.line}` : ""}` }[each.state];
-    return h("button", { type: "button", class: each.state, title: each.message ?? (name ? each.name : null), onclick: () => each.row && open(each.row) },
-      h("span", { class: "dot" }), name, h("span", { class: name && each.state === "loaded" ? "unseen" : "words" }, words), each.state === "loaded" && h("code", {}, each.code.slice(0, 7)));
-  }), ...rest.map(([those, kind, words]) => h("button", { type: "button", class: `all ${kind}`, onclick: () => open(those[0].row) }, h("span", { class: "dot" }), `${those.length} ${words}`)));
+  if (names.length <= MAX_FUNCTION_BUTTONS) {
+    $("code").replaceChildren(...[...failed, ...others].map(functionButton));
+    return;
+  }
+  const single = failed.length === 1 ? failed : [];
+  const groups = [[failed.slice(single.length), "failed", "do not load"], [others, "loaded", "live"]].filter(([group]) => group.length);
+  $("code").replaceChildren(...single.map(functionButton), ...groups.map(([group, kind, text]) =>
+    h("button", { type: "button", class: `all ${kind}`, onclick: () => open(group[0].rowId) }, h("span", { class: "dot" }), `${group.length} ${text}`)));
 }
 
-// A link may name an invocation by its request: the browser's error page does.
+function functionButton({ name, state: codeState, message, location, rowId, shortSha }) {
+  const tag = state.functions.length > 1 && h("span", { class: "name" }, `${name} `);
+  const place = location ? `: ${location.path.split("/").at(-1)}:${location.line}` : "";
+  const text = { loading: "loading", loaded: "live ", failed: `does not load${place}` }[codeState];
+  const isLoaded = codeState === "loaded";
+  return h("button", { type: "button", class: codeState, title: message ?? (tag ? name : null), onclick: () => rowId && open(rowId) },
+    h("span", { class: "dot" }), tag, h("span", { class: tag && isLoaded ? "visually-hidden" : "words" }, text), isLoaded && h("code", {}, shortSha.slice(0, 7)));
+}
+
+// The browser's error page links to an invocation by its request ID.
 function openLinked() {
-  const asked = location.hash.slice(1);
-  const row = asked && [...state.rows.values()].reverse().find(({ requestId }) => requestId === asked);
+  const id = location.hash.slice(1);
+  const row = id && [...state.rows.values()].reverse().find(({ requestId }) => requestId === id);
   if (row) { select(row.id); open(row.id); }
 }
 
-function announce(told) {
-  if (told.hello) { openLinked(); return; }
-  for (const row of told.rows ?? []) {
-    if (row.kind === "reload") say(row.errorType ? `The code does not load: ${row.message}` : "Saved and loaded");
-    if (row.kind === "replay" && row.changed.length) say(`${row.changed.length} answers changed`);
+function announceRows(message) {
+  if (message.snapshot) { openLinked(); return; }
+  for (const row of message.rows ?? []) {
+    if (row.kind === "reload") announce(row.errorType ? `Code does not load: ${row.message}` : "Saved and loaded");
+    if (row.kind === "replay" && row.changedLabels.length) announce(`${row.changedLabels.length} ${row.changedLabels.length === 1 ? "response" : "responses"} changed`);
   }
 }
 
 showCharts();
 showList({ onOpen: open, onOpenPin: openPin });
-listen((changed) => {
+onChange((changed) => {
   if (changed.has("functions") || changed.has("connected")) showFunctions();
   if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
   if (changed.has("replay")) $("replay").checked = state.replay;
   if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id);
 });
-listenToRows(announce);
-$("replay").addEventListener("change", (event) => turnReplay(event.target.checked));
+onRows(announceRows);
+$("replay").addEventListener("change", (event) => setReplay(event.target.checked));
 $("compose").addEventListener("click", () => compose());
-$("help").addEventListener("click", keys);
+$("help").addEventListener("click", showShortcuts);
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 }
-document.addEventListener("keydown", pressed);
+document.addEventListener("keydown", onKeyDown);
 addEventListener("hashchange", openLinked);
-follow();
+connect();

@@ -1,98 +1,106 @@
-// Sending an event, or a request to the function's URL: one of events/, or one that is written here.
+// The composer: sends an event, or an HTTP request to the function URL.
 
 import { h } from "./dom.js";
-import { ask } from "./api.js";
-import { cutNote, invocation, message, section, show } from "./detail.js";
+import { request } from "./api.js";
+import { httpMessage, invocationView, section, show, truncationNote } from "./detail.js";
 import { sideBySide } from "./diff.js";
-import { pretty, readable } from "./format.js";
+import { comparableText, pretty } from "./format.js";
 import { state } from "./state.js";
 
-const FIRST = '{\n  "message": "hello world"\n}';
-const REQUEST = /^(?:#|\/|@|[a-z]+:\/\/|[A-Z]+ \S)/; // no JSON begins so
+const DEFAULT_EVENT = '{\n  "message": "hello world"\n}';
+const HTTP_REQUEST = /^(?:#|\/|@|[a-z]+:\/\/|[A-Z]+ \S)/; // valid JSON never starts like this
 
-export async function sendPane({ bar, given, onSent }) {
-  const chosen = given?.function ?? state.functions[0]?.name;
-  const functions = h("select", { "aria-label": "Function", hidden: state.functions.length < 2 }, state.functions.map(({ name }) => h("option", { value: name, selected: name === chosen }, name)));
-  const events = h("select", { "aria-label": "Event" });
-  const text = h("textarea", { "aria-label": "What is sent", spellcheck: "false" });
-  const kind = h("span", { class: "hint" });
+// `initial` is an earlier invocation to edit. `onSent` gets the new row, or null if no function was invoked.
+export async function composer({ bar, initial, onSent }) {
+  const selectedFunction = initial?.function ?? state.functions[0]?.name;
+  const functions = h("select", { "aria-label": "Function", hidden: state.functions.length < 2 }, state.functions.map(({ name }) => h("option", { value: name, selected: name === selectedFunction }, name)));
+  const eventFiles = h("select", { "aria-label": "Event file" });
+  const text = h("textarea", { "aria-label": "Event or request", spellcheck: "false" });
+  const hint = h("span", { class: "hint" });
   const result = h("div", { "aria-live": "polite" });
   const button = h("button", { type: "submit", class: "primary" }, "Send");
-  text.value = given ? pretty(given.text) : FIRST;
-  let example = null;
+  text.value = initial ? pretty(initial.text) : DEFAULT_EVENT;
+  let eventFile = null; // the selected file, with its event and expected response
 
-  const isRequest = () => events.value.endsWith(".http") || REQUEST.test(text.value.trimStart());
+  const isRequest = () => eventFiles.value.endsWith(".http") || HTTP_REQUEST.test(text.value.trimStart());
 
-  function said() {
-    kind.textContent = isRequest() ? "A request to the function's URL" : "An event, as JSON; a request begins like POST /path";
+  function showHint() {
+    hint.textContent = isRequest() ? "HTTP request to the function URL" : "JSON event, or an HTTP request such as POST /path";
   }
 
-  async function list() {
-    example = null;
-    const names = await ask("GET", `examples?function=${encodeURIComponent(functions.value)}`).catch(() => []);
-    events.replaceChildren(h("option", { value: "" }, names.length ? "events/ …" : "no events/ here"), ...names.map((name) => h("option", { value: name }, name)));
-    events.disabled = !names.length;
-    said();
+  function showError(error) {
+    result.replaceChildren(h("p", { class: "problem" }, error.message));
   }
 
-  async function choose() {
-    example = null;
-    if (!events.value) return;
+  async function listEventFiles() {
+    eventFile = null;
+    const names = await request("GET", `events?function=${encodeURIComponent(functions.value)}`).catch(() => []);
+    eventFiles.replaceChildren(h("option", { value: "" }, names.length ? "Load from events/" : "No saved events"), ...names.map((name) => h("option", { value: name }, name)));
+    eventFiles.disabled = !names.length;
+    showHint();
+  }
+
+  async function loadEventFile() {
+    eventFile = null;
+    if (!eventFiles.value) return;
     try {
-      example = await ask("GET", `examples/${encodeURIComponent(events.value)}?function=${encodeURIComponent(functions.value)}`);
-      text.value = example.event.trimEnd();
-      said();
+      eventFile = await request("GET", `events/${encodeURIComponent(eventFiles.value)}?function=${encodeURIComponent(functions.value)}`);
+      text.value = eventFile.event.trimEnd();
+      showHint();
       result.replaceChildren();
     } catch (error) {
-      result.replaceChildren(h("p", { class: "problem" }, error.message));
+      showError(error);
     }
   }
 
-  async function sent() {
-    const own = example && example.event.trimEnd() === text.value ? example : null;
+  async function send() {
+    const unchanged = eventFile && eventFile.event.trimEnd() === text.value ? eventFile : null;
+    const body = { function: functions.value, eventFile: unchanged?.name };
     if (isRequest()) {
-      const told = await ask("POST", "request", { function: functions.value, request: text.value, example: own?.name });
-      return { row: told.row, shown: [...compared(told, own), ...responded(told)] };
+      const sent = await request("POST", "request", { ...body, request: text.value });
+      return { row: sent.row, content: [...comparisonView(sent, unchanged), ...responseView(sent)] };
     }
-    const row = await ask("POST", "invoke", { function: functions.value, event: text.value, example: own?.name, call: own?.name ?? given?.call ?? "Send" });
-    return { row, shown: compared({ ...row, expected: row.expected && readable(row.expected), answered: readable(row.answer.text) }, own) };
+    const row = await request("POST", "invoke", { ...body, event: text.value, label: unchanged?.name ?? initial?.label ?? "Send" });
+    const sides = { expected: row.expected && comparableText(row.expected), actual: comparableText(row.response.text) };
+    return { row, content: comparisonView({ ...row, ...sides }, unchanged) };
   }
 
-  async function send(event) {
+  async function submit(event) {
     event.preventDefault();
     button.disabled = true;
     try {
-      const { row, shown } = await sent();
-      result.replaceChildren(...shown, ...(row ? [invocation(row)] : []));
+      const { row, content } = await send();
+      result.replaceChildren(...content, ...(row ? [invocationView(row)] : []));
       onSent(row);
     } catch (error) {
-      result.replaceChildren(h("p", { class: "problem" }, error.message));
+      showError(error);
     }
     button.disabled = false;
   }
 
-  functions.addEventListener("change", list);
-  events.addEventListener("change", choose);
-  text.addEventListener("input", said);
-  text.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event); });
-  show(bar, h("h2", {}, "Send an event"),
-    h("form", { class: "send", onsubmit: send },
-      h("div", { class: "line" }, functions, events), text,
-      h("div", { class: "line" }, button, h("kbd", {}, "Ctrl Enter"), kind)),
+  functions.addEventListener("change", listEventFiles);
+  eventFiles.addEventListener("change", loadEventFile);
+  text.addEventListener("input", showHint);
+  text.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event); });
+  show(bar, h("h2", {}, "Send event"),
+    h("form", { class: "send", onsubmit: submit },
+      h("div", { class: "line" }, functions, eventFiles), text,
+      h("div", { class: "line" }, button, h("kbd", {}, "Ctrl Enter"), hint)),
     result);
   text.focus();
-  await list();
+  await listEventFiles();
 }
 
-function compared(told, example) {
-  if (!example?.expected) return [];
-  if (told.asExpected === null) return [h("p", { class: "verdict" }, "Too large to be compared with the expected answer")];
-  if (told.asExpected) return [h("p", { class: "verdict same" }, "✓ The expected answer")];
-  return [h("p", { class: "verdict other" }, "Not the expected answer"), sideBySide(told.expected, told.answered, ["Expected", "Answered"])];
+function comparisonView({ matchesExpected, expected, actual }, eventFile) {
+  if (!eventFile?.expected) return [];
+  if (matchesExpected === null) return [h("p", { class: "verdict" }, "Response too large to compare")];
+  if (matchesExpected) return [h("p", { class: "verdict match" }, "✓ Matches the expected response")];
+  return [h("p", { class: "verdict mismatch" }, "Differs from the expected response"), sideBySide(expected, actual, ["Expected", "Actual"])];
 }
 
-// What the client got, where that is not what the function answered: it may not even have been asked.
-function responded({ http, row }) {
-  if (row && (row.errorType || row.http === http.status)) return [];
-  return [...section(row ? "Response of the function's URL" : "Response; no function was invoked", message(http.status, http.headers, pretty(http.body.text))), cutNote(http.body) ?? ""];
+// Shows what the client received only if it differs from the function's own response.
+function responseView({ response, row }) {
+  if (row && (row.errorType || row.httpStatus === response.status)) return [];
+  const title = row ? "Function URL response" : "Response (no function was invoked)";
+  return [...section(title, httpMessage(response.status, response.headers, pretty(response.body.text))), truncationNote(response.body) ?? ""];
 }

@@ -20,16 +20,14 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
-def test_who_is_no_browser_gets_the_bytes_of_aws(
-    service: LocalLambda, headers: dict[str, str]
-) -> None:
+def test_other_clients_get_aws_response(service: LocalLambda, headers: dict[str, str]) -> None:
     answer = service.request("GET", "/", headers=headers)
 
     assert (answer.status, answer.body) == (502, b"Internal Server Error")
     assert answer.headers["content-type"] == "text/plain"
 
 
-def test_a_browser_gets_the_error_its_place_and_the_request(service: LocalLambda) -> None:
+def test_browser_gets_error_location_and_request_id(service: LocalLambda) -> None:
     answer = service.request("GET", "/", headers=BROWSER)
 
     text = answer.body.decode()
@@ -38,12 +36,12 @@ def test_a_browser_gets_the_error_its_place_and_the_request(service: LocalLambda
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "<h1>ValueError: &lt;script&gt;alert(&#x27;no&#x27;)&lt;/script&gt;</h1>" in text
     assert f'href="vscode://file{service.project}/function/app.py:7"' in text
-    assert '<span class="here"><i>7</i>    raise ValueError(' in text
+    assert '<span class="error-line"><i>7</i>    raise ValueError(' in text
     request_id = answer.headers["x-amzn-requestid"]
     assert f'href="{service.admin_url}/#{request_id}"' in text
 
 
-def test_a_browser_is_told_why_an_answer_is_no_http(service: LocalLambda) -> None:
+def test_browser_gets_reason_for_malformed_response(service: LocalLambda) -> None:
     text = service.request("GET", "/malformed", headers=BROWSER).body.decode()
 
     reason = "statusCode must be an integer from 200 to 599, got &#x27;&lt;b&gt;&#x27;"
@@ -51,6 +49,6 @@ def test_a_browser_is_told_why_an_answer_is_no_http(service: LocalLambda) -> Non
     assert "<pre><span>{&quot;statusCode&quot;: &quot;&lt;b&gt;&quot;}</span></pre>" in text
 
 
-def test_what_the_function_itself_answers_a_browser_is_left_alone(service: LocalLambda) -> None:
+def test_browser_gets_own_error_response_of_function_unchanged(service: LocalLambda) -> None:
     answer = service.request("GET", "/well", headers=BROWSER)
     assert (answer.status, answer.body) == (404, b"not here")

@@ -1,0 +1,118 @@
+"""The page's ASGI application: static files, JSON API, event stream."""
+
+import asyncio
+import contextlib
+import json
+import time
+from importlib.resources import files
+
+from lambda_live.http.asgi import DisconnectedError, Receive, Response, Scope, Send, send
+from lambda_live.ui.api import UiApi
+from lambda_live.ui.broadcaster import Subscription, encode
+from lambda_live.ui.state import UiState
+
+_TICK_SECONDS = 1.0
+_CONTENT_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+_SECURITY_HEADERS = [
+    ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-cache"),
+]
+"""Headers of every response: the page loads nothing from other sites, and no site can embed it."""
+
+_NOT_FOUND = Response(
+    404,
+    b"Not found. Available: /, /metrics, /ready\n",
+    [("Content-Type", "text/plain"), *_SECURITY_HEADERS],
+)
+
+
+class UiApp:
+    """Serves the page, its API below `/api/`, and the event stream `/api/feed`."""
+
+    def __init__(self, state: UiState) -> None:
+        self._state = state
+        self._api = UiApi(state)
+        static = files("lambda_live.ui") / "static"
+        self._files = {each.name: each.read_bytes() for each in static.iterdir() if each.is_file()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:
+        """Handle one request."""
+        path: str = scope["path"]
+        if path == "/api/feed" and scope["method"] == "GET":
+            await self._stream(receive, send_message)
+            return
+        if path.startswith("/api/"):
+            try:
+                status, value = await self._api.handle(scope, receive)
+            except DisconnectedError:
+                return
+            response = _json_response(status, value)
+        else:
+            name = "index.html" if path == "/" else path.removeprefix("/static/")
+            response = self._file(name) or _NOT_FOUND
+        await send(response, send_message)
+
+    def _file(self, name: str) -> Response | None:
+        content = self._files.get(name)
+        content_type = _CONTENT_TYPES.get(name.rpartition(".")[2])
+        if content is None or content_type is None:
+            return None
+        return Response(200, content, [("Content-Type", content_type), *_SECURITY_HEADERS])
+
+    async def _stream(self, receive: Receive, send_message: Send) -> None:
+        head = [("Content-Type", "text/event-stream"), *_SECURITY_HEADERS]
+        headers = [(name.encode(), value.encode()) for name, value in head]
+        await send_message({"type": "http.response.start", "status": 200, "headers": headers})
+        subscription = self._state.broadcaster.subscribe()
+        watch = asyncio.get_running_loop().create_task(_close_on_disconnect(receive, subscription))
+        try:
+            await _send_chunk(send_message, encode(self._state.snapshot()))
+            async for message in subscription.messages():
+                await _send_chunk(send_message, message)
+            await send_message({"type": "http.response.body", "body": b""})
+        finally:
+            watch.cancel()
+            self._state.broadcaster.unsubscribe(subscription)
+
+    async def run_clock(self) -> None:
+        """Publish the live statistics every second until cancelled."""
+        due = time.monotonic()
+        while True:
+            due = max(due + _TICK_SECONDS, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            self._state.tick()
+
+    def close(self) -> None:
+        """Close the event streams and cancel running replays."""
+        self._state.replay.stop()
+        self._state.broadcaster.close()
+
+
+def _json_response(status: int, value: object) -> Response:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return Response(status, body, [("Content-Type", "application/json"), *_SECURITY_HEADERS])
+
+
+async def _send_chunk(send_message: Send, body: bytes) -> None:
+    await send_message({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _close_on_disconnect(receive: Receive, subscription: Subscription) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            continue
+        subscription.close()
