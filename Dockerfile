@@ -8,9 +8,9 @@ ARG CA= PIP_INDEX_URL=
 RUN [ -z "$CA" ] || printf '%s\n' "$CA" >/ca.pem
 ENV PIP_CERT=${CA:+/ca.pem} PIP_INDEX_URL=$PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_QUIET=1 PIP_ROOT_USER_ACTION=ignore
-COPY packages/lambda-live/src/lambda_live/dependencies/poetry_lock.py poetry.lock ./
+COPY packages/lambda-live/src/lambda_live/dependencies/lock_files.py poetry.lock ./
 # unchecked-hash: no file here changes after this, so a cold start need not compare it with its bytecode.
-RUN python poetry_lock.py poetry.lock local >local.txt \
+RUN python lock_files.py poetry.lock local >local.txt \
     && python -m pip install --require-hashes --no-deps --target /local --requirement local.txt \
     && python -m compileall -q --invalidation-mode unchecked-hash /local
 

@@ -25,8 +25,8 @@ import psutil
 
 from bench.project import ROOT
 from bench.server import answers, free_port
-from lambda_live.dependencies.packages import install_dir
-from lambda_live.dependencies.requirements import find_all_requirements
+from lambda_live.dependencies.installation import install_dir
+from lambda_live.dependencies.requirements import collect_requirements
 
 _SAVES = 5
 _START = 300.0
@@ -147,7 +147,9 @@ def _bare(case: Case, project: Path, port: int) -> float:
     module = case.imports or edited.stem
     root = project.joinpath(case.edited).parents[module.count(".")]
     sources = [project / each for each in case.sources]
-    packages = [install_dir(each) for each in find_all_requirements(root, project, sources)]
+    packages = [
+        install_dir(each) for each in collect_requirements(root, project, sources, None, None)
+    ]
     path = [root, *packages, *sources]
     path += [project / case.packages] if case.packages else []
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), **_variables(case, port)}

@@ -40,11 +40,11 @@ def test_functions_of_which_the_same_is_to_be_said_share_a_sentence(tmp_path: Pa
     old = dict.fromkeys(("A", "B"), "python3.8")
     told = notices(tmp_path, **old, C="nodejs22.x", D="nodejs22.x")
     assert told[0].startswith("C, D are not served: their Runtime is nodejs22.x;")
-    assert told[1].startswith("A, B: python3.8 is too old to run here")
+    assert told[1].startswith("A, B: python3.8 is not supported")
     assert told[2].startswith("The authorizer Outside (JWT) of A, B is not verified here")
     assert len(told) == 3
 
 
 def test_of_many_the_first_are_named(tmp_path: Path) -> None:
     told = notices(tmp_path, **dict.fromkeys("ABCDEFG", "python3.8"))
-    assert told[0].startswith("A, B, C and 4 more: python3.8 is too old")
+    assert told[0].startswith("A, B, C and 4 more: python3.8 is not supported")

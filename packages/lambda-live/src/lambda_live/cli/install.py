@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail, log
-from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.requirements import cache_key, spec_requirements
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError

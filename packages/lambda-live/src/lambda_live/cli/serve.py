@@ -11,7 +11,7 @@ import uvloop
 from lambda_live.cli.command_line import parse
 from lambda_live.cli.parser import fail, log
 from lambda_live.debugger.server import HOST
-from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.installation import install
 from lambda_live.model.requirements import InstallError
 from lambda_live.project.config import Config
 from lambda_live.project.function_dependencies import find_dependencies

@@ -1,10 +1,10 @@
 """
-Which files below a folder are code: those that would ship, without what a project has beside it.
+Which files in a folder are code: those that ship, without tests, events, tools and ignored files.
 
-`python -m lambda_live.code.code_files [FOLDER]` prints their names, each followed by a NUL.
-Run it in the project's folder.
+`python -m lambda_live.code.code_files [FOLDER]`, run in the project's folder, prints their names,
+each followed by a NUL.
 """
-# ruff: noqa: PTH116  # one stat a file: pathlib would double what that costs
+# ruff: noqa: PTH116  # pathlib takes twice as long for a stat
 
 import os
 import sys
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 type FileStamp = tuple[int, int, int]
-"""A file's change time in nanoseconds, size in bytes, and inode; a copy may keep any other time."""
+"""A file's change time in nanoseconds, size in bytes, and inode; a copy may keep other times."""
 
 _EXCLUDED_NAMES = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
 
@@ -28,7 +28,7 @@ class _CheckResult(Protocol):
 
 
 def is_code(name: str) -> bool:
-    """Whether a file or folder of that name is code, and neither hidden nor a tool's."""
+    """Return whether a file or folder of that name is code: not hidden, and not of a tool."""
     return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _EXCLUDED_NAMES)
 
 
@@ -37,7 +37,7 @@ def _stamp(stat: os.stat_result) -> FileStamp:
 
 
 def file_stamp(path: str | Path) -> FileStamp | None:
-    """Return the stamp of a file, None if there is none."""
+    """Return the stamp of a file, None if it does not exist."""
     try:
         return _stamp(os.stat(path))
     except OSError:
@@ -45,7 +45,7 @@ def file_stamp(path: str | Path) -> FileStamp | None:
 
 
 class CodeFiles:
-    """The code below one folder of a project, without what its `.gitignore` files name."""
+    """The code in one folder of a project, without the files that `.gitignore` excludes."""
 
     def __init__(self, root: Path, project: Path) -> None:
         self._root = str(root)
@@ -55,20 +55,20 @@ class CodeFiles:
 
     def walk(self, on_folder: Callable[[str], None]) -> Iterator[tuple[str, bool, FileStamp]]:
         """
-        Yield each file, and each thing else whose change may be one of the files: folders alone.
+        Yield path, whether it is a code file, and stamp.
 
-        The second says whether it is a file. Links are followed: code may be shared by them.
-        `enter` is told each folder before it is read.
+        The others are folders and `.gitignore` files: if one changes, the code may change.
+        Links are followed. `on_folder` is called with each folder before it is read.
         """
         ignored = [each for each in map(_read_gitignore, self._above) if each]
         yield from self._walk(self._root, ignored, on_folder)
 
     def _walk(
-        self, folder: str, ignored: list[tuple[int, _IgnoreSpec]], enter: Callable[[str], None]
+        self, folder: str, ignored: list[tuple[int, _IgnoreSpec]], on_folder: Callable[[str], None]
     ) -> Iterator[tuple[str, bool, FileStamp]]:
         try:
             stamp = _stamp(os.stat(folder))
-            enter(folder)
+            on_folder(folder)
             entries = list(os.scandir(folder))
         except OSError:
             return
@@ -81,22 +81,22 @@ class CodeFiles:
             yield from _existing_file(f"{folder}/.gitignore")
         for entry in entries:
             if is_code(entry.name) and not self._is_excluded(entry, ignored):
-                yield from self._entry(entry, ignored, enter)
+                yield from self._entry(entry, ignored, on_folder)
 
     def _entry(
         self,
         entry: os.DirEntry[str],
         ignored: list[tuple[int, _IgnoreSpec]],
-        enter: Callable[[str], None],
+        on_folder: Callable[[str], None],
     ) -> Iterator[tuple[str, bool, FileStamp]]:
         try:
             if entry.is_symlink():
                 target = os.path.realpath(entry.path)
                 if entry.is_dir() and _contains(target, entry.path):
-                    return  # a link to what it is in: it has no end
-                enter(os.path.dirname(target))  # noqa: PTH120  # as the rest of the file
+                    return  # a link to a folder above it would never end
+                on_folder(os.path.dirname(target))  # noqa: PTH120  # as the rest of the file
             if entry.is_dir():
-                yield from self._walk(entry.path, ignored, enter)
+                yield from self._walk(entry.path, ignored, on_folder)
             elif entry.is_file():
                 yield entry.path, True, _stamp(entry.stat())
         except OSError:
@@ -104,7 +104,7 @@ class CodeFiles:
 
     def _is_excluded(self, entry: os.DirEntry[str], ignored: list[tuple[int, _IgnoreSpec]]) -> bool:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
-            # events/ may well be a package of the function's
+            # a function may have a package called events
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
         for length, spec in reversed(ignored):
             suffix = "/" if entry.is_dir(follow_symlinks=False) else ""
@@ -115,7 +115,7 @@ class CodeFiles:
 
 
 def _contains(folder: str, path: str) -> bool:
-    """Whether the path leads into the folder, by its links too."""
+    """Return whether the path, with links resolved, is in the folder."""
     above = (os.path.realpath(each) for each in Path(path).parents)
     return folder in above
 
@@ -126,7 +126,7 @@ def _existing_file(path: str) -> Iterator[tuple[str, bool, FileStamp]]:
 
 
 def _folders_above(root: Path, project: Path) -> Iterator[str]:
-    """Return the folders above, outermost first, whose `.gitignore` speaks of the root's files."""
+    """Yield the folders above whose `.gitignore` applies to the root, outermost first."""
     above = list(root.parents)
     top = next((folder for folder in (root, *above) if (folder / ".git").exists()), project)
     if top in above:
@@ -135,18 +135,18 @@ def _folders_above(root: Path, project: Path) -> Iterator[str]:
 
 
 def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
-    """Return the patterns of a folder, and how much of a path they do not look at."""
+    """Return the length of the prefix that a path has in this folder, and its patterns."""
     try:
         lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # many a project has no such file
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  # needed only if there is such a file
 
     return len(folder.rstrip("/")) + 1, GitIgnoreSpec.from_lines(lines.splitlines())
 
 
 def main() -> None:
-    """Print the names of the files as `find .` in the folder does, in the order of their bytes."""
+    """Print the names of the files like `find .` does, sorted by their bytes."""
     project = Path.cwd()
     root = project.joinpath(*sys.argv[1:2]).resolve()
     found = CodeFiles(root, project).walk(lambda _: None)

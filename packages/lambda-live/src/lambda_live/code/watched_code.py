@@ -1,40 +1,78 @@
-"""The watched code: whether it changed, and which code it is."""
+"""The code of a function on disk: whether it changed, and its hash."""
 
 import asyncio
 import contextlib
 import hashlib
 import logging
+import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from watchfiles import awatch
 
 from lambda_live.code.code_files import CodeFiles, FileStamp, file_stamp, is_code
-from lambda_live.code.hash_cache import HashCache
 from lambda_live.code.watcher import Watcher
 
 _QUIET_SECONDS = 0.02
-"""Seconds without a change after which a save is over; more than a file system's tick (10 ms)."""
+"""A save is over after this time without a change; file systems have ticks of up to 10 ms."""
 
 _BULK_QUIET_SECONDS = 0.1
-"""The same where several files change, as in a `git checkout`."""
+"""The same if several files change, as in a `git checkout`."""
 
 _BULK_FILES = 3
 _MAX_WAIT_SECONDS = 0.5
-"""Seconds that a request waits for a storm's end at most; then what is there is loaded."""
+"""A request waits no longer for such a change to be over; then the code as it is gets loaded."""
 
 _POLL_SECONDS = 1.0
-"""Seconds between two looks where nobody tells of a change: a folder may go and come back."""
+"""Interval of checks without notifications: a watched folder may be removed and come back."""
+
+_TIMESTAMP_RESOLUTION_NS = 100_000_000
+"""Two changes within this time may leave the same timestamp; file systems need 10 ms."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
+class HashCache:
+    """Hashes files like `sha256sum`, with names relative to a folder; reads changed files only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._prefix = str(folder).rstrip("/") + "/"
+        self._known: dict[str, tuple[FileStamp, bytes]] = {}
+
+    def manifest_lines(self, files: Iterable[tuple[str, FileStamp]]) -> list[bytes]:
+        """Return a line for each file, given by path and stamp, sorted by the bytes of the name."""
+        before, self._known = self._known, {}
+        named = ((os.fsencode(path.removeprefix(self._prefix)), path, s) for path, s in files)
+        return [self._line(name, path, s, before.get(path)) for name, path, s in sorted(named)]
+
+    def _line(
+        self, name: bytes, path: str, stamp: FileStamp, known: tuple[FileStamp, bytes] | None
+    ) -> bytes:
+        if known is None or known[0] != stamp:
+            is_old = time.time_ns() - stamp[0] > _TIMESTAMP_RESOLUTION_NS
+            line = _digest(path) + b"  " + name + b"\n"
+            if not is_old:  # another change may leave the same stamp
+                return line
+            known = (stamp, line)
+        self._known[path] = known
+        return known[1]
+
+
+def _digest(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
+            return hashlib.sha256(file.read()).hexdigest().encode()
+    except OSError:
+        return b""
+
+
 class WatchedCode:
     """
-    The code below some folders of a project, as `CodeFiles` has it.
+    The code files in some folders of a project.
 
-    A request asks `changed()`, so that no answer is older than the code was when the request came:
-    the news of most file systems comes a moment later than that.
+    Notifications of most file systems arrive a moment after a change. So each request calls
+    `has_changed()`, and never gets a result of code older than the request.
     """
 
     def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
@@ -42,48 +80,48 @@ class WatchedCode:
         self._code_files = {root: CodeFiles(root, project or root) for root in roots}
         self._hashes = {root: HashCache(root.parent) for root in roots}
         self._stamps: dict[str, FileStamp | None] = {}
-        self._below: dict[Path, list[tuple[str, FileStamp]]] = {}
+        self._files: dict[Path, list[tuple[str, FileStamp]]] = {}
         self._watcher = Watcher(_is_relevant)
         self._ignored_files: set[str] = set()
         self.changed_files: dict[str, float] = {}
-        """The files that were not as they were known, and when each changed (epoch, seconds)."""
+        """The files of the last change, with the time of each in seconds since the epoch."""
         self.snapshot()
 
     def snapshot(self) -> int:
-        """Know the code as it is on disk; return how many files are not as they were known."""
-        before, known, follow = self._stamps, self._files(), self._watcher.follow
+        """Record the code as it is on disk; return how many files changed since the last time."""
+        before, paths_before, follow = self._stamps, self._paths(), self._watcher.follow
         roots = [str(root) for root in self._roots]
         self._watcher.reset(roots)
         found = {
-            root: [each for each in shipped.walk(follow) if each[0] not in self._ignored_files]
-            for root, shipped in self._code_files.items()
+            root: [each for each in files.walk(follow) if each[0] not in self._ignored_files]
+            for root, files in self._code_files.items()
         }
-        every = [each for below in found.values() for each in below]
-        self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in every}
+        entries = [entry for below in found.values() for entry in below]
+        self._stamps = dict.fromkeys(roots) | {path: stamp for path, _, stamp in entries}
         if None in self._stamps.values():
             self._watcher.is_reliable = False
-        self._below = {
+        self._files = {
             root: [(path, stamp) for path, is_file, stamp in below if is_file]
             for root, below in found.items()
         }
-        files = self._files()
-        changed = {path for path in files if before.get(path) != self._stamps[path]}
-        self.changed_files |= {path: stamp[0] / 1e9 for path, _, stamp in every if path in changed}
-        return len(changed | known - files)
+        paths = self._paths()
+        changed = {path for path in paths if before.get(path) != self._stamps[path]}
+        self.changed_files |= {path: s[0] / 1e9 for path, _, s in entries if path in changed}
+        return len(changed | paths_before - paths)
 
-    def _files(self) -> set[str]:
-        return {path for below in self._below.values() for path, _ in below}
+    def _paths(self) -> set[str]:
+        return {path for files in self._files.values() for path, _ in files}
 
     def ignore(self, paths: Iterable[str]) -> None:
-        """Take these files for code no more."""
+        """Ignore these files from now on."""
         self._ignored_files.update(paths)
         self.snapshot()
 
     def has_changed(self) -> bool:
         """
-        Whether anything changed on disk since the code was last known.
+        Return whether anything on disk changed since the last snapshot.
 
-        It costs one stat a file where the kernel does not say by itself that nothing did.
+        This calls stat for each file, unless the kernel guarantees that nothing changed.
         """
         if self._watcher.is_unchanged():
             return any(file_stamp(str(root)) != self._stamps[str(root)] for root in self._roots)
@@ -93,11 +131,11 @@ class WatchedCode:
         return changed
 
     def last_saved_at(self) -> float:
-        """Return when the last change was made, in seconds of the epoch."""
+        """Return the time of the last change, in seconds since the epoch."""
         return max((stamp[0] for stamp in self._stamps.values() if stamp), default=0) / 1e9
 
     async def wait_until_quiet(self) -> str:
-        """Wait until a save, or a storm of saves, is over; return the code's hash."""
+        """Wait until a save, or a series of saves, is over; return the hash of the code."""
         loop = asyncio.get_running_loop()
         end = loop.time() + _MAX_WAIT_SECONDS
         self.changed_files = {}
@@ -112,39 +150,39 @@ class WatchedCode:
 
     def sha256(self) -> str:
         """
-        Return the hash of the code, the files that are known as they are on disk, in hex.
+        Return the hash of the code as of the last snapshot, in hex.
 
-        It is the SHA-256 of what `sha256sum` prints for the files, sorted by path, seen from the
-        watched directory's parent, so that a shell can say which code it means.
+        It is the SHA-256 of what `sha256sum` prints for the files, sorted by path and named from
+        the watched folder's parent. A shell script can compute the same.
         """
         manifest = hashlib.sha256()
-        for root, files in self._below.items():
+        for root, files in self._files.items():
             for line in self._hashes[root].manifest_lines(files):
                 manifest.update(line)
         return manifest.hexdigest()
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield whenever the file system tells of a change that counts."""
+        """Yield after each change on disk."""
         if not self._roots:
             return
-        told = asyncio.Event()
-        listening = asyncio.create_task(self._listen(told))
+        notified = asyncio.Event()
+        listening = asyncio.create_task(self._listen(notified))
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(told.wait(), _POLL_SECONDS)
-                told.clear()
+                    await asyncio.wait_for(notified.wait(), _POLL_SECONDS)
+                notified.clear()
                 if self.has_changed():
                     yield
         finally:
             listening.cancel()
 
-    async def _listen(self, told: asyncio.Event) -> None:
+    async def _listen(self, notified: asyncio.Event) -> None:
         try:
             async for _ in self._notifications():
-                told.set()
-        except Exception as error:  # noqa: BLE001  # watchfiles raises whatever the system has said
-            _LOGGER.warning("no news of changes (%s): the code is looked at each second", error)
+                notified.set()
+        except Exception as error:  # noqa: BLE001  # watchfiles raises any error of the system
+            _LOGGER.warning("file watching failed (%s): checking the code every second", error)
 
     def _notifications(self) -> AsyncIterator[object]:
         if self._watcher.is_reliable:

@@ -1,8 +1,12 @@
 """
-What the kernel says of changes in some folders, without a look at each file.
+Ask the kernel whether files changed, without a look at each file.
 
-Linux tells of a change as it happens, so who asks after a save is told of it. Elsewhere nothing is
-as prompt: there each file is looked at.
+A request after a save must get the new code. Most notifications come a moment too late for that,
+and a stat of each file on each request is slow in a large project. Linux queues an inotify event
+before the write returns. An empty queue therefore proves that nothing changed, if the files are on
+a local file system. In all other cases `is_reliable` is False, and the caller compares the files.
+
+Source: https://man7.org/linux/man-pages/man7/inotify.7.html
 """
 
 import asyncio
@@ -22,7 +26,7 @@ _LOCAL_FILE_SYSTEMS = (
     *("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs"),
     *("overlay", "ramfs", "tmpfs", "xfs", "zfs"),
 )
-"""File systems that nobody changes but this machine's kernel, which therefore knows."""
+"""File systems that only this machine's kernel changes, so that inotify sees each change."""
 
 if sys.platform == "linux":
     from inotify_simple import INotify, flags
@@ -35,24 +39,28 @@ if sys.platform == "linux":
 
 
 class Watcher:
-    """Knows whether a file that `counts` changed since it was last `reset`; in doubt one did."""
+    """
+    Detects changes of files with relevant names in the folders that it follows.
+
+    `is_reliable` is False if it may miss a change.
+    """
 
     def __init__(self, is_relevant: Callable[[str], bool]) -> None:
         self._is_relevant = is_relevant
-        self._inotify = inotify = _inotify()
+        self._inotify = inotify = _open_inotify()
         if inotify is not None:
             weakref.finalize(self, inotify.close)
         self._has_event = self._has_warned = False
         self.is_reliable = False
 
     def reset(self, roots: Iterable[str]) -> None:
-        """Forget what was told; what is below the roots is to be followed anew."""
+        """Drop all events; the caller follows the folders below the roots again."""
         self.is_reliable = self._inotify is not None and all(map(_is_local, roots))
         self._read_events()
         self._has_event = False
 
     def follow(self, folder: str) -> None:
-        """Hear of changes in a folder, and of its own."""
+        """Watch a folder, but not those in it."""
         if not self.is_reliable or self._inotify is None:
             return
         try:
@@ -62,18 +70,18 @@ class Watcher:
             if error.errno == errno.ENOSPC and not self._has_warned:
                 self._has_warned = True
                 _LOGGER.warning(
-                    "inotify has no watch left for %s: the code is looked at each second;"
-                    " sysctl fs.inotify.max_user_watches gives more",
+                    "no inotify watch left for %s: checking the code every second;"
+                    " increase sysctl fs.inotify.max_user_watches",
                     folder,
                 )
 
     def is_unchanged(self) -> bool:
-        """Whether nothing changed for sure."""
+        """Return True if nothing changed for certain."""
         self._read_events()
         return self.is_reliable and not self._has_event
 
     def acknowledge(self) -> None:
-        """Take it that what was told was no change."""
+        """Drop the events so far: the caller has found no change."""
         self._has_event = False
 
     def _read_events(self) -> None:
@@ -82,22 +90,23 @@ class Watcher:
                 self._has_event = self._has_event or self._is_relevant(event.name)
 
     async def notifications(self) -> AsyncIterator[None]:
-        """Yield whenever something is told; who hears it asks whether it was `quiet`."""
+        """Yield when events arrive; `is_unchanged` tells whether one of them is relevant."""
         if self._inotify is None:
             return
-        told, loop, number = asyncio.Event(), asyncio.get_running_loop(), self._inotify.fileno()
-        loop.add_reader(number, told.set)
+        loop, descriptor = asyncio.get_running_loop(), self._inotify.fileno()
+        readable = asyncio.Event()
+        loop.add_reader(descriptor, readable.set)
         try:
-            while await told.wait():
+            while await readable.wait():
                 yield
-                told.clear()
+                readable.clear()
         finally:
-            loop.remove_reader(number)
+            loop.remove_reader(descriptor)
 
 
-def _inotify() -> "INotify | None":
+def _open_inotify() -> "INotify | None":
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a user may have so many of them and no more
+        with contextlib.suppress(OSError):  # the number per user is limited
             return INotify(nonblocking=True)
     return None
 

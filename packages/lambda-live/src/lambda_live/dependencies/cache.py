@@ -1,4 +1,4 @@
-"""Where this service keeps what can be made again, outside all projects."""
+"""Where the service stores files that it can create again."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 def cache_dir(kind: str) -> Path:
     """
-    Return the folder of one kind of it, which may not be there yet.
+    Return the folder for one kind of file; it may not exist yet.
 
     Source: https://specifications.freedesktop.org/basedir-spec/latest/
     """
@@ -16,6 +16,6 @@ def cache_dir(kind: str) -> Path:
 
 
 def function_dir(folder: Path, template: Path, logical_id: str) -> Path:
-    """Return the one of a function of that template, below a folder that all templates share."""
+    """Return the folder of one function of a template, below a folder that templates share."""
     key = hashlib.sha256(str(template.resolve()).encode()).hexdigest()[:16]
     return folder / key / logical_id

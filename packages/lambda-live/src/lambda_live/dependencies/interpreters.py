@@ -1,10 +1,9 @@
 """
-Which Python runs a function: the one that its `Runtime` names, if it is on this machine.
+Find the Python that a function's `Runtime` names on this machine.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,31 +19,31 @@ _INSTALLED = (
     ".local/share/uv/python/cpython-{number}*/bin/{name}",
     ".pyenv/versions/{number}*/bin/{name}",
 )
-"""Where mise, uv and pyenv keep those that they have installed, below a person's home."""
+"""Where mise, uv and pyenv install Python, below the home directory."""
 
 _QUERY = "import platform, sys; print(sys.executable); print(platform.python_version())"
+_QUERY_TIMEOUT_SECONDS = 10
 _MIN_VERSION = (3, 12)
-"""The least version that the service's part of an environment runs on."""
+"""The oldest version that the service's part of an environment supports."""
 
 _RUNTIME_PACKAGES = ("awslambdaric", "boto3", "debugpy")
-"""What AWS's image brings, and the debugger."""
+"""The packages of AWS's image, and the debugger."""
 
 
 def is_supported(runtime: str) -> bool:
-    """Whether one of AWS's runtimes has a Python that functions can be run on here."""
+    """Return whether functions of this AWS runtime can run."""
     return tuple(map(int, runtime.removeprefix("python").split("."))) >= _MIN_VERSION
 
 
 @lru_cache
 def find_interpreter(runtime: str) -> Interpreter | None:
-    """Return the Python of one of AWS's runtimes, None if it can't be had here."""
+    """Return the Python of an AWS runtime, None if it is not supported or not installed."""
     if runtime == SERVICE_INTERPRETER.runtime:
         return SERVICE_INTERPRETER
     if not is_supported(runtime):
         return None
-    number = runtime.removeprefix("python")
-    answers = (_query(path) for path in _candidates(runtime, number))
-    return next((found for found in answers if found and found.runtime == runtime), None)
+    found = map(_query, _candidates(runtime, runtime.removeprefix("python")))
+    return next((each for each in found if each and each.runtime == runtime), None)
 
 
 def _candidates(name: str, number: str) -> Iterator[str]:
@@ -56,33 +55,31 @@ def _candidates(name: str, number: str) -> Iterator[str]:
 
 
 def _query(path: str) -> Interpreter | None:
-    # without the service's own packages, which are another version's
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
-        told = subprocess.run(  # noqa: S603  # a Python that was found by its name
-            [path, "-c", _QUERY],
-            env=environ,
+        # -I: PYTHONPATH may name packages of another version, and the folder may have a types.py
+        result = subprocess.run(  # noqa: S603  # a Python that was found by its name
+            [path, "-I", "-c", _QUERY],
             capture_output=True,
             text=True,
             check=True,
-            timeout=10,
+            timeout=_QUERY_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    executable, number = told.stdout.split("\n")[:2]
+    executable, number = result.stdout.split("\n")[:2]
     return Interpreter(executable, number)
 
 
 def explain_substitute(name: str, runtime: str) -> str | None:
-    """Return the sentence on a runtime that is not here."""
+    """Return a notice if functions of this runtime run on the service's Python instead."""
     if find_interpreter(runtime) is not None:
         return None
-    why = "is not on this machine" if is_supported(runtime) else "is too old to run here"
-    return f"{name}: {runtime} {why}, so Python {SERVICE_INTERPRETER.version} stands in for it"
+    why = "is not installed" if is_supported(runtime) else "is not supported"
+    return f"{name}: {runtime} {why}; running on Python {SERVICE_INTERPRETER.version} instead"
 
 
 def runtime_requirements(python: Interpreter) -> Requirements | None:
-    """Return what AWS's runtime brings, if that Python has not what this service has."""
+    """Return the packages of AWS's runtime for a Python, None for the service's, which has them."""
     if python == SERVICE_INTERPRETER:
         return None
     text = "".join(map(_pinned, _RUNTIME_PACKAGES))

@@ -1,21 +1,25 @@
 """
-A function's own dependencies: what it declares, in files that pip reads.
+Find what a function requires: requirements.txt, a lock file, or pyproject.toml.
 
-Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+https://packaging.python.org/en/latest/specifications/pyproject-toml/#dependencies-optional-dependencies
+https://python-poetry.org/docs/basic-usage/#installing-with-poetrylock
 """
 
 import hashlib
+import os
 import platform
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lambda_live.dependencies import projects
-from lambda_live.dependencies.poetry_lock import LockError
+from lambda_live.dependencies.lock_files import LockError, read_poetry_lock, read_uv_lock
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
+_POETRY_LOCK, _UV_LOCK, _PYPROJECT = "poetry.lock", "uv.lock", "pyproject.toml"
 
 
 def cache_key(requirements: Requirements) -> str:
@@ -38,58 +42,11 @@ def copy_requirements(requirements: Requirements, directory: Path) -> None:
     (directory / "requirements.txt").write_text(requirements.text, encoding="utf-8")
     for path in requirements.files:
         if not path.is_relative_to(requirements.directory):
-            message = f"{requirements.source} needs {path}, which no image gets; move it beside it"
+            message = f"{requirements.source} needs {path}; move it into {requirements.directory}"
             raise InstallError(message)
         copy = directory / path.relative_to(requirements.directory)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-
-
-def find_requirements(root: Path, project: Path) -> Requirements | None:
-    """
-    Return what a code root declares by requirements.txt, else what the Python project does.
-
-    Raises:
-        InstallError: A lock file can't be followed.
-    """
-    if (root / "requirements.txt").is_file():
-        return parse_requirements(root / "requirements.txt")
-    try:
-        file, text = projects.find_project_requirements(root, project) or (root, "")
-    except LockError as error:
-        raise InstallError(str(error)) from error
-    return Requirements(file, text, (), file.parent) if text else None
-
-
-def parse_requirements(file: Path) -> Requirements | None:
-    """Return what a file that pip reads names, None if that is nothing."""
-    text = file.read_text(encoding="utf-8-sig")
-    files = tuple(sorted(set(included_files(file))))
-    return Requirements(file, text, files, file.parent) if _names_any(text) else None
-
-
-def requirement_files(root: Path, project: Path) -> Iterator[Path]:
-    """Return the files that say so, and those that would if they were there."""
-    yield root / "requirements.txt"
-    yield from projects.project_files(root, project)
-
-
-def find_all_requirements(
-    root: Path,
-    project: Path,
-    sources: Iterable[Path],
-    *,
-    own: bool = True,
-) -> list[Requirements]:
-    """
-    Return what each source of a layer declares, by requirements.txt; before it the code root's own.
-
-    Raises:
-        InstallError: As `declared`.
-    """
-    roots = [find_requirements(root, project)] if own else []
-    every = (*roots, *(find_requirements(source, source) for source in sources))
-    return [each for each in every if each is not None]
 
 
 def collect_requirements(
@@ -101,8 +58,10 @@ def collect_requirements(
 ) -> list[Requirements]:
     """Return everything to install for a function. Raises InstallError."""
     public = [public_layer_requirements] if public_layer_requirements else []
-    own = image is None or image.installs_project
-    declared = find_all_requirements(root, project, layer_sources, own=own)
+    has_own = image is None or image.installs_project
+    own = [find_requirements(root, project)] if has_own else []
+    layers = (find_requirements(source, source) for source in layer_sources)
+    declared = [each for each in (*own, *layers) if each is not None]
     return [*(image.requirements if image else ()), *declared, *public]
 
 
@@ -117,12 +76,36 @@ def spec_requirements(function: FunctionSpec, project: Path) -> list[Requirement
     )
 
 
-def _names_any(text: str) -> bool:
-    return any(line.strip() and not line.strip().startswith("#") for line in text.splitlines())
+def find_requirements(root: Path, project: Path) -> Requirements | None:
+    """
+    Return the requirements of a code root.
+
+    A requirements.txt in it comes first. Otherwise the nearest folder above it counts, up to the
+    project's: in each, a lock file comes before pyproject.toml.
+
+    Raises:
+        InstallError: A file cannot be read.
+    """
+    if (root / "requirements.txt").is_file():
+        return parse_requirements(root / "requirements.txt")
+    try:
+        file, text = _find_in_project(root, project) or (root, "")
+    except LockError as error:
+        raise InstallError(str(error)) from error
+    return Requirements(file, text, (), file.parent) if text else None
+
+
+def parse_requirements(file: Path) -> Requirements | None:
+    """Return the requirements in a file for pip, None if it has none."""
+    text = file.read_text(encoding="utf-8-sig")
+    lines = (line.strip() for line in text.splitlines())
+    if not any(line and not line.startswith("#") for line in lines):
+        return None
+    return Requirements(file, text, tuple(sorted(set(included_files(file)))), file.parent)
 
 
 def included_files(file: Path) -> Iterator[Path]:
-    """Return the files beside it that a file of requirements needs."""
+    """Return the local files that a requirements file needs."""
     for line in file.read_text(encoding="utf-8-sig").splitlines():
         found = _INCLUDED.match(line.strip())
         path = file.parent / (found[1] or found[2]) if found else None
@@ -130,3 +113,57 @@ def included_files(file: Path) -> Iterator[Path]:
             yield path.resolve()
             if found[1]:
                 yield from included_files(path)
+
+
+def requirement_files(root: Path, project: Path) -> Iterator[Path]:
+    """Return the files that can declare requirements, existing or not."""
+    yield root / "requirements.txt"
+    for folder in _folders(root, project):
+        yield from (folder / name for name in (_POETRY_LOCK, _UV_LOCK, _PYPROJECT))
+
+
+def _folders(root: Path, project: Path) -> list[Path]:
+    if not root.is_relative_to(project):
+        return [root, project]
+    above = [root, *root.parents]
+    return above[: above.index(project) + 1]
+
+
+def _find_in_project(root: Path, project: Path) -> tuple[Path, str] | None:
+    folders = _folders(root, project)
+    for index, folder in enumerate(folders):
+        if folder != root and (folder / "cdk.json").is_file():
+            continue  # these are the requirements of the CDK app, not of its functions
+        found = _read_lock(folder) or _read_pyproject(folder, folders[index + 1 :])
+        if found is not None:
+            return found
+    return None
+
+
+def _read_lock(folder: Path) -> tuple[Path, str] | None:
+    lock = folder / _POETRY_LOCK
+    if lock.is_file():
+        return lock, read_poetry_lock(lock)
+    return _read_uv_lock(folder / _UV_LOCK, ".")
+
+
+def _read_uv_lock(lock: Path, member: str) -> tuple[Path, str] | None:
+    text = read_uv_lock(lock, member) if lock.is_file() else None
+    return None if text is None else (lock, text)
+
+
+def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, str] | None:
+    file = folder / _PYPROJECT
+    if not file.is_file():
+        return None
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+        text = "".join(f"{each.strip()}\n" for each in table["dependencies"])
+    except KeyError:
+        return None
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        message = f"{file} can't be read: {error}; fix it"
+        raise LockError(message) from error
+    # the lock of a uv workspace is in a folder above its members
+    locks = (_read_uv_lock(each / _UV_LOCK, os.path.relpath(folder, each)) for each in above)
+    return next(filter(None, locks), (file, text))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lambda_live.dependencies.installation import install_dir
 from lambda_live.dependencies.interpreters import find_interpreter, runtime_requirements
-from lambda_live.dependencies.packages import install_dir
 from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter

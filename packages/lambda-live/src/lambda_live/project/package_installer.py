@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.installation import install
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.project.function_dependencies import FunctionDependencies
 

@@ -51,7 +51,7 @@ def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
     answer = service.boto3.invoke(FunctionName="Only", Payload="{}")
     assert service.json_of(answer) == [version, f"AWS_Lambda_{SERVICE_INTERPRETER.runtime}"]
     service.wait_for_line(
-        f"Only: {OTHER} is not on this machine, so Python {SERVICE_INTERPRETER.version} stands"
+        f"Only: {OTHER} is not installed; running on Python {SERVICE_INTERPRETER.version} instead"
     )
 
 
@@ -59,7 +59,7 @@ def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() ->
     said = explain_substitute("Only", "python3.9")
 
     version = SERVICE_INTERPRETER.version
-    assert said == f"Only: python3.9 is too old to run here, so Python {version} stands in for it"
+    assert said == f"Only: python3.9 is not supported; running on Python {version} instead"
 
 
 @pytest.mark.parametrize("folder", ["programs", f".pyenv/versions/{OTHER[6:]}.9/bin"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.image_context import write_function
-from lambda_live.dependencies.packages import install
+from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.requirements import cache_key, copy_requirements, find_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError
@@ -64,7 +64,7 @@ def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothin
     ("lock", "why"),
     [
         ("[[package]", "can't be read"),
-        ('[metadata]\nlock-version = "2.0"\n', "says nothing of groups; run poetry lock"),
+        ('[metadata]\nlock-version = "2.0"\n', "has no dependency groups; run poetry lock"),
         (
             LOCK.replace('groups = ["main"]', 'groups = ["main"]\nsource = {type = "git"}'),
             r"three is from a git; list it in a requirements\.txt",
@@ -178,7 +178,7 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
         ("pyproject.toml", "[project]\ndependencies = 1\n", "pyproject.toml can't be read"),
         ("uv.lock", "[", "uv.lock can't be read.*; run uv lock"),
         ("uv.lock", UV.replace("version = 1", "version = 2", 1), "run uv export --no-dev -o req"),
-        ("uv.lock", UV.replace('name = "three"\n', 'name = "3"\n'), "lacks three.*; run uv lock"),
+        ("uv.lock", UV.replace('name = "three"\n', 'name = "3"\n'), "package three is missing; run uv lock"),
         (
             "uv.lock",
             UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
@@ -189,7 +189,7 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
             UV.replace(
                 '    { name = "one", extra', '    { name = "member" }, { name = "one", extra'
             ),
-            "member is of no index but the folder services/member; put its code beside",
+            "member is the local folder services/member; put its code beside",
         ),
     ],
 )
@@ -329,7 +329,7 @@ def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: 
     found = find_requirements(tmp_path / "code", tmp_path)
 
     assert found is not None
-    with pytest.raises(InstallError, match="which no image gets; move it beside it"):
+    with pytest.raises(InstallError, match="; move it into "):
         copy_requirements(found, tmp_path / "image")
 
 

@@ -204,7 +204,7 @@ def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
         service.wait_for_line("lambda_live: reloaded", number - 1)
 
     assert service.invoke().json() == 3
-    assert len([line for line in service.lines if "looked at each second" in line]) == 1
+    assert len([line for line in service.lines if "checking the code every second" in line]) == 1
 
 
 def test_nothing_watched_never_changes() -> None:

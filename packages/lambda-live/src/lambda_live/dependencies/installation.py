@@ -1,4 +1,4 @@
-"""Requirements as a directory of packages, installed apart from those of this service."""
+"""Install requirements into a directory of the cache, apart from the service's own packages."""
 
 import shutil
 import subprocess
@@ -15,7 +15,6 @@ from lambda_live.model.requirements import InstallError, Requirements
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
-"""Seconds between two words on how far it is."""
 
 
 def _ignore(_: subprocess.Popen[str]) -> None:
@@ -23,7 +22,7 @@ def _ignore(_: subprocess.Popen[str]) -> None:
 
 
 def install_dir(requirements: Requirements) -> Path:
-    """Return where what they name is kept, for as long as they and the Python stay the same."""
+    """Return the directory of the packages, which depends on the requirements and the Python."""
     return cache_dir("packages") / cache_key(requirements)
 
 
@@ -33,12 +32,12 @@ def install(
     on_started: Callable[[subprocess.Popen[str]], None] = _ignore,
 ) -> Path:
     """
-    Return the directory with what they name.
+    Install requirements unless the cache has them; return the directory.
 
-    `began` is given pip's process, whose end ends the installation in an error.
+    `on_started` receives pip's process. Killing it makes the installation fail.
 
     Raises:
-        InstallError: pip could not install them.
+        InstallError: pip failed.
     """
     directory = install_dir(requirements)
     if directory.is_dir():
@@ -57,23 +56,21 @@ def install(
 def _run_pip(
     requirements: Requirements,
     target: Path,
-    say: Callable[[str], None],
-    began: Callable[[subprocess.Popen[str]], None],
+    log: Callable[[str], None],
+    on_started: Callable[[subprocess.Popen[str]], None],
 ) -> None:
-    other = (
-        ()
-        if requirements.python == SERVICE_INTERPRETER
-        else ("--python", requirements.python.executable)
-    )
+    python = requirements.python
+    other = () if python == SERVICE_INTERPRETER else ("--python", python.executable)
+    # -P: pip runs in the project's folder, which may have a types.py
     command = [sys.executable, "-P", "-m", "pip", *other, "install", "--compile"]
-    command.append("--disable-pip-version-check")
-    listed = requirements.source
+    command += ["--disable-pip-version-check", "--progress-bar=off"]
+    file = requirements.source
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
-        if listed.name != "requirements.txt":
+        if file.name != "requirements.txt":
             copy_requirements(requirements, Path(directory))
-            listed = Path(directory) / "requirements.txt"
-        with subprocess.Popen(  # noqa: S603
-            [*command, "--progress-bar=off", "--target", target, "--requirement", listed],
+            file = Path(directory) / "requirements.txt"
+        with subprocess.Popen(  # noqa: S603  # pip, with the user's own files
+            [*command, "--target", target, "--requirement", file],
             cwd=requirements.directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -81,20 +78,17 @@ def _run_pip(
             text=True,
             errors="replace",
         ) as pip:
-            began(pip)
-            _log_progress(pip.stdout or (), say)
+            on_started(pip)
+            _log_progress(pip.stdout or (), log)
         errors.seek(0)
         if pip.returncode != 0:
             message = f"{requirements.label} can't be installed:\n{errors.read().strip()}"
             raise InstallError(message)
 
 
-def _log_progress(lines: Iterable[str], say: Callable[[str], None]) -> None:
-    told = time.monotonic()
+def _log_progress(lines: Iterable[str], log: Callable[[str], None]) -> None:
+    next_time = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
     for line in lines:
-        if (
-            line.lstrip().startswith(_PROGRESS)
-            and time.monotonic() - told > _PROGRESS_INTERVAL_SECONDS
-        ):
-            told = time.monotonic()
-            say(f"  {line.strip()}")
+        if line.lstrip().startswith(_PROGRESS) and time.monotonic() > next_time:
+            next_time = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
+            log(f"  {line.strip()}")

@@ -1,0 +1,186 @@
+"""
+Read poetry.lock and uv.lock as pip requirements with hashes.
+
+`python lock_files.py poetry.lock GROUP` prints a group. scripts/install and the Dockerfile run it
+before anything is installed, so this module imports only the standard library.
+
+Sources: https://python-poetry.org/docs/dependency-specification/
+https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile
+"""
+
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+type _Package = dict[str, Any]
+type _Conditions = frozenset[str]
+"""Environment markers that must all be true."""
+
+_LOCAL_SOURCES = ("virtual", "editable", "directory")
+
+
+class LockError(Exception):
+    """A lock file cannot be read; the text says why and what to do."""
+
+
+def read_poetry_lock(lock: Path, group: str = "main", *, skip_folders: bool = False) -> str:
+    """
+    Return the requirements of a group, empty if it has none.
+
+    With `skip_folders`, packages that are folders of the project are left out.
+
+    Raises:
+        LockError: The file is not from Poetry 2, or a package is not from an index.
+    """
+    locked = _load(lock, "poetry lock")
+    if locked.get("metadata", {}).get("lock-version", "") < "2.1":
+        message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
+        raise LockError(message)
+    packages = [each for each in locked.get("package", ()) if group in each["groups"]]
+    if skip_folders:
+        packages = [each for each in packages if _source_type(each) != "directory"]
+    return "".join(_poetry_requirement(lock, each, group) for each in packages)
+
+
+def _load(lock: Path, command: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(lock.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{lock} can't be read: {error}; run {command}"
+        raise LockError(message) from error
+
+
+def _source_type(package: _Package) -> str:
+    return str(package.get("source", {}).get("type", "legacy"))
+
+
+def _poetry_requirement(lock: Path, package: _Package, group: str) -> str:
+    kind = _source_type(package)
+    if kind != "legacy":
+        message = f"{lock}: {package['name']} is from a {kind}; list it in a requirements.txt"
+        raise LockError(message)
+    markers = package.get("markers", "")
+    if isinstance(markers, dict):
+        markers = markers.get(group, "")
+    return _requirement(package, markers, sorted(file["hash"] for file in package["files"]))
+
+
+def _requirement(package: _Package, marker: str, hashes: Iterable[str]) -> str:
+    line = f"{package['name']}=={package['version']}{f' ; {marker}' if marker else ''}"
+    return " \\\n".join([line, *(f"    --hash={each}" for each in hashes)]) + "\n"
+
+
+def read_uv_lock(lock: Path, member: str = ".") -> str | None:
+    """
+    Return the requirements of a project without its groups and extras, empty if it has none.
+
+    `member` is the project's folder relative to the lock file. Returns None if the lock file does
+    not contain it.
+
+    Raises:
+        LockError: The version is not supported, or a package is not from an index.
+    """
+    locked = _load(lock, "uv lock")
+    if locked.get("version") != 1:
+        hint = "run uv export --no-dev -o requirements.txt beside the handler"
+        message = f"{lock} has a version that is not supported; {hint}"
+        raise LockError(message)
+    packages = locked.get("package", [])
+    project = next((each for each in packages if _folder(each) == member), None)
+    return None if project is None else _UvGraph(lock, packages).requirements(project)
+
+
+def _folder(package: _Package) -> str | None:
+    source = package.get("source", {})
+    return next((source[kind] for kind in _LOCAL_SOURCES if kind in source), None)
+
+
+class _UvGraph:
+    """The packages of a uv.lock, and which of them need which under which conditions."""
+
+    def __init__(self, lock: Path, packages: Iterable[_Package]) -> None:
+        self._lock = lock
+        self._by_name: dict[str, list[_Package]] = {}
+        for package in packages:
+            self._by_name.setdefault(package["name"], []).append(package)
+
+    def requirements(self, project: _Package) -> str:
+        """Return everything that a project needs. Raises LockError."""
+        found: dict[tuple[str, str], tuple[_Package, set[_Conditions]]] = {}
+        visited: dict[tuple[str, str, str], set[_Conditions]] = {}
+        pending = [(project, "", frozenset[str]())]
+        while pending:
+            package, extra, conditions = pending.pop()
+            key = package["name"], package.get("version", "")
+            if not _add(visited.setdefault((*key, extra), set()), conditions):
+                continue
+            if package is not project:
+                _add(found.setdefault(key, (package, set()))[1], conditions)
+            pending += self._dependencies(package, extra, conditions)
+        has_hashes = all(_hashes(package) for package, _ in found.values())
+        lines = (self._line(*found[key], has_hashes=has_hashes) for key in sorted(found))
+        return "".join(lines)
+
+    def _dependencies(
+        self, package: _Package, extra: str, conditions: _Conditions
+    ) -> Iterator[tuple[_Package, str, _Conditions]]:
+        optional = package.get("optional-dependencies", {}).get(extra, ()) if extra else ()
+        for dependency in optional if extra else package.get("dependencies", ()):
+            marker = dependency.get("marker")
+            both = conditions | {marker} if marker else conditions
+            for name in ("", *dependency.get("extra", ())):
+                yield self._package(dependency), name, both
+
+    def _package(self, dependency: Mapping[str, Any]) -> _Package:
+        version = dependency.get("version")
+        packages = self._by_name.get(dependency["name"], [])
+        found = (each for each in packages if version in (None, each.get("version")))
+        package = next(found, None)
+        if package is None:
+            message = f"{self._lock}: the package {dependency['name']} is missing; run uv lock"
+            raise LockError(message)
+        return package
+
+    def _line(self, package: _Package, alternatives: set[_Conditions], *, has_hashes: bool) -> str:
+        if "registry" not in package.get("source", {}):
+            message = f"{self._lock}: {package['name']} {_explain_source(package)}"
+            raise LockError(message)
+        hashes = _hashes(package) if has_hashes else ()
+        return _requirement(package, _marker(alternatives), hashes)
+
+
+def _explain_source(package: _Package) -> str:
+    if (folder := _folder(package)) is not None:
+        return f"is the local folder {folder}; put its code beside the handler"
+    kind = next(iter(package.get("source", {"unknown source": ""})))
+    return f"is from a {kind}; list it in a requirements.txt"
+
+
+def _add(alternatives: set[_Conditions], conditions: _Conditions) -> bool:
+    """Add conditions and drop those that they make redundant; return False if they are."""
+    if any(each <= conditions for each in alternatives):
+        return False
+    alternatives -= {each for each in alternatives if conditions <= each}
+    alternatives.add(conditions)
+    return True
+
+
+def _marker(alternatives: set[_Conditions]) -> str:
+    if frozenset() in alternatives:
+        return ""
+    each = sorted(
+        " and ".join(f"({marker})" for marker in sorted(conditions)) for conditions in alternatives
+    )
+    return " or ".join(each)
+
+
+def _hashes(package: _Package) -> list[str]:
+    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
+    hashes = [file.get("hash") for file in files]
+    return sorted(hashes) if all(hashes) else []
+
+
+if __name__ == "__main__":
+    sys.stdout.write(read_poetry_lock(Path(sys.argv[1]), sys.argv[2], skip_folders=True))
