@@ -178,7 +178,11 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
         ("pyproject.toml", "[project]\ndependencies = 1\n", "pyproject.toml can't be read"),
         ("uv.lock", "[", "uv.lock can't be read.*; run uv lock"),
         ("uv.lock", UV.replace("version = 1", "version = 2", 1), "run uv export --no-dev -o req"),
-        ("uv.lock", UV.replace('name = "three"\n', 'name = "3"\n'), "package three is missing; run uv lock"),
+        (
+            "uv.lock",
+            UV.replace('name = "three"\n', 'name = "3"\n'),
+            "package three is missing; run uv lock",
+        ),
         (
             "uv.lock",
             UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
