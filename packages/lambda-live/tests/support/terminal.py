@@ -1,4 +1,4 @@
-"""A real `python -m lambda_live` in a terminal of its own, as a person has it."""
+"""Run `lambda-live` in a pseudo-terminal, as a person would."""
 
 import fcntl
 import os
@@ -18,11 +18,11 @@ from support.local_lambda import INVOKE, LocalLambda, environment, program
 from support.project import HANDLER
 from support.waiting import DEADLINE, wait_until
 
-ONE_BY_ONE = {
+NO_SUMMARIES = {
     "terminal.grouping.MAX_INVOCATIONS_PER_SECOND": 10_000,
     "terminal.grouping.MAX_RECORDS_PER_SECOND": 100_000,
 }
-"""Constants by which no invocation is left out, though several tests' together are a crowd."""
+"""Constants that keep the invocations of several tests from being summarised."""
 
 _TITLE = re.compile(r"\x1b\][02];([^\x07]*)\x07")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[mhlt]")
@@ -30,7 +30,7 @@ _REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")
 
 
 class TerminalLambda:
-    """Runs `HANDLER` of the project in a directory, in 80 columns and 24 rows."""
+    """A service in a terminal of 80 columns and 24 rows."""
 
     def __init__(
         self,
@@ -73,11 +73,11 @@ class TerminalLambda:
             stdout=self._slave,
             stderr=self._slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no thread runs here yet that holds a lock
+            preexec_fn=lambda: fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no other thread holds a lock yet
         )
 
     def resize(self, columns: int, rows: int = 24) -> None:
-        """Make it so large, as who drags its window does."""
+        """Set the size of the terminal."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def _read(self) -> None:
@@ -94,13 +94,13 @@ class TerminalLambda:
 
     @property
     def styled_rows(self) -> list[str]:
-        """What is to be seen, line by line, with its colours."""
+        """The visible lines with their colors."""
         text = _TITLE.sub("", self.raw).replace("\a", "").replace("\r\n", "\n")
         return _REWRITTEN.sub("", text).split("\n")
 
     @property
     def rows(self) -> list[str]:
-        """What is to be seen, line by line."""
+        """The visible lines."""
         return [_STYLE.sub("", row) for row in self.styled_rows]
 
     @property
@@ -114,32 +114,30 @@ class TerminalLambda:
         os.write(self.master, keys.encode())
 
     def wait_for(self, pattern: str, after: int = 0) -> re.Match[str]:
-        """Return the first match in what is to be seen below so many rows."""
-        return wait_until(
-            lambda: re.search(pattern, "\n".join(self.rows[after:])), f"{pattern!r}, seen"
-        )
+        """Wait for a match in the visible lines, without the first `after` rows."""
+        return wait_until(lambda: re.search(pattern, "\n".join(self.rows[after:])), f"{pattern!r}")
 
     def invoke(self, body: bytes = b"{}", **headers: str) -> Answer:
         return request(self.url, "POST", INVOKE, body, headers)
 
     def save(self, source: str) -> int:
-        """Save the function; return how many rows were there before."""
+        """Save the function. Return the number of rows before."""
         rows = len(self.rows) - 1
         path = self.project / "function/app.py"
         path.with_name(".new").write_text(source, encoding="utf-8")
         path.with_name(".new").rename(path)
         return rows
 
-    def end(self) -> int:
-        """End it as its user may; return its exit status."""
+    def stop(self) -> int:
+        """Terminate the service and return its exit status."""
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(DEADLINE)
 
     def close(self) -> None:
-        """End it, and see that it ended well: who is killed has not told what it covered."""
+        """Terminate the service and check its exit status. A killed process reports no coverage."""
         try:
-            assert self.end() == 0, self.raw
+            assert self.stop() == 0, self.raw
             assert self.modes_now() == self.modes
         finally:
             self.process.kill()

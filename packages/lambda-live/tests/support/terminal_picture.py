@@ -1,4 +1,4 @@
-"""The README's picture of the terminal: `python -m support.terminal_picture DIRECTORY`."""
+"""Draw the README's picture of the terminal: `python -m support.terminal_picture DIRECTORY`."""
 
 import html
 import re
@@ -53,8 +53,8 @@ def _project(directory: Path) -> Path:
     return directory
 
 
-def _live(terminal: TerminalLambda) -> None:
-    """Let happen what a developer has: a request, a save that changes, one that breaks."""
+def _develop(terminal: TerminalLambda) -> None:
+    """Send a request, save a change, save an error, and fix it."""
     code = terminal.project / "lambda_app/app.py"
     text = code.read_text(encoding="utf-8")
     terminal.wait_for("loaded in .* as expected")
@@ -94,15 +94,15 @@ def take(directory: Path) -> None:
         tempfile.TemporaryDirectory() as temporary,
         closing(TerminalLambda(_project(Path(temporary)), *_ARGUMENTS, handler=None)) as terminal,
     ):
-        _live(terminal)
-        # free ports were taken; shown are those that a reader has
+        _develop(terminal)
+        # the service has free ports; show the default ones
         ports = iter((3001, 9101))
         rows = [
             _URL.sub(lambda _: f"http://127.0.0.1:{next(ports)}", row)
             for row in terminal.styled_rows
             if row
         ]
-        terminal.end()
+        terminal.stop()
     (directory / "terminal.svg").write_text(_svg(rows), encoding="utf-8")
 
 

@@ -25,7 +25,7 @@ def json_service(start_module_lambda: StartLambda) -> LocalLambda:
 
 
 def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the request's id, and what the log says from its start to its report."""
+    """Invoke the function. Return the request ID and its records from start to report."""
     request_id = service.invoke({"code": code}).headers["x-amzn-requestid"]
 
     def records() -> list[dict[str, Any]]:
@@ -42,14 +42,14 @@ def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
     return request_id, wait_until(records)
 
 
-def test_the_call_to_try_has_the_event_that_is_there(start_lambda: StartLambda) -> None:
+def test_startup_example_uses_existing_event(start_lambda: StartLambda) -> None:
     files = {"app.py": "def handler(event, context):\n    pass\n", "events/event.json": "{}"}
     service = start_lambda(files, handler="app.handler")
 
     assert "try it: curl -d @events/event.json http" in service.lines[1]
 
 
-def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
+def test_text_log_matches_aws(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(
@@ -82,16 +82,16 @@ def test_the_text_log_is_that_of_aws_from_the_first_line_to_the_last(
     assert len(lines) == 6
 
 
-def test_a_traceback_stays_one_record_in_text_as_well(service: LocalLambda) -> None:
-    service.run("def below(): raise ValueError('told once')\nbelow()")
+def test_traceback_is_one_record_in_text_log(service: LocalLambda) -> None:
+    service.run("def below(): raise ValueError('logged once')\nbelow()")
 
-    service.wait_for_line("[ERROR] ValueError: told once")
-    at = service.lines.index("[ERROR] ValueError: told once")
+    service.wait_for_line("[ERROR] ValueError: logged once")
+    at = service.lines.index("[ERROR] ValueError: logged once")
     assert service.lines[at + 1] == "Traceback (most recent call last):"
     assert service.lines[at + 2].startswith("\u00a0\u00a0File ")
 
 
-def test_every_line_of_the_json_log_is_an_object(json_service: LocalLambda) -> None:
+def test_every_json_log_line_is_an_object(json_service: LocalLambda) -> None:
     for code in (
         "print('plain')",
         "print('{\"half\": ')",
@@ -109,7 +109,7 @@ def test_every_line_of_the_json_log_is_an_object(json_service: LocalLambda) -> N
         assert isinstance(json.loads(line), dict)
 
 
-def test_the_json_log_has_aws_platform_events(json_service: LocalLambda) -> None:
+def test_json_log_has_platform_events(json_service: LocalLambda) -> None:
     request_id, records = invoke(json_service, "reply = 1")
 
     start, done, report = records
@@ -144,7 +144,7 @@ def test_the_json_log_has_aws_platform_events(json_service: LocalLambda) -> None
         ("import os; os._exit(1)", "failure", "Runtime.ExitError"),
     ],
 )
-def test_the_json_log_says_how_an_invocation_ended(
+def test_json_log_has_status_and_error_type(
     json_service: LocalLambda, code: str, status: str, error_type: str
 ) -> None:
     _, records = invoke(json_service, code)
@@ -153,7 +153,7 @@ def test_the_json_log_says_how_an_invocation_ended(
         assert (record["record"]["status"], record["record"]["errorType"]) == (status, error_type)
 
 
-def test_the_json_log_tells_the_init(start_lambda: StartLambda) -> None:
+def test_json_log_has_init_events(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "print('imported')\ndef handler(event, context): ...",
         "--system-log-level=DEBUG",
@@ -186,7 +186,7 @@ def test_the_json_log_tells_the_init(start_lambda: StartLambda) -> None:
     assert report["record"]["metrics"]["initDurationMs"] == milliseconds
 
 
-def test_the_json_log_tells_a_reload_and_a_failed_one(json_service: LocalLambda) -> None:
+def test_json_log_reports_reload_and_load_error(json_service: LocalLambda) -> None:
     app = json_service.project / "function/app.py"
     before = len(json_service.lines)
 
@@ -198,8 +198,8 @@ def test_the_json_log_tells_a_reload_and_a_failed_one(json_service: LocalLambda)
     app.write_text(RUNS_ITS_EVENT, encoding="utf-8")
     assert json_service.run("reply = 1") == 1
 
-    said = [json.loads(line) for line in json_service.lines[before:]]
-    reloaded, failed = [each for each in said if each.get("logger") == "lambda_live"][:2]
+    records = [json.loads(line) for line in json_service.lines[before:]]
+    reloaded, failed = [each for each in records if each.get("logger") == "lambda_live"][:2]
     assert (reloaded["level"], reloaded["message"]) == ("INFO", "reloaded")
     assert reloaded["code_sha256"] == code
     assert failed["level"] == "ERROR"
@@ -207,7 +207,7 @@ def test_the_json_log_tells_a_reload_and_a_failed_one(json_service: LocalLambda)
     assert failed["code_sha256"] == broken
 
 
-def test_a_line_that_is_a_json_object_passes_as_it_is(json_service: LocalLambda) -> None:
+def test_json_object_line_is_unchanged(json_service: LocalLambda) -> None:
     line = '{"level":  "info", "message": "grüße", "n": 1.0}'
 
     _, records = invoke(json_service, f"print({line!r})")
@@ -216,7 +216,7 @@ def test_a_line_that_is_a_json_object_passes_as_it_is(json_service: LocalLambda)
     assert records[1] == json.loads(line)
 
 
-def test_a_line_that_is_no_json_object_is_wrapped(json_service: LocalLambda) -> None:
+def test_other_line_is_wrapped_as_function_event(json_service: LocalLambda) -> None:
     request_id, records = invoke(json_service, "print('plain'); print('no end', end='')")
 
     for record, text in zip(records[1:3], ["plain", "no end"], strict=True):
@@ -224,7 +224,7 @@ def test_a_line_that_is_no_json_object_is_wrapped(json_service: LocalLambda) -> 
         assert record == {"type": "function", "requestId": request_id, "record": text}
 
 
-def test_logging_comes_in_aws_json(json_service: LocalLambda) -> None:
+def test_python_logging_uses_aws_json(json_service: LocalLambda) -> None:
     code = "import logging; logging.getLogger('orders').error('wrong: %s', 'that')"
     request_id, records = invoke(json_service, code)
 
@@ -238,19 +238,19 @@ def test_logging_comes_in_aws_json(json_service: LocalLambda) -> None:
     }
 
 
-def test_the_log_level_is_the_runtimes(json_service: LocalLambda) -> None:
-    code = "import logging; logging.debug('told'); logging.info('told')"
+def test_log_level_option_sets_level(json_service: LocalLambda) -> None:
+    code = "import logging; logging.debug('logged'); logging.info('logged')"
     _, (_, *records, _, _) = invoke(json_service, code)
 
     assert [record.get("level") for record in records] == ["DEBUG", "INFO"]
 
 
-def test_by_default_the_json_log_has_what_aws_has_in_it(start_lambda: StartLambda) -> None:
+def test_json_log_default_levels_match_aws(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON")
     code = """
 import json, logging
-logging.debug("untold")
-logging.info("told")
+logging.debug("filtered")
+logging.info("logged")
 for level in ("DEBUG", "INFO", "mine"):
     print(json.dumps({"level": level, "message": "printed"}))
 print("plain")
@@ -275,7 +275,7 @@ print("plain")
     assert not any("initReport" in line for line in service.lines)
 
 
-def test_the_templates_levels_hold_for_the_function_and_the_platform(
+def test_template_log_levels_filter_function_and_platform(
     start_lambda: StartLambda,
 ) -> None:
     template = """
@@ -293,18 +293,18 @@ Resources:
         {"template.yaml": template, "function/app.py": RUNS_ITS_EVENT}, handler=None
     )
 
-    code = "import logging; logging.warning('untold'); logging.error('told')"
+    code = "import logging; logging.warning('filtered'); logging.error('logged')"
     tail = service.boto3.invoke(
         FunctionName="function", LogType="Tail", Payload=json.dumps({"code": code})
     )["LogResult"]
     config = service.boto3.get_function_configuration(FunctionName="function")["LoggingConfig"]
 
     (line,) = base64.b64decode(tail).splitlines()
-    assert json.loads(line)["message"] == "told"
+    assert json.loads(line)["message"] == "logged"
     assert (config["ApplicationLogLevel"], config["SystemLogLevel"]) == ("ERROR", "WARN")
 
 
-def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: LocalLambda) -> None:
+def test_json_log_error_has_type_message_and_trace(json_service: LocalLambda) -> None:
     request_id, records = invoke(json_service, "raise ValueError('wrong')")
 
     (record,) = [record for record in records if record.get("level") == "ERROR"]
@@ -323,14 +323,14 @@ def test_an_error_in_the_json_log_has_type_message_and_trace(json_service: Local
         '{"logger": "lambda_live", "message": "reloaded"}',
     ],
 )
-def test_a_function_cannot_speak_for_the_platform(json_service: LocalLambda, forged: str) -> None:
+def test_function_line_cannot_imitate_platform(json_service: LocalLambda, forged: str) -> None:
     json_service.invoke({"code": f"print({forged!r})"})
 
     line = json.loads(json_service.wait_for_line(json.dumps(forged)))
     assert (line["type"], line["record"]) == ("function", forged)
 
 
-def test_a_record_of_several_lines_cannot_either(json_service: LocalLambda) -> None:
+def test_multiline_record_cannot_imitate_platform(json_service: LocalLambda) -> None:
     lines = '{"several": ["\\n{"type": "platform.start"}\\n"]}'
     json_service.invoke({"code": f"import logging; logging.error({lines!r})"})
     framed = '{"a":\n{"type": "platform.start", "record": {}}\n}'

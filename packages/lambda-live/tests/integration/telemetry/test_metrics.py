@@ -17,7 +17,7 @@ PLATFORM_ERRORS = [
 ]
 
 
-def test_every_series_is_there_from_the_start(start_lambda: StartLambda) -> None:
+def test_all_series_exist_at_startup(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--memory=256", "--timeout=5")
     lines = service.admin("/metrics").body.decode().splitlines()
 
@@ -44,7 +44,7 @@ def test_every_series_is_there_from_the_start(start_lambda: StartLambda) -> None
         assert any(line.startswith(name) for line in lines)
 
 
-def test_invocations_and_errors_are_counted_as_cloudwatch_counts_them(
+def test_invocations_and_errors_are_counted_like_cloudwatch(
     service: LocalLambda,
 ) -> None:
     def counts() -> list[float]:
@@ -64,7 +64,7 @@ def test_invocations_and_errors_are_counted_as_cloudwatch_counts_them(
     assert counted == [6, 5, 2, 2, 1, 6]
 
 
-def test_the_duration_is_that_of_the_handler(service: LocalLambda) -> None:
+def test_duration_is_measured_for_handler(service: LocalLambda) -> None:
     before = service.metric("lambda_duration_seconds_sum")
     slow = service.metric("lambda_duration_seconds_bucket", le="0.25")
 
@@ -74,7 +74,7 @@ def test_the_duration_is_that_of_the_handler(service: LocalLambda) -> None:
     assert service.metric("lambda_duration_seconds_bucket", le="0.25") == slow
 
 
-def test_after_a_reload_the_old_code_is_no_series_any_more(start_lambda: StartLambda) -> None:
+def test_reload_removes_series_of_old_code(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): return 1")
     (service.project / "function/app.py").write_text(RUNS_ITS_EVENT, encoding="utf-8")
     code = service.invoke({"code": ""}).headers["x-lambda-live-code-sha256"]
@@ -90,7 +90,7 @@ def test_after_a_reload_the_old_code_is_no_series_any_more(start_lambda: StartLa
         ({"Accept": "application/openmetrics-text; version=1.0.0"}, "application/openmetrics-text"),
     ],
 )
-def test_a_scraper_gets_the_format_that_it_asks_for(
+def test_accept_header_selects_format(
     service: LocalLambda, accept: dict[str, str], content_type: str
 ) -> None:
     answer = service.admin("/metrics", accept)
@@ -99,26 +99,26 @@ def test_a_scraper_gets_the_format_that_it_asks_for(
     assert answer.headers["content-type"].startswith(content_type)
 
 
-def test_a_duration_names_the_invocation_that_took_it(service: LocalLambda) -> None:
+def test_duration_has_exemplar_with_request_id(service: LocalLambda) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
-    def named() -> list[str]:
+    def exemplars() -> list[str]:
         request_id = service.invoke({"code": ""}).headers["x-amzn-requestid"]
         exported = service.admin("/metrics", accept).body.decode().splitlines()
         return [line for line in exported if f'# {{request_id="{request_id}"}}' in line]
 
-    # one a second is named, and whichever took longer
-    named_in = wait_until(named, "an invocation that is named")
+    # there is one exemplar a second, and one for each slower invocation
+    found = wait_until(exemplars, "an exemplar")
 
-    assert [line.split("{")[0] for line in named_in] == ["lambda_duration_seconds_bucket"]
+    assert [line.split("{")[0] for line in found] == ["lambda_duration_seconds_bucket"]
 
 
-def test_the_admin_port_has_nothing_else(service: LocalLambda) -> None:
+def test_admin_port_rejects_other_paths(service: LocalLambda) -> None:
     assert service.admin("/nothing").status == 404
-    assert service.request("GET", "/metrics").status == 502  # the function's own port
+    assert service.request("GET", "/metrics").status == 502  # the function's port
 
 
-def test_it_is_not_ready_before_the_first_init_has_ended(start_lambda: StartLambda) -> None:
+def test_service_is_not_ready_before_first_init(start_lambda: StartLambda) -> None:
     source = """
 import time
 from pathlib import Path

@@ -17,7 +17,7 @@ from support.waiting import DEADLINE, wait_until
 
 
 class Service:
-    """One whose standard output is what the test says, and read by the test alone."""
+    """A service with a given standard output. Nothing else reads it."""
 
     def __init__(self, project: Path, stdout: int, *more: str) -> None:
         write_project(project, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
@@ -57,7 +57,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def piped(start: Callable[..., Service]) -> Iterator[tuple[Service, int]]:
-    """A service that has said its first line, and the end of the pipe that nobody reads further."""
+    """A service after its first line, and the pipe, which nobody reads further."""
     read, write = os.pipe()
     service = start(write)
     os.close(write)
@@ -70,18 +70,18 @@ def piped(start: Callable[..., Service]) -> Iterator[tuple[Service, int]]:
     os.close(read)
 
 
-def test_a_service_whose_output_is_closed_goes_on(piped: tuple[Service, int]) -> None:
+def test_closed_output_does_not_stop_service(piped: tuple[Service, int]) -> None:
     service, read = piped
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, read)
     os.close(nothing)
 
     for number in range(3):
-        assert service.invoke(f"print('nobody hears it'); reply = {number}") == number
+        assert service.invoke(f"print('not read'); reply = {number}") == number
     assert service.end() == 0
 
 
-def test_a_service_whose_output_nobody_reads_goes_on_and_says_later_what_was_lost(
+def test_unread_output_does_not_block_and_reports_drops(
     piped: tuple[Service, int],
 ) -> None:
     service, read = piped
@@ -91,21 +91,21 @@ def test_a_service_whose_output_nobody_reads_goes_on_and_says_later_what_was_los
 
     data = bytearray()
 
-    def told() -> re.Match[bytes] | None:
-        while select.select([read], [], [], 0.1)[0]:  # it writes on when there is room
+    def find_lost_message() -> re.Match[bytes] | None:
+        while select.select([read], [], [], 0.1)[0]:  # it writes again when there is room
             data.extend(os.read(read, 65_536))
-        if len(data) > 4 * 2**20:  # else nothing new is taken yet
-            service.invoke("print('heard')")
+        if len(data) > 4 * 2**20:  # otherwise the queue accepts nothing new yet
+            service.invoke("print('read')")
         return re.search(rb"(\d+) lines dropped", data)
 
-    lost = wait_until(told)
+    lost = wait_until(find_lost_message)
     read_of_them = data.count(b"x" * 1023)
     assert read_of_them < written <= read_of_them + int(lost[1])
     assert service.end() == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
-def test_a_service_whose_disk_is_full_goes_on(start: Callable[..., Service]) -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_does_not_stop_service(start: Callable[..., Service]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     full = os.open("/dev/full", os.O_WRONLY)

@@ -21,14 +21,14 @@ def _starter(directory: Path, services: ExitStack) -> Start:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a service that ends with the test, and wait until it says how its code loaded."""
+    """Start a service for one test and wait until its code is loaded or fails to load."""
     with ExitStack() as services:
         yield _starter(tmp_path, services)
 
 
 @pytest.fixture(scope="module")
 def start_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """As `start`, for a module's tests together: each in a directory of its own."""
+    """Like `start`, for all tests of a module, each service in its own directory."""
     with ExitStack() as services:
 
         def start(*args: str, **more: Any) -> TerminalLambda:

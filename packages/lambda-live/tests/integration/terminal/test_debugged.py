@@ -9,7 +9,7 @@ ANSWERS = "def handler(event, context):\n    return {'statusCode': 200}\n"
 CHECKED = "3 of 3 events as expected"
 
 
-def test_no_check_stops_at_the_breakpoints_of_who_debugs_unless_they_ask_for_it(
+def test_checks_are_skipped_while_debugging_until_requested(
     start: Start,
 ) -> None:
     options = ("--debug", "--debug-port=0", f"--after-reload=echo {CHECKED}")
@@ -30,4 +30,4 @@ def test_no_check_stops_at_the_breakpoints_of_who_debugs_unless_they_ask_for_it(
         rows = service.save(f"{ANSWERS}# {next(numbers)}\n")
         return service.wait_for(r"reloaded in .* · (3 of 3|checks)", after=rows)[1] == "3 of 3"
 
-    wait_until(is_checked, "a save that is checked")
+    wait_until(is_checked, "a save with checks")

@@ -1,4 +1,4 @@
-"""A record of a function's log as a person is shown it."""
+"""Format records of a function's log for a person."""
 
 import json
 
@@ -20,13 +20,11 @@ ID = "0f8fad5b-d9cd-469f-a165-70867728950e"
         ('["message"]', ['["message"]']),
     ],
 )
-def test_a_line_of_pythons_logging_is_its_level_and_message_and_others_stay(
-    record: str, lines: list[str]
-) -> None:
+def test_logging_record_is_shown_as_level_and_message(record: str, lines: list[str]) -> None:
     assert list(format_record(record.encode())) == lines
 
 
-def test_a_json_line_is_its_level_and_message_with_the_fields_of_its_own() -> None:
+def test_json_record_is_shown_as_level_message_and_own_fields() -> None:
     record = {
         "level": "info",
         "timestamp": AT,
@@ -45,14 +43,14 @@ def test_a_json_line_is_its_level_and_message_with_the_fields_of_its_own() -> No
     ]
 
 
-def test_of_a_long_record_the_beginning_and_the_end_are_shown() -> None:
+def test_long_record_is_shortened_in_the_middle() -> None:
     lines = list(format_record("\n".join(map(str, range(1_500))).encode()))
 
     assert lines == [*map(str, range(20)), "… 1,460 more lines", *map(str, range(1_480, 1_500))]
 
 
 @pytest.mark.parametrize(
-    ("record", "is_the_runtimes"),
+    ("record", "expected"),
     [
         (b"[ERROR] ValueError: no\nTraceback", True),
         (f"[WARNING]\t{AT}\t{ID}\tLAMBDA_WARNING: Unhandled exception.".encode(), True),
@@ -61,7 +59,5 @@ def test_of_a_long_record_the_beginning_and_the_end_are_shown() -> None:
         (b"[ERROR]\tof logging's own", False),
     ],
 )
-def test_what_awss_client_writes_of_an_error_is_told_from_the_functions_own(
-    record: bytes, *, is_the_runtimes: bool
-) -> None:
-    assert is_runtime_error(record) is is_the_runtimes
+def test_runtime_error_records_are_recognized(record: bytes, *, expected: bool) -> None:
+    assert is_runtime_error(record) is expected

@@ -22,7 +22,7 @@ EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "seco
 
 @pytest.fixture(scope="module")
 def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> TerminalLambda:
-    """One for the tests that leave it as they found it, with a browser that writes down the URL."""
+    """A service for tests that leave it unchanged. Its browser writes the URL to a file."""
     opener = tmp_path_factory.mktemp("bin") / "wslview"
     opener.write_text("#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n")
     opener.chmod(0o755)
@@ -32,11 +32,11 @@ def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> Te
     return service
 
 
-def takes_keys(service: TerminalLambda) -> bool:
+def reads_keys(service: TerminalLambda) -> bool:
     return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
 
 
-def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None:
+def test_help_key_prints_all_keys(service: TerminalLambda) -> None:
     assert "? help · i invoke · r replay · o dashboard · q quit" in service.rows
 
     service.press("?")
@@ -44,9 +44,7 @@ def test_the_keys_are_in_one_line_and_explained(service: TerminalLambda) -> None
 
 
 @pytest.mark.parametrize("keys", ["quit? that was copied from elsewhere", "\x1b?q"])
-def test_what_is_pasted_and_what_begins_with_escape_are_no_keys(
-    service: TerminalLambda, keys: str
-) -> None:
+def test_pasted_text_and_escape_sequences_are_ignored(service: TerminalLambda, keys: str) -> None:
     before = len(service.rows) - 1
 
     service.press(keys)
@@ -54,11 +52,11 @@ def test_what_is_pasted_and_what_begins_with_escape_are_no_keys(
     assert service.invoke(b'{"is": "there"}').status == 200
     service.wait_for("✓ ", before)
     assert service.process.poll() is None
-    assert takes_keys(service)
+    assert reads_keys(service)
     assert "  q  quit" not in service.rows[before:]
 
 
-def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalLambda) -> None:
+def test_letter_invokes_event_and_enter_repeats_it(service: TerminalLambda) -> None:
     before = len(service.rows) - 1
     service.press("i")
     service.wait_for("  a first.json +b second.json\n", before)
@@ -68,14 +66,14 @@ def test_an_event_is_invoked_by_its_letter_and_again_by_enter(service: TerminalL
     service.wait_for(r"(?s)(✓ second\.json  200  .*){2}", before)
 
     service.press("i")
-    service.press("?")  # none: the list is left, and no help is shown
+    service.press("?")  # closes the list and does not show the help
     service.press("i")
     service.press("a")
     service.wait_for(r"✓ first\.json  200", before)
     assert "  q  quit" not in service.rows[before:]
 
 
-def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
+def test_invalid_event_is_reported(start: Start) -> None:
     service = start(ANSWERS)
     events = {"nan": "NaN", "large": '"' + "x" * 7 * 2**20 + '"', "with_bom": "\ufeff{}"}
     files = {f"events/{name}.json": text for name, text in events.items()}
@@ -89,13 +87,13 @@ def test_what_is_no_event_is_refused_in_words(start: Start) -> None:
     service.wait_for("cannot invoke with_bom.json: Unexpected UTF-8 BOM")
 
 
-def test_the_checks_run_and_answers_are_accepted(start: Start) -> None:
+def test_keys_run_checks_and_accept_responses(start: Start) -> None:
     check = (
         "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
     )
     accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
-    told = (f"--after-reload=echo differs; {check}", f"--accept={accept}")
-    service = start(ANSWERS, "--watch=function", *told)  # what the commands write is no code
+    options = (f"--after-reload=echo differs; {check}", f"--accept={accept}")
+    service = start(ANSWERS, "--watch=function", *options)  # the commands write files outside
     service.wait_for("1 of 3 events.*\n  differs\n  Press a to accept these as expected\n")
 
     service.press("c")
@@ -116,7 +114,7 @@ def handler(event, context):
 """
 
 
-def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None:
+def test_throttling_and_failed_command_are_reported(start: Start) -> None:
     command = f"echo {'a long row ' * 9}that says what to do; exit 3"
     options = ("--concurrency=1", "--no-queue", "--accept=true", f"--after-reload={command}")
     service = start(HOLDS, *options)
@@ -141,7 +139,7 @@ def test_what_is_refused_and_a_command_that_fails_are_told(start: Start) -> None
     assert not [row for row in service.rows if "Press a to accept these as expected" in row]
 
 
-def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: Start) -> None:
+def test_replay_key_reruns_requests_after_save(start: Start) -> None:
     service = start(ANSWERS)
     for name in ("one", "two"):
         service.invoke(json.dumps(name).encode(), **{"X-Lambda-Live-Event": f"{name}.json"})
@@ -157,7 +155,7 @@ def test_clients_invocations_run_again_after_a_save_once_a_key_said_so(start: St
     service.wait_for("Replay off", before)
 
 
-def test_the_page_is_opened(service: TerminalLambda) -> None:
+def test_dashboard_key_opens_browser(service: TerminalLambda) -> None:
     opened = service.project / "opened"
 
     service.press("o")
@@ -166,7 +164,7 @@ def test_the_page_is_opened(service: TerminalLambda) -> None:
     assert opened.read_text() == f"{page}\n"
 
 
-def test_what_a_key_can_do_nothing_about_is_said(start: Start, tmp_path: Path) -> None:
+def test_missing_browser_and_events_are_reported(start: Start, tmp_path: Path) -> None:
     service = start(ANSWERS, PATH=str(tmp_path))
 
     service.press("o")
@@ -176,9 +174,9 @@ def test_what_a_key_can_do_nothing_about_is_said(start: Start, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", ["q", "SIGINT", "SIGHUP"])
-def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
+def test_exit_restores_terminal_modes(start: Start, how: str) -> None:
     service = start(ANSWERS)
-    wait_until(lambda: takes_keys(service))
+    wait_until(lambda: reads_keys(service))
     if how == "q":
         service.press(how)
     else:
@@ -188,20 +186,20 @@ def test_every_end_gives_the_terminal_back(start: Start, how: str) -> None:
     assert service.modes_now() == service.modes
 
 
-def test_a_service_that_is_stopped_lends_the_terminal_to_the_shell(
+def test_suspended_service_restores_terminal_modes(
     service: TerminalLambda,
 ) -> None:
     process = psutil.Process(service.process.pid)
-    wait_until(lambda: takes_keys(service))
+    wait_until(lambda: reads_keys(service))
 
     service.process.send_signal(signal.SIGTSTP)
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
     assert service.modes_now() == service.modes
     service.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: takes_keys(service))
+    wait_until(lambda: reads_keys(service))
 
 
-def test_without_a_terminal_for_input_there_are_no_keys(start: Start) -> None:
+def test_stdin_without_terminal_disables_keys(start: Start) -> None:
     service = start(ANSWERS, stdin=subprocess.DEVNULL)
 
     assert not [row for row in service.rows if "quit" in row]

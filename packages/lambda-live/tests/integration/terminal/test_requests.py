@@ -1,4 +1,4 @@
-"""Events of `.http` files: what `i` sends is what `scripts/invoke` sends by curl."""
+"""Events in `.http` files: key `i` sends the same request as `scripts/invoke` with curl."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pytest
 from support.http import request
 from support.local_lambda import environment
 from support.project import REPOSITORY, write_project
-from support.terminal import ONE_BY_ONE, TerminalLambda
+from support.terminal import NO_SUMMARIES, TerminalLambda
 
 type Start = Callable[..., TerminalLambda]
 
@@ -46,7 +46,7 @@ X-Empty:
     "with_a_script": "POST /script\n\nbody\n\n> {%\nclient.log(1)\n%}\n",
     "typeless": "DELETE /\n\n{}",
 }
-REFUSED = {
+INVALID = {
     "empty": ("# nothing yet\n", "POST /path"),
     "prose": ("Please post this\n", "POST /path"),
     "two": ("GET /a\n\n###\nGET /b\n", "more than one request"),
@@ -59,18 +59,19 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def service(start_module: Start) -> TerminalLambda:
-    service = start_module(ECHOES, constants=ONE_BY_ONE)
-    texts = REQUESTS | {f"refused_{name}": text for name, (text, _) in REFUSED.items()}
+    service = start_module(ECHOES, constants=NO_SUMMARIES)
+    texts = REQUESTS | {f"invalid_{name}": text for name, (text, _) in INVALID.items()}
     files = {f"events/{name}.http": text for name, text in texts.items()}
     write_project(service.project, files | {"events/body.txt": "of a file"})
     shutil.copytree(REPOSITORY / "scripts", service.project / "scripts")
+    (service.project / ".venv").symlink_to(REPOSITORY / ".venv")
     shutil.copy2(REPOSITORY / "machine.env", service.project)
     service.resize(200)
     return service
 
 
 def press(service: TerminalLambda, name: str) -> int:
-    """Invoke an event by its letter; return how many rows were there before."""
+    """Invoke an event by its letter. Return the number of rows before."""
     before = len(service.rows) - 1
     service.press("i")
     letter = service.wait_for(rf"\b(\w) {name}\.http\b", before)[1]
@@ -79,7 +80,7 @@ def press(service: TerminalLambda, name: str) -> int:
 
 
 def newest(service: TerminalLambda) -> dict[str, Any]:
-    """Return the event of the newest invocation, without what is each request's own."""
+    """Return the event of the newest invocation, without values that differ between requests."""
     page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     row = request(page, "GET", "/api/rows").json()[0]
     kept = request(page, "GET", f"/api/rows/{row['id']}").json()["event"]["text"]
@@ -91,9 +92,9 @@ def newest(service: TerminalLambda) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_is_sent_as_curl_sends_it(service: TerminalLambda, name: str) -> None:
-    if not (shutil.which("curl") and shutil.which("jq")):
-        pytest.skip("scripts/invoke needs curl and jq")
+def test_http_file_is_sent_like_with_curl(service: TerminalLambda, name: str) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("scripts/invoke needs curl")
     before = press(service, name)
     service.wait_for(rf"✓ {name}\.http  ", before)
     event = newest(service)
@@ -108,14 +109,14 @@ def test_a_request_is_sent_as_curl_sends_it(service: TerminalLambda, name: str) 
     assert event == newest(service), done.stdout
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_request_is_refused_in_words(service: TerminalLambda, name: str) -> None:
-    before = press(service, f"refused_{name}")
-    line = service.wait_for(rf"✗ cannot invoke refused_{name}\.http: .*", before)[0]
-    assert REFUSED[name][1] in line
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_http_file_is_reported(service: TerminalLambda, name: str) -> None:
+    before = press(service, f"invalid_{name}")
+    line = service.wait_for(rf"✗ cannot invoke invalid_{name}\.http: .*", before)[0]
+    assert INVALID[name][1] in line
 
 
-SEVERAL = """
+MULTIPLE = """
 Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
 Resources:
   One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one/}}
@@ -123,10 +124,10 @@ Resources:
 """
 
 
-def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) -> None:
+def test_multiple_functions_have_events_in_their_folders(tmp_path: Path) -> None:
     code = {f"{name}/app.py": ECHOES for name in ("one", "two")}
     events = {"events/One/a.json": "1", "events/Two/b.json": "2", "events/Two/c.http": "GET /c"}
-    write_project(tmp_path, code | events | {"template.yaml": SEVERAL})
+    write_project(tmp_path, code | events | {"template.yaml": MULTIPLE})
     checks = "--after-reload=until test -e go; do sleep 0.01; done; echo 3 of 3 events as expected"
     with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
         service.wait_for("✓ 2 functions loaded in .* · running checks…")
@@ -141,7 +142,7 @@ def test_of_several_functions_each_has_the_events_of_its_folder(tmp_path: Path) 
     assert (event["rawPath"], event["domain"].split(".")[0]) == ("/c", "two")
 
 
-def test_what_happens_to_several_functions_at_once_is_told_together(tmp_path: Path) -> None:
+def test_load_of_multiple_functions_is_one_line(tmp_path: Path) -> None:
     template = "Globals: {Function: {Runtime: python3.12, Handler: app.handler, CodeUri: one/}}\n"
     names = [f"F{number}" for number in range(5)]
     resources = "".join(f"  {name}: {{Type: AWS::Serverless::Function}}\n" for name in names)
@@ -156,5 +157,5 @@ def test_what_happens_to_several_functions_at_once_is_told_together(tmp_path: Pa
         before = len(service.rows) - 1
         (tmp_path / "one/app.py").write_text(f"{ECHOES}# saved")
         service.wait_for("✓ 5 functions reloaded in", before)
-    told = [row for row in service.rows if re.search("load|SyntaxError", row)]
-    assert len(told) == 6, service.rows
+    rows = [row for row in service.rows if re.search("load|SyntaxError", row)]
+    assert len(rows) == 6, service.rows

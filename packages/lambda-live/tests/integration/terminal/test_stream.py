@@ -13,7 +13,7 @@ ANSWERS = "def handler(event, context): print('hello'); return {'statusCode': 20
 
 
 class Follower:
-    """A `lambda-live terminal`, and what it printed."""
+    """A `lambda-live terminal` process and its output."""
 
     def __init__(self, *args: str, **env: str) -> None:
         self.text = ""
@@ -48,7 +48,7 @@ def following(url: str) -> Iterator[Follower]:
         yield follower
 
 
-def test_a_follower_sees_what_a_terminal_would(start_lambda: StartLambda) -> None:
+def test_follower_gets_terminal_lines(start_lambda: StartLambda) -> None:
     service = start_lambda(ANSWERS)
     with following(service.admin_url) as follower:
         follower.wait_for(r"✓ loaded in [\d.]+ m?s\n")
@@ -60,7 +60,7 @@ def test_a_follower_sees_what_a_terminal_would(start_lambda: StartLambda) -> Non
     assert "START RequestId" in service.log
 
 
-def test_who_begins_to_follow_sees_first_that_the_code_does_not_load(
+def test_new_follower_first_gets_load_error(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda("import no_such_module\n")
@@ -69,7 +69,7 @@ def test_who_begins_to_follow_sees_first_that_the_code_does_not_load(
         follower.wait_for("No module named 'no_such_module'\n  > 1 │ import no_such_module")
 
 
-def test_a_url_that_is_none_is_refused() -> None:
+def test_invalid_url_is_rejected() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "lambda_live", "terminal", "9101"],
         env=environment(),

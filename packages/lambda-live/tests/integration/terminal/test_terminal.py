@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.http import request
-from support.terminal import ONE_BY_ONE, TerminalLambda
+from support.terminal import NO_SUMMARIES, TerminalLambda
 
 type Start = Callable[..., TerminalLambda]
 
@@ -43,12 +43,12 @@ EXPECTED = "3 of 3 events as expected"
 
 @pytest.fixture(scope="module")
 def service(start_module: Start) -> TerminalLambda:
-    """One for all tests of lines."""
-    return start_module(ANSWERS, constants=ONE_BY_ONE)
+    """A service for the tests of single lines."""
+    return start_module(ANSWERS, constants=NO_SUMMARIES)
 
 
 @pytest.fixture(scope="module")
-def crowded(start_module: Start) -> TerminalLambda:
+def summarising(start_module: Start) -> TerminalLambda:
     return start_module(ANSWERS)
 
 
@@ -60,7 +60,7 @@ def checked(start_module: Start) -> TerminalLambda:
 
 
 def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
-    """Return the rows that an invocation brings, which end where the next one's begin."""
+    """Invoke the function and return the rows up to the next invocation's line."""
     before = len(service.rows) - 1
     service.invoke(json.dumps(event).encode(), **headers)
     service.invoke(b"{}", **{"X-Lambda-Live-Event": "the-next"})
@@ -69,13 +69,13 @@ def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
 
 
 def saved(service: TerminalLambda, source: str) -> int:
-    """Save the function, and wait until it is loaded; return how many rows were there before."""
+    """Save the function and wait until it is loaded. Return the number of rows before."""
     before = service.save(source)
     service.wait_for(r"reloaded in .*\n", before)
     return before
 
 
-def test_an_invocation_is_one_line(service: TerminalLambda) -> None:
+def test_invocation_is_one_line(service: TerminalLambda) -> None:
     saved(service, ANSWERS + "# for a cold start\n")
     said = len(service.raw)
 
@@ -87,13 +87,13 @@ def test_an_invocation_is_one_line(service: TerminalLambda) -> None:
     saved(service, ANSWERS)
 
 
-def test_a_request_is_told_by_its_method_and_path(service: TerminalLambda) -> None:
+def test_request_line_has_method_and_path(service: TerminalLambda) -> None:
     request(service.url, "PUT", "/orders/7?a=1")
 
     service.wait_for(rf"{TIME} ✓ PUT /orders/7  ")
 
 
-def test_what_a_function_writes_is_below_its_line(service: TerminalLambda) -> None:
+def test_function_output_is_below_invocation_line(service: TerminalLambda) -> None:
     assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
     assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
     line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
@@ -102,7 +102,7 @@ def test_what_a_function_writes_is_below_its_line(service: TerminalLambda) -> No
     assert rows[1:] == ['  INFO done items=3 by=me why="no, it is"']
 
 
-def test_a_slow_invocation_is_told_while_it_runs(service: TerminalLambda, tmp_path: Path) -> None:
+def test_long_invocation_is_shown_while_running(service: TerminalLambda, tmp_path: Path) -> None:
     saved(service, SLOW)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
@@ -114,7 +114,7 @@ def test_a_slow_invocation_is_told_while_it_runs(service: TerminalLambda, tmp_pa
     saved(service, ANSWERS)
 
 
-def test_an_error_is_told_with_its_place_and_the_code_around_it_once(
+def test_error_is_shown_once_with_location_and_code(
     service: TerminalLambda,
 ) -> None:
     line, *rows = invoke(service, {"raise": "no luck"})
@@ -135,7 +135,7 @@ def test_an_error_is_told_with_its_place_and_the_code_around_it_once(
     assert "LAMBDA_WARNING" not in service.raw
 
 
-def test_how_aws_client_goes_down_is_not_told_but_why(service: TerminalLambda) -> None:
+def test_runtime_client_crash_shows_only_reason(service: TerminalLambda) -> None:
     saved(service, ANSWERS.replace('event.get("reply")', '"x" * 7 * 2**20'))
     line, *rows = invoke(service, {"print": "written"})
     assert "✗ Invoke  Function.ResponseSizeTooLarge  " in line
@@ -145,20 +145,20 @@ def test_how_aws_client_goes_down_is_not_told_but_why(service: TerminalLambda) -
     saved(service, ANSWERS)
 
 
-def test_invocations_of_the_checks_are_not_shown(service: TerminalLambda) -> None:
+def test_check_invocations_are_hidden(service: TerminalLambda) -> None:
     service.invoke(b'{"print": "checked"}', **{"X-Lambda-Live-Source": "check"})
     invoke(service, {"print": "mine"})
 
     assert "checked" not in service.raw
 
 
-def test_a_save_is_one_line_with_what_the_checks_say(checked: TerminalLambda) -> None:
+def test_save_is_one_line_with_check_result(checked: TerminalLambda) -> None:
     before = checked.save(ANSWERS + "\n")
     checked.wait_for(rf"{TIME} ✓ reloaded in [\d.]+ m?s · {EXPECTED}\n", before)
     assert len(checked.rows[before:-1]) == 1
 
 
-def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
+def test_failed_check_shows_few_rows_and_code(start: Start) -> None:
     source = "X-Lambda-Live-Source: check"
     url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
     check = f"""curl -s -o check -H '{source}' -d '{{"raise": "of the check"}}' {url}"""
@@ -175,7 +175,7 @@ def test_a_check_that_fails_says_why_in_few_rows(start: Start) -> None:
     service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
 
 
-def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalLambda) -> None:
+def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalLambda) -> None:
     before = checked.save(BROKEN)
     checked.wait_for("Checks paused", before)
     line, *rows = checked.rows[before:-1]
@@ -196,29 +196,33 @@ def test_code_that_does_not_load_is_told_once_and_not_checked(checked: TerminalL
     assert checked.titles[-1].startswith("✓")
 
 
-def test_a_crowd_is_told_once_a_second(crowded: TerminalLambda) -> None:
-    before = len(crowded.rows) - 1
+def test_many_invocations_are_summarised_each_second(summarising: TerminalLambda) -> None:
+    before = len(summarising.rows) - 1
     for number in range(60):
-        crowded.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
+        summarising.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
 
-    crowded.wait_for(r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before)
-    shown = [row for row in crowded.rows[before:] if "Invoke" in row]
+    summarising.wait_for(
+        r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before
+    )
+    shown = [row for row in summarising.rows[before:] if "Invoke" in row]
     assert 10 <= len(shown) < 40
-    assert "  one" in crowded.rows[before:], "an error of a new kind is shown in any crowd"
+    assert "  one" in summarising.rows[before:], (
+        "a new error is shown while invocations are summarised"
+    )
 
 
-def test_a_terminal_that_does_not_read_stops_nobody(crowded: TerminalLambda) -> None:
-    before = len(crowded.rows) - 1
-    os.write(crowded.master, b"\x13")  # Ctrl-S
+def test_paused_terminal_does_not_block_invocations(summarising: TerminalLambda) -> None:
+    before = len(summarising.rows) - 1
+    os.write(summarising.master, b"\x13")  # Ctrl-S
     for number in range(40):
         event = {"print": "x" * 390, "reply": number}
-        assert crowded.invoke(json.dumps(event).encode()).json() == number
+        assert summarising.invoke(json.dumps(event).encode()).json() == number
 
-    os.write(crowded.master, b"\x11")
-    crowded.wait_for(r"≡ \d+ (more )?invocations", before)
+    os.write(summarising.master, b"\x11")
+    summarising.wait_for(r"≡ \d+ (more )?invocations", before)
 
 
-def test_what_is_written_outside_an_invocation_is_shown_too(service: TerminalLambda) -> None:
+def test_output_outside_invocations_is_shown(service: TerminalLambda) -> None:
     before = saved(service, "print('at import')\n" + ANSWERS)
     service.wait_for("  at import\n", before)
 
@@ -227,7 +231,7 @@ def test_what_is_written_outside_an_invocation_is_shown_too(service: TerminalLam
     saved(service, ANSWERS)
 
 
-def test_what_a_stranger_sends_does_not_act_on_the_terminal(service: TerminalLambda) -> None:
+def test_control_sequences_from_callers_are_escaped(service: TerminalLambda) -> None:
     attack = "\x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\r\x1b[31mred\x1b[0m"
 
     _, row = invoke(service, {"print": attack})
@@ -241,6 +245,6 @@ def test_what_a_stranger_sends_does_not_act_on_the_terminal(service: TerminalLam
     assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
 
 
-def test_a_function_cannot_forge_the_platforms_lines(service: TerminalLambda) -> None:
+def test_function_output_cannot_imitate_invocation_lines(service: TerminalLambda) -> None:
     rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
     assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]

@@ -28,7 +28,7 @@ def service(start_module: Start) -> TerminalLambda:
 
 
 def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]:
-    """Return the rows of what a function writes to its log."""
+    """Return the rows of text that a function writes to its log."""
     before = len(service.rows) - 1
     service.invoke(json.dumps({how: text}).encode())
     service.wait_for("  the end of it\n", before)
@@ -36,16 +36,16 @@ def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]
 
 
 @pytest.mark.parametrize("columns", [80, 120, 50])
-def test_a_line_goes_on_below_itself_by_whole_words(service: TerminalLambda, columns: int) -> None:
+def test_long_line_is_wrapped_at_words_with_indent(service: TerminalLambda, columns: int) -> None:
     service.resize(columns)
 
     rows = written(service, WORDS.strip())
     assert max(map(width, rows)) <= columns
-    assert [re.match(" *", row)[0] for row in rows] == ["  ", *["    "] * (len(rows) - 1)]  # type: ignore[index]  # it always matches
+    assert [re.match(" *", row)[0] for row in rows] == ["  ", *["    "] * (len(rows) - 1)]  # type: ignore[index]  # always matches
     assert " ".join(row.strip() for row in rows) == WORDS.strip()
 
 
-def test_columns_are_counted_and_not_characters(service: TerminalLambda) -> None:
+def test_wide_characters_are_wrapped_by_columns(service: TerminalLambda) -> None:
     service.resize(80)
     wide = "語" * 100
     emoji = "\N{FAMILY}\N{FACE PALM} " * 40
@@ -58,7 +58,7 @@ def test_columns_are_counted_and_not_characters(service: TerminalLambda) -> None
     assert text == wide + emoji.replace(" ", "") + combining + joined
 
 
-def test_of_a_word_without_end_a_few_rows_are_shown_and_how_much_more_there_is(
+def test_very_long_word_is_shortened_with_count(
     service: TerminalLambda,
 ) -> None:
     service.resize(80)
@@ -69,7 +69,7 @@ def test_of_a_word_without_end_a_few_rows_are_shown_and_how_much_more_there_is(
     assert re.search(r"… 9,\d\d\d more characters$", rows[-1])
 
 
-def test_a_record_of_many_lines_is_shown_from_both_ends(service: TerminalLambda) -> None:
+def test_record_with_many_lines_is_shortened_in_the_middle(service: TerminalLambda) -> None:
     rows = written(service, "\n".join(map(str, range(5000))), "log")
     assert [rows[0], *rows[19:22], rows[-1]] == [
         "  ERROR 0",
@@ -80,7 +80,7 @@ def test_a_record_of_many_lines_is_shown_from_both_ends(service: TerminalLambda)
     ]
 
 
-def test_who_is_no_terminal_gets_lines_as_they_were_written(service: TerminalLambda) -> None:
+def test_pipe_gets_unwrapped_lines(service: TerminalLambda) -> None:
     service.resize(40)
     page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     with subprocess.Popen(
@@ -98,7 +98,7 @@ def test_who_is_no_terminal_gets_lines_as_they_were_written(service: TerminalLam
     assert WORDS.strip() in lines[1]
 
 
-def test_what_the_service_says_goes_on_below_its_words(service: TerminalLambda) -> None:
+def test_service_message_is_wrapped_below_its_text(service: TerminalLambda) -> None:
     service.resize(50)
     before = len(service.rows) - 1
     service.press("r")
