@@ -1,29 +1,29 @@
 """
-Invocations of type Event: queued, tried three times, then told of where the settings say.
+Asynchronous invocations (type Event): a queue with retries, and an outcome for each event.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model import errors
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.telemetry.listener import Listener
 
 RETRY_DELAYS_SECONDS = (1.0, 2.0)
-"""Seconds before the second and the third try."""
+"""Before the second and the third attempt; shorter than on AWS."""
 
 _AWS_RETRY_DELAYS_SECONDS = (60.0, 120.0)
-"""Those of AWS, by which an event is too old to be tried again."""
+"""The delays of AWS; they decide whether an event is too old for another attempt."""
 
 MAX_QUEUED_BYTES = 2**26
-"""Bytes of the events that may wait together; one more is throttled."""
+"""The size of all waiting events; beyond it, events are throttled."""
 
 _THROTTLE_RETRY_SECONDS = 0.5
 
@@ -31,9 +31,10 @@ _THROTTLE_RETRY_SECONDS = 0.5
 @dataclass(frozen=True, slots=True)
 class AsyncOutcome:
     """
-    An event that is not tried again: AWS's condition, and after how many tries.
+    The final outcome of an event.
 
-    `result` is the last one's, if there was one.
+    `condition` is AWS's word for it: Success, RetriesExhausted, EventAgeExceeded or
+    ZeroReservedConcurrency. `result` is the last attempt's, None if the function never ran.
     """
 
     invocation: Invocation
@@ -44,7 +45,7 @@ class AsyncOutcome:
 
 
 class _NoMoreRetriesError(Exception):
-    """The event is not tried again; the condition says why."""
+    """The event is not retried; `condition` is AWS's reason."""
 
     def __init__(self, condition: str) -> None:
         super().__init__(condition)
@@ -52,7 +53,7 @@ class _NoMoreRetriesError(Exception):
 
 
 class AsyncInvocationQueue:
-    """Holds what was accepted until it has run."""
+    """Runs accepted events, each in a task, and retries those that fail."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class AsyncInvocationQueue:
         self._stopping = asyncio.Event()
 
     def enqueue(self, invocation: Invocation) -> None:
-        """Accept an event. Raises StoppingError, ThrottledError."""
+        """Accept an event. Raises ServiceStoppingError, ThrottledError."""
         if self._stopping.is_set():
             raise ServiceStoppingError
         if self._bytes + len(invocation.payload) > MAX_QUEUED_BYTES:
@@ -87,70 +88,67 @@ class AsyncInvocationQueue:
 
     async def _run(self, invocation: Invocation) -> None:
         try:
-            ended = await self._run_or_retry(invocation, time.monotonic())
+            outcome = await self._run_with_retries(invocation, time.monotonic())
         except ServiceStoppingError:
             self._log_lost(invocation)
             return
-        if ended.condition != "Success":
-            error = ended.result or errors.event_not_run(ended.condition)
+        if outcome.condition != "Success":
+            error = outcome.result or errors.event_not_run(outcome.condition)
             self._listener.on_event_dropped(invocation, error)
-        self._on_done(ended)
+        self._on_done(outcome)
 
-    async def _run_or_retry(self, invocation: Invocation, accepted: float) -> AsyncOutcome:
-        tries, result, condition = 0, None, "Success"
+    async def _run_with_retries(self, invocation: Invocation, accepted_at: float) -> AsyncOutcome:
+        attempts, result, condition = 0, None, "Success"
         try:
             while True:
-                result = await self._try(invocation, accepted)
-                tries += 1
+                result = await self._attempt(invocation, accepted_at)
+                attempts += 1
                 if result.error_type is None:
                     break
-                await self._pause(self._delay(tries, accepted))
+                await self._pause(self._retry_delay(attempts, accepted_at))
                 invocation.reset_for_retry()
         except _NoMoreRetriesError as error:
             condition = error.condition
-        return AsyncOutcome(invocation, self._configuration(), condition, tries, result)
+        return AsyncOutcome(invocation, self._configuration(), condition, attempts, result)
 
-    def _delay(self, tries: int, accepted: float) -> float:
-        """Return the seconds before the next try. Raises _GivenUpError if there is none."""
-        settings = self._configuration().event_invoke_config
-        if tries > settings.maximum_retry_attempts or self._stopping.is_set():
+    def _retry_delay(self, attempts: int, accepted_at: float) -> float:
+        """Return the seconds before the next attempt. Raises _NoMoreRetriesError."""
+        config = self._configuration().event_invoke_config
+        if attempts > config.maximum_retry_attempts or self._stopping.is_set():
             raise _NoMoreRetriesError("RetriesExhausted")  # noqa: EM101  # AWS's word for it
-        on_aws = time.monotonic() - accepted + sum(_AWS_RETRY_DELAYS_SECONDS[:tries])
-        if on_aws > settings.maximum_event_age_seconds:
-            raise _NoMoreRetriesError("EventAgeExceeded")  # noqa: EM101
-        return RETRY_DELAYS_SECONDS[tries - 1]
+        age_on_aws = time.monotonic() - accepted_at + sum(_AWS_RETRY_DELAYS_SECONDS[:attempts])
+        if age_on_aws > config.maximum_event_age_seconds:
+            raise _NoMoreRetriesError("EventAgeExceeded")  # noqa: EM101  # as above
+        return RETRY_DELAYS_SECONDS[attempts - 1]
 
-    async def _try(self, invocation: Invocation, accepted: float) -> Result:
+    async def _attempt(self, invocation: Invocation, accepted_at: float) -> Result:
+        """Run the function once. A throttled attempt does not count; it is repeated."""
         while True:
             try:
                 return await self._invoke(invocation)
             except ThrottledError:
-                settings = self._configuration()
-                if settings.concurrency == 0:
-                    raise _NoMoreRetriesError("ZeroReservedConcurrency") from None  # noqa: EM101
-                if (
-                    time.monotonic() - accepted
-                    > settings.event_invoke_config.maximum_event_age_seconds
-                ):
-                    raise _NoMoreRetriesError("EventAgeExceeded") from None  # noqa: EM101
+                configuration = self._configuration()
+                if configuration.concurrency == 0:
+                    raise _NoMoreRetriesError("ZeroReservedConcurrency") from None  # noqa: EM101  # as above
+                age = time.monotonic() - accepted_at
+                if age > configuration.event_invoke_config.maximum_event_age_seconds:
+                    raise _NoMoreRetriesError("EventAgeExceeded") from None  # noqa: EM101  # as above
                 invocation.reset_for_retry()
                 await asyncio.sleep(_THROTTLE_RETRY_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait; a stop ends the waiting, so that what is left is tried once more at once."""
-        try:
+        """Wait before an attempt; a stop ends the wait."""
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
     def stop(self) -> None:
-        """Accept no more; what waits to be tried again is tried once more, at once."""
+        """Accept no more events; those that wait for a retry run at once, a last time."""
         self._stopping.set()
 
-    async def drain(self, seconds: float) -> None:
-        """Run what was accepted; after so many seconds, log what could not be."""
+    async def drain(self, timeout_seconds: float) -> None:
+        """Run the accepted events; log those that are left at the timeout."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+            await asyncio.wait(self._tasks, timeout=timeout_seconds)
         for task, invocation in list(self._tasks.items()):
             task.cancel()
             self._log_lost(invocation)

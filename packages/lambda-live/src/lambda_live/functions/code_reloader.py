@@ -1,25 +1,46 @@
-"""Which code answers."""
+"""
+Live reload: which version of the code answers requests.
+
+A save is seen in two ways: the file system notifies, and each request compares the files' times
+and sizes. Both call `check_for_changes`. A change starts a reload: it waits until the files are
+quiet, because editors and git write many files one after the other, then creates a `CodeVersion`.
+The dispatcher replaces the environments.
+
+A function that writes files beside its own code would reload itself without end. A change that
+happens while the function runs, three times in a row, is taken for its own; the file is ignored.
+"""
 
 import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import override
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.code.watched_code import WatchedCode
-from lambda_live.functions.self_writes import SelfWriteDetector
 from lambda_live.model.code_version import CodeLoad, CodeVersion, LoadOutcome
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Result
+from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 _MAX_NOTIFICATION_DELAY_SECONDS = 1.0
-"""Seconds at most between a save and the moment that it was seen; what is older is another's."""
+"""The longest time from a save to its notification; an older save is not this reload's."""
+
+_SELF_WRITE_COUNT = 3
+"""Changes in a row during an invocation that count as the function's own."""
+
+_SELF_WRITE_MAX_GAP_SECONDS = 5.0
+"""The longest time between two of them."""
+
+_INIT_SECONDS = 10.0
+_FREEZE_DELAY_SECONDS = 0.1
+"""Time that an environment still runs after a response, and the file system's clock tick."""
 
 
 class CodeReloader:
-    """Decides which generation of the code answers, and when the next begins."""
+    """Owner of the current code version and of the configuration that it should run with."""
 
     def __init__(
         self,
@@ -29,14 +50,15 @@ class CodeReloader:
         on_settled: Callable[[], None],
         is_blocked: Callable[[], bool],
     ) -> None:
+        """`on_settled` is called after each reload. None starts while `is_blocked()`."""
         self._source = source = WatchedCode(configuration.watched_paths, configuration.project)
-        self.desired_configuration = configuration
+        self._desired_configuration = configuration
         self._listener = listener
         self._background = background
         self._on_settled = on_settled
         self._is_blocked = is_blocked
         self.self_writes = SelfWriteDetector()
-        self._watching: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
         self._changed_event = asyncio.Event()
         self._is_stopped = False
         self.is_loaded = False
@@ -47,55 +69,52 @@ class CodeReloader:
         )
         listener.on_code_change(self.code_version.code_sha256)
 
+    @property
+    def desired_configuration(self) -> FunctionConfiguration:
+        """The configuration of the next code version."""
+        return self._desired_configuration
+
     def start(self) -> None:
-        """Look at the code whenever the file system tells of a change."""
-        self._watching = self._background.spawn(self._watch())
+        """Watch the code."""
+        self._watch_task = self._background.spawn(self._watch())
 
     async def _watch(self) -> None:
         async for _ in self._source.changes():
             self.check_for_changes()
 
     def stop(self) -> None:
-        """Let the code be what it is."""
+        """Ignore later changes."""
         self._is_stopped = True
 
     def configure(self, configuration: FunctionConfiguration) -> None:
-        """Begin a reload with that configuration, if it is another; else if the code changed."""
-        if configuration != self.desired_configuration:
-            watched, self.desired_configuration = (
-                self.desired_configuration.watched_paths,
-                configuration,
-            )
-            if configuration.watched_paths != watched:
-                self._watch_source(WatchedCode(configuration.watched_paths, configuration.project))
+        """Reload with this configuration if it is a new one, or if the code changed."""
+        if configuration != self._desired_configuration:
+            previous, self._desired_configuration = self._desired_configuration, configuration
+            if configuration.watched_paths != previous.watched_paths:
+                self._source = WatchedCode(configuration.watched_paths, configuration.project)
+                if self._watch_task is not None:
+                    self._watch_task.cancel()
+                    self.start()
         self.check_for_changes()
 
-    def _watch_source(self, source: WatchedCode) -> None:
-        self._source = source
-        if self._watching is not None:
-            self._watching.cancel()
-            self.start()
-
     def accept_code_on_disk(self) -> None:
-        """Take the code on disk for that which answers, until it changes again."""
+        """Keep the current code version until the files change again."""
         self._source.snapshot()
 
     def check_for_changes(self) -> None:
-        """Begin a reload if the code or the configuration changed."""
+        """Start a reload if the code or the configuration changed."""
         if self.in_progress:
             return
-        if self._is_stopped or not self._changed() or self._is_blocked():
+        if self._is_stopped or not self._has_changed() or self._is_blocked():
             self.code_version.verified_at = time.monotonic()
         else:
             self.in_progress = True
             self._reload_started_at = time.time()
             self._background.spawn(self._reload())
 
-    def _changed(self) -> bool:
-        return (
-            self.desired_configuration is not self.code_version.configuration
-            or self._source.has_changed()
-        )
+    def _has_changed(self) -> bool:
+        is_reconfigured = self._desired_configuration is not self.code_version.configuration
+        return is_reconfigured or self._source.has_changed()
 
     async def _reload(self) -> None:
         try:
@@ -103,9 +122,9 @@ class CodeReloader:
         finally:
             self.in_progress = False
         now = time.monotonic()
-        before = self.code_version
-        if (code_sha256, configuration) == (before.code_sha256, before.configuration):
-            before.verified_at, before.configuration = now, configuration
+        current = self.code_version
+        if (code_sha256, configuration) == (current.code_sha256, current.configuration):
+            current.verified_at, current.configuration = now, configuration
         else:
             self.code_version = CodeVersion(code_sha256, configuration, now)
             self._listener.on_code_change(code_sha256)
@@ -118,36 +137,36 @@ class CodeReloader:
 
     async def _wait_until_settled(self) -> tuple[FunctionConfiguration, str]:
         while True:
-            wanted, source = self.desired_configuration, self._source
+            desired, source = self._desired_configuration, self._source
             code_sha256 = await source.wait_until_quiet()
-            if own := self.self_writes.written_by_function(source.changed_files):
-                code_sha256 = self._ignore(source, own)
-            if wanted is self.desired_configuration:
-                return wanted, code_sha256
+            if paths := self.self_writes.written_by_function(source.changed_files):
+                code_sha256 = self._ignore(source, paths)
+            if desired is self._desired_configuration:
+                return desired, code_sha256
 
     def _ignore(self, source: WatchedCode, paths: list[str]) -> str:
         source.ignore(paths)
-        names = ", ".join(
-            os.path.relpath(path, self.desired_configuration.project) for path in paths
-        )
+        project = self._desired_configuration.project
+        names = ", ".join(os.path.relpath(path, project) for path in paths)
+        verb = "is" if len(paths) == 1 else "are"
         message = (
-            f"the function itself writes {names}: that reloads it no more; on AWS only /tmp can be"
-            " written"
+            f"{names} {verb} written by the function itself and now ignored by live reload"
+            " (on AWS only /tmp is writable)"
         )
         self._listener.service_log(message, "WARN")
         return source.sha256()
 
-    async def wait_for_code(self, code_sha256: str, seconds: float) -> None:
-        """Return when the code has that hash, or after so many seconds."""
+    async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
+        """Return when the current code has that hash, or at the timeout."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(timeout_seconds):
                 while self.code_version.code_sha256 != code_sha256:
                     await self._changed_event.wait()
 
-    async def wait_for_load(self, code_sha256: str, seconds: float) -> None:
-        """Return when code of that hash was loaded, well or badly, or after so many seconds."""
+    async def wait_for_load(self, code_sha256: str, timeout_seconds: float) -> None:
+        """Return when code of that hash is loaded or fails to load, or at the timeout."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(timeout_seconds):
                 while (
                     self.code_version.code_sha256 != code_sha256 or self.code_version.load is None
                 ):
@@ -155,32 +174,84 @@ class CodeReloader:
 
     def record_load(
         self,
-        generation: CodeVersion,
+        code_version: CodeVersion,
         outcome: LoadOutcome,
         error: Result | None = None,
-        place: str = "",
+        location: str = "",
     ) -> None:
-        """Remember how the load of the code ended; tell of it the first time."""
-        if generation is not self.code_version:
+        """Store the outcome of a load; notify the listeners of the first one of each version."""
+        if code_version is not self.code_version:
             return
         self.is_loaded = True
-        first_time = generation.outcome is LoadOutcome.UNKNOWN
-        if first_time or outcome is not LoadOutcome.FAILED:
-            generation.outcome = outcome
-        if first_time:
-            code_sha256, first = generation.code_sha256, generation.is_initial
-            generation.load = CodeLoad(code_sha256, first, error, place, self._elapsed_ms())
-            self._listener.on_code_load(generation.load)
+        is_first = code_version.outcome is LoadOutcome.UNKNOWN
+        if is_first or outcome is not LoadOutcome.FAILED:
+            code_version.outcome = outcome
+        if is_first:
+            code_version.load = CodeLoad(
+                code_version.code_sha256,
+                code_version.is_initial,
+                error,
+                location,
+                self._elapsed_ms(),
+            )
+            self._listener.on_code_load(code_version.load)
             self._notify_waiters()
 
     def _elapsed_ms(self) -> float:
-        """Milliseconds since the save, which the file system told of a moment later."""
-        saved = self._source.last_saved_at()
-        began = (
-            saved
-            if self._reload_started_at - _MAX_NOTIFICATION_DELAY_SECONDS
-            < saved
-            < self._reload_started_at
-            else self._reload_started_at
+        """Return the time since the save; the notification came a little later."""
+        saved_at, started_at = self._source.last_saved_at(), self._reload_started_at
+        is_this_save = started_at - _MAX_NOTIFICATION_DELAY_SECONDS < saved_at < started_at
+        return (time.time() - (saved_at if is_this_save else started_at)) * 1000
+
+
+class SelfWriteDetector(Listener):
+    """Knows when the function ran, and so which files it writes itself. Times are epoch seconds."""
+
+    def __init__(self) -> None:
+        self._runs: deque[tuple[float, float]] = deque(maxlen=256)
+        self._running: dict[str, float] = {}
+        self._inits: deque[float] = deque(maxlen=256)
+        self._changes: dict[str, list[float]] = {}
+
+    @override
+    def on_init_start(self, runtime: str) -> None:
+        self._inits.append(time.time())
+
+    @override
+    def on_init_end(self, report: InitReport) -> None:
+        if self._inits:
+            self._runs.append((self._inits.popleft(), time.time()))
+
+    @override
+    def on_invocation_start(self, invocation: Invocation) -> None:
+        self._running[invocation.request_id] = time.time()
+
+    @override
+    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
+        started_at = self._running.pop(invocation.request_id, None)
+        if started_at is not None:
+            self._runs.append((started_at, time.time()))
+
+    def written_by_function(self, changed: Mapping[str, float]) -> list[str]:
+        """Return the changed files, given with their times, that the function writes itself."""
+        previous = self._changes
+        self._changes = {
+            path: [*previous.get(path, []), moment][-_SELF_WRITE_COUNT:]
+            for path, moment in changed.items()
+            if not path.endswith(".py") and self._ran_at(moment)
+        }
+        return [path for path, moments in self._changes.items() if _is_repeated(moments)]
+
+    def _ran_at(self, moment: float) -> bool:
+        inits = ((started_at, started_at + _INIT_SECONDS) for started_at in self._inits)
+        running = ((started_at, moment) for started_at in self._running.values())
+        return any(
+            started_at - _FREEZE_DELAY_SECONDS <= moment <= ended_at + _FREEZE_DELAY_SECONDS
+            for runs in (self._runs, inits, running)
+            for started_at, ended_at in runs
         )
-        return (time.time() - began) * 1000
+
+
+def _is_repeated(moments: list[float]) -> bool:
+    longest = _SELF_WRITE_MAX_GAP_SECONDS * (_SELF_WRITE_COUNT - 1)
+    return len(moments) == _SELF_WRITE_COUNT and moments[-1] - moments[0] < longest

@@ -1,5 +1,8 @@
 """
-Where it is told what became of an event: another function of this service, or a file.
+Records of finished asynchronous invocations: OnSuccess, OnFailure and dead-letter queues.
+
+A destination that is a function of this service is invoked. Every other record is written to a
+file, because queues and topics are not emulated.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-dlq.html
@@ -12,11 +15,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lambda_live.functions.async_invocations import AsyncOutcome
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
 
 RECORDS_FILE = ".cache/destinations.jsonl"
-"""In the project's folder, one object a line: the destination's ARN, and what it would get."""
+"""In the project's folder, one JSON object a line: the destination's ARN and the record."""
 
 
 class _Target(Protocol):
@@ -25,45 +28,47 @@ class _Target(Protocol):
 
 
 class Destinations:
-    """Tells each destination of an event that has ended."""
+    """Delivers the record of each outcome to its destination."""
 
-    def __init__(self, find: Callable[[str], _Target | None], log: Callable[..., None]) -> None:
-        """`find` knows the functions that are here by their ARNs."""
-        self._find = find
+    def __init__(
+        self, find_function: Callable[[str], _Target | None], log: Callable[..., None]
+    ) -> None:
+        """`find_function` returns the function of an ARN, if this service has it."""
+        self._find_function = find_function
         self._log = log
 
-    def deliver(self, ended: AsyncOutcome) -> None:
-        """Tell of success, or of failure, or of neither."""
-        settings = ended.configuration.event_invoke_config
-        success = ended.condition == "Success"
-        destination = settings.on_success if success else settings.on_failure
+    def deliver(self, outcome: AsyncOutcome) -> None:
+        """Deliver the record to OnSuccess, or to OnFailure and the dead-letter queue."""
+        config = outcome.configuration.event_invoke_config
+        is_success = outcome.condition == "Success"
+        destination = config.on_success if is_success else config.on_failure
         if destination is not None:
-            self._record(ended, destination)
-        if settings.dead_letter is not None and not success:
-            self._write(ended, settings.dead_letter, _dead_letter(ended))
+            self._send(outcome, destination)
+        if config.dead_letter is not None and not is_success:
+            self._write(outcome, config.dead_letter, _dead_letter(outcome))
 
-    def _record(self, ended: AsyncOutcome, destination: str) -> None:
-        record = _record(ended)
-        target = self._find(destination)
+    def _send(self, outcome: AsyncOutcome, destination: str) -> None:
+        record = _record(outcome)
+        target = self._find_function(destination)
         try:
             if target is not None:
-                call = f"{ended.condition} of {ended.configuration.name}"
-                target.enqueue_event(Invocation(json.dumps(record).encode(), label=call))
+                label = f"{outcome.condition} of {outcome.configuration.name}"
+                target.enqueue_event(Invocation(json.dumps(record).encode(), label=label))
                 return
-        except ServiceStoppingError:
-            pass  # then it is in the file
-        self._write(ended, destination, {"record": record})
+        except (ServiceStoppingError, ThrottledError):
+            pass  # the file gets it
+        self._write(outcome, destination, {"record": record})
 
-    def _write(self, ended: AsyncOutcome, destination: str, what: dict[str, Any]) -> None:
-        file = ended.configuration.project / RECORDS_FILE
-        line = json.dumps({"destination": destination, **what}, ensure_ascii=False)
+    def _write(self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]) -> None:
+        file = outcome.configuration.project / RECORDS_FILE
+        line = json.dumps({"destination": destination, **members}, ensure_ascii=False)
         try:
             _append(file, f"{line}\n")
         except OSError as error:
-            self._log(f"{file} cannot be written: {error.strerror}", "ERROR", record=line)
+            self._log(f"cannot write {file}: {error.strerror}", "ERROR", record=line)
             return
-        kind = destination.rpartition(":")[2]
-        self._log(f"{ended.condition}: what {kind} would get is in {file}")
+        name = destination.rpartition(":")[2]
+        self._log(f"{outcome.condition}: the record for {name} was written to {file}")
 
 
 def _append(file: Path, line: str) -> None:
@@ -72,36 +77,36 @@ def _append(file: Path, line: str) -> None:
         lines.write(line)
 
 
-def _record(ended: AsyncOutcome) -> dict[str, Any]:
+def _record(outcome: AsyncOutcome) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": now,
         "requestContext": {
-            "requestId": ended.invocation.request_id,
-            "functionArn": f"{ended.configuration.arn}:$LATEST",
-            "condition": ended.condition,
-            "approximateInvokeCount": ended.attempts,
+            "requestId": outcome.invocation.request_id,
+            "functionArn": f"{outcome.configuration.arn}:$LATEST",
+            "condition": outcome.condition,
+            "approximateInvokeCount": outcome.attempts,
         },
-        "requestPayload": _json(ended.invocation.payload),
+        "requestPayload": _json(outcome.invocation.payload),
     }
-    if ended.result is not None:
+    if outcome.result is not None:
         context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
-        if ended.result.error_type is not None:
+        if outcome.result.error_type is not None:
             context["functionError"] = "Unhandled"
-        record |= {"responseContext": context, "responsePayload": _json(ended.result.payload)}
+        record |= {"responseContext": context, "responsePayload": _json(outcome.result.payload)}
     return record
 
 
-def _dead_letter(ended: AsyncOutcome) -> dict[str, Any]:
-    error = _json(ended.result.payload) if ended.result else None
+def _dead_letter(outcome: AsyncOutcome) -> dict[str, Any]:
+    error = _json(outcome.result.payload) if outcome.result else None
     message = error.get("errorMessage") if isinstance(error, dict) else None
     attributes = {
-        "RequestID": ended.invocation.request_id,
-        "ErrorCode": "200" if ended.result else "429",
-        "ErrorMessage": message or ended.condition,
+        "RequestID": outcome.invocation.request_id,
+        "ErrorCode": "200" if outcome.result else "429",
+        "ErrorMessage": message or outcome.condition,
     }
-    return {"attributes": attributes, "body": _json(ended.invocation.payload)}
+    return {"attributes": attributes, "body": _json(outcome.invocation.payload)}
 
 
 def _json(payload: bytes) -> Any:

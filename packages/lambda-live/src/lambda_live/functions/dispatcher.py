@@ -5,11 +5,11 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
 from dataclasses import replace
+from typing import override
 
-from lambda_live.environments.environment import Environment
+from lambda_live.environments.environment import Environment, EnvironmentListener
 from lambda_live.environments.lifecycle import State
 from lambda_live.functions.code_reloader import CodeReloader
-from lambda_live.functions.completion import complete
 from lambda_live.functions.environment_pool import EnvironmentPool
 from lambda_live.functions.request_queue import RequestQueue
 from lambda_live.functions.scaler import Scaler
@@ -19,83 +19,96 @@ from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.telemetry.listener import Listener
 
 
-class Dispatcher:
-    """Decides which invocation runs where."""
+class Dispatcher(EnvironmentListener):
+    """
+    Assigns queued requests to environments.
+
+    A request runs on code that is at least as new as the request. Code that changes faster than it
+    loads would never answer under that rule alone, so an environment of older code still gets the
+    requests that arrived while its code was the newest.
+    """
 
     def __init__(
         self,
-        fleet: EnvironmentPool,
+        pool: EnvironmentPool,
         queue: RequestQueue,
-        reload: CodeReloader,
-        supply: Scaler,
+        reloader: CodeReloader,
+        scaler: Scaler,
         listener: Listener,
     ) -> None:
-        self._fleet = fleet
+        self._pool = pool
         self._queue = queue
-        self._reload = reload
-        self._supply = supply
+        self._reloader = reloader
+        self._scaler = scaler
         self._listener = listener
-        self._closed: Exception | None = None
+        self._close_error: Exception | None = None
 
     def dispatch(self) -> None:
-        """Give waiting invocations to idle environments; have as many more as are missing."""
-        generation = self._reload.code_version
-        while self._queue.arrived_by(generation.verified_at):
-            environment = self._fleet.take_idle()
+        """Assign queued requests to idle environments, and start the environments that lack."""
+        code_version = self._reloader.code_version
+        while self._queue.arrived_by(code_version.verified_at):
+            environment = self._pool.take_idle()
             if environment is None:
                 break
             environment.assign(self._queue.pop())
-        if self._reload.in_progress:
+        if self._reloader.in_progress:
             return
-        missing = len(self._queue) - self._fleet.count_starting(generation)
-        if generation.outcome in (LoadOutcome.TIMED_OUT, LoadOutcome.FAILED):
+        missing = len(self._queue) - self._pool.count_starting(code_version)
+        if code_version.outcome in (LoadOutcome.TIMED_OUT, LoadOutcome.FAILED):
             self._retry_init(missing)
         else:
-            while missing > 0 and self._supply.scale_out():
+            while missing > 0 and self._scaler.scale_out():
                 missing -= 1
 
     def _retry_init(self, missing: int) -> None:
-        """AWS tries an init that overran or failed once more, within the invocation."""
+        """Run the init within an invocation, as AWS does after an init that failed."""
         while missing > 0:
             invocation = self._queue.pop()
-            if not self._supply.scale_out(invocation):
+            if not self._scaler.scale_out(invocation):
                 self._queue.requeue(invocation)
                 return
             missing -= 1
 
     def replace_outdated(self) -> None:
-        """End what runs older code and is not waited for; load what is there now."""
-        for environment in self._fleet.outdated(self._reload.code_version):
+        """Shut down environments of older code that no request needs, and load the new code."""
+        for environment in self._pool.outdated(self._reloader.code_version):
             if environment.invocation is None and not self._is_still_needed(environment):
                 environment.shutdown()
-        self._supply.start_first()
+        self._scaler.start_first()
         self.dispatch()
 
-    def close(self, why: Exception) -> None:
-        """Answer those that wait, and those that come back, with the reason."""
-        self._closed = why
-        self._queue.reject_all(why)
+    def close(self, error: Exception) -> None:
+        """Raise the error for each queued request, and for each that environments return later."""
+        self._close_error = error
+        self._queue.reject_all(error)
 
     def _is_still_needed(self, environment: Environment) -> bool:
-        """Whether the first that waits came when the environment's code was the newest."""
-        # else code that changes faster than it loads would never answer
-        generation = environment.code_version
-        return generation is not None and self._queue.arrived_by(generation.verified_at)
+        """Whether the first queued request arrived while the environment's code was the newest."""
+        code_version = environment.code_version
+        return code_version is not None and self._queue.arrived_by(code_version.verified_at)
 
-    def _fail_queued(self, error_of: errors.ErrorFactory) -> None:
-        """Let requests that wait for an environment have the reason why none can be had."""
-        generation = self._reload.code_version
-        memory = generation.configuration.memory
+    def _fail_queued(self, create_error: errors.ErrorFactory) -> None:
+        """Complete every queued request with an error."""
+        code_version = self._reloader.code_version
+        memory = code_version.configuration.memory
         for _ in range(len(self._queue)):
             invocation = self._queue.pop()
-            error = replace(error_of(invocation.request_id), code_sha256=generation.code_sha256)
+            error = create_error(invocation.request_id)
+            error = replace(error, code_sha256=code_version.code_sha256)
             report = Report(0.0, memory, 0, status="failure", error_type=error.error_type)
-            complete(invocation, error, report, self._listener)
+            self._complete(invocation, error, report)
+
+    def _complete(self, invocation: Invocation, result: Result, report: Report) -> None:
+        """Notify the listeners, then the caller."""
+        if not invocation.is_started:
+            invocation.is_started = True
+            self._listener.on_invocation_start(invocation)
+        self._listener.on_invocation_end(invocation, result, report)
+        invocation.set_result(result)
 
     def _assign_or_idle(self, environment: Environment) -> None:
-        """Give work to one that has none, if its code is new enough for any."""
-        if environment.code_version is self._reload.code_version:
-            self._fleet.mark_idle(environment)
+        if environment.code_version is self._reloader.code_version:
+            self._pool.mark_idle(environment)
             self.dispatch()
         elif self._is_still_needed(environment):
             environment.assign(self._queue.pop())
@@ -104,72 +117,71 @@ class Dispatcher:
 
     def _record_load(
         self,
-        generation: CodeVersion,
+        code_version: CodeVersion,
         outcome: LoadOutcome,
         error: Result | None = None,
-        place: str = "",
+        location: str = "",
     ) -> None:
-        self._reload.record_load(generation, outcome, error, place)
-        self._supply.release_load_slot()
+        self._reloader.record_load(code_version, outcome, error, location)
+        self._scaler.release_load_slot()
 
+    @override
     def on_initialized(self, environment: Environment) -> None:
-        """Part of Owner."""
         if environment.code_version is not None:
             self._record_load(environment.code_version, LoadOutcome.LOADED)
         if environment.invocation is None:
             self._assign_or_idle(environment)
-        self._supply.remember_preload(environment)
-        self._supply.prepare_standby()
+        self._scaler.remember_preload(environment)
+        self._scaler.prepare_standby()
 
+    @override
     def on_init_failed(
-        self, environment: Environment, error: errors.ErrorFactory, place: str
+        self, environment: Environment, error: errors.ErrorFactory, location: str
     ) -> bool:
-        """Part of EnvironmentListener."""
-        self._supply.prepare_standby()
-        self._reload.check_for_changes()
-        generation = self._reload.code_version
-        if environment.code_version is not generation or self._reload.in_progress:
-            return False  # it may have read half a save; the requests wait for the whole
-        where = place.replace(f"{generation.configuration.task_root}/", "")
+        self._scaler.prepare_standby()
+        self._reloader.check_for_changes()
+        code_version = self._reloader.code_version
+        if environment.code_version is not code_version or self._reloader.in_progress:
+            return False  # the files may have been half saved: the requests wait for the new code
+        short_location = location.replace(f"{code_version.configuration.task_root}/", "")
         self._listener.on_load_failure(
-            where or error("").error_type or "error", generation.code_sha256
+            short_location or error("").error_type or "error", code_version.code_sha256
         )
-        self._record_load(generation, LoadOutcome.FAILED, error(""), place)
-        if generation.outcome is not LoadOutcome.LOADED:
+        self._record_load(code_version, LoadOutcome.FAILED, error(""), location)
+        if code_version.outcome is not LoadOutcome.LOADED:
             self.dispatch()
         elif environment.invocation is None:
             self._retry_init(min(1, len(self._queue)))
         return True
 
+    @override
     def on_init_timeout(self, environment: Environment) -> None:
-        """Part of Owner."""
         if environment.code_version is not None:
-            self._record_load(
-                environment.code_version, LoadOutcome.TIMED_OUT, errors.init_timed_out()
-            )
+            error = errors.init_timed_out()
+            self._record_load(environment.code_version, LoadOutcome.TIMED_OUT, error)
         self.dispatch()
 
+    @override
     def on_invocation_done(
         self, environment: Environment, invocation: Invocation, result: Result, report: Report
     ) -> None:
-        """Part of Owner."""
-        complete(invocation, result, report, self._listener)
+        self._complete(invocation, result, report)
         if environment.lifecycle.state is State.READY:
             self._assign_or_idle(environment)
 
+    @override
     def on_invocation_returned(self, invocation: Invocation) -> None:
-        """Part of Owner."""
         self._queue.requeue(invocation)
-        if self._closed is not None:
-            self._queue.reject_first(self._closed)
+        if self._close_error is not None:
+            self._queue.reject_first(self._close_error)
 
+    @override
     def on_exit(self, environment: Environment) -> None:
-        """Part of Owner."""
-        self._supply.discard(environment)
-        self._reload.check_for_changes()
+        self._scaler.discard(environment)
+        self._reloader.check_for_changes()
         self.dispatch()
 
-    def on_start_failed(self, why: str) -> None:
-        """Part of Owner."""
-        self._listener.service_log(f"no execution environment can be started: {why}", "ERROR")
-        self._fail_queued(lambda _: errors.environment_not_started(why))
+    @override
+    def on_start_failed(self, reason: str) -> None:
+        self._listener.service_log(f"cannot start an execution environment: {reason}", "ERROR")
+        self._fail_queued(lambda _: errors.environment_not_started(reason))

@@ -1,22 +1,24 @@
-"""The execution environments that there are."""
+"""The execution environments of a function, and its warm standby."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from lambda_live.background import BackgroundTasks
 from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
 from lambda_live.model.code_version import CodeVersion
+from lambda_live.model.function import FunctionConfiguration
 
-_COMING = (State.SPAWNING, State.STANDBY, State.INIT)
+_STARTING_STATES = (State.SPAWNING, State.STANDBY, State.INIT)
 
 
 class EnvironmentPool:
-    """Holds them, and knows what each does; decides nothing."""
+    """The environments and which of them are idle. The scaler and the dispatcher decide."""
 
     def __init__(self) -> None:
         self._all: set[Environment] = set()
         self._idle: list[Environment] = []
-        self._left = asyncio.Event()
+        self._discarded = asyncio.Event()
 
     def __iter__(self) -> Iterator[Environment]:
         return iter(list(self._all))
@@ -25,65 +27,146 @@ class EnvironmentPool:
         return len(self._all)
 
     def add(self, environment: Environment) -> None:
-        """Count it from now on."""
+        """Add an environment."""
         self._all.add(environment)
 
     def mark_idle(self, environment: Environment) -> None:
-        """Take it that it has nothing to do."""
+        """Make an environment available for the next request."""
         self._idle.append(environment)
 
     def take_idle(self) -> Environment | None:
-        """Return the one that was busy last, so that those that nobody needs get old."""
+        """Return the idle environment that was busy last, so that the others can expire."""
         return self._idle.pop() if self._idle else None
 
-    def pop_idle_expired(self, now: float, limit: float) -> list[Environment]:
-        """Return those, but one, that have been idle for longer than so many seconds."""
-        old = [
-            environment
-            for environment in self._idle[:-1]
-            if environment.lifecycle.idle_seconds(now) > limit
+    def pop_idle_expired(self, now: float, limit_seconds: float) -> list[Environment]:
+        """Remove and return the environments that were idle for too long; one always stays."""
+        expired = [
+            each for each in self._idle[:-1] if each.lifecycle.idle_seconds(now) > limit_seconds
         ]
-        self._idle = [environment for environment in self._idle if environment not in old]
-        return old
+        self._idle = [each for each in self._idle if each not in expired]
+        return expired
 
-    def outdated(self, generation: CodeVersion) -> list[Environment]:
-        """Return those that have begun with another generation of the code; none rests."""
-        outdated = [one for one in self._all if one.code_version not in (None, generation)]
-        self._idle = [one for one in self._idle if one.code_version is generation]
+    def outdated(self, code_version: CodeVersion) -> list[Environment]:
+        """Return the environments that run another code version; they are no longer idle."""
+        outdated = [each for each in self._all if each.code_version not in (None, code_version)]
+        self._idle = [each for each in self._idle if each.code_version is code_version]
         return outdated
 
     def discard(self, environment: Environment) -> None:
-        """Take it that it is gone."""
+        """Remove an environment that has exited."""
         self._all.discard(environment)
         if environment in self._idle:
             self._idle.remove(environment)
-        self._left.set()
+        self._discarded.set()
 
     def live(self) -> list[Environment]:
-        """Return those that do not end."""
-        return [
-            environment for environment in self._all if not environment.lifecycle.is_terminating
-        ]
+        """Return the environments that are not terminating."""
+        return [each for each in self._all if not each.lifecycle.is_terminating]
 
     def count_executing(self) -> int:
-        """How many have an invocation."""
-        return sum(environment.invocation is not None for environment in self._all)
+        """Return how many environments have an invocation."""
+        return sum(each.invocation is not None for each in self._all)
 
-    def count_starting(self, generation: CodeVersion) -> int:
-        """How many will soon be ready for any invocation."""
+    def count_starting(self, code_version: CodeVersion) -> int:
+        """Return how many environments start on that code and are not reserved for a request."""
         return sum(
-            environment.invocation is None
-            and environment.lifecycle.state in _COMING
-            and environment.code_version in (None, generation)
-            for environment in self._all
+            each.invocation is None
+            and each.lifecycle.state in _STARTING_STATES
+            and each.code_version in (None, code_version)
+            for each in self._all
         )
 
     def max_memory(self) -> int:
-        """Bytes of memory that the largest had in use at most."""
-        return max((environment.sandbox.max_memory_bytes for environment in self.live()), default=0)
+        """Return the peak memory of the largest environment, in bytes."""
+        return max((each.sandbox.max_memory_bytes for each in self.live()), default=0)
 
     async def wait_empty(self) -> None:
-        """Return when all are gone."""
+        """Return when every environment has exited."""
         while self._all:
-            self._left.clear()
-            await self._left.wait()
+            self._discarded.clear()
+            await self._discarded.wait()
+
+
+class WarmStandby:
+    """
+    At most one process that has AWS's runtime client loaded and waits for work.
+
+    A cold start that takes it costs only the handler's own import. It also imports the third-party
+    modules (`preload`) that an earlier environment imported.
+    """
+
+    def __init__(
+        self, create_environment: Callable[[str], Environment], background: BackgroundTasks
+    ) -> None:
+        """`create_environment` gets the modules to preload."""
+        self._create_environment = create_environment
+        self._background = background
+        self._environment: Environment | None = None
+        self._discarded = asyncio.Event()
+        self._preload = ""
+        self._is_closed = False
+
+    def take(self, configuration: FunctionConfiguration) -> Environment | None:
+        """Return the standby if it is usable and was created for that configuration."""
+        environment = self._environment
+        if environment is None or not self._is_usable(environment):
+            return None
+        self._environment = None
+        if environment.configuration == configuration:
+            return environment
+        environment.shutdown()
+        return None
+
+    @staticmethod
+    def _is_usable(environment: Environment) -> bool:
+        """Whether it is ready, or still preloading, which is no slower than a cold start."""
+        state = environment.lifecycle.state
+        return state is State.STANDBY or (state is State.SPAWNING and environment.has_preload)
+
+    def set_preload(self, preload: str) -> None:
+        """Preload these modules in the next standby."""
+        self._preload = preload
+
+    def prepare(self) -> None:
+        """Start a standby if there is none."""
+        if self._environment is None and not self._is_closed:
+            self._environment = self._create_environment(self._preload)
+            self._background.spawn(self._spawn(self._environment))
+
+    def memory(self) -> int:
+        """Return its current memory, in bytes."""
+        return 0 if self._environment is None else self._environment.sandbox.measure_resident()
+
+    def enforce_limits(self, now: float) -> None:
+        """Check its memory and time limits."""
+        if self._environment is not None:
+            self._environment.enforce_limits(now)
+
+    async def _spawn(self, environment: Environment) -> None:
+        try:
+            await environment.spawn()
+        except OSError:
+            environment.fail_start(None)  # a cold start that fails in this way reports it
+
+    def discard(self, environment: Environment) -> None:
+        """Forget an environment that has exited; if preloading broke it, do not preload again."""
+        if environment is self._environment:
+            self._environment = None
+            self._discarded.set()
+            if self._preload:
+                self._preload = ""
+                self.prepare()
+        elif environment.has_preload and environment.code_version is None:
+            self._preload = ""
+
+    def shutdown(self) -> None:
+        """Kill it, and start no other."""
+        self._is_closed = True
+        if self._environment is not None:
+            self._environment.shutdown()
+
+    async def wait_empty(self) -> None:
+        """Return when it has exited."""
+        while self._environment is not None:
+            self._discarded.clear()
+            await self._discarded.wait()

@@ -1,4 +1,4 @@
-"""One function, as its callers see it."""
+"""A function: accepts requests and runs them."""
 
 import asyncio
 import time
@@ -12,12 +12,13 @@ from lambda_live.functions.async_invocations import AsyncInvocationQueue, AsyncO
 from lambda_live.functions.code_reloader import CodeReloader
 from lambda_live.functions.dispatcher import Dispatcher
 from lambda_live.functions.environment_pool import EnvironmentPool
-from lambda_live.functions.in_flight import InFlight
 from lambda_live.functions.load_slots import LoadSlots
-from lambda_live.functions.request_queue import RequestQueue, ThrottledError
+from lambda_live.functions.request_queue import (
+    RequestQueue,
+    ServiceStoppingError,
+    ThrottledError,
+)
 from lambda_live.functions.scaler import SWEEP_INTERVAL_SECONDS, Scaler
-from lambda_live.functions.stats import FunctionStats
-from lambda_live.functions.stopping import ServiceStoppingError
 from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result
@@ -27,9 +28,10 @@ from lambda_live.telemetry.listener import CompositeListener, Listener
 
 class Function:
     """
-    Takes requests in, and ends with the service; its parts decide all the rest.
+    Composes the queue, the reloader, the scaler and the dispatcher of one function.
 
-    As long as it is `held`, its code is what it was. `ended` is told of its events.
+    `stop()` accepts nothing more, the `drain_*` methods wait for what was accepted, and `kill()`
+    ends the rest.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # the manager alone calls it
@@ -41,140 +43,191 @@ class Function:
         on_async_done: Callable[[AsyncOutcome], None],
         debug_server: DebugServer | None,
     ) -> None:
-        self._can_debug = debug_server is not None
+        """
+        Create the function; `start()` starts it.
+
+        While `is_reload_blocked()`, code changes are not applied. `on_async_done` receives
+        finished asynchronous invocations.
+        """
+        self._has_debugger = debug_server is not None
         self._background = background = BackgroundTasks(listener.service_log)
         self._queue = RequestQueue(settings.max_queued_requests, settings.queue_timeout, listener)
-        self._reload = CodeReloader(
+        self._reloader = reloader = CodeReloader(
             configuration, listener, background, self._on_settled, is_reload_blocked
         )
-        self._listener = listener = CompositeListener([self._reload.self_writes, listener])
-        self._fleet = EnvironmentPool()
+        self._listener = listener = CompositeListener([reloader.self_writes, listener])
+        self._pool = pool = EnvironmentPool()
         resources = SharedResources(debug_server)
-        self._supply = Scaler(
-            self._fleet, self._reload, listener, resources, preload=settings.preload
+        self._scaler = Scaler(pool, reloader, listener, resources, preload=settings.preload)
+        self._dispatcher = Dispatcher(pool, self._queue, reloader, self._scaler, listener)
+        self._async_queue = AsyncInvocationQueue(
+            self._run, lambda: reloader.desired_configuration, on_async_done, listener
         )
-        self._placement = Dispatcher(self._fleet, self._queue, self._reload, self._supply, listener)
-        self._events = AsyncInvocationQueue(
-            self._run, lambda: self.desired_configuration, on_async_done, listener
-        )
-        self._under_way = InFlight()
-        self.stats = FunctionStats(self._reload, self._queue, self._fleet, self._supply)
-        self._stopping = False
-        self._killed = False
+        self._results: set[asyncio.Future[Result]] = set()
+        self.stats = FunctionStats(reloader, self._queue, pool, self._scaler)
+        self._is_stopping = False
+        self._is_killed = False
 
     @property
     def code_version(self) -> CodeVersion:
-        """The code that answers, and what it is run with."""
-        return self._reload.code_version
+        """The code that answers requests, and its configuration."""
+        return self._reloader.code_version
 
     @property
     def configuration(self) -> FunctionConfiguration:
-        """What it is run with."""
-        return self._reload.code_version.configuration
+        """The configuration of the code that answers requests."""
+        return self._reloader.code_version.configuration
 
     @property
     def desired_configuration(self) -> FunctionConfiguration:
-        """What it is run with as soon as its code has settled."""
-        return self._reload.desired_configuration
+        """The configuration after the reload that is in progress."""
+        return self._reloader.desired_configuration
 
     @property
     def is_loaded(self) -> bool:
-        """Whether some code has been loaded, well or badly, and requests are answered."""
-        return not self._stopping and (
-            self._reload.is_loaded or self.configuration.concurrency == 0
-        )
+        """Whether requests are answered: some code was loaded, or failed to load."""
+        if self._is_stopping:
+            return False
+        return self._reloader.is_loaded or self.configuration.concurrency == 0
 
-    def start(self, turns: LoadSlots) -> None:
-        """Load the code when its turn has come, and look after it."""
+    def start(self, load_slots: LoadSlots) -> None:
+        """Load the code as soon as a slot is free, and watch it."""
         self._background.spawn(self._sweep())
-        self._reload.start()
-        self._supply.start(self._placement, turns, self._placement.replace_outdated)
+        self._reloader.start()
+        self._scaler.start(self._dispatcher, load_slots, self._dispatcher.replace_outdated)
 
     def configure(self, configuration: FunctionConfiguration) -> None:
-        """Run what comes from now on with that configuration, and the code as it is."""
-        most = 1 if self._can_debug else configuration.concurrency
-        concurrency = min(configuration.concurrency, most)
-        self._reload.configure(replace(configuration, concurrency=concurrency))
+        """Run later requests with this configuration. A debugger allows one environment only."""
+        if self._has_debugger:
+            configuration = replace(configuration, concurrency=min(configuration.concurrency, 1))
+        self._reloader.configure(configuration)
 
     def check_for_changes(self) -> None:
-        """Look whether the code changed."""
-        self._reload.check_for_changes()
+        """Start a reload if the code changed."""
+        self._reloader.check_for_changes()
 
     def accept_code_on_disk(self) -> None:
-        """Take the code on disk for that which answers, until it changes again."""
-        self._reload.accept_code_on_disk()
+        """Keep the current code version until the files change again."""
+        self._reloader.accept_code_on_disk()
 
     async def invoke(self, invocation: Invocation) -> Result:
-        """Run it on code no older than it is now. Raises ThrottledError, StoppingError."""
-        if self._stopping:
+        """Run an invocation on the current code. Raises ThrottledError, ServiceStoppingError."""
+        if self._is_stopping:
             raise ServiceStoppingError
         return await self._run(invocation)
 
     def enqueue_event(self, invocation: Invocation) -> None:
-        """Accept an event, to run it later. Raises StoppingError, ThrottledError."""
-        self._events.enqueue(invocation)
+        """Accept an asynchronous invocation. Raises ServiceStoppingError, ThrottledError."""
+        self._async_queue.enqueue(invocation)
 
-    async def wait_for_code(self, code_sha256: str, seconds: float) -> None:
-        """Return when the code has that hash, or after so many seconds."""
-        await self._reload.wait_for_code(code_sha256, seconds)
+    async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
+        """Return when the current code has that hash, or at the timeout."""
+        await self._reloader.wait_for_code(code_sha256, timeout_seconds)
 
-    async def wait_for_load(self, code_sha256: str, seconds: float) -> None:
-        """Return when code of that hash was loaded, well or badly, or after so many seconds."""
-        self._reload.check_for_changes()
+    async def wait_for_load(self, code_sha256: str, timeout_seconds: float) -> None:
+        """Return when code of that hash is loaded or fails to load, or at the timeout."""
+        self._reloader.check_for_changes()
         if self.configuration.concurrency > 0:
-            await self._reload.wait_for_load(code_sha256, seconds)
+            await self._reloader.wait_for_load(code_sha256, timeout_seconds)
         else:
-            await self._reload.wait_for_code(code_sha256, seconds)
+            await self._reloader.wait_for_code(code_sha256, timeout_seconds)
 
     def stop(self) -> None:
-        """Take nothing more; what was taken in is still answered."""
-        self._stopping = True
-        self._reload.stop()
-        self._events.stop()
+        """Accept nothing more; what was accepted is still answered."""
+        self._is_stopping = True
+        self._reloader.stop()
+        self._async_queue.stop()
 
-    async def drain_events(self, seconds: float) -> None:
-        """Run the events that were accepted; those left after so many seconds are told."""
-        await self._events.drain(seconds)
+    async def drain_events(self, timeout_seconds: float) -> None:
+        """Run the accepted events; log those that are left at the timeout."""
+        await self._async_queue.drain(timeout_seconds)
 
-    async def drain_requests(self, seconds: float) -> None:
-        """Let those that were taken in end, if they do so in so many seconds."""
-        await self._under_way.drain(seconds)
+    async def drain_requests(self, timeout_seconds: float) -> None:
+        """Wait for the accepted requests, or for the timeout."""
+        if self._results:
+            await asyncio.wait(self._results, timeout=timeout_seconds)
 
     def kill(self) -> None:
-        """End every process at once."""
-        self._stopping = self._killed = True
-        self._reload.stop()
-        self._placement.close(ServiceStoppingError())
+        """Kill every process."""
+        self._is_stopping = self._is_killed = True
+        self._reloader.stop()
+        self._dispatcher.close(ServiceStoppingError())
         self._background.cancel()
-        self._supply.close()
+        self._scaler.close()
 
     async def wait_closed(self) -> None:
-        """Return when no process is left."""
-        await self._supply.wait_closed()
+        """Return when every process has exited."""
+        await self._scaler.wait_closed()
 
     async def _run(self, invocation: Invocation) -> Result:
-        """Run it even after a stop, which lets what was accepted end."""
-        if self._killed:
+        """Run an invocation. An event that was accepted runs even after `stop()`."""
+        if self._is_killed:
             raise ServiceStoppingError
-        arrived = time.monotonic()
-        self._reload.check_for_changes()
+        arrived_at = time.monotonic()
+        self._reloader.check_for_changes()
         concurrency = self.desired_configuration.concurrency
         if concurrency == 0:
             self._listener.on_throttle()
             raise ThrottledError
-        self._queue.enqueue(invocation, arrived, concurrency - self._fleet.count_executing())
-        self._placement.dispatch()
-        return await self._under_way.wait_for(invocation)
+        self._queue.enqueue(invocation, arrived_at, concurrency - self._pool.count_executing())
+        self._dispatcher.dispatch()
+        result = invocation.result
+        self._results.add(result)
+        try:
+            return await result
+        finally:
+            self._results.discard(result)
 
     def _on_settled(self) -> None:
         if self.configuration.concurrency == 0:
             self._queue.reject_all(ThrottledError())
-        self._placement.replace_outdated()
+        self._dispatcher.replace_outdated()
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
             now = time.monotonic()
-            self._supply.sweep(now)
-            if not (self._reload.in_progress or self._supply.waits_for_slot):
-                self._queue.expire(now, self._fleet.count_starting(self.code_version))
+            self._scaler.sweep(now)
+            if not (self._reloader.in_progress or self._scaler.waits_for_slot):
+                self._queue.expire(now, self._pool.count_starting(self.code_version))
+
+
+class FunctionStats:
+    """The current figures of a function, for the metrics and the page."""
+
+    def __init__(
+        self,
+        reloader: CodeReloader,
+        queue: RequestQueue,
+        pool: EnvironmentPool,
+        scaler: Scaler,
+    ) -> None:
+        self._reloader = reloader
+        self._queue = queue
+        self._pool = pool
+        self._scaler = scaler
+
+    @property
+    def configuration(self) -> FunctionConfiguration:
+        """The configuration of the code that answers requests."""
+        return self._reloader.code_version.configuration
+
+    def waiting(self) -> int:
+        """Return how many requests wait for an environment."""
+        return len(self._queue)
+
+    def executing(self) -> int:
+        """Return how many invocations run."""
+        return self._pool.count_executing()
+
+    def environments(self) -> int:
+        """Return how many environments are alive."""
+        return len(self._pool.live())
+
+    def max_memory(self) -> int:
+        """Return the peak memory of the largest environment, in bytes."""
+        return self._pool.max_memory()
+
+    def standby_memory(self) -> int:
+        """Return the current memory of the standby process, in bytes."""
+        return self._scaler.standby_memory()

@@ -1,83 +1,87 @@
-"""Whose new code is loaded next, so that no init is charged for what its neighbours do."""
+"""
+Slots that limit how many functions load new code at the same time.
+
+At startup, and after a save that several functions share, every function would start a process
+and import its code at once. They would slow each other down, and AWS's init timeout of 10 s would
+count the time that other functions use. Each function takes a slot first. Functions with a waiting
+request go first. A slot is released when its code is loaded, or after a timeout.
+"""
 
 import asyncio
 import os
 from collections.abc import Callable
 
 MAX_CONCURRENT_LOADS = max(2, os.cpu_count() or 1)
-"""How many functions load new code at a time; never one alone, which may wait for a network."""
+"""At least 2, because a single load may wait for the network."""
 
 SLOT_TIMEOUT_SECONDS = 2.0
-"""Seconds after which the next begins though one loads still."""
+"""Time after which a slot goes to the next function although its code still loads."""
 
 
 class LoadSlots:
-    """Decides whose turn it is: first of those that somebody waits for."""
+    """The slots of a service."""
 
     def __init__(self) -> None:
-        self._taken: set[LoadSlot] = set()
+        self._granted: set[LoadSlot] = set()
         self._waiting: list[LoadSlot] = []
 
-    def try_acquire(self, turn: "LoadSlot") -> bool:
-        """Return whether it has come; if not, it is told."""
-        if turn not in self._taken and turn not in self._waiting:
-            self._waiting.append(turn)
-            if len(self._taken) < MAX_CONCURRENT_LOADS:
-                self._take(turn)
-        return turn in self._taken
+    def try_acquire(self, slot: "LoadSlot") -> bool:
+        """Return whether the slot is granted now. If not, `on_granted` is called later."""
+        if slot not in self._granted and slot not in self._waiting:
+            self._waiting.append(slot)
+            if len(self._granted) < MAX_CONCURRENT_LOADS:
+                self._grant(slot)
+        return slot in self._granted
 
-    def release(self, turn: "LoadSlot") -> None:
-        """Take it that it is over, or not wanted any more."""
-        self._taken.discard(turn)
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        while self._waiting and len(self._taken) < MAX_CONCURRENT_LOADS:
-            following = next(filter(_is_awaited, self._waiting), self._waiting[0])
-            self._take(following)
+    def release(self, slot: "LoadSlot") -> None:
+        """Release a slot, or stop waiting for it."""
+        self._granted.discard(slot)
+        if slot in self._waiting:
+            self._waiting.remove(slot)
+        while self._waiting and len(self._granted) < MAX_CONCURRENT_LOADS:
+            following = next((each for each in self._waiting if each.has_waiter), self._waiting[0])
+            self._grant(following)
             following.on_granted()
 
-    def is_waiting(self, turn: "LoadSlot") -> bool:
-        """Whether it has been asked for, and has not come."""
-        return turn in self._waiting
+    def is_waiting(self, slot: "LoadSlot") -> bool:
+        """Whether the slot was requested and is not granted yet."""
+        return slot in self._waiting
 
-    def _take(self, turn: "LoadSlot") -> None:
-        self._waiting.remove(turn)
-        self._taken.add(turn)
-        turn.start_timer()
+    def _grant(self, slot: "LoadSlot") -> None:
+        self._waiting.remove(slot)
+        self._granted.add(slot)
+        slot.start_timer()
 
 
 class LoadSlot:
-    """One function's, which ends when its code has been loaded, well or badly."""
+    """The slot of one function."""
 
-    def __init__(self, turns: LoadSlots, come: Callable[[], None] = lambda: None) -> None:
-        """`come` is called when it has come, unless that was the answer to asking for it."""
-        self._turns = turns
-        self.on_granted = come
+    def __init__(self, slots: LoadSlots, on_granted: Callable[[], None] = lambda: None) -> None:
+        """`on_granted` is called when the slot is granted later than by `try_acquire`."""
+        self._slots = slots
+        self.on_granted = on_granted
         self.has_waiter = False
-        self._limit: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def try_acquire(self, *, has_waiter: bool = False) -> bool:
-        """Return whether it has come; a request may wait for it."""
+        """Return whether the slot is granted now; `has_waiter` is whether a request waits."""
         self.has_waiter = self.has_waiter or has_waiter
-        return self._turns.try_acquire(self)
+        return self._slots.try_acquire(self)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether it has been asked for, and has not come."""
-        return self._turns.is_waiting(self)
+        """Whether the slot was requested and is not granted yet."""
+        return self._slots.is_waiting(self)
 
     def start_timer(self) -> None:
-        """Let it last no longer than it may."""
-        self._limit = asyncio.get_running_loop().call_later(SLOT_TIMEOUT_SECONDS, self.release)
+        """Release the slot after the timeout."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(SLOT_TIMEOUT_SECONDS, self.release)
 
     def release(self) -> None:
-        """Give it to the next."""
+        """Release the slot to the next function."""
         self.has_waiter = False
-        if self._limit is not None:
-            self._limit.cancel()
-            self._limit = None
-        self._turns.release(self)
-
-
-def _is_awaited(turn: LoadSlot) -> bool:
-    return turn.has_waiter
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._slots.release(self)

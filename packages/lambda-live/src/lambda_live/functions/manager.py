@@ -1,4 +1,4 @@
-"""The functions that are served: begun, changed and ended as they are given."""
+"""The functions of a service: added, reconfigured and removed as the configuration says."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -16,11 +16,14 @@ from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
 
+_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_LAMBDA"
+"""Where AWS's SDKs call Lambda: here, so that functions can invoke each other."""
+
 
 class FunctionManager:
-    """Runs functions, each with its own listeners."""
+    """Runs the functions, each with its own listeners."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what each function needs, from the composition
+    def __init__(  # noqa: PLR0913, PLR0917  # the composition alone calls it
         self,
         functions: FunctionRegistry,
         settings: ServiceSettings,
@@ -30,6 +33,7 @@ class FunctionManager:
         log: Callable[[str, str], None],
         debug_server: DebugServer | None,
     ) -> None:
+        self._functions = functions
         self._settings = settings
         self._url = url
         self._create_listeners = create_listeners
@@ -38,15 +42,14 @@ class FunctionManager:
         self._background = BackgroundTasks(log)
         self._listeners: dict[str, CompositeListener] = {}
         self._draining: set[Function] = set()
-        self._turns = LoadSlots()
-        self._started = False
-        self.functions = functions
+        self._load_slots = LoadSlots()
+        self._is_started = False
         self.metrics: dict[str, MetricsListener] = {}
 
     def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
-        """Run them as they are now, those that are new as well."""
+        """Add the functions that are new, and reconfigure the others."""
         for configuration in map(self._with_local_endpoint, configurations):
-            function = self.functions.get(configuration.name)
+            function = self._functions.get(configuration.name)
             if function is None:
                 self._add(configuration)
             else:
@@ -54,95 +57,96 @@ class FunctionManager:
         self._notify_configured()
 
     def remove_all_except(self, names: Iterable[str]) -> None:
-        """End the functions that are called otherwise."""
-        kept = set(names)
-        for name in [each.configuration.name for each in self.functions]:
-            if name not in kept:
+        """Remove the functions that are not named; their running invocations finish."""
+        remaining = set(names)
+        for name in [each.configuration.name for each in self._functions]:
+            if name not in remaining:
                 self._remove(name)
         self._notify_configured()
 
     def accept_code_on_disk(self, name: str) -> None:
-        """Let a function's code be the one that answers, though there is a newer one."""
-        if (function := self.functions.get(name)) is not None:
+        """Keep a function's current code version until its files change again."""
+        if (function := self._functions.get(name)) is not None:
             function.accept_code_on_disk()
 
     def check_for_changes(self) -> None:
-        """Have each look whether its code changed."""
-        for function in self.functions:
+        """Reload the functions whose code changed."""
+        for function in self._functions:
             function.check_for_changes()
 
     def start(self) -> None:
-        """Load the code of each."""
-        self._started = True
-        for function in self.functions:
-            function.start(self._turns)
+        """Load the code of every function."""
+        self._is_started = True
+        for function in self._functions:
+            function.start(self._load_slots)
 
     def stop(self) -> None:
-        """Take nothing more; what was taken in is still answered."""
-        for function in self.functions:
+        """Accept nothing more; what was accepted is still answered."""
+        for function in self._functions:
             function.stop()
 
     def kill(self) -> None:
-        """End every process at once."""
-        for function in (*self.functions, *self._draining):
+        """Kill every process."""
+        for function in (*self._functions, *self._draining):
             function.kill()
 
     async def drain(self) -> None:
-        """Run the events that were accepted; return when the last process has ended."""
-        await asyncio.gather(*(self._stop(each) for each in (*self.functions, *self._draining)))
+        """Run the accepted events; return when every process has exited."""
+        functions = (*self._functions, *self._draining)
+        await asyncio.gather(*(self._drain_and_close(each) for each in functions))
 
-    async def _stop(self, function: Function) -> None:
+    async def _drain_and_close(self, function: Function) -> None:
         await function.drain_events(self._settings.shutdown_timeout)
         function.kill()
         await function.wait_closed()
 
     def _with_local_endpoint(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
-        """Let a handler that calls another function through an SDK reach it here."""
-        name = "AWS_ENDPOINT_URL_LAMBDA"
-        if name in configuration.environment:
+        if _ENDPOINT_VARIABLE in configuration.environment:
             return configuration
-        local = {name: self._url, **configuration.local_environment}
+        local = {_ENDPOINT_VARIABLE: self._url, **configuration.local_environment}
         return replace(configuration, local_environment=local)
 
     def _add(self, configuration: FunctionConfiguration) -> None:
         name = configuration.name
         metrics = self.metrics[name] = MetricsListener(configuration.timeout)
-        listeners = self._listeners[name] = CompositeListener(
-            [*self._create_listeners(configuration), metrics]
-        )
-        tell = Destinations(self._of_arn, listeners.service_log).deliver
-        held = partial(self._is_reload_blocked, name)
+        listener = CompositeListener([*self._create_listeners(configuration), metrics])
+        self._listeners[name] = listener
         function = Function(
-            configuration, self._settings, listeners, held, tell, self._debug_server
+            configuration,
+            self._settings,
+            listener,
+            partial(self._is_reload_blocked, name),
+            Destinations(self._find_by_arn, listener.service_log).deliver,
+            self._debug_server,
         )
         metrics.watch(function.stats)
-        self.functions.add(function)
+        self._functions.add(function)
         if self._debug_server is not None:
             self._debug_server.enable(name)
-        if self._started:
-            listeners.service_log(f"{name} is new")
-            function.start(self._turns)
+        if self._is_started:
+            listener.service_log(f"function {name} added")
+            function.start(self._load_slots)
 
-    def _of_arn(self, arn: str) -> Function | None:
-        return next((each for each in self.functions if each.configuration.arn == arn), None)
+    def _find_by_arn(self, arn: str) -> Function | None:
+        return next((each for each in self._functions if each.configuration.arn == arn), None)
 
     def _remove(self, name: str) -> None:
-        function = self.functions.remove(name)
+        function = self._functions.remove(name)
         if self._debug_server is not None:
             self._debug_server.disable(name)
         del self.metrics[name]
-        self._listeners.pop(name).service_log(f"{name} is gone")
+        self._listeners.pop(name).service_log(f"function {name} removed")
         function.stop()
         self._draining.add(function)
-        self._background.spawn(self._drain(function))
+        self._background.spawn(self._drain_removed(function))
 
-    async def _drain(self, function: Function) -> None:
+    async def _drain_removed(self, function: Function) -> None:
         await function.drain_requests(self._settings.shutdown_timeout)
-        await self._stop(function)
+        await self._drain_and_close(function)
         self._draining.discard(function)
 
     def _notify_configured(self) -> None:
-        several = len(self.functions) > 1
-        for function in self.functions:
-            listeners = self._listeners[function.configuration.name]
-            listeners.on_configured(function.desired_configuration, multiple=several)
+        multiple = len(self._functions) > 1
+        for function in self._functions:
+            listener = self._listeners[function.configuration.name]
+            listener.on_configured(function.desired_configuration, multiple=multiple)

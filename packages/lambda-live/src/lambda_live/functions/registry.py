@@ -1,4 +1,4 @@
-"""The functions of one service."""
+"""The functions of a service, by name and by Host header."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -7,25 +7,25 @@ from lambda_live.functions.function import Function
 
 
 class FunctionRegistry:
-    """Knows each by its name; there is always one."""
+    """There is always at least one function."""
 
     def __init__(self) -> None:
         self._functions: dict[str, Function] = {}
         self._by_host: dict[str, Function] = {}
 
     def add(self, function: Function) -> None:
-        """Know one more."""
+        """Add a function."""
         name = function.configuration.name
         self._functions[name] = self._by_host[name.lower()] = function
 
     def remove(self, name: str) -> Function:
-        """Know it no more."""
+        """Remove and return a function."""
         del self._by_host[name.lower()]
         return self._functions.pop(name)
 
     @property
     def default(self) -> Function:
-        """The one that is meant where none is named."""
+        """The first function, for requests that name none."""
         return next(iter(self._functions.values()))
 
     def __len__(self) -> int:
@@ -35,25 +35,25 @@ class FunctionRegistry:
         return iter(list(self._functions.values()))
 
     def get(self, name: str) -> Function | None:
-        """Return the function of that name, if there is one."""
+        """Return the function of that name, or None."""
         return self._functions.get(name)
 
     def by_host(self, host: str) -> Function | None:
-        """Return the function that a Host header names: `NAME.localhost`."""
+        """Return the function that a Host header such as `NAME.localhost` names, or None."""
         name, dot, _ = host.lower().partition(".")
         return self._by_host.get(name) if dot else None
 
     def by_host_or_only(self, host: str) -> Function | None:
-        """Return the function whose URL a Host header means: the one it names, or the only one."""
+        """Return the function that a Host header names, or the only function."""
         return self.by_host(host) or (self.default if len(self._functions) == 1 else None)
 
     def host_headers(self, name: str, url: str) -> dict[str, str]:
-        """Return what a request to this service's URL says in order to reach the function's URL."""
+        """Return the headers that lead a request for the service's `url` to this function."""
         if len(self._functions) == 1:
             return {}
         return {"Host": f"{name.lower()}.localhost:{urlsplit(url).port}"}
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the code of each has been loaded, well or badly."""
+        """Whether every function answers requests."""
         return all(function.is_loaded for function in self)

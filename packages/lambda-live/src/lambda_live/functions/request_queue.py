@@ -1,5 +1,5 @@
 """
-Requests that wait for an environment.
+The queue of requests that wait for an environment, and the errors for requests not accepted.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
@@ -12,53 +12,62 @@ from lambda_live.telemetry.listener import Listener
 
 
 class ThrottledError(Exception):
-    """All environments are busy and no more requests may wait: AWS's 429."""
+    """All environments are busy and the queue is full: AWS's 429."""
+
+
+class ServiceStoppingError(Exception):
+    """The service is stopping and accepts no more requests."""
 
 
 class RequestQueue:
-    """Decides which requests may wait, and for how many seconds."""
+    """A bounded queue. Requests that wait too long are throttled."""
 
-    def __init__(self, length: int, seconds: float, listener: Listener) -> None:
-        self._length = length
-        self._seconds = seconds
+    def __init__(self, max_length: int, timeout_seconds: float, listener: Listener) -> None:
+        self._max_length = max_length
+        self._timeout_seconds = timeout_seconds
         self._listener = listener
         self._waiting: deque[tuple[float, Invocation]] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def enqueue(self, invocation: Invocation, arrived: float, free: int) -> None:
-        """Let it wait, beside as many as can run at once. Raises ThrottledError."""
-        if len(self._waiting) >= max(free, 0) + self._length:
+    def enqueue(self, invocation: Invocation, arrived_at: float, free: int) -> None:
+        """
+        Add a request. `free` more environments can run, so as many do not count as waiting.
+
+        Raises:
+            ThrottledError: The queue is full.
+        """
+        if len(self._waiting) >= max(free, 0) + self._max_length:
             self._listener.on_throttle()
             raise ThrottledError
-        self._waiting.append((arrived, invocation))
+        self._waiting.append((arrived_at, invocation))
 
     def requeue(self, invocation: Invocation) -> None:
-        """Let one that was taken be the first."""
+        """Put a request back at the front; its wait starts again."""
         self._waiting.appendleft((time.monotonic(), invocation))
 
     def arrived_by(self, moment: float) -> bool:
-        """Whether one waits, and the first has done so since that moment, monotonic."""
+        """Whether the first request arrived at that time or earlier; `moment` is monotonic."""
         return bool(self._waiting) and self._waiting[0][0] <= moment
 
     def pop(self) -> Invocation:
-        """Take the first."""
+        """Remove and return the first request."""
         return self._waiting.popleft()[1]
 
     def expire(self, now: float, protected: int) -> None:
-        """Throttle those that waited too long, but for as many as have an environment coming."""
-        while len(self._waiting) > protected and self.arrived_by(now - self._seconds):
+        """Throttle requests that waited too long, except as many as `protected`."""
+        while len(self._waiting) > protected and self.arrived_by(now - self._timeout_seconds):
             self._listener.on_throttle()
             self.reject_first(ThrottledError())
 
-    def reject_first(self, why: Exception) -> None:
-        """Answer the first; its caller may have left."""
+    def reject_first(self, error: Exception) -> None:
+        """Raise the error for the first request's caller, unless the caller has left."""
         invocation = self.pop()
         if not invocation.result.done():
-            invocation.result.set_exception(why)
+            invocation.result.set_exception(error)
 
-    def reject_all(self, why: Exception) -> None:
-        """Answer everyone."""
+    def reject_all(self, error: Exception) -> None:
+        """Raise the error for every caller."""
         while self._waiting:
-            self.reject_first(why)
+            self.reject_first(error)

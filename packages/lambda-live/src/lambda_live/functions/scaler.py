@@ -11,63 +11,65 @@ from lambda_live.environments.environment import Environment, EnvironmentListene
 from lambda_live.environments.lifecycle import State
 from lambda_live.environments.sandbox import SharedResources
 from lambda_live.functions.code_reloader import CodeReloader
-from lambda_live.functions.environment_pool import EnvironmentPool
+from lambda_live.functions.environment_pool import EnvironmentPool, WarmStandby
 from lambda_live.functions.load_slots import LoadSlot, LoadSlots
-from lambda_live.functions.warm_standby import WarmStandby
 from lambda_live.model.code_version import LoadOutcome
 from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
 
 IDLE_TIMEOUT_SECONDS = 600.0
-"""Seconds of idleness after which an environment is taken down; one always stays."""
+"""Idle time after which an environment is shut down; one always stays."""
 
 SWEEP_INTERVAL_SECONDS = 0.05
-"""Seconds between two looks at each environment."""
 
 
 class Scaler:
-    """Decides when there is another environment, and when one is too many."""
+    """Starts environments on demand, up to the concurrency limit, and shuts down idle ones."""
 
     def __init__(
         self,
-        fleet: EnvironmentPool,
-        reload: CodeReloader,
+        pool: EnvironmentPool,
+        reloader: CodeReloader,
         listener: Listener,
         resources: SharedResources,
         *,
         preload: bool,
     ) -> None:
-        self._import_ahead = preload
-        self._fleet = fleet
-        self._reload = reload
+        """`preload` is whether the standby imports third-party modules of the function."""
+        self._pool = pool
+        self._reloader = reloader
         self._listener = listener
-        # a task here owns a process until it has exited, so it is never cancelled
+        self._resources = resources
+        self._preload = preload
+        # a task here owns a process until it has exited, so none is ever cancelled
         self._background = BackgroundTasks(listener.service_log)
-        self._owner: EnvironmentListener | None = None
-        self._host = resources
-        self._standby = WarmStandby(self._create, self._background)
-        self._turn = LoadSlot(LoadSlots())  # until it is one among others'
-        self._closed = False
+        self._standby = WarmStandby(self._create_environment, self._background)
+        self._environment_listener: EnvironmentListener | None = None
+        self._load_slot = LoadSlot(LoadSlots())  # start() replaces it by one of the service's
+        self._is_closed = False
 
     def start(
-        self, owner: EnvironmentListener, turns: LoadSlots, its_turn: Callable[[], None]
+        self,
+        environment_listener: EnvironmentListener,
+        load_slots: LoadSlots,
+        on_slot: Callable[[], None],
     ) -> None:
-        """Have the first; the owner decides what each runs. `its_turn` may come later."""
-        self._owner = owner
-        self._turn = LoadSlot(turns, its_turn)
+        """Start the first environment, now or at `on_slot`; the listener decides what runs."""
+        self._environment_listener = environment_listener
+        self._load_slot = LoadSlot(load_slots, on_slot)
         self.start_first()
 
     def start_first(self) -> None:
-        """Load the code before anybody asks for it, if it was not loaded yet."""
-        if self._fleet.count_starting(self._reload.code_version):
+        """Load new code before a request needs it."""
+        if self._pool.count_starting(self._reloader.code_version):
             return
-        if self._is_load_unknown() and self._can_scale_out() and self._turn.try_acquire():
+        if self._is_load_unknown() and self._can_scale_out() and self._load_slot.try_acquire():
             self._add()
 
     def scale_out(self, invocation: Invocation | None = None) -> bool:
-        """Have one more, for that invocation if one is given; return whether there may be one."""
+        """Start another environment, reserved for an invocation; return whether that is allowed."""
         if not self._can_scale_out() or (
-            self._is_load_unknown() and not self._turn.try_acquire(has_waiter=True)
+            self._is_load_unknown() and not self._load_slot.try_acquire(has_waiter=True)
         ):
             return False
         self._add(invocation)
@@ -75,104 +77,108 @@ class Scaler:
 
     @property
     def waits_for_slot(self) -> bool:
-        """Whether other functions' code is loaded before this one's."""
-        return self._turn.is_waiting
+        """Whether the code of other functions is loaded first."""
+        return self._load_slot.is_waiting
 
     def release_load_slot(self) -> None:
-        """Let others load theirs, if it is known now how the load of the code ends."""
+        """Release the load slot if the outcome of the load is known."""
         if not self._is_load_unknown():
-            self._turn.release()
+            self._load_slot.release()
 
     def remember_preload(self, environment: Environment) -> None:
-        """Have the next import ahead what this one has found the function to import."""
-        if self._import_ahead and environment.next_preload:
-            self._standby.preload = environment.next_preload
+        """Preload in the next standby what this environment imported."""
+        if self._preload and environment.next_preload:
+            self._standby.set_preload(environment.next_preload)
 
     def prepare_standby(self) -> None:
-        """Keep a process on standby."""
-        if not self._closed:
-            self._standby.prepare()
+        """Start a standby process if there is none."""
+        self._standby.prepare()
 
     def sweep(self, now: float) -> None:
-        """End those that nobody has needed for long; have the others look at their limits."""
-        if not self._host.debug_server:
-            for environment in self._fleet:
+        """Enforce the limits of each environment, and shut down those that idled too long."""
+        if not self._resources.debug_server:
+            for environment in self._pool:
                 environment.enforce_limits(now)
-            self._standby.sweep(now)
-        for environment in self._fleet.pop_idle_expired(now, IDLE_TIMEOUT_SECONDS):
+            self._standby.enforce_limits(now)
+        for environment in self._pool.pop_idle_expired(now, IDLE_TIMEOUT_SECONDS):
             environment.shutdown()
 
     def discard(self, environment: Environment) -> None:
-        """Take it that one is gone."""
+        """Forget an environment that has exited."""
         self._standby.discard(environment)
-        self._fleet.discard(environment)
-        if self._host.debug_server or (
-            environment.has_preload and environment.code_version is None
-        ):
+        self._pool.discard(environment)
+        failed_preload = environment.has_preload and environment.code_version is None
+        if self._resources.debug_server or failed_preload:
             self.start_first()
 
     def close(self) -> None:
-        """End every process at once."""
-        self._closed = True
-        self._turn.release()
+        """Kill every process."""
+        self._is_closed = True
+        self._load_slot.release()
         self._standby.shutdown()
-        for environment in self._fleet:
+        for environment in self._pool:
             environment.shutdown()
-        self._host.zygote_pool.close()
+        self._resources.zygote_pool.close()
 
     async def wait_closed(self) -> None:
-        """Return when no process is left."""
-        await self._fleet.wait_empty()
+        """Return when every process has exited."""
+        await self._pool.wait_empty()
         await self._standby.wait_empty()
 
-    def _is_load_unknown(self) -> bool:
-        return self._reload.code_version.outcome is LoadOutcome.UNKNOWN
-
-    def _can_scale_out(self) -> bool:
-        # a debugger hears of the end of one process before it debugs the next
-        counted = len(self._fleet) if self._host.debug_server else len(self._fleet.live())
-        most = self._reload.code_version.configuration.concurrency
-        return counted < most and not self._closed
-
     def standby_memory(self) -> int:
-        """Bytes of memory that the process on standby has in use now."""
+        """Return the current memory of the standby process, in bytes."""
         return self._standby.memory()
 
-    def _create(self, ahead: str = "") -> Environment:
-        if self._owner is None:
-            message = "nobody would own the environment"
+    def _is_load_unknown(self) -> bool:
+        return self._reloader.code_version.outcome is LoadOutcome.UNKNOWN
+
+    def _can_scale_out(self) -> bool:
+        # a debugger must see the end of one process before it attaches to the next
+        has_debugger = self._resources.debug_server is not None
+        count = len(self._pool) if has_debugger else len(self._pool.live())
+        limit = self._reloader.code_version.configuration.concurrency
+        return count < limit and not self._is_closed
+
+    def _create_environment(self, preload: str = "") -> Environment:
+        if self._environment_listener is None:
+            message = "start() was not called"
             raise RuntimeError(message)
-        configuration = self._reload.code_version.configuration
-        return Environment(configuration, self._owner, self._listener, self._host, preload=ahead)
+        return Environment(
+            self._reloader.code_version.configuration,
+            self._environment_listener,
+            self._listener,
+            self._resources,
+            preload=preload,
+        )
 
     def _add(self, invocation: Invocation | None = None) -> None:
-        environment = self._standby.take(self._reload.code_version.configuration)
-        if environment is not None:
-            self._fleet.add(environment)
-            if environment.lifecycle.state is State.STANDBY and not self._host.debug_server:
-                environment.start_init(self._reload.code_version, invocation)
-            else:
-                environment.reserve(invocation)
-                self._background.spawn(self._start(environment))
+        environment = self._standby.take(self._reloader.code_version.configuration)
+        if environment is None:
+            environment = self._create_environment()
+            environment.reserve(invocation)
+            self._pool.add(environment)
+            self._background.spawn(self._spawn(environment))
             return
-        environment = self._create()
-        environment.reserve(invocation)
-        self._fleet.add(environment)
-        self._background.spawn(self._spawn(environment))
+        self._pool.add(environment)
+        if environment.lifecycle.state is State.STANDBY and not self._resources.debug_server:
+            environment.start_init(self._reloader.code_version, invocation)
+        else:
+            environment.reserve(invocation)
+            self._background.spawn(self._start_init(environment))
 
     async def _spawn(self, environment: Environment) -> None:
         try:
             await environment.spawn()
         except OSError as error:
             environment.fail_start(error)
-        await self._start(environment)
+        await self._start_init(environment)
 
-    async def _start(self, environment: Environment) -> None:
+    async def _start_init(self, environment: Environment) -> None:
         await environment.spawned.wait()
         await environment.sandbox.wait_for_debugger()
         if environment.lifecycle.state is not State.STANDBY:
             return
-        if environment.configuration == self._reload.code_version.configuration:
-            environment.start_init(self._reload.code_version, environment.invocation)
+        if environment.configuration == self._reloader.code_version.configuration:
+            environment.start_init(self._reloader.code_version, environment.invocation)
         else:
             environment.shutdown()

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
-from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.http.asgi import Response, Scope
 
 

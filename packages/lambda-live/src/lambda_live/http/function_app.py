@@ -8,8 +8,7 @@ of a route is API Gateway's. Every other path belongs to the function URL.
 import asyncio
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import DisconnectedError, Receive, Scope, Send, header, send
 from lambda_live.http.aws_errors import ServiceError, to_service_error

@@ -68,7 +68,7 @@ def event_not_run(condition: str) -> Result:
 
 def environment_not_started(why: str) -> Result:
     """No process could be had for an environment."""
-    return _error("ServiceException", f"No execution environment can be started: {why}")
+    return _error("ServiceException", f"Cannot start an execution environment: {why}")
 
 
 _SIGNALS = {

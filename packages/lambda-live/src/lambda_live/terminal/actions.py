@@ -9,8 +9,7 @@ from lambda_live.background import BackgroundTasks
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.reload_command import ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads

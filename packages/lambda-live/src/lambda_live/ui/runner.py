@@ -1,8 +1,7 @@
 """Invoking functions for the page: new events, reruns and replays."""
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.functions.stopping import ServiceStoppingError
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
 from lambda_live.ui.history import History
 from lambda_live.ui.rows import MAX_BODY_BYTES, InvocationRow, format_size

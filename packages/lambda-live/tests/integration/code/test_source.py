@@ -326,7 +326,7 @@ def test_a_function_that_writes_among_its_code_is_reloaded_for_it_a_few_times_an
         return [line for line in service.lines if "function/own.log" in line]
 
     line = wait_until(told)[0]
-    assert line.startswith("lambda_live: the function itself writes function/own.log: ")
+    assert line.startswith("lambda_live: function/own.log is written by the function itself ")
     service.invoke()  # by the code without that file, which is another
     reloads = service.metric("lambda_reloads_total")
     for _ in range(3):

@@ -540,7 +540,7 @@ def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
         wait_until(lambda: len(service.processes()) == 1)
         # until the service has heard of the end, a request may still go to what has ended
         wait_until(lambda: invoke("reply = 1")["errorType"] == "ServiceException")
-        service.wait_for_line("no execution environment can be started: ")
+        service.wait_for_line("cannot start an execution environment: ")
         process.rlimit(psutil.RLIMIT_NOFILE, limits)
 
         assert invoke("reply = 1") == 1

@@ -130,7 +130,7 @@ def test_what_no_file_takes_is_told_with_the_record(service: LocalLambda) -> Non
     file.mkdir()
     try:
         request_id = send(service, "Orders", {"fail": "unwritten"})
-        line = service.wait_for_line("destinations.jsonl cannot be written: Is a directory")
+        line = service.wait_for_line("destinations.jsonl: Is a directory")
     finally:
         file.rmdir()
     assert request_id in line

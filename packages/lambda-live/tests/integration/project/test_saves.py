@@ -109,7 +109,7 @@ def test_functions_come_and_go_as_they_are_saved(service: LocalLambda) -> None:
     gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
     assert gone.status == 404
     assert answer(service, "Second")[0] == "hello"
-    service.wait_for_line("First is gone")
+    service.wait_for_line("function First removed")
 
 
 def test_an_invocation_under_way_ends_though_its_function_is_gone(
@@ -130,7 +130,7 @@ def handler(event, context):
         under_way = pool.submit(answer, service)
         wait_until((tmp_path / "began").exists)
         save(service, template({"name": "Second"}))
-        service.wait_for_line("First is gone")
+        service.wait_for_line("function First removed")
         (tmp_path / "go").touch()
 
         assert under_way.result() == "ended"
