@@ -1,4 +1,4 @@
-"""What ends a process with its service, where nobody else does."""
+"""A process that waits for its start exits when its service does."""
 
 import signal
 import socket
@@ -15,17 +15,15 @@ WAITS = """
 import socket, sys
 from lambda_live.environments.runtime_process.control_channel import ControlChannel
 
-gate = ControlChannel(socket.socket(fileno=int(sys.argv[1])), is_started=False)
-gate.watch()
-gate.send(ready=True)
-gate.started.wait()
+channel = ControlChannel(socket.socket(fileno=int(sys.argv[1])), is_started=False)
+channel.watch()
+channel.send(ready=True)
+channel.started.wait()
 """
 
 
 @pytest.mark.parametrize("read", [True, False])
-def test_a_process_that_waits_ends_with_its_service_though_that_has_not_read_all(
-    *, read: bool
-) -> None:
+def test_waiting_process_exits_with_its_service(*, read: bool) -> None:
     ours, its = socket.socketpair()
     with closing(ours), closing(its):
         command = [sys.executable, "-c", WAITS, str(its.fileno())]

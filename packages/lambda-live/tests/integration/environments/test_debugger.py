@@ -27,19 +27,19 @@ def shared(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.fixture
 def service(shared: LocalLambda) -> LocalLambda:
-    """The module's, with its code as it was."""
+    """The shared service, with its original code."""
     (shared.project / "function/app.py").write_text(SOURCE)
     assert shared.invoke({"message": "ready"}).json() == "ready"
     return shared
 
 
-def attached(service: LocalLambda) -> Debugger:
-    """Connect to where the service says that a debugger attaches."""
+def connect(service: LocalLambda) -> Debugger:
+    """Connect to the debugger port that the service logs."""
     return Debugger(int(service.wait_for_line("Debugger listening on").rpartition(":")[2]))
 
 
-def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: LocalLambda) -> None:
-    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+def test_breakpoint_stops_handler_without_timeout(service: LocalLambda) -> None:
+    with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 6)
         answer = threads.submit(service.invoke, {"message": "seen"})
         thread, frame = debugger.stopped()
@@ -51,9 +51,9 @@ def test_a_debugger_stops_at_a_breakpoint_and_no_timeout_disturbs_it(service: Lo
         assert answer.result().json() == "seen"
 
 
-def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambda) -> None:
+def test_attached_debugger_stays_attached_after_saves(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
-    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+    with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(app, 6)
         for number in range(3):
             app.write_text(SOURCE.replace("return message", f"return message + {number}"))
@@ -68,22 +68,22 @@ def test_a_debugger_that_is_attached_stays_so_over_each_save(service: LocalLambd
         app.write_text("def handler(event, context)")
         assert "SyntaxError" in service.invoke().json()["errorType"]
         app.write_text(SOURCE)
-        answer = threads.submit(service.invoke, {"message": "mended"})
+        answer = threads.submit(service.invoke, {"message": "fixed"})
         thread, _ = debugger.stopped()
         debugger.ask("setBreakpoints", source={"path": str(app)}, breakpoints=[])
         debugger.ask("continue", threadId=thread)
-        assert answer.result().json() == "mended"
-        app.write_text(SOURCE + "# once more")
-        assert service.invoke({"message": "unhindered"}).json() == "unhindered"
+        assert answer.result().json() == "fixed"
+        app.write_text(SOURCE + "# another save")
+        assert service.invoke({"message": "no breakpoint"}).json() == "no breakpoint"
         debugger.ask("disconnect", restart=False)
 
     assert service.invoke({"message": "alone"}).json() == "alone"
 
 
-def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: LocalLambda) -> None:
+def test_debugger_that_disconnects_at_breakpoint_lets_handler_finish(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     with ThreadPoolExecutor(1) as threads:
-        with closing(attached(service)) as debugger:
+        with closing(connect(service)) as debugger:
             debugger.attach(app, 6)
             answer = threads.submit(service.invoke, {"message": "goes on"})
             debugger.stopped()
@@ -93,11 +93,11 @@ def test_a_debugger_that_goes_away_at_a_breakpoint_holds_nobody_up(service: Loca
     assert service.invoke({"message": "alone"}).json() == "alone"
 
 
-def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLambda) -> None:
+def test_second_debugger_replaces_the_first(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     with (
-        closing(attached(service)) as first,
-        closing(attached(service)) as second,
+        closing(connect(service)) as first,
+        closing(connect(service)) as second,
         ThreadPoolExecutor(1) as threads,
     ):
         first.attach(app, 6)
@@ -108,7 +108,7 @@ def test_who_attaches_anew_takes_the_place_of_who_was_attached(service: LocalLam
         assert answer.result().json() == 1
 
 
-def test_there_is_one_environment(service: LocalLambda) -> None:
+def test_debugging_runs_a_single_environment(service: LocalLambda) -> None:
     inits = service.metric("lambda_init_duration_seconds_count")
     with ThreadPoolExecutor(3) as threads:
         events = [{"message": number} for number in range(3)]
@@ -118,20 +118,20 @@ def test_there_is_one_environment(service: LocalLambda) -> None:
     assert service.metric("lambda_init_duration_seconds_count") == inits
 
 
-def test_after_a_reload_the_debugger_can_attach_again(service: LocalLambda) -> None:
+def test_debugger_attaches_again_after_reload(service: LocalLambda) -> None:
     app = service.project / "function/app.py"
     for number in range(2):
         app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
         assert service.invoke().json() == number
-        with closing(attached(service)) as debugger:
+        with closing(connect(service)) as debugger:
             debugger.ask("initialize", adapterID="test")
 
 
-def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> None:
+def test_debug_port_rejects_http_request(service: LocalLambda) -> None:
     evaluate = {"expression": "open('evil', 'w')", "context": "repl"}
     commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
     body = b"".join(message(command, arguments) for command, arguments in commands)
-    with closing(attached(service)) as debugger:
+    with closing(connect(service)) as debugger:
         debugger.ask("initialize", adapterID="test")
         debugger.send("attach", justMyCode=True)
         debugger.wait_for("event", "initialized")
@@ -146,7 +146,7 @@ def test_a_web_page_can_run_nothing_by_the_debugger(service: LocalLambda) -> Non
     assert not (service.project / "evil").exists()
 
 
-SEVERAL = """
+TWO_FUNCTIONS = """
 Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
 Resources:
   One: {Type: AWS::Serverless::Function, Properties: {CodeUri: one/}}
@@ -163,8 +163,8 @@ def ports(service: LocalLambda) -> list[int]:
     ]
 
 
-def asked(debugger: Debugger, service: LocalLambda, function: str) -> str:
-    """Return what a function's message is at the breakpoint, and go on from there."""
+def message_at_breakpoint(debugger: Debugger, service: LocalLambda, function: str) -> str:
+    """Return the value of `message` at the breakpoint, and continue."""
     with ThreadPoolExecutor(1) as threads:
         path = INVOKE.replace("/function/", f"/{function}/")
         event = b'{"message": "of %s"}' % function.encode()
@@ -176,23 +176,23 @@ def asked(debugger: Debugger, service: LocalLambda, function: str) -> str:
     return value
 
 
-def test_of_several_functions_each_has_a_port_of_its_own(start_lambda: StartLambda) -> None:
-    code = {"one/app.py": SOURCE, "two/app.py": SOURCE, "template.yaml": SEVERAL}
+def test_each_function_has_its_own_debug_port(start_lambda: StartLambda) -> None:
+    code = {"one/app.py": SOURCE, "two/app.py": SOURCE, "template.yaml": TWO_FUNCTIONS}
     service = start_lambda(code, "--debug", "--debug-port=0", handler=None)
     first, second = ports(service)
     with closing(Debugger(first)) as one, closing(Debugger(second)) as two:
         one.attach(service.project / "one/app.py", 6)
         two.attach(service.project / "two/app.py", 6)
-        assert asked(two, service, "Two") == "'of Two'"
-        assert asked(one, service, "One") == "'of One'"
+        assert message_at_breakpoint(two, service, "Two") == "'of Two'"
+        assert message_at_breakpoint(one, service, "One") == "'of One'"
         (service.project / "two/app.py").write_text(f"{SOURCE}# saved")
-        assert asked(two, service, "Two") == "'of Two'"
+        assert message_at_breakpoint(two, service, "Two") == "'of Two'"
 
-        (service.project / "template.yaml").write_text(SEVERAL.replace("Two: {", "Three: {"))
+        (service.project / "template.yaml").write_text(TWO_FUNCTIONS.replace("Two: {", "Three: {"))
         line = service.wait_for_line("Debugger for Three listening on")
     with closing(Debugger(int(line.rpartition(":")[2]))) as three:
         three.attach(service.project / "two/app.py", 6)
-        assert asked(three, service, "Three") == "'of Three'"
+        assert message_at_breakpoint(three, service, "Three") == "'of Three'"
 
 
 CRASHES = """
@@ -203,11 +203,11 @@ def handler(event, context):
 """
 
 
-def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
+def test_attached_debugger_stays_attached_after_crashes(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(CRASHES, "--debug", "--debug-port=0", measured=True)
-    with closing(attached(service)) as debugger, ThreadPoolExecutor(1) as threads:
+    with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 5)
         crashes = threads.submit(service.invoke, "crash")
         thread, _ = debugger.stopped()
@@ -240,5 +240,5 @@ def test_after_a_crash_a_debugger_stays_attached_and_another_can_attach(
     assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
 
     assert service.invoke("well").json() == "well"
-    with closing(attached(service)) as debugger:
+    with closing(connect(service)) as debugger:
         debugger.ask("initialize", adapterID="test")

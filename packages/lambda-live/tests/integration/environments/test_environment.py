@@ -21,7 +21,7 @@ from support.waiting import wait_until
 
 
 def crash(service: LocalLambda, code: str) -> tuple[str, str]:
-    """Return the error's type and message, without the request's id."""
+    """Return the error's type, and its message without the request id."""
     answer = service.invoke({"code": code})
     assert answer.status == 200
     assert answer.headers["x-amz-function-error"] == "Unhandled"
@@ -37,13 +37,13 @@ def report(service: LocalLambda, answer: Answer) -> str:
 
 @pytest.fixture(scope="module")
 def strict(start_module_lambda: StartLambda) -> LocalLambda:
-    """One whose environments are ended for little."""
+    """A service with low limits."""
     return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", "--memory=64", "--concurrency=1")
 
 
 @pytest.fixture(scope="module")
-def roomy(start_module_lambda: StartLambda) -> LocalLambda:
-    """One whose environments have the time to take more memory than they may."""
+def patient(start_module_lambda: StartLambda) -> LocalLambda:
+    """A service whose handlers have time to exceed their memory limit."""
     return start_module_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
 
 
@@ -53,30 +53,30 @@ def single(start_module_lambda: StartLambda) -> LocalLambda:
 
 
 @pytest.fixture(scope="module")
-def coded(start_module_lambda: StartLambda) -> LocalLambda:
-    """One whose code is each test's own."""
+def editable(start_module_lambda: StartLambda) -> LocalLambda:
+    """A service to which each test saves its own code."""
     return start_module_lambda("")
 
 
 @pytest.fixture(scope="module")
-def hurried(start_module_lambda: StartLambda) -> LocalLambda:
-    """As `coded`, with little time for an init."""
+def short_init(start_module_lambda: StartLambda) -> LocalLambda:
+    """Like `editable`, with a short init timeout."""
     constants = {"environments.environment.INIT_TIMEOUT_SECONDS": 1.0}
     return start_module_lambda("", constants=constants)
 
 
 def save(service: LocalLambda, source: str) -> int:
-    """Give it that code; return how many lines its log has before."""
+    """Save code; return how many lines the log had before."""
     before = len(service.lines)
     path = service.project / "function/app.py"
-    path.write_text(f"{source}\n# not what was there {before}\n", encoding="utf-8")
+    path.write_text(f"{source}\n# version {before}\n", encoding="utf-8")
     return before
 
 
-def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
+def test_function_module_shadows_standard_library(
     start_lambda: StartLambda,
 ) -> None:
-    # one that AWS's client has imported would come before it, as on AWS
+    # a module that awslambdaric imports would not be shadowed, as on AWS
     name = "inspect" if sys.version_info < (3, 14) else "cmd"
     code = f"import {name}\n\n\ndef handler(event, context):\n    return {name}.OWN\n"
 
@@ -85,7 +85,7 @@ def test_a_module_of_the_functions_comes_before_one_of_the_standard_librarys(
     assert service.invoke().json() == "mine"
 
 
-def test_a_timeout_is_answered_as_aws_answers_it(strict: LocalLambda) -> None:
+def test_timeout_returns_aws_error(strict: LocalLambda) -> None:
     before = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
 
     answer = strict.invoke({"code": "import time; time.sleep(60)"})
@@ -105,7 +105,7 @@ def test_a_timeout_is_answered_as_aws_answers_it(strict: LocalLambda) -> None:
     assert after == before + 1
 
 
-def test_after_a_timeout_a_new_environment_answers(strict: LocalLambda) -> None:
+def test_timeout_replaces_environment(strict: LocalLambda) -> None:
     old = strict.run("import os; reply = os.getpid()")
     crash(strict, "import time; print('before'); time.sleep(60)")
 
@@ -116,7 +116,7 @@ def test_after_a_timeout_a_new_environment_answers(strict: LocalLambda) -> None:
     wait_until(lambda: not psutil.pid_exists(old))
 
 
-def test_what_a_timed_out_handler_started_ends_with_it(strict: LocalLambda) -> None:
+def test_timeout_kills_child_processes(strict: LocalLambda) -> None:
     code = """
 import subprocess, time
 child = subprocess.Popen(["sleep", "600"])
@@ -145,7 +145,7 @@ time.sleep(60)
         ("import os; os.kill(os.getpid(), 10)", "Runtime exited with error: signal: "),
     ],
 )
-def test_a_handler_that_ends_its_process_is_an_exit_error(
+def test_handler_that_exits_returns_exit_error(
     service: LocalLambda, code: str, message: str
 ) -> None:
     error_type, text = crash(service, code)
@@ -155,14 +155,14 @@ def test_a_handler_that_ends_its_process_is_an_exit_error(
     assert service.run("reply = 1") == 1
 
 
-def test_the_last_words_of_a_crash_are_in_the_log(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "import os; print('last words', end=''); os._exit(1)"})
+def test_crash_logs_last_output(service: LocalLambda) -> None:
+    answer = service.invoke({"code": "import os; print('last output', end=''); os._exit(1)"})
 
-    assert service.wait_for_line("last words") == "last words"
+    assert service.wait_for_line("last output") == "last output"
     assert report(service, answer).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
 
 
-def test_a_crash_leaves_invocations_beside_it_alone(service: LocalLambda) -> None:
+def test_crash_does_not_affect_concurrent_invocations(service: LocalLambda) -> None:
     slow = "import time; time.sleep(0.5); reply = event['number']"
     with ThreadPoolExecutor(8) as threads:
         answers = [
@@ -180,33 +180,33 @@ def test_a_crash_leaves_invocations_beside_it_alone(service: LocalLambda) -> Non
 TAKES_MEMORY = "import time; block = bytearray(300 * 2**20); time.sleep(60)"
 
 
-def test_more_memory_than_allowed_ends_that_environment_alone(roomy: LocalLambda) -> None:
-    before = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
+def test_out_of_memory_kills_only_that_environment(patient: LocalLambda) -> None:
+    before = patient.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
     with ThreadPoolExecutor(2) as threads:
-        beside = threads.submit(roomy.run, "import time; time.sleep(0.5); reply = 'untouched'")
-        error = threads.submit(crash, roomy, TAKES_MEMORY)
+        beside = threads.submit(patient.run, "import time; time.sleep(0.5); reply = 'untouched'")
+        error = threads.submit(crash, patient, TAKES_MEMORY)
 
         assert error.result() == (
             "Runtime.OutOfMemory",
             "Runtime exited with error: signal: killed",
         )
         assert beside.result() == "untouched"
-    assert roomy.run("reply = 1") == 1
-    after = roomy.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
+    assert patient.run("reply = 1") == 1
+    after = patient.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
     assert after == before + 1
 
 
-def test_more_memory_than_allowed_at_init_is_the_answer(coded: LocalLambda) -> None:
-    save(coded, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
+def test_out_of_memory_at_init_returns_error(editable: LocalLambda) -> None:
+    save(editable, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
 
-    answer = coded.invoke({})
+    answer = editable.invoke({})
 
     assert answer.status == 200
     assert answer.headers["x-amz-function-error"] == "Unhandled"
     assert answer.json()["errorType"] == "Runtime.OutOfMemory"
 
 
-TAKES_MEMORY_BELOW = f"""
+CHILD_TAKES_MEMORY = f"""
 import subprocess, sys
 subprocess.run([sys.executable, "-c", {TAKES_MEMORY!r}])
 """
@@ -222,12 +222,12 @@ reply = [child.exitcode for child in children]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
-def test_the_memory_of_what_an_environment_starts_counts_and_what_they_share_once(
-    roomy: LocalLambda,
+def test_child_memory_counts_and_shared_pages_count_once(
+    patient: LocalLambda,
 ) -> None:
-    assert crash(roomy, TAKES_MEMORY_BELOW)[0] == "Runtime.OutOfMemory"
-    assert roomy.run(FORKS) == [0, 0, 0]
-    wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in roomy.processes()))
+    assert crash(patient, CHILD_TAKES_MEMORY)[0] == "Runtime.OutOfMemory"
+    assert patient.run(FORKS) == [0, 0, 0]
+    wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in patient.processes()))
 
 
 def megabytes(service: LocalLambda, answer: Answer) -> int:
@@ -241,24 +241,22 @@ def megabytes(service: LocalLambda, answer: Answer) -> int:
     [(TAKES_MEMORY, 64), ("while True: pass", 10), ("import os; os._exit(1)", 10)],
     ids=["memory", "timeout", "crash"],
 )
-def test_memory_is_reported_of_an_environment_that_is_gone(
-    strict: LocalLambda, code: str, least: int
-) -> None:
+def test_killed_environment_reports_memory(strict: LocalLambda, code: str, least: int) -> None:
     assert megabytes(strict, strict.invoke({"code": code})) >= least
 
 
-def test_memory_is_reported_of_an_init_that_failed(coded: LocalLambda) -> None:
-    save(coded, "import os\nos._exit(1)\n")
+def test_failed_init_reports_memory(editable: LocalLambda) -> None:
+    save(editable, "import os\nos._exit(1)\n")
 
-    assert megabytes(coded, coded.invoke()) >= 5
+    assert megabytes(editable, editable.invoke()) >= 5
 
 
-def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLambda) -> None:
+def test_report_has_peak_memory(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--memory=512")
     small = service.invoke({"code": "reply = 1"})
     large = service.invoke({"code": "block = bytearray(200 * 2**20); del block"})
 
-    if sys.platform.startswith("linux"):  # elsewhere the peak is not remembered
+    if sys.platform.startswith("linux"):  # other systems do not record the peak
         assert 200 < megabytes(service, large) < 300
         assert service.metric("lambda_max_memory_used_bytes") > 200 * 2**20
     assert 5 < megabytes(service, small) < 100
@@ -266,7 +264,7 @@ def test_the_memory_reported_is_the_most_that_was_in_use(start_lambda: StartLamb
     assert "Memory Size: 512 MB" in report(service, small)
 
 
-def test_an_environment_is_frozen_while_it_is_idle(coded: LocalLambda) -> None:
+def test_idle_environment_is_frozen(editable: LocalLambda) -> None:
     source = """
 import os, threading, time
 
@@ -283,19 +281,19 @@ def handler(event, context):
         threading.Thread(target=beat, daemon=True).start()
     return os.getpid(), beats
 """
-    save(coded, source)
-    pid, _ = coded.invoke().json()
+    save(editable, source)
+    pid, _ = editable.invoke().json()
     process = psutil.Process(pid)
 
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
 
-    assert coded.invoke().json()[0] == pid
+    assert editable.invoke().json()[0] == pid
 
 
-def test_the_first_report_has_the_time_of_the_init_and_no_other(coded: LocalLambda) -> None:
-    save(coded, "import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
+def test_only_first_report_has_init_duration(editable: LocalLambda) -> None:
+    save(editable, "import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
 
-    first, second = report(coded, coded.invoke()), report(coded, coded.invoke())
+    first, second = report(editable, editable.invoke()), report(editable, editable.invoke())
 
     found = re.search(r"Duration: ([\d.]+) ms\t.*Init Duration: ([\d.]+) ms", first)
     assert found is not None
@@ -303,7 +301,7 @@ def test_the_first_report_has_the_time_of_the_init_and_no_other(coded: LocalLamb
     assert "Init Duration" not in second
 
 
-def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> None:
+def test_environment_variables_match_aws(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "import os\ndef handler(event, context): return dict(os.environ)",
         "--name=orders",
@@ -311,9 +309,9 @@ def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> Non
         "--timeout=7",
         AWS_REGION="eu-central-1",
         AWS_ENDPOINT_URL_S3="http://localhost:9000",
-        AWS_SECRET_ACCESS_KEY="of the shell",  # noqa: S106  # nothing checks it
-        AWS_PROFILE="of the shell",
-        VIRTUAL_ENV="of the shell",
+        AWS_SECRET_ACCESS_KEY="from the shell",  # noqa: S106  # nothing checks it
+        AWS_PROFILE="from the shell",
+        VIRTUAL_ENV="from the shell",
         LAMBDA_LIVE_QUEUE="3",
     )
     path = "/2015-03-31/functions/orders/invocations"
@@ -352,7 +350,7 @@ def test_the_variables_are_those_that_aws_sets(start_lambda: StartLambda) -> Non
     assert set(variables) - set(expected) <= rest
 
 
-def test_the_context_is_that_of_the_invocation(service: LocalLambda) -> None:
+def test_context_describes_invocation(service: LocalLambda) -> None:
     code = """
 import time
 
@@ -388,7 +386,7 @@ reply = {
     }
 
 
-def test_the_task_root_is_first_on_the_path_and_the_current_directory(
+def test_task_root_is_working_directory_and_first_on_path(
     service: LocalLambda,
 ) -> None:
     path, directory = service.run("import os, sys; reply = [sys.path[0], os.getcwd()]")
@@ -400,7 +398,7 @@ def test_standard_input_is_empty(service: LocalLambda) -> None:
     assert service.run("import sys; reply = sys.stdin.read()") == ""
 
 
-LOADS_WHEN_TOLD = """
+LOADS_WHEN_RELEASED = """
 import time
 from pathlib import Path
 
@@ -409,25 +407,27 @@ while not Path("go").exists():
 """
 
 
-def overrun(service: LocalLambda, source: str) -> None:
-    """Have an init take too long; the next need not."""
+def exceed_init_timeout(service: LocalLambda, source: str) -> None:
+    """Save code whose first init times out, and whose next one does not."""
     go = service.project / "go"
     go.unlink(missing_ok=True)
-    before = save(service, LOADS_WHEN_TOLD + source)
-    said = "Phase: init\tStatus: timeout"
-    wait_until(lambda: any(said in line for line in service.lines[before:]), "the init's timeout")
+    before = save(service, LOADS_WHEN_RELEASED + source)
+    expected = "Phase: init\tStatus: timeout"
+    wait_until(
+        lambda: any(expected in line for line in service.lines[before:]), "the init's timeout"
+    )
     go.touch()
 
 
-def test_an_init_that_takes_too_long_is_tried_once_more_within_the_timeout(
-    hurried: LocalLambda,
+def test_init_timeout_is_retried_within_invocation(
+    short_init: LocalLambda,
 ) -> None:
-    overrun(hurried, "def handler(event, context): return 'loaded'\n")
+    exceed_init_timeout(short_init, "def handler(event, context): return 'loaded'\n")
 
-    assert hurried.invoke().json() == "loaded"
+    assert short_init.invoke().json() == "loaded"
 
 
-def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLambda) -> None:
+def test_endless_init_times_out_invocation(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "import time\ntime.sleep(60)\n",
         "--timeout=1",
@@ -447,8 +447,8 @@ def test_an_init_that_never_ends_times_out_the_invocation(start_lambda: StartLam
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
 
 
-def test_an_init_that_fails_is_tried_again_within_the_invocation(coded: LocalLambda) -> None:
-    service, before = coded, save(coded, "import no_such_module")
+def test_failed_init_is_retried_within_invocation(editable: LocalLambda) -> None:
+    service, before = editable, save(editable, "import no_such_module")
     service.wait_for_line("no_such_module")
 
     response = service.boto3.invoke(FunctionName="function", LogType="Tail")
@@ -471,7 +471,7 @@ def test_an_init_that_fails_is_tried_again_within_the_invocation(coded: LocalLam
     assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}", first[0])
 
 
-def test_an_init_that_fails_once_is_no_invocations_error(coded: LocalLambda) -> None:
+def test_init_that_fails_once_does_not_fail_invocation(editable: LocalLambda) -> None:
     source = """
 from pathlib import Path
 
@@ -482,18 +482,18 @@ if not Path("tried").exists():
 def handler(event, context):
     return "well"
 """
-    save(coded, source)
+    save(editable, source)
 
-    assert coded.invoke().json() == "well"
-
-
-def test_an_init_that_fails_when_it_is_tried_again_is_the_answer(hurried: LocalLambda) -> None:
-    overrun(hurried, "import no_such_module\n")
-
-    assert hurried.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+    assert editable.invoke().json() == "well"
 
 
-def test_code_may_post_an_init_error_itself(coded: LocalLambda) -> None:
+def test_retried_init_that_fails_fails_invocation(short_init: LocalLambda) -> None:
+    exceed_init_timeout(short_init, "import no_such_module\n")
+
+    assert short_init.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_init_error_posted_by_function_is_returned(editable: LocalLambda) -> None:
     source = """
 import http.client, os
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -501,13 +501,13 @@ connection.request("POST", "/2018-06-01/runtime/init/error", '{"errorType": "Min
 connection.getresponse()
 os._exit(1)
 """
-    save(coded, source)
+    save(editable, source)
 
-    assert coded.invoke().json() == {"errorType": "Mine"}
-    coded.wait_for_line("lambda_live: init failed: Mine")
+    assert editable.invoke().json() == {"errorType": "Mine"}
+    editable.wait_for_line("lambda_live: init failed: Mine")
 
 
-def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambda) -> None:
+def test_module_beside_watched_package_is_importable(service: LocalLambda) -> None:
     (service.project / "beside.py").write_text("print('from beside')\n", encoding="utf-8")
     crash(
         service, "import importlib, os; importlib.invalidate_caches(); import beside; os._exit(0)"
@@ -517,7 +517,7 @@ def test_a_module_beside_the_watched_package_can_be_imported(service: LocalLambd
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
-def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
+def test_environment_without_resources_is_reported_and_retried(
     single: LocalLambda,
 ) -> None:
     service = single
@@ -538,7 +538,7 @@ def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
                 each.kill()
         os.kill(pids.pop(), 9)
         wait_until(lambda: len(service.processes()) == 1)
-        # until the service has heard of the end, a request may still go to what has ended
+        # a request may still go to the killed process until the service notices its exit
         wait_until(lambda: invoke("reply = 1")["errorType"] == "ServiceException")
         service.wait_for_line("cannot start an execution environment: ")
         process.rlimit(psutil.RLIMIT_NOFILE, limits)
@@ -546,7 +546,7 @@ def test_without_resources_for_an_environment_the_service_says_so_and_recovers(
         assert invoke("reply = 1") == 1
 
 
-def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) -> None:
+def test_environment_killed_while_idle_is_replaced(service: LocalLambda) -> None:
     pid = service.run("import os; reply = os.getpid()")
     before = service.metric("lambda_environments")
     os.kill(pid, 9)
@@ -555,7 +555,7 @@ def test_an_environment_that_dies_idle_is_replaced_unseen(service: LocalLambda) 
     assert service.run("reply = 1") == 1
 
 
-def test_a_standby_that_dies_is_replaced_unseen(single: LocalLambda) -> None:
+def test_killed_standby_is_replaced(single: LocalLambda) -> None:
     service = single
     others = {service.pid, *service.run("import os; reply = os.getpid(), os.getppid()")}
     (standby,) = wait_until(
@@ -568,7 +568,7 @@ def test_a_standby_that_dies_is_replaced_unseen(single: LocalLambda) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_a_function_may_flood_its_log(service: LocalLambda) -> None:
+def test_long_log_lines_are_kept(service: LocalLambda) -> None:
     code = "print('y' * 1_000_000); print('z' * 70_000, end=''); reply = 1"
 
     assert service.run(code) == 1
@@ -576,7 +576,7 @@ def test_a_function_may_flood_its_log(service: LocalLambda) -> None:
     assert service.wait_for_line("z" * 70_000) == "z" * 70_000
 
 
-def test_a_subprocess_of_the_function_runs_as_on_aws(service: LocalLambda) -> None:
+def test_function_can_run_python_subprocess(service: LocalLambda) -> None:
     code = """
 import subprocess, sys
 reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True, text=True,
@@ -585,7 +585,7 @@ reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True
     assert service.run(code) == "from below\n"
 
 
-def test_the_runtime_api_refuses_what_aws_refuses(service: LocalLambda) -> None:
+def test_runtime_api_rejects_invalid_requests(service: LocalLambda) -> None:
     code = """
 import http.client, os
 reply = []
@@ -619,7 +619,7 @@ for method, path, body in event["calls"]:
     ]
 
 
-def test_the_runtime_api_gives_its_events_to_its_own_process_alone(
+def test_runtime_api_rejects_next_without_token(
     service: LocalLambda,
 ) -> None:
     address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
@@ -632,7 +632,7 @@ def test_the_runtime_api_gives_its_events_to_its_own_process_alone(
         assert service.run("reply = 1") == 1
 
 
-def test_a_web_page_can_say_nothing_to_the_runtime_api(service: LocalLambda) -> None:
+def test_runtime_api_rejects_request_with_origin(service: LocalLambda) -> None:
     code = """
 import os, urllib.request, urllib.error
 url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/init/error"
@@ -644,7 +644,7 @@ except urllib.error.HTTPError as error:
     assert service.run(code) == 403
 
 
-def test_what_is_not_http_on_the_runtime_api_is_hung_up_on(service: LocalLambda) -> None:
+def test_runtime_api_closes_connection_without_http(service: LocalLambda) -> None:
     code = """
 import os, socket
 host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
@@ -661,7 +661,7 @@ with socket.create_connection((host, int(port))) as connection:
 @pytest.mark.parametrize(
     "more", ["Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "X: " + "x" * 5 * 2**20]
 )
-def test_what_no_runtime_sends_is_hung_up_on(service: LocalLambda, more: str) -> None:
+def test_runtime_api_closes_upgrade_and_oversized_head(service: LocalLambda, more: str) -> None:
     address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
     host, _, port = address.partition(":")
     here = (host, int(port))
@@ -674,7 +674,7 @@ def test_what_no_runtime_sends_is_hung_up_on(service: LocalLambda, more: str) ->
     assert service.run("reply = 1") == 1
 
 
-def test_an_error_whose_json_names_no_type_is_unknown(service: LocalLambda) -> None:
+def test_error_without_type_counts_as_unknown(service: LocalLambda) -> None:
     code = """
 import http.client, os, time
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])

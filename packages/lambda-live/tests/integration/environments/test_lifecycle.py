@@ -10,55 +10,57 @@ from lambda_live.environments.lifecycle import (
     State,
 )
 
-LEGAL = sorted(((state, following) for state in State for following in TRANSITIONS[state]), key=str)
+LEGAL = sorted(
+    ((state, next_state) for state in State for next_state in TRANSITIONS[state]), key=str
+)
 ILLEGAL = sorted(set(itertools.product(State, State)) - set(LEGAL), key=str)
 
 
-def life_in(state: State) -> Lifecycle:
-    """Return a life that came to the state by the shortest way."""
-    ways = deque([[State.SPAWNING]])
-    while ways[0][-1] is not state:
-        way = ways.popleft()
-        ways.extend([*way, following] for following in TRANSITIONS[way[-1]])
-    life = Lifecycle()
-    for following in ways[0][1:]:
-        life.transition_to(following)
-    return life
+def lifecycle_in(state: State) -> Lifecycle:
+    """Return a lifecycle that reached the state by the shortest path."""
+    paths = deque([[State.SPAWNING]])
+    while paths[0][-1] is not state:
+        path = paths.popleft()
+        paths.extend([*path, next_state] for next_state in TRANSITIONS[path[-1]])
+    lifecycle = Lifecycle()
+    for next_state in paths[0][1:]:
+        lifecycle.transition_to(next_state)
+    return lifecycle
 
 
-@pytest.mark.parametrize(("state", "following"), LEGAL)
-def test_a_life_goes_on_as_the_table_says(state: State, following: State) -> None:
-    life = life_in(state)
+@pytest.mark.parametrize(("state", "next_state"), LEGAL)
+def test_legal_transition_changes_state(state: State, next_state: State) -> None:
+    lifecycle = lifecycle_in(state)
 
-    life.transition_to(following)
+    lifecycle.transition_to(next_state)
 
-    assert life.state is following
+    assert lifecycle.state is next_state
 
 
-@pytest.mark.parametrize(("state", "following"), ILLEGAL)
-def test_a_life_goes_on_in_no_other_way(state: State, following: State) -> None:
-    life = life_in(state)
+@pytest.mark.parametrize(("state", "next_state"), ILLEGAL)
+def test_illegal_transition_raises(state: State, next_state: State) -> None:
+    lifecycle = lifecycle_in(state)
 
     with pytest.raises(IllegalTransitionError, match=f"{state.value} to"):
-        life.transition_to(following)
+        lifecycle.transition_to(next_state)
 
-    assert life.state is state
+    assert lifecycle.state is state
 
 
 @pytest.mark.parametrize("state", State)
-def test_every_state_ends_and_none_comes_back_from_the_end(state: State) -> None:
-    life = life_in(state)
+def test_every_state_can_exit_and_exited_is_final(state: State) -> None:
+    lifecycle = lifecycle_in(state)
     if state is not State.EXITED:
-        if not life.is_terminating:
-            life.transition_to(State.SHUTDOWN)
-        life.transition_to(State.EXITED)
+        if not lifecycle.is_terminating:
+            lifecycle.transition_to(State.SHUTDOWN)
+        lifecycle.transition_to(State.EXITED)
 
-    assert life.is_terminating
-    assert TRANSITIONS[life.state] == frozenset()
+    assert lifecycle.is_terminating
+    assert TRANSITIONS[lifecycle.state] == frozenset()
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_what_is_ready_or_frozen_is_idle(state: State) -> None:
-    idle = life_in(state).idle_seconds(float("inf")) > 0
+def test_only_ready_and_frozen_are_idle(state: State) -> None:
+    idle = lifecycle_in(state).idle_seconds(float("inf")) > 0
 
     assert idle == (state in {State.READY, State.FROZEN})

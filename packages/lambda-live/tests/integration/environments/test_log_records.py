@@ -9,7 +9,7 @@ MAGIC = b"\xa5\x5a\x00"
 
 
 def frame(content: bytes) -> bytes:
-    """Return what awslambdaric writes for a log record."""
+    """Return a log record as awslambdaric frames it."""
     return MAGIC + b"\x03" + len(content).to_bytes(4, "big") + bytes(8) + content
 
 
@@ -30,7 +30,7 @@ cuts = st.lists(st.integers(min_value=0), max_size=8)
 
 
 @given(st.lists(st.tuples(st.just("line"), lines) | st.tuples(st.just("frame"), contents)), cuts)
-def test_lines_and_frames_come_whole_and_in_order_however_they_are_cut(
+def test_lines_and_frames_are_split_in_order(
     records: list[tuple[str, bytes]], cuts: list[int]
 ) -> None:
     stream = b"".join(
@@ -49,24 +49,22 @@ def test_lines_and_frames_come_whole_and_in_order_however_they_are_cut(
     ),
     cuts,
 )
-def test_any_bytes_whatever_give_the_same_records_however_they_are_cut(
-    parts: list[bytes], cuts: list[int]
-) -> None:
+def test_chunk_size_does_not_change_records(parts: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(parts)
 
     assert records_of(split(stream, cuts)) == records_of([stream])
 
 
 @given(lines.filter(bool), contents)
-def test_a_line_without_an_end_ends_where_a_frame_begins(line: bytes, content: bytes) -> None:
+def test_frame_terminates_line_without_newline(line: bytes, content: bytes) -> None:
     assert records_of([line + frame(content)]) == [line, content.removesuffix(b"\n")]
 
 
-def test_a_frame_of_many_lines_is_one_record() -> None:
+def test_frame_with_lines_is_one_record() -> None:
     assert records_of([frame(b"one\ntwo\n")]) == [b"one\ntwo"]
 
 
-def test_what_has_no_end_comes_when_there_is_no_more() -> None:
+def test_flush_yields_line_without_newline() -> None:
     records = LogRecordParser()
 
     assert list(records.feed(b"one\ntwo")) == [b"one"]
@@ -74,7 +72,7 @@ def test_what_has_no_end_comes_when_there_is_no_more() -> None:
     assert list(records.flush()) == []
 
 
-def test_a_record_of_more_than_cloudwatch_takes_comes_in_pieces() -> None:
+def test_record_above_cloudwatch_limit_is_split() -> None:
     line, content = b"l" * (2 * MAX_RECORD_BYTES + 5), b"c" * (MAX_RECORD_BYTES + 7)
     stream = (
         line
@@ -100,7 +98,7 @@ def test_a_record_of_more_than_cloudwatch_takes_comes_in_pieces() -> None:
     assert records_of(chunks) == records_of([stream])
 
 
-def test_no_more_is_kept_than_a_record_may_have() -> None:
+def test_parser_buffers_at_most_one_record() -> None:
     records = LogRecordParser()
     for start in (b"line", frame(b"")[:4] + b"\xff" * 12):
         kept = sum(len(record) for _ in range(64) for record in records.feed(start + bytes(65_536)))

@@ -22,7 +22,7 @@ def _platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("_platform")
-def test_a_process_that_runs_uses_memory() -> None:
+def test_running_process_uses_memory() -> None:
     block = bytearray(20 * 2**20)
 
     assert memory.resident_bytes(os.getpid()) > len(block)
@@ -30,6 +30,6 @@ def test_a_process_that_runs_uses_memory() -> None:
 
 
 @pytest.mark.usefixtures("_platform")
-def test_a_process_that_is_gone_uses_none(gone: int) -> None:
+def test_exited_process_uses_no_memory(gone: int) -> None:
     assert memory.resident_bytes(gone) == 0
     assert memory.peak_bytes(gone) == 0

@@ -15,7 +15,7 @@ FLOODS = {
     "records": "__import__('logging').warning('hello')",
     "no line's end": "print('hello' * 1000, end='')",
 }
-UNTIL_TOLD = """
+UNTIL_RELEASED = """
 from pathlib import Path
 while not Path("enough").exists():
     for _ in range(100): {}
@@ -26,16 +26,16 @@ Path("enough").unlink()
 @pytest.fixture(scope="module")
 def service(start_module_lambda: StartLambda) -> LocalLambda:
     service = start_module_lambda(RUNS_ITS_EVENT, "--concurrency=2")
-    with ThreadPoolExecutor(2) as threads:  # what answers beside a flood is there before it
+    with ThreadPoolExecutor(2) as threads:  # start both environments
         list(threads.map(service.run, ["import time; time.sleep(0.3)"] * 2))
     return service
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-def test_who_writes_without_end_holds_nobody_up(service: LocalLambda, flood: str) -> None:
+def test_endless_output_does_not_block_other_requests(service: LocalLambda, flood: str) -> None:
     with ThreadPoolExecutor(1) as threads:
         before = len(service.lines)
-        flooded = threads.submit(service.run, UNTIL_TOLD.format(flood))
+        flooded = threads.submit(service.run, UNTIL_RELEASED.format(flood))
         wait_until(lambda: any("hello" in line for line in service.lines[before:]))
         answers = [(service.run("reply = 1"), service.admin("/ready").status) for _ in range(3)]
         still = not flooded.done()
@@ -46,7 +46,7 @@ def test_who_writes_without_end_holds_nobody_up(service: LocalLambda, flood: str
     assert answers == [(1, 200)] * 3
 
 
-def test_who_writes_without_end_times_out(start_lambda: StartLambda) -> None:
+def test_endless_output_times_out(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
 
     answer = service.invoke({"code": f"while True: {LINES}"})
@@ -54,14 +54,14 @@ def test_who_writes_without_end_times_out(start_lambda: StartLambda) -> None:
     assert answer.json()["errorType"] == "Sandbox.Timedout"
 
 
-def test_an_import_that_writes_without_end_can_be_stopped(start_lambda: StartLambda) -> None:
+def test_service_stops_during_import_with_endless_output(start_lambda: StartLambda) -> None:
     service = start_lambda(f"while True: {LINES}", ready=False)
     service.wait_for_line("hello", 1000)
 
     assert service.end(signal.SIGINT) == 0
 
 
-def test_a_line_without_an_end_comes_in_pieces(service: LocalLambda) -> None:
+def test_long_line_without_newline_is_split(service: LocalLambda) -> None:
     size = 4 * MAX_RECORD_BYTES
     assert service.run(f"print('q' * {size}, end='')") is None
 

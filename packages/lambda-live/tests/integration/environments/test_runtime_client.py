@@ -18,19 +18,19 @@ from support.starting import StartLambda
 def service(
     start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> LocalLambda:
-    """A service where AWS's native module can't be imported, as on macOS."""
+    """A service without AWS's native module, as on macOS."""
     hides = tmp_path_factory.mktemp("hides")
     (hides / "runtime_client.py").write_text("raise ImportError\n", encoding="utf-8")
     return start_module_lambda(RUNS_ITS_EVENT, PYTHONPATH=f"{hides}{os.pathsep}{PACKAGE / 'src'}")
 
 
-def test_it_is_this_module_that_runs_in_the_environments(service: LocalLambda) -> None:
+def test_environment_loads_python_client(service: LocalLambda) -> None:
     path = service.run("import runtime_client; reply = runtime_client.__spec__.loader.path")
 
     assert path == str(PACKAGE / "src/lambda_live/environments/runtime_process/runtime_client.py")
 
 
-def test_it_carries_events_and_replies_of_any_kind(service: LocalLambda) -> None:
+def test_python_client_transfers_events_and_responses(service: LocalLambda) -> None:
     event = {"code": "reply = event['text']", "text": "Grüße 🚀" * 1000}
 
     assert service.invoke(event).json() == event["text"]
@@ -38,7 +38,7 @@ def test_it_carries_events_and_replies_of_any_kind(service: LocalLambda) -> None
     assert service.invoke({"code": "reply = None"}).body == b"null"
 
 
-def test_it_carries_exceptions(service: LocalLambda) -> None:
+def test_python_client_transfers_exceptions(service: LocalLambda) -> None:
     answer = service.invoke({"code": "raise ValueError('Grüße 🚀')"})
 
     assert answer.headers["x-amz-function-error"] == "Unhandled"
@@ -46,7 +46,7 @@ def test_it_carries_exceptions(service: LocalLambda) -> None:
     assert answer.json()["errorType"] == "ValueError"
 
 
-def test_it_carries_the_context(service: LocalLambda) -> None:
+def test_python_client_transfers_context(service: LocalLambda) -> None:
     answer = service.invoke(
         {"code": "reply = [context.aws_request_id, context.memory_limit_in_mb]"}
     )
@@ -54,7 +54,7 @@ def test_it_carries_the_context(service: LocalLambda) -> None:
     assert answer.json() == [answer.headers["x-amzn-requestid"], "128"]
 
 
-def test_a_reply_that_is_too_large_is_answered_as_ever(service: LocalLambda) -> None:
+def test_python_client_reports_too_large_response(service: LocalLambda) -> None:
     answer = service.invoke({"code": "reply = 'x' * 7_000_000"})
 
     assert answer.json()["errorType"] == "Function.ResponseSizeTooLarge"
@@ -74,12 +74,12 @@ class _Records(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Records]]:
-    """A Runtime API that remembers what is posted."""
+    """A Runtime API that records requests."""
     handler = type("Recorder", (_Records,), {"requests": []})
     with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{server.server_port}")
@@ -90,7 +90,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Records]]:
         connection.close()
 
 
-def test_an_invocation_id_is_echoed(recorder: type[_Records]) -> None:
+def test_python_client_echoes_invocation_id(recorder: type[_Records]) -> None:
     runtime_client.initialize_client("test/1")
     runtime_client.post_invocation_result("one", b"1", "application/json", "two")
     runtime_client.post_error("one", json.dumps({"errorType": "E"}), "{}", "two")
@@ -108,7 +108,7 @@ def test_an_invocation_id_is_echoed(recorder: type[_Records]) -> None:
         assert sent["User-Agent"] == "test/1"
 
 
-def test_an_answer_that_it_does_not_expect_is_an_error(recorder: type[_Records]) -> None:
+def test_python_client_raises_for_unexpected_status(recorder: type[_Records]) -> None:
     recorder.status = 403
 
     with pytest.raises(RuntimeError, match="403"):

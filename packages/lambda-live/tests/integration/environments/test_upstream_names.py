@@ -58,7 +58,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("statement", "expectation"), NAMES.values(), ids=NAMES)
-def test_upstream_name_is_as_runtime_process_needs_it(statement: str, expectation: str) -> None:
+def test_private_upstream_name_is_unchanged(statement: str, expectation: str) -> None:
     code = f"from inspect import signature; {statement}; print({expectation})"
 
     # a process of its own: debugpy changes the interpreter that imports it

@@ -1,4 +1,4 @@
-"""Environments are forked of a process, and differ in nothing from those that were not."""
+"""Environments are forked from a zygote, and behave like processes of their own."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def single(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
 
 
-def test_each_environment_is_forked_of_the_same_process(single: LocalLambda) -> None:
+def test_environments_are_forked_from_one_zygote(single: LocalLambda) -> None:
     first, zygote = single.run(FAMILY)
     single.invoke(CRASH)
     second, its_parent = single.run(FAMILY)
@@ -34,7 +34,7 @@ def test_each_environment_is_forked_of_the_same_process(single: LocalLambda) -> 
     assert first != second
 
 
-def test_without_its_zygote_a_function_answers_and_has_another(single: LocalLambda) -> None:
+def test_killed_zygote_is_replaced(single: LocalLambda) -> None:
     _, zygote = single.run(FAMILY)
     os.kill(zygote, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(zygote))
@@ -43,7 +43,7 @@ def test_without_its_zygote_a_function_answers_and_has_another(single: LocalLamb
     wait_until(lambda: len(single.processes()) == at_rest())
 
 
-def test_what_a_handler_forks_and_leaves_ends_with_its_environment(single: LocalLambda) -> None:
+def test_orphaned_process_is_killed_with_environment(single: LocalLambda) -> None:
     code = """
 import os, time
 read, write = os.pipe()
@@ -71,9 +71,7 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def test_environments_of_other_variables_have_another_zygote(
-    start_lambda: StartLambda, tmp_path: Path
-) -> None:
+def test_changed_variables_start_new_zygote(start_lambda: StartLambda, tmp_path: Path) -> None:
     write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
     service = start_lambda(tmp_path, handler=None)
     code = "import os, sys; reply = os.getppid(), os.environ['WHICH'], sys.flags.dev_mode"
@@ -103,9 +101,7 @@ Resources:
 """
 
 
-def test_a_task_root_that_is_another_folder_of_that_name_is_where_it_runs(
-    start_lambda: StartLambda, tmp_path: Path
-) -> None:
+def test_fork_runs_in_replaced_task_root(start_lambda: StartLambda, tmp_path: Path) -> None:
     write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
     service = start_lambda(tmp_path, handler=None)
     service.run("reply = 1")
@@ -115,7 +111,7 @@ def test_a_task_root_that_is_another_folder_of_that_name_is_where_it_runs(
     assert service.run("reply = open('beside').read()") == "here"
 
 
-def test_no_two_environments_have_the_same_random_numbers(single: LocalLambda) -> None:
+def test_forks_have_different_random_numbers(single: LocalLambda) -> None:
     code = "import random, uuid; reply = random.random(), str(uuid.uuid4()), os.urandom(8).hex()"
     first = single.run(f"import os; {code}")
     single.invoke(CRASH)
@@ -124,7 +120,7 @@ def test_no_two_environments_have_the_same_random_numbers(single: LocalLambda) -
     assert not set(first) & set(second)
 
 
-def test_a_zygote_that_hangs_does_not_hold_up_the_end(single: LocalLambda) -> None:
+def test_hanging_zygote_does_not_block_shutdown(single: LocalLambda) -> None:
     _, zygote = single.run(FAMILY)
     os.kill(zygote, signal.SIGSTOP)
 
