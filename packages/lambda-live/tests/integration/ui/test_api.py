@@ -24,7 +24,7 @@ Content-Type: application/json
 
 {"x": 1}
 """
-ANSWERS_A_REQUEST = """
+RETURNS_HTTP_RESPONSE = """
 def handler(event, context):
     return {"statusCode": 201, "headers": {"x-id": "7"}, "body": "[1]"}
 """
@@ -70,15 +70,15 @@ def send(service: LocalLambda, code: str) -> dict[str, Any]:
 
 
 def test_invocation_is_recorded_with_event_response_and_log(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "print('hello'); reply = 'well'"})
+    response = service.invoke({"code": "print('hello'); reply = 'well'"})
 
     row = newest(service)
-    assert row["requestId"] == answer.headers["x-amzn-requestid"]
+    assert row["requestId"] == response.headers["x-amzn-requestid"]
     assert (row["label"], row["status"], row["errorType"]) == ("Invoke", "success", None)
     assert json.loads(row["event"]["text"])["code"].startswith("print")
     assert row["response"] == {"text": '"well"', "size": 6, "truncated": False}
     assert row["log"]["text"] == "hello"
-    assert row["codeSha256"] == answer.headers["x-lambda-live-code-sha256"]
+    assert row["codeSha256"] == response.headers["x-lambda-live-code-sha256"]
     assert row["durationMs"] > 0
     assert row["memoryMb"] > 0
 
@@ -142,39 +142,39 @@ def test_rows_have_preview_of_event(service: LocalLambda) -> None:
     assert shown == ["", "?a=1 7 of them", long, '"' + "x" * 99, "", 'code: "reply = 1"']
 
 
-@pytest.mark.parametrize("which", ["event", "response", "log"])
-def test_body_over_64_kb_is_truncated(service: LocalLambda, which: str) -> None:
+@pytest.mark.parametrize("part", ["event", "response", "log"])
+def test_body_over_64_kb_is_truncated(service: LocalLambda, part: str) -> None:
     size = 2**17
     code = {
         "event": "reply = 1",
         "response": f"reply = 'x' * {size}",
         "log": f"print('x' * {size})",
     }
-    service.invoke({"code": code[which], "padding": "x" * size if which == "event" else ""})
+    service.invoke({"code": code[part], "padding": "x" * size if part == "event" else ""})
 
-    kept = newest(service)[which]
-    assert kept["truncated"] is True
-    assert kept["size"] >= size
-    assert len(kept["text"]) == 2**16
+    body = newest(service)[part]
+    assert body["truncated"] is True
+    assert body["size"] >= size
+    assert len(body["text"]) == 2**16
 
 
 def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LocalLambda) -> None:
     service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
 
     for action in ("rerun", "pin", "save-as-check"):
-        answer = call_api(
+        response = call_api(
             service, "POST", f"rows/{newest(service)['id']}/{action}", {"name": "large"}
         )
-        assert answer.status == 409
-        assert "(128 KB; limit 64 KB)" in answer.json()["message"]
+        assert response.status == 409
+        assert "(128 KB; limit 64 KB)" in response.json()["message"]
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 reads all that is kept")
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 parses it")
 def test_deeply_nested_event_cannot_be_pinned(service: LocalLambda) -> None:
     service.request("POST", INVOKE, b"[" * 5000 + b"]" * 5000)
 
-    answer = call_api(service, "POST", f"rows/{newest(service)['id']}/pin", {})
-    assert (answer.status, answer.json()["message"]) == (
+    response = call_api(service, "POST", f"rows/{newest(service)['id']}/pin", {})
+    assert (response.status, response.json()["message"]) == (
         409,
         "Cannot pin this invocation: it is nested too deeply.",
     )
@@ -183,9 +183,9 @@ def test_deeply_nested_event_cannot_be_pinned(service: LocalLambda) -> None:
 def test_event_file_over_payload_limit_is_rejected(service: LocalLambda) -> None:
     (service.project / "events/large.json").write_text('"' + "x" * 7 * 2**20 + '"')
 
-    answer = call_api(service, "GET", "events/large.json")
-    assert answer.status == 413
-    assert answer.json()["message"].endswith("An event may have 6291456.")
+    response = call_api(service, "GET", "events/large.json")
+    assert response.status == 413
+    assert response.json()["message"].endswith("An event may have 6291456.")
 
 
 def test_history_keeps_the_last_invocations(service: LocalLambda) -> None:
@@ -193,8 +193,8 @@ def test_history_keeps_the_last_invocations(service: LocalLambda) -> None:
     for _ in range(MAX_INVOCATIONS):
         service.invoke({"code": "reply = 2"})
 
-    kept = [row for row in rows(service) if row["kind"] == "invocation"]
-    assert len(kept) == MAX_INVOCATIONS
+    invocations = [row for row in rows(service) if row["kind"] == "invocation"]
+    assert len(invocations) == MAX_INVOCATIONS
     assert call_api(service, "GET", f"rows/{first}").status == 404
 
 
@@ -276,7 +276,7 @@ def send_request(service: LocalLambda, text: str, **more: str) -> Answer:
 
 
 def test_http_file_is_sent_to_url_and_response_compared(service: LocalLambda, code: Path) -> None:
-    code.write_text(ANSWERS_A_REQUEST)
+    code.write_text(RETURNS_HTTP_RESPONSE)
     assert "order.http" in call_api(service, "GET", "events").json()
     sent = send_request(service, ORDER, eventFile="order.http").json()
     row = sent["row"]
@@ -289,7 +289,7 @@ def test_http_file_is_sent_to_url_and_response_compared(service: LocalLambda, co
     event = json.loads(row["event"]["text"])
     assert (event["rawPath"], event["rawQueryString"]) == ("/orders", "a=1")
 
-    code.write_text(ANSWERS_A_REQUEST.replace("[1]", "[2]"))
+    code.write_text(RETURNS_HTTP_RESPONSE.replace("[1]", "[2]"))
     sent = send_request(service, ORDER, eventFile="order.http").json()
     assert sent["matchesExpected"] is False
     assert sent["expected"] == "HTTP 201\nx-id: 7\n\n[\n  1\n]"
@@ -315,9 +315,9 @@ def test_request_that_reaches_no_function_has_response_without_row(service: Loca
     ],
 )
 def test_invalid_request_is_rejected_with_reason(service: LocalLambda, text: str, why: str) -> None:
-    answer = send_request(service, text)
-    assert answer.status == 400
-    assert why in answer.json()["message"]
+    response = send_request(service, text)
+    assert response.status == 400
+    assert why in response.json()["message"]
 
 
 def test_request_body_may_come_from_file_in_project(service: LocalLambda) -> None:
@@ -332,34 +332,36 @@ def test_file_outside_events_folder_is_not_found(service: LocalLambda, name: str
 
 def test_save_as_check_writes_event_and_expected_response(service: LocalLambda) -> None:
     row = send(service, "reply = {'b': 1, 'ä': 2}")
-    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"}).json()
+    response = call_api(
+        service, "POST", f"rows/{row['id']}/save-as-check", {"name": "saved"}
+    ).json()
 
-    assert answer["saved"] is True
+    assert response["saved"] is True
     events = service.project / "events"
-    assert json.loads((events / "kept.json").read_text()) == json.loads(row["event"]["text"])
-    assert json.loads((events / "expected/kept.json").read_text()) == {"b": 1, "ä": 2}
-    again = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"})
+    assert json.loads((events / "saved.json").read_text()) == json.loads(row["event"]["text"])
+    assert json.loads((events / "expected/saved.json").read_text()) == {"b": 1, "ä": 2}
+    again = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "saved"})
     assert again.status == 409
-    assert again.json()["message"] == "kept.json exists. Choose another name."
+    assert again.json()["message"] == "saved.json exists. Choose another name."
 
 
 def test_save_as_check_reports_write_error(service: LocalLambda) -> None:
     row = send(service, "reply = 1")
     (service.project / "events/expected/nowhere.json").symlink_to("not/there.json")
 
-    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "nowhere"})
+    response = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "nowhere"})
 
-    assert answer.status == 409
-    assert answer.json()["message"].startswith("Cannot write the event: [Errno 2]")
+    assert response.status == 409
+    assert response.json()["message"].startswith("Cannot write the event: [Errno 2]")
     assert not (service.project / "events/nowhere.json").exists()
 
 
-@pytest.mark.parametrize("name", ["../kept", "a/b", "", ".x", "x" * 200])
+@pytest.mark.parametrize("name", ["../saved", "a/b", "", ".x", "x" * 200])
 def test_save_as_check_rejects_invalid_name(service: LocalLambda, name: str) -> None:
     row = send(service, "reply = 1")
-    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": name})
+    response = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": name})
 
-    assert (answer.status, answer.json()["message"][:12]) == (409, "Invalid name")
+    assert (response.status, response.json()["message"][:12]) == (409, "Invalid name")
 
 
 def test_replay_of_same_failure_is_unchanged(start_lambda: StartLambda) -> None:
@@ -385,12 +387,14 @@ def test_failed_invocation_cannot_be_saved_as_check(service: LocalLambda) -> Non
 def test_save_as_check_in_cluster_returns_files_without_writing(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
     row = send(service, "reply = 1")
-    answer = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "kept"}).json()
+    response = call_api(
+        service, "POST", f"rows/{row['id']}/save-as-check", {"name": "saved"}
+    ).json()
 
-    assert answer["saved"] is False
-    assert [file["path"] for file in answer["files"]] == [
-        "events/kept.json",
-        "events/expected/kept.json",
+    assert response["saved"] is False
+    assert [file["path"] for file in response["files"]] == [
+        "events/saved.json",
+        "events/expected/saved.json",
     ]
     assert not (service.project / "events").exists()
 
@@ -418,9 +422,11 @@ def test_search_finds_text_in_bodies(service: LocalLambda) -> None:
 def test_invalid_api_request_is_rejected_with_reason(
     service: LocalLambda, body: bytes, content_type: str, status: int
 ) -> None:
-    answer = request(service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type})
-    assert answer.status == status
-    assert answer.json()["message"]
+    response = request(
+        service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type}
+    )
+    assert response.status == status
+    assert response.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -433,16 +439,16 @@ def test_invalid_api_request_is_rejected_with_reason(
 def test_unknown_api_path_is_not_found_with_message(
     service: LocalLambda, method: str, path: str
 ) -> None:
-    answer = call_api(service, method, path, {} if method == "POST" else None)
+    response = call_api(service, method, path, {} if method == "POST" else None)
 
-    assert answer.status == 404
-    assert answer.json()["message"]
+    assert response.status == 404
+    assert response.json()["message"]
 
 
 def test_oversized_api_request_is_rejected(service: LocalLambda) -> None:
-    answer = call_api(service, "POST", "invoke", "x" * (12 * 2**20))
+    response = call_api(service, "POST", "invoke", "x" * (12 * 2**20))
 
-    assert answer.status == 413
+    assert response.status == 413
 
 
 def test_invalid_json_response_is_recorded_unchanged(service: LocalLambda) -> None:
@@ -453,12 +459,12 @@ def test_invalid_json_response_is_recorded_unchanged(service: LocalLambda) -> No
 
 def test_every_response_has_security_headers(service: LocalLambda) -> None:
     for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
-        answer = service.admin(path)
-        assert answer.status == 200
-        policy = answer.headers["content-security-policy"]
+        response = service.admin(path)
+        assert response.status == 200
+        policy = response.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
-        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-content-type-options"] == "nosniff"
     assert b"http" not in service.admin("/").body
     assert service.admin("/static/..%2Fapi.py").status == 404
     assert service.admin("/nothing").status == 404
@@ -467,7 +473,7 @@ def test_every_response_has_security_headers(service: LocalLambda) -> None:
 def test_ids_of_earlier_service_are_not_found(
     service: LocalLambda, start_lambda: StartLambda
 ) -> None:
-    stale = send(service, "reply = 'of the service before'")
+    stale = send(service, "reply = 'of the earlier service'")
     pin = call_api(service, "POST", f"rows/{stale['id']}/pin", {}).json()
     another = start_lambda(RUNS_ITS_EVENT)
     row = send(another, "reply = 'another'")
@@ -494,15 +500,15 @@ def test_pinned_invocation_reruns_after_each_save(service: LocalLambda, code: Pa
             after = last and last["afterRow"]["response"]["text"]
             return last if after == json.dumps({"version": version, "event": 7}) else None
 
-        found = wait_until(last, "the answer of the new code")
+        found = wait_until(last, "the response of the new code")
         assert found["changed"] is changed
         assert json.loads(found["beforeRow"]["response"]["text"])["version"] == version - 1
-    path.write_text(source % 3 + "  # no other answer")
+    path.write_text(source % 3 + "  # same response")
     wait_until(
         lambda: (
             not call_api(service, "GET", f"pins/{pin['id']}").json()["lastComparison"]["changed"]
         ),
-        "the same",
+        "an unchanged response",
     )
 
     path.write_text("def handler(event, context): return b'no JSON'")
@@ -556,13 +562,13 @@ def test_client_invocations_replay_only_if_enabled(
 ) -> None:
     source = "def handler(event, context): return %s"
     service = start_lambda(source % "1", constants={"ui.replay.MAX_INVOCATIONS": 5})
-    own = {"X-Lambda-Live-Source": "check"}
-    service.invoke("so long ago that it is not among the last")
+    check = {"X-Lambda-Live-Source": "check"}
+    service.invoke("older than the last invocations")
     service.invoke(["requestContext"])
     service.invoke({"large": "x" * 2**17})
     for number in (1, 2, 2):
         service.invoke({"number": number})
-    service.request("POST", INVOKE, b'{"by": "a check"}', own)
+    service.request("POST", INVOKE, b'{"by": "a check"}', check)
     for _ in range(2):
         service.request("GET", "/path?q=1")
     path = service.project / "function/app.py"
@@ -593,11 +599,11 @@ def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
     with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
         page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
 
-        def kept() -> list[dict[str, Any]]:
+        def checks() -> list[dict[str, Any]]:
             found = request(page, "GET", "/api/rows").json()
             return [row for row in found if row["kind"] == "checks"]
 
-        (row,) = wait_until(kept, "the checks")
+        (row,) = wait_until(checks, "the checks")
         detail = request(page, "GET", f"/api/rows/{row['id']}").json()
     assert detail["succeeded"] is False
     assert detail["message"] == "19 of 20 events got the expected response"

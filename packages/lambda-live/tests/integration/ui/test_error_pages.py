@@ -8,7 +8,7 @@ SOURCE = """
 def handler(event, context):
     if event["rawPath"] == "/malformed":
         return {"statusCode": "<b>"}
-    if event["rawPath"] == "/well":
+    if event["rawPath"] == "/ok":
         return {"statusCode": 404, "body": "not here"}
     raise ValueError("<script>alert('no')</script>")
 """
@@ -21,23 +21,23 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
 def test_other_clients_get_aws_response(service: LocalLambda, headers: dict[str, str]) -> None:
-    answer = service.request("GET", "/", headers=headers)
+    response = service.request("GET", "/", headers=headers)
 
-    assert (answer.status, answer.body) == (502, b"Internal Server Error")
-    assert answer.headers["content-type"] == "text/plain"
+    assert (response.status, response.body) == (502, b"Internal Server Error")
+    assert response.headers["content-type"] == "text/plain"
 
 
 def test_browser_gets_error_location_and_request_id(service: LocalLambda) -> None:
-    answer = service.request("GET", "/", headers=BROWSER)
+    response = service.request("GET", "/", headers=BROWSER)
 
-    text = answer.body.decode()
-    assert answer.status == 502
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    text = response.body.decode()
+    assert response.status == 502
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
     assert "<h1>ValueError: &lt;script&gt;alert(&#x27;no&#x27;)&lt;/script&gt;</h1>" in text
     assert f'href="vscode://file{service.project}/function/app.py:7"' in text
     assert '<span class="error-line"><i>7</i>    raise ValueError(' in text
-    request_id = answer.headers["x-amzn-requestid"]
+    request_id = response.headers["x-amzn-requestid"]
     assert f'href="{service.admin_url}/#{request_id}"' in text
 
 
@@ -50,5 +50,5 @@ def test_browser_gets_reason_for_malformed_response(service: LocalLambda) -> Non
 
 
 def test_browser_gets_own_error_response_of_function_unchanged(service: LocalLambda) -> None:
-    answer = service.request("GET", "/well", headers=BROWSER)
-    assert (answer.status, answer.body) == (404, b"not here")
+    response = service.request("GET", "/ok", headers=BROWSER)
+    assert (response.status, response.body) == (404, b"not here")
