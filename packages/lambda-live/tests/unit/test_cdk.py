@@ -1,4 +1,4 @@
-"""A CDK app, served by what `cdk synth` has written."""
+"""CDK apps, read from the output of `cdk synth`."""
 
 import json
 import shutil
@@ -32,8 +32,9 @@ def only(app: Path) -> FunctionSpec:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
-    """An app of two functions with modules of the same name."""
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an app with two functions whose modules have the same name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     write_project(tmp_path, {"greeter/index.py": CODE, "greeter/words.py": "GREETING = 'hello'\n"})
     write_project(tmp_path, {"other/index.py": OTHER})
     synthesize(tmp_path, Stack={"Greeter1A2B3C4D": function("1")})
@@ -41,11 +42,12 @@ def app(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_function_of_an_app_runs_from_where_it_is_edited(app: Path) -> None:
+def test_function_runs_from_its_source(app: Path) -> None:
     assert only(app).code_uri == app / "greeter"
 
 
-def test_that_is_the_most_alike_folder_after_edits(app: Path) -> None:
+def test_source_is_still_known_after_edits(app: Path) -> None:
+    only(app)
     write_project(
         app, {"greeter/index.py": EDITED, "greeter/words.py": "GREETING = 'good morning'\n"}
     )
@@ -53,11 +55,41 @@ def test_that_is_the_most_alike_folder_after_edits(app: Path) -> None:
     assert served(app).notices == ()
 
 
-def test_it_is_called_as_in_the_app(app: Path) -> None:
+def test_similar_folder_is_not_the_source(app: Path) -> None:
+    write_project(app, {"greeter/index.py": EDITED})
+    assert only(app).code_uri == app / "cdk.out/asset.1"
+    (notice,) = served(app).notices
+    assert notice == (
+        f"{app}/cdk.out/Stack.template.json:1: Greeter runs the copy in {app}/cdk.out/asset.1,"
+        " because no folder matches it; run `cdk synth` after each save, or name its source with"
+        " --parameter Greeter.Code=FOLDER"
+    )
+
+
+def test_folder_with_more_files_is_the_source_if_no_other_matches(app: Path) -> None:
+    write_project(app, {"greeter/test_index.py": ""})  # as an asset that excludes tests
+    assert only(app).code_uri == app / "greeter"
+    shutil.copytree(app / "cdk.out/asset.1", app / "copy")
+    shutil.rmtree(app / ".cache")
+    assert only(app).code_uri == app / "copy"
+
+
+def test_source_can_be_named(app: Path) -> None:
+    write_project(app, {"greeter/index.py": EDITED})
+    template = app / "cdk.out/Stack.template.json"
+    for name in ("Greeter", "Greeter1A2B3C4D"):
+        found = read_template(template, {f"{name}.Code": "greeter"})
+        assert [each.code_uri for each in found.functions] == [app / "greeter"]
+        assert found.notices == ()
+    with pytest.raises(TemplateError, match=r"Greeter\.Code is 'gone', but .* is not a folder"):
+        read_template(template, {"Greeter.Code": "gone"})
+
+
+def test_function_has_its_construct_id(app: Path) -> None:
     assert only(app).name == "Greeter"
 
 
-def test_functions_that_are_called_alike_in_the_app_keep_their_logical_ids(app: Path) -> None:
+def test_functions_with_equal_construct_ids_keep_logical_ids(app: Path) -> None:
     both = {
         "HandlerA": function("1", "Stack/A/Handler"),
         "HandlerB": function("1", "Stack/B/Handler"),
@@ -66,7 +98,7 @@ def test_functions_that_are_called_alike_in_the_app_keep_their_logical_ids(app: 
     assert [each.name for each in served(app).functions] == ["HandlerA", "HandlerB"]
 
 
-def test_the_code_may_be_elsewhere_in_the_repository_than_the_app(app: Path) -> None:
+def test_source_is_found_in_the_repository_of_the_app(app: Path) -> None:
     (app / ".git").mkdir()
     infrastructure = app / "infrastructure"
     infrastructure.mkdir()
@@ -75,43 +107,45 @@ def test_the_code_may_be_elsewhere_in_the_repository_than_the_app(app: Path) -> 
     assert only(infrastructure).code_uri == app / "greeter"
 
 
-def test_what_is_nowhere_else_is_run_as_it_was_copied_and_that_is_told(app: Path) -> None:
+def test_asset_without_a_source_runs_the_copy(app: Path) -> None:
     shutil.rmtree(app / "greeter")
     assert only(app).code_uri == app / "cdk.out/asset.1"
     (notice,) = served(app).notices
-    assert "no folder here is like it: a save counts after the next `cdk synth`" in notice
+    assert "because no folder matches it; run `cdk synth` after each save" in notice
 
 
-def test_folders_that_are_alike_are_named(app: Path) -> None:
+def test_asset_with_two_equal_sources_runs_the_copy(app: Path) -> None:
     shutil.copytree(app / "greeter", app / "twin")
     assert only(app).code_uri == app / "cdk.out/asset.1"
     (notice,) = served(app).notices
-    assert f"{app / 'greeter'} and {app / 'twin'} are alike" in notice
+    assert f"because {app / 'greeter'} and {app / 'twin'} match it" in notice
 
 
 @pytest.mark.parametrize("folder", [".cache/copy", "node_modules/copy", "venv/copy"])
-def test_a_copy_where_nobody_edits_does_not_count(app: Path, folder: str) -> None:
+def test_copy_in_a_tool_folder_is_ignored(app: Path, folder: str) -> None:
     write_project(app, {"venv/pyvenv.cfg": ""})
     shutil.copytree(app / "greeter", app / folder)
     assert only(app).code_uri == app / "greeter"
 
 
-def test_what_is_bundled_brings_its_packages_and_is_edited_elsewhere(app: Path) -> None:
-    write_project(app, {"cdk.out/asset.1/requests/__init__.py": ""})
+def test_bundled_asset_has_a_source_and_packages(app: Path) -> None:
+    record = "requests/__init__.py,sha256=,0\n"
+    asset = {"requests/__init__.py": "", "requests-2.32.dist-info/RECORD": record}
+    write_project(app / "cdk.out/asset.1", asset)
     metadata: dict[str, object] = {"aws:asset:is-bundled": True}
     synthesize(app, Stack={"Greeter": function("1", "Stack/Greeter", **metadata)})
     assert only(app).code_uri == app / "greeter"
     assert only(app).cdk_bundle == app / "cdk.out/asset.1"
 
 
-def test_without_staging_it_is_where_the_template_says(app: Path) -> None:
+def test_asset_without_staging_is_its_own_source(app: Path) -> None:
     metadata: dict[str, object] = {"aws:asset:path": str(app / "other")}
     synthesize(app, Stack={"Greeter": function("1", "Stack/Greeter", **metadata)})
     assert only(app).code_uri == app / "other"
     assert served(app).notices == ()
 
 
-def test_the_modules_of_a_layer_are_edited_where_they_are(app: Path) -> None:
+def test_layer_runs_from_its_source(app: Path) -> None:
     write_project(app, {"shared/python/common.py": "X = 1\n"})
     layer = {
         "Type": "AWS::Lambda::LayerVersion",
@@ -125,7 +159,7 @@ def test_the_modules_of_a_layer_are_edited_where_they_are(app: Path) -> None:
     assert [each.content for each in only(app).layers] == [app / "shared"]
 
 
-def test_the_output_may_be_called_otherwise_and_a_stage_has_a_folder_of_its_own(app: Path) -> None:
+def test_output_folder_and_stage_folder_are_followed(app: Path) -> None:
     write_project(app, {"cdk.json": json.dumps({"output": "build/cdk"})})
     stage_of = {"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}}
     shutil.move(app / "cdk.out", app / "build/cdk/assembly-Prod")
@@ -134,19 +168,19 @@ def test_the_output_may_be_called_otherwise_and_a_stage_has_a_folder_of_its_own(
     assert only(app).code_uri == app / "greeter"
 
 
-def test_a_template_that_is_written_by_hand_comes_first(app: Path) -> None:
+def test_template_beside_the_app_comes_first(app: Path) -> None:
     write_project(app, {"template.yaml": "Resources: {}"})
     assert find_template(app) == app / "template.yaml"
 
 
-def test_functions_that_cdk_adds_come_last(app: Path) -> None:
+def test_singleton_functions_of_cdk_come_last(app: Path) -> None:
     singleton = f"BucketNotificationsHandler{'050a0587' * 4}"
     added = function("1", f"Stack/{singleton}")
     synthesize(app, Stack={"Added": added, "Greeter": function("1")})
     assert [each.name for each in served(app).functions] == ["Greeter", singleton]
 
 
-def test_what_the_app_requires_is_not_for_its_functions(app: Path) -> None:
+def test_requirements_of_the_app_are_not_the_functions(app: Path) -> None:
     requires = '[project]\nname = "app"\ndependencies = ["aws-cdk-lib"]\n'
     write_project(app, {"pyproject.toml": requires})
     assert find_requirements(app / "greeter", app) is None
@@ -156,19 +190,19 @@ def test_what_the_app_requires_is_not_for_its_functions(app: Path) -> None:
     assert own.text == "attrs\n"
 
 
-def test_stacks_without_functions_in_python_do_not_count(app: Path) -> None:
+def test_stacks_without_python_functions_are_ignored(app: Path) -> None:
     bucket = {"Type": "AWS::S3::Bucket"}
     javascript = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs22.x"}}
     synthesize(app, Storage={"B": bucket}, Web={"W": javascript}, Stack={"G": function("1")})
     assert find_template(app) == app / "cdk.out/Stack.template.json"
 
 
-def test_the_functions_of_several_stacks_are_served_together(app: Path) -> None:
+def test_functions_of_all_stacks_are_served(app: Path) -> None:
     synthesize(app, One={"G": function("1", "One/Greeter")}, Two={"O": function("1", "Two/Other")})
     assert [each.name for each in served(app).functions] == ["Greeter", "Other"]
 
 
-def test_functions_of_the_same_name_are_called_by_their_stacks(app: Path) -> None:
+def test_equal_names_are_prefixed_with_the_stack(app: Path) -> None:
     synthesize(
         app, One={"G": function("1", "One/Greeter")}, Two={"G": function("1", "Two/Greeter")}
     )
@@ -179,7 +213,7 @@ def test_functions_of_the_same_name_are_called_by_their_stacks(app: Path) -> Non
     assert [each.name for each in served(app).functions] == ["One-Greeter", "Second-Greeter"]
 
 
-def test_what_one_stack_exports_another_imports(app: Path) -> None:
+def test_import_resolves_the_export_of_another_stack(app: Path) -> None:
     table = {"T": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "orders"}}}
     user = function("1")
     imported = {"Variables": {"TABLE": {"Fn::ImportValue": "Data:ExportsOutputRefT"}}}
@@ -192,7 +226,7 @@ def test_what_one_stack_exports_another_imports(app: Path) -> None:
     assert served(app).notices == ()
 
 
-def test_of_stages_the_first_is_served(app: Path) -> None:
+def test_first_stage_is_served(app: Path) -> None:
     metadata: dict[str, object] = {"aws:asset:path": "../asset.1"}
     for name in ("Dev", "Prod"):
         greeter = function("1", f"{name}/Stack/{name}", **metadata)
@@ -210,7 +244,7 @@ def test_of_stages_the_first_is_served(app: Path) -> None:
     assert [each.name for each in served(app).functions] == ["Dev"]
 
 
-def test_who_builds_images_takes_the_whole_assembly(
+def test_describe_lists_the_assembly(
     app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(app)
@@ -220,13 +254,13 @@ def test_who_builds_images_takes_the_whole_assembly(
     assert {"cdk.json", "cdk.out"} <= set(described["files"])
 
 
-def test_a_link_to_nowhere_beside_the_code_is_no_code(app: Path) -> None:
-    (app / "greeter/words.py").unlink()
-    (app / "greeter/words.py").symlink_to("nowhere.py")
+def test_broken_link_beside_the_code_is_ignored(app: Path) -> None:
+    (app / "greeter/.#lock.py").symlink_to("nowhere.py")
+    (app / "greeter/lock.py").symlink_to("nowhere.py")
     assert only(app).code_uri == app / "greeter"
 
 
-def test_an_assembly_that_is_said_to_be_in_itself_is_not_followed(app: Path) -> None:
+def test_assembly_nested_in_itself_is_ignored(app: Path) -> None:
     itself = {"type": "cdk:cloud-assembly", "properties": {"directoryName": "."}}
     manifest = json.loads((app / "cdk.out/manifest.json").read_text())
     manifest["artifacts"] = {"Itself": itself, **manifest["artifacts"]}
@@ -234,41 +268,41 @@ def test_an_assembly_that_is_said_to_be_in_itself_is_not_followed(app: Path) -> 
     assert find_template(app) == app / "cdk.out/Stack.template.json"
 
 
-def refused(app: Path) -> str:
+def refusal(app: Path) -> str:
     with pytest.raises(TemplateError) as error:
         find_template(app)
     return str(error.value)
 
 
-def test_an_app_that_was_not_synthesized_says_what_to_do(app: Path) -> None:
+def test_app_without_an_assembly_is_refused(app: Path) -> None:
     shutil.rmtree(app / "cdk.out")
-    assert "run `cdk synth` first" in refused(app)
+    assert "does not exist; run `cdk synth`" in refusal(app)
 
 
-def test_an_app_without_functions_in_python_says_so(app: Path) -> None:
+def test_app_without_python_functions_is_refused(app: Path) -> None:
     synthesize(app, Stack={"B": {"Type": "AWS::S3::Bucket"}})
-    assert "none of its stacks has a function in Python" in refused(app)
+    assert "no stack has a Python function" in refusal(app)
 
 
 @pytest.mark.parametrize(
     "name", ["cdk.json", "cdk.out/manifest.json", "cdk.out/Stack.template.json"]
 )
-def test_a_file_that_is_no_json_is_named(app: Path, name: str) -> None:
+def test_invalid_json_is_refused_with_its_file(app: Path, name: str) -> None:
     write_project(app, {name: "{"})
-    assert f"{app / name}: it is no JSON" in refused(app)
+    assert f"{app / name}:1: invalid JSON" in refusal(app)
 
 
-def test_a_template_that_the_manifest_names_and_is_gone_is_named(app: Path) -> None:
+def test_missing_stack_template_is_refused(app: Path) -> None:
     (app / "cdk.out/Stack.template.json").unlink()
-    assert "Stack.template.json: No such file" in refused(app)
+    assert "Stack.template.json: No such file" in refusal(app)
 
 
-def test_all_that_says_what_is_served_is_watched(app: Path) -> None:
+def test_files_that_select_the_template_are_watched(app: Path) -> None:
     names = [each.relative_to(app).as_posix() for each in candidate_files(app)]
     assert names[-3:] == ["cdk.json", "cdk.out/manifest.json", "cdk.out/Stack.template.json"]
 
 
-def test_functions_in_nested_stacks_alone_are_found_and_called_as_in_the_app(app: Path) -> None:
+def test_functions_of_nested_stacks_are_found(app: Path) -> None:
     def nested(name: str) -> dict[str, object]:
         metadata = {
             "aws:cdk:path": f"Stack/{name}.NestedStack/{name}.NestedStackResource",

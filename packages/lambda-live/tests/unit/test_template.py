@@ -63,7 +63,7 @@ def only(folder: Path, text: str, **overrides: str) -> FunctionSpec:
     return function
 
 
-def test_intrinsics_have_the_values_of_defaults_and_pseudo_parameters(folder: Path) -> None:
+def test_defaults_and_pseudo_parameters_are_resolved(folder: Path) -> None:
     function = only(folder, INTRINSICS)
 
     assert function.name == "work-dev"
@@ -84,7 +84,7 @@ def test_parameters_can_be_set(folder: Path) -> None:
     assert function.environment["TABLE"] == "orders"
 
 
-def test_an_attribute_that_only_a_deployment_knows_can_be_set(folder: Path) -> None:
+def test_attribute_can_be_overridden(folder: Path) -> None:
     text = INTRINSICS.replace("TABLE: !Ref Table", "TABLE: !GetAtt Pool.UserPoolId")
     assert "Pool.UserPoolId=VALUE" in template(folder, text).notices[0]
 
@@ -100,25 +100,23 @@ def test_an_attribute_that_only_a_deployment_knows_can_be_set(folder: Path) -> N
     ("value", "text"),
     [("!Sub ['${Items}', {Items: !Split ['-', 'a-b']}]", "a,b"), ("5", "5"), ("true", "true")],
 )
-def test_what_is_no_text_is_written_as_cloudformation_does(
-    folder: Path, value: str, text: str
-) -> None:
+def test_values_become_text_like_in_cloudformation(folder: Path, value: str, text: str) -> None:
     function = only(folder, INTRINSICS.replace("TABLE: !Ref Table", f"TABLE: {value}"))
 
     assert function.environment is not None
     assert function.environment["TABLE"] == text
 
 
-def test_what_cannot_be_resolved_or_served_is_said_once_by_name(folder: Path) -> None:
+def test_unresolved_names_and_skipped_functions_are_reported_once(folder: Path) -> None:
     found = template(folder, INTRINSICS)
 
     assert len(found.notices) == 1
-    assert "Table=VALUE" in found.notices[0]
+    assert "--parameter Table=VALUE" in found.notices[0]
     assert [each.logical_id for each in found.skipped] == ["Other"]
     assert "nodejs22.x" in found.skipped[0].reason
 
 
-def test_what_cdk_writes_is_read_with_its_note_of_the_code(folder: Path) -> None:
+def test_cdk_metadata_names_the_code_folder(folder: Path) -> None:
     path = folder / "stack.template.json"
     resource = {
         "Type": "AWS::Lambda::Function",
@@ -141,13 +139,13 @@ def test_what_cdk_writes_is_read_with_its_note_of_the_code(folder: Path) -> None
     ("old", "new", "line", "why"),
     [
         ("CodeUri: code\n", "CodeUri: nowhere\n", 18, "nowhere"),
-        ("Handler: app.handler", "Handler: app", 19, "write MODULE.FUNCTION"),
+        ("Handler: app.handler", "Handler: app", 19, "use MODULE.FUNCTION"),
         ("Runtime: python3.12", "Runtime: python3.99", None, "python3.99"),
         ("!If [IsProduction, 30, 5]", "901", 21, "900"),
         ("!If [IsProduction, 30, 5]", "soon", 21, "soon"),
     ],
 )
-def test_what_is_wrong_is_told_by_line_and_with_what_to_write(
+def test_error_names_the_line_and_the_fix(
     folder: Path, old: str, new: str, line: int | None, why: str
 ) -> None:
     with pytest.raises(TemplateError) as raised:
@@ -157,7 +155,7 @@ def test_what_is_wrong_is_told_by_line_and_with_what_to_write(
     assert line is None or raised.value.line == line
 
 
-def test_a_handler_whose_module_is_missing_is_wrong_unless_a_layer_may_bring_it(
+def test_missing_handler_module_is_refused_without_layers(
     folder: Path,
 ) -> None:
     missing = INTRINSICS.replace("Handler: app.handler", "Handler: no.handler")
@@ -167,15 +165,15 @@ def test_a_handler_whose_module_is_missing_is_wrong_unless_a_layer_may_bring_it(
         template(folder, missing.replace("      Layers: [!Ref Shared]\n", ""))
 
 
-def test_a_key_that_is_there_twice_counts_as_it_is_last(folder: Path) -> None:
-    """As SAM CLI reads it: many a published template has one, and is deployed."""
+def test_duplicate_key_is_reported_and_the_last_is_used(folder: Path) -> None:
+    """Like SAM CLI: many published templates have duplicate keys."""
     twice = INTRINSICS.replace("      Handler: app", "      Handler: no.no\n      Handler: app")
 
     found = template(folder, twice.replace("Table: {Type: String}", "Table: {Default: a}"))
 
     assert found.functions[0].handler == "app.handler"
-    told = f"{folder}/template.yaml:20: Handler is here twice, first on line 19; the last counts"
-    assert found.notices == (told,)
+    problem = f"{folder}/template.yaml:20: duplicate key Handler, first on line 19"
+    assert found.notices == (f"{problem}; the last one is used, remove the other",)
 
 
 PUBLISHED = """
@@ -211,21 +209,20 @@ REGION = "arn:aws:lambda:${AWS::Region}"
         (f"{REGION}:336392948345:layer:AWSSDKPandas-Python312-Arm64:13", "awswrangler"),
     ],
 )
-def test_a_layer_that_is_published_for_all_is_installed_by_pip(
-    folder: Path, layer: str, package: str
-) -> None:
+def test_public_layer_is_replaced_by_its_package(folder: Path, layer: str, package: str) -> None:
     found = template(folder, PUBLISHED.replace("{layer}", layer))
     (function,) = found.functions
     (published,) = spec_requirements(function, folder)
     assert published.text == f"{package}\n"
     assert published.source == folder / "template.yaml"
     (notice,) = found.notices
-    assert notice.startswith(f"{package} stands in for the layer ")
+    assert notice.startswith(f"{folder}/template.yaml:9: the layer ")
+    assert f"is replaced by the package {package};" in notice
 
 
-def test_a_layer_of_somebody_else_is_told(folder: Path) -> None:
+def test_layer_of_another_account_is_reported(folder: Path) -> None:
     layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
     found = template(folder, PUBLISHED.replace("{layer}", layer))
     assert spec_requirements(found.functions[0], folder) == []
     (notice,) = found.notices
-    assert "is not here; add what it brings to requirements.txt" in notice
+    assert "is not local; add its packages to requirements.txt" in notice

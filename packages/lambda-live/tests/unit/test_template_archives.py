@@ -1,4 +1,4 @@
-"""Code and layers that are zip archives, as AWS takes them, too."""
+"""Code and layers in zip archives."""
 
 from pathlib import Path
 from zipfile import ZipFile
@@ -32,11 +32,11 @@ def archive(path: Path, **files: str) -> None:
 
 
 def template(
-    folder: Path, made: Path | None, code: str = "code.zip", metadata: str = ""
+    folder: Path, build_dir: Path | None, code: str = "code.zip", metadata: str = ""
 ) -> Template:
     path = folder / "template.yaml"
     path.write_text(TEMPLATE.format(code=code, metadata=metadata), encoding="utf-8")
-    return read_template(path, {}, build_dir=made)
+    return read_template(path, {}, build_dir=build_dir)
 
 
 @pytest.fixture
@@ -48,42 +48,40 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_they_are_unpacked(project: Path, tmp_path: Path) -> None:
-    (function,) = template(project, tmp_path / "made").functions
+def test_archives_are_unpacked(project: Path, tmp_path: Path) -> None:
+    (function,) = template(project, tmp_path / "build").functions
     assert (function.code_uri / "app.py").read_text() == "def handler(event, context): return 1\n"
     (layer,) = function.layers
     assert (layer.modules / "shared.py").is_file()
 
 
-def test_another_archive_of_that_name_is_unpacked_too_and_told_by_its_file(
-    project: Path, tmp_path: Path
-) -> None:
-    before = template(project, tmp_path / "made")
+def test_changed_archive_is_unpacked_again_and_watched(project: Path, tmp_path: Path) -> None:
+    before = template(project, tmp_path / "build")
     archive(project / "code.zip", app="def handler(event, context): return 'another'\n")
-    (function,) = template(project, tmp_path / "made").functions
+    (function,) = template(project, tmp_path / "build").functions
     assert "another" in (function.code_uri / "app.py").read_text()
     assert {project / "code.zip", project / "layer.zip"} <= set(before.files)
 
 
-def test_one_that_is_none_is_named(project: Path, tmp_path: Path) -> None:
+def test_file_that_is_not_an_archive_is_refused(project: Path, tmp_path: Path) -> None:
     (project / "code.zip").write_text("no archive")
-    with pytest.raises(TemplateError, match=r"its code is a file, code\.zip; name the folder"):
-        template(project, tmp_path / "made")
+    with pytest.raises(TemplateError, match=r"its code is the file code\.zip; name a folder"):
+        template(project, tmp_path / "build")
 
 
-def test_one_that_is_broken_is_named(project: Path, tmp_path: Path) -> None:
+def test_broken_archive_is_refused(project: Path, tmp_path: Path) -> None:
     whole = (project / "code.zip").read_bytes()
     (project / "code.zip").write_bytes(whole.replace(b"return 1", b"return 2"))
-    with pytest.raises(TemplateError, match=r"code\.zip, that can't be unpacked: Bad CRC"):
-        template(project, tmp_path / "made")
+    with pytest.raises(TemplateError, match=r"code\.zip, which cannot be unpacked: Bad CRC"):
+        template(project, tmp_path / "build")
 
 
-def test_where_nothing_can_be_made_they_are_left_out(project: Path) -> None:
-    with pytest.raises(TemplateError, match=r"its code is a file, code\.zip"):
+def test_archive_without_a_build_folder_is_skipped(project: Path) -> None:
+    with pytest.raises(TemplateError, match=r"its code is the file code\.zip"):
         template(project, None)
 
 
-def test_a_layer_that_its_makefile_builds_is_told(project: Path, tmp_path: Path) -> None:
+def test_layer_built_by_a_makefile_is_reported(project: Path, tmp_path: Path) -> None:
     metadata = "Metadata: {BuildMethod: makefile}"
-    (notice,) = template(project, tmp_path / "made", metadata=metadata).notices
-    assert notice.startswith("The layer Shared is built by its Makefile, which is not run here;")
+    (notice,) = template(project, tmp_path / "build", metadata=metadata).notices
+    assert "template.yaml:10: the Makefile of the layer Shared is not run;" in notice

@@ -102,7 +102,7 @@ OF_HTTP_API = """AuthorizerType: REQUEST, AuthorizerPayloadFormatVersion: "2.0",
       IdentitySource: [$request.header.X-One, $request.querystring.two, $context.stage]"""
 
 
-def test_who_decides_by_a_token_of_a_method_is_read_with_what_the_token_has_to_be(
+def test_token_authorizer_of_a_method_is_read(
     tmp_path: Path,
 ) -> None:
     found = authorizer(tmp_path, FUNCTIONS + REST.replace("MORE", BY_HEADER))
@@ -117,7 +117,7 @@ def test_who_decides_by_a_token_of_a_method_is_read_with_what_the_token_has_to_b
     )
 
 
-def test_who_decides_by_a_request_of_a_method_is_read_with_what_it_has_to_have(
+def test_request_authorizer_of_a_method_is_read(
     tmp_path: Path,
 ) -> None:
     found = authorizer(tmp_path, FUNCTIONS + REST.replace("MORE", BY_REQUEST))
@@ -125,7 +125,7 @@ def test_who_decides_by_a_request_of_a_method_is_read_with_what_it_has_to_have(
     assert found == Authorizer("Authorizer", "REQUEST", "decides", identity=IDENTITY)
 
 
-def test_who_decides_for_a_route_is_read_with_its_format_and_what_a_request_has_to_have(
+def test_authorizer_of_an_http_api_route_is_read(
     tmp_path: Path,
 ) -> None:
     found = authorizer(tmp_path, FUNCTIONS + HTTP.replace("MORE", OF_HTTP_API))
@@ -141,7 +141,7 @@ def test_who_decides_for_a_route_is_read_with_its_format_and_what_a_request_has_
 
 
 @pytest.mark.parametrize("api", [REST, HTTP])
-def test_a_route_without_an_authorizer_of_the_template_is_open(tmp_path: Path, api: str) -> None:
+def test_route_without_a_known_authorizer_is_open(tmp_path: Path, api: str) -> None:
     open_to_all = api.replace("AuthorizerId: !Ref Authorizer", "OperationName: open").replace(
         ", MORE", ""
     )
@@ -152,7 +152,7 @@ def test_a_route_without_an_authorizer_of_the_template_is_open(tmp_path: Path, a
 @pytest.mark.parametrize(
     "written", ["!Sub '${Authorizer}'", "!GetAtt Authorizer.AuthorizerId", "${Authorizer}"]
 )
-def test_an_authorizer_may_be_pointed_at_in_any_way(tmp_path: Path, written: str) -> None:
+def test_authorizer_function_is_found_by_any_reference(tmp_path: Path, written: str) -> None:
     pointed = REST.replace("MORE", BY_HEADER).replace("AuthorizerId: !Ref Authorizer", "")
 
     found = authorizer(
@@ -164,7 +164,7 @@ def test_an_authorizer_may_be_pointed_at_in_any_way(tmp_path: Path, written: str
 
 
 @pytest.mark.parametrize("api", [REST, HTTP])
-def test_a_route_that_iam_guards_says_so(tmp_path: Path, api: str) -> None:
+def test_iam_authorization_is_read(tmp_path: Path, api: str) -> None:
     guarded = api.replace("AuthorizationType: CUSTOM", "AuthorizationType: AWS_IAM").replace(
         ", MORE", ""
     )
@@ -184,7 +184,7 @@ def test_a_route_that_iam_guards_says_so(tmp_path: Path, api: str) -> None:
         ),
     ],
 )
-def test_an_event_of_sam_has_its_own_authorizer_or_its_apis(
+def test_sam_event_uses_its_own_or_the_default_authorizer(
     tmp_path: Path, auth: str, expected: Authorizer | None
 ) -> None:
     event = SAM.replace("Method: get}", f"Method: get{auth}}}")
@@ -192,7 +192,7 @@ def test_an_event_of_sam_has_its_own_authorizer_or_its_apis(
     assert authorizer(tmp_path, event) == expected
 
 
-def test_a_browser_may_ask_without_the_default_authorizer_if_the_template_says_so(
+def test_preflight_can_skip_the_default_authorizer(
     tmp_path: Path,
 ) -> None:
     default = Authorizer("Pool", "COGNITO_USER_POOLS")

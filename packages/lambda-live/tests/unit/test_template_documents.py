@@ -47,20 +47,20 @@ def refusal(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("", 1, "this is no template; write a mapping with Resources:"),
-        ("- a\n", 1, "this is no template; write a mapping with Resources:"),
-        ("a: b\n", 1, "it has no Resources; write the functions below"),
-        ("Resources: 1\n", 1, "Resources is no mapping; write NAME: … below"),
-        ("Resources: {}\n", 1, "there is no function; write a resource of Type:"),
-        ("Resources:\n\tA: 1\n", 2, "the line is indented by a tab; indent by spaces"),
-        ("Resources: {a\n", 2, "this is not YAML: "),
-        ("Resources: &a\n  b: *a\n", 1, "it contains itself; remove the alias"),
-        ("? [a]\n: b\n", 1, "a key is no text; write NAME: …"),
+        ("", 1, "a template must be a mapping; begin with Resources:"),
+        ("- a\n", 1, "a template must be a mapping; begin with Resources:"),
+        ("a: b\n", 1, "the template has no Resources; add Resources: with the functions"),
+        ("Resources: 1\n", 1, "Resources must be a mapping; write NAME: … below it"),
+        ("Resources: {}\n", 1, "the template has no function; add a resource with Type:"),
+        ("Resources:\n\tA: 1\n", 2, "the line is indented with a tab; use spaces"),
+        ("Resources: {a\n", 2, "invalid YAML: "),
+        ("Resources: &a\n  b: *a\n", 1, "an alias contains itself; remove the alias"),
+        ("? [a]\n: b\n", 1, "a key must be text; write NAME: …"),
         ("Resources:\n  A: 1\n", 2, "A has no Type; write Type: AWS::Serverless::Function"),
-        ("Resources:\n  A: {Type: T, Properties: 1}\n", 2, "A's Properties are no mapping"),
+        ("Resources:\n  A: {Type: T, Properties: 1}\n", 2, "the Properties of A must be a mapping"),
     ],
 )
-def test_what_is_no_template_is_refused_at_its_line(
+def test_invalid_template_is_refused_with_its_line(
     text: str, line: int, why: str, folder: Path
 ) -> None:
     assert refusal(folder, text).startswith(f"template.yaml:{line}: {why}")
@@ -69,18 +69,23 @@ def test_what_is_no_template_is_refused_at_its_line(
 @pytest.mark.parametrize(
     ("old", "new", "line", "why"),
     [
-        ("Runtime:", "Timeout: [1]\n      Runtime:", 7, "Timeout is no text; write"),
-        ("Runtime:", "Environment: 1\n      Runtime:", 7, "Environment is no mapping"),
-        ("Runtime:", "Architectures: {a: b}\n      Runtime:", 7, "Architectures is no list"),
-        ("    Type:", "    Condition: Sunny\n    Type:", 1, "there is no condition Sunny;"),
-        ("python3.12", "python3.99", 7, "AWS has no Runtime 'python3.99'"),
-        ("Runtime: python3.12", "", 5, "Work has no Runtime; write python3.12"),
-        ("app.handler", "app", 6, "'app' is no handler"),
-        ("Handler: app.handler", "", 5, "Work has no Handler; write MODULE.FUNCTION"),
-        ("  Work:", FUNCTION.replace("Work", "WORK") + "  Work:", 9, "WORK and Work are both"),
+        ("Runtime:", "Timeout: [1]\n      Runtime:", 7, "Timeout must be text; write"),
+        ("Runtime:", "Environment: 1\n      Runtime:", 7, "Environment must be a mapping"),
+        ("Runtime:", "Architectures: {a: b}\n      Runtime:", 7, "Architectures must be a list"),
+        ("    Type:", "    Condition: Sunny\n    Type:", 1, "condition Sunny is not defined;"),
+        ("python3.12", "python3.99", 7, "unknown Runtime 'python3.99'"),
+        ("Runtime: python3.12", "", 5, "Work has no Runtime; add python3.12"),
+        ("app.handler", "app", 6, "invalid Handler 'app'"),
+        ("Handler: app.handler", "", 5, "Work has no Handler; add MODULE.FUNCTION"),
+        (
+            "  Work:",
+            FUNCTION.replace("Work", "WORK") + "  Work:",
+            9,
+            "WORK and Work have the same name",
+        ),
     ],
 )
-def test_a_function_that_is_wrong_is_refused_at_its_line(
+def test_invalid_function_is_refused_with_its_line(
     old: str, new: str, line: int, why: str, folder: Path
 ) -> None:
     text = f"Resources:{FUNCTION.replace(old, new, 1)}"
@@ -88,16 +93,16 @@ def test_a_function_that_is_wrong_is_refused_at_its_line(
     assert refusal(folder, text).startswith(f"template.yaml:{line}: {why}")
 
 
-def test_a_template_that_cannot_be_read_is_refused(folder: Path) -> None:
+def test_unreadable_template_is_refused(folder: Path) -> None:
     (folder / "latin.yaml").write_bytes("Résumé: 1".encode("latin-1"))
 
     with pytest.raises(TemplateError, match="it is not UTF-8; save it as UTF-8"):
         read_template(folder / "latin.yaml", {})
-    with pytest.raises(TemplateError, match="No such file or directory; name another"):
+    with pytest.raises(TemplateError, match="No such file or directory; check the path"):
         read_template(folder / "absent.yaml", {})
 
 
-def test_merge_keys_and_surrogates_are_read_as_their_writers_meant_them(folder: Path) -> None:
+def test_merge_keys_and_surrogate_pairs_are_read(folder: Path) -> None:
     merged = only(
         folder,
         f"""
@@ -125,13 +130,13 @@ Resources: {FUNCTION}
 
 
 @pytest.mark.parametrize(
-    ("properties", "sentence"),
+    ("properties", "reason"),
     [
         (
             "CodeUri: s3://bucket/key",
             "its code is in S3 (s3://bucket/key)",
         ),
-        ("CodeUri: code/app.zip", "its code is a file, code/app.zip"),
+        ("CodeUri: code/app.zip", "its code is the file code/app.zip"),
         (
             "CodeUri: {Bucket: a, Key: b.zip}",
             "its code is in S3 (b.zip)",
@@ -139,23 +144,21 @@ Resources: {FUNCTION}
         ("CodeUri: {Bucket: a}", "its code is in S3"),
         (
             "CodeUri: {ZipFile: 'def handler(): 0'}",
-            "its code is written in the template",
+            "its code is in the template; put it into a file",
         ),
-        ("CodeUri: {ImageUri: a}", "it is an image that is built elsewhere; name the"),
-        ("ImageUri: a", "it is an image that is built elsewhere; name the"),
+        ("CodeUri: {ImageUri: a}", "the template does not name its Dockerfile; add"),
+        ("ImageUri: a", "the template does not name its Dockerfile; add"),
         (
             "InlineCode: a",
-            "its code is written in the template",
+            "its code is in the template; put it into a file",
         ),
         (
             "CodeUri: !Ref Bucket",
-            "its CodeUri can't be known here: Nothing in the",
+            "its CodeUri is unknown: Bucket is not defined in",
         ),
     ],
 )
-def test_code_that_is_not_here_is_told_and_does_not_hinder_the_others(
-    properties: str, sentence: str, folder: Path
-) -> None:
+def test_function_without_local_code_is_skipped(properties: str, reason: str, folder: Path) -> None:
     other = f"""
   Other:
     Type: AWS::Serverless::Function
@@ -164,11 +167,11 @@ def test_code_that_is_not_here_is_told_and_does_not_hinder_the_others(
     found = template(folder, f"Resources: {FUNCTION}{other}")
 
     assert [function.name for function in found.functions] == ["Work"]
-    assert [left_out.logical_id for left_out in found.skipped] == ["Other"]
-    assert found.skipped[0].reason.startswith(sentence)
+    assert [each.logical_id for each in found.skipped] == ["Other"]
+    assert found.skipped[0].reason.startswith(reason)
 
 
-def test_code_in_the_template_is_called_index_and_hinders_no_other(folder: Path) -> None:
+def test_inline_code_needs_the_module_name_index(folder: Path) -> None:
     inline = "Runtime: python3.12, InlineCode: a = 1"
     text = f"""
 Resources:
@@ -180,50 +183,50 @@ Resources:
 
     assert [each.name for each in template.functions] == ["Good"]
     assert (template.functions[0].code_uri / "index.py").read_text(encoding="utf-8") == "a = 1"
-    sentence = "code in a template is the module index: write index.a for main.a"
-    assert [each.reason for each in template.skipped] == [sentence]
+    reason = "code in a template is the module index; use index.a, not main.a"
+    assert [each.reason for each in template.skipped] == [reason]
 
 
-def test_code_in_the_template_that_has_no_place_is_told(folder: Path) -> None:
+def test_inline_code_that_cannot_be_written_is_skipped(folder: Path) -> None:
     inline = "Runtime: python3.12, InlineCode: a = 1, Handler: index.a"
     path = folder / "template.yaml"
     other = f"  Other: {{Type: AWS::Serverless::Function, Properties: {{{inline}}}}}"
     path.write_text(f"Resources: {FUNCTION}{other}", encoding="utf-8")
 
-    (left_out,) = read_template(path, {}, build_dir=path).skipped
+    (skipped,) = read_template(path, {}, build_dir=path).skipped
 
-    assert left_out.reason.startswith("its code is written in the template, and can't be put")
+    assert skipped.reason.startswith("its code is in the template and cannot be written")
 
 
-def test_code_of_another_language_need_not_be_built_for_the_others(folder: Path) -> None:
+def test_function_of_another_language_is_skipped_without_its_build(folder: Path) -> None:
     java = """
   Other:
     Type: AWS::Serverless::Function
     Properties: {Handler: a.B::c, Runtime: java21, CodeUri: target/built.zip}
 """
 
-    (left_out,) = template(folder, f"Resources: {FUNCTION}{java}").skipped
+    (skipped,) = template(folder, f"Resources: {FUNCTION}{java}").skipped
 
-    assert left_out.reason == "its Runtime is java21; Python 3 alone runs here"
+    assert skipped.reason == "its Runtime is java21; only Python 3 functions are supported"
 
 
-def test_a_template_of_what_cannot_run_here_says_so(folder: Path) -> None:
+def test_template_without_local_functions_is_refused(folder: Path) -> None:
     text = f"Resources: {FUNCTION.replace('CodeUri: code', 'ImageUri: a')}"
 
     assert refusal(folder, text).startswith(
-        "template.yaml:2: no function can run here; Work: it is an image"
+        "template.yaml:2: no function can run locally; Work: the template does not name"
     )
 
 
-def test_a_macro_is_left_out_with_a_sentence(folder: Path) -> None:
+def test_macro_is_skipped(folder: Path) -> None:
     more = "  Fn::Transform: {Name: AWS::Include}\n"
-    left_out = template(folder, f"Resources: {FUNCTION}{more}").skipped
+    skipped = template(folder, f"Resources: {FUNCTION}{more}").skipped
 
-    sentence = "a macro is not followed; write what it makes"
-    assert [each.reason for each in left_out] == [sentence]
+    reason = "macros are not supported; write its result instead"
+    assert [each.reason for each in skipped] == [reason]
 
 
-def test_what_serverless_packages_is_run_from_the_folder_beside_it(folder: Path) -> None:
+def test_serverless_package_runs_from_its_project_folder(folder: Path) -> None:
     (folder / "app.py").touch()
     function = """
 Resources:
@@ -239,7 +242,7 @@ Resources:
     assert found.code_uri == folder
 
 
-def test_globals_are_merged_as_sam_merges_them(folder: Path) -> None:
+def test_globals_are_merged_like_sam(folder: Path) -> None:
     function = only(
         folder,
         f"""
@@ -267,7 +270,7 @@ Resources: {FUNCTION}
     assert [layer.name for layer in function.layers] == ["Common"]
 
 
-def test_a_choice_takes_the_place_of_what_globals_have(folder: Path) -> None:
+def test_intrinsic_function_replaces_globals(folder: Path) -> None:
     choice = "!If [Never, !Ref AWS::NoValue, {Variables: {BB: own}}]"
     function = only(
         folder,
@@ -282,18 +285,18 @@ Resources: {FUNCTION}
     assert function.environment == {"BB": "own"}
 
 
-def test_a_layer_that_is_not_here_is_told(folder: Path) -> None:
+def test_layer_without_local_files_is_reported(folder: Path) -> None:
     layers = "[!Ref Own, 'arn:aws:lambda:us-east-1:1:layer:far:1']"
     own = "  Own: {Type: AWS::Lambda::LayerVersion, Properties: {Content: {S3Bucket: a, S3Key: b}}}"
 
     notices = template(folder, f"Resources: {FUNCTION}      Layers: {layers}\n{own}\n").notices
 
-    assert notices[0].startswith("The layer Own is left out: its code is in S3 (b)")
-    assert notices[1].startswith("The layer arn:aws:lambda:us-east-1:1:layer:far:1 is not here")
+    assert "the layer Own is skipped: its code is in S3 (b)" in notices[0]
+    assert "the layer arn:aws:lambda:us-east-1:1:layer:far:1 is not local" in notices[1]
 
 
-def test_a_handler_that_is_none_is_refused_where_there_is_no_template(folder: Path) -> None:
-    with pytest.raises(TemplateError, match=r"'app' is no handler; write MODULE\.FUNCTION"):
+def test_invalid_handler_without_a_template_is_refused(folder: Path) -> None:
+    with pytest.raises(TemplateError, match=r"invalid handler 'app'; use MODULE\.FUNCTION"):
         default_template(folder, "app")
 
 
@@ -324,7 +327,7 @@ Resources:
 """
 
 
-def test_each_api_says_who_may_call_from_a_browser(folder: Path) -> None:
+def test_cors_settings_are_read_from_each_kind_of_api(folder: Path) -> None:
     cors = {route.path: route.cors for route in only(folder, APIS).routes}
 
     assert cors == {
@@ -376,11 +379,11 @@ Resources:
         ("{a: {b: c}, d: !Ref AWS::NoValue}", None),
     ],
 )
-def test_what_a_name_stands_for(value: str, expected: str | None, folder: Path) -> None:
+def test_references_are_resolved(value: str, expected: str | None, folder: Path) -> None:
     text = NAMES.format(value=value)
 
     if value.startswith("{"):
-        assert "VALUE is no text" in refusal(folder, text)
+        assert "VALUE must be text" in refusal(folder, text)
         return
     assert (only(folder, text).environment or {}).get("VALUE") == expected
 
@@ -388,23 +391,23 @@ def test_what_a_name_stands_for(value: str, expected: str | None, folder: Path) 
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("!Split [a]", "Fn::Split has arguments that it can't have"),
-        ("!Sub [a, b]", "Fn::Sub has arguments that it can't have"),
-        ("!Join [a, b]", "Fn::Join has arguments that it can't have"),
+        ("!Split [a]", "Fn::Split has invalid arguments"),
+        ("!Sub [a, b]", "Fn::Sub has invalid arguments"),
+        ("!Join [a, b]", "Fn::Join has invalid arguments"),
     ],
 )
-def test_arguments_that_a_function_cannot_have(value: str, why: str, folder: Path) -> None:
+def test_intrinsic_with_invalid_arguments_is_refused(value: str, why: str, folder: Path) -> None:
     assert why in refusal(folder, NAMES.format(value=value))
 
 
-def test_a_condition_that_needs_itself_is_refused(folder: Path) -> None:
+def test_condition_that_refers_to_itself_is_refused(folder: Path) -> None:
     conditions = "Conditions: {A: !Not [!Condition A]}"
     text = f"{conditions}\nResources:{FUNCTION}      Timeout: !If [A, 1, 2]\n"
 
-    assert "needs itself; break the circle" in refusal(folder, text)
+    assert "refers to itself; remove the cycle" in refusal(folder, text)
 
 
-def test_in_china_an_arn_has_that_partition(folder: Path) -> None:
+def test_arn_in_china_has_the_china_partition(folder: Path) -> None:
     path = folder / "template.yaml"
     path.write_text(NAMES.format(value="!GetAtt Queue.Arn"), encoding="utf-8")
 

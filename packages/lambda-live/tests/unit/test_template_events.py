@@ -80,7 +80,7 @@ def only(folder: Path, text: str) -> FunctionSpec:
     return function
 
 
-def test_a_sam_function_is_read_with_its_routes(tmp_path: Path) -> None:
+def test_routes_of_sam_events_are_read(tmp_path: Path) -> None:
     cors = Cors(allow_origins=("https://a.example",), allow_methods=("GET",), max_age=60)
     rest = Cors(allow_origins=("https://b.example",))
 
@@ -91,7 +91,7 @@ def test_a_sam_function_is_read_with_its_routes(tmp_path: Path) -> None:
     )
 
 
-def test_a_sam_function_is_read_with_its_url_and_its_log(tmp_path: Path) -> None:
+def test_function_url_and_log_settings_are_read(tmp_path: Path) -> None:
     function = only(tmp_path, SAM)
 
     assert function.url == FunctionUrlConfig(
@@ -108,7 +108,7 @@ def test_a_sam_function_is_read_with_its_url_and_its_log(tmp_path: Path) -> None
     assert (function.reserved_concurrency, function.architecture) == (2, "arm64")
 
 
-def test_a_sam_function_is_read_with_what_follows_an_event(tmp_path: Path) -> None:
+def test_event_invoke_config_is_read(tmp_path: Path) -> None:
     after = only(tmp_path, SAM).event_invoke_config
 
     assert (after.maximum_retry_attempts, after.maximum_event_age_seconds) == (1, 120)
@@ -119,11 +119,12 @@ def test_a_sam_function_is_read_with_what_follows_an_event(tmp_path: Path) -> No
     assert after.dead_letter == "arn:aws:sqs:us-east-1:123456789012:dead"
 
 
-def test_a_source_of_events_that_is_not_here_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_unsupported_event_source_is_reported(tmp_path: Path) -> None:
     (event,) = only(tmp_path, SAM).unsupported_events
 
     assert (event.name, event.type) == ("Queue", "SQS")
-    assert event.reason.startswith("Queue (SQS) has no source here; send one of its events")
+    assert "template.yaml:" in event.reason
+    assert "SQS trigger Queue isn't emulated; invoke Work with a sample event" in event.reason
 
 
 WEBSOCKET = """
@@ -143,14 +144,14 @@ Resources:
 """
 
 
-def test_a_route_of_a_websocket_is_no_path_but_a_source_that_is_not_here(tmp_path: Path) -> None:
+def test_websocket_route_is_an_unsupported_event(tmp_path: Path) -> None:
     function = only(tmp_path, WEBSOCKET)
 
     assert function.routes == ()
     assert [event.type for event in function.unsupported_events] == ["WebSocket $connect"]
 
 
-def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: Path) -> None:
+def test_cloudformation_resources_are_found_by_reference(tmp_path: Path) -> None:
     function = only(tmp_path, CLOUDFORMATION)
 
     assert function.url == FunctionUrlConfig("AWS_IAM", "RESPONSE_STREAM", None)
@@ -166,14 +167,12 @@ def test_resources_of_cloudformation_are_found_by_what_they_point_at(tmp_path: P
     ("old", "new", "why"),
     [
         ("Type: SQS, Properties: {Queue", "Properties: {Queue", "the event Queue has no Type"),
-        (", Method: any", "", "lacks its Path or Method"),
+        (", Method: any", "", "needs Path and Method"),
         ("AuthType: NONE", "AuthType: SOME", "AuthType"),
         ("MaxAge: 60", "MaxAge: long", "MaxAge"),
     ],
 )
-def test_an_event_or_a_url_that_is_wrong_is_refused(
-    tmp_path: Path, old: str, new: str, why: str
-) -> None:
+def test_invalid_event_or_url_is_refused(tmp_path: Path, old: str, new: str, why: str) -> None:
     with pytest.raises(TemplateError, match=why):
         only(tmp_path, SAM.replace(old, new))
 
@@ -194,9 +193,7 @@ def test_an_event_or_a_url_that_is_wrong_is_refused(
         ("!Cidr [a, b]", None),
     ],
 )
-def test_the_value_of_an_intrinsic_function(
-    tmp_path: Path, value: str, expected: str | None
-) -> None:
+def test_intrinsic_function_is_resolved(tmp_path: Path, value: str, expected: str | None) -> None:
     text = f"""
 Mappings: {{M: {{a: {{b: c}}}}}}
 Conditions:
@@ -222,14 +219,12 @@ Resources:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("!Select [9, [a]]", "Fn::Select has arguments"),
-        ("!If [Missing, a, b]", "there is no condition Missing"),
-        ("!Join [a]", "Fn::Join has arguments"),
+        ("!Select [9, [a]]", "Fn::Select has invalid arguments"),
+        ("!If [Missing, a, b]", "condition Missing is not defined"),
+        ("!Join [a]", "Fn::Join has invalid arguments"),
     ],
 )
-def test_an_intrinsic_function_that_is_wrong_is_refused(
-    tmp_path: Path, value: str, why: str
-) -> None:
+def test_invalid_intrinsic_function_is_refused(tmp_path: Path, value: str, why: str) -> None:
     memory = SAM.replace(
         "ReservedConcurrentExecutions: 2", f"Description: x\n      MemorySize: {value}"
     )
@@ -315,7 +310,7 @@ Resources:
 """
 
 
-def test_the_methods_of_a_rest_api_are_routes(tmp_path: Path) -> None:
+def test_methods_of_a_rest_api_are_routes(tmp_path: Path) -> None:
     def route(path: str, method: str, cors: Cors | None = None) -> Route:
         return Route(
             *("Api", path, method, "1.0", None, cors),

@@ -1,4 +1,4 @@
-"""What a template's images are served as, by their Dockerfiles."""
+"""Functions whose images are described by Dockerfiles."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def template(folder: Path, dockerfile: str, properties: str = "", metadata: str 
         "context/Dockerfile": dockerfile,
     }
     write_project(folder, files)
-    return read_template(folder / "template.yaml", {}, build_dir=folder / "made")
+    return read_template(folder / "template.yaml", {}, build_dir=folder / "build")
 
 
 def only(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> FunctionSpec:
@@ -69,11 +69,11 @@ def image(folder: Path, dockerfile: str) -> Image:
 def refusal(folder: Path, dockerfile: str, properties: str = "", metadata: str = "") -> str:
     with pytest.raises(TemplateError) as refused:
         template(folder, dockerfile, properties, metadata)
-    told = str(refused.value)
-    return (told.partition("Work: ")[2] or told).replace(f"{folder}/", "")
+    message = str(refused.value)
+    return (message.partition("Work: ")[2] or message).replace(f"{folder}/", "")
 
 
-def test_what_sam_init_writes_is_served_from_the_folder_of_its_handler(folder: Path) -> None:
+def test_dockerfile_of_sam_init_runs_from_its_context(folder: Path) -> None:
     dockerfile = f"""{AWS}
 COPY app.py requirements.txt ./
 
@@ -115,7 +115,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
         ("COPY shop \\\n  # one\n  .", "app.handler", "context/shop"),
     ],
 )
-def test_the_code_is_in_the_folder_that_has_the_handler_as_the_image_has_it(
+def test_code_folder_matches_the_layout_of_the_image(
     copies: str, handler: str, root: str, folder: Path
 ) -> None:
     found = image(folder, f'{AWS}{copies}\nCMD [ "{handler}" ]\n')
@@ -123,7 +123,7 @@ def test_the_code_is_in_the_folder_that_has_the_handler_as_the_image_has_it(
     assert (found.handler, found.root) == (handler, folder / root)
 
 
-def test_code_of_several_folders_is_put_together_as_in_the_image(folder: Path) -> None:
+def test_code_of_several_folders_is_linked_like_in_the_image(folder: Path) -> None:
     dockerfile = f"""{AWS}
 COPY shop/ ${{LAMBDA_TASK_ROOT}}/
 COPY common/text.py ${{LAMBDA_TASK_ROOT}}/lib/words.py
@@ -132,7 +132,7 @@ COPY common ${{LAMBDA_TASK_ROOT}}/common
 
     found = image(folder, dockerfile)
 
-    assert found.root.is_relative_to(folder / "made")
+    assert found.root.is_relative_to(folder / "build")
     context = folder / "context"
     assert (found.root / "app.py").resolve() == context / "shop/app.py"
     assert (found.root / "lib/words.py").resolve() == context / "common/text.py"
@@ -146,7 +146,7 @@ COPY common ${{LAMBDA_TASK_ROOT}}/common
     assert names == {"__init__.py", "app.py", "comm", "lib", "more.py"}
 
 
-def test_folders_that_an_image_has_in_one_another_are_put_together(folder: Path) -> None:
+def test_folders_copied_over_each_other_are_merged(folder: Path) -> None:
     found = image(folder, f"{AWS}COPY shop .\nCOPY common .\n{CMD}")
 
     assert (found.root / "app.py").resolve() == folder / "context/common/app.py"
@@ -169,13 +169,13 @@ def test_folders_that_an_image_has_in_one_another_are_put_together(folder: Path)
         ('CMD ["first.h"]\nCMD ["app.h"]', "app.h"),
     ],
 )
-def test_the_handler_is_what_the_runtime_client_is_given(
+def test_handler_is_the_argument_of_the_runtime_client(
     start: str, handler: str, folder: Path
 ) -> None:
     assert image(folder, f"{AWS}COPY . .\n{start}\n").handler == handler
 
 
-def test_image_config_wins_over_the_dockerfile(folder: Path) -> None:
+def test_image_config_overrides_the_dockerfile(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\n{CMD}"
     config = "ImageConfig: {Command: [app.main], WorkingDirectory: /var/task/shop, EntryPoint: [a]}"
 
@@ -201,7 +201,7 @@ CMD ["app.other"]
 """
 
 
-def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> None:
+def test_target_stage_is_served_or_the_last(folder: Path) -> None:
     last = only(folder, STAGES)
     chosen = only(
         folder,
@@ -239,7 +239,7 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
             f"RUN pip install --target /f awslambdaric\n{AWS}COPY . .\nCOPY --from=0 /f .",
             ["idna\n"],
         ),
-        ("RUN curl https://install.python-poetry.org | python3 -\nRUN poetry install", ["idna\n"]),
+        ("RUN mkdir -p /x && poetry install --only main", ["idna\n"]),
         (
             "RUN pip install -e . && pip uninstall -y six && pip install -f ./w --pre six",
             ["--pre\nsix\n", "idna\n"],
@@ -252,7 +252,7 @@ def test_the_target_is_the_stage_that_is_served_else_the_last(folder: Path) -> N
         ("RUN pip install six && uv sync", ["six\n", "idna\n"]),
     ],
 )
-def test_packages_are_what_pip_would_install(runs: str, texts: list[str], folder: Path) -> None:
+def test_packages_of_run_are_required(runs: str, texts: list[str], folder: Path) -> None:
     function = only(folder, f"{AWS}COPY . .\n{runs}\n{CMD}")
 
     assert [each.text for each in spec_requirements(function, folder)] == texts
@@ -260,7 +260,7 @@ def test_packages_are_what_pip_would_install(runs: str, texts: list[str], folder
     assert function.image.notices == ()
 
 
-def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
+def test_included_requirement_files_are_part_of_them(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\nRUN pip install -r needs/all.txt\n{CMD}"
     (needed,) = spec_requirements(only(folder, dockerfile), folder)
     copy_requirements(needed, folder / "written")
@@ -270,13 +270,13 @@ def test_files_that_requirements_name_are_part_of_them(folder: Path) -> None:
     assert folder / "context/needs/all.txt" in template(folder, dockerfile).files
 
 
-def test_variables_are_those_of_the_image_with_its_paths_as_they_are_here(folder: Path) -> None:
+def test_variables_of_the_image_have_local_paths(folder: Path) -> None:
     dockerfile = f"""{AWS}
 ARG MODE=fast
 ENV MODE=$MODE DATA=${{LAMBDA_TASK_ROOT}}/data.json PATH=/opt/bin:$PATH MODEL=/opt/model
-ENV SAID it is so
+ENV OLD old form
 ENV PYTHONPATH="${{LAMBDA_TASK_ROOT}}:/var/task/lib" \\
-    EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}} IF=${{MODE:+given}}
+    EMPTY=${{NOTHING:-}} ELSE=${{NOTHING:-other}} IF=${{MODE:+set}}
 COPY shop .
 COPY common /opt/model
 {CMD}"""
@@ -286,11 +286,11 @@ COPY common /opt/model
         "MODE": "fast",
         "DATA": f"{root}/data.json",
         "MODEL": f"{folder}/context/common",
-        "SAID": "it is so",
+        "OLD": "old form",
         "PYTHONPATH": f"{root}:{root}/lib",
         "EMPTY": "",
         "ELSE": "other",
-        "IF": "given",
+        "IF": "set",
     }
 
 
@@ -305,7 +305,7 @@ COPY common /opt/model
         ("registry.corp:5000/base/python-lambda:3.12-7", "python3.12"),
     ],
 )
-def test_the_runtime_is_that_of_the_base_image(base: str, runtime: str, folder: Path) -> None:
+def test_runtime_is_read_from_the_base_image(base: str, runtime: str, folder: Path) -> None:
     function = only(folder, f"FROM {base}\nCOPY . /var/task\nWORKDIR /var/task\n{CMD}")
 
     assert function.runtime == runtime
@@ -314,16 +314,16 @@ def test_the_runtime_is_that_of_the_base_image(base: str, runtime: str, folder: 
 
 
 @pytest.mark.parametrize("base", ["corp/base:7", "public.ecr.aws/lambda/python:latest"])
-def test_a_base_image_whose_python_is_not_known_is_told(base: str, folder: Path) -> None:
+def test_unknown_python_of_a_base_image_is_reported(base: str, folder: Path) -> None:
     function = only(folder, f"FROM {base}\nCOPY . .\n{CMD}")
 
     assert function.runtime == SERVICE_INTERPRETER.runtime
     assert function.image is not None
     (notice,) = function.image.notices
-    assert f"which Python {base} has is not known" in notice
+    assert f"context/Dockerfile:1: the Python version of {base} is unknown" in notice
 
 
-def test_what_is_not_done_here_is_told(folder: Path) -> None:
+def test_instructions_without_effect_are_reported(folder: Path) -> None:
     dockerfile = f"""FROM scratch AS one
 {AWS}RUN dnf install -y gcc-c++ && dnf clean all
 RUN mkdir -p /x && \\
@@ -341,56 +341,69 @@ COPY --from=one /b .
     first, second = image(folder, dockerfile).notices
 
     assert first == (
-        "of its Dockerfile this is not done here: dnf install -y gcc-c++ (line 3);"
-        " python -m nltk.downloader punkt (line 4);"
-        " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6); COPY dist (line 7);"
-        " COPY /etc/a (line 10) and 1 more"
+        f"{folder}/context/Dockerfile:3: not run locally: dnf install -y gcc-c++ (line 3),"
+        " dnf clean all (line 3), python -m nltk.downloader punkt (line 4),"
+        " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6), COPY dist (line 7) and 2 more;"
+        " install what the code needs of it yourself"
     )
     data = folder / "context/shop/data.json"
-    assert second.startswith("/opt/data.json is in its image alone")
+    assert second.startswith(
+        f"{folder}/context/Dockerfile:8: /opt/data.json exists only in the image;"
+    )
     assert second.endswith(f"ln -s {data} /opt/data.json")
 
 
 @pytest.mark.parametrize(
-    ("dockerfile", "sentence"),
+    ("dockerfile", "problem"),
     [
-        ("", "context/Dockerfile:1: it has no FROM; begin with FROM IMAGE"),
-        ("COPY . .", "context/Dockerfile:1: COPY comes before any FROM; begin with FROM IMAGE"),
+        ("", "context/Dockerfile:1: no FROM found; begin with FROM IMAGE"),
+        ("COPY . .", "context/Dockerfile:1: COPY before any FROM; begin with FROM IMAGE"),
         ("ARG BASE\nFROM $BASE\n", "context/Dockerfile:2: FROM names no image; give its ARG a"),
-        (f"{AWS}COPI . .\n", "context/Dockerfile:2: COPI is no instruction of a Dockerfile"),
-        (f"{AWS}COPY 'a .\n", "context/Dockerfile:2: COPY can't be read: No closing quotation"),
-        (f"{AWS}RUN echo 'a\n", "context/Dockerfile:2: RUN can't be read: No closing quotation"),
-        (f"{AWS}COPY . .\n", "context/Dockerfile:1: it has no CMD; write CMD"),
-        (f"{AWS}COPY . .\nCMD ['app.handler']\n", 'context/Dockerfile:3: it starts "/bin/sh -c'),
-        (f"{AWS}COPY . .\nCMD app.handler\n", "context/Dockerfile:3: it starts '/bin/sh -c app"),
-        (f'{AWS}COPY . .\nCMD ["python", "app.py"]\n', "context/Dockerfile:3: it starts 'python "),
+        (f"{AWS}COPI . .\n", "context/Dockerfile:2: unknown instruction COPI; fix the name"),
+        (f"{AWS}COPY 'a .\n", "context/Dockerfile:2: invalid COPY: No closing quotation"),
+        (f"{AWS}RUN echo 'a\n", "context/Dockerfile:2: invalid RUN: No closing quotation"),
+        (f"{AWS}COPY . .\n", "context/Dockerfile:1: no CMD found; write CMD"),
+        (
+            f"{AWS}COPY . .\nCMD ['app.handler']\n",
+            'context/Dockerfile:3: the start command "/bin/sh -c',
+        ),
+        (
+            f"{AWS}COPY . .\nCMD app.handler\n",
+            "context/Dockerfile:3: the start command '/bin/sh -c",
+        ),
+        (
+            f'{AWS}COPY . .\nCMD ["python", "app.py"]\n',
+            "context/Dockerfile:3: the start command 'python",
+        ),
         (f'{AWS}COPY . .\nCMD ["no.handler"]\n', "context/Dockerfile:3: the handler 'no.handler'"),
         (f"{AWS}{CMD}", "context/Dockerfile:2: the handler 'app.handler' is in no file"),
-        (f"{AWS}COPY **a/ .\n{CMD}", "context/Dockerfile can't be followed: Invalid pattern"),
-        (f"{AWS}COPY {'a' * 300} .\n{CMD}", "context/Dockerfile can't be followed: "),
+        (f"{AWS}COPY **a/ .\n{CMD}", "context/Dockerfile is invalid: Invalid pattern"),
+        (f"{AWS}COPY {'a' * 300} .\n{CMD}", "context/Dockerfile is invalid: "),
         (
             f'{AWS}COPY --from=a/lambda-adapter:1 /a /opt/\nCMD ["uvicorn", "a:b"]',
-            "its image is a web server, 'uvicorn a:b': run that, without Lambda",
+            "its image is a web server; run 'uvicorn a:b' without Lambda",
         ),
-        ("FROM public.ecr.aws/lambda/nodejs:22\n", "its image is of nodejs; Python 3 alone"),
+        ("FROM public.ecr.aws/lambda/nodejs:22\n", "its base image is for nodejs; only Python 3"),
     ],
 )
-def test_what_cannot_be_followed_is_told_by_file_and_line(
-    dockerfile: str, sentence: str, folder: Path
+def test_invalid_dockerfile_is_refused_with_its_line(
+    dockerfile: str, problem: str, folder: Path
 ) -> None:
-    assert refusal(folder, dockerfile).startswith(sentence)
+    assert refusal(folder, dockerfile).startswith(problem)
 
 
-def test_a_target_or_dockerfile_that_is_not_there_is_told(folder: Path) -> None:
+def test_missing_target_or_dockerfile_is_refused(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\n{CMD}"
 
     target = refusal(folder, dockerfile, metadata="DockerBuildTarget: other")
-    assert target.startswith("context/Dockerfile: no stage of it is called 'other'")
+    assert target.startswith("context/Dockerfile: no stage is named 'other'")
     absent = refusal(folder, dockerfile, metadata="Dockerfile: Dockerfile.other")
-    assert absent.startswith("context/Dockerfile.other: No such file or directory; name another")
+    assert absent.startswith(
+        "context/Dockerfile.other: No such file or directory; name another file"
+    )
 
 
-def test_a_module_that_a_package_brings_needs_no_copy(folder: Path) -> None:
+def test_handler_may_come_from_an_installed_package(folder: Path) -> None:
     dockerfile = f"""{AWS}COPY app.py .
 RUN pip install datadog-lambda
 CMD ["datadog_lambda.handler.handler"]
@@ -398,15 +411,15 @@ CMD ["datadog_lambda.handler.handler"]
     assert image(folder, dockerfile).handler == "datadog_lambda.handler.handler"
 
 
-def test_a_folder_for_what_is_put_together_that_cannot_be_written_is_told(folder: Path) -> None:
-    (folder / "made").touch()
+def test_unwritable_folder_of_links_is_refused(folder: Path) -> None:
+    (folder / "build").touch()
 
-    told = refusal(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
+    message = refusal(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
 
-    assert "the folder that stands in for its files can't be written: " in told
+    assert "the folder of links to its files cannot be written: " in message
 
 
-def test_what_cdk_writes_is_read_with_its_note_of_the_image(folder: Path) -> None:
+def test_cdk_metadata_describes_the_image(folder: Path) -> None:
     resource = {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -435,7 +448,7 @@ def test_what_cdk_writes_is_read_with_its_note_of_the_image(folder: Path) -> Non
     assert (function.handler, function.code_uri) == ("app.main", folder / "context/shop")
 
 
-def test_an_image_of_a_cdk_app_is_served_from_where_it_is_edited(folder: Path) -> None:
+def test_image_of_a_cdk_app_runs_from_its_source(folder: Path) -> None:
     write_project(folder, {"shop/Dockerfile": f"{AWS}COPY . .\n{CMD}", "shop/app.py": "one = 1\n"})
     resource = {
         "Type": "AWS::Lambda::Function",
@@ -452,7 +465,7 @@ def test_an_image_of_a_cdk_app_is_served_from_where_it_is_edited(folder: Path) -
     assert folder / "shop/Dockerfile" in function.image.files
 
 
-def test_an_image_that_is_not_understood_hinders_no_other_and_is_watched(folder: Path) -> None:
+def test_invalid_image_is_skipped_and_watched(folder: Path) -> None:
     other = "  Other: {Type: AWS::Serverless::Function, Properties: {PackageType: Image}}\n"
     text = FUNCTION.format(properties="", metadata="") + other
     good = "    Metadata: {DockerContext: shop}\n"
@@ -473,7 +486,7 @@ def test_an_image_that_is_not_understood_hinders_no_other_and_is_watched(folder:
     assert folder / "context/Dockerfile" in found.files
 
 
-def test_where_the_dockerfile_is_can_be_said_beside_the_template(folder: Path) -> None:
+def test_docker_context_can_be_overridden(folder: Path) -> None:
     image = "Type: AWS::Serverless::Function, Properties: {PackageType: Image, ImageUri: a:b}"
     files = {
         "template.yaml": f"Resources: {{Work: {{{image}}}}}",
@@ -488,7 +501,7 @@ def test_where_the_dockerfile_is_can_be_said_beside_the_template(folder: Path) -
     assert function.code_uri == folder / "context"
 
 
-def test_a_context_that_is_not_there_is_an_error_of_the_template(folder: Path) -> None:
+def test_missing_docker_context_is_refused(folder: Path) -> None:
     text = FUNCTION.format(properties="", metadata="").replace("context,", "nowhere,")
     write_project(folder, {"template.yaml": text})
 
@@ -496,29 +509,29 @@ def test_a_context_that_is_not_there_is_an_error_of_the_template(folder: Path) -
         read_template(folder / "template.yaml", {})
 
 
-def test_code_of_several_folders_is_left_out_where_nothing_can_be_put_together(
+def test_code_of_several_folders_needs_a_build_folder(
     folder: Path,
 ) -> None:
     template(folder, f"{AWS}COPY shop .\nCOPY common ./common\n{CMD}")
 
-    with pytest.raises(TemplateError, match="its code is from several folders"):
+    with pytest.raises(TemplateError, match="its code comes from several folders"):
         read_template(folder / "template.yaml", {})
 
 
-def test_a_dockerfile_that_is_no_functions_does_not_hide_what_is_missing(folder: Path) -> None:
+def test_dockerfile_without_a_function_is_explained(folder: Path) -> None:
     write_project(folder, {"Dockerfile": 'FROM python:3.12\nCMD ["gunicorn", "app"]\n'})
 
     with pytest.raises(TemplateError) as refused:
         default_template(folder)
 
-    told = str(refused.value)
-    assert "here is no template, and the Dockerfile is no function's: " in told
-    assert f"{folder}/Dockerfile:2: it starts 'gunicorn app', which names no handler" in told
+    message = str(refused.value)
+    assert "no template.yaml found, and the Dockerfile does not define a function: " in message
+    assert f"{folder}/Dockerfile:2: the start command 'gunicorn app' names no handler" in message
     (folder / "lambda_function.py").touch()
     assert default_template(folder).functions[0].handler == "lambda_function.lambda_handler"
 
 
-def test_the_image_of_a_zip_is_not_made_of_a_function_that_has_its_own(folder: Path) -> None:
+def test_function_with_its_own_dockerfile_is_not_repackaged(folder: Path) -> None:
     template(folder, f"{AWS}COPY . .\n{CMD}")
 
     with pytest.raises(ImageContextError, match=r"Work has its own Dockerfile: build "):

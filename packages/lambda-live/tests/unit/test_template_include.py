@@ -1,4 +1,4 @@
-"""A definition of an API in a file of its own, as `AWS::Include` or DefinitionUri name it."""
+"""API definitions in a separate file, named by `AWS::Include` or DefinitionUri."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def template(folder: Path, named: str, definition: str | None = DEFINITION) -> T
 
 
 @pytest.mark.parametrize("named", [INCLUDED, BY_URI])
-def test_its_routes_are_the_functions(tmp_path: Path, named: str) -> None:
+def test_routes_of_an_included_definition_are_read(tmp_path: Path, named: str) -> None:
     found = template(tmp_path, named)
     (function,) = found.functions
     assert [(each.method, each.path) for each in function.routes] == [("GET", "/orders/{id}")]
@@ -51,27 +51,27 @@ def test_its_routes_are_the_functions(tmp_path: Path, named: str) -> None:
     assert found.notices == ()
 
 
-def test_one_that_is_not_here_is_told_and_followed_once_it_is(tmp_path: Path) -> None:
+def test_missing_include_is_reported_and_watched(tmp_path: Path) -> None:
     found = template(tmp_path, INCLUDED, None)
     assert found.functions[0].routes == ()
     (notice,) = found.notices
-    assert notice.startswith("AWS::Include finds no ./api.yaml here")
+    assert "template.yaml:11: the AWS::Include file ./api.yaml does not exist" in notice
     assert found.files == (tmp_path / "api.yaml",)
 
 
 @pytest.mark.parametrize("named", [INCLUDED, BY_URI])
-def test_one_in_s3_is_no_file(tmp_path: Path, named: str) -> None:
+def test_definition_in_s3_is_ignored(tmp_path: Path, named: str) -> None:
     found = template(tmp_path, named.replace("./api", "api").replace("api", "s3://b/api"))
     assert found.functions[0].routes == ()
     assert found.files == ()
 
 
-def test_one_that_is_wrong_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=r"api\.yaml:2: this is not YAML"):
+def test_invalid_include_is_refused_with_its_own_line(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"api\.yaml:2: invalid YAML"):
         template(tmp_path, INCLUDED, "paths: [\n")
 
 
-def test_another_macro_is_told(tmp_path: Path) -> None:
+def test_other_macro_is_reported(tmp_path: Path) -> None:
     other = INCLUDED.replace("AWS::Include", "Mine")
     (notice,) = template(tmp_path, other).notices
-    assert notice.startswith("Fn::Transform is not followed")
+    assert "template.yaml:11: Fn::Transform is not supported" in notice

@@ -52,7 +52,7 @@ OVER_NAMES = """
 """
 
 
-def test_a_loop_makes_a_resource_for_each_of_a_parameters_texts(folder: Path) -> None:
+def test_loop_over_a_parameter_generates_resources(folder: Path) -> None:
     users, orders = template(folder, TEMPLATE + OVER_NAMES).functions
     (other,) = template(folder, TEMPLATE + OVER_NAMES, Names="users").functions
 
@@ -64,7 +64,7 @@ def test_a_loop_makes_a_resource_for_each_of_a_parameters_texts(folder: Path) ->
     assert users.line == 13
 
 
-def test_loops_are_within_loops_conditions_properties_and_outputs(folder: Path) -> None:
+def test_loops_expand_in_loops_conditions_and_properties(folder: Path) -> None:
     text = """
   Fn::ForEach::Outer:
     - Stage
@@ -91,7 +91,7 @@ Outputs:
     assert second.environment == {"AA_X": "AAb", "BB_X": "BBb", "LAST": "c"}
 
 
-def test_a_loop_over_what_cannot_be_known_is_left_out_and_one_over_nothing_makes_nothing(
+def test_loop_over_an_unknown_collection_is_skipped(
     folder: Path,
 ) -> None:
     loop = "  Fn::ForEach::Far: [Name, !Ref Unknown, {'${Name}F': {Type: T}}]\n"
@@ -100,34 +100,43 @@ def test_a_loop_over_what_cannot_be_known_is_left_out_and_one_over_nothing_makes
     found = template(folder, TEMPLATE + loop + empty + own)
 
     (far,) = found.skipped
-    why = "what it loops over can't be known here: Parameter Unknown has no default; set it"
+    why = "its collection is unknown: parameter Unknown has no default; set it"
     assert (far.logical_id, far.line) == ("Fn::ForEach::Far", 9)
-    assert far.reason == f"{why} with Unknown=VALUE"
+    assert far.reason == f"{why} with --parameter Unknown=VALUE"
     assert not template(folder, TEMPLATE + loop + own, Unknown="a").skipped
 
 
 @pytest.mark.parametrize(
     ("loop", "error"),
     [
-        ("[Name, [a]]", "9: Fn::ForEach::Loop is no loop; write [IDENTIFIER, [VALUE, …], {KEY"),
-        ("a", "9: Fn::ForEach::Loop is no loop"),
-        ("[Name, a, {'A${Name}': {Type: T}}]", "9: Fn::ForEach::Loop loops over no list of texts"),
-        ("[Name, [[a]], {'A${Name}': {Type: T}}]", "9: Fn::ForEach::Loop loops over no list"),
-        ("[Names, [a], {'A${Names}': {Type: T}}]", "9: Names is a parameter, too; call what"),
-        ("[Name, [a, b], {A: {Type: T}}]", "9: a loop makes A a second time, beside line 9; have"),
-        ("[Name, !Split [a], {A: {Type: T}}]", "9: Fn::Split has arguments that it can't have"),
+        ("[Name, [a]]", "9: invalid loop Fn::ForEach::Loop; write [IDENTIFIER, [VALUE, …], {KEY"),
+        ("a", "9: invalid loop Fn::ForEach::Loop"),
+        (
+            "[Name, a, {'A${Name}': {Type: T}}]",
+            "9: the collection of Fn::ForEach::Loop must",
+        ),
+        (
+            "[Name, [[a]], {'A${Name}': {Type: T}}]",
+            "9: the collection of Fn::ForEach::Loop must",
+        ),
+        (
+            "[Names, [a], {'A${Names}': {Type: T}}]",
+            "9: the loop identifier Names is also a parameter",
+        ),
+        ("[Name, [a, b], {A: {Type: T}}]", "9: a loop generates A twice, first on line 9; use"),
+        ("[Name, !Split [a], {A: {Type: T}}]", "9: Fn::Split has invalid arguments"),
         ("[Name, [a], {'A${Name}': {}}]", "9: Aa has no Type; write Type:"),
         (
             "[N, [a], {'A${N}': {Type: AWS::Serverless::Function,\n Properties: {Timeout: a}}}]",
-            "10: Timeout is 'a'; write a whole number of seconds",
+            "10: invalid Timeout 'a'; use a whole number of seconds",
         ),
     ],
 )
-def test_a_loop_that_is_wrong_is_refused_at_its_line(loop: str, error: str, folder: Path) -> None:
+def test_invalid_loop_is_refused_with_its_line(loop: str, error: str, folder: Path) -> None:
     assert refusal(folder, f"{TEMPLATE}  Fn::ForEach::Loop: {loop}\n").startswith(error)
 
 
-def test_loops_need_their_transform_and_end(folder: Path) -> None:
+def test_loops_need_the_transform_and_have_a_limit(folder: Path) -> None:
     loop = "  Fn::ForEach::Loop: [Name, [a], {'A${Name}': {Type: T}}]\n"
     without = TEMPLATE.replace("AWS::LanguageExtensions, ", "")
     wide = "[a" + ", a" * 99 + "]"
@@ -136,9 +145,9 @@ def test_loops_need_their_transform_and_end(folder: Path) -> None:
     assert refusal(folder, without + loop).startswith(
         "9: Fn::ForEach needs the transform AWS::LanguageExtensions; write Transform: ["
     )
-    assert "a second time" in refusal(folder, f"{TEMPLATE}  Fn::ForEach::Out: {deep}\n")
+    assert " twice, first on line 9" in refusal(folder, f"{TEMPLATE}  Fn::ForEach::Out: {deep}\n")
     numbers = "[" + ", ".join(map(str, range(100))) + "]"
     deep = deep.replace(wide, numbers).replace("{A:", "{'A${X}':")
-    assert "the loops make more than 5000" in refusal(
+    assert "the loops have more than 5000" in refusal(
         folder, f"{TEMPLATE}  Fn::ForEach::Out: {deep}\n"
     )

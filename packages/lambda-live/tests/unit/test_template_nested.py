@@ -1,4 +1,4 @@
-"""The stacks that are nested in a template, as `sam build` and CDK follow them."""
+"""Nested stacks, followed like `sam build` and CDK do."""
 
 import json
 from collections.abc import Callable
@@ -62,13 +62,11 @@ def refusal(path: Path) -> str:
     return str(refused.value).removeprefix(f"{path.parent}/")
 
 
-def left_out(template: Template) -> dict[str, str]:
+def skipped(template: Template) -> dict[str, str]:
     return {each.logical_id: each.reason for each in template.skipped}
 
 
-def test_its_functions_are_beside_the_parents_with_what_the_parent_gives_them(
-    write: Write, tmp_path: Path
-) -> None:
+def test_nested_functions_get_the_parameters_of_the_parent(write: Write, tmp_path: Path) -> None:
     write(CHILD, "child/child.yaml")
     parent = f"""
 Resources:
@@ -97,7 +95,7 @@ Resources:
     }
 
 
-def test_a_name_that_another_stack_has_too_is_the_whole_path(write: Write) -> None:
+def test_ambiguous_name_is_replaced_by_the_stack_path(write: Write) -> None:
     write(CHILD.replace("/child", "/"), "child/child.yaml")
     deep = NESTED.replace("Child", "Deep").replace("child/", "")
     write(f"Resources:\n{deep}", "child/middle.yaml")
@@ -112,24 +110,25 @@ def test_a_name_that_another_stack_has_too_is_the_whole_path(write: Write) -> No
     assert [each.api for each in names["Outer-Deep-Work"].routes] == [
         "Outer-Deep-ServerlessRestApi"
     ]
-    assert template.notices[0] == (
-        "Another stack has that name, too: Child/Work is called Child-Work,"
-        " Outer/Deep/Work is called Outer-Deep-Work"
-    )
+    assert [notice.removeprefix(str(path.parent)) for notice in template.notices[:2]] == [
+        f"/child/child.yaml:6: {full} is served as {name}, because Work is not unique;"
+        " set FunctionName to choose another name"
+        for full, name in (("Child/Work", "Child-Work"), ("Outer/Deep/Work", "Outer-Deep-Work"))
+    ]
     assert [file.name for file in template.files] == ["child.yaml", "middle.yaml"]
 
 
-def test_names_that_the_templates_give_are_to_differ_as_on_aws(write: Write) -> None:
+def test_duplicate_function_name_of_two_stacks_is_refused(write: Write) -> None:
     named = WORK + "      FunctionName: same\n"
     write(f"Resources: {named}", "child/child.yaml")
 
     assert refusal(write(f"Resources: {named}{NESTED}")) == (
-        "child/child.yaml:2: Work and Child/Work are both called same;"
-        " give each a FunctionName of its own"
+        "child/child.yaml:2: Work and Child/Work have the same name, same;"
+        " give each a unique FunctionName"
     )
 
 
-def test_one_stack_gets_what_another_puts_out_in_any_order(write: Write) -> None:
+def test_outputs_of_a_later_stack_are_resolved(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     first = NESTED.replace(
         "child.yaml", "child.yaml, Parameters: {Stage: !GetAtt Last.Outputs.Arn}"
@@ -140,24 +139,22 @@ def test_one_stack_gets_what_another_puts_out_in_any_order(write: Write) -> None
     assert (functions(path)["Child-Work"].environment or {})["STAGE"] == arn
 
 
-def test_what_only_a_deployment_knows_is_set_by_the_stacks_name(write: Write) -> None:
+def test_override_of_a_nested_stack_begins_with_its_name(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     asks = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
     path = write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}")
-    given = read_template(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
+    configured = read_template(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
 
     (notice,) = read_template(path, {}).notices
     assert notice.endswith(
-        "known only once it is deployed; set it with Child/Table.StreamArn=VALUE"
+        "is only known after deployment; set it with --parameter Child/Table.StreamArn=VALUE"
     )
-    assert given.functions[0].environment == {"STREAM": "arn:stream"}
-    assert (given.functions[1].environment or {})["STAGE"] == "here"
+    assert configured.functions[0].environment == {"STREAM": "arn:stream"}
+    assert (configured.functions[1].environment or {})["STAGE"] == "here"
 
 
 @pytest.mark.parametrize("key", ["LayerName: shared, ContentUri", "ContentUri"])
-def test_a_layer_of_one_stack_is_one_of_anothers_function(
-    key: str, write: Write, tmp_path: Path
-) -> None:
+def test_function_uses_the_layer_of_another_stack(key: str, write: Write, tmp_path: Path) -> None:
     layer = f"  Shared: {{Type: AWS::Serverless::LayerVersion, Properties: {{{key}: code}}}}\n"
     layers = "      Layers: [!Ref Layer]\n"
     write(f"Parameters: {{Layer: {{Type: String}}}}\nResources: {WORK}{layers}", "child/child.yaml")
@@ -175,7 +172,7 @@ def test_a_layer_of_one_stack_is_one_of_anothers_function(
     ]
 
 
-def test_cdk_s_are_found_by_their_assets(write: Write) -> None:
+def test_nested_stack_of_cdk_is_found_by_its_asset(write: Write) -> None:
     function = {
         "Type": "AWS::Lambda::Function",
         "Properties": {"Handler": "app.handler", "Runtime": "python3.12", "Code": {"S3Bucket": 1}},
@@ -192,7 +189,7 @@ def test_cdk_s_are_found_by_their_assets(write: Write) -> None:
     assert list(functions(write(json.dumps({"Resources": {"Child": nested}})))) == ["Work"]
 
 
-def test_one_that_is_packaged_is_read_as_it_was_before(write: Write, tmp_path: Path) -> None:
+def test_packaged_nested_template_is_replaced_by_its_source(write: Write, tmp_path: Path) -> None:
     write(f"Resources: {WORK}", "child/template.yml")
     packaged = NESTED.replace("child/child.yaml", "./child/.aws-sam/packaged.yaml")
     path = write(f"Resources:\n{packaged}")
@@ -203,61 +200,59 @@ def test_one_that_is_packaged_is_read_as_it_was_before(write: Write, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("child", "sentence"),
+    ("child", "reason"),
     [
         (
             "AWS::Serverless::Application, Properties: {Location: {ApplicationId: arn:app}}",
-            "it is of the Serverless Application Repository (arn:app), and not here",
+            "its template is in the Serverless Application Repository (arn:app); name a local",
         ),
         (
             "AWS::Serverless::Application, Properties: {Location: s3://a/b.yaml}",
-            "its template is in S3 (s3://a/b.yaml); name a file in Location, as before packaging",
+            "its template is in S3 (s3://a/b.yaml); use the template before packaging",
         ),
         (
             "AWS::CloudFormation::Stack, Properties: {TemplateURL: !Sub 'https://${B}/b'}",
-            "its template is in S3 (https://B/b); name a file in TemplateURL, as before packaging",
+            "its template is in S3 (https://B/b); use the template before packaging",
         ),
         (
             "AWS::CloudFormation::Stack, Properties: {TemplateURL: !Ref Url}",
-            "its TemplateURL can't be known here: Nothing in the template is called Url; set",
+            "its TemplateURL is unknown: Url is not defined in the template; set",
         ),
     ],
 )
-def test_one_that_is_not_here_is_left_out_in_a_sentence(
-    child: str, sentence: str, write: Write
-) -> None:
+def test_remote_nested_stack_is_skipped(child: str, reason: str, write: Write) -> None:
     template = read_template(write(f"Resources: {WORK}  Child: {{Type: {child}}}\n"), {})
 
-    assert left_out(template)["Child"].startswith(sentence)
+    assert skipped(template)["Child"].startswith(reason)
     assert [each.name for each in template.functions] == ["Work"]
 
 
-def test_what_is_left_out_of_one_is_told_by_its_path(write: Write) -> None:
+def test_skipped_function_is_named_with_its_stack(write: Write) -> None:
     java = WORK.replace("python3.12", "java21").replace("Work", "Brew")
     write(f"Resources: {java}", "child/child.yaml")
 
-    assert left_out(read_template(write(f"Resources: {WORK}{NESTED}"), {})) == {
-        "Child/Brew": "its Runtime is java21; Python 3 alone runs here"
+    assert skipped(read_template(write(f"Resources: {WORK}{NESTED}"), {})) == {
+        "Child/Brew": "its Runtime is java21; only Python 3 functions are supported"
     }
     assert refusal(write(f"Resources:\n{NESTED}")).startswith(
-        "child/child.yaml:2: no function can run here; Child/Brew: its Runtime"
+        "child/child.yaml:2: no function can run locally; Child/Brew: its Runtime"
     )
 
 
 @pytest.mark.parametrize(
     ("child", "error"),
     [
-        ("Resources: [", "child/child.yaml:2: this is not YAML"),
-        ("a: b", "child/child.yaml:1: it has no Resources"),
-        (f"Resources: {WORK}      Timeout: much", "child/child.yaml:8: Timeout is 'much'"),
+        ("Resources: [", "child/child.yaml:2: invalid YAML"),
+        ("a: b", "child/child.yaml:1: the template has no Resources"),
+        (f"Resources: {WORK}      Timeout: much", "child/child.yaml:8: invalid Timeout 'much'"),
         (f"Resources:\n{NESTED.replace('child/', '')}", "child/child.yaml:2: Child is nested in"),
         (
             f"Resources:\n{NESTED.replace('child/child', '../template')}",
-            "child/child.yaml:2: Child is nested in itself, by template.yaml; name another",
+            "child/child.yaml:2: Child is nested in itself through template.yaml; name another",
         ),
         (
             f"Resources:\n{NESTED.replace('child/child', 'gone')}",
-            "child/child.yaml:2: Location is 'gone.yaml', and there is no file",
+            "child/child.yaml:2: Location is 'gone.yaml', but ",
         ),
         (
             "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {}}}",
@@ -265,7 +260,7 @@ def test_what_is_left_out_of_one_is_told_by_its_path(write: Write) -> None:
         ),
     ],
 )
-def test_one_that_is_wrong_is_refused_by_its_own_file_and_line(
+def test_invalid_nested_template_is_refused_with_its_own_line(
     child: str, error: str, write: Write
 ) -> None:
     write(child, "child/child.yaml")
@@ -273,12 +268,12 @@ def test_one_that_is_wrong_is_refused_by_its_own_file_and_line(
     assert refusal(write(f"Resources: {WORK}{NESTED}")).startswith(error)
 
 
-def test_they_are_nested_ten_deep_and_are_five_hundred_at_most(write: Write) -> None:
+def test_depth_and_number_of_nested_stacks_are_limited(write: Write) -> None:
     for depth in range(11):
         write(f"Resources:\n{NESTED.replace('child/child', f'{depth + 1}')}", f"{depth}.yaml")
     path = write(f"Resources: {WORK}", "11.yaml").with_name("0.yaml")
 
-    assert refusal(path).startswith("10.yaml:2: Child is nested more than 10 deep")
+    assert refusal(path).startswith("10.yaml:2: Child is nested more than 10 levels deep")
     assert list(functions(path.with_name("1.yaml"))) == ["Work"]
 
     write(f"Resources: {WORK}", "child/child.yaml")
@@ -286,11 +281,11 @@ def test_they_are_nested_ten_deep_and_are_five_hundred_at_most(write: Write) -> 
     assert refusal(write(f"Resources:\n{many}")).startswith("child/child.yaml:1: there are more")
 
 
-def test_a_circle_of_outputs_and_a_parameter_that_is_none_are_told(write: Write) -> None:
+def test_output_cycle_and_unknown_parameter_are_reported(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     extra = NESTED.replace("child.yaml", "child.yaml, Parameters: {Sage: a}")
     assert read_template(path := write(f"Resources:\n{extra}"), {}).notices == (
-        f"{path}:2: child.yaml has no parameter Sage, and AWS refuses it",
+        f"{path}:2: child.yaml has no parameter Sage; remove it, because AWS rejects the template",
     )
 
     write(CHILD.replace("Value: !Ref Work", "Value: !Ref Stage"), "child/child.yaml")
@@ -300,12 +295,10 @@ def test_a_circle_of_outputs_and_a_parameter_that_is_none_are_told(write: Write)
         )
         for name, other in (("One", "Two"), ("Two", "One"))
     )
-    assert "needs itself; break the circle" in refusal(write(f"Resources:\n{one}{two}"))
+    assert "refers to itself; remove the cycle" in refusal(write(f"Resources:\n{one}{two}"))
 
 
-def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
-    write: Write, tmp_path: Path
-) -> None:
+def test_inline_code_of_a_template_nested_twice_is_separate(write: Write, tmp_path: Path) -> None:
     inline = "Handler: index.a, Runtime: python3.12, InlineCode: !Sub 'a = \"${Stage}\"'"
     child = f"Resources: {{Work: {{Type: AWS::Serverless::Function, Properties: {{{inline}}}}}}}"
     write(f"Parameters: {{Stage: {{Type: String}}}}\n{child}", "child/child.yaml")
@@ -323,7 +316,7 @@ def test_code_in_a_template_that_is_nested_twice_is_each_ones_own(
     assert texts == ['a = "One"', 'a = "Two"']
 
 
-def test_what_one_stack_exports_another_imports(write: Write) -> None:
+def test_import_resolves_the_export_of_another_stack(write: Write) -> None:
     export = "Export: {Name: !Sub '${AWS::Region}-arn'}"
     write(CHILD.replace("Work.Arn", f"Work.Arn, {export}"), "child/child.yaml")
     asks = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
@@ -334,11 +327,12 @@ def test_what_one_stack_exports_another_imports(write: Write) -> None:
     assert found.notices == ()
 
 
-def test_routes_that_two_stacks_have_alike_are_told(write: Write) -> None:
+def test_equal_routes_of_two_stacks_are_reported(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     path = write(f"Resources:\n{NESTED.replace('Child', 'One')}{NESTED.replace('Child', 'Two')}")
 
     assert read_template(path, {}).notices[-1] == (
-        "One-ServerlessRestApi and Two-ServerlessRestApi have the same routes, and here the first"
-        " gets what is sent to them (GET /); call the other's functions by name"
+        f"{path.parent}/child/child.yaml:6: One-ServerlessRestApi and Two-ServerlessRestApi have"
+        " the same routes, and the first one serves them (GET /); invoke the functions of"
+        " Two-ServerlessRestApi by name"
     )

@@ -49,7 +49,7 @@ def route(function: FunctionSpec) -> Route:
     return only
 
 
-def test_a_definition_of_the_parents_leads_to_a_function_of_its_childs(folder: Path) -> None:
+def test_api_definition_targets_a_function_of_a_nested_stack(folder: Path) -> None:
     parent = f"""
   Api:
     Type: AWS::Serverless::HttpApi
@@ -70,7 +70,7 @@ def test_a_definition_of_the_parents_leads_to_a_function_of_its_childs(folder: P
     assert found.payload_format == "2.0"
 
 
-def test_a_route_of_the_parents_leads_to_a_function_of_its_childs(folder: Path) -> None:
+def test_route_targets_a_function_of_a_nested_stack(folder: Path) -> None:
     parent = """
   Api: {Type: AWS::ApiGatewayV2::Api}
   Stage: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: !Ref Api, StageName: live}}
@@ -105,7 +105,7 @@ REST = """
 
 
 @pytest.mark.parametrize(("parent", "path"), [("Root", "/one"), ("Pets", "/pets/one")])
-def test_methods_of_the_childs_are_of_the_api_that_the_parent_gives_it(
+def test_methods_of_a_nested_stack_belong_to_the_parents_api(
     parent: str, path: str, folder: Path
 ) -> None:
     child = f"""{PARAMETERS}
@@ -131,7 +131,7 @@ Resources: {FUNCTION}
     assert found.authorizer.function == "Guard"
 
 
-def test_an_authorizer_of_one_stack_decides_for_anothers_api(folder: Path) -> None:
+def test_api_uses_the_authorizer_of_another_stack(folder: Path) -> None:
     parent = """
   Other:
     Type: AWS::Serverless::Application

@@ -1,4 +1,4 @@
-"""What a template says that nobody could do is told when it is read, and not to who asks."""
+"""Invalid values in a template are refused when it is read, not when a client calls."""
 
 from pathlib import Path
 
@@ -83,73 +83,85 @@ def template(folder: Path, text: str) -> Template:
 
 
 @pytest.mark.parametrize("text", [SAM, CLOUDFORMATION])
-def test_what_makes_sense_is_read(tmp_path: Path, text: str) -> None:
+def test_valid_template_has_no_notices(tmp_path: Path, text: str) -> None:
     assert template(tmp_path, text).notices == ()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("^a+$", "(", "ValidationExpression '(' is no regular expression"),
-        ("ReauthorizeEvery: 60", "ReauthorizeEvery: soon", "ReauthorizeEvery is 'soon'; write"),
-        ("{Authorizer: Ask}", "{Authorizer: Aks}", "the API has no authorizer 'Aks'; write it"),
+        ("^a+$", "(", "ValidationExpression '(' is not a valid regular expression"),
+        ("ReauthorizeEvery: 60", "ReauthorizeEvery: soon", "invalid ReauthorizeEvery 'soon'; use"),
+        ("{Authorizer: Ask}", "{Authorizer: Aks}", "the API has no authorizer 'Aks'; add it"),
         (
             "        Authorizers:",
             "        DefaultAuthorizer: Other\n        Authorizers:",
             "'Other'",
         ),
-        ("FunctionName: work", "FunctionName: my work", "AWS calls no function 'my work'; write"),
-        ("MemorySize: 256", "MemorySize: 64", "a whole number of MB, from 128 to 10240"),
-        ("Timeout: 5", "Timeout: --5", "Timeout is '--5'; write a whole number of seconds"),
-        ("Timeout: 5", f"Timeout: {'9' * 5000}", "a whole number of seconds, from 1 to 900"),
-        ("[arm64]", "[arm65]", "AWS has no architecture 'arm65'; write [x86_64] or [arm64]"),
-        ("Timeout: 5", "Layers: common", "Layers is no list; write"),
-        ("Level: DEBUG", "Level: LOUD", "ApplicationLogLevel is 'LOUD'; write TRACE or DEBUG"),
-        ("Level: WARN", "Level: FATAL", "SystemLogLevel is 'FATAL'; write DEBUG or INFO"),
-        ("{NAME: value}", "{A=B: value}", "'A=B' is no name of an environment variable; write"),
-        ("{NAME: value}", "{AWS_REGION: here}", "AWS_REGION is Lambda's own to set; remove it"),
-        ("{NAME: value}", '{NAME: "a\\0b"}', "a text has a NUL"),
-        ('"/a/{b}"', "a/b", "'a/b' is no path of an API; write it like /orders/{id}"),
-        ('"/a/{b}"', '"/a/{b"', "'/a/{b' is no path of an API"),
-        ('"/a/{b}"', '"/{b+}/a"', "'/{b+}/a' is no path of an API"),
-        ('"/a/{b}"', '"/{b}/{b}"', "a variable is twice in '/{b}/{b}'; give each a name"),
+        ("FunctionName: work", "FunctionName: my work", "invalid FunctionName 'my work'; use"),
+        ("MemorySize: 256", "MemorySize: 64", "use a whole number of MB from 128 to 10240"),
+        ("Timeout: 5", "Timeout: --5", "invalid Timeout '--5'; use a whole number of seconds"),
+        ("Timeout: 5", f"Timeout: {'9' * 5000}", "a whole number of seconds from 1 to 900"),
+        ("[arm64]", "[arm65]", "invalid architecture 'arm65'; use [x86_64] or [arm64]"),
+        ("Timeout: 5", "Layers: common", "Layers must be a list; write"),
+        ("Level: DEBUG", "Level: LOUD", "invalid ApplicationLogLevel 'LOUD'; use TRACE or DEBUG"),
+        ("Level: WARN", "Level: FATAL", "invalid SystemLogLevel 'FATAL'; use DEBUG or INFO"),
+        ("{NAME: value}", "{A=B: value}", "invalid environment variable name 'A=B'; use"),
+        (
+            "{NAME: value}",
+            "{AWS_REGION: here}",
+            "AWS_REGION is a reserved Lambda variable;",
+        ),
+        ("{NAME: value}", '{NAME: "a\\0b"}', "a value contains a NUL character"),
+        ('"/a/{b}"', "a/b", "invalid path 'a/b'; use /orders/{id}"),
+        ('"/a/{b}"', '"/a/{b"', "invalid path '/a/{b'"),
+        ('"/a/{b}"', '"/{b+}/a"', "invalid path '/{b+}/a'"),
+        ('"/a/{b}"', '"/{b}/{b}"', "duplicate variable in the path '/{b}/{b}'; rename one"),
         ("CodeUri: .", f"CodeUri: {'a' * 5000}", "; name the folder of the code"),
-        ("Handler: app.", f"Handler: {'a' * 5000}.", "has no module for the handler 'aaa"),
-        ("Method: get", "Method: fetch", "no API has a method 'fetch'; write ANY or one of"),
+        ("Handler: app.", f"Handler: {'a' * 5000}.", "the handler 'aaa"),
+        ("Method: get", "Method: fetch", "invalid method 'fetch'; use ANY or one of"),
         (
             "Type: HttpApi",
             "Type: HTTPAPI",
-            "there is no event of type HTTPAPI; write Type: HttpApi",
+            "invalid event type HTTPAPI; write Type: HttpApi",
         ),
     ],
 )
-def test_what_sam_takes_otherwise_is_told_with_its_line(
+def test_invalid_sam_value_is_refused_with_its_line(
     tmp_path: Path, old: str, new: str, why: str
 ) -> None:
-    refused(tmp_path, SAM, old, new, why)
+    check_refusal(tmp_path, SAM, old, new, why)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("Expression: a+", 'Expression: "["', "IdentityValidationExpression '[' is no regular"),
-        ("Type: TOKEN", "Type: TOKEM", "Type is 'TOKEM'; write TOKEN or REQUEST"),
-        ("IdentitySource: method", "IdentitySource: mehtod", "no source of an identity; write"),
+        (
+            "Expression: a+",
+            'Expression: "["',
+            "IdentityValidationExpression '[' is not a valid",
+        ),
+        ("Type: TOKEN", "Type: TOKEM", "invalid Type 'TOKEM'; use TOKEN or REQUEST"),
+        (
+            "IdentitySource: method",
+            "IdentitySource: mehtod",
+            "invalid identity source 'mehtod.",
+        ),
         ("      IdentitySource: method.request.header.Authorization\n", "", "no IdentitySource"),
-        ("InSeconds: 300", "InSeconds: 3601", "a whole number of seconds, from 0 to 3600"),
-        ("HttpMethod: GET", "HttpMethod: GOT", "no API has a method 'GOT'"),
-        ("GET /a", "GET a", "'a' is no path of an API"),
-        ("GET /a", "GOT /a", "no API has a method 'GOT'"),
-        ("/defined/{path}", "/defined/{}", "'/defined/{}' is no path of an API"),
+        ("InSeconds: 300", "InSeconds: 3601", "a whole number of seconds from 0 to 3600"),
+        ("HttpMethod: GET", "HttpMethod: GOT", "invalid method 'GOT'"),
+        ("GET /a", "GET a", "invalid path 'a'"),
+        ("GET /a", "GOT /a", "invalid method 'GOT'"),
+        ("/defined/{path}", "/defined/{}", "invalid path '/defined/{}'"),
     ],
 )
-def test_what_cloudformation_takes_otherwise_is_told_with_its_line(
+def test_invalid_cloudformation_value_is_refused_with_its_line(
     tmp_path: Path, old: str, new: str, why: str
 ) -> None:
-    refused(tmp_path, CLOUDFORMATION, old, new, why)
+    check_refusal(tmp_path, CLOUDFORMATION, old, new, why)
 
 
-def refused(folder: Path, text: str, old: str, new: str, why: str) -> None:
+def check_refusal(folder: Path, text: str, old: str, new: str, why: str) -> None:
     assert text.count(old) == 1
     with pytest.raises(TemplateError) as raised:
         template(folder, text.replace(old, new))
@@ -167,12 +179,12 @@ AGAIN = """
 """
 
 
-def test_a_route_that_two_events_want_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=r"ANY /c/\{d\+\} of ServerlessHttpApi is here twice"):
+def test_duplicate_route_of_two_events_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"duplicate route ANY /c/\{d\+\} of ServerlessHttpApi"):
         template(tmp_path, SAM.rstrip() + AGAIN)
 
 
-def test_events_may_name_what_their_api_defines_itself(tmp_path: Path) -> None:
+def test_event_may_repeat_a_route_of_its_api_definition(tmp_path: Path) -> None:
     defined = """
   Defined:
     Type: AWS::Serverless::HttpApi
@@ -184,15 +196,13 @@ def test_events_may_name_what_their_api_defines_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "notices"),
+    ("line", "notices"),
     [
-        ("Timout: 5", ["{}:20: Timout is no property of a function; is Timeout meant?"]),
+        ("Timout: 5", ["{}:20: unknown property Timout; did you mean Timeout?"]),
         ("Policies: []", []),
     ],
 )
-def test_a_property_that_is_nearly_one_is_told(
-    tmp_path: Path, written: str, notices: list[str]
-) -> None:
-    found = template(tmp_path, SAM.replace("Timeout: 5", written)).notices
+def test_misspelled_property_is_reported(tmp_path: Path, line: str, notices: list[str]) -> None:
+    found = template(tmp_path, SAM.replace("Timeout: 5", line)).notices
 
     assert list(found) == [each.format(tmp_path / "template.yaml") for each in notices]

@@ -89,7 +89,7 @@ def authorizer(folder: Path, own: str = "", general: str = "", **api: str) -> Au
         ("", None),
     ],
 )
-def test_an_operation_names_who_decides(
+def test_authorizer_of_an_operation_is_read(
     tmp_path: Path, own: str, expected: Authorizer | None
 ) -> None:
     found = authorizer(tmp_path, own, api="AWS::ApiGateway::RestApi", body="Body")
@@ -97,14 +97,14 @@ def test_an_operation_names_who_decides(
     assert found == expected
 
 
-def test_schemes_may_be_where_openapi_3_has_them(tmp_path: Path) -> None:
+def test_schemes_of_openapi_3_are_read(tmp_path: Path) -> None:
     api = {"api": "AWS::ApiGatewayV2::Api", "body": "Body"}
     schemes = "components:\n         securitySchemes"
 
     assert authorizer(tmp_path, "security: [{Request: []}]", schemes=schemes, **api) == REQUEST
 
 
-def test_what_a_definition_says_in_general_counts_unless_the_operation_says_otherwise(
+def test_operation_overrides_the_security_of_the_definition(
     tmp_path: Path,
 ) -> None:
     general = "security: [{Token: []}]"
@@ -113,12 +113,12 @@ def test_what_a_definition_says_in_general_counts_unless_the_operation_says_othe
     assert authorizer(tmp_path, own="security: []", general=general) is None
 
 
-def test_sams_default_counts_where_nothing_is_said(tmp_path: Path) -> None:
+def test_default_authorizer_of_sam_applies_without_security(tmp_path: Path) -> None:
     auth = "Auth: {DefaultAuthorizer: AWS_IAM}\n      DefinitionBody"
 
     assert authorizer(tmp_path, body=auth) == Authorizer("AWS_IAM", "AWS_IAM")
 
 
-def test_a_pattern_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=r"identityValidationExpression '\(' is no regular"):
+def test_invalid_pattern_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"identityValidationExpression '\(' is not a valid"):
         authorizer(tmp_path, "security: [{Token: []}]", pattern='"("')

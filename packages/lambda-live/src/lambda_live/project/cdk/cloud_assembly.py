@@ -1,7 +1,8 @@
 """
-The cloud assembly that `cdk synth` writes: where it is, and which of its templates is served.
+Find the cloud assembly that `cdk synth` writes, and the template in it to serve.
 
-Its format: https://github.com/aws/aws-cdk/tree/main/packages/%40aws-cdk/cloud-assembly-schema
+This module needs no YAML reader: its import would slow down projects without a template.
+Format: https://github.com/aws/aws-cdk/tree/main/packages/%40aws-cdk/cloud-assembly-schema
 """
 
 import json
@@ -12,72 +13,72 @@ from typing import Any
 from lambda_live.model.template_error import TemplateError
 
 _APP = "cdk.json"
-_MARK = "cdk.out"
-"""The file in each assembly that has its format's version; the folder is called so, too."""
+_VERSION_FILE = "cdk.out"
+"""The file in each assembly with the format's version; the folder has the same name."""
 
 _MANIFEST = "manifest.json"
 
 
 def assembly_folder(template: Path) -> Path | None:
-    """Return the folder of the whole assembly that a template is of; None if CDK wrote none."""
+    """Return the folder of the app's assembly, or None if CDK did not write the template."""
     folder = template.parent.resolve()
-    if not (folder / _MARK).is_file():
+    if not (folder / _VERSION_FILE).is_file():
         return None
-    while (folder.parent / _MARK).is_file():  # a stage's is in its app's
+    while (folder.parent / _VERSION_FILE).is_file():  # the assembly of a stage is inside its app's
         folder = folder.parent
     return folder
 
 
 def app_folder(template: Path) -> Path | None:
-    """Return the folder of the app that a template was written by; None if CDK wrote none."""
+    """Return the folder of the CDK app, or None if CDK did not write the template."""
     assembly = assembly_folder(template)
-    return None if assembly is None else app_above(assembly)
+    return None if assembly is None else app_of_assembly(assembly)
 
 
-def app_above(assembly: Path) -> Path:
-    """Return the folder of the app that an assembly was written by."""
+def app_of_assembly(assembly: Path) -> Path:
+    """Return the folder of the app that wrote an assembly."""
     return next(filter(is_app, assembly.parents), assembly.parent)
 
 
 def assembly_files(app: Path, template: Path | None) -> tuple[Path, ...]:
-    """Return all that says what an app is, to be taken elsewhere; nothing if CDK wrote none."""
+    """Return the files that define an app, to copy into an image; none without CDK."""
     assembly = template and assembly_folder(template)
     return (app / _APP, assembly) if assembly else ()
 
 
 def is_app(folder: Path) -> bool:
-    """Whether a folder is an app's."""
+    """Whether a folder is a CDK app."""
     return (folder / _APP).is_file()
 
 
 def is_manifest(template: Path) -> bool:
-    """Whether a template is an assembly's manifest, which stands for all its stacks."""
-    return template.name == _MANIFEST and (template.parent / _MARK).is_file()
+    """Whether a file is an assembly's manifest, which is served as all of its stacks."""
+    return template.name == _MANIFEST and (template.parent / _VERSION_FILE).is_file()
 
 
 def find_template(folder: Path) -> Path:
     """
-    Return the template of an app's one stack with functions in Python, or of several the manifest.
+    Return the template of the stack with Python functions, or the manifest if several have some.
 
-    Of stages, which are the same stacks once more, it is the first.
+    Stages repeat the same stacks, so the first stage is served.
 
     Raises:
-        TemplateError: There is none.
+        TemplateError: There is no such stack, or no assembly.
     """
     manifest = _output(folder) / _MANIFEST
     if not manifest.is_file():
-        wrong = f"this is a CDK app, and there is no {manifest}"
-        raise TemplateError(folder / _APP, None, wrong, "run `cdk synth` first")
+        problem = f"this is a CDK app, but {manifest} does not exist"
+        raise TemplateError(folder / _APP, None, problem, "run `cdk synth`")
     for each in _manifests(manifest):
         found = [template for template in _templates(each) if _has_function(template)]
         if found:
             return found[0] if len(found) == 1 else each
-    wrong = "none of its stacks has a function in Python"
-    raise TemplateError(manifest, None, wrong, "run `cdk synth` if the app has one")
+    problem = "no stack has a Python function"
+    raise TemplateError(manifest, None, problem, "add one and run `cdk synth`")
 
 
 def selection_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
-    """Return the files that say which template of an app is served; `found` is that."""
+    """Return the files that determine the template to serve; `found` is that template."""
     try:
         return (folder / _APP, _output(folder) / _MANIFEST, found or find_template(folder))
     except TemplateError:
@@ -85,8 +86,8 @@ def selection_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]
 
 
 def _output(folder: Path) -> Path:
-    given = _read(folder / _APP).get("output")
-    return folder / (given if isinstance(given, str) else _MARK)
+    output = _read(folder / _APP).get("output")
+    return folder / (output if isinstance(output, str) else _VERSION_FILE)
 
 
 def _manifests(manifest: Path) -> Iterator[Path]:
@@ -147,5 +148,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise TemplateError(path, None, error.strerror or "", "run `cdk synth` again") from error
     except ValueError as error:
-        raise TemplateError(path, None, f"it is no JSON: {error}", "mend it") from error
+        line = getattr(error, "lineno", None)
+        hint = "fix it or run `cdk synth` again"
+        raise TemplateError(path, line, f"invalid JSON: {error}", hint) from error
     return value if isinstance(value, dict) else {}

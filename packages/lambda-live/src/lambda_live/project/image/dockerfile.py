@@ -1,137 +1,297 @@
-"""The stages of a Dockerfile, and what each has, without building any."""
+"""Follow the instructions of a Dockerfile: what each stage contains, installs and starts."""
 
+import copy
+import posixpath
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.image.copied_files import in_context
-from lambda_live.project.image.instructions import Instruction, expanded, instructions_of
-from lambda_live.project.image.stage import Stage
+from lambda_live.project.image.instructions import (
+    Instruction,
+    expand_variables,
+    read_instructions,
+)
+from lambda_live.project.image.pip_installs import PipInstalls, read_commands
 
 TASK_ROOT = PurePosixPath("/var/task")
-_AWS = {"LAMBDA_TASK_ROOT": str(TASK_ROOT), "LAMBDA_RUNTIME_DIR": "/var/runtime"}
+_ROOT = PurePosixPath("/")
+_AWS_VARIABLES = {"LAMBDA_TASK_ROOT": str(TASK_ROOT), "LAMBDA_RUNTIME_DIR": "/var/runtime"}
 _NOT_AWS = re.compile(r"(?:docker\.io/)?(?:library/)?python[:@].*|scratch")
-_OF_STAGE = {
-    "CMD": Stage.set_started,
-    "ENTRYPOINT": Stage.set_started,
-    "ENV": Stage.set_variables,
-    "WORKDIR": Stage.set_workdir,
-}
-_IGNORED = (
+_WITHOUT_EFFECT = (
     *("EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER"),
     "VOLUME",
 )
 
 
-class Build:
-    """Follows the instructions, each stage's on top of what it is built on."""
+def _join(workdir: PurePosixPath, path: str) -> PurePosixPath:
+    """Resolve a path inside an image; nothing is above its root."""
+    return PurePosixPath(posixpath.normpath(workdir / path))
 
-    def __init__(self, context: Path, file: Path, given: Mapping[str, str]) -> None:
-        """`given` are the build's arguments."""
+
+def _in_context(context: Path, path: str) -> Path:
+    """Resolve a path inside the build context."""
+    return context / _join(_ROOT, path).relative_to(_ROOT)
+
+
+class CopiedFiles:
+    """The files and folders that were copied into an image, in this order."""
+
+    def __init__(self) -> None:
+        self._copied: list[tuple[PurePosixPath, Path]] = []
+        self._lines: dict[PurePosixPath, int] = {}
+
+    def __iter__(self) -> Iterator[tuple[PurePosixPath, Path]]:
+        return iter(self._copied)
+
+    def line_of(self, path: PurePosixPath) -> int:
+        """Return the line of the instruction that copied to this path."""
+        return self._lines[path]
+
+    def find(self, path: PurePosixPath) -> Path | None:
+        """Return the source of a path in the image, or None if it was not copied."""
+        for target, source in reversed(self._copied):
+            if path.is_relative_to(target):
+                found = source / path.relative_to(target)
+                if found.exists():
+                    return found
+        return None
+
+    def copy(self, sources: Sequence[Path], target: str, workdir: PurePosixPath, line: int) -> None:
+        """Copy files and the content of folders, as COPY does."""
+        path = _join(workdir, target)
+        into_folder = len(sources) > 1 or target.endswith(("/", "/.")) or target == "."
+        for source in sources:
+            below = source.is_file() and (into_folder or self._is_folder(path, source))
+            self._add(path / source.name if below else path, source, line)
+
+    def copy_from(
+        self, other: "CopiedFiles", source: str, target: str, workdir: PurePosixPath, line: int
+    ) -> bool:
+        """Copy from another stage, and return whether the source is known."""
+        path = _join(_ROOT, source)
+        below = [each for each in other if each[0].is_relative_to(path) and each[0] != path]
+        found = other.find(path)
+        if found is not None:
+            self.copy([found], target, workdir, line)
+        for each, file in below:
+            self._add(_join(workdir, target) / each.relative_to(path), file, line)
+        return found is not None or bool(below)
+
+    def below(self, folder: PurePosixPath) -> list[tuple[PurePosixPath, Path]]:
+        """Return what is in a folder of the image, with paths relative to it."""
+        found = []
+        for path, source in self._copied:
+            if path.is_relative_to(folder):
+                found.append((path.relative_to(folder), source))
+            elif folder.is_relative_to(path) and (source / folder.relative_to(path)).is_dir():
+                found.append((PurePosixPath(), source / folder.relative_to(path)))
+        return found
+
+    def _add(self, path: PurePosixPath, source: Path, line: int) -> None:
+        self._copied.append((path, source))
+        self._lines[path] = line
+
+    def _is_folder(self, path: PurePosixPath, source: Path) -> bool:
+        # The folders of the base image, and those that a RUN created, are unknown.
+        looks_like_folder = bool(source.suffix) and not path.suffix
+        return looks_like_folder or any(
+            each.is_relative_to(path) and each != path for each, _ in self._copied
+        )
+
+
+@dataclass(slots=True)
+class Stage:
+    """
+    The base image and what the instructions add to it.
+
+    `line` is the line of FROM, `start_line` the line of CMD. `packages` are lines of a requirements
+    file; a line that is only an option has the file for it. `installs_project` is set if the
+    project's own requirements are installed, `installs_anything` if any packages are. `skipped` has
+    the line and the text of what is not interpreted.
+    """
+
+    name: str
+    base: str
+    line: int
+    start_line: int
+    files: CopiedFiles = field(default_factory=CopiedFiles)
+    variables: dict[str, str] = field(default_factory=dict)
+    workdir: PurePosixPath = _ROOT
+    entrypoint: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    packages: list[tuple[str, Path | None]] = field(default_factory=list)
+    installs_project: bool = False
+    installs_anything: bool = False
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+
+    def derive(self, name: str, line: int) -> "Stage":
+        """Return a stage that is based on this one."""
+        return replace(copy.deepcopy(self), name=name, line=line, start_line=line)
+
+    def skip(self, each: Instruction, text: str) -> None:
+        """Record what is not interpreted."""
+        self.skipped.append((each.line, text))
+
+    def set_variables(self, each: Instruction, values: Mapping[str, str]) -> None:
+        """Apply ENV."""
+        name, _, rest = each.text.partition(" ")
+        if "=" not in name:
+            self.variables[name] = expand_variables(rest.strip(), values)
+            return
+        pairs = (word.partition("=") for word in each.words(values))
+        self.variables |= {name: value for name, _, value in pairs}
+
+    def set_start(self, each: Instruction) -> None:
+        """Apply CMD or ENTRYPOINT."""
+        exec_form = each.exec_form()
+        words = ["/bin/sh", "-c", each.text] if exec_form is None else exec_form
+        if each.name == "CMD":
+            self.command, self.start_line = words, each.line
+        else:
+            self.entrypoint = words
+
+    def run(self, each: Instruction, context: Path, values: Mapping[str, str]) -> None:
+        """Apply the package installations of RUN."""
+        exec_form = each.exec_form()
+        script = shlex.join(exec_form) if exec_form else each.without_flags()
+        installs = PipInstalls()
+        try:
+            for command in read_commands(expand_variables(each.body or script, values), installs):
+                self.skip(each, command)
+        except ValueError as error:
+            each.fail(f"invalid RUN: {error}", "fix the quotes")
+        self.installs_project |= installs.installs_project
+        self.installs_anything |= installs.installs_anything
+        self.packages += [(line, None) for line in installs.lines]
+        for option, path in installs.files:
+            mounted = _in_context(context, path) if "--mount" in each.text else None
+            found = self.files.find(_join(self.workdir, path)) or mounted
+            if found is not None and found.is_file():
+                self.packages.append((option, found))
+            else:
+                # Another command writes this file, most likely from the project's lock file.
+                self.installs_project = True
+
+
+class DockerfileReader:
+    """Follows the instructions of one Dockerfile."""
+
+    def __init__(self, context: Path, file: Path, build_args: Mapping[str, str]) -> None:
         self._context = context
         self._file = file
-        self._given = given
-        self._arguments: dict[str, str] = {}
-        self._global: dict[str, str] = {}
+        self._build_args = build_args
+        self._args: dict[str, str] = {}
+        self._global_args: dict[str, str] = {}
         self._stages: list[Stage] = []
-        self.globbed: set[Path] = set()
-        """Folders of which a pattern chooses files: others may come."""
+        self.glob_folders: set[Path] = set()
+        """Folders in which COPY selects files by a pattern; new files may match it."""
 
-    def stage(self, target: str | None) -> Stage:
+    def read(self, target: str | None) -> Stage:
         """
-        Return the stage that is the image: the target, or else the last.
+        Return the target stage, or the last one.
 
         Raises:
-            TemplateError: The Dockerfile can't be followed.
+            TemplateError: The Dockerfile is invalid.
         """
-        for each in instructions_of(self._file):
+        for each in read_instructions(self._file):
             self._follow(each)
         if not self._stages:
-            raise TemplateError(self._file, 1, "it has no FROM", "begin with FROM IMAGE")
-        stage = self._named(target) if target else self._stages[-1]
+            raise TemplateError(self._file, 1, "no FROM found", "begin with FROM IMAGE")
+        stage = self._find_stage(target) if target else self._stages[-1]
         if stage is None:
-            wrong = f"no stage of it is called {target!r}"
-            raise TemplateError(self._file, None, wrong, "mend the target, DockerBuildTarget")
+            problem = f"no stage is named {target!r}"
+            raise TemplateError(self._file, None, problem, "fix the target (DockerBuildTarget)")
         return stage
 
-    def _follow(self, each: Instruction) -> None:
+    def _follow(self, each: Instruction) -> None:  # one branch for each instruction
         if each.name == "FROM":
-            self._begin(each)
-        elif each.name == "ARG":
-            self._argument(each)
-        elif not self._stages:
-            each.wrong(f"{each.name} comes before any FROM", "begin with FROM IMAGE")
-        elif each.name in ("ADD", "COPY"):
-            self._copy(each, self._stages[-1])
-        elif each.name == "RUN":
-            self._stages[-1].run(each, self._context, self._values)
-        elif each.name in _OF_STAGE:
-            _OF_STAGE[each.name](self._stages[-1], each, self._values)
-        elif each.name not in _IGNORED:
-            each.wrong(f"{each.name} is no instruction of a Dockerfile", "mend the name")
+            self._add_stage(each)
+            return
+        if each.name == "ARG":
+            self._set_args(each)
+            return
+        if not self._stages:
+            each.fail(f"{each.name} before any FROM", "begin with FROM IMAGE")
+        stage = self._stages[-1]
+        match each.name:
+            case "ADD" | "COPY":
+                self._copy(each, stage)
+            case "RUN":
+                stage.run(each, self._context, self._values)
+            case "CMD" | "ENTRYPOINT":
+                stage.set_start(each)
+            case "ENV":
+                stage.set_variables(each, self._values)
+            case "WORKDIR":
+                stage.workdir = _join(stage.workdir, " ".join(each.words(self._values)))
+            case name if name not in _WITHOUT_EFFECT:
+                each.fail(f"unknown instruction {name}", "fix the name")
 
     @property
     def _values(self) -> dict[str, str]:
-        return self._arguments | (self._stages[-1].variables if self._stages else {})
+        return self._args | (self._stages[-1].variables if self._stages else {})
 
-    def _named(self, name: str) -> Stage | None:
-        numbered = {str(number): each for number, each in enumerate(self._stages)}
-        return (numbered | {each.name: each for each in self._stages}).get(name.lower())
+    def _find_stage(self, name: str) -> Stage | None:
+        by_number = {str(number): each for number, each in enumerate(self._stages)}
+        return (by_number | {each.name: each for each in self._stages}).get(name.lower())
 
-    def _begin(self, each: Instruction) -> None:
+    def _add_stage(self, each: Instruction) -> None:
         if not self._stages:
-            self._global = self._arguments
-        base, *rest = each.words(self._global) or [""]
+            self._global_args = self._args
+        base, *rest = each.words(self._global_args) or [""]
         if not base:
-            each.wrong("FROM names no image", "give its ARG a value, in DockerBuildArgs or here")
+            each.fail("FROM names no image", "give its ARG a value, here or in DockerBuildArgs")
         name = rest[1].lower() if len(rest) > 1 and rest[0].lower() == "as" else ""
-        self._arguments = {}
-        if (parent := self._named(base)) is not None:
-            self._stages.append(parent.on_top(name, each.line))
+        self._args = {}
+        if (parent := self._find_stage(base)) is not None:
+            self._stages.append(parent.derive(name, each.line))
             return
-        stage = Stage(name, base, each.line)
+        stage = Stage(name, base, each.line, each.line)
         if not _NOT_AWS.fullmatch(base):
-            stage.variables, stage.workdir = dict(_AWS), TASK_ROOT
+            stage.variables, stage.workdir = dict(_AWS_VARIABLES), TASK_ROOT
         self._stages.append(stage)
 
-    def _argument(self, each: Instruction) -> None:
+    def _set_args(self, each: Instruction) -> None:
         for word in each.words(self._values):
-            name, is_given, default = word.partition("=")
-            inherited = default if is_given else self._global.get(name)
-            value = self._given.get(name, inherited)
+            name, has_default, default = word.partition("=")
+            inherited = default if has_default else self._global_args.get(name)
+            value = self._build_args.get(name, inherited)
             if value is not None:
-                self._arguments[name] = value
+                self._args[name] = value
 
     def _copy(self, each: Instruction, stage: Stage) -> None:
-        *sources, to = each.words(self._values) or [""]
+        *sources, target = each.words(self._values) or [""]
         if each.body or not sources:
-            stage.leave(each, f"{each.name} {to}")
+            stage.skip(each, f"{each.name} {target}")
         elif (origin := each.flags().get("from")) is not None:
-            self._copy_from(expanded(origin, self._values), each, sources, to)
+            self._copy_from(expand_variables(origin, self._values), each, sources, target)
         else:
-            found = [path for source in sources for path in self._in_context(source, each)]
-            stage.tree.put(found, to, stage.workdir)
+            found = [path for source in sources for path in self._find_sources(source, each)]
+            stage.files.copy(found, target, stage.workdir, each.line)
 
-    def _copy_from(self, origin: str, each: Instruction, sources: list[str], to: str) -> None:
-        stage, other = self._stages[-1], self._named(origin)
+    def _copy_from(self, origin: str, each: Instruction, sources: list[str], target: str) -> None:
+        stage, other = self._stages[-1], self._find_stage(origin)
         if other is None:
-            stage.leave(each, f"COPY --from={origin} {' '.join(sources)}")
+            stage.skip(each, f"COPY --from={origin} {' '.join(sources)}")
             return
         for source in sources:
-            known = stage.tree.put_of(other.tree, str(other.workdir / source), to, stage.workdir)
-            if not known and not other.installs:
-                stage.leave(each, f"COPY --from={origin} {source}")
+            path = str(other.workdir / source)
+            is_known = stage.files.copy_from(other.files, path, target, stage.workdir, each.line)
+            if not is_known and not other.installs_anything:
+                stage.skip(each, f"COPY --from={origin} {source}")
         stage.packages += other.packages
-        stage.own = stage.own or other.own
+        stage.installs_project |= other.installs_project
 
-    def _in_context(self, written: str, each: Instruction) -> Iterator[Path]:
-        path = in_context(self._context, written)
-        if re.search(r"[*?\[]", written):
+    def _find_sources(self, source: str, each: Instruction) -> Iterator[Path]:
+        path = _in_context(self._context, source)
+        if re.search(r"[*?\[]", source):
             found = sorted(self._context.glob(str(path.relative_to(self._context))))
-            self.globbed |= {path.parent for path in found}
+            self.glob_folders |= {path.parent for path in found}
         else:
             found = [path] if path.exists() else []
         if not found:
-            self._stages[-1].leave(each, f"{each.name} {written}")
+            self._stages[-1].skip(each, f"{each.name} {source}")
         yield from found

@@ -1,7 +1,8 @@
-"""A Dockerfile as a function: its handler, the folder of its code, its packages, its variables."""
+"""Read a Dockerfile as a function: its handler, code folder, packages and variables."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lambda_live.dependencies.requirements import included_files, parse_requirements
@@ -10,129 +11,210 @@ from lambda_live.model.requirements import Requirements
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
-from lambda_live.project.image.build_spec import Recipe
-from lambda_live.project.image.dockerfile import Build
-from lambda_live.project.image.handler import handler_of, place_of_module, starts_client
-from lambda_live.project.image.links import link, single
-from lambda_live.project.image.stage import Stage
+from lambda_live.project.image.dockerfile import TASK_ROOT, DockerfileReader, Stage
+from lambda_live.project.image.links import link_files, single_root
 
-_FOREIGN = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
+_HANDLER = re.compile(r"\w[\w./-]*\.[A-Za-z_]\w*")
+_PROGRAM_SUFFIXES = (".py", ".sh")
+_RUNTIME_CLIENT = "awslambdaric"
+_OTHER_LANGUAGES = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
 _VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")
 _RUNTIMES = tuple(f"3.{minor}" for minor in range(6, 15))
-_NOT_HERE = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV", *RESERVED_VARIABLES)
-"""Variables that speak of the image's own files, or that Lambda sets."""
+_IMAGE_VARIABLES = (
+    *("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV"),
+    *RESERVED_VARIABLES,
+)
+"""Variables about the image's own files, or set by Lambda."""
 
-_PROJECTS = ("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock")
-"""What a tool reads that installs packages."""
+_PROJECT_FILES = (
+    *("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock"),
+)
+"""Prefixes of files that are copied for package installers only."""
 
-_TOLD = 5
-"""What is not done here, at most, in a sentence."""
+_MAX_NOTICE_ITEMS = 5
 
 
-def read(recipe: Recipe, links: Path | None) -> Image:
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """What a template says about building and starting an image."""
+
+    context: Path
+    dockerfile: Path
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = ()
+    entrypoint: Sequence[str] = ()
+    workdir: str | None = None
+
+
+def read_image(spec: BuildSpec, links: Path | None) -> Image:
     """
-    Return what an image is made of; if that is in several folders, `links` becomes one of all.
+    Return what to run of an image. If it copies several folders, they are linked in `links`.
 
     Raises:
-        TemplateError: Its Dockerfile is wrong, or what it does can't be known.
-        UnsupportedFunctionError: It is no image for Python, or the links have no place.
+        TemplateError: The Dockerfile is invalid or names no handler.
+        UnsupportedFunctionError: The image is not for Python, or needs links without a folder.
     """
-    build = Build(recipe.context, recipe.dockerfile, recipe.arguments)
-    stage = build.stage(recipe.target)
-    if recipe.command:
-        stage.command = list(recipe.command)
-    if recipe.entrypoint:
-        stage.entrypoint = list(recipe.entrypoint)
-    if recipe.workdir:
-        stage.workdir = PurePosixPath(recipe.workdir)
-    if foreign := _FOREIGN.fullmatch(stage.base):
-        message = f"its image is of {foreign[1]}; Python 3 alone runs here"
+    reader = DockerfileReader(spec.context, spec.dockerfile, spec.build_args)
+    stage = reader.read(spec.target)
+    stage.command = list(spec.command) or stage.command
+    stage.entrypoint = list(spec.entrypoint) or stage.entrypoint
+    if spec.workdir:
+        stage.workdir = PurePosixPath(spec.workdir)
+    if language := _OTHER_LANGUAGES.fullmatch(stage.base):
+        message = f"its base image is for {language[1]}; only Python 3 functions are supported"
         raise UnsupportedFunctionError(message)
-    handler = handler_of(recipe, stage)
-    requirements = _requirements(recipe, stage)
-    place = place_of_module(recipe, stage, handler, requirements)
-    root, opened = _root(recipe, stage, place, links)
-    version = _VERSION.fullmatch(stage.base)
-    known = version is not None and version[1] in _RUNTIMES
-    files = [path for _, path in stage.packages if path is not None]
+    handler = _handler(spec, stage)
+    requirements = _requirements(spec, stage)
+    folder = _handler_folder(spec, stage, handler, requirements)
+    root, opened = _root(spec, stage, folder, links)
+    version = _python_version(stage)
+    package_files = [path for _, path in stage.packages if path is not None]
+    watched = opened | (reader.glob_folders if root == links else set())
     return Image(
-        handler,
-        root,
-        f"python{version[1]}" if version and known else None,
-        dict(_variables(stage, place, root)),
-        requirements,
-        stage.own or not stage.packages,
-        starts_client(stage),
-        (recipe.dockerfile, *files, *sorted(opened | (build.globbed if root == links else set()))),
-        tuple(_notices(stage, place, known=known)),
+        handler=handler,
+        root=root,
+        runtime=f"python{version}" if version else None,
+        variables=dict(_variables(stage, folder, root)),
+        requirements=requirements,
+        installs_project=stage.installs_project or not stage.packages,
+        starts_runtime_client=_starts_runtime_client(stage),
+        files=(spec.dockerfile, *package_files, *sorted(watched)),
+        notices=tuple(_notices(spec, stage, folder)),
     )
 
 
-def _requirements(recipe: Recipe, stage: Stage) -> tuple[Requirements, ...]:
+def _python_version(stage: Stage) -> str | None:
+    version = _VERSION.fullmatch(stage.base)
+    return version[1] if version and version[1] in _RUNTIMES else None
+
+
+def _starts_runtime_client(stage: Stage) -> bool:
+    """Whether the image starts the runtime client itself, without AWS's bootstrap."""
+    return _RUNTIME_CLIENT in (*stage.entrypoint, *stage.command)
+
+
+def _handler(spec: BuildSpec, stage: Stage) -> str:
+    """Return the handler that the runtime client gets."""
+    words = [*stage.entrypoint, *stage.command]
+    hint = 'write CMD ["MODULE.FUNCTION"], or Command in ImageConfig'
+    if not words:
+        raise TemplateError(spec.dockerfile, stage.start_line, "no CMD found", hint)
+    if _starts_runtime_client(stage):
+        arguments = words[words.index(_RUNTIME_CLIENT) + 1 :]
+    else:  # an entrypoint script may start the client with these arguments
+        arguments = stage.command or stage.entrypoint[1:]
+    handler = arguments[0] if len(arguments) == 1 else ""
+    if not _HANDLER.fullmatch(handler) or handler.endswith(_PROGRAM_SUFFIXES):
+        if any("lambda-adapter" in text for _, text in stage.skipped):
+            message = f"its image is a web server; run {' '.join(words)!r} without Lambda"
+            raise UnsupportedFunctionError(message)
+        problem = f"the start command {' '.join(words)!r} names no handler"
+        raise TemplateError(spec.dockerfile, stage.start_line, problem, hint)
+    return handler
+
+
+def _handler_folder(
+    spec: BuildSpec, stage: Stage, handler: str, requirements: Sequence[Requirements]
+) -> PurePosixPath:
+    """Return the folder in the image that contains the handler's module."""
+    task_root = PurePosixPath(stage.variables.get("LAMBDA_TASK_ROOT") or TASK_ROOT)
+    parts = handler.rpartition(".")[0].replace("/", ".").split(".")
+    path = [each for each in stage.variables.get("PYTHONPATH", "").split(":") if each]
+    folders = [stage.workdir, task_root, *map(PurePosixPath, path)]
+    if stage.installs_project:  # most projects have their modules there
+        folders += [folder / "src" for folder in folders]
+    for folder in folders:
+        module = folder.joinpath(*parts)
+        files = (module.with_name(f"{module.name}.py"), module / "__init__.py")
+        if any(map(stage.files.find, files)):
+            return folder
+    package = re.compile(rf"(?im)^{parts[0].replace('_', '[-_]')}\b")
+    if any(package.search(each.text) for each in requirements):
+        return task_root
+    problem = f"the handler {handler!r} is in no file that is copied from {spec.context}"
+    hint = "COPY its module to ${LAMBDA_TASK_ROOT}, or fix CMD"
+    raise TemplateError(spec.dockerfile, stage.start_line, problem, hint)
+
+
+def _requirements(spec: BuildSpec, stage: Stage) -> tuple[Requirements, ...]:
     packages = dict.fromkeys(stage.packages)
     files = [path for _, path in packages if path is not None]
     if not packages:
         return ()
     if len(packages) == len(files) == 1 and files[0].name == "requirements.txt":
         return tuple(filter(None, (parse_requirements(files[0]),)))
-    context = recipe.context
+    context = spec.context
     text = "".join(
         f"{line} {path.relative_to(context)}\n" if path else f"{line}\n" for line, path in packages
     )
-    every = {each for file in files for each in (file, *included_files(file))}
-    return (Requirements(recipe.dockerfile, text, tuple(sorted(every)), context),)
+    included = {each for file in files for each in (file, *included_files(file))}
+    return (Requirements(spec.dockerfile, text, tuple(sorted(included)), context),)
 
 
 def _root(
-    recipe: Recipe, stage: Stage, place: PurePosixPath, links: Path | None
+    spec: BuildSpec, stage: Stage, folder: PurePosixPath, links: Path | None
 ) -> tuple[Path, set[Path]]:
-    files = [each for each in stage.tree.below(place) if _is_for_code(stage, each[1])]
-    if (root := single(files)) is not None:
+    """Return the local folder of the code, and the folders whose files are linked one by one."""
+    files = [each for each in stage.files.below(folder) if _is_code(stage, each[1])]
+    if (root := single_root(files)) is not None:
         return root, set()
     if links is None:
-        message = "its code is from several folders; make up EMBEDDED=yes puts them together"
+        message = "its code comes from several folders; run `make up EMBEDDED=yes` to join them"
         raise UnsupportedFunctionError(message)
     try:
-        return links, link(files, links)
+        return links, link_files(files, links)
     except OSError as error:
-        wrong = f"the folder that stands in for its files can't be written: {error}"
-        raise TemplateError(recipe.dockerfile, None, wrong, "make room there") from error
+        problem = f"the folder of links to its files cannot be written: {error}"
+        raise TemplateError(spec.dockerfile, None, problem, f"check {links}") from error
 
 
-def _is_for_code(stage: Stage, source: Path) -> bool:
-    """Whether a file or folder is for the code, and not for what installs packages."""
-    named = any(path and path.is_relative_to(source) for _, path in stage.packages)
-    other = named or source.name.startswith(_PROJECTS) or source.suffix == ".md"
-    return not other or (source.is_dir() and any(source.rglob("*.py")))
+def _is_code(stage: Stage, source: Path) -> bool:
+    """Whether a file or folder is more than input of a package installer."""
+    is_required = any(path and path.is_relative_to(source) for _, path in stage.packages)
+    is_other = is_required or source.name.startswith(_PROJECT_FILES) or source.suffix == ".md"
+    return not is_other or (source.is_dir() and any(source.rglob("*.py")))
 
 
-def _variables(stage: Stage, place: PurePosixPath, root: Path) -> Iterator[tuple[str, str]]:
+def _variables(stage: Stage, folder: PurePosixPath, root: Path) -> Iterator[tuple[str, str]]:
     for name, value in stage.variables.items():
         if name == "PYTHONPATH":
             parts = filter(None, value.split(":"))
-            yield name, ":".join(_here(each, stage, place, root) for each in parts)
-        elif name not in _NOT_HERE:
-            yield name, _here(value, stage, place, root)
+            yield name, ":".join(_local_path(each, stage, folder, root) for each in parts)
+        elif name not in _IMAGE_VARIABLES:
+            yield name, _local_path(value, stage, folder, root)
 
 
-def _here(value: str, stage: Stage, place: PurePosixPath, root: Path) -> str:
+def _local_path(value: str, stage: Stage, folder: PurePosixPath, root: Path) -> str:
+    """Replace a path in the image by the local path."""
     path = PurePosixPath(value)
-    if path.is_relative_to(place):
-        return str(root / path.relative_to(place))
-    found = stage.tree.find(path) if len(path.parts) > 1 and path.is_absolute() else None
+    if path.is_relative_to(folder):
+        return str(root / path.relative_to(folder))
+    found = stage.files.find(path) if len(path.parts) > 1 and path.is_absolute() else None
     return str(found or value)
 
 
-def _notices(stage: Stage, place: PurePosixPath, *, known: bool) -> Iterator[str]:
-    if not known:
-        version = SERVICE_INTERPRETER.version
-        yield f"which Python {stage.base} has is not known, so {version} stands in for it"
-    undone = [f"{what} (line {line})" for line, what in stage.undone]
-    if undone:
-        more = f" and {len(undone) - _TOLD} more" if len(undone) > _TOLD else ""
-        yield f"of its Dockerfile this is not done here: {'; '.join(undone[:_TOLD])}{more}"
-    for at, source in stage.tree:
-        known_here = at.is_relative_to(place) or place.is_relative_to(at) or Path(at).exists()
-        if not known_here and _is_for_code(stage, source) and str(at) not in stage.entrypoint:
-            made = "" if Path(at.parent).exists() else f"mkdir -p {at.parent}; "
-            yield f"{at} is in its image alone; if its code opens that: {made}ln -s {source} {at}"
+def _notices(spec: BuildSpec, stage: Stage, folder: PurePosixPath) -> Iterator[str]:
+    """Yield what differs from the built image, as `PATH:LINE: PROBLEM; HINT`."""
+    if _python_version(stage) is None:
+        yield (
+            f"{spec.dockerfile}:{stage.line}: the Python version of {stage.base} is unknown;"
+            f" {SERVICE_INTERPRETER.version} is used, name another one in the image's tag"
+        )
+    if stage.skipped:
+        items = [f"{text} (line {line})" for line, text in stage.skipped[:_MAX_NOTICE_ITEMS]]
+        more = len(stage.skipped) - len(items)
+        yield (
+            f"{spec.dockerfile}:{stage.skipped[0][0]}: not run locally: {', '.join(items)}"
+            f"{f' and {more} more' if more else ''}; install what the code needs of it yourself"
+        )
+    for path, source in stage.files:
+        is_used = path.is_relative_to(folder) or folder.is_relative_to(path)
+        if not is_used and not Path(path).exists() and _is_code(stage, source):
+            if str(path) in stage.entrypoint:
+                continue
+            mkdir = "" if Path(path.parent).exists() else f"mkdir -p {path.parent} && "
+            yield (
+                f"{spec.dockerfile}:{stage.files.line_of(path)}: {path} exists only in the image;"
+                f" if the code opens it, run: {mkdir}ln -s {source} {path}"
+            )

@@ -1,4 +1,9 @@
-"""A folder of links that has an image's files where the image has them."""
+"""
+Link the files of an image that come from several folders into one folder.
+
+Python imports from that folder as it would from the folder in the image, and an edit of a source
+file still takes effect, because the links lead to it.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -9,8 +14,8 @@ from lambda_live.code.code_files import is_code
 type _Node = Path | dict[str, _Node]
 
 
-def single(files: Sequence[tuple[PurePosixPath, Path]]) -> Path | None:
-    """Return the folder that has all of them as the image has them, None if none does."""
+def single_root(files: Sequence[tuple[PurePosixPath, Path]]) -> Path | None:
+    """Return the folder that has all files at the same paths as the image, or None."""
     roots = {_root(at, source) for at, source in files}
     return roots.pop() if len(roots) == 1 else None
 
@@ -21,18 +26,20 @@ def _root(at: PurePosixPath, source: Path) -> Path | None:
     return source.parents[len(at.parts) - 1] if at.parts else source
 
 
-def link(files: Sequence[tuple[PurePosixPath, Path]], folder: Path) -> set[Path]:
+def link_files(files: Sequence[tuple[PurePosixPath, Path]], folder: Path) -> set[Path]:
     """
-    Make the folder; return those whose files are linked one by one, so that others may come.
+    Create the folder, and return the source folders whose files are linked one by one.
+
+    New files in those must be linked, too.
 
     Raises:
-        OSError: It can't be written.
+        OSError: The folder cannot be written.
     """
-    whole: dict[str, _Node] = {}
+    tree: dict[str, _Node] = {}
     opened: set[Path] = set()
     for at, source in files:
-        _put(whole, at.parts, source, opened)
-    _write(whole, folder)
+        _put(tree, at.parts, source, opened)
+    _write(tree, folder)
     return opened
 
 
@@ -42,13 +49,13 @@ def _put(into: dict[str, _Node], at: Sequence[str], source: Path, opened: set[Pa
             _put(into, (name,), child, opened)
         return
     name, *rest = at
-    there = into.get(name)
-    if isinstance(there, Path) and there.is_dir() and (rest or source.is_dir()):
-        there = into[name] = dict(_children(there, opened))
-    if rest or (isinstance(there, dict) and source.is_dir()):
-        if not isinstance(there, dict):
-            there = into[name] = {}
-        _put(there, rest, source, opened)
+    node = into.get(name)
+    if isinstance(node, Path) and node.is_dir() and (rest or source.is_dir()):
+        node = into[name] = dict(_children(node, opened))
+    if rest or (isinstance(node, dict) and source.is_dir()):
+        if not isinstance(node, dict):
+            node = into[name] = {}
+        _put(node, rest, source, opened)
     else:
         into[name] = source
 
@@ -58,20 +65,20 @@ def _children(folder: Path, opened: set[Path]) -> dict[str, Path]:
     return {each.name: each for each in folder.iterdir() if is_code(each.name)}
 
 
-def _write(wanted: dict[str, _Node], folder: Path) -> None:
+def _write(tree: dict[str, _Node], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for each in folder.iterdir():
-        node = wanted.get(each.name)
-        if each.name != "__pycache__" and not _is(each, node):
+        node = tree.get(each.name)
+        if each.name != "__pycache__" and not _matches(each, node):
             shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
-    for name, node in wanted.items():
+    for name, node in tree.items():
         if isinstance(node, dict):
             _write(node, folder / name)
         elif not (folder / name).is_symlink():
             (folder / name).symlink_to(node)
 
 
-def _is(path: Path, node: _Node | None) -> bool:
+def _matches(path: Path, node: _Node | None) -> bool:
     if isinstance(node, dict):
         return path.is_dir() and not path.is_symlink()
     return node is not None and path.is_symlink() and path.readlink() == node

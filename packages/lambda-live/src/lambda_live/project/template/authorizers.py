@@ -1,5 +1,5 @@
 """
-Who decides which requests an API lets pass.
+The authorizers of APIs.
 
 Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-controlling-access-to-apis.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-authorizer.html
@@ -9,13 +9,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 from collections.abc import Iterable
 
 from lambda_live.model.template import Authorizer
-from lambda_live.project.template.document import Object, Value
+from lambda_live.project.document import Object, Value
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import FUNCTIONS, Resources
 
 IAM = "AWS_IAM"
 _KINDS = ("Type", "TOKEN", "REQUEST", "COGNITO_USER_POOLS")
-_SOURCES = {
+_IDENTITY_SOURCES = {
     "Headers": "header",
     "QueryStrings": "querystring",
     "StageVariables": "stageVariables",
@@ -23,30 +23,30 @@ _SOURCES = {
 }
 
 
-def of_event(
+def for_event(
     resources: Resources, api: Properties, event: Properties, *, rest: bool
 ) -> Authorizer | None:
-    """Return what SAM's event names, else its API."""
+    """Return the authorizer of a SAM event, else the default of its API."""
     own = event.section("Auth")
     if "Authorizer" in own:
-        return _of_name(resources, api, own, "Authorizer", rest=rest)
-    return default_of(resources, api, rest=rest)
+        return _named(resources, api, own, "Authorizer", rest=rest)
+    return default_authorizer(resources, api, rest=rest)
 
 
-def default_of(resources: Resources, api: Properties, *, rest: bool) -> Authorizer | None:
-    """Return that of SAM's API for whatever names none."""
-    return _of_name(resources, api, api.section("Auth"), "DefaultAuthorizer", rest=rest)
+def default_authorizer(resources: Resources, api: Properties, *, rest: bool) -> Authorizer | None:
+    """Return the default authorizer of a SAM API."""
+    return _named(resources, api, api.section("Auth"), "DefaultAuthorizer", rest=rest)
 
 
-def of_preflight(resources: Resources, api: Properties) -> Authorizer | None:
-    """Return that of the method OPTIONS which SAM adds: the API's, unless the template says no."""
+def for_preflight(resources: Resources, api: Properties) -> Authorizer | None:
+    """Return the authorizer of the OPTIONS method that SAM adds: the API's, unless turned off."""
     auth = api.section("Auth")
     if auth.text("AddDefaultAuthorizerToCorsPreflight") == "false":
         return None
-    return default_of(resources, api, rest=True)
+    return default_authorizer(resources, api, rest=True)
 
 
-def _of_name(
+def _named(
     resources: Resources, api: Properties, auth: Properties, key: str, *, rest: bool
 ) -> Authorizer | None:
     name = auth.text(key)
@@ -56,74 +56,85 @@ def _of_name(
         return Authorizer(name, IAM)
     authorizers = api.section("Auth").get("Authorizers")
     if name not in authorizers if isinstance(authorizers, Object) else authorizers is None:
-        instead = "write it below Auth: Authorizers: of the API"
-        auth.wrong(key, f"the API has no authorizer {name!r}", instead)
-    given = api.section("Auth").section("Authorizers").section(name)
-    if "UserPoolArn" in given:
+        hint = "add it to Auth: Authorizers: of the API"
+        auth.fail(key, f"the API has no authorizer {name!r}", hint)
+    authorizer = api.section("Auth").section("Authorizers").section(name)
+    if "UserPoolArn" in authorizer:
         return Authorizer(name, "COGNITO_USER_POOLS")
-    if "FunctionArn" not in given:
+    if "FunctionArn" not in authorizer:
         return Authorizer(name, "JWT")
-    return _lambda_of_sam(resources, name, given, rest=rest)
+    return _sam_lambda_authorizer(resources, name, authorizer, rest=rest)
 
 
-def _lambda_of_sam(resources: Resources, name: str, given: Properties, *, rest: bool) -> Authorizer:
-    identity = given.section("Identity")
-    kind = given.choice("FunctionPayloadType", "TOKEN", "REQUEST") if rest else "REQUEST"
-    listed = tuple(f"{_SOURCES[key]}.{each}" for key in _SOURCES for each in identity.texts(key))
+def _sam_lambda_authorizer(
+    resources: Resources, name: str, properties: Properties, *, rest: bool
+) -> Authorizer:
+    identity = properties.section("Identity")
+    kind = properties.choice("FunctionPayloadType", "TOKEN", "REQUEST") if rest else "REQUEST"
+    listed = tuple(
+        f"{_IDENTITY_SOURCES[key]}.{each}"
+        for key in _IDENTITY_SOURCES
+        for each in identity.texts(key)
+    )
     token = (f"header.{identity.text('Header') or 'Authorization'}",)
     return Authorizer(
         name,
         kind,
-        function=function_of(resources, given.raw.get("FunctionArn")),
+        function=authorizing_function(resources, properties.raw.get("FunctionArn")),
         identity=token if kind == "TOKEN" else listed,
         validation=identity.pattern("ValidationExpression"),
         is_cached=not rest or identity.number("ReauthorizeEvery", 0, 3600, "seconds") != 0,
-        payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
-        has_simple_response=given.flag("EnableSimpleResponses"),
+        payload_format=properties.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
+        has_simple_response=properties.flag("EnableSimpleResponses"),
     )
 
 
-def of_method(resources: Resources, method: Properties) -> Authorizer | None:
-    """Return that of a method of CloudFormation's REST APIs, or of a route of its HTTP APIs."""
+def for_method(resources: Resources, method: Properties) -> Authorizer | None:
+    """Return the authorizer of a CloudFormation REST API method or HTTP API route."""
     if method.text("AuthorizationType") == IAM:
         return Authorizer(IAM, IAM)
-    home, logical_id = resources.home_of(method.raw.get("AuthorizerId"))
-    found = home.get(logical_id)
+    owner, logical_id = resources.resolve_owner(method.raw.get("AuthorizerId"))
+    found = owner.get(logical_id)
     if found is None:
         return None
-    given, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
-    identity = tuple(sources_of(given, "IdentitySource"))
-    kind = given.choice(*_KINDS) if rest else given.choice("AuthorizerType", "JWT", "REQUEST")
+    properties, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
+    identity = tuple(identity_sources(properties, "IdentitySource"))
+    kind = (
+        properties.choice(*_KINDS)
+        if rest
+        else properties.choice("AuthorizerType", "JWT", "REQUEST")
+    )
     if kind == "TOKEN" and not identity:
-        missing = f"{found.logical_id} has no IdentitySource"
-        given.wrong("IdentitySource", missing, "write method.request.header.Authorization")
+        problem = f"{found.logical_id} has no IdentitySource"
+        properties.fail("IdentitySource", problem, "add method.request.header.Authorization")
     return Authorizer(
         found.logical_id,
         kind,
-        function=function_of(home, given.raw.get("AuthorizerUri")),
+        function=authorizing_function(owner, properties.raw.get("AuthorizerUri")),
         identity=identity,
-        validation=given.pattern("IdentityValidationExpression"),
-        is_cached=not rest or given.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
-        payload_format=given.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
-        has_simple_response=given.flag("EnableSimpleResponses"),
+        validation=properties.pattern("IdentityValidationExpression"),
+        is_cached=not rest
+        or properties.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
+        payload_format=properties.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
+        has_simple_response=properties.flag("EnableSimpleResponses"),
     )
 
 
-def sources_of(given: Properties, key: str) -> Iterable[str]:
-    """Return what a request has to have, as `header.NAME`. Raises TemplateError."""
-    for text in given.texts(key):
-        for written in filter(None, map(str.strip, text.split(","))):
-            source = written.removeprefix("$").removeprefix("method.").removeprefix("request.")
-            if source.partition(".")[0] not in _SOURCES.values():
-                what = f"{written!r} is no source of an identity"
-                given.wrong(key, what, "write method.request.header.NAME")
+def identity_sources(properties: Properties, key: str) -> Iterable[str]:
+    """Yield what a request must contain, as `header.NAME`. Raises TemplateError."""
+    for text in properties.texts(key):
+        for expression in filter(None, map(str.strip, text.split(","))):
+            source = expression.removeprefix("$").removeprefix("method.").removeprefix("request.")
+            if source.partition(".")[0] not in _IDENTITY_SOURCES.values():
+                problem = f"invalid identity source {expression!r}"
+                properties.fail(key, problem, "use method.request.header.NAME")
             yield source
 
 
-def function_of(resources: Resources, uri: Value) -> str | None:
-    """Return the name of the function at which an authorizer's URI points."""
+def authorizing_function(resources: Resources, uri: Value) -> str | None:
+    """Return the name of the function that an authorizer's URI refers to."""
     for each in resources.application.stacks:
-        for function in each.of(*FUNCTIONS):
-            if resources.leads_to(uri, function):
+        for function in each.by_type(*FUNCTIONS):
+            if resources.targets_function(uri, function):
                 return each.name_of(function.logical_id)
     return None

@@ -1,7 +1,7 @@
 """
-Whether there is a template, and what is served if there is none.
+Find a project's template, or describe its function without one.
 
-It does without YAML, whose import would cost each start of a service that has no template.
+This module needs no YAML reader: its import would slow down projects without a template.
 """
 
 import contextlib
@@ -12,90 +12,88 @@ from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
-from lambda_live.project.image.build_spec import Recipe
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
-"""As SAM CLI looks for them."""
+"""The names that SAM CLI looks for."""
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
-"""AWS's own, for a new Python function."""
+"""AWS's default for a new Python function."""
 
 
 def candidate_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]:
-    """Return what a folder's template may be, or says which; what is `found` is not looked for."""
-    named = tuple(folder / name for name in TEMPLATE_NAMES)
+    """Return the files that determine a folder's template; `found` is the template if known."""
+    candidates = tuple(folder / name for name in TEMPLATE_NAMES)
     if not cloud_assembly.is_app(folder):
-        return named
-    return (*named, *cloud_assembly.selection_files(folder, found))
+        return candidates
+    return (*candidates, *cloud_assembly.selection_files(folder, found))
 
 
 def find_template(folder: Path) -> Path | None:
     """
-    Return the template of a folder, if it has one, else that of the CDK app there.
+    Return a folder's template, else the template of its CDK app, else None.
 
     Raises:
-        TemplateError: As `cloud_assembly.find_template`.
+        TemplateError: The folder is a CDK app without a usable template.
     """
-    written = next((path for name in TEMPLATE_NAMES if (path := folder / name).is_file()), None)
-    if written is None and cloud_assembly.is_app(folder):
+    template = next((path for name in TEMPLATE_NAMES if (path := folder / name).is_file()), None)
+    if template is None and cloud_assembly.is_app(folder):
         return cloud_assembly.find_template(folder)
-    return written
+    return template
 
 
 def default_template(
     folder: Path, handler: str | None = None, build_dir: Path | None = None
 ) -> Template:
     """
-    Return the one function of a folder without a template, called `function`.
+    Return a template for a folder without one, with one function named `function`.
 
-    Without a handler it is AWS's default, if that is there, or else that of the Dockerfile there,
-    of whose files from several folders one is made below `made`.
+    Its handler is, in this order: the given one, AWS's default if that module exists, the handler
+    of the Dockerfile. If a Dockerfile copies several folders, they are linked below `build_dir`.
 
     Raises:
-        TemplateError: The handler is not there.
+        TemplateError: The handler does not exist.
     """
     dockerfile = folder / "Dockerfile"
     if handler is None and not has_module(folder, DEFAULT_HANDLER) and dockerfile.is_file():
-        return _of_dockerfile(folder, dockerfile, build_dir)
+        return _dockerfile_template(folder, dockerfile, build_dir)
     handler = handler or DEFAULT_HANDLER
     module, _, name = handler.rpartition(".")
     if not module or not name:
-        raise TemplateError(folder, None, f"{handler!r} is no handler", "write MODULE.FUNCTION")
+        raise TemplateError(folder, None, f"invalid handler {handler!r}", "use MODULE.FUNCTION")
     if not has_module(folder, handler):
-        file = f"{module.replace('.', '/')}.py"
-        wrong = f"here is neither a template nor {file}, for the handler {handler!r}"
-        instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
-        raise TemplateError(folder, None, wrong, instead)
+        problem = f"no template.yaml or {module.replace('.', '/')}.py found"
+        hint = "add one of them, or name the handler (MODULE.FUNCTION)"
+        raise TemplateError(folder, None, problem, hint)
     only = FunctionSpec("function", "function", None, handler, folder, "python3.12")
     return Template(None, (only,))
 
 
-def _of_dockerfile(folder: Path, dockerfile: Path, made: Path | None) -> Template:
-    from lambda_live.project.image import image  # noqa: PLC0415  # few folders have only that
+def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None) -> Template:
+    from lambda_live.project.image.image import BuildSpec, read_image  # noqa: PLC0415  # few folders have only a Dockerfile
 
-    links = made and function_dir(made / "images", dockerfile, "function")
+    links = build_dir and function_dir(build_dir / "images", dockerfile, "function")
     try:
-        found = image.read(Recipe(folder, dockerfile), links)
+        image = read_image(BuildSpec(folder, dockerfile), links)
     except (UnsupportedFunctionError, OSError, TemplateError, ValueError) as error:
-        wrong = f"here is no template, and the Dockerfile is no function's: {error}"
-        instead = "name the handler (MODULE.FUNCTION), or write a template.yaml"
-        raise TemplateError(folder, None, wrong, instead) from error
-    runtime = found.runtime or SERVICE_INTERPRETER.runtime
+        problem = f"no template.yaml found, and the Dockerfile does not define a function: {error}"
+        hint = "add a template.yaml, or name the handler (MODULE.FUNCTION)"
+        raise TemplateError(folder, None, problem, hint) from error
+    runtime = image.runtime or SERVICE_INTERPRETER.runtime
     only = FunctionSpec(
-        "function", "function", None, found.handler, found.root, runtime, image=found
+        "function", "function", None, image.handler, image.root, runtime, image=image
     )
-    return Template(None, (only,), files=found.files)
+    return Template(None, (only,), files=image.files)
 
 
 def has_module(root: Path, handler: str) -> bool:
-    """Whether the handler's module is among the function's own files."""
+    """Whether the handler's module is in the folder."""
     return module_path(root, handler) is not None
 
 
 def module_path(root: Path, handler: str) -> Path | None:
-    """Return the path of the handler's module among the function's own files."""
+    """Return the relative path of the handler's module in the folder, or None."""
     path = Path(*handler.rpartition(".")[0].replace("/", ".").split("."))
-    with contextlib.suppress(OSError):  # a name may be too long for any file
+    with contextlib.suppress(OSError):  # the name may be too long for a file
         for module in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
             if (root / module).is_file():
                 return module

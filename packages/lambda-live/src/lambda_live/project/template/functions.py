@@ -1,199 +1,173 @@
-"""One function of a template, read property by property."""
+"""Read one function of a template."""
 
 import re
-from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
-from lambda_live.model.requirements import Requirements
+from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import (
     EventInvokeConfig,
     FunctionSpec,
     Image,
-    Layer,
     LoggingConfig,
 )
 from lambda_live.model.template_error import UnsupportedFunctionError
-from lambda_live.project.cdk import asset_source
-from lambda_live.project.template import apis, code, images
-from lambda_live.project.template.asset_source import edited_at
+from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import has_module, module_path
-from lambda_live.project.template.document import Array, Object, Value
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.public_layers import requirement_of
-from lambda_live.project.template.references import StandIn
-from lambda_live.project.template.resources import LAYERS, Resource, Resources
-from lambda_live.project.template.spelling import note_misspelt
-from lambda_live.project.template.targets import target
-from lambda_live.project.template.variables import variables_of
+from lambda_live.project.template.references import Unresolved
+from lambda_live.project.template.resources import Resource, Resources
 from lambda_live.telemetry import levels
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
-_NEWEST = 14
+_NEWEST_MINOR = 14
 """python3.14, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
 _ARCHITECTURES = ("x86_64", "arm64")
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
-_FOREIGN = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
+_VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+"""https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html"""
+_OTHER_RUNTIMES = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
+_KNOWN_PROPERTIES = (
+    *("Architectures", "Code", "CodeUri", "DeadLetterConfig", "DeadLetterQueue", "Environment"),
+    *("EventInvokeConfig", "Events", "FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig"),
+    *("ImageUri", "Layers", "PackageType"),
+    *("LoggingConfig", "MemorySize", "ReservedConcurrentExecutions", "Runtime", "Timeout"),
+)
+"""https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html"""
+
+_SIMILARITY = 0.8
 
 
-def function_of(resources: Resources, resource: Resource, made: Path | None) -> FunctionSpec:
+def function_of(resources: Resources, resource: Resource, build_dir: Path | None) -> FunctionSpec:
     """
-    Return the function that a resource describes; what is made of its code is put below `made`.
+    Return the function that a resource describes.
 
     Raises:
-        UnsupportedFunctionError: It can't run here, though the template is right.
-        TemplateError: The template is wrong.
+        UnsupportedFunctionError: The template is valid, but the function cannot run locally.
+        TemplateError: The template is invalid.
     """
     properties = resource.properties
-    note_misspelt(resources, resource)
-    handler, code_uri, runtime, image = _code(resources, resource, made)
-    module = None if image else module_path(code_uri, handler)
-    edited = edited_at(resources, resource, code_uri, module)
-    layers = tuple(_layers(resources, properties, made))
+    _suggest_properties(resources, resource)
+    handler, folder, runtime, image = _code(resources, resource, build_dir)
+    module = None if image else module_path(folder, handler)
+    source = None if image else code_folder.asset_source(resources, resource, folder, module)
+    is_bundled = resource.metadata.flag("aws:asset:is-bundled")
     return FunctionSpec(
         name=_name(resources, resource),
-        logical_id=resources.full(resource.logical_id),
+        logical_id=resources.qualified_name(resource.logical_id),
         line=resource.line,
         handler=handler,
-        code_uri=edited or code_uri,
-        cdk_bundle=code_uri if edited and resource.metadata.flag("aws:asset:is-bundled") else None,
+        code_uri=source or folder,
+        cdk_bundle=folder if source and is_bundled else None,
         runtime=runtime,
         memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
         timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
         architecture=_architecture(properties),
-        environment=variables_of(properties),
+        environment=_environment(properties),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
-        layers=layers,
-        public_layer_requirements=_published(resources, properties),
-        url=apis.url_of(resources, resource),
-        routes=tuple(apis.routes_of(resources, resource)),
-        unsupported_events=tuple(apis.other_events_of(resources, resource)),
+        layers=tuple(layers.layers_of(resources, properties, build_dir)),
+        public_layer_requirements=layers.public_layer_requirements(resources, properties),
+        url=routes.function_url(resources, resource),
+        routes=tuple(routes.routes_of(resources, resource)),
+        unsupported_events=tuple(routes.unsupported_events(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
-        event_invoke_config=_asynchronous(resources, resource),
+        event_invoke_config=_event_invoke_config(resources, resource),
         template=resources.document.path,
         image=image,
     )
 
 
+def _suggest_properties(resources: Resources, function: Resource) -> None:
+    """Report misspelled properties: AWS rejects them, and here they would have no effect."""
+    for key in function.properties.raw:
+        near = get_close_matches(key, _KNOWN_PROPERTIES, 1, _SIMILARITY)
+        if near and near[0] != key:
+            notice = f"unknown property {key}; did you mean {near[0]}?"
+            resources.note(function.properties.line(key), notice)
+
+
 def _code(
-    resources: Resources, resource: Resource, made: Path | None
+    resources: Resources, resource: Resource, build_dir: Path | None
 ) -> tuple[str, Path, str, Image | None]:
-    """Return the handler, the folder that has it, its Runtime, and the image that says so."""
+    """Return the handler, the folder of the code, the runtime, and the image if it is one."""
     if images.is_image(resource):
-        image = images.image_of(resources, resource, made and made / "images" / resources.path)
+        links = build_dir and build_dir / "images" / resources.stack_path
+        image = images.image_of(resources, resource, links)
         return image.handler, image.root, image.runtime or SERVICE_INTERPRETER.runtime, image
-    _leave_out_foreign(resource.properties)  # what it is built into may well not be here
-    root = code.code_uri(resources, resource, made)
+    # Checked first: the build output of other languages may not exist.
+    _check_language(resource.properties)
+    folder = code_folder.function_folder(resources, resource, build_dir)
     runtime = _runtime(resource)
-    return _handler(resource, root), root, runtime, None
+    return _handler(resource, folder), folder, runtime, None
 
 
 def _name(resources: Resources, resource: Resource) -> str:
-    given = resource.properties.text("FunctionName")
-    if given is not None and not isinstance(given, StandIn) and not _NAME.fullmatch(given):
-        instead = "write letters, digits, - and _, 64 at most"
-        resource.properties.wrong("FunctionName", f"AWS calls no function {given!r}", instead)
+    name = resource.properties.text("FunctionName")
+    if name is not None and not isinstance(name, Unresolved) and not _NAME.fullmatch(name):
+        hint = "use at most 64 letters, digits, - and _"
+        resource.properties.fail("FunctionName", f"invalid FunctionName {name!r}", hint)
     return resources.name_of(resource.logical_id)
 
 
 def _architecture(properties: Properties) -> str:
-    given = (properties.texts("Architectures") or (_ARCHITECTURES[0],))[0]
-    if given not in _ARCHITECTURES and not isinstance(given, StandIn):
-        instead = f"write [{_ARCHITECTURES[0]}] or [{_ARCHITECTURES[1]}]"
-        properties.wrong("Architectures", f"AWS has no architecture {given!r}", instead)
-    return given
+    architecture = (properties.texts("Architectures") or (_ARCHITECTURES[0],))[0]
+    if architecture not in _ARCHITECTURES and not isinstance(architecture, Unresolved):
+        hint = f"use [{_ARCHITECTURES[0]}] or [{_ARCHITECTURES[1]}]"
+        properties.fail("Architectures", f"invalid architecture {architecture!r}", hint)
+    return architecture
 
 
-def _leave_out_foreign(properties: Properties) -> None:
+def _environment(function: Properties) -> dict[str, str]:
+    environment = function.section("Environment")
+    section = environment.section("Variables")
+    variables = environment.variables("Variables")
+    for name in variables:
+        if not _VARIABLE_NAME.fullmatch(name):
+            hint = "use a letter, then at least one letter, digit or _"
+            section.fail(name, f"invalid environment variable name {name!r}", hint)
+        if name in RESERVED_VARIABLES:
+            section.fail(name, f"{name} is a reserved Lambda variable", "rename it")
+    return variables
+
+
+def _check_language(properties: Properties) -> None:
     runtime = properties.text("Runtime")
-    if runtime and _FOREIGN.fullmatch(runtime):
-        message = f"its Runtime is {runtime}; Python 3 alone runs here"
+    if runtime and _OTHER_RUNTIMES.fullmatch(runtime):
+        message = f"its Runtime is {runtime}; only Python 3 functions are supported"
         raise UnsupportedFunctionError(message)
 
 
 def _runtime(resource: Resource) -> str:
     properties = resource.properties
-    runtime = properties.known("Runtime")
+    runtime = properties.require_known("Runtime")
     if runtime is None:
-        properties.wrong("Runtime", f"{resource.logical_id} has no Runtime", "write python3.12")
+        properties.fail("Runtime", f"{resource.logical_id} has no Runtime", "add python3.12")
     version = _PYTHON.fullmatch(runtime)
-    if not version or int(version[1]) > _NEWEST:
-        allowed = "write python3.12, python3.13 or python3.14"
-        properties.wrong("Runtime", f"AWS has no Runtime {runtime!r}", allowed)
+    if not version or int(version[1]) > _NEWEST_MINOR:
+        hint = "use python3.12, python3.13 or python3.14"
+        properties.fail("Runtime", f"unknown Runtime {runtime!r}", hint)
     return runtime
 
 
-def _handler(resource: Resource, root: Path) -> str:
+def _handler(resource: Resource, folder: Path) -> str:
     properties = resource.properties
-    handler = properties.known("Handler")
+    handler = properties.require_known("Handler")
     if handler is None:
-        properties.wrong(
-            "Handler", f"{resource.logical_id} has no Handler", "write MODULE.FUNCTION"
-        )
+        properties.fail("Handler", f"{resource.logical_id} has no Handler", "add MODULE.FUNCTION")
     module, _, name = handler.rpartition(".")
     if not module or not name:
-        properties.wrong("Handler", f"{handler!r} is no handler", "write MODULE.FUNCTION")
-    # A layer may bring the module, as those of Datadog and other tracers do.
-    if "Layers" not in properties and not has_module(root, handler):
-        missing = f"{root} has no module for the handler {handler!r}"
-        if code.inline_code(resource):
-            message = f"code in a template is the module index: write index.{name} for {handler}"
+        properties.fail("Handler", f"invalid Handler {handler!r}", "use MODULE.FUNCTION")
+    # A layer may contain the module, as the layers of Datadog and other tracers do.
+    if "Layers" not in properties and not has_module(folder, handler):
+        if code_folder.inline_code(resource):
+            message = f"code in a template is the module index; use index.{name}, not {handler}"
             raise UnsupportedFunctionError(message)
-        properties.wrong("Handler", missing, f"add {module.replace('.', '/')}.py or mend CodeUri")
+        problem = f"the handler {handler!r} has no module in {folder}"
+        properties.fail("Handler", problem, f"add {module.replace('.', '/')}.py or fix CodeUri")
     return handler
-
-
-def _listed(resources: Resources, properties: Properties) -> Iterator[tuple[Value, Value]]:
-    """Yield each layer as it is written, and what it is."""
-    listed = properties.get("Layers")
-    if isinstance(listed, Object) or (isinstance(listed, str) and not isinstance(listed, StandIn)):
-        properties.wrong("Layers", "Layers is no list", "write Layers: [!Ref LAYER, …]")
-    for item in listed if isinstance(listed, Array) else ():
-        yield item, resources.intrinsics.head(item)
-
-
-def _published(resources: Resources, properties: Properties) -> Requirements | None:
-    """Return what is installed in place of layers that are published for everybody."""
-    known = (requirement_of(str(head)) for _, head in _listed(resources, properties))
-    named = [each for each in dict.fromkeys(known) if each]
-    template, text = resources.document.path, "".join(f"{each}\n" for each in named)
-    called = f"{' '.join(named)}, for {template.name}'s layers"
-    return Requirements(template, text, (), template.parent, name=called) if named else None
-
-
-def _layers(resources: Resources, properties: Properties, made: Path | None) -> Iterator[Layer]:
-    for item, head in _listed(resources, properties):
-        logical_id = target(item) if isinstance(item, Object) else None
-        layer = resources.get(logical_id or "") or resources.get(str(head))
-        if layer is not None and layer.type in LAYERS:
-            yield from _layer(resources, layer, made)
-        elif (elsewhere := resources.application.layer(str(head))) is not None:
-            yield from _layer(*elsewhere, made)
-        elif instead := requirement_of(str(head)):
-            resources.note(str(head), f"{instead} stands in for the layer {head}")
-        elif head is not None:
-            what = f"The layer {head} is not here; add what it brings to requirements.txt"
-            resources.note(str(head), what)
-
-
-def _layer(resources: Resources, layer: Resource, made: Path | None) -> Iterator[Layer]:
-    try:
-        content = code.content(resources, layer, LAYERS[layer.type], made)
-    except UnsupportedFunctionError as error:
-        sentence = f"The layer {layer.logical_id} is left out: {error}"
-        resources.note(layer.logical_id, sentence)
-        return
-    if content is not None:
-        if not layer.metadata.flag("aws:asset:is-bundled"):
-            module = next(asset_source.modules(content), None)
-            content = edited_at(resources, layer, content, module) or content
-        method = layer.metadata.text("BuildMethod")
-        if method == "makefile":
-            what = f"The layer {layer.logical_id} is built by its Makefile, which is not run here"
-            resources.note(layer.logical_id, f"{what}; add what it brings to requirements.txt")
-        yield Layer(layer.logical_id, content, method)
 
 
 def _logging(config: Properties) -> LoggingConfig:
@@ -204,14 +178,14 @@ def _logging(config: Properties) -> LoggingConfig:
     )
 
 
-def _asynchronous(resources: Resources, resource: Resource) -> EventInvokeConfig:
+def _event_invoke_config(resources: Resources, resource: Resource) -> EventInvokeConfig:
     config = resource.properties.section("EventInvokeConfig")
-    for each in resources.about(
+    for each in resources.referring_to(
         resource.logical_id, "AWS::Lambda::EventInvokeConfig", "FunctionName"
     ):
         config = each.properties
-    sam = resource.type == "AWS::Serverless::Function"
-    queue = resource.properties.section("DeadLetterQueue" if sam else "DeadLetterConfig")
+    is_sam = resource.type == "AWS::Serverless::Function"
+    queue = resource.properties.section("DeadLetterQueue" if is_sam else "DeadLetterConfig")
     retries = config.number("MaximumRetryAttempts", 0, 2, "attempts")
     destinations = config.section("DestinationConfig")
     return EventInvokeConfig(

@@ -1,5 +1,5 @@
 """
-How a template says that a function is an image, and which one.
+Functions of a template that are container images.
 
 Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-using-build.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-imageconfig.html
@@ -10,88 +10,89 @@ from pathlib import Path
 from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
-from lambda_live.project.image.build_spec import Recipe
-from lambda_live.project.template.asset_source import edited_at
-from lambda_live.project.template.document import Object
-from lambda_live.project.template.references import StandIn
+from lambda_live.project.document import Object
+from lambda_live.project.template.code_folder import asset_source, source_override
+from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resource, Resources
 
-_NOWHERE = (
-    "it is an image that is built elsewhere; name the folder of its Dockerfile by"
-    " Metadata: {{DockerContext: FOLDER}}, or --parameter {0}.DockerContext=FOLDER"
+_ASSET = "aws:asset:path"
+_NO_CONTEXT = (
+    "the template does not name its Dockerfile; add Metadata: {{DockerContext: FOLDER}}, or set"
+    " --parameter {0}.DockerContext=FOLDER"
 )
 
 
 def is_image(resource: Resource) -> bool:
-    """Whether the function is one."""
+    """Whether the function is an image."""
     properties = resource.properties
     code = properties.get("Code" if "Code" in properties else "CodeUri")
-    within = isinstance(code, Object) and "ImageUri" in code
-    return within or properties.text("PackageType") == "Image" or "ImageUri" in properties
+    has_uri = isinstance(code, Object) and "ImageUri" in code
+    return has_uri or properties.text("PackageType") == "Image" or "ImageUri" in properties
 
 
 def dockerfile_of(resources: Resources, resource: Resource) -> Path | None:
-    """Return the Dockerfile of a function that is an image and names one, be it there or not."""
+    """Return the Dockerfile of an image, even if it does not exist; None if none is named."""
     context = _context(resources, resource) if is_image(resource) else None
-    return context and _dockerfile(resources, resource, context[1])
+    return context and _dockerfile(resource, context)
 
 
 def image_of(resources: Resources, resource: Resource, links: Path | None) -> Image:
     """
-    Return what is served of the image; what has to be put together is put below `links`.
+    Return what to run of an image. If it copies several folders, they are linked below `links`.
 
     Raises:
-        UnsupportedFunctionError: It can't be known.
+        UnsupportedFunctionError: The image cannot run locally.
         TemplateError: The template names a folder that does not exist.
     """
-    from lambda_live.project.image import image  # noqa: PLC0415  # most templates have none
+    from lambda_live.project.image.image import BuildSpec, read_image  # noqa: PLC0415  # most templates have no image
 
     metadata, config = resource.metadata, resource.properties.section("ImageConfig")
-    if (named := _context(resources, resource)) is None:
-        raise UnsupportedFunctionError(_NOWHERE.format(resources.full(resource.logical_id)))
-    key, written = named
-    template = resources.document.path
-    context = template.parent / written
+    context = _context(resources, resource)
+    if context is None:
+        name = resources.qualified_name(resource.logical_id)
+        raise UnsupportedFunctionError(_NO_CONTEXT.format(name))
     if not context.is_dir():
-        what = f"{key} is {written!r}, and there is no {context}"
-        metadata.wrong(key, what, "name the folder of what the Dockerfile copies")
-    cdk = key == "aws:asset:path"
-    dockerfile = _dockerfile(resources, resource, written)
+        key = "DockerContext" if "DockerContext" in metadata else _ASSET
+        problem = f"{key} is {metadata.text(key)!r}, but {context} does not exist"
+        metadata.fail(key, problem, "name the folder that the Dockerfile copies from")
+    is_cdk = _ASSET in metadata
+    dockerfile = _dockerfile(resource, context)
     context = context.resolve()
-    if dockerfile.is_relative_to(context):
-        within = dockerfile.relative_to(context)
-        context = edited_at(resources, resource, context, within) or context
-        dockerfile = context / within
-    recipe = Recipe(
+    if dockerfile.is_relative_to(context) and dockerfile.is_file():
+        relative = dockerfile.relative_to(context)
+        context = asset_source(resources, resource, context, relative) or context
+        dockerfile = context / relative
+    spec = BuildSpec(
         context,
         dockerfile,
-        metadata.text("aws:asset:docker-build-target" if cdk else "DockerBuildTarget"),
-        metadata.variables("aws:asset:docker-build-args" if cdk else "DockerBuildArgs"),
+        metadata.text("aws:asset:docker-build-target" if is_cdk else "DockerBuildTarget"),
+        metadata.variables("aws:asset:docker-build-args" if is_cdk else "DockerBuildArgs"),
         config.texts("Command"),
         config.texts("EntryPoint"),
         config.text("WorkingDirectory"),
     )
+    template = resources.document.path
     try:
-        return image.read(recipe, links and function_dir(links, template, resource.logical_id))
+        return read_image(spec, links and function_dir(links, template, resource.logical_id))
     except TemplateError as error:
         raise UnsupportedFunctionError(str(error)) from error
-    except (OSError, ValueError) as error:  # no path, no pattern, no text that could be read
-        message = f"{recipe.dockerfile} can't be followed: {error}"
+    except (OSError, ValueError) as error:  # an invalid path, pattern or encoding
+        message = f"{spec.dockerfile} is invalid: {error}"
         raise UnsupportedFunctionError(message) from error
 
 
-def _context(resources: Resources, resource: Resource) -> tuple[str, str] | None:
-    given = resources.intrinsics.references.given(f"{resource.logical_id}.DockerContext")
-    if given is not None:
-        return "DockerContext", given
-    for key in ("DockerContext", "aws:asset:path"):
+def _context(resources: Resources, resource: Resource) -> Path | None:
+    """Return the build context: from the user, else from the template, else from CDK."""
+    if (override := source_override(resources, resource, "DockerContext")) is not None:
+        return override
+    for key in ("DockerContext", _ASSET):
         text = resource.metadata.text(key)
-        if text is not None and not isinstance(text, StandIn):
-            return key, text
+        if text is not None and not isinstance(text, Unresolved):
+            return resources.document.path.parent / text
     return None
 
 
-def _dockerfile(resources: Resources, resource: Resource, context: str) -> Path:
+def _dockerfile(resource: Resource, context: Path) -> Path:
     metadata = resource.metadata
-    named = metadata.text("Dockerfile") or metadata.text("aws:asset:dockerfile-path")
-    return (resources.document.path.parent / context / (named or "Dockerfile")).resolve()
+    name = metadata.text("Dockerfile") or metadata.text("aws:asset:dockerfile-path")
+    return (context / (name or "Dockerfile")).resolve()

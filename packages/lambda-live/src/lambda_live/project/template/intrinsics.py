@@ -1,56 +1,58 @@
-"""CloudFormation's intrinsic functions, as far as a template alone can answer them."""
+"""CloudFormation's intrinsic functions, as far as the template alone determines their values."""
 
+import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 
-from lambda_live.project.template.document import Array, Document, Object, Value
-from lambda_live.project.template.references import References, as_text
-from lambda_live.project.template.stack_context import Surroundings
-from lambda_live.project.template.string_functions import Texts, array
+from lambda_live.project.document import Array, Document, Object, Value
+from lambda_live.project.template.references import References, StackContext, Unresolved, as_text
 
 _MACRO = "Fn::Transform"
+_SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 class Intrinsics:
     """
-    Resolves values of one template.
+    Resolves the values of one template.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
     """
 
-    def __init__(self, document: Document, surroundings: Surroundings) -> None:
+    def __init__(self, document: Document, context: StackContext) -> None:
         self._document = document
-        self._surroundings = surroundings
-        self.references = References(document, surroundings, self.resolve)
-        self._texts = Texts(self.references, self.resolve)
+        self._context = context
+        self.references = References(document, context, self.resolve)
+        strings = _StringFunctions(self.references, self.resolve)
+        self._text = strings.text
         self._functions: Mapping[str, Callable[[Value], Value]] = {
             "Ref": lambda name: self.references.ref(as_text(name)),
             "Condition": lambda name: _boolean(self.condition(as_text(name))),
-            "Fn::And": lambda values: _boolean(all(map(self._holds, array(values)))),
-            "Fn::Base64": self._texts.base64,
+            "Fn::And": lambda values: _boolean(all(map(self._is_true, _array(values)))),
+            "Fn::Base64": strings.base64,
             "Fn::Equals": self._equals,
             "Fn::FindInMap": self._find_in_map,
             "Fn::GetAtt": self._get_att,
             "Fn::GetAZs": self._availability_zones,
             "Fn::If": self._if,
             "Fn::ImportValue": self._import_value,
-            "Fn::Join": self._texts.join,
-            "Fn::Length": lambda values: str(len(array(self.resolve(values)))),
-            "Fn::Not": lambda values: _boolean(not self._holds(array(values)[0])),
-            "Fn::Or": lambda values: _boolean(any(map(self._holds, array(values)))),
-            "Fn::Select": self._texts.select,
-            "Fn::Split": self._texts.split,
-            "Fn::Sub": self._texts.sub,
-            _MACRO: lambda macro: self.resolve(self._included(macro)),
+            "Fn::Join": strings.join,
+            "Fn::Length": lambda values: str(len(_array(self.resolve(values)))),
+            "Fn::Not": lambda values: _boolean(not self._is_true(_array(values)[0])),
+            "Fn::Or": lambda values: _boolean(any(map(self._is_true, _array(values)))),
+            "Fn::Select": strings.select,
+            "Fn::Split": strings.split,
+            "Fn::Sub": strings.sub,
+            _MACRO: lambda macro: self.resolve(self._include(macro)),
             "Fn::ToJsonString": lambda value: json.dumps(self.resolve(value)),
         }
 
     def resolve(self, value: Value) -> Value:
         """
-        Return the value without intrinsic functions; None is no value, and is left out.
+        Return the value without intrinsic functions, or None for `AWS::NoValue`.
 
         Raises:
-            TemplateError: A function's arguments are not what it takes.
+            TemplateError: A function has invalid arguments.
         """
         if isinstance(value, Array):
             items = Array(value.line)
@@ -68,52 +70,59 @@ class Intrinsics:
         return result
 
     def head(self, value: Value) -> Value:
-        """Resolve a value that is itself an intrinsic function, but not what is in it."""
+        """Resolve a value that is itself an intrinsic function, but not the values inside it."""
         if not isinstance(value, Object) or not is_intrinsic(value):
             return value
-        return self._included(value[_MACRO]) if _MACRO in value else self.resolve(value)
+        if _MACRO not in value:
+            return self.resolve(value)
+        with self.references.at_line(value.line):
+            included = self._include(value[_MACRO])
+        return included  # noqa: RET504  # mypy requires a return after the `with`
 
     def condition(self, name: str) -> bool:
-        """Whether a condition of the template holds."""
+        """Whether a condition of the template is true."""
         conditions = self._document.section("Conditions")
         if name not in conditions:
-            self._document.wrong(
-                conditions.line, f"there is no condition {name}", "add it to Conditions"
+            self._document.fail(
+                conditions.line, f"condition {name} is not defined", "add it to Conditions"
             )
-        return self._holds(conditions[name])
+        return self._is_true(conditions[name])
 
     def _call(self, call: Object) -> Value:
         ((name, argument),) = call.items()
-        function = self._functions.get(name)
-        if function is None:
-            return self.references.stand_in(name, f"{name} is not followed (line {call.line})")
+        function = self._functions.get(name) or self._unsupported(name)
         try:
-            return function(argument)
+            with self.references.at_line(call.line):
+                result = function(argument)
         except (ValueError, TypeError, IndexError, KeyError, AttributeError):
-            takes = "write what CloudFormation's reference says that it takes"
-            self._document.wrong(call.line, f"{name} has arguments that it can't have", takes)
+            hint = "see CloudFormation's reference"
+            self._document.fail(call.line, f"{name} has invalid arguments", hint)
         except RecursionError:
-            self._document.wrong(call.line, f"{name} needs itself", "break the circle")
+            self._document.fail(call.line, f"{name} refers to itself", "remove the cycle")
+        return result
 
-    def _holds(self, condition: Value) -> bool:
+    def _unsupported(self, name: str) -> Callable[[Value], Value]:
+        return lambda _: self.references.unresolved(name, f"{name} is not supported")
+
+    def _is_true(self, condition: Value) -> bool:
         return self.resolve(condition) == "true"
 
     def _equals(self, values: Value) -> Value:
-        left, right = (self.resolve(value) for value in array(values))
+        left, right = (self.resolve(value) for value in _array(values))
         return _boolean(left == right)
 
     def _if(self, values: Value) -> Value:
-        name, then, otherwise = array(values)
+        name, then, otherwise = _array(values)
         return self.resolve(then if self.condition(as_text(name)) else otherwise)
 
     def _get_att(self, name: Value) -> Value:
-        parts = name.split(".", 1) if isinstance(name, str) else map(self._texts.text, array(name))
+        parts = name.split(".", 1) if isinstance(name, str) else map(self._text, _array(name))
         logical_id, *attribute = parts
         return self.references.attribute(logical_id, ".".join(attribute))
 
     def _find_in_map(self, values: Value) -> Value:
-        name, first, second, *options = array(values)
-        keys = [self._texts.text(key) for key in (name, first, second)]
+        name, first, second, *options = _array(values)
+        keys = [self._text(key) for key in (name, first, second)]
         found: Value = self._document.section("Mappings")
         for key in keys:
             found = found.get(key) if isinstance(found, Object) else None
@@ -122,34 +131,123 @@ class Intrinsics:
         if options and isinstance(options[0], Object) and "DefaultValue" in options[0]:
             return self.resolve(options[0]["DefaultValue"])
         where = ".".join(keys)
-        return self.references.stand_in(where, f"Mappings has no {where}")
+        return self.references.unresolved(where, f"Mappings has no {where}")
 
     def _import_value(self, name: Value) -> Value:
-        text = self._texts.text(name)
-        if (exported := self._surroundings.exports(text)) is not None:
+        text = self._text(name)
+        if (exported := self._context.exported(text)) is not None:
             return exported
-        return self.references.stand_in(text, f"{text} is imported from another stack")
+        return self.references.unresolved(text, f"{text} is imported from another stack")
 
-    def _included(self, macro: Value) -> Value:
+    def _include(self, macro: Value) -> Value:
         """
-        Return what AWS::Include has of a file beside the template.
+        Return the content of the file that AWS::Include names.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-aws-include.html
         """
         match macro:
             case {"Name": "AWS::Include", "Parameters": {"Location": location}}:
-                name = self._texts.text(location)
-                if (included := self._surroundings.included(name)) is not None:
-                    return included
-                return self.references.told(name, f"AWS::Include finds no {name} here")
+                name = self._text(location)
+                if (included := self._context.included(name)) is not None:
+                    return included  # noqa: RET504  # mypy requires a return after the `with`
+                notice = f"the AWS::Include file {name} does not exist; name a local file"
+                return self.references.placeholder(name, notice)
             case _:
-                return self.references.told(_MACRO, f"{_MACRO} is not followed")
+                notice = f"{_MACRO} is not supported; write its result instead"
+                return self.references.placeholder(_MACRO, notice)
 
     def _availability_zones(self, region: Value) -> Value:
         zones = Array(0)
-        name = self._texts.text(region) or as_text(self.references.ref("AWS::Region"))
+        name = self._text(region) or as_text(self.references.ref("AWS::Region"))
         zones.extend(f"{name}{letter}" for letter in "abc")
         return zones
+
+
+class _StringFunctions:
+    """
+    The intrinsic functions that build texts. A result made from an unresolved value is unresolved.
+
+    Each raises TypeError, ValueError or IndexError if its arguments are invalid.
+    """
+
+    def __init__(self, references: References, resolve: Callable[[Value], Value]) -> None:
+        self._references = references
+        self._resolve = resolve
+
+    def text(self, value: Value) -> str:
+        """Resolve a value to text, and keep it `Unresolved` if it is."""
+        resolved = self._resolve(value)
+        return resolved if isinstance(resolved, Unresolved) else as_text(resolved)
+
+    def join(self, values: Value) -> Value:
+        """Fn::Join."""
+        separator, items = _array(values)
+        texts = [self.text(item) for item in _array(self._resolve(items))]
+        return _propagate_unresolved(texts, as_text(separator).join(texts))
+
+    def split(self, values: Value) -> Value:
+        """Fn::Split."""
+        separator, text = _array(values)
+        whole = self.text(text)
+        parts = Array(0)
+        parts.extend(
+            _propagate_unresolved([whole], part) for part in whole.split(as_text(separator))
+        )
+        return parts
+
+    def select(self, values: Value) -> Value:
+        """Fn::Select; beyond the end of a list with unresolved items the result is unresolved."""
+        index, items = _array(values)
+        resolved = self._resolve(items)
+        if isinstance(resolved, Unresolved):
+            return resolved
+        found = _array(resolved)
+        position = int(self.text(index))
+        if position >= len(found) and any(isinstance(item, Unresolved) for item in found):
+            return Unresolved("".join(map(as_text, found)))
+        return found[position]
+
+    def sub(self, argument: Value) -> Value:
+        """Fn::Sub, with or without a mapping of variables."""
+        text, variables = (argument, Object(0)) if isinstance(argument, str) else _array(argument)
+        known = {name: self.text(value) for name, value in _object(variables).items()}
+        used: list[str] = []
+
+        def replace(variable: re.Match[str]) -> str:
+            literal, name = variable[1], variable[2].strip()
+            if literal:
+                return f"${{{name}}}"
+            used.append(known[name] if name in known else self._variable(name))
+            return used[-1]
+
+        whole = _SUB_VARIABLE.sub(replace, as_text(text))
+        return _propagate_unresolved(used, whole)
+
+    def _variable(self, name: str) -> str:
+        if "." in name:
+            return self._references.attribute(*name.split(".", 1))
+        return self.text(self._references.ref(name))
+
+    def base64(self, value: Value) -> Value:
+        """Fn::Base64."""
+        return base64.b64encode(self.text(value).encode()).decode()
+
+
+def _propagate_unresolved(parts: list[str], whole: str) -> str:
+    return Unresolved(whole) if any(isinstance(part, Unresolved) for part in parts) else whole
+
+
+def _array(value: Value) -> Array:
+    """Return the value if it is an array, else raise TypeError."""
+    if not isinstance(value, Array):
+        raise TypeError
+    return value
+
+
+def _object(value: Value) -> Object:
+    if not isinstance(value, Object):
+        raise TypeError
+    return value
 
 
 def is_intrinsic(value: Object) -> bool:
@@ -157,9 +255,9 @@ def is_intrinsic(value: Object) -> bool:
     if len(value) != 1:
         return False
     ((name, argument),) = value.items()
-    named = name == "Ref" or (name == "Condition" and isinstance(argument, str))
-    return named or name.startswith("Fn::")
+    is_named = name == "Ref" or (name == "Condition" and isinstance(argument, str))
+    return is_named or name.startswith("Fn::")
 
 
-def _boolean(value: bool) -> str:  # noqa: FBT001  # it writes the value that it takes
+def _boolean(value: bool) -> str:  # noqa: FBT001  # it converts the value that it takes
     return "true" if value else "false"

@@ -1,19 +1,27 @@
 """
-The routes that an OpenAPI definition within the template names.
+Routes and authorizers of OpenAPI definitions.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authtype.html
 """
 
 from collections.abc import Iterator
 
 from lambda_live.model.template import Authorizer, Route
-from lambda_live.project.template import cors
-from lambda_live.project.template.document import Object
-from lambda_live.project.template.openapi_authorizers import of_operation
-from lambda_live.project.template.paths import METHODS, check_path
+from lambda_live.project.document import Object
+from lambda_live.project.template import authorizers
+from lambda_live.project.template.api_settings import (
+    METHODS,
+    check_path,
+    http_api_cors,
+    integration_timeout,
+    rest_api_cors,
+    stage_of,
+)
+from lambda_live.project.template.authorizers import IAM
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources
-from lambda_live.project.template.stages import stage_of, timeout_of
 
 _BODIES = {
     "AWS::Serverless::Api": "DefinitionBody",
@@ -24,27 +32,30 @@ _BODIES = {
 _REST = ("AWS::Serverless::Api", "AWS::ApiGateway::RestApi")
 _ANY = "x-amazon-apigateway-any-method"
 _INTEGRATION = "x-amazon-apigateway-integration"
+_AUTHORIZER = "x-amazon-apigateway-authorizer"
+_AUTH_TYPE = "x-amazon-apigateway-authtype"
+_AUTH = "x-amazon-apigateway-auth"
 
 
 def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
-    """Return those that end at the function."""
-    for api in resources.of(*_BODIES):
+    """Yield the routes to a function."""
+    for api in resources.by_type(*_BODIES):
         body = _body(resources, api)
         paths = body.section("paths")
-        for written, methods in paths.sections():
-            path = written.removeprefix("/") if written == "/$default" else written
+        for key, methods in paths.sections():
+            path = key.removeprefix("/") if key == "/$default" else key
             for method in (*map(str.lower, METHODS), _ANY):
                 operation = methods.section(method)
                 uri = operation.section(_INTEGRATION).raw.get("uri")
-                if resources.leads_to(uri, function):
-                    check_path(paths, written, path)
+                if resources.targets_function(uri, function):
+                    check_path(paths, key, path)
                     rest = api.type in _REST
-                    who = of_operation(resources, api, body, operation, rest=rest)
-                    yield _route(resources, api, path, method, operation, who)
+                    authorizer = _operation_authorizer(resources, api, body, operation, rest=rest)
+                    yield _route(resources, api, path, method, operation, authorizer)
 
 
 def _body(resources: Resources, api: Resource) -> Properties:
-    """Return the definition: what is written, or a file that is here."""
+    """Return the definition, from the template or from a local file."""
     uri = api.properties.raw.get("DefinitionUri")
     included = resources.included(uri) if isinstance(uri, str) else None
     if isinstance(included, Object):
@@ -52,7 +63,7 @@ def _body(resources: Resources, api: Resource) -> Properties:
     return api.properties.section(_BODIES[api.type])
 
 
-def _route(  # noqa: PLR0913, PLR0917  # all of them are of one operation
+def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
     resources: Resources,
     api: Resource,
     path: str,
@@ -63,13 +74,60 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them are of one operation
     rest, integration = api.type in _REST, operation.section(_INTEGRATION)
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(
-        api=resources.outside(api.logical_id),
+        api=resources.qualified_id(api.logical_id),
         path=path,
         method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,
         authorizer=authorizer,
-        cors=cors.of_rest_api(api.properties) if rest else cors.of_http_api(api.properties),
+        cors=rest_api_cors(api.properties) if rest else http_api_cors(api.properties),
         is_rest=rest,
-        timeout=timeout_of(integration, "timeoutInMillis", rest=rest),
+        timeout=integration_timeout(integration, "timeoutInMillis", rest=rest),
         **stage_of(api.properties, rest=rest),
+    )
+
+
+def _operation_authorizer(
+    resources: Resources, api: Resource, body: Properties, operation: Properties, *, rest: bool
+) -> Authorizer | None:
+    """Return the authorizer of an operation, else of its definition, else SAM's default."""
+    if operation.section(_AUTH).text("type") == IAM:
+        return Authorizer(IAM, IAM)
+    own = "security" in operation.raw
+    if not own and "security" not in body.raw:
+        return authorizers.default_authorizer(resources, api.properties, rest=rest)
+    for requirement in (operation if own else body).items("security"):
+        for name in requirement.raw:
+            found = _scheme_authorizer(resources, _scheme(body, name), name, rest=rest)
+            if found is not None:
+                return found
+    return None
+
+
+def _scheme(body: Properties, name: str) -> Properties:
+    schemes = body.section("components").section("securitySchemes")
+    return (schemes if name in schemes else body.section("securityDefinitions")).section(name)
+
+
+def _scheme_authorizer(
+    resources: Resources, scheme: Properties, name: str, *, rest: bool
+) -> Authorizer | None:
+    if scheme.text(_AUTH_TYPE) == "awsSigv4":
+        return Authorizer(name, IAM)
+    if _AUTHORIZER not in scheme:
+        return None  # an API key
+    properties = scheme.section(_AUTHORIZER)
+    kind = properties.choice("type", "token", "request", "jwt", "cognito_user_pools").upper()
+    token = (f"header.{scheme.text('name') or 'Authorization'}",)
+    return Authorizer(
+        name,
+        kind,
+        function=authorizers.authorizing_function(resources, properties.raw.get("authorizerUri")),
+        identity=token
+        if kind == "TOKEN"
+        else tuple(authorizers.identity_sources(properties, "identitySource")),
+        validation=properties.pattern("identityValidationExpression"),
+        is_cached=not rest
+        or properties.number("authorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
+        payload_format=properties.choice("authorizerPayloadFormatVersion", "1.0", "2.0"),
+        has_simple_response=properties.flag("enableSimpleResponses"),
     )

@@ -1,22 +1,28 @@
-"""A template file as functions."""
+"""Read a template file into functions."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
-from lambda_live.project.cdk.constructs import is_singleton
-from lambda_live.project.template import duplicate_routes, images, names
-from lambda_live.project.template.files import Files
+from lambda_live.project.cdk.stacks import is_singleton
+from lambda_live.project.template import images
 from lambda_live.project.template.functions import function_of
-from lambda_live.project.template.resources import FUNCTIONS, MACRO, Application, Resources
-from lambda_live.project.template.stack_context import Surroundings
-from lambda_live.project.template.stacks import Stack
+from lambda_live.project.template.references import StackContext, Unresolved
+from lambda_live.project.template.resources import (
+    FUNCTIONS,
+    LAYERS,
+    MACRO,
+    Application,
+    Resource,
+    Resources,
+)
+from lambda_live.project.template.routes import find_duplicate_routes
+from lambda_live.project.template.stack import Stack, TemplateFiles
 
 DEFAULT_REGION = "us-east-1"
-"""Where nobody says which."""
-
-_NOT_FOLLOWED = "a macro is not followed; write what it makes"
+_MAX_NAME_LENGTH = 64
 
 
 def read_template(
@@ -28,88 +34,113 @@ def read_template(
     deployed: Mapping[str, str] | None = None,
 ) -> Template:
     """
-    Return the functions of a template, and of those that are nested in it.
+    Return the functions of a template and its nested stacks.
 
-    `overrides` are values for parameters (`NAME`) and for what a deployment alone knows
-    (`LogicalId.Attribute`), those of a nested stack after its name (`Child/NAME`); where a
-    parameter has no other value, it has that by which it is `deployed`. Code that is in the
-    template, or that an image has from several folders, is put below the folder `made`; without one
-    its functions are left out.
+    `overrides` has parameters (`NAME`), attributes that are only known after deployment
+    (`LogicalId.Attribute`) and source folders (`LogicalId.Code`). Those of a nested stack begin
+    with its name (`Child/NAME`). `deployed` has the parameters of the last deployment; they apply
+    to parameters without any other value. Generated code folders are written below `build_dir`;
+    without it, functions that need one are skipped.
 
     Raises:
-        TemplateError: The template is wrong, or no function of it can run here.
+        TemplateError: The template is invalid, or none of its functions can run locally.
     """
-    files = Files()
+    files = TemplateFiles()
+    context = StackContext(overrides, region, deployed=deployed or {})
     try:
-        return _read(
-            Stack(files, path, Surroundings(overrides, region, deployed=deployed or {})),
-            path,
-            files,
-            build_dir,
-        )
+        return _read(Stack(files, path, context, Application()), path, files, build_dir)
     except TemplateError as error:
-        error.files_read = files.named()
+        error.files_read = files.paths()
         raise
 
 
-def _read(root: Stack, path: Path, files: Files, made: Path | None) -> Template:
+def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None) -> Template:
     stacks = tuple(root.all())
-    every = tuple(stack.resources for stack in stacks)
-    names.tell_apart(every)
-    application = Application(every)
-    for each in every:
-        each.application = application
+    all_resources = tuple(stack.resources for stack in stacks)
+    _disambiguate_names(all_resources)
+    root.resources.application.set_stacks(all_resources)
     functions: list[FunctionSpec] = []
     cause: BaseException | None = None
-    left_out = [each for stack in stacks for each in (*stack.left_out, *_macros(stack.resources))]
-    for resources in every:
-        for resource in resources.of(*FUNCTIONS):
+    skipped = [each for stack in stacks for each in (*stack.skipped, *_macros(stack.resources))]
+    for resources in all_resources:
+        for resource in resources.by_type(*FUNCTIONS):
             if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
-                files.name(dockerfile)  # of one that is left out, too
+                files.add(dockerfile)  # even if the function is skipped
             try:
-                functions.append(function_of(resources, resource, made))
+                functions.append(function_of(resources, resource, build_dir))
             except UnsupportedFunctionError as error:
-                left_out.append(resources.left_out(resource, str(error)))
+                skipped.append(resources.skip(resource, str(error)))
                 cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
-        files.name(file)
-    for file in (file for each in every for file in each.archives):
-        files.name(file)
+        files.add(file)
+    for file in (file for each in all_resources for file in each.code_files()):
+        files.add(file)
     if not functions:
-        _nothing_to_serve(path, left_out, cause)
-    # the first is the one that is called by no name
+        _fail_without_functions(path, skipped, cause)
+    # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
-    _check_names(functions)
-    # of a template that is nested twice, once
-    notices = dict.fromkeys(notice for each in every for notice in each.notices())
-    notices.update(dict.fromkeys(duplicate_routes.told_of(functions)))
-    others = tuple(file for file in files.named() if file != path)
-    return Template(path, tuple(functions), tuple(left_out), tuple(notices), others)
+    _check_unique_names(functions)
+    # A template that is nested twice has each notice twice.
+    notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
+    notices.update(dict.fromkeys(find_duplicate_routes(functions)))
+    others = tuple(file for file in files.paths() if file != path)
+    return Template(path, tuple(functions), tuple(skipped), tuple(notices), others)
 
 
 def _macros(resources: Resources) -> Iterator[SkippedResource]:
-    for each in resources.of(MACRO):
-        yield resources.left_out(each, _NOT_FOLLOWED)
+    for each in resources.by_type(MACRO):
+        yield resources.skip(each, "macros are not supported; write its result instead")
 
 
-def _nothing_to_serve(
-    path: Path, left_out: list[SkippedResource], cause: BaseException | None
+def _fail_without_functions(
+    path: Path, skipped: list[SkippedResource], cause: BaseException | None
 ) -> None:
-    if len(left_out) == 1 and isinstance(cause, TemplateError):
-        raise cause  # the only function's file is the one to mend
-    if left_out:
-        first = left_out[0]
-        wrong = f"no function can run here; {first.logical_id}: {first.reason}"
-        raise TemplateError(first.template, first.line, wrong, "add one in Python")
-    instead = "write a resource of Type: AWS::Serverless::Function"
-    raise TemplateError(path, 1, "there is no function", instead)
+    if len(skipped) == 1 and isinstance(cause, TemplateError):
+        raise cause  # it names the file of the only function
+    if skipped:
+        first = skipped[0]
+        hint = f"{first.logical_id}: {first.reason}"
+        raise TemplateError(first.template, first.line, "no function can run locally", hint)
+    hint = "add a resource with Type: AWS::Serverless::Function"
+    raise TemplateError(path, 1, "the template has no function", hint)
 
 
-def _check_names(functions: list[FunctionSpec]) -> None:
+def _disambiguate_names(stacks: Sequence[Resources]) -> None:
+    """
+    Give functions and layers of nested stacks unique names, such as `Child-Function`.
+
+    AWS adds the stack's name and a random suffix to a generated name.
+    """
+    for kinds in (FUNCTIONS, tuple(LAYERS)):
+        named = [
+            (resources, each, resources.name_of(each.logical_id))
+            for resources in stacks
+            for each in resources.by_type(*kinds)
+        ]
+        uses = Counter(name.lower() for *_, name in named)
+        for resources, resource, name in named:
+            if resources.stack_path and uses[name.lower()] > 1 and not _has_own_name(resource):
+                path = resources.id_in_code(resource.logical_id)
+                new_name = path.replace("/", "-")[-_MAX_NAME_LENGTH:].lstrip("-")
+                resources.rename(resource.logical_id, new_name)
+                if kinds == FUNCTIONS:
+                    hint = "set FunctionName to choose another name"
+                    notice = f"{path} is served as {new_name}, because {name} is not unique; {hint}"
+                    resources.note(resource.line, notice)
+
+
+def _has_own_name(resource: Resource) -> bool:
+    name = resource.properties.text("FunctionName")
+    return name is not None and not isinstance(name, Unresolved)
+
+
+def _check_unique_names(functions: list[FunctionSpec]) -> None:
     seen: dict[str, FunctionSpec] = {}
     for function in functions:
         first = seen.setdefault(function.name.lower(), function)
         if first is not function and function.template:
-            wrong = f"{first.logical_id} and {function.logical_id} are both called {function.name}"
-            instead = "give each a FunctionName of its own"
-            raise TemplateError(function.template, function.line, wrong, instead)
+            problem = (
+                f"{first.logical_id} and {function.logical_id} have the same name, {function.name}"
+            )
+            hint = "give each a unique FunctionName"
+            raise TemplateError(function.template, function.line, problem, hint)

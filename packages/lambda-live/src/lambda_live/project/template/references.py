@@ -1,21 +1,23 @@
-"""What a name in a template stands for: a parameter, a pseudo parameter or a resource."""
+"""Resolve a name in a template: a parameter, a pseudo parameter or a resource."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from lambda_live.project.cdk.constructs import construct_ids
-from lambda_live.project.template.document import Array, Document, Object, Value
-from lambda_live.project.template.stack_context import Surroundings
+from lambda_live.project.cdk.stacks import construct_ids
+from lambda_live.project.document import Array, Document, Object, Value
 
 
-class StandIn(str):
-    """Text in place of a value that only a deployment, or a person, can give."""
+class Unresolved(str):
+    """Placeholder text for a value that is known only after deployment."""
 
     __slots__ = ()
 
 
 ACCOUNT = "123456789012"
-"""The account of a function that has none, as in AWS's own examples."""
+"""The account ID if none is configured, as in AWS's own examples."""
 
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 _MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
@@ -41,13 +43,13 @@ _ARNS = {
     "AWS::Serverless::SimpleTable": _TABLE_ARN,
 }
 _ATTRIBUTES = {
-    # it stands for the path /, which has no name
+    # the resource of the path /, which has no name
     ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}",
     ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
     ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
     **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
 }
-_NAMES = {
+_NAME_PROPERTIES = {
     "AWS::Events::EventBus": "Name",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
@@ -57,71 +59,129 @@ _NAMES = {
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Serverless::StateMachine": "Name",
 }
+_SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)")
+
+
+def _no_value(*_: str) -> Value:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class StackContext:
+    """
+    What a stack's values depend on besides its template.
+
+    `path` is empty for the root stack, and `Outer/Inner` for a nested one, as in SAM CLI.
+    `overrides` come from the user: parameters as `NAME`, attributes as `LogicalId.Attribute`.
+    `deployed` has the parameters of the last deployment; they apply after the defaults.
+    The callables return None if there is no value: `parent_parameter(NAME)` is what the parent
+    stack passes, `nested_output(LOGICAL_ID, OUTPUT)` the output of a nested stack,
+    `exported(NAME)` the export of another stack, `included(FILE)` the content of an included file.
+    """
+
+    overrides: Mapping[str, str]
+    region: str
+    path: str = ""
+    deployed: Mapping[str, str] = field(default_factory=dict)
+    parent_parameter: Callable[[str], Value] = _no_value
+    nested_output: Callable[[str, str], Value] = _no_value
+    exported: Callable[[str], Value] = _no_value
+    included: Callable[[str], Value] = _no_value
+
+    @property
+    def stack_name(self) -> str:
+        """The stack's name, without the random suffix that AWS adds to a nested stack."""
+        return "-".join(filter(None, ("local", *self.path.split("/"))))
+
+    def qualified_name(self, name: str) -> str:
+        """Return a name with the path of the nested stack before it, as `Outer/Inner/NAME`."""
+        return f"{self.path}/{name}" if self.path else name
+
+    def overrides_for(self, nested: str) -> dict[str, str]:
+        """Return the overrides for a nested stack."""
+        start = f"{nested}/"
+        overrides = self.overrides.items()
+        return {
+            name.removeprefix(start): value for name, value in overrides if name.startswith(start)
+        }
 
 
 class References:
-    """Looks names up; keeps the sentences on those that it can't know, each once."""
+    """Resolves names, and records one notice for each name without a value."""
 
     def __init__(
-        self, document: Document, surroundings: Surroundings, resolve: Callable[[Value], Value]
+        self, document: Document, context: StackContext, resolve: Callable[[Value], Value]
     ) -> None:
-        region, stack = surroundings.region, surroundings.stack
-        self._surroundings = surroundings
-        self._overrides = surroundings.overrides
+        region, stack = context.region, context.stack_name
+        self._document = document
+        self._context = context
+        self._overrides = context.overrides
         self._resolve = resolve
         self._parameters = document.section("Parameters")
         self._resources = document.section("Resources")
-        self._constructs = construct_ids(self._resources)
+        self._construct_ids = construct_ids(self._resources)
         china = region.startswith("cn-")
-        self._place = {
+        self._arn_fields = {
             "partition": "aws-cn" if china else "aws",
             "region": region,
             "account": ACCOUNT,
         }
-        self._pseudo = {
+        self._pseudo_parameters = {
             "AWS::AccountId": ACCOUNT,
             "AWS::NoValue": None,
-            "AWS::Partition": self._place["partition"],
+            "AWS::Partition": self._arn_fields["partition"],
             "AWS::Region": region,
             "AWS::StackName": stack,
             "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{stack}/{stack}",
             "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
         }
-        self.unknown: dict[str, str] = {}
-        self.names: dict[str, str] = {}
+        self._line: int | None = None
+        self._notes: dict[str, tuple[int | None, str]] = {}
+        self._new_names: dict[str, str] = {}
 
-    def given(self, name: str) -> str | None:
-        """Return what somebody gives for a name, None if nobody does."""
+    @contextmanager
+    def at_line(self, line: int) -> Iterator[None]:
+        """Attribute the notices to this line, unless an inner call has a line of its own."""
+        before, self._line = self._line, line
+        try:
+            yield
+        finally:
+            self._line = before
+
+    def override(self, name: str) -> str | None:
+        """Return the user's value for a name."""
         return self._overrides.get(name)
 
     def ref(self, name: str) -> Value:
-        """Return what `Ref` gives: a parameter's value, or a resource's name (None: no value)."""
-        if name in self._pseudo:
-            return self._overrides.get(name, self._pseudo[name])
+        """Return the value of `Ref`: a parameter's value or a resource's name."""
+        if name in self._pseudo_parameters:
+            return self._overrides.get(name, self._pseudo_parameters[name])
         if name in self._parameters:
             return self._parameter(name, self._parameters[name])
         if name in self._overrides:
             return self._overrides[name]
         if isinstance(resource := self._resources.get(name), Object):
             pattern = _REFS.get(str(resource.get("Type")), "{name}")
-            return pattern.format(name=self.name_of(name), **self._place)
-        if (function := self._published(name)) is not None:
+            return pattern.format(name=self.name_of(name), **self._arn_fields)
+        if (function := self._function_of_alias(name)) is not None:
             return f"{self.attribute(function, 'Arn')}:$LATEST"
-        return self.stand_in(name, f"Nothing in the template is called {name}")
+        return self.unresolved(name, f"{name} is not defined in the template")
 
-    def _published(self, name: str) -> str | None:
+    def _function_of_alias(self, name: str) -> str | None:
         """
-        Return the function whose alias or version SAM calls so; here there is the newest alone.
+        Return the function of an alias or version that SAM generates; only $LATEST exists locally.
 
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
         """
         function, _, generated = name.rpartition(".")
         resource = self._resources.get(function)
-        sams = isinstance(resource, Object) and resource.get("Type") == "AWS::Serverless::Function"
-        return function if sams and generated in ("Alias", "Version") else None
+        is_sam = (
+            isinstance(resource, Object) and resource.get("Type") == "AWS::Serverless::Function"
+        )
+        return function if is_sam and generated in ("Alias", "Version") else None
 
     def attribute(self, logical_id: str, attribute: str) -> str:
-        """Return what `GetAtt` gives, where the resource's name is enough to know it."""
+        """Return the value of `GetAtt`, if it follows from the resource's name."""
         name = f"{logical_id}.{attribute}"
         if name in self._overrides:
             return self._overrides[name]
@@ -130,69 +190,145 @@ class References:
         resource = self._resources.get(logical_id)
         kind = str(resource.get("Type")) if isinstance(resource, Object) else ""
         if pattern := _ATTRIBUTES.get((kind, attribute)):
-            return pattern.format(name=self.name_of(logical_id), **self._place)
-        return self.stand_in(name, f"{name} is known only once it is deployed")
+            return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
+        return self.unresolved(name, f"{name} is only known after deployment")
 
     def _output(self, logical_id: str, output: str) -> str:
-        value = self._surroundings.outputs(logical_id, output)
+        value = self._context.nested_output(logical_id, output)
         if value is None:
             name = f"{logical_id}.Outputs.{output}"
-            return self.stand_in(name, f"{name} is known only once it is deployed")
-        return value if isinstance(value, StandIn) else as_text(value)
+            return self.unresolved(name, f"{name} is only known after deployment")
+        return value if isinstance(value, Unresolved) else as_text(value)
 
     def name_of(self, logical_id: str) -> str:
-        """Return the name that the template gives a resource, else CDK's, else its logical id."""
-        if logical_id in self.names:
-            return self.names[logical_id]
+        """Return a resource's name: from the template, else from CDK, else its logical ID."""
+        if logical_id in self._new_names:
+            return self._new_names[logical_id]
         resource = self._resources.get(logical_id)
         properties = resource.get("Properties") if isinstance(resource, Object) else None
         if not isinstance(resource, Object) or not isinstance(properties, Object):
             return logical_id
         kind = str(resource.get("Type"))
-        given = properties.get(_NAMES.get(kind, f"{kind.rpartition('::')[2]}Name"))
-        return as_text(self._resolve(given)) or self.called(logical_id)
+        name = properties.get(_NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name"))
+        return as_text(self._resolve(name)) or self.id_in_code(logical_id)
 
-    def called(self, logical_id: str) -> str:
-        """Return what a resource without a name of its own is called by who wrote it."""
-        return self._constructs.get(logical_id, logical_id)
+    def rename(self, logical_id: str, name: str) -> None:
+        """Give a resource another name."""
+        self._new_names[logical_id] = name
 
-    def stand_in(self, name: str, why: str) -> StandIn:
-        """Tell once why the name has no value here, and how it gets one."""
-        return self.told(name, f"{why}; set it with {self._surroundings.full(name)}=VALUE")
+    def id_in_code(self, logical_id: str) -> str:
+        """Return the construct ID from the CDK code, or the logical ID without CDK."""
+        return self._construct_ids.get(logical_id, logical_id)
 
-    def told(self, name: str, sentence: str) -> StandIn:
-        """Tell once what nobody can set."""
-        self.unknown.setdefault(name, sentence)
-        return StandIn(name)
+    def unresolved(self, name: str, problem: str, line: int | None = None) -> Unresolved:
+        """Record that a name has no value, and how the user sets it."""
+        option = f"--parameter {self._context.qualified_name(name)}=VALUE"
+        self.note(name, line or self._line, f"{problem}; set it with {option}")
+        return Unresolved(name)
 
-    def why(self, value: StandIn) -> str:
-        """Return the sentence on a value that can't be known."""
-        told = self.unknown.get(value) or next(iter(self.unknown.values()), "")
-        return told or "only a deployment knows it"
+    def placeholder(self, name: str, notice: str) -> Unresolved:
+        """Record a notice about a name that the user cannot set."""
+        self.note(name, self._line, notice)
+        return Unresolved(name)
+
+    def note(self, key: str, line: int | None, notice: str) -> None:
+        """Record a notice, `PROBLEM; HINT`, unless there is one for the same key."""
+        self._notes.setdefault(key, (line, notice))
+
+    def notices(self) -> Iterator[str]:
+        """Yield the notices as `PATH:LINE: PROBLEM; HINT`."""
+        for line, notice in self._notes.values():
+            place = f"{self._document.path}:{line}" if line else str(self._document.path)
+            yield f"{place}: {notice}"
+
+    def why(self, value: Unresolved) -> str:
+        """Return the notice about a value without its place."""
+        notes = self._notes
+        _, notice = notes.get(value) or next(iter(notes.values()), (None, ""))
+        return notice or "it is only known after deployment"
 
     def _parameter(self, name: str, parameter: Value) -> Value:
-        written = parameter if isinstance(parameter, Object) else Object(0)
-        given = self._overrides.get(name, self._surroundings.given(name))
-        value, kind = written.get("Default") if given is None else given, str(written.get("Type"))
+        declared = parameter if isinstance(parameter, Object) else Object(0)
+        override = self._overrides.get(name, self._context.parent_parameter(name))
+        kind = str(declared.get("Type"))
+        value = declared.get("Default") if override is None else override
         if value is None:
-            value = self._surroundings.deployed.get(name)
+            value = self._context.deployed.get(name)
+        problem = None
         if value is None:
-            return self.stand_in(name, f"Parameter {name} has no default")
-        if name not in self._overrides and kind.startswith("AWS::SSM::Parameter::Value"):
-            return self.stand_in(name, f"Parameter {name} is looked up in SSM ({as_text(value)})")
-        if isinstance(value, StandIn):
+            problem = f"parameter {name} has no default"
+        elif name not in self._overrides and kind.startswith("AWS::SSM::Parameter::Value"):
+            problem = f"parameter {name} is read from SSM ({as_text(value)})"
+        if problem is not None:
+            return self.unresolved(name, problem, self._parameters.line_of(name))
+        if isinstance(value, Unresolved):
             return value
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            array = Array(written.line)
+            array = Array(declared.line)
             array.extend(item.strip() for item in value.split(","))
             return array
         return value
 
 
 def as_text(value: Value) -> str:
-    """Write a value where CloudFormation wants text."""
+    """Return a value as the text that CloudFormation would use."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, Array):
         return ",".join(map(as_text, value))
     return json.dumps(value)
+
+
+def referenced_id(value: Value) -> str | None:
+    """Return the logical ID that a value refers to by `Ref`, `GetAtt`, `Sub` or text."""
+    match value:
+        case str():
+            return value.removeprefix("${").partition("}")[0].partition(".")[0]
+        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
+            return name
+        case {"Fn::Sub": str() as text}:
+            names = (name for name in _SUB_VARIABLE.findall(text) if not name.startswith("AWS::"))
+            return next(names, referenced_id(text))
+        case {"Fn::GetAtt": str() as text}:
+            return referenced_id(text)
+        case {"Fn::Join": [_, Array() as items]}:
+            return next((referenced_id(item) for item in items if isinstance(item, Object)), None)
+        case _:
+            return None
+
+
+def refers_to(value: Value, logical_id: str) -> bool:
+    """Whether a value contains a reference to the resource."""
+    match value:
+        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
+            return name == logical_id
+        case {"Fn::Sub": str() as text}:
+            return f"${{{logical_id}.Arn}}" in text or f"${{{logical_id}}}" in text
+        case {"Fn::GetAtt": str() as text}:
+            return text.partition(".")[0] == logical_id
+        case Array():
+            return any(refers_to(item, logical_id) for item in value)
+        case Object():
+            return any(refers_to(item, logical_id) for item in value.values())
+        case _:
+            return False
+
+
+def iter_references(value: Value) -> Iterator[str]:
+    """Yield each name that a value contains a reference to."""
+    match value:
+        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
+            yield name
+        case {"Fn::Sub": str() as text} | {"Fn::Sub": [str() as text, *_]}:
+            yield from _SUB_VARIABLE.findall(text)
+        case {"Fn::GetAtt": str() as text}:
+            yield text.partition(".")[0]
+    for item in _items(value):
+        yield from iter_references(item)
+
+
+def _items(value: Value) -> Iterator[Value]:
+    if isinstance(value, Object):
+        yield from value.values()
+    elif isinstance(value, Array):
+        yield from value

@@ -1,7 +1,7 @@
 """
-The resources of a template: by type, by name, and which of them speak of which function.
+The resources of a template: find them by type and name, and find those that refer to a function.
 
-Those of an application are in several stacks, where some are nested.
+An application consists of a root stack and its nested stacks.
 """
 
 import re
@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.model.template import SkippedResource
-from lambda_live.project.cdk.asset_source import Origins
-from lambda_live.project.template.document import Document, Object, Value
-from lambda_live.project.template.intrinsics import Intrinsics
-from lambda_live.project.template.merge_globals import merged
+from lambda_live.project.cdk.asset_source import AssetSourceFinder
+from lambda_live.project.document import Array, Document, Object, Value
+from lambda_live.project.template.intrinsics import Intrinsics, is_intrinsic
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import as_text
-from lambda_live.project.template.stack_context import Surroundings
-from lambda_live.project.template.targets import mentions, names_in, target
+from lambda_live.project.template.references import (
+    StackContext,
+    as_text,
+    iter_references,
+    referenced_id,
+    refers_to,
+)
 
 FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
 LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
-
 NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
 MACRO = "Fn::Transform"
 
@@ -35,7 +37,7 @@ _GLOBALS = {
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource whose condition holds."""
+    """One resource whose condition is true."""
 
     logical_id: str
     type: str
@@ -45,104 +47,128 @@ class Resource:
 
 
 class Resources:
-    """All resources; `Globals` are in their properties already."""
+    """The resources of one stack, with `Globals` merged into their properties."""
 
-    def __init__(self, document: Document, surroundings: Surroundings) -> None:
+    def __init__(
+        self, document: Document, context: StackContext, application: "Application"
+    ) -> None:
         self.document = document
-        self.path = surroundings.path
-        self.full = surroundings.full
-        self.included = surroundings.included
-        self.intrinsics = Intrinsics(document, surroundings)
+        self.application = application
+        self.stack_path = context.path
+        self.qualified_name = context.qualified_name
+        self.included = context.included
+        self.intrinsics = Intrinsics(document, context)
+        self._references = self.intrinsics.references
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
-        self.application = Application((self,))
-        self.archives: list[Path] = []
-        """Files of code that are no folder: whether they can be read or not, they may change."""
-        self._lent: dict[int, Resource | None] = {}
+        self._code_files: list[Path] = []
+        self._foreign_functions: dict[int, Resource | None] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._all.values())
 
     def get(self, logical_id: str) -> Resource | None:
-        """Return the resource of this logical id."""
+        """Return the resource with this logical ID."""
         return self._all.get(logical_id)
 
-    def of(self, *types: str) -> Iterator[Resource]:
-        """Return those of these types."""
+    def by_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these types."""
         return (each for each in self if each.type in types)
 
-    def about(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
-        """Return those of a type whose property names the resource."""
-        for each in self.of(kind):
-            if target(each.properties.raw.get(key)) == logical_id:
+    def referring_to(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
+        """Yield the resources of a type whose property refers to another resource."""
+        for each in self.by_type(kind):
+            if referenced_id(each.properties.raw.get(key)) == logical_id:
                 yield each
 
-    def leads_to(self, value: Value, function: Resource) -> bool:
-        """Whether a value has a function in it: of this stack, or the ARN of another stack's."""
-        own = self.get(function.logical_id) is function
-        return mentions(value, function.logical_id) if own else self.lent(value) is function
+    def targets_function(self, value: Value, function: Resource) -> bool:
+        """Whether a value refers to a function of this stack, or has the ARN of another's."""
+        is_own = self.get(function.logical_id) is function
+        if is_own:
+            return refers_to(value, function.logical_id)
+        return self.foreign_function(value) is function
 
-    def lent(self, value: Value) -> Resource | None:
+    def foreign_function(self, value: Value) -> Resource | None:
         """Return the function of another stack whose ARN is in a value."""
-        if id(value) not in self._lent:
-            borrowed = any(map(self._is_borrowed, names_in(value)))
-            text = as_text(self.intrinsics.resolve(value)) if borrowed else ""
-            found = _FUNCTION.search(text)
-            self._lent[id(value)] = self.application.function(found[1]) if found else None
-        return self._lent[id(value)]
+        if id(value) not in self._foreign_functions:
+            is_foreign = any(map(self._comes_from_other_stack, iter_references(value)))
+            text = as_text(self.intrinsics.resolve(value)) if is_foreign else ""
+            arn = _FUNCTION.search(text)
+            self._foreign_functions[id(value)] = self.application.function(arn[1]) if arn else None
+        return self._foreign_functions[id(value)]
 
-    def home_of(self, value: Value) -> "tuple[Resources, str]":
-        """Return the stack that has what a value points at, and its logical id there."""
-        logical_id = target(value) or ""
+    def resolve_owner(self, value: Value) -> "tuple[Resources, str]":
+        """Return the stack that owns the resource a value refers to, and its logical ID there."""
+        logical_id = referenced_id(value) or ""
         if self._is_parameter(logical_id):
-            given = as_text(self.intrinsics.resolve(value))
-            home = next((each for each in self.application.stacks if each.get(given)), None)
-            return (home, given) if home else (self, logical_id)
+            passed = as_text(self.intrinsics.resolve(value))
+            owner = next((each for each in self.application.stacks if each.get(passed)), None)
+            return (owner, passed) if owner else (self, logical_id)
         return self, logical_id
 
-    def outside(self, logical_id: str) -> str:
-        """Return what one of several stacks' resources is called in an ARN."""
-        return self.full(logical_id).replace("/", "-")
+    def qualified_id(self, logical_id: str) -> str:
+        """Return an ID for use in ARNs that is unique among the application's stacks."""
+        return self.qualified_name(logical_id).replace("/", "-")
 
-    def _is_borrowed(self, name: str) -> bool:
+    def _comes_from_other_stack(self, name: str) -> bool:
         resource = self.get(name)
         return self._is_parameter(name) if resource is None else resource.type in NESTED
 
     def _is_parameter(self, name: str) -> bool:
-        return bool(self.path) and name in self.document.section("Parameters")
+        return bool(self.stack_path) and name in self.document.section("Parameters")
 
     def name_of(self, logical_id: str) -> str:
-        """Return the name that `Ref` and callers know it by."""
-        return self.intrinsics.references.name_of(logical_id)
+        """Return the name that `Ref` and clients use."""
+        return self._references.name_of(logical_id)
 
     def rename(self, logical_id: str, name: str) -> None:
-        """Have the resource known by another name."""
-        self.intrinsics.references.names[logical_id] = name
+        """Give a resource another name."""
+        self._references.rename(logical_id, name)
 
-    def note(self, about: str, sentence: str) -> None:
-        """Tell of something once."""
-        self.intrinsics.references.unknown.setdefault(about, sentence)
+    def id_in_code(self, logical_id: str) -> str:
+        """Return the ID that the user knows, with the stack's path: CDK's construct ID if any."""
+        return self.qualified_name(self._references.id_in_code(logical_id))
+
+    def override(self, logical_id: str, attribute: str) -> str | None:
+        """Return the user's `--parameter LogicalId.Attribute=VALUE`."""
+        ids = dict.fromkeys((self._references.id_in_code(logical_id), logical_id))
+        overrides = (self._references.override(f"{each}.{attribute}") for each in ids)
+        return next((each for each in overrides if each is not None), None)
+
+    def note(self, line: int, notice: str, key: str | None = None) -> None:
+        """Record a notice, `PROBLEM; HINT`, about a line; once for each key."""
+        self._references.note(key or f"{line}: {notice}", line, notice)
 
     def notices(self) -> tuple[str, ...]:
-        """Return all that is to be told."""
-        return (*self.document.notices, *self.intrinsics.references.unknown.values())
+        """Return all notices as `PATH:LINE: PROBLEM; HINT`."""
+        return (*self.document.notices, *self._references.notices())
 
-    def left_out(self, resource: Resource, sentence: str) -> SkippedResource:
-        """Return why a resource can't be served."""
-        path = self.document.path
-        return SkippedResource(self.full(resource.logical_id), path, resource.line, sentence)
+    def skip(self, resource: Resource, reason: str) -> SkippedResource:
+        """Return a record of a resource that is not served."""
+        name = self.qualified_name(resource.logical_id)
+        return SkippedResource(name, self.document.path, resource.line, reason)
 
-    def claim(self, event: Properties, api: str, method: str, path: str) -> None:
-        """Take a route for an event of SAM's. Raises TemplateError if another has it."""
+    def add_code_file(self, path: Path) -> None:
+        """Record a file, such as a zip archive, whose change may change a function."""
+        self._code_files.append(path)
+
+    def code_files(self) -> tuple[Path, ...]:
+        """Return the recorded files."""
+        return tuple(self._code_files)
+
+    def register_route(self, event: Properties, api: str, method: str, path: str) -> None:
+        """Reserve a route for a SAM event. Raises TemplateError if another event has it."""
         route = api, method, path
         if route in self._routes:
-            twice = f"{method} {path} of {api} is here twice, first on line {self._routes[route]}"
-            event.wrong("Path", twice, "remove one of them")
+            problem = (
+                f"duplicate route {method} {path} of {api}, first on line {self._routes[route]}"
+            )
+            event.fail("Path", problem, "remove one of them")
         self._routes[route] = event.line("Path")
 
-    def general(self, section: str) -> Properties:
+    def globals_for(self, section: str) -> Properties:
         """Return a section of `Globals`."""
         raw = self._globals.get(section)
         return self._properties(raw if isinstance(raw, Object) else Object(self._globals.line))
@@ -151,59 +177,91 @@ class Resources:
         for logical_id, raw in self._raw.items():
             line = self._raw.line_of(logical_id)
             if logical_id.startswith("Fn::"):
-                yield Resource(logical_id, MACRO, line, *self._empty(line))
+                empty = self._properties(Object(line))
+                yield Resource(logical_id, MACRO, line, empty, empty)
             elif not isinstance(raw, Object) or not isinstance(raw.get("Type"), str):
-                self.document.wrong(
+                self.document.fail(
                     line, f"{logical_id} has no Type", "write Type: AWS::Serverless::Function"
                 )
-            elif self._wanted(raw):
+            elif self._is_enabled(raw):
                 yield self._resource(logical_id, str(raw["Type"]), line, raw)
 
     def _resource(self, logical_id: str, kind: str, line: int, raw: Object) -> Resource:
         own = self.intrinsics.head(raw.get("Properties"))
-        whole = merged(self._globals.get(_GLOBALS.get(kind, "")), own)
-        if not isinstance(whole, Object | None):
-            self.document.wrong(line, f"{logical_id}'s Properties are no mapping", "write NAME: …")
+        properties = merge_globals(self._globals.get(_GLOBALS.get(kind, "")), own)
+        if not isinstance(properties, Object | None):
+            problem = f"the Properties of {logical_id} must be a mapping"
+            self.document.fail(line, problem, "write NAME: VALUE below it")
         metadata = raw.get("Metadata")
         return Resource(
             logical_id,
             kind,
             line,
-            self._properties(whole or Object(line)),
+            self._properties(properties or Object(line)),
             self._properties(metadata if isinstance(metadata, Object) else Object(line)),
         )
 
-    def _wanted(self, raw: Object) -> bool:
+    def _is_enabled(self, raw: Object) -> bool:
         condition = raw.get("Condition")
         return not isinstance(condition, str) or self.intrinsics.condition(condition)
-
-    def _empty(self, line: int) -> tuple[Properties, Properties]:
-        return self._properties(Object(line)), self._properties(Object(line))
 
     def _properties(self, raw: Object) -> Properties:
         return Properties(raw, self.document, self.intrinsics)
 
 
 class Application:
-    """All the stacks of one application, the root first."""
+    """The stacks of one application, the root first."""
 
-    def __init__(self, stacks: Sequence[Resources]) -> None:
-        self.stacks = stacks
-        self.origins = Origins()
+    def __init__(self) -> None:
+        self.asset_sources = AssetSourceFinder()
+        self._stacks: tuple[Resources, ...] = ()
         self._functions: dict[str, Resource] = {}
 
+    @property
+    def stacks(self) -> tuple[Resources, ...]:
+        """All stacks."""
+        return self._stacks
+
+    def set_stacks(self, stacks: Sequence[Resources]) -> None:
+        """Set the stacks, once all of them are read."""
+        self._stacks = tuple(stacks)
+
     def layer(self, arn: str) -> tuple[Resources, Resource] | None:
-        """Return the layer that `Ref` calls so in the stack that has it."""
-        for resources in self.stacks:
-            for each in resources.of(*LAYERS):
+        """Return the layer with this ARN, and its stack."""
+        for resources in self._stacks:
+            for each in resources.by_type(*LAYERS):
                 if resources.intrinsics.references.ref(each.logical_id) == arn:
                     return resources, each
         return None
 
     def function(self, name: str) -> Resource | None:
-        """Return the function of that name."""
+        """Return the function with this name."""
         if not self._functions:
-            for resources in self.stacks:
-                for each in resources.of(*FUNCTIONS):
+            for resources in self._stacks:
+                for each in resources.by_type(*FUNCTIONS):
                     self._functions[resources.name_of(each.logical_id)] = each
         return self._functions.get(name)
+
+
+def merge_globals(general: Value, own: Value) -> Value:
+    """
+    Merge `Globals` into a property as SAM does.
+
+    Lists are concatenated and mappings merged by key. Otherwise the resource's own value wins.
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
+    """
+    if own is None or general is None:
+        return general if own is None else own
+    if isinstance(general, Array) and isinstance(own, Array):
+        both = Array(own.line)
+        both.extend([*general, *own])
+        return both
+    if not isinstance(general, Object) or not isinstance(own, Object):
+        return own
+    if is_intrinsic(general) or is_intrinsic(own):
+        return own
+    result = Object(own.line)
+    for key in {**general, **own}:
+        line = own.line_of(key) if key in own else general.line_of(key)
+        result.put(key, merge_globals(general.get(key), own.get(key)), line)
+    return result

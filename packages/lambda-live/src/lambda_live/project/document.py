@@ -1,4 +1,4 @@
-"""A template's text as values that know their lines."""
+"""Parse a YAML or JSON template into values that know their line numbers."""
 
 import json
 import re
@@ -12,11 +12,11 @@ import yaml
 from lambda_live.model.template_error import TemplateError, read_text
 
 type Value = str | Object | Array | None
-"""A scalar is the text that was written, as CloudFormation has it: `MemorySize: "512"` is right."""
+"""A scalar is the text as written. CloudFormation also accepts `MemorySize: "512"`."""
 
 
 class Object(dict[str, Value]):
-    """A mapping, and the line of each of its keys."""
+    """A mapping that knows the line of each key."""
 
     __slots__ = ("line", "lines")
 
@@ -26,17 +26,17 @@ class Object(dict[str, Value]):
         self.lines: dict[str, int] = {}
 
     def put(self, key: str, value: Value, line: int) -> None:
-        """Set what the key on this line has."""
+        """Set a key that is written on this line."""
         self[key] = value
         self.lines[key] = line
 
     def line_of(self, key: str) -> int:
-        """Where the key is, or else where it would have to be."""
+        """Return the line of the key, or the line of the mapping if the key is missing."""
         return self.lines.get(key, self.line)
 
 
 class Array(list[Value]):
-    """A sequence, and the line on which it begins."""
+    """A sequence that knows its first line."""
 
     __slots__ = ("line",)
 
@@ -53,45 +53,47 @@ class Document:
     root: Object
     notices: tuple[str, ...] = ()
 
-    def wrong(self, line: int | None, what: str, instead: str) -> NoReturn:
-        """Refuse the template."""
-        raise TemplateError(self.path, line, what, instead)
+    def fail(self, line: int | None, problem: str, hint: str) -> NoReturn:
+        """Raise a TemplateError for this file."""
+        raise TemplateError(self.path, line, problem, hint)
 
     def section(self, name: str) -> Object:
-        """A top-level section; empty if there is none."""
+        """Return a top-level section, empty if it is missing."""
         section = self.root.get(name)
         if section is None:
             return Object(self.root.line)
         if not isinstance(section, Object):
-            self.wrong(self.root.line_of(name), f"{name} is no mapping", "write NAME: … below")
+            self.fail(
+                self.root.line_of(name), f"{name} must be a mapping", "write NAME: … below it"
+            )
         return section
 
 
-def load(path: Path) -> Document:
+def load_document(path: Path) -> Document:
     """
-    Read a template, as YAML or JSON.
+    Read a YAML or JSON template.
 
     Raises:
-        TemplateError: It can't be read, or it is no mapping.
+        TemplateError: The file is unreadable, or is not a mapping.
     """
-    text, reader = read_text(path, "name another"), _Reader(path)
+    text, reader = read_text(path, "check the path and its permissions"), _Reader(path)
     try:
-        root = reader.value(_parsed(text))
+        root = reader.value(_parse(text))
     except yaml.YAMLError as error:
         raise _syntax_error(path, text, error) from error
     except RecursionError:
-        raise TemplateError(path, 1, "it contains itself", "remove the alias") from None
+        raise TemplateError(path, 1, "an alias contains itself", "remove the alias") from None
     if not isinstance(root, Object):
-        raise TemplateError(path, 1, "this is no template", "write a mapping with Resources:")
+        raise TemplateError(path, 1, "a template must be a mapping", "begin with Resources:")
     return Document(path, root, tuple(reader.notices))
 
 
 _SURROGATES = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
 
 
-def _parsed(text: str) -> yaml.Node | None:
+def _parse(text: str) -> yaml.Node | None:
     if text.lstrip().startswith("{"):
-        # JSON is YAML, but for this: YAML has no pairs of surrogates.
+        # JSON is YAML, except that YAML has no surrogate pairs.
         text = _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_node()
 
@@ -99,11 +101,11 @@ def _parsed(text: str) -> yaml.Node | None:
 def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else None
-    written = (text.splitlines() or [""])[mark.line : mark.line + 1] if mark else []
-    if any("\t" in text[: len(text) - len(text.lstrip())] for text in written):
-        return TemplateError(path, line, "the line is indented by a tab", "indent by spaces")
+    lines = (text.splitlines() or [""])[mark.line : mark.line + 1] if mark else []
+    if any("\t" in text[: len(text) - len(text.lstrip())] for text in lines):
+        return TemplateError(path, line, "the line is indented with a tab", "use spaces")
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return TemplateError(path, line, f"this is not YAML: {problem}", "mend the syntax")
+    return TemplateError(path, line, f"invalid YAML: {problem}", "fix the syntax")
 
 
 _STANDARD = "tag:yaml.org,2002:"
@@ -115,9 +117,9 @@ class _Reader:
         self._path = path
         self.notices: dict[str, None] = {}
 
-    def _note_twice(self, key: str, first: int, line: int) -> None:
-        place = f"{self._path}:{line}"
-        self.notices[f"{place}: {key} is here twice, first on line {first}; the last counts"] = None
+    def _note_duplicate(self, key: str, first: int, line: int) -> None:
+        problem = f"{self._path}:{line}: duplicate key {key}, first on line {first}"
+        self.notices[f"{problem}; the last one is used, remove the other"] = None
 
     def value(self, node: yaml.Node | None) -> Value:
         if node is None:
@@ -148,9 +150,9 @@ class _Reader:
             if key.tag == f"{_STANDARD}merge":
                 continue
             if not isinstance(key, yaml.ScalarNode):
-                raise TemplateError(self._path, line, "a key is no text", "write NAME: …")
+                raise TemplateError(self._path, line, "a key must be text", "write NAME: …")
             if key.value in result:
-                self._note_twice(key.value, result.lines[key.value], line)
+                self._note_duplicate(key.value, result.lines[key.value], line)
             result.put(key.value, self.value(value), line)
         for merged in self._merged(node):
             for name in merged.keys() - result.keys():
@@ -170,7 +172,7 @@ def _scalar(path: Path, node: yaml.Node) -> str | None:
     text = str(node.value)
     if "\0" in text:
         line = node.start_mark.line + 1
-        raise TemplateError(path, line, "a text has a NUL, which ends it", "write it without")
+        raise TemplateError(path, line, "a value contains a NUL character", "remove it")
     if node.tag == f"{_STANDARD}null":
         return None
     if node.tag == f"{_STANDARD}bool":

@@ -1,0 +1,134 @@
+"""Settings that REST APIs, HTTP APIs and function URLs share: paths, stages, timeouts, CORS."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypedDict
+
+from lambda_live.model.template import Cors
+from lambda_live.project.document import Object
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import Unresolved
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")
+_VARIABLE = re.compile(r"\{([^}+]+)\+?\}")
+
+
+def check_path(properties: Properties, key: str, path: str) -> None:
+    """
+    Check a route's path, which may contain variables. Raises TemplateError.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+    """
+    if isinstance(path, Unresolved) or path == "$default":
+        return
+    if not _PATH.fullmatch(path):
+        properties.fail(key, f"invalid path {path!r}", "use /orders/{id} or /files/{path+}")
+    names = _VARIABLE.findall(path)
+    if len(set(names)) < len(names):
+        properties.fail(key, f"duplicate variable in the path {path!r}", "rename one of them")
+
+
+def http_method(properties: Properties, key: str, method: str) -> str:
+    """Return a route's method in capitals, ANY for all. Raises TemplateError."""
+    name = method.upper().replace("X-AMAZON-APIGATEWAY-ANY-METHOD", "ANY")
+    if name not in (*METHODS, "ANY") and not isinstance(method, Unresolved):
+        allowed = ", ".join(METHODS)
+        properties.fail(key, f"invalid method {method!r}", f"use ANY or one of {allowed}")
+    return name
+
+
+class Stage(TypedDict, total=False):
+    """The stage's part of a `Route`, with the same keys."""
+
+    stage: str
+    stage_variables: Mapping[str, str] | None
+    binary_media_types: tuple[str, ...]
+
+
+def stage_of(api: Properties, *, rest: bool) -> Stage:
+    """Return the stage of a SAM API, or of a CloudFormation stage."""
+    variables = api.section("Variables" if rest else "StageVariables")
+    types = api.texts("BinaryMediaTypes") if rest else ()
+    return Stage(
+        # SAM's own name for the stage of an implicit API
+        stage=api.text("StageName") or ("Prod" if rest else "$default"),
+        stage_variables={name: variables.text(name) or "" for name in variables.raw} or None,
+        binary_media_types=tuple(each.replace("~1", "/") for each in types),
+    )
+
+
+def integration_timeout(integration: Properties, key: str, *, rest: bool) -> float | None:
+    """Return how many seconds the API waits for a function, or None for AWS's default."""
+    # AWS raises the quota of a REST API on request.
+    milliseconds = integration.number(key, 50, 900_000 if rest else 30_000, "milliseconds")
+    return milliseconds and milliseconds / 1000
+
+
+def url_cors(url: Properties) -> Cors | None:
+    """Return the CORS settings of a function URL."""
+    return _cors(url.section("Cors")) if "Cors" in url else None
+
+
+def http_api_cors(api: Properties) -> Cors | None:
+    """Return the CORS settings of an HTTP API of SAM or CloudFormation."""
+    match api.get("CorsConfiguration"):
+        case Object():
+            return _cors(api.section("CorsConfiguration"))
+        case "true":
+            return Cors(allow_origins=("*",))
+        case _:
+            return None
+
+
+def rest_api_cors(api: Properties) -> Cors | None:
+    """Return the CORS settings of a SAM REST API."""
+    match api.get("Cors"):
+        case Object():
+            cors = api.section("Cors")
+            return _from_headers(cors.text, cors.flag("AllowCredentials"))
+        case str() as origin:
+            return Cors(allow_origins=(origin.strip("'"),))
+        case _:
+            return None
+
+
+def mock_cors(integration: Properties) -> Cors | None:
+    """Return the CORS settings of an OPTIONS method that CDK or the Serverless Framework wrote."""
+    for response in integration.items("IntegrationResponses"):
+        headers = response.section("ResponseParameters")
+
+        def text(key: str, headers: Properties = headers) -> str | None:
+            name = "".join(f"-{each}" if each.isupper() else each for each in key)
+            return headers.text(f"method.response.header.Access-Control{name}")
+
+        if text("AllowOrigin"):
+            return _from_headers(text, bool(text("AllowCredentials")))
+    return None
+
+
+def _cors(cors: Properties) -> Cors:
+    return Cors(
+        allow_origins=cors.texts("AllowOrigins"),
+        allow_methods=cors.texts("AllowMethods"),
+        allow_headers=cors.texts("AllowHeaders"),
+        expose_headers=cors.texts("ExposeHeaders"),
+        allow_credentials=cors.flag("AllowCredentials"),
+        max_age=cors.number("MaxAge", 0, 86_400, "seconds"),
+    )
+
+
+def _from_headers(text_of: Callable[[str], str | None], credentials: bool) -> Cors:  # noqa: FBT001  # it is a value of a template
+    # These values are header texts within single quotes, such as "'GET,POST'".
+    def items(key: str) -> tuple[str, ...]:
+        text = (text_of(key) or "").strip("'")
+        return tuple(item.strip() for item in text.split(",") if item)
+
+    age = (text_of("MaxAge") or "").strip("'")
+    return Cors(
+        allow_origins=items("AllowOrigin"),
+        allow_methods=items("AllowMethods"),
+        allow_headers=items("AllowHeaders"),
+        allow_credentials=credentials,
+        max_age=int(age) if age.isdecimal() else None,
+    )

@@ -1,0 +1,207 @@
+"""
+Find the folder of a function's or layer's code on this machine.
+
+Code in the template is written to files, and a zip archive is unpacked, both below the build
+folder. A CDK asset is traced to the folder that it was copied from. The user overrides any of these
+with `--parameter LogicalId.Code=FOLDER`.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile, is_zipfile
+
+from lambda_live.dependencies.cache import function_dir
+from lambda_live.model.template_error import UnsupportedFunctionError
+from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.document import Object
+from lambda_live.project.template import cfnresponse
+from lambda_live.project.template.references import Unresolved
+from lambda_live.project.template.resources import Resource, Resources
+
+_INLINE_MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf-8")}
+
+
+def function_folder(resources: Resources, resource: Resource, build_dir: Path | None) -> Path:
+    """
+    Return the folder of a function's code.
+
+    Raises:
+        UnsupportedFunctionError: The code is not on this machine.
+        TemplateError: The template names a folder that does not exist.
+    """
+    template = resources.document.path
+    if code := inline_code(resource):
+        if build_dir is None:
+            message = "its code is in the template; put it into a file and name the folder"
+            raise UnsupportedFunctionError(message)
+        folder = function_dir(
+            build_dir / "inline" / resources.stack_path, template, resource.logical_id
+        )
+        return _write_inline_code(code, folder)
+    key = "CodeUri" if resource.type == "AWS::Serverless::Function" else "Code"
+    return content_folder(resources, resource, key, build_dir) or template.parent
+
+
+def inline_code(resource: Resource) -> str | None:
+    """
+    Return the code that is part of the template.
+
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+    """
+    if "InlineCode" in resource.properties:
+        return resource.properties.require_known("InlineCode")
+    key = "Code" if "Code" in resource.properties else "CodeUri"
+    if isinstance(resource.properties.get(key), Object):
+        return resource.properties.section(key).require_known("ZipFile")
+    return None
+
+
+def _write_inline_code(code: str, folder: Path) -> Path:
+    """
+    Write inline code to a folder, with the module that AWS adds to it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in {"index.py": code, **_INLINE_MODULES}.items():
+            _write_if_changed(folder / name, text)
+    except OSError as error:
+        message = f"its code is in the template and cannot be written to a file: {error}"
+        raise UnsupportedFunctionError(message) from error
+    return folder
+
+
+def _write_if_changed(file: Path, text: str) -> None:
+    if file.is_file() and file.read_text(encoding="utf-8") == text:
+        return
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+def content_folder(
+    resources: Resources, resource: Resource, key: str, build_dir: Path | None
+) -> Path | None:
+    """
+    Return the folder that a property or CDK's metadata names, or None if neither does.
+
+    Raises the errors of `function_folder`.
+    """
+    template = resources.document.path
+    asset = resource.metadata.text("aws:asset:path")
+    override = source_override(resources, resource)
+    if override is not None and asset is None:
+        return override
+    if asset is None and isinstance(resource.properties.get(key), Object):
+        return _serverless_folder(template, resource, key)
+    location = asset or resource.properties.require_known(key)
+    if location is None:
+        return None
+    path = _local_path(template, resource, key, location)
+    if path.is_dir():
+        return path
+    resources.add_code_file(path)
+    if build_dir is None or not is_zipfile(path):
+        message = f"its code is the file {location}; name a folder in {key}"
+        raise UnsupportedFunctionError(message)
+    return _unpack(path, build_dir / "archives")
+
+
+def _local_path(template: Path, resource: Resource, key: str, location: str) -> Path:
+    if location.startswith(("s3://", "https://")):
+        message = f"its code is in S3 ({location}); use the template before packaging"
+        raise UnsupportedFunctionError(message)
+    path = template.parent / location
+    try:
+        path = path.resolve()
+        is_file = path.is_file()
+    except OSError as error:
+        hint = "name the folder of the code"
+        resource.properties.fail(key, f"invalid {key}: {error.strerror}", hint)
+    if is_file and path.suffix == ".py":
+        return path.parent  # AWS packages this file only
+    if not is_file and not path.is_dir():
+        problem = f"{key} is {location!r}, but {path} does not exist"
+        resource.properties.fail(key, problem, "name the folder of the code")
+    return path
+
+
+def _serverless_folder(template: Path, resource: Resource, key: str) -> Path:
+    section = resource.properties.section(key)
+    # `serverless package` writes its template and the archive to .serverless, beside the code.
+    if template.parent.name == ".serverless":
+        return template.parent.parent
+    archive = section.text("S3Key" if "S3Key" in section else "Key")
+    place = "S3" if isinstance(archive, Unresolved | None) else f"S3 ({archive})"
+    message = f"its code is in {place}; use a template whose {key} is a folder"
+    raise UnsupportedFunctionError(message)
+
+
+def _unpack(archive: Path, folder: Path) -> Path:
+    """Return a folder with the files of a zip archive."""
+    try:
+        stat = archive.stat()
+        version = f"{archive} {stat.st_size} {stat.st_mtime_ns}"
+        target = folder / hashlib.sha256(version.encode()).hexdigest()[:16]
+        if not target.is_dir():
+            _unpack_to(archive, target)
+    except (OSError, BadZipFile, RuntimeError, NotImplementedError) as error:
+        message = f"its code is the archive {archive}, which cannot be unpacked: {error}"
+        raise UnsupportedFunctionError(message) from error
+    return target
+
+
+def _unpack_to(archive: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        with ZipFile(archive) as zipped:
+            zipped.extractall(partial)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def source_override(
+    resources: Resources, resource: Resource, attribute: str = "Code"
+) -> Path | None:
+    """Return the folder of `--parameter LogicalId.Code=FOLDER`. Raises TemplateError."""
+    folder = resources.override(resource.logical_id, attribute)
+    if folder is None:
+        return None
+    template = resources.document.path
+    path = ((cloud_assembly.app_folder(template) or template.parent) / folder).resolve()
+    if not path.is_dir():
+        name = f"{resources.id_in_code(resource.logical_id)}.{attribute}"
+        problem = f"the parameter {name} is {folder!r}, but {path} is not a folder"
+        resources.document.fail(resource.line, problem, "name the folder of the code")
+    return path
+
+
+def asset_source(
+    resources: Resources, resource: Resource, asset: Path, known_file: Path | None
+) -> Path | None:
+    """
+    Return the folder that CDK copied an asset from, or None if it is unknown or not an asset.
+
+    The folder contains `known_file`, a relative path of one of the asset's files.
+    """
+    if (override := source_override(resources, resource)) is not None:
+        return override
+    if known_file is None:
+        return None
+    finder = resources.application.asset_sources
+    found = finder.find(asset, known_file, resources.document.path)
+    if found is None or len(found) == 1:
+        return found[0] if found else None
+    name = resources.id_in_code(resource.logical_id)
+    reason = f"{' and '.join(map(str, found))} match it" if found else "no folder matches it"
+    resources.note(
+        resource.line,
+        f"{name} runs the copy in {asset}, because {reason}; run `cdk synth` after each save, or"
+        f" name its source with --parameter {name}.Code=FOLDER",
+    )
+    return None

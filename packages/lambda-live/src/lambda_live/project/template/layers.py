@@ -1,0 +1,104 @@
+"""
+The layers of a function: those of the template, and packages in place of public layers.
+
+Public layers: https://docs.aws.amazon.com/powertools/python/latest/getting-started/install/#lambda-layer
+https://aws-sdk-pandas.readthedocs.io/en/stable/layers.html
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from lambda_live.model.requirements import Requirements
+from lambda_live.model.template import Layer
+from lambda_live.model.template_error import UnsupportedFunctionError
+from lambda_live.project.cdk.asset_source import python_files
+from lambda_live.project.document import Array, Object, Value
+from lambda_live.project.template import code_folder
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import Unresolved, referenced_id
+from lambda_live.project.template.resources import LAYERS, Resource, Resources
+
+_LAYER = r"arn:aws[\w-]*:lambda:[\w-]+:{account}:layer:{name}:\d+"
+_POWERTOOLS = re.compile(
+    _LAYER.format(account="017000801446", name=r"AWSLambdaPowertoolsPython(?:V(\d))?[\w-]*")
+)
+_NEWEST_POWERTOOLS = re.compile(r"\{\{resolve:ssm:/aws/service/powertools/python/[^}]+\}\}")
+_PANDAS = re.compile(
+    _LAYER.format(account="336392948345", name=r"(?:AWSSDKPandas|AWSDataWrangler)-Python[\w-]*")
+)
+
+
+def layers_of(
+    resources: Resources, properties: Properties, build_dir: Path | None
+) -> Iterator[Layer]:
+    """Yield the layers of a function whose files are on this machine."""
+    line = properties.line("Layers")
+    for item, value in _items(resources, properties):
+        logical_id = referenced_id(item) if isinstance(item, Object) else None
+        layer = resources.get(logical_id or "") or resources.get(str(value))
+        if layer is not None and layer.type in LAYERS:
+            yield from _layer(resources, layer, build_dir)
+        elif (foreign := resources.application.layer(str(value))) is not None:
+            yield from _layer(*foreign, build_dir)
+        elif requirement := _requirement(str(value)):
+            notice = f"the layer {value} is replaced by the package {requirement}"
+            resources.note(
+                line, f"{notice}; to choose a version add it to requirements.txt", str(value)
+            )
+        elif value is not None:
+            notice = f"the layer {value} is not local; add its packages to requirements.txt"
+            resources.note(line, notice, str(value))
+
+
+def public_layer_requirements(resources: Resources, properties: Properties) -> Requirements | None:
+    """Return the packages to install in place of public layers."""
+    known = (_requirement(str(value)) for _, value in _items(resources, properties))
+    packages = [each for each in dict.fromkeys(known) if each]
+    template, text = resources.document.path, "".join(f"{each}\n" for each in packages)
+    name = f"{' '.join(packages)}, for {template.name}'s layers"
+    return Requirements(template, text, (), template.parent, name=name) if packages else None
+
+
+def _items(resources: Resources, properties: Properties) -> Iterator[tuple[Value, Value]]:
+    """Yield each item of Layers as it is in the template, and its value."""
+    listed = properties.get("Layers")
+    if isinstance(listed, Object) or (
+        isinstance(listed, str) and not isinstance(listed, Unresolved)
+    ):
+        properties.fail("Layers", "Layers must be a list", "write Layers: [!Ref LAYER, …]")
+    for item in listed if isinstance(listed, Array) else ():
+        yield item, resources.intrinsics.head(item)
+
+
+def _layer(resources: Resources, layer: Resource, build_dir: Path | None) -> Iterator[Layer]:
+    try:
+        content = code_folder.content_folder(resources, layer, LAYERS[layer.type], build_dir)
+    except UnsupportedFunctionError as error:
+        resources.note(layer.line, f"the layer {layer.logical_id} is skipped: {error}")
+        return
+    if content is None:
+        return
+    if not layer.metadata.flag("aws:asset:is-bundled"):
+        file = next(python_files(content), None)
+        content = code_folder.asset_source(resources, layer, content, file) or content
+    method = layer.metadata.text("BuildMethod")
+    if method == "makefile":
+        problem = f"the Makefile of the layer {layer.logical_id} is not run"
+        resources.note(layer.line, f"{problem}; add its packages to requirements.txt")
+    yield Layer(layer.logical_id, content, method)
+
+
+def _requirement(layer: str) -> str | None:
+    """Return the package that replaces a public layer, or None if the layer is unknown."""
+    if powertools := _POWERTOOLS.fullmatch(layer):
+        return _powertools(int(powertools[1] or 1))
+    if _NEWEST_POWERTOOLS.fullmatch(layer):
+        return _powertools(3)
+    return "awswrangler" if _PANDAS.fullmatch(layer) else None
+
+
+def _powertools(major: int) -> str:
+    """Return the newest release of a major version; a layer's number is not the package's."""
+    extras = "[all]" if major > 1 else ""
+    return f"aws-lambda-powertools{extras}>={major},<{major + 1}"

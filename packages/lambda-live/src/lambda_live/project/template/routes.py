@@ -1,0 +1,252 @@
+"""The function URL, the API routes and the other triggers of a function."""
+
+from collections.abc import Iterator, Sequence
+
+from lambda_live.model.template import (
+    Cors,
+    FunctionSpec,
+    FunctionUrlConfig,
+    Route,
+    UnsupportedEvent,
+)
+from lambda_live.project.document import Value
+from lambda_live.project.template import authorizers, openapi
+from lambda_live.project.template.api_settings import (
+    Stage,
+    check_path,
+    http_api_cors,
+    http_method,
+    integration_timeout,
+    mock_cors,
+    rest_api_cors,
+    stage_of,
+    url_cors,
+)
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import referenced_id
+from lambda_live.project.template.resources import Resource, Resources
+
+_IMPLICIT_APIS = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
+_SPELLINGS = {kind.lower(): kind for kind in _IMPLICIT_APIS}
+
+
+def function_url(resources: Resources, function: Resource) -> FunctionUrlConfig | None:
+    """Return the function URL, from the function or from an AWS::Lambda::Url."""
+    if "FunctionUrlConfig" in function.properties:
+        return _url(function.properties.section("FunctionUrlConfig"))
+    urls = resources.referring_to(function.logical_id, "AWS::Lambda::Url", "TargetFunctionArn")
+    return next((_url(url.properties) for url in urls), None)
+
+
+def _url(url: Properties) -> FunctionUrlConfig:
+    return FunctionUrlConfig(
+        auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
+        invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
+        cors=url_cors(url),
+    )
+
+
+def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
+    """Yield the routes to a function, from SAM's events and from the APIs of all stacks."""
+    for _, event in function.properties.section("Events").sections():
+        kind = event.text("Type")
+        if kind in _IMPLICIT_APIS:
+            yield _event_route(resources, kind, event.section("Properties"))
+    for each in resources.application.stacks:
+        yield from _http_api_routes(each, function)
+        yield from _rest_api_routes(each, function)
+        yield from openapi.routes_of(each, function)
+
+
+def _event_route(resources: Resources, kind: str, event: Properties) -> Route:
+    rest = kind == "Api"
+    api_property = event.raw.get("RestApiId" if rest else "ApiId")
+    name = referenced_id(api_property) or _IMPLICIT_APIS[kind]
+    api = _sam_api(resources, kind, name)
+    path, method = event.text("Path"), event.text("Method")
+    if rest and not (path and method):
+        event.fail("Path", "an event of type Api needs Path and Method", "add both")
+    path, method = path or "$default", http_method(event, "Method", method or "ANY")
+    check_path(event, "Path", path)
+    if not any(key in api for key in ("DefinitionBody", "DefinitionUri")):
+        resources.register_route(event, name, method, path)
+    return Route(
+        api=resources.qualified_id(name),
+        path=path,
+        method=method,
+        payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
+        authorizer=authorizers.for_event(resources, api, event, rest=rest),
+        cors=rest_api_cors(api) if rest else http_api_cors(api),
+        is_rest=rest,
+        preflight_authorizer=authorizers.for_preflight(resources, api) if rest else None,
+        timeout=integration_timeout(event, "TimeoutInMillis", rest=rest),
+        **stage_of(api, rest=rest),
+    )
+
+
+def _sam_api(resources: Resources, kind: str, name: str) -> Properties:
+    api = resources.get(name)
+    return api.properties if api else resources.globals_for(kind)
+
+
+# HTTP APIs of CloudFormation, as CDK and `serverless package` write them
+
+
+def _http_api_routes(resources: Resources, function: Resource) -> Iterator[Route]:
+    for route, integration in _integrated_routes(resources, function):
+        if not _is_websocket(resources, route):
+            yield _http_api_route(resources, route.properties, integration.properties)
+
+
+def _integrated_routes(
+    resources: Resources, function: Resource
+) -> Iterator[tuple[Resource, Resource]]:
+    integrations = {
+        each.logical_id: each
+        for each in resources.by_type("AWS::ApiGatewayV2::Integration")
+        if resources.targets_function(each.properties.raw.get("IntegrationUri"), function)
+    }
+    for route in resources.by_type("AWS::ApiGatewayV2::Route"):
+        integration = integrations.get(referenced_id(route.properties.raw.get("Target")) or "")
+        if integration is not None:
+            yield route, integration
+
+
+def _is_websocket(resources: Resources, route: Resource) -> bool:
+    owner, name = resources.resolve_owner(route.properties.raw.get("ApiId"))
+    api = owner.get(name)
+    return api is not None and api.properties.text("ProtocolType") == "WEBSOCKET"
+
+
+def _http_api_route(resources: Resources, route: Properties, integration: Properties) -> Route:
+    method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
+    check_path(route, "RouteKey", path)
+    owner, name = resources.resolve_owner(route.raw.get("ApiId"))
+    api = owner.get(name)
+    return Route(
+        api=owner.qualified_id(name),
+        path=path,
+        method=http_method(route, "RouteKey", method or "ANY"),
+        payload_format=integration.choice("PayloadFormatVersion", "1.0", "2.0"),
+        authorizer=authorizers.for_method(resources, route),
+        cors=http_api_cors(api.properties) if api else None,
+        timeout=integration_timeout(integration, "TimeoutInMillis", rest=False),
+        **_http_api_stage(owner, name),
+    )
+
+
+def _http_api_stage(resources: Resources, api: str) -> Stage:
+    stages = resources.referring_to(api, "AWS::ApiGatewayV2::Stage", "ApiId")
+    return next((stage_of(stage.properties, rest=False) for stage in stages), Stage())
+
+
+# REST APIs of CloudFormation: a method for each route, and a resource for each part of its path
+
+
+def _rest_api_routes(resources: Resources, function: Resource) -> Iterator[Route]:
+    for method in resources.by_type("AWS::ApiGateway::Method"):
+        uri = method.properties.section("Integration").raw.get("Uri")
+        if resources.targets_function(uri, function):
+            yield _rest_api_route(resources, method)
+
+
+def _rest_api_route(resources: Resources, method: Resource) -> Route:
+    properties = method.properties
+    owner, api = resources.resolve_owner(properties.raw.get("RestApiId"))
+    return Route(
+        api=owner.qualified_id(api),
+        path=_rest_api_path(*resources.resolve_owner(properties.raw.get("ResourceId"))) or "/",
+        method=http_method(properties, "HttpMethod", properties.text("HttpMethod") or "ANY"),
+        payload_format="1.0",
+        authorizer=authorizers.for_method(resources, properties),
+        cors=_options_cors(resources, properties.raw.get("ResourceId")),
+        is_rest=True,
+        timeout=integration_timeout(
+            properties.section("Integration"), "TimeoutInMillis", rest=True
+        ),
+        **_rest_api_stage(owner, api),
+    )
+
+
+def _options_cors(resources: Resources, resource: Value) -> Cors | None:
+    """Return the CORS settings of the OPTIONS method of the same path."""
+    for method in resources.by_type("AWS::ApiGateway::Method"):
+        properties = method.properties
+        integration = properties.section("Integration")
+        is_options = properties.text("HttpMethod") == "OPTIONS"
+        is_mock = is_options and integration.text("Type") == "MOCK"
+        if is_mock and properties.raw.get("ResourceId") == resource:
+            return mock_cors(integration)
+    return None
+
+
+def _rest_api_path(resources: Resources, logical_id: str) -> str:
+    resource = resources.get(logical_id)
+    if resource is None or resource.type != "AWS::ApiGateway::Resource":
+        return ""  # the root, which is an attribute of the API
+    parent = _rest_api_path(*resources.resolve_owner(resource.properties.raw.get("ParentId")))
+    return f"{parent}/{resource.properties.text('PathPart')}"
+
+
+def _rest_api_stage(resources: Resources, api: str) -> Stage:
+    found = resources.get(api)
+    stage = Stage(stage="Prod")
+    for kind in ("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"):
+        for each in resources.referring_to(api, kind, "RestApiId"):
+            if "StageName" in each.properties:
+                stage = stage_of(each.properties, rest=True)
+    if found is not None:
+        stage["binary_media_types"] = found.properties.texts("BinaryMediaTypes")
+    return stage
+
+
+# Triggers that are not emulated
+
+
+def unsupported_events(resources: Resources, function: Resource) -> Iterator[UnsupportedEvent]:
+    """Yield the triggers that are not emulated."""
+    for name, event in function.properties.section("Events").sections():
+        kind = event.text("Type")
+        if not kind:
+            event.fail("Type", f"the event {name} has no Type", "add Type: HttpApi")
+        if (right := _SPELLINGS.get(kind.lower(), kind)) != kind:
+            event.fail("Type", f"invalid event type {kind}", f"write Type: {right}")
+        if kind not in _IMPLICIT_APIS:
+            yield _unsupported_event(resources, function, name, kind, event.line("Type"))
+    for route, _ in _integrated_routes(resources, function):
+        if _is_websocket(resources, route):
+            kind = f"WebSocket {route.properties.text('RouteKey')}"
+            yield _unsupported_event(resources, function, route.logical_id, kind, route.line)
+    kind = "EventSourceMapping"
+    for source in resources.referring_to(
+        function.logical_id, f"AWS::Lambda::{kind}", "FunctionName"
+    ):
+        yield _unsupported_event(resources, function, source.logical_id, kind, source.line)
+
+
+def _unsupported_event(
+    resources: Resources, function: Resource, name: str, kind: str, line: int
+) -> UnsupportedEvent:
+    function_name = resources.name_of(function.logical_id)
+    place = f"{resources.document.path}:{line}"
+    hint = f"invoke {function_name} with a sample event"
+    return UnsupportedEvent(name, kind, f"{place}: {kind} trigger {name} isn't emulated; {hint}")
+
+
+def find_duplicate_routes(functions: Sequence[FunctionSpec]) -> Iterator[str]:
+    """Yield a notice for each two APIs with the same routes; on AWS each API has its own host."""
+    first: dict[tuple[str, str], tuple[Route, FunctionSpec]] = {}
+    duplicates: dict[tuple[str, str], tuple[FunctionSpec, list[str]]] = {}
+    for function in functions:
+        for route in function.routes:
+            winner, _ = first.setdefault((route.method, route.path), (route, function))
+            # The precedence of greedy paths depends on the kind of the API.
+            is_comparable = winner.is_rest == route.is_rest or "+}" not in route.path
+            if winner.api != route.api and is_comparable:
+                _, routes = duplicates.setdefault((winner.api, route.api), (function, []))
+                routes.append(f"{route.method} {route.path}")
+    for (one, other), (function, routes) in duplicates.items():
+        yield (
+            f"{function.template}:{function.line}: {one} and {other} have the same routes, and the"
+            f" first one serves them ({', '.join(routes)}); invoke the functions of {other} by name"
+        )
