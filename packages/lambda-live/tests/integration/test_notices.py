@@ -1,4 +1,4 @@
-"""What the start says of a template is said once, for all that it is about."""
+"""Startup notices about a template are grouped."""
 
 from pathlib import Path
 
@@ -36,15 +36,19 @@ def notices(folder: Path, **runtimes: str) -> tuple[str, ...]:
     return parse([], {}, folder).notices
 
 
-def test_functions_of_which_the_same_is_to_be_said_share_a_sentence(tmp_path: Path) -> None:
+def test_equal_notices_are_grouped(tmp_path: Path) -> None:
     old = dict.fromkeys(("A", "B"), "python3.8")
-    told = notices(tmp_path, **old, C="nodejs22.x", D="nodejs22.x")
-    assert told[0].startswith("C, D are not served: their Runtime is nodejs22.x;")
-    assert told[1].startswith("A, B: python3.8 is not supported")
-    assert told[2].startswith("The authorizer Outside (JWT) of A, B is not verified here")
-    assert len(told) == 3
+    found = notices(tmp_path, **old, C="nodejs22.x", D="nodejs22.x")
+    template = f"{tmp_path}/template.yaml"
+    assert found[0].startswith(f"{template}:30: C, D are not served: their Runtime is nodejs22.x;")
+    assert found[1].startswith(f"{template}:12: A, B: python3.8 is not supported")
+    assert found[2] == (
+        f"{template}:12: authorizer Outside (JWT) of A, B is not enforced;"
+        " requests pass without requestContext.authorizer"
+    )
+    assert len(found) == 3
 
 
-def test_of_many_the_first_are_named(tmp_path: Path) -> None:
-    told = notices(tmp_path, **dict.fromkeys("ABCDEFG", "python3.8"))
-    assert told[0].startswith("A, B, C and 4 more: python3.8 is not supported")
+def test_long_list_of_names_is_shortened(tmp_path: Path) -> None:
+    found = notices(tmp_path, **dict.fromkeys("ABCDEFG", "python3.8"))
+    assert "template.yaml:12: A, B, C and 4 more: python3.8 is not supported" in found[0]

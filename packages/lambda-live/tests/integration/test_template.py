@@ -98,7 +98,7 @@ def two(start_module_lambda: StartLambda) -> LocalLambda:
     return start_module_lambda(TWO, handler=None)
 
 
-def test_each_function_of_a_template_is_called_by_its_name(two: LocalLambda) -> None:
+def test_function_is_invoked_by_its_name(two: LocalLambda) -> None:
     greeted = two.boto3.invoke(FunctionName="Greeter", Payload="{}")
     unknown = two.request("POST", "/2015-03-31/functions/function/invocations", b"{}")
 
@@ -106,13 +106,13 @@ def test_each_function_of_a_template_is_called_by_its_name(two: LocalLambda) -> 
     assert unknown.status == 404
 
 
-def test_a_function_reaches_another_through_boto3(two: LocalLambda) -> None:
+def test_function_invokes_another_with_boto3(two: LocalLambda) -> None:
     answer = two.boto3.invoke(FunctionName="Caller", Payload="{}")
 
     assert two.json_of(answer) == {"Greeter": GREETED}
 
 
-def test_a_function_url_is_named_by_the_host_in_any_case(two: LocalLambda) -> None:
+def test_function_url_host_is_case_insensitive(two: LocalLambda) -> None:
     with closing(HTTPConnection(two.url.removeprefix("http://"), timeout=60)) as connection:
         connection.request("GET", "/", headers={"Host": "gReeter.localhost:3001"})
         named = json.load(connection.getresponse())
@@ -126,7 +126,7 @@ def test_a_function_url_is_named_by_the_host_in_any_case(two: LocalLambda) -> No
     assert "http://greeter.localhost" in unnamed.json()["message"]
 
 
-def test_a_save_reloads_the_functions_whose_code_it_touches(two: LocalLambda) -> None:
+def test_save_reloads_only_the_functions_with_that_code(two: LocalLambda) -> None:
     before = two.admin("/ready").json()["functions"]
     words = two.project / "greeter/words.py"
     words.write_text('PUNCTUATION = "?"\n')
@@ -141,7 +141,7 @@ def test_a_save_reloads_the_functions_whose_code_it_touches(two: LocalLambda) ->
     two.wait_for_line("reloaded (function Greeter")
 
 
-def test_the_metrics_of_several_functions_are_told_apart(two: LocalLambda) -> None:
+def test_metrics_have_the_function_name(two: LocalLambda) -> None:
     before = two.metric("lambda_invocations_total", function_name="Greeter")
 
     two.boto3.invoke(FunctionName="Caller", Payload="{}")
@@ -152,7 +152,7 @@ def test_the_metrics_of_several_functions_are_told_apart(two: LocalLambda) -> No
     assert "python_info" in two.admin("/metrics").body.decode()
 
 
-def test_a_parameter_can_be_set(start_lambda: StartLambda) -> None:
+def test_parameter_option_sets_a_parameter(start_lambda: StartLambda) -> None:
     service = start_lambda(TWO, "--parameter", "Greeting=moin", handler=None)
 
     answer = service.boto3.invoke(FunctionName="Greeter", Payload="{}")
@@ -176,7 +176,7 @@ WITHOUT_TEMPLATE = {"lambda_function.py": "def lambda_handler(event, context): _
 
 
 @pytest.mark.parametrize("files", [only(), WITHOUT_TEMPLATE])
-def test_a_function_sees_what_it_declares_and_not_the_tools_of_the_service(
+def test_function_cannot_import_the_packages_of_the_service(
     start_lambda: StartLambda, files: Mapping[str, str]
 ) -> None:
     service = start_lambda(files, handler=None)
@@ -186,7 +186,7 @@ def test_a_function_sees_what_it_declares_and_not_the_tools_of_the_service(
         assert service.invoke(tool).json()["errorType"] == "ModuleNotFoundError"
 
 
-def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
+def test_requirements_are_installed_once_and_take_precedence(
     tmp_path: Path,
 ) -> None:
     source = dict(only())
@@ -209,7 +209,7 @@ def test_its_requirements_are_installed_once_and_win_over_those_of_the_service(
     assert said == f"lambda-live: installing {tmp_path}/code/requirements.txt\n"
 
 
-def test_requirements_that_cannot_be_installed_are_told_with_the_reason(tmp_path: Path) -> None:
+def test_failed_installation_is_reported_with_its_reason(tmp_path: Path) -> None:
     write_project(tmp_path, {**only(), "code/requirements.txt": "./nothing-here\n"})
 
     ended = run(tmp_path)
@@ -222,16 +222,16 @@ def test_requirements_that_cannot_be_installed_are_told_with_the_reason(tmp_path
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("Resources: [", ":2: this is not YAML"),
-        ("Resources: {}", ":1: there is no function; write a resource of Type:"),
-        (only("nothing.handler")["template.yaml"], "no module for the handler 'nothing.handler'"),
+        ("Resources: [", ":2: invalid YAML"),
+        ("Resources: {}", ":1: the template has no function; add a resource with Type:"),
+        (only("nothing.handler")["template.yaml"], "the handler 'nothing.handler' has no module"),
         (
             only()["template.yaml"].replace("Handler:", "Timeout: soon, Handler:"),
             "Timeout",
         ),
     ],
 )
-def test_a_template_that_is_wrong_is_told_by_file_and_line(
+def test_invalid_template_is_reported_with_its_line(
     tmp_path: Path, text: str, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_project(tmp_path, {**only(), "template.yaml": text})
@@ -245,7 +245,7 @@ def test_a_template_that_is_wrong_is_told_by_file_and_line(
     assert why in err
 
 
-def test_one_name_for_several_functions_is_refused(
+def test_name_option_with_several_functions_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_project(tmp_path, TWO_WRITERS)
@@ -257,7 +257,7 @@ def test_one_name_for_several_functions_is_refused(
     assert "--name is for one function; the template names several" in capsys.readouterr().err
 
 
-def test_scripts_that_ask_what_a_template_has_are_told_what_is_wrong_with_it(
+def test_describe_reports_an_invalid_template(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path, {"template.yaml": "Resources: ["})
@@ -268,10 +268,10 @@ def test_scripts_that_ask_what_a_template_has_are_told_what_is_wrong_with_it(
 
     out, err = capsys.readouterr()
     assert (raised.value.code, out) == (2, "")
-    assert err.startswith(f"lambda-live: {tmp_path}/template.yaml:2: this is not YAML")
+    assert err.startswith(f"lambda-live: {tmp_path}/template.yaml:2: invalid YAML")
 
 
-def test_a_json_line_says_which_of_several_functions_wrote_it(start_lambda: StartLambda) -> None:
+def test_json_log_lines_have_the_function_name(start_lambda: StartLambda) -> None:
     two = start_lambda(TWO_WRITERS, handler=None, AWS_LAMBDA_LOG_FORMAT="JSON")
 
     answer = two.boto3.invoke(FunctionName="Writer", Payload=b"{}", LogType="Tail")

@@ -1,32 +1,41 @@
-"""What a person is told of a template as it is read, each sentence once for all it is about."""
+"""The startup notices about a template, `PATH:LINE: PROBLEM; HINT`, each once for all functions."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from lambda_live.dependencies.interpreters import explain_substitute
-from lambda_live.model.template import Template
+from lambda_live.model.template import FunctionSpec, Template
 
 _MAX_NAMES = 4
-"""Names that are told; a terminal has 24 rows."""
+"""Names in one notice; a terminal has 24 rows."""
+
+type _Place = tuple[Path | None, int | None]
 
 
 def collect_notices(template: Template) -> Iterator[str]:
-    """Yield the sentences."""
-    yield from _left_out(template)
+    """Yield all notices."""
+    yield from _skipped(template)
     yield from template.notices
     yield from _runtimes(template)
     for function in template.functions:
-        for sentence in function.image.notices if function.image else ():
-            yield f"{function.name}: {sentence}"
+        yield from function.image.notices if function.image else ()
         yield from (event.reason for event in function.unsupported_events)
-    yield from _unverified(template)
+    yield from _unverified_authorizers(template)
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    groups: dict[str, dict[str, None]] = {}
-    for key, name in pairs:
-        groups.setdefault(key, {})[name] = None
-    for key, names in groups.items():
-        yield key, list(names)
+def _grouped(
+    items: Iterable[tuple[str, str, _Place]],
+) -> Iterator[tuple[str, list[str], str]]:
+    """Yield each key with its names and the place of the first one, as `PATH:LINE: `."""
+    names: dict[str, dict[str, None]] = {}
+    places: dict[str, _Place] = {}
+    for key, name, place in items:
+        names.setdefault(key, {})[name] = None
+        places.setdefault(key, place)
+    for key, group in names.items():
+        path, line = places[key]
+        prefix = "" if path is None else f"{path}:{line}: " if line else f"{path}: "
+        yield key, list(group), prefix
 
 
 def _listed(names: list[str]) -> str:
@@ -35,37 +44,45 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[: _MAX_NAMES - 1])} and {len(names) - _MAX_NAMES + 1} more"
 
 
-def _left_out(template: Template) -> Iterator[str]:
-    pairs = ((each.reason, each.logical_id) for each in template.skipped)
-    for sentence, names in _grouped(pairs):
+def _place_of(function: FunctionSpec) -> _Place:
+    if function.template is None and function.image is not None:
+        return function.image.files[0], None
+    return function.template, function.line
+
+
+def _skipped(template: Template) -> Iterator[str]:
+    items = (
+        (each.reason, each.logical_id, (each.template, each.line)) for each in template.skipped
+    )
+    for reason, names, place in _grouped(items):
         if len(names) == 1:
-            yield f"{names[0]} is not served: {sentence}"
+            yield f"{place}{names[0]} is not served: {reason}"
         else:
-            theirs = sentence.replace("its ", "their ", 1)
-            yield f"{_listed(names)} are not served: {theirs}"
+            their_reason = reason.replace("its ", "their ", 1)
+            yield f"{place}{_listed(names)} are not served: {their_reason}"
 
 
 def _runtimes(template: Template) -> Iterator[str]:
-    pairs = (
-        (function.runtime, function.name)
+    items = (
+        (function.runtime, function.name, _place_of(function))
         for function in template.functions
         if template.path or function.image
     )
-    for runtime, names in _grouped(pairs):
-        if unmet := explain_substitute(_listed(names), runtime):
-            yield unmet
+    for runtime, names, place in _grouped(items):
+        if explanation := explain_substitute(_listed(names), runtime):
+            yield f"{place}{explanation}"
 
 
-def _unverified(template: Template) -> Iterator[str]:
+def _unverified_authorizers(template: Template) -> Iterator[str]:
     served = {each.name for each in template.functions}
-    pairs = (
-        (f"{authorizer.name} ({authorizer.kind})", function.logical_id)
+    items = (
+        (f"{authorizer.name} ({authorizer.kind})", function.logical_id, _place_of(function))
         for function in template.functions
         for authorizer in (route.authorizer for route in function.routes)
         if authorizer and authorizer.function not in served
     )
-    for authorizer, names in _grouped(pairs):
+    for authorizer, names, place in _grouped(items):
         yield (
-            f"The authorizer {authorizer} of {_listed(names)} is not verified here: all requests"
-            " pass, without requestContext.authorizer"
+            f"{place}authorizer {authorizer} of {_listed(names)} is not enforced;"
+            " requests pass without requestContext.authorizer"
         )

@@ -319,10 +319,10 @@ def test_curl_command_of_request_repeats_it(apis: LocalLambda, path: str) -> Non
 
 
 def test_unsupported_event_source_is_reported_once(apis: LocalLambda) -> None:
-    notices = [line for line in apis.lines if "Queue (SQS) has no source here" in line]
+    notices = [line for line in apis.lines if "SQS trigger Queue isn't emulated" in line]
 
     assert len(notices) == 1
-    assert "send one of its events to Work" in notices[0]
+    assert "invoke Work with a sample event" in notices[0]
 
 
 def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -> None:

@@ -1,4 +1,4 @@
-"""A CDK app: its functions run from where they are edited, not from `cdk.out`."""
+"""CDK apps: functions run from their source, not from `cdk.out`."""
 
 from pathlib import Path
 
@@ -34,13 +34,13 @@ def answer(service: LocalLambda, name: str) -> object:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
 
 
-def test_a_save_is_answered_at_once(service: LocalLambda) -> None:
+def test_save_of_the_source_takes_effect(service: LocalLambda) -> None:
     assert answer(service, "Hello") == "hello"
     write_project(service.project, {"lambda/hello/index.py": HELLO.replace("hello", "good day")})
     assert answer(service, "Hello") == "good day"
 
 
-def test_a_function_that_cdk_synth_adds_is_served(service: LocalLambda) -> None:
+def test_function_added_by_synth_is_served(service: LocalLambda) -> None:
     both = {
         "Hello1A2B3C4D": function("1", "Stack/Hello"),
         "Other5E6F7A8B": function("2", "Stack/Other"),
@@ -51,7 +51,7 @@ def test_a_function_that_cdk_synth_adds_is_served(service: LocalLambda) -> None:
     assert Path(str(answer(service, "Other"))) == service.project / "lambda/other"
 
 
-def test_errors_are_told_by_the_file_that_is_edited(service: LocalLambda) -> None:
+def test_error_names_the_edited_file(service: LocalLambda) -> None:
     write_project(service.project, {"lambda/hello/index.py": "1 / 0\n"})
     answer(service, "Hello")
     state = service.request("GET", STATE).json()

@@ -1,4 +1,4 @@
-"""A function that is an image is served from what its Dockerfile copies, and follows its saves."""
+"""Functions that are images: served from their Dockerfile, with live reload."""
 
 import json
 from typing import Any
@@ -80,16 +80,24 @@ def save(service: LocalLambda, file: str, text: str) -> None:
     (service.project / file).write_text(text, encoding="utf-8")
 
 
-def test_it_answers_with_the_packages_and_variables_of_its_dockerfile(
+def test_image_has_the_packages_and_variables_of_its_dockerfile(
     service: LocalLambda,
 ) -> None:
     assert answer(service, "Hello") == ["1", "template", "image", "weights"]
-    told = service.boto3.get_function_configuration(FunctionName="Hello")
-    assert (told["PackageType"], "Runtime" in told, "Handler" in told) == ("Image", False, False)
-    assert told["Environment"] == {"Variables": {"WHO": "template"}}
+    configuration = service.boto3.get_function_configuration(FunctionName="Hello")
+    assert (
+        configuration["PackageType"],
+        "Runtime" in configuration,
+        "Handler" in configuration,
+    ) == (
+        "Image",
+        False,
+        False,
+    )
+    assert configuration["Environment"] == {"Variables": {"WHO": "template"}}
 
 
-def test_a_save_of_its_code_and_of_its_dockerfile_is_in_the_next_answer(
+def test_save_of_code_or_dockerfile_takes_effect(
     service: LocalLambda,
 ) -> None:
     save(service, "hello/app.py", APP.replace('return "other"', 'return "new"'))
@@ -106,16 +114,16 @@ def test_a_save_of_its_code_and_of_its_dockerfile_is_in_the_next_answer(
     assert answer(service, "Hello") == ["1", "template", "there", "weights"]
 
 
-def test_a_dockerfile_that_is_wrong_is_told_and_mended(service: LocalLambda) -> None:
+def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LocalLambda) -> None:
     save(service, "hello/Dockerfile", HELLO.replace("CMD", "CMMD"))
-    told = service.wait_for_line("Hello is not served: ")
-    assert f"{service.project}/hello/Dockerfile:5: CMMD is no instruction" in told
+    line = service.wait_for_line("Hello is not served: ")
+    assert f"{service.project}/hello/Dockerfile:5: unknown instruction CMMD" in line
 
     save(service, "hello/Dockerfile", HELLO)
     assert answer(service, "Hello")[2] == "image"
 
 
-def test_code_that_the_image_has_from_several_folders_answers_and_follows_saves(
+def test_code_of_several_folders_follows_saves(
     service: LocalLambda,
 ) -> None:
     assert answer(service, "Parts") == "first"
@@ -127,7 +135,7 @@ def test_code_that_the_image_has_from_several_folders_answers_and_follows_saves(
     assert answer(service, "Parts") == "third"
 
 
-def test_an_error_is_told_at_the_line_of_the_file_that_a_person_edits(
+def test_error_names_the_edited_file(
     service: LocalLambda,
 ) -> None:
     save(service, "functions/parts/main.py", "def handler(event, context):\n    return 1 / 0\n")
@@ -139,7 +147,7 @@ def test_an_error_is_told_at_the_line_of_the_file_that_a_person_edits(
     assert (location["path"], location["line"]) == (f"{service.project}/functions/parts/main.py", 2)
 
 
-def test_a_folder_that_has_but_a_dockerfile_is_served_by_it(start_lambda: StartLambda) -> None:
+def test_folder_with_only_a_dockerfile_is_served(start_lambda: StartLambda) -> None:
     dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY app.py .\nCMD ["app.handler"]\n'
     source = "def handler(*_):\n    return 'first'\ndef other(*_):\n    return 2\n"
     service = start_lambda({"Dockerfile": dockerfile, "app.py": source}, handler=None)

@@ -1,4 +1,4 @@
-"""Code that is written in a template, or named as one file, is served as AWS would."""
+"""Inline code and code in a single file."""
 
 import json
 from collections.abc import Iterator
@@ -49,15 +49,15 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.fixture
 def cloudformation() -> Iterator[HTTPServer]:
-    class Takes(BaseHTTPRequestHandler):
+    class Receiver(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
-            told.append(self.rfile.read(int(self.headers["Content-Length"])))
+            received.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
-    with serving(HTTPServer(("127.0.0.1", 0), Takes)) as server:
-        told: list[bytes] = []
-        server.told = told  # type: ignore[attr-defined]
+    with serving(HTTPServer(("127.0.0.1", 0), Receiver)) as server:
+        received: list[bytes] = []
+        server.received = received  # type: ignore[attr-defined]
         yield server
 
 
@@ -66,7 +66,7 @@ def answer(service: LocalLambda, name: str, event: object) -> Any:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload=payload))
 
 
-def test_code_in_the_template_answers_and_a_save_of_the_template_is_a_save_of_it(
+def test_inline_code_follows_saves_of_the_template(
     service: LocalLambda,
 ) -> None:
     assert answer(service, "Sam", {}) == "old us-east-1"
@@ -75,15 +75,13 @@ def test_code_in_the_template_answers_and_a_save_of_the_template_is_a_save_of_it
     assert answer(service, "Sam", {}) == "new us-east-1"
 
 
-def test_a_function_whose_code_is_one_file_answers(service: LocalLambda) -> None:
+def test_function_with_a_single_file_answers(service: LocalLambda) -> None:
     assert answer(service, "File", {}) == "alone"
 
 
-def test_code_in_the_template_has_the_module_that_tells_cloudformation(
-    service: LocalLambda, cloudformation: Any
-) -> None:
+def test_inline_code_can_import_cfnresponse(service: LocalLambda, cloudformation: Any) -> None:
     url = f"http://127.0.0.1:{cloudformation.server_port}/"
     assert answer(service, "Custom", EVENT | {"ResponseURL": url}) is None
-    assert b'"Status": "SUCCESS"' in cloudformation.told[0]
-    assert b'"Data": {"Name": "value"}' in cloudformation.told[0]
+    assert b'"Status": "SUCCESS"' in cloudformation.received[0]
+    assert b'"Data": {"Name": "value"}' in cloudformation.received[0]
     wait_until(lambda: any("Status code: 200" in line for line in service.lines))

@@ -1,4 +1,4 @@
-"""A nested stack's functions are served beside its parent's, and its saves take effect alike."""
+"""Functions of nested stacks: served beside the parent, with live reload."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ def shared(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.fixture
 def service(shared: LocalLambda) -> LocalLambda:
-    """The module's, with its templates as they were."""
+    """Return the module's service with its original templates."""
     write_project(shared.project, PROJECT)
     assert answer(shared, "Play") == "hello from Play"
     return shared
@@ -66,8 +66,8 @@ def answer(service: LocalLambda, name: str) -> object:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
 
 
-def test_both_stacks_are_called_by_name_and_by_their_routes(service: LocalLambda) -> None:
-    service.wait_for_line("Another stack has that name, too: Child/Work is called Child-Work")
+def test_functions_of_both_stacks_answer(service: LocalLambda) -> None:
+    service.wait_for_line("Child/Work is served as Child-Work, because Work is not unique")
     by_host = service.request("GET", "/", headers={"Host": "child-work.localhost"})
 
     assert answer(service, "Work") == "Child-Work"
@@ -76,7 +76,7 @@ def test_both_stacks_are_called_by_name_and_by_their_routes(service: LocalLambda
     assert by_host.body == b"hello from Work"
 
 
-def test_the_next_request_is_answered_as_the_childs_saved_template_says(
+def test_save_of_a_nested_template_takes_effect(
     service: LocalLambda,
 ) -> None:
     write_project(service.project, {"child/child.yaml": CHILD.replace("from", "of")})
@@ -84,22 +84,22 @@ def test_the_next_request_is_answered_as_the_childs_saved_template_says(
     assert answer(service, "Child-Work") == "hello of Work"
 
 
-def test_a_child_that_a_save_names_may_come_later(service: LocalLambda) -> None:
+def test_nested_template_can_be_added_later(service: LocalLambda) -> None:
     later = PARENT.replace("child.yaml", "later.yaml")
     write_project(service.project, {"template.yaml": later})
 
     assert answer(service, "Work") == "Child-Work"
-    service.wait_for_line("template.yaml:11: Location is 'child/later.yaml', and there is no file")
+    service.wait_for_line("template.yaml:11: Location is 'child/later.yaml', but ")
     write_project(service.project, {"child/later.yaml": CHILD.replace("String", "String}")})
 
     assert answer(service, "Play") == "hello from Play"
-    service.wait_for_line("later.yaml:5: this is not YAML")
+    service.wait_for_line("later.yaml:5: invalid YAML")
     write_project(service.project, {"child/later.yaml": CHILD.replace("from", "later, from")})
 
     assert answer(service, "Play") == "hello later, from Play"
 
 
-def test_scripts_are_told_of_its_functions_and_of_its_file(
+def test_describe_lists_nested_functions_and_files(
     service: LocalLambda, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(service.project)
@@ -111,8 +111,8 @@ def test_scripts_are_told_of_its_functions_and_of_its_file(
     assert folders == {"Work": ["code"], "Child-Work": ["child/code"], "Play": ["child/code"]}
 
 
-class Nobody:
-    """Who runs no functions."""
+class NoFunctions:
+    """A function manager without functions."""
 
     def remove_all_except(self, names: object) -> None: ...
     def apply(self, configurations: object) -> None: ...
@@ -120,8 +120,8 @@ class Nobody:
     def check_for_changes(self) -> None: ...
 
 
-def test_a_child_that_is_saved_while_it_is_read_first_is_read_again(tmp_path: Path) -> None:
-    """As an editor does that saves all of its files: no process could be told when to."""
+def test_nested_template_saved_while_read_is_read_again(tmp_path: Path) -> None:
+    """Editors can save several files at once."""
     write_project(tmp_path, {"parent": "", "child": "first"})
     parent, child = tmp_path / "parent", tmp_path / "child"
     read: list[str] = []
@@ -133,11 +133,11 @@ def test_a_child_that_is_saved_while_it_is_read_first_is_read_again(tmp_path: Pa
         return Config((), ServiceSettings(), files=(parent, child), reader=reader)
 
     async def save() -> None:
-        given = Config((), ServiceSettings(), files=(parent,), reader=reader)
-        definitions = ConfigWatcher(given, Nobody(), lambda *_: None)
+        config = Config((), ServiceSettings(), files=(parent,), reader=reader)
+        watcher = ConfigWatcher(config, NoFunctions(), lambda *_: None)
         write_project(tmp_path, {"parent": "saved"})
-        await definitions.wait_current()
-        definitions.stop()
+        await watcher.wait_current()
+        watcher.stop()
 
     asyncio.run(save())
 

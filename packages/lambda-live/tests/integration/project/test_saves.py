@@ -155,7 +155,7 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     save(service, template({"memory": "much"}))
 
     assert answer(service) == ["hello", "128", "First"]
-    told = service.wait_for_line("template.yaml:8: MemorySize is 'much'")
+    told = service.wait_for_line("template.yaml:8: invalid MemorySize 'much'")
     assert "until then all goes on as it was" in told
 
     save(service, template({"memory": 256}))
@@ -369,5 +369,5 @@ def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
     (service.project / "template.yaml").unlink()
 
     assert answer(service)[0] == "hello"
-    told = service.wait_for_line("here is neither a template nor lambda_function.py")
+    told = service.wait_for_line("no template.yaml or lambda_function.py found")
     assert "until then all goes on as it was" in told

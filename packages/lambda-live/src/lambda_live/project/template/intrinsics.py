@@ -149,7 +149,7 @@ class Intrinsics:
             case {"Name": "AWS::Include", "Parameters": {"Location": location}}:
                 name = self._text(location)
                 if (included := self._context.included(name)) is not None:
-                    return included  # noqa: RET504  # mypy requires a return after the `with`
+                    return included
                 notice = f"the AWS::Include file {name} does not exist; name a local file"
                 return self.references.placeholder(name, notice)
             case _:
