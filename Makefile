@@ -19,7 +19,7 @@ install: .venv/.installed ## Install Poetry (.poetry) and the locked dependencie
 
 # Written for sh, because bash may be missing.
 needs:
-	@missing=; for tool in bash curl jq; do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	@missing=; for tool in bash curl; do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
 	[ -z "$$missing" ] || { echo "make: missing:$$missing. Install the packages of these names (apt, dnf, apk, brew)." >&2; exit 1; }
 
 doctor: ## Check prerequisites, and show what make up would do

@@ -34,9 +34,9 @@ read_state() {
         case $? in 6 | 7) fail "nothing answers at $url. Start the function with: make up" ;; esac
 }
 
-# Prints curl's configuration for sending events. See lambda_live.cli.curl_config.
+# Prints curl's configuration for sending events. See: lambda-live curl-config --help
 curl_config() {
     local state
     state=$(read_state) || exit
-    "$python" -P -m lambda_live.cli.curl_config --source "${0##*/}" "$@" <<<"$state"
+    "$python" -P -m lambda_live curl-config --source "${0##*/}" "$@" <<<"$state"
 }

@@ -116,6 +116,11 @@ on_path() {
     done
 }
 
+# json_value EXPRESSION prints the value of a Python expression on `value`, the JSON that it reads. Any Python 3 does.
+json_value() {
+    python3 -c "import json, sys; value = json.load(sys.stdin); print($1)" "${@:2}"
+}
+
 is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1
 }

@@ -16,7 +16,7 @@ from tests.environment.support.make import targets
 WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))
 PINNED = re.compile(r"uses: (?P<action>[\w./-]+)@(?P<commit>[0-9a-f]{40}) # v\d+\.\d+\.\d+$")
 # Programs that are on GitHub's runners or come from mise.toml, not from this repository.
-PROGRAMS = {"ctlptl", "docker", "gh", "jq", "mkdir", "tee", "tilt"}
+PROGRAMS = {"ctlptl", "docker", "gh", "mkdir", "python3", "tee", "tilt"}
 
 
 def load(workflow: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.environment.support.machine import Machine
 
-EVERY = ("awk", "curl", "df", "jq", "make", "python3")
+EVERY = ("awk", "curl", "df", "make", "python3")
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_it_says_what_is_there_and_what_up_would_do(doctored: Machine) -> None:
     doctor = doctored.run("doctor")
 
     assert doctor.returncode == 0
-    for name in ("make", "bash", "curl", "jq", "Python"):
+    for name in ("make", "bash", "curl", "Python"):
         assert f"ok    {name} " in doctor.stdout
     assert doctor.stdout.endswith("\nmake up\nup: would run: tilt up --\n")
 
@@ -30,7 +30,7 @@ def test_a_version_that_is_not_the_one_of_mise_toml_is_told(doctored: Machine) -
     assert "--    k3d 5.0.0, where mise.toml names " in doctored.run("doctor").stdout
 
 
-@pytest.mark.parametrize("tool", ["curl", "jq", "make"])
+@pytest.mark.parametrize("tool", ["curl", "make"])
 def test_what_every_start_needs_is_named_and_up_would_not_start(
     tool: str, doctored: Machine
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_port_that_is_taken_is_a_reason_not_to_start(doctored: Machine, taken:
     assert f"port {taken} (TILT_PORT) is taken" in doctor.stderr
 
 
-@pytest.mark.parametrize("tool", ["curl", "jq"])
+@pytest.mark.parametrize("tool", ["curl"])
 def test_make_up_names_what_it_can_not_start_without(tool: str, doctored: Machine) -> None:
     doctored.link("sh")
     doctored.remove(tool)

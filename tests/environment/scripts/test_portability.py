@@ -45,7 +45,7 @@ def other_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return str(request.param(tmp_path_factory.mktemp("bin")))
 
 
-def test_every_script_can_be_asked_for_help(other_path: str) -> None:
+def test_help_of_every_script_is_a_success(other_path: str) -> None:
     for script in PROGRAMS:
         helped = subprocess.run(
             [script, "--help"],
@@ -56,6 +56,17 @@ def test_every_script_can_be_asked_for_help(other_path: str) -> None:
         )
         assert (helped.returncode, helped.stderr) == (0, ""), script
         assert helped.stdout.startswith(f"Usage: scripts/{script.name}")
+
+
+@pytest.mark.parametrize("script", PROGRAMS, ids=lambda script: script.name)
+def test_an_unknown_option_is_one_line_that_names_it(script: Path) -> None:
+    if script.name == "unit":
+        pytest.skip("scripts/unit passes its options to pytest")
+    done = subprocess.run([script, "--nonsense"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{script.name}: unknown option --nonsense")
+    assert done.stderr.count("\n") == 1
 
 
 def test_every_script_is_well_formed(other_path: str) -> None:
@@ -71,8 +82,8 @@ def test_every_script_is_well_formed(other_path: str) -> None:
     assert read.stderr == ""
 
 
-def test_events_are_checked_accepted_and_invoked(checks: Checks, other_path: str) -> None:
-    for name in ("__pycache__/x.pyc", ".hidden", "x~"):  # which are no code
+def test_check_accept_and_invoke_work_with_other_tools(checks: Checks, other_path: str) -> None:
+    for name in ("__pycache__/x.pyc", ".hidden", "x~"):  # none of them is code
         (checks.project / "function" / name).parent.mkdir(exist_ok=True)
         (checks.project / "function" / name).touch()
     checks.write("a", {"n": 1}, {"n": 2})

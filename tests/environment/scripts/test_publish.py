@@ -114,7 +114,7 @@ def test_a_function_that_is_an_image_is_left_to_its_own_dockerfile(tmp_path: Pat
 
     pushed = Publish(tmp_path, ONE + image)("push", "ghcr.io/Owner/r")
 
-    told = "publish: Work is an image of its own, so it is left out here; build work/Dockerfile\n"
+    told = "publish: Work has its own Dockerfile and is skipped. Build work/Dockerfile\n"
     assert pushed.stdout == "amd64=Only=ghcr.io/owner/r@sha256:Only\n"
     assert pushed.stderr.startswith(told)
     alone = Publish(tmp_path / "alone", f"Resources:\n{image}".replace("work}", "../work}"))

@@ -1,7 +1,3 @@
-import subprocess
-
-import pytest
-
 from support.debugger import exclusive_port
 from tests.environment.support.machine import ANSWERS_NOT, TOOLS, Machine
 
@@ -132,13 +128,3 @@ def test_down_has_nothing_to_do_where_no_cluster_can_be(machine: Machine) -> Non
 
     assert down.returncode == 0
     assert "no ctlptl" in down.stdout
-
-
-@pytest.mark.parametrize("script", ["up", "down", "image", "e2e", "load"])
-def test_help_is_a_success_and_a_bad_option_a_usage_error(script: str) -> None:
-    helped = subprocess.run([f"scripts/{script}", "--help"], check=False, capture_output=True)
-    refused = subprocess.run([f"scripts/{script}", "--bad"], check=False, capture_output=True)
-
-    assert (helped.returncode, refused.returncode) == (0, 2)
-    assert helped.stdout.startswith(f"Usage: scripts/{script}".encode())
-    assert refused.stderr.startswith(f"Usage: scripts/{script}".encode())

@@ -25,6 +25,7 @@ def test_it_has_the_code_and_the_page_and_nothing_hidden(wheel: zipfile.Path) ->
     shipped = {name for name in names if name.startswith("lambda_live/")}
     package = PACKAGE / "src" / "lambda_live"
     sources = [*package.rglob("*.py"), *(package / "ui" / "static").iterdir()]
+    sources.append(package / "checks" / "result.schema.json")
 
     assert package / "ui" / "static" / "index.html" in sources
     assert shipped == {str(path.relative_to(PACKAGE / "src")) for path in sources}

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, override
 
@@ -40,6 +40,7 @@ from lambda_live.checks.function_response import (
     request_id_of,
 )
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
+from lambda_live.cli.parser import CommandParser
 
 _SOURCE = "check"
 _EMULATOR_FUNCTION = "function"
@@ -47,7 +48,7 @@ _EMULATOR_FUNCTION = "function"
 _ROLLOUT_POLL_SECONDS = 0.3
 _QUIET_WIDTH = 78
 """Leaves two columns to a program that indents the lines."""
-_FAILED, _USAGE = 1, 2
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 _CODE_HEADER = "x-lambda-live-code-sha256"
 
 _DESCRIPTION = """\
@@ -63,32 +64,24 @@ alone or in a text. Identical differences are grouped.
 """
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+class _Parser(CommandParser):
     @override
-    def add_usage(
-        self,
-        usage: str | None,
-        actions: Iterable[argparse.Action],
-        groups: Iterable[argparse._MutuallyExclusiveGroup],
-        prefix: str | None = None,
-    ) -> None:
-        super().add_usage(usage, actions, groups, prefix or "Usage: ")
-
-
-class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(_USAGE, f"{_SOURCE}: {message} (see {self.prog} --help)\n")
+        self.exit(_USAGE, f"{_SOURCE}: {message}\n")
+
+    @override
+    def format_help(self) -> str:
+        return super().format_help().replace("usage: ", "Usage: ", 1)
 
 
 def _parser() -> _Parser:
     parser = _Parser(
-        prog=os.environ.get("LAMBDA_LIVE_PROGRAM", "lambda-live check"),
+        "check",
+        _DESCRIPTION,
         usage="%(prog)s [--url URL | --cluster] [--wait SECONDS | --no-wait] [--patient]"
         " [--quiet | --full | --json] [--code | [--accept] EVENT...]",
-        description=_DESCRIPTION,
-        formatter_class=_HelpFormatter,
-        allow_abbrev=False,
     )
+    parser.prog = os.environ.get("LAMBDA_LIVE_PROGRAM", parser.prog)
     port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
     url = os.environ.get("LAMBDA_LIVE_URL") or f"http://127.0.0.1:{port}"
     add = parser.add_argument
@@ -109,9 +102,9 @@ def _parser() -> _Parser:
     return parser
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse(arguments)
     options.accept = options.accept or options.accept_errors
     if options.code and options.events:
         parser.error("--code takes no EVENT")
@@ -396,19 +389,15 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
         return _FAILED
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status."""
-    options = _parse(sys.argv[1:] if argv is None else argv)
-    if options.curl_loop:
-        return _run_in(options.curl_loop, options)
-    import tempfile  # noqa: PLC0415  # `scripts/check` has a folder already, and starts faster
-
-    with tempfile.TemporaryDirectory() as folder:
-        return _run_in(Path(folder), options)
-
-
-if __name__ == "__main__":
+def main(arguments: Sequence[str]) -> NoReturn:
+    """Run the command; exit with 0 if all is as expected, 1 if not, 2 for a wrong call."""
+    options = _parse(arguments)
     try:
-        sys.exit(main())
+        if options.curl_loop:
+            sys.exit(_run_in(options.curl_loop, options))
+        import tempfile  # noqa: PLC0415  # `scripts/check` has a folder already, and starts faster
+
+        with tempfile.TemporaryDirectory() as folder:
+            sys.exit(_run_in(Path(folder), options))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)

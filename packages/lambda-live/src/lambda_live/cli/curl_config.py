@@ -1,19 +1,19 @@
 """
 Print a curl configuration that sends events, for `scripts/invoke` and `scripts/load`.
 
-`python -m lambda_live.cli.curl_config URL FOLDER EVENT...` sends each event once; curl writes the
+`lambda-live curl-config URL FOLDER EVENT...` sends each event once; curl writes the
 responses to FOLDER/1, FOLDER/1.headers, and so on. With `--repeat N` it sends one event N times; if
 none is named, it is the first in the `events` folder of FOLDER. Standard input is what the service
 reports about its functions.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lambda_live.checks.code_state import ServiceState
 from lambda_live.checks.curl import InvalidEventError, Target, config_of, load_config
+from lambda_live.cli.parser import CommandParser
 
 
 def _first_event(project: Path, functions: Sequence[str]) -> tuple[str, Path | None]:
@@ -26,15 +26,15 @@ def _first_event(project: Path, functions: Sequence[str]) -> tuple[str, Path | N
     return functions[0], None
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Print the configuration; exit with 2 and one line if an event is invalid."""
-    parser = argparse.ArgumentParser(prog="python -m lambda_live.cli.curl_config")
+    parser = CommandParser("curl-config", "Print a curl configuration that sends events.")
     parser.add_argument("--repeat", type=int)
     parser.add_argument("--source", default="invoke", help="the client's name in the log")
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
     parser.add_argument("events", nargs="*", type=Path)
-    options = parser.parse_args()
+    options = parser.parse(arguments)
     state = ServiceState.parse(sys.stdin.read())
     # AWS's emulator does not report its functions: it has one, of this name
     target = Target(options.url, options.source, state.names if state else ("function",))
@@ -50,7 +50,3 @@ def main() -> None:
     except InvalidEventError as error:
         sys.stderr.write(f"{options.source}: {error}\n")
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

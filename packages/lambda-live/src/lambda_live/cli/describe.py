@@ -58,6 +58,9 @@ def main(arguments: Sequence[str]) -> None:
     """Run the command; exit with status 2 if the template is invalid."""
     parser = CommandParser("describe", "Print the functions of the current folder as JSON.")
     parser.add_argument("--folders", action="store_true", help="print only the folders of code")
+    parser.add_argument(
+        "--images", action="store_true", help="print lines of NAME, tab, DOCKERFILE if it has one"
+    )
     options = parser.parse(arguments)
     project = Path.cwd()
     try:
@@ -68,6 +71,10 @@ def main(arguments: Sequence[str]) -> None:
     if options.folders:
         folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
         sys.stdout.write("".join(f"{each}\n" for each in folders))
+        return
+    if options.images:
+        rows = (f"{each['name']}\t{each['dockerfile'] or ''}\n" for each in functions)
+        sys.stdout.write("".join(rows))
         return
     files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
     sys.stdout.write(f"{json.dumps({'functions': functions, 'files': files}, indent=2)}\n")

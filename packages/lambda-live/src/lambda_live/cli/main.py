@@ -11,6 +11,8 @@ from lambda_live import __version__
 
 COMMANDS = {
     "serve": "run the functions of the current folder (default)",
+    "check": "send events to a running function and compare the responses",
+    "curl-config": "print a curl configuration that sends events, for scripts",
     "describe": "print the functions as JSON",
     "install": "install the functions' requirements for their tests, print the folders",
     "image-context": "write what a function's image is built from",
