@@ -50,6 +50,7 @@ def _project(directory: Path) -> Path:
         shutil.copy(REPOSITORY / name, directory / name)
     for name in _FOLDERS:
         shutil.copytree(REPOSITORY / name, directory / name)
+    (directory / ".venv").symlink_to(REPOSITORY / ".venv")  # scripts/check needs it
     return directory
 
 

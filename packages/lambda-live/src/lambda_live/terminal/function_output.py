@@ -58,11 +58,12 @@ class LogPreview:
         self._remaining = MAX_RECORDS
         self._omitted = 0
         self._is_long = False
-        self._timer = self._start_timer()
+        self._timer: asyncio.TimerHandle | None = None
 
-    def _start_timer(self) -> asyncio.TimerHandle:
+    def start(self) -> None:
+        """Show the records from time to time if the invocation is long."""
         loop = asyncio.get_running_loop()
-        return loop.call_later(_LONG_INVOCATION_SECONDS, self._on_timer)
+        self._timer = loop.call_later(_LONG_INVOCATION_SECONDS, self._on_timer)
 
     def __len__(self) -> int:
         """Return how many records wait for the line of the invocation."""
@@ -85,7 +86,7 @@ class LogPreview:
             self._on_long()
         self._show(self._pop_lines(include_runtime_errors=True))
         self._remaining = MAX_RECORDS
-        self._timer = self._start_timer()
+        self.start()
 
     def finish(self, *, failed: bool) -> list[str]:
         """
@@ -94,7 +95,8 @@ class LogPreview:
         After an error they exclude the runtime client's report of it, because the terminal shows
         the error itself.
         """
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         return self._pop_lines(include_runtime_errors=not failed)
 
     def _pop_lines(self, *, include_runtime_errors: bool) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lambda_live.terminal.text import clock, dim, format_duration, red
 
 MAX_INVOCATIONS_PER_SECOND = 10
-"""Invocations a second that a person can follow. More are summarised."""
+"""Invocations a second that a person can follow. More are summarized."""
 
 MAX_RECORDS_PER_SECOND = 100
 """Log records a second that a person can follow."""
@@ -32,22 +32,22 @@ class InvocationThrottle:
         self._durations: list[float] = []
         self._errors = 0
         self._throttled_requests = 0
-        self.is_summarising = False
+        self.is_summarizing = False
 
     def should_show(self, duration_ms: float, records: int, *, failed: bool) -> bool:
         """Return whether to show an invocation and its log records. If not, count it."""
         self._start_interval()
-        self.is_summarising = (
-            self.is_summarising
+        self.is_summarizing = (
+            self.is_summarizing
             or self._invocations >= MAX_INVOCATIONS_PER_SECOND
             or self._records > MAX_RECORDS_PER_SECOND
         )
         self._invocations += 1
         self._records += records
-        if self.is_summarising:
+        if self.is_summarizing:
             self._durations.append(duration_ms)
             self._errors += failed
-        return not self.is_summarising
+        return not self.is_summarizing
 
     def count_throttled(self) -> None:
         """Count a request that got a 429."""
@@ -65,11 +65,11 @@ class InvocationThrottle:
         if count := self._throttled_requests:
             requests = f"{count} request{'s' * (count != 1)}"
             self._print(f"{dim(clock())} {red('✗')} {requests} throttled (429)")
-        # summarising stops only after a second whose invocations all had room
-        self.is_summarising = self._invocations > MAX_INVOCATIONS_PER_SECOND
+        # summarizing stops only after a second whose invocations all had room
+        self.is_summarizing = self._invocations > MAX_INVOCATIONS_PER_SECOND
         self._invocations = self._records = self._errors = self._throttled_requests = 0
         self._durations = []
-        if self.is_summarising:
+        if self.is_summarizing:
             self._start_interval()
 
     def _summary(self) -> str:

@@ -35,8 +35,8 @@ from lambda_live.terminal.text import (
 )
 
 _CHECK_SOURCE = "check"
-_SUMMARISED_SOURCES = (_CHECK_SOURCE, "replay")
-"""Values of `Invocation.client` whose invocations have no line: one line summarises them all."""
+_SUMMARIZED_SOURCES = (_CHECK_SOURCE, "replay")
+"""Values of `Invocation.client` whose invocations have no line: one line summarizes them all."""
 
 _COLLECT_SECONDS = 0.25
 """Time in which records outside an invocation are collected before they are shown."""
@@ -122,11 +122,12 @@ class TerminalListener(Listener):
     @override
     def on_invocation_start(self, invocation: Invocation) -> None:
         status = self._status
-        if status.is_summarising or not status.has_viewers:
+        if status.is_summarizing or not status.has_viewers:
             return
-        if invocation.client not in _SUMMARISED_SOURCES:
+        if invocation.client not in _SUMMARIZED_SOURCES:
             on_long = partial(self._print_running, invocation)
-            self._running[invocation] = LogPreview(on_long, self._print)
+            preview = self._running[invocation] = LogPreview(on_long, self._print)
+            preview.start()
 
     def _print_running(self, invocation: Invocation) -> None:
         label = self._line_format.label(invocation)
@@ -141,7 +142,7 @@ class TerminalListener(Listener):
 
     def _add_outside_record(self, record: bytes) -> None:
         status = self._status
-        if not status.has_viewers or status.is_summarising or is_runtime_error(record):
+        if not status.has_viewers or status.is_summarizing or is_runtime_error(record):
             return
         if not self._outside_records and not self._inits:
             asyncio.get_running_loop().call_later(_COLLECT_SECONDS, self._print_outside_records)
@@ -174,7 +175,7 @@ class TerminalListener(Listener):
         log = [] if preview is None else preview.finish(failed=failed)
         if not self._status.has_viewers:
             return
-        if invocation.client in _SUMMARISED_SOURCES:
+        if invocation.client in _SUMMARIZED_SOURCES:
             if failed and invocation.client == _CHECK_SOURCE:
                 self._status.record_check_error(lambda: self._code_excerpt(result))
             return
@@ -183,7 +184,7 @@ class TerminalListener(Listener):
             location = self._location(result) if failed else ""
             line = self._line_format.format(invocation, result, report, location)
             self._print([line, *log, *error])
-        elif error:  # a new error is shown even while invocations are summarised
+        elif error:  # a new error is shown even while invocations are summarized
             line = self._line_format.format(invocation, result, report, self._location(result))
             self._print([line, *error])
 

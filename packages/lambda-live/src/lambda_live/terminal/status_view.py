@@ -58,9 +58,9 @@ class StatusView:
         return self._screen.has_viewers
 
     @property
-    def is_summarising(self) -> bool:
-        """Whether invocations are summarised instead of shown."""
-        return self._throttle.is_summarising
+    def is_summarizing(self) -> bool:
+        """Whether invocations are summarized instead of shown."""
+        return self._throttle.is_summarizing
 
     @property
     def width(self) -> int:

@@ -48,7 +48,7 @@ def service(start_module: Start) -> TerminalLambda:
 
 
 @pytest.fixture(scope="module")
-def summarising(start_module: Start) -> TerminalLambda:
+def summarizing(start_module: Start) -> TerminalLambda:
     return start_module(ANSWERS)
 
 
@@ -196,30 +196,30 @@ def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalLambda) -> 
     assert checked.titles[-1].startswith("✓")
 
 
-def test_many_invocations_are_summarised_each_second(summarising: TerminalLambda) -> None:
-    before = len(summarising.rows) - 1
+def test_many_invocations_are_summarized_each_second(summarizing: TerminalLambda) -> None:
+    before = len(summarizing.rows) - 1
     for number in range(60):
-        summarising.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
+        summarizing.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
 
-    summarising.wait_for(
+    summarizing.wait_for(
         r"≡ \d+ more invocations · \d errors? · p50 [\d.]+ ms · p99 [\d.]+ ms", before
     )
-    shown = [row for row in summarising.rows[before:] if "Invoke" in row]
+    shown = [row for row in summarizing.rows[before:] if "Invoke" in row]
     assert 10 <= len(shown) < 40
-    assert "  one" in summarising.rows[before:], (
-        "a new error is shown while invocations are summarised"
+    assert "  one" in summarizing.rows[before:], (
+        "a new error is shown while invocations are summarized"
     )
 
 
-def test_paused_terminal_does_not_block_invocations(summarising: TerminalLambda) -> None:
-    before = len(summarising.rows) - 1
-    os.write(summarising.master, b"\x13")  # Ctrl-S
+def test_paused_terminal_does_not_block_invocations(summarizing: TerminalLambda) -> None:
+    before = len(summarizing.rows) - 1
+    os.write(summarizing.master, b"\x13")  # Ctrl-S
     for number in range(40):
         event = {"print": "x" * 390, "reply": number}
-        assert summarising.invoke(json.dumps(event).encode()).json() == number
+        assert summarizing.invoke(json.dumps(event).encode()).json() == number
 
-    os.write(summarising.master, b"\x11")
-    summarising.wait_for(r"≡ \d+ (more )?invocations", before)
+    os.write(summarizing.master, b"\x11")
+    summarizing.wait_for(r"≡ \d+ (more )?invocations", before)
 
 
 def test_output_outside_invocations_is_shown(service: TerminalLambda) -> None:
