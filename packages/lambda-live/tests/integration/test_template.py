@@ -198,25 +198,25 @@ def test_requirements_are_installed_once_and_take_precedence(
 
     with closing(LocalLambda(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
         service.wait_until_ready()
-        first, said = service.invoke({}).json(), service.stderr
-        service.expected_stderr = said
+        first, stderr = service.invoke({}).json(), service.stderr
+        service.expected_stderr = stderr
     project = tmp_path / "code"
     with closing(LocalLambda(project, handler="app.handler", XDG_CACHE_HOME=cache)) as service:
         without_template = service.invoke({}).json()
 
     assert first.startswith(cache)
     assert without_template == first
-    assert said == f"lambda-live: installing {tmp_path}/code/requirements.txt\n"
+    assert stderr == f"lambda-live: installing {tmp_path}/code/requirements.txt\n"
 
 
 def test_failed_installation_is_reported_with_its_reason(tmp_path: Path) -> None:
     write_project(tmp_path, {**only(), "code/requirements.txt": "./nothing-here\n"})
 
-    ended = run(tmp_path)
+    finished = run(tmp_path)
 
-    assert ended.returncode == 1
-    assert "code/requirements.txt can't be installed:" in ended.stderr
-    assert "nothing-here" in ended.stderr
+    assert finished.returncode == 1
+    assert "code/requirements.txt can't be installed:" in finished.stderr
+    assert "nothing-here" in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `cdk synth` writes, as version 2 of CDK does, for an app of functions in Python."""
+"""Write the cloud assembly that CDK 2 writes for Python functions."""
 
 import json
 import shutil
@@ -9,6 +9,7 @@ from support.project import write_project
 
 
 def function(asset: str, construct: str = "Stack/Greeter", **metadata: object) -> dict[str, object]:
+    """Return a function resource."""
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -27,7 +28,7 @@ def function(asset: str, construct: str = "Stack/Greeter", **metadata: object) -
 
 
 def synthesize(app: Path, output: str = "cdk.out", **stacks: Mapping[str, object]) -> None:
-    """Write what `cdk synth` does, but for the assets."""
+    """Write an assembly without assets."""
     artifacts = {
         name: {
             "type": "aws:cloudformation:stack",
@@ -45,4 +46,5 @@ def synthesize(app: Path, output: str = "cdk.out", **stacks: Mapping[str, object
 
 
 def stage(app: Path, folder: str, asset: str) -> None:
+    """Copy a folder to an asset."""
     shutil.copytree(app / folder, app / f"cdk.out/asset.{asset}")

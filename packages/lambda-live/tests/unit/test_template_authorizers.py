@@ -1,4 +1,4 @@
-"""Who a template says decides which requests to its APIs may pass."""
+"""Authorizers of SAM, REST and HTTP APIs."""
 
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def authorizer(folder: Path, text: str) -> Authorizer | None:
 
 
 def only_route(folder: Path, text: str) -> Route:
-    """Return the one of `Work`."""
+    """Return the authorizer of the route to `Work`."""
     (folder / "app.py").touch()
     path = folder / "template.yaml"
     path.write_text(text, encoding="utf-8")

@@ -137,7 +137,7 @@ COPY common ${{LAMBDA_TASK_ROOT}}/common
     assert (found.root / "app.py").resolve() == context / "shop/app.py"
     assert (found.root / "lib/words.py").resolve() == context / "common/text.py"
     assert (found.root / "common").resolve() == context / "common"
-    assert context / "shop" in found.files  # whose new files are linked, too
+    assert context / "shop" in found.files  # new files in it are linked, too
 
     (context / "shop/more.py").touch()
     (context / "shop/data.json").unlink()
@@ -245,7 +245,7 @@ def test_target_stage_is_served_or_the_last(folder: Path) -> None:
             ["--pre\nsix\n", "idna\n"],
         ),
         ("RUN pip install git+https://a/b@v1#egg=b", ["git+https://a/b@v1#egg=b\n"]),
-        # nothing, or what a tool writes of the project: what counts for any function
+        # The project declares the packages.
         ("", ["idna\n"]),
         ("RUN pip install poetry && poetry install", ["idna\n"]),
         ("RUN pip install -r exported.txt", ["idna\n"]),

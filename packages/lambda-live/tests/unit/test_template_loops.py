@@ -1,4 +1,4 @@
-"""Fn::ForEach, by the examples of its page in CloudFormation's reference."""
+"""Fn::ForEach, with the examples of CloudFormation's reference."""
 
 from pathlib import Path
 

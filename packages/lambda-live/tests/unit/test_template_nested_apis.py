@@ -1,4 +1,4 @@
-"""APIs of one stack that lead to functions of another."""
+"""APIs whose functions are in another stack."""
 
 from pathlib import Path
 

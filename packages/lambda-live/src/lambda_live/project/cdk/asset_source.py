@@ -55,14 +55,13 @@ class AssetSourceFinder:
             if os.path.isfile(os.path.join(folder, known_file))  # noqa: PTH113, PTH118  # four times as fast as pathlib
         )
         files = set(python_files(asset)) - set(_installed_files(asset))
-        equal, larger = [], []
+        equal: list[Path] = []
+        larger: list[Path] = []
         for folder in candidates:
-            own = set(python_files(folder))
-            same = all(_read(asset / file) == _read(folder / file) for file in (known_file, *files))
-            if same and own == files:
-                equal.append(folder)
-            elif same:  # CDK can exclude files from an asset
-                larger.append(folder)
+            if any(_read(asset / file) != _read(folder / file) for file in (known_file, *files)):
+                continue
+            # CDK can exclude files from an asset, so the source may have more.
+            (equal if set(python_files(folder)) == files else larger).append(folder)
         return sorted(equal or larger)
 
 

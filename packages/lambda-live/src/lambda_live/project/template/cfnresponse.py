@@ -1,5 +1,5 @@
 """
-The module that AWS puts beside code that is written in a template, for custom resources.
+The module that AWS adds to inline code, for custom resources. It is copied, not imported.
 
 Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-lambda-function-code-cfnresponsemodule.html
 """
@@ -12,7 +12,7 @@ SUCCESS = "SUCCESS"
 FAILED = "FAILED"
 
 
-def send(  # noqa: PLR0913, PLR0917  # its parameters, and how they are spelt, are AWS's
+def send(  # noqa: PLR0913, PLR0917  # AWS's signature
     event: dict[str, Any],
     context: Any,
     responseStatus: str,  # noqa: N803
@@ -21,7 +21,7 @@ def send(  # noqa: PLR0913, PLR0917  # its parameters, and how they are spelt, a
     noEcho: bool = False,  # noqa: N803, FBT001, FBT002
     reason: str | None = None,
 ) -> None:
-    """Tell CloudFormation how it went; that this failed is printed, as AWS's does."""
+    """Send the result to CloudFormation; print a failure, like AWS's module."""
     body = {
         "Status": responseStatus,
         "Reason": reason or f"See the details in CloudWatch Log Stream: {context.log_stream_name}",
@@ -32,7 +32,7 @@ def send(  # noqa: PLR0913, PLR0917  # its parameters, and how they are spelt, a
         "NoEcho": noEcho,
         "Data": responseData,
     }
-    request = Request(  # noqa: S310  # the address is CloudFormation's
+    request = Request(  # noqa: S310  # the URL comes from CloudFormation
         event["ResponseURL"], json.dumps(body).encode(), {"Content-Type": ""}, method="PUT"
     )
     try:
