@@ -16,7 +16,9 @@ def test_checks_are_skipped_while_debugging_until_requested(
     service = start(ANSWERS, *options)
     service.wait_for(f"loaded in .* {CHECKED}")
     app = service.project / "function/app.py"
-    with closing(Debugger(int(service.wait_for(r"attaches at \S+:(\d+)")[1]))) as debugger:
+    with closing(
+        Debugger(int(service.wait_for(r"Debugger listening on \S+:(\d+)")[1]))
+    ) as debugger:
         debugger.attach(app, 2)
         service.save(f"{ANSWERS}# saved\n")
         service.wait_for(r"reloaded in .* · checks skipped while debugging \(c to run\)\n")
