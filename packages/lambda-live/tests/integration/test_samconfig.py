@@ -142,7 +142,7 @@ def test_what_is_no_text_is_named(
     (tmp_path / name).write_bytes(b"\xff")
     with pytest.raises(SystemExit):
         parse([], {}, tmp_path)
-    assert f"{tmp_path / name}: it is not UTF-8" in capsys.readouterr().err
+    assert f"{tmp_path / name}: the file is not UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "default = 1", "[default]\nglobal = []", "[prod.global]"])

@@ -1,4 +1,4 @@
-"""The functions of a template, as they are after everything in it is resolved."""
+"""The functions of a template, with all values resolved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lambda_live.model.requirements import Requirements
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """Who may call from a browser; `max_age` is in seconds."""
+    """CORS settings; `max_age` is in seconds."""
 
     allow_origins: tuple[str, ...] = ()
     allow_methods: tuple[str, ...] = ()
@@ -21,7 +21,7 @@ class Cors:
 
 @dataclass(frozen=True, slots=True)
 class FunctionUrlConfig:
-    """`auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
+    """A function URL: `auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
 
     auth_type: str = "NONE"
     invoke_mode: str = "BUFFERED"
@@ -31,11 +31,12 @@ class FunctionUrlConfig:
 @dataclass(frozen=True, slots=True)
 class Authorizer:
     """
-    Who decides whether a request may pass: a function of the template, by its name, or none of it.
+    An authorizer of an API.
 
-    Its kind is TOKEN or REQUEST if it is a function; JWT, COGNITO_USER_POOLS or AWS_IAM if not.
-    The `identity` is what a request has to have, as `header.Authorization`, at least if the answer
-    is `cached`; a token has to match the `validation`, too. A `simple` answer is no policy.
+    `kind` is TOKEN or REQUEST for a Lambda authorizer, whose name is `function`; otherwise JWT,
+    COGNITO_USER_POOLS or AWS_IAM. `identity` lists what a request must contain, such as
+    `header.Authorization`. A token must match the regular expression `validation`. A simple
+    response has `isAuthorized` instead of a policy.
     """
 
     name: str
@@ -51,10 +52,10 @@ class Authorizer:
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    One way from API Gateway to the function; the method is in capitals, ANY for all.
+    A route of API Gateway to a function. The method is in capitals, ANY for all methods.
 
-    A `rest` API is of API Gateway's version 1, which the events of type Api are of. It waits for
-    the function for so many seconds; `timeout` is None where that is AWS's default.
+    SAM's events of type Api belong to REST APIs, those of type HttpApi to HTTP APIs. `timeout` is
+    in seconds, and None for AWS's default.
     """
 
     api: str
@@ -73,7 +74,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedEvent:
-    """A source of events that is not here, and what to do instead."""
+    """A trigger that is not emulated; `reason` is a notice with file, line and hint."""
 
     name: str
     type: str
@@ -82,7 +83,7 @@ class UnsupportedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer whose files are here; `build_method` is SAM's, for content still to be built."""
+    """A layer with local files. SAM's `build_method` is set if `sam build` has to build it."""
 
     name: str
     content: Path
@@ -91,7 +92,7 @@ class Layer:
     @property
     def is_source(self) -> bool:
         """
-        Whether `sam build` makes its `python/` of its content, and of what that requires.
+        Whether `sam build` creates the folder `python/` from the content and its requirements.
 
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-layers.html
         """
@@ -99,13 +100,13 @@ class Layer:
 
     @property
     def modules(self) -> Path:
-        """Where its Python modules are."""
+        """The folder of the Python modules."""
         return self.content if self.is_source else self.content / "python"
 
 
 @dataclass(frozen=True, slots=True)
 class LoggingConfig:
-    """The levels apply to the JSON format alone, as on AWS."""
+    """Log settings; the levels apply to the JSON format only, like on AWS."""
 
     format: str = "Text"
     application_level: str | None = None
@@ -114,7 +115,7 @@ class LoggingConfig:
 
 @dataclass(frozen=True, slots=True)
 class EventInvokeConfig:
-    """What follows a 202: ages are in seconds, destinations are ARNs."""
+    """Settings for asynchronous invocations; destinations are ARNs."""
 
     maximum_retry_attempts: int = 2
     maximum_event_age_seconds: int = 21_600
@@ -126,11 +127,12 @@ class EventInvokeConfig:
 @dataclass(frozen=True, slots=True)
 class Image:
     """
-    What is served of an image, by its Dockerfile.
+    What a Dockerfile defines.
 
-    Its Dockerfile names `requirements`, and may mean its `own`, those beside the code, too. The
-    `runtime` is None if it is not known; one that `starts_client` does without AWS's bootstrap. A
-    change of one of the `files` may make it another image.
+    `requirements` are installed by the Dockerfile itself. If `installs_project` is set, those of
+    the project are installed, too. `runtime` is None if it is unknown. An image that starts the
+    runtime client itself does not use AWS's bootstrap. A change of one of the `files` changes the
+    image.
     """
 
     handler: str
@@ -147,9 +149,10 @@ class Image:
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """
-    Memory is in MB, the timeout in seconds; `line` is the resource's in its `template`.
+    A function of a template. Memory is in MB, the timeout in seconds.
 
-    The `logical_id` in a nested stack begins with the stack's, as `Child/Function`.
+    `line` is the line of the resource in `template`. The `logical_id` of a function in a nested
+    stack begins with the stack, as `Child/Function`.
     """
 
     name: str
@@ -165,7 +168,7 @@ class FunctionSpec:
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None
-    """What CDK has built of the code, with packages that may be nowhere else."""
+    """CDK's bundled copy of the code, which contains its packages."""
     url: FunctionUrlConfig | None = None
     routes: tuple[Route, ...] = ()
     unsupported_events: tuple[UnsupportedEvent, ...] = ()
@@ -174,17 +177,17 @@ class FunctionSpec:
     template: Path | None = None
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
-    """What stands in for layers that others publish."""
+    """Packages that replace public layers."""
 
     @property
     def layer_sources(self) -> tuple[Path, ...]:
-        """The layers that are still to be built."""
+        """The content of the layers that have to be built."""
         return tuple(layer.content for layer in self.layers if layer.is_source)
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedResource:
-    """A resource that can't be served here, where it is written, and why, in a sentence."""
+    """A resource that cannot run locally; `reason` continues "NAME is not served: "."""
 
     logical_id: str
     template: Path
@@ -195,9 +198,9 @@ class SkippedResource:
 @dataclass(frozen=True, slots=True)
 class Template:
     """
-    `notices` are sentences on what the template alone can't tell.
+    The functions of a template, and notices for the user as `PATH:LINE: PROBLEM; HINT`.
 
-    The `files` say, beside its own, what its functions are.
+    `files` are the other files that define the functions, such as nested templates.
     """
 
     path: Path | None

@@ -1,11 +1,11 @@
-"""What is wrong with a file that a person wrote, and what to write instead."""
+"""Errors in the user's files."""
 
 from pathlib import Path
 from typing import override
 
 
 class TemplateError(Exception):
-    """The caller prints it and exits with 2; `line` counts from 1."""
+    """An error in a file, with a hint how to fix it. `line` counts from 1."""
 
     def __init__(self, path: Path, line: int | None, problem: str, hint: str) -> None:
         super().__init__(path, line, problem, hint)
@@ -14,7 +14,7 @@ class TemplateError(Exception):
         self.problem = problem
         self.hint = hint
         self.files_read: tuple[Path, ...] = ()
-        """The files that were read before it was met, this one among them."""
+        """The files that were read up to the error, including this one."""
 
     @override
     def __str__(self) -> str:
@@ -23,14 +23,14 @@ class TemplateError(Exception):
 
 
 class UnsupportedFunctionError(Exception):
-    """This function can't run here, which is no fault of the template; the others can."""
+    """One function cannot run locally, though the template is valid. The others still can."""
 
 
 def read_text(file: Path, hint: str) -> str:
-    """Return what a person wrote in it. Raises TemplateError, saying what to do `instead`."""
+    """Return the text of a file. Raises TemplateError with the hint if it is unreadable."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TemplateError(file, None, "it is not UTF-8", "save it as UTF-8") from error
+        raise TemplateError(file, None, "the file is not UTF-8", "save it as UTF-8") from error
     except OSError as error:
-        raise TemplateError(file, None, error.strerror or "", hint) from error
+        raise TemplateError(file, None, error.strerror or "unreadable", hint) from error
