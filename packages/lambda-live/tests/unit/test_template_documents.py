@@ -171,6 +171,18 @@ def test_function_without_local_code_is_skipped(properties: str, reason: str, fo
     assert found.skipped[0].reason.startswith(reason)
 
 
+def test_folder_of_remote_code_can_be_named(folder: Path) -> None:
+    path = folder / "template.yaml"
+    remote = FUNCTION.replace("CodeUri: code", "CodeUri: {Bucket: a, Key: b.zip}")
+    path.write_text(f"Resources: {remote}", encoding="utf-8")
+
+    (function,) = read_template(path, {"Work.Code": "code"}).functions
+
+    assert function.code_uri == folder / "code"
+    with pytest.raises(TemplateError, match=r"name its folder with --parameter Work\.Code=FOLDER"):
+        read_template(path, {})
+
+
 def test_inline_code_needs_the_module_name_index(folder: Path) -> None:
     inline = "Runtime: python3.12, InlineCode: a = 1"
     text = f"""

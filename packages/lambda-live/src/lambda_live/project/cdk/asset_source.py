@@ -27,6 +27,7 @@ class AssetSourceFinder:
 
     def __init__(self) -> None:
         self._folders: dict[Path, list[str]] = {}
+        self._with_file: dict[tuple[Path, Path], list[Path]] = {}
 
     def find(self, asset: Path, known_file: Path, template: Path) -> list[Path] | None:
         """
@@ -47,22 +48,28 @@ class AssetSourceFinder:
         return found
 
     def _matches(self, assembly: Path, asset: Path, known_file: Path) -> list[Path]:
-        if assembly not in self._folders:
-            self._folders[assembly] = list(_folders_beside(assembly))
-        candidates = (
-            Path(folder)
-            for folder in self._folders[assembly]
-            if os.path.isfile(os.path.join(folder, known_file))  # noqa: PTH113, PTH118  # four times as fast as pathlib
-        )
         files = set(python_files(asset)) - set(_installed_files(asset))
         equal: list[Path] = []
         larger: list[Path] = []
-        for folder in candidates:
+        for folder in self._candidates(assembly, known_file):
             if any(_read(asset / file) != _read(folder / file) for file in (known_file, *files)):
                 continue
             # CDK can exclude files from an asset, so the source may have more.
             (equal if set(python_files(folder)) == files else larger).append(folder)
         return sorted(equal or larger)
+
+    def _candidates(self, assembly: Path, known_file: Path) -> list[Path]:
+        """Return the folders that contain the file."""
+        if assembly not in self._folders:
+            self._folders[assembly] = list(_folders_beside(assembly))
+        key = assembly, known_file
+        if key not in self._with_file:
+            self._with_file[key] = [
+                Path(folder)
+                for folder in self._folders[assembly]
+                if os.path.isfile(os.path.join(folder, known_file))  # noqa: PTH113, PTH118  # four times as fast as pathlib
+            ]
+        return self._with_file[key]
 
 
 def _folders_beside(assembly: Path) -> Iterator[str]:

@@ -90,17 +90,16 @@ def content_folder(
 
     Raises the errors of `function_folder`.
     """
-    template = resources.document.path
     asset = resource.metadata.text("aws:asset:path")
     override = source_override(resources, resource)
     if override is not None and asset is None:
         return override
     if asset is None and isinstance(resource.properties.get(key), Object):
-        return _serverless_folder(template, resource, key)
+        return _serverless_folder(resources, resource, key)
     location = asset or resource.properties.require_known(key)
     if location is None:
         return None
-    path = _local_path(template, resource, key, location)
+    path = _local_path(resources, resource, key, location)
     if path.is_dir():
         return path
     resources.add_code_file(path)
@@ -110,11 +109,10 @@ def content_folder(
     return _unpack(path, build_dir / "archives")
 
 
-def _local_path(template: Path, resource: Resource, key: str, location: str) -> Path:
+def _local_path(resources: Resources, resource: Resource, key: str, location: str) -> Path:
     if location.startswith(("s3://", "https://")):
-        message = f"its code is in S3 ({location}); use the template before packaging"
-        raise UnsupportedFunctionError(message)
-    path = template.parent / location
+        raise _not_local(resources, resource, f"S3 ({location})")
+    path = resources.document.path.parent / location
     try:
         path = path.resolve()
         is_file = path.is_file()
@@ -129,15 +127,19 @@ def _local_path(template: Path, resource: Resource, key: str, location: str) -> 
     return path
 
 
-def _serverless_folder(template: Path, resource: Resource, key: str) -> Path:
-    section = resource.properties.section(key)
+def _serverless_folder(resources: Resources, resource: Resource, key: str) -> Path:
+    template, section = resources.document.path, resource.properties.section(key)
     # `serverless package` writes its template and the archive to .serverless, beside the code.
     if template.parent.name == ".serverless":
         return template.parent.parent
     archive = section.text("S3Key" if "S3Key" in section else "Key")
     place = "S3" if isinstance(archive, Unresolved | None) else f"S3 ({archive})"
-    message = f"its code is in {place}; use a template whose {key} is a folder"
-    raise UnsupportedFunctionError(message)
+    raise _not_local(resources, resource, place)
+
+
+def _not_local(resources: Resources, resource: Resource, place: str) -> UnsupportedFunctionError:
+    option = f"--parameter {resources.id_in_code(resource.logical_id)}.Code=FOLDER"
+    return UnsupportedFunctionError(f"its code is in {place}; name its folder with {option}")
 
 
 def _unpack(archive: Path, folder: Path) -> Path:
