@@ -82,13 +82,13 @@ class Service:
         logging.basicConfig(handlers=[LoggingBridge(self.log)], format="%(message)s")
         self.reaper.start()
         self._handle_signals()
+        self.config_watcher.start()
         if self.debug_server is not None:
             await self.debug_server.start(self.log.service_log)
         self._log_startup()
         if self.config.service.is_interactive:
             self.keys.start()
         self.manager.start()
-        self.config_watcher.start()
         front = asyncio.create_task(self.front_server.serve(sockets=[self.front_socket]))
         admin = asyncio.create_task(self.admin_server.serve(sockets=[self.admin_socket]))
         clock = asyncio.create_task(self.ui_app.run_clock())

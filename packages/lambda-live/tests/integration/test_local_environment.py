@@ -130,7 +130,7 @@ def test_a_saved_env_file_takes_effect_and_a_wrong_one_is_told(start_lambda: Sta
     assert service.run(code) == "2"
     (service.project / ".env").write_text("A=3\n'what is this\n")
 
-    service.wait_for_line(f"{service.project}/.env:2: this is no variable; write NAME=VALUE")
+    service.wait_for_line(f"{service.project}/.env:2: invalid line; write NAME=VALUE")
     assert service.run(code) == "2"
 
 

@@ -107,18 +107,18 @@ def test_all_these_files_are_watched_though_they_are_not_there_yet(tmp_path: Pat
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"samconfig.toml": "version = 0.1\n[default\n"}, "samconfig.toml:2: it is no TOML"),
-        ({"samconfig.yaml": "a: [\n"}, "samconfig.yaml:2: it is no YAML"),
+        ({"samconfig.toml": "version = 0.1\n[default\n"}, "samconfig.toml:2: invalid TOML"),
+        ({"samconfig.yaml": "a: [\n"}, "samconfig.yaml:2: invalid YAML"),
         (
             {"samconfig.toml": '[default.global.parameters]\nparameter_overrides = "Stage"'},
-            "parameter_overrides of global can't be read: 'Stage' is not NAME=VALUE",
+            "invalid parameter_overrides of global: 'Stage' is not NAME=VALUE",
         ),
         (
             {
                 "samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"',
                 "env.json": "{\n1}",
             },
-            "env.json:2: it is no JSON",
+            "env.json:2: invalid JSON",
         ),
     ],
 )

@@ -193,9 +193,8 @@ def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "environ", "why"),
     [
-        ([], {}, "here is neither a template nor lambda_function.py"),
+        ([], {}, "no template.yaml or lambda_function.py found; add one of them"),
         (["handler"], {}, "'handler' is not a handler or command; write module.function"),
-        (["chekc"], {}, "'chekc' is not a handler or command; write module.function"),
         (["descirbe"], {}, "'descirbe' is not a handler or command; did you mean describe?"),
         (["function.nothing.handler"], {}, "no module for the handler 'function.nothing.handler'"),
         ([HANDLER, "--port", "http"], {}, "'http' is not a port from 0 to 65535"),
@@ -300,17 +299,18 @@ def test_command_explains_its_arguments(command: str, root: Path) -> None:
     ended = run(command, "--help", root=root)
 
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("usage: python -m lambda_live ")
+    assert ended.stdout.lower().startswith("usage: ")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_unknown_option_of_a_command_is_one_line(command: str, root: Path) -> None:
-    needed = ["function", "image"] if command == "image-context" else []
+    needed = {"image-context": ["function", "image"], "curl-config": ["url", "folder", "event"]}
 
-    ended = run(command, *needed, "--hlep", root=root)
+    ended = run(command, *needed.get(command, []), "--hlep", root=root)
 
+    program = "check" if command == "check" else "lambda-live"
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "lambda-live: unknown option --hlep; did you mean --help?\n"
+    assert ended.stderr == f"{program}: unknown option --hlep; did you mean --help?\n"
 
 
 def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) -> None:

@@ -254,7 +254,7 @@ def test_name_option_with_several_functions_is_refused(
         parse(["--name", "one"], {}, tmp_path)
 
     assert raised.value.code == 2
-    assert "--name is for one function; the template names several" in capsys.readouterr().err
+    assert "--name is for a single function; the template has several" in capsys.readouterr().err
 
 
 def test_describe_reports_an_invalid_template(

@@ -10,8 +10,7 @@ from lambda_live.cli.main import COMMANDS
 from lambda_live.cli.options import OPTIONS, Group, assignment
 from lambda_live.cli.parser import CommandParser, program_name, suggest
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project.config import Config
-from lambda_live.project.load_config import load_config
+from lambda_live.project.config import Config, load_config
 from lambda_live.project.template import discovery
 
 _DESCRIPTION = "Run the Python Lambda functions of the current folder, with live reload."

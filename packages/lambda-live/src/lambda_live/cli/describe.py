@@ -17,18 +17,18 @@ from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.requirements import requirement_files
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
-from lambda_live.project import samconfig
 from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.samconfig import read_samconfig
 from lambda_live.project.template.discovery import default_template, find_template
 from lambda_live.project.template.reader import DEFAULT_REGION, read_template
 
 
 def load_template(folder: Path) -> Template:
-    """Return a folder's template, or what stands for one. Raises TemplateError."""
+    """Return a folder's template, or the default one without a file. Raises TemplateError."""
     path = find_template(folder)
     if path is None:
         return default_template(folder)
-    sam = samconfig.read_samconfig(folder)
+    sam = read_samconfig(folder)
     template = read_template(
         path, sam.parameters, sam.region or DEFAULT_REGION, deployed=sam.deployed
     )

@@ -14,7 +14,7 @@ from lambda_live.debugger.server import HOST
 from lambda_live.dependencies.installation import install
 from lambda_live.model.requirements import InstallError
 from lambda_live.project.config import Config
-from lambda_live.project.function_dependencies import find_dependencies
+from lambda_live.project.package_installer import find_dependencies
 from lambda_live.service import build_service
 
 

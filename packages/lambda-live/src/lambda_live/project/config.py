@@ -1,33 +1,206 @@
-"""What was given: the functions, and how to serve them."""
+"""The configuration: from the command line, environment variables, the template and `.env`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lambda_live.model.function import FunctionConfiguration
+from lambda_live.dependencies.cache import cache_dir
+from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
+from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.service import ServiceSettings
+from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.dotenv import DotEnv
+from lambda_live.project.notices import collect_notices
+from lambda_live.project.samconfig import SamConfig, read_samconfig
+from lambda_live.project.template import discovery
+from lambda_live.telemetry import levels
+
+_DEFAULT_ACCOUNT = Account()
+_ACCOUNT_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
+_MAX_CONCURRENCY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What was given: the functions, one at least, and how to serve them."""
+    """
+    The functions, at least one, and the settings of the service.
+
+    `files` are those that define the functions, existing or not; `template` is one of them.
+    `notices` are warnings for the startup output.
+    """
 
     functions: tuple[FunctionConfiguration, ...]
     service: ServiceSettings
     notices: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
-    """Those that say what the functions are, or would if they were there."""
-
     template: Path | None = None
-    """The one of them that is the template."""
-
     reader: Callable[[], "Config"] | None = field(default=None, compare=False)
 
     def reload(self) -> "Config":
         """
-        Return what the files say now.
+        Read the files again.
 
         Raises:
-            TemplateError: One of them is wrong.
+            TemplateError: A file is invalid.
         """
         return self.reader() if self.reader else self
+
+
+def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Config:
+    """
+    Read the files that define the functions.
+
+    `options` are from the command line and environment variables. `options.cli_only` are from the
+    command line alone.
+
+    Raises:
+        TemplateError: A file is invalid.
+    """
+    dot_env = DotEnv(root / options.env_file, options.env, environ)
+    account_variables = {
+        name: value for name, value in dot_env.variables_for().items() if name in _ACCOUNT_VARIABLES
+    }
+    environ = {**environ, **account_variables}
+    path = _template_path(options, root)
+    project = root if path is None else cloud_assembly.app_folder(path) or path.parent
+    sam = read_samconfig(project) if path else SamConfig()
+    if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
+        environ["AWS_REGION"] = sam.region
+    template = _read_template(path, options, environ, root, sam)
+    has_several = len(template.functions) > 1
+    if options.name and has_several:
+        problem = "--name is for a single function; the template has several"
+        raise TemplateError(template.path or root, None, problem, "remove --name")
+    # a setting for all functions would replace their own values, if it is not on the command line
+    limits = options.cli_only if has_several else options
+    functions = tuple(
+        replace(
+            _configuration(each, options, limits, environ, template),
+            project=project,
+            local_environment=_sam_variables(each, sam) | dot_env.variables_for(each.name),
+        )
+        for each in template.functions
+    )
+    files = (
+        *_template_candidates(options, root, template.path),
+        *template.files,
+        *sam.files,
+        *dot_env.files(*(each.name for each in functions)),
+    )
+    notices = tuple(collect_notices(template))
+    return Config(functions, _service(options), notices, files, template.path)
+
+
+def _template_path(options: argparse.Namespace, root: Path) -> Path | None:
+    """Return the path of the template, None if there is none. Raises TemplateError."""
+    if options.handler:
+        return None
+    return root / options.template if options.template else discovery.find_template(root)
+
+
+def _template_candidates(
+    options: argparse.Namespace, root: Path, found: Path | None
+) -> tuple[Path, ...]:
+    """Return the files that can be the template, existing or not."""
+    if options.handler:
+        return ()
+    if options.template:
+        return (root / options.template,)
+    return discovery.candidate_files(root, found)
+
+
+def _read_template(
+    path: Path | None,
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    root: Path,
+    sam: SamConfig,
+) -> Template:
+    """Return the template, or the default one without a file. Raises TemplateError."""
+    if path is None:
+        return discovery.default_template(root, options.handler, build_dir=cache_dir(""))
+    from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # a start without a template needs no YAML
+
+    overrides = {**sam.parameters, **dict(text.split("=", 1) for text in options.parameter)}
+    region = _account(environ).region
+    return read_template(path, overrides, region, build_dir=cache_dir(""), deployed=sam.deployed)
+
+
+def _sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
+    names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
+    return sam.variables_for(*names, declared=function.environment or {})
+
+
+def _configuration(
+    function: FunctionSpec,
+    options: argparse.Namespace,
+    limits: argparse.Namespace,
+    environ: Mapping[str, str],
+    template: Template,
+) -> FunctionConfiguration:
+    logging, watch, reserved = function.logging, options.watch, _reserved(function, options)
+    concurrency = DEFAULT_CONCURRENCY if reserved is None else min(reserved, _MAX_CONCURRENCY)
+    log_format = environ.get("AWS_LAMBDA_LOG_FORMAT") or logging.format
+    layers = tuple(layer.content for layer in function.layers)
+    bundle = (function.cdk_bundle,) if function.cdk_bundle else ()
+    has_runtime = template.path or function.image
+    system_log_level = limits.system_log_level or logging.system_level or levels.DEFAULT_LEVEL
+    return FunctionConfiguration(
+        name=options.name or function.name,
+        handler=function.handler,
+        task_root=function.code_uri,
+        watched_paths=(function.code_uri, *layers) if watch is None else watch,
+        account=_account(environ),
+        timeout=limits.timeout or float(function.timeout),
+        memory=limits.memory or function.memory,
+        concurrency=min(concurrency, 1) if options.debug else concurrency,
+        json_logs=log_format.lower() == "json",
+        application_log_level=limits.application_log_level or logging.application_level,
+        system_log_level=system_log_level,
+        environment=dict(function.environment or {}),
+        image=function.image,
+        public_layer_requirements=function.public_layer_requirements,
+        package_dirs=(*(layer.modules for layer in function.layers), *bundle),
+        layer_sources=function.layer_sources,
+        has_reserved_concurrency=reserved is not None,
+        url=function.url or FunctionUrlConfig(),
+        event_invoke_config=function.event_invoke_config,
+        routes=function.routes,
+        runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
+    )
+
+
+def _reserved(function: FunctionSpec, options: argparse.Namespace) -> int | None:
+    sources = (options.cli_only.concurrency, function.reserved_concurrency, options.concurrency)
+    return next((each for each in sources if each is not None), None)
+
+
+def _account(environ: Mapping[str, str]) -> Account:
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    account_id = environ.get("AWS_ACCOUNT_ID")
+    return Account(region or _DEFAULT_ACCOUNT.region, account_id or _DEFAULT_ACCOUNT.account_id)
+
+
+def _service(options: argparse.Namespace) -> ServiceSettings:
+    return ServiceSettings(
+        host=options.host,
+        port=options.port,
+        admin_host=options.admin_host,
+        admin_port=options.admin_port,
+        allowed_hosts=options.allowed_hosts,
+        max_queued_requests=options.queue,
+        queue_timeout=options.queue_timeout,
+        shutdown_timeout=options.shutdown_timeout,
+        reload_command=options.after_reload,
+        debug_port=options.debug_port if options.debug else None,
+        replay=options.replay,
+        public_url=options.public_url,
+        editor_root=options.editor_root,
+        pods=options.pods,
+        is_interactive=options.terminal,
+        accept_command=options.accept,
+        preload=options.preload,
+    )

@@ -1,38 +1,122 @@
-"""What the functions are, kept as the template and the requirements say."""
+"""Apply changes of the template, `.env` and requirements to the running functions."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from watchfiles import awatch
+
 from lambda_live.background import BackgroundTasks
+from lambda_live.code.code_files import FileStamp, file_stamp
+from lambda_live.code.watcher import Watcher
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
-from lambda_live.project.config_files import ConfigFiles
-from lambda_live.project.function_dependencies import FunctionDependencies, find_dependencies
-from lambda_live.project.package_installer import PackageInstaller
+from lambda_live.project.package_installer import (
+    FunctionDependencies,
+    PackageInstaller,
+    find_dependencies,
+)
+
+_QUIET_SECONDS = 0.02
+"""A save is over after this time without a change; file systems have ticks of up to 10 ms."""
+
+_MAX_WAIT_SECONDS = 5.0
+"""Files that keep changing are read after this time."""
+
+
+class ConfigFiles:
+    """A few files, and folders by their entries, that are watched; they need not exist."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._stamps: dict[Path, FileStamp | None] = {}
+        self._names: frozenset[str] = frozenset()
+        self._watcher = Watcher(lambda name: name in self._names)
+        self._is_compared = False
+        self.set_paths(paths)
+
+    def set_paths(self, paths: Iterable[Path]) -> bool:
+        """Watch these files; return whether that changes the set of their folders."""
+        before, paths = self._stamps, list(paths)
+        self._watch(paths)
+        self._stamps = {
+            path: before[path] if path in before else file_stamp(path) for path in paths
+        }
+        self._is_compared = False
+        return {path.parent for path in paths} != {path.parent for path in before}
+
+    def _watch(self, paths: Iterable[Path]) -> None:
+        folders = {str(path.parent) for path in paths}
+        # inotify reports the removal or return of a folder itself without a name
+        self._names = frozenset(("", *(path.name for path in paths)))
+        self._watcher.reset(folders)
+        for folder in folders:
+            self._watcher.follow(folder)
+        if any(path.is_symlink() or path.is_dir() for path in paths):
+            self._watcher.is_reliable = False  # the target, or an entry, is in another folder
+
+    def has_changed(self) -> bool:
+        """
+        Return whether a file changed since the last call of `wait_until_quiet`.
+
+        This calls stat for each file, unless the kernel guarantees that nothing changed.
+        """
+        if self._watcher.is_unchanged() and self._is_compared:
+            return False
+        has_changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
+        self._is_compared = not has_changed
+        if not has_changed:
+            self._watcher.acknowledge()
+        return has_changed
+
+    async def wait_until_quiet(self) -> None:
+        """Wait until a save is over, and record the files as they are then."""
+        end = asyncio.get_running_loop().time() + _MAX_WAIT_SECONDS
+        while True:
+            self._watch(self._stamps)
+            self._stamps = {path: file_stamp(path) for path in self._stamps}
+            await asyncio.sleep(_QUIET_SECONDS)
+            if not self.has_changed() or asyncio.get_running_loop().time() > end:
+                return
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield after each change of a file."""
+        async for _ in self._notifications():
+            if self.has_changed():
+                yield
+
+    def _notifications(self) -> AsyncIterator[object]:
+        if self._watcher.is_reliable:
+            return self._watcher.notifications()
+        all_folders = (path if path.is_dir() else path.parent for path in self._stamps)
+        folders = {folder for folder in all_folders if folder.is_dir()}
+        return awatch(*folders, watch_filter=None, debounce=20, step=10, recursive=False)
 
 
 class FunctionManagerProtocol(Protocol):
-    """Who runs the functions."""
-
-    def remove_all_except(self, names: Iterable[str]) -> None:
-        """End the functions that are called otherwise."""
+    """The methods of the function manager that the watcher calls."""
 
     def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
-        """Run them as they are now, those that are new as well."""
+        """Add functions, and change the configuration of those that exist."""
+
+    def remove_all_except(self, names: Iterable[str]) -> None:
+        """Remove all other functions."""
 
     def accept_code_on_disk(self, name: str) -> None:
-        """Let a function's code be the one that answers, though there is a newer one."""
+        """Treat the code on disk as the code that is loaded."""
 
     def check_for_changes(self) -> None:
-        """Have each function look whether its code changed."""
+        """Have each function check its code for changes."""
 
 
 class ConfigWatcher:
-    """Reads them again when they are saved; a save that is wrong is told, and changes nothing."""
+    """
+    Reads the configuration again after each save, and applies it.
+
+    An invalid file is logged. The functions then keep their last valid configuration.
+    """
 
     def __init__(
         self, config: Config, functions: FunctionManagerProtocol, log: Callable[[str, str], None]
@@ -44,35 +128,38 @@ class ConfigWatcher:
         self._background = BackgroundTasks(log)
         self._installer = PackageInstaller(self._background, log, self._on_installed)
         self._files = ConfigFiles(config.files)
+        self._watched_files = config.files
         self._reload_task: asyncio.Task[None] | None = None
         self._watch_task: asyncio.Task[None] | None = None
-        self._watched_files: tuple[Path, ...] = ()
-        needs = [find_dependencies(each) for each in config.functions]
-        self._watch_dependencies(needs)
-        functions.apply([each.resolved_configuration() for each in needs])
-        self._stopped = False
+        self._is_stopped = False
 
     def start(self) -> None:
-        """Look at them whenever the file system tells of a change."""
+        """Apply the configuration, and watch its files. Raises InstallError."""
+        dependencies = [find_dependencies(each) for each in self._config.functions]
+        self._watch_dependencies(dependencies)
+        self._functions.apply([each.resolved_configuration() for each in dependencies])
+        self._start_watch()
+
+    def _start_watch(self) -> None:
         self._watch_task = self._background.spawn(self._watch())
 
     def stop(self) -> None:
-        """Let them be what they are."""
-        self._stopped = True
+        """Ignore further changes, and kill a running installation."""
+        self._is_stopped = True
         self._background.cancel()
         self._installer.stop()
 
     def blocks_reload(self, name: str) -> bool:
-        """Whether the function's code may not change yet, since what it needs may have."""
+        """Return whether a function must keep its code, because its packages may change first."""
         return name in self._installer or self._start_reload() is not None
 
     async def wait_current(self) -> None:
-        """Return when the functions are as they are on disk, but for packages to be installed."""
-        if (renewal := self._start_reload()) is not None:
-            await asyncio.wait([renewal])
+        """Wait until the configuration on disk is applied, except for packages to install."""
+        if (reload_task := self._start_reload()) is not None:
+            await asyncio.wait([reload_task])
 
     def _start_reload(self) -> asyncio.Task[None] | None:
-        if self._reload_task is None and not self._stopped and self._files.has_changed():
+        if self._reload_task is None and not self._is_stopped and self._files.has_changed():
             self._reload_task = self._background.spawn(self._reload())
         return self._reload_task
 
@@ -90,16 +177,16 @@ class ConfigWatcher:
         self._functions.check_for_changes()
 
     async def _read(self) -> None:
-        given = await asyncio.to_thread(self._load)
-        while unknown := set(_files_of(given)).difference(self._watched_files):
-            # one may have been saved since it was read, which nobody looked at
-            self._set_watched(*self._watched_files, *unknown)
-            given = await asyncio.to_thread(self._load)
-        if isinstance(given, TemplateError):
-            self._log(f"{given}; until then all goes on as it was", "ERROR")
+        result = await asyncio.to_thread(self._load)
+        while new := set(_files_of(result)).difference(self._watched_files):
+            # a new file may have been saved after it was read, while nothing watched it
+            self._set_watched(*self._watched_files, *new)
+            result = await asyncio.to_thread(self._load)
+        if isinstance(result, TemplateError):
+            self._log(f"{result}. Keeping the last valid template.", "ERROR")
             self._had_error = True
         else:
-            self._accept(given)
+            self._accept(result)
 
     def _load(self) -> Config | TemplateError:
         try:
@@ -107,59 +194,61 @@ class ConfigWatcher:
         except TemplateError as error:
             return error
 
-    def _accept(self, given: Config) -> None:
-        was_wrong, self._had_error = self._had_error, False
-        if was_wrong or given.template != self._config.template:
-            self._log(_change_of(given.template), "INFO")
-        for notice in given.notices:
+    def _accept(self, config: Config) -> None:
+        had_error, self._had_error = self._had_error, False
+        if had_error or config.template != self._config.template:
+            self._log(_describe_change(config.template), "INFO")
+        for notice in config.notices:
             if notice not in self._config.notices:
                 self._log(notice, "WARN")
-        self._config = given
-        self._apply(given.functions)
+        self._config = config
+        self._apply(config.functions)
 
     def _apply(self, functions: Sequence[FunctionConfiguration]) -> None:
-        needs = [each for each in map(self._dependencies_of, functions) if each is not None]
-        self._watch_dependencies((*map(FunctionDependencies, functions), *needs))
-        for each in needs:
+        found = [each for each in map(self._dependencies_of, functions) if each is not None]
+        # the empty ones name the files of functions whose requirements are invalid
+        self._watch_dependencies((*map(FunctionDependencies, functions), *found))
+        for each in found:
             if each.missing():
                 self._installer.request(each)
             else:
                 self._installer.cancel(each.name)
-        self._functions.apply(
-            [each.resolved_configuration() for each in needs if not each.missing()]
-        )
+        ready = [each.resolved_configuration() for each in found if not each.missing()]
+        self._functions.apply(ready)
         self._functions.remove_all_except([each.name for each in functions])
 
     def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies | None:
         try:
             return find_dependencies(configuration)
         except InstallError as error:
-            self._log(f"{error}; until then {configuration.name} goes on as it was", "ERROR")
+            message = f"{error}. {configuration.name} keeps its last valid configuration."
+            self._log(message, "ERROR")
             return None
 
-    def _watch_dependencies(self, needs: Iterable[FunctionDependencies]) -> None:
-        files = [file for each in needs for file in each.files()]
+    def _watch_dependencies(self, dependencies: Iterable[FunctionDependencies]) -> None:
+        files = [file for each in dependencies for file in each.files()]
         self._set_watched(*self._config.files, *files)
 
     def _set_watched(self, *files: Path) -> None:
         self._watched_files = files
         if self._files.set_paths(files) and self._watch_task is not None:
             self._watch_task.cancel()
-            self.start()
+            self._start_watch()
 
-    def _on_installed(self, needs: FunctionDependencies, error: InstallError | None) -> None:
+    def _on_installed(self, dependencies: FunctionDependencies, error: InstallError | None) -> None:
         if error is None:
-            self._functions.apply([needs.resolved_configuration()])
-        else:
-            self._log(f"{error}\n{needs.name} goes on with the packages it had", "ERROR")
-            self._functions.accept_code_on_disk(needs.name)
+            self._functions.apply([dependencies.resolved_configuration()])
+            return
+        message = f"{error}\n{dependencies.name}: still using the previously installed packages"
+        self._log(message, "ERROR")
+        self._functions.accept_code_on_disk(dependencies.name)
 
 
-def _files_of(given: Config | TemplateError) -> tuple[Path, ...]:
-    return given.files_read if isinstance(given, TemplateError) else given.files
+def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:
+    return result.files_read if isinstance(result, TemplateError) else result.files
 
 
-def _change_of(template: Path | None) -> str:
+def _describe_change(template: Path | None) -> str:
     if template is None:
-        return "there is no template any more: AWS's default handler is served"
-    return f"{template.name} says from now on what is served"
+        return "the template was removed: running the default handler"
+    return f"{template.name} reloaded"

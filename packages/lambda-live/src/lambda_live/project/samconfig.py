@@ -1,5 +1,5 @@
 """
-What AWS SAM CLI would be told by `samconfig.toml`, for it to run the functions on this machine.
+What `samconfig.toml` tells AWS SAM CLI about running the functions on this machine.
 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
@@ -16,8 +16,8 @@ from typing import Any
 from lambda_live.model.template_error import TemplateError, read_text
 
 _NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
-_LOCAL = ("global", "local_invoke", "local_start_lambda", "local_start_api")
-"""The commands that run functions here, and what is for all; the last says it."""
+_LOCAL_COMMANDS = ("global", "local_invoke", "local_start_lambda", "local_start_api")
+"""The sections for local commands; the last one that has an option wins."""
 
 _LINE = re.compile(r"line (\d+)")
 _PAIR = re.compile(r"ParameterKey=(?P<name>[^,]+),ParameterValue=(?P<value>.*)", re.DOTALL)
@@ -26,9 +26,10 @@ _PAIR = re.compile(r"ParameterKey=(?P<name>[^,]+),ParameterValue=(?P<value>.*)",
 @dataclass(frozen=True, slots=True)
 class SamConfig:
     """
-    `parameters` come before the template's defaults; what is `deployed` fills in where none is.
+    Settings from samconfig.toml.
 
-    `files` are those that were read, or would be if they were there.
+    `parameters` come before the template's defaults; `deployed` are used for those without any.
+    `files` are those that define the settings, existing or not.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class SamConfig:
     files: tuple[Path, ...] = ()
 
     def variables_for(self, *names: str, declared: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables of a function, by any of its names, that the template has, too."""
+        """Return the variables of a function that the template declares, by any of its names."""
         found: dict[str, str] = {}
         for name in ("Parameters", *names):
             found |= self.variables.get(name, {})
@@ -46,44 +47,45 @@ class SamConfig:
 
 
 def read_samconfig(folder: Path) -> SamConfig:
-    """Return what the file beside a template says. Raises TemplateError."""
+    """Return the settings beside a template. Raises TemplateError."""
     files = tuple(folder / name for name in _NAMES)
     file = next(filter(Path.is_file, files), None)
     if file is None:
         return SamConfig(files=files)
-    commands = _mapping(_loaded(file).get("default"))
-    here, there = _Options(file), _Options(file)
-    for name in _LOCAL:
-        here.take(commands, name)
-    there.take(commands, "deploy")
-    given = here.options.get("env_vars")
-    named = folder / given if isinstance(given, str) else None
+    sections = _mapping(_load(file).get("default"))
+    local, deploy = _Options(file), _Options(file)
+    for name in _LOCAL_COMMANDS:
+        local.add(sections, name)
+    deploy.add(sections, "deploy")
+    env_vars = local.options.get("env_vars")
+    env_file = folder / env_vars if isinstance(env_vars, str) else None
     return SamConfig(
-        parameters=here.parameters,
-        deployed=there.parameters,
-        region=here.region or there.region,
-        variables=_variables(named) if named else {},
-        files=(*files, named) if named else files,
+        parameters=local.parameters,
+        deployed=deploy.parameters,
+        region=local.region or deploy.region,
+        variables=_read_variables(env_file) if env_file else {},
+        files=(*files, env_file) if env_file else files,
     )
 
 
 class _Options:
-    """What some commands are told."""
+    """The options of some commands."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.options: dict[str, Any] = {}
         self.parameters: dict[str, str] = {}
 
-    def take(self, commands: Mapping[str, Any], name: str) -> None:
-        """Add what one is told."""
-        options = _mapping(_mapping(commands.get(name)).get("parameters"))
+    def add(self, sections: Mapping[str, Any], name: str) -> None:
+        """Add the options of a command. Raises TemplateError."""
+        options = _mapping(_mapping(sections.get(name)).get("parameters"))
         self.options |= options
         try:
             self.parameters |= _overrides(options.get("parameter_overrides"))
         except ValueError as error:
-            what = f"parameter_overrides of {name} can't be read: {error}"
-            raise TemplateError(self._file, None, what, 'write "NAME=VALUE NAME=VALUE"') from error
+            problem = f"invalid parameter_overrides of {name}: {error}"
+            hint = 'write "NAME=VALUE NAME=VALUE"'
+            raise TemplateError(self._file, None, problem, hint) from error
 
     @property
     def region(self) -> str | None:
@@ -91,15 +93,15 @@ class _Options:
         return region if isinstance(region, str) else None
 
 
-def _overrides(given: object) -> dict[str, str]:
-    if isinstance(given, Mapping):
-        return {str(name): str(value) for name, value in given.items()}
-    words = shlex.split(given) if isinstance(given, str) else _words(given)
+def _overrides(value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return {str(name): str(each) for name, each in value.items()}
+    words = shlex.split(value) if isinstance(value, str) else _words(value)
     return dict(map(_pair, words))
 
 
-def _words(given: object) -> Iterator[str]:
-    for each in given if isinstance(given, list) else ():
+def _words(value: object) -> Iterator[str]:
+    for each in value if isinstance(value, list) else ():
         yield from _words(each) if isinstance(each, list) else (str(each),)
 
 
@@ -113,45 +115,44 @@ def _pair(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _variables(file: Path) -> dict[str, dict[str, str]]:
+def _read_variables(file: Path) -> dict[str, dict[str, str]]:
     if not file.is_file():
         return {}
     try:
-        functions = _mapping(json.loads(read_text(file, "let it be read")))
+        functions = _mapping(json.loads(read_text(file, "make it readable")))
     except ValueError as error:
-        raise _unreadable(file, "JSON", error) from error
+        raise _syntax_error(file, "JSON", error) from error
     return {name: _texts(_mapping(variables)) for name, variables in functions.items()}
 
 
 def _texts(variables: Mapping[str, Any]) -> dict[str, str]:
-    # as SAM CLI writes what is no text
-    written = {True: "true", False: "false"}
+    # SAM CLI writes booleans this way
+    booleans = {True: "true", False: "false"}
     return {
-        name: written[value] if isinstance(value, bool) else str(value)
+        name: booleans[value] if isinstance(value, bool) else str(value)
         for name, value in variables.items()
         if value is not None
     }
 
 
-def _loaded(file: Path) -> Mapping[str, Any]:
-    text = read_text(file, "let it be read")
+def _load(file: Path) -> Mapping[str, Any]:
+    text = read_text(file, "make it readable")
     if file.suffix == ".toml":
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise _unreadable(file, "TOML", error) from error
-    import yaml  # noqa: PLC0415  # few starts need it
+            raise _syntax_error(file, "TOML", error) from error
+    import yaml  # noqa: PLC0415  # needed only if there is such a file
 
     try:
         return _mapping(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise _unreadable(file, "YAML", error) from error
+        raise _syntax_error(file, "YAML", error) from error
 
 
-def _unreadable(file: Path, kind: str, error: Exception) -> TemplateError:
-    place = _LINE.search(str(error))
-    what = f"it is no {kind}: {error}"
-    return TemplateError(file, int(place[1]) if place else None, what, "mend it")
+def _syntax_error(file: Path, kind: str, error: Exception) -> TemplateError:
+    line = _LINE.search(str(error))
+    return TemplateError(file, int(line[1]) if line else None, f"invalid {kind}: {error}", "fix it")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -156,12 +156,12 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
 
     assert answer(service) == ["hello", "128", "First"]
     told = service.wait_for_line("template.yaml:8: invalid MemorySize 'much'")
-    assert "until then all goes on as it was" in told
+    assert "Keeping the last valid template." in told
 
     save(service, template({"memory": 256}))
 
     assert answer(service)[1] == "256"
-    service.wait_for_line("template.yaml says from now on what is served")
+    service.wait_for_line("template.yaml reloaded")
     save(service, template({"memory": 512}))
     assert answer(service) == ["hello", "512", "First"]
 
@@ -184,7 +184,7 @@ def test_a_lock_file_that_can_t_be_read_is_told_and_what_was_served_goes_on(
     save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
 
     assert answer(service)[0] == "hello"
-    service.wait_for_line("until then First goes on as it was")
+    service.wait_for_line("First keeps its last valid configuration")
     for name in ("pyproject.toml", "uv.lock"):
         (service.project / "code" / name).unlink()
 
@@ -282,7 +282,7 @@ def test_what_a_project_declares_is_installed_and_its_lock_wins(
     wait_until(lambda: answer(service) == "1")
     save(service, LOCK.format(version=2, hash=digests[0]), "uv.lock")
 
-    service.wait_for_line("First goes on with the packages it had")
+    service.wait_for_line("First: still using the previously installed packages")
     assert answer(service) == "1"
 
 
@@ -320,7 +320,7 @@ def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
     save(idna, "import nothing_here\n" + VERSION.format(name="idna"), "code/app.py")
     first = answer(idna)
 
-    idna.wait_for_line("First goes on with the packages it had")
+    idna.wait_for_line("First: still using the previously installed packages")
     assert (first, answer(idna)) == ("1", "1")
     assert "nothing-here" in idna.log
     save(idna, "def handler(event, context): return 'mended'\n", "code/app.py")
@@ -349,14 +349,14 @@ def test_a_template_comes_and_goes_in_a_folder_without_one(start_lambda: StartLa
 
     save(service, template({}))
     assert answer(service)[0] == "hello"
-    service.wait_for_line("template.yaml says from now on what is served")
+    service.wait_for_line("template.yaml reloaded")
     (service.project / "template.yaml").rename(service.project / "template.yml")
     assert answer(service)[0] == "hello"
-    service.wait_for_line("template.yml says from now on what is served")
+    service.wait_for_line("template.yml reloaded")
 
     (service.project / "template.yml").unlink()
     assert answer(service, "function") == "by default"
-    service.wait_for_line("there is no template any more")
+    service.wait_for_line("the template was removed")
     gone = service.request("POST", "/2015-03-31/functions/First/invocations", b"{}")
     assert gone.status == 404
 
@@ -370,4 +370,4 @@ def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
 
     assert answer(service)[0] == "hello"
     told = service.wait_for_line("no template.yaml or lambda_function.py found")
-    assert "until then all goes on as it was" in told
+    assert "Keeping the last valid template." in told
