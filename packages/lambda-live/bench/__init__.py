@@ -1,1 +1,1 @@
-"""What is measured, against what, in one run: `make bench`."""
+"""Benchmarks of lambda_live and its alternatives: `make bench`."""

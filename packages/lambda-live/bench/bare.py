@@ -1,9 +1,9 @@
-"""The least that uvicorn can do: the physical limit of an HTTP answer from Python."""
+"""Application that does nothing: the upper limit of requests per second with uvicorn."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-_ANSWER = b"v0: 'm00000000'"
+_BODY = b"v0: 'm00000000'"
 
 
 async def app(
@@ -11,9 +11,9 @@ async def app(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Read the body and answer the same thing each time."""
+    """Read the request, and send a constant response."""
     while (await receive()).get("more_body"):
         pass
-    headers = [(b"content-length", b"%d" % len(_ANSWER))]
+    headers = [(b"content-length", b"%d" % len(_BODY))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": _ANSWER})
+    await send({"type": "http.response.body", "body": _BODY})

@@ -1,25 +1,25 @@
-"""One caller on one connection, which waits for each answer."""
+"""A client with one connection that waits for each response."""
 
 import http.client
 import json
 import time
 
 PATH = "/2015-03-31/functions/function/invocations"
-_TIMEOUT = 30.0
+_TIMEOUT_SECONDS = 30.0
 
 
-class NoAnswerError(Exception):
-    """What was waited for did not come in time."""
+class NoResponseError(Exception):
+    """The expected response did not arrive in time."""
 
 
 class Client:
-    """Calls the Invoke API of whatever listens on the port."""
+    """Calls the Invoke API on a port."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
 
     def invoke(self, event: object) -> str:
-        """Return the answer's body. Raises OSError, HTTPException; the next call reconnects."""
+        """Return the response body. Raises OSError, HTTPException; the next call reconnects."""
         try:
             self._connection.request("POST", PATH, json.dumps(event))
             return self._connection.getresponse().read().decode()
@@ -27,20 +27,21 @@ class Client:
             self._connection.close()
             raise
 
-    def wait_for(self, answer: str, event: object) -> float:
-        """Ask until the answer is in the body; return when it came (perf_counter, in seconds)."""
-        deadline = time.perf_counter() + _TIMEOUT
+    def wait_for(self, expected: str, event: object) -> float:
+        """Invoke until the text is in the body; return the time of that response (perf_counter)."""
+        deadline = time.perf_counter() + _TIMEOUT_SECONDS
         last = ""
         while time.perf_counter() < deadline:
             try:
                 last = self.invoke(event)
             except (OSError, http.client.HTTPException) as error:
                 last = repr(error)
-                time.sleep(0.005)  # a server that restarts refuses at once
-            if answer in last:
+                time.sleep(0.005)  # a restarting server refuses connections
+            if expected in last:
                 return time.perf_counter()
-        message = f"{answer!r} did not come in {_TIMEOUT:g} s; the last answer was {last[:300]!r}"
-        raise NoAnswerError(message)
+        limit = f"{_TIMEOUT_SECONDS:g} s"
+        message = f"{expected!r} not received within {limit}; last response: {last[:300]!r}"
+        raise NoResponseError(message)
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,4 +1,4 @@
-"""Whether each of many callers is answered, and by code no older than its request, under edits."""
+"""Whether all requests get a response from code that is not older than them, during saves."""
 
 from pathlib import Path
 
@@ -11,24 +11,24 @@ _CONNECTIONS = 50
 
 
 def measure(directory: Path, version: int, scale: Scale) -> list[Row]:
-    """Send requests over 50 connections while the code is saved again and again."""
-    with peers.local(directory, concurrency=4) as server:
+    """Send requests on 50 connections while the code is saved repeatedly."""
+    with peers.run_local(directory, concurrency=4) as server:
         load = Load(
             server.port,
-            scale.storm_requests,
+            scale.consistency_requests,
             _CONNECTIONS,
             version,
-            edited=str(project.app(directory)),
-            edits=scale.storm_edits,
+            edited=str(project.handler_file(directory)),
+            edits=scale.consistency_edits,
         )
         outcome = generate(load)
-    sound = not (outcome.lost or outcome.wrong or outcome.stale)
-    found = f"{outcome.lost} lost, {outcome.wrong} wrong, {outcome.stale} older"
+    is_sound = not (outcome.lost or outcome.wrong or outcome.stale)
+    found = f"{outcome.lost} lost, {outcome.wrong} wrong, {outcome.stale} stale"
     return [
         Row(
-            f"{outcome.answers:,} invocations, 50 connections, {outcome.edits} edits",
+            f"{outcome.responses:,} invocations, 50 connections, {outcome.edits} saves",
             found,
-            must="0 lost, 0 wrong, 0 older than the request",
-            reached=sound and outcome.edits == scale.storm_edits,
+            target="0 lost, 0 wrong, 0 stale",
+            reached=is_sound and outcome.edits == scale.consistency_edits,
         )
     ]

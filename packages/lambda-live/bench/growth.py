@@ -1,7 +1,7 @@
 """
-How the cost grows: with execution environments, with files beside the code, with events.
+How cost grows with the number of environments, files and events: `python -m bench.growth`.
 
-`python -m bench.growth`. Nothing is asked of the figures: they say what is linear and what is not.
+The figures have no targets. They show what is linear and what is not.
 """
 
 import json
@@ -17,22 +17,22 @@ import psutil
 from bench import peers, project, reload
 from bench.client import Client
 from bench.load import Load, generate
-from bench.project import ROOT
+from bench.project import REPOSITORY
 from bench.server import Server
-from bench.table import markdown
+from bench.table import format_table
 
 _CONNECTIONS = 50
 _REQUESTS = 2_000
 _ROUNDS = 3
 _SAVES = 10
-_A_FOLDER = 100
+_FILES_PER_FOLDER = 100
 _EVENT = {"message": "hello"}
 
 type Cells = tuple[str, ...]
 
 
-def _memory(server: Server) -> int:
-    """Bytes of all that the service started; what they share counts once."""
+def _memory_bytes(server: Server) -> int:
+    """Return the memory of all processes of the service; shared pages count once."""
     total = 0
     for process in psutil.Process(server.pid).children(recursive=True):
         used = process.memory_full_info()
@@ -41,13 +41,13 @@ def _memory(server: Server) -> int:
 
 
 def _environments(directory: Path, number: int) -> Cells:
-    """Answer with so many environments, all of them busy."""
-    with peers.local(directory, concurrency=number) as server:
+    """Measure requests to a number of busy environments."""
+    with peers.run_local(directory, concurrency=number) as server:
         Client(server.port).wait_for("v0: ", _EVENT)
         load = Load(server.port, _REQUESTS, _CONNECTIONS)
         generate(load)
         outcomes = [generate(load) for _ in range(_ROUNDS)]
-        memory = _memory(server)
+        memory = _memory_bytes(server)
     return (
         f"{statistics.median(each.per_second for each in outcomes):.0f}/s",
         f"{statistics.median(each.median_ms for each in outcomes):.1f} ms",
@@ -58,14 +58,14 @@ def _environments(directory: Path, number: int) -> Cells:
 
 
 def _files(directory: Path, number: int) -> Cells:
-    """Save, and ask where no save was, with so many files that count as code."""
+    """Measure saves, and requests without a save, with a number of code files."""
     for index in range(number):
-        folder = directory / "subject" / f"part_{index // _A_FOLDER:03d}"
+        folder = directory / "subject" / f"part_{index // _FILES_PER_FOLDER:03d}"
         folder.mkdir(exist_ok=True)
         (folder / f"module_{index:05d}.py").write_text(f"NUMBER = {index}\n")
-    edited = project.Edited(project.app(directory))
-    with peers.local(directory) as server:
-        saves = reload.saves(server, edited, _SAVES, 0.6)
+    edited = project.VersionedHandler(project.handler_file(directory))
+    with peers.run_local(directory) as server:
+        saves = reload.measure_saves(server, edited, _SAVES, 0.6)
         load = Load(server.port, _REQUESTS, version=edited.version)
         generate(load)
         median = statistics.median(generate(load).median_ms for _ in range(_ROUNDS))
@@ -73,21 +73,25 @@ def _files(directory: Path, number: int) -> Cells:
 
 
 def _events(directory: Path, number: int) -> Cells:
-    """Check so many events, from the command's start to its end."""
+    """Measure `scripts/check` with a number of events."""
     events = [directory / "events" / f"event_{index:03d}.json" for index in range(number)]
     (directory / "events" / "expected").mkdir(parents=True)
     for event in events:
         event.write_text(json.dumps(_EVENT))
     times = []
-    with peers.local(directory, concurrency=4) as server:
+    with peers.run_local(directory, concurrency=4) as server:
         Client(server.port).wait_for("v0: ", _EVENT)
-        command = [str(ROOT / "scripts" / "check"), "--url", f"http://127.0.0.1:{server.port}"]
+        command = [
+            str(REPOSITORY / "scripts" / "check"),
+            "--url",
+            f"http://127.0.0.1:{server.port}",
+        ]
         for option in ("--accept", *["--quiet"] * _ROUNDS):
-            begin = time.perf_counter()
+            start = time.perf_counter()
             subprocess.run(
                 [*command, "--no-wait", option, *events], stdout=subprocess.DEVNULL, check=True
             )
-            times.append((time.perf_counter() - begin) * 1000)
+            times.append((time.perf_counter() - start) * 1000)
     median = statistics.median(times[1:])
     return (f"{median:.0f} ms", f"{median / number:.1f} ms")
 
@@ -99,7 +103,7 @@ _SUBJECTS: Sequence[tuple[tuple[str, ...], Sequence[int], Callable[[Path, int], 
         _environments,
     ),
     (
-        ("files", "save → answer, median", "longest", "request without a save, median"),
+        ("files", "save → response, median", "longest", "request without a save, median"),
         (10, 1_000, 10_000),
         _files,
     ),
@@ -108,13 +112,15 @@ _SUBJECTS: Sequence[tuple[tuple[str, ...], Sequence[int], Callable[[Path, int], 
 
 
 def main() -> None:
-    """Print a table for each thing that may be many."""
+    """Print a table for each subject."""
     for head, numbers, measure in _SUBJECTS:
         rows = []
         for number in numbers:
             with tempfile.TemporaryDirectory(prefix="lambda-growth-") as directory:
-                rows.append((f"{number:,}", *measure(project.make(Path(directory)), number)))
-        print(markdown(head, rows), end="\n\n", flush=True)
+                rows.append(
+                    (f"{number:,}", *measure(project.create_project(Path(directory)), number))
+                )
+        print(format_table(head, rows), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

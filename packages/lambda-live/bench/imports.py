@@ -1,7 +1,7 @@
 """
-How long after a save the new code answers, where its imports are slow.
+Time from a save to the first response of the new code, with slow imports.
 
-The limit is `python -c` with the same imports; both have their packages from the same folder.
+The limit is `python -c` with the same imports. Both use the same installed packages.
 """
 
 import os
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.client import Client
-from bench.packages import provide
-from bench.project import ROOT
+from bench.packages import provide_packages
+from bench.project import REPOSITORY
 from bench.scale import Scale
-from bench.server import Server, answers, free_port, running
+from bench.server import Server, free_port, is_ready, run_server
 from bench.table import Row
 
-RATIO = 0.4
-MEDIAN_MS = 200.0
-_PAUSE = 2.5
-"""Seconds between two saves: as long as a person takes at the least."""
+MAX_RATIO = 0.4
+MAX_MEDIAN_MS = 200.0
+_PAUSE_SECONDS = 2.5
+"""Pause between two saves, as short as a person's."""
 
-_VENV = ROOT / ".cache" / "bench" / "imports"
+_VENV = REPOSITORY / ".cache" / "bench" / "imports"
 _EVENT = {
     "version": "2.0",
     "rawPath": "/",
@@ -78,12 +78,14 @@ def _packages() -> str:
 
 
 @contextmanager
-def _served(directory: Path) -> Iterator[Server]:
+def _run_service(directory: Path) -> Iterator[Server]:
     port, admin = free_port(), free_port()
     command = [sys.executable, "-m", "lambda_live", "app.handler", "--memory=512"]
     command += ["--timeout=30", "--port", str(port), "--admin-port", str(admin)]
-    env = os.environ | {"PYTHONPATH": str(ROOT)} | provide(directory, _packages())
-    with running(command, port, lambda: answers(admin, "/ready"), cwd=directory, env=env) as server:
+    env = os.environ | provide_packages(directory, _packages())
+    with run_server(
+        command, port, lambda: is_ready(admin, "/ready"), cwd=directory, env=env
+    ) as server:
         yield server
 
 
@@ -96,48 +98,48 @@ def _save(subject: _Subject, directory: Path, version: int) -> str:
     return name
 
 
-def _alone(subject: _Subject, directory: Path) -> float:
-    begin = time.perf_counter()
+def _import_ms(subject: _Subject, directory: Path) -> float:
+    start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", subject.imports],
         cwd=directory,
         env=os.environ | {"PYTHONPATH": _packages()},
         check=True,
     )
-    return (time.perf_counter() - begin) * 1000
+    return (time.perf_counter() - start) * 1000
 
 
-def _one(subject: _Subject, directory: Path, number: int) -> Row:
-    """Take turns: a save, then the imports alone."""
-    saves, alone = [], []
+def _measure_one(subject: _Subject, directory: Path, number: int) -> Row:
+    """Measure a save and the imports alone in turns."""
+    saves, imports_alone = [], []
     directory.mkdir()
     first = _save(subject, directory, 0)
-    with _served(directory) as server:
+    with _run_service(directory) as server:
         client = Client(server.port)
         client.wait_for(first, _EVENT)
         for version in range(1, number + 1):
-            time.sleep(_PAUSE)
-            begin = time.perf_counter()
+            time.sleep(_PAUSE_SECONDS)
+            start = time.perf_counter()
             name = _save(subject, directory, version)
-            saves.append((client.wait_for(name, _EVENT) - begin) * 1000)
-            alone.append(_alone(subject, directory))
+            saves.append((client.wait_for(name, _EVENT) - start) * 1000)
+            imports_alone.append(_import_ms(subject, directory))
         client.close()
-    median, limit = statistics.median(saves), statistics.median(alone)
-    ratio = statistics.median(a / b for a, b in zip(saves, alone, strict=True))
-    reached = ratio <= RATIO and median <= MEDIAN_MS
+    median, limit = statistics.median(saves), statistics.median(imports_alone)
+    ratio = statistics.median(a / b for a, b in zip(saves, imports_alone, strict=True))
+    reached = ratio <= MAX_RATIO and median <= MAX_MEDIAN_MS
     return Row(
-        f"save → new answer with {subject.name}",
+        f"save → response, with {subject.name}",
         f"{median:.0f} ms",
         limit=f"{limit:.0f} ms",
         ratio=f"{ratio:.2f} × python -c",
-        must=f"≤ {RATIO:g} × and ≤ {MEDIAN_MS:.0f} ms",
+        target=f"≤ {MAX_RATIO:g} × and ≤ {MAX_MEDIAN_MS:.0f} ms",
         reached=reached,
     )
 
 
 def measure(directory: Path, scale: Scale) -> list[Row]:
-    """Save, ask until the new code answers, again and again, for each."""
+    """Measure each subject."""
     return [
-        _one(subject, directory / f"imports{index}", scale.slow_saves)
+        _measure_one(subject, directory / f"imports{index}", scale.slow_saves)
         for index, subject in enumerate(_SUBJECTS)
     ]

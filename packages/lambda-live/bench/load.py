@@ -1,7 +1,7 @@
 """
-The load generator: a process of its own, the same for every server, which reads every answer.
+Load generator: a process that sends requests, and checks every response.
 
-Reads a `Load` as JSON from standard input, writes an `Outcome` as JSON to standard output.
+It reads a `Load` as JSON from standard input, and writes an `Outcome` as JSON to standard output.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ import httptools
 import uvloop
 
 from bench.client import PATH
-from bench.project import ROOT, Edited
+from bench.project import PACKAGE, VersionedHandler
 
-_ANSWER = re.compile(rb"v(\d+): '(m\d{8})'")
+_BODY = re.compile(rb"v(\d+): '(m\d{8})'")
 _REQUEST = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 24\r\n\r\n"
 _OK = 200
-_TIME_LIMIT = 600.0
+_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many requests over so many connections, with as many edits of `edited` meanwhile."""
+    """What to send. `edited` is the handler's file, which is saved `edits` times meanwhile."""
 
     port: int
     requests: int
@@ -37,14 +37,14 @@ class Load:
     version: int = 0
     edited: str = ""
     edits: int = 0
-    echoes: bool = True
+    expects_echo: bool = True
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of the requests. `stale`: answered by code older than when they were sent."""
+    """Result of a run. `stale` counts responses of code that is older than the request."""
 
-    answers: int = 0
+    responses: int = 0
     lost: int = 0
     wrong: int = 0
     stale: int = 0
@@ -55,8 +55,8 @@ class Outcome:
 
     @property
     def per_second(self) -> float:
-        """Answers in a second."""
-        return self.answers / self.seconds
+        """Responses per second."""
+        return self.responses / self.seconds
 
 
 class _Run:
@@ -66,7 +66,7 @@ class _Run:
         self.done = asyncio.get_running_loop().create_future()
         self.request = _REQUEST.format(path=PATH).encode()
         self._sent = 0
-        self._source = Edited(Path(load.edited), load.version) if load.edits else None
+        self._handler = VersionedHandler(Path(load.edited), load.version) if load.edits else None
         self._latencies: list[float] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -85,44 +85,44 @@ class _Run:
 
     @property
     def version(self) -> int:
-        return self.load.version if self._source is None else self._source.version
+        return self.load.version if self._handler is None else self._handler.version
 
-    def number(self) -> int | None:
+    def next_number(self) -> int | None:
         if self._sent == self.load.requests:
             return None
         self._sent += 1
         return self._sent
 
-    def answered(self, status: int, body: bytes, sent: "_Sent") -> None:
+    def on_response(self, status: int, body: bytes, sent: "_PendingRequest") -> None:
         self._latencies.append(time.perf_counter() - sent.at)
         outcome = self.outcome
-        outcome.answers += 1
-        match = _ANSWER.search(body)
+        outcome.responses += 1
+        match = _BODY.search(body)
         version = -1 if match is None else int(match[1])
-        echoed = match is not None and (match[2] == sent.message or not self.load.echoes)
+        echoed = match is not None and (match[2] == sent.message or not self.load.expects_echo)
         if status != _OK or not echoed or version > self.version:
             outcome.wrong += 1
         elif version < sent.version:
             outcome.stale += 1
-        self._ended()
+        self._on_done()
 
-    def lost(self) -> None:
+    def on_lost(self) -> None:
         self.outcome.lost += 1
-        self._ended()
+        self._on_done()
 
-    def _ended(self) -> None:
-        ended = self.outcome.answers + self.outcome.lost
+    def _on_done(self) -> None:
+        ended = self.outcome.responses + self.outcome.lost
         every = self.load.requests / (self.load.edits + 1)
         due = min(int(ended / every), self.load.edits)
-        if self._source is not None and due > self.outcome.edits:
-            self._source.save()
+        if self._handler is not None and due > self.outcome.edits:
+            self._handler.save()
             self.outcome.edits += 1
         if ended == self.load.requests and not self.done.done():
             self.done.set_result(None)
 
     def finish(self, seconds: float) -> Outcome:
         self.outcome.seconds = seconds
-        self.outcome.lost = self.load.requests - self.outcome.answers
+        self.outcome.lost = self.load.requests - self.outcome.responses
         latencies = sorted(self._latencies) or [0.0]
         self.outcome.median_ms = statistics.median(latencies) * 1000
         self.outcome.p99_ms = latencies[len(latencies) * 99 // 100] * 1000
@@ -130,7 +130,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class _Sent:
+class _PendingRequest:
     message: bytes
     version: int
     at: float
@@ -140,7 +140,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._body = b""
-        self._sent: _Sent | None = None
+        self._sent: _PendingRequest | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
 
@@ -149,12 +149,12 @@ class _Connection(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
-        number = self._run.number()
+        number = self._run.next_number()
         if number is None or self._transport is None:
             self._sent = None
             return
         message = b"m%08d" % number
-        self._sent = _Sent(message, self._run.version, time.perf_counter())
+        self._sent = _PendingRequest(message, self._run.version, time.perf_counter())
         self._transport.write(self._run.request + b'{"message": "%s"}' % message)
 
     def data_received(self, data: bytes) -> None:
@@ -170,36 +170,36 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         body, self._body = self._body, b""
         if self._sent is not None:
-            self._run.answered(self._parser.get_status_code(), body, self._sent)
+            self._run.on_response(self._parser.get_status_code(), body, self._sent)
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._transport = None
         if self._sent is not None:
-            self._run.lost()
+            self._run.on_lost()
             self._run.connect()
 
 
 async def _generate(load: Load) -> Outcome:
     run = _Run(load)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(load.connections):
         run.connect()
-    async with asyncio.timeout(_TIME_LIMIT):
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
         await run.done
-    return run.finish(time.perf_counter() - begin)
+    return run.finish(time.perf_counter() - start)
 
 
 def generate(load: Load) -> Outcome:
-    """Run the load in a process of its own. Raises CalledProcessError if nothing listens."""
+    """Run the load in a separate process. Raises CalledProcessError if no server listens."""
     command = [sys.executable, "-m", "bench.load"]
-    given = json.dumps(asdict(load))
-    done = subprocess.run(command, input=given, cwd=ROOT, text=True, stdout=-1, check=True)
+    load_json = json.dumps(asdict(load))
+    done = subprocess.run(command, input=load_json, cwd=PACKAGE, text=True, stdout=-1, check=True)
     return Outcome(**json.loads(done.stdout))
 
 
 def main() -> None:
-    """Read the load, write the outcome."""
+    """Read a `Load`, run it and write the `Outcome`."""
     outcome = uvloop.run(_generate(Load(**json.load(sys.stdin))))
     json.dump(asdict(outcome), sys.stdout)
 

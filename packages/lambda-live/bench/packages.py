@@ -1,12 +1,12 @@
-"""Packages that a measured function requires, from a folder that has them."""
+"""Requirements of a measured function, taken from an existing folder."""
 
 from pathlib import Path
 
 from support.packages import require
 
 
-def provide(project: Path, packages: str) -> dict[str, str]:
-    """Have the project's function find them; return the variables that the service needs."""
+def provide_packages(project: Path, packages: str) -> dict[str, str]:
+    """Link the packages as installed requirements; return variables for the service."""
     cache = project / ".cache"
     required = require(project, cache)
     required.parent.mkdir(parents=True, exist_ok=True)

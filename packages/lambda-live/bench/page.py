@@ -56,8 +56,8 @@ def _throughput(directory: Path, version: int, scale: Scale) -> Row:
     opened: list[float] = []
     closed: list[float] = []
     admin_port = free_port()
-    with peers.local(directory, concurrency=_ENVIRONMENTS, admin=admin_port) as server:
-        load = Load(server.port, scale.requests_a_round, _CONNECTIONS, version)
+    with peers.run_local(directory, concurrency=_ENVIRONMENTS, admin=admin_port) as server:
+        load = Load(server.port, scale.requests_per_round, _CONNECTIONS, version)
         generate(load)
         for _ in range(scale.rounds):
             closed.append(generate(load).per_second)
@@ -68,7 +68,7 @@ def _throughput(directory: Path, version: int, scale: Scale) -> Row:
         "50 connections, the page open",
         f"{statistics.median(opened):.0f}/s",
         ratio=f"{ratio:.2f} × closed",
-        must=f"≥ {MIN_THROUGHPUT_RATIO:g} × closed",
+        target=f"≥ {MIN_THROUGHPUT_RATIO:g} × closed",
         reached=ratio >= MIN_THROUGHPUT_RATIO,
     )
 
@@ -77,16 +77,16 @@ def _longest_task(directory: Path, version: int, scale: Scale) -> Row:
     figure, must = f"longest task at {_REQUESTS_PER_SECOND}/s", f"≤ {MAX_TASK_MS:.0f} ms"
     executable = browsers.find_browser()
     if executable is None:
-        return Row(figure, "no browser found", must=must)
+        return Row(figure, "no browser found", target=must)
     admin_port = free_port()
     with ExitStack() as stack:
-        server = stack.enter_context(peers.local(directory, admin=admin_port))
+        server = stack.enter_context(peers.run_local(directory, admin=admin_port))
         browser = stack.enter_context(browsers.launch(executable))
         page = stack.enter_context(browsers.open_page(browser, f"http://127.0.0.1:{admin_port}"))
         Client(server.port).wait_for(f"v{version}: ", {"message": "hello"})
         longest, rate = _observe(page, server, scale.page_seconds)
     return Row(
-        figure, f"{longest:.0f} ms at {rate:.0f}/s", must=must, reached=longest <= MAX_TASK_MS
+        figure, f"{longest:.0f} ms at {rate:.0f}/s", target=must, reached=longest <= MAX_TASK_MS
     )
 
 

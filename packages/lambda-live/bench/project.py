@@ -1,11 +1,12 @@
-"""A copy of the function in a directory of its own; which save answers can be told."""
+"""The project that is measured: a function whose response shows the saved version."""
 
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.parent
+REPOSITORY = PACKAGE.parents[1]
 _SUBJECT = Path(__file__).parent / "subject"
-_ORIGINAL = "The received message is: "
+_REPLACED_TEXT = "The received message is: "
 _SMYTH = """\
 [tool.smyth]
 host = "127.0.0.1"
@@ -17,21 +18,21 @@ log_level = "ERROR"
 """
 
 
-class Edited:
-    """A file whose saved version number shows in each answer: `v7: 'message'`."""
+class VersionedHandler:
+    """A handler's file. Each response shows its version: `v7: 'message'`."""
 
     def __init__(self, app: Path, version: int = 0) -> None:
         self._app = app
         self._template = (_SUBJECT / "app.py").read_text()
-        if self._template.count(_ORIGINAL) != 1:
-            message = f"{app} has no single {_ORIGINAL!r} to edit"
+        if self._template.count(_REPLACED_TEXT) != 1:
+            message = f"{app} has no single {_REPLACED_TEXT!r} to edit"
             raise ValueError(message)
         self.version = version
 
     def save(self) -> None:
-        """Save the next version, by turns in place and by a rename, as editors do."""
+        """Save the next version, in turns in place and by a rename, like editors."""
         self.version += 1
-        text = self._template.replace(_ORIGINAL, f"v{self.version}: ")
+        text = self._template.replace(_REPLACED_TEXT, f"v{self.version}: ")
         if self.version % 2:
             self._app.write_text(text)
         else:
@@ -40,15 +41,15 @@ class Edited:
             new.rename(self._app)
 
 
-def make(directory: Path) -> Path:
-    """Fill the directory; return it."""
+def create_project(directory: Path) -> Path:
+    """Write the project into a directory; return the directory."""
     copy = directory / "subject"
     shutil.copytree(_SUBJECT, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (directory / "pyproject.toml").write_text(_SMYTH)
-    Edited(copy / "app.py", -1).save()
+    VersionedHandler(copy / "app.py", -1).save()
     return directory
 
 
-def app(project: Path) -> Path:
-    """Return the file that is edited."""
+def handler_file(project: Path) -> Path:
+    """Return the handler's file."""
     return project / "subject" / "app.py"

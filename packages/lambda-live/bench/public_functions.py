@@ -1,7 +1,7 @@
 """
-`python -m bench.public_functions CHECKOUTS`: functions that others have published, as they are.
+Published functions of other projects: `python -m bench.public_functions CHECKOUTS`.
 
-CHECKOUTS/OWNER/NAME is a clone of each repository in public_functions.toml; a copy is served.
+CHECKOUTS/OWNER/NAME is a clone of each repository in public_functions.toml. A copy is served.
 """
 
 import http.client
@@ -23,20 +23,19 @@ from typing import Any
 
 import psutil
 
-from bench.project import ROOT
-from bench.server import answers, free_port
+from bench.server import free_port, is_ready
 from lambda_live.dependencies.installation import install_dir
 from lambda_live.dependencies.requirements import collect_requirements
 
 _SAVES = 5
-_START = 300.0
-_ANSWER = 60.0
-_SHOWN = 60
+_START_TIMEOUT_SECONDS = 300.0
+_RESPONSE_TIMEOUT_SECONDS = 60.0
+_MAX_SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One function, as public_functions.toml says it."""
+    """One function in public_functions.toml."""
 
     name: str
     repository: str
@@ -56,8 +55,8 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was measured; times are in milliseconds."""
+class Measurement:
+    """Results; times are in milliseconds."""
 
     answer: str = ""
     first: float = 0.0
@@ -74,17 +73,17 @@ class Found:
 
 
 @contextmanager
-def _served(case: Case, project: Path) -> Iterator[int]:
+def _run_service(case: Case, project: Path) -> Iterator[int]:
     port, admin = free_port(), free_port()
     command = [sys.executable, "-m", "lambda_live", *case.arguments, "--timeout=30"]
     command += [f"--port={port}", f"--admin-port={admin}"]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = dict(os.environ)
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile("w+") as log:
         process = psutil.Popen(command, cwd=project, env=env, stdout=log, stderr=log)
         try:
-            deadline = time.monotonic() + _START
-            while not answers(admin, "/ready"):
+            deadline = time.monotonic() + _START_TIMEOUT_SECONDS
+            while not is_ready(admin, "/ready"):
                 if process.poll() is not None or time.monotonic() > deadline:
                     log.seek(0)
                     raise RuntimeError(log.read()[-600:])
@@ -96,15 +95,15 @@ def _served(case: Case, project: Path) -> Iterator[int]:
             process.wait()
 
 
-def _name_of(case: Case, port: int) -> str:
+def _function_name(case: Case, port: int) -> str:
     if case.function:
         return case.function
-    answer = _ask(port, "GET", "/2015-03-31/functions/", b"")
+    answer = _request(port, "GET", "/2015-03-31/functions/", b"")
     return str(json.loads(answer[0])["Functions"][0]["FunctionName"])
 
 
-def _ask(port: int, method: str, path: str, body: bytes) -> tuple[bytes, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER)
+def _request(port: int, method: str, path: str, body: bytes) -> tuple[bytes, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_RESPONSE_TIMEOUT_SECONDS)
     connection.request(method, path, body or None)
     response = connection.getresponse()
     code = response.headers.get("X-Lambda-Live-Code-Sha256", "")
@@ -116,33 +115,33 @@ def _ask(port: int, method: str, path: str, body: bytes) -> tuple[bytes, str, st
 
 def _invoke(case: Case, port: int, name: str, event: bytes) -> tuple[bytes, str, str]:
     if case.url:
-        return _ask(port, "GET", case.url, b"")
-    return _ask(port, "POST", f"/2015-03-31/functions/{name}/invocations", event)
+        return _request(port, "GET", case.url, b"")
+    return _request(port, "POST", f"/2015-03-31/functions/{name}/invocations", event)
 
 
-def _turns(
+def _measure_saves(
     case: Case, project: Path, port: int, name: str, event: bytes
 ) -> list[tuple[float, float]]:
-    """Take turns, so that both have the same machine: a save, then the bare import of the code."""
+    """Measure a save and the bare import of the code in turns, so that other load affects both."""
     edited = project / case.edited
     text = edited.read_text(encoding="utf-8")
     times = []
     last = _invoke(case, port, name, event)[1]
     for number in range(_SAVES):
-        time.sleep(1.5)  # as long as a person takes at the least
-        begin = time.perf_counter()
+        time.sleep(1.5)  # as short as a person's pause
+        start = time.perf_counter()
         edited.write_text(f"{text}\n# saved {number}\n", encoding="utf-8")
         code = _invoke(case, port, name, event)[1]
-        save = (time.perf_counter() - begin) * 1000
+        save = (time.perf_counter() - start) * 1000
         if code == last:
-            message = f"{case.name}: the save of {case.edited} made no difference"
+            message = f"{case.name}: the code did not change after a save of {case.edited}"
             raise RuntimeError(message)
         last = code
-        times.append((save, _bare(case, project, port)))
+        times.append((save, _import_ms(case, project, port)))
     return times
 
 
-def _bare(case: Case, project: Path, port: int) -> float:
+def _import_ms(case: Case, project: Path, port: int) -> float:
     edited = project / case.edited
     module = case.imports or edited.stem
     root = project.joinpath(case.edited).parents[module.count(".")]
@@ -154,10 +153,10 @@ def _bare(case: Case, project: Path, port: int) -> float:
     path += [project / case.packages] if case.packages else []
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), **_variables(case, port)}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    begin = time.perf_counter()
+    start = time.perf_counter()
     command = [sys.executable, "-c", f"import {module}"]
     ended = subprocess.run(command, cwd=root, env=env, capture_output=True, check=False)
-    return 0.0 if ended.returncode else (time.perf_counter() - begin) * 1000
+    return 0.0 if ended.returncode else (time.perf_counter() - start) * 1000
 
 
 def _variables(case: Case, port: int) -> dict[str, str]:
@@ -174,8 +173,8 @@ def _variables(case: Case, port: int) -> dict[str, str]:
     }
 
 
-def measure(case: Case, checkouts: Path, directory: Path) -> Found:
-    """Serve a copy; raise RuntimeError if it can't be served."""
+def measure(case: Case, checkouts: Path, directory: Path) -> Measurement:
+    """Measure a copy. Raises RuntimeError if it cannot be served."""
     copy = directory / "copy"
     shutil.copytree(
         checkouts / case.repository, copy, ignore=shutil.ignore_patterns(".git"), symlinks=True
@@ -189,43 +188,43 @@ def measure(case: Case, checkouts: Path, directory: Path) -> Found:
     event = case.event.encode()
     if case.event_file:
         event = (project / case.event_file).read_bytes()
-    with _served(case, project):
-        pass  # the requirements are installed, the bytecode is compiled
-    begin = time.perf_counter()
-    with _served(case, project) as port:
-        name = _name_of(case, port)
+    with _run_service(case, project):
+        pass  # installs the requirements, and compiles the bytecode
+    start = time.perf_counter()
+    with _run_service(case, project) as port:
+        name = _function_name(case, port)
         answer, _, error = _invoke(case, port, name, event)
-        first = (time.perf_counter() - begin) * 1000
-        times = _turns(case, project, port, name, event)
+        first = (time.perf_counter() - start) * 1000
+        times = _measure_saves(case, project, port, name, event)
     save, bare = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(save / bare for save, bare in times) if bare else 0.0
     shown = " ".join(answer.decode("utf-8", "replace").replace("|", " ").replace("`", "").split())
-    return Found(f"{error} {shown}".strip()[:_SHOWN], first, save, bare, ratio)
+    return Measurement(f"{error} {shown}".strip()[:_MAX_SHOWN_CHARACTERS], first, save, bare, ratio)
 
 
 def _cases() -> list[Case]:
     text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-    given: list[dict[str, Any]] = tomllib.loads(text)["case"]
-    return [Case(**one) for one in given]
+    cases: list[dict[str, Any]] = tomllib.loads(text)["case"]
+    return [Case(**one) for one in cases]
 
 
 def main() -> int:
     """Print the table; return 1 if a function could not be served."""
     checkouts = Path(sys.argv[1]).resolve()
-    wanted = sys.argv[2] if len(sys.argv) > 2 else ""  # noqa: PLR2004  # a part of a name
+    name_part = sys.argv[2] if len(sys.argv) > 2 else ""  # noqa: PLR2004  # optional
     failed = 0
     print("| function | edited | first answer | save → answer | bare import | ratio | answer |")
     print("|---|---|---|---|---|---|---|")
     for case in _cases():
-        if wanted.lower() not in case.name.lower():
+        if name_part.lower() not in case.name.lower():
             continue
         with tempfile.TemporaryDirectory(prefix="lambda-bench-") as directory:
             try:
                 print(measure(case, checkouts, Path(directory)).row(case), flush=True)
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
                 failed = 1
-                said = getattr(error, "stderr", b"") or str(error)
-                print(f"| {case.name} | not served | | | | | {said[-300:]!r} |", flush=True)
+                output = getattr(error, "stderr", b"") or str(error)
+                print(f"| {case.name} | not served | | | | | {output[-300:]!r} |", flush=True)
     return failed
 
 

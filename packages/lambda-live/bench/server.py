@@ -1,4 +1,4 @@
-"""A server under measurement: its process, its start and its end."""
+"""Start and stop of the measured servers."""
 
 import contextlib
 import http.client
@@ -11,34 +11,34 @@ from pathlib import Path
 
 import psutil
 
-_START_LIMIT = 30.0
-_STOP_LIMIT = 5.0
+_START_TIMEOUT_SECONDS = 30.0
+_STOP_TIMEOUT_SECONDS = 5.0
 
 
-class NotStartedError(Exception):
-    """The server did not become ready."""
+class StartError(Exception):
+    """The server did not start in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that is ready."""
+    """A running server."""
 
     port: int
     pid: int
 
-    def memory(self) -> int:
-        """Bytes resident, of this process without those that it started."""
+    def resident_bytes(self) -> int:
+        """Return the resident memory of this process, without its children."""
         return int(psutil.Process(self.pid).memory_info().rss)
 
 
 def free_port() -> int:
-    """Return a port on which nothing listens."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def listens(port: int) -> bool:
-    """Whether the port takes connections."""
+def is_listening(port: int) -> bool:
+    """Whether the port accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -46,8 +46,8 @@ def listens(port: int) -> bool:
     return True
 
 
-def answers(port: int, path: str) -> bool:
-    """Whether a GET is answered with 200."""
+def is_ready(port: int, path: str) -> bool:
+    """Whether a GET request gets status 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
         connection.request("GET", path)
@@ -59,7 +59,7 @@ def answers(port: int, path: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(
+def run_server(
     command: Sequence[str],
     port: int,
     ready: Callable[[], bool],
@@ -67,7 +67,7 @@ def running(
     cwd: Path,
     env: Mapping[str, str],
 ) -> Iterator[Server]:
-    """Run the command while the block runs. Raises NotStartedError, with what it wrote."""
+    """Run a command for the duration of the block. Raises NotStartedError, with its output."""
     log = cwd / f"{port}.log"
     with log.open("wb") as output:
         process = psutil.Popen(
@@ -81,10 +81,10 @@ def running(
 
 
 def _wait(process: psutil.Popen, ready: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + _START_LIMIT
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise NotStartedError(f"{process.args}: {log.read_text()[-2000:]}")  # noqa: EM102, TRY003  # its own words are the message
+            raise StartError(f"{process.args}: {log.read_text()[-2000:]}")  # noqa: EM102, TRY003  # the message is its output
         time.sleep(0.01)
 
 
@@ -92,7 +92,7 @@ def _stop(process: psutil.Popen) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         family = [process, *process.children(recursive=True)]
         process.terminate()
-        _, left = psutil.wait_procs(family, timeout=_STOP_LIMIT)
+        _, left = psutil.wait_procs(family, timeout=_STOP_TIMEOUT_SECONDS)
         for one in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.kill()

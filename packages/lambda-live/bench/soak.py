@@ -1,7 +1,7 @@
 """
-What grows in long use: half the load that it bears, a save each 10 s, a crash each 30 s.
+Soak test: half the maximum load, a save every 10 s and a crash every 30 s.
 
-`python -m bench.soak [MINUTES]`, 30 by default. Exits with 1 if something grew or was lost.
+`python -m bench.soak [MINUTES]`, 30 by default. Exits with 1 after growth or a failed request.
 """
 
 import json
@@ -21,10 +21,10 @@ from support.local_lambda import LocalLambda
 from support.project import write_project
 
 _CLIENTS = 4
-_SAVE_EACH = 10.0
-_CRASH_EACH = 30.0
+_SAVE_INTERVAL_SECONDS = 10.0
+_CRASH_INTERVAL_SECONDS = 30.0
 _SAMPLES = 30
-_TRIAL = 5.0
+_CALIBRATION_SECONDS = 5.0
 _SOURCE = """
 import os
 
@@ -36,16 +36,16 @@ def handler(event, context):
     print(event)
     return [VERSION, event]
 """
-_MAY_GROW = {"memory_mb": 5, "descriptors": 8, "processes": 1, "threads": 4, "disk_mb": 1}
-"""By how much the last third may be above the first: what is in use at a moment varies."""
+_MAX_GROWTH = {"memory_mb": 5, "descriptors": 8, "processes": 1, "threads": 4, "disk_mb": 1}
+"""By how much the median of the last third may exceed that of the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the service has at one moment; its answers are those until then."""
+    """Resources of the service at one moment, and the number of responses so far."""
 
     minutes: float
-    answers: int
+    responses: int
     memory_mb: float
     descriptors: int
     processes: int
@@ -54,19 +54,19 @@ class Sample:
 
 
 class Clients:
-    """Ask at a pace of so many a second, all together; None for as many as they can."""
+    """Threads that invoke the function, and check its responses."""
 
     def __init__(self, service: LocalLambda) -> None:
         self._service = service
-        self.saved = 0
-        self.answers = 0
-        self.wrong: list[str] = []
+        self.saved_version = 0
+        self.responses = 0
+        self.errors: list[str] = []
 
     def run(self, seconds: float, pace: float | None) -> None:
-        """Return when the time is over."""
+        """Send `pace` requests per second, or as many as possible, for a time."""
         end = time.monotonic() + seconds
         threads = [
-            threading.Thread(target=self._ask, args=(end, pace and _CLIENTS / pace))
+            threading.Thread(target=self._send_until, args=(end, pace and _CLIENTS / pace))
             for _ in range(_CLIENTS)
         ]
         for thread in threads:
@@ -74,32 +74,32 @@ class Clients:
         for thread in threads:
             thread.join()
 
-    def _ask(self, end: float, pause: float | None) -> None:
+    def _send_until(self, end: float, pause: float | None) -> None:
         due = time.monotonic()
         while due < end:
-            self._once()
+            self._send()
             due = time.monotonic() if pause is None else due + pause
             time.sleep(max(0.0, due - time.monotonic()))
 
-    def _once(self) -> None:
-        saved, number = self.saved, self.answers
+    def _send(self) -> None:
+        saved, number = self.saved_version, self.responses
         try:
             answer = self._service.invoke(number)
         except OSError as error:
-            self.wrong.append(repr(error))
+            self.errors.append(repr(error))
             return
-        self.answers += 1
+        self.responses += 1
         value = answer.json()
-        if answer.status != 200 or value[1] != number or value[0] < saved:  # noqa: PLR2004  # HTTP's
-            self.wrong.append(answer.body.decode("utf-8", "replace"))
+        if answer.status != 200 or value[1] != number or value[0] < saved:  # noqa: PLR2004  # HTTP's OK
+            self.errors.append(answer.body.decode("utf-8", "replace"))
 
 
-def _sample(service: LocalLambda, clients: Clients, began: float) -> Sample:
+def _sample(service: LocalLambda, clients: Clients, started_at: float) -> Sample:
     process = psutil.Process(service.pid)
     disk = sum(path.stat().st_size for path in service.project.rglob("*") if path.is_file())
     return Sample(
-        (time.monotonic() - began) / 60,
-        clients.answers,
+        (time.monotonic() - started_at) / 60,
+        clients.responses,
         process.memory_info().rss / 2**20,
         process.num_fds(),
         len(service.processes()),
@@ -108,27 +108,27 @@ def _sample(service: LocalLambda, clients: Clients, began: float) -> Sample:
     )
 
 
-def _disturb(service: LocalLambda, clients: Clients, over: threading.Event) -> None:
-    """Save and crash until it is over."""
+def _save_and_crash(service: LocalLambda, clients: Clients, over: threading.Event) -> None:
+    """Save and crash until `over` is set."""
     saves = crashes = 0
-    began = time.monotonic()
+    started_at = time.monotonic()
     while not over.wait(0.2):
-        elapsed = time.monotonic() - began
-        if elapsed > (saves + 1) * _SAVE_EACH:
+        elapsed = time.monotonic() - started_at
+        if elapsed > (saves + 1) * _SAVE_INTERVAL_SECONDS:
             saves += 1
             write_project(service.project, {"function/app.py": _SOURCE.format(version=saves)})
-            clients.saved = saves
-        if elapsed > (crashes + 1) * _CRASH_EACH:
+            clients.saved_version = saves
+        if elapsed > (crashes + 1) * _CRASH_INTERVAL_SECONDS:
             crashes += 1
             error = json.loads(service.invoke("crash").body)
             if error["errorType"] != "Runtime.ExitError":
-                clients.wrong.append(str(error))
+                clients.errors.append(str(error))
 
 
-def _grew(samples: Sequence[Sample]) -> list[str]:
+def _find_growth(samples: Sequence[Sample]) -> list[str]:
     third = max(1, len(samples) // 3)
     grown = []
-    for name, most in _MAY_GROW.items():
+    for name, most in _MAX_GROWTH.items():
         first, last = (
             statistics.median(getattr(each, name) for each in part)
             for part in (samples[:third], samples[-third:])
@@ -140,25 +140,25 @@ def _grew(samples: Sequence[Sample]) -> list[str]:
 
 def _soak(service: LocalLambda, seconds: float) -> list[str]:
     clients = Clients(service)
-    clients.run(_TRIAL, None)
-    pace = clients.answers / _TRIAL / 2
-    print(f"{pace:.0f} invocations a second, half of what it bears here")
-    over, samples, began = threading.Event(), [], time.monotonic()
-    disturbing = threading.Thread(target=_disturb, args=(service, clients, over))
+    clients.run(_CALIBRATION_SECONDS, None)
+    pace = clients.responses / _CALIBRATION_SECONDS / 2
+    print(f"{pace:.0f} invocations per second, half of the maximum")
+    over, samples, started_at = threading.Event(), [], time.monotonic()
+    disturbing = threading.Thread(target=_save_and_crash, args=(service, clients, over))
     disturbing.start()
     print("  ".join(f"{field.name:>11}" for field in fields(Sample)))
     for _ in range(_SAMPLES):
         clients.run(seconds / _SAMPLES, pace)
-        service.lines.clear()  # they are this process's memory
-        samples.append(_sample(service, clients, began))
+        service.lines.clear()  # they would use this process's memory
+        samples.append(_sample(service, clients, started_at))
         print("  ".join(f"{value:>11.1f}" for value in astuple(samples[-1])), flush=True)
     over.set()
     disturbing.join()
-    return [*_grew(samples), *(f"wrong: {each}" for each in clients.wrong)]
+    return [*_find_growth(samples), *(f"failed: {each}" for each in clients.errors)]
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the samples, and the failures."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory)
@@ -167,7 +167,7 @@ def main() -> None:
         with closing(LocalLambda(project, "--concurrency=4")) as service:
             service.wait_until_ready()
             failures = _soak(service, minutes * 60)
-    print("\n".join(failures[:20]) or "nothing grew, nothing was lost")
+    print("\n".join(failures[:20]) or "no growth, no failed request")
     sys.exit(1 if failures else 0)
 
 

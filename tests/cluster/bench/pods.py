@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.load import Load, Outcome, generate
-from bench.table import markdown
+from bench.table import format_table
 from tests.cluster.support.scaled import check, let_autoscaler_choose, scale, wait_for_pods
 from tests.cluster.support.workspace import CODE, TEXT, URL, Tilt, Workspace
 
@@ -51,7 +51,7 @@ def main() -> None:
             check(workspace, "--code").check_returncode()
             rows = [_measure(pods) for pods in _PODS]
             let_autoscaler_choose()
-    sys.stdout.write(markdown(_HEAD, rows) + "\n")
+    sys.stdout.write(format_table(_HEAD, rows) + "\n")
 
 
 if __name__ == "__main__":

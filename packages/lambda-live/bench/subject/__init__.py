@@ -1,1 +1,1 @@
-"""The function that is measured: it logs by structlog, as the one of this repository does."""
+"""The measured function. It logs with structlog, like `lambda_app`."""

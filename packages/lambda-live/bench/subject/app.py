@@ -1,4 +1,4 @@
-"""A handler that logs, and answers with its message."""
+"""A handler that logs, and returns its message."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an event, or the body of an HTTP request, with a proxy response."""
+    """Return a proxy response for an event, or for the body of an HTTP request."""
     structlog.contextvars.bind_contextvars(function_request_id=context.aws_request_id)
     message = (json.loads(event["body"]) if "body" in event else event)["message"]
     log.info("message processed", characters=len(message))

@@ -1,4 +1,4 @@
-"""The same, but for an event that ends its process."""
+"""The handler of `app`, which exits on request."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from . import app
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Exit, or answer."""
+    """Exit if the event says so."""
     if "exit" in event:
         os._exit(1)
     return app.lambda_handler(event, context)

@@ -1,4 +1,4 @@
-"""What a person is promised, in times of this machine's: nothing here has a peer."""
+"""Times that a person notices: checks, terminal, replay and debugger. No alternative has these."""
 
 import contextlib
 import json
@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-from bench.project import ROOT
+from bench.project import REPOSITORY
 from bench.scale import Scale
 from bench.table import Row
 from support.debugger import Debugger
@@ -20,10 +21,10 @@ from support.project import write_project
 from support.terminal import TerminalLambda
 from support.waiting import wait_until
 
-RETURNS_MS = 100.0
-RINGS_MS = 300.0
-REPLAYS_MS = 1000.0
-STOPS_MS = 1000.0
+MAX_RETURN_MS = 100.0
+MAX_RING_MS = 300.0
+MAX_REPLAY_MS = 1000.0
+MAX_STOP_MS = 1000.0
 
 _CODE = """
 import json
@@ -32,30 +33,29 @@ def handler(event, context):
     print("the message is", event["message"])
     return {{"statusCode": 200, "body": f"v{version}: {{event['message']}}"}}
 """
-_LINE = 5
-"""Where the debugger's breakpoint is."""
+_BREAKPOINT_LINE = 5
 
-_EVENTS = 20
-_REPLAYED = 50
-_PAUSE = 0.5
-"""Seconds between two saves, in which all that follows one has ended."""
+_EVENT_COUNT = 20
+_REPLAY_COUNT = 50
+_PAUSE_SECONDS = 0.5
+"""Pause between two saves, longer than everything that follows one."""
 
 
-def _row(figure: str, times: Sequence[float], most: float) -> Row:
+def _row(figure: str, times: Sequence[float], limit: float) -> Row:
     middle, worst = sorted(times)[len(times) // 2], max(times)
-    found = f"{middle:.0f} ms, the worst of {len(times)} {worst:.0f} ms"
-    return Row(figure, found, must=f"≤ {most:.0f} ms", reached=worst <= most)
+    found = f"{middle:.0f} ms, longest of {len(times)}: {worst:.0f} ms"
+    return Row(figure, found, target=f"≤ {limit:.0f} ms", reached=worst <= limit)
 
 
-def _since(began: float) -> float:
-    return (time.time() - began) * 1000
+def _ms_since(started_at: float) -> float:
+    return (time.time() - started_at) * 1000
 
 
 def _save(directory: Path, version: int) -> float:
-    """Save that version; return when."""
-    began = time.time()
+    """Save a version; return the time."""
+    started_at = time.time()
     (directory / "function/app.py").write_text(_CODE.format(version=version))
-    return began
+    return started_at
 
 
 @contextlib.contextmanager
@@ -65,21 +65,21 @@ def _service(directory: Path, *args: str) -> Iterator[LocalLambda]:
         yield service
 
 
-def _with_checks(directory: Path) -> None:
-    shutil.copytree(ROOT / "scripts", directory / "scripts")
-    shutil.copy2(ROOT / "machine.env", directory)
+def _create_checks(directory: Path) -> None:
+    shutil.copytree(REPOSITORY / "scripts", directory / "scripts")
+    shutil.copy2(REPOSITORY / "machine.env", directory)
     expected = directory / "events/expected"
     expected.mkdir(parents=True)
     answer = {"statusCode": 200, "body": "v<number>: <any>"}
-    for number in range(_EVENTS):
+    for number in range(_EVENT_COUNT):
         event = {"message": f"of event {number}"}
         (directory / f"events/{number}.json").write_text(json.dumps(event))
         (expected / f"{number}.json").write_text(json.dumps(answer))
 
 
-def _check_returns(directory: Path, scale: Scale) -> Row:
-    """From the moment that the last check has ended, as the service wrote it down."""
-    _with_checks(directory)
+def _measure_check(directory: Path, scale: Scale) -> Row:
+    """Measure from the end of the last check, as the service recorded it."""
+    _create_checks(directory)
     times = []
     with _service(directory) as service:
         command = ["scripts/check", "--json", "--url", service.url]
@@ -90,71 +90,78 @@ def _check_returns(directory: Path, scale: Scale) -> Row:
             rows = request(service.admin_url, "GET", "/api/rows").json()
             last = next(row for row in rows if row.get("client") == "check")
             times.append(now - last["timestamp"] - last["durationMs"])
-    return _row(f"{_EVENTS} checks ended → scripts/check --json returns", times, RETURNS_MS)
+    return _row(f"{_EVENT_COUNT} checks done → scripts/check --json exits", times, MAX_RETURN_MS)
 
 
-def _terminal_rings(directory: Path, scale: Scale) -> Row:
+def _measure_bell(directory: Path, scale: Scale) -> Row:
     times = []
     with closing(TerminalLambda(directory)) as terminal:
         terminal.wait_for("loaded in")
         for version in range(scale.peer_saves):
-            time.sleep(_PAUSE)
-            rung, began = terminal.output.count(b"\x07\x07"), time.time()
+            time.sleep(_PAUSE_SECONDS)
+            rung, started_at = terminal.output.count(b"\x07\x07"), time.time()
             (directory / "function/app.py").write_text("def handler(:\n")
-            while terminal.output.count(b"\x07\x07") == rung and _since(began) < 10 * RINGS_MS:
+            while (
+                terminal.output.count(b"\x07\x07") == rung
+                and _ms_since(started_at) < 10 * MAX_RING_MS
+            ):
                 time.sleep(0.001)
-            times.append(_since(began))
+            times.append(_ms_since(started_at))
             fixed = terminal.raw.count(" fixed, ")
             _save(directory, version)
-            wait_until(lambda fixed=fixed: terminal.raw.count(" fixed, ") > fixed)  # type: ignore[misc]  # mypy infers no default's type
-    return _row("a save that breaks → the terminal rings, with a title", times, RINGS_MS)
+            wait_until(partial(_has_fixed, terminal, fixed))
+    return _row("save with an error → terminal bell", times, MAX_RING_MS)
 
 
-def _answers_are_compared(directory: Path, scale: Scale) -> Row:
+def _has_fixed(terminal: TerminalLambda, before: int) -> bool:
+    return terminal.raw.count(" fixed, ") > before
+
+
+def _measure_replay(directory: Path, scale: Scale) -> Row:
     times = []
     with _service(directory, "--replay", "--concurrency=4") as service:
-        for number in range(_REPLAYED):
+        for number in range(_REPLAY_COUNT):
             service.invoke({"message": f"number {number}"})
         for version in range(scale.peer_saves):
-            time.sleep(_PAUSE)
-            began = _save(directory, version + 1)
-            row = wait_until(lambda began=began: _replay(service, began), "the answers")  # type: ignore[misc]  # as above
-            times.append(row["timestamp"] + row["elapsedMs"] - began * 1000)
-    return _row(f"a save → {_REPLAYED} answers over it compared", times, REPLAYS_MS)
+            time.sleep(_PAUSE_SECONDS)
+            started_at = _save(directory, version + 1)
+            row = wait_until(partial(_find_replay, service, started_at), "the replayed responses")
+            times.append(row["timestamp"] + row["elapsedMs"] - started_at * 1000)
+    return _row(f"save → {_REPLAY_COUNT} replayed responses compared", times, MAX_REPLAY_MS)
 
 
-def _replay(service: LocalLambda, began: float) -> dict[str, float] | None:
+def _find_replay(service: LocalLambda, started_at: float) -> dict[str, float] | None:
     for row in request(service.admin_url, "GET", "/api/rows").json():
         if (
             row["kind"] == "replay"
-            and row["timestamp"] >= began * 1000
-            and row["count"] == _REPLAYED
+            and row["timestamp"] >= started_at * 1000
+            and row["count"] == _REPLAY_COUNT
         ):
             return dict(row)
     return None
 
 
-def _breakpoint_is_hit(directory: Path, scale: Scale) -> Row:
+def _measure_breakpoint(directory: Path, scale: Scale) -> Row:
     times = []
     with (
         _service(directory, "--debug") as service,
         closing(Debugger()) as debugger,
         ThreadPoolExecutor(1) as threads,
     ):
-        debugger.attach(directory / "function/app.py", _LINE)
+        debugger.attach(directory / "function/app.py", _BREAKPOINT_LINE)
         for version in range(2 * scale.peer_saves):
-            began = _save(directory, version)
+            started_at = _save(directory, version)
             answer = threads.submit(service.invoke, {"message": "hello"})
             thread, _ = debugger.stopped()
-            times.append(_since(began))
+            times.append(_ms_since(started_at))
             debugger.ask("continue", threadId=thread)
             answer.result()
-    return _row("a save, a debugger attached → its breakpoint is hit", times, STOPS_MS)
+    return _row("save with a debugger attached → breakpoint hit", times, MAX_STOP_MS)
 
 
 def measure(directory: Path, scale: Scale) -> list[Row]:
-    """Each on a copy of the function of its own."""
-    parts = (_check_returns, _terminal_rings, _answers_are_compared, _breakpoint_is_hit)
+    """Run each part in a project of its own."""
+    parts = (_measure_check, _measure_bell, _measure_replay, _measure_breakpoint)
     rows = []
     for part in parts:
         own = directory / part.__name__.strip("_")
