@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from lambda_live.model.function import Account
 from lambda_live.model.template import Cors, FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.discovery import default_template
@@ -423,6 +424,6 @@ def test_arn_in_china_has_the_china_partition(folder: Path) -> None:
     path = folder / "template.yaml"
     path.write_text(NAMES.format(value="!GetAtt Queue.Arn"), encoding="utf-8")
 
-    (function,) = read_template(path, {}, "cn-north-1").functions
+    (function,) = read_template(path, {}, Account("cn-north-1")).functions
 
     assert (function.environment or {})["VALUE"].startswith("arn:aws-cn:sqs:cn-north-1:")

@@ -15,12 +15,13 @@ from typing import Any
 
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.requirements import requirement_files
+from lambda_live.model.function import Account
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.samconfig import read_samconfig
 from lambda_live.project.template.discovery import default_template, find_template
-from lambda_live.project.template.reader import DEFAULT_REGION, read_template
+from lambda_live.project.template.reader import read_template
 
 
 def load_template(folder: Path) -> Template:
@@ -30,7 +31,10 @@ def load_template(folder: Path) -> Template:
         return default_template(folder)
     sam = read_samconfig(folder)
     template = read_template(
-        path, sam.parameters, sam.region or DEFAULT_REGION, deployed=sam.deployed
+        path,
+        sam.parameters,
+        Account(sam.region) if sam.region else Account(),
+        deployed=sam.deployed,
     )
     others = (*cloud_assembly.assembly_files(folder, path), *filter(Path.is_file, sam.files))
     return replace(template, files=(*template.files, *others))

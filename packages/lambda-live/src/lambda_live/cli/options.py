@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lambda_live.debugger.server import DEFAULT_PORT
+from lambda_live.model.function import DEFAULT_CONCURRENCY
+from lambda_live.model.template import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_SECONDS
 from lambda_live.telemetry import levels
 
 type Group = Literal["functions", "limits", "network", "development"]
@@ -116,7 +118,7 @@ OPTIONS = (
     Option(
         "concurrency",
         "limits",
-        "10",
+        str(DEFAULT_CONCURRENCY),
         number(int, 0, 1000, "a number of environments"),
         "maximum of concurrent executions, like reserved concurrency; 0 throttles all",
         is_template_setting=True,
@@ -124,7 +126,7 @@ OPTIONS = (
     Option(
         "timeout",
         "limits",
-        "3",
+        str(DEFAULT_TIMEOUT_SECONDS),
         number(float, 0.001, 900, "a time in seconds"),
         "seconds that an invocation may take",
         "AWS_LAMBDA_FUNCTION_TIMEOUT",
@@ -133,7 +135,7 @@ OPTIONS = (
     Option(
         "memory",
         "limits",
-        "128",
+        str(DEFAULT_MEMORY_MB),
         number(int, 1, 10_240, "a size in MB"),
         "MB that an execution environment may use",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",

@@ -1,4 +1,4 @@
-"""The code, and what it is run with, between one change and the next."""
+"""A version of the code: a new one starts with each change of code or configuration."""
 
 import enum
 import time
@@ -9,7 +9,7 @@ from lambda_live.model.invocation import Result
 
 
 class LoadOutcome(enum.Enum):
-    """What became of the first attempt to load it."""
+    """The outcome of the first init."""
 
     UNKNOWN = enum.auto()
     LOADED = enum.auto()
@@ -20,10 +20,10 @@ class LoadOutcome(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class CodeLoad:
     """
-    The first time that code was loaded after it changed: well, or with AWS's error.
+    The first load of a code version, successful or failed.
 
-    `place` is that error's file, line and text, where they are known; `first` is the service's
-    start. `ms` is how many milliseconds passed since the last file was saved, or since the start.
+    `is_first` is true for the load at the service's start. `location` has the file, line and text
+    of the error, if they are known. `elapsed_ms` is the time since the last save, or the start.
     """
 
     code_sha256: str
@@ -36,10 +36,10 @@ class CodeLoad:
 @dataclass(slots=True, eq=False)
 class CodeVersion:
     """
-    One object for each change, so that two are the same only if they are one.
+    A version of the code with its configuration. Versions are compared by identity.
 
-    `began` is in seconds of the epoch. `fresh_at`, monotonic, is when it was last seen to be what
-    is on disk: a request that came before that may be answered by it.
+    `verified_at` is the monotonic time at which the files were last compared with this version. A
+    request that arrived earlier may run on it. `created_at` is in epoch seconds.
     """
 
     code_sha256: str

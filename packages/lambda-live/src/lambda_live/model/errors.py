@@ -1,7 +1,7 @@
 """
-The errors of a function, as their callers see them.
+The errors that a caller sees, in AWS's words.
 
-Texts are AWS's, as recorded on AWS in November 2025.
+The texts were recorded on AWS in November 2025.
 """
 
 import json
@@ -10,10 +10,10 @@ from collections.abc import Callable
 from lambda_live.model.invocation import Result
 
 type ErrorFactory = Callable[[str], Result]
-"""Gives the error of the request that has this id."""
+"""Returns the error for a request id."""
 
 MAX_RESPONSE_BYTES = 6_291_556
-"""Bytes that a function may return: 6 MiB and 100 (AWS Lambda quotas)."""
+"""6 MiB and 100 bytes (AWS Lambda quotas)."""
 
 
 def _error(error_type: str, message: str) -> Result:
@@ -22,7 +22,7 @@ def _error(error_type: str, message: str) -> Result:
 
 
 def timed_out(request_id: str, timeout: float) -> Result:
-    """The function took longer than it may; `timeout` is in seconds."""
+    """Return the error of an invocation that exceeded its timeout, in seconds."""
     return _error(
         "Sandbox.Timedout",
         f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds",
@@ -30,12 +30,12 @@ def timed_out(request_id: str, timeout: float) -> Result:
 
 
 def init_timed_out() -> Result:
-    """The init took longer than it may; it is no answer yet, since AWS tries once more."""
+    """Return the error of an init that exceeded its timeout; AWS repeats such an init."""
     return _error("Sandbox.Timedout", "Error: init timed out")
 
 
 def exited(request_id: str, returncode: int) -> Result:
-    """The environment's process ended; a negative `returncode` is a signal's, as in subprocess."""
+    """Return the error of a process that exited; a negative `returncode` is a signal's number."""
     if returncode == 0:
         how = "exited without providing a reason"
     elif returncode > 0:
@@ -46,7 +46,7 @@ def exited(request_id: str, returncode: int) -> Result:
 
 
 def out_of_memory(request_id: str) -> Result:
-    """The environment was killed for using more memory than it may."""
+    """Return the error of an environment that was killed because it exceeded its memory."""
     return _error(
         "Runtime.OutOfMemory",
         f"RequestId: {request_id} Error: Runtime exited with error: signal: killed",
@@ -54,7 +54,7 @@ def out_of_memory(request_id: str) -> Result:
 
 
 def response_too_large() -> Result:
-    """The function returned more than `RESPONSE_LIMIT` bytes."""
+    """Return the error of a response that is larger than `MAX_RESPONSE_BYTES`."""
     message = (
         f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
     )
@@ -62,17 +62,17 @@ def response_too_large() -> Result:
 
 
 def event_not_run(condition: str) -> Result:
-    """An event never ran; AWS's word for why is the condition of its record."""
+    """Return the error of an event that never ran; `condition` is AWS's word for the reason."""
     return _error(condition, "The event was not run.")
 
 
 def environment_not_started(why: str) -> Result:
-    """No process could be had for an environment."""
+    """Return the error if no environment can be started."""
     return _error("ServiceException", f"Cannot start an execution environment: {why}")
 
 
 _SIGNALS = {
-    # as Go names them, in which AWS's platform is written
+    # Go's names, because AWS's platform is written in Go
     1: "hangup",
     2: "interrupt",
     3: "quit",

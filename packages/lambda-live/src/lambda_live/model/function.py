@@ -1,5 +1,5 @@
 """
-What AWS would be told of one function.
+The configuration of a function, and the account that it belongs to.
 
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
 """
@@ -10,37 +10,46 @@ from pathlib import Path
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from lambda_live.model.requirements import Requirements
-from lambda_live.model.template import EventInvokeConfig, FunctionUrlConfig, Image, Route
+from lambda_live.model.template import (
+    DEFAULT_MEMORY_MB,
+    DEFAULT_TIMEOUT_SECONDS,
+    EventInvokeConfig,
+    FunctionUrlConfig,
+    Image,
+    Route,
+)
 
 DEFAULT_CONCURRENCY = 10
-"""Environments at most where nobody reserves any; AWS has 1,000, a developer's machine has not."""
+"""The limit of a function without reserved concurrency; AWS's 1,000 is too much for a laptop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account in a region; nothing of it exists on AWS."""
+    """The simulated AWS account and region."""
 
     region: str = "us-east-1"
     account_id: str = "123456789012"
 
     def function_arn(self, name: str) -> str:
-        """Return the unqualified ARN under which a function is invoked."""
+        """Return the unqualified ARN of a function."""
         return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfiguration:
     """
-    The timeout is in seconds, memory in MB (2**20 bytes, as AWS counts it).
+    What AWS stores about a function, and what only the local service needs.
 
-    `project` is the folder of the template, or the one that was stood in.
-    `concurrency` is how many environments there may be; it is `reserved` if somebody said so.
-    `local_environment` is what a function needs here alone, and AWS would not be told.
-    `packages` are directories of Python modules beside its code: it sees those, AWS's runtime, and
-    no other package. The `sources`, of layers, name requirements of their own, as its code does;
-    what is `published` stands in for layers of others.
-    `python` runs it, in place of what `runtime` names if that is not here; another than the
-    service's has AWS's runtime in `runtime_packages`.
+    - `timeout` is in seconds, `memory` in MB (2**20 bytes, like AWS).
+    - `project` is the folder of the template, or the working directory.
+    - `concurrency` is the largest number of environments.
+    - `local_environment` has variables that are set here and not on AWS.
+    - `package_dirs` are added to `sys.path`. A function sees them, AWS's runtime, and no other
+      package.
+    - `layer_sources` are layers to build; they have requirements of their own.
+    - `public_layer_requirements` replace layers that other accounts publish.
+    - `interpreter` runs the function. It differs from `runtime` if that version is not installed.
+    - `runtime_packages` has AWS's runtime client for an interpreter that is not the service's.
     """
 
     name: str
@@ -49,8 +58,8 @@ class FunctionConfiguration:
     watched_paths: tuple[Path, ...]
     account: Account
     project: Path = field(default_factory=Path)
-    timeout: float = 3.0
-    memory: int = 128
+    timeout: float = DEFAULT_TIMEOUT_SECONDS
+    memory: int = DEFAULT_MEMORY_MB
     concurrency: int = DEFAULT_CONCURRENCY
     json_logs: bool = False
     application_log_level: str | None = None

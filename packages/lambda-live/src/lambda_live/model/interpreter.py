@@ -1,4 +1,4 @@
-"""A Python that runs a function."""
+"""Python interpreters that run functions."""
 
 import platform
 import sys
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """Its version is of three numbers, as `3.12.1`."""
+    """An executable and its version, such as `3.12.1`."""
 
     executable: str
     version: str
 
     @property
     def runtime(self) -> str:
-        """AWS's name for it, as `python3.12`."""
+        """AWS's name of the runtime, such as `python3.12`."""
         return "python" + self.version.rpartition(".")[0]
 
 
 SERVICE_INTERPRETER = Interpreter(sys.executable, platform.python_version())
-"""The one that runs this service."""
+"""The interpreter that runs this service."""

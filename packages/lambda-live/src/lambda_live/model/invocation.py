@@ -1,4 +1,4 @@
-"""One invocation: what the caller sent, and what comes back."""
+"""An invocation: the event, its result, and the reports of AWS's log about it."""
 
 import asyncio
 import base64
@@ -9,19 +9,19 @@ import uuid
 from dataclasses import dataclass, field
 
 LOG_TAIL_BYTES = 4096
-"""Bytes of log that `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
+"""What `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
 
 MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
 MAX_ASYNC_PAYLOAD_BYTES = 2**20
-"""Limits of an event (Lambda quotas, "Invocation payload"): of the type RequestResponse; Event."""
+"""AWS's limits of an event (Lambda quotas, "Invocation payload")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """
-    What an invocation returned.
+    The result of an invocation.
 
-    `error_type` is None on success; otherwise the payload is AWS's JSON of the error.
+    `error_type` is None on success. Otherwise the payload is AWS's JSON of the error.
     """
 
     payload: bytes
@@ -40,7 +40,7 @@ def _trace_id() -> str:
 
 
 def continue_trace(trace: str | None) -> str:
-    """Return the trace id of an invocation whose caller sent one, or none, by AWS's header."""
+    """Return a trace header (`X-Amzn-Trace-Id`) that continues the caller's, if there is one."""
     fields = dict(part.strip().partition("=")[::2] for part in (trace or "").split(";"))
     own = _trace_id()
     if not fields.get("Root"):
@@ -58,10 +58,10 @@ class Invocation:
     """
     An event on its way through the service.
 
-    `qualifier` is the one by which the function was asked for, if it was by one.
-    `call` says in a few words how it was called: an event file's name, `POST /path`, `Event`.
-    `source` is which of this project's tools did, `check` for one; empty for everybody else.
-    `arrived`, monotonic, is when it came, or was to be tried again.
+    `qualifier` is the version or alias in the request. `label` is a short description of the
+    call: the name of an event file, `POST /path`, or `Event`. `client` is the tool of this project
+    that called, such as `check`; it is empty for every other caller. `arrived_at` is the monotonic
+    time of arrival, or of the last retry. `is_started` is whether the runtime received the event.
 
     Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
@@ -80,23 +80,23 @@ class Invocation:
     arrived_at: float = field(default_factory=time.monotonic)
 
     def reset_for_retry(self) -> None:
-        """Make ready for another try of the same event."""
+        """Prepare another attempt of the same event."""
         self.result = _future()
         self.arrived_at = time.monotonic()
         self.is_started = False
 
     def append_log(self, text: bytes) -> None:
-        """Remember the end of the log."""
+        """Append to the log; only its end is stored."""
         self.log_tail += text
         if len(self.log_tail) > 2 * LOG_TAIL_BYTES:
             del self.log_tail[:-LOG_TAIL_BYTES]
 
     def encoded_log_tail(self) -> str:
-        """Return the end of the log as `X-Amz-Log-Result` has it."""
+        """Return the end of the log in the encoding of `X-Amz-Log-Result`."""
         return base64.b64encode(self.log_tail[-LOG_TAIL_BYTES:]).decode()
 
     def set_result(self, result: Result) -> None:
-        """Give the caller its answer; the first answer counts."""
+        """Return the result to the caller; later results are ignored."""
         if not self.result.done():
             self.result.set_result(result)
 
@@ -104,9 +104,11 @@ class Invocation:
 @dataclass(frozen=True, slots=True)
 class Report:
     """
-    What AWS says of an invocation that ended. Times are in milliseconds, memory in MB.
+    The figures of AWS's REPORT line about an invocation.
 
     `status` is one of AWS's: success, error, timeout, failure.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
     """
 
     duration_ms: float
@@ -118,16 +120,16 @@ class Report:
 
     @property
     def billed_ms(self) -> int:
-        """Whole milliseconds, with the init (as AWS bills since August 2025)."""
+        """The billed duration; it includes the init, as on AWS since August 2025."""
         return math.ceil(self.duration_ms + (self.init_ms or 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class InitReport:
     """
-    How an init ended, after so many milliseconds; `status` as in `Report`.
+    The outcome of an init; `status` is as in `Report`.
 
-    One that is tried again is part of the `invocation` that waits for it.
+    An init that AWS repeats after a failure is part of an `invocation`.
     """
 
     init_ms: float
@@ -137,5 +139,5 @@ class InitReport:
 
     @property
     def phase(self) -> str:
-        """AWS's name for when it was: init or invoke."""
+        """AWS's name of the phase: init or invoke."""
         return "init" if self.invocation is None else "invoke"

@@ -1,5 +1,5 @@
 """
-The names of environment variables that nobody but Lambda sets.
+Environment variables that only Lambda may set.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """

@@ -1,4 +1,4 @@
-"""How the service itself runs, whatever functions it serves."""
+"""Settings of the service that no function has of its own."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,16 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """
-    Times are in seconds; `queue` is how many requests of a function may wait.
+    Settings from the command line and the environment. Times are in seconds.
 
-    `debug_port` is the first function's debugger port, 0 for any; with one, nothing times out.
-    `terminal` is whether standard output is for a person, and `accept` a shell command that makes
-    what the function answers now what is expected of it. `pods` is the namespace, and kubectl's
-    context, of the pods of which this is one, if there are several.
+    - `max_queued_requests` is per function.
+    - `debug_port` is the debugger port of the first function, 0 for any free port. With a debugger,
+      nothing times out.
+    - `is_interactive` is whether standard output is a terminal for a person.
+    - `reload_command` is the shell command that runs after each reload, such as the checks.
+    - `accept_command` is the shell command that saves the current responses as expected.
+    - `pods` is the namespace and kubectl context of the pods that this service is one of.
+    - `preload` is whether the warm standby imports third-party modules of the function.
     """
 
     host: str = "127.0.0.1"

@@ -1,4 +1,9 @@
-"""JSON as its standard has it: Python's own reader takes more, and fails otherwise at a depth."""
+"""
+Strict JSON.
+
+Python's parser accepts `NaN` and `Infinity`, which AWS rejects, and raises RecursionError for deep
+nesting. These functions raise ValueError for both.
+"""
 
 import contextlib
 import json
@@ -12,16 +17,16 @@ def _no_constant(name: str) -> NoReturn:
 
 def validate(content: bytes) -> None:
     """
-    Raise ValueError, with why to a person, unless it is JSON.
+    Raise ValueError with a readable message unless the content is JSON.
 
-    How deep, and of how many digits, is for who reads it to bear: Python's reader has limits.
+    Depth and number of digits are not limited here, because AWS does not limit them.
     """
     with contextlib.suppress(RecursionError):
         json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
 
 
 def loads(content: bytes | str) -> Any:
-    """Return the value. Raises ValueError, with why to a person."""
+    """Parse JSON. Raises ValueError with a readable message."""
     text = content if isinstance(content, str) else content.decode("utf-8")
     try:
         return json.loads(text, parse_constant=_no_constant)

@@ -6,6 +6,10 @@ from pathlib import Path
 
 from lambda_live.model.requirements import Requirements
 
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_SECONDS = 3
+"""AWS's defaults (API_CreateFunction: MemorySize, Timeout)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cors:
@@ -161,8 +165,8 @@ class FunctionSpec:
     handler: str
     code_uri: Path
     runtime: str
-    memory: int = 128
-    timeout: int = 3
+    memory: int = DEFAULT_MEMORY_MB
+    timeout: int = DEFAULT_TIMEOUT_SECONDS
     architecture: str = "x86_64"
     environment: Mapping[str, str] | None = None
     reserved_concurrency: int | None = None

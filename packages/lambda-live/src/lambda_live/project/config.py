@@ -125,8 +125,8 @@ def _read_template(
     from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # a start without a template needs no YAML
 
     overrides = {**sam.parameters, **dict(text.split("=", 1) for text in options.parameter)}
-    region = _account(environ).region
-    return read_template(path, overrides, region, build_dir=cache_dir(""), deployed=sam.deployed)
+    account = _account(environ)
+    return read_template(path, overrides, account, build_dir=cache_dir(""), deployed=sam.deployed)
 
 
 def _sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import (
+    DEFAULT_MEMORY_MB,
+    DEFAULT_TIMEOUT_SECONDS,
     EventInvokeConfig,
     FunctionSpec,
     Image,
@@ -61,8 +63,8 @@ def function_of(resources: Resources, resource: Resource, build_dir: Path | None
         code_uri=source or folder,
         cdk_bundle=folder if source and is_bundled else None,
         runtime=runtime,
-        memory=properties.number("MemorySize", 128, 10_240, "MB") or 128,
-        timeout=properties.number("Timeout", 1, 900, "seconds") or 3,
+        memory=properties.number("MemorySize", 128, 10_240, "MB") or DEFAULT_MEMORY_MB,
+        timeout=properties.number("Timeout", 1, 900, "seconds") or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(properties),
         reserved_concurrency=properties.number(

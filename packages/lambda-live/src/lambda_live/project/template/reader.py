@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from lambda_live.model.function import Account
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.stacks import is_singleton
@@ -21,14 +22,13 @@ from lambda_live.project.template.resources import (
 from lambda_live.project.template.routes import find_duplicate_routes
 from lambda_live.project.template.stack import Stack, TemplateFiles
 
-DEFAULT_REGION = "us-east-1"
 _MAX_NAME_LENGTH = 64
 
 
 def read_template(
     path: Path,
     overrides: Mapping[str, str],
-    region: str = DEFAULT_REGION,
+    account: Account = Account(),  # noqa: B008  # immutable
     *,
     build_dir: Path | None = None,
     deployed: Mapping[str, str] | None = None,
@@ -46,7 +46,7 @@ def read_template(
         TemplateError: The template is invalid, or none of its functions can run locally.
     """
     files = TemplateFiles()
-    context = StackContext(overrides, region, deployed=deployed or {})
+    context = StackContext(overrides, account, deployed=deployed or {})
     try:
         return _read(Stack(files, path, context, Application()), path, files, build_dir)
     except TemplateError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from lambda_live.model.function import Account
 from lambda_live.project.cdk.stacks import construct_ids
 from lambda_live.project.document import Array, Document, Object, Value
 
@@ -16,7 +17,6 @@ class Unresolved(str):
     __slots__ = ()
 
 
-ACCOUNT = "123456789012"
 """The account ID if none is configured, as in AWS's own examples."""
 
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
@@ -80,7 +80,7 @@ class StackContext:
     """
 
     overrides: Mapping[str, str]
-    region: str
+    account: Account
     path: str = ""
     deployed: Mapping[str, str] = field(default_factory=dict)
     parent_parameter: Callable[[str], Value] = _no_value
@@ -112,7 +112,8 @@ class References:
     def __init__(
         self, document: Document, context: StackContext, resolve: Callable[[Value], Value]
     ) -> None:
-        region, stack = context.region, context.stack_name
+        region, account = context.account.region, context.account.account_id
+        stack = context.stack_name
         self._document = document
         self._context = context
         self._overrides = context.overrides
@@ -124,15 +125,15 @@ class References:
         self._arn_fields = {
             "partition": "aws-cn" if china else "aws",
             "region": region,
-            "account": ACCOUNT,
+            "account": account,
         }
         self._pseudo_parameters = {
-            "AWS::AccountId": ACCOUNT,
+            "AWS::AccountId": account,
             "AWS::NoValue": None,
             "AWS::Partition": self._arn_fields["partition"],
             "AWS::Region": region,
             "AWS::StackName": stack,
-            "AWS::StackId": f"arn:aws:cloudformation:{region}:{ACCOUNT}:stack/{stack}/{stack}",
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/{stack}/{stack}",
             "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
         }
         self._line: int | None = None

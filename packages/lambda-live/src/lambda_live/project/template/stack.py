@@ -164,7 +164,7 @@ class Stack:
         name = self.resources.intrinsics.references.id_in_code(resource.logical_id)
         context = StackContext(
             overrides=self._context.overrides_for(name),
-            region=self._context.region,
+            account=self._context.account,
             path=self._context.qualified_name(name),
             parent_parameter=parameters.value,
             exported=self._export,
