@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lambda_live.checks.reload_command import ReloadCommand
+from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.reaper_client import Reaper
 from lambda_live.functions.manager import FunctionManager
@@ -278,9 +278,9 @@ def _build_reload_command(
 ) -> ReloadCommand:
     """Return the command that runs after each reload; a terminal shows its output formatted."""
 
-    def on_finished(output: bytes, status: int) -> None:
-        terminal.show_checks_finished(output, status)
-        ui_state.add_checks(output, status)
+    def on_finished(result: CommandResult) -> None:
+        terminal.show_checks_finished(result)
+        ui_state.add_checks(result)
 
     return ReloadCommand(
         settings.reload_command,

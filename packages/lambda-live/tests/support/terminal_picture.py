@@ -17,7 +17,7 @@ _COPIED = ("template.yaml", "machine.env", "pyproject.toml", "poetry.lock")
 _FOLDERS = ("lambda_app", "events", "scripts")
 _ARGUMENTS = (
     "--timeout=3",
-    "--after-reload=scripts/check --quiet",
+    "--after-reload=scripts/check",
     "--accept=scripts/check --accept --quiet",
 )
 _JSON = {"Content-Type": "application/json"}
@@ -51,6 +51,7 @@ def _project(directory: Path) -> Path:
     for name in _FOLDERS:
         shutil.copytree(REPOSITORY / name, directory / name)
     (directory / ".venv").symlink_to(REPOSITORY / ".venv")  # scripts/check needs it
+    (directory / ".venv").symlink_to(REPOSITORY / ".venv")
     return directory
 
 

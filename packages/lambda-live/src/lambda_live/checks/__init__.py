@@ -1,7 +1,7 @@
 """
-Expected responses: event files, `.http` files, placeholders and their comparison.
+Checks: events, their expected responses, and the comparison with actual ones.
 
 Command line, terminal, web page and CI use this one implementation.
-In: an event file and a response. Out: the differences from the expected response.
-It imports `telemetry` and `model`.
+In: event files and responses. Out: a CheckResult with the differences.
+It imports `code`, `telemetry` and `model`.
 """

@@ -1,172 +1,246 @@
-"""The command that a developer wants run at start and after each reload, such as the checks."""
+"""
+The command that runs at startup and after each reload, usually `scripts/check`.
+
+The command runs in a session of its own, so that it can be stopped with all its processes. If the
+service dies without stopping it, the command must die too: the wrapper around the command reads a
+pipe whose other end the service holds, and kills the session when the pipe closes. If the command
+ends by itself, the service writes a byte first, so that processes it left in the background stay.
+
+If the service shows the result itself, it captures the output and sets LAMBDA_LIVE_CHECK_FORMAT to
+`json`. `scripts/check` then prints the JSON of a CheckResult, even inside `make check`. The output
+of any other command is shown as it is.
+"""
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Callable
-from typing import IO
+from dataclasses import dataclass, replace
+from typing import IO, Self, override
 
 import psutil
 
+from lambda_live.checks.check_result import CheckResult
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.sanitize import sanitize
 
 TERMINATE_TIMEOUT_SECONDS = 1.0
-"""Seconds that a run gets to end by itself before it is killed."""
+"""How long a terminated command may take to end before it is killed."""
 
-_MOST_OUTPUT = 262_144
-_AT_ONCE = 65_536
+_MAX_OUTPUT_BYTES = 64 * 2**20
+_READ_BYTES = 65_536
+_MAX_ROWS = 10
+_CHECK_ROW_WIDTH = 78
+_RESULT_START = '{"as_expected":'
 
-type OnFinished = Callable[[bytes, int], None]
-"""Is given what a run printed, and its exit status or the negative number of its signal."""
-
-
-_WITH_THE_SERVICE = """\
+_DIE_WITH_SERVICE = """\
 exec 3<&0 </dev/null
 ( { read -r _ <&3 || kill -s KILL -- "-$$"; } >/dev/null 2>&1 & )
 exec 3<&-
 """
-"""Ends the session when the service's end of the pipe is closed without a word; no job of it."""
 
 
-class CommandRun:
-    """One run of the command: a session of its own, which ends as a whole, and with the service."""
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """The result of a command: one line, and the rows that explain a failure."""
 
-    def __init__(self, command: str, env: dict[str, str], *, captured: bool) -> None:
-        lease, self._lease = os.pipe()
+    succeeded: bool
+    summary: str
+    rows: tuple[str, ...] = ()
+    is_check: bool = False
+    """Whether `scripts/check` printed it, and not another command."""
+
+    @classmethod
+    def parse(cls, output: bytes, status: int) -> Self:
+        """
+        Return the result of `scripts/check`, or the exit status and last lines of another command.
+
+        A negative status is the number of the signal that ended the command.
+        """
+        text = output.decode("utf-8", "replace").rstrip()
+        last = text.rpartition("\n")[2]
+        if last.startswith(_RESULT_START):
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                return cls._of_checks(CheckResult.from_json(json.loads(last)))
+        rows = tuple(sanitize(line) for line in text.splitlines()[-_MAX_ROWS:])
+        return cls(status == 0, _status_text(status), rows)
+
+    @classmethod
+    def _of_checks(cls, result: CheckResult) -> Self:
+        if result.reason is not None:
+            return cls(
+                succeeded=False, summary="checks failed to run", rows=(sanitize(result.reason),)
+            )
+        rows = result.rows(_CHECK_ROW_WIDTH, is_named=False)
+        return cls(result.as_expected, result.summary(), tuple(map(sanitize, rows)), is_check=True)
+
+    def summarized_by_last_row(self) -> Self:
+        """Return the result with the last line of the output as its summary."""
+        if not self.rows:
+            return self
+        return replace(self, summary=self.rows[-1], rows=self.rows[:-1])
+
+
+def _status_text(status: int) -> str:
+    if status == 0:
+        return "command succeeded"
+    reason = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return f"command failed ({reason})"
+
+
+type OnFinished = Callable[[CommandResult], None]
+
+
+class _CommandRun:
+    """One run of the command, with a session of its own."""
+
+    def __init__(self, command: str, env: dict[str, str], *, is_captured: bool) -> None:
+        self._command = command
+        self._env = env
+        self._is_captured = is_captured
+        self._others: set[psutil.Process] = set()
+        self._kill_timer: asyncio.TimerHandle | None = None
+        self.finished = asyncio.Event()
+        self.is_terminated = False
+
+    def start(self, on_exit: OnFinished) -> None:
+        """Start the command; call back with its result."""
+        service_alive, self._service_alive = os.pipe()
         self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
-            _WITH_THE_SERVICE + command,
+            _DIE_WITH_SERVICE + self._command,
             shell=True,
-            stdin=lease,
-            stdout=subprocess.PIPE if captured else None,
-            stderr=subprocess.STDOUT if captured else None,
-            env=os.environ | env,
+            stdin=service_alive,
+            stdout=subprocess.PIPE if self._is_captured else None,
+            stderr=subprocess.STDOUT if self._is_captured else None,
+            env=os.environ | self._env,
             start_new_session=True,
         )
-        os.close(lease)
-        self._others: set[psutil.Process] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self.finished = asyncio.Event()
-        self.terminated = False
-
-    def watch(self, ended: Callable[[bytes, int], None]) -> None:
-        """Say when it is over; a thread that nobody waits for reads and waits."""
+        os.close(service_alive)
         loop = asyncio.get_running_loop()
-        threading.Thread(target=self._wait, args=(loop, ended), daemon=True).start()
+        # a daemon thread: the service does not wait for a command that does not end
+        threading.Thread(target=self._wait, args=(loop, on_exit), daemon=True).start()
 
-    def _wait(self, loop: asyncio.AbstractEventLoop, ended: Callable[[bytes, int], None]) -> None:
+    def _wait(self, loop: asyncio.AbstractEventLoop, on_exit: OnFinished) -> None:
         pipe = self._process.stdout
         output = b"" if pipe is None else self._read(pipe)
-        status = self._process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop is closed when the service stops first
-            loop.call_soon_threadsafe(self._over, ended, output, status)
+        # parsed in this thread, because the output may be large
+        result = CommandResult.parse(output, self._process.wait())
+        with contextlib.suppress(RuntimeError):  # the loop is closed if the service stops first
+            loop.call_soon_threadsafe(self._on_exit, on_exit, result)
 
     @staticmethod
     def _read(pipe: IO[bytes]) -> bytes:
         output = bytearray()
-        while data := os.read(pipe.fileno(), _AT_ONCE):
+        while data := os.read(pipe.fileno(), _READ_BYTES):
             output += data
-            del output[:-_MOST_OUTPUT]
+            del output[:-_MAX_OUTPUT_BYTES]
         pipe.close()
         return bytes(output)
 
-    def _over(self, ended: Callable[[bytes, int], None], output: bytes, status: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.terminated:
+    def _on_exit(self, on_exit: OnFinished, result: CommandResult) -> None:
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        if self.is_terminated:
             self._kill()  # what the shell left behind
         else:
             with contextlib.suppress(BrokenPipeError):
-                os.write(self._lease, b"\n")  # what it left behind on purpose may stay
-        os.close(self._lease)
+                os.write(self._service_alive, b"\n")
+        os.close(self._service_alive)
         self.finished.set()
-        ended(output, status)
+        on_exit(result)
 
     def terminate(self) -> None:
-        """Ask it to end; kill it, and all that it started, if it does not."""
-        if self.terminated:
+        """Terminate the command; kill it and all its processes if it does not end."""
+        if self.is_terminated:
             return
-        self.terminated = True
+        self.is_terminated = True
         self._signal(signal.SIGTERM)
-        self._timer = asyncio.get_running_loop().call_later(TERMINATE_TIMEOUT_SECONDS, self._kill)
+        loop = asyncio.get_running_loop()
+        self._kill_timer = loop.call_later(TERMINATE_TIMEOUT_SECONDS, self._kill)
 
     def _kill(self) -> None:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(psutil.Error):  # it is gone
+        with contextlib.suppress(psutil.Error):  # it has ended
             self._others |= set(psutil.Process(self._process.pid).children(recursive=True))
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        for other in self._others:  # those that have sessions of their own, too
+        for other in self._others:  # some may have started sessions of their own
             with contextlib.suppress(psutil.Error):
                 other.send_signal(number)
 
 
 class ReloadCommand(Listener):
-    """Runs one command at a time; a new reload ends the run that was for the old code."""
+    """Runs one command at a time. A new reload terminates the run for the old code."""
 
     def __init__(
         self,
         command: str | None,
         url: str,
-        told: OnFinished | None = None,
-        debugged: Callable[[], bool] = lambda: False,
+        on_finished: OnFinished | None = None,
+        is_debugging: Callable[[], bool] = lambda: False,
     ) -> None:
         """
-        Who is `told` gets the output; then code that does not load is not checked.
+        Without `on_finished` the command prints to the service's output.
 
-        Nor is code that is `debugged`: each check would stop at the breakpoints.
+        With it, code that does not load is not checked. While a debugger is attached nothing is
+        checked either, because each check would stop at the breakpoints.
         """
-        self._debugged = debugged
         self._command = command
         self._url = url
-        self._told = told
-        self._run: CommandRun | None = None
-        self._next: str | None = None
+        self._on_finished = on_finished
+        self._is_debugging = is_debugging
+        self._run: _CommandRun | None = None
+        self._next_code: str | None = None
 
+    @override
     def on_code_load(self, load: CodeLoad) -> None:
-        """Start the command, once the one that still runs has ended."""
-        if self._told is not None and (load.error is not None or self._debugged()):
-            self._next = None
-            self._end()
+        if self._on_finished is not None and (load.error is not None or self._is_debugging()):
+            self._next_code = None
+            self._terminate()
         else:
             self.run(load.code_sha256)
 
     def run(self, code_sha256: str) -> None:
-        """Start the command for that code."""
-        self._next = code_sha256
+        """Start the command for that code, after the current run has ended."""
+        self._next_code = code_sha256
         if self._run is None:
             self._start()
         else:
-            self._end()
+            self._terminate()
 
-    def _end(self) -> None:
+    def _terminate(self) -> None:
         if self._run is not None:
             self._run.terminate()
 
     def _start(self) -> None:
-        code_sha256, self._next = self._next, None
+        code_sha256, self._next_code = self._next_code, None
         if self._command is None or code_sha256 is None:
             return
         env = {"LAMBDA_LIVE_URL": self._url, "LAMBDA_LIVE_CODE_SHA256": code_sha256}
-        self._run = CommandRun(self._command, env, captured=self._told is not None)
-        self._run.watch(self._ended)
+        is_captured = self._on_finished is not None
+        if is_captured:
+            env["LAMBDA_LIVE_CHECK_FORMAT"] = "json"
+        self._run = _CommandRun(self._command, env, is_captured=is_captured)
+        self._run.start(self._on_exit)
 
-    def _ended(self, output: bytes, status: int) -> None:
+    def _on_exit(self, result: CommandResult) -> None:
         run, self._run = self._run, None
-        if self._told is not None and run is not None and not run.terminated:
-            self._told(output, status)
+        if self._on_finished is not None and run is not None and not run.is_terminated:
+            self._on_finished(result)
         self._start()
 
     async def stop(self) -> None:
-        """End the run that is under way, and start no other."""
+        """Terminate the current run, and start no other."""
         self._command = None
         if self._run is not None:
-            gone = self._run.finished
+            finished = self._run.finished
             self._run.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(gone.wait(), 2 * TERMINATE_TIMEOUT_SECONDS)
+                await asyncio.wait_for(finished.wait(), 2 * TERMINATE_TIMEOUT_SECONDS)

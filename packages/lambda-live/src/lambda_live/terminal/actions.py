@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.checks.http_file import SUFFIX, read_request
-from lambda_live.checks.reload_command import ReloadCommand
+from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
@@ -93,9 +93,9 @@ class Actions:
         """Save the current responses as expected, and run the checks again."""
         self._accept_command.run(self._code_sha256)
 
-    def _on_accepted(self, output: bytes, status: int) -> None:
-        self._terminal.show_accepted(output, status)
-        if status == 0 and self.can_check:
+    def _on_accepted(self, result: CommandResult) -> None:
+        self._terminal.show_accepted(result)
+        if result.succeeded and self.can_check:
             self.check()
 
     def events(self) -> Sequence[Event]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lambda_live.checks.check_output import CheckOutput
+from lambda_live.checks.reload_command import CommandResult
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.errors import error_name
@@ -142,27 +142,27 @@ class StatusView:
         self._started_line = f"{dim(clock())} {dim('·')} checks"
         self._screen.start_line(self._started_line, dim(_RUNNING_CHECKS))
 
-    def show_checks_finished(self, output: CheckOutput) -> None:
+    def show_checks_finished(self, result: CommandResult) -> None:
         """Show the result of the checks."""
-        summary = green(output.summary) if output.succeeded else red(output.summary)
-        mark = green("✓") if output.succeeded else red("✗")
+        summary = green(result.summary) if result.succeeded else red(result.summary)
+        mark = green("✓") if result.succeeded else red("✗")
         short_line = f"{dim(clock())} {mark} {summary}"
         self._screen.finish_line(f"{self._started_line} · {summary}", short_line)
-        rows = self._rows(output)
-        failed = not output.succeeded
+        rows = self._rows(result)
+        failed = not result.succeeded
         excerpt = self._check_error() if self._check_error is not None and failed else []
         if len(rows) + len(excerpt) <= _MAX_ROWS:
             rows += excerpt
-        if self._failure_hint and rows and not excerpt and output.is_check and failed:
+        if self._failure_hint and rows and not excerpt and result.is_check and failed:
             rows.append(dim(f"  {self._failure_hint}"))
         self._screen.print(rows)
         self._check_error = None
 
-    def show_accepted(self, output: CheckOutput) -> None:
+    def show_accepted(self, result: CommandResult) -> None:
         """Show which responses were saved as expected, or why none were."""
-        summary = dim(output.summary) if output.succeeded else red(output.summary)
-        mark = dim("·") if output.succeeded else red("✗")
-        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(output)])
+        summary = dim(result.summary) if result.succeeded else red(result.summary)
+        mark = dim("·") if result.succeeded else red("✗")
+        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(result)])
 
     def show_replay(self, count: int, changed: Sequence[str]) -> None:
         """Show how many replayed requests got a different response, and which."""
@@ -172,12 +172,12 @@ class StatusView:
         styled = yellow(text) if changed else dim(text)
         self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
-    def _rows(self, output: CheckOutput) -> list[str]:
+    def _rows(self, result: CommandResult) -> list[str]:
         columns = _MAX_COMMAND_COLUMNS
-        if output.is_check:
+        if result.is_check:
             columns = max(_MIN_CHECK_COLUMNS, self.width - 2)
-        rows = [f"  {truncate(row, columns)}" for row in output.rows[:_MAX_ROWS]]
-        omitted = len(output.rows) - _MAX_ROWS
+        rows = [f"  {truncate(row, columns)}" for row in result.rows[:_MAX_ROWS]]
+        omitted = len(result.rows) - _MAX_ROWS
         return rows + [dim(f"  … {omitted} more lines")] * (omitted > 0)
 
     def log(self, message: str, level: str = "INFO", **fields: object) -> None:

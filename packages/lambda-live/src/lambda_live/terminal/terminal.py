@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import override
 
-from lambda_live.checks.check_output import parse_check_output
+from lambda_live.checks.reload_command import CommandResult
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
 from lambda_live.terminal.listener import TerminalListener
@@ -57,13 +57,13 @@ class Terminal(Listener):
         """Show that the user started the checks."""
         self.status.show_checks_started()
 
-    def show_checks_finished(self, output: bytes, status: int) -> None:
-        """Show the output of the command that runs after a reload."""
-        self.status.show_checks_finished(parse_check_output(output, status))
+    def show_checks_finished(self, result: CommandResult) -> None:
+        """Show the result of the command that runs after a reload."""
+        self.status.show_checks_finished(result)
 
-    def show_accepted(self, output: bytes, status: int) -> None:
-        """Show the output of the command that saves responses as expected."""
-        self.status.show_accepted(parse_check_output(output, status, last_is_summary=True))
+    def show_accepted(self, result: CommandResult) -> None:
+        """Show the result of the command that saves responses as expected."""
+        self.status.show_accepted(result.summarized_by_last_row())
 
     def show_replay(self, count: int, changed: Sequence[str]) -> None:
         """Show how many replayed requests got a different response, and which."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, override
 
-from lambda_live.checks.check_output import CheckOutput
+from lambda_live.checks.reload_command import CommandResult
 from lambda_live.model.invocation import Report
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
@@ -227,12 +227,12 @@ class ChecksRow(Row):
 
     id: int
     timestamp: float
-    output: CheckOutput
+    result: CommandResult
 
     @property
     @override
     def size(self) -> int:
-        return sum(map(len, self.output.rows))
+        return sum(map(len, self.result.rows))
 
     @override
     def summary(self) -> dict[str, object]:
@@ -240,13 +240,13 @@ class ChecksRow(Row):
             "kind": "checks",
             "id": self.id,
             "timestamp": round(self.timestamp * 1000),
-            "succeeded": self.output.succeeded,
-            "message": self.output.summary[:MAX_MESSAGE_LENGTH],
+            "succeeded": self.result.succeeded,
+            "message": self.result.summary[:MAX_MESSAGE_LENGTH],
         }
 
     @override
     def detail(self) -> dict[str, object]:
-        return self.summary() | {"output": "\n".join(self.output.rows)}
+        return self.summary() | {"output": "\n".join(self.result.rows)}
 
 
 def _code_details(row: InvocationRow | ReloadRow) -> dict[str, object]:

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from lambda_live.checks.check_output import parse_check_output
 from lambda_live.checks.event_files import EventFiles
+from lambda_live.checks.reload_command import CommandResult
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.ui.broadcaster import Broadcaster
@@ -96,10 +96,10 @@ class UiState:
             if running.started_monotonic < latest_start
         ]
 
-    def add_checks(self, output: bytes, status: int) -> None:
+    def add_checks(self, result: CommandResult) -> None:
         """Add the result of the command that runs after each reload."""
         row_id = self.history.new_id()
-        self.history.add(ChecksRow(row_id, time.time(), parse_check_output(output, status)))
+        self.history.add(ChecksRow(row_id, time.time(), result))
 
     def event_files(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first function for an unknown name."""

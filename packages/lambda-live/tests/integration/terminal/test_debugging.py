@@ -1,18 +1,19 @@
 import itertools
 from contextlib import closing
 
+from support.checks import ALL_PASSED, print_result
 from support.debugger import Debugger
 from support.terminal import Start
 from support.waiting import wait_until
 
 ANSWERS = "def handler(event, context):\n    return {'statusCode': 200}\n"
-CHECKED = "3 of 3 events as expected"
+CHECKED = ALL_PASSED
 
 
 def test_checks_are_skipped_while_debugging_until_requested(
     start: Start,
 ) -> None:
-    options = ("--debug", "--debug-port=0", f"--after-reload=echo {CHECKED}")
+    options = ("--debug", "--debug-port=0", f"--after-reload={print_result()}")
     service = start(ANSWERS, *options)
     service.wait_for(f"loaded in .* {CHECKED}")
     app = service.project / "function/app.py"

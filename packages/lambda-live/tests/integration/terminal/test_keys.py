@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.checks import print_result
 from support.project import write_project
 from support.terminal import TerminalLambda
 from support.waiting import wait_until
@@ -88,18 +89,18 @@ def test_invalid_event_is_reported(start: Start) -> None:
 
 
 def test_keys_run_checks_and_accept_responses(start: Start) -> None:
-    check = (
-        "echo ran >> ran; test -e accepted && s=0 || s=1; echo $s of 3 events as expected; exit $s"
-    )
+    failed = print_result(1, ["a", "b"])
+    check = f"echo ran >> ran; test -e accepted || {{ {failed}; }}; {print_result()}"
     accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
-    options = (f"--after-reload=echo differs; {check}", f"--accept={accept}")
+    options = (f"--after-reload={check}", f"--accept={accept}")
     service = start(ANSWERS, "--watch=function", *options)  # the commands write files outside
-    service.wait_for("1 of 3 events.*\n  differs\n  Press a to accept these as expected\n")
+    rows = "  a.json: a: 1 → 2\n  b.json: b: 1 → 2\n  Press a to accept these as expected\n"
+    service.wait_for(rf"1 of 3 events.*\n{rows}")
 
     service.press("c")
     service.wait_for("checks · 1 of 3 events")
     service.press("a")
-    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checks · 0 of 3 events")
+    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checks · 3 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.checks import print_result
 from support.http import request
 from support.local_lambda import environment
 from support.project import REPOSITORY, write_project
@@ -128,7 +129,7 @@ def test_multiple_functions_have_events_in_their_folders(tmp_path: Path) -> None
     code = {f"{name}/app.py": ECHOES for name in ("one", "two")}
     events = {"events/One/a.json": "1", "events/Two/b.json": "2", "events/Two/c.http": "GET /c"}
     write_project(tmp_path, code | events | {"template.yaml": MULTIPLE})
-    checks = "--after-reload=until test -e go; do sleep 0.01; done; echo 3 of 3 events as expected"
+    checks = f"--after-reload=until test -e go; do sleep 0.01; done; {print_result()}"
     with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
         service.wait_for("✓ 2 functions loaded in .* · running checks…")
         (tmp_path / "go").touch()

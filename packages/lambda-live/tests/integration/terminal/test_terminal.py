@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.checks import ALL_PASSED, print_result
 from support.http import request
 from support.terminal import NO_SUMMARIES, TerminalLambda
 
@@ -38,7 +39,7 @@ def handler(event, context):
 BROKEN = "def handler(event, context)\n    return 1\n"
 
 
-EXPECTED = "3 of 3 events as expected"
+EXPECTED = ALL_PASSED
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def summarizing(start_module: Start) -> TerminalLambda:
 
 @pytest.fixture(scope="module")
 def checked(start_module: Start) -> TerminalLambda:
-    service = start_module(ANSWERS, f"--after-reload=echo {EXPECTED}")
+    service = start_module(ANSWERS, f"--after-reload={print_result()}")
     service.wait_for(rf"loaded in .* · {EXPECTED}\n")
     return service
 
@@ -162,16 +163,17 @@ def test_failed_check_shows_few_rows_and_code(start: Start) -> None:
     source = "X-Lambda-Live-Source: check"
     url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
     check = f"""curl -s -o check -H '{source}' -d '{{"raise": "of the check"}}' {url}"""
-    rows = f"if [ -e check ]; then {check}; echo row; else seq -f 'row %g' 30; fi; touch check"
-    command = f"{rows}; echo 1 of 3 events as expected; echo; exit 1"
+    many = print_result(1, [f"row{number}" for number in range(30)])
+    command = f"[ -e check ] || {{ touch check; {many}; }}; {check}; {print_result(1, ['row'])}"
     service = start(ANSWERS, f"--after-reload={command}")
 
-    service.wait_for("… 21 more lines\n")
-    assert [row for row in service.rows if "row" in row][:2] == ["  row 1", "  row 2"]
-    assert "1 of 3 events as expected" in service.raw
+    service.wait_for(r"  and 22 other differences \(--full shows each\)\n")
+    rows = [row for row in service.rows if "row" in row][:2]
+    assert rows == ["  row0.json: row0: 1 → 2", "  row1.json: row1: 1 → 2"]
+    assert "1 of 31 events as expected" in service.raw
 
     before = service.save(ANSWERS + "\n")
-    service.wait_for("  row\n", before)
+    service.wait_for("  row.json: row: 1 → 2\n", before)
     service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.checks import print_result
 from support.http import Answer, request
 from support.local_lambda import INVOKE, LocalLambda
 from support.project import RUNS_ITS_EVENT, write_project
@@ -595,7 +596,7 @@ def test_client_invocations_replay_only_if_enabled(
 
 def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
-    command = "echo 'FAIL one.json'; echo '19 of 20 events got the expected response'; exit 1"
+    command = print_result(19, ["one"])
     with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
         page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
 
@@ -606,8 +607,8 @@ def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
         (row,) = wait_until(checks, "the checks")
         detail = request(page, "GET", f"/api/rows/{row['id']}").json()
     assert detail["succeeded"] is False
-    assert detail["message"] == "19 of 20 events got the expected response"
-    assert detail["output"] == "FAIL one.json"
+    assert detail["message"] == "19 of 20 events as expected"
+    assert detail["output"] == "one.json: one: 1 → 2"
 
 
 def test_links_use_public_url_and_editor_root(start_lambda: StartLambda) -> None:
