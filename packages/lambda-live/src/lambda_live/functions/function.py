@@ -116,6 +116,10 @@ class Function:
             raise ServiceStoppingError
         return await self._run(invocation)
 
+    def drop_queued(self, invocation: Invocation, why: Exception) -> None:
+        """Remove an invocation that waits, and raise `why` in its caller. A running one goes on."""
+        self._queue.remove(invocation, why)
+
     def enqueue_event(self, invocation: Invocation) -> None:
         """Accept an asynchronous invocation. Raises ServiceStoppingError, ThrottledError."""
         self._async_queue.enqueue(invocation)

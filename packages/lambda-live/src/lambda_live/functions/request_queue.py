@@ -55,6 +55,15 @@ class RequestQueue:
         """Remove and return the first request."""
         return self._waiting.popleft()[1]
 
+    def remove(self, invocation: Invocation, why: Exception) -> None:
+        """Reject an invocation if it waits."""
+        for index, (_, waiting) in enumerate(self._waiting):
+            if waiting is invocation:
+                del self._waiting[index]
+                if not waiting.result.done():
+                    waiting.result.set_exception(why)
+                return
+
     def expire(self, now: float, protected: int) -> None:
         """Throttle requests that waited too long, except as many as `protected`."""
         while len(self._waiting) > protected and self.arrived_by(now - self._timeout_seconds):

@@ -1,6 +1,7 @@
 """ASGI types (https://asgi.readthedocs.io), and helpers that read requests and send responses."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,29 @@ class BodyTooLargeError(Exception):
 
 class DisconnectedError(Exception):
     """The client disconnected before it had sent the whole request."""
+
+
+class Client:
+    """The client at the other end of a connection."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        self._callbacks: list[Callable[[], None]] = []
+
+    @contextmanager
+    def on_disconnect(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call `callback` if the client disconnects within the block."""
+        self._callbacks.append(callback)
+        try:
+            yield
+        finally:
+            self._callbacks.remove(callback)
+
+    def disconnect(self) -> None:
+        """Record that the client disconnected."""
+        self.is_connected = False
+        for callback in list(self._callbacks):
+            callback()
 
 
 @dataclass(slots=True)
@@ -52,6 +76,21 @@ def header(scope: Scope, name: bytes) -> str | None:
         if key == name:
             return str(value, "latin-1")
     return None
+
+
+def client(scope: Scope) -> Client:
+    """Return the client that sent a request."""
+    found: Client = scope["state"]["client"]
+    return found
+
+
+def headers_as_sent(scope: Scope) -> list[tuple[str, str]]:
+    """Return the headers with their names as the client wrote them."""
+    names = scope["state"]["header_names"]
+    return [
+        (str(name, "latin-1"), str(value, "latin-1"))
+        for name, (_, value) in zip(names, scope["headers"], strict=True)
+    ]
 
 
 def event_file_name(scope: Scope) -> str:

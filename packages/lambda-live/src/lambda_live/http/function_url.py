@@ -21,7 +21,7 @@ from lambda_live.http.asgi import (
 )
 from lambda_live.http.aws_errors import ErrorPages, raise_user_error
 from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
-from lambda_live.http.operations import FunctionReference, OperationMatch, Request
+from lambda_live.http.operations import FunctionReference, OperationMatch, Request, invoke
 from lambda_live.http.payloads import function_url_event
 from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
@@ -64,7 +64,8 @@ class FunctionUrl:
         event = function_url_event(scope, body, invocation, function.configuration.name)
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.label = event_file_name(scope) or f"{scope['method']} {event['rawPath']}"
-        response = self._respond(await function.invoke(invocation), request)
+        result = await invoke(function, invocation, scope)
+        response = self._respond(result, request)
         cors.add_cors_headers(cors_config, scope, response)
         return response
 

@@ -57,12 +57,15 @@ HTTP_API = HeaderRemapping(frozenset(), frozenset(("content-length", "transfer-e
 
 REST_API_DROPPED_REQUEST_HEADERS = frozenset(
     (
-        *("content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
-        *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+        *("content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate"),
+        *("server", "te", "trailer", "transfer-encoding", "upgrade", "www-authenticate"),
     )
 )
 """Request headers that a REST API does not pass on in the event."""
 
+
+OWN_HEADER_PREFIX = b"x-lambda-live-"
+"""Start of the names of this service's own request headers, which events don't have."""
 
 type AddIdHeaders = Callable[[Response, Invocation], None]
 

@@ -23,7 +23,7 @@ from lambda_live.http.asgi import (
     read_body,
 )
 from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
-from lambda_live.http.operations import OperationRoute, Request
+from lambda_live.http.operations import OperationRoute, Request, invoke
 from lambda_live.model import strict_json
 from lambda_live.model.invocation import (
     MAX_ASYNC_PAYLOAD_BYTES,
@@ -75,7 +75,8 @@ class InvokeApi:
         if kind == "Event":
             function.enqueue_event(invocation)
             return Response(202)
-        return _response(await function.invoke(invocation), invocation, log_type)
+        result = await invoke(function, invocation, request.scope)
+        return _response(result, invocation, log_type)
 
     async def _invoke_async(self, request: Request) -> Response:
         await _read_invocation(request, ("Event",))
@@ -87,7 +88,8 @@ class InvokeApi:
         kind, log_type = await _read_invocation(request, ("RequestResponse", "DryRun"))
         if kind == "DryRun":
             return Response(204)
-        return _stream_response(await function.invoke(invocation), invocation, log_type)
+        result = await invoke(function, invocation, request.scope)
+        return _stream_response(result, invocation, log_type)
 
 
 async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:

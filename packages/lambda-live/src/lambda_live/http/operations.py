@@ -10,13 +10,21 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (the patterns of n
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qs
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import BodyTooLargeError, Receive, Response, Scope, read_body
+from lambda_live.http.asgi import (
+    BodyTooLargeError,
+    DisconnectedError,
+    Receive,
+    Response,
+    Scope,
+    client,
+    read_body,
+)
 from lambda_live.http.aws_errors import (
     raise_not_found,
     raise_user_error,
@@ -24,7 +32,7 @@ from lambda_live.http.aws_errors import (
     unknown_operation,
 )
 from lambda_live.http.headers import AddIdHeaders, add_lambda_ids
-from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
+from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.model.strict_json import loads
 
 _DATED = re.compile(r"/20\d\d-\d\d-\d\d(/.*)?")
@@ -104,6 +112,24 @@ class Request:
     scope: Scope
     receive: Receive
     invocation: Invocation
+
+
+async def invoke(function: Function, invocation: Invocation, scope: Scope) -> Result:
+    """
+    Invoke a function for the client that sent a request.
+
+    An invocation that still waits when its client disconnects is dropped. A running one goes on.
+
+    Raises:
+        DisconnectedError: The client disconnected.
+        ThrottledError: No environment became free in time.
+        ServiceStoppingError: The service is stopping.
+    """
+    sender = client(scope)
+    if not sender.is_connected:
+        raise DisconnectedError
+    with sender.on_disconnect(partial(function.drop_queued, invocation, DisconnectedError())):
+        return await function.invoke(invocation)
 
 
 async def read_json_body(request: Request) -> dict[str, Any]:

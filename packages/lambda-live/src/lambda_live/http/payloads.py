@@ -12,26 +12,31 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_live.http.asgi import Scope
-from lambda_live.http.headers import REST_API_DROPPED_REQUEST_HEADERS
-from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, request_path
+from lambda_live.http.asgi import Scope, headers_as_sent
+from lambda_live.http.headers import OWN_HEADER_PREFIX, REST_API_DROPPED_REQUEST_HEADERS
+from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, event_path, request_path
 from lambda_live.model.invocation import Invocation
 
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
-_DROPPED_HEADERS = (
-    # headers of this service, which AWS does not have
-    *(b"x-lambda-live-event", b"x-lambda-live-log", b"x-lambda-live-source"),
-    # a hop-by-hop header
-    b"connection",
+_HANDLED_HEADERS = frozenset(
+    ("connection", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
 )
+"""Request headers that AWS drops or writes itself."""
 
+_V1_NAMES = {
+    name.lower(): name for name in ("Authorization", "Content-Length", "Host", "User-Agent")
+}
+"""Headers that AWS writes so in events of payload format 1.0, however the client wrote them."""
+
+
+_DEPLOYMENT_ID = "local"
 
 _IDENTITY_FIELDS = (
     *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
     *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
     *("principalOrgId", "user", "userArn"),
 )
-"""Fields of an authenticated caller. They are null for all callers here."""
+"""Fields of a caller. They are null unless the route has an IAM authorizer."""
 
 
 def function_url_event(
@@ -108,18 +113,19 @@ def api_event_v1(
     """Return a request to an API as an event of payload format 1.0."""
     headers = _v1_headers(match, scope, invocation)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    grouped = _group_headers(headers)
     text, is_base64 = _v1_body(match, body, headers)
     event = {
         "resource": match.route.path,
-        "path": request_path(match.route, scope),
+        "path": event_path(match.route, scope),
         "httpMethod": scope["method"],
-        "headers": dict(headers),
-        "multiValueHeaders": _group_values(headers),
+        "headers": {name: values[-1] for name, values in grouped.items()},
+        "multiValueHeaders": grouped,
         "queryStringParameters": dict(query) or None,
         "multiValueQueryStringParameters": _group_values(query) or None,
         "pathParameters": match.parameters or None,
         "stageVariables": match.route.stage_variables,
-        "requestContext": _v1_request_context(match, scope, dict(headers), invocation),
+        "requestContext": _v1_request_context(match, scope, headers, invocation),
         "body": text,
         "isBase64Encoded": is_base64,
     }
@@ -133,14 +139,24 @@ def _group_values(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     return groups
 
 
+def _group_headers(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the values of each header by the first spelling of its name."""
+    names: dict[str, str] = {}
+    return _group_values([(names.setdefault(name.lower(), name), value) for name, value in pairs])
+
+
 def _v1_headers(match: RouteMatch, scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
     dropped = REST_API_DROPPED_REQUEST_HEADERS if match.route.is_rest else ()
-    # ASGI has lower-case names only; API Gateway keeps what clients send, usually title case
     return [
-        (name.title(), value)
+        (_V1_NAMES.get(name.lower(), name), value)
         for name, value in _forwarded_headers(scope, invocation)
-        if name not in dropped
+        if name.lower() not in dropped
     ]
+
+
+def _value(headers: list[tuple[str, str]], name: str) -> str | None:
+    """Return the last value of a header, or None. `name` must be in lower case."""
+    return {key.lower(): value for key, value in headers}.get(name)
 
 
 def _v1_body(
@@ -148,7 +164,7 @@ def _v1_body(
 ) -> tuple[str | None, bool]:
     if not body:
         return None, False
-    media_type = dict(headers).get("Content-Type", "")
+    media_type = _value(headers, "content-type") or ""
     if not match.route.is_rest:
         return _encode_body(body, {"content-type": media_type})
     if is_binary(match, media_type or "application/json"):
@@ -164,12 +180,12 @@ def is_binary(match: RouteMatch, media_types: str) -> bool:
 
 
 def _v1_request_context(
-    match: RouteMatch, scope: Scope, headers: dict[str, str], invocation: Invocation
+    match: RouteMatch, scope: Scope, headers: list[tuple[str, str]], invocation: Invocation
 ) -> dict[str, Any]:
     route, now = match.route, time.time()
-    domain = headers.get("Host", "localhost")
+    domain = _value(headers, "host") or "localhost"
     identity = dict.fromkeys(_IDENTITY_FIELDS)
-    return {
+    context = {
         "accountId": match.function.configuration.account.account_id,
         "apiId": route.api,
         "domainName": domain,
@@ -179,7 +195,7 @@ def _v1_request_context(
         "identity": identity
         | {
             "sourceIp": _source_ip(scope),
-            "userAgent": headers.get("User-Agent"),
+            "userAgent": _value(headers, "user-agent"),
         },
         "path": _path_with_stage(match, scope),
         "protocol": f"HTTP/{scope['http_version']}",
@@ -190,34 +206,38 @@ def _v1_request_context(
         "resourcePath": route.path,
         "stage": route.stage,
     }
+    return context | {"deploymentId": _DEPLOYMENT_ID} if route.is_rest else context
 
 
 def _path_with_stage(match: RouteMatch, scope: Scope) -> str:
-    """Return the path as the client sees it: after the stage, unless that is `$default`."""
+    """Return the path as the client wrote it, after the stage unless that is `$default`."""
     stage = "" if match.route.stage == "$default" else f"/{match.route.stage}"
     return stage + request_path(match.route, scope)
 
 
 def _forwarded_headers(scope: Scope, invocation: Invocation) -> list[tuple[str, str]]:
-    """Return the request's headers in lower case, with those that AWS adds."""
+    """Return the request's headers, with those that AWS drops, replaces and adds."""
+    sent = headers_as_sent(scope)
+    own = OWN_HEADER_PREFIX.decode()
     pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in scope["headers"]
-        if name not in _DROPPED_HEADERS
+        (name, value)
+        for name, value in sent
+        if name.lower() not in _HANDLED_HEADERS and not name.lower().startswith(own)
     ]
-    added = {
-        "x-forwarded-for": _source_ip(scope),
-        "x-forwarded-port": str((scope.get("server") or ("", 80))[1]),
-        "x-forwarded-proto": scope["scheme"],
-        "x-amzn-trace-id": invocation.trace_id,
-    }
-    names = {name for name, _ in pairs}
-    return pairs + [(name, value) for name, value in added.items() if name not in names]
+    forwarded_for = [value for name, value in sent if name.lower() == "x-forwarded-for"]
+    added = [
+        ("X-Forwarded-For", ", ".join((*forwarded_for, _source_ip(scope)))),
+        ("X-Forwarded-Port", str((scope.get("server") or ("", 80))[1])),
+        ("X-Forwarded-Proto", scope["scheme"]),
+    ]
+    if _value(pairs, "x-amzn-trace-id") is None:
+        added.append(("X-Amzn-Trace-Id", invocation.trace_id))
+    return pairs + added
 
 
 def _headers_and_cookies(scope: Scope, invocation: Invocation) -> tuple[dict[str, str], list[str]]:
     """Return the headers, with repeated names merged, and the cookies."""
-    pairs = _forwarded_headers(scope, invocation)
+    pairs = [(name.lower(), value) for name, value in _forwarded_headers(scope, invocation)]
     cookies = [value for name, value in pairs if name == "cookie"]
     headers = _merge_repeated([pair for pair in pairs if pair[0] != "cookie"])
     return headers, [cookie for value in cookies for cookie in value.split("; ")]

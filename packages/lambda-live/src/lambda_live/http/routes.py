@@ -42,12 +42,13 @@ class RouteMatch:
 
 
 @lru_cache(maxsize=4096)
-def _pattern(path: str) -> _Pattern:
+def _pattern(path: str, *, is_rest: bool) -> _Pattern:
     if path == DEFAULT_ROUTE:
         return _Pattern(re.compile(".*", re.DOTALL), (), (_CATCH_ALL,))
     text, end = "", 0
+    greedy = "(.+?)" if is_rest else "(.+)"  # in a REST API, without the path's last slash
     for variable in _VARIABLE.finditer(path):
-        text += re.escape(path[end : variable.start()]) + ("(.+)" if variable[2] else "([^/]+)")
+        text += re.escape(path[end : variable.start()]) + (greedy if variable[2] else "([^/]+)")
         end = variable.end()
     text += re.escape(path[end:].rstrip("/"))
     names = tuple(variable[1] for variable in _VARIABLE.finditer(path))
@@ -63,9 +64,15 @@ def _generality(segment: str) -> int:
 
 
 def request_path(route: Route, scope: Scope) -> str:
-    """Return the path as it is in events: as sent for a REST API, decoded for an HTTP API."""
+    """Return the path: as sent for a REST API, decoded for an HTTP API."""
     raw = str(scope["raw_path"], "latin-1")
     return raw if route.is_rest else unquote(raw)
+
+
+def event_path(route: Route, scope: Scope) -> str:
+    """Return the path by which a route is found. A REST API ignores repeated leading slashes."""
+    path = request_path(route, scope)
+    return re.sub("^/+", "/", path) if route.is_rest else path
 
 
 def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
@@ -88,8 +95,8 @@ def match_routes(functions: FunctionRegistry, scope: Scope) -> list[RouteMatch]:
 
 def _match_function(function: Function, scope: Scope) -> Iterator[RouteMatch]:
     for route in function.desired_configuration.routes:
-        pattern = _pattern(route.path)
-        found = pattern.paths.fullmatch(request_path(route, scope))
+        pattern = _pattern(route.path, is_rest=route.is_rest)
+        found = pattern.paths.fullmatch(event_path(route, scope))
         if found is not None:
             parameters = dict(zip(pattern.names, found.groups(), strict=True))
             yield RouteMatch(function, route, parameters, pattern.generality)

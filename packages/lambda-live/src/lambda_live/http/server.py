@@ -1,7 +1,7 @@
 """
 The HTTP server: uvicorn on a socket, with its protocol and its main loop adapted.
 
-`Connection` replaces uvicorn's protocol, for three reasons:
+`Connection` replaces uvicorn's protocol, for five reasons:
 
 - A client that gets an error while it still sends must be able to read that error. If a server
   closes a socket with unread data, the kernel sends a reset and the client loses the response. So
@@ -9,6 +9,10 @@ The HTTP server: uvicorn on a socket, with its protocol and its main loop adapte
 - uvicorn does not limit a request's headers. `Connection` does, and responds with 431 (RFC 6585).
 - Java's client sends `Upgrade: h2c`. httptools then stops parsing after the headers, and the body
   is lost. `Connection` renames that header.
+- uvicorn appends the trailer fields of a chunked body to the headers. `Connection` discards them,
+  because a field after the body could replace a header that was already checked (RFC 9110).
+- An event has the header names as the client wrote them, and a request that waits is dropped if its
+  client disconnects. `Connection` puts both into the request's `state`: `header_names`, `client`.
 
 `_Transport` also sends a response's head and body in one packet, which wakes the client once.
 
@@ -17,6 +21,7 @@ and stops at once if there is no connection.
 
 Sources: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 https://www.rfc-editor.org/rfc/rfc6585#section-5
+https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
 """
 
 import asyncio
@@ -30,7 +35,8 @@ from typing import cast, override
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from lambda_live.http.asgi import App
+from lambda_live.http.asgi import App, Client
+from lambda_live.http.headers import OWN_HEADER_PREFIX
 
 MAX_HEAD_BYTES = 65_536
 """Limit of a request's first line and headers, not counting the last read."""
@@ -130,12 +136,14 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         wrapped = _Transport(cast("asyncio.Transport", transport), self.loop)
         super().connection_made(cast("asyncio.Transport", wrapped))
+        self._client = Client()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport.is_receiving = False
         self.transport.cancel_close()
         super().connection_lost(exc)
+        self._client.disconnect()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -156,6 +164,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.transport.is_receiving = self._in_head = True
         self._head_bytes = 0
+        self._header_names: list[bytes] = []
+        self.scope["state"].update(client=self._client, header_names=self._header_names)
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+            self._header_names.append(name)
 
     @override
     def on_headers_complete(self) -> None:
@@ -185,7 +201,8 @@ def _without_upgrade(data: bytes) -> bytes:
     upgrade = _UPGRADE.search(data, 0, len(data) if end < 0 else end)
     if upgrade is None:
         return data
-    return data[: upgrade.start() + 2] + b"x-" + data[upgrade.start() + 2 :]
+    name = upgrade.start() + len(b"\r\n")
+    return data[:name] + OWN_HEADER_PREFIX + data[name:]
 
 
 class Server(uvicorn.Server):
@@ -230,6 +247,7 @@ def create_server(app: App, shutdown_timeout: float) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # a caller could choose its own source address
         timeout_keep_alive=65,
         timeout_graceful_shutdown=math.ceil(shutdown_timeout) + _DRAIN_SECONDS,
     )

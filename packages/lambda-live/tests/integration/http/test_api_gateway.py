@@ -81,7 +81,8 @@ def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
     many = event.pop("multiValueHeaders")
     own = {"Host": headers["Host"], "X-Two": "a"}
     assert event["headers"].items() >= own.items()
-    assert not {"Te", "Max-Forwards", "Content-Md5"} & {*event.pop("headers"), *many}
+    dropped = {"TE", "Max-Forwards", "Content-MD5", "Content-Length"}
+    assert not dropped & {*event.pop("headers"), *many}
     assert many["User-Agent"] == ["test"]
     assert event == {
         "resource": "/items/{id}",
@@ -100,6 +101,7 @@ def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
     assert {name: context[name] for name in context if "equest" not in name} == {
         "accountId": "123456789012",
         "apiId": "ServerlessRestApi",
+        "deploymentId": "local",
         "domainName": headers["Host"],
         "domainPrefix": "example",
         "httpMethod": "POST",
@@ -109,6 +111,59 @@ def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
         "resourcePath": "/items/{id}",
         "stage": "Prod",
     }
+
+
+# The names that AWS writes itself, and the path parameters, are recorded in LocalStack's
+# snapshots of AWS: tests/aws/services/apigateway/test_apigateway_lambda.snapshot.json.
+@pytest.mark.parametrize(
+    ("method", "path", "length"), [("POST", "/items/1", None), ("GET", "/old", "1")]
+)
+def test_payload_format_1_header_names_are_as_sent(
+    apis: LocalLambda, method: str, path: str, length: str | None
+) -> None:
+    own = {"X-GitHub-Event": "push", "headerVar": "1", "x_snake": "2", "content-type": "text/plain"}
+    event = apis.request(method, path, b"x", own | {"aUTHORIZATION": "t", "user-agent": "u"}).json()
+
+    assert event["headers"].items() >= (own | {"Authorization": "t", "User-Agent": "u"}).items()
+    assert event["multiValueHeaders"]["headerVar"] == ["1"]
+    assert event["headers"].get("Content-Length") == length
+
+
+def test_payload_format_2_header_names_are_lower_case(apis: LocalLambda) -> None:
+    headers = apis.request("POST", "/orders/1", b"x", {"X-GitHub-Event": "push"}).json()["headers"]
+
+    assert (headers["x-github-event"], headers["content-length"]) == ("push", "1")
+
+
+@pytest.mark.parametrize("path", ["/items/1", "/old", "/orders/a"])
+def test_event_source_address_is_the_peer(apis: LocalLambda, path: str) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7", "x-forwarded-proto": "https"}
+    method = "POST" if path == "/orders/a" else "GET"
+    event = apis.request(method, path, headers=forwarded).json()
+
+    context = event["requestContext"]
+    headers = {name.lower(): value for name, value in event["headers"].items()}
+    assert headers["x-forwarded-for"] == "203.0.113.7, 127.0.0.1"
+    assert headers["x-forwarded-proto"] == "http"
+    assert (context.get("identity") or context["http"])["sourceIp"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "path", "parameters"),
+    [
+        ("//items/1", "/items/1", {"id": "1"}),
+        ("///rest/a", "/rest/a", {"proxy": "a"}),
+        ("/rest/a/", "/rest/a/", {"proxy": "a"}),
+        ("/rest/a//b", "/rest/a//b", {"proxy": "a//b"}),
+    ],
+)
+def test_rest_api_path_ignores_leading_slashes(
+    apis: LocalLambda, sent: str, path: str, parameters: dict[str, str]
+) -> None:
+    event = apis.request("GET", sent).json()
+
+    assert (event["path"], event["pathParameters"]) == (path, parameters)
+    assert event["requestContext"]["path"] == f"/Prod{sent}"
 
 
 def test_rest_api_event_missing_body_and_query_are_null(apis: LocalLambda) -> None:

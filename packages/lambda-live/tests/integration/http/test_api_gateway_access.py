@@ -230,7 +230,7 @@ def test_rest_api_curl_command_invokes_function_with_event(apis: LocalLambda) ->
 
     row = request(apis.admin_url, "GET", "/api/rows").json()[0]
     curl = request(apis.admin_url, "GET", f"/api/rows/{row['id']}").json()["curl"]
-    assert row["call"] == "GET /rest"
+    assert row["label"] == "GET /rest"
     assert "--data-binary" in curl
     assert curl.endswith("/functions/Work/invocations")
 

@@ -114,6 +114,15 @@ def test_event_has_payload_format_2(service: LocalLambda) -> None:
     assert response.headers["x-amzn-requestid"] == response.json()["request_id"]
 
 
+def test_event_source_address_is_the_peer(service: LocalLambda) -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    event = event_of(service, headers=forwarded)
+
+    assert event["requestContext"]["http"]["sourceIp"] == "127.0.0.1"
+    assert event["headers"]["x-forwarded-for"] == "203.0.113.7, 127.0.0.1"
+    assert event["headers"]["x-forwarded-proto"] == "http"
+
+
 def test_event_cookies_are_a_list(service: LocalLambda) -> None:
     event = event_of(service, headers={"Cookie": "a=1; b=2"})
 

@@ -4,14 +4,30 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psutil
 import pytest
 
 from support.local_lambda import INVOKE, LocalLambda
+from support.starting import StartLambda
+from support.waiting import wait_until
 
 MB = 2**20
+WAITS_FOR_FILE = """
+import pathlib, time
+
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    print("number", event.get("number"))
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+    return calls
+"""
 
 
 def connect(service: LocalLambda) -> socket.socket:
@@ -66,6 +82,36 @@ def test_too_many_headers_return_431(service: LocalLambda) -> None:
             connection.sendall(b"X-%d: %s\r\n" % (number, b"x" * 1000))
 
         assert read_all(connection).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
+
+
+def test_trailer_fields_are_not_headers(service: LocalLambda) -> None:
+    code = json.dumps({"code": "reply = context.client_context is None"}).encode()
+    head = f"POST {INVOKE} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\nHost: evil.example\r\nX-Amz-Client-Context: e30=\r\n\r\n"
+    with connect(service) as connection:
+        connection.sendall(head.encode() + chunks % (len(code), code))
+        with closing(http.client.HTTPResponse(connection)) as response:
+            response.begin()
+
+            assert (response.status, response.read()) == (200, b"true")
+
+
+def test_queued_request_of_disconnected_client_is_dropped(start_lambda: StartLambda) -> None:
+    service = start_lambda(WAITS_FOR_FILE, "--concurrency=1", "--queue-timeout=900")
+    go = service.project / "go"
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(service.invoke, {"number": 1})
+        service.wait_for_line("number 1")
+        for path in (INVOKE, "/"):
+            with connect(service) as connection:
+                connection.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n".encode())
+                connection.sendall(b"Content-Length: 2\r\n\r\n{}")
+                wait_until(lambda: service.metric("lambda_queue_length") == 1)
+            wait_until(lambda: service.metric("lambda_queue_length") == 0)
+        go.touch()
+
+        assert running.result().status == 200
+    assert service.invoke({"number": 2}).body == b"2"
 
 
 def test_upgrade_header_is_ignored(service: LocalLambda) -> None:
