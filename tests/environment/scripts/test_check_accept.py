@@ -8,7 +8,7 @@ import pytest
 from tests.environment.support.checks import Checks, proxy
 
 
-def test_each_difference_is_shown_and_what_was_answered_is_expected_from_now_on(
+def test_accept_shows_differences_and_records_responses(
     checks: Checks,
 ) -> None:
     checks.write("a", {"n": 1}, {"n": 2})
@@ -26,7 +26,7 @@ def test_each_difference_is_shown_and_what_was_answered_is_expected_from_now_on(
     assert checks.rows("--accept") == ["nothing to accept: 3 of 3 events as expected"]
 
 
-def test_only_the_events_that_are_named_are_accepted(checks: Checks) -> None:
+def test_accept_with_events_records_only_these(checks: Checks) -> None:
     checks.write("a", 1, 2)
     checks.write("b", 1, 2)
     checks.run("--accept", "events/b.json")
@@ -37,7 +37,7 @@ def test_only_the_events_that_are_named_are_accepted(checks: Checks) -> None:
 @pytest.mark.parametrize(
     "before", ['{"n": 1}', '{\n  "n": 1\n}\n', '{\n    "n": 1\n}', '{\n\t"n": 1\n}\n']
 )
-def test_a_file_keeps_its_form(checks: Checks, before: str) -> None:
+def test_accept_keeps_the_indentation_of_a_file(checks: Checks, before: str) -> None:
     checks.write("a", {"n": 2}, before.encode())
     checks.run("--accept")
 
@@ -47,7 +47,7 @@ def test_a_file_keeps_its_form(checks: Checks, before: str) -> None:
     assert after.endswith("\n") == before.endswith("\n")
 
 
-def test_a_file_keeps_its_order_its_escapes_and_its_mode(checks: Checks) -> None:
+def test_accept_keeps_order_escapes_and_mode_of_a_file(checks: Checks) -> None:
     checks.write("a", {"a": 2, "c": "é", "b": 1}, b'{"b": 1, "a": "\\u00e8"}\n')
     path = checks.project / "events/expected/a.json"
     path.chmod(0o640)
@@ -58,7 +58,7 @@ def test_a_file_keeps_its_order_its_escapes_and_its_mode(checks: Checks) -> None
     assert [each.name for each in path.parent.iterdir()] == ["a.json"]
 
 
-def test_marks_that_still_fit_are_kept(checks: Checks) -> None:
+def test_accept_keeps_placeholders_that_match(checks: Checks) -> None:
     answer = proxy('{"id": 7, "n": 2, "s": 3}') | {"at": "2026-11-25", "list": [1, 2]}
     expected = proxy('{"id": "<number>", "n": 1, "s": "<string>"}')
     checks.write("a", answer, expected | {"at": "<timestamp>", "list": ["<number>"]})
@@ -70,14 +70,14 @@ def test_marks_that_still_fit_are_kept(checks: Checks) -> None:
     assert checks.rows() == ["1 of 1 events as expected"]
 
 
-def test_a_number_of_many_digits_is_written_as_it_was_answered(checks: Checks) -> None:
+def test_accept_keeps_all_digits_of_a_number(checks: Checks) -> None:
     checks.write("a", {"id": 12345678901234567891}, {})
     checks.run("--accept")
 
     assert json.loads(checks.expected("a")) == {"id": 12345678901234567891}
 
 
-def test_an_error_is_accepted_only_if_errors_are_asked_for(checks: Checks) -> None:
+def test_accept_records_errors_only_with_accept_errors(checks: Checks) -> None:
     checks.write("bad", None, 1, raised="no")
     checks.write("good", 2, 1)
     done = checks.run("--accept")
@@ -93,7 +93,7 @@ def test_an_error_is_accepted_only_if_errors_are_asked_for(checks: Checks) -> No
     assert json.loads(checks.expected("bad"))["errorType"] == "ValueError"
 
 
-def test_what_cannot_be_written_is_a_failure_and_leaves_nothing(checks: Checks) -> None:
+def test_accept_of_an_unwritable_file_fails_and_leaves_no_file(checks: Checks) -> None:
     checks.write("a", 1)
     folder = Path(checks.project, "events/expected")
     folder.touch()

@@ -5,7 +5,7 @@ from tests.environment.support.checks import Checks, proxy
 UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
 
 
-def test_an_equal_difference_is_told_once(checks: Checks) -> None:
+def test_equal_differences_are_grouped(checks: Checks) -> None:
     for n in "1234":
         body = f"The received message is: {n}"
         checks.write(f"e{n}", proxy(body.replace("received", "NEW")), proxy(body))
@@ -38,7 +38,7 @@ DIFFERENT = [
 ]
 
 
-def test_a_difference_has_its_path(checks: Checks) -> None:
+def test_a_difference_is_printed_with_its_path(checks: Checks) -> None:
     for number, (answer, expected, _) in enumerate(DIFFERENT, 10):
         checks.write(f"e{number}", answer, expected)
 
@@ -61,21 +61,21 @@ SAME = [
 ]
 
 
-def test_a_mark_stands_for_a_value_that_is_another_each_time(checks: Checks) -> None:
+def test_placeholders_match_values_of_their_kind(checks: Checks) -> None:
     for number, (answer, expected) in enumerate(SAME):
         checks.write(f"e{number}", answer, expected)
 
     assert checks.rows() == [f"{len(SAME)} of {len(SAME)} events as expected"]
 
 
-def test_a_row_fits_into_eighty_columns_unless_all_is_asked_for(checks: Checks) -> None:
+def test_rows_are_cut_at_80_columns_except_with_full(checks: Checks) -> None:
     checks.write("e", {"k" * 20: "y" * 300}, {"k" * 20: ["z"] * 80})
 
     assert max(map(len, checks.rows())) <= 80
     assert "y" * 300 in checks.rows("--full")[0]
 
 
-def test_no_more_rows_than_can_be_read_unless_all_are_asked_for(checks: Checks) -> None:
+def test_rows_are_limited_except_with_full(checks: Checks) -> None:
     checks.write("e", {f"k{n}": 1 for n in range(30)}, {f"k{n}": 0 for n in range(30)})
 
     *_, others, _ = rows = checks.rows()
@@ -84,14 +84,14 @@ def test_no_more_rows_than_can_be_read_unless_all_are_asked_for(checks: Checks) 
     assert len(checks.rows("--full")) == 31
 
 
-def test_a_difference_of_many_events_is_counted_with_quiet(checks: Checks) -> None:
+def test_quiet_counts_the_events_of_a_difference(checks: Checks) -> None:
     for name in ("a", "b", "c"):
         checks.write(name, 1, 1 if name == "c" else 2)
 
     assert checks.rows("--quiet") == ["2 events: the answer: 2 → 1", "1 of 3 events as expected"]
 
 
-def test_an_event_without_an_expected_response_says_so_and_stops_no_other(checks: Checks) -> None:
+def test_a_new_event_is_reported_and_the_others_are_checked(checks: Checks) -> None:
     checks.write("new", 1)
     checks.write("other", 2, 2)
     done = checks.run()
@@ -103,7 +103,7 @@ def test_an_event_without_an_expected_response_says_so_and_stops_no_other(checks
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_project_without_events_has_nothing_to_fail(checks: Checks) -> None:
+def test_check_without_events_succeeds(checks: Checks) -> None:
     done = checks.run()
 
     assert done.returncode == 0

@@ -64,7 +64,7 @@ def two(shared: LocalLambda) -> LocalLambda:
     return shared
 
 
-def test_each_function_is_checked_by_its_own_events(two: LocalLambda) -> None:
+def test_each_function_gets_the_events_of_its_folder(two: LocalLambda) -> None:
     done = check(two)
     assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
 
@@ -80,7 +80,7 @@ def test_each_function_is_checked_by_its_own_events(two: LocalLambda) -> None:
     assert only["checks"][0]["function"] == "orders"
 
 
-def test_an_error_is_told_by_its_place_in_the_project_whichever_function_s_it_is(
+def test_an_error_has_its_path_in_the_project(
     two: LocalLambda,
 ) -> None:
     (two.project / "src/stock/app.py").write_text("def handler(event, context): 1 / 0\n")
@@ -93,7 +93,7 @@ def test_an_error_is_told_by_its_place_in_the_project_whichever_function_s_it_is
     ]
 
 
-def test_an_event_of_no_function_is_refused_by_the_folders_that_there_are(two: LocalLambda) -> None:
+def test_an_event_outside_the_function_folders_is_rejected(two: LocalLambda) -> None:
     (two.project / "events/a.json").write_text("{}")
     done = check(two, "events/a.json")
     (two.project / "events/a.json").unlink()

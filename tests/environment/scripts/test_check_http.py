@@ -63,7 +63,7 @@ def test_status_headers_and_body_are_compared(checks: Checks) -> None:
     ]
 
 
-def test_a_request_is_sent_as_it_is_written(checks: Checks) -> None:
+def test_an_http_file_is_sent_as_written(checks: Checks) -> None:
     request = ORDER.replace("ORDER", "").partition('{"answer')[0] + "null\n\n###\n"
     event = received(checks, request.replace(" HTTP/1.1", "").replace("POST", "PUT"))
 
@@ -74,7 +74,7 @@ def test_a_request_is_sent_as_it_is_written(checks: Checks) -> None:
     assert [name for name in event["headers"] if name.startswith("x-lambda-live")] == []
 
 
-def test_a_line_with_nothing_but_the_path_is_a_get(checks: Checks) -> None:
+def test_a_line_with_only_a_url_is_a_get(checks: Checks) -> None:
     event = received(checks, "http://localhost:3001/a/../b")
 
     assert event["requestContext"]["http"]["method"] == "GET"
@@ -82,14 +82,14 @@ def test_a_line_with_nothing_but_the_path_is_a_get(checks: Checks) -> None:
     assert "content-type" not in event["headers"]
 
 
-def test_a_body_can_be_a_file(checks: Checks) -> None:
+def test_a_body_is_read_from_a_file(checks: Checks) -> None:
     (checks.project / "body.json").write_text("null ")
 
     request = "POST /\nContent-Type: application/json\n\n< ../body.json\n"
     assert received(checks, request)["body"] == "null "
 
 
-def test_a_response_is_accepted_with_the_marks_that_fit(checks: Checks) -> None:
+def test_accept_of_a_response_keeps_placeholders_that_match(checks: Checks) -> None:
     checks.write_request("new", ORDER)
     checks.write_request("old", ORDER, CREATED.replace("201 Created", "200 OK"))
     assert checks.run("--accept").returncode == 0
@@ -101,14 +101,14 @@ def test_a_response_is_accepted_with_the_marks_that_fit(checks: Checks) -> None:
     assert checks.rows() == ["2 of 2 events as expected"]
 
 
-def test_an_error_behind_the_url_is_told_by_its_place(checks: Checks) -> None:
+def test_an_error_behind_a_function_url_has_its_location(checks: Checks) -> None:
     checks.write_request("bad", 'POST /\nContent-Type: text/json\n\n{"raised": "no"}', "200")
 
     assert checks.rows()[0] == "bad.http: ValueError: no (function/app.py:11)"
     assert checks.run("--accept").returncode == 1
 
 
-def test_an_error_behind_an_http_api_is_told_by_its_place(
+def test_an_error_behind_an_http_api_has_its_location(
     start_lambda: StartLambda, tmp_path: Path
 ) -> None:
     code = {"template.yaml": HTTP_API, "function/app.py": ANSWERS}
@@ -138,7 +138,7 @@ def test_an_error_behind_an_http_api_is_told_by_its_place(
         ("POST /\n\n< missing.json", "no such file: events/missing.json"),
     ],
 )
-def test_what_is_no_request_is_refused(checks: Checks, request_: str, why: str) -> None:
+def test_an_invalid_http_file_is_rejected(checks: Checks, request_: str, why: str) -> None:
     checks.write_request("r", request_)
     done = checks.run("events/r.http", script="invoke")
 
@@ -147,7 +147,7 @@ def test_what_is_no_request_is_refused(checks: Checks, request_: str, why: str) 
     assert why in done.stderr
 
 
-def test_invoke_prints_the_response_with_its_head(checks: Checks) -> None:
+def test_invoke_prints_status_headers_and_body(checks: Checks) -> None:
     checks.write_request("order", ORDER)
     done = checks.run("events/order.http", script="invoke")
 

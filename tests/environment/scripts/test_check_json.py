@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema
 
+from lambda_live.checks.reload_command import CommandResult
 from support.local_lambda import LocalLambda
 from support.project import PACKAGE
 from tests.environment.support.checks import Checks
@@ -20,9 +21,7 @@ def result(checks: Checks, *args: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, said
 
 
-def test_it_is_one_object_with_each_check_and_its_difference(
-    checks: Checks, answering: LocalLambda
-) -> None:
+def test_json_is_one_object_with_every_check(checks: Checks, answering: LocalLambda) -> None:
     checks.write("a", {"n": 1}, {"n": 2}, printed="one line\nand another")
     checks.write("b", None, 3, raised="no")
     checks.write("c", 3, 3)
@@ -48,7 +47,7 @@ def test_it_is_one_object_with_each_check_and_its_difference(
     assert said["timings"]["checks_ms"] > 0
 
 
-def test_all_well_is_a_success_even_without_events(checks: Checks) -> None:
+def test_json_without_events_is_as_expected(checks: Checks) -> None:
     status, said = result(checks)
     assert (status, said["as_expected"], said["checks"]) == (0, True, [])
 
@@ -57,7 +56,7 @@ def test_all_well_is_a_success_even_without_events(checks: Checks) -> None:
     assert (status, said["as_expected"]) == (0, True)
 
 
-def test_why_nothing_could_be_checked_is_its_reason(checks: Checks) -> None:
+def test_json_has_the_reason_if_nothing_could_be_checked(checks: Checks) -> None:
     checks.write("a", 1, 1)
     (checks.project / "function/app.py").write_text("other code")
     status, waited = result(checks, "--wait", "0")
@@ -65,3 +64,25 @@ def test_why_nothing_could_be_checked_is_its_reason(checks: Checks) -> None:
     assert status == 1
     assert waited["reason"].startswith("waited 0 s for code ")
     assert result(checks, "--url", "http://127.0.0.1:1")[1]["reason"].startswith("nothing answers")
+
+
+def test_the_service_gets_json_and_shows_the_same_rows(checks: Checks) -> None:
+    checks.write("a", {"n": 1}, {"n": 2})
+    checks.write("b", None, 3, raised="no")
+    rows = checks.rows("--quiet")
+    done = checks.run(LAMBDA_LIVE_CHECK_FORMAT="json")
+    parsed = CommandResult.parse(done.stdout.encode(), done.returncode)
+
+    assert parsed == CommandResult(
+        succeeded=False, summary=rows[-1], rows=tuple(rows[:-1]), is_check=True
+    )
+    accepted = checks.run("--accept", LAMBDA_LIVE_CHECK_FORMAT="json")
+    assert accepted.stdout.splitlines()[-1].startswith("1 answer accepted, 1 error not accepted")
+
+
+def test_the_service_shows_the_reason_if_nothing_could_be_checked(checks: Checks) -> None:
+    done = checks.run("--url", "http://127.0.0.1:1", LAMBDA_LIVE_CHECK_FORMAT="json")
+    parsed = CommandResult.parse(done.stdout.encode(), done.returncode)
+
+    assert (parsed.succeeded, parsed.summary) == (False, "checks failed to run")
+    assert parsed.rows[0].startswith("nothing answers at http://127.0.0.1:1")

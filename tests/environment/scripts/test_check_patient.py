@@ -61,7 +61,7 @@ def check(service: LocalLambda) -> Iterator[subprocess.Popen[str]]:
         check.kill()
 
 
-def test_it_waits_until_the_code_is_mended(
+def test_patient_check_waits_until_the_code_loads(
     service: LocalLambda, check: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     wait_until((tmp_path / "began").exists, "the first event is under way")

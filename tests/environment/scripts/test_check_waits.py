@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -8,10 +9,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from support.project import write_project
 from support.serving import serving
 
 EVENT = "events/event.json"
 EXPECTED = "events/expected/event.json"
+# Lists two pods that are ready and one that is not, and logs which of them is asked.
+KUBECTL = """#!/bin/sh
+case "$*" in
+    *"get pods"*) cat "$0.json" ;;
+    *"get --raw"*)
+        echo "$*" >>"$0.log"
+        hash=${7##*function=}
+        [ "$hash" != "$7" ] || hash=0
+        printf '{"functions": [{"name": "function", "folders": [{"path": "lambda_app", '
+        printf '"name": "lambda_app"}], "code_sha256": "%s", "state": "Active"}]}' "$hash" ;;
+esac
+"""
 OLD = "0" * 64
 
 type Check = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,6 +38,7 @@ class Rollout(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.expected = expected
         self.invocations = 0
+        self.pods: dict[str, str] | None = None
 
     @property
     def url(self) -> str:
@@ -39,7 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         type(self).awaited = query.get("function", [OLD])[0]
         folder = {"path": "lambda_app", "name": "lambda_app"}
         function = {"name": "function", "folders": [folder], "code_sha256": self.awaited}
-        self.answer(json.dumps({"functions": [function | {"state": "Active"}]}).encode())
+        state = {"functions": [function | {"state": "Active"}], "pods": self.server.pods}
+        self.answer(json.dumps(state).encode())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -82,7 +98,7 @@ def check(rollout: Rollout, checkout: Path) -> Check:
     return check
 
 
-def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout, check: Check) -> None:
+def test_a_response_of_the_previous_code_is_not_compared(rollout: Rollout, check: Check) -> None:
     checked = check(EVENT)
 
     assert checked.returncode == 1
@@ -90,12 +106,40 @@ def test_an_answer_of_the_code_before_is_not_compared(rollout: Rollout, check: C
     assert rollout.invocations == 2
 
 
-def test_waiting_for_the_code_alone_invokes_nothing(rollout: Rollout, check: Check) -> None:
+def test_code_option_sends_no_event(rollout: Rollout, check: Check) -> None:
     checked = check("--code")
 
     assert (checked.returncode, checked.stdout) == (0, "")
     assert rollout.invocations == 0
 
 
-def test_waiting_for_the_code_alone_takes_no_event(check: Check) -> None:
+def test_code_option_rejects_events(check: Check) -> None:
     assert check("--code", EVENT).returncode == 2
+
+
+def test_code_option_asks_every_ready_pod(
+    rollout: Rollout, check: Check, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubectl = checkout / "bin/kubectl"
+    conditions = {"one": "True", "two": "True", "starting": "False"}
+    items = [
+        {
+            "metadata": {"name": name},
+            "status": {"conditions": [{"type": "Ready", "status": status}]},
+        }
+        for name, status in conditions.items()
+    ]
+    write_project(
+        kubectl.parent, {"kubectl": KUBECTL, "kubectl.json": json.dumps({"items": items})}
+    )
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{kubectl.parent}{os.pathsep}{os.environ['PATH']}")
+    rollout.pods = {"namespace": "lambda", "context": "k3d-test"}
+
+    checked = check("--code")
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    calls = (checkout / "bin/kubectl.log").read_text().splitlines()
+    pods = [line.split("/pods/")[1].partition(":")[0] for line in calls]
+    assert pods == ["one", "one", "two", "two"]  # each is asked again for the code on disk
+    assert all(call.startswith("--context k3d-test ") for call in calls)

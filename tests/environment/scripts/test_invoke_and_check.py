@@ -65,7 +65,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_check_passes_each_event_of_the_checkout(service: LocalLambda, checkout: Path) -> None:
+def test_check_sends_every_event(service: LocalLambda, checkout: Path) -> None:
     done = run(checkout / "scripts/check", "--url", service.url)
 
     assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
@@ -98,7 +98,7 @@ def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Pa
     ]
 
 
-def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: Path) -> None:
+def test_check_shows_a_response_that_is_not_json(service: LocalLambda, checkout: Path) -> None:
     edit(checkout / "lambda_app/app.py", "print(context.aws_request_id)", 'return b"no JSON"')
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
@@ -106,7 +106,7 @@ def test_check_shows_an_answer_that_is_no_json(service: LocalLambda, checkout: P
     assert done.stdout.splitlines()[0].endswith(' → "no JSON"')
 
 
-def test_check_waits_for_the_code_that_is_here(service: LocalLambda, checkout: Path) -> None:
+def test_check_waits_for_the_code_on_disk(service: LocalLambda, checkout: Path) -> None:
     for old, new in pairwise(["The received", "The first", "The second", "The third"]):
         edit(checkout / "lambda_app/app.py", old, new)
         edit(checkout / "events/expected/event.json", old, new)
@@ -115,7 +115,7 @@ def test_check_waits_for_the_code_that_is_here(service: LocalLambda, checkout: P
         assert done.returncode == 0, done.stdout
 
 
-def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checkout: Path) -> None:
+def test_check_hashes_the_same_files_as_the_service(service: LocalLambda, checkout: Path) -> None:
     package = checkout / "lambda_app"
     for name in ("B.py", "a b.py", "data.txt", "~x", "sub/.hidden/x.py", "sub/__pycache__/x.pyc"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def test_check_counts_the_same_files_as_the_service(service: LocalLambda, checko
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_check_says_which_code_it_waited_for_in_vain(
+def test_check_reports_the_code_it_waited_for(
     service: LocalLambda, checkout: Path, tmp_path: Path
 ) -> None:
     other = copy_of(checkout, tmp_path)
@@ -144,7 +144,7 @@ def test_check_says_which_code_it_waited_for_in_vain(
     )
 
 
-def test_check_compares_at_once_with_no_wait(
+def test_check_with_no_wait_compares_at_once(
     service: LocalLambda, checkout: Path, tmp_path: Path
 ) -> None:
     other = copy_of(checkout, tmp_path)
@@ -153,7 +153,7 @@ def test_check_compares_at_once_with_no_wait(
     assert run(other / "scripts/check", "--url", service.url, "--no-wait").returncode == 0
 
 
-def test_check_asks_for_no_wait_where_no_code_is_named(
+def test_check_suggests_no_wait_if_the_service_reports_no_code(
     service: LocalLambda, checkout: Path
 ) -> None:
     done = run(checkout / "scripts/check", "--url", service.admin_url)
@@ -188,7 +188,7 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
 @pytest.mark.parametrize(
     ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
 )
-def test_a_service_that_is_not_there_is_one_clear_line(
+def test_an_unreachable_service_is_reported_in_one_line(
     script: str, more: list[str], checkout: Path
 ) -> None:
     event = checkout / "events/event.json"
@@ -202,7 +202,7 @@ def test_a_service_that_is_not_there_is_one_clear_line(
 
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
-def test_a_missing_curl_is_named(script: str, checkout: Path, tmp_path: Path) -> None:
+def test_a_missing_curl_is_reported(script: str, checkout: Path, tmp_path: Path) -> None:
     for tool in ("bash", "dirname", "mktemp", "rm"):
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))
     event = checkout / "events/event.json"
@@ -213,7 +213,7 @@ def test_a_missing_curl_is_named(script: str, checkout: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("script", ["invoke", "check", "load"])
-def test_a_missing_installation_is_named(script: str, tmp_path: Path) -> None:
+def test_a_missing_installation_is_reported(script: str, tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
     shutil.copy2(REPOSITORY / "machine.env", tmp_path)
     done = run(tmp_path / "scripts" / script, tmp_path / "machine.env")
@@ -224,7 +224,7 @@ def test_a_missing_installation_is_named(script: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
 @pytest.mark.parametrize("args", [["--nonsense"], ["--url"], ["no/such/event.json"]])
-def test_a_wrong_use_is_told_apart_from_a_difference(script: str, args: list[str]) -> None:
+def test_a_wrong_call_exits_with_2(script: str, args: list[str]) -> None:
     done = run(REPOSITORY / "scripts" / script, *args)
 
     assert done.returncode == 2
@@ -233,14 +233,14 @@ def test_a_wrong_use_is_told_apart_from_a_difference(script: str, args: list[str
 
 
 @pytest.mark.parametrize("script", ["invoke", "check"])
-def test_help_says_how_to_use_it(script: str) -> None:
+def test_help_starts_with_the_usage(script: str) -> None:
     done = run(REPOSITORY / "scripts" / script, "--help", env={"PATH": os.environ["PATH"]})
 
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: scripts/{script} ")
 
 
-def test_code_that_does_not_load_is_one_reason_and_no_check_is_made(
+def test_code_that_does_not_load_is_reported_and_nothing_sent(
     service: LocalLambda, checkout: Path
 ) -> None:
     before = service.metric("lambda_invocations_total")

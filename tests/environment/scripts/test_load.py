@@ -25,7 +25,7 @@ def load(*args: str, checkout: Path = REPOSITORY) -> subprocess.CompletedProcess
     )
 
 
-def test_answers_are_counted_by_status(start_lambda: StartLambda) -> None:
+def test_load_counts_responses_by_status(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): return event")
 
     loaded = load("--url", service.url, "--requests", "30", "--parallel", "3")
@@ -34,7 +34,7 @@ def test_answers_are_counted_by_status(start_lambda: StartLambda) -> None:
     assert loaded.stdout == "responses of function by status:\n     30 200\n"
 
 
-def test_a_function_of_any_name_gets_the_event_of_its_folder(
+def test_load_sends_a_function_the_event_of_its_folder(
     start_lambda: StartLambda, checkout: Path
 ) -> None:
     project = {"template.yaml": TEMPLATE, "app.py": APP}
@@ -52,7 +52,7 @@ def test_a_function_of_any_name_gets_the_event_of_its_folder(
     service.wait_for_line('Second got "the event"', 2)
 
 
-def test_a_refused_request_is_a_failure(start_lambda: StartLambda) -> None:
+def test_load_fails_if_a_request_is_rejected(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): return event", "--concurrency", "0")
 
     loaded = load("--url", service.url, "--requests", "3")
@@ -61,7 +61,7 @@ def test_a_refused_request_is_a_failure(start_lambda: StartLambda) -> None:
     assert loaded.stdout.split()[-2:] == ["3", "429"]
 
 
-def test_a_request_without_an_answer_is_a_failure(start_lambda: StartLambda) -> None:
+def test_load_fails_without_a_service(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): return event")
     service.close()
 
@@ -71,7 +71,7 @@ def test_a_request_without_an_answer_is_a_failure(start_lambda: StartLambda) -> 
     assert "Start the function with: make up" in loaded.stderr
 
 
-def test_a_number_that_is_none_is_a_usage_error() -> None:
+def test_load_rejects_an_invalid_number() -> None:
     assert load("--requests", "many").returncode == 2
     assert load("--parallel").returncode == 2
     assert load("no-such-event.json").returncode == 2

@@ -1,13 +1,8 @@
-"""
-Which files in a folder are code: those that ship, without tests, events, tools and ignored files.
+"""Which files in a folder are code: those that ship, without tests, events and ignored files."""
 
-`python -m lambda_live.code.code_files [FOLDER]`, run in the project's folder, prints their names,
-each followed by a NUL.
-"""
 # ruff: noqa: PTH116  # pathlib takes twice as long for a stat
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -143,18 +138,3 @@ def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # needed only if there is such a file
 
     return len(folder.rstrip("/")) + 1, GitIgnoreSpec.from_lines(lines.splitlines())
-
-
-def main() -> None:
-    """Print the names of the files like `find .` does, sorted by their bytes."""
-    project = Path.cwd()
-    root = project.joinpath(*sys.argv[1:2]).resolve()
-    found = CodeFiles(root, project).walk(lambda _: None)
-    names = sorted(
-        os.fsencode(os.path.relpath(path, root)) for path, is_file, _ in found if is_file
-    )
-    sys.stdout.buffer.write(b"".join(b"./" + name + b"\0" for name in names))
-
-
-if __name__ == "__main__":
-    main()
