@@ -61,7 +61,7 @@ def test_a_functions_own_tests_see_what_it_requires(tmp_path: Path) -> None:
     ("file", "text", "why"),
     [
         ("shop/requirements.txt", "./nothing-here\n", "nothing-here"),
-        ("template.yaml", "Resources: [", "template.yaml:2: this is not YAML"),
+        ("template.yaml", "Resources: [", "template.yaml:2: invalid YAML"),
     ],
 )
 def test_what_keeps_them_from_it_is_said(tmp_path: Path, file: str, text: str, why: str) -> None:
