@@ -215,7 +215,7 @@ def build_service(
         keys=KeyBindings(
             terminal.status,
             actions,
-            page_url=admin_url,
+            dashboard_url=admin_url,
             toggle_replay=ui_state.replay.toggle,
             on_quit=partial(signal.raise_signal, signal.SIGINT),
         ),

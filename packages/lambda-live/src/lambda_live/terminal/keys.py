@@ -37,14 +37,14 @@ class KeyBindings:
         status: StatusView,
         actions: Actions,
         *,
-        page_url: str,
+        dashboard_url: str,
         toggle_replay: Callable[[], bool],
         on_quit: Callable[[], None],
     ) -> None:
         """`toggle_replay` turns the replay on or off, and returns whether it is on."""
         self._status = status
         self._actions = actions
-        self._page_url = page_url
+        self._dashboard_url = dashboard_url
         self._toggle_replay = toggle_replay
         self._on_quit = on_quit
         self._keyboard = Keyboard(_STDIN, self._on_key)
@@ -74,7 +74,9 @@ class KeyBindings:
             *[accept] * actions.can_accept,
             _Key("i", "invoke", "invoke an event (Enter invokes it again)", self._list_events),
             _Key("r", "replay", replay_help, self._replay),
-            _Key("o", "dashboard", f"open the dashboard, {self._page_url}", self._open_page),
+            _Key(
+                "o", "dashboard", f"open the dashboard, {self._dashboard_url}", self._open_dashboard
+            ),
             _Key("q", "quit", "quit", self._on_quit),
         ]
 
@@ -118,14 +120,16 @@ class KeyBindings:
         else:
             self._status.log("Replay off")
 
-    def _open_page(self) -> None:
+    def _open_dashboard(self) -> None:
         opener = next(filter(None, map(shutil.which, _OPENERS)), None)
         if opener is None:
-            self._status.log(f"No browser found. Open {self._page_url}", "WARN")
+            self._status.log(f"No browser found. Open {self._dashboard_url}", "WARN")
             return
         # some openers return only when the browser exits
-        threading.Thread(target=_run_opener, args=(opener, self._page_url), daemon=True).start()
-        self._status.log(f"Opened {self._page_url}")
+        threading.Thread(
+            target=_run_opener, args=(opener, self._dashboard_url), daemon=True
+        ).start()
+        self._status.log(f"Opened {self._dashboard_url}")
 
 
 def _menu_rows(choices: Mapping[str, Event], columns: int) -> list[str]:

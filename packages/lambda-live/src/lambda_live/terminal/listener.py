@@ -34,8 +34,8 @@ from lambda_live.terminal.text import (
     yellow,
 )
 
-_CHECK_SOURCE = "check"
-_SUMMARIZED_SOURCES = (_CHECK_SOURCE, "replay")
+_CHECK_CLIENT = "check"
+_SUMMARIZED_CLIENTS = (_CHECK_CLIENT, "replay")
 """Values of `Invocation.client` whose invocations have no line: one line summarizes them all."""
 
 _COLLECT_SECONDS = 0.25
@@ -124,7 +124,7 @@ class TerminalListener(Listener):
         status = self._status
         if status.is_summarizing or not status.has_viewers:
             return
-        if invocation.client not in _SUMMARIZED_SOURCES:
+        if invocation.client not in _SUMMARIZED_CLIENTS:
             on_long = partial(self._print_running, invocation)
             preview = self._running[invocation] = LogPreview(on_long, self._print)
             preview.start()
@@ -175,8 +175,8 @@ class TerminalListener(Listener):
         log = [] if preview is None else preview.finish(failed=failed)
         if not self._status.has_viewers:
             return
-        if invocation.client in _SUMMARIZED_SOURCES:
-            if failed and invocation.client == _CHECK_SOURCE:
+        if invocation.client in _SUMMARIZED_CLIENTS:
+            if failed and invocation.client == _CHECK_CLIENT:
                 self._status.record_check_error(lambda: self._code_excerpt(result))
             return
         error = self._format_error(result) if failed else []

@@ -140,7 +140,7 @@ class StatusView:
     def show_checks_started(self) -> None:
         """Show that the user started the checks."""
         self._started_line = f"{dim(clock())} {dim('·')} checks"
-        self._screen.start_line(self._started_line, dim(_RUNNING_CHECKS))
+        self._screen.start_line(self._started_line, dim(" · running…"))
 
     def show_checks_finished(self, result: CommandResult) -> None:
         """Show the result of the checks."""

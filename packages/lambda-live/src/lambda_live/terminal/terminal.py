@@ -45,13 +45,13 @@ class Terminal(Listener):
         return TerminalListener(self.status, configuration, configuration.name if show_name else "")
 
     def print_startup(
-        self, functions: Sequence[FunctionConfiguration], url: str, page_url: str
+        self, functions: Sequence[FunctionConfiguration], url: str, dashboard_url: str
     ) -> None:
         """Print what is served, and the URLs."""
         names = ", ".join(each.name for each in functions)
         names = names if len(names) <= _MAX_NAMES_LENGTH else f"{len(functions)} functions"
         served = functions[0].handler if len(functions) == 1 else names
-        self._screen.print([f"{bold(served)}  {url}", dim(f"Dashboard  {page_url}")])
+        self._screen.print([f"{bold(served)}  {url}", dim(f"Dashboard  {dashboard_url}")])
 
     def show_checks_started(self) -> None:
         """Show that the user started the checks."""
