@@ -28,7 +28,7 @@ def handler(event, context):
     child.kill()
     return "finished"
 """
-OF_THE_PAGE = b'{"function": "function", "event": "1"}'
+PAGE_INVOKE = b'{"function": "function", "event": "1"}'
 JSON = {"Content-Type": "application/json"}
 STOPPING = "lambda_live: Stopping (press again to force quit)"
 
@@ -39,19 +39,19 @@ def begin(service: LocalLambda, threads: ThreadPoolExecutor, number: int = 1) ->
     return answer
 
 
-def let_end(service: LocalLambda) -> None:
+def release_all(service: LocalLambda) -> None:
     (service.project / "end").touch()
 
 
-def refuses(service: LocalLambda) -> bool:
-    """Whether it takes no more requests, by connection or by status."""
+def rejects_requests(service: LocalLambda) -> bool:
+    """Whether requests are rejected, by connection or by status."""
     try:
         return service.invoke(9).status == 503
     except ConnectionError:
         return True
 
 
-def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartLambda) -> None:
+def test_stop_finishes_running_and_rejects_new_requests(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
     with ThreadPoolExecutor(2) as threads:
         running = begin(service, threads)
@@ -60,12 +60,12 @@ def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartL
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: service.admin("/ready").status == 503)
 
-        assert refuses(service)
-        page = request(service.admin_url, "POST", "/api/invoke", OF_THE_PAGE, JSON)
+        assert rejects_requests(service)
+        page = request(service.admin_url, "POST", "/api/invoke", PAGE_INVOKE, JSON)
         assert (page.status, page.json()["message"]) == (409, "The service is stopping.")
         assert not running.done()
 
-        let_end(service)
+        release_all(service)
         assert running.result().json() == "finished"
         assert queued.result().json() == "finished"
     assert service.wait() == 0
@@ -75,7 +75,7 @@ def test_a_stop_lets_what_runs_finish_and_takes_nothing_new(start_lambda: StartL
 REQUESTS = [(INVOKE, "RequestResponse"), (INVOKE, "Event"), ("/", "any")]
 
 
-def test_a_request_that_is_whole_only_after_the_stop_is_refused(start_lambda: StartLambda) -> None:
+def test_request_completed_after_stop_is_rejected(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END)
     netloc = urllib.parse.urlsplit(service.url).netloc
     with ThreadPoolExecutor(1) as threads, ExitStack() as stack:
@@ -97,24 +97,24 @@ def test_a_request_that_is_whole_only_after_the_stop_is_refused(start_lambda: St
             answer = connection.getresponse()
             assert (answer.status, answer.headers["x-amzn-ErrorType"]) == (503, "ServiceException")
             assert json.load(answer) == {"Type": "Service", "Message": "Service is stopping."}
-        let_end(service)
+        release_all(service)
         assert running.result().json() == "finished"
 
 
-def test_ctrl_c_in_a_terminal_reaches_the_service_alone(start_lambda: StartLambda) -> None:
+def test_ctrl_c_reaches_only_the_service(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=60")
     with ThreadPoolExecutor(1) as threads:
         running = begin(service, threads)
         os.killpg(service.pid, signal.SIGINT)
         service.wait_for_line(STOPPING)
-        let_end(service)
+        release_all(service)
 
         assert running.result().json() == "finished"
     assert service.wait() == 0
     assert service.stderr == ""
 
 
-def test_a_second_signal_ends_at_once(start_lambda: StartLambda) -> None:
+def test_second_signal_kills_at_once(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=1")
     with ThreadPoolExecutor(3) as threads:
         begin(service, threads)
@@ -131,7 +131,7 @@ def test_a_second_signal_ends_at_once(start_lambda: StartLambda) -> None:
     wait_until(lambda: not service.processes())
 
 
-def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLambda) -> None:
+def test_stop_waits_at_most_the_shutdown_timeout(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
     with ThreadPoolExecutor(1) as threads:
         running = begin(service, threads)
@@ -151,20 +151,20 @@ def test_a_stop_waits_no_longer_than_the_shutdown_timeout(start_lambda: StartLam
     wait_until(lambda: not service.processes())
 
 
-def test_a_stop_before_it_is_ready_ends_it_as_well(start_lambda: StartLambda) -> None:
+def test_stop_before_ready_stops(start_lambda: StartLambda) -> None:
     service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
     wait_until(lambda: service.metric("lambda_environments") == 1)
 
     assert service.end() == 0
 
 
-def test_a_stop_as_soon_as_it_says_hello_ends_it_as_well(start_lambda: StartLambda) -> None:
+def test_stop_right_after_startup_line_stops(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): ...", ready=False)
 
     assert service.end() == 0
 
 
-def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) -> None:
+def test_stop_kills_frozen_environment(start_lambda: StartLambda) -> None:
     service = start_lambda("import os\ndef handler(event, context): return os.getpid()")
     process = psutil.Process(service.invoke().json())
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
@@ -173,14 +173,14 @@ def test_a_stop_ends_an_environment_that_is_frozen(start_lambda: StartLambda) ->
     assert not process.is_running()
 
 
-def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) -> None:
+def test_killed_service_leaves_no_process(start_lambda: StartLambda) -> None:
     service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2")
     with ThreadPoolExecutor(2) as threads:
         first, second = begin(service, threads, 1), begin(service, threads, 2)
-        let_end(service)
+        release_all(service)
         assert first.result().json() == second.result().json() == "finished"
         (service.project / "end").unlink()
-        begin(service, threads, 3)  # one is busy, one frozen, and one waits for work
+        begin(service, threads, 3)  # one is busy, one frozen, one on standby
         wait_until(lambda: any(p.status() == psutil.STATUS_STOPPED for p in service.processes()))
 
         service.process.kill()
@@ -190,10 +190,10 @@ def test_a_service_killed_outright_leaves_no_process(start_lambda: StartLambda) 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no keeper")
-def test_a_service_and_its_keeper_killed_outright_leave_no_process(
+def test_killed_service_and_reaper_leave_no_process(
     start_lambda: StartLambda,
 ) -> None:
-    # in an init no environment ends by itself, in the midst of telling what it covered
+    # during an init, no environment exits by itself while it writes its coverage
     service = start_lambda("import time\ntime.sleep(60)\n", ready=False, measured=True)
     wait_until(lambda: len(service.processes()) == len(("service", "zygote", "environment")))
     children = psutil.Process(service.pid).children()
@@ -206,7 +206,7 @@ def test_a_service_and_its_keeper_killed_outright_leave_no_process(
     wait_until(lambda: not service.processes())
 
 
-def test_a_service_killed_outright_during_an_init_leaves_no_process(
+def test_service_killed_during_init_leaves_no_process(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
@@ -218,7 +218,7 @@ def test_a_service_killed_outright_during_an_init_leaves_no_process(
     wait_until(lambda: not service.processes())
 
 
-WAYS_OUT = """
+SURVIVORS = """
 import os, re, subprocess, time
 from pathlib import Path
 
@@ -229,17 +229,17 @@ def handler(event, context):
         os.setpgid(0, os.getpgid(os.getppid()))
     Path(f"began-{event}").touch()
     if event == 3:
-        re.match("(a+)+$", "a" * 60 + "b")  # C code, which lets no Python run meanwhile
+        re.match("(a+)+$", "a" * 60 + "b")  # C code that holds the GIL
     time.sleep(600)
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_session_group_or_c_code_outlives_the_service(
+def test_session_group_and_c_code_end_with_the_service(
     start_lambda: StartLambda, number: signal.Signals
 ) -> None:
-    service = start_lambda(WAYS_OUT, "--timeout=600", "--shutdown-timeout=0.1")
+    service = start_lambda(SURVIVORS, "--timeout=600", "--shutdown-timeout=0.1")
     with ThreadPoolExecutor(3) as threads:
         for event in (1, 2, 3):
             begin(service, threads, event)
@@ -250,7 +250,7 @@ def test_no_session_group_or_c_code_outlives_the_service(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
-def test_nothing_outlives_the_environment(start_lambda: StartLambda) -> None:
+def test_child_processes_end_with_the_environment(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "import os, subprocess\ndef handler(event, context):\n"
         "    subprocess.Popen(['sleep', '600'], start_new_session=True)\n    os._exit(1)\n"

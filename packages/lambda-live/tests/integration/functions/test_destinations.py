@@ -74,8 +74,8 @@ def send(service: LocalLambda, name: str, event: object) -> str:
     return request_id
 
 
-def told(service: LocalLambda, request_id: str) -> Any:
-    """Return what the file of destinations says of an event."""
+def record_of(service: LocalLambda, request_id: str) -> Any:
+    """Return the record of an event in the destinations file."""
     file = service.project / ".cache/destinations.jsonl"
 
     def found() -> list[Any]:
@@ -85,7 +85,7 @@ def told(service: LocalLambda, request_id: str) -> Any:
     return wait_until(found, "the record")[0]
 
 
-def test_success_is_told_to_another_function(service: LocalLambda) -> None:
+def test_on_success_invokes_another_function(service: LocalLambda) -> None:
     request_id = send(service, "Orders", {"do": "it"})
 
     record = json.loads(service.wait_for_line("audit {").partition(" ")[2])
@@ -104,17 +104,17 @@ def test_success_is_told_to_another_function(service: LocalLambda) -> None:
     }
 
 
-def test_an_answer_that_is_no_json_is_told_as_text(service: LocalLambda) -> None:
+def test_response_that_is_not_json_is_recorded_as_text(service: LocalLambda) -> None:
     send(service, "Orders", {"bytes": "plain"})
 
     line = service.wait_for_line('"requestPayload": {"bytes": "plain"}')
     assert json.loads(line.partition(" ")[2])["responsePayload"] == "plain"
 
 
-def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) -> None:
+def test_on_failure_of_a_queue_is_written_to_file(service: LocalLambda) -> None:
     request_id = send(service, "Orders", {"fail": "no"})
 
-    line = told(service, request_id)
+    line = record_of(service, request_id)
     assert line["destination"] == QUEUE
     record = line["record"]
     assert record["requestContext"]["condition"] == "RetriesExhausted"
@@ -123,8 +123,8 @@ def test_failure_is_told_to_a_queue_that_is_a_file_here(service: LocalLambda) ->
     assert record["responsePayload"]["errorMessage"] == "no"
 
 
-def test_what_no_file_takes_is_told_with_the_record(service: LocalLambda) -> None:
-    told(service, send(service, "Orders", {"fail": "first"}))
+def test_record_is_logged_if_file_cannot_be_written(service: LocalLambda) -> None:
+    record_of(service, send(service, "Orders", {"fail": "first"}))
     file = service.project / ".cache/destinations.jsonl"
     file.unlink()
     file.mkdir()
@@ -137,31 +137,31 @@ def test_what_no_file_takes_is_told_with_the_record(service: LocalLambda) -> Non
     assert "unwritten" in line
 
 
-def test_a_dead_letter_is_the_event_and_its_error(service: LocalLambda) -> None:
+def test_dead_letter_has_event_and_error(service: LocalLambda) -> None:
     before = service.metric("lambda_errors_total", function_name="Old")
 
     request_id = send(service, "Old", {"fail": "too old"})
 
-    assert told(service, request_id) == {
+    assert record_of(service, request_id) == {
         "destination": QUEUE,
         "attributes": {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "too old"},
         "body": {"fail": "too old"},
     }
     config = service.boto3.get_function_configuration(FunctionName="Old")
     assert config["DeadLetterConfig"] == {"TargetArn": QUEUE}
-    # on AWS the second try would come when the event is older than a minute
+    # on AWS, the event would be older than a minute at the second attempt
     assert service.metric("lambda_errors_total", function_name="Old") == before + 1
 
 
-def test_an_event_for_a_function_without_concurrency_is_not_run(service: LocalLambda) -> None:
-    record = told(service, send(service, "None", {"do": "it"}))["record"]
+def test_event_with_zero_concurrency_is_not_run(service: LocalLambda) -> None:
+    record = record_of(service, send(service, "None", {"do": "it"}))["record"]
 
     assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert record["requestContext"]["approximateInvokeCount"] == 0
     assert "responsePayload" not in record
 
 
-def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) -> None:
+def test_event_invoke_config_can_be_read_and_changed(service: LocalLambda) -> None:
     client = service.boto3
     with pytest.raises(ClientError, match=r"Audit:\$LATEST doesn't have an EventInvokeConfig"):
         client.get_function_event_invoke_config(FunctionName="Audit")
@@ -173,7 +173,7 @@ def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) ->
     updated = client.update_function_event_invoke_config(
         FunctionName="Audit", MaximumEventAgeInSeconds=60
     )
-    told(service, send(service, "Audit", {"of": "success"}))
+    record_of(service, send(service, "Audit", {"of": "success"}))
     asked = client.get_function_event_invoke_config(FunctionName="Audit")
     (listed,) = client.list_function_event_invoke_configs(FunctionName="Audit")[
         "FunctionEventInvokeConfigs"
@@ -187,7 +187,7 @@ def test_what_follows_an_event_can_be_asked_and_changed(service: LocalLambda) ->
         client.delete_function_event_invoke_config(FunctionName="Audit")
 
 
-def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
+def test_invalid_destinations_are_rejected(service: LocalLambda) -> None:
     path = "/2019-09-25/functions/Audit/event-invoke-config"
 
     answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
@@ -196,7 +196,7 @@ def test_destinations_that_are_none_are_refused(service: LocalLambda) -> None:
     assert answer.json()["message"] == "DestinationConfig must be a JSON object."
 
 
-def test_what_a_function_that_stops_would_get_is_in_the_file(service: LocalLambda) -> None:
+def test_record_for_stopping_function_is_in_file(service: LocalLambda) -> None:
     request_id = send(service, "Orders", {"do": "it", "wait": True})
     wait_until((service.project / "waits").exists)
     service.process.send_signal(signal.SIGTERM)
@@ -204,6 +204,6 @@ def test_what_a_function_that_stops_would_get_is_in_the_file(service: LocalLambd
     (service.project / "go").touch()
 
     assert service.wait() == 0
-    line = told(service, request_id)
+    line = record_of(service, request_id)
     assert line["destination"].endswith(":Audit")
     assert line["record"]["responsePayload"] == {"did": "it"}

@@ -34,7 +34,7 @@ def old(service: LocalLambda) -> LocalLambda:
 
 
 class Counts:
-    """What a metric has counted since this was made."""
+    """The increase of a metric since this object was created."""
 
     def __init__(self, service: LocalLambda, name: str, **labels: str) -> None:
         self._read: Callable[[], float] = lambda: service.metric(name, **labels)
@@ -51,7 +51,7 @@ def returns(value: object) -> str:
 
 
 def save(service: LocalLambda, text: str, name: str = "function/app.py") -> None:
-    """Write as editors do: a new file in the old one's place."""
+    """Save like an editor: write a new file and rename it."""
     path = service.project / name
     path.parent.mkdir(exist_ok=True)
     new = path.with_name(f".{path.name}.new")
@@ -66,7 +66,7 @@ def error_of(answer: Answer) -> tuple[str, str]:
     return answer.json()["errorType"], answer.json()["errorMessage"]
 
 
-def test_the_request_after_a_save_is_answered_by_the_new_code(old: LocalLambda) -> None:
+def test_request_after_save_runs_new_code(old: LocalLambda) -> None:
     before = old.invoke().headers["x-lambda-live-code-sha256"]
     reloads = Counts(old, "lambda_reloads_total", result="succeeded")
 
@@ -82,13 +82,13 @@ def test_the_request_after_a_save_is_answered_by_the_new_code(old: LocalLambda) 
     assert reloads == 1
 
 
-def test_a_save_is_loaded_without_a_request(old: LocalLambda) -> None:
+def test_save_is_loaded_without_request(old: LocalLambda) -> None:
     save(old, "print('nobody asked')\n" + returns("new"))
 
     old.wait_for_line("nobody asked")
 
 
-def test_a_request_can_wait_for_the_code_that_it_names(old: LocalLambda) -> None:
+def test_request_can_wait_for_a_code_hash(old: LocalLambda) -> None:
     save(old, returns("new"))
     new = old.invoke().headers["x-lambda-live-code-sha256"]
     save(old, returns("old"))
@@ -97,14 +97,14 @@ def test_a_request_can_wait_for_the_code_that_it_names(old: LocalLambda) -> None
     waiting = http.client.HTTPConnection(host, int(port))
 
     waiting.request("POST", INVOKE, b"{}", {"X-Lambda-Live-Await-Code-Sha256": new})
-    assert old.invoke().json() == "old"  # the other request came before this one
+    assert old.invoke().json() == "old"  # the other request arrived first
     save(old, returns("new"))
 
     assert json.loads(waiting.getresponse().read()) == "new"
     waiting.close()
 
 
-def test_a_request_that_names_code_which_never_comes_is_answered_by_what_is_there(
+def test_request_for_unknown_code_hash_runs_current_code(
     old: LocalLambda,
 ) -> None:
     answer = old.invoke(headers={"X-Lambda-Live-Await-Code-Sha256": "0" * 64})
@@ -113,7 +113,7 @@ def test_a_request_that_names_code_which_never_comes_is_answered_by_what_is_ther
     assert answer.headers["x-lambda-live-code-sha256"] != "0" * 64
 
 
-def test_two_saves_in_one_second_of_one_size_are_told_apart(old: LocalLambda) -> None:
+def test_two_saves_of_same_size_in_one_second_are_distinguished(old: LocalLambda) -> None:
     for word in ["one", "two", "one"]:
         path = old.project / "function/app.py"
         path.write_text(returns(word), encoding="utf-8")
@@ -122,7 +122,7 @@ def test_two_saves_in_one_second_of_one_size_are_told_apart(old: LocalLambda) ->
         assert old.invoke().json() == word
 
 
-def test_a_save_storm_is_one_reload(start_lambda: StartLambda) -> None:
+def test_many_saves_in_a_row_are_one_reload(start_lambda: StartLambda) -> None:
     source = """
 from importlib import import_module
 
@@ -136,7 +136,7 @@ def handler(event, context):
         "_QUIET_SECONDS": 0.5,
         "_BULK_QUIET_SECONDS": 0.5,
         "_MAX_WAIT_SECONDS": 30.0,
-    }  # a slow machine's saves
+    }  # a slow machine saves slowly
     constants = {f"code.watched_code.{name}": seconds for name, seconds in times.items()}
     service = start_lambda(files | {"function/app.py": source}, constants=constants)
     assert service.invoke().json() == 0
@@ -150,7 +150,7 @@ def handler(event, context):
     assert len([line for line in service.lines if "reloaded" in line]) == 1
 
 
-def test_a_save_that_changes_nothing_is_no_reload(old: LocalLambda) -> None:
+def test_save_without_change_does_not_reload(old: LocalLambda) -> None:
     starts = Counts(old, "lambda_init_duration_seconds_count")
     reloads = Counts(old, "lambda_reloads_total")
 
@@ -196,7 +196,7 @@ def test_a_save_that_changes_nothing_is_no_reload(old: LocalLambda) -> None:
         ),
     ],
 )
-def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
+def test_broken_code_fails_like_aws_until_fixed(
     service: LocalLambda, code: str, error_type: str, message: str, where: str
 ) -> None:
     errors = Counts(service, "lambda_errors_total", error_type=error_type)
@@ -229,9 +229,7 @@ def test_broken_code_answers_as_on_aws_and_recovers_when_mended(
         ("import os\nos.kill(os.getpid(), 9)\n", "signal: killed"),
     ],
 )
-def test_code_that_ends_its_process_at_import_is_an_exit_error(
-    service: LocalLambda, code: str, how: str
-) -> None:
+def test_exit_at_import_is_exit_error(service: LocalLambda, code: str, how: str) -> None:
     save(service, code)
 
     answer = service.invoke()
@@ -246,7 +244,7 @@ def test_code_that_ends_its_process_at_import_is_an_exit_error(
     assert service.invoke().json() == "mended"
 
 
-def test_code_that_is_broken_at_the_start_is_served_and_told_by_the_place_that_raised(
+def test_code_broken_at_start_is_logged_with_location(
     start_lambda: StartLambda,
 ) -> None:
     files = {
@@ -287,7 +285,7 @@ def test_code_that_is_broken_at_the_start_is_served_and_told_by_the_place_that_r
     ],
     ids=["a library raises", "a package is missing", "imported by a call", "in place of another"],
 )
-def test_an_error_in_a_library_is_told_by_the_function_s_line_first(
+def test_library_error_is_logged_with_own_line_first(
     service: LocalLambda, code: str, what: str, where: str
 ) -> None:
     save(service, code)
@@ -307,7 +305,7 @@ def handler(event, context):
 """
 
 
-def test_modules_that_come_change_move_and_go_count(service: LocalLambda) -> None:
+def test_added_changed_moved_deleted_modules_reload(service: LocalLambda) -> None:
     save(service, USES_A_MODULE)
     assert service.invoke("module").json() is None
     reloads = Counts(service, "lambda_reloads_total", result="succeeded")
@@ -340,7 +338,7 @@ def test_modules_that_come_change_move_and_go_count(service: LocalLambda) -> Non
         "elsewhere.py",
     ],
 )
-def test_what_is_no_code_is_no_reload(old: LocalLambda, name: str) -> None:
+def test_file_that_is_not_code_does_not_reload(old: LocalLambda, name: str) -> None:
     before = old.invoke().headers["x-lambda-live-code-sha256"]
     reloads = Counts(old, "lambda_reloads_total")
 
@@ -350,7 +348,7 @@ def test_what_is_no_code_is_no_reload(old: LocalLambda, name: str) -> None:
     assert reloads == 0
 
 
-def test_an_invocation_under_way_finishes_on_the_old_code(service: LocalLambda) -> None:
+def test_running_invocation_finishes_on_old_code(service: LocalLambda) -> None:
     source = """
 import time
 from pathlib import Path
@@ -375,14 +373,14 @@ def handler(event, context):
     wait_until(lambda: service.metric("lambda_environments") == 1)
 
 
-def test_without_watching_the_code_stays_as_it_was(start_lambda: StartLambda) -> None:
+def test_code_stays_without_watched_paths(start_lambda: StartLambda) -> None:
     service = start_lambda(returns("old"), "--no-watch")
     save(service, returns("new"))
 
     assert service.invoke().json() == "old"
 
 
-def test_each_watched_directory_counts(start_lambda: StartLambda) -> None:
+def test_each_watched_directory_reloads(start_lambda: StartLambda) -> None:
     files = {
         "function/app.py": "import shared.word\n\ndef handler(event, context):\n"
         "    return shared.word.word\n",
@@ -396,7 +394,7 @@ def test_each_watched_directory_counts(start_lambda: StartLambda) -> None:
     assert service.invoke().json() == "new"
 
 
-def test_a_handler_in_no_package_is_watched_with_what_is_beside_it(
+def test_handler_without_package_is_watched_with_siblings(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda({"app.py": returns("old")}, handler="app.handler")
@@ -407,7 +405,7 @@ def test_a_handler_in_no_package_is_watched_with_what_is_beside_it(
     assert service.invoke().json() == "new"
 
 
-def test_requests_during_edits_are_all_answered_by_code_no_older_than_when_they_were_sent(
+def test_requests_during_edits_run_code_as_new_as_they_are(
     service: LocalLambda,
 ) -> None:
     save(service, returns(0))
@@ -455,7 +453,7 @@ def more_than(answered: list[bytes], count: int) -> Callable[[], bool]:
     return lambda: len(answered) > count
 
 
-def test_code_that_writes_beside_itself_is_answered_all_the_same(service: LocalLambda) -> None:
+def test_code_that_writes_beside_itself_still_answers(service: LocalLambda) -> None:
     source = """
 import uuid
 from pathlib import Path
@@ -471,7 +469,7 @@ def handler(event, context):
     assert [service.invoke().json() for _ in range(5)] == ["answered"] * 5
 
 
-def test_broken_code_that_is_mended_while_requests_wait_is_not_answered(
+def test_waiting_requests_do_not_see_broken_code_that_was_fixed(
     service: LocalLambda,
 ) -> None:
     (service.project / "function/app.py").write_text("def handler(event, con", encoding="utf-8")
@@ -497,7 +495,7 @@ def handler(event, context):
 
 
 def begin(service: LocalLambda, threads: ThreadPoolExecutor) -> Future[Answer]:
-    """Send a request that finds no code loaded; return when it has arrived."""
+    """Send a request while no code is loaded; return when it has arrived."""
     answer = threads.submit(service.invoke)
     wait_until(lambda: service.metric("lambda_queue_length") == 1)
     return answer
@@ -507,7 +505,7 @@ def save_slow(service: LocalLambda, name: str, then: str = "") -> None:
     save(service, LOADS_SLOWLY.format(name=name, then=then))
 
 
-def test_a_request_may_have_code_that_was_saved_before_it_even_if_newer_is_loading(
+def test_request_runs_code_saved_before_it_while_newer_loads(
     service: LocalLambda,
 ) -> None:
     with ThreadPoolExecutor(1) as threads:
@@ -523,7 +521,7 @@ def test_a_request_may_have_code_that_was_saved_before_it_even_if_newer_is_loadi
     assert service.invoke().json() == "new"
 
 
-def test_code_that_was_replaced_before_it_failed_to_load_is_no_answer(service: LocalLambda) -> None:
+def test_replaced_code_that_fails_to_load_is_not_a_response(service: LocalLambda) -> None:
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "failing", "raise ValueError('too late')")
         answer = begin(service, threads)
@@ -542,7 +540,7 @@ def environment_of(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def test_a_command_runs_at_the_start_if_the_code_loads_or_not_and_after_each_reload(
+def test_reload_command_runs_at_start_and_after_each_reload(
     start_lambda: StartLambda,
 ) -> None:
     command = (
@@ -559,7 +557,7 @@ def test_a_command_runs_at_the_start_if_the_code_loads_or_not_and_after_each_rel
         assert service.invoke().json() == value
 
 
-def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: StartLambda) -> None:
+def test_reload_stops_command_of_old_code(start_lambda: StartLambda) -> None:
     service = start_lambda(returns("old"), "--after-reload=echo began; exec sleep 600")
     service.wait_for_line("began")
 
@@ -569,14 +567,14 @@ def test_a_reload_ends_the_command_that_was_for_the_old_code(start_lambda: Start
     def sleeping() -> int:
         names = []
         for process in service.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has exited
                 names.append(process.name())
         return names.count("sleep")
 
     wait_until(lambda: sleeping() == 1)
 
 
-def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
+def test_command_that_ignores_sigterm_is_killed(
     start_lambda: StartLambda,
 ) -> None:
     ignores = "import os, signal, time; signal.signal(15, signal.SIG_IGN); {}; time.sleep(600)"
@@ -587,7 +585,7 @@ def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
     )
     service = start_lambda(returns("old"), f"--after-reload={command}")
     service.wait_for_line("began")
-    both = at_rest() + 4  # the shell, its watch over the service, and what it has started
+    both = at_rest() + 4  # the shell, its watcher of the service, and what it started
     wait_until(lambda: len(service.processes()) == both)
     for number in range(3):
         save(service, returns(number))
@@ -599,7 +597,7 @@ def test_a_command_that_will_not_end_is_ended_by_the_next_save_and_by_the_stop(
     assert not service.processes()
 
 
-def test_a_command_does_not_outlive_a_service_that_is_killed(start_lambda: StartLambda) -> None:
+def test_command_does_not_outlive_killed_service(start_lambda: StartLambda) -> None:
     command = "trap '' TERM; echo began; sleep 600 & sleep 600"
     service = start_lambda(returns("old"), f"--after-reload={command}")
     service.wait_for_line("began")
@@ -609,19 +607,19 @@ def test_a_command_does_not_outlive_a_service_that_is_killed(start_lambda: Start
     wait_until(lambda: not service.processes())
 
 
-def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartLambda) -> None:
+def test_background_processes_of_finished_command_may_stay(start_lambda: StartLambda) -> None:
     service = start_lambda(returns("old"), "--after-reload=sleep 601 & echo began")
     service.wait_for_line("began")
 
     def with_argument(argument: str) -> list[psutil.Process]:
         found = []
         for process in service.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has exited
                 found += [process] * (argument in process.cmdline())
         return found
 
     def left_behind(count: int) -> bool:
-        """Whether so many sleep, and no shell does anything any more: its end is known."""
+        """Whether so many processes sleep and no shell is left."""
         return len(with_argument("601")) == count and not with_argument("-c")
 
     wait_until(lambda: left_behind(1))
@@ -634,7 +632,7 @@ def test_what_a_command_leaves_behind_when_it_ends_may_stay(start_lambda: StartL
         process.kill()
 
 
-def test_code_beside_the_handlers_package_is_the_functions_too(start_lambda: StartLambda) -> None:
+def test_code_beside_handler_package_is_watched(start_lambda: StartLambda) -> None:
     handler = "from shared import answer\ndef handler(event, context): return answer\n"
     files = {"package/app.py": handler, "shared.py": "answer = 1\n", "events/event.json": "{}"}
     service = start_lambda(files, handler="package.app.handler")

@@ -8,7 +8,7 @@ from support.starting import StartLambda
 from support.waiting import wait_until
 
 CONCURRENCY = 3
-"""The service, its environments, and the one on standby."""
+"""The number of environments."""
 
 
 def test_saves_under_load_leave_no_process(start_lambda: StartLambda) -> None:
@@ -32,7 +32,7 @@ def test_saves_under_load_leave_no_process(start_lambda: StartLambda) -> None:
     wait_until(lambda: len(service.processes()) <= at_rest(environments=CONCURRENCY))
 
 
-def test_crashes_and_timeouts_leave_nothing_open(start_lambda: StartLambda) -> None:
+def test_crashes_and_timeouts_leave_no_open_file(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, f"--concurrency={CONCURRENCY}", "--timeout=1")
 
     process = psutil.Process(service.pid)

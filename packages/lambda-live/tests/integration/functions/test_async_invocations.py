@@ -4,19 +4,19 @@ from support.local_lambda import LocalLambda
 from support.starting import StartLambda
 from support.waiting import wait_until
 
-FAILS_SO_MANY_TIMES = """
+FAILS_N_TIMES = """
 from pathlib import Path
 
 def handler(event, context):
-    tries = Path(event["name"])
-    tries.write_text(tries.read_text() + context.aws_request_id + "\\n" if tries.exists()
+    attempts = Path(event["name"])
+    attempts.write_text(attempts.read_text() + context.aws_request_id + "\\n" if attempts.exists()
         else context.aws_request_id + "\\n")
-    count = len(tries.read_text().splitlines())
+    count = len(attempts.read_text().splitlines())
     if count <= event["failures"]:
         raise ValueError(f"failure {count}")
     print("done", event["name"])
 """
-RETRY_SOON = {"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]}
+FAST_RETRIES = {"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]}
 
 
 def send(service: LocalLambda, name: str, failures: int) -> str:
@@ -31,25 +31,25 @@ def send(service: LocalLambda, name: str, failures: int) -> str:
     return request_id
 
 
-def tries(service: LocalLambda, name: str) -> list[str]:
+def attempts(service: LocalLambda, name: str) -> list[str]:
     path = service.project / name
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
-def test_an_event_that_fails_is_tried_twice_more_with_aws_pauses_made_short(
+def test_failed_event_is_retried_twice(
     start_lambda: StartLambda,
 ) -> None:
-    service = start_lambda(FAILS_SO_MANY_TIMES)
+    service = start_lambda(FAILS_N_TIMES)
     request_id = send(service, "thrice", 2)
 
     service.wait_for_line("done thrice")
-    assert tries(service, "thrice") == [request_id] * 3
+    assert attempts(service, "thrice") == [request_id] * 3
     assert service.metric("lambda_errors_total", error_type="ValueError") == 2
     assert service.metric("lambda_async_dropped_total") == 0
 
 
-def test_an_event_that_fails_each_time_is_told_in_the_log(start_lambda: StartLambda) -> None:
-    service = start_lambda(FAILS_SO_MANY_TIMES, constants=RETRY_SOON)
+def test_event_that_always_fails_is_logged(start_lambda: StartLambda) -> None:
+    service = start_lambda(FAILS_N_TIMES, constants=FAST_RETRIES)
     request_id = send(service, "never", 9)
 
     line = service.wait_for_line("event dropped after the last attempt")
@@ -58,13 +58,13 @@ def test_an_event_that_fails_each_time_is_told_in_the_log(start_lambda: StartLam
     )
     assert '"errorMessage": "failure 3"' in line
     assert line.endswith('event {"name": "never", "failures": 9})')
-    assert tries(service, "never") == [request_id] * 3
+    assert attempts(service, "never") == [request_id] * 3
     assert service.metric("lambda_async_dropped_total") == 1
 
 
-def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambda) -> None:
+def test_dropped_event_has_its_fields_in_json_log(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        "import no_such_module\n", constants=RETRY_SOON, AWS_LAMBDA_LOG_FORMAT="JSON"
+        "import no_such_module\n", constants=FAST_RETRIES, AWS_LAMBDA_LOG_FORMAT="JSON"
     )
     request_id = send(service, "never", 9)
 
@@ -75,24 +75,24 @@ def test_the_json_log_of_a_dropped_event_has_its_fields(start_lambda: StartLambd
     assert json.loads(record["event"]) == {"name": "never", "failures": 9}
 
 
-def test_a_stop_runs_what_was_accepted_first(start_lambda: StartLambda) -> None:
+def test_stop_runs_accepted_events_first(start_lambda: StartLambda) -> None:
     service = start_lambda(
-        FAILS_SO_MANY_TIMES,
+        FAILS_N_TIMES,
         constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [600, 600]},
     )
     send(service, "recovers", 1)
     send(service, "never", 9)
-    wait_until(lambda: tries(service, "recovers") and tries(service, "never"))
+    wait_until(lambda: attempts(service, "recovers") and attempts(service, "never"))
     wait_until(lambda: service.metric("lambda_errors_total", error_type="ValueError") == 2)
 
     assert service.end() == 0
 
     assert "done recovers" in service.lines
-    assert len(tries(service, "never")) == 2
+    assert len(attempts(service, "never")) == 2
     assert any("event dropped after the last attempt" in line for line in service.lines)
 
 
-def test_a_stop_tells_of_each_event_that_it_cannot_wait_for(start_lambda: StartLambda) -> None:
+def test_stop_logs_events_it_cannot_wait_for(start_lambda: StartLambda) -> None:
     source = """
 import time
 from pathlib import Path
@@ -110,7 +110,7 @@ def handler(event, context):
     assert 'lambda_live: event not run: the service stopped (event {"a": 1})' in service.lines
 
 
-def test_the_answer_to_an_event_has_no_body_and_a_request_id(service: LocalLambda) -> None:
+def test_event_response_is_empty_with_request_id(service: LocalLambda) -> None:
     event = {"code": "print('ran', context.aws_request_id)"}
 
     answer = service.invoke(event, {"X-Amz-Invocation-Type": "Event"})
@@ -119,7 +119,7 @@ def test_the_answer_to_an_event_has_no_body_and_a_request_id(service: LocalLambd
     service.wait_for_line(f"ran {answer.headers['x-amzn-requestid']}")
 
 
-def test_events_that_wait_are_throttled_when_they_are_too_large_together(
+def test_waiting_events_over_size_limit_are_throttled(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(

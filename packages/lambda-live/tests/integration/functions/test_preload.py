@@ -1,4 +1,4 @@
-"""What a function imports from elsewhere is imported before it asks, and nothing is different."""
+"""Third-party imports are preloaded, and the function does not notice."""
 
 import py_compile
 import time
@@ -18,7 +18,7 @@ from support.waiting import wait_until
 
 LIBRARY = """
 import os, sys, traceback
-AHEAD = not any(frame.filename.endswith("app.py") for frame in traceback.extract_stack())
+PRELOADED = not any(frame.filename.endswith("app.py") for frame in traceback.extract_stack())
 """
 MEMORY = 128
 HANDLER = "def handler(event, context): ...\n"
@@ -44,22 +44,22 @@ class Site:
         passed = (f"--memory={MEMORY}", "--env=SETTING=set", *args)
         self.service: LocalLambda = start(project, *passed, XDG_CACHE_HOME=str(cache), **more)
 
-    def library(self, name: str, source: str) -> None:
-        """Write one, and wait until it is older than a file that may have changed just now."""
+    def write(self, name: str, source: str) -> None:
+        """Write a library, and wait until its time is older than that of a file saved now."""
         write_project(self.folder, {f"{name}.py": LIBRARY + source})
         written = (self.folder / f"{name}.py").stat().st_ctime
         wait_until(lambda: time.time() > written + 2 * MAX_CLOCK_SKEW_SECONDS)
 
-    def imported_ahead(self, name: str, source: str) -> None:
-        """Write a library, have the function import it, and wait until the standby has, too."""
-        marker = self.folder / f"{name}.ahead"
-        self.library(name, f"{source}\nif AHEAD:\n    open({str(marker)!r}, 'w').close()\n")
-        self.saved(f"import {name}", "None")
+    def preload_library(self, name: str, source: str) -> None:
+        """Write a library, let the function import it, and wait until the standby preloaded it."""
+        marker = self.folder / f"{name}.preloaded"
+        self.write(name, f"{source}\nif PRELOADED:\n    open({str(marker)!r}, 'w').close()\n")
+        self.invoke(f"import {name}", "None")
         wait_until(marker.exists)
 
-    def saved(self, imports: str, reply: str) -> Any:
-        """Save code that imports that and returns this; return what it returns then."""
-        # another text each time, or it would be no reload
+    def invoke(self, imports: str, reply: str) -> Any:
+        """Save code with these imports and this return value; return the response."""
+        # a new text each time, because the same text does not reload
         self.saves = getattr(self, "saves", 0) + 1
         code = f"{imports}\ndef handler(event, context):\n    return {reply} # {self.saves}\n"
         write_project(self.service.project, {"function/app.py": code})
@@ -68,9 +68,9 @@ class Site:
         return answer.json()
 
     def leave(self) -> None:
-        """Have an environment end itself: who is killed has not told what it covered."""
-        self.library("last", "print('last words')")
-        self.saved("import last", "None")
+        """Let an environment exit by itself: a killed one does not write its coverage."""
+        self.write("last", "print('last words')")
+        self.invoke("import last", "None")
         code = "import last, os\ndef handler(event, context): os._exit(0)\n"
         write_project(self.service.project, {"function/app.py": code})
         assert "x-amz-function-error" in self.service.invoke().headers
@@ -85,16 +85,14 @@ def site(start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFact
 def measured(
     start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    """Another, where what starts anew, or ends itself, tells what it covered."""
+    """Another service, whose environments write their coverage."""
     site = Site(start_module_lambda, tmp_path_factory.mktemp("libraries"), measured=True)
     yield site
     site.leave()
 
 
-def test_packages_in_a_hidden_folder_of_the_project_have_their_bytecode(
-    start_lambda: StartLambda, tmp_path: Path
-) -> None:
-    """As where the cache is in the project: to compile each anew takes longer than to import it."""
+def test_packages_in_hidden_folder_have_bytecode(start_lambda: StartLambda, tmp_path: Path) -> None:
+    """The cache may be in the project; compiling each module takes longer than importing it."""
     source = "import library\ndef handler(event, context): return library.FROM\n"
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
     folder = require(tmp_path, tmp_path / ".cache")
@@ -111,56 +109,58 @@ def test_packages_in_a_hidden_folder_of_the_project_have_their_bytecode(
     assert service.invoke().json() == "bytecode"
 
 
-def test_a_library_is_imported_before_the_code_that_imports_it_is_loaded(site: Site) -> None:
-    site.library(
+def test_library_is_preloaded_before_the_code(site: Site) -> None:
+    site.write(
         "plain", "SETTING = os.environ['SETTING']\nNAME = sys.modules[__name__].__spec__.name"
     )
-    reply = "[plain.AHEAD, plain.SETTING, plain.NAME, plain.__spec__.loader is plain.__loader__]"
+    reply = (
+        "[plain.PRELOADED, plain.SETTING, plain.NAME, plain.__spec__.loader is plain.__loader__]"
+    )
 
-    assert site.saved("import plain", reply) == [False, "set", "plain", True]
-    assert site.saved("import plain", reply) == [True, "set", "plain", True]
-    assert site.saved("from plain import AHEAD", "AHEAD") is True
+    assert site.invoke("import plain", reply) == [False, "set", "plain", True]
+    assert site.invoke("import plain", reply) == [True, "set", "plain", True]
+    assert site.invoke("from plain import PRELOADED", "PRELOADED") is True
 
 
-def test_what_comes_along_with_a_part_that_is_asked_for_late_is_imported_ahead_each_time(
+def test_lazy_submodule_is_preloaded_in_each_process(
     site: Site,
 ) -> None:
-    """As pydantic imports its parts when they are asked for, and FastAPI the same ones."""
-    site.library("part", "OF = 'lazy'")
-    site.library("lazy", "def __getattr__(name):\n    import part\n    return getattr(part, name)")
-    site.library("large", "import part")
+    """Pydantic imports its submodules on first use, and FastAPI uses the same ones."""
+    site.write("part", "OF = 'lazy'")
+    site.write("lazy", "def __getattr__(name):\n    import part\n    return getattr(part, name)")
+    site.write("large", "import part")
     imports = "from lazy import OF\nimport large"
 
-    assert site.saved(imports, "large.AHEAD") is False
-    assert [site.saved(imports, "large.AHEAD") for _ in range(3)] == [True] * 3
+    assert site.invoke(imports, "large.PRELOADED") is False
+    assert [site.invoke(imports, "large.PRELOADED") for _ in range(3)] == [True] * 3
 
 
-def test_what_is_not_imported_any_more_is_not_there(site: Site) -> None:
-    site.library("leaving", "")
-    site.saved("import leaving", "leaving.AHEAD")
+def test_library_no_longer_imported_is_not_in_sys_modules(site: Site) -> None:
+    site.write("leaving", "")
+    site.invoke("import leaving", "leaving.PRELOADED")
 
-    assert site.saved("import sys", "'leaving' in sys.modules") is False
+    assert site.invoke("import sys", "'leaving' in sys.modules") is False
 
 
-def test_the_time_of_an_import_is_that_of_the_init_whenever_it_was(site: Site) -> None:
-    site.library("slow", "import time\ntime.sleep(0.3)")
+def test_preload_time_counts_as_init_duration(site: Site) -> None:
+    site.write("slow", "import time\ntime.sleep(0.3)")
 
     def init_seconds() -> float:
         return site.service.metric("lambda_init_duration_seconds_sum")
 
-    site.saved("import slow", "slow.AHEAD")
+    site.invoke("import slow", "slow.PRELOADED")
     before = init_seconds()
-    assert site.saved("import slow", "slow.AHEAD") is True
+    assert site.invoke("import slow", "slow.PRELOADED") is True
     assert init_seconds() - before >= 0.3
 
 
-def test_what_an_import_writes_is_told_once_for_each_init_that_imports(site: Site) -> None:
-    site.library("loud", "import logging\nprint('loud print')\nlogging.warning('loud warning')")
+def test_import_output_is_logged_once_per_init(site: Site) -> None:
+    site.write("loud", "import logging\nprint('loud print')\nlogging.warning('loud warning')")
 
     for _ in range(3):
-        site.saved("import loud", "loud.AHEAD")
+        site.invoke("import loud", "loud.PRELOADED")
     for _ in range(2):
-        site.saved("", "print('quiet')")
+        site.invoke("", "print('quiet')")
     site.service.wait_for_line("quiet", 2)
     for text in ("loud print", "loud warning"):
         assert len([line for line in site.service.lines if text in line]) == 3
@@ -174,34 +174,32 @@ def test_what_an_import_writes_is_told_once_for_each_init_that_imports(site: Sit
         ("site", "os._exit(3)"),
         ("site", "os.kill(os.getpid(), 9)"),
         ("site", f"HEAP = b'x' * {2 * MEMORY * 2**20}; import time; time.sleep(600)"),
-        ("site", "print('spoken ahead'); sys.exit(0)"),
+        ("site", "print('spoken'); sys.exit(0)"),
     ],
     ids=["fails", "hangs", "exits", "dies", "takes more memory than there is", "speaks and exits"],
 )
-def test_a_library_that_can_t_be_imported_ahead_costs_nothing_but_the_gain(
+def test_library_that_fails_to_preload_still_imports(
     where: str, misbehaviour: str, request: pytest.FixtureRequest
 ) -> None:
     site: Site = request.getfixturevalue(where)
     name = f"bad{abs(hash(request.node.callspec.id))}"
-    site.library(name, f"if AHEAD:\n    {misbehaviour}\n")
+    site.write(name, f"if PRELOADED:\n    {misbehaviour}\n")
 
-    answers = [site.saved(f"import {name}", f"{name}.AHEAD") for _ in range(3)]
+    answers = [site.invoke(f"import {name}", f"{name}.PRELOADED") for _ in range(3)]
 
     assert answers == [False, False, False]
-    assert "spoken ahead" not in site.service.log
+    assert "spoken" not in site.service.log
 
 
-def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
-    start_lambda: StartLambda, tmp_path: Path
-) -> None:
-    began = tmp_path / "began"
-    hangs = f"if AHEAD:\n    open({str(began)!r}, 'w')\n    import time; time.sleep(600)\n"
+def test_removed_function_stops_its_standby(start_lambda: StartLambda, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    hangs = f"if PRELOADED:\n    open({str(marker)!r}, 'w')\n    import time; time.sleep(600)\n"
     files = {"layer/python/hanging.py": LIBRARY + hangs, "template.yaml": template("stays", "goes")}
     write_project(tmp_path, files | {"stays/app.py": HANDLER, "goes/app.py": HANDLER})
     service = start_lambda(tmp_path, handler=None)
     wait_until(lambda: len(service.processes()) == at_rest(functions=2))
     write_project(tmp_path, {"goes/app.py": f"import hanging\n{HANDLER}"})
-    wait_until(began.exists)
+    wait_until(marker.exists)
 
     write_project(tmp_path, {"template.yaml": template("stays")})
     service.boto3.invoke(FunctionName="stays")
@@ -211,22 +209,22 @@ def test_a_function_that_goes_takes_along_the_process_that_imports_ahead(
     assert "Traceback" not in service.log
 
 
-def test_a_module_of_the_function_s_own_wins_over_one_imported_ahead(measured: Site) -> None:
-    measured.imported_ahead("shadowed", "WHOSE = 'theirs'")
+def test_own_module_wins_over_preloaded_one(measured: Site) -> None:
+    measured.preload_library("shadowed", "WHOSE = 'theirs'")
 
     write_project(measured.service.project, {"shadowed.py": "WHOSE = 'mine'"})
 
-    assert measured.saved("import shadowed", "shadowed.WHOSE") == "mine"
+    assert measured.invoke("import shadowed", "shadowed.WHOSE") == "mine"
 
 
-def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(
+def test_own_module_imported_by_library_is_reloaded(
     measured: Site,
 ) -> None:
-    measured.library("framework", "from function import settings\nVALUE = settings.VALUE")
+    measured.write("framework", "from function import settings\nVALUE = settings.VALUE")
 
     for value in (1, 2, 3):
         write_project(measured.service.project, {"function/settings.py": f"VALUE = {value}\n"})
-        assert measured.saved("import framework", "framework.VALUE") == value
+        assert measured.invoke("import framework", "framework.VALUE") == value
 
 
 @pytest.mark.parametrize(
@@ -238,49 +236,52 @@ def test_the_function_s_own_modules_are_new_also_where_a_library_imports_them(
     ],
     ids=["variable", "path", "patch"],
 )
-def test_a_library_sees_what_the_function_prepared_for_it(
+def test_library_sees_what_the_function_prepared(
     measured: Site, before: str, read: str, request: pytest.FixtureRequest
 ) -> None:
     name = f"reads{abs(hash(request.node.callspec.id))}"
-    measured.library(name, f"try:\n    READ = {read}\nexcept TypeError:\n    READ = None\n")
-    measured.saved(f"import {name}", f"{name}.READ")
+    measured.write(name, f"try:\n    READ = {read}\nexcept TypeError:\n    READ = None\n")
+    measured.invoke(f"import {name}", f"{name}.READ")
 
     for value in ("one", "two", "two"):
         prepared = before.format(value=value)
-        assert measured.saved(f"{prepared}\nimport {name}", f"{name}.READ") == value
+        assert measured.invoke(f"{prepared}\nimport {name}", f"{name}.READ") == value
 
 
-def test_a_library_that_changed_is_imported_anew(measured: Site) -> None:
-    measured.imported_ahead("changing", "VALUE = 1")
+def test_changed_library_is_imported_again(measured: Site) -> None:
+    measured.preload_library("changing", "VALUE = 1")
 
-    measured.library("changing", "VALUE = 'two'")
+    measured.write("changing", "VALUE = 'two'")
 
-    assert measured.saved("import changing", "changing.VALUE") == "two"
+    assert measured.invoke("import changing", "changing.VALUE") == "two"
 
 
-def test_a_thread_that_an_import_starts_runs_in_the_function(site: Site) -> None:
-    site.library(
+def test_thread_started_by_import_runs_in_function(site: Site) -> None:
+    site.write(
         "threaded",
         "import queue, threading\nASKED, ANSWERS = queue.Queue(), queue.Queue()\n"
         "def work():\n    while True: ANSWERS.put(ASKED.get() + 1)\n"
         "threading.Thread(target=work, daemon=True).start()",
     )
-    ask = "[threaded.AHEAD, threaded.ASKED.put(1), threaded.ANSWERS.get(timeout=20)]"
+    ask = "[threaded.PRELOADED, threaded.ASKED.put(1), threaded.ANSWERS.get(timeout=20)]"
 
-    assert site.saved("import threaded", ask) == [False, None, 2]
-    assert site.saved("import threaded", ask) == [True, None, 2]
+    assert site.invoke("import threaded", ask) == [False, None, 2]
+    assert site.invoke("import threaded", ask) == [True, None, 2]
 
 
-def test_the_memory_of_the_standby_is_known(site: Site) -> None:
-    site.saved("", "None")
+def test_standby_memory_is_reported(site: Site) -> None:
+    site.invoke("", "None")
 
     wait_until(lambda: site.service.metric("lambda_standby_memory_bytes") > 2**20)
 
 
-def test_nothing_is_imported_ahead_if_that_is_not_wanted(
+def test_nothing_is_preloaded_when_disabled(
     start_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     site = Site(start_lambda, tmp_path_factory.mktemp("libraries"), "--no-preload")
-    site.library("plain", "")
+    site.write("plain", "")
 
-    assert [site.saved("import plain", "plain.AHEAD") for _ in range(2)] == [False, False]
+    assert [site.invoke("import plain", "plain.PRELOADED") for _ in range(2)] == [
+        False,
+        False,
+    ]
