@@ -68,13 +68,14 @@ def _service(directory: Path, *args: str) -> Iterator[LocalLambda]:
 def _create_checks(directory: Path) -> None:
     shutil.copytree(REPOSITORY / "scripts", directory / "scripts")
     shutil.copy2(REPOSITORY / "machine.env", directory)
+    (directory / ".venv").symlink_to(REPOSITORY / ".venv")  # scripts/check runs its Python
     expected = directory / "events/expected"
     expected.mkdir(parents=True)
-    answer = {"statusCode": 200, "body": "v<number>: <any>"}
+    response = {"statusCode": 200, "body": "v<number>: <any>"}
     for number in range(_EVENT_COUNT):
         event = {"message": f"of event {number}"}
         (directory / f"events/{number}.json").write_text(json.dumps(event))
-        (expected / f"{number}.json").write_text(json.dumps(answer))
+        (expected / f"{number}.json").write_text(json.dumps(response))
 
 
 def _measure_check(directory: Path, scale: Scale) -> Row:
@@ -151,11 +152,11 @@ def _measure_breakpoint(directory: Path, scale: Scale) -> Row:
         debugger.attach(directory / "function/app.py", _BREAKPOINT_LINE)
         for version in range(2 * scale.peer_saves):
             started_at = _save(directory, version)
-            answer = threads.submit(service.invoke, {"message": "hello"})
+            response = threads.submit(service.invoke, {"message": "hello"})
             thread, _ = debugger.stopped()
             times.append(_ms_since(started_at))
             debugger.ask("continue", threadId=thread)
-            answer.result()
+            response.result()
     return _row("save with a debugger attached → breakpoint hit", times, MAX_STOP_MS)
 
 

@@ -58,7 +58,7 @@ class Case:
 class Measurement:
     """Results; times are in milliseconds."""
 
-    answer: str = ""
+    response: str = ""
     first: float = 0.0
     save: float = 0.0
     bare: float = 0.0
@@ -69,7 +69,7 @@ class Measurement:
         edits = ", ".join(f"+ `{name}`" for name in case.adds) or "nothing"
         bare = f"{self.bare:.0f} ms | {self.ratio:.2f}" if self.bare else "fails | -"
         times = f"{self.first:.0f} ms | {self.save:.0f} ms | {bare}"
-        return f"| {case.name} | {edits} | {times} | `{self.answer}` |"
+        return f"| {case.name} | {edits} | {times} | `{self.response}` |"
 
 
 @contextmanager
@@ -98,8 +98,8 @@ def _run_service(case: Case, project: Path) -> Iterator[int]:
 def _function_name(case: Case, port: int) -> str:
     if case.function:
         return case.function
-    answer = _request(port, "GET", "/2015-03-31/functions/", b"")
-    return str(json.loads(answer[0])["Functions"][0]["FunctionName"])
+    response = _request(port, "GET", "/2015-03-31/functions/", b"")
+    return str(json.loads(response[0])["Functions"][0]["FunctionName"])
 
 
 def _request(port: int, method: str, path: str, body: bytes) -> tuple[bytes, str, str]:
@@ -108,9 +108,9 @@ def _request(port: int, method: str, path: str, body: bytes) -> tuple[bytes, str
     response = connection.getresponse()
     code = response.headers.get("X-Lambda-Live-Code-Sha256", "")
     error = response.headers.get("X-Amz-Function-Error", "")
-    answer = response.read()
+    body = response.read()
     connection.close()
-    return answer, code, error
+    return body, code, error
 
 
 def _invoke(case: Case, port: int, name: str, event: bytes) -> tuple[bytes, str, str]:
@@ -193,12 +193,13 @@ def measure(case: Case, checkouts: Path, directory: Path) -> Measurement:
     start = time.perf_counter()
     with _run_service(case, project) as port:
         name = _function_name(case, port)
-        answer, _, error = _invoke(case, port, name, event)
+        response, _, error = _invoke(case, port, name, event)
         first = (time.perf_counter() - start) * 1000
         times = _measure_saves(case, project, port, name, event)
     save, bare = (statistics.median(column) for column in zip(*times, strict=True))
     ratio = statistics.median(save / bare for save, bare in times) if bare else 0.0
-    shown = " ".join(answer.decode("utf-8", "replace").replace("|", " ").replace("`", "").split())
+    text = response.decode("utf-8", "replace").replace("|", " ").replace("`", "")
+    shown = " ".join(text.split())
     return Measurement(f"{error} {shown}".strip()[:_MAX_SHOWN_CHARACTERS], first, save, bare, ratio)
 
 
@@ -213,7 +214,8 @@ def main() -> int:
     checkouts = Path(sys.argv[1]).resolve()
     name_part = sys.argv[2] if len(sys.argv) > 2 else ""  # noqa: PLR2004  # optional
     failed = 0
-    print("| function | edited | first answer | save → answer | bare import | ratio | answer |")
+    head = ("function", "edited", "first response", "save → response", "bare import", "ratio")
+    print(f"| {' | '.join(head)} | response |")
     print("|---|---|---|---|---|---|---|")
     for case in _cases():
         if name_part.lower() not in case.name.lower():

@@ -84,14 +84,14 @@ class Clients:
     def _send(self) -> None:
         saved, number = self.saved_version, self.responses
         try:
-            answer = self._service.invoke(number)
+            response = self._service.invoke(number)
         except OSError as error:
             self.errors.append(repr(error))
             return
         self.responses += 1
-        value = answer.json()
-        if answer.status != 200 or value[1] != number or value[0] < saved:  # noqa: PLR2004  # HTTP's OK
-            self.errors.append(answer.body.decode("utf-8", "replace"))
+        value = response.json()
+        if response.status != 200 or value[1] != number or value[0] < saved:  # noqa: PLR2004  # HTTP's OK
+            self.errors.append(response.body.decode("utf-8", "replace"))
 
 
 def _sample(service: LocalLambda, clients: Clients, started_at: float) -> Sample:

@@ -41,14 +41,14 @@ def connect(service: LocalLambda) -> Debugger:
 def test_breakpoint_stops_handler_without_timeout(service: LocalLambda) -> None:
     with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 6)
-        answer = threads.submit(service.invoke, {"message": "seen"})
+        response = threads.submit(service.invoke, {"message": "seen"})
         thread, frame = debugger.stopped()
         value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
         debugger.ask("continue", threadId=thread)
 
         assert (frame["name"], frame["line"]) == ("handler", 6)
         assert value["result"] == "'seen'"
-        assert answer.result().json() == "seen"
+        assert response.result().json() == "seen"
 
 
 def test_attached_debugger_stays_attached_after_saves(service: LocalLambda) -> None:
@@ -57,22 +57,22 @@ def test_attached_debugger_stays_attached_after_saves(service: LocalLambda) -> N
         debugger.attach(app, 6)
         for number in range(3):
             app.write_text(SOURCE.replace("return message", f"return message + {number}"))
-            answer = threads.submit(service.invoke, {"message": 100})
+            response = threads.submit(service.invoke, {"message": 100})
             thread, frame = debugger.stopped()
             value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
             debugger.ask("continue", threadId=thread)
 
             assert (frame["line"], value["result"]) == (6, "100")
-            assert answer.result().json() == 100 + number
+            assert response.result().json() == 100 + number
 
         app.write_text("def handler(event, context)")
         assert "SyntaxError" in service.invoke().json()["errorType"]
         app.write_text(SOURCE)
-        answer = threads.submit(service.invoke, {"message": "fixed"})
+        response = threads.submit(service.invoke, {"message": "fixed"})
         thread, _ = debugger.stopped()
         debugger.ask("setBreakpoints", source={"path": str(app)}, breakpoints=[])
         debugger.ask("continue", threadId=thread)
-        assert answer.result().json() == "fixed"
+        assert response.result().json() == "fixed"
         app.write_text(SOURCE + "# another save")
         assert service.invoke({"message": "no breakpoint"}).json() == "no breakpoint"
         debugger.ask("disconnect", restart=False)
@@ -85,10 +85,10 @@ def test_debugger_that_disconnects_at_breakpoint_lets_handler_finish(service: Lo
     with ThreadPoolExecutor(1) as threads:
         with closing(connect(service)) as debugger:
             debugger.attach(app, 6)
-            answer = threads.submit(service.invoke, {"message": "goes on"})
+            response = threads.submit(service.invoke, {"message": "goes on"})
             debugger.stopped()
 
-        assert answer.result(60).json() == "goes on"
+        assert response.result(60).json() == "goes on"
     app.write_text(SOURCE + "# saved")
     assert service.invoke({"message": "alone"}).json() == "alone"
 
@@ -102,19 +102,19 @@ def test_second_debugger_replaces_the_first(service: LocalLambda) -> None:
     ):
         first.attach(app, 6)
         second.attach(app, 6)
-        answer = threads.submit(service.invoke, {"message": 1})
+        response = threads.submit(service.invoke, {"message": 1})
         thread, _ = second.stopped()
         second.ask("continue", threadId=thread)
-        assert answer.result().json() == 1
+        assert response.result().json() == 1
 
 
 def test_debugging_runs_a_single_environment(service: LocalLambda) -> None:
     inits = service.metric("lambda_init_duration_seconds_count")
     with ThreadPoolExecutor(3) as threads:
         events = [{"message": number} for number in range(3)]
-        answers = list(threads.map(service.invoke, events))
+        responses = list(threads.map(service.invoke, events))
 
-    assert [answer.json() for answer in answers] == [0, 1, 2]
+    assert [response.json() for response in responses] == [0, 1, 2]
     assert service.metric("lambda_init_duration_seconds_count") == inits
 
 
@@ -168,11 +168,11 @@ def message_at_breakpoint(debugger: Debugger, service: LocalLambda, function: st
     with ThreadPoolExecutor(1) as threads:
         path = INVOKE.replace("/function/", f"/{function}/")
         event = b'{"message": "of %s"}' % function.encode()
-        answer = threads.submit(service.request, "POST", path, event)
+        response = threads.submit(service.request, "POST", path, event)
         thread, frame = debugger.stopped()
         value: str = debugger.ask("evaluate", expression="message", frameId=frame["id"])["result"]
         debugger.ask("continue", threadId=thread)
-        assert answer.result().json() == f"of {function}"
+        assert response.result().json() == f"of {function}"
     return value
 
 
@@ -227,8 +227,8 @@ def test_attached_debugger_stays_attached_after_crashes(
         ends = threads.submit(service.invoke, "ended")
         _, frame = debugger.stopped()
         debugger.send("evaluate", expression="os._exit(1)", frameId=frame["id"])
-        answer = debugger.wait_for("response", "evaluate")
-        assert (answer["success"], answer["message"]) == (False, "The code was reloaded.")
+        response = debugger.wait_for("response", "evaluate")
+        assert (response["success"], response["message"]) == (False, "The code was reloaded.")
         assert ends.result().json()["errorType"] == "Runtime.ExitError"
 
         debugger.send("threads")

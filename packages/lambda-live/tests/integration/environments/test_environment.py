@@ -22,17 +22,17 @@ from support.waiting import wait_until
 
 def crash(service: LocalLambda, code: str) -> tuple[str, str]:
     """Return the error's type, and its message without the request id."""
-    answer = service.invoke({"code": code})
-    assert answer.status == 200
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    prefix = f"RequestId: {answer.headers['x-amzn-requestid']} Error: "
-    assert list(answer.json()) == ["errorType", "errorMessage"]
-    assert answer.json()["errorMessage"].startswith(prefix)
-    return answer.json()["errorType"], answer.json()["errorMessage"].removeprefix(prefix)
+    response = service.invoke({"code": code})
+    assert response.status == 200
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    prefix = f"RequestId: {response.headers['x-amzn-requestid']} Error: "
+    assert list(response.json()) == ["errorType", "errorMessage"]
+    assert response.json()["errorMessage"].startswith(prefix)
+    return response.json()["errorType"], response.json()["errorMessage"].removeprefix(prefix)
 
 
-def report(service: LocalLambda, answer: Answer) -> str:
-    return service.wait_for_line(f"REPORT RequestId: {answer.headers['x-amzn-requestid']}")
+def report(service: LocalLambda, response: Answer) -> str:
+    return service.wait_for_line(f"REPORT RequestId: {response.headers['x-amzn-requestid']}")
 
 
 @pytest.fixture(scope="module")
@@ -88,17 +88,17 @@ def test_function_module_shadows_standard_library(
 def test_timeout_returns_aws_error(strict: LocalLambda) -> None:
     before = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
 
-    answer = strict.invoke({"code": "import time; time.sleep(60)"})
+    response = strict.invoke({"code": "import time; time.sleep(60)"})
 
-    request_id = answer.headers["x-amzn-requestid"]
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json() == {
+    request_id = response.headers["x-amzn-requestid"]
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json() == {
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
     line = strict.wait_for_line(f"{request_id} Task timed out after 1.00 seconds")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [0-9a-f-]{36} Task .*", line)
-    line = report(strict, answer)
+    line = report(strict, response)
     assert "\tDuration: 1000.00 ms\tBilled Duration: " in line
     assert line.endswith("\tStatus: timeout\t")
     after = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
@@ -156,20 +156,20 @@ def test_handler_that_exits_returns_exit_error(
 
 
 def test_crash_logs_last_output(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "import os; print('last output', end=''); os._exit(1)"})
+    response = service.invoke({"code": "import os; print('last output', end=''); os._exit(1)"})
 
     assert service.wait_for_line("last output") == "last output"
-    assert report(service, answer).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
+    assert report(service, response).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
 
 
 def test_crash_does_not_affect_concurrent_invocations(service: LocalLambda) -> None:
     slow = "import time; time.sleep(0.5); reply = event['number']"
     with ThreadPoolExecutor(8) as threads:
-        answers = [
+        responses = [
             threads.submit(service.run, slow if number % 2 else "import os; os._exit(1)", number=n)
             for n, number in enumerate([0, 1, 0, 1, 0, 1, 0, 1])
         ]
-        replies = [answer.result() for answer in answers]
+        replies = [response.result() for response in responses]
 
     assert [reply for reply in replies if isinstance(reply, int)] == [1, 3, 5, 7]
     assert [reply["errorType"] for reply in replies if isinstance(reply, dict)] == (
@@ -199,11 +199,11 @@ def test_out_of_memory_kills_only_that_environment(patient: LocalLambda) -> None
 def test_out_of_memory_at_init_returns_error(editable: LocalLambda) -> None:
     save(editable, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
 
-    answer = editable.invoke({})
+    response = editable.invoke({})
 
-    assert answer.status == 200
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json()["errorType"] == "Runtime.OutOfMemory"
+    assert response.status == 200
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json()["errorType"] == "Runtime.OutOfMemory"
 
 
 CHILD_TAKES_MEMORY = f"""
@@ -230,8 +230,8 @@ def test_child_memory_counts_and_shared_pages_count_once(
     wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in patient.processes()))
 
 
-def megabytes(service: LocalLambda, answer: Answer) -> int:
-    found = re.search(r"Max Memory Used: (\d+) MB", report(service, answer))
+def megabytes(service: LocalLambda, response: Answer) -> int:
+    found = re.search(r"Max Memory Used: (\d+) MB", report(service, response))
     assert found is not None
     return int(found[1])
 
@@ -368,9 +368,9 @@ reply = {
     "remaining": [first, context.get_remaining_time_in_millis()],
 }
 """
-    answer = service.invoke({"code": code})
+    response = service.invoke({"code": code})
 
-    context = answer.json()
+    context = response.json()
     first, second = context.pop("remaining")
     assert 50_000 < first <= 60_000
     assert second <= first - 100
@@ -380,7 +380,7 @@ reply = {
         "version": "$LATEST",
         "arn": "arn:aws:lambda:us-east-1:123456789012:function:function",
         "memory": "128",
-        "id": answer.headers["x-amzn-requestid"],
+        "id": response.headers["x-amzn-requestid"],
         "group": "/aws/lambda/function",
         "identity": None,
     }
@@ -434,14 +434,14 @@ def test_endless_init_times_out_invocation(start_lambda: StartLambda) -> None:
         constants={"environments.environment.INIT_TIMEOUT_SECONDS": 0.5},
     )
 
-    answer = service.invoke()
+    response = service.invoke()
 
-    assert answer.json() == {
+    assert response.json() == {
         "errorType": "Sandbox.Timedout",
-        "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
+        "errorMessage": f"RequestId: {response.headers['x-amzn-requestid']}"
         " Error: Task timed out after 1.00 seconds",
     }
-    request_id = answer.headers["x-amzn-requestid"]
+    request_id = response.headers["x-amzn-requestid"]
     service.wait_for_line(f"REPORT RequestId: {request_id}")
     log = service.log
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
@@ -684,8 +684,8 @@ assert connection.getresponse().status == 202
 os._exit(0)
 """
     for error in ("nope", "[]", "{}"):
-        answer = service.invoke({"code": code, "error": error})
-        assert (answer.body, answer.headers["x-amz-function-error"]) == (
+        response = service.invoke({"code": code, "error": error})
+        assert (response.body, response.headers["x-amz-function-error"]) == (
             error.encode(),
             "Unhandled",
         )

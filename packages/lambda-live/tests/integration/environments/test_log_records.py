@@ -101,6 +101,7 @@ def test_record_above_cloudwatch_limit_is_split() -> None:
 def test_parser_buffers_at_most_one_record() -> None:
     records = LogRecordParser()
     for start in (b"line", frame(b"")[:4] + b"\xff" * 12):
-        kept = sum(len(record) for _ in range(64) for record in records.feed(start + bytes(65_536)))
+        chunk = start + bytes(65_536)
+        yielded = sum(len(record) for _ in range(64) for record in records.feed(chunk))
 
-        assert kept >= 3 * MAX_RECORD_BYTES
+        assert yielded >= 3 * MAX_RECORD_BYTES

@@ -8,7 +8,7 @@ from lambda_live.environments import memory
 
 
 @pytest.fixture
-def gone() -> int:
+def exited_pid() -> int:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     return ended.pid
@@ -30,6 +30,6 @@ def test_running_process_uses_memory() -> None:
 
 
 @pytest.mark.usefixtures("_platform")
-def test_exited_process_uses_no_memory(gone: int) -> None:
-    assert memory.resident_bytes(gone) == 0
-    assert memory.peak_bytes(gone) == 0
+def test_exited_process_uses_no_memory(exited_pid: int) -> None:
+    assert memory.resident_bytes(exited_pid) == 0
+    assert memory.peak_bytes(exited_pid) == 0

@@ -37,21 +37,21 @@ def test_endless_output_does_not_block_other_requests(service: LocalLambda, floo
         before = len(service.lines)
         flooded = threads.submit(service.run, UNTIL_RELEASED.format(flood))
         wait_until(lambda: any("hello" in line for line in service.lines[before:]))
-        answers = [(service.run("reply = 1"), service.admin("/ready").status) for _ in range(3)]
+        responses = [(service.run("reply = 1"), service.admin("/ready").status) for _ in range(3)]
         still = not flooded.done()
         (service.project / "enough").touch()
         flooded.result()
 
     assert still
-    assert answers == [(1, 200)] * 3
+    assert responses == [(1, 200)] * 3
 
 
 def test_endless_output_times_out(start_lambda: StartLambda) -> None:
     service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
 
-    answer = service.invoke({"code": f"while True: {LINES}"})
+    response = service.invoke({"code": f"while True: {LINES}"})
 
-    assert answer.json()["errorType"] == "Sandbox.Timedout"
+    assert response.json()["errorType"] == "Sandbox.Timedout"
 
 
 def test_service_stops_during_import_with_endless_output(start_lambda: StartLambda) -> None:

@@ -39,25 +39,25 @@ def test_python_client_transfers_events_and_responses(service: LocalLambda) -> N
 
 
 def test_python_client_transfers_exceptions(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "raise ValueError('Grüße 🚀')"})
+    response = service.invoke({"code": "raise ValueError('Grüße 🚀')"})
 
-    assert answer.headers["x-amz-function-error"] == "Unhandled"
-    assert answer.json()["errorMessage"] == "Grüße 🚀"
-    assert answer.json()["errorType"] == "ValueError"
+    assert response.headers["x-amz-function-error"] == "Unhandled"
+    assert response.json()["errorMessage"] == "Grüße 🚀"
+    assert response.json()["errorType"] == "ValueError"
 
 
 def test_python_client_transfers_context(service: LocalLambda) -> None:
-    answer = service.invoke(
+    response = service.invoke(
         {"code": "reply = [context.aws_request_id, context.memory_limit_in_mb]"}
     )
 
-    assert answer.json() == [answer.headers["x-amzn-requestid"], "128"]
+    assert response.json() == [response.headers["x-amzn-requestid"], "128"]
 
 
 def test_python_client_reports_too_large_response(service: LocalLambda) -> None:
-    answer = service.invoke({"code": "reply = 'x' * 7_000_000"})
+    response = service.invoke({"code": "reply = 'x' * 7_000_000"})
 
-    assert answer.json()["errorType"] == "Function.ResponseSizeTooLarge"
+    assert response.json()["errorType"] == "Function.ResponseSizeTooLarge"
     assert service.run("reply = 1") == 1
 
 
