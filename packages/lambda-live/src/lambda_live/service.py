@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlsplit
 
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.debugger.server import DebugServer
@@ -190,7 +191,8 @@ def build_service(
         functions, settings, url, create_listeners, is_reload_blocked, log.service_log, debug_server
     )
     config_watcher = ConfigWatcher(config, manager, log.service_log)
-    policy = OriginPolicy(settings.allowed_hosts)
+    public_host = urlsplit(settings.public_url).hostname
+    policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
     error_pages = BrowserErrorPages(ui_state.history, editor, admin_url)
     front = FunctionApp(
         _build_operations(functions, settings),

@@ -16,10 +16,10 @@ def find_browser() -> str | None:
 
 
 @contextmanager
-def launch(executable: str) -> Iterator[Browser]:
+def launch(executable: str, *args: str) -> Iterator[Browser]:
     """Run a browser while the block runs."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable)
+        browser = playwright.chromium.launch(executable_path=executable, args=args)
         try:
             yield browser
         finally:

@@ -179,8 +179,8 @@ OPTIONS = (
         "network",
         "",
         names,
-        "Host names to accept besides localhost, IP addresses and cluster names, separated by"
-        " commas; .example.com accepts all names below it",
+        "Host names to accept besides localhost, *.localhost and IP addresses, separated by commas;"
+        " .example.com accepts all names below it",
     ),
     Option(
         "public-url",

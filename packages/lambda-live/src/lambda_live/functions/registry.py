@@ -44,8 +44,14 @@ class FunctionRegistry:
         return self._by_host.get(name) if dot else None
 
     def by_host_or_only(self, host: str) -> Function | None:
-        """Return the function that a Host header names, or the only function."""
-        return self.by_host(host) or (self.default if len(self._functions) == 1 else None)
+        """
+        Return the function that a Host header names, or the only function.
+
+        `NAME.localhost` stands for the function with that name only.
+        """
+        is_function_name = host.lower().partition(":")[0].removesuffix(".").endswith(".localhost")
+        is_only = len(self._functions) == 1 and not is_function_name
+        return self.by_host(host) or (self.default if is_only else None)
 
     def host_headers(self, name: str, url: str) -> dict[str, str]:
         """Return the headers that lead a request for the service's `url` to this function."""

@@ -40,10 +40,11 @@ class FunctionUrl:
 
     def resolve(self, scope: Scope) -> OperationMatch:
         """Return the function that the Host header names, or the only one. Raises ServiceError."""
-        function = self._functions.by_host_or_only(header(scope, b"host") or "")
+        host = header(scope, b"host") or ""
+        function = self._functions.by_host_or_only(host)
         if function is None:
             urls = ", ".join(function_url(self._functions, each, scope) for each in self._functions)
-            message = f"Several functions are running; call one of: {urls}"
+            message = f"No function has the URL {scope['scheme']}://{host}/; call one of: {urls}"
             raise_user_error(404, "ResourceNotFoundException", message)
         allows_origin = partial(cors.allows_origin, function.desired_configuration.url.cors)
         reference = FunctionReference(function)
@@ -91,7 +92,7 @@ class FunctionUrl:
 def function_url(functions: FunctionRegistry, function: Function, scope: Scope) -> str:
     """Return the function's URL with the host and port by which the client reached the service."""
     host = header(scope, b"host") or "localhost"
-    if len(functions) == 1:
+    if functions.by_host_or_only(host) is not None and len(functions) == 1:
         return f"{scope['scheme']}://{host}/"
     port = urlsplit(f"//{host}").port
     suffix = f":{port}" if port else ""

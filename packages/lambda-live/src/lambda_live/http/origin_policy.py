@@ -6,8 +6,14 @@ that it shows, and a site's name may resolve to 127.0.0.1 (DNS rebinding). Witho
 site that a developer visits could invoke functions and read their code. vite (CVE-2025-24010) and
 webpack-dev-server (CVE-2025-30359, CVE-2025-30360) had this vulnerability.
 
-A request must name this service in its Host header. Origin, Referer and Sec-Fetch-* show whether
-a foreign page sent it. curl, SDKs and probes send Host alone, so they pass.
+A request must name this service in its Host header: by localhost, a name below it, an IP address,
+or a configured name. A rebound name can't be one of them. Names without a dot and names of private
+zones (`intranet`, `db.internal`, `app.svc.cluster.local`) are no exception, because whoever answers
+the DNS queries of this machine's network chooses their address. A service in a cluster gets its own
+names by configuration.
+
+Origin, Referer and Sec-Fetch-* show whether a foreign page sent the request. curl, SDKs and probes
+send Host alone, so they pass.
 
 Sources: https://www.w3.org/TR/fetch-metadata/ and https://fetch.spec.whatwg.org/#origin-header
 """
@@ -19,9 +25,6 @@ from urllib.parse import urlsplit
 from lambda_live.http.asgi import App, Receive, Scope, Send, header, send
 from lambda_live.http.aws_errors import ServiceError, raise_user_error
 
-_INTERNAL_SUFFIXES = (".localhost", ".svc", ".cluster.local", ".internal")
-"""Suffixes of names in Kubernetes and Docker. No public domain ends with one of them."""
-
 _MAX_CACHED_NAMES = 256
 
 
@@ -29,7 +32,8 @@ class OriginPolicy:
     """
     Accepts or rejects Host headers and origins.
 
-    It accepts local names and addresses. `hosts` adds names; ".example.com" adds all subdomains.
+    It accepts localhost, names below it and IP addresses. `hosts` adds names; ".example.com" adds
+    all subdomains.
     """
 
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
@@ -72,8 +76,7 @@ class OriginPolicy:
         address = _address(name)
         if address is not None:
             return not address.is_unspecified
-        # every public domain has a dot
-        return self._is_local(name) or "." not in name or name.endswith(_INTERNAL_SUFFIXES)
+        return self._is_local(name)
 
     def _is_local(self, name: str) -> bool:
         address = _address(name)

@@ -373,6 +373,22 @@ def test_function_error_returns_502(service: LocalLambda) -> None:
     assert response.headers["x-lambda-live-code-sha256"]
 
 
+@pytest.mark.parametrize("host", ["nofunc.localhost:3001", "NOFUNC.localhost.", "a.b.localhost"])
+def test_unknown_function_name_is_not_answered_by_the_only_function(
+    service: LocalLambda, host: str
+) -> None:
+    response = service.request("GET", "/event", headers={"Host": host})
+
+    assert (response.status, response.headers["x-amzn-errortype"]) == (
+        404,
+        "ResourceNotFoundException",
+    )
+    assert f"No function has the URL http://{host}/" in response.json()["message"]
+    assert "http://function.localhost" in response.json()["message"]
+    known = service.request("GET", "/event", headers={"Host": "function.localhost:3001"})
+    assert known.status == 200
+
+
 def test_too_large_request_returns_413(service: LocalLambda) -> None:
     response = service.request("POST", "/", b"x" * (6 * 2**20 + 1))
 

@@ -1,7 +1,10 @@
 from collections.abc import Mapping
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import pytest
 
+from support.browser import find_browser, launch
 from support.http import Answer
 from support.local_lambda import INVOKE, LocalLambda
 from support.starting import StartLambda
@@ -63,7 +66,12 @@ def test_request_from_foreign_page_is_rejected(
 @EACH_FRONT_END
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:3001", "team.example", "0.0.0.0", "127.0.0.1.nip.io"],  # noqa: S104  # not bound
+    [
+        *("evil.example", "evil.example:3001", "team.example", "127.0.0.1.nip.io"),
+        *("0.0.0.0", "intranet:3001", "function", "function.lambda.svc", "db.internal"),  # noqa: S104  # not bound
+        *("host.docker.internal:3001", "function.lambda.svc.cluster.local:8080"),
+        *("localhost.evil.example", "evillocalhost", "host.team.example.evil"),
+    ],
 )
 def test_unknown_host_is_rejected(service: LocalLambda, path: str, host: str) -> None:
     response = send(service, path, {"Host": host})
@@ -83,13 +91,35 @@ def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        *("localhost", "LOCALHOST.:80", "greeter.localhost:3001", "127.0.0.1:1", "[::1]:80"),
-        *("10.42.0.7:8080", "function", "function.lambda.svc", "host.docker.internal:3001"),
-        *("function.lambda.svc.cluster.local:8080", "dev.example", "a.team.example:3001"),
+        *("localhost", "LOCALHOST.:80", "function.localhost:3001", "127.0.0.1:1", "[::1]:80"),
+        *("10.42.0.7:8080", "dev.example", "a.team.example:3001"),
     ],
 )
 def test_own_host_is_accepted(service: LocalLambda, path: str, host: str) -> None:
     assert send(service, path, {"Host": host}).status == 200
+
+
+def test_public_url_host_is_accepted(start_lambda: StartLambda) -> None:
+    service = start_lambda(COUNTS, "--public-url=https://lambda.example/")
+
+    assert service.request("GET", "/", headers={"Host": "lambda.example"}).status == 200
+
+
+@pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
+def test_browser_page_of_rebound_name_gets_nothing(service: LocalLambda) -> None:
+    names = ("intranet", "db.internal", "function.lambda.svc")
+    rules = ",".join(f"MAP {name} 127.0.0.1" for name in names)
+    port = urlsplit(service.admin_url).port
+    with (
+        launch(find_browser() or "", f"--host-resolver-rules={rules}") as browser,
+        closing(browser.new_page()) as page,
+    ):
+        for name in names:
+            response = page.goto(f"http://{name}:{port}/metrics")
+
+            assert response is not None
+            assert response.status == 403
+            assert "lambda_" not in page.content()
 
 
 @EACH_FRONT_END
