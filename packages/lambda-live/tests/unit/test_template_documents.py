@@ -1,3 +1,5 @@
+"""Parsing of templates, and errors with their lines."""
+
 import json
 from pathlib import Path
 
@@ -399,6 +401,37 @@ def test_references_are_resolved(value: str, expected: str | None, folder: Path)
         assert "VALUE must be text" in refusal(folder, text)
         return
     assert (only(folder, text).environment or {}).get("VALUE") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "notice"),
+    [
+        ("!Ref Other", "Other is not defined in the template; set it with --parameter Other=VALUE"),
+        (
+            "!Ref Secret",
+            "parameter Secret is read from SSM (/path); set it with --parameter Secret",
+        ),
+        ("!GetAtt Topic.A", "Topic.A is only known after deployment; set it with --parameter Topi"),
+        ("!ImportValue a", "a is imported from another stack; set it with --parameter a=VALUE"),
+        ("!FindInMap [Sizes, a, b]", "Mappings has no Sizes.a.b; add it"),
+        ("!Cidr [a]", "Fn::Cidr is not supported; write its value instead"),
+    ],
+)
+def test_unresolved_value_is_reported_with_its_line(value: str, notice: str, folder: Path) -> None:
+    (found,) = template(folder, NAMES.format(value=value)).notices
+
+    line = 4 if value == "!Ref Secret" else 12
+    assert found.startswith(f"{folder}/template.yaml:{line}: {notice}")
+
+
+def test_imported_value_can_be_overridden(folder: Path) -> None:
+    path = folder / "template.yaml"
+    path.write_text(NAMES.format(value="!ImportValue shared"), encoding="utf-8")
+
+    found = read_template(path, {"shared": "value"})
+
+    assert found.functions[0].environment == {"VALUE": "value"}
+    assert found.notices == ()
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ class Intrinsics:
         return result
 
     def _unsupported(self, name: str) -> Callable[[Value], Value]:
-        return lambda _: self.references.unresolved(name, f"{name} is not supported")
+        notice = f"{name} is not supported; write its value instead"
+        return lambda _: self.references.placeholder(name, notice)
 
     def _is_true(self, condition: Value) -> bool:
         return self.resolve(condition) == "true"
@@ -131,10 +132,12 @@ class Intrinsics:
         if options and isinstance(options[0], Object) and "DefaultValue" in options[0]:
             return self.resolve(options[0]["DefaultValue"])
         where = ".".join(keys)
-        return self.references.unresolved(where, f"Mappings has no {where}")
+        return self.references.placeholder(where, f"Mappings has no {where}; add it")
 
     def _import_value(self, name: Value) -> Value:
         text = self._text(name)
+        if (override := self.references.override(text)) is not None:
+            return override
         if (exported := self._context.exported(text)) is not None:
             return exported
         return self.references.unresolved(text, f"{text} is imported from another stack")
