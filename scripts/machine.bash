@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What this machine has: the settings of machine.env, tools, and ports with their holders. Scripts source this; it is not run by itself.
+# Settings of machine.env, tools, and ports in use. Other scripts source this file.
 
 port_settings=()
 
-# Sets each setting of machine.env that the environment does not set.
+# Sets each setting of machine.env that the shell does not set.
 read_machine() {
     local name value
     while IFS='=' read -r name value; do
@@ -11,17 +11,17 @@ read_machine() {
         [[ -n ${!name:-} ]] || printf -v "$name" '%s' "$value"
         [[ $name == *_PORT ]] || continue
         port_settings+=("$name")
-        [[ ${!name} =~ ^[0-9]{1,5}$ ]] || { printf '%s: %s=%s is no port.\n' "${0##*/}" "$name" "${!name}" >&2; exit 2; }
+        [[ ${!name} =~ ^[0-9]{1,5}$ ]] || { printf '%s: %s must be 1–65535, got '"'%s'"'.\n' "${0##*/}" "$name" "${!name}" >&2; exit 2; }
     done <"${BASH_SOURCE[0]%/*}/../machine.env"
 }
 
-# Ends unless the certificates that the machine names can be read.
+# Exits if CA_FILE cannot be read.
 read_certificates() {
-    [[ -z $CA_FILE || -r $CA_FILE ]] || { printf '%s: CA_FILE=%s can not be read.\n' "${0##*/}" "$CA_FILE" >&2; exit 2; }
+    [[ -z $CA_FILE || -r $CA_FILE ]] || { printf '%s: CA_FILE=%s cannot be read.\n' "${0##*/}" "$CA_FILE" >&2; exit 2; }
 }
 
-# Prints the image that the functions are built on, if it is not the Dockerfile's own: AWS's for their Runtime, as far as a shell can read it;
-# the build says so if that is another.
+# Prints the base image of the functions if it differs from the Dockerfile's: AWS's image for their Runtime, as far as sed can read it.
+# The build reports a mismatch.
 base_image() {
     local own runtimes
     own=$(sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile)
@@ -33,7 +33,7 @@ base_image() {
     fi
 }
 
-# Sets `network`, what `docker build` needs on this machine and its network.
+# Sets `network`: arguments of `docker build` for this machine's network.
 build_through_network() {
     local name base
     network=()
@@ -46,7 +46,7 @@ build_through_network() {
     [[ -z $CA_FILE ]] || network+=(--build-arg "CA=$(<"$CA_FILE")")
 }
 
-# A browser tries `localhost` on ::1 first: a program that listens there alone takes the port as well.
+# A browser tries `localhost` on ::1 first, so a program that listens only there has the port too.
 is_taken() {
     local address
     for address in 127.0.0.1 ::1; do
@@ -55,7 +55,7 @@ is_taken() {
     return 1
 }
 
-# Prints the name of the container that publishes a port, if one does.
+# Prints the name of the container that publishes a port, if any.
 publisher() {
     local name ports
     while read -r name ports; do
@@ -63,7 +63,7 @@ publisher() {
     done < <(docker ps --format '{{.Names}} {{.Ports}}' 2>/dev/null || true)
 }
 
-# Prints `program PID` of who listens at a port, if this user may know.
+# Prints `program PID` of the listener on a port, if this user may see it.
 listener() {
     local line process='' pattern='"([^"]+)",pid=([0-9]+)'
     while read -r line; do
@@ -76,7 +76,7 @@ listener() {
     [[ ! $line =~ $pattern ]] || printf '%s %s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
 }
 
-# Prints who has a port, as well as it can be told.
+# Describes the program that has a port.
 holder() {
     local found
     found=$(publisher "$1")
@@ -88,11 +88,11 @@ holder() {
     if [[ $found ]]; then
         printf '%s (PID %s)' "${found% *}" "${found##* }"
     else
-        printf 'a program that this user may not see (try: sudo lsof -nP -iTCP:%s -sTCP:LISTEN)' "$1"
+        printf 'a program of another user (see: sudo lsof -nP -iTCP:%s -sTCP:LISTEN)' "$1"
     fi
 }
 
-# Prints the next port that nobody has and no setting names.
+# Prints the next port that is free and in no setting.
 free_port() {
     local port=$(($1 + 1)) name named=' '
     for name in "${port_settings[@]}"; do
@@ -104,7 +104,7 @@ free_port() {
     printf '%s' "$port"
 }
 
-# on_path TOOL... puts the tools that mise has installed on the PATH if one is not there: a shell may lack `mise activate`.
+# on_path TOOL... adds the tools of mise to the PATH if one is missing: the shell may lack `mise activate`.
 on_path() {
     local tool mise found
     for tool in "$@"; do
@@ -125,7 +125,7 @@ is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1
 }
 
-# Prints the path of the first Python that is new enough; fails if there is none.
+# Prints the path of the first Python that is new enough, or fails.
 find_python() {
     local candidate
     for candidate in python3.12 python3.13 python3.14 python3 python; do

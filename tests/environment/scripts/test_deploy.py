@@ -145,7 +145,7 @@ def test_a_version_is_tried_with_an_event_of_its_function(
     ("names", "why"),
     [
         (("f", "first"), "events/first/event.json"),
-        (("", "first"), "The variable AWS_FUNCTION of a release names it"),
+        (("", "first"), "Set the release variable AWS_FUNCTION"),
     ],
     ids=["no event", "no function"],
 )

@@ -27,7 +27,7 @@ def test_it_says_what_is_there_and_what_up_would_do(doctored: Machine) -> None:
 def test_a_version_that_is_not_the_one_of_mise_toml_is_told(doctored: Machine) -> None:
     doctored.prints("k3d", "k3d version v5.0.0")
 
-    assert "--    k3d 5.0.0, where mise.toml names " in doctored.run("doctor").stdout
+    assert "--    k3d 5.0.0, but mise.toml requires " in doctored.run("doctor").stdout
 
 
 @pytest.mark.parametrize("tool", ["curl", "make"])
@@ -39,7 +39,7 @@ def test_what_every_start_needs_is_named_and_up_would_not_start(
     doctor = doctored.run("doctor")
 
     assert doctor.returncode == 1
-    assert f"--    no {tool}: install the package of that name" in doctor.stdout
+    assert f"--    {tool} is missing: install the package of that name" in doctor.stdout
     assert "up: would not start" in doctor.stdout
 
 
@@ -49,7 +49,7 @@ def test_a_machine_without_docker_would_run_the_function_itself(doctored: Machin
     doctor = doctored.run("doctor")
 
     assert doctor.returncode == 0
-    assert "--    no Docker, so no cluster" in doctor.stdout
+    assert "--    Docker is missing, so there is no cluster" in doctor.stdout
     assert "up: would run: .venv/bin/python -P -m lambda_live" in doctor.stdout
 
 
@@ -57,7 +57,7 @@ def test_a_port_that_is_taken_is_a_reason_not_to_start(doctored: Machine, taken:
     doctor = doctored.run("doctor", TILT_PORT=taken)
 
     assert doctor.returncode == 1
-    assert f"port {taken} (TILT_PORT) is taken" in doctor.stderr
+    assert f"port {taken} (TILT_PORT) is in use" in doctor.stderr
 
 
 @pytest.mark.parametrize("tool", ["curl"])

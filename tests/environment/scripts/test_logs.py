@@ -46,7 +46,7 @@ def logs(*arguments: str, loki: str = "http://127.0.0.1:9") -> subprocess.Comple
         (["--since"], 2, "an option has no value"),
         (["one", "two"], 2, "more than one request ID: two"),
         (["--nonsense"], 2, "unknown option --nonsense"),
-        ([], 1, "is tilt up running?"),
+        ([], 1, "Is tilt up running?"),
     ],
 )
 def test_logs_reports_a_wrong_call(arguments: list[str], status: int, expected: str) -> None:
@@ -64,4 +64,4 @@ def test_logs_prints_lines_oldest_first() -> None:
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "first\nsecond\nthird\n", "")
     assert (none.returncode, none.stdout) == (1, "")
-    assert "nothing with request id an-id so far" in none.stderr
+    assert "no lines with request ID an-id yet" in none.stderr

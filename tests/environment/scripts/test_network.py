@@ -63,7 +63,7 @@ def test_certificates_that_can_not_be_read_are_told(machine: Machine) -> None:
     up = machine.run("up", CA_FILE="/nowhere.pem")
 
     assert up.returncode == 2
-    assert "up: CA_FILE=/nowhere.pem can not be read" in up.stderr
+    assert "up: CA_FILE=/nowhere.pem cannot be read" in up.stderr
 
 
 def build_arguments(folder: Path = REPOSITORY, **settings: str) -> list[str]:

@@ -15,7 +15,7 @@ def test_a_tilt_of_another_project_is_said_to_have_its_port(machine: Machine, ta
     up = machine.run("up", TILT_PORT=taken)
 
     assert up.returncode == 1
-    assert f"up: port {taken} (TILT_PORT) is taken by the Tilt of /other/Tiltfile.\n" in up.stderr
+    assert f"up: port {taken} (TILT_PORT) is in use by the Tilt of /other/Tiltfile.\n" in up.stderr
     assert "make up TILT_PORT=" in up.stderr
     assert "tilt up" not in up.stdout
 
@@ -34,7 +34,7 @@ def test_a_port_that_is_taken_is_told_with_who_has_it_before_anything_is_made(
 
     said, advice = up.stderr.splitlines()
     assert up.returncode == 1
-    assert said.startswith(f"up: port {taken} ({setting}) is taken by ")
+    assert said.startswith(f"up: port {taken} ({setting}) is in use by ")
     assert said.endswith(f" (PID {os.getpid()}).")
     (other,) = re.findall(rf"make up {setting}=(\d+)$", advice)
     assert int(other) > taken
@@ -50,7 +50,7 @@ def test_who_has_a_port_of_ipv6_alone_is_told_by_what_is_there(
     with listening("::1") as port:
         up = machine.run("up", GRAFANA_PORT=port)
 
-    assert f"port {port} (GRAFANA_PORT) is taken by " in up.stderr
+    assert f"port {port} (GRAFANA_PORT) is in use by " in up.stderr
     assert f"(PID {os.getpid()})." in up.stderr
 
 
@@ -74,7 +74,7 @@ def test_a_container_that_has_the_port_is_named(machine: Machine, taken: int) ->
 
     up = machine.run("up", FUNCTION_PORT=taken)
 
-    assert f"port {taken} (FUNCTION_PORT) is taken by the container postgres." in up.stderr
+    assert f"port {taken} (FUNCTION_PORT) is in use by the container postgres." in up.stderr
 
 
 def test_a_registry_that_is_left_of_this_project_is_used_again(
@@ -92,7 +92,7 @@ def test_who_has_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
     up = machine.run("up", GRAFANA_PORT=taken)
 
     assert (
-        f"is taken by a program that this user may not see (try: sudo lsof -nP -iTCP:{taken}"
+        f"is in use by a program of another user (see: sudo lsof -nP -iTCP:{taken}"
         in (up.stderr)
     )
 
@@ -112,4 +112,4 @@ def test_a_port_that_is_none_is_a_usage_error(machine: Machine, value: str) -> N
     up = machine.run("up", LOKI_PORT=value)
 
     assert up.returncode == 2
-    assert up.stderr == f"up: LOKI_PORT={value} is no port.\n"
+    assert up.stderr == f"up: LOKI_PORT must be 1–65535, got '{value}'.\n"

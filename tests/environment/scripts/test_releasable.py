@@ -63,13 +63,13 @@ def test_a_tag_that_is_not_the_version_is_refused(checkout: Checkout) -> None:
     refused = checkout.releasable("v1.2.1")
 
     assert refused.returncode == 1
-    assert "v1.2.0 is its tag" in refused.stderr
+    assert "Use v1.2.0" in refused.stderr
 
 
 def test_a_tag_that_is_not_there_is_refused(checkout: Checkout) -> None:
     checkout.commit("1.2.0")
 
-    assert "there is no tag v1.2.0" in checkout.releasable("v1.2.0").stderr
+    assert "tag v1.2.0 does not exist" in checkout.releasable("v1.2.0").stderr
 
 
 def test_a_commit_that_is_not_on_main_is_refused(checkout: Checkout) -> None:
@@ -92,4 +92,4 @@ def test_a_version_without_a_date_is_refused(checkout: Checkout) -> None:
     refused = checkout.releasable("v1.2.0")
 
     assert refused.returncode == 1
-    assert "give the section of the version its date" in refused.stderr
+    assert "Add the date to the section" in refused.stderr

@@ -36,7 +36,7 @@ def test_a_tilt_of_this_project_is_left_alone(machine: Machine) -> None:
     up = machine.run("up", TILT_PORT=NO_PORT)
 
     assert up.returncode == 0
-    assert up.stdout.splitlines() == [f"up: Tilt runs already: http://localhost:{NO_PORT}"]
+    assert up.stdout.splitlines() == [f"up: Tilt is already running: http://localhost:{NO_PORT}"]
 
 
 def test_what_mise_has_is_used_without_its_activation(machine: Machine) -> None:
@@ -55,7 +55,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine) ->
 
     assert up.returncode == 0
     assert up.stdout.splitlines() == [
-        "up: would make the cluster k3d-lambda-dev and its registry, with ctlptl",
+        "up: would create the cluster k3d-lambda-dev and its registry with ctlptl",
         "up: would run: tilt up --",
     ]
 
@@ -75,7 +75,7 @@ def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_wit
     up = machine.run("up")
 
     reason, started = up.stdout.splitlines()
-    assert reason == "up: without a cluster: no tilt, k3d (mise install, see https://mise.jdx.dev)."
+    assert reason == "up: running without a cluster: missing: tilt, k3d (mise install, see https://mise.jdx.dev)."
     assert started.startswith("python -P -m lambda_live ")
 
 
@@ -84,7 +84,7 @@ def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
 
     up = machine.run("up")
 
-    assert "without a cluster: no Docker (https://docs.docker.com/get-docker)." in up.stdout
+    assert "without a cluster: Docker is missing (https://docs.docker.com/get-docker)." in up.stdout
     assert "python -P -m lambda_live" in up.stdout
 
 
@@ -93,7 +93,7 @@ def test_a_docker_that_does_not_answer_is_said_to(machine: Machine) -> None:
 
     up = machine.run("up")
 
-    assert "without a cluster: Docker does not answer" in up.stdout
+    assert "without a cluster: Docker does not respond" in up.stdout
     assert "python -P -m lambda_live" in up.stdout
 
 
@@ -103,7 +103,7 @@ def test_a_cluster_that_cannot_be_made_is_done_without(machine: Machine) -> None
 
     up = machine.run("up")
 
-    assert "without a cluster: ctlptl could not make it" in up.stdout
+    assert "without a cluster: ctlptl could not create it" in up.stdout
     assert "python -P -m lambda_live" in up.stdout
 
 
@@ -127,4 +127,4 @@ def test_down_has_nothing_to_do_where_no_cluster_can_be(machine: Machine) -> Non
     down = machine.run("down")
 
     assert down.returncode == 0
-    assert "no ctlptl" in down.stdout
+    assert "ctlptl is missing" in down.stdout
