@@ -11,7 +11,7 @@ read_machine() {
         [[ -n ${!name:-} ]] || printf -v "$name" '%s' "$value"
         [[ $name == *_PORT ]] || continue
         port_settings+=("$name")
-        [[ ${!name} =~ ^[0-9]{1,5}$ ]] || { printf '%s: %s must be 1–65535, got '"'%s'"'.\n' "${0##*/}" "$name" "${!name}" >&2; exit 2; }
+        [[ ${!name} =~ ^[0-9]{1,5}$ ]] || { printf '%s: %s must be 1 to 65535, got '"'%s'"'.\n' "${0##*/}" "$name" "${!name}" >&2; exit 2; }
     done <"${BASH_SOURCE[0]%/*}/../machine.env"
 }
 

@@ -30,7 +30,7 @@ def test_every_field_is_one_that_ctlptl_and_k3d_take(tmp_path: Path) -> None:
 
 
 def test_the_cluster_is_the_one_that_the_tiltfile_takes() -> None:
-    assert f'K3D = "{CLUSTER["name"]}"' in Path("k8s/settings.Tiltfile").read_text()
+    assert f'K3D_CONTEXT = "{CLUSTER["name"]}"' in Path("k8s/settings.Tiltfile").read_text()
 
 
 def test_the_cluster_uses_the_registry() -> None:

@@ -112,4 +112,4 @@ def test_a_port_that_is_none_is_a_usage_error(machine: Machine, value: str) -> N
     up = machine.run("up", LOKI_PORT=value)
 
     assert up.returncode == 2
-    assert up.stderr == f"up: LOKI_PORT must be 1–65535, got '{value}'.\n"
+    assert up.stderr == f"up: LOKI_PORT must be 1 to 65535, got '{value}'.\n"
