@@ -91,9 +91,8 @@ def test_a_registry_that_is_left_of_this_project_is_used_again(
 def test_who_has_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
     up = machine.run("up", GRAFANA_PORT=taken)
 
-    assert (
-        f"is in use by a program of another user (see: sudo lsof -nP -iTCP:{taken}"
-        in (up.stderr)
+    assert f"is in use by a program of another user (see: sudo lsof -nP -iTCP:{taken}" in (
+        up.stderr
     )
 
 

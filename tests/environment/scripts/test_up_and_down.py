@@ -75,7 +75,10 @@ def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_wit
     up = machine.run("up")
 
     reason, started = up.stdout.splitlines()
-    assert reason == "up: running without a cluster: missing: tilt, k3d (mise install, see https://mise.jdx.dev)."
+    assert (
+        reason
+        == "up: running without a cluster: missing: tilt, k3d (mise install, see https://mise.jdx.dev)."
+    )
     assert started.startswith("python -P -m lambda_live ")
 
 
