@@ -1,4 +1,4 @@
-"""A client of the Debug Adapter Protocol, as an editor is one."""
+"""A client of the Debug Adapter Protocol, like an editor."""
 
 import fcntl
 import itertools
@@ -17,7 +17,7 @@ PORT = 5678
 
 @contextmanager
 def exclusive_port() -> Iterator[None]:
-    """Have port 5678, which is the first debugger's by default, for one test at a time."""
+    """Lock port 5678, the default debugger port, for one test at a time."""
     with (Path(tempfile.gettempdir()) / "lambda-dev-port-5678").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -30,7 +30,7 @@ def message(command: str, arguments: Mapping[str, object], number: int = 1) -> b
 
 
 class Debugger:
-    """A client of the Debug Adapter Protocol, as an editor is one."""
+    """A client of the Debug Adapter Protocol, like an editor."""
 
     def __init__(self, port: int = PORT) -> None:
         self._socket = wait_until(lambda: _connected(port), "the debugger's port")
@@ -47,14 +47,14 @@ class Debugger:
         self._socket.sendall(message(command, arguments, next(self._numbers)))
 
     def wait_for(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the next message: an `event`, or the `response` to a command, of that name."""
+        """Return the next `event` of that name, or the next `response` to that command."""
         while True:
             message = self._read()
             if message["type"] == kind and name in (message.get("event"), message.get("command")):
                 return message
 
     def attach(self, path: Path, line: int) -> None:
-        """Attach as an editor does that has one breakpoint."""
+        """Attach like an editor with one breakpoint."""
         self.ask("initialize", adapterID="test", pathFormat="path")
         self.send("attach", justMyCode=True)
         self.wait_for("event", "initialized")
@@ -62,7 +62,7 @@ class Debugger:
         self.ask("configurationDone")
 
     def stopped(self) -> tuple[int, dict[str, Any]]:
-        """Wait for a breakpoint; return the thread that it stopped, and where."""
+        """Wait for a breakpoint; return the stopped thread and its frame."""
         thread: int = self.wait_for("event", "stopped")["body"]["threadId"]
         frame: dict[str, Any] = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
         return thread, frame

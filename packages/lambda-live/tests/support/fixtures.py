@@ -15,7 +15,7 @@ from support.starting import StartLambda, starter
 
 @pytest.fixture(scope="session", autouse=True)
 def forks() -> Iterator[None]:
-    """Fork the services of all tests from one process that has the imports done."""
+    """Fork the services of all tests from one process that has done the imports."""
     with closing(Forks(environment())) as LocalLambda.forks:
         yield
     LocalLambda.forks = None
@@ -23,7 +23,7 @@ def forks() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
-    """Return one service for all tests that do not change it."""
+    """Return a service for all tests that do not change it."""
     project = tmp_path_factory.mktemp("project")
     write_project(project, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
     with closing(LocalLambda(project)) as service:
@@ -39,7 +39,7 @@ def start_lambda(tmp_path: Path) -> Iterator[StartLambda]:
 
 @pytest.fixture(scope="module")
 def start_module_lambda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartLambda]:
-    """Like `start_lambda`, for all tests of a module, each service in its own directory."""
+    """Like `start_lambda` for a module; each service gets its own directory."""
     with ExitStack() as services:
 
         def start(*args: Any, **more: Any) -> LocalLambda:

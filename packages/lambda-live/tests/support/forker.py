@@ -1,7 +1,8 @@
 """
-A process that has imported the service, and forks one for each test that asks.
+The fork server: it has imported the service, and forks a process for each request.
 
-What it forks is as what `python -m lambda_live` runs, after its imports.
+Importing the service takes longer than most tests. A forked process is like one that runs
+`python -m lambda_live`, after the imports. `support.forks` sends the requests.
 """
 
 import fcntl
@@ -25,7 +26,7 @@ _SERVICE_ID = "environments.variables.SERVICE_ID"
 
 
 class Forker:
-    """Waits for those who ask, and tells each how its process ended."""
+    """Forks for each request, and sends the exit status of each process to its requester."""
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -37,7 +38,7 @@ class Forker:
         signal.set_wakeup_fd(self._ends.fileno())
 
     def serve(self) -> bool:
-        """Fork until nobody can ask any more; return whether this is a process that was forked."""
+        """Fork until the control socket is closed; return whether this is a forked process."""
         while True:
             readable, _, _ = select.select([self._control, self._ended], [], [])
             if self._ended in readable:
@@ -52,7 +53,7 @@ class Forker:
                     return True
 
     def _end_all(self) -> None:
-        """End those that are left of tests that have been ended themselves."""
+        """Kill the processes of tests that were killed themselves."""
         for pid in self._callers:
             os.kill(pid, signal.SIGKILL)
 
@@ -77,7 +78,7 @@ class Forker:
         return True
 
     def _forget(self) -> None:
-        """Let go of all that a process of its own would not have."""
+        """Close what only the fork server needs."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for each in (self._control, self._ended, self._ends, *self._callers.values()):
@@ -87,12 +88,12 @@ class Forker:
 def _tell(caller: socket.socket, number: int) -> None:
     try:
         caller.send(number.to_bytes(4, "big", signed=True))
-    except OSError:  # it has not waited
+    except OSError:  # the requester has exited
         return
 
 
 def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
-    """Be the process that is asked for."""
+    """Set up the forked process as requested."""
     with caller, caller.makefile() as file:
         asked = json.loads(file.readline())
     os.setsid()
@@ -106,7 +107,7 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
     os.environ.update(asked["environ"])
     time.tzset()
     sys.argv[1:] = asked["arguments"]
-    # of its own, or services that the same process has forked would end each other's processes
+    # an id for each service: with the same one, they would kill each other's processes
     own = {_SERVICE_ID: secrets.token_hex(8)}
     for name, value in ((asked.get("constants") or {}) | own).items():
         module, _, constant = name.rpartition(".")
@@ -116,7 +117,7 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
 if __name__ == "__main__":
     forker = Forker(socket.socket(fileno=int(sys.argv[1])))
     sys.argv[0] = str(Path(lambda_live.__file__).with_name("__main__.py"))
-    inspect.stack()  # coverage asks it as it begins, and what it found out once is known then
-    gc.freeze()  # looking for garbage would write to every page that is shared
+    inspect.stack()  # coverage calls it at start; its cache is shared
+    gc.freeze()  # a garbage collection would write to every shared page
     if forker.serve():
         main(sys.argv[1:])

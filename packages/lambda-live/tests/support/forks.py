@@ -1,4 +1,4 @@
-"""Services without the time that their imports take: a process that has them done forks each."""
+"""Start services by fork from a process that has done the imports (`support.forker`)."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 from support.waiting import DEADLINE
 
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "PROMETHEUS_")
-"""The begins of the names of variables that a fork would be too late for."""
+"""Prefixes of variables that Python reads at start, which is too late after a fork."""
 
 
 class Forked:
-    """A process that another one has forked, as `subprocess.Popen` has its own."""
+    """A process forked by the fork server; it has the interface of `subprocess.Popen`."""
 
     def __init__(self, told: socket.socket) -> None:
         self.returncode: int | None = None
@@ -61,7 +61,7 @@ type Started = subprocess.Popen[bytes] | Forked
 
 
 class Forks:
-    """The process that forks; it begins with the first service that is asked for."""
+    """The client of the fork server, which starts with the first service."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -71,11 +71,11 @@ class Forks:
 
     @staticmethod
     def can(names: Iterable[str]) -> bool:
-        """Whether a service may be forked that is given variables of these names."""
+        """Whether a service with these variables can be forked."""
         return not any(name.startswith(_READ_AT_START) for name in names)
 
     def environment(self, *, measured: bool) -> dict[str, str]:
-        """Return the variables of a service; what it starts is only to be `measured` by these."""
+        """Return the variables of a service; if `measured`, its processes write coverage."""
         own = () if measured else ("COVERAGE_",)
         return {name: value for name, value in self._environ.items() if not name.startswith(own)}
 
@@ -83,9 +83,9 @@ class Forks:
         self, directory: Path, environ: Mapping[str, str], standard: Sequence[int], **how: object
     ) -> Forked:
         """
-        Have one with these as its standard descriptors.
+        Start a service with these standard descriptors.
 
-        Its `arguments` are needed; it may have a `terminal`, and other values for `constants`.
+        `how` has its `arguments`, and optionally `terminal` and values of `constants`.
         """
         ours, its = socket.socketpair()
         with its, self._lock:
@@ -108,7 +108,7 @@ class Forks:
             )
 
     def close(self) -> None:
-        """End it, so that its coverage is written."""
+        """Stop the fork server, so that it writes its coverage."""
         self._control.close()
         self._its.close()
         if self._process is not None:

@@ -1,4 +1,4 @@
-"""One HTTP request, as it is on the wire."""
+"""HTTP requests without default headers."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; a header that came twice is joined with a newline."""
+    """An HTTP response; repeated headers are joined with a newline."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ def request(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send one HTTP request, with no header that is not given, but for Host."""
+    """Send an HTTP request with these headers only, and Host."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
     try:

@@ -1,4 +1,4 @@
-"""A real `python -m lambda_live`, as a test starts, asks and ends it."""
+"""A running `python -m lambda_live`, as tests use it."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from support.running import MARKER, Running, Start, execute
 from support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
-_ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # the time that a slow machine needs
+_ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # enough for a slow machine
 _PROGRAM = """
 import importlib, json, sys
 for name, value in json.loads(sys.argv.pop(1)).items():
@@ -32,10 +32,10 @@ importlib.import_module("lambda_live.__main__").main()
 
 class LocalLambda(Running):
     """
-    Runs `HANDLER` of the project in a directory.
+    Runs a service with `HANDLER` of the project in a directory.
 
-    The coverage of its environments is counted only if they are to be `measured`; an interpreter
-    of its own runs it if there are no `forks`, or it has variables that Python reads as it starts.
+    Its environments write coverage only if `measured`. The service is forked, unless there are no
+    `forks` or it has variables that Python reads at start.
     """
 
     forks: ClassVar[Forks | None] = None
@@ -56,7 +56,7 @@ class LocalLambda(Running):
             passed += [f"--env={name}" for name in os.environ if name.startswith("COVERAGE_")]
         named = [handler] if handler else []
         if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
-            named.append("--watch=function")  # what a test puts beside it is no code
+            named.append("--watch=function")  # other files of a test are not code
         arguments = [*named, *_ARGUMENTS, *passed, *args]
         if self.forks is None or not self.forks.can(env):
             start: Start = partial(execute, [*program(constants), *arguments])
@@ -69,10 +69,10 @@ class LocalLambda(Running):
 
     def _greeting(self) -> tuple[str, str]:
         try:
-            wait_until(lambda: self.lines or self.process.poll() is not None, "the greeting")
+            wait_until(lambda: self.lines or self.process.poll() is not None, "the startup line")
             assert self.lines, self.stderr
             url, admin = re.findall(r"http://[^/\s]+:\d+", self.lines[0])[-2:]
-        except (AssertionError, ValueError):  # or it says something else
+        except (AssertionError, ValueError):  # or another text
             self.kill()
             raise
         return url, admin
@@ -93,37 +93,37 @@ class LocalLambda(Running):
         return request(self.url, method, path, body, headers)
 
     def invoke(self, event: object = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """Invoke over plain HTTP, as curl does."""
+        """Invoke over plain HTTP, like curl."""
         body = b"" if event is None else json.dumps(event).encode()
         return self.request("POST", INVOKE, body, headers)
 
     def run(self, code: str, **event: object) -> Any:
-        """Have `RUNS_ITS_EVENT` run the code; return what it assigned to `reply`."""
+        """Run code in the handler `RUNS_ITS_EVENT`; return the value it assigned to `reply`."""
         answer = self.invoke({"code": code, **event})
         assert answer.status == 200, answer
         return answer.json()
 
     @property
     def boto3(self) -> Any:
-        """A Lambda client as its users make one."""
+        """A boto3 client for the service."""
         if self._client is None:
             self._client = boto3.client(
                 "lambda",
                 endpoint_url=self.url,
                 region_name="us-east-1",
                 aws_access_key_id="dummy",
-                aws_secret_access_key="dummy",  # noqa: S106  # nothing checks it
+                aws_secret_access_key="dummy",  # noqa: S106  # not checked
                 config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=60),
             )
         return self._client
 
     @staticmethod
     def json_of(response: Any) -> Any:
-        """Return what boto3's `invoke` got for an answer."""
+        """Return the payload of a boto3 response."""
         return json.load(response["Payload"])
 
     def metric(self, sample: str, **labels: str) -> float:
-        """Return a metric's value, or the sum over the labels that are not named."""
+        """Return a metric's value, summed over the labels that are not given."""
         text = self.admin("/metrics").body.decode()
         return sum(
             found.value
@@ -133,28 +133,28 @@ class LocalLambda(Running):
         )
 
     def kill(self) -> None:
-        """End what is left of it, and the client's connections."""
+        """Kill every process, and close the client's connections."""
         if self._client is not None:
             self._client.close()
         super().kill()
 
 
 def at_rest(functions: int = 1, environments: int = 1) -> int:
-    """How many processes a service has: of each function, what waits and what all are forked of."""
+    """Return how many processes an idle service has, with a standby and a zygote per function."""
     zygote = sys.platform.startswith("linux")
     return 1 + functions * (environments + 1 + zygote)
 
 
 def program(constants: Mapping[str, object] | None) -> list[str]:
-    """Return the command of the service, with other values for constants of its modules."""
+    """Return the service's command; `constants` overrides constants of its modules."""
     if constants:
         return [sys.executable, "-c", _PROGRAM, json.dumps(constants)]
     return [sys.executable, "-m", "lambda_live"]
 
 
 def environment(*, measured: bool = True) -> dict[str, str]:
-    """Return this process's variables without any that set something of the service's."""
-    # Where bytecode is not kept, each process would compile all that it imports once more.
+    """Return this process's variables, except those that configure the service."""
+    # without bytecode files, each process would compile all its imports
     own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     path = [PACKAGE / "src", PACKAGE / "tests"]

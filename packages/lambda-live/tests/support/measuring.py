@@ -1,7 +1,7 @@
 """
-The coverage of the services, and of the tests' own processes where they run its code themselves.
+Coverage of the services, and of test modules that import the service's code.
 
-To follow each line of the others as well takes them twice their time, and tells nothing.
+Tracing the other tests doubles their time and adds nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ from support.project import REPOSITORY
 
 
 class Measuring:
-    """Has every process measured that is started from now on."""
+    """Measures every process that is started after its creation."""
 
     def __init__(self) -> None:
         os.environ["COVERAGE_PROCESS_START"] = str(REPOSITORY / "pyproject.toml")
@@ -24,7 +24,7 @@ class Measuring:
 
     @contextmanager
     def of(self, module: ModuleType) -> Iterator[None]:
-        """Measure this process too, if it is a module's that imports the service's code."""
+        """Measure this process during a test module that imports the service's code."""
         if self._coverage is None or not any(map(_is_of_the_service, vars(module).values())):
             yield
             return

@@ -1,4 +1,4 @@
-"""Requests as nobody should send them."""
+"""Malformed requests for fuzzing."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ _CHANGES: Sequence[Callable[[bytes, random.Random], bytes]] = (
 
 
 def mutated(requests: Sequence[bytes], chance: random.Random) -> bytes:
-    """Return one of the requests with up to three changes."""
+    """Return one of the requests with one to three random changes."""
     data = chance.choice(requests)
     for _ in range(chance.randrange(1, 4)):
         data = chance.choice(_CHANGES)(data, chance) or b" "
@@ -57,6 +57,6 @@ def mutated(requests: Sequence[bytes], chance: random.Random) -> bytes:
 
 
 def request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
-    """Return a request as it is on the wire."""
+    """Return the bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body

@@ -1,4 +1,4 @@
-"""Packages of a function's own that nobody has to install."""
+"""A requirement that counts as installed."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from lambda_live.dependencies.requirements import cache_key, find_requirements
 
 def require(project: Path, cache: Path) -> Path:
     """
-    Have a project require some; return the folder that they are taken for, and is not there yet.
+    Add a requirement to a project; return the folder of its packages, which the caller creates.
 
-    The service finds it if XDG_CACHE_HOME is the cache.
+    The service finds it if XDG_CACHE_HOME is `cache`.
     """
     (project / "requirements.txt").write_text("packages-of-the-test\n", encoding="utf-8")
     requirements = find_requirements(project, project)

@@ -1,4 +1,4 @@
-"""A program that runs beside the tests: what it writes, what it started, and its end."""
+"""A program under test: its output, its processes and its exit."""
 
 import contextlib
 import os
@@ -17,14 +17,14 @@ from support.forks import Started
 from support.waiting import DEADLINE, wait_until
 
 MARKER = "MARKER_OF_THE_TEST"
-"""The variable by whose value its processes are known."""
+"""The variable that identifies the processes of a program."""
 
 
 _LINUX = sys.platform.startswith("linux")
 
 
 class Start(Protocol):
-    """Starts a program in a session of its own, with these as its standard descriptors."""
+    """Starts a program in a new session with these standard descriptors."""
 
     def __call__(
         self, directory: Path, environ: Mapping[str, str], standard: Sequence[int]
@@ -34,7 +34,7 @@ class Start(Protocol):
 def execute(
     command: Sequence[str], directory: Path, environ: Mapping[str, str], standard: Sequence[int]
 ) -> Started:
-    """Start a command; all but the first argument make a `Start`."""
+    """Start a command. With the first argument bound, this is a `Start`."""
     stdin, stdout, stderr = standard
     return subprocess.Popen(
         command,
@@ -48,7 +48,7 @@ def execute(
 
 
 class Running:
-    """Runs what is started in a directory, and reads its log."""
+    """Runs a program in a directory and reads its output."""
 
     def __init__(self, start: Start, directory: Path, env: Mapping[str, str]) -> None:
         self.expected_stderr = ""
@@ -90,39 +90,39 @@ class Running:
         return wait_until(found, f"{text!r} in the log")[count - 1]
 
     def processes(self) -> list[psutil.Process]:
-        """Return every process that this one started, and itself, while it lives."""
+        """Return the program's living processes."""
         marker = self._marker.encode()
         pids = {pid for pid in psutil.pids() if marker in _variables(pid)}
         if self.process.poll() is None:
-            pids.add(self.pid)  # one that was forked began with other variables
+            pids.add(self.pid)  # /proc has the fork server's variables for a forked one
         return [process for pid in pids if (process := _living(pid)) is not None]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send it a signal, wait for its end; return its exit status."""
+        """Send a signal and return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for its end, and its log's."""
+        """Wait for the exit and the end of the output; return the exit status."""
         status = self.process.wait(DEADLINE)
         self._reader.join(DEADLINE)
         return status
 
     def close(self) -> None:
-        """End it; see that it ended well and that nothing of it is left."""
+        """Stop it; check its exit status, its standard error and that no process is left."""
         try:
             already = self.process.poll()
             status = self.end()
             assert already is not None or status == 0, self.stderr
             assert self.stderr == self.expected_stderr, self.stderr
             assert "lambda_live: Exception in callback" not in self.log, self.log
-            wait_until(lambda: not self.processes(), "the end of its processes")
+            wait_until(lambda: not self.processes(), "the exit of its processes")
         finally:
             self.kill()
 
     def kill(self) -> None:
-        """End what is left of it."""
+        """Kill every process that is left."""
         for process in self.processes():
             process.kill()
         self.process.wait(DEADLINE)
@@ -134,7 +134,7 @@ def _variables(pid: int) -> bytes:
     if not _LINUX:
         with contextlib.suppress(psutil.Error):
             return str(psutil.Process(pid).environ()).encode()
-    try:  # in half of the time that psutil takes, for each process of the machine
+    try:  # twice as fast as psutil
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123  # as above
             return file.read()
     except OSError:

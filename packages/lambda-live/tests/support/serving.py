@@ -1,4 +1,4 @@
-"""A server of a test's own, in a thread."""
+"""An HTTP server of a test, in a thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from socketserver import BaseServer
 from threading import Thread
 
 _LOOKS = 0.01
-"""Seconds between two looks whether it should end; socketserver's half a second is each test's."""
+"""Poll interval for shutdown; with socketserver's 0.5 s, each test would take that long."""
 
 
 @contextmanager
 def serving[T: BaseServer](server: T) -> Iterator[T]:
-    """Have it serve while the block runs."""
+    """Run a server during the block."""
     with server:
         thread = Thread(target=server.serve_forever, args=[_LOOKS])
         thread.start()

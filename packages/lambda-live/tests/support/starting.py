@@ -1,4 +1,4 @@
-"""Starting services that end with a test, or with a module's tests."""
+"""Start services that stop with a test, or with a module's tests."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -11,10 +11,10 @@ from support.project import write_project
 
 class StartLambda(Protocol):
     """
-    Starts a service that ends with the test, and waits until it is ready.
+    Starts a service that stops with the test, and waits until it is ready.
 
-    The source is that of `function/app.py`, a mapping of files to texts, or a project's directory;
-    keyword arguments in capitals are environment variables.
+    `source` is the text of `function/app.py`, a mapping of file names to texts, or the directory of
+    a project. Keyword arguments in capitals are environment variables.
     """
 
     def __call__(

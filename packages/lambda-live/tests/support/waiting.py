@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 DEADLINE = 30.0
-"""Seconds until a condition that should come true counts as never."""
+"""Seconds after which a wait fails."""
 
 
 def wait_until[T](
@@ -13,14 +13,13 @@ def wait_until[T](
     """
     Return the condition's first true value.
 
-    It is asked every 10 ms at first, then after each fiftieth of the time that it took so far:
-    exact for what is quick, sparing for what is slow.
+    The poll interval is 10 ms, and grows to a fiftieth of the time waited so far.
     """
     begin = time.monotonic()
     while not (value := condition()):
         waited = time.monotonic() - begin
         if waited > seconds:
-            message = f"{what} did not come true in {seconds:g} s"
+            message = f"timeout of {seconds:g} s: {what}"
             raise AssertionError(message)
         time.sleep(max(0.01, waited / 50))
     return value

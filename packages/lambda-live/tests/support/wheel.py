@@ -1,11 +1,11 @@
-"""The least that pip takes for a wheel."""
+"""A minimal wheel."""
 
 import zipfile
 from pathlib import Path
 
 
 def write_wheel(directory: Path, name: str, version: str = "0.0.1") -> str:
-    """Write one whose module says its version; return the file's name."""
+    """Write a wheel whose module has its version; return the file name."""
     about = f"{name}-{version}.dist-info"
     file = f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(directory / file, "w") as wheel:
