@@ -6,7 +6,7 @@ import pytest
 
 from support.project import REPOSITORY, write_project
 
-MARK = "# What poetry.lock has for this, as sam build and pip read it: scripts/export writes it.\n"
+MARK = "# GENERATED from poetry.lock by scripts/export; use .poetry/bin/poetry add\n"
 FUNCTION = "Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.handler"
 LOCK = """
 [[package]]
@@ -56,7 +56,7 @@ def test_what_is_locked_is_written_for_who_asked_for_it_alone(checkout: Checkout
     written = checkout.export()
 
     assert (stale.returncode, stale.stdout) == (1, "")
-    assert "ours/requirements.txt is not what poetry.lock says" in stale.stderr
+    assert "ours/requirements.txt is out of date" in stale.stderr
     assert (written.returncode, written.stderr) == (0, "")
     assert checkout["ours"].read_text() == MARK + LOCKED
     assert checkout["theirs"].read_text() == "six\n"

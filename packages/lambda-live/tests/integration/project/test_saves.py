@@ -1,4 +1,4 @@
-"""What is told of a function beside its code takes effect when it is saved, too."""
+"""Saved templates, requirements and links apply to the running functions."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -58,13 +58,13 @@ def shared(start_module_lambda: StartLambda) -> LocalLambda:
 
 @pytest.fixture
 def service(shared: LocalLambda) -> LocalLambda:
-    """The module's, with a template of one function."""
+    """The module's service, with a template of one function."""
     save(shared, template({}))
     assert answer(shared) == ["hello", "128", "First"]
     return shared
 
 
-def test_the_next_request_is_answered_as_the_saved_template_says(service: LocalLambda) -> None:
+def test_saved_template_applies_to_the_next_request(service: LocalLambda) -> None:
     save(service, template({"greeting": "moin", "memory": 256}))
     changed = answer(service)
     save(service, template({"handler": "app.other"}))
@@ -74,10 +74,10 @@ def test_the_next_request_is_answered_as_the_saved_template_says(service: LocalL
     assert service.metric("lambda_memory_size_bytes") == 128 * 2**20
 
 
-def test_the_next_request_is_answered_as_a_file_says_that_a_link_leads_to(
+def test_saved_link_target_applies_to_the_next_request(
     start_lambda: StartLambda,
 ) -> None:
-    """As Kubernetes mounts a ConfigMap or a Secret: a folder's name is exchanged elsewhere."""
+    """Kubernetes mounts a ConfigMap or a Secret by links, and replaces one of a folder."""
     service = start_lambda(project({}), handler=None)
     folder = service.project / "mounted"
     for name, greeting in (("one", "moin"), ("two", "servus")):
@@ -95,7 +95,7 @@ def test_the_next_request_is_answered_as_a_file_says_that_a_link_leads_to(
     assert (linked[0], exchanged[0]) == ("moin", "servus")
 
 
-def test_functions_come_and_go_as_they_are_saved(service: LocalLambda) -> None:
+def test_saved_template_adds_and_removes_functions(service: LocalLambda) -> None:
     lone = service.metric("lambda_invocations_total")
 
     save(service, template({}, {"name": "Second", "greeting": "moin"}))
@@ -112,7 +112,7 @@ def test_functions_come_and_go_as_they_are_saved(service: LocalLambda) -> None:
     service.wait_for_line("function First removed")
 
 
-def test_an_invocation_under_way_ends_though_its_function_is_gone(
+def test_running_invocation_finishes_after_its_function_is_removed(
     start_lambda: StartLambda, tmp_path: Path
 ) -> None:
     slow = """
@@ -136,7 +136,7 @@ def handler(event, context):
         assert under_way.result() == "ended"
 
 
-def test_code_that_the_saved_template_has_elsewhere_is_followed_there(
+def test_saved_code_uri_is_watched(
     service: LocalLambda,
 ) -> None:
     def moved(reply: str) -> str:
@@ -149,14 +149,14 @@ def test_code_that_the_saved_template_has_elsewhere_is_followed_there(
     assert [moved("there"), moved("still there")] == ["there", "still there"]
 
 
-def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
+def test_invalid_template_is_logged_and_keeps_the_last_one(
     service: LocalLambda,
 ) -> None:
     save(service, template({"memory": "much"}))
 
     assert answer(service) == ["hello", "128", "First"]
-    told = service.wait_for_line("template.yaml:8: invalid MemorySize 'much'")
-    assert "Keeping the last valid template." in told
+    line = service.wait_for_line("template.yaml:8: invalid MemorySize 'much'")
+    assert "Keeping the last valid template." in line
 
     save(service, template({"memory": 256}))
 
@@ -166,7 +166,7 @@ def test_a_template_that_is_wrong_is_told_and_what_was_served_goes_on(
     assert answer(service) == ["hello", "512", "First"]
 
 
-def test_a_function_that_comes_and_can_t_be_served_is_told(service: LocalLambda) -> None:
+def test_added_function_that_is_not_supported_is_logged(service: LocalLambda) -> None:
     other = (
         template({"name": "Other"}).removeprefix("Resources:").replace("python3.12", "nodejs22.x")
     )
@@ -177,7 +177,7 @@ def test_a_function_that_comes_and_can_t_be_served_is_told(service: LocalLambda)
     service.wait_for_line("Other is not served: ")
 
 
-def test_a_lock_file_that_can_t_be_read_is_told_and_what_was_served_goes_on(
+def test_invalid_lock_file_is_logged_and_keeps_the_function(
     service: LocalLambda,
 ) -> None:
     save(service, "no TOML", "code/uv.lock")
@@ -214,14 +214,14 @@ def shared_idna(
 
 @pytest.fixture
 def idna(shared_idna: LocalLambda) -> LocalLambda:
-    """A service whose function needs version 1 of a package that is there in version 2 too."""
+    """A service whose function requires version 1 of a package; version 2 is available."""
     save(shared_idna, FIRST, "code/requirements.txt")
     save(shared_idna, VERSION.format(name="idna"), "code/app.py")
     wait_until(lambda: answer(shared_idna) == "1")
     return shared_idna
 
 
-def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda) -> None:
+def test_saved_requirements_are_installed_then_loaded(idna: LocalLambda) -> None:
     save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
 
     wait_until(lambda: answer(idna) == "2")
@@ -230,7 +230,7 @@ def test_requirements_that_are_saved_are_installed_then_loaded(idna: LocalLambda
     assert not any("failed" in line for line in idna.lines)
 
 
-def test_first_requirements_without_a_template_are_installed_then_loaded(
+def test_first_requirements_are_installed_without_a_template(
     tmp_path: Path, start_lambda: StartLambda
 ) -> None:
     source = "import importlib.util\ndef lambda_handler(event, context):\n"
@@ -260,9 +260,7 @@ wheels = [{{ hash = "sha256:{hash}" }}]
 """
 
 
-def test_what_a_project_declares_is_installed_and_its_lock_wins(
-    tmp_path: Path, start_lambda: StartLambda
-) -> None:
+def test_saved_lock_file_comes_before_pyproject(tmp_path: Path, start_lambda: StartLambda) -> None:
     (tmp_path / "wheels").mkdir()
     wheels = [tmp_path / "wheels" / write_wheel(tmp_path / "wheels", "ours", each) for each in "12"]
     digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
@@ -295,7 +293,7 @@ BUILT = """\
 """
 
 
-def test_what_a_layer_requires_that_is_still_to_be_built_is_installed(
+def test_requirements_of_a_source_layer_are_installed(
     tmp_path: Path, start_lambda: StartLambda
 ) -> None:
     files = project({}, app=VERSION.format(name="common"))
@@ -313,7 +311,7 @@ def test_what_a_layer_requires_that_is_still_to_be_built_is_installed(
     wait_until(lambda: answer(service) == "2")
 
 
-def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
+def test_failed_installation_keeps_the_loaded_code(
     idna: LocalLambda,
 ) -> None:
     save(idna, "./nothing-here\n", "code/requirements.txt")
@@ -327,7 +325,7 @@ def test_requirements_that_cannot_be_installed_leave_the_code_that_answers(
     assert answer(idna) == "mended"
 
 
-def test_a_handler_that_is_moved_while_env_is_saved_ends_no_service(
+def test_moved_handler_while_env_is_saved_keeps_the_service(
     start_lambda: StartLambda,
 ) -> None:
     source = "def handler(event, context): return 'here'\n"
@@ -343,7 +341,7 @@ def test_a_handler_that_is_moved_while_env_is_saved_ends_no_service(
 DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by default'\n"}
 
 
-def test_a_template_comes_and_goes_in_a_folder_without_one(start_lambda: StartLambda) -> None:
+def test_template_can_be_added_and_removed(start_lambda: StartLambda) -> None:
     service = start_lambda({**DEFAULT, "code/app.py": APP}, handler=None)
     assert answer(service, "function") == "by default"
 
@@ -361,7 +359,7 @@ def test_a_template_comes_and_goes_in_a_folder_without_one(start_lambda: StartLa
     assert gone.status == 404
 
 
-def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
+def test_removed_template_without_default_keeps_the_functions(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(project({}), handler=None)
@@ -369,5 +367,5 @@ def test_the_functions_of_a_template_go_on_if_it_goes_and_nothing_stands_for_it(
     (service.project / "template.yaml").unlink()
 
     assert answer(service)[0] == "hello"
-    told = service.wait_for_line("no template.yaml or lambda_function.py found")
-    assert "Keeping the last valid template." in told
+    line = service.wait_for_line("no template.yaml or lambda_function.py found")
+    assert "Keeping the last valid template." in line

@@ -42,7 +42,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "function"
 
 
-def test_the_hash_is_the_one_that_a_shell_finds(root: Path) -> None:
+def test_hash_equals_that_of_a_shell(root: Path) -> None:
     sha256sum = "sha256sum" if shutil.which("sha256sum") else "shasum -a 256"
     found = subprocess.run(
         ["bash", "-c", SHELL, "bash", str(root), sha256sum],
@@ -54,7 +54,7 @@ def test_the_hash_is_the_one_that_a_shell_finds(root: Path) -> None:
     assert WatchedCode((root,)).sha256() == found.stdout.strip()
 
 
-def test_the_hash_is_that_of_the_text_and_the_names_alone(root: Path, tmp_path: Path) -> None:
+def test_hash_depends_on_contents_and_names_only(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "copy/function")
     before = WatchedCode((root,)).sha256()
     (root / "app.py").touch()
@@ -63,7 +63,7 @@ def test_the_hash_is_that_of_the_text_and_the_names_alone(root: Path, tmp_path: 
     assert WatchedCode((tmp_path / "copy/function",)).sha256() == before
 
 
-def test_the_order_of_the_directories_is_the_one_given(root: Path) -> None:
+def test_hash_depends_on_order_of_folders(root: Path) -> None:
     below = root / "a"
 
     assert WatchedCode((root, below)).sha256() != WatchedCode((below, root)).sha256()
@@ -103,27 +103,27 @@ def remove_the_root(root: Path) -> None:
 CHANGES = [write_over, write_back_dated, replace, add, remove, rename, remove_the_root]
 
 
-@pytest.fixture(params=["as the kernel tells", "file by file"])
-def _told(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "file by file":
+@pytest.fixture(params=["inotify", "stat"])
+def _watching(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "stat":
         monkeypatch.setattr("lambda_live.code.watcher._LOCAL_FILE_SYSTEMS", ())
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.usefixtures("_told")
-def test_a_change_is_seen_and_settles(root: Path, change: Callable[[Path], None]) -> None:
-    source = WatchedCode((root,))
-    before = asyncio.run(source.wait_until_quiet())
-    assert not source.has_changed()
+@pytest.mark.usefixtures("_watching")
+def test_change_is_detected_once(root: Path, change: Callable[[Path], None]) -> None:
+    code = WatchedCode((root,))
+    before = asyncio.run(code.wait_until_quiet())
+    assert not code.has_changed()
 
     change(root)
 
-    assert source.has_changed()
-    assert asyncio.run(source.wait_until_quiet()) != before
-    assert not source.has_changed()
+    assert code.has_changed()
+    assert asyncio.run(code.wait_until_quiet()) != before
+    assert not code.has_changed()
 
 
-def test_what_a_link_leads_to_is_code_too(root: Path, tmp_path: Path) -> None:
+def test_link_target_is_code(root: Path, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/text.py": "1\n", "common/own/deep.py": "1\n"})
     before = WatchedCode((root,)).sha256()
     (root / "dangling.py").symlink_to("nowhere")
@@ -132,20 +132,20 @@ def test_what_a_link_leads_to_is_code_too(root: Path, tmp_path: Path) -> None:
 
     (root / "text.py").symlink_to(tmp_path / "shared/text.py")
     (root / "common").symlink_to(tmp_path / "common")
-    source = WatchedCode((root,))
-    hashes = {before, asyncio.run(source.wait_until_quiet())}
+    code = WatchedCode((root,))
+    hashes = {before, asyncio.run(code.wait_until_quiet())}
     for path in ("shared/text.py", "common/own/deep.py"):
         write_project(tmp_path, {path: "2\n"})
-        assert source.has_changed()
-        hashes.add(asyncio.run(source.wait_until_quiet()))
+        assert code.has_changed()
+        hashes.add(asyncio.run(code.wait_until_quiet()))
     (root / "text.py").unlink()
     (root / "text.py").symlink_to("app.py")
-    assert source.has_changed()
-    hashes.add(asyncio.run(source.wait_until_quiet()))
+    assert code.has_changed()
+    hashes.add(asyncio.run(code.wait_until_quiet()))
     assert len(hashes) == 5
 
 
-def test_code_behind_a_link_is_loaded_anew(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_link_target_change_reloads_the_code(start_lambda: StartLambda, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/part.py": "ANSWER = 1\n"})
     (tmp_path / "function").mkdir()
     (tmp_path / "function/part.py").symlink_to("../shared/part.py")
@@ -180,7 +180,7 @@ def answers_by_what_is_there(service: LocalLambda) -> bool:
 
 
 @pytest.mark.parametrize("happening", [make_anew, name_in_no_unicode])
-def test_changes_are_seen_after_it_without_a_request(
+def test_change_is_loaded_without_a_request(
     start_lambda: StartLambda, happening: Callable[[LocalLambda], None]
 ) -> None:
     service = start_lambda(returns(1))
@@ -192,10 +192,10 @@ def test_changes_are_seen_after_it_without_a_request(
     assert service.invoke().json() == 3
 
 
-def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
+def test_failed_notifications_are_logged_once_and_polled(
     start_lambda: StartLambda,
 ) -> None:
-    """As where inotify has no watch left, for neither of those who ask it."""
+    """No inotify watch is left, neither for the service nor for watchfiles."""
     service = start_lambda(
         returns(1), constants={"code.watcher._MASK": 0, "code.watched_code.awatch": None}
     )
@@ -207,7 +207,7 @@ def test_without_news_of_changes_the_code_is_looked_at_and_that_is_said_once(
     assert len([line for line in service.lines if "checking the code every second" in line]) == 1
 
 
-def test_nothing_watched_never_changes() -> None:
+def test_no_watched_folder_never_changes() -> None:
     async def changes() -> list[None]:
         return [change async for change in WatchedCode(()).changes()]
 
@@ -215,7 +215,7 @@ def test_nothing_watched_never_changes() -> None:
     assert asyncio.run(changes()) == []
 
 
-def test_requests_are_answered_while_code_changes_without_end(start_lambda: StartLambda) -> None:
+def test_requests_are_answered_while_code_keeps_changing(start_lambda: StartLambda) -> None:
     service = start_lambda("def handler(event, context): return 1\n")
     done = threading.Event()
     written = 0
@@ -271,22 +271,22 @@ def shipped(project: Path, folder: str) -> set[str]:
     return set(found.stdout.removesuffix("\0").split("\0"))
 
 
-def test_what_a_project_has_beside_its_code_does_not_count(tmp_path: Path) -> None:
+def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | {"events/event.json": ""})
     (tmp_path / ".git").mkdir()
-    source = WatchedCode((tmp_path,), tmp_path)
-    before, code = source.sha256(), shipped(tmp_path, "code")
+    code = WatchedCode((tmp_path,), tmp_path)
+    before, files = code.sha256(), shipped(tmp_path, "code")
 
     write_project(tmp_path, BESIDE)
 
-    assert source.sha256() == before
-    assert shipped(tmp_path, "code") == code
-    assert code == {
+    assert code.sha256() == before
+    assert shipped(tmp_path, "code") == files
+    assert files == {
         *("./app.py", "./below/build/app.py", "./kept.log", "./own.log", "./tests/app.py"),
     }
 
 
-def test_events_count_if_they_are_a_package_of_the_function(tmp_path: Path) -> None:
+def test_events_folder_is_code_if_it_has_python_files(tmp_path: Path) -> None:
     write_project(tmp_path, {"app.py": "", "events/event.json": "", "tests/a.py": ""})
     before = shipped(tmp_path, ".")
     write_project(tmp_path, {"events/package.py": ""})
@@ -295,16 +295,16 @@ def test_events_count_if_they_are_a_package_of_the_function(tmp_path: Path) -> N
     assert shipped(tmp_path, ".") == {"./app.py", "./events/event.json", "./events/package.py"}
 
 
-@pytest.mark.usefixtures("_told")
-def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_watching")
+def test_change_of_an_excluded_file_is_ignored(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | BESIDE)
-    source = WatchedCode((tmp_path / "code",), tmp_path)
+    code = WatchedCode((tmp_path / "code",), tmp_path)
 
     write_project(tmp_path, {name: "changed" for name in BESIDE if name.count("/") > 1})
 
-    assert not source.has_changed()
+    assert not code.has_changed()
     write_project(tmp_path, {"code/.gitignore": "own.log\n"})
-    assert source.has_changed()
+    assert code.has_changed()
 
 
 @pytest.mark.parametrize(
@@ -315,19 +315,19 @@ def test_a_change_beside_the_code_is_none(tmp_path: Path) -> None:
     ],
     ids=["handler", "import"],
 )
-def test_a_function_that_writes_among_its_code_is_reloaded_for_it_a_few_times_and_told_so(
+def test_file_written_by_the_function_is_ignored_and_logged(
     start_lambda: StartLambda, source: str
 ) -> None:
     log = "import time\ndef log(): open('function/own.log', 'a').write(f'{time.time()}\\n')\n"
     service = start_lambda(log + source + "\n")
 
-    def told() -> list[str]:
+    def warnings() -> list[str]:
         service.invoke()
         return [line for line in service.lines if "function/own.log" in line]
 
-    line = wait_until(told)[0]
+    line = wait_until(warnings)[0]
     assert line.startswith("lambda_live: function/own.log is written by the function itself ")
-    service.invoke()  # by the code without that file, which is another
+    service.invoke()  # a request of the code without that file
     reloads = service.metric("lambda_reloads_total")
     for _ in range(3):
         assert service.invoke().status == 200
@@ -335,4 +335,4 @@ def test_a_function_that_writes_among_its_code_is_reloaded_for_it_a_few_times_an
     app = service.project / "function/app.py"
     app.write_text("def handler(event, context): return 2\n", encoding="utf-8")
     assert service.invoke().json() == 2
-    assert len(told()) == 1
+    assert len(warnings()) == 1

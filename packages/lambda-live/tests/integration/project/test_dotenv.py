@@ -1,4 +1,4 @@
-"""What reaches a function of the machine that it runs on."""
+"""The variables and folders of this machine that a function gets."""
 
 import stat
 from functools import partial
@@ -86,7 +86,7 @@ def service(
     )
 
 
-def test_a_function_has_the_variables_of_the_env_files_and_those_named(
+def test_function_gets_variables_of_env_files_and_options(
     service: LocalLambda,
 ) -> None:
     orders, other = variables(service, "Orders"), variables(service, "Other")
@@ -99,7 +99,7 @@ def test_a_function_has_the_variables_of_the_env_files_and_those_named(
         assert not {"NOT_IN_THE_SHELL", "UNNAMED"} & set(each)
 
 
-def test_credentials_pass_only_where_they_are_named(service: LocalLambda) -> None:
+def test_credentials_pass_only_if_named(service: LocalLambda) -> None:
     orders, other = variables(service, "Orders"), variables(service, "Other")
 
     assert orders["AWS_ACCESS_KEY_ID"] == orders["AWS_SESSION_TOKEN"] == "placeholder"
@@ -108,19 +108,19 @@ def test_credentials_pass_only_where_they_are_named(service: LocalLambda) -> Non
     assert "AWS_ACCESS_KEY_ID" not in other
 
 
-def test_a_wrapper_of_a_layer_starts_the_runtime(service: LocalLambda) -> None:
+def test_exec_wrapper_of_a_layer_starts_the_runtime(service: LocalLambda) -> None:
     assert variables(service, "Orders")["WRAPPED"].startswith("with ")
     assert "WRAPPED" not in variables(service, "Other")
 
 
-def test_aws_is_not_told_of_what_is_here_alone(service: LocalLambda) -> None:
-    told = service.boto3.get_function_configuration(FunctionName="Orders")["Environment"]
+def test_local_variables_are_not_in_the_api(service: LocalLambda) -> None:
+    configuration = service.boto3.get_function_configuration(FunctionName="Orders")["Environment"]
 
-    assert told["Variables"]["TABLE"] == "template"
-    assert "NAMED" not in told["Variables"]
+    assert configuration["Variables"]["TABLE"] == "template"
+    assert "NAMED" not in configuration["Variables"]
 
 
-def test_a_saved_env_file_takes_effect_and_a_wrong_one_is_told(start_lambda: StartLambda) -> None:
+def test_saved_env_file_applies_and_an_invalid_one_is_logged(start_lambda: StartLambda) -> None:
     source = {"function/app.py": RUNS_ITS_EVENT, ".env": "A=1\n"}
     service = start_lambda(source)
     code = "import os; reply = os.environ['A']"
@@ -134,7 +134,7 @@ def test_a_saved_env_file_takes_effect_and_a_wrong_one_is_told(start_lambda: Sta
     assert service.run(code) == "2"
 
 
-def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
+def test_missing_exec_wrapper_is_reported(start_lambda: StartLambda) -> None:
     service = start_lambda(
         RUNS_ITS_EVENT, "--env=AWS_LAMBDA_EXEC_WRAPPER=/opt/nothing", ready=False
     )
@@ -145,7 +145,7 @@ def test_a_wrapper_that_is_not_there_is_told(start_lambda: StartLambda) -> None:
     assert "AWS_LAMBDA_EXEC_WRAPPER /opt/nothing not found" in answer.json()["errorMessage"]
 
 
-def test_a_wrapper_that_is_not_there_can_be_done_without(start_lambda: StartLambda) -> None:
+def test_missing_exec_wrapper_can_be_disabled(start_lambda: StartLambda) -> None:
     template = TEMPLATE_WITH_WRAPPER
     service = start_lambda(
         {"template.yaml": template, "code/app.py": RUNS_ITS_EVENT, ".env": ""},
@@ -159,7 +159,7 @@ def test_a_wrapper_that_is_not_there_can_be_done_without(start_lambda: StartLamb
     assert service.json_of(invoke()) == 1
 
 
-def test_a_folder_of_code_that_is_not_there_is_told_until_it_is_back(
+def test_missing_code_folder_is_reported_until_it_exists(
     start_lambda: StartLambda,
 ) -> None:
     service = start_lambda(
@@ -174,7 +174,7 @@ def test_a_folder_of_code_that_is_not_there_is_told_until_it_is_back(
     assert service.json_of(invoke()) == 1
 
 
-def test_a_function_has_its_own_python_path_in_terms_of_aws(service: LocalLambda) -> None:
+def test_pythonpath_of_aws_is_mapped_to_local_folders(service: LocalLambda) -> None:
     answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
 
     assert answer == ["one", "two", "three", "one\n"]

@@ -48,13 +48,13 @@ def only(folder: Path, *args: str, **files: str) -> FunctionConfiguration:
         '{Stage = "test", Table = "my table"}',
     ],
 )
-def test_parameters_are_overridden_as_sam_local_does(tmp_path: Path, overrides: str) -> None:
+def test_parameter_overrides_of_local_commands_are_used(tmp_path: Path, overrides: str) -> None:
     text = f"version = 0.1\n[default.local_start_api.parameters]\nparameter_overrides = {overrides}"
     assert only(tmp_path, samconfig_toml=text).environment["TABLE"] == "my table"
     assert only(tmp_path, samconfig_toml=text).name == "orders-test"
 
 
-def test_the_command_line_comes_first_then_the_command_then_all(tmp_path: Path) -> None:
+def test_command_line_comes_before_command_and_global_sections(tmp_path: Path) -> None:
     text = """
 [default.global.parameters]
 parameter_overrides = "Stage=global Table=global"
@@ -66,14 +66,14 @@ parameter_overrides = "Stage=invoke"
     assert function.environment["TABLE"] == "mine"
 
 
-def test_what_is_deployed_counts_where_nothing_else_does(tmp_path: Path) -> None:
+def test_deployed_parameters_are_used_without_a_default(tmp_path: Path) -> None:
     text = '[default.deploy.parameters]\nparameter_overrides = "Stage=prod Table=orders"'
     function = only(tmp_path, samconfig_toml=text)
     assert function.name == "orders-dev"
     assert function.environment["TABLE"] == "orders"
 
 
-def test_the_region_is_the_one_that_is_deployed_to_unless_the_shell_has_one(tmp_path: Path) -> None:
+def test_region_of_deploy_is_used_unless_the_shell_sets_one(tmp_path: Path) -> None:
     files = {"samconfig.toml": '[default.deploy.parameters]\nregion = "eu-west-1"'}
     (there,) = given(tmp_path, files=files).functions
     assert (there.environment["REGION"], there.account.region) == ("eu-west-1", "eu-west-1")
@@ -81,7 +81,7 @@ def test_the_region_is_the_one_that_is_deployed_to_unless_the_shell_has_one(tmp_
     assert here.environment["REGION"] == "eu-north-1"
 
 
-def test_variables_are_those_of_env_vars_where_the_template_has_them(tmp_path: Path) -> None:
+def test_env_vars_are_used_if_the_template_declares_them(tmp_path: Path) -> None:
     variables = {
         "Parameters": {"STAGE": "all", "TABLE": "all"},
         "Orders": {"TABLE": "local", "OTHER": "unknown to the template"},
@@ -93,19 +93,19 @@ def test_variables_are_those_of_env_vars_where_the_template_has_them(tmp_path: P
     assert only(tmp_path, samconfig_toml=text).local_environment["TABLE"] == "mine"
 
 
-def test_it_may_be_yaml(tmp_path: Path) -> None:
+def test_samconfig_can_be_yaml(tmp_path: Path) -> None:
     text = "default: {global: {parameters: {parameter_overrides: [Stage=test, Table=t]}}}"
     assert only(tmp_path, samconfig_yaml=text).name == "orders-test"
 
 
-def test_all_these_files_are_watched_though_they_are_not_there_yet(tmp_path: Path) -> None:
+def test_all_files_are_watched_before_they_exist(tmp_path: Path) -> None:
     text = '[default.global.parameters]\nenv_vars = "env.json"'
     names = {file.name for file in given(tmp_path, files={"samconfig.toml": text}).files}
     assert {"samconfig.toml", "samconfig.yaml", "env.json"} <= names
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({"samconfig.toml": "version = 0.1\n[default\n"}, "samconfig.toml:2: invalid TOML"),
         ({"samconfig.yaml": "a: [\n"}, "samconfig.yaml:2: invalid YAML"),
@@ -122,17 +122,17 @@ def test_all_these_files_are_watched_though_they_are_not_there_yet(tmp_path: Pat
         ),
     ],
 )
-def test_what_is_wrong_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], told: str
+def test_invalid_samconfig_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as end:
         given(tmp_path, files=files)
     assert end.value.code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["samconfig.toml", "samconfig.yaml", "env.json"])
-def test_what_is_no_text_is_named(
+def test_samconfig_that_is_not_utf8_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     files = {"samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"'}
@@ -146,11 +146,11 @@ def test_what_is_no_text_is_named(
 
 
 @pytest.mark.parametrize("text", ["", "default = 1", "[default]\nglobal = []", "[prod.global]"])
-def test_what_says_nothing_changes_nothing(tmp_path: Path, text: str) -> None:
+def test_samconfig_without_options_changes_nothing(tmp_path: Path, text: str) -> None:
     assert only(tmp_path, samconfig_toml=text).name == "orders-dev"
 
 
-def test_who_builds_images_reads_them_too(
+def test_image_context_uses_samconfig(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = '[default.global.parameters]\nenv_vars = "env.json"\nparameter_overrides = "Stage=test"'

@@ -47,14 +47,14 @@ def run(*args: str, root: Path, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def flat(given: Config) -> dict[str, object]:
-    """Return every setting by its name."""
-    function = dataclasses.asdict(given.functions[0])
+def flat(config: Config) -> dict[str, object]:
+    """Return all settings by name."""
+    function = dataclasses.asdict(config.functions[0])
     settings: dict[str, object] = function | function.pop("account")
-    return settings | dataclasses.asdict(given.service)
+    return settings | dataclasses.asdict(config.service)
 
 
-def test_the_defaults_are_aws_defaults_where_aws_has_them(root: Path) -> None:
+def test_defaults_are_those_of_aws(root: Path) -> None:
     assert parse([HANDLER], {}, root) == Config(
         (
             FunctionConfiguration(
@@ -107,7 +107,7 @@ EACH = [
 
 
 @pytest.mark.parametrize(("name", "option", "variable", "text", "value"), EACH)
-def test_each_setting_has_an_option_and_a_variable_and_the_option_wins(  # noqa: PLR0913, PLR0917  # a table's columns
+def test_option_overrides_variable(  # noqa: PLR0913, PLR0917  # a table's columns
     root: Path, name: str, option: str, variable: str, text: str, value: object
 ) -> None:
     other = "INFO" if "LEVEL" in variable else "1"
@@ -118,16 +118,16 @@ def test_each_setting_has_an_option_and_a_variable_and_the_option_wins(  # noqa:
     assert by_option == by_variable
 
 
-def test_an_empty_variable_is_none(root: Path) -> None:
+def test_empty_variable_is_ignored(root: Path) -> None:
     assert parse([HANDLER], {"LAMBDA_LIVE_PORT": ""}, root).service.port == 3001
 
 
-def test_the_handler_may_be_in_the_variable_that_aws_sets(root: Path) -> None:
+def test_handler_can_be_in_the_variable_of_aws(root: Path) -> None:
     assert parse([], {"_HANDLER": HANDLER}, root).functions[0].handler == HANDLER
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])
-def test_a_switch_is_on(root: Path, value: str) -> None:
+def test_switch_can_be_on(root: Path, value: str) -> None:
     environ = {"LAMBDA_LIVE_REPLAY": value, "LAMBDA_LIVE_DEBUG": value}
     settings = parse([HANDLER], environ, root)
 
@@ -137,7 +137,7 @@ def test_a_switch_is_on(root: Path, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "False", "no", "off"])
-def test_a_switch_is_off(root: Path, value: str) -> None:
+def test_switch_can_be_off(root: Path, value: str) -> None:
     environ = {"LAMBDA_LIVE_REPLAY": value, "LAMBDA_LIVE_DEBUG": value}
 
     assert parse([HANDLER], environ, root) == parse([HANDLER], {}, root)
@@ -156,7 +156,7 @@ def test_no_queue_is_short_for_an_empty_queue(root: Path) -> None:
     )
 
 
-def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
+def test_watched_folders_can_be_in_option_or_variable(root: Path) -> None:
     both = (root / "function", root / "shared")
     environ = {"LAMBDA_LIVE_WATCH": os.pathsep.join(["function", str(root / "shared")])}
 
@@ -178,13 +178,13 @@ def test_what_is_watched_is_said_by_option_or_variable(root: Path) -> None:
         ({"AWS_ACCOUNT_ID": "000000000001"}, {"account_id": "000000000001"}),
     ],
 )
-def test_aws_own_variables_are_honoured(
+def test_variables_of_aws_are_used(
     root: Path, environ: dict[str, str], changes: dict[str, bool | str]
 ) -> None:
     assert flat(parse([HANDLER], environ, root)) == flat(parse([HANDLER], {}, root)) | changes
 
 
-def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
+def test_arn_has_region_account_and_name(root: Path) -> None:
     settings = parse([HANDLER, "--name", "orders"], {"AWS_REGION": "eu-west-1"}, root)
 
     assert settings.functions[0].arn == "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -225,7 +225,7 @@ def test_the_arn_is_made_of_region_account_and_name(root: Path) -> None:
         ([HANDLER, "--watch", "function", "--no-watch"], {}, "not allowed with"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_with_status_2(
+def test_invalid_option_is_one_line_with_status_2(
     root: Path,
     args: list[str],
     environ: dict[str, str],
@@ -242,7 +242,7 @@ def test_what_is_wrong_is_said_in_one_line_with_status_2(
     assert why in err
 
 
-def test_the_program_says_what_is_wrong_in_one_line_with_status_2(root: Path) -> None:
+def test_invalid_handler_is_one_line_with_status_2(root: Path) -> None:
     ended = run("function.nothing.handler", root=root)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -250,9 +250,7 @@ def test_the_program_says_what_is_wrong_in_one_line_with_status_2(root: Path) ->
 
 
 @pytest.mark.parametrize("option", ["--port", "--admin-port"])
-def test_a_port_in_use_is_said_in_one_line_with_status_2(
-    root: Path, taken_port: int, option: str
-) -> None:
+def test_port_in_use_is_one_line_with_status_2(root: Path, taken_port: int, option: str) -> None:
     ended = run(HANDLER, "--port=0", "--admin-port=0", f"{option}={taken_port}", root=root)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -262,7 +260,7 @@ def test_a_port_in_use_is_said_in_one_line_with_status_2(
     )
 
 
-def test_a_host_that_does_not_exist_is_said_in_one_line_with_status_2(root: Path) -> None:
+def test_unknown_host_is_one_line_with_status_2(root: Path) -> None:
     ended = run(HANDLER, "--host=no.such.host.invalid", "--port=0", root=root)
 
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -271,7 +269,7 @@ def test_a_host_that_does_not_exist_is_said_in_one_line_with_status_2(root: Path
     )
 
 
-def test_help_names_each_option_with_its_variable_and_default_and_needs_no_input(
+def test_help_lists_options_with_variables_and_defaults(
     root: Path,
 ) -> None:
     command = ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "lambda_live", "--help"]
@@ -324,7 +322,7 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
     assert (ended.stdout, ended.stderr) == ("function\n", "")
 
 
-def test_the_greeting_of_every_address_is_a_url_that_answers(start_lambda: StartLambda) -> None:
+def test_startup_output_has_usable_urls(start_lambda: StartLambda) -> None:
     service = start_lambda(
         "def handler(event, context): return 1", "--host=0.0.0.0", "--admin-host=::1"
     )
@@ -344,7 +342,7 @@ Resources:
 """
 
 
-def test_several_functions_keep_their_own_limits_unless_an_option_says_otherwise(
+def test_functions_keep_their_limits_unless_an_option_is_set(
     root: Path,
 ) -> None:
     (root / "template.yaml").write_text(SEVERAL)

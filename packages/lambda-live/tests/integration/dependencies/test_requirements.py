@@ -37,7 +37,7 @@ lock-version = "2.1"
 """
 
 
-def test_the_main_group_of_the_projects_poetry_lock_is_what_a_function_requires(
+def test_poetry_lock_main_group_is_used(
     tmp_path: Path,
 ) -> None:
     write_project(tmp_path, {"poetry.lock": LOCK, "code/app.py": ""})
@@ -51,7 +51,7 @@ def test_the_main_group_of_the_projects_poetry_lock_is_what_a_function_requires(
     )
 
 
-def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothing(
+def test_requirements_txt_comes_before_poetry_even_if_empty(
     tmp_path: Path,
 ) -> None:
     write_project(tmp_path, {"poetry.lock": LOCK, "code/requirements.txt": "# nothing\n"})
@@ -71,7 +71,7 @@ def test_a_requirements_txt_comes_before_poetry_and_may_say_that_there_is_nothin
         ),
     ],
 )
-def test_a_lock_that_cannot_be_followed_is_told(lock: str, why: str, tmp_path: Path) -> None:
+def test_poetry_lock_that_is_not_supported_raises(lock: str, why: str, tmp_path: Path) -> None:
     write_project(tmp_path, {"poetry.lock": lock})
 
     with pytest.raises(InstallError, match=why):
@@ -159,7 +159,7 @@ MEMBER = '[project]\nname = "member"\ndependencies = ["other"]\n'
     ],
     ids=["uv", "its own", "a uv workspace", "no lock", "Poetry", "requirements.txt", "tools"],
 )
-def test_the_nearest_project_above_the_code_says_what_it_requires(
+def test_nearest_project_above_the_code_is_used(
     files: dict[str, str], text: str, source: str, tmp_path: Path
 ) -> None:
     write_project(tmp_path, {"services/member/code/app.py": "", **files})
@@ -197,7 +197,7 @@ def test_the_nearest_project_above_the_code_says_what_it_requires(
         ),
     ],
 )
-def test_what_a_project_declares_that_cannot_be_followed_is_told(
+def test_project_file_that_is_not_supported_raises(
     file: str, text: str, why: str, tmp_path: Path
 ) -> None:
     write_project(tmp_path, {file: text})
@@ -206,7 +206,7 @@ def test_what_a_project_declares_that_cannot_be_followed_is_told(
         find_requirements(tmp_path, tmp_path)
 
 
-def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -> None:
+def test_uv_lock_without_all_hashes_is_used_without_hashes(tmp_path: Path) -> None:
     write_project(tmp_path, {"uv.lock": UV.replace('{ hash = "sha256:dd" }', "{}")})
 
     found = find_requirements(tmp_path, tmp_path)
@@ -216,7 +216,7 @@ def test_a_lock_without_all_hashes_is_followed_by_its_versions(tmp_path: Path) -
     assert "--hash" not in found.text
 
 
-def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path: Path) -> None:
+def test_cache_key_changes_with_an_included_file(tmp_path: Path) -> None:
     files = {"requirements.txt": "-r more/base.txt\n", "more/base.txt": "idna==1\n"}
     write_project(tmp_path, files)
     requirements = find_requirements(tmp_path, tmp_path)
@@ -228,7 +228,7 @@ def test_a_change_of_a_file_that_requirements_need_is_a_change_of_them(tmp_path:
     assert cache_key(requirements) != before
 
 
-def test_what_an_image_is_made_of_is_what_ships(tmp_path: Path) -> None:
+def test_image_context_contains_what_ships(tmp_path: Path) -> None:
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     function = f"Type: AWS::Serverless::Function, Properties: {{Runtime: {runtime}, Handler: app.h"
     write_project(
@@ -287,7 +287,7 @@ Resources:
     )
 
 
-def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path) -> None:
+def test_image_context_for_another_python_is_rejected(tmp_path: Path) -> None:
     other = "python3.14" if sys.version_info < (3, 14) else "python3.13"
     function = f"{{Runtime: {other}, Handler: app.h, CodeUri: .}}"
     template = f"Resources: {{One: {{Type: AWS::Serverless::Function, Properties: {function}}}}}"
@@ -313,7 +313,7 @@ def test_an_image_of_another_python_than_the_runtime_is_not_made(tmp_path: Path)
     [({}, set()), ({"events/__init__.py": ""}, {"events/__init__.py", "events/event.json"})],
     ids=["the checks' events", "a package of the function's"],
 )
-def test_an_image_has_events_only_if_they_are_code(
+def test_image_context_contains_events_only_if_they_are_code(
     files: dict[str, str], shipped: set[str], tmp_path: Path
 ) -> None:
     properties = f"{{Runtime: {SERVICE_INTERPRETER.runtime}, Handler: app.h, CodeUri: .}}"
@@ -328,7 +328,7 @@ def test_an_image_has_events_only_if_they_are_code(
     assert written == {"app.py", "template.yaml"} | shipped
 
 
-def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: Path) -> None:
+def test_image_context_rejects_files_outside_the_folder(tmp_path: Path) -> None:
     write_project(tmp_path, {"code/requirements.txt": "-r ../base.txt\n", "base.txt": "idna\n"})
     found = find_requirements(tmp_path / "code", tmp_path)
 
@@ -337,16 +337,16 @@ def test_requirements_outside_their_folder_are_for_this_machine_alone(tmp_path: 
         copy_requirements(found, tmp_path / "image")
 
 
-def test_what_poetry_locked_is_installed_with_its_hashes(
+def test_install_checks_the_hashes_of_poetry_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_project(tmp_path, {"poetry.lock": LOCK.replace('"3.0"', '"3.0.nonsense"')})
     found = find_requirements(tmp_path, tmp_path)
-    said: list[str] = []
+    logged: list[str] = []
 
     assert found is not None
     with pytest.raises(InstallError, match="can't be installed"):
-        install(found, said.append)
-    assert said == [f"installing {tmp_path}/poetry.lock"]
+        install(found, logged.append)
+    assert logged == [f"installing {tmp_path}/poetry.lock"]
     assert list((tmp_path / "cache/lambda-live/packages").iterdir()) == []

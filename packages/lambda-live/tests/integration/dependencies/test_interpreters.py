@@ -35,7 +35,7 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return programs
 
 
-def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
+def test_missing_runtime_is_reported_and_replaced(
     nothing_installed: Path, start_lambda: StartLambda
 ) -> None:
     assert find_interpreter(OTHER) is None
@@ -55,17 +55,15 @@ def test_a_runtime_that_is_not_on_the_machine_is_told_and_stood_in_for(
     )
 
 
-def test_a_runtime_that_is_older_than_the_service_is_not_said_to_be_missing() -> None:
-    said = explain_substitute("Only", "python3.9")
+def test_old_runtime_is_reported_as_not_supported() -> None:
+    notice = explain_substitute("Only", "python3.9")
 
     version = SERVICE_INTERPRETER.version
-    assert said == f"Only: python3.9 is not supported; running on Python {version} instead"
+    assert notice == f"Only: python3.9 is not supported; running on Python {version} instead"
 
 
 @pytest.mark.parametrize("folder", ["programs", f".pyenv/versions/{OTHER[6:]}.9/bin"])
-def test_a_runtime_is_found_among_the_programs_and_where_pyenv_puts_it(
-    nothing_installed: Path, folder: str
-) -> None:
+def test_interpreter_is_found_on_path_and_in_pyenv(nothing_installed: Path, folder: str) -> None:
     home = nothing_installed.parent
     program = home / folder / OTHER
     program.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +81,7 @@ def test_a_runtime_is_found_among_the_programs_and_where_pyenv_puts_it(
     assert own is None
 
 
-def test_a_program_that_only_has_the_name_of_a_runtime_is_passed_over(
+def test_interpreter_ignores_program_that_fails(
     nothing_installed: Path,
 ) -> None:
     shim = nothing_installed / OTHER
