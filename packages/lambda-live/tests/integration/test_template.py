@@ -1,3 +1,5 @@
+"""A service that serves the functions of a template."""
+
 import base64
 import json
 import subprocess

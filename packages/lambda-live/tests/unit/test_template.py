@@ -1,3 +1,5 @@
+"""Functions, parameters and layers of templates."""
+
 import json
 from pathlib import Path
 

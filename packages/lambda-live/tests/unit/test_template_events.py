@@ -1,3 +1,5 @@
+"""Events, function URLs and APIs of templates, and intrinsic functions."""
+
 from pathlib import Path
 
 import pytest

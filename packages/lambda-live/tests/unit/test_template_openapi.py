@@ -1,3 +1,5 @@
+"""Routes and authorizers of OpenAPI definitions."""
+
 from pathlib import Path
 
 import pytest
