@@ -1,12 +1,14 @@
 """What `scripts/check --json` tells programs that edit code."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import jsonschema
 
 from lambda_live.checks.reload_command import CommandResult
-from support.local_lambda import LocalLambda
+from support.local_lambda import LocalLambda, environment
 from support.project import PACKAGE
 from tests.environment.support.checks import Checks
 
@@ -86,3 +88,18 @@ def test_the_service_shows_the_reason_if_nothing_could_be_checked(checks: Checks
 
     assert (parsed.succeeded, parsed.summary) == (False, "checks failed to run")
     assert parsed.rows[0].startswith("nothing answers at http://127.0.0.1:1")
+
+
+def test_lambda_live_check_needs_no_script(checks: Checks, answering: LocalLambda) -> None:
+    checks.write("a", {"n": 1}, {"n": 2})
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "lambda_live", "check", "--url", answering.url],
+        cwd=checks.project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines() == ["a.json: n: 2 → 1", "0 of 1 events as expected"]

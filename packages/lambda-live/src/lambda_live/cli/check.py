@@ -93,7 +93,11 @@ def _parser() -> _Parser:
     add("--patient", action="store_true", help="also wait as long as the code does not load")
     add("--quiet", action="store_true", help="count the events of a difference, do not list them")
     add("--full", action="store_true", help="print every difference in full length")
-    add("--json", action="store_true", help="print one object (checks/result.schema.json)")
+    add(
+        "--json",
+        action="store_true",
+        help="print one object, see lambda_live/checks/result.schema.json",
+    )
     add("--code", action="store_true", help="wait for the code only, on every pod")
     add("--accept", action="store_true", help="record the responses as expected")
     add("--accept-errors", action="store_true", help="the same, errors included")
