@@ -1,3 +1,3 @@
-from support.fixtures import forks, service, start_lambda, start_module_lambda
+from support.fixtures import fork_server, service, start_module_service, start_service
 
-__all__ = ["forks", "service", "start_lambda", "start_module_lambda"]
+__all__ = ["fork_server", "service", "start_module_service", "start_service"]

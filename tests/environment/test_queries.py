@@ -6,7 +6,7 @@ import re
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from support.starting import StartLambda
+from support.service_starter import StartService
 from tests.environment.support.queries import logql, promql
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -45,9 +45,9 @@ def names(expression: str) -> tuple[set[str], set[str]]:
 
 
 @pytest.fixture(scope="module")
-def exported(start_module_lambda: StartLambda) -> tuple[set[str], set[str]]:
+def exported(start_module_service: StartService) -> tuple[set[str], set[str]]:
     """The metrics and labels of a running service after a failed invocation."""
-    service = start_module_lambda(FAILS)
+    service = start_module_service(FAILS)
     service.invoke()
     text = service.admin("/metrics", OPENMETRICS).body.decode()
     families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
@@ -74,8 +74,8 @@ def test_counters_have_created_timestamps(exported: tuple[set[str], set[str]]) -
     assert {metric.replace("_total", "_created") for metric in mine} <= exported[0]
 
 
-def test_invocations_table_reads_fields_of_report(start_lambda: StartLambda) -> None:
-    service = start_lambda(FAILS, AWS_LAMBDA_LOG_FORMAT="JSON")
+def test_invocations_table_reads_fields_of_report(start_service: StartService) -> None:
+    service = start_service(FAILS, AWS_LAMBDA_LOG_FORMAT="JSON")
     service.invoke()
     report = json.loads(service.wait_for_line("platform.report"))
     (table,) = [query for query in logql() if query.title == "Recent invocations"]

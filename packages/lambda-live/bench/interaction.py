@@ -16,9 +16,9 @@ from bench.scale import Scale
 from bench.table import Row
 from support.debugger import Debugger
 from support.http import request
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.terminal import TerminalLambda
+from support.terminal import TerminalService
 from support.waiting import wait_until
 
 MAX_RETURN_MS = 100.0
@@ -59,8 +59,8 @@ def _save(directory: Path, version: int) -> float:
 
 
 @contextlib.contextmanager
-def _service(directory: Path, *args: str) -> Iterator[LocalLambda]:
-    with closing(LocalLambda(directory, *args)) as service:
+def _service(directory: Path, *args: str) -> Iterator[LambdaService]:
+    with closing(LambdaService(directory, *args)) as service:
         service.wait_until_ready()
         yield service
 
@@ -96,7 +96,7 @@ def _measure_check(directory: Path, scale: Scale) -> Row:
 
 def _measure_bell(directory: Path, scale: Scale) -> Row:
     times = []
-    with closing(TerminalLambda(directory)) as terminal:
+    with closing(TerminalService(directory)) as terminal:
         terminal.wait_for("loaded in")
         for version in range(scale.peer_saves):
             time.sleep(_PAUSE_SECONDS)
@@ -114,7 +114,7 @@ def _measure_bell(directory: Path, scale: Scale) -> Row:
     return _row("save with an error → terminal bell", times, MAX_RING_MS)
 
 
-def _has_fixed(terminal: TerminalLambda, before: int) -> bool:
+def _has_fixed(terminal: TerminalService, before: int) -> bool:
     return terminal.raw.count(" fixed, ") > before
 
 
@@ -131,7 +131,7 @@ def _measure_replay(directory: Path, scale: Scale) -> Row:
     return _row(f"save → {_REPLAY_COUNT} replayed responses compared", times, MAX_REPLAY_MS)
 
 
-def _find_replay(service: LocalLambda, started_at: float) -> dict[str, float] | None:
+def _find_replay(service: LambdaService, started_at: float) -> dict[str, float] | None:
     for row in request(service.admin_url, "GET", "/api/rows").json():
         if (
             row["kind"] == "replay"

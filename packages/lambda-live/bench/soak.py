@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
 
 _CLIENTS = 4
@@ -56,7 +56,7 @@ class Sample:
 class Clients:
     """Threads that invoke the function, and check its responses."""
 
-    def __init__(self, service: LocalLambda) -> None:
+    def __init__(self, service: LambdaService) -> None:
         self._service = service
         self.saved_version = 0
         self.responses = 0
@@ -94,7 +94,7 @@ class Clients:
             self.errors.append(response.body.decode("utf-8", "replace"))
 
 
-def _sample(service: LocalLambda, clients: Clients, started_at: float) -> Sample:
+def _sample(service: LambdaService, clients: Clients, started_at: float) -> Sample:
     process = psutil.Process(service.pid)
     disk = sum(path.stat().st_size for path in service.project.rglob("*") if path.is_file())
     return Sample(
@@ -108,7 +108,7 @@ def _sample(service: LocalLambda, clients: Clients, started_at: float) -> Sample
     )
 
 
-def _save_and_crash(service: LocalLambda, clients: Clients, over: threading.Event) -> None:
+def _save_and_crash(service: LambdaService, clients: Clients, over: threading.Event) -> None:
     """Save and crash until `over` is set."""
     saves = crashes = 0
     started_at = time.monotonic()
@@ -138,7 +138,7 @@ def _find_growth(samples: Sequence[Sample]) -> list[str]:
     return grown
 
 
-def _soak(service: LocalLambda, seconds: float) -> list[str]:
+def _soak(service: LambdaService, seconds: float) -> list[str]:
     clients = Clients(service)
     clients.run(_CALIBRATION_SECONDS, None)
     pace = clients.responses / _CALIBRATION_SECONDS / 2
@@ -164,7 +164,7 @@ def main() -> None:
         project = Path(directory)
         source = _SOURCE.format(version=0)
         write_project(project, {"function/__init__.py": "", "function/app.py": source})
-        with closing(LocalLambda(project, "--concurrency=4")) as service:
+        with closing(LambdaService(project, "--concurrency=4")) as service:
             service.wait_until_ready()
             failures = _soak(service, minutes * 60)
     print("\n".join(failures[:20]) or "no growth, no failed request")

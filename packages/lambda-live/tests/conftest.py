@@ -4,12 +4,12 @@ from contextlib import nullcontext
 
 import pytest
 
-from support.fixtures import forks, service, start_lambda, start_module_lambda
-from support.measuring import Measuring
+from support.coverage_recorder import CoverageRecorder
+from support.fixtures import fork_server, service, start_module_service, start_service
 
-__all__ = ["forks", "service", "start_lambda", "start_module_lambda"]
+__all__ = ["fork_server", "service", "start_module_service", "start_service"]
 
-_MEASURING = pytest.StashKey[Measuring]()
+_MEASURING = pytest.StashKey[CoverageRecorder]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     hands_over = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if config.getoption("measured") and not hands_over:
-        config.stash[_MEASURING] = Measuring()
+        config.stash[_MEASURING] = CoverageRecorder()
 
 
 def pytest_sessionstart() -> None:

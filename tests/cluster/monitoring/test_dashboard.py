@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from support.http import Answer
+from support.http import HttpResponse
 from support.project import REPOSITORY
 from support.waiting import wait_until
 from tests.cluster.support.stack import SUBJECT, Stack, kubectl
@@ -13,7 +13,7 @@ EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def answers(stack: Stack) -> list[Answer]:
+def answers(stack: Stack) -> list[HttpResponse]:
     """Every event, sent to the function; the subject, too, gets something to show."""
     stack.wait_until_scraped()  # of what began before, Prometheus sees no increase
     save()
@@ -79,7 +79,7 @@ def test_a_panel_of_an_unknown_function_shows_zero_or_nothing(stack: Stack, quer
 
 
 def test_every_event_sent_is_in_the_table_of_recent_invocations(
-    stack: Stack, answers: list[Answer]
+    stack: Stack, answers: list[HttpResponse]
 ) -> None:
     (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
     now = stack.now()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.http import Answer
+from support.http import HttpResponse
 from support.project import REPOSITORY
 from support.waiting import wait_until
 from tests.cluster.support.stack import Line, Stack, kubectl
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 SUBJECT = '{service_name="subject"}'
 
 
-def request_id(answer: Answer) -> str:
+def request_id(answer: HttpResponse) -> str:
     return answer.headers["x-amzn-requestid"]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.http import Answer, request
+from support.http import HttpResponse, request
 from support.waiting import wait_until
 from tests.environment.support.dashboard import Query, Range
 
@@ -59,19 +59,19 @@ class Stack:
     def url(self, namespace: str, service: str) -> str:
         return f"{self._proxy}/api/v1/namespaces/{namespace}/services/{service}:http/proxy"
 
-    def invoke(self, event: object = None) -> Answer:
+    def invoke(self, event: object = None) -> HttpResponse:
         return self.invoke_text(json.dumps(event or {}), SUBJECT)
 
-    def invoke_text(self, event: str, function: str) -> Answer:
+    def invoke_text(self, event: str, function: str) -> HttpResponse:
         path = f"/2015-03-31/functions/{function}/invocations"
 
-        def served() -> Answer | None:
+        def served() -> HttpResponse | None:
             answer = self._request("POST", self.url("lambda", function) + path, event)
             return None if b"no endpoints available" in answer.body else answer
 
         return wait_until(served, f"an endpoint of {function}", 60)  # a new pod's takes a moment
 
-    def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[Answer]:
+    def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[HttpResponse]:
         with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(self.invoke, events))
 
@@ -142,7 +142,7 @@ class Stack:
         assert answer.status == 200, answer
         return answer.json()["data"]
 
-    def _request(self, method: str, url: str, body: str | None = None) -> Answer:
+    def _request(self, method: str, url: str, body: str | None = None) -> HttpResponse:
         path = url.removeprefix(self._proxy)
         return request(self._proxy, method, path, None if body is None else body.encode())
 

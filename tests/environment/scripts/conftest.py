@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import starter
+from support.service_starter import starter
 from tests.environment.support.checks import ANSWERS, Checks, copy_scripts
 from tests.environment.support.machine import Machine, listening
 
@@ -46,11 +46,11 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
     """A service that runs a checkout's function."""
     directory = tmp_path_factory.mktemp("checkout")
     write_checkout(directory)
-    with closing(LocalLambda(directory, handler="lambda_app.app.lambda_handler")) as service:
+    with closing(LambdaService(directory, handler="lambda_app.app.lambda_handler")) as service:
         service.wait_until_ready()
         yield service
 
@@ -68,14 +68,14 @@ def taken() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLambda]:
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
     with ExitStack() as services:
         source = {"function/__init__.py": "", "function/app.py": ANSWERS}
         yield starter(tmp_path_factory.mktemp("answering"), services)(source)
 
 
 @pytest.fixture
-def checks(answering: LocalLambda, tmp_path: Path) -> Checks:
+def checks(answering: LambdaService, tmp_path: Path) -> Checks:
     if not shutil.which("curl"):
         pytest.skip("scripts/check needs curl")
     return Checks(tmp_path, answering.project / "function", answering.url)

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from tests.environment.support.checks import copy_scripts
 
 TEMPLATE = """
@@ -37,7 +37,7 @@ FILES = {
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="scripts/check needs curl")
 
 
-def check(service: LocalLambda, *args: str) -> subprocess.CompletedProcess[str]:
+def check(service: LambdaService, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["scripts/check", "--url", service.url, *args],
         cwd=service.project,
@@ -49,22 +49,22 @@ def check(service: LocalLambda, *args: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def shared(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     project = tmp_path_factory.mktemp("two")
     copy_scripts(project)
     write_project(project, FILES)
-    return start_module_lambda(project, handler=None)
+    return start_module_service(project, handler=None)
 
 
 @pytest.fixture
-def two(shared: LocalLambda) -> LocalLambda:
+def two(shared: LambdaService) -> LambdaService:
     """The module's, with its files as they were."""
     write_project(shared.project, FILES)
     return shared
 
 
-def test_each_function_gets_the_events_of_its_folder(two: LocalLambda) -> None:
+def test_each_function_gets_the_events_of_its_folder(two: LambdaService) -> None:
     done = check(two)
     assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
 
@@ -81,7 +81,7 @@ def test_each_function_gets_the_events_of_its_folder(two: LocalLambda) -> None:
 
 
 def test_an_error_has_its_path_in_the_project(
-    two: LocalLambda,
+    two: LambdaService,
 ) -> None:
     (two.project / "src/stock/app.py").write_text("def handler(event, context): 1 / 0\n")
     (two.project / "events/Stock-2/expected/a.json").unlink()
@@ -93,7 +93,7 @@ def test_an_error_has_its_path_in_the_project(
     ]
 
 
-def test_an_event_outside_the_function_folders_is_rejected(two: LocalLambda) -> None:
+def test_an_event_outside_the_function_folders_is_rejected(two: LambdaService) -> None:
     (two.project / "events/a.json").write_text("{}")
     done = check(two, "events/a.json")
     (two.project / "events/a.json").unlink()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.starting import StartLambda
+from support.service_starter import StartService
 from tests.environment.support.checks import ANSWERS, Checks
 
 ORDER = """
@@ -109,10 +109,10 @@ def test_an_error_behind_a_function_url_has_its_location(checks: Checks) -> None
 
 
 def test_an_error_behind_an_http_api_has_its_location(
-    start_lambda: StartLambda, tmp_path: Path
+    start_service: StartService, tmp_path: Path
 ) -> None:
     code = {"template.yaml": HTTP_API, "function/app.py": ANSWERS}
-    service = start_lambda(code, handler=None)
+    service = start_service(code, handler=None)
     checks = Checks(tmp_path / "checks", service.project / "function", service.url)
     head = "POST /http\nContent-Type: text/json\n\n"
     checks.write_request("bad", head + '{"raised": "no"}', "200")

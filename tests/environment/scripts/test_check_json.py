@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 
 from lambda_live.checks.reload_command import CommandResult
-from support.local_lambda import LocalLambda, environment
+from support.lambda_service import LambdaService, environment
 from support.project import PACKAGE
 from tests.environment.support.checks import Checks
 
@@ -23,7 +23,7 @@ def result(checks: Checks, *args: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, said
 
 
-def test_json_is_one_object_with_every_check(checks: Checks, answering: LocalLambda) -> None:
+def test_json_is_one_object_with_every_check(checks: Checks, answering: LambdaService) -> None:
     checks.write("a", {"n": 1}, {"n": 2}, printed="one line\nand another")
     checks.write("b", None, 3, raised="no")
     checks.write("c", 3, 3)
@@ -90,7 +90,7 @@ def test_the_service_shows_the_reason_if_nothing_could_be_checked(checks: Checks
     assert parsed.rows[0].startswith("nothing answers at http://127.0.0.1:1")
 
 
-def test_lambda_live_check_needs_no_script(checks: Checks, answering: LocalLambda) -> None:
+def test_lambda_live_check_needs_no_script(checks: Checks, answering: LambdaService) -> None:
     checks.write("a", {"n": 1}, {"n": 2})
     done = subprocess.run(
         [sys.executable, "-P", "-m", "lambda_live", "check", "--url", answering.url],

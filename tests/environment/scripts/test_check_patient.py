@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.local_lambda import LocalLambda, environment
-from support.starting import StartLambda
+from support.lambda_service import LambdaService, environment
+from support.service_starter import StartService
 from support.waiting import wait_until
 from tests.environment.support.checks import copy_scripts
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="scripts/check 
 
 
 @pytest.fixture
-def service(start_lambda: StartLambda, tmp_path: Path) -> LocalLambda:
+def service(start_service: StartService, tmp_path: Path) -> LambdaService:
     """A function whose first event is answered when the test says so."""
     first = {"began": str(tmp_path / "began"), "until": str(tmp_path / "until")}
     second = first | {"until": ""}
@@ -42,13 +42,13 @@ def service(start_lambda: StartLambda, tmp_path: Path) -> LocalLambda:
     for name, event in (("a", first), ("b", second)):
         files[f"events/{name}.json"] = json.dumps(event)
         files[f"events/expected/{name}.json"] = '"answered"'
-    service = start_lambda(files, handler=None)
+    service = start_service(files, handler=None)
     copy_scripts(service.project)
     return service
 
 
 @pytest.fixture
-def check(service: LocalLambda) -> Iterator[subprocess.Popen[str]]:
+def check(service: LambdaService) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         ["scripts/check", "--patient", "--url", service.url],
         cwd=service.project,
@@ -62,7 +62,7 @@ def check(service: LocalLambda) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_patient_check_waits_until_the_code_loads(
-    service: LocalLambda, check: subprocess.Popen[str], tmp_path: Path
+    service: LambdaService, check: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     wait_until((tmp_path / "began").exists, "the first event is under way")
     (service.project / "code/app.py").write_text("def broken(:\n")

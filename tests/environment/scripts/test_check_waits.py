@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from support.project import write_project
-from support.serving import serving
+from support.server_thread import serve_in_thread
 
 EVENT = "events/event.json"
 EXPECTED = "events/expected/event.json"
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 def rollout(checkout: Path) -> Iterator[Rollout]:
     if not shutil.which("curl"):
         pytest.skip("scripts/check needs curl")
-    with serving(Rollout((checkout / EXPECTED).read_bytes())) as service:
+    with serve_in_thread(Rollout((checkout / EXPECTED).read_bytes())) as service:
         yield service
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda, environment
+from support.lambda_service import LambdaService, environment
+from support.program import Program, execute
 from support.project import REPOSITORY, write_project
-from support.running import Running, execute
-from support.starting import StartLambda
-from support.terminal import TerminalLambda
+from support.service_starter import StartService
+from support.terminal import TerminalService
 from support.waiting import wait_until
 
 TASKS = {
@@ -56,7 +56,7 @@ class Listing:
 
     def __init__(self, admin_url: str, project: Path) -> None:
         command = [sys.executable, "-m", "lambda_live", "problems", admin_url]
-        self._running = Running(partial(execute, command), project, environment())
+        self._running = Program(partial(execute, command), project, environment())
         self._background = matchers("Problems of the function")[0]["background"]
 
     def close(self) -> None:
@@ -81,12 +81,12 @@ class Listing:
 
 
 @pytest.fixture
-def service(start_lambda: StartLambda) -> LocalLambda:
-    return start_lambda(CALLED)
+def service(start_service: StartService) -> LambdaService:
+    return start_service(CALLED)
 
 
 def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     code = service.project / "function/app.py"
     with closing(Listing(service.admin_url, service.project)) as listing:
@@ -109,7 +109,7 @@ def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
 
 
 def test_an_editor_that_comes_later_sees_what_is_wrong_now_and_nothing_of_a_service_that_ended(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     code = service.project / "function/app.py"
     code.write_text("def handler(event, context):\n    return 1 / 0\n")
@@ -128,7 +128,7 @@ def test_an_error_that_a_check_expects_is_no_problem_once_the_checks_have_passed
     url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
     invoked = f"curl -s -o answer -H 'X-Lambda-Live-Source: check' -d 1 {url}"
     command = f"[ -e begun ] || exit 0; {invoked}; until [ -e go ]; do sleep 0.05; done"
-    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+    with closing(TerminalService(tmp_path, "--after-reload", command)) as service:
         page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
         with closing(Listing(page, tmp_path)) as listing:
             listing.wait_for()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda, environment
+from support.lambda_service import LambdaService, environment
 from support.project import REPOSITORY
 
 NEEDED = ["bash", "curl"]
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def service(served: LocalLambda) -> Iterator[LocalLambda]:
+def service(served: LambdaService) -> Iterator[LambdaService]:
     """The one that all share, which gets its files back as they were."""
     saved = {path: path.read_bytes() for path in _files(served.project)}
     yield served
@@ -40,7 +40,7 @@ def _files(checkout: Path) -> set[Path]:
 
 
 @pytest.fixture
-def checkout(service: LocalLambda) -> Path:
+def checkout(service: LambdaService) -> Path:
     return service.project
 
 
@@ -65,14 +65,14 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_check_sends_every_event(service: LocalLambda, checkout: Path) -> None:
+def test_check_sends_every_event(service: LambdaService, checkout: Path) -> None:
     done = run(checkout / "scripts/check", "--url", service.url)
 
     assert (done.stdout, done.stderr) == ("3 of 3 events as expected\n", "")
     assert done.returncode == 0
 
 
-def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path) -> None:
+def test_check_shows_how_a_response_differs(service: LambdaService, checkout: Path) -> None:
     edit(checkout / "events/expected/event_alb.json", "hello", "goodbye")
     done = run(
         checkout / "scripts/check",
@@ -87,7 +87,7 @@ def test_check_shows_how_a_response_differs(service: LocalLambda, checkout: Path
     ]
 
 
-def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Path) -> None:
+def test_check_shows_the_error_of_broken_code(service: LambdaService, checkout: Path) -> None:
     edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
@@ -98,7 +98,7 @@ def test_check_shows_the_error_of_broken_code(service: LocalLambda, checkout: Pa
     ]
 
 
-def test_check_shows_a_response_that_is_not_json(service: LocalLambda, checkout: Path) -> None:
+def test_check_shows_a_response_that_is_not_json(service: LambdaService, checkout: Path) -> None:
     edit(checkout / "lambda_app/app.py", "print(context.aws_request_id)", 'return b"no JSON"')
     done = run(checkout / "scripts/check", "--url", service.url, checkout / "events/event.json")
 
@@ -106,7 +106,7 @@ def test_check_shows_a_response_that_is_not_json(service: LocalLambda, checkout:
     assert done.stdout.splitlines()[0].endswith(' → "no JSON"')
 
 
-def test_check_waits_for_the_code_on_disk(service: LocalLambda, checkout: Path) -> None:
+def test_check_waits_for_the_code_on_disk(service: LambdaService, checkout: Path) -> None:
     for old, new in pairwise(["The received", "The first", "The second", "The third"]):
         edit(checkout / "lambda_app/app.py", old, new)
         edit(checkout / "events/expected/event.json", old, new)
@@ -115,7 +115,7 @@ def test_check_waits_for_the_code_on_disk(service: LocalLambda, checkout: Path) 
         assert done.returncode == 0, done.stdout
 
 
-def test_check_hashes_the_same_files_as_the_service(service: LocalLambda, checkout: Path) -> None:
+def test_check_hashes_the_same_files_as_the_service(service: LambdaService, checkout: Path) -> None:
     package = checkout / "lambda_app"
     for name in ("B.py", "a b.py", "data.txt", "~x", "sub/.hidden/x.py", "sub/__pycache__/x.pyc"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def test_check_hashes_the_same_files_as_the_service(service: LocalLambda, checko
 
 
 def test_check_reports_the_code_it_waited_for(
-    service: LocalLambda, checkout: Path, tmp_path: Path
+    service: LambdaService, checkout: Path, tmp_path: Path
 ) -> None:
     other = copy_of(checkout, tmp_path)
     edit(other / "lambda_app/app.py", "received", "other")
@@ -145,7 +145,7 @@ def test_check_reports_the_code_it_waited_for(
 
 
 def test_check_with_no_wait_compares_at_once(
-    service: LocalLambda, checkout: Path, tmp_path: Path
+    service: LambdaService, checkout: Path, tmp_path: Path
 ) -> None:
     other = copy_of(checkout, tmp_path)
     edit(other / "lambda_app/app.py", "received", "other")
@@ -154,7 +154,7 @@ def test_check_with_no_wait_compares_at_once(
 
 
 def test_check_suggests_no_wait_if_the_service_reports_no_code(
-    service: LocalLambda, checkout: Path
+    service: LambdaService, checkout: Path
 ) -> None:
     done = run(checkout / "scripts/check", "--url", service.admin_url)
 
@@ -163,7 +163,7 @@ def test_check_suggests_no_wait_if_the_service_reports_no_code(
     assert "--no-wait" in done.stderr
 
 
-def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> None:
+def test_invoke_prints_each_response(service: LambdaService, checkout: Path) -> None:
     events = ["events/event.json", "events/event_no_message.json"]
     done = run(
         checkout / "scripts/invoke", *events, cwd=checkout, env={"LAMBDA_LIVE_URL": service.url}
@@ -176,7 +176,7 @@ def test_invoke_prints_each_response(service: LocalLambda, checkout: Path) -> No
 
 
 def test_invoke_prints_the_error_of_a_failed_invocation(
-    service: LocalLambda, checkout: Path
+    service: LambdaService, checkout: Path
 ) -> None:
     edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
     done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
@@ -241,7 +241,7 @@ def test_help_starts_with_the_usage(script: str) -> None:
 
 
 def test_code_that_does_not_load_is_reported_and_nothing_sent(
-    service: LocalLambda, checkout: Path
+    service: LambdaService, checkout: Path
 ) -> None:
     before = service.metric("lambda_invocations_total")
     edit(checkout / "lambda_app/app.py", "def lambda_handler", "import nonsuch\n\ndef other")

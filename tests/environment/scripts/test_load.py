@@ -2,7 +2,7 @@ import subprocess
 from pathlib import Path
 
 from support.project import REPOSITORY
-from support.starting import StartLambda
+from support.service_starter import StartService
 
 TEMPLATE = """
 Resources:
@@ -25,8 +25,8 @@ def load(*args: str, checkout: Path = REPOSITORY) -> subprocess.CompletedProcess
     )
 
 
-def test_load_counts_responses_by_status(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return event")
+def test_load_counts_responses_by_status(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return event")
 
     loaded = load("--url", service.url, "--requests", "30", "--parallel", "3")
 
@@ -35,10 +35,10 @@ def test_load_counts_responses_by_status(start_lambda: StartLambda) -> None:
 
 
 def test_load_sends_a_function_the_event_of_its_folder(
-    start_lambda: StartLambda, checkout: Path
+    start_service: StartService, checkout: Path
 ) -> None:
     project = {"template.yaml": TEMPLATE, "app.py": APP}
-    service = start_lambda(project, handler=None)
+    service = start_service(project, handler=None)
     event = checkout / "Second" / "event.json"
     event.parent.mkdir()
     event.write_text('"the event"')
@@ -52,8 +52,8 @@ def test_load_sends_a_function_the_event_of_its_folder(
     service.wait_for_line('Second got "the event"', 2)
 
 
-def test_load_fails_if_a_request_is_rejected(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return event", "--concurrency", "0")
+def test_load_fails_if_a_request_is_rejected(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return event", "--concurrency", "0")
 
     loaded = load("--url", service.url, "--requests", "3")
 
@@ -61,8 +61,8 @@ def test_load_fails_if_a_request_is_rejected(start_lambda: StartLambda) -> None:
     assert loaded.stdout.split()[-2:] == ["3", "429"]
 
 
-def test_load_fails_without_a_service(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return event")
+def test_load_fails_without_a_service(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return event")
     service.close()
 
     loaded = load("--url", service.url, "--requests", "3")

@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from support.serving import serving
+from support.server_thread import serve_in_thread
 
 LOKI = {
     "data": {
@@ -57,7 +57,7 @@ def test_logs_reports_a_wrong_call(arguments: list[str], status: int, expected: 
 
 
 def test_logs_prints_lines_oldest_first() -> None:
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), _Loki)) as server:
+    with serve_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), _Loki)) as server:
         url = f"http://127.0.0.1:{server.server_port}"
         done = logs(loki=url)
         none = logs("--function", "lambda", "an-id", loki=url)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.program import Program, execute
 from support.project import REPOSITORY, write_project
-from support.running import Running, execute
 from support.wheel import write_wheel
 
 TEMPLATE = """
@@ -80,7 +80,7 @@ def test_make_watch_runs_them_again_after_a_save_of_code_or_requirements(
     command = ["make", "--assume-old=.venv/.installed", "watch"]
     with ExitStack() as ends:
         cache = tmp_path_factory.mktemp("cache")
-        watch = Running(partial(execute, command), checkout, environ(cache))
+        watch = Program(partial(execute, command), checkout, environ(cache))
         ends.callback(watch.kill)
         watch.wait_for_line("1 passed")
 

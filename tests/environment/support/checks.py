@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from support.local_lambda import environment
+from support.lambda_service import environment
 from support.project import REPOSITORY, write_project
 
 ANSWERS = """

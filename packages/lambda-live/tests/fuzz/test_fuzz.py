@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.local_lambda import INVOKE, LocalLambda, at_rest
-from support.mutation import mutated, request
-from support.starting import StartLambda
+from support.lambda_service import INVOKE, LambdaService, idle_process_count
+from support.mutation import mutate, request
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 CASES = int(os.environ.get("FUZZ_CASES", "300"))
 _TIMEOUT_SECONDS = 0.2
-"""A mutated request may be incomplete: the service waits for more, and sends no response."""
+"""A mutate request may be incomplete: the service waits for more, and sends no response."""
 
 ECHO = """
 import json, os
@@ -67,8 +67,8 @@ RUNTIMES = [
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(ECHO, "--concurrency=2")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(ECHO, "--concurrency=2")
 
 
 def response_to(address: tuple[str, int], data: bytes) -> bytes:
@@ -81,7 +81,7 @@ def response_to(address: tuple[str, int], data: bytes) -> bytes:
             return b""
 
 
-def send(service: LocalLambda, address: str, requests: Sequence[bytes], seed: int) -> list[bytes]:
+def send(service: LambdaService, address: str, requests: Sequence[bytes], seed: int) -> list[bytes]:
     """Send a share of the cases, and return those that got a 500."""
     parts = urllib.parse.urlsplit(address)
     assert parts.hostname is not None
@@ -89,7 +89,7 @@ def send(service: LocalLambda, address: str, requests: Sequence[bytes], seed: in
     generator = random.Random(seed)  # noqa: S311  # the same cases in each run
     failed = []
     for number in range(CASES // 6):
-        case = mutated(requests, generator)
+        case = mutate(requests, generator)
         if re.match(rb"HTTP/1.1 500", response_to((parts.hostname, parts.port), case)):
             failed.append(case)
         if number % 500 == 0:
@@ -97,10 +97,10 @@ def send(service: LocalLambda, address: str, requests: Sequence[bytes], seed: in
     return failed
 
 
-def test_mutated_requests_never_cause_internal_errors(service: LocalLambda) -> None:
+def test_mutated_requests_never_cause_internal_errors(service: LambdaService) -> None:
     process = psutil.Process(service.pid)
     runtime = f"http://{service.invoke('runtime api').json()}"
-    wait_until(lambda: len(service.processes()) == at_rest())
+    wait_until(lambda: len(service.processes()) == idle_process_count())
     before = process.num_fds()
     targets = [(service.url, FRONT), (service.admin_url, ADMIN), (runtime, RUNTIMES)]
     with ThreadPoolExecutor(6) as threads:
@@ -117,7 +117,7 @@ def test_mutated_requests_never_cause_internal_errors(service: LocalLambda) -> N
     assert not re.search("Traceback|internal error", log), log[log.find("Traceback") - 500 :][:3000]
     assert service.stderr == ""
     wait_until(lambda: process.num_fds() <= before + 4)  # of the second environment
-    wait_until(lambda: len(service.processes()) <= at_rest(environments=2))
+    wait_until(lambda: len(service.processes()) <= idle_process_count(environments=2))
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -140,7 +140,7 @@ often = settings(
 )
 
 
-def test_event_and_result_round_trip_unchanged(service: LocalLambda) -> None:
+def test_event_and_result_round_trip_unchanged(service: LambdaService) -> None:
     @often
     @given(events)
     def check(event: object) -> None:
@@ -150,7 +150,7 @@ def test_event_and_result_round_trip_unchanged(service: LocalLambda) -> None:
     check()
 
 
-def test_body_round_trips_unchanged(service: LocalLambda) -> None:
+def test_body_round_trips_unchanged(service: LambdaService) -> None:
     @often
     @given(st.binary(min_size=1, max_size=200), st.sampled_from(["text/plain", "image/png"]))
     def check(body: bytes, kind: str) -> None:
@@ -163,7 +163,7 @@ def test_body_round_trips_unchanged(service: LocalLambda) -> None:
     check()
 
 
-def test_any_result_is_valid_response_or_502(service: LocalLambda) -> None:
+def test_any_result_is_valid_response_or_502(service: LambdaService) -> None:
     members = st.fixed_dictionaries(
         {"statusCode": st.integers(100, 700) | scalars},
         optional={

@@ -11,9 +11,9 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-from support.http import Answer, request
-from support.local_lambda import INVOKE, LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse, request
+from support.lambda_service import INVOKE, LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 WAITS_FOR_END = """
@@ -33,17 +33,19 @@ JSON = {"Content-Type": "application/json"}
 STOPPING = "lambda_live: Stopping (press again to force quit)"
 
 
-def begin(service: LocalLambda, threads: ThreadPoolExecutor, number: int = 1) -> Future[Answer]:
+def begin(
+    service: LambdaService, threads: ThreadPoolExecutor, number: int = 1
+) -> Future[HttpResponse]:
     answer = threads.submit(service.invoke, number)
     wait_until((service.project / f"began-{number}").exists)
     return answer
 
 
-def release_all(service: LocalLambda) -> None:
+def release_all(service: LambdaService) -> None:
     (service.project / "end").touch()
 
 
-def rejects_requests(service: LocalLambda) -> bool:
+def rejects_requests(service: LambdaService) -> bool:
     """Whether requests are rejected, by connection or by status."""
     try:
         return service.invoke(9).status == 503
@@ -51,8 +53,8 @@ def rejects_requests(service: LocalLambda) -> bool:
         return True
 
 
-def test_stop_finishes_running_and_rejects_new_requests(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
+def test_stop_finishes_running_and_rejects_new_requests(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END, "--timeout=60", "--concurrency=1")
     with ThreadPoolExecutor(2) as threads:
         running = begin(service, threads)
         queued = threads.submit(service.invoke, 2)
@@ -75,8 +77,8 @@ def test_stop_finishes_running_and_rejects_new_requests(start_lambda: StartLambd
 REQUESTS = [(INVOKE, "RequestResponse"), (INVOKE, "Event"), ("/", "any")]
 
 
-def test_request_completed_after_stop_is_rejected(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END)
+def test_request_completed_after_stop_is_rejected(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END)
     netloc = urllib.parse.urlsplit(service.url).netloc
     with ThreadPoolExecutor(1) as threads, ExitStack() as stack:
         connections = []
@@ -101,8 +103,8 @@ def test_request_completed_after_stop_is_rejected(start_lambda: StartLambda) -> 
         assert running.result().json() == "finished"
 
 
-def test_ctrl_c_reaches_only_the_service(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=60")
+def test_ctrl_c_reaches_only_the_service(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END, "--timeout=60")
     with ThreadPoolExecutor(1) as threads:
         running = begin(service, threads)
         os.killpg(service.pid, signal.SIGINT)
@@ -114,8 +116,8 @@ def test_ctrl_c_reaches_only_the_service(start_lambda: StartLambda) -> None:
     assert service.stderr == ""
 
 
-def test_second_signal_kills_at_once(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=1")
+def test_second_signal_kills_at_once(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END, "--timeout=600", "--concurrency=1")
     with ThreadPoolExecutor(3) as threads:
         begin(service, threads)
         threads.submit(service.invoke, 2)
@@ -131,8 +133,8 @@ def test_second_signal_kills_at_once(start_lambda: StartLambda) -> None:
     wait_until(lambda: not service.processes())
 
 
-def test_stop_waits_at_most_the_shutdown_timeout(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
+def test_stop_waits_at_most_the_shutdown_timeout(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END, "--timeout=600", "--shutdown-timeout=1")
     with ThreadPoolExecutor(1) as threads:
         running = begin(service, threads)
         netloc = urllib.parse.urlsplit(service.url).netloc
@@ -151,21 +153,21 @@ def test_stop_waits_at_most_the_shutdown_timeout(start_lambda: StartLambda) -> N
     wait_until(lambda: not service.processes())
 
 
-def test_stop_before_ready_stops(start_lambda: StartLambda) -> None:
-    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+def test_stop_before_ready_stops(start_service: StartService) -> None:
+    service = start_service("import time\ntime.sleep(60)\n", ready=False)
     wait_until(lambda: service.metric("lambda_environments") == 1)
 
     assert service.end() == 0
 
 
-def test_stop_right_after_startup_line_stops(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): ...", ready=False)
+def test_stop_right_after_startup_line_stops(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): ...", ready=False)
 
     assert service.end() == 0
 
 
-def test_stop_kills_frozen_environment(start_lambda: StartLambda) -> None:
-    service = start_lambda("import os\ndef handler(event, context): return os.getpid()")
+def test_stop_kills_frozen_environment(start_service: StartService) -> None:
+    service = start_service("import os\ndef handler(event, context): return os.getpid()")
     process = psutil.Process(service.invoke().json())
     wait_until(lambda: process.status() == psutil.STATUS_STOPPED)
 
@@ -173,8 +175,8 @@ def test_stop_kills_frozen_environment(start_lambda: StartLambda) -> None:
     assert not process.is_running()
 
 
-def test_killed_service_leaves_no_process(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_END, "--timeout=600", "--concurrency=2")
+def test_killed_service_leaves_no_process(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_END, "--timeout=600", "--concurrency=2")
     with ThreadPoolExecutor(2) as threads:
         first, second = begin(service, threads, 1), begin(service, threads, 2)
         release_all(service)
@@ -191,10 +193,10 @@ def test_killed_service_leaves_no_process(start_lambda: StartLambda) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no keeper")
 def test_killed_service_and_reaper_leave_no_process(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     # during an init, no environment exits by itself while it writes its coverage
-    service = start_lambda("import time\ntime.sleep(60)\n", ready=False, measured=True)
+    service = start_service("import time\ntime.sleep(60)\n", ready=False, measured=True)
     wait_until(lambda: len(service.processes()) == len(("service", "zygote", "environment")))
     children = psutil.Process(service.pid).children()
     (keeper,) = (each for each in children if "reaper.py" in each.cmdline()[-2])
@@ -207,9 +209,9 @@ def test_killed_service_and_reaper_leave_no_process(
 
 
 def test_service_killed_during_init_leaves_no_process(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda("import time\ntime.sleep(60)\n", ready=False)
+    service = start_service("import time\ntime.sleep(60)\n", ready=False)
     wait_until(lambda: len(service.processes()) > 1)
 
     service.process.kill()
@@ -237,9 +239,9 @@ def handler(event, context):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_session_group_and_c_code_end_with_the_service(
-    start_lambda: StartLambda, number: signal.Signals
+    start_service: StartService, number: signal.Signals
 ) -> None:
-    service = start_lambda(SURVIVORS, "--timeout=600", "--shutdown-timeout=0.1")
+    service = start_service(SURVIVORS, "--timeout=600", "--shutdown-timeout=0.1")
     with ThreadPoolExecutor(3) as threads:
         for event in (1, 2, 3):
             begin(service, threads, event)
@@ -250,8 +252,8 @@ def test_session_group_and_c_code_end_with_the_service(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
-def test_child_processes_end_with_the_environment(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_child_processes_end_with_the_environment(start_service: StartService) -> None:
+    service = start_service(
         "import os, subprocess\ndef handler(event, context):\n"
         "    subprocess.Popen(['sleep', '600'], start_new_session=True)\n    os._exit(1)\n"
     )

@@ -14,9 +14,9 @@ import pytest
 from lambda_live.cli.command_line import parse
 from lambda_live.cli.describe import main as describe
 from support.http import request
-from support.local_lambda import LocalLambda, environment
+from support.lambda_service import LambdaService, environment
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.wheel import write_wheel
 
 TWO = {
@@ -96,11 +96,11 @@ def run(root: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def two(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(TWO, handler=None)
+def two(start_module_service: StartService) -> LambdaService:
+    return start_module_service(TWO, handler=None)
 
 
-def test_function_is_invoked_by_its_name(two: LocalLambda) -> None:
+def test_function_is_invoked_by_its_name(two: LambdaService) -> None:
     greeted = two.boto3.invoke(FunctionName="Greeter", Payload="{}")
     unknown = two.request("POST", "/2015-03-31/functions/function/invocations", b"{}")
 
@@ -108,13 +108,13 @@ def test_function_is_invoked_by_its_name(two: LocalLambda) -> None:
     assert unknown.status == 404
 
 
-def test_function_invokes_another_with_boto3(two: LocalLambda) -> None:
+def test_function_invokes_another_with_boto3(two: LambdaService) -> None:
     answer = two.boto3.invoke(FunctionName="Caller", Payload="{}")
 
     assert two.json_of(answer) == {"Greeter": GREETED}
 
 
-def test_function_url_host_is_case_insensitive(two: LocalLambda) -> None:
+def test_function_url_host_is_case_insensitive(two: LambdaService) -> None:
     with closing(HTTPConnection(two.url.removeprefix("http://"), timeout=60)) as connection:
         connection.request("GET", "/", headers={"Host": "gReeter.localhost:3001"})
         named = json.load(connection.getresponse())
@@ -128,7 +128,7 @@ def test_function_url_host_is_case_insensitive(two: LocalLambda) -> None:
     assert "http://greeter.localhost" in unnamed.json()["message"]
 
 
-def test_save_reloads_only_the_functions_with_that_code(two: LocalLambda) -> None:
+def test_save_reloads_only_the_functions_with_that_code(two: LambdaService) -> None:
     before = two.admin("/ready").json()["functions"]
     words = two.project / "greeter/words.py"
     words.write_text('PUNCTUATION = "?"\n')
@@ -143,7 +143,7 @@ def test_save_reloads_only_the_functions_with_that_code(two: LocalLambda) -> Non
     two.wait_for_line("reloaded (function Greeter")
 
 
-def test_metrics_have_the_function_name(two: LocalLambda) -> None:
+def test_metrics_have_the_function_name(two: LambdaService) -> None:
     before = two.metric("lambda_invocations_total", function_name="Greeter")
 
     two.boto3.invoke(FunctionName="Caller", Payload="{}")
@@ -154,8 +154,8 @@ def test_metrics_have_the_function_name(two: LocalLambda) -> None:
     assert "python_info" in two.admin("/metrics").body.decode()
 
 
-def test_parameter_option_sets_a_parameter(start_lambda: StartLambda) -> None:
-    service = start_lambda(TWO, "--parameter", "Greeting=moin", handler=None)
+def test_parameter_option_sets_a_parameter(start_service: StartService) -> None:
+    service = start_service(TWO, "--parameter", "Greeting=moin", handler=None)
 
     answer = service.boto3.invoke(FunctionName="Greeter", Payload="{}")
 
@@ -179,9 +179,9 @@ WITHOUT_TEMPLATE = {"lambda_function.py": "def lambda_handler(event, context): _
 
 @pytest.mark.parametrize("files", [only(), WITHOUT_TEMPLATE])
 def test_function_cannot_import_the_packages_of_the_service(
-    start_lambda: StartLambda, files: Mapping[str, str]
+    start_service: StartService, files: Mapping[str, str]
 ) -> None:
-    service = start_lambda(files, handler=None)
+    service = start_service(files, handler=None)
 
     assert service.invoke("boto3").json() is None
     for tool in ("uvicorn", "prometheus_client", "pytest", "lambda_live"):
@@ -198,12 +198,12 @@ def test_requirements_are_installed_once_and_take_precedence(
     write_wheel(tmp_path / "code", "idna")
     cache = str(tmp_path / "cache")
 
-    with closing(LocalLambda(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
+    with closing(LambdaService(tmp_path, handler=None, XDG_CACHE_HOME=cache)) as service:
         service.wait_until_ready()
         first, stderr = service.invoke({}).json(), service.stderr
         service.expected_stderr = stderr
     project = tmp_path / "code"
-    with closing(LocalLambda(project, handler="app.handler", XDG_CACHE_HOME=cache)) as service:
+    with closing(LambdaService(project, handler="app.handler", XDG_CACHE_HOME=cache)) as service:
         without_template = service.invoke({}).json()
 
     assert first.startswith(cache)
@@ -273,8 +273,8 @@ def test_describe_reports_an_invalid_template(
     assert err.startswith(f"lambda-live: {tmp_path}/template.yaml:2: invalid YAML")
 
 
-def test_json_log_lines_have_the_function_name(start_lambda: StartLambda) -> None:
-    two = start_lambda(TWO_WRITERS, handler=None, AWS_LAMBDA_LOG_FORMAT="JSON")
+def test_json_log_lines_have_the_function_name(start_service: StartService) -> None:
+    two = start_service(TWO_WRITERS, handler=None, AWS_LAMBDA_LOG_FORMAT="JSON")
 
     answer = two.boto3.invoke(FunctionName="Writer", Payload=b"{}", LogType="Tail")
 

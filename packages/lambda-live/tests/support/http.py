@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """An HTTP response; repeated headers are joined with a newline."""
 
     status: int
@@ -26,7 +26,7 @@ def request(
     path: str,
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> HttpResponse:
     """Send an HTTP request with these headers only, and Host."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
@@ -41,6 +41,6 @@ def request(
         response = connection.getresponse()
         names = {name.lower() for name in response.headers}
         joined = {name: "\n".join(response.headers.get_all(name, [])) for name in names}
-        return Answer(response.status, joined, response.read())
+        return HttpResponse(response.status, joined, response.read())
     finally:
         connection.close()

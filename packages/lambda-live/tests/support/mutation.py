@@ -48,7 +48,7 @@ _CHANGES: Sequence[Callable[[bytes, random.Random], bytes]] = (
 )
 
 
-def mutated(requests: Sequence[bytes], chance: random.Random) -> bytes:
+def mutate(requests: Sequence[bytes], chance: random.Random) -> bytes:
     """Return one of the requests with one to three random changes."""
     data = chance.choice(requests)
     for _ in range(chance.randrange(1, 4)):

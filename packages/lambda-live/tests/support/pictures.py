@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from support import browser as browsers
 from support.http import request
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import REPOSITORY
 
 _COPIED = ("template.yaml", "pyproject.toml", "poetry.lock", "lambda_app", "events")
@@ -29,7 +29,7 @@ _BUSY_INTERVAL_SECONDS = 0.02
 class _Clients:
     """A thread that sends requests every `interval` seconds until it is stopped."""
 
-    def __init__(self, service: LocalLambda) -> None:
+    def __init__(self, service: LambdaService) -> None:
         self._service = service
         self._stopped = threading.Event()
         self.interval = _QUIET_INTERVAL_SECONDS
@@ -58,7 +58,7 @@ def _copy_project(directory: Path) -> Path:
     return directory
 
 
-def _simulate_development(service: LocalLambda, page: Page) -> None:
+def _simulate_development(service: LambdaService, page: Page) -> None:
     """Send requests, save code that does not load, and save code with another response."""
     code = service.project / "lambda_app/app.py"
     text = code.read_text()
@@ -84,7 +84,7 @@ def take_pictures(directory: Path, executable: str) -> None:
     """Write `page-light.png` and `page-dark.png`."""
     with (
         tempfile.TemporaryDirectory() as temporary,
-        closing(LocalLambda(_copy_project(Path(temporary)), handler=None)) as service,
+        closing(LambdaService(_copy_project(Path(temporary)), handler=None)) as service,
         browsers.launch(executable) as browser,
         browsers.open_page(browser, service.admin_url, viewport=_SIZE) as page,
     ):

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from support.forks import Started
-from support.http import Answer, request
-from support.local_lambda import INVOKE, LocalLambda, environment, program
+from support.fork_server import Started
+from support.http import HttpResponse, request
+from support.lambda_service import INVOKE, LambdaService, environment, program
 from support.project import HANDLER
 from support.waiting import DEADLINE, wait_until
 
@@ -29,7 +29,7 @@ _STYLE = re.compile(r"\x1b\[[0-9;?]*[mhlt]")
 _REWRITTEN = re.compile(r"[^\n]*\r\x1b\[2K")
 
 
-class TerminalLambda:
+class TerminalService:
     """A service in a terminal of 80 columns and 24 rows."""
 
     def __init__(
@@ -62,9 +62,9 @@ class TerminalLambda:
         stdin: int | None,
         constants: Mapping[str, object] | None,
     ) -> Started:
-        if LocalLambda.forks is not None and stdin is None:
+        if LambdaService.fork_server is not None and stdin is None:
             how = {"arguments": arguments, "constants": constants, "terminal": True}
-            return LocalLambda.forks.start(self.project, environ, [self._slave] * 3, **how)
+            return LambdaService.fork_server.start(self.project, environ, [self._slave] * 3, **how)
         return subprocess.Popen(
             [*program(constants), *arguments],
             cwd=self.project,
@@ -117,7 +117,7 @@ class TerminalLambda:
         """Wait for a match in the visible lines, without the first `after` rows."""
         return wait_until(lambda: re.search(pattern, "\n".join(self.rows[after:])), f"{pattern!r}")
 
-    def invoke(self, body: bytes = b"{}", **headers: str) -> Answer:
+    def invoke(self, body: bytes = b"{}", **headers: str) -> HttpResponse:
         return request(self.url, "POST", INVOKE, body, headers)
 
     def save(self, source: str) -> int:
@@ -147,5 +147,5 @@ class TerminalLambda:
             os.close(self.master)
 
 
-type Start = Callable[..., TerminalLambda]
+type Start = Callable[..., TerminalService]
 """Starts a service whose function has the given source."""

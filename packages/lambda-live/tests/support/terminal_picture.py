@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.http import request
 from support.project import REPOSITORY
-from support.terminal import TerminalLambda
+from support.terminal import TerminalService
 
 _COPIED = ("template.yaml", "machine.env", "pyproject.toml", "poetry.lock")
 _FOLDERS = ("lambda_app", "events", "scripts")
@@ -55,7 +55,7 @@ def _project(directory: Path) -> Path:
     return directory
 
 
-def _develop(terminal: TerminalLambda) -> None:
+def _develop(terminal: TerminalService) -> None:
     """Send a request, save a change, save an error, and fix it."""
     code = terminal.project / "lambda_app/app.py"
     text = code.read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def take(directory: Path) -> None:
     """Write `terminal.svg`."""
     with (
         tempfile.TemporaryDirectory() as temporary,
-        closing(TerminalLambda(_project(Path(temporary)), *_ARGUMENTS, handler=None)) as terminal,
+        closing(TerminalService(_project(Path(temporary)), *_ARGUMENTS, handler=None)) as terminal,
     ):
         _develop(terminal)
         # the service has free ports; show the default ones

@@ -16,9 +16,9 @@ from lambda_live.model.function import Account, FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from support.http import request
-from support.local_lambda import environment
+from support.lambda_service import environment
 from support.project import HANDLER, PACKAGE
-from support.starting import StartLambda
+from support.service_starter import StartService
 
 
 @pytest.fixture
@@ -322,8 +322,8 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
     assert (ended.stdout, ended.stderr) == ("function\n", "")
 
 
-def test_startup_output_has_usable_urls(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_startup_output_has_usable_urls(start_service: StartService) -> None:
+    service = start_service(
         "def handler(event, context): return 1", "--host=0.0.0.0", "--admin-host=::1"
     )
 

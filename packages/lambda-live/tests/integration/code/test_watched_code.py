@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lambda_live.code.watched_code import WatchedCode
-from support.local_lambda import LocalLambda, environment
+from support.lambda_service import LambdaService, environment
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 SHELL = r"""
@@ -145,7 +145,7 @@ def test_link_target_is_code(root: Path, tmp_path: Path) -> None:
     assert len(hashes) == 5
 
 
-def test_link_target_change_reloads_the_code(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_link_target_change_reloads_the_code(start_service: StartService, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/part.py": "ANSWER = 1\n"})
     (tmp_path / "function").mkdir()
     (tmp_path / "function/part.py").symlink_to("../shared/part.py")
@@ -154,7 +154,7 @@ def test_link_target_change_reloads_the_code(start_lambda: StartLambda, tmp_path
         "from function import part\nfrom function.shared import part as beside\n"
         "def handler(event, context): return [part.ANSWER, beside.ANSWER]\n"
     )
-    service = start_lambda(source)
+    service = start_service(source)
     for number in (2, 3):
         write_project(tmp_path, {"shared/part.py": f"ANSWER = {number}\n"})
         assert service.invoke().json() == [number, number]
@@ -164,26 +164,26 @@ def returns(number: int) -> dict[str, str]:
     return {"function/app.py": f"def handler(event, context): return {number}\n"}
 
 
-def make_anew(service: LocalLambda) -> None:
+def make_anew(service: LambdaService) -> None:
     shutil.rmtree(service.project / "function")
     wait_until(lambda: not (service.project / "function").exists())
     write_project(service.project, {"function/__init__.py": ""})
 
 
-def name_in_no_unicode(service: LocalLambda) -> None:
+def name_in_no_unicode(service: LambdaService) -> None:
     Path(os.fsdecode(os.fsencode(service.project / "function") + b"/\xff\xfe.txt")).touch()
 
 
-def answers_by_what_is_there(service: LocalLambda) -> bool:
+def answers_by_what_is_there(service: LambdaService) -> bool:
     code_sha256 = WatchedCode((service.project / "function",)).sha256()
     return code_sha256 in service.admin("/ready").body.decode()
 
 
 @pytest.mark.parametrize("happening", [make_anew, name_in_no_unicode])
 def test_change_is_loaded_without_a_request(
-    start_lambda: StartLambda, happening: Callable[[LocalLambda], None]
+    start_service: StartService, happening: Callable[[LambdaService], None]
 ) -> None:
-    service = start_lambda(returns(1))
+    service = start_service(returns(1))
     happening(service)
     for number in (2, 3):
         write_project(service.project, returns(number))
@@ -193,10 +193,10 @@ def test_change_is_loaded_without_a_request(
 
 
 def test_failed_notifications_are_logged_once_and_polled(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     """No inotify watch is left, neither for the service nor for watchfiles."""
-    service = start_lambda(
+    service = start_service(
         returns(1), constants={"code.watcher._MASK": 0, "code.watched_code.awatch": None}
     )
     for number in (2, 3):
@@ -215,8 +215,8 @@ def test_no_watched_folder_never_changes() -> None:
     assert asyncio.run(changes()) == []
 
 
-def test_requests_are_answered_while_code_keeps_changing(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return 1\n")
+def test_requests_are_answered_while_code_keeps_changing(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return 1\n")
     done = threading.Event()
     written = 0
 
@@ -316,10 +316,10 @@ def test_change_of_an_excluded_file_is_ignored(tmp_path: Path) -> None:
     ids=["handler", "import"],
 )
 def test_file_written_by_the_function_is_ignored_and_logged(
-    start_lambda: StartLambda, source: str
+    start_service: StartService, source: str
 ) -> None:
     log = "import time\ndef log(): open('function/own.log', 'a').write(f'{time.time()}\\n')\n"
-    service = start_lambda(log + source + "\n")
+    service = start_service(log + source + "\n")
 
     def warnings() -> list[str]:
         service.invoke()

@@ -8,7 +8,7 @@ from lambda_live.dependencies.interpreters import (
     runtime_requirements,
 )
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
-from support.starting import StartLambda
+from support.service_starter import StartService
 
 OTHER = "python3.13" if SERVICE_INTERPRETER.runtime != "python3.13" else "python3.14"
 TEMPLATE = f"""
@@ -36,11 +36,11 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_missing_runtime_is_reported_and_replaced(
-    nothing_installed: Path, start_lambda: StartLambda
+    nothing_installed: Path, start_service: StartService
 ) -> None:
     assert find_interpreter(OTHER) is None
 
-    service = start_lambda(
+    service = start_service(
         {"template.yaml": TEMPLATE, "code/app.py": APP},
         handler=None,
         PATH=str(nothing_installed),

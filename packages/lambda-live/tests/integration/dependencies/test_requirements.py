@@ -9,7 +9,7 @@ from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.requirements import cache_key, copy_requirements, find_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError
-from support.local_lambda import environment
+from support.lambda_service import environment
 from support.project import write_project
 
 LOCK = """

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from support.local_lambda import environment
+from support.lambda_service import environment
 from support.waiting import DEADLINE
 
 WAITS = """

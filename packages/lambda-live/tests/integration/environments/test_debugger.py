@@ -6,8 +6,8 @@ from contextlib import closing, suppress
 import pytest
 
 from support.debugger import Debugger, message
-from support.local_lambda import INVOKE, LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import INVOKE, LambdaService
+from support.service_starter import StartService
 
 SOURCE = """
 import time
@@ -20,25 +20,25 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def shared(start_module_lambda: StartLambda) -> LocalLambda:
+def shared(start_module_service: StartService) -> LambdaService:
     options = ("--debug", "--debug-port=0", "--timeout=0.1", "--concurrency=5")
-    return start_module_lambda(SOURCE, *options)
+    return start_module_service(SOURCE, *options)
 
 
 @pytest.fixture
-def service(shared: LocalLambda) -> LocalLambda:
+def service(shared: LambdaService) -> LambdaService:
     """The shared service, with its original code."""
     (shared.project / "function/app.py").write_text(SOURCE)
     assert shared.invoke({"message": "ready"}).json() == "ready"
     return shared
 
 
-def connect(service: LocalLambda) -> Debugger:
+def connect(service: LambdaService) -> Debugger:
     """Connect to the debugger port that the service logs."""
     return Debugger(int(service.wait_for_line("Debugger listening on").rpartition(":")[2]))
 
 
-def test_breakpoint_stops_handler_without_timeout(service: LocalLambda) -> None:
+def test_breakpoint_stops_handler_without_timeout(service: LambdaService) -> None:
     with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 6)
         response = threads.submit(service.invoke, {"message": "seen"})
@@ -51,7 +51,7 @@ def test_breakpoint_stops_handler_without_timeout(service: LocalLambda) -> None:
         assert response.result().json() == "seen"
 
 
-def test_attached_debugger_stays_attached_after_saves(service: LocalLambda) -> None:
+def test_attached_debugger_stays_attached_after_saves(service: LambdaService) -> None:
     app = service.project / "function/app.py"
     with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(app, 6)
@@ -80,7 +80,9 @@ def test_attached_debugger_stays_attached_after_saves(service: LocalLambda) -> N
     assert service.invoke({"message": "alone"}).json() == "alone"
 
 
-def test_debugger_that_disconnects_at_breakpoint_lets_handler_finish(service: LocalLambda) -> None:
+def test_debugger_that_disconnects_at_breakpoint_lets_handler_finish(
+    service: LambdaService,
+) -> None:
     app = service.project / "function/app.py"
     with ThreadPoolExecutor(1) as threads:
         with closing(connect(service)) as debugger:
@@ -93,7 +95,7 @@ def test_debugger_that_disconnects_at_breakpoint_lets_handler_finish(service: Lo
     assert service.invoke({"message": "alone"}).json() == "alone"
 
 
-def test_second_debugger_replaces_the_first(service: LocalLambda) -> None:
+def test_second_debugger_replaces_the_first(service: LambdaService) -> None:
     app = service.project / "function/app.py"
     with (
         closing(connect(service)) as first,
@@ -108,7 +110,7 @@ def test_second_debugger_replaces_the_first(service: LocalLambda) -> None:
         assert response.result().json() == 1
 
 
-def test_debugging_runs_a_single_environment(service: LocalLambda) -> None:
+def test_debugging_runs_a_single_environment(service: LambdaService) -> None:
     inits = service.metric("lambda_init_duration_seconds_count")
     with ThreadPoolExecutor(3) as threads:
         events = [{"message": number} for number in range(3)]
@@ -118,7 +120,7 @@ def test_debugging_runs_a_single_environment(service: LocalLambda) -> None:
     assert service.metric("lambda_init_duration_seconds_count") == inits
 
 
-def test_debugger_attaches_again_after_reload(service: LocalLambda) -> None:
+def test_debugger_attaches_again_after_reload(service: LambdaService) -> None:
     app = service.project / "function/app.py"
     for number in range(2):
         app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
@@ -127,7 +129,7 @@ def test_debugger_attaches_again_after_reload(service: LocalLambda) -> None:
             debugger.ask("initialize", adapterID="test")
 
 
-def test_debug_port_rejects_http_request(service: LocalLambda) -> None:
+def test_debug_port_rejects_http_request(service: LambdaService) -> None:
     evaluate = {"expression": "open('evil', 'w')", "context": "repl"}
     commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
     body = b"".join(message(command, arguments) for command, arguments in commands)
@@ -154,7 +156,7 @@ Resources:
 """
 
 
-def ports(service: LocalLambda) -> list[int]:
+def ports(service: LambdaService) -> list[int]:
     return [
         int(each)
         for each in re.findall(
@@ -163,7 +165,7 @@ def ports(service: LocalLambda) -> list[int]:
     ]
 
 
-def message_at_breakpoint(debugger: Debugger, service: LocalLambda, function: str) -> str:
+def message_at_breakpoint(debugger: Debugger, service: LambdaService, function: str) -> str:
     """Return the value of `message` at the breakpoint, and continue."""
     with ThreadPoolExecutor(1) as threads:
         path = INVOKE.replace("/function/", f"/{function}/")
@@ -176,9 +178,9 @@ def message_at_breakpoint(debugger: Debugger, service: LocalLambda, function: st
     return value
 
 
-def test_each_function_has_its_own_debug_port(start_lambda: StartLambda) -> None:
+def test_each_function_has_its_own_debug_port(start_service: StartService) -> None:
     code = {"one/app.py": SOURCE, "two/app.py": SOURCE, "template.yaml": TWO_FUNCTIONS}
-    service = start_lambda(code, "--debug", "--debug-port=0", handler=None)
+    service = start_service(code, "--debug", "--debug-port=0", handler=None)
     first, second = ports(service)
     with closing(Debugger(first)) as one, closing(Debugger(second)) as two:
         one.attach(service.project / "one/app.py", 6)
@@ -204,9 +206,9 @@ def handler(event, context):
 
 
 def test_attached_debugger_stays_attached_after_crashes(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(CRASHES, "--debug", "--debug-port=0", measured=True)
+    service = start_service(CRASHES, "--debug", "--debug-port=0", measured=True)
     with closing(connect(service)) as debugger, ThreadPoolExecutor(1) as threads:
         debugger.attach(service.project / "function/app.py", 5)
         crashes = threads.submit(service.invoke, "crash")

@@ -13,14 +13,14 @@ from typing import Any
 import psutil
 import pytest
 
-from support.http import Answer, request
-from support.local_lambda import INVOKE, LocalLambda, at_rest
+from support.http import HttpResponse, request
+from support.lambda_service import INVOKE, LambdaService, idle_process_count
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 
-def crash(service: LocalLambda, code: str) -> tuple[str, str]:
+def crash(service: LambdaService, code: str) -> tuple[str, str]:
     """Return the error's type, and its message without the request id."""
     response = service.invoke({"code": code})
     assert response.status == 200
@@ -31,41 +31,41 @@ def crash(service: LocalLambda, code: str) -> tuple[str, str]:
     return response.json()["errorType"], response.json()["errorMessage"].removeprefix(prefix)
 
 
-def report(service: LocalLambda, response: Answer) -> str:
+def report(service: LambdaService, response: HttpResponse) -> str:
     return service.wait_for_line(f"REPORT RequestId: {response.headers['x-amzn-requestid']}")
 
 
 @pytest.fixture(scope="module")
-def strict(start_module_lambda: StartLambda) -> LocalLambda:
+def strict(start_module_service: StartService) -> LambdaService:
     """A service with low limits."""
-    return start_module_lambda(RUNS_ITS_EVENT, "--timeout=1", "--memory=64", "--concurrency=1")
+    return start_module_service(RUNS_ITS_EVENT, "--timeout=1", "--memory=64", "--concurrency=1")
 
 
 @pytest.fixture(scope="module")
-def patient(start_module_lambda: StartLambda) -> LocalLambda:
+def patient(start_module_service: StartService) -> LambdaService:
     """A service whose handlers have time to exceed their memory limit."""
-    return start_module_lambda(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
+    return start_module_service(RUNS_ITS_EVENT, "--memory=150", "--timeout=30")
 
 
 @pytest.fixture(scope="module")
-def single(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1")
+def single(start_module_service: StartService) -> LambdaService:
+    return start_module_service(RUNS_ITS_EVENT, "--concurrency=1")
 
 
 @pytest.fixture(scope="module")
-def editable(start_module_lambda: StartLambda) -> LocalLambda:
+def editable(start_module_service: StartService) -> LambdaService:
     """A service to which each test saves its own code."""
-    return start_module_lambda("")
+    return start_module_service("")
 
 
 @pytest.fixture(scope="module")
-def short_init(start_module_lambda: StartLambda) -> LocalLambda:
+def short_init(start_module_service: StartService) -> LambdaService:
     """Like `editable`, with a short init timeout."""
     constants = {"environments.environment.INIT_TIMEOUT_SECONDS": 1.0}
-    return start_module_lambda("", constants=constants)
+    return start_module_service("", constants=constants)
 
 
-def save(service: LocalLambda, source: str) -> int:
+def save(service: LambdaService, source: str) -> int:
     """Save code; return how many lines the log had before."""
     before = len(service.lines)
     path = service.project / "function/app.py"
@@ -74,18 +74,18 @@ def save(service: LocalLambda, source: str) -> int:
 
 
 def test_function_module_shadows_standard_library(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     # a module that awslambdaric imports would not be shadowed, as on AWS
     name = "inspect" if sys.version_info < (3, 14) else "cmd"
     code = f"import {name}\n\n\ndef handler(event, context):\n    return {name}.OWN\n"
 
-    service = start_lambda({"app.py": code, f"{name}.py": "OWN = 'mine'\n"}, handler="app.handler")
+    service = start_service({"app.py": code, f"{name}.py": "OWN = 'mine'\n"}, handler="app.handler")
 
     assert service.invoke().json() == "mine"
 
 
-def test_timeout_returns_aws_error(strict: LocalLambda) -> None:
+def test_timeout_returns_aws_error(strict: LambdaService) -> None:
     before = strict.metric("lambda_errors_total", error_type="Sandbox.Timedout")
 
     response = strict.invoke({"code": "import time; time.sleep(60)"})
@@ -105,7 +105,7 @@ def test_timeout_returns_aws_error(strict: LocalLambda) -> None:
     assert after == before + 1
 
 
-def test_timeout_replaces_environment(strict: LocalLambda) -> None:
+def test_timeout_replaces_environment(strict: LambdaService) -> None:
     old = strict.run("import os; reply = os.getpid()")
     crash(strict, "import time; print('before'); time.sleep(60)")
 
@@ -116,7 +116,7 @@ def test_timeout_replaces_environment(strict: LocalLambda) -> None:
     wait_until(lambda: not psutil.pid_exists(old))
 
 
-def test_timeout_kills_child_processes(strict: LocalLambda) -> None:
+def test_timeout_kills_child_processes(strict: LambdaService) -> None:
     code = """
 import subprocess, time
 child = subprocess.Popen(["sleep", "600"])
@@ -146,7 +146,7 @@ time.sleep(60)
     ],
 )
 def test_handler_that_exits_returns_exit_error(
-    service: LocalLambda, code: str, message: str
+    service: LambdaService, code: str, message: str
 ) -> None:
     error_type, text = crash(service, code)
 
@@ -155,14 +155,14 @@ def test_handler_that_exits_returns_exit_error(
     assert service.run("reply = 1") == 1
 
 
-def test_crash_logs_last_output(service: LocalLambda) -> None:
+def test_crash_logs_last_output(service: LambdaService) -> None:
     response = service.invoke({"code": "import os; print('last output', end=''); os._exit(1)"})
 
     assert service.wait_for_line("last output") == "last output"
     assert report(service, response).endswith("\tStatus: error\tError Type: Runtime.ExitError\t")
 
 
-def test_crash_does_not_affect_concurrent_invocations(service: LocalLambda) -> None:
+def test_crash_does_not_affect_concurrent_invocations(service: LambdaService) -> None:
     slow = "import time; time.sleep(0.5); reply = event['number']"
     with ThreadPoolExecutor(8) as threads:
         responses = [
@@ -180,7 +180,7 @@ def test_crash_does_not_affect_concurrent_invocations(service: LocalLambda) -> N
 TAKES_MEMORY = "import time; block = bytearray(300 * 2**20); time.sleep(60)"
 
 
-def test_out_of_memory_kills_only_that_environment(patient: LocalLambda) -> None:
+def test_out_of_memory_kills_only_that_environment(patient: LambdaService) -> None:
     before = patient.metric("lambda_errors_total", error_type="Runtime.OutOfMemory")
     with ThreadPoolExecutor(2) as threads:
         beside = threads.submit(patient.run, "import time; time.sleep(0.5); reply = 'untouched'")
@@ -196,7 +196,7 @@ def test_out_of_memory_kills_only_that_environment(patient: LocalLambda) -> None
     assert after == before + 1
 
 
-def test_out_of_memory_at_init_returns_error(editable: LocalLambda) -> None:
+def test_out_of_memory_at_init_returns_error(editable: LambdaService) -> None:
     save(editable, "import time\nblock = bytearray(300 * 2**20)\ntime.sleep(60)\n")
 
     response = editable.invoke({})
@@ -223,14 +223,14 @@ reply = [child.exitcode for child in children]
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_child_memory_counts_and_shared_pages_count_once(
-    patient: LocalLambda,
+    patient: LambdaService,
 ) -> None:
     assert crash(patient, CHILD_TAKES_MEMORY)[0] == "Runtime.OutOfMemory"
     assert patient.run(FORKS) == [0, 0, 0]
     wait_until(lambda: not any(TAKES_MEMORY in each.cmdline() for each in patient.processes()))
 
 
-def megabytes(service: LocalLambda, response: Answer) -> int:
+def megabytes(service: LambdaService, response: HttpResponse) -> int:
     found = re.search(r"Max Memory Used: (\d+) MB", report(service, response))
     assert found is not None
     return int(found[1])
@@ -241,18 +241,18 @@ def megabytes(service: LocalLambda, response: Answer) -> int:
     [(TAKES_MEMORY, 64), ("while True: pass", 10), ("import os; os._exit(1)", 10)],
     ids=["memory", "timeout", "crash"],
 )
-def test_killed_environment_reports_memory(strict: LocalLambda, code: str, least: int) -> None:
+def test_killed_environment_reports_memory(strict: LambdaService, code: str, least: int) -> None:
     assert megabytes(strict, strict.invoke({"code": code})) >= least
 
 
-def test_failed_init_reports_memory(editable: LocalLambda) -> None:
+def test_failed_init_reports_memory(editable: LambdaService) -> None:
     save(editable, "import os\nos._exit(1)\n")
 
     assert megabytes(editable, editable.invoke()) >= 5
 
 
-def test_report_has_peak_memory(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--memory=512")
+def test_report_has_peak_memory(start_service: StartService) -> None:
+    service = start_service(RUNS_ITS_EVENT, "--memory=512")
     small = service.invoke({"code": "reply = 1"})
     large = service.invoke({"code": "block = bytearray(200 * 2**20); del block"})
 
@@ -264,7 +264,7 @@ def test_report_has_peak_memory(start_lambda: StartLambda) -> None:
     assert "Memory Size: 512 MB" in report(service, small)
 
 
-def test_idle_environment_is_frozen(editable: LocalLambda) -> None:
+def test_idle_environment_is_frozen(editable: LambdaService) -> None:
     source = """
 import os, threading, time
 
@@ -290,7 +290,7 @@ def handler(event, context):
     assert editable.invoke().json()[0] == pid
 
 
-def test_only_first_report_has_init_duration(editable: LocalLambda) -> None:
+def test_only_first_report_has_init_duration(editable: LambdaService) -> None:
     save(editable, "import time\ntime.sleep(0.3)\ndef handler(event, context): ...")
 
     first, second = report(editable, editable.invoke()), report(editable, editable.invoke())
@@ -301,8 +301,8 @@ def test_only_first_report_has_init_duration(editable: LocalLambda) -> None:
     assert "Init Duration" not in second
 
 
-def test_environment_variables_match_aws(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_environment_variables_match_aws(start_service: StartService) -> None:
+    service = start_service(
         "import os\ndef handler(event, context): return dict(os.environ)",
         "--name=orders",
         "--memory=256",
@@ -350,7 +350,7 @@ def test_environment_variables_match_aws(start_lambda: StartLambda) -> None:
     assert set(variables) - set(expected) <= rest
 
 
-def test_context_describes_invocation(service: LocalLambda) -> None:
+def test_context_describes_invocation(service: LambdaService) -> None:
     code = """
 import time
 
@@ -387,14 +387,14 @@ reply = {
 
 
 def test_task_root_is_working_directory_and_first_on_path(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     path, directory = service.run("import os, sys; reply = [sys.path[0], os.getcwd()]")
 
     assert path == directory == str(service.project)
 
 
-def test_standard_input_is_empty(service: LocalLambda) -> None:
+def test_standard_input_is_empty(service: LambdaService) -> None:
     assert service.run("import sys; reply = sys.stdin.read()") == ""
 
 
@@ -407,7 +407,7 @@ while not Path("go").exists():
 """
 
 
-def exceed_init_timeout(service: LocalLambda, source: str) -> None:
+def exceed_init_timeout(service: LambdaService, source: str) -> None:
     """Save code whose first init times out, and whose next one does not."""
     go = service.project / "go"
     go.unlink(missing_ok=True)
@@ -420,15 +420,15 @@ def exceed_init_timeout(service: LocalLambda, source: str) -> None:
 
 
 def test_init_timeout_is_retried_within_invocation(
-    short_init: LocalLambda,
+    short_init: LambdaService,
 ) -> None:
     exceed_init_timeout(short_init, "def handler(event, context): return 'loaded'\n")
 
     assert short_init.invoke().json() == "loaded"
 
 
-def test_endless_init_times_out_invocation(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_endless_init_times_out_invocation(start_service: StartService) -> None:
+    service = start_service(
         "import time\ntime.sleep(60)\n",
         "--timeout=1",
         constants={"environments.environment.INIT_TIMEOUT_SECONDS": 0.5},
@@ -447,7 +447,7 @@ def test_endless_init_times_out_invocation(start_lambda: StartLambda) -> None:
     assert log.index(f"START RequestId: {request_id}") < log.index(f"END RequestId: {request_id}")
 
 
-def test_failed_init_is_retried_within_invocation(editable: LocalLambda) -> None:
+def test_failed_init_is_retried_within_invocation(editable: LambdaService) -> None:
     service, before = editable, save(editable, "import no_such_module")
     service.wait_for_line("no_such_module")
 
@@ -471,7 +471,7 @@ def test_failed_init_is_retried_within_invocation(editable: LocalLambda) -> None
     assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init\t{status}", first[0])
 
 
-def test_init_that_fails_once_does_not_fail_invocation(editable: LocalLambda) -> None:
+def test_init_that_fails_once_does_not_fail_invocation(editable: LambdaService) -> None:
     source = """
 from pathlib import Path
 
@@ -487,13 +487,13 @@ def handler(event, context):
     assert editable.invoke().json() == "well"
 
 
-def test_retried_init_that_fails_fails_invocation(short_init: LocalLambda) -> None:
+def test_retried_init_that_fails_fails_invocation(short_init: LambdaService) -> None:
     exceed_init_timeout(short_init, "import no_such_module\n")
 
     assert short_init.invoke().json()["errorType"] == "Runtime.ImportModuleError"
 
 
-def test_init_error_posted_by_function_is_returned(editable: LocalLambda) -> None:
+def test_init_error_posted_by_function_is_returned(editable: LambdaService) -> None:
     source = """
 import http.client, os
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -507,7 +507,7 @@ os._exit(1)
     editable.wait_for_line("lambda_live: init failed: Mine")
 
 
-def test_module_beside_watched_package_is_importable(service: LocalLambda) -> None:
+def test_module_beside_watched_package_is_importable(service: LambdaService) -> None:
     (service.project / "beside.py").write_text("print('from beside')\n", encoding="utf-8")
     crash(
         service, "import importlib, os; importlib.invalidate_caches(); import beside; os._exit(0)"
@@ -518,7 +518,7 @@ def test_module_beside_watched_package_is_importable(service: LocalLambda) -> No
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")
 def test_environment_without_resources_is_reported_and_retried(
-    single: LocalLambda,
+    single: LambdaService,
 ) -> None:
     service = single
     url = urllib.parse.urlsplit(service.url)
@@ -531,7 +531,7 @@ def test_environment_without_resources_is_reported_and_retried(
             return json.load(connection.getresponse())
 
         pids = {invoke("import os; reply = os.getpid()")}
-        wait_until(lambda: len(service.processes()) == at_rest())
+        wait_until(lambda: len(service.processes()) == idle_process_count())
         process.rlimit(psutil.RLIMIT_NOFILE, (0, limits[1]))
         for each in service.processes():
             if each.pid not in pids | {service.pid}:
@@ -546,7 +546,7 @@ def test_environment_without_resources_is_reported_and_retried(
         assert invoke("reply = 1") == 1
 
 
-def test_environment_killed_while_idle_is_replaced(service: LocalLambda) -> None:
+def test_environment_killed_while_idle_is_replaced(service: LambdaService) -> None:
     pid = service.run("import os; reply = os.getpid()")
     before = service.metric("lambda_environments")
     os.kill(pid, 9)
@@ -555,7 +555,7 @@ def test_environment_killed_while_idle_is_replaced(service: LocalLambda) -> None
     assert service.run("reply = 1") == 1
 
 
-def test_killed_standby_is_replaced(single: LocalLambda) -> None:
+def test_killed_standby_is_replaced(single: LambdaService) -> None:
     service = single
     others = {service.pid, *service.run("import os; reply = os.getpid(), os.getppid()")}
     (standby,) = wait_until(
@@ -568,7 +568,7 @@ def test_killed_standby_is_replaced(single: LocalLambda) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_long_log_lines_are_kept(service: LocalLambda) -> None:
+def test_long_log_lines_are_kept(service: LambdaService) -> None:
     code = "print('y' * 1_000_000); print('z' * 70_000, end=''); reply = 1"
 
     assert service.run(code) == 1
@@ -576,7 +576,7 @@ def test_long_log_lines_are_kept(service: LocalLambda) -> None:
     assert service.wait_for_line("z" * 70_000) == "z" * 70_000
 
 
-def test_function_can_run_python_subprocess(service: LocalLambda) -> None:
+def test_function_can_run_python_subprocess(service: LambdaService) -> None:
     code = """
 import subprocess, sys
 reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True, text=True,
@@ -585,7 +585,7 @@ reply = subprocess.run([sys.executable, "-c", "print('from below')"], check=True
     assert service.run(code) == "from below\n"
 
 
-def test_runtime_api_rejects_invalid_requests(service: LocalLambda) -> None:
+def test_runtime_api_rejects_invalid_requests(service: LambdaService) -> None:
     code = """
 import http.client, os
 reply = []
@@ -620,7 +620,7 @@ for method, path, body in event["calls"]:
 
 
 def test_runtime_api_rejects_next_without_token(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
     for headers in ({}, {"Origin": "https://evil.example"}, {"User-Agent": "aws-lambda-python/3"}):
@@ -632,7 +632,7 @@ def test_runtime_api_rejects_next_without_token(
         assert service.run("reply = 1") == 1
 
 
-def test_runtime_api_rejects_request_with_origin(service: LocalLambda) -> None:
+def test_runtime_api_rejects_request_with_origin(service: LambdaService) -> None:
     code = """
 import os, urllib.request, urllib.error
 url = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/init/error"
@@ -644,7 +644,7 @@ except urllib.error.HTTPError as error:
     assert service.run(code) == 403
 
 
-def test_runtime_api_closes_connection_without_http(service: LocalLambda) -> None:
+def test_runtime_api_closes_connection_without_http(service: LambdaService) -> None:
     code = """
 import os, socket
 host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
@@ -661,7 +661,7 @@ with socket.create_connection((host, int(port))) as connection:
 @pytest.mark.parametrize(
     "more", ["Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "X: " + "x" * 5 * 2**20]
 )
-def test_runtime_api_closes_upgrade_and_oversized_head(service: LocalLambda, more: str) -> None:
+def test_runtime_api_closes_upgrade_and_oversized_head(service: LambdaService, more: str) -> None:
     address = service.run("import os; reply = os.environ['AWS_LAMBDA_RUNTIME_API']")
     host, _, port = address.partition(":")
     here = (host, int(port))
@@ -674,7 +674,7 @@ def test_runtime_api_closes_upgrade_and_oversized_head(service: LocalLambda, mor
     assert service.run("reply = 1") == 1
 
 
-def test_error_without_type_counts_as_unknown(service: LocalLambda) -> None:
+def test_error_without_type_counts_as_unknown(service: LambdaService) -> None:
     code = """
 import http.client, os, time
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])

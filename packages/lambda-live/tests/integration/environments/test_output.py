@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lambda_live.environments.log_records import MAX_RECORD_BYTES
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 LINES = "print('hello')"
@@ -24,15 +24,15 @@ Path("enough").unlink()
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    service = start_module_lambda(RUNS_ITS_EVENT, "--concurrency=2")
+def service(start_module_service: StartService) -> LambdaService:
+    service = start_module_service(RUNS_ITS_EVENT, "--concurrency=2")
     with ThreadPoolExecutor(2) as threads:  # start both environments
         list(threads.map(service.run, ["import time; time.sleep(0.3)"] * 2))
     return service
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-def test_endless_output_does_not_block_other_requests(service: LocalLambda, flood: str) -> None:
+def test_endless_output_does_not_block_other_requests(service: LambdaService, flood: str) -> None:
     with ThreadPoolExecutor(1) as threads:
         before = len(service.lines)
         flooded = threads.submit(service.run, UNTIL_RELEASED.format(flood))
@@ -46,22 +46,22 @@ def test_endless_output_does_not_block_other_requests(service: LocalLambda, floo
     assert responses == [(1, 200)] * 3
 
 
-def test_endless_output_times_out(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--timeout=1")
+def test_endless_output_times_out(start_service: StartService) -> None:
+    service = start_service(RUNS_ITS_EVENT, "--timeout=1")
 
     response = service.invoke({"code": f"while True: {LINES}"})
 
     assert response.json()["errorType"] == "Sandbox.Timedout"
 
 
-def test_service_stops_during_import_with_endless_output(start_lambda: StartLambda) -> None:
-    service = start_lambda(f"while True: {LINES}", ready=False)
+def test_service_stops_during_import_with_endless_output(start_service: StartService) -> None:
+    service = start_service(f"while True: {LINES}", ready=False)
     service.wait_for_line("hello", 1000)
 
     assert service.end(signal.SIGINT) == 0
 
 
-def test_long_line_without_newline_is_split(service: LocalLambda) -> None:
+def test_long_line_without_newline_is_split(service: LambdaService) -> None:
     size = 4 * MAX_RECORD_BYTES
     assert service.run(f"print('q' * {size}, end='')") is None
 

@@ -8,29 +8,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from lambda_live.environments.runtime_process import runtime_client
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import PACKAGE, RUNS_ITS_EVENT
-from support.serving import serving
-from support.starting import StartLambda
+from support.server_thread import serve_in_thread
+from support.service_starter import StartService
 
 
 @pytest.fixture(scope="module")
 def service(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     """A service without AWS's native module, as on macOS."""
     hides = tmp_path_factory.mktemp("hides")
     (hides / "runtime_client.py").write_text("raise ImportError\n", encoding="utf-8")
-    return start_module_lambda(RUNS_ITS_EVENT, PYTHONPATH=f"{hides}{os.pathsep}{PACKAGE / 'src'}")
+    return start_module_service(RUNS_ITS_EVENT, PYTHONPATH=f"{hides}{os.pathsep}{PACKAGE / 'src'}")
 
 
-def test_environment_loads_python_client(service: LocalLambda) -> None:
+def test_environment_loads_python_client(service: LambdaService) -> None:
     path = service.run("import runtime_client; reply = runtime_client.__spec__.loader.path")
 
     assert path == str(PACKAGE / "src/lambda_live/environments/runtime_process/runtime_client.py")
 
 
-def test_python_client_transfers_events_and_responses(service: LocalLambda) -> None:
+def test_python_client_transfers_events_and_responses(service: LambdaService) -> None:
     event = {"code": "reply = event['text']", "text": "Grüße 🚀" * 1000}
 
     assert service.invoke(event).json() == event["text"]
@@ -38,7 +38,7 @@ def test_python_client_transfers_events_and_responses(service: LocalLambda) -> N
     assert service.invoke({"code": "reply = None"}).body == b"null"
 
 
-def test_python_client_transfers_exceptions(service: LocalLambda) -> None:
+def test_python_client_transfers_exceptions(service: LambdaService) -> None:
     response = service.invoke({"code": "raise ValueError('Grüße 🚀')"})
 
     assert response.headers["x-amz-function-error"] == "Unhandled"
@@ -46,7 +46,7 @@ def test_python_client_transfers_exceptions(service: LocalLambda) -> None:
     assert response.json()["errorType"] == "ValueError"
 
 
-def test_python_client_transfers_context(service: LocalLambda) -> None:
+def test_python_client_transfers_context(service: LambdaService) -> None:
     response = service.invoke(
         {"code": "reply = [context.aws_request_id, context.memory_limit_in_mb]"}
     )
@@ -54,7 +54,7 @@ def test_python_client_transfers_context(service: LocalLambda) -> None:
     assert response.json() == [response.headers["x-amzn-requestid"], "128"]
 
 
-def test_python_client_reports_too_large_response(service: LocalLambda) -> None:
+def test_python_client_reports_too_large_response(service: LambdaService) -> None:
     response = service.invoke({"code": "reply = 'x' * 7_000_000"})
 
     assert response.json()["errorType"] == "Function.ResponseSizeTooLarge"
@@ -81,7 +81,7 @@ class _Records(BaseHTTPRequestHandler):
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Records]]:
     """A Runtime API that records requests."""
     handler = type("Recorder", (_Records,), {"requests": []})
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+    with serve_in_thread(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
         monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{server.server_port}")
         importlib.reload(runtime_client)  # a process has one client
         yield handler

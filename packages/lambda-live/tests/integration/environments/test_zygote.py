@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.local_lambda import LocalLambda, at_rest
+from support.lambda_service import LambdaService, idle_process_count
 from support.project import RUNS_ITS_EVENT, write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux forks")
@@ -20,12 +20,12 @@ CRASH = {"code": "import os; os._exit(1)"}
 
 
 @pytest.fixture(scope="module")
-def single(start_module_lambda: StartLambda) -> LocalLambda:
+def single(start_module_service: StartService) -> LambdaService:
     constants = {"environments.zygote._CLOSE_TIMEOUT_SECONDS": 0.1}
-    return start_module_lambda(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
+    return start_module_service(RUNS_ITS_EVENT, "--concurrency=1", constants=constants)
 
 
-def test_environments_are_forked_from_one_zygote(single: LocalLambda) -> None:
+def test_environments_are_forked_from_one_zygote(single: LambdaService) -> None:
     first, zygote = single.run(FAMILY)
     single.invoke(CRASH)
     second, its_parent = single.run(FAMILY)
@@ -34,16 +34,16 @@ def test_environments_are_forked_from_one_zygote(single: LocalLambda) -> None:
     assert first != second
 
 
-def test_killed_zygote_is_replaced(single: LocalLambda) -> None:
+def test_killed_zygote_is_replaced(single: LambdaService) -> None:
     _, zygote = single.run(FAMILY)
     os.kill(zygote, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(zygote))
 
     wait_until(lambda: single.run(FAMILY)[1] not in (zygote, single.pid))
-    wait_until(lambda: len(single.processes()) == at_rest())
+    wait_until(lambda: len(single.processes()) == idle_process_count())
 
 
-def test_orphaned_process_is_killed_with_environment(single: LocalLambda) -> None:
+def test_orphaned_process_is_killed_with_environment(single: LambdaService) -> None:
     code = """
 import os, time
 read, write = os.pipe()
@@ -71,9 +71,9 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def test_changed_variables_start_new_zygote(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_changed_variables_start_new_zygote(start_service: StartService, tmp_path: Path) -> None:
     write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
-    service = start_lambda(tmp_path, handler=None)
+    service = start_service(tmp_path, handler=None)
     code = "import os, sys; reply = os.getppid(), os.environ['WHICH'], sys.flags.dev_mode"
     before, *one = service.run(code)
 
@@ -83,7 +83,7 @@ def test_changed_variables_start_new_zygote(start_lambda: StartLambda, tmp_path:
     assert (one, two) == (["one", False], ["two", True])
     assert before != after
     wait_until(lambda: not psutil.pid_exists(before))
-    wait_until(lambda: len(service.processes()) == at_rest())
+    wait_until(lambda: len(service.processes()) == idle_process_count())
 
 
 def template(which: str, **more: str) -> str:
@@ -101,9 +101,9 @@ Resources:
 """
 
 
-def test_fork_runs_in_replaced_task_root(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_fork_runs_in_replaced_task_root(start_service: StartService, tmp_path: Path) -> None:
     write_project(tmp_path, {"function/app.py": RUNS_ITS_EVENT, "template.yaml": template("one")})
-    service = start_lambda(tmp_path, handler=None)
+    service = start_service(tmp_path, handler=None)
     service.run("reply = 1")
     (tmp_path / "function").rename(tmp_path / "before")
     write_project(tmp_path, {"function/app.py": f"{RUNS_ITS_EVENT}\n", "function/beside": "here"})
@@ -111,7 +111,7 @@ def test_fork_runs_in_replaced_task_root(start_lambda: StartLambda, tmp_path: Pa
     assert service.run("reply = open('beside').read()") == "here"
 
 
-def test_forks_have_different_random_numbers(single: LocalLambda) -> None:
+def test_forks_have_different_random_numbers(single: LambdaService) -> None:
     code = "import random, uuid; reply = random.random(), str(uuid.uuid4()), os.urandom(8).hex()"
     first = single.run(f"import os; {code}")
     single.invoke(CRASH)
@@ -120,7 +120,7 @@ def test_forks_have_different_random_numbers(single: LocalLambda) -> None:
     assert not set(first) & set(second)
 
 
-def test_hanging_zygote_does_not_block_shutdown(single: LocalLambda) -> None:
+def test_hanging_zygote_does_not_block_shutdown(single: LambdaService) -> None:
     _, zygote = single.run(FAMILY)
     os.kill(zygote, signal.SIGSTOP)
 

@@ -1,7 +1,7 @@
 import json
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 FAILS_N_TIMES = """
@@ -19,7 +19,7 @@ def handler(event, context):
 FAST_RETRIES = {"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]}
 
 
-def send(service: LocalLambda, name: str, failures: int) -> str:
+def send(service: LambdaService, name: str, failures: int) -> str:
     response = service.boto3.invoke(
         FunctionName="function",
         InvocationType="Event",
@@ -31,15 +31,15 @@ def send(service: LocalLambda, name: str, failures: int) -> str:
     return request_id
 
 
-def attempts(service: LocalLambda, name: str) -> list[str]:
+def attempts(service: LambdaService, name: str) -> list[str]:
     path = service.project / name
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def test_failed_event_is_retried_twice(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(FAILS_N_TIMES)
+    service = start_service(FAILS_N_TIMES)
     request_id = send(service, "thrice", 2)
 
     service.wait_for_line("done thrice")
@@ -48,8 +48,8 @@ def test_failed_event_is_retried_twice(
     assert service.metric("lambda_async_dropped_total") == 0
 
 
-def test_event_that_always_fails_is_logged(start_lambda: StartLambda) -> None:
-    service = start_lambda(FAILS_N_TIMES, constants=FAST_RETRIES)
+def test_event_that_always_fails_is_logged(start_service: StartService) -> None:
+    service = start_service(FAILS_N_TIMES, constants=FAST_RETRIES)
     request_id = send(service, "never", 9)
 
     line = service.wait_for_line("event dropped after the last attempt")
@@ -62,8 +62,8 @@ def test_event_that_always_fails_is_logged(start_lambda: StartLambda) -> None:
     assert service.metric("lambda_async_dropped_total") == 1
 
 
-def test_dropped_event_has_its_fields_in_json_log(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_dropped_event_has_its_fields_in_json_log(start_service: StartService) -> None:
+    service = start_service(
         "import no_such_module\n", constants=FAST_RETRIES, AWS_LAMBDA_LOG_FORMAT="JSON"
     )
     request_id = send(service, "never", 9)
@@ -75,8 +75,8 @@ def test_dropped_event_has_its_fields_in_json_log(start_lambda: StartLambda) -> 
     assert json.loads(record["event"]) == {"name": "never", "failures": 9}
 
 
-def test_stop_runs_accepted_events_first(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_stop_runs_accepted_events_first(start_service: StartService) -> None:
+    service = start_service(
         FAILS_N_TIMES,
         constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [600, 600]},
     )
@@ -92,7 +92,7 @@ def test_stop_runs_accepted_events_first(start_lambda: StartLambda) -> None:
     assert any("event dropped after the last attempt" in line for line in service.lines)
 
 
-def test_stop_logs_events_it_cannot_wait_for(start_lambda: StartLambda) -> None:
+def test_stop_logs_events_it_cannot_wait_for(start_service: StartService) -> None:
     source = """
 import time
 from pathlib import Path
@@ -101,7 +101,7 @@ def handler(event, context):
     Path("began").touch()
     time.sleep(60)
 """
-    service = start_lambda(source, "--timeout=60", "--shutdown-timeout=0.2")
+    service = start_service(source, "--timeout=60", "--shutdown-timeout=0.2")
     service.boto3.invoke(FunctionName="function", InvocationType="Event", Payload='{"a": 1}')
     wait_until((service.project / "began").exists)
 
@@ -110,7 +110,7 @@ def handler(event, context):
     assert 'lambda_live: event not run: the service stopped (event {"a": 1})' in service.lines
 
 
-def test_event_response_is_empty_with_request_id(service: LocalLambda) -> None:
+def test_event_response_is_empty_with_request_id(service: LambdaService) -> None:
     event = {"code": "print('ran', context.aws_request_id)"}
 
     answer = service.invoke(event, {"X-Amz-Invocation-Type": "Event"})
@@ -120,9 +120,9 @@ def test_event_response_is_empty_with_request_id(service: LocalLambda) -> None:
 
 
 def test_waiting_events_over_size_limit_are_throttled(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(
+    service = start_service(
         "import time\ndef handler(event, context): time.sleep(60)",
         "--concurrency=1",
         "--shutdown-timeout=0",

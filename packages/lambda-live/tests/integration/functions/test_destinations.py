@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:Orders"
@@ -58,15 +58,15 @@ def audit(event, context):
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(
         {"template.yaml": TEMPLATE, "code/app.py": APP},
         handler=None,
         constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]},
     )
 
 
-def send(service: LocalLambda, name: str, event: object) -> str:
+def send(service: LambdaService, name: str, event: object) -> str:
     response = service.boto3.invoke(
         FunctionName=name, InvocationType="Event", Payload=json.dumps(event)
     )
@@ -74,7 +74,7 @@ def send(service: LocalLambda, name: str, event: object) -> str:
     return request_id
 
 
-def record_of(service: LocalLambda, request_id: str) -> Any:
+def record_of(service: LambdaService, request_id: str) -> Any:
     """Return the record of an event in the destinations file."""
     file = service.project / ".cache/destinations.jsonl"
 
@@ -85,7 +85,7 @@ def record_of(service: LocalLambda, request_id: str) -> Any:
     return wait_until(found, "the record")[0]
 
 
-def test_on_success_invokes_another_function(service: LocalLambda) -> None:
+def test_on_success_invokes_another_function(service: LambdaService) -> None:
     request_id = send(service, "Orders", {"do": "it"})
 
     record = json.loads(service.wait_for_line("audit {").partition(" ")[2])
@@ -104,14 +104,14 @@ def test_on_success_invokes_another_function(service: LocalLambda) -> None:
     }
 
 
-def test_response_that_is_not_json_is_recorded_as_text(service: LocalLambda) -> None:
+def test_response_that_is_not_json_is_recorded_as_text(service: LambdaService) -> None:
     send(service, "Orders", {"bytes": "plain"})
 
     line = service.wait_for_line('"requestPayload": {"bytes": "plain"}')
     assert json.loads(line.partition(" ")[2])["responsePayload"] == "plain"
 
 
-def test_on_failure_of_a_queue_is_written_to_file(service: LocalLambda) -> None:
+def test_on_failure_of_a_queue_is_written_to_file(service: LambdaService) -> None:
     request_id = send(service, "Orders", {"fail": "no"})
 
     line = record_of(service, request_id)
@@ -123,7 +123,7 @@ def test_on_failure_of_a_queue_is_written_to_file(service: LocalLambda) -> None:
     assert record["responsePayload"]["errorMessage"] == "no"
 
 
-def test_record_is_logged_if_file_cannot_be_written(service: LocalLambda) -> None:
+def test_record_is_logged_if_file_cannot_be_written(service: LambdaService) -> None:
     record_of(service, send(service, "Orders", {"fail": "first"}))
     file = service.project / ".cache/destinations.jsonl"
     file.unlink()
@@ -137,7 +137,7 @@ def test_record_is_logged_if_file_cannot_be_written(service: LocalLambda) -> Non
     assert "unwritten" in line
 
 
-def test_dead_letter_has_event_and_error(service: LocalLambda) -> None:
+def test_dead_letter_has_event_and_error(service: LambdaService) -> None:
     before = service.metric("lambda_errors_total", function_name="Old")
 
     request_id = send(service, "Old", {"fail": "too old"})
@@ -153,7 +153,7 @@ def test_dead_letter_has_event_and_error(service: LocalLambda) -> None:
     assert service.metric("lambda_errors_total", function_name="Old") == before + 1
 
 
-def test_event_with_zero_concurrency_is_not_run(service: LocalLambda) -> None:
+def test_event_with_zero_concurrency_is_not_run(service: LambdaService) -> None:
     record = record_of(service, send(service, "None", {"do": "it"}))["record"]
 
     assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
@@ -161,7 +161,7 @@ def test_event_with_zero_concurrency_is_not_run(service: LocalLambda) -> None:
     assert "responsePayload" not in record
 
 
-def test_event_invoke_config_can_be_read_and_changed(service: LocalLambda) -> None:
+def test_event_invoke_config_can_be_read_and_changed(service: LambdaService) -> None:
     client = service.boto3
     with pytest.raises(ClientError, match=r"Audit:\$LATEST doesn't have an EventInvokeConfig"):
         client.get_function_event_invoke_config(FunctionName="Audit")
@@ -187,7 +187,7 @@ def test_event_invoke_config_can_be_read_and_changed(service: LocalLambda) -> No
         client.delete_function_event_invoke_config(FunctionName="Audit")
 
 
-def test_invalid_destinations_are_rejected(service: LocalLambda) -> None:
+def test_invalid_destinations_are_rejected(service: LambdaService) -> None:
     path = "/2019-09-25/functions/Audit/event-invoke-config"
 
     answer = service.request("PUT", path, b'{"DestinationConfig": 1}')
@@ -196,7 +196,7 @@ def test_invalid_destinations_are_rejected(service: LocalLambda) -> None:
     assert answer.json()["message"] == "DestinationConfig must be a JSON object."
 
 
-def test_record_for_stopping_function_is_in_file(service: LocalLambda) -> None:
+def test_record_for_stopping_function_is_in_file(service: LambdaService) -> None:
     request_id = send(service, "Orders", {"do": "it", "wait": True})
     wait_until((service.project / "waits").exists)
     service.process.send_signal(signal.SIGTERM)

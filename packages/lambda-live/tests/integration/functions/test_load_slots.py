@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 NAMES = ("first", "second", "third", "fourth")
@@ -52,7 +52,7 @@ ONE_SLOT = {
 }
 
 
-def load_events(service: LocalLambda) -> list[str]:
+def load_events(service: LambdaService) -> list[str]:
     file = service.project / "told"
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
@@ -61,15 +61,15 @@ def begin_and_end(*names: str) -> list[str]:
     return [f"{name} {word}" for name in names for word in ("begins", "ends")]
 
 
-def invoke(service: LocalLambda, name: str) -> object:
+def invoke(service: LambdaService, name: str) -> object:
     return service.json_of(service.boto3.invoke(FunctionName=name))
 
 
-def has_waiter(service: LocalLambda, name: str) -> Callable[[], bool]:
+def has_waiter(service: LambdaService, name: str) -> Callable[[], bool]:
     return lambda: service.metric("lambda_queue_length", function_name=name) == 1
 
 
-def invoke_during_load(service: LocalLambda, answer: str) -> None:
+def invoke_during_load(service: LambdaService, answer: str) -> None:
     """Invoke a function while another's code loads; release when it is known to wait."""
     with ThreadPoolExecutor(1) as threads:
         wait_until(lambda: load_events(service), "the first begins")
@@ -87,9 +87,9 @@ def invoke_during_load(service: LocalLambda, answer: str) -> None:
 
 
 def test_function_with_waiting_request_loads_next(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(PROJECT, handler=None, ready=False, constants=ONE_SLOT)
+    service = start_service(PROJECT, handler=None, ready=False, constants=ONE_SLOT)
     invoke_during_load(service, "old")
     service.wait_until_ready()
 
@@ -99,8 +99,8 @@ def test_function_with_waiting_request_loads_next(
     invoke_during_load(service, "new")
 
 
-def test_load_that_hangs_releases_its_slot(start_lambda: StartLambda) -> None:
+def test_load_that_hangs_releases_its_slot(start_service: StartService) -> None:
     constants = ONE_SLOT | {"functions.load_slots.SLOT_TIMEOUT_SECONDS": 0.05}
-    service = start_lambda(PROJECT, handler=None, ready=False, constants=constants)
+    service = start_service(PROJECT, handler=None, ready=False, constants=constants)
     wait_until(lambda: len(load_events(service)) == len(NAMES), "all have begun")
     assert {line.split()[1] for line in load_events(service)} == {"begins"}

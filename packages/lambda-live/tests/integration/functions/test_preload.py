@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from lambda_live.environments.runtime_process.preload import MAX_CLOCK_SKEW_SECONDS
-from support.local_lambda import LocalLambda, at_rest
+from support.lambda_service import LambdaService, idle_process_count
 from support.packages import require
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 LIBRARY = """
@@ -36,13 +36,13 @@ def template(*names: str) -> str:
 class Site:
     """A service, and the folder of the libraries that its function requires."""
 
-    def __init__(self, start: StartLambda, folder: Path, *args: str, **more: Any) -> None:
+    def __init__(self, start: StartService, folder: Path, *args: str, **more: Any) -> None:
         project, cache = folder / "project", folder / "cache"
         write_project(project, {"function/__init__.py": "", "function/app.py": HANDLER})
         self.folder = require(project, cache)
         self.folder.mkdir(parents=True)
         passed = (f"--memory={MEMORY}", "--env=SETTING=set", *args)
-        self.service: LocalLambda = start(project, *passed, XDG_CACHE_HOME=str(cache), **more)
+        self.service: LambdaService = start(project, *passed, XDG_CACHE_HOME=str(cache), **more)
 
     def write(self, name: str, source: str) -> None:
         """Write a library, and wait until its time is older than that of a file saved now."""
@@ -77,21 +77,23 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site(start_module_lambda, tmp_path_factory.mktemp("libraries"))
+def site(start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(start_module_service, tmp_path_factory.mktemp("libraries"))
 
 
 @pytest.fixture(scope="module")
 def measured(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """Another service, whose environments write their coverage."""
-    site = Site(start_module_lambda, tmp_path_factory.mktemp("libraries"), measured=True)
+    site = Site(start_module_service, tmp_path_factory.mktemp("libraries"), measured=True)
     yield site
     site.leave()
 
 
-def test_packages_in_hidden_folder_have_bytecode(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_packages_in_hidden_folder_have_bytecode(
+    start_service: StartService, tmp_path: Path
+) -> None:
     """The cache may be in the project; compiling each module takes longer than importing it."""
     source = "import library\ndef handler(event, context): return library.FROM\n"
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": source})
@@ -104,7 +106,7 @@ def test_packages_in_hidden_folder_have_bytecode(start_lambda: StartLambda, tmp_
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
 
-    service = start_lambda(tmp_path, XDG_CACHE_HOME=str(tmp_path / ".cache"))
+    service = start_service(tmp_path, XDG_CACHE_HOME=str(tmp_path / ".cache"))
 
     assert service.invoke().json() == "bytecode"
 
@@ -191,19 +193,19 @@ def test_library_that_fails_to_preload_still_imports(
     assert "spoken" not in site.service.log
 
 
-def test_removed_function_stops_its_standby(start_lambda: StartLambda, tmp_path: Path) -> None:
+def test_removed_function_stops_its_standby(start_service: StartService, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     hangs = f"if PRELOADED:\n    open({str(marker)!r}, 'w')\n    import time; time.sleep(600)\n"
     files = {"layer/python/hanging.py": LIBRARY + hangs, "template.yaml": template("stays", "goes")}
     write_project(tmp_path, files | {"stays/app.py": HANDLER, "goes/app.py": HANDLER})
-    service = start_lambda(tmp_path, handler=None)
-    wait_until(lambda: len(service.processes()) == at_rest(functions=2))
+    service = start_service(tmp_path, handler=None)
+    wait_until(lambda: len(service.processes()) == idle_process_count(functions=2))
     write_project(tmp_path, {"goes/app.py": f"import hanging\n{HANDLER}"})
     wait_until(marker.exists)
 
     write_project(tmp_path, {"template.yaml": template("stays")})
     service.boto3.invoke(FunctionName="stays")
-    wait_until(lambda: len(service.processes()) == at_rest())
+    wait_until(lambda: len(service.processes()) == idle_process_count())
 
     assert service.end() == 0
     assert "Traceback" not in service.log
@@ -276,9 +278,9 @@ def test_standby_memory_is_reported(site: Site) -> None:
 
 
 def test_nothing_is_preloaded_when_disabled(
-    start_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
+    start_service: StartService, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    site = Site(start_lambda, tmp_path_factory.mktemp("libraries"), "--no-preload")
+    site = Site(start_service, tmp_path_factory.mktemp("libraries"), "--no-preload")
     site.write("plain", "")
 
     assert [site.invoke("import plain", "plain.PRELOADED") for _ in range(2)] == [

@@ -14,19 +14,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.http import Answer
-from support.local_lambda import INVOKE, LocalLambda, at_rest
-from support.starting import StartLambda
+from support.http import HttpResponse
+from support.lambda_service import INVOKE, LambdaService, idle_process_count
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda("")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service("")
 
 
 @pytest.fixture
-def old(service: LocalLambda) -> LocalLambda:
+def old(service: LambdaService) -> LambdaService:
     """The module's service, with code that returns "old"."""
     save(service, returns("old"))
     assert service.invoke().json() == "old"
@@ -36,7 +36,7 @@ def old(service: LocalLambda) -> LocalLambda:
 class Counts:
     """The increase of a metric since this object was created."""
 
-    def __init__(self, service: LocalLambda, name: str, **labels: str) -> None:
+    def __init__(self, service: LambdaService, name: str, **labels: str) -> None:
         self._read: Callable[[], float] = lambda: service.metric(name, **labels)
         self._before = self._read()
 
@@ -50,7 +50,7 @@ def returns(value: object) -> str:
     return f"def handler(event, context):\n    return {value!r}\n"
 
 
-def save(service: LocalLambda, text: str, name: str = "function/app.py") -> None:
+def save(service: LambdaService, text: str, name: str = "function/app.py") -> None:
     """Save like an editor: write a new file and rename it."""
     path = service.project / name
     path.parent.mkdir(exist_ok=True)
@@ -59,14 +59,14 @@ def save(service: LocalLambda, text: str, name: str = "function/app.py") -> None
     new.replace(path)
 
 
-def error_of(answer: Answer) -> tuple[str, str]:
+def error_of(answer: HttpResponse) -> tuple[str, str]:
     assert answer.status == 200
     assert answer.headers["x-amz-function-error"] == "Unhandled"
     assert answer.json()["requestId"] == ""
     return answer.json()["errorType"], answer.json()["errorMessage"]
 
 
-def test_request_after_save_runs_new_code(old: LocalLambda) -> None:
+def test_request_after_save_runs_new_code(old: LambdaService) -> None:
     before = old.invoke().headers["x-lambda-live-code-sha256"]
     reloads = Counts(old, "lambda_reloads_total", result="succeeded")
 
@@ -82,13 +82,13 @@ def test_request_after_save_runs_new_code(old: LocalLambda) -> None:
     assert reloads == 1
 
 
-def test_save_is_loaded_without_request(old: LocalLambda) -> None:
+def test_save_is_loaded_without_request(old: LambdaService) -> None:
     save(old, "print('nobody asked')\n" + returns("new"))
 
     old.wait_for_line("nobody asked")
 
 
-def test_request_can_wait_for_a_code_hash(old: LocalLambda) -> None:
+def test_request_can_wait_for_a_code_hash(old: LambdaService) -> None:
     save(old, returns("new"))
     new = old.invoke().headers["x-lambda-live-code-sha256"]
     save(old, returns("old"))
@@ -105,7 +105,7 @@ def test_request_can_wait_for_a_code_hash(old: LocalLambda) -> None:
 
 
 def test_request_for_unknown_code_hash_runs_current_code(
-    old: LocalLambda,
+    old: LambdaService,
 ) -> None:
     answer = old.invoke(headers={"X-Lambda-Live-Await-Code-Sha256": "0" * 64})
 
@@ -113,7 +113,7 @@ def test_request_for_unknown_code_hash_runs_current_code(
     assert answer.headers["x-lambda-live-code-sha256"] != "0" * 64
 
 
-def test_two_saves_of_same_size_in_one_second_are_distinguished(old: LocalLambda) -> None:
+def test_two_saves_of_same_size_in_one_second_are_distinguished(old: LambdaService) -> None:
     for word in ["one", "two", "one"]:
         path = old.project / "function/app.py"
         path.write_text(returns(word), encoding="utf-8")
@@ -122,7 +122,7 @@ def test_two_saves_of_same_size_in_one_second_are_distinguished(old: LocalLambda
         assert old.invoke().json() == word
 
 
-def test_many_saves_in_a_row_are_one_reload(start_lambda: StartLambda) -> None:
+def test_many_saves_in_a_row_are_one_reload(start_service: StartService) -> None:
     source = """
 from importlib import import_module
 
@@ -138,7 +138,7 @@ def handler(event, context):
         "_MAX_WAIT_SECONDS": 30.0,
     }  # a slow machine saves slowly
     constants = {f"code.watched_code.{name}": seconds for name, seconds in times.items()}
-    service = start_lambda(files | {"function/app.py": source}, constants=constants)
+    service = start_service(files | {"function/app.py": source}, constants=constants)
     assert service.invoke().json() == 0
 
     for name in files:
@@ -150,7 +150,7 @@ def handler(event, context):
     assert len([line for line in service.lines if "reloaded" in line]) == 1
 
 
-def test_save_without_change_does_not_reload(old: LocalLambda) -> None:
+def test_save_without_change_does_not_reload(old: LambdaService) -> None:
     starts = Counts(old, "lambda_init_duration_seconds_count")
     reloads = Counts(old, "lambda_reloads_total")
 
@@ -197,7 +197,7 @@ def test_save_without_change_does_not_reload(old: LocalLambda) -> None:
     ],
 )
 def test_broken_code_fails_like_aws_until_fixed(
-    service: LocalLambda, code: str, error_type: str, message: str, where: str
+    service: LambdaService, code: str, error_type: str, message: str, where: str
 ) -> None:
     errors = Counts(service, "lambda_errors_total", error_type=error_type)
     failed = Counts(service, "lambda_reloads_total", result="failed")
@@ -229,7 +229,7 @@ def test_broken_code_fails_like_aws_until_fixed(
         ("import os\nos.kill(os.getpid(), 9)\n", "signal: killed"),
     ],
 )
-def test_exit_at_import_is_exit_error(service: LocalLambda, code: str, how: str) -> None:
+def test_exit_at_import_is_exit_error(service: LambdaService, code: str, how: str) -> None:
     save(service, code)
 
     answer = service.invoke()
@@ -245,13 +245,13 @@ def test_exit_at_import_is_exit_error(service: LocalLambda, code: str, how: str)
 
 
 def test_code_broken_at_start_is_logged_with_location(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     files = {
         "function/app.py": "import function.deep\n" + returns(1),
         "function/deep.py": "\n\n1 / 0\n",
     }
-    service = start_lambda(files, measured=True)
+    service = start_service(files, measured=True)
 
     assert service.admin("/ready").status == 200
     assert error_of(service.invoke())[0] == "ZeroDivisionError"
@@ -286,7 +286,7 @@ def test_code_broken_at_start_is_logged_with_location(
     ids=["a library raises", "a package is missing", "imported by a call", "in place of another"],
 )
 def test_library_error_is_logged_with_own_line_first(
-    service: LocalLambda, code: str, what: str, where: str
+    service: LambdaService, code: str, what: str, where: str
 ) -> None:
     save(service, code)
 
@@ -305,7 +305,7 @@ def handler(event, context):
 """
 
 
-def test_added_changed_moved_deleted_modules_reload(service: LocalLambda) -> None:
+def test_added_changed_moved_deleted_modules_reload(service: LambdaService) -> None:
     save(service, USES_A_MODULE)
     assert service.invoke("module").json() is None
     reloads = Counts(service, "lambda_reloads_total", result="succeeded")
@@ -338,7 +338,7 @@ def test_added_changed_moved_deleted_modules_reload(service: LocalLambda) -> Non
         "elsewhere.py",
     ],
 )
-def test_file_that_is_not_code_does_not_reload(old: LocalLambda, name: str) -> None:
+def test_file_that_is_not_code_does_not_reload(old: LambdaService, name: str) -> None:
     before = old.invoke().headers["x-lambda-live-code-sha256"]
     reloads = Counts(old, "lambda_reloads_total")
 
@@ -348,7 +348,7 @@ def test_file_that_is_not_code_does_not_reload(old: LocalLambda, name: str) -> N
     assert reloads == 0
 
 
-def test_running_invocation_finishes_on_old_code(service: LocalLambda) -> None:
+def test_running_invocation_finishes_on_old_code(service: LambdaService) -> None:
     source = """
 import time
 from pathlib import Path
@@ -373,20 +373,20 @@ def handler(event, context):
     wait_until(lambda: service.metric("lambda_environments") == 1)
 
 
-def test_code_stays_without_watched_paths(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("old"), "--no-watch")
+def test_code_stays_without_watched_paths(start_service: StartService) -> None:
+    service = start_service(returns("old"), "--no-watch")
     save(service, returns("new"))
 
     assert service.invoke().json() == "old"
 
 
-def test_each_watched_directory_reloads(start_lambda: StartLambda) -> None:
+def test_each_watched_directory_reloads(start_service: StartService) -> None:
     files = {
         "function/app.py": "import shared.word\n\ndef handler(event, context):\n"
         "    return shared.word.word\n",
         "shared/word.py": "word = 'old'\n",
     }
-    service = start_lambda(files, "--watch=function", "--watch=shared")
+    service = start_service(files, "--watch=function", "--watch=shared")
     assert service.invoke().json() == "old"
 
     save(service, "word = 'new'\n", "shared/word.py")
@@ -395,9 +395,9 @@ def test_each_watched_directory_reloads(start_lambda: StartLambda) -> None:
 
 
 def test_handler_without_package_is_watched_with_siblings(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda({"app.py": returns("old")}, handler="app.handler")
+    service = start_service({"app.py": returns("old")}, handler="app.handler")
     assert service.invoke().json() == "old"
 
     save(service, returns("new"), "app.py")
@@ -406,7 +406,7 @@ def test_handler_without_package_is_watched_with_siblings(
 
 
 def test_requests_during_edits_run_code_as_new_as_they_are(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     save(service, returns(0))
     assert service.invoke().json() == 0
@@ -453,7 +453,7 @@ def more_than(answered: list[bytes], count: int) -> Callable[[], bool]:
     return lambda: len(answered) > count
 
 
-def test_code_that_writes_beside_itself_still_answers(service: LocalLambda) -> None:
+def test_code_that_writes_beside_itself_still_answers(service: LambdaService) -> None:
     source = """
 import uuid
 from pathlib import Path
@@ -470,7 +470,7 @@ def handler(event, context):
 
 
 def test_waiting_requests_do_not_see_broken_code_that_was_fixed(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     (service.project / "function/app.py").write_text("def handler(event, con", encoding="utf-8")
     with ThreadPoolExecutor(1) as threads:
@@ -494,19 +494,19 @@ def handler(event, context):
 """
 
 
-def begin(service: LocalLambda, threads: ThreadPoolExecutor) -> Future[Answer]:
+def begin(service: LambdaService, threads: ThreadPoolExecutor) -> Future[HttpResponse]:
     """Send a request while no code is loaded; return when it has arrived."""
     answer = threads.submit(service.invoke)
     wait_until(lambda: service.metric("lambda_queue_length") == 1)
     return answer
 
 
-def save_slow(service: LocalLambda, name: str, then: str = "") -> None:
+def save_slow(service: LambdaService, name: str, then: str = "") -> None:
     save(service, LOADS_SLOWLY.format(name=name, then=then))
 
 
 def test_request_runs_code_saved_before_it_while_newer_loads(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "old")
@@ -521,7 +521,7 @@ def test_request_runs_code_saved_before_it_while_newer_loads(
     assert service.invoke().json() == "new"
 
 
-def test_replaced_code_that_fails_to_load_is_not_a_response(service: LocalLambda) -> None:
+def test_replaced_code_that_fails_to_load_is_not_a_response(service: LambdaService) -> None:
     with ThreadPoolExecutor(1) as threads:
         save_slow(service, "failing", "raise ValueError('too late')")
         answer = begin(service, threads)
@@ -541,13 +541,13 @@ def environment_of(path: Path) -> dict[str, str]:
 
 
 def test_reload_command_runs_at_start_and_after_each_reload(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     command = (
         "echo url=$LAMBDA_LIVE_URL > .new; echo code=$LAMBDA_LIVE_CODE_SHA256 >> .new;"
         " mv .new .ran-$LAMBDA_LIVE_CODE_SHA256"
     )
-    service = start_lambda("import no_such_module\n", f"--after-reload={command}")
+    service = start_service("import no_such_module\n", f"--after-reload={command}")
     for value in ["new", "newer"]:
         code = service.admin("/ready").json()["code_sha256"]
         ran = service.project / f".ran-{code}"
@@ -557,8 +557,8 @@ def test_reload_command_runs_at_start_and_after_each_reload(
         assert service.invoke().json() == value
 
 
-def test_reload_stops_command_of_old_code(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("old"), "--after-reload=echo began; exec sleep 600")
+def test_reload_stops_command_of_old_code(start_service: StartService) -> None:
+    service = start_service(returns("old"), "--after-reload=echo began; exec sleep 600")
     service.wait_for_line("began")
 
     save(service, returns("new"))
@@ -575,7 +575,7 @@ def test_reload_stops_command_of_old_code(start_lambda: StartLambda) -> None:
 
 
 def test_command_that_ignores_sigterm_is_killed(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     ignores = "import os, signal, time; signal.signal(15, signal.SIG_IGN); {}; time.sleep(600)"
     command = (
@@ -583,9 +583,9 @@ def test_command_that_ignores_sigterm_is_killed(
         f"{sys.executable} -c '{ignores.format('print(1)')}' & "
         "trap '' TERM; echo began; wait; sleep 600"
     )
-    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service = start_service(returns("old"), f"--after-reload={command}")
     service.wait_for_line("began")
-    both = at_rest() + 4  # the shell, its watcher of the service, and what it started
+    both = idle_process_count() + 4  # the shell, its watcher of the service, and what it started
     wait_until(lambda: len(service.processes()) == both)
     for number in range(3):
         save(service, returns(number))
@@ -597,9 +597,9 @@ def test_command_that_ignores_sigterm_is_killed(
     assert not service.processes()
 
 
-def test_command_does_not_outlive_killed_service(start_lambda: StartLambda) -> None:
+def test_command_does_not_outlive_killed_service(start_service: StartService) -> None:
     command = "trap '' TERM; echo began; sleep 600 & sleep 600"
-    service = start_lambda(returns("old"), f"--after-reload={command}")
+    service = start_service(returns("old"), f"--after-reload={command}")
     service.wait_for_line("began")
 
     service.process.kill()
@@ -607,8 +607,8 @@ def test_command_does_not_outlive_killed_service(start_lambda: StartLambda) -> N
     wait_until(lambda: not service.processes())
 
 
-def test_background_processes_of_finished_command_may_stay(start_lambda: StartLambda) -> None:
-    service = start_lambda(returns("old"), "--after-reload=sleep 601 & echo began")
+def test_background_processes_of_finished_command_may_stay(start_service: StartService) -> None:
+    service = start_service(returns("old"), "--after-reload=sleep 601 & echo began")
     service.wait_for_line("began")
 
     def with_argument(argument: str) -> list[psutil.Process]:
@@ -632,10 +632,10 @@ def test_background_processes_of_finished_command_may_stay(start_lambda: StartLa
         process.kill()
 
 
-def test_code_beside_handler_package_is_watched(start_lambda: StartLambda) -> None:
+def test_code_beside_handler_package_is_watched(start_service: StartService) -> None:
     handler = "from shared import answer\ndef handler(event, context): return answer\n"
     files = {"package/app.py": handler, "shared.py": "answer = 1\n", "events/event.json": "{}"}
-    service = start_lambda(files, handler="package.app.handler")
+    service = start_service(files, handler="package.app.handler")
     assert service.invoke().json() == 1
 
     save(service, "answer = 2\n", "shared.py")

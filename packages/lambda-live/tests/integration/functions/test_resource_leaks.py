@@ -2,17 +2,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from support.local_lambda import at_rest
+from support.lambda_service import idle_process_count
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 CONCURRENCY = 3
 """The number of environments."""
 
 
-def test_saves_under_load_leave_no_process(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): ...", f"--concurrency={CONCURRENCY}")
+def test_saves_under_load_leave_no_process(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): ...", f"--concurrency={CONCURRENCY}")
     app = service.project / "function/app.py"
     saving = True
 
@@ -29,11 +29,11 @@ def test_saves_under_load_leave_no_process(start_lambda: StartLambda) -> None:
         for client in clients:
             client.result()
 
-    wait_until(lambda: len(service.processes()) <= at_rest(environments=CONCURRENCY))
+    wait_until(lambda: len(service.processes()) <= idle_process_count(environments=CONCURRENCY))
 
 
-def test_crashes_and_timeouts_leave_no_open_file(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, f"--concurrency={CONCURRENCY}", "--timeout=1")
+def test_crashes_and_timeouts_leave_no_open_file(start_service: StartService) -> None:
+    service = start_service(RUNS_ITS_EVENT, f"--concurrency={CONCURRENCY}", "--timeout=1")
 
     process = psutil.Process(service.pid)
 
@@ -42,7 +42,7 @@ def test_crashes_and_timeouts_leave_no_open_file(start_lambda: StartLambda) -> N
             endings = ["import os; os._exit(1)", "import time; time.sleep(600)", "raise SystemExit"]
             assert all(threads.map(lambda code: service.invoke({"code": code}), endings * 2))
         assert service.run("reply = 1") == 1
-        wait_until(lambda: len(service.processes()) == at_rest())
+        wait_until(lambda: len(service.processes()) == idle_process_count())
 
     crash_each_way()
     before = process.num_fds()

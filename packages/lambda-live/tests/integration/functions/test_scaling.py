@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from support.http import Answer, request
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse, request
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 WAITS_FOR_FILE = """
@@ -31,13 +31,13 @@ THROTTLED = {
 class RunningInvocations:
     """Invocations that run until they are released."""
 
-    def __init__(self, service: LocalLambda, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, service: LambdaService, threads: ThreadPoolExecutor) -> None:
         self._service = service
         self._threads = threads
         self._name = uuid.uuid4().hex
         self._end = service.project / f".end-{self._name}"
 
-    def send(self, number: int) -> Future[Answer]:
+    def send(self, number: int) -> Future[HttpResponse]:
         event = {"began": str(self.marker(number)), "end": str(self._end)}
         return self._threads.submit(self._service.invoke, event)
 
@@ -54,8 +54,8 @@ class RunningInvocations:
         self._end.touch()
 
 
-def test_invocations_run_in_parallel_up_to_concurrency(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_FILE, "--concurrency=4", "--timeout=60")
+def test_invocations_run_in_parallel_up_to_concurrency(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_FILE, "--concurrency=4", "--timeout=60")
     with ThreadPoolExecutor(50) as threads:
         invocations = RunningInvocations(service, threads)
         answers = [invocations.send(number) for number in range(50)]
@@ -73,7 +73,7 @@ def test_invocations_run_in_parallel_up_to_concurrency(start_lambda: StartLambda
     assert service.metric("lambda_concurrent_executions") == 0
 
 
-def test_idle_environment_is_reused_with_its_globals(service: LocalLambda) -> None:
+def test_idle_environment_is_reused_with_its_globals(service: LambdaService) -> None:
     code = "import sys; sys.calls = getattr(sys, 'calls', 0) + 1; reply = sys.calls"
     first = service.run(code)
     environments = service.metric("lambda_environments")
@@ -82,8 +82,8 @@ def test_idle_environment_is_reused_with_its_globals(service: LocalLambda) -> No
     assert service.metric("lambda_environments") == environments
 
 
-def test_request_beyond_queue_is_throttled_like_aws(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_FILE, "--concurrency=1", "--queue=1", "--timeout=60")
+def test_request_beyond_queue_is_throttled_like_aws(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_FILE, "--concurrency=1", "--queue=1", "--timeout=60")
     with ThreadPoolExecutor(2) as threads:
         invocations = RunningInvocations(service, threads)
         first = invocations.send(1)
@@ -109,12 +109,12 @@ def test_request_beyond_queue_is_throttled_like_aws(start_lambda: StartLambda) -
 
 
 @pytest.fixture(scope="module")
-def strict(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(WAITS_FOR_FILE, "--concurrency=3", "--no-queue", "--timeout=60")
+def strict(start_module_service: StartService) -> LambdaService:
+    return start_module_service(WAITS_FOR_FILE, "--concurrency=3", "--no-queue", "--timeout=60")
 
 
 def test_no_queue_throttles_at_the_concurrency_limit(
-    strict: LocalLambda,
+    strict: LambdaService,
 ) -> None:
     with ThreadPoolExecutor(3) as threads:
         invocations = RunningInvocations(strict, threads)
@@ -129,8 +129,8 @@ def test_no_queue_throttles_at_the_concurrency_limit(
     assert fourth.headers["x-amzn-errortype"] == "TooManyRequestsException"
 
 
-def test_zero_concurrency_throttles_all(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): ...", "--concurrency=0")
+def test_zero_concurrency_throttles_all(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): ...", "--concurrency=0")
 
     answer = service.invoke({})
     sent = json.dumps({"function": "function", "event": "1"}).encode()
@@ -144,8 +144,10 @@ def test_zero_concurrency_throttles_all(start_lambda: StartLambda) -> None:
     assert service.metric("lambda_environments") == 0
 
 
-def test_request_is_throttled_after_queue_timeout(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_FILE, "--concurrency=1", "--queue-timeout=0.2", "--timeout=60")
+def test_request_is_throttled_after_queue_timeout(start_service: StartService) -> None:
+    service = start_service(
+        WAITS_FOR_FILE, "--concurrency=1", "--queue-timeout=0.2", "--timeout=60"
+    )
     with ThreadPoolExecutor(1) as threads:
         invocations = RunningInvocations(service, threads)
         first = invocations.send(1)
@@ -159,7 +161,7 @@ def test_request_is_throttled_after_queue_timeout(start_lambda: StartLambda) -> 
     assert service.metric("lambda_queue_length") == 0
 
 
-def test_throttled_event_is_retried(strict: LocalLambda) -> None:
+def test_throttled_event_is_retried(strict: LambdaService) -> None:
     throttled = strict.metric("lambda_throttles_total")
     with ThreadPoolExecutor(3) as threads:
         invocations = RunningInvocations(strict, threads)
@@ -176,7 +178,7 @@ def test_throttled_event_is_retried(strict: LocalLambda) -> None:
     invocations.wait_running(3)
 
 
-def test_requests_run_in_order_of_arrival(start_lambda: StartLambda) -> None:
+def test_requests_run_in_order_of_arrival(start_service: StartService) -> None:
     source = """
 import time
 from pathlib import Path
@@ -189,7 +191,7 @@ def handler(event, context):
         time.sleep(0.005)
     return order
 """
-    service = start_lambda(source, "--concurrency=1", "--timeout=60")
+    service = start_service(source, "--concurrency=1", "--timeout=60")
     with ThreadPoolExecutor(10) as threads:
         invocations = RunningInvocations(service, threads)
         for number in range(10):
@@ -201,8 +203,8 @@ def handler(event, context):
     assert service.invoke({"number": 10}).json() == list(range(11))
 
 
-def test_idle_environments_except_one_are_shut_down(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_idle_environments_except_one_are_shut_down(start_service: StartService) -> None:
+    service = start_service(
         WAITS_FOR_FILE,
         "--concurrency=3",
         constants={"functions.scaler.IDLE_TIMEOUT_SECONDS": 0.2},

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from support.http import Answer, request
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse, request
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 TEMPLATE = """
 Globals: {Function: {Runtime: python3.12, CodeUri: code}}
@@ -60,19 +60,19 @@ def other(event, context):
 
 
 @pytest.fixture(scope="module")
-def apis(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+def apis(start_module_service: StartService) -> LambdaService:
+    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
 def respond_with(
-    service: LocalLambda, response: Any, path: str = "/items/1", **headers: str
-) -> Answer:
+    service: LambdaService, response: Any, path: str = "/items/1", **headers: str
+) -> HttpResponse:
     """Send a request that the function answers with `response`."""
     text = quote(json.dumps(response))
     return service.request("GET", f"{path}?response={text}", headers=headers)
 
 
-def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
+def test_rest_api_event_has_payload_format_1(apis: LambdaService) -> None:
     headers = {"Host": "example.localhost:3001", "User-Agent": "test", "X-Two": "a"}
     headers |= {"TE": "trailers", "Max-Forwards": "1", "Content-MD5": "x"}
     event = apis.request("POST", "/items/a%2Fb?q=1&q=2&e=", b"{}", headers=headers).json()
@@ -119,7 +119,7 @@ def test_rest_api_event_has_payload_format_1(apis: LocalLambda) -> None:
     ("method", "path", "length"), [("POST", "/items/1", None), ("GET", "/old", "1")]
 )
 def test_payload_format_1_header_names_are_as_sent(
-    apis: LocalLambda, method: str, path: str, length: str | None
+    apis: LambdaService, method: str, path: str, length: str | None
 ) -> None:
     own = {"X-GitHub-Event": "push", "headerVar": "1", "x_snake": "2", "content-type": "text/plain"}
     event = apis.request(method, path, b"x", own | {"aUTHORIZATION": "t", "user-agent": "u"}).json()
@@ -129,14 +129,14 @@ def test_payload_format_1_header_names_are_as_sent(
     assert event["headers"].get("Content-Length") == length
 
 
-def test_payload_format_2_header_names_are_lower_case(apis: LocalLambda) -> None:
+def test_payload_format_2_header_names_are_lower_case(apis: LambdaService) -> None:
     headers = apis.request("POST", "/orders/1", b"x", {"X-GitHub-Event": "push"}).json()["headers"]
 
     assert (headers["x-github-event"], headers["content-length"]) == ("push", "1")
 
 
 @pytest.mark.parametrize("path", ["/items/1", "/old", "/orders/a"])
-def test_event_source_address_is_the_peer(apis: LocalLambda, path: str) -> None:
+def test_event_source_address_is_the_peer(apis: LambdaService, path: str) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.7", "x-forwarded-proto": "https"}
     method = "POST" if path == "/orders/a" else "GET"
     event = apis.request(method, path, headers=forwarded).json()
@@ -158,7 +158,7 @@ def test_event_source_address_is_the_peer(apis: LocalLambda, path: str) -> None:
     ],
 )
 def test_rest_api_path_ignores_leading_slashes(
-    apis: LocalLambda, sent: str, path: str, parameters: dict[str, str]
+    apis: LambdaService, sent: str, path: str, parameters: dict[str, str]
 ) -> None:
     event = apis.request("GET", sent).json()
 
@@ -166,7 +166,7 @@ def test_rest_api_path_ignores_leading_slashes(
     assert event["requestContext"]["path"] == f"/Prod{sent}"
 
 
-def test_rest_api_event_missing_body_and_query_are_null(apis: LocalLambda) -> None:
+def test_rest_api_event_missing_body_and_query_are_null(apis: LambdaService) -> None:
     event = apis.request("GET", "/items/special").json()
 
     none = {"body", "queryStringParameters", "multiValueQueryStringParameters", "pathParameters"}
@@ -174,7 +174,7 @@ def test_rest_api_event_missing_body_and_query_are_null(apis: LocalLambda) -> No
     assert event["resource"] == "/items/special"
 
 
-def test_http_api_event_has_payload_format_2(apis: LocalLambda) -> None:
+def test_http_api_event_has_payload_format_2(apis: LambdaService) -> None:
     event = apis.request("POST", "/orders/a%20b?q=1&q=2", b"x", {"Content-Type": "a/b"}).json()
 
     context = event["requestContext"]
@@ -186,7 +186,7 @@ def test_http_api_event_has_payload_format_2(apis: LocalLambda) -> None:
     assert (context["routeKey"], context["stage"]) == ("POST /orders/{id}", "$default")
 
 
-def test_http_api_event_payload_format_1_is_supported(apis: LocalLambda) -> None:
+def test_http_api_event_payload_format_1_is_supported(apis: LambdaService) -> None:
     event = apis.request("GET", "/old", b"x", {"Content-Type": "a/b"}).json()
 
     assert (event["version"], event["resource"]) == ("1.0", "/old")
@@ -205,12 +205,12 @@ def test_http_api_event_payload_format_1_is_supported(apis: LocalLambda) -> None
     ],
 )
 def test_routes_most_specific_match_wins(
-    apis: LocalLambda, method: str, path: str, route: str
+    apis: LambdaService, method: str, path: str, route: str
 ) -> None:
     assert apis.request(method, path).json()["resource"] == route
 
 
-def test_route_of_each_function_invokes_it(apis: LocalLambda) -> None:
+def test_route_of_each_function_invokes_it(apis: LambdaService) -> None:
     assert apis.request("GET", "/orders/1").json() == {"other": "ANY /orders/{proxy+}"}
     assert apis.request("POST", "/orders/1/2").json() == {"other": "ANY /orders/{proxy+}"}
 
@@ -223,21 +223,21 @@ def test_route_of_each_function_invokes_it(apis: LocalLambda) -> None:
     ],
 )
 def test_route_unknown_method_returns_aws_error(
-    apis: LocalLambda, method: str, path: str, status: int, message: str
+    apis: LambdaService, method: str, path: str, status: int, message: str
 ) -> None:
     response = apis.request(method, path)
 
     assert (response.status, response.json()) == (status, {"message": message})
 
 
-def test_function_url_host_takes_precedence_over_routes(apis: LocalLambda) -> None:
+def test_function_url_host_takes_precedence_over_routes(apis: LambdaService) -> None:
     named = apis.request("GET", "/items/1", headers={"Host": "other.localhost"})
 
     assert named.json() == {"other": "$default"}
     assert apis.request("GET", "/nowhere").status == 404
 
 
-def test_rest_api_response_multi_value_headers_are_merged(apis: LocalLambda) -> None:
+def test_rest_api_response_multi_value_headers_are_merged(apis: LambdaService) -> None:
     response = respond_with(
         apis,
         {
@@ -265,26 +265,26 @@ def test_rest_api_response_multi_value_headers_are_merged(apis: LocalLambda) -> 
         {"statusCode": 200, "headers": {"a b": "c"}},
     ],
 )
-def test_rest_api_malformed_response_returns_502(apis: LocalLambda, response: Any) -> None:
+def test_rest_api_malformed_response_returns_502(apis: LambdaService, response: Any) -> None:
     got = respond_with(apis, response)
 
     assert (got.status, got.json()) == (502, {"message": "Internal server error"})
     apis.wait_for_line("The API returned 502: ")
 
 
-def test_http_api_malformed_response_returns_500(apis: LocalLambda) -> None:
+def test_http_api_malformed_response_returns_500(apis: LambdaService) -> None:
     got = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
 
     assert (got.status, got.json()) == (500, {"message": "Internal Server Error"})
 
 
-def signature(response: Answer) -> dict[str, str]:
+def signature(response: HttpResponse) -> dict[str, str]:
     """Return the headers with ids and types that AWS adds to responses."""
     own = ("x-amz", "apigw-")
     return {name: value for name, value in response.headers.items() if name.startswith(own)}
 
 
-def test_http_api_response_has_request_id_only(apis: LocalLambda) -> None:
+def test_http_api_response_has_request_id_only(apis: LambdaService) -> None:
     response = apis.request("POST", "/orders/1")
     rejected = apis.request("POST", "/old")
     failed = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
@@ -296,7 +296,7 @@ def test_http_api_response_has_request_id_only(apis: LocalLambda) -> None:
 
 
 def test_rest_api_response_has_request_ids_and_trace_id(
-    apis: LocalLambda,
+    apis: LambdaService,
 ) -> None:
     response = apis.request("GET", "/items/1")
 
@@ -308,7 +308,7 @@ def test_rest_api_response_has_request_ids_and_trace_id(
     }
 
 
-def test_rest_api_error_has_type_and_no_trace_id(apis: LocalLambda) -> None:
+def test_rest_api_error_has_type_and_no_trace_id(apis: LambdaService) -> None:
     rejected = apis.request("POST", "/items/special")
     failed = respond_with(apis, "no response")
 
@@ -318,7 +318,7 @@ def test_rest_api_error_has_type_and_no_trace_id(apis: LocalLambda) -> None:
     assert failed.headers["x-amzn-errortype"] == "InternalServerErrorException"
 
 
-def test_rest_api_response_reserved_headers_are_remapped(apis: LocalLambda) -> None:
+def test_rest_api_response_reserved_headers_are_remapped(apis: LambdaService) -> None:
     own = {"Date": "then", "server": "mine", "WWW-Authenticate": "Basic", "Content-Length": "9"}
     dropped = {"Via": "1.1 me", "Upgrade": "h2c", "Transfer-Encoding": "chunked"}
     response = {"statusCode": 401, "headers": own | dropped | {"ETag": "1"}, "body": "four"}
@@ -335,7 +335,7 @@ def test_rest_api_response_reserved_headers_are_remapped(apis: LocalLambda) -> N
 
 
 @pytest.mark.parametrize(("path", "status"), [("/old", 500), ("/items/1", 502)])
-def test_api_error_in_browser_shows_reason(apis: LocalLambda, path: str, status: int) -> None:
+def test_api_error_in_browser_shows_reason(apis: LambdaService, path: str, status: int) -> None:
     got = respond_with(apis, {"statusCode": "many"}, path, Accept="text/html,*/*;q=0.8")
 
     text = got.body.decode()
@@ -345,7 +345,7 @@ def test_api_error_in_browser_shows_reason(apis: LocalLambda, path: str, status:
     assert f"Other clients get AWS's {status} response." in text
 
 
-def test_binary_media_types_are_encoded_and_decoded(apis: LocalLambda) -> None:
+def test_binary_media_types_are_encoded_and_decoded(apis: LambdaService) -> None:
     png = {"Content-Type": "image/png"}
     event = apis.request("POST", "/image", b"\xff", png).json()
     text = apis.request("POST", "/image", b"text", {"Content-Type": "text/plain"}).json()
@@ -360,7 +360,7 @@ def test_binary_media_types_are_encoded_and_decoded(apis: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orders/a%20b?q=1", "/live", "/work?$default"])
-def test_curl_command_of_request_repeats_it(apis: LocalLambda, path: str) -> None:
+def test_curl_command_of_request_repeats_it(apis: LambdaService, path: str) -> None:
     host = {"Host": "work.localhost"} if path.startswith("/work") else {}
     sent = apis.request("POST", path, b"x", {"Content-Type": "text/plain", **host}).json()
     newest = request(apis.admin_url, "GET", "/api/rows").json()[0]
@@ -373,16 +373,16 @@ def test_curl_command_of_request_repeats_it(apis: LocalLambda, path: str) -> Non
     assert [again.get(name) for name in same] == [sent.get(name) for name in same]
 
 
-def test_unsupported_event_source_is_reported_once(apis: LocalLambda) -> None:
+def test_unsupported_event_source_is_reported_once(apis: LambdaService) -> None:
     notices = [line for line in apis.lines if "SQS trigger Queue isn't emulated" in line]
 
     assert len(notices) == 1
     assert "invoke Work with a sample event" in notices[0]
 
 
-def test_single_function_serves_paths_without_route(start_lambda: StartLambda) -> None:
+def test_single_function_serves_paths_without_route(start_service: StartService) -> None:
     template = TEMPLATE.partition("  Other:")[0]
-    service = start_lambda({"template.yaml": template, "code/app.py": APP}, handler=None)
+    service = start_service({"template.yaml": template, "code/app.py": APP}, handler=None)
 
     assert service.request("GET", "/items/1").json()["resource"] == "/items/{id}"
     body = json.dumps({"function": "Work", "request": "POST /orders/1"}).encode()

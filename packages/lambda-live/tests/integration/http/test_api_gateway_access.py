@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from support.http import Answer, request
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse, request
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 TEMPLATE = f"""
@@ -154,22 +154,22 @@ def decide(event, context):
 
 
 @pytest.fixture(scope="module")
-def apis(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+def apis(start_module_service: StartService) -> LambdaService:
+    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
-def shared(response: Answer) -> dict[str, str]:
+def shared(response: HttpResponse) -> dict[str, str]:
     prefix = "access-control-"
     headers = response.headers.items()
     return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
 
 
-def preflight(service: LocalLambda, path: str, origin: str = SHOP) -> Answer:
+def preflight(service: LambdaService, path: str, origin: str = SHOP) -> HttpResponse:
     headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     return service.request("OPTIONS", path, headers=headers)
 
 
-def test_http_api_preflight_is_answered_by_the_api(apis: LocalLambda) -> None:
+def test_http_api_preflight_is_answered_by_the_api(apis: LambdaService) -> None:
     response = preflight(apis, "/open")
 
     assert (response.status, response.body) == (204, b"")
@@ -184,7 +184,7 @@ def test_http_api_preflight_is_answered_by_the_api(apis: LocalLambda) -> None:
     )
 
 
-def test_http_api_response_has_configured_cors_headers(apis: LocalLambda) -> None:
+def test_http_api_response_has_configured_cors_headers(apis: LambdaService) -> None:
     known = apis.request("GET", "/open", headers={"Origin": SHOP})
 
     assert shared(known) == {"allow-origin": SHOP, "expose-headers": "x-two"}
@@ -192,7 +192,7 @@ def test_http_api_response_has_configured_cors_headers(apis: LocalLambda) -> Non
     assert apis.request("GET", "/open", headers={"Origin": OTHER}).status == 403
 
 
-def test_default_route_event_has_stage_variables(apis: LocalLambda) -> None:
+def test_default_route_event_has_stage_variables(apis: LambdaService) -> None:
     event = apis.request("PUT", "/what/ever?a=1").json()
 
     assert (event["routeKey"], event["rawPath"]) == ("$default", "/what/ever")
@@ -200,7 +200,7 @@ def test_default_route_event_has_stage_variables(apis: LocalLambda) -> None:
     assert "pathParameters" not in event
 
 
-def test_rest_api_preflight_is_like_sam_options_method(apis: LocalLambda) -> None:
+def test_rest_api_preflight_is_like_sam_options_method(apis: LambdaService) -> None:
     response = preflight(apis, "/rest")
 
     assert (response.status, response.json()) == (200, {})
@@ -215,7 +215,7 @@ def test_rest_api_preflight_is_like_sam_options_method(apis: LocalLambda) -> Non
 
 
 def test_rest_api_preflight_default_authorizer_is_invoked(
-    apis: LocalLambda,
+    apis: LambdaService,
 ) -> None:
     rejected = preflight(apis, "/guarded")
     headers = {"Access-Control-Request-Method": "GET", "Authorization": "yes", "Origin": SHOP}
@@ -225,7 +225,7 @@ def test_rest_api_preflight_default_authorizer_is_invoked(
     assert shared(allowed)["allow-origin"] == SHOP
 
 
-def test_rest_api_curl_command_invokes_function_with_event(apis: LocalLambda) -> None:
+def test_rest_api_curl_command_invokes_function_with_event(apis: LambdaService) -> None:
     apis.request("GET", "/rest?n=1")
 
     row = request(apis.admin_url, "GET", "/api/rows").json()[0]
@@ -235,7 +235,7 @@ def test_rest_api_curl_command_invokes_function_with_event(apis: LocalLambda) ->
     assert curl.endswith("/functions/Work/invocations")
 
 
-def test_rest_api_response_keeps_cors_headers_of_function(apis: LocalLambda) -> None:
+def test_rest_api_response_keeps_cors_headers_of_function(apis: LambdaService) -> None:
     response = apis.request("GET", "/rest", headers={"Origin": SHOP})
 
     assert shared(response) == {"allow-origin": "mine"}
@@ -246,7 +246,7 @@ def test_rest_api_response_keeps_cors_headers_of_function(apis: LocalLambda) -> 
     [("/late", 503, "Service Unavailable"), ("/rest-late", 504, "Endpoint request timed out")],
 )
 def test_api_timeout_returns_error_and_function_keeps_running(
-    apis: LocalLambda, path: str, status: int, message: str
+    apis: LambdaService, path: str, status: int, message: str
 ) -> None:
     count = apis.log.count("ended after all")
 
@@ -260,12 +260,12 @@ def test_api_timeout_returns_error_and_function_keeps_running(
     go.unlink()
 
 
-def context_of(response: Answer) -> dict[str, Any]:
+def context_of(response: HttpResponse) -> dict[str, Any]:
     context: dict[str, Any] = response.json()["requestContext"]["authorizer"]
     return context
 
 
-def test_token_authorizer_context_is_in_event(apis: LocalLambda) -> None:
+def test_token_authorizer_context_is_in_event(apis: LambdaService) -> None:
     response = apis.request("GET", "/token/1", headers={"X-Token": "yes"})
 
     context = context_of(response)
@@ -278,7 +278,7 @@ def test_token_authorizer_context_is_in_event(apis: LocalLambda) -> None:
     assert context == {"principalId": "me", "number": "1"}
 
 
-def test_request_authorizer_event_has_no_body(apis: LocalLambda) -> None:
+def test_request_authorizer_event_has_no_body(apis: LambdaService) -> None:
     asked = json.loads(context_of(apis.request("GET", "/request?say=yes"))["asked"])
 
     assert asked["type"] == "REQUEST"
@@ -289,7 +289,7 @@ def test_request_authorizer_event_has_no_body(apis: LocalLambda) -> None:
 
 
 def test_request_authorizer_stage_and_context_identity_is_sent(
-    apis: LocalLambda,
+    apis: LambdaService,
 ) -> None:
     asked = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["asked"])
 
@@ -297,7 +297,7 @@ def test_request_authorizer_stage_and_context_identity_is_sent(
     assert asked["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
-def test_http_api_authorizer_simple_response_is_supported(apis: LocalLambda) -> None:
+def test_http_api_authorizer_simple_response_is_supported(apis: LambdaService) -> None:
     context = context_of(apis.request("GET", "/simple?say=yes", headers={"X-Key": "k"}))["lambda"]
 
     asked = json.loads(context.pop("asked"))
@@ -309,7 +309,7 @@ def test_http_api_authorizer_simple_response_is_supported(apis: LocalLambda) -> 
     assert (asked["identitySource"], asked["routeKey"]) == (["k", "yes"], "GET /simple")
 
 
-def test_http_api_authorizer_policy_response_is_supported(apis: LocalLambda) -> None:
+def test_http_api_authorizer_policy_response_is_supported(apis: LambdaService) -> None:
     asked = json.loads(context_of(apis.request("GET", "/policy?say=yes"))["lambda"]["asked"])
 
     assert (asked["version"], asked["identitySource"]) == ("1.0", "yes")
@@ -338,7 +338,7 @@ IMPLICIT = "User is not authorized to access this resource"
     ],
 )
 def test_authorizer_denial_returns_aws_error(
-    apis: LocalLambda, path: str, headers: dict[str, str], status: int, body: object
+    apis: LambdaService, path: str, headers: dict[str, str], status: int, body: object
 ) -> None:
     response = apis.request("GET", path, headers=headers)
 
@@ -349,7 +349,7 @@ def test_authorizer_denial_returns_aws_error(
         apis.wait_for_line(f" {reason}")
 
 
-def test_unsupported_authorizer_is_reported_and_not_enforced(apis: LocalLambda) -> None:
+def test_unsupported_authorizer_is_reported_and_not_enforced(apis: LambdaService) -> None:
     response = apis.request("GET", "/outside")
 
     assert "authorizer" not in response.json()["requestContext"]
@@ -357,7 +357,7 @@ def test_unsupported_authorizer_is_reported_and_not_enforced(apis: LocalLambda) 
 
 
 def test_rest_api_too_large_request_is_rejected(
-    apis: LocalLambda,
+    apis: LambdaService,
 ) -> None:
     response = apis.request("POST", "/any", b"x" * (6 * 2**20 + 1))
 

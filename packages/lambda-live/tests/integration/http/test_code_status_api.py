@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 STATE = "/2015-03-31/functions/.lambda-live"
 
 
-def state(service: LocalLambda, query: str = "") -> dict[str, Any]:
+def state(service: LambdaService, query: str = "") -> dict[str, Any]:
     (function,) = service.request("GET", f"{STATE}?{query}").json()["functions"]
     return dict(function)
 
 
-def test_code_status_has_code_and_folders(service: LocalLambda) -> None:
+def test_code_status_has_code_and_folders(service: LambdaService) -> None:
     status = state(service)
 
     assert status["name"] == "function"
@@ -22,14 +22,14 @@ def test_code_status_has_code_and_folders(service: LocalLambda) -> None:
     assert (status["state"], status["error"]) == ("Active", None)
 
 
-def test_code_status_supports_get_only(service: LocalLambda) -> None:
+def test_code_status_supports_get_only(service: LambdaService) -> None:
     assert service.request("POST", STATE, b"{}").status == 404
 
 
 def test_code_status_waits_for_load_and_has_error_location(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda("import time\ntime.sleep(0.3)\nraise ValueError('why')", ready=False)
+    service = start_service("import time\ntime.sleep(0.3)\nraise ValueError('why')", ready=False)
     code = service.admin("/ready").json()["code_sha256"]
 
     status = state(service, f"function={code}")
@@ -48,17 +48,17 @@ def test_code_status_waits_for_load_and_has_error_location(
     assert (error["type"], error["file"], error["line"]) == ("Runtime.HandlerNotFound", None, None)
 
 
-def test_code_status_without_concurrency_does_not_wait(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): ...", "--concurrency", "0")
+def test_code_status_without_concurrency_does_not_wait(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): ...", "--concurrency", "0")
     code = service.admin("/ready").json()["code_sha256"]
 
     assert state(service, f"function={code}")["state"] == "Active"
 
 
 def test_code_status_in_a_cluster_has_namespace_and_context(
-    service: LocalLambda, start_lambda: StartLambda
+    service: LambdaService, start_service: StartService
 ) -> None:
-    in_cluster = start_lambda(
+    in_cluster = start_service(
         "def handler(event, context): ...", "--pods=lambda@k3d-dev", ready=False
     )
 

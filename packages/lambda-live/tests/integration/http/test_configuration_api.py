@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:Orders"
 TWO = {
@@ -32,25 +32,25 @@ Resources:
 
 
 @pytest.fixture(scope="module")
-def two(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(TWO, "--timeout=20", handler=None)
+def two(start_module_service: StartService) -> LambdaService:
+    return start_module_service(TWO, "--timeout=20", handler=None)
 
 
-def test_list_functions_returns_all_functions(two: LocalLambda) -> None:
+def test_list_functions_returns_all_functions(two: LambdaService) -> None:
     pages = two.boto3.get_paginator("list_functions").paginate()
 
     names = [each["FunctionName"] for page in pages for each in page["Functions"]]
     assert names == ["Orders", "Other"]
 
 
-def test_list_versions_returns_latest_only(two: LocalLambda) -> None:
+def test_list_versions_returns_latest_only(two: LambdaService) -> None:
     (version,) = two.boto3.list_versions_by_function(FunctionName="Orders")["Versions"]
 
     assert (version["FunctionName"], version["Version"]) == ("Orders", "$LATEST")
 
 
 @pytest.mark.parametrize("name", ["Orders", "Orders:$LATEST", ARN])
-def test_get_function_returns_its_configuration(two: LocalLambda, name: str) -> None:
+def test_get_function_returns_its_configuration(two: LambdaService, name: str) -> None:
     response = two.boto3.get_function(FunctionName=name)
 
     configuration = response["Configuration"]
@@ -66,11 +66,11 @@ def test_get_function_returns_its_configuration(two: LocalLambda, name: str) -> 
 
 
 @pytest.mark.parametrize("waiter", ["function_active_v2", "function_updated_v2"])
-def test_aws_waiters_return_once_function_is_loaded(two: LocalLambda, waiter: str) -> None:
+def test_aws_waiters_return_once_function_is_loaded(two: LambdaService, waiter: str) -> None:
     two.boto3.get_waiter(waiter).wait(FunctionName="Other")
 
 
-def test_function_url_config_has_reachable_url_and_cors(two: LocalLambda) -> None:
+def test_function_url_config_has_reachable_url_and_cors(two: LambdaService) -> None:
     config = two.boto3.get_function_url_config(FunctionName="Orders")
 
     port = urllib.parse.urlsplit(two.url).port
@@ -84,7 +84,7 @@ def test_function_url_config_has_reachable_url_and_cors(two: LocalLambda) -> Non
     assert [each["FunctionUrl"] for each in listed] == [config["FunctionUrl"]]
 
 
-def test_account_settings_subtract_reserved_concurrency(two: LocalLambda) -> None:
+def test_account_settings_subtract_reserved_concurrency(two: LambdaService) -> None:
     settings = two.boto3.get_account_settings()
 
     assert settings["AccountLimit"]["UnreservedConcurrentExecutions"] == 998
@@ -99,7 +99,7 @@ def test_account_settings_subtract_reserved_concurrency(two: LocalLambda) -> Non
         lambda client: client.get_function_url_config(FunctionName="Nobody"),
     ],
 )
-def test_unknown_function_is_not_found(two: LocalLambda, call: Callable[[Any], Any]) -> None:
+def test_unknown_function_is_not_found(two: LambdaService, call: Callable[[Any], Any]) -> None:
     with pytest.raises(ClientError) as raised:
         call(two.boto3)
 
@@ -109,7 +109,7 @@ def test_unknown_function_is_not_found(two: LocalLambda, call: Callable[[Any], A
     }
 
 
-def test_unsupported_operation_is_an_error_and_invokes_nothing(two: LocalLambda) -> None:
+def test_unsupported_operation_is_an_error_and_invokes_nothing(two: LambdaService) -> None:
     before = two.metric("lambda_invocations_total")
 
     with pytest.raises(ClientError, match="UnknownOperationException"):

@@ -1,8 +1,8 @@
 import pytest
 
-from support.http import Answer
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 TEMPLATE = f"""
@@ -37,23 +37,25 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": APP}, handler=None)
 
 
-def send(service: LocalLambda, name: str, method: str, origin: str, **headers: str) -> Answer:
+def send(
+    service: LambdaService, name: str, method: str, origin: str, **headers: str
+) -> HttpResponse:
     headers = {f"Access-Control-Request-{key}": value for key, value in headers.items()}
     host = f"{name}.localhost"
     return service.request(method, "/", headers={"Host": host, "Origin": origin, **headers})
 
 
-def shared(response: Answer) -> dict[str, str]:
+def shared(response: HttpResponse) -> dict[str, str]:
     prefix = "access-control-"
     headers = response.headers.items()
     return {name[len(prefix) :]: value for name, value in headers if name.startswith(prefix)}
 
 
-def test_preflight_is_answered_without_the_function(service: LocalLambda) -> None:
+def test_preflight_is_answered_without_the_function(service: LambdaService) -> None:
     response = send(service, "shop", "OPTIONS", SHOP, Method="POST", Headers="x-one")
     everybody = send(service, "everybody", "OPTIONS", OTHER, Method="PUT", Headers="x-any")
 
@@ -73,7 +75,7 @@ def test_preflight_is_answered_without_the_function(service: LocalLambda) -> Non
     assert not any("ran for OPTIONS" in line for line in service.lines)
 
 
-def test_response_to_allowed_origin_has_cors_headers(service: LocalLambda) -> None:
+def test_response_to_allowed_origin_has_cors_headers(service: LambdaService) -> None:
     response = send(service, "shop", "GET", SHOP)
 
     assert response.status == 200
@@ -87,7 +89,7 @@ def test_response_to_allowed_origin_has_cors_headers(service: LocalLambda) -> No
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_response_to_other_origin_has_no_cors_headers(service: LocalLambda, method: str) -> None:
+def test_response_to_other_origin_has_no_cors_headers(service: LambdaService, method: str) -> None:
     local = send(service, "shop", method, "http://localhost:5173", Method="GET")
     foreign = send(service, "shop", method, OTHER, Method="GET")
 
@@ -95,7 +97,7 @@ def test_response_to_other_origin_has_no_cors_headers(service: LocalLambda, meth
     assert (foreign.status, shared(foreign)) == (403, {})
 
 
-def test_options_without_preflight_headers_invokes_function(service: LocalLambda) -> None:
+def test_options_without_preflight_headers_invokes_function(service: LambdaService) -> None:
     response = service.request("OPTIONS", "/", headers={"Host": "everybody.localhost"})
 
     assert response.status == 200

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from support.http import Answer
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 RETURNS_BODY_AS_RESULT = """
@@ -31,12 +31,12 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(RETURNS_BODY_AS_RESULT)
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(RETURNS_BODY_AS_RESULT)
 
 
 def event_of(
-    service: LocalLambda,
+    service: LambdaService,
     method: str = "GET",
     query: str = "",
     body: bytes | None = None,
@@ -47,12 +47,12 @@ def event_of(
     return response.json()["event"]
 
 
-def reply(service: LocalLambda, value: object, method: str = "POST") -> Answer:
+def reply(service: LambdaService, value: object, method: str = "POST") -> HttpResponse:
     body = json.dumps(value).encode()
     return service.request(method, "/", body, {"Content-Type": "application/json"})
 
 
-def test_event_has_no_headers_of_the_service(service: LocalLambda) -> None:
+def test_event_has_no_headers_of_the_service(service: LambdaService) -> None:
     own = {"X-Lambda-Live-Source": "check", "X-Lambda-Live-Event": "a.json"}
     headers = event_of(service, headers={"X-Own": "1", **own})["headers"]
 
@@ -60,7 +60,7 @@ def test_event_has_no_headers_of_the_service(service: LocalLambda) -> None:
     assert [name for name in headers if name.startswith("x-lambda-live")] == []
 
 
-def test_event_has_payload_format_2(service: LocalLambda) -> None:
+def test_event_has_payload_format_2(service: LambdaService) -> None:
     headers = {
         "Connection": "close",
         "Accept": "*/*",
@@ -114,7 +114,7 @@ def test_event_has_payload_format_2(service: LocalLambda) -> None:
     assert response.headers["x-amzn-requestid"] == response.json()["request_id"]
 
 
-def test_event_source_address_is_the_peer(service: LocalLambda) -> None:
+def test_event_source_address_is_the_peer(service: LambdaService) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
     event = event_of(service, headers=forwarded)
 
@@ -123,21 +123,21 @@ def test_event_source_address_is_the_peer(service: LocalLambda) -> None:
     assert event["headers"]["x-forwarded-proto"] == "http"
 
 
-def test_event_cookies_are_a_list(service: LocalLambda) -> None:
+def test_event_cookies_are_a_list(service: LambdaService) -> None:
     event = event_of(service, headers={"Cookie": "a=1; b=2"})
 
     assert event["cookies"] == ["a=1", "b=2"]
     assert "cookie" not in event["headers"]
 
 
-def test_event_repeated_query_parameters_are_joined(service: LocalLambda) -> None:
+def test_event_repeated_query_parameters_are_joined(service: LambdaService) -> None:
     event = event_of(service, query="?a=1&b=&a=2&c=%C3%BC%26&d=x+y")
 
     assert event["rawQueryString"] == "a=1&b=&a=2&c=%C3%BC%26&d=x+y"
     assert event["queryStringParameters"] == {"a": "1,2", "b": "", "c": "ü&", "d": "x y"}
 
 
-def test_event_without_query_has_no_parameters(service: LocalLambda) -> None:
+def test_event_without_query_has_no_parameters(service: LambdaService) -> None:
     event = event_of(service)
 
     assert event["rawQueryString"] == ""
@@ -146,7 +146,7 @@ def test_event_without_query_has_no_parameters(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("path", ["/a%20b/%C3%BC%2Fc", "//double//slash", "/dots/../dots"])
-def test_event_raw_path_is_not_decoded(service: LocalLambda, path: str) -> None:
+def test_event_raw_path_is_not_decoded(service: LambdaService, path: str) -> None:
     event = service.request("GET", path).json()["event"]
 
     assert event["rawPath"] == path
@@ -164,7 +164,7 @@ def test_event_raw_path_is_not_decoded(service: LocalLambda, path: str) -> None:
         "application/javascript",
     ],
 )
-def test_event_text_body_is_text(service: LocalLambda, content_type: str) -> None:
+def test_event_text_body_is_text(service: LambdaService, content_type: str) -> None:
     body = "Grüße 🚀".encode()
     event = event_of(service, "POST", body=body, headers={"Content-Type": content_type})
 
@@ -181,7 +181,7 @@ def test_event_text_body_is_text(service: LocalLambda, content_type: str) -> Non
         None,
     ],
 )
-def test_event_other_body_is_base64(service: LocalLambda, content_type: str | None) -> None:
+def test_event_other_body_is_base64(service: LambdaService, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     event = event_of(service, "POST", body=bytes(range(256)), headers=headers)
 
@@ -189,13 +189,13 @@ def test_event_other_body_is_base64(service: LocalLambda, content_type: str | No
     assert base64.b64decode(event["body"]) == bytes(range(256))
 
 
-def test_event_text_body_not_utf_8_is_base64(service: LocalLambda) -> None:
+def test_event_text_body_not_utf_8_is_base64(service: LambdaService) -> None:
     event = event_of(service, "POST", body=b"\xff", headers={"Content-Type": "text/plain"})
 
     assert (event["body"], event["isBase64Encoded"]) == ("/w==", True)
 
 
-def test_event_without_body_has_no_body_member(service: LocalLambda) -> None:
+def test_event_without_body_has_no_body_member(service: LambdaService) -> None:
     event = event_of(service, "POST", body=b"", headers={"Content-Type": "text/plain"})
 
     assert "body" not in event
@@ -203,18 +203,18 @@ def test_event_without_body_has_no_body_member(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_function_url_every_method_invokes_function(service: LocalLambda, method: str) -> None:
+def test_function_url_every_method_invokes_function(service: LambdaService, method: str) -> None:
     assert event_of(service, method)["requestContext"]["http"]["method"] == method
 
 
-def test_head_response_has_no_body(service: LocalLambda) -> None:
+def test_head_response_has_no_body(service: LambdaService) -> None:
     response = service.request("HEAD", "/event")
 
     assert (response.status, response.body) == (200, b"")
     assert int(response.headers["content-length"]) > 0
 
 
-def test_response_has_status_headers_and_body_of_result(service: LocalLambda) -> None:
+def test_response_has_status_headers_and_body_of_result(service: LambdaService) -> None:
     response = reply(
         service,
         {
@@ -231,13 +231,13 @@ def test_response_has_status_headers_and_body_of_result(service: LocalLambda) ->
     assert response.body.decode() == "Grüße 🚀"
 
 
-def test_response_has_one_header_per_cookie(service: LocalLambda) -> None:
+def test_response_has_one_header_per_cookie(service: LambdaService) -> None:
     response = reply(service, {"statusCode": 200, "cookies": ["a=1; Secure", "b=2"], "body": "x"})
 
     assert response.headers["set-cookie"] == "a=1; Secure\nb=2"
 
 
-def test_response_base64_body_is_decoded(service: LocalLambda) -> None:
+def test_response_base64_body_is_decoded(service: LambdaService) -> None:
     encoded = base64.b64encode(bytes(range(256))).decode()
     response = reply(
         service,
@@ -253,25 +253,25 @@ def test_response_base64_body_is_decoded(service: LocalLambda) -> None:
     assert response.headers["content-type"] == "image/png"
 
 
-def test_response_default_content_type_is_json(service: LocalLambda) -> None:
+def test_response_default_content_type_is_json(service: LambdaService) -> None:
     assert reply(service, {"statusCode": 200, "body": "{}"}).headers["content-type"] == (
         "application/json"
     )
 
 
-def test_response_status_as_string_is_accepted(service: LocalLambda) -> None:
+def test_response_status_as_string_is_accepted(service: LambdaService) -> None:
     assert reply(service, {"statusCode": "201"}).status == 201
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_response_with_status_204_or_304_has_no_body(service: LocalLambda, status: int) -> None:
+def test_response_with_status_204_or_304_has_no_body(service: LambdaService, status: int) -> None:
     response = reply(service, {"statusCode": status, "body": "none"})
 
     assert (response.status, response.body) == (status, b"")
     assert "content-length" not in response.headers
 
 
-def test_response_content_length_of_function_is_remapped(service: LocalLambda) -> None:
+def test_response_content_length_of_function_is_remapped(service: LambdaService) -> None:
     response = reply(
         service,
         {
@@ -288,7 +288,7 @@ def test_response_content_length_of_function_is_remapped(service: LocalLambda) -
 
 
 def test_response_www_authenticate_is_remapped(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     response = reply(service, {"statusCode": 401, "headers": {"www-authenticate": "Bearer"}})
 
@@ -310,7 +310,9 @@ def test_response_www_authenticate_is_remapped(
         (None, b"null"),
     ],
 )
-def test_response_bare_value_is_the_body(service: LocalLambda, value: object, body: bytes) -> None:
+def test_response_bare_value_is_the_body(
+    service: LambdaService, value: object, body: bytes
+) -> None:
     response = reply(service, value)
 
     assert (response.status, response.body) == (200, body)
@@ -353,7 +355,7 @@ def test_response_bare_value_is_the_body(service: LocalLambda, value: object, bo
     ],
 )
 def test_malformed_response_returns_502_and_is_logged(
-    service: LocalLambda, value: object, reason: str
+    service: LambdaService, value: object, reason: str
 ) -> None:
     seen = len(service.lines)
     response = reply(service, value)
@@ -362,11 +364,11 @@ def test_malformed_response_returns_502_and_is_logged(
     wait_until(lambda: any(f"returned 502: {reason}" in line for line in service.lines[seen:]))
 
 
-def test_response_invalid_json_returns_502(service: LocalLambda) -> None:
+def test_response_invalid_json_returns_502(service: LambdaService) -> None:
     assert service.request("GET", "/bytes").status == 502
 
 
-def test_function_error_returns_502(service: LocalLambda) -> None:
+def test_function_error_returns_502(service: LambdaService) -> None:
     response = service.request("GET", "/raise")
 
     assert (response.status, response.body) == (502, b"Internal Server Error")
@@ -375,7 +377,7 @@ def test_function_error_returns_502(service: LocalLambda) -> None:
 
 @pytest.mark.parametrize("host", ["nofunc.localhost:3001", "NOFUNC.localhost.", "a.b.localhost"])
 def test_unknown_function_name_is_not_answered_by_the_only_function(
-    service: LocalLambda, host: str
+    service: LambdaService, host: str
 ) -> None:
     response = service.request("GET", "/event", headers={"Host": host})
 
@@ -389,14 +391,14 @@ def test_unknown_function_name_is_not_answered_by_the_only_function(
     assert known.status == 200
 
 
-def test_too_large_request_returns_413(service: LocalLambda) -> None:
+def test_too_large_request_returns_413(service: LambdaService) -> None:
     response = service.request("POST", "/", b"x" * (6 * 2**20 + 1))
 
     assert response.status == 413
     assert response.json() == {"Message": "Request must be smaller than 6291456 bytes"}
 
 
-def test_invalid_http_returns_400(service: LocalLambda) -> None:
+def test_invalid_http_returns_400(service: LambdaService) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     connection.connect()
     connection.sock.sendall(b"not HTTP\r\n\r\n")

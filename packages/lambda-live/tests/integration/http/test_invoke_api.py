@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.http import Answer
-from support.local_lambda import INVOKE, LocalLambda
+from support.http import HttpResponse
+from support.lambda_service import INVOKE, LambdaService
 from support.waiting import wait_until
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:function"
@@ -20,7 +20,7 @@ ASYNC_LIMIT = 2**20
 RESPONSE_LIMIT = 6_291_556
 
 
-def invoke_code(service: LocalLambda, code: str, **parameters: Any) -> Any:
+def invoke_code(service: LambdaService, code: str, **parameters: Any) -> Any:
     return service.boto3.invoke(
         FunctionName="function", Payload=json.dumps({"code": code}), **parameters
     )
@@ -30,7 +30,7 @@ def json_string_of(size: int) -> bytes:
     return b'"' + b"x" * (size - 2) + b'"'
 
 
-def error_of(response: Answer) -> tuple[int, str, str]:
+def error_of(response: HttpResponse) -> tuple[int, str, str]:
     body = response.json()
     return (
         response.status,
@@ -39,11 +39,11 @@ def error_of(response: Answer) -> tuple[int, str, str]:
     )
 
 
-def test_event_number_of_any_length_is_valid(service: LocalLambda) -> None:
+def test_event_number_of_any_length_is_valid(service: LambdaService) -> None:
     service.boto3.invoke(FunctionName="function", InvocationType="DryRun", Payload="9" * 5000)
 
 
-def test_invoke_by_boto3_returns_result(service: LocalLambda) -> None:
+def test_invoke_by_boto3_returns_result(service: LambdaService) -> None:
     response = invoke_code(service, "reply = {'id': context.aws_request_id, 'sum': 1 + 1}")
 
     assert response["StatusCode"] == 200
@@ -66,7 +66,7 @@ def test_invoke_by_boto3_returns_result(service: LocalLambda) -> None:
         f"{ARN}:$LATEST",
     ],
 )
-def test_function_name_arn_and_partial_arn_are_accepted(service: LocalLambda, name: str) -> None:
+def test_function_name_arn_and_partial_arn_are_accepted(service: LambdaService, name: str) -> None:
     code = "reply = context.invoked_function_arn"
     response = service.boto3.invoke(FunctionName=name, Payload=json.dumps({"code": code}))
 
@@ -74,13 +74,13 @@ def test_function_name_arn_and_partial_arn_are_accepted(service: LocalLambda, na
     assert service.json_of(response) == (f"{ARN}:$LATEST" if qualified else ARN)
 
 
-def test_function_arn_unquoted_in_path_is_accepted(service: LocalLambda) -> None:
+def test_function_arn_unquoted_in_path_is_accepted(service: LambdaService) -> None:
     path = f"/2015-03-31/functions/{ARN}/invocations"
 
     assert service.request("POST", path, b'{"code": "reply = 1"}').body == b"1"
 
 
-def test_qualifier_latest_is_accepted(service: LocalLambda) -> None:
+def test_qualifier_latest_is_accepted(service: LambdaService) -> None:
     code = "reply = context.invoked_function_arn"
 
     assert service.json_of(invoke_code(service, code, Qualifier="$LATEST")) == f"{ARN}:$LATEST"
@@ -98,7 +98,7 @@ def test_qualifier_latest_is_accepted(service: LocalLambda) -> None:
         ),
     ],
 )
-def test_unknown_function_is_not_found(service: LocalLambda, name: str, arn: str) -> None:
+def test_unknown_function_is_not_found(service: LambdaService, name: str, arn: str) -> None:
     assert rejection(service, FunctionName=name) == (
         404,
         "ResourceNotFoundException",
@@ -106,7 +106,7 @@ def test_unknown_function_is_not_found(service: LocalLambda, name: str, arn: str
     )
 
 
-def rejection(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
+def rejection(service: LambdaService, **parameters: Any) -> tuple[int, str, str]:
     with pytest.raises(ClientError) as raised:
         service.boto3.invoke(**parameters)
     response = raised.value.response
@@ -114,7 +114,7 @@ def rejection(service: LocalLambda, **parameters: Any) -> tuple[int, str, str]:
     return status, response["Error"]["Code"], response["Error"]["Message"]
 
 
-def test_unknown_qualifier_is_not_found(service: LocalLambda) -> None:
+def test_unknown_qualifier_is_not_found(service: LambdaService) -> None:
     assert rejection(service, FunctionName="function", Qualifier="prod") == (
         404,
         "ResourceNotFoundException",
@@ -122,7 +122,7 @@ def test_unknown_qualifier_is_not_found(service: LocalLambda) -> None:
     )
 
 
-def test_arn_of_another_region_is_not_found(service: LocalLambda) -> None:
+def test_arn_of_another_region_is_not_found(service: LambdaService) -> None:
     assert rejection(service, FunctionName=ARN.replace("us-east-1", "eu-west-1")) == (
         404,
         "ResourceNotFoundException",
@@ -130,7 +130,7 @@ def test_arn_of_another_region_is_not_found(service: LocalLambda) -> None:
     )
 
 
-def test_different_qualifiers_are_rejected(service: LocalLambda) -> None:
+def test_different_qualifiers_are_rejected(service: LambdaService) -> None:
     assert rejection(service, FunctionName="function:$LATEST", Qualifier="1") == (
         400,
         "InvalidParameterValueException",
@@ -182,7 +182,7 @@ FAILED = "failed to satisfy constraint: Member must"
     ],
 )
 def test_invalid_function_name_is_rejected(
-    service: LocalLambda, parameters: dict[str, str], errors: list[str]
+    service: LambdaService, parameters: dict[str, str], errors: list[str]
 ) -> None:
     count = f"{len(errors)} validation error{'s' * (len(errors) > 1)} detected"
     assert rejection(service, **parameters) == (
@@ -193,13 +193,15 @@ def test_invalid_function_name_is_rejected(
 
 
 @pytest.mark.parametrize(("method", "operation"), [("POST", "invoke"), ("GET", "invocations")])
-def test_unknown_operation_is_not_found(service: LocalLambda, method: str, operation: str) -> None:
+def test_unknown_operation_is_not_found(
+    service: LambdaService, method: str, operation: str
+) -> None:
     response = service.request(method, f"/2015-03-31/functions/function/{operation}")
 
     assert error_of(response)[:2] == (404, "UnknownOperationException")
 
 
-def test_dry_run_invokes_nothing(service: LocalLambda) -> None:
+def test_dry_run_invokes_nothing(service: LambdaService) -> None:
     before = service.metric("lambda_invocations_total")
 
     response = invoke_code(service, "print('dry run ran')", InvocationType="DryRun")
@@ -224,7 +226,7 @@ def test_dry_run_invokes_nothing(service: LocalLambda) -> None:
         (b'"\xff"', "codec can't decode"),
     ],
 )
-def test_event_invalid_json_is_rejected(service: LocalLambda, body: bytes, reason: str) -> None:
+def test_event_invalid_json_is_rejected(service: LambdaService, body: bytes, reason: str) -> None:
     status, error_type, message = error_of(service.request("POST", INVOKE, body))
 
     assert (status, error_type) == (400, "InvalidRequestContentException")
@@ -234,7 +236,7 @@ def test_event_invalid_json_is_rejected(service: LocalLambda, body: bytes, reaso
     assert reason in message
 
 
-def test_event_too_deep_for_python_is_function_error(service: LocalLambda) -> None:
+def test_event_too_deep_for_python_is_function_error(service: LambdaService) -> None:
     response = service.request("POST", INVOKE, b"[" * 100_000 + b"]" * 100_000)
 
     assert response.status == 200
@@ -251,25 +253,25 @@ def test_event_too_deep_for_python_is_function_error(service: LocalLambda) -> No
         {"Content-Type": "application/cloudevents+json"},
     ],
 )
-def test_event_content_type_is_optional(service: LocalLambda, headers: Mapping[str, str]) -> None:
+def test_event_content_type_is_optional(service: LambdaService, headers: Mapping[str, str]) -> None:
     assert service.request("POST", INVOKE, b'{"code": "reply = 1"}', headers).body == b"1"
 
 
-def test_event_unsupported_content_type_is_rejected(service: LocalLambda) -> None:
+def test_event_unsupported_content_type_is_rejected(service: LambdaService) -> None:
     response = service.request("POST", INVOKE, b"<a/>", {"Content-Type": "text/xml"})
 
     assert error_of(response)[:2] == (415, "UnsupportedMediaTypeException")
 
 
 @pytest.mark.parametrize("body", [b"", b" \n"])
-def test_event_empty_body_is_empty_object(service: LocalLambda, body: bytes) -> None:
+def test_event_empty_body_is_empty_object(service: LambdaService, body: bytes) -> None:
     response = service.request("POST", INVOKE, body)
 
     assert response.json()["errorType"] == "KeyError"
     assert response.json()["errorMessage"] == "'code'"
 
 
-def test_event_of_maximum_size_is_accepted(service: LocalLambda) -> None:
+def test_event_of_maximum_size_is_accepted(service: LambdaService) -> None:
     response = service.request("POST", INVOKE, json_string_of(SYNC_LIMIT))
 
     assert response.json()["errorType"] == "TypeError"
@@ -293,7 +295,7 @@ def test_event_of_maximum_size_is_accepted(service: LocalLambda) -> None:
     ],
 )
 def test_event_above_maximum_size_is_rejected(
-    service: LocalLambda, kind: str, limit: int, code: str, message: str
+    service: LambdaService, kind: str, limit: int, code: str, message: str
 ) -> None:
     payload = json_string_of(limit + 1)
 
@@ -304,7 +306,7 @@ def test_event_above_maximum_size_is_rejected(
     )
 
 
-def test_event_above_maximum_size_in_chunks_is_rejected(service: LocalLambda) -> None:
+def test_event_above_maximum_size_in_chunks_is_rejected(service: LambdaService) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     chunks = iter([b'"', *[b"x" * 2**20] * 7, b'"'])
     connection.request("POST", INVOKE, chunks, encode_chunked=True)
@@ -315,7 +317,7 @@ def test_event_above_maximum_size_in_chunks_is_rejected(service: LocalLambda) ->
     assert service.run("reply = 1") == 1
 
 
-def test_expect_100_continue_too_large_body_is_rejected_unread(service: LocalLambda) -> None:
+def test_expect_100_continue_too_large_body_is_rejected_unread(service: LambdaService) -> None:
     url = urllib.parse.urlsplit(service.url)
     with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         length = f"Content-Length: {SYNC_LIMIT + 1}\r\nExpect: 100-continue"
@@ -326,14 +328,14 @@ def test_expect_100_continue_too_large_body_is_rejected_unread(service: LocalLam
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_result_of_maximum_size_is_returned(service: LocalLambda) -> None:
+def test_result_of_maximum_size_is_returned(service: LambdaService) -> None:
     response = service.invoke({"code": f"reply = 'x' * {RESPONSE_LIMIT - 2}"})
 
     assert "x-amz-function-error" not in response.headers
     assert len(response.body) == RESPONSE_LIMIT
 
 
-def test_result_above_maximum_size_is_function_error(service: LocalLambda) -> None:
+def test_result_above_maximum_size_is_function_error(service: LambdaService) -> None:
     response = invoke_code(service, f"reply = 'x' * {RESPONSE_LIMIT - 1}")
 
     assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
@@ -345,7 +347,7 @@ def test_result_above_maximum_size_is_function_error(service: LocalLambda) -> No
     assert service.run("reply = 1") == 1
 
 
-def test_exception_is_function_error_with_status_200(service: LocalLambda) -> None:
+def test_exception_is_function_error_with_status_200(service: LambdaService) -> None:
     response = invoke_code(service, "raise ValueError('wrong')")
 
     assert (response["StatusCode"], response["FunctionError"]) == (200, "Unhandled")
@@ -359,21 +361,21 @@ def test_exception_is_function_error_with_status_200(service: LocalLambda) -> No
     }
 
 
-def test_result_not_json_is_marshal_error(service: LocalLambda) -> None:
+def test_result_not_json_is_marshal_error(service: LambdaService) -> None:
     error = service.run("reply = object()")
 
     assert error["errorType"] == "Runtime.MarshalError"
     assert "is not JSON serializable" in error["errorMessage"]
 
 
-def test_result_bytes_are_returned_unchanged(service: LocalLambda) -> None:
+def test_result_bytes_are_returned_unchanged(service: LambdaService) -> None:
     response = service.invoke({"code": "reply = bytes(range(256))"})
 
     assert response.body == bytes(range(256))
     assert response.headers["content-type"] == "application/unknown"
 
 
-def test_unicode_is_not_escaped(service: LocalLambda) -> None:
+def test_unicode_is_not_escaped(service: LambdaService) -> None:
     event = {"code": "reply = event['text']", "text": "Grüße, 世界 🚀 \x00"}
     body = json.dumps(event, ensure_ascii=False).encode()
 
@@ -382,11 +384,11 @@ def test_unicode_is_not_escaped(service: LocalLambda) -> None:
     assert response.body == '"Grüße, 世界 🚀 \\u0000"'.encode()
 
 
-def test_result_none_is_null(service: LocalLambda) -> None:
+def test_result_none_is_null(service: LambdaService) -> None:
     assert service.invoke({"code": "reply = None"}).body == b"null"
 
 
-def test_log_tail_is_log_of_the_invocation(service: LocalLambda) -> None:
+def test_log_tail_is_log_of_the_invocation(service: LambdaService) -> None:
     code = """
 import logging, sys
 print("printed")
@@ -413,7 +415,7 @@ print("no newline", end="")
     wait_until(lambda: tail in service.log, "the tail in the log")
 
 
-def test_log_tail_is_last_four_kilobytes(service: LocalLambda) -> None:
+def test_log_tail_is_last_four_kilobytes(service: LambdaService) -> None:
     response = invoke_code(service, "for i in range(1000): print('line', i)", LogType="Tail")
 
     tail = base64.b64decode(response["LogResult"])
@@ -422,7 +424,7 @@ def test_log_tail_is_last_four_kilobytes(service: LocalLambda) -> None:
     assert tail.endswith(b" MB\t\n")
 
 
-def test_log_tail_of_failure_has_traceback(service: LocalLambda) -> None:
+def test_log_tail_of_failure_has_traceback(service: LambdaService) -> None:
     response = invoke_code(service, "raise ValueError('wrong')", LogType="Tail")
 
     tail = base64.b64decode(response["LogResult"]).decode()
@@ -430,7 +432,7 @@ def test_log_tail_of_failure_has_traceback(service: LocalLambda) -> None:
     assert tail.index("[ERROR]") < tail.index("END RequestId")
 
 
-def test_client_context_reaches_handler(service: LocalLambda) -> None:
+def test_client_context_reaches_handler(service: LambdaService) -> None:
     context = {"client": {"app_title": "app"}, "custom": {"key": "välue"}, "env": {"a": "b"}}
     code = """
 client_context = context.client_context
@@ -443,7 +445,7 @@ reply = [client_context.client.app_title, client_context.custom, client_context.
     assert json.loads(response["Payload"].read()) == ["app", {"key": "välue"}, {"a": "b"}]
 
 
-def test_client_context_not_sent_is_none(service: LocalLambda) -> None:
+def test_client_context_not_sent_is_none(service: LambdaService) -> None:
     assert service.run("reply = context.client_context is None") is True
 
 
@@ -451,7 +453,7 @@ def encoded_context(size: int) -> str:
     return base64.b64encode(b'{"custom": {}}'.ljust(size // 4 * 3)).decode()
 
 
-def test_client_context_of_maximum_size_is_accepted(service: LocalLambda) -> None:
+def test_client_context_of_maximum_size_is_accepted(service: LambdaService) -> None:
     headers = {"X-Amz-Client-Context": encoded_context(3580)}
 
     assert service.invoke({"code": "reply = 1"}, headers).body == b"1"
@@ -467,14 +469,14 @@ def test_client_context_of_maximum_size_is_accepted(service: LocalLambda) -> Non
     ],
 )
 def test_client_context_invalid_is_rejected(
-    service: LocalLambda, context: str, message: str
+    service: LambdaService, context: str, message: str
 ) -> None:
     response = service.invoke({}, {"X-Amz-Client-Context": context})
 
     assert error_of(response) == (400, "InvalidRequestContentException", message)
 
 
-def test_client_context_of_async_invocation_is_none(service: LocalLambda) -> None:
+def test_client_context_of_async_invocation_is_none(service: LambdaService) -> None:
     code = "print('the context of the event is', context.client_context)"
 
     encoded = encoded_context(100)
@@ -491,7 +493,7 @@ def test_client_context_of_async_invocation_is_none(service: LocalLambda) -> Non
     ],
 )
 def test_enum_header_invalid_value_is_rejected(
-    service: LocalLambda, parameter: str, member: str, values: str
+    service: LambdaService, parameter: str, member: str, values: str
 ) -> None:
     assert rejection(service, **{"FunctionName": "function", parameter: "Whatever"}) == (
         400,
@@ -503,7 +505,7 @@ def test_enum_header_invalid_value_is_rejected(
     )
 
 
-def test_response_has_aws_headers(service: LocalLambda) -> None:
+def test_response_has_aws_headers(service: LambdaService) -> None:
     response = service.invoke({"code": "import os; reply = os.environ['_X_AMZN_TRACE_ID']"})
 
     assert response.headers["x-amzn-trace-id"] == response.json()
@@ -515,7 +517,7 @@ def test_response_has_aws_headers(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("path", [INVOKE, "/"])
-def test_trace_id_of_client_is_continued(service: LocalLambda, path: str) -> None:
+def test_trace_id_of_client_is_continued(service: LambdaService, path: str) -> None:
     began = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
     code = "import os; print('trace', os.environ['_X_AMZN_TRACE_ID'])"
     body = json.dumps({"code": code}).encode()
@@ -525,7 +527,7 @@ def test_trace_id_of_client_is_continued(service: LocalLambda, path: str) -> Non
     assert response.headers["x-amzn-trace-id"] == began
 
 
-def test_error_has_request_id_and_code_hash(service: LocalLambda) -> None:
+def test_error_has_request_id_and_code_hash(service: LambdaService) -> None:
     response = service.request("POST", INVOKE, b"nope")
 
     assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-amzn-requestid"])
@@ -533,7 +535,7 @@ def test_error_has_request_id_and_code_hash(service: LocalLambda) -> None:
     assert response.headers["x-lambda-live-code-sha256"] == code
 
 
-def test_connection_is_reused_for_many_invocations(service: LocalLambda) -> None:
+def test_connection_is_reused_for_many_invocations(service: LambdaService) -> None:
     connection = http.client.HTTPConnection(urllib.parse.urlsplit(service.url).netloc, timeout=60)
     connection.connect()
     socket_of_the_first = connection.sock
@@ -546,7 +548,7 @@ def test_connection_is_reused_for_many_invocations(service: LocalLambda) -> None
 
 
 @pytest.mark.parametrize("sent", ["half", "whole"])
-def test_client_disconnect_does_not_affect_service(service: LocalLambda, sent: str) -> None:
+def test_client_disconnect_does_not_affect_service(service: LambdaService, sent: str) -> None:
     body = json.dumps({"code": "print('the caller has left')"}).encode()
     length = len(body) if sent == "whole" else len(body) + 1
     url = urllib.parse.urlsplit(service.url)

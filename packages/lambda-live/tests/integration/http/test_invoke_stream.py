@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 
 
-def stream(service: LocalLambda, code: str, **parameters: Any) -> tuple[bytes, dict[str, str]]:
+def stream(service: LambdaService, code: str, **parameters: Any) -> tuple[bytes, dict[str, str]]:
     """Return the streamed payload, and the last event."""
     response = service.boto3.invoke_with_response_stream(
         FunctionName="function", Payload=json.dumps({"code": code}), **parameters
@@ -21,11 +21,11 @@ def stream(service: LocalLambda, code: str, **parameters: Any) -> tuple[bytes, d
     return b"".join(chunk["PayloadChunk"]["Payload"] for chunk in chunks), end["InvokeComplete"]
 
 
-def test_response_stream_has_result(service: LocalLambda) -> None:
+def test_response_stream_has_result(service: LambdaService) -> None:
     assert stream(service, "reply = 'é' * 100_000") == (f'"{"é" * 100_000}"'.encode(), {})
 
 
-def test_response_stream_end_has_log_and_error(service: LocalLambda) -> None:
+def test_response_stream_end_has_log_and_error(service: LambdaService) -> None:
     payload, end = stream(service, "raise ValueError('wrong')", LogType="Tail")
 
     assert json.loads(payload)["errorMessage"] == "wrong"
@@ -35,7 +35,7 @@ def test_response_stream_end_has_log_and_error(service: LocalLambda) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_invoke_async_runs_event(service: LocalLambda) -> None:
+def test_invoke_async_runs_event(service: LambdaService) -> None:
     event = json.dumps({"code": "print('invoked by the old operation')"})
 
     response = service.boto3.invoke_async(FunctionName="function", InvokeArgs=event)

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from support.browser import find_browser, launch
-from support.http import Answer
-from support.local_lambda import INVOKE, LocalLambda
-from support.starting import StartLambda
+from support.http import HttpResponse
+from support.lambda_service import INVOKE, LambdaService
+from support.service_starter import StartService
 
 EVIL = "https://evil.example"
 COUNTS = """
@@ -23,11 +23,11 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(COUNTS, "--allowed-hosts=dev.example, .team.example")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(COUNTS, "--allowed-hosts=dev.example, .team.example")
 
 
-def send(service: LocalLambda, path: str, headers: Mapping[str, str]) -> Answer:
+def send(service: LambdaService, path: str, headers: Mapping[str, str]) -> HttpResponse:
     """Send a request as a browser does: POST to the function, GET to the admin port."""
     if path == "/metrics":
         return service.admin(path, headers)
@@ -53,7 +53,7 @@ EACH_FRONT_END = pytest.mark.parametrize("path", [INVOKE, "/", "/metrics"])
     ],
 )
 def test_request_from_foreign_page_is_rejected(
-    service: LocalLambda, path: str, headers: dict[str, str]
+    service: LambdaService, path: str, headers: dict[str, str]
 ) -> None:
     count = service.invoke().json()
 
@@ -73,7 +73,7 @@ def test_request_from_foreign_page_is_rejected(
         *("localhost.evil.example", "evillocalhost", "host.team.example.evil"),
     ],
 )
-def test_unknown_host_is_rejected(service: LocalLambda, path: str, host: str) -> None:
+def test_unknown_host_is_rejected(service: LambdaService, path: str, host: str) -> None:
     response = send(service, path, {"Host": host})
 
     assert response.status == 403
@@ -81,7 +81,7 @@ def test_unknown_host_is_rejected(service: LocalLambda, path: str, host: str) ->
     assert f"--allowed-hosts {name} " in response.json()["message"]
 
 
-def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
+def test_two_host_headers_are_rejected(service: LambdaService) -> None:
     response = service.request("GET", "/", headers={"Host": "localhost", "host": "evil.example"})
 
     assert response.status == 400
@@ -95,18 +95,18 @@ def test_two_host_headers_are_rejected(service: LocalLambda) -> None:
         *("10.42.0.7:8080", "dev.example", "a.team.example:3001"),
     ],
 )
-def test_own_host_is_accepted(service: LocalLambda, path: str, host: str) -> None:
+def test_own_host_is_accepted(service: LambdaService, path: str, host: str) -> None:
     assert send(service, path, {"Host": host}).status == 200
 
 
-def test_public_url_host_is_accepted(start_lambda: StartLambda) -> None:
-    service = start_lambda(COUNTS, "--public-url=https://lambda.example/")
+def test_public_url_host_is_accepted(start_service: StartService) -> None:
+    service = start_service(COUNTS, "--public-url=https://lambda.example/")
 
     assert service.request("GET", "/", headers={"Host": "lambda.example"}).status == 200
 
 
 @pytest.mark.skipif(find_browser() is None, reason="needs Chromium")
-def test_browser_page_of_rebound_name_gets_nothing(service: LocalLambda) -> None:
+def test_browser_page_of_rebound_name_gets_nothing(service: LambdaService) -> None:
     names = ("intranet", "db.internal", "function.lambda.svc")
     rules = ",".join(f"MAP {name} 127.0.0.1" for name in names)
     port = urlsplit(service.admin_url).port
@@ -138,12 +138,12 @@ def test_browser_page_of_rebound_name_gets_nothing(service: LocalLambda) -> None
     ],
 )
 def test_request_from_local_page_is_accepted(
-    service: LocalLambda, path: str, headers: dict[str, str]
+    service: LambdaService, path: str, headers: dict[str, str]
 ) -> None:
     assert send(service, path, headers).status == 200
 
 
-def test_navigation_from_foreign_page_is_accepted(service: LocalLambda) -> None:
+def test_navigation_from_foreign_page_is_accepted(service: LambdaService) -> None:
     headers = LINK | {"Referer": EVIL}
 
     assert service.request("GET", "/", headers=headers).status == 200

@@ -10,8 +10,8 @@ from contextlib import closing
 import psutil
 import pytest
 
-from support.local_lambda import INVOKE, LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import INVOKE, LambdaService
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 MB = 2**20
@@ -30,7 +30,7 @@ def handler(event, context):
 """
 
 
-def connect(service: LocalLambda) -> socket.socket:
+def connect(service: LambdaService) -> socket.socket:
     parts = urllib.parse.urlsplit(service.url)
     return socket.create_connection((parts.hostname, parts.port), timeout=30)
 
@@ -40,7 +40,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("path", [INVOKE, "/", "/2015-03-31/functions/unknown/invocations"])
-def test_too_large_body_client_receives_the_error(service: LocalLambda, path: str) -> None:
+def test_too_large_body_client_receives_the_error(service: LambdaService, path: str) -> None:
     too_large = urllib.request.Request(service.url + path, b"x" * 20 * MB)  # noqa: S310  # loopback
 
     with pytest.raises(urllib.error.HTTPError) as rejected:
@@ -50,7 +50,7 @@ def test_too_large_body_client_receives_the_error(service: LocalLambda, path: st
         assert json.load(rejected.value)
 
 
-def test_endless_body_closes_the_connection(service: LocalLambda) -> None:
+def test_endless_body_closes_the_connection(service: LambdaService) -> None:
     head = f"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {2**40}"
     with connect(service) as connection:
         connection.sendall(head.encode() + b"\r\n\r\n")
@@ -58,7 +58,7 @@ def test_endless_body_closes_the_connection(service: LocalLambda) -> None:
             connection.sendall(bytes(1000 * MB))
 
 
-def test_endless_header_does_not_use_memory(service: LocalLambda) -> None:
+def test_endless_header_does_not_use_memory(service: LambdaService) -> None:
     process = psutil.Process(service.pid)
     before = process.memory_info().rss
     with connect(service) as connection:
@@ -75,7 +75,7 @@ def test_endless_header_does_not_use_memory(service: LocalLambda) -> None:
     assert service.run("reply = 1") == 1
 
 
-def test_too_many_headers_return_431(service: LocalLambda) -> None:
+def test_too_many_headers_return_431(service: LambdaService) -> None:
     with connect(service) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         for number in range(200):
@@ -84,7 +84,7 @@ def test_too_many_headers_return_431(service: LocalLambda) -> None:
         assert read_all(connection).startswith(b"HTTP/1.1 431 Request Header Fields Too Large")
 
 
-def test_trailer_fields_are_not_headers(service: LocalLambda) -> None:
+def test_trailer_fields_are_not_headers(service: LambdaService) -> None:
     code = json.dumps({"code": "reply = context.client_context is None"}).encode()
     head = f"POST {INVOKE} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunks = b"%x\r\n%b\r\n0\r\nHost: evil.example\r\nX-Amz-Client-Context: e30=\r\n\r\n"
@@ -96,8 +96,8 @@ def test_trailer_fields_are_not_headers(service: LocalLambda) -> None:
             assert (response.status, response.read()) == (200, b"true")
 
 
-def test_queued_request_of_disconnected_client_is_dropped(start_lambda: StartLambda) -> None:
-    service = start_lambda(WAITS_FOR_FILE, "--concurrency=1", "--queue-timeout=900")
+def test_queued_request_of_disconnected_client_is_dropped(start_service: StartService) -> None:
+    service = start_service(WAITS_FOR_FILE, "--concurrency=1", "--queue-timeout=900")
     go = service.project / "go"
     with ThreadPoolExecutor() as threads:
         running = threads.submit(service.invoke, {"number": 1})
@@ -114,7 +114,7 @@ def test_queued_request_of_disconnected_client_is_dropped(start_lambda: StartLam
     assert service.invoke({"number": 2}).body == b"2"
 
 
-def test_upgrade_header_is_ignored(service: LocalLambda) -> None:
+def test_upgrade_header_is_ignored(service: LambdaService) -> None:
     body = json.dumps({"code": "reply = 1"}).encode()
     head = (
         f"POST {INVOKE} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 NAME = "function"
@@ -24,13 +24,13 @@ reply = [
 
 
 @pytest.fixture(scope="module")
-def shared_service(start_module_lambda: StartLambda) -> LocalLambda:
+def shared_service(start_module_service: StartService) -> LambdaService:
     """A service for requests that change nothing."""
-    return start_module_lambda(RUNS_ITS_EVENT)
+    return start_module_service(RUNS_ITS_EVENT)
 
 
 @pytest.fixture
-def service(shared_service: LocalLambda) -> Iterator[LocalLambda]:
+def service(shared_service: LambdaService) -> Iterator[LambdaService]:
     """The same service. Its configuration is restored afterwards."""
     client = shared_service.boto3
     before = client.get_function_configuration(FunctionName=NAME)
@@ -51,7 +51,7 @@ def error_of(call: Callable[[], Any]) -> tuple[str, str]:
     return error["Code"], error["Message"]
 
 
-def test_update_applies_to_next_invocation(service: LocalLambda) -> None:
+def test_update_applies_to_next_invocation(service: LambdaService) -> None:
     variables = {"Variables": {"TABLE": "orders"}}
     updated = service.boto3.update_function_configuration(
         FunctionName=NAME, Timeout=10, MemorySize=512, Environment=variables
@@ -70,7 +70,7 @@ def test_update_applies_to_next_invocation(service: LocalLambda) -> None:
     assert service.run(SETTINGS) == [1, "512", "orders"]
 
 
-def test_update_does_not_affect_running_invocation(service: LocalLambda, tmp_path: Path) -> None:
+def test_update_does_not_affect_running_invocation(service: LambdaService, tmp_path: Path) -> None:
     code = f"""
 import pathlib, time
 pathlib.Path({str(tmp_path / "began")!r}).touch()
@@ -93,7 +93,7 @@ reply = context.memory_limit_in_mb
     service.wait_for_line("ended with 128")
 
 
-def test_reserved_concurrency_put_get_and_delete(service: LocalLambda) -> None:
+def test_reserved_concurrency_put_get_and_delete(service: LambdaService) -> None:
     client = service.boto3
 
     put = client.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=0)
@@ -162,7 +162,7 @@ def test_reserved_concurrency_put_get_and_delete(service: LocalLambda) -> None:
     ],
 )
 def test_invalid_update_is_rejected_with_reason(
-    shared_service: LocalLambda, call: Callable[[Any], Any], code: str, message: str
+    shared_service: LambdaService, call: Callable[[Any], Any], code: str, message: str
 ) -> None:
     error = error_of(lambda: call(shared_service.boto3))
 
@@ -173,7 +173,7 @@ def test_invalid_update_is_rejected_with_reason(
 @pytest.mark.parametrize(
     "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
 )
-def test_update_invalid_body_is_rejected(shared_service: LocalLambda, body: bytes) -> None:
+def test_update_invalid_body_is_rejected(shared_service: LambdaService, body: bytes) -> None:
     path = f"/2015-03-31/functions/{NAME}/configuration"
 
     response = shared_service.request("PUT", path, body)

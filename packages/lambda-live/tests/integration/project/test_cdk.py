@@ -6,9 +6,9 @@ import pytest
 
 from lambda_live.http.code_status_api import PATH as STATE
 from support.cdk import function, stage, synthesize
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 HELLO = "def handler(event, context):\n    return 'hello'\n"
@@ -17,30 +17,30 @@ OTHER = "import os\n\ndef handler(event, context):\n    return os.getcwd()\n"
 
 @pytest.fixture(scope="module")
 def service(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     app = tmp_path_factory.mktemp("app")
     write_project(app, {"lambda/hello/index.py": HELLO, "lambda/other/index.py": OTHER})
     synthesize(app, Stack={"Hello1A2B3C4D": function("1", "Stack/Hello")})
     stage(app, "lambda/hello", "1")
-    return start_module_lambda(app, handler=None)
+    return start_module_service(app, handler=None)
 
 
-def names(service: LocalLambda) -> list[str]:
+def names(service: LambdaService) -> list[str]:
     return [each["FunctionName"] for each in service.boto3.list_functions()["Functions"]]
 
 
-def answer(service: LocalLambda, name: str) -> object:
+def answer(service: LambdaService, name: str) -> object:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
 
 
-def test_save_of_the_source_takes_effect(service: LocalLambda) -> None:
+def test_save_of_the_source_takes_effect(service: LambdaService) -> None:
     assert answer(service, "Hello") == "hello"
     write_project(service.project, {"lambda/hello/index.py": HELLO.replace("hello", "good day")})
     assert answer(service, "Hello") == "good day"
 
 
-def test_function_added_by_synth_is_served(service: LocalLambda) -> None:
+def test_function_added_by_synth_is_served(service: LambdaService) -> None:
     both = {
         "Hello1A2B3C4D": function("1", "Stack/Hello"),
         "Other5E6F7A8B": function("2", "Stack/Other"),
@@ -51,7 +51,7 @@ def test_function_added_by_synth_is_served(service: LocalLambda) -> None:
     assert Path(str(answer(service, "Other"))) == service.project / "lambda/other"
 
 
-def test_error_names_the_edited_file(service: LocalLambda) -> None:
+def test_error_names_the_edited_file(service: LambdaService) -> None:
     write_project(service.project, {"lambda/hello/index.py": "1 / 0\n"})
     answer(service, "Hello")
     state = service.request("GET", STATE).json()

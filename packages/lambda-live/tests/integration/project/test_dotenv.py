@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT, write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 
 FILES = {
     "template.yaml": """
@@ -49,7 +49,7 @@ GREETING="${WHO} there"
 }
 
 
-def variables(service: LocalLambda, name: str) -> dict[str, str]:
+def variables(service: LambdaService, name: str) -> dict[str, str]:
     answer: dict[str, str] = service.json_of(service.boto3.invoke(FunctionName=name))
     return answer
 
@@ -70,12 +70,12 @@ TEMPLATE_WITH_WRAPPER = f"""{TEMPLATE_WITHOUT}
 
 @pytest.fixture(scope="module")
 def service(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     project = tmp_path_factory.mktemp("environment")
     write_project(project, FILES)
     (project / "layer/wrapper").chmod(stat.S_IRWXU)
-    return start_module_lambda(
+    return start_module_service(
         project,
         "--env=NAMED=here",
         handler=None,
@@ -87,7 +87,7 @@ def service(
 
 
 def test_function_gets_variables_of_env_files_and_options(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     orders, other = variables(service, "Orders"), variables(service, "Other")
 
@@ -99,7 +99,7 @@ def test_function_gets_variables_of_env_files_and_options(
         assert not {"NOT_IN_THE_SHELL", "UNNAMED"} & set(each)
 
 
-def test_credentials_pass_only_if_named(service: LocalLambda) -> None:
+def test_credentials_pass_only_if_named(service: LambdaService) -> None:
     orders, other = variables(service, "Orders"), variables(service, "Other")
 
     assert orders["AWS_ACCESS_KEY_ID"] == orders["AWS_SESSION_TOKEN"] == "placeholder"
@@ -108,21 +108,21 @@ def test_credentials_pass_only_if_named(service: LocalLambda) -> None:
     assert "AWS_ACCESS_KEY_ID" not in other
 
 
-def test_exec_wrapper_of_a_layer_starts_the_runtime(service: LocalLambda) -> None:
+def test_exec_wrapper_of_a_layer_starts_the_runtime(service: LambdaService) -> None:
     assert variables(service, "Orders")["WRAPPED"].startswith("with ")
     assert "WRAPPED" not in variables(service, "Other")
 
 
-def test_local_variables_are_not_in_the_api(service: LocalLambda) -> None:
+def test_local_variables_are_not_in_the_api(service: LambdaService) -> None:
     configuration = service.boto3.get_function_configuration(FunctionName="Orders")["Environment"]
 
     assert configuration["Variables"]["TABLE"] == "template"
     assert "NAMED" not in configuration["Variables"]
 
 
-def test_saved_env_file_applies_and_an_invalid_one_is_logged(start_lambda: StartLambda) -> None:
+def test_saved_env_file_applies_and_an_invalid_one_is_logged(start_service: StartService) -> None:
     source = {"function/app.py": RUNS_ITS_EVENT, ".env": "A=1\n"}
-    service = start_lambda(source)
+    service = start_service(source)
     code = "import os; reply = os.environ['A']"
     assert service.run(code) == "1"
 
@@ -134,8 +134,8 @@ def test_saved_env_file_applies_and_an_invalid_one_is_logged(start_lambda: Start
     assert service.run(code) == "2"
 
 
-def test_missing_exec_wrapper_is_reported(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_missing_exec_wrapper_is_reported(start_service: StartService) -> None:
+    service = start_service(
         RUNS_ITS_EVENT, "--env=AWS_LAMBDA_EXEC_WRAPPER=/opt/nothing", ready=False
     )
 
@@ -145,9 +145,9 @@ def test_missing_exec_wrapper_is_reported(start_lambda: StartLambda) -> None:
     assert "AWS_LAMBDA_EXEC_WRAPPER /opt/nothing not found" in answer.json()["errorMessage"]
 
 
-def test_missing_exec_wrapper_can_be_disabled(start_lambda: StartLambda) -> None:
+def test_missing_exec_wrapper_can_be_disabled(start_service: StartService) -> None:
     template = TEMPLATE_WITH_WRAPPER
-    service = start_lambda(
+    service = start_service(
         {"template.yaml": template, "code/app.py": RUNS_ITS_EVENT, ".env": ""},
         handler=None,
         ready=False,
@@ -160,9 +160,9 @@ def test_missing_exec_wrapper_can_be_disabled(start_lambda: StartLambda) -> None
 
 
 def test_missing_code_folder_is_reported_until_it_exists(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(
+    service = start_service(
         {"code/app.py": RUNS_ITS_EVENT, "template.yaml": TEMPLATE_WITHOUT}, handler=None
     )
     invoke = partial(service.boto3.invoke, FunctionName="Wrapped", Payload='{"code": "reply = 1"}')
@@ -174,7 +174,7 @@ def test_missing_code_folder_is_reported_until_it_exists(
     assert service.json_of(invoke()) == 1
 
 
-def test_pythonpath_of_aws_is_mapped_to_local_folders(service: LocalLambda) -> None:
+def test_pythonpath_of_aws_is_mapped_to_local_folders(service: LambdaService) -> None:
     answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
 
     assert answer == ["one", "two", "three", "one\n"]

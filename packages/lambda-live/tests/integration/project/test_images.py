@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.wheel import write_wheel
 
 TEMPLATE = """
@@ -51,8 +51,8 @@ MAIN = "from common.text import said\ndef handler(event, context):\n    return s
 
 @pytest.fixture(scope="module")
 def service(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     root = tmp_path_factory.mktemp("images")
     (root / "hello/requirements").mkdir(parents=True)
     wheel = write_wheel(root / "hello", "ours", "1")
@@ -67,21 +67,21 @@ def service(
         "common/text.py": "said = 'first'\n",
     }
     write_project(root, files)
-    service = start_module_lambda(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
+    service = start_module_service(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
     service.expected_stderr = service.stderr
     return service
 
 
-def answer(service: LocalLambda, name: str) -> Any:
+def answer(service: LambdaService, name: str) -> Any:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload=json.dumps({})))
 
 
-def save(service: LocalLambda, file: str, text: str) -> None:
+def save(service: LambdaService, file: str, text: str) -> None:
     (service.project / file).write_text(text, encoding="utf-8")
 
 
 def test_image_has_the_packages_and_variables_of_its_dockerfile(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     assert answer(service, "Hello") == ["1", "template", "image", "weights"]
     configuration = service.boto3.get_function_configuration(FunctionName="Hello")
@@ -98,7 +98,7 @@ def test_image_has_the_packages_and_variables_of_its_dockerfile(
 
 
 def test_save_of_code_or_dockerfile_takes_effect(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     save(service, "hello/app.py", APP.replace('return "other"', 'return "new"'))
     save(service, "hello/Dockerfile", HELLO.replace("app.handler", "app.other"))
@@ -114,7 +114,7 @@ def test_save_of_code_or_dockerfile_takes_effect(
     assert answer(service, "Hello") == ["1", "template", "there", "weights"]
 
 
-def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LocalLambda) -> None:
+def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LambdaService) -> None:
     save(service, "hello/Dockerfile", HELLO.replace("CMD", "CMMD"))
     line = service.wait_for_line("Hello is not served: ")
     assert f"{service.project}/hello/Dockerfile:5: unknown instruction CMMD" in line
@@ -124,7 +124,7 @@ def test_invalid_dockerfile_is_reported_until_it_is_fixed(service: LocalLambda) 
 
 
 def test_code_of_several_folders_follows_saves(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     assert answer(service, "Parts") == "first"
     save(service, "common/text.py", "said = 'second'\n")
@@ -136,7 +136,7 @@ def test_code_of_several_folders_follows_saves(
 
 
 def test_error_names_the_edited_file(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     save(service, "functions/parts/main.py", "def handler(event, context):\n    return 1 / 0\n")
 
@@ -147,10 +147,10 @@ def test_error_names_the_edited_file(
     assert (location["path"], location["line"]) == (f"{service.project}/functions/parts/main.py", 2)
 
 
-def test_folder_with_only_a_dockerfile_is_served(start_lambda: StartLambda) -> None:
+def test_folder_with_only_a_dockerfile_is_served(start_service: StartService) -> None:
     dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY app.py .\nCMD ["app.handler"]\n'
     source = "def handler(*_):\n    return 'first'\ndef other(*_):\n    return 2\n"
-    service = start_lambda({"Dockerfile": dockerfile, "app.py": source}, handler=None)
+    service = start_service({"Dockerfile": dockerfile, "app.py": source}, handler=None)
     assert answer(service, "function") == "first"
 
     save(service, "Dockerfile", dockerfile.replace("app.handler", "app.other"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda
-from support.serving import serving
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.server_thread import serve_in_thread
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 TEMPLATE = """
@@ -42,9 +42,9 @@ EVENT = {"StackId": "stack", "RequestId": "request", "LogicalResourceId": "Custo
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
+def service(start_module_service: StartService) -> LambdaService:
     project = {"template.yaml": TEMPLATE, "code/alone.py": ALONE}
-    return start_module_lambda(project, handler=None)
+    return start_module_service(project, handler=None)
 
 
 @pytest.fixture
@@ -55,19 +55,19 @@ def cloudformation() -> Iterator[HTTPServer]:
             self.send_response(200)
             self.end_headers()
 
-    with serving(HTTPServer(("127.0.0.1", 0), Receiver)) as server:
+    with serve_in_thread(HTTPServer(("127.0.0.1", 0), Receiver)) as server:
         received: list[bytes] = []
         server.received = received  # type: ignore[attr-defined]
         yield server
 
 
-def answer(service: LocalLambda, name: str, event: object) -> Any:
+def answer(service: LambdaService, name: str, event: object) -> Any:
     payload = json.dumps(event)
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload=payload))
 
 
 def test_inline_code_follows_saves_of_the_template(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     assert answer(service, "Sam", {}) == "old us-east-1"
     changed = TEMPLATE.replace("old ", "new ")
@@ -75,11 +75,11 @@ def test_inline_code_follows_saves_of_the_template(
     assert answer(service, "Sam", {}) == "new us-east-1"
 
 
-def test_function_with_a_single_file_answers(service: LocalLambda) -> None:
+def test_function_with_a_single_file_answers(service: LambdaService) -> None:
     assert answer(service, "File", {}) == "alone"
 
 
-def test_inline_code_can_import_cfnresponse(service: LocalLambda, cloudformation: Any) -> None:
+def test_inline_code_can_import_cfnresponse(service: LambdaService, cloudformation: Any) -> None:
     url = f"http://127.0.0.1:{cloudformation.server_port}/"
     assert answer(service, "Custom", EVENT | {"ResponseURL": url}) is None
     assert b'"Status": "SUCCESS"' in cloudformation.received[0]

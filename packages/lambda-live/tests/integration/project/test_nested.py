@@ -10,9 +10,9 @@ from lambda_live.cli.describe import main as describe
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from lambda_live.project.config_watcher import ConfigWatcher
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 
 GLOBALS = """
 Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
@@ -50,23 +50,23 @@ PROJECT = {
 
 
 @pytest.fixture(scope="module")
-def shared(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(PROJECT, handler=None)
+def shared(start_module_service: StartService) -> LambdaService:
+    return start_module_service(PROJECT, handler=None)
 
 
 @pytest.fixture
-def service(shared: LocalLambda) -> LocalLambda:
+def service(shared: LambdaService) -> LambdaService:
     """Return the module's service with its original templates."""
     write_project(shared.project, PROJECT)
     assert answer(shared, "Play") == "hello from Play"
     return shared
 
 
-def answer(service: LocalLambda, name: str) -> object:
+def answer(service: LambdaService, name: str) -> object:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
 
 
-def test_functions_of_both_stacks_answer(service: LocalLambda) -> None:
+def test_functions_of_both_stacks_answer(service: LambdaService) -> None:
     service.wait_for_line("Child/Work is served as Child-Work, because Work is not unique")
     by_host = service.request("GET", "/", headers={"Host": "child-work.localhost"})
 
@@ -77,14 +77,14 @@ def test_functions_of_both_stacks_answer(service: LocalLambda) -> None:
 
 
 def test_save_of_a_nested_template_takes_effect(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     write_project(service.project, {"child/child.yaml": CHILD.replace("from", "of")})
 
     assert answer(service, "Child-Work") == "hello of Work"
 
 
-def test_nested_template_can_be_added_later(service: LocalLambda) -> None:
+def test_nested_template_can_be_added_later(service: LambdaService) -> None:
     later = PARENT.replace("child.yaml", "later.yaml")
     write_project(service.project, {"template.yaml": later})
 
@@ -100,7 +100,7 @@ def test_nested_template_can_be_added_later(service: LocalLambda) -> None:
 
 
 def test_describe_lists_nested_functions_and_files(
-    service: LocalLambda, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    service: LambdaService, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(service.project)
     describe([])

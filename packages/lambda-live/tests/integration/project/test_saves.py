@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 from support.wheel import write_wheel
 
@@ -43,28 +43,28 @@ def project(*functions: dict[str, Any], app: str = APP) -> dict[str, str]:
     return {"template.yaml": template(*functions), "code/app.py": app}
 
 
-def answer(service: LocalLambda, name: str = "First") -> Any:
+def answer(service: LambdaService, name: str = "First") -> Any:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
 
 
-def save(service: LocalLambda, text: str, file: str = "template.yaml") -> None:
+def save(service: LambdaService, text: str, file: str = "template.yaml") -> None:
     (service.project / file).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def shared(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(project({}), handler=None)
+def shared(start_module_service: StartService) -> LambdaService:
+    return start_module_service(project({}), handler=None)
 
 
 @pytest.fixture
-def service(shared: LocalLambda) -> LocalLambda:
+def service(shared: LambdaService) -> LambdaService:
     """The module's service, with a template of one function."""
     save(shared, template({}))
     assert answer(shared) == ["hello", "128", "First"]
     return shared
 
 
-def test_saved_template_applies_to_the_next_request(service: LocalLambda) -> None:
+def test_saved_template_applies_to_the_next_request(service: LambdaService) -> None:
     save(service, template({"greeting": "moin", "memory": 256}))
     changed = answer(service)
     save(service, template({"handler": "app.other"}))
@@ -75,10 +75,10 @@ def test_saved_template_applies_to_the_next_request(service: LocalLambda) -> Non
 
 
 def test_saved_link_target_applies_to_the_next_request(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     """Kubernetes mounts a ConfigMap or a Secret by links, and replaces one of a folder."""
-    service = start_lambda(project({}), handler=None)
+    service = start_service(project({}), handler=None)
     folder = service.project / "mounted"
     for name, greeting in (("one", "moin"), ("two", "servus")):
         (folder / name).mkdir(parents=True)
@@ -95,7 +95,7 @@ def test_saved_link_target_applies_to_the_next_request(
     assert (linked[0], exchanged[0]) == ("moin", "servus")
 
 
-def test_saved_template_adds_and_removes_functions(service: LocalLambda) -> None:
+def test_saved_template_adds_and_removes_functions(service: LambdaService) -> None:
     lone = service.metric("lambda_invocations_total")
 
     save(service, template({}, {"name": "Second", "greeting": "moin"}))
@@ -113,7 +113,7 @@ def test_saved_template_adds_and_removes_functions(service: LocalLambda) -> None
 
 
 def test_running_invocation_finishes_after_its_function_is_removed(
-    start_lambda: StartLambda, tmp_path: Path
+    start_service: StartService, tmp_path: Path
 ) -> None:
     slow = """
 import pathlib, time
@@ -123,7 +123,7 @@ def handler(event, context):
         time.sleep(0.01)
     return "ended"
 """
-    service = start_lambda(
+    service = start_service(
         project({}, {"name": "Second"}, app=slow), handler=None, LAMBDA_LIVE_SHUTDOWN_TIMEOUT="30"
     )
     with ThreadPoolExecutor() as pool:
@@ -137,7 +137,7 @@ def handler(event, context):
 
 
 def test_saved_code_uri_is_watched(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     def moved(reply: str) -> str:
         save(service, f"def handler(event, context): return {reply!r}\n", "elsewhere/app.py")
@@ -150,7 +150,7 @@ def test_saved_code_uri_is_watched(
 
 
 def test_invalid_template_is_logged_and_keeps_the_last_one(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     save(service, template({"memory": "much"}))
 
@@ -166,7 +166,7 @@ def test_invalid_template_is_logged_and_keeps_the_last_one(
     assert answer(service) == ["hello", "512", "First"]
 
 
-def test_added_function_that_is_not_supported_is_logged(service: LocalLambda) -> None:
+def test_added_function_that_is_not_supported_is_logged(service: LambdaService) -> None:
     other = (
         template({"name": "Other"}).removeprefix("Resources:").replace("python3.12", "nodejs22.x")
     )
@@ -178,7 +178,7 @@ def test_added_function_that_is_not_supported_is_logged(service: LocalLambda) ->
 
 
 def test_invalid_lock_file_is_logged_and_keeps_the_function(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     save(service, "no TOML", "code/uv.lock")
     save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
@@ -199,21 +199,21 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def shared_idna(
-    start_module_lambda: StartLambda, tmp_path_factory: pytest.TempPathFactory
-) -> LocalLambda:
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
     root = tmp_path_factory.mktemp("idna")
     (root / "code").mkdir()
     write_wheel(root / "code", "idna", "1")
     write_wheel(root / "code", "idna", "2")
     files = project({}, app=VERSION.format(name="idna"))
     write_project(root, files | {"code/requirements.txt": FIRST})
-    service = start_module_lambda(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
+    service = start_module_service(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
     service.expected_stderr = service.stderr
     return service
 
 
 @pytest.fixture
-def idna(shared_idna: LocalLambda) -> LocalLambda:
+def idna(shared_idna: LambdaService) -> LambdaService:
     """A service whose function requires version 1 of a package; version 2 is available."""
     save(shared_idna, FIRST, "code/requirements.txt")
     save(shared_idna, VERSION.format(name="idna"), "code/app.py")
@@ -221,7 +221,7 @@ def idna(shared_idna: LocalLambda) -> LocalLambda:
     return shared_idna
 
 
-def test_saved_requirements_are_installed_then_loaded(idna: LocalLambda) -> None:
+def test_saved_requirements_are_installed_then_loaded(idna: LambdaService) -> None:
     save(idna, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
 
     wait_until(lambda: answer(idna) == "2")
@@ -231,11 +231,11 @@ def test_saved_requirements_are_installed_then_loaded(idna: LocalLambda) -> None
 
 
 def test_first_requirements_are_installed_without_a_template(
-    tmp_path: Path, start_lambda: StartLambda
+    tmp_path: Path, start_service: StartService
 ) -> None:
     source = "import importlib.util\ndef lambda_handler(event, context):\n"
     source += "    return importlib.util.find_spec('ours') is not None\n"
-    service = start_lambda(
+    service = start_service(
         {"lambda_function.py": source}, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
     )
     service.expected_stderr = service.stderr
@@ -260,13 +260,15 @@ wheels = [{{ hash = "sha256:{hash}" }}]
 """
 
 
-def test_saved_lock_file_comes_before_pyproject(tmp_path: Path, start_lambda: StartLambda) -> None:
+def test_saved_lock_file_comes_before_pyproject(
+    tmp_path: Path, start_service: StartService
+) -> None:
     (tmp_path / "wheels").mkdir()
     wheels = [tmp_path / "wheels" / write_wheel(tmp_path / "wheels", "ours", each) for each in "12"]
     digests = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
     files = project({}, app=VERSION.format(name="ours"))
     files["pyproject.toml"] = '[project]\nname = "shop"\ndependencies = ["ours"]\n'
-    service = start_lambda(
+    service = start_service(
         files,
         handler=None,
         XDG_CACHE_HOME=str(tmp_path / "cache"),
@@ -294,7 +296,7 @@ BUILT = """\
 
 
 def test_requirements_of_a_source_layer_are_installed(
-    tmp_path: Path, start_lambda: StartLambda
+    tmp_path: Path, start_service: StartService
 ) -> None:
     files = project({}, app=VERSION.format(name="common"))
     files["template.yaml"] += BUILT
@@ -302,7 +304,7 @@ def test_requirements_of_a_source_layer_are_installed(
     first, second = (write_wheel(tmp_path / "shared", "ours", each) for each in "12")
     files["shared/common.py"] = "from ours import version\n"
     files["shared/requirements.txt"] = f"./{first}\n"
-    service = start_lambda(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
     service.expected_stderr = service.stderr
     assert answer(service) == "1"
 
@@ -312,7 +314,7 @@ def test_requirements_of_a_source_layer_are_installed(
 
 
 def test_failed_installation_keeps_the_loaded_code(
-    idna: LocalLambda,
+    idna: LambdaService,
 ) -> None:
     save(idna, "./nothing-here\n", "code/requirements.txt")
     save(idna, "import nothing_here\n" + VERSION.format(name="idna"), "code/app.py")
@@ -326,10 +328,10 @@ def test_failed_installation_keeps_the_loaded_code(
 
 
 def test_moved_handler_while_env_is_saved_keeps_the_service(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     source = "def handler(event, context): return 'here'\n"
-    service = start_lambda({"function/app.py": source, ".env": "A=1\n"})
+    service = start_service({"function/app.py": source, ".env": "A=1\n"})
     (service.project / "function/app.py").unlink()
     save(service, "A=2\n", ".env")
     assert "x-amz-function-error" in service.invoke().headers
@@ -341,8 +343,8 @@ def test_moved_handler_while_env_is_saved_keeps_the_service(
 DEFAULT = {"lambda_function.py": "def lambda_handler(event, context): return 'by default'\n"}
 
 
-def test_template_can_be_added_and_removed(start_lambda: StartLambda) -> None:
-    service = start_lambda({**DEFAULT, "code/app.py": APP}, handler=None)
+def test_template_can_be_added_and_removed(start_service: StartService) -> None:
+    service = start_service({**DEFAULT, "code/app.py": APP}, handler=None)
     assert answer(service, "function") == "by default"
 
     save(service, template({}))
@@ -360,9 +362,9 @@ def test_template_can_be_added_and_removed(start_lambda: StartLambda) -> None:
 
 
 def test_removed_template_without_default_keeps_the_functions(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(project({}), handler=None)
+    service = start_service(project({}), handler=None)
 
     (service.project / "template.yaml").unlink()
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 @pytest.fixture(scope="module")
-def json_service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(
+def json_service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(
         RUNS_ITS_EVENT,
         "--timeout=2",
         "--application-log-level=DEBUG",
@@ -24,7 +24,7 @@ def json_service(start_module_lambda: StartLambda) -> LocalLambda:
     )
 
 
-def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
+def invoke(service: LambdaService, code: str) -> tuple[str, list[dict[str, Any]]]:
     """Invoke the function. Return the request ID and its records from start to report."""
     request_id = service.invoke({"code": code}).headers["x-amzn-requestid"]
 
@@ -42,17 +42,17 @@ def invoke(service: LocalLambda, code: str) -> tuple[str, list[dict[str, Any]]]:
     return request_id, wait_until(records)
 
 
-def test_startup_example_uses_existing_event(start_lambda: StartLambda) -> None:
+def test_startup_example_uses_existing_event(start_service: StartService) -> None:
     files = {"app.py": "def handler(event, context):\n    pass\n", "events/event.json": "{}"}
-    service = start_lambda(files, handler="app.handler")
+    service = start_service(files, handler="app.handler")
 
     assert "try it: curl -d @events/event.json http" in service.lines[1]
 
 
 def test_text_log_matches_aws(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(
+    service = start_service(
         "print('imported')\ndef handler(event, context):\n    print('called')\n", "--memory=256"
     )
     request_id = service.invoke().headers["x-amzn-requestid"]
@@ -82,7 +82,7 @@ def test_text_log_matches_aws(
     assert len(lines) == 6
 
 
-def test_traceback_is_one_record_in_text_log(service: LocalLambda) -> None:
+def test_traceback_is_one_record_in_text_log(service: LambdaService) -> None:
     service.run("def below(): raise ValueError('logged once')\nbelow()")
 
     service.wait_for_line("[ERROR] ValueError: logged once")
@@ -91,7 +91,7 @@ def test_traceback_is_one_record_in_text_log(service: LocalLambda) -> None:
     assert service.lines[at + 2].startswith("\u00a0\u00a0File ")
 
 
-def test_every_json_log_line_is_an_object(json_service: LocalLambda) -> None:
+def test_every_json_log_line_is_an_object(json_service: LambdaService) -> None:
     for code in (
         "print('plain')",
         "print('{\"half\": ')",
@@ -109,7 +109,7 @@ def test_every_json_log_line_is_an_object(json_service: LocalLambda) -> None:
         assert isinstance(json.loads(line), dict)
 
 
-def test_json_log_has_platform_events(json_service: LocalLambda) -> None:
+def test_json_log_has_platform_events(json_service: LambdaService) -> None:
     request_id, records = invoke(json_service, "reply = 1")
 
     start, done, report = records
@@ -145,7 +145,7 @@ def test_json_log_has_platform_events(json_service: LocalLambda) -> None:
     ],
 )
 def test_json_log_has_status_and_error_type(
-    json_service: LocalLambda, code: str, status: str, error_type: str
+    json_service: LambdaService, code: str, status: str, error_type: str
 ) -> None:
     _, records = invoke(json_service, code)
 
@@ -153,8 +153,8 @@ def test_json_log_has_status_and_error_type(
         assert (record["record"]["status"], record["record"]["errorType"]) == (status, error_type)
 
 
-def test_json_log_has_init_events(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_json_log_has_init_events(start_service: StartService) -> None:
+    service = start_service(
         "print('imported')\ndef handler(event, context): ...",
         "--system-log-level=DEBUG",
         AWS_LAMBDA_LOG_FORMAT="JSON",
@@ -186,7 +186,7 @@ def test_json_log_has_init_events(start_lambda: StartLambda) -> None:
     assert report["record"]["metrics"]["initDurationMs"] == milliseconds
 
 
-def test_json_log_reports_reload_and_load_error(json_service: LocalLambda) -> None:
+def test_json_log_reports_reload_and_load_error(json_service: LambdaService) -> None:
     app = json_service.project / "function/app.py"
     before = len(json_service.lines)
 
@@ -207,7 +207,7 @@ def test_json_log_reports_reload_and_load_error(json_service: LocalLambda) -> No
     assert failed["code_sha256"] == broken
 
 
-def test_json_object_line_is_unchanged(json_service: LocalLambda) -> None:
+def test_json_object_line_is_unchanged(json_service: LambdaService) -> None:
     line = '{"level":  "info", "message": "grüße", "n": 1.0}'
 
     _, records = invoke(json_service, f"print({line!r})")
@@ -216,7 +216,7 @@ def test_json_object_line_is_unchanged(json_service: LocalLambda) -> None:
     assert records[1] == json.loads(line)
 
 
-def test_other_line_is_wrapped_as_function_event(json_service: LocalLambda) -> None:
+def test_other_line_is_wrapped_as_function_event(json_service: LambdaService) -> None:
     request_id, records = invoke(json_service, "print('plain'); print('no end', end='')")
 
     for record, text in zip(records[1:3], ["plain", "no end"], strict=True):
@@ -224,7 +224,7 @@ def test_other_line_is_wrapped_as_function_event(json_service: LocalLambda) -> N
         assert record == {"type": "function", "requestId": request_id, "record": text}
 
 
-def test_python_logging_uses_aws_json(json_service: LocalLambda) -> None:
+def test_python_logging_uses_aws_json(json_service: LambdaService) -> None:
     code = "import logging; logging.getLogger('orders').error('wrong: %s', 'that')"
     request_id, records = invoke(json_service, code)
 
@@ -238,15 +238,15 @@ def test_python_logging_uses_aws_json(json_service: LocalLambda) -> None:
     }
 
 
-def test_log_level_option_sets_level(json_service: LocalLambda) -> None:
+def test_log_level_option_sets_level(json_service: LambdaService) -> None:
     code = "import logging; logging.debug('logged'); logging.info('logged')"
     _, (_, *records, _, _) = invoke(json_service, code)
 
     assert [record.get("level") for record in records] == ["DEBUG", "INFO"]
 
 
-def test_json_log_default_levels_match_aws(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON")
+def test_json_log_default_levels_match_aws(start_service: StartService) -> None:
+    service = start_service(RUNS_ITS_EVENT, AWS_LAMBDA_LOG_FORMAT="JSON")
     code = """
 import json, logging
 logging.debug("filtered")
@@ -276,7 +276,7 @@ print("plain")
 
 
 def test_template_log_levels_filter_function_and_platform(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     template = """
 Resources:
@@ -289,7 +289,7 @@ Resources:
       CodeUri: .
       LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: ERROR, SystemLogLevel: WARN}
 """
-    service = start_lambda(
+    service = start_service(
         {"template.yaml": template, "function/app.py": RUNS_ITS_EVENT}, handler=None
     )
 
@@ -304,7 +304,7 @@ Resources:
     assert (config["ApplicationLogLevel"], config["SystemLogLevel"]) == ("ERROR", "WARN")
 
 
-def test_json_log_error_has_type_message_and_trace(json_service: LocalLambda) -> None:
+def test_json_log_error_has_type_message_and_trace(json_service: LambdaService) -> None:
     request_id, records = invoke(json_service, "raise ValueError('wrong')")
 
     (record,) = [record for record in records if record.get("level") == "ERROR"]
@@ -323,14 +323,14 @@ def test_json_log_error_has_type_message_and_trace(json_service: LocalLambda) ->
         '{"logger": "lambda_live", "message": "reloaded"}',
     ],
 )
-def test_function_line_cannot_imitate_platform(json_service: LocalLambda, forged: str) -> None:
+def test_function_line_cannot_imitate_platform(json_service: LambdaService, forged: str) -> None:
     json_service.invoke({"code": f"print({forged!r})"})
 
     line = json.loads(json_service.wait_for_line(json.dumps(forged)))
     assert (line["type"], line["record"]) == ("function", forged)
 
 
-def test_multiline_record_cannot_imitate_platform(json_service: LocalLambda) -> None:
+def test_multiline_record_cannot_imitate_platform(json_service: LambdaService) -> None:
     lines = '{"several": ["\\n{"type": "platform.start"}\\n"]}'
     json_service.invoke({"code": f"import logging; logging.error({lines!r})"})
     framed = '{"a":\n{"type": "platform.start", "record": {}}\n}'

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT
-from support.starting import StartLambda
+from support.service_starter import StartService
 from support.waiting import wait_until
 
 PLATFORM_ERRORS = [
@@ -17,8 +17,8 @@ PLATFORM_ERRORS = [
 ]
 
 
-def test_all_series_exist_at_startup(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, "--memory=256", "--timeout=5")
+def test_all_series_exist_at_startup(start_service: StartService) -> None:
+    service = start_service(RUNS_ITS_EVENT, "--memory=256", "--timeout=5")
     lines = service.admin("/metrics").body.decode().splitlines()
 
     for name in ("invocations", "throttles", "async_dropped"):
@@ -45,7 +45,7 @@ def test_all_series_exist_at_startup(start_lambda: StartLambda) -> None:
 
 
 def test_invocations_and_errors_are_counted_like_cloudwatch(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     def counts() -> list[float]:
         of_type = ("ValueError", "KeyError", "NameError")
@@ -64,7 +64,7 @@ def test_invocations_and_errors_are_counted_like_cloudwatch(
     assert counted == [6, 5, 2, 2, 1, 6]
 
 
-def test_duration_is_measured_for_handler(service: LocalLambda) -> None:
+def test_duration_is_measured_for_handler(service: LambdaService) -> None:
     before = service.metric("lambda_duration_seconds_sum")
     slow = service.metric("lambda_duration_seconds_bucket", le="0.25")
 
@@ -74,8 +74,8 @@ def test_duration_is_measured_for_handler(service: LocalLambda) -> None:
     assert service.metric("lambda_duration_seconds_bucket", le="0.25") == slow
 
 
-def test_reload_removes_series_of_old_code(start_lambda: StartLambda) -> None:
-    service = start_lambda("def handler(event, context): return 1")
+def test_reload_removes_series_of_old_code(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return 1")
     (service.project / "function/app.py").write_text(RUNS_ITS_EVENT, encoding="utf-8")
     code = service.invoke({"code": ""}).headers["x-lambda-live-code-sha256"]
 
@@ -91,7 +91,7 @@ def test_reload_removes_series_of_old_code(start_lambda: StartLambda) -> None:
     ],
 )
 def test_accept_header_selects_format(
-    service: LocalLambda, accept: dict[str, str], content_type: str
+    service: LambdaService, accept: dict[str, str], content_type: str
 ) -> None:
     answer = service.admin("/metrics", accept)
 
@@ -99,7 +99,7 @@ def test_accept_header_selects_format(
     assert answer.headers["content-type"].startswith(content_type)
 
 
-def test_duration_has_exemplar_with_request_id(service: LocalLambda) -> None:
+def test_duration_has_exemplar_with_request_id(service: LambdaService) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
     def exemplars() -> list[str]:
@@ -113,12 +113,12 @@ def test_duration_has_exemplar_with_request_id(service: LocalLambda) -> None:
     assert [line.split("{")[0] for line in found] == ["lambda_duration_seconds_bucket"]
 
 
-def test_admin_port_rejects_other_paths(service: LocalLambda) -> None:
+def test_admin_port_rejects_other_paths(service: LambdaService) -> None:
     assert service.admin("/nothing").status == 404
     assert service.request("GET", "/metrics").status == 502  # the function's port
 
 
-def test_service_is_not_ready_before_first_init(start_lambda: StartLambda) -> None:
+def test_service_is_not_ready_before_first_init(start_service: StartService) -> None:
     source = """
 import time
 from pathlib import Path
@@ -128,7 +128,7 @@ while not Path("go").exists():
 
 def handler(event, context): ...
 """
-    service = start_lambda(source, ready=False)
+    service = start_service(source, ready=False)
     wait_until(lambda: service.metric("lambda_environments") == 1)
 
     before = service.admin("/ready")

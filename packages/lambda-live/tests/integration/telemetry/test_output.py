@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.http import request
-from support.local_lambda import INVOKE, environment
+from support.lambda_service import INVOKE, environment
 from support.project import HANDLER, RUNS_ITS_EVENT, write_project
 from support.waiting import DEADLINE, wait_until
 

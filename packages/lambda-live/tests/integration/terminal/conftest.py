@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from support.project import write_project
-from support.terminal import Start, TerminalLambda
+from support.terminal import Start, TerminalService
 
 
 def _starter(directory: Path, services: ExitStack) -> Start:
-    def start(source: str, *args: str, **more: Any) -> TerminalLambda:
+    def start(source: str, *args: str, **more: Any) -> TerminalService:
         write_project(directory, {"function/__init__.py": "", "function/app.py": source})
-        service = services.enter_context(closing(TerminalLambda(directory, *args, **more)))
+        service = services.enter_context(closing(TerminalService(directory, *args, **more)))
         service.wait_for("loaded in|does not load")
         return service
 
@@ -31,7 +31,7 @@ def start_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Like `start`, for all tests of a module, each service in its own directory."""
     with ExitStack() as services:
 
-        def start(*args: str, **more: Any) -> TerminalLambda:
+        def start(*args: str, **more: Any) -> TerminalService:
             return _starter(tmp_path_factory.mktemp("project"), services)(*args, **more)
 
         yield start

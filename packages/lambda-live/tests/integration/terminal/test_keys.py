@@ -12,17 +12,17 @@ import pytest
 
 from support.checks import print_result
 from support.project import write_project
-from support.terminal import TerminalLambda
+from support.terminal import TerminalService
 from support.waiting import wait_until
 
-type Start = Callable[..., TerminalLambda]
+type Start = Callable[..., TerminalService]
 
 ANSWERS = "def handler(event, context): print(event); return {'statusCode': 200}\n"
 EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "second")}
 
 
 @pytest.fixture(scope="module")
-def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> TerminalLambda:
+def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> TerminalService:
     """A service for tests that leave it unchanged. Its browser writes the URL to a file."""
     opener = tmp_path_factory.mktemp("bin") / "wslview"
     opener.write_text("#!/bin/sh\necho $1 > opened.new; mv opened.new opened\n")
@@ -33,11 +33,11 @@ def service(start_module: Start, tmp_path_factory: pytest.TempPathFactory) -> Te
     return service
 
 
-def reads_keys(service: TerminalLambda) -> bool:
+def reads_keys(service: TerminalService) -> bool:
     return not service.modes_now()[3] & (termios.ICANON | termios.ECHO)
 
 
-def test_help_key_prints_all_keys(service: TerminalLambda) -> None:
+def test_help_key_prints_all_keys(service: TerminalService) -> None:
     assert "? help · i invoke · r replay · o dashboard · q quit" in service.rows
 
     service.press("?")
@@ -45,7 +45,7 @@ def test_help_key_prints_all_keys(service: TerminalLambda) -> None:
 
 
 @pytest.mark.parametrize("keys", ["quit? that was copied from elsewhere", "\x1b?q"])
-def test_pasted_text_and_escape_sequences_are_ignored(service: TerminalLambda, keys: str) -> None:
+def test_pasted_text_and_escape_sequences_are_ignored(service: TerminalService, keys: str) -> None:
     before = len(service.rows) - 1
 
     service.press(keys)
@@ -57,7 +57,7 @@ def test_pasted_text_and_escape_sequences_are_ignored(service: TerminalLambda, k
     assert "  q  quit" not in service.rows[before:]
 
 
-def test_letter_invokes_event_and_enter_repeats_it(service: TerminalLambda) -> None:
+def test_letter_invokes_event_and_enter_repeats_it(service: TerminalService) -> None:
     before = len(service.rows) - 1
     service.press("i")
     service.wait_for("  a first.json +b second.json\n", before)
@@ -156,7 +156,7 @@ def test_replay_key_reruns_requests_after_save(start: Start) -> None:
     service.wait_for("Replay off", before)
 
 
-def test_dashboard_key_opens_browser(service: TerminalLambda) -> None:
+def test_dashboard_key_opens_browser(service: TerminalService) -> None:
     opened = service.project / "opened"
 
     service.press("o")
@@ -188,7 +188,7 @@ def test_exit_restores_terminal_modes(start: Start, how: str) -> None:
 
 
 def test_suspended_service_restores_terminal_modes(
-    service: TerminalLambda,
+    service: TerminalService,
 ) -> None:
     process = psutil.Process(service.process.pid)
     wait_until(lambda: reads_keys(service))

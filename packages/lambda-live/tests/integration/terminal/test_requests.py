@@ -13,11 +13,11 @@ import pytest
 
 from support.checks import print_result
 from support.http import request
-from support.local_lambda import environment
+from support.lambda_service import environment
 from support.project import REPOSITORY, write_project
-from support.terminal import NO_SUMMARIES, TerminalLambda
+from support.terminal import NO_SUMMARIES, TerminalService
 
-type Start = Callable[..., TerminalLambda]
+type Start = Callable[..., TerminalService]
 
 ECHOES = "def handler(event, context): return event\n"
 REQUESTS = {
@@ -59,7 +59,7 @@ INVALID = {
 
 
 @pytest.fixture(scope="module")
-def service(start_module: Start) -> TerminalLambda:
+def service(start_module: Start) -> TerminalService:
     service = start_module(ECHOES, constants=NO_SUMMARIES)
     texts = REQUESTS | {f"invalid_{name}": text for name, (text, _) in INVALID.items()}
     files = {f"events/{name}.http": text for name, text in texts.items()}
@@ -71,7 +71,7 @@ def service(start_module: Start) -> TerminalLambda:
     return service
 
 
-def press(service: TerminalLambda, name: str) -> int:
+def press(service: TerminalService, name: str) -> int:
     """Invoke an event by its letter. Return the number of rows before."""
     before = len(service.rows) - 1
     service.press("i")
@@ -80,7 +80,7 @@ def press(service: TerminalLambda, name: str) -> int:
     return before
 
 
-def newest(service: TerminalLambda) -> dict[str, Any]:
+def newest(service: TerminalService) -> dict[str, Any]:
     """Return the event of the newest invocation, without values that differ between requests."""
     page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     row = request(page, "GET", "/api/rows").json()[0]
@@ -93,7 +93,7 @@ def newest(service: TerminalLambda) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_http_file_is_sent_like_with_curl(service: TerminalLambda, name: str) -> None:
+def test_http_file_is_sent_like_with_curl(service: TerminalService, name: str) -> None:
     if not shutil.which("curl"):
         pytest.skip("scripts/invoke needs curl")
     before = press(service, name)
@@ -111,7 +111,7 @@ def test_http_file_is_sent_like_with_curl(service: TerminalLambda, name: str) ->
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_invalid_http_file_is_reported(service: TerminalLambda, name: str) -> None:
+def test_invalid_http_file_is_reported(service: TerminalService, name: str) -> None:
     before = press(service, f"invalid_{name}")
     line = service.wait_for(rf"✗ cannot invoke invalid_{name}\.http: .*", before)[0]
     assert INVALID[name][1] in line
@@ -130,7 +130,7 @@ def test_multiple_functions_have_events_in_their_folders(tmp_path: Path) -> None
     events = {"events/One/a.json": "1", "events/Two/b.json": "2", "events/Two/c.http": "GET /c"}
     write_project(tmp_path, code | events | {"template.yaml": MULTIPLE})
     checks = f"--after-reload=until test -e go; do sleep 0.01; done; {print_result()}"
-    with closing(TerminalLambda(tmp_path, checks, handler=None)) as service:
+    with closing(TerminalService(tmp_path, checks, handler=None)) as service:
         service.wait_for("✓ 2 functions loaded in .* · running checks…")
         (tmp_path / "go").touch()
         service.wait_for(r"✓ 2 functions loaded in [\d.]+ m?s · 3 of 3 events as expected\n")
@@ -149,7 +149,7 @@ def test_load_of_multiple_functions_is_one_line(tmp_path: Path) -> None:
     resources = "".join(f"  {name}: {{Type: AWS::Serverless::Function}}\n" for name in names)
     files = {"one/app.py": ECHOES, "template.yaml": f"{template}Resources:\n{resources}"}
     write_project(tmp_path, files)
-    with closing(TerminalLambda(tmp_path, handler=None)) as service:
+    with closing(TerminalService(tmp_path, handler=None)) as service:
         service.wait_for("✓ 5 functions loaded in")
         (tmp_path / "one/app.py").write_text("def handler(event, context)")
         service.wait_for("✗ 4 more functions do not load  one/app.py:1")

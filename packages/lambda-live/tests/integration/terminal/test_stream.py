@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from support.local_lambda import environment
-from support.starting import StartLambda
+from support.lambda_service import environment
+from support.service_starter import StartService
 from support.waiting import DEADLINE, wait_until
 
 ANSWERS = "def handler(event, context): print('hello'); return {'statusCode': 200}\n"
@@ -48,8 +48,8 @@ def following(url: str) -> Iterator[Follower]:
         yield follower
 
 
-def test_follower_gets_terminal_lines(start_lambda: StartLambda) -> None:
-    service = start_lambda(ANSWERS)
+def test_follower_gets_terminal_lines(start_service: StartService) -> None:
+    service = start_service(ANSWERS)
     with following(service.admin_url) as follower:
         follower.wait_for(r"✓ loaded in [\d.]+ m?s\n")
         service.invoke()
@@ -61,9 +61,9 @@ def test_follower_gets_terminal_lines(start_lambda: StartLambda) -> None:
 
 
 def test_new_follower_first_gets_load_error(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda("import no_such_module\n")
+    service = start_service("import no_such_module\n")
     with following(service.admin_url) as follower:
         follower.wait_for(r"✗ does not load  function/app\.py:1\n")
         follower.wait_for("No module named 'no_such_module'\n  > 1 │ import no_such_module")

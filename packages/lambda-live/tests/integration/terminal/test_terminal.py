@@ -9,9 +9,9 @@ import pytest
 
 from support.checks import ALL_PASSED, print_result
 from support.http import request
-from support.terminal import NO_SUMMARIES, TerminalLambda
+from support.terminal import NO_SUMMARIES, TerminalService
 
-type Start = Callable[..., TerminalLambda]
+type Start = Callable[..., TerminalService]
 
 TIME = r"\d\d:\d\d:\d\d"
 ANSWERS = """
@@ -43,24 +43,24 @@ EXPECTED = ALL_PASSED
 
 
 @pytest.fixture(scope="module")
-def service(start_module: Start) -> TerminalLambda:
+def service(start_module: Start) -> TerminalService:
     """A service for the tests of single lines."""
     return start_module(ANSWERS, constants=NO_SUMMARIES)
 
 
 @pytest.fixture(scope="module")
-def summarizing(start_module: Start) -> TerminalLambda:
+def summarizing(start_module: Start) -> TerminalService:
     return start_module(ANSWERS)
 
 
 @pytest.fixture(scope="module")
-def checked(start_module: Start) -> TerminalLambda:
+def checked(start_module: Start) -> TerminalService:
     service = start_module(ANSWERS, f"--after-reload={print_result()}")
     service.wait_for(rf"loaded in .* · {EXPECTED}\n")
     return service
 
 
-def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
+def invoke(service: TerminalService, event: object, **headers: str) -> list[str]:
     """Invoke the function and return the rows up to the next invocation's line."""
     before = len(service.rows) - 1
     service.invoke(json.dumps(event).encode(), **headers)
@@ -69,14 +69,14 @@ def invoke(service: TerminalLambda, event: object, **headers: str) -> list[str]:
     return service.rows[before:-2]
 
 
-def saved(service: TerminalLambda, source: str) -> int:
+def saved(service: TerminalService, source: str) -> int:
     """Save the function and wait until it is loaded. Return the number of rows before."""
     before = service.save(source)
     service.wait_for(r"reloaded in .*\n", before)
     return before
 
 
-def test_invocation_is_one_line(service: TerminalLambda) -> None:
+def test_invocation_is_one_line(service: TerminalService) -> None:
     saved(service, ANSWERS + "# for a cold start\n")
     said = len(service.raw)
 
@@ -88,13 +88,13 @@ def test_invocation_is_one_line(service: TerminalLambda) -> None:
     saved(service, ANSWERS)
 
 
-def test_request_line_has_method_and_path(service: TerminalLambda) -> None:
+def test_request_line_has_method_and_path(service: TerminalService) -> None:
     request(service.url, "PUT", "/orders/7?a=1")
 
     service.wait_for(rf"{TIME} ✓ PUT /orders/7  ")
 
 
-def test_function_output_is_below_invocation_line(service: TerminalLambda) -> None:
+def test_function_output_is_below_invocation_line(service: TerminalService) -> None:
     assert invoke(service, {"print": "one\ntwo"})[1:] == ["  one", "  two"]
     assert invoke(service, {"log": "bad\tthing"})[1:] == ["  ERROR bad   thing"]
     line = {"level": "info", "message": "done", "timestamp": "now", "items": 3, "service": "x"}
@@ -103,7 +103,7 @@ def test_function_output_is_below_invocation_line(service: TerminalLambda) -> No
     assert rows[1:] == ['  INFO done items=3 by=me why="no, it is"']
 
 
-def test_long_invocation_is_shown_while_running(service: TerminalLambda, tmp_path: Path) -> None:
+def test_long_invocation_is_shown_while_running(service: TerminalService, tmp_path: Path) -> None:
     saved(service, SLOW)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(service.invoke, json.dumps(str(tmp_path / "go")).encode())
@@ -116,7 +116,7 @@ def test_long_invocation_is_shown_while_running(service: TerminalLambda, tmp_pat
 
 
 def test_error_is_shown_once_with_location_and_code(
-    service: TerminalLambda,
+    service: TerminalService,
 ) -> None:
     line, *rows = invoke(service, {"raise": "no luck"})
     assert re.match(rf"{TIME} ✗ Invoke  ValueError  function/app\.py:10  ", line)
@@ -136,7 +136,7 @@ def test_error_is_shown_once_with_location_and_code(
     assert "LAMBDA_WARNING" not in service.raw
 
 
-def test_runtime_client_crash_shows_only_reason(service: TerminalLambda) -> None:
+def test_runtime_client_crash_shows_only_reason(service: TerminalService) -> None:
     saved(service, ANSWERS.replace('event.get("reply")', '"x" * 7 * 2**20'))
     line, *rows = invoke(service, {"print": "written"})
     assert "✗ Invoke  Function.ResponseSizeTooLarge  " in line
@@ -146,14 +146,14 @@ def test_runtime_client_crash_shows_only_reason(service: TerminalLambda) -> None
     saved(service, ANSWERS)
 
 
-def test_check_invocations_are_hidden(service: TerminalLambda) -> None:
+def test_check_invocations_are_hidden(service: TerminalService) -> None:
     service.invoke(b'{"print": "checked"}', **{"X-Lambda-Live-Source": "check"})
     invoke(service, {"print": "mine"})
 
     assert "checked" not in service.raw
 
 
-def test_save_is_one_line_with_check_result(checked: TerminalLambda) -> None:
+def test_save_is_one_line_with_check_result(checked: TerminalService) -> None:
     before = checked.save(ANSWERS + "\n")
     checked.wait_for(rf"{TIME} ✓ reloaded in [\d.]+ m?s · {EXPECTED}\n", before)
     assert len(checked.rows[before:-1]) == 1
@@ -177,7 +177,7 @@ def test_failed_check_shows_few_rows_and_code(start: Start) -> None:
     service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
 
 
-def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalLambda) -> None:
+def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalService) -> None:
     before = checked.save(BROKEN)
     checked.wait_for("Checks paused", before)
     line, *rows = checked.rows[before:-1]
@@ -198,7 +198,7 @@ def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalLambda) -> 
     assert checked.titles[-1].startswith("✓")
 
 
-def test_many_invocations_are_summarized_each_second(summarizing: TerminalLambda) -> None:
+def test_many_invocations_are_summarized_each_second(summarizing: TerminalService) -> None:
     before = len(summarizing.rows) - 1
     for number in range(60):
         summarizing.invoke(b'{"raise": "one"}' if number == 50 else b'{"print": "hello"}')
@@ -213,7 +213,7 @@ def test_many_invocations_are_summarized_each_second(summarizing: TerminalLambda
     )
 
 
-def test_paused_terminal_does_not_block_invocations(summarizing: TerminalLambda) -> None:
+def test_paused_terminal_does_not_block_invocations(summarizing: TerminalService) -> None:
     before = len(summarizing.rows) - 1
     os.write(summarizing.master, b"\x13")  # Ctrl-S
     for number in range(40):
@@ -224,7 +224,7 @@ def test_paused_terminal_does_not_block_invocations(summarizing: TerminalLambda)
     summarizing.wait_for(r"≡ \d+ (more )?invocations", before)
 
 
-def test_output_outside_invocations_is_shown(service: TerminalLambda) -> None:
+def test_output_outside_invocations_is_shown(service: TerminalService) -> None:
     before = saved(service, "print('at import')\n" + ANSWERS)
     service.wait_for("  at import\n", before)
 
@@ -233,7 +233,7 @@ def test_output_outside_invocations_is_shown(service: TerminalLambda) -> None:
     saved(service, ANSWERS)
 
 
-def test_control_sequences_from_callers_are_escaped(service: TerminalLambda) -> None:
+def test_control_sequences_from_callers_are_escaped(service: TerminalService) -> None:
     attack = "\x1b]2;owned\x07\x1b[2J\x9b31m\u202egnp\r\x1b[31mred\x1b[0m"
 
     _, row = invoke(service, {"print": attack})
@@ -247,6 +247,6 @@ def test_control_sequences_from_callers_are_escaped(service: TerminalLambda) -> 
     assert not re.search("[\x80-\x9f\u202e]|\x1b\\[2J", service.raw)
 
 
-def test_function_output_cannot_imitate_invocation_lines(service: TerminalLambda) -> None:
+def test_function_output_cannot_imitate_invocation_lines(service: TerminalService) -> None:
     rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
     assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from wcwidth import width
 
-from support.local_lambda import environment
-from support.terminal import TerminalLambda
+from support.lambda_service import environment
+from support.terminal import TerminalService
 
-type Start = Callable[..., TerminalLambda]
+type Start = Callable[..., TerminalService]
 
 CODE = """
 import logging
@@ -23,11 +23,11 @@ WORDS = "the quick brown fox jumps over the lazy dog " * 5
 
 
 @pytest.fixture(scope="module")
-def service(start_module: Start) -> TerminalLambda:
+def service(start_module: Start) -> TerminalService:
     return start_module(CODE, constants={"terminal.grouping.MAX_INVOCATIONS_PER_SECOND": 1000})
 
 
-def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]:
+def written(service: TerminalService, text: str, how: str = "print") -> list[str]:
     """Return the rows of text that a function writes to its log."""
     before = len(service.rows) - 1
     service.invoke(json.dumps({how: text}).encode())
@@ -36,7 +36,7 @@ def written(service: TerminalLambda, text: str, how: str = "print") -> list[str]
 
 
 @pytest.mark.parametrize("columns", [80, 120, 50])
-def test_long_line_is_wrapped_at_words_with_indent(service: TerminalLambda, columns: int) -> None:
+def test_long_line_is_wrapped_at_words_with_indent(service: TerminalService, columns: int) -> None:
     service.resize(columns)
 
     rows = written(service, WORDS.strip())
@@ -45,7 +45,7 @@ def test_long_line_is_wrapped_at_words_with_indent(service: TerminalLambda, colu
     assert " ".join(row.strip() for row in rows) == WORDS.strip()
 
 
-def test_wide_characters_are_wrapped_by_columns(service: TerminalLambda) -> None:
+def test_wide_characters_are_wrapped_by_columns(service: TerminalService) -> None:
     service.resize(80)
     wide = "語" * 100
     emoji = "\N{FAMILY}\N{FACE PALM} " * 40
@@ -59,7 +59,7 @@ def test_wide_characters_are_wrapped_by_columns(service: TerminalLambda) -> None
 
 
 def test_very_long_word_is_shortened_with_count(
-    service: TerminalLambda,
+    service: TerminalService,
 ) -> None:
     service.resize(80)
 
@@ -69,7 +69,7 @@ def test_very_long_word_is_shortened_with_count(
     assert re.search(r"… 9,\d\d\d more characters$", rows[-1])
 
 
-def test_record_with_many_lines_is_shortened_in_the_middle(service: TerminalLambda) -> None:
+def test_record_with_many_lines_is_shortened_in_the_middle(service: TerminalService) -> None:
     rows = written(service, "\n".join(map(str, range(5000))), "log")
     assert [rows[0], *rows[19:22], rows[-1]] == [
         "  ERROR 0",
@@ -80,7 +80,7 @@ def test_record_with_many_lines_is_shortened_in_the_middle(service: TerminalLamb
     ]
 
 
-def test_pipe_gets_unwrapped_lines(service: TerminalLambda) -> None:
+def test_pipe_gets_unwrapped_lines(service: TerminalService) -> None:
     service.resize(40)
     page = service.wait_for(r"Dashboard +(http://\S+)")[1]
     with subprocess.Popen(
@@ -98,7 +98,7 @@ def test_pipe_gets_unwrapped_lines(service: TerminalLambda) -> None:
     assert WORDS.strip() in lines[1]
 
 
-def test_service_message_is_wrapped_below_its_text(service: TerminalLambda) -> None:
+def test_service_message_is_wrapped_below_its_text(service: TerminalService) -> None:
     service.resize(50)
     before = len(service.rows) - 1
     service.press("r")

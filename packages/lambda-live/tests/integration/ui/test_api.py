@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from support.checks import print_result
-from support.http import Answer, request
-from support.local_lambda import INVOKE, LocalLambda
+from support.http import HttpResponse, request
+from support.lambda_service import INVOKE, LambdaService
 from support.project import RUNS_ITS_EVENT, write_project
-from support.starting import StartLambda
-from support.terminal import TerminalLambda
+from support.service_starter import StartService
+from support.terminal import TerminalService
 from support.waiting import wait_until
 
 JSON = {"Content-Type": "application/json"}
@@ -32,8 +32,8 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(
         {
             "function/__init__.py": "",
             "function/app.py": RUNS_ITS_EVENT,
@@ -47,22 +47,22 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
     )
 
 
-def call_api(service: LocalLambda, method: str, path: str, body: object = None) -> Answer:
+def call_api(service: LambdaService, method: str, path: str, body: object = None) -> HttpResponse:
     content = None if body is None else json.dumps(body).encode()
     return request(service.admin_url, method, f"/api/{path}", content, JSON)
 
 
-def rows(service: LocalLambda) -> list[dict[str, Any]]:
+def rows(service: LambdaService) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = call_api(service, "GET", "rows").json()
     return found
 
 
-def newest(service: LocalLambda) -> dict[str, Any]:
+def newest(service: LambdaService) -> dict[str, Any]:
     detail: dict[str, Any] = call_api(service, "GET", f"rows/{rows(service)[0]['id']}").json()
     return detail
 
 
-def send(service: LocalLambda, code: str) -> dict[str, Any]:
+def send(service: LambdaService, code: str) -> dict[str, Any]:
     event = json.dumps({"code": code})
     row: dict[str, Any] = call_api(
         service, "POST", "invoke", {"function": "function", "event": event}
@@ -70,7 +70,7 @@ def send(service: LocalLambda, code: str) -> dict[str, Any]:
     return row
 
 
-def test_invocation_is_recorded_with_event_response_and_log(service: LocalLambda) -> None:
+def test_invocation_is_recorded_with_event_response_and_log(service: LambdaService) -> None:
     response = service.invoke({"code": "print('hello'); reply = 'well'"})
 
     row = newest(service)
@@ -84,14 +84,14 @@ def test_invocation_is_recorded_with_event_response_and_log(service: LocalLambda
     assert row["memoryMb"] > 0
 
 
-def test_label_may_contain_any_characters(service: LocalLambda) -> None:
+def test_label_may_contain_any_characters(service: LambdaService) -> None:
     service.invoke({"code": ""}, {"X-Lambda-Live-Event": "注文.json".encode().decode("latin-1")})
     service.request("GET", "/", None, {"X-Lambda-Live-Event": "b\xe4.http"})
 
     assert [row["label"] for row in rows(service)[:2]] == ["b\ufffd.http", "注文.json"]
 
 
-def test_error_is_recorded_with_location_and_source_lines(service: LocalLambda) -> None:
+def test_error_is_recorded_with_location_and_source_lines(service: LambdaService) -> None:
     service.invoke({"code": "raise ValueError('no')"})
 
     row = newest(service)
@@ -105,7 +105,7 @@ def test_error_is_recorded_with_location_and_source_lines(service: LocalLambda) 
 
 
 def test_error_in_missing_file_has_location_without_source_lines(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     gone = service.project / "function/gone.py"
     service.invoke({"code": f"exec(compile('1 / 0', {str(gone)!r}, 'exec'))"})
@@ -115,7 +115,7 @@ def test_error_in_missing_file_has_location_without_source_lines(
 
 
 def test_error_in_very_large_file_has_location_without_source_lines(
-    service: LocalLambda,
+    service: LambdaService,
 ) -> None:
     large = service.project / "large.py"
     large.write_text("1 / 0\n" + "# much\n" * 1_000_000)
@@ -125,7 +125,7 @@ def test_error_in_very_large_file_has_location_without_source_lines(
     assert (location["path"], location["lines"]) == (str(large), [])
 
 
-def test_rows_have_preview_of_event(service: LocalLambda) -> None:
+def test_rows_have_preview_of_event(service: LambdaService) -> None:
     text = {"Content-Type": "text/plain"}
     sent: list[tuple[str, bytes, dict[str, str]]] = [
         (INVOKE, b'{ "code":\n  "reply = 1" }', {}),
@@ -144,7 +144,7 @@ def test_rows_have_preview_of_event(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("part", ["event", "response", "log"])
-def test_body_over_64_kb_is_truncated(service: LocalLambda, part: str) -> None:
+def test_body_over_64_kb_is_truncated(service: LambdaService, part: str) -> None:
     size = 2**17
     code = {
         "event": "reply = 1",
@@ -159,7 +159,7 @@ def test_body_over_64_kb_is_truncated(service: LocalLambda, part: str) -> None:
     assert len(body["text"]) == 2**16
 
 
-def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LocalLambda) -> None:
+def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LambdaService) -> None:
     service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
 
     for action in ("rerun", "pin", "save-as-check"):
@@ -171,7 +171,7 @@ def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LocalLambda) -
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 parses it")
-def test_deeply_nested_event_cannot_be_pinned(service: LocalLambda) -> None:
+def test_deeply_nested_event_cannot_be_pinned(service: LambdaService) -> None:
     service.request("POST", INVOKE, b"[" * 5000 + b"]" * 5000)
 
     response = call_api(service, "POST", f"rows/{newest(service)['id']}/pin", {})
@@ -181,7 +181,7 @@ def test_deeply_nested_event_cannot_be_pinned(service: LocalLambda) -> None:
     )
 
 
-def test_event_file_over_payload_limit_is_rejected(service: LocalLambda) -> None:
+def test_event_file_over_payload_limit_is_rejected(service: LambdaService) -> None:
     (service.project / "events/large.json").write_text('"' + "x" * 7 * 2**20 + '"')
 
     response = call_api(service, "GET", "events/large.json")
@@ -189,7 +189,7 @@ def test_event_file_over_payload_limit_is_rejected(service: LocalLambda) -> None
     assert response.json()["message"].endswith("An event may have 6291456.")
 
 
-def test_history_keeps_the_last_invocations(service: LocalLambda) -> None:
+def test_history_keeps_the_last_invocations(service: LambdaService) -> None:
     first = send(service, "reply = 1")["id"]
     for _ in range(MAX_INVOCATIONS):
         service.invoke({"code": "reply = 2"})
@@ -199,7 +199,7 @@ def test_history_keeps_the_last_invocations(service: LocalLambda) -> None:
     assert call_api(service, "GET", f"rows/{first}").status == 404
 
 
-def test_rerun_sends_the_same_event(service: LocalLambda) -> None:
+def test_rerun_sends_the_same_event(service: LambdaService) -> None:
     once = send(service, "reply = event['code'].count('e')")
     again = call_api(service, "POST", f"rows/{once['id']}/rerun", {}).json()
 
@@ -207,7 +207,7 @@ def test_rerun_sends_the_same_event(service: LocalLambda) -> None:
     assert (again["event"], again["response"]) == (once["event"], once["response"])
 
 
-def test_curl_command_repeats_invocation(service: LocalLambda) -> None:
+def test_curl_command_repeats_invocation(service: LambdaService) -> None:
     code = "reply = {'statusCode': 418, 'body': event.get('body', 'it\\'s direct')}"
     service.invoke({"code": code})
     direct = newest(service)["curl"]
@@ -217,7 +217,7 @@ def test_curl_command_repeats_invocation(service: LocalLambda) -> None:
 
 
 @pytest.fixture
-def code(service: LocalLambda) -> Iterator[Path]:
+def code(service: LambdaService) -> Iterator[Path]:
     """Yield the function's file; restore it afterwards."""
     path = service.project / "function/app.py"
     yield path
@@ -232,7 +232,7 @@ INCOMPLETE_REQUEST = {"requestContext": {"http": {"method": "GET"}}}
     "event", [["requestContext"], {"requestContext": 1}, "requestContext", INCOMPLETE_REQUEST]
 )
 def test_curl_command_of_event_resembling_request_repeats_event(
-    service: LocalLambda, code: Path, event: object
+    service: LambdaService, code: Path, event: object
 ) -> None:
     code.write_text("def handler(event, context): return event")
     assert service.invoke(event, {"X-Lambda-Live-Event": "GET /"}).json() == event
@@ -243,7 +243,7 @@ def test_curl_command_of_event_resembling_request_repeats_event(
     assert json.loads(done.stdout) == event
 
 
-def test_curl_command_of_http_request_repeats_request(service: LocalLambda, code: Path) -> None:
+def test_curl_command_of_http_request_repeats_request(service: LambdaService, code: Path) -> None:
     code.write_text("def handler(event, context): return event")
     headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
     service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
@@ -261,7 +261,7 @@ def test_curl_command_of_http_request_repeats_request(service: LocalLambda, code
     assert first["requestContext"]["http"]["method"] == "PUT"
 
 
-def test_event_file_is_listed_with_expected_response_and_sent(service: LocalLambda) -> None:
+def test_event_file_is_listed_with_expected_response_and_sent(service: LambdaService) -> None:
     assert "five.json" in call_api(service, "GET", "events").json()
     event_file = call_api(service, "GET", "events/five.json").json()
     assert event_file["expected"] == "5"
@@ -271,12 +271,12 @@ def test_event_file_is_listed_with_expected_response_and_sent(service: LocalLamb
     assert (row["label"], row["response"]["text"]) == ("five.json", "5")
 
 
-def send_request(service: LocalLambda, text: str, **more: str) -> Answer:
+def send_request(service: LambdaService, text: str, **more: str) -> HttpResponse:
     body = {"function": "function", "request": text, **more}
     return call_api(service, "POST", "request", body)
 
 
-def test_http_file_is_sent_to_url_and_response_compared(service: LocalLambda, code: Path) -> None:
+def test_http_file_is_sent_to_url_and_response_compared(service: LambdaService, code: Path) -> None:
     code.write_text(RETURNS_HTTP_RESPONSE)
     assert "order.http" in call_api(service, "GET", "events").json()
     sent = send_request(service, ORDER, eventFile="order.http").json()
@@ -297,7 +297,7 @@ def test_http_file_is_sent_to_url_and_response_compared(service: LocalLambda, co
     assert sent["actual"] == "HTTP 201\nx-id: 7\n\n[\n  2\n]"
 
 
-def test_request_that_reaches_no_function_has_response_without_row(service: LocalLambda) -> None:
+def test_request_that_reaches_no_function_has_response_without_row(service: LambdaService) -> None:
     sent = send_request(service, "GET /\nHost: example.com").json()
 
     assert (sent["row"], sent["response"]["status"], sent["matchesExpected"]) == (None, 403, None)
@@ -315,23 +315,25 @@ def test_request_that_reaches_no_function_has_response_without_row(service: Loca
         ("POST /\n\n< /etc/passwd", "is outside this project"),
     ],
 )
-def test_invalid_request_is_rejected_with_reason(service: LocalLambda, text: str, why: str) -> None:
+def test_invalid_request_is_rejected_with_reason(
+    service: LambdaService, text: str, why: str
+) -> None:
     response = send_request(service, text)
     assert response.status == 400
     assert why in response.json()["message"]
 
 
-def test_request_body_may_come_from_file_in_project(service: LocalLambda) -> None:
+def test_request_body_may_come_from_file_in_project(service: LambdaService) -> None:
     sent = send_request(service, "POST /\nContent-Type: text/plain\n\n< ../outside.txt").json()
     assert json.loads(sent["row"]["event"]["text"])["body"] == "in the project"
 
 
 @pytest.mark.parametrize("name", ["..%2Ftemplate.yaml", "%2Fetc%2Fpasswd", ".hidden.json", "no"])
-def test_file_outside_events_folder_is_not_found(service: LocalLambda, name: str) -> None:
+def test_file_outside_events_folder_is_not_found(service: LambdaService, name: str) -> None:
     assert call_api(service, "GET", f"events/{name}").status == 404
 
 
-def test_save_as_check_writes_event_and_expected_response(service: LocalLambda) -> None:
+def test_save_as_check_writes_event_and_expected_response(service: LambdaService) -> None:
     row = send(service, "reply = {'b': 1, 'ä': 2}")
     response = call_api(
         service, "POST", f"rows/{row['id']}/save-as-check", {"name": "saved"}
@@ -346,7 +348,7 @@ def test_save_as_check_writes_event_and_expected_response(service: LocalLambda) 
     assert again.json()["message"] == "saved.json exists. Choose another name."
 
 
-def test_save_as_check_reports_write_error(service: LocalLambda) -> None:
+def test_save_as_check_reports_write_error(service: LambdaService) -> None:
     row = send(service, "reply = 1")
     (service.project / "events/expected/nowhere.json").symlink_to("not/there.json")
 
@@ -358,16 +360,16 @@ def test_save_as_check_reports_write_error(service: LocalLambda) -> None:
 
 
 @pytest.mark.parametrize("name", ["../saved", "a/b", "", ".x", "x" * 200])
-def test_save_as_check_rejects_invalid_name(service: LocalLambda, name: str) -> None:
+def test_save_as_check_rejects_invalid_name(service: LambdaService, name: str) -> None:
     row = send(service, "reply = 1")
     response = call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": name})
 
     assert (response.status, response.json()["message"][:12]) == (409, "Invalid name")
 
 
-def test_replay_of_same_failure_is_unchanged(start_lambda: StartLambda) -> None:
+def test_replay_of_same_failure_is_unchanged(start_service: StartService) -> None:
     source = "import os\ndef handler(event, context): os._exit(event)"
-    service = start_lambda(source, "--replay")
+    service = start_service(source, "--replay")
     service.invoke(1)
     first = newest(service)["message"]
     (service.project / "function/app.py").write_text(f"{source}  # as it was")
@@ -377,7 +379,7 @@ def test_replay_of_same_failure_is_unchanged(start_lambda: StartLambda) -> None:
     assert first == "Runtime exited with error: exit status 1"
 
 
-def test_failed_invocation_cannot_be_saved_as_check(service: LocalLambda) -> None:
+def test_failed_invocation_cannot_be_saved_as_check(service: LambdaService) -> None:
     row = send(service, "raise ValueError('no')")
     assert (
         call_api(service, "POST", f"rows/{row['id']}/save-as-check", {"name": "failed"}).status
@@ -385,8 +387,10 @@ def test_failed_invocation_cannot_be_saved_as_check(service: LocalLambda) -> Non
     )
 
 
-def test_save_as_check_in_cluster_returns_files_without_writing(start_lambda: StartLambda) -> None:
-    service = start_lambda(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
+def test_save_as_check_in_cluster_returns_files_without_writing(
+    start_service: StartService,
+) -> None:
+    service = start_service(RUNS_ITS_EVENT, KUBERNETES_SERVICE_HOST="10.43.0.1")
     row = send(service, "reply = 1")
     response = call_api(
         service, "POST", f"rows/{row['id']}/save-as-check", {"name": "saved"}
@@ -400,7 +404,7 @@ def test_save_as_check_in_cluster_returns_files_without_writing(start_lambda: St
     assert not (service.project / "events").exists()
 
 
-def test_search_finds_text_in_bodies(service: LocalLambda) -> None:
+def test_search_finds_text_in_bodies(service: LambdaService) -> None:
     row = send(service, "print('a Needle in the log')")
     assert call_api(service, "GET", "search?q=needle").json() == [row["id"]]
 
@@ -421,7 +425,7 @@ def test_search_finds_text_in_bodies(service: LocalLambda) -> None:
     ],
 )
 def test_invalid_api_request_is_rejected_with_reason(
-    service: LocalLambda, body: bytes, content_type: str, status: int
+    service: LambdaService, body: bytes, content_type: str, status: int
 ) -> None:
     response = request(
         service.admin_url, "POST", "/api/invoke", body, {"Content-Type": content_type}
@@ -438,7 +442,7 @@ def test_invalid_api_request_is_rejected_with_reason(
     ],
 )
 def test_unknown_api_path_is_not_found_with_message(
-    service: LocalLambda, method: str, path: str
+    service: LambdaService, method: str, path: str
 ) -> None:
     response = call_api(service, method, path, {} if method == "POST" else None)
 
@@ -446,19 +450,19 @@ def test_unknown_api_path_is_not_found_with_message(
     assert response.json()["message"]
 
 
-def test_oversized_api_request_is_rejected(service: LocalLambda) -> None:
+def test_oversized_api_request_is_rejected(service: LambdaService) -> None:
     response = call_api(service, "POST", "invoke", "x" * (12 * 2**20))
 
     assert response.status == 413
 
 
-def test_invalid_json_response_is_recorded_unchanged(service: LocalLambda) -> None:
+def test_invalid_json_response_is_recorded_unchanged(service: LambdaService) -> None:
     service.invoke({"code": "reply = b'{\"statusCode\": broken'"})
 
     assert newest(service)["response"]["text"] == '{"statusCode": broken'
 
 
-def test_every_response_has_security_headers(service: LocalLambda) -> None:
+def test_every_response_has_security_headers(service: LambdaService) -> None:
     for path in ("/", "/static/main.js", "/static/page.css", "/api/rows"):
         response = service.admin(path)
         assert response.status == 200
@@ -472,11 +476,11 @@ def test_every_response_has_security_headers(service: LocalLambda) -> None:
 
 
 def test_ids_of_earlier_service_are_not_found(
-    service: LocalLambda, start_lambda: StartLambda
+    service: LambdaService, start_service: StartService
 ) -> None:
     stale = send(service, "reply = 'of the earlier service'")
     pin = call_api(service, "POST", f"rows/{stale['id']}/pin", {}).json()
-    another = start_lambda(RUNS_ITS_EVENT)
+    another = start_service(RUNS_ITS_EVENT)
     row = send(another, "reply = 'another'")
     call_api(another, "POST", f"rows/{row['id']}/pin", {})
 
@@ -486,7 +490,7 @@ def test_ids_of_earlier_service_are_not_found(
     assert row["id"] > stale["id"]
 
 
-def test_pinned_invocation_reruns_after_each_save(service: LocalLambda, code: Path) -> None:
+def test_pinned_invocation_reruns_after_each_save(service: LambdaService, code: Path) -> None:
     source = "def handler(event, context): return {'version': %d, 'event': event}"
     path = code
     path.write_text(source % 1)
@@ -532,9 +536,9 @@ def handler(event, context):
 
 
 def test_replay_ignores_changed_ids_and_times(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
-    service = start_lambda(
+    service = start_service(
         RETURNS_NEW_IDS_AND_TIMES.replace("BODY", "json.dumps(body)"), "--replay"
     )
     service.invoke()
@@ -554,15 +558,15 @@ def test_replay_ignores_changed_ids_and_times(
         assert (body, bool(replays(service)[0]["changedLabels"])) == (body, changed)
 
 
-def replays(service: LocalLambda) -> list[dict[str, Any]]:
+def replays(service: LambdaService) -> list[dict[str, Any]]:
     return [row for row in rows(service) if row["kind"] == "replay"]
 
 
 def test_client_invocations_replay_only_if_enabled(
-    start_lambda: StartLambda,
+    start_service: StartService,
 ) -> None:
     source = "def handler(event, context): return %s"
-    service = start_lambda(source % "1", constants={"ui.replay.MAX_INVOCATIONS": 5})
+    service = start_service(source % "1", constants={"ui.replay.MAX_INVOCATIONS": 5})
     check = {"X-Lambda-Live-Source": "check"}
     service.invoke("older than the last invocations")
     service.invoke(["requestContext"])
@@ -597,7 +601,7 @@ def test_client_invocations_replay_only_if_enabled(
 def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": RUNS_ITS_EVENT})
     command = print_result(19, ["one"])
-    with closing(TerminalLambda(tmp_path, "--after-reload", command)) as service:
+    with closing(TerminalService(tmp_path, "--after-reload", command)) as service:
         page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
 
         def checks() -> list[dict[str, Any]]:
@@ -611,8 +615,8 @@ def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
     assert detail["output"] == "one.json: one: 1 → 2"
 
 
-def test_links_use_public_url_and_editor_root(start_lambda: StartLambda) -> None:
-    service = start_lambda(
+def test_links_use_public_url_and_editor_root(start_service: StartService) -> None:
+    service = start_service(
         RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--editor-root=/home/me/a project"
     )
     curl = send(service, "reply = 1")["curl"]

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from support import browser as browsers
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 CODE = """
 def answer(event):
@@ -53,8 +53,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(
         {
             "function/__init__.py": "",
             "function/app.py": CODE,
@@ -69,7 +69,7 @@ def service(start_module_lambda: StartLambda) -> LocalLambda:
 
 
 @pytest.fixture(scope="module")
-def window(browser: Browser, service: LocalLambda) -> Iterator[Page]:
+def window(browser: Browser, service: LambdaService) -> Iterator[Page]:
     with browsers.open_page(browser, service.admin_url, reduced_motion="reduce") as page:
         yield page
 
@@ -87,7 +87,7 @@ def live(page: Page) -> Locator:
 
 
 @pytest.fixture
-def code(service: LocalLambda) -> Iterator[Path]:
+def code(service: LambdaService) -> Iterator[Path]:
     path = service.project / "function/app.py"
     yield path
     path.write_text(CODE)
@@ -97,20 +97,20 @@ def row(page: Page, text: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("option", name=text)
 
 
-def invoke_labelled(service: LocalLambda, label: str) -> None:
+def invoke_labelled(service: LambdaService, label: str) -> None:
     """Invoke with a label that no other test uses."""
     headers = {"X-Lambda-Live-Event": label}
     assert service.invoke({"message": label}, headers).status == 200
 
 
-def test_new_invocation_appears_as_row(page: Page, service: LocalLambda) -> None:
+def test_new_invocation_appears_as_row(page: Page, service: LambdaService) -> None:
     expect(row(page, "live row")).to_have_count(0)
     invoke_labelled(service, "live row")
 
     expect(row(page, re.compile(r"^Succeeded, [\d:]+ live row ok "))).to_have_count(1)
 
 
-def test_keys_move_through_the_list(page: Page, service: LocalLambda) -> None:
+def test_keys_move_through_the_list(page: Page, service: LambdaService) -> None:
     for number in (1, 2, 3):
         invoke_labelled(service, f"key {number}")
         expect(row(page, f"key {number}")).to_be_visible()
@@ -129,7 +129,7 @@ def test_keys_move_through_the_list(page: Page, service: LocalLambda) -> None:
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
 
 
-def test_rerun_button_runs_invocation_again(page: Page, service: LocalLambda) -> None:
+def test_rerun_button_runs_invocation_again(page: Page, service: LambdaService) -> None:
     invoke_labelled(service, "again")
     row(page, "again").click()
     page.get_by_role("button", name="Rerun").click()
@@ -137,7 +137,7 @@ def test_rerun_button_runs_invocation_again(page: Page, service: LocalLambda) ->
     expect(row(page, "again")).to_have_count(2)
 
 
-def test_check_runs_are_hidden_until_toggled(page: Page, service: LocalLambda) -> None:
+def test_check_runs_are_hidden_until_toggled(page: Page, service: LambdaService) -> None:
     own = {"X-Lambda-Live-Event": "of a check", "X-Lambda-Live-Source": "check"}
     service.invoke({}, own)
     invoke_labelled(service, "after the check")
@@ -150,7 +150,7 @@ def test_check_runs_are_hidden_until_toggled(page: Page, service: LocalLambda) -
     expect(row(page, "of a check")).to_have_count(0)
 
 
-def test_filter_searches_bodies(page: Page, service: LocalLambda) -> None:
+def test_filter_searches_bodies(page: Page, service: LambdaService) -> None:
     service.invoke({"message": "needle"}, {"X-Lambda-Live-Event": "has it"})
     invoke_labelled(service, "has it not")
     expect(row(page, "has it")).to_have_count(2)
@@ -193,7 +193,7 @@ def test_composer_sends_http_request(page: Page) -> None:
     expect(detail.get_by_text("✓ Matches the expected response", exact=True)).to_have_count(0)
 
 
-def test_save_as_check_dialog_writes_event_file(page: Page, service: LocalLambda) -> None:
+def test_save_as_check_dialog_writes_event_file(page: Page, service: LambdaService) -> None:
     invoke_labelled(service, "to save")
     row(page, "to save").click()
     page.get_by_role("button", name="Save as check").click()
@@ -206,7 +206,7 @@ def test_save_as_check_dialog_writes_event_file(page: Page, service: LocalLambda
 
 
 def test_pinned_invocation_shows_changes_after_save(
-    page: Page, service: LocalLambda, code: Path
+    page: Page, service: LambdaService, code: Path
 ) -> None:
     invoke_labelled(service, "pinned")
     row(page, "pinned").click()
@@ -223,7 +223,7 @@ def test_pinned_invocation_shows_changes_after_save(
 
 
 def test_replay_after_save_is_off_until_enabled(
-    page: Page, service: LocalLambda, code: Path
+    page: Page, service: LambdaService, code: Path
 ) -> None:
     switch = page.get_by_role("switch", name="Replay after save")
     expect(switch).not_to_be_checked()
@@ -239,7 +239,7 @@ def test_replay_after_save_is_off_until_enabled(
     expect(switch).not_to_be_checked()
 
 
-def test_load_error_is_shown_until_fixed(page: Page, service: LocalLambda, code: Path) -> None:
+def test_load_error_is_shown_until_fixed(page: Page, service: LambdaService, code: Path) -> None:
     code.write_text(CODE.replace("def answer(event):", "def answer(event)"))
     expect(page.get_by_role("button", name="does not load: app.py:2")).to_be_visible()
     page.get_by_role("button", name="does not load: app.py:2").click()
@@ -259,7 +259,7 @@ def test_load_error_is_shown_until_fixed(page: Page, service: LocalLambda, code:
 @pytest.mark.parametrize("width", [1280, 800])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_overflows(
-    page: Page, service: LocalLambda, width: int, scheme: Literal["light", "dark"]
+    page: Page, service: LambdaService, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     invoke_labelled(
         service, "a call whose name is long enough to be cut somewhere, wherever that may be"
@@ -276,13 +276,15 @@ def test_nothing_overflows(
     page.set_viewport_size(size)
 
 
-def test_truncated_function_name_shows_its_end(browser: Browser, start_lambda: StartLambda) -> None:
+def test_truncated_function_name_shows_its_end(
+    browser: Browser, start_service: StartService
+) -> None:
     functions = "".join(FUNCTION % (f"F{at}", name) for at, name in enumerate(NAMES))
     files = {
         "template.yaml": f"Resources:{functions}",
         "code/app.py": "def handler(event, context): return 1\n",
     }
-    service = start_lambda(files, handler=None)
+    service = start_service(files, handler=None)
     size = {"width": 390, "height": 800}
     with browsers.open_page(browser, service.admin_url, viewport=size) as page:
         for name in NAMES:
@@ -299,7 +301,7 @@ def test_list_focused_by_keyboard_has_outline(page: Page) -> None:
     expect(rows).not_to_have_css("outline-style", "none")
 
 
-def test_older_rows_are_added_on_demand(page: Page, service: LocalLambda) -> None:
+def test_older_rows_are_added_on_demand(page: Page, service: LambdaService) -> None:
     page.goto("about:blank")  # showing each row would take longer
     invoke_labelled(service, "an old one")
     for _ in range(200):
@@ -314,7 +316,7 @@ def test_older_rows_are_added_on_demand(page: Page, service: LocalLambda) -> Non
     expect(row(page, "a new one")).to_be_visible()
 
 
-def test_log_of_error_omits_runtime_lines(page: Page, service: LocalLambda) -> None:
+def test_log_of_error_omits_runtime_lines(page: Page, service: LambdaService) -> None:
     service.invoke({"raise": "no luck"}, {"X-Lambda-Live-Event": "unlucky"})
     row(page, "unlucky").click()
     detail = page.get_by_role("region", name="Details")
@@ -323,7 +325,7 @@ def test_log_of_error_omits_runtime_lines(page: Page, service: LocalLambda) -> N
     expect(detail.locator("h3", has_text="Log").locator("+ pre")).to_have_text("called\n")
 
 
-def test_response_is_never_rendered_as_markup(page: Page, service: LocalLambda) -> None:
+def test_response_is_never_rendered_as_markup(page: Page, service: LambdaService) -> None:
     label = "<img src=x onerror=alert(1)>"
     service.invoke({"message": "</pre><script>alert(1)</script>"}, {"X-Lambda-Live-Event": label})
     row(page, "onerror").click()

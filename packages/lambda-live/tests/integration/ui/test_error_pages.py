@@ -1,7 +1,7 @@
 import pytest
 
-from support.local_lambda import LocalLambda
-from support.starting import StartLambda
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 SOURCE = """
@@ -15,19 +15,19 @@ def handler(event, context):
 
 
 @pytest.fixture(scope="module")
-def service(start_module_lambda: StartLambda) -> LocalLambda:
-    return start_module_lambda(SOURCE)
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(SOURCE)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "*/*"}, {"Accept": "application/json"}])
-def test_other_clients_get_aws_response(service: LocalLambda, headers: dict[str, str]) -> None:
+def test_other_clients_get_aws_response(service: LambdaService, headers: dict[str, str]) -> None:
     response = service.request("GET", "/", headers=headers)
 
     assert (response.status, response.body) == (502, b"Internal Server Error")
     assert response.headers["content-type"] == "text/plain"
 
 
-def test_browser_gets_error_location_and_request_id(service: LocalLambda) -> None:
+def test_browser_gets_error_location_and_request_id(service: LambdaService) -> None:
     response = service.request("GET", "/", headers=BROWSER)
 
     text = response.body.decode()
@@ -41,7 +41,7 @@ def test_browser_gets_error_location_and_request_id(service: LocalLambda) -> Non
     assert f'href="{service.admin_url}/#{request_id}"' in text
 
 
-def test_browser_gets_reason_for_malformed_response(service: LocalLambda) -> None:
+def test_browser_gets_reason_for_malformed_response(service: LambdaService) -> None:
     text = service.request("GET", "/malformed", headers=BROWSER).body.decode()
 
     reason = "statusCode must be an integer from 200 to 599, got &#x27;&lt;b&gt;&#x27;"
@@ -49,6 +49,6 @@ def test_browser_gets_reason_for_malformed_response(service: LocalLambda) -> Non
     assert "<pre><span>{&quot;statusCode&quot;: &quot;&lt;b&gt;&quot;}</span></pre>" in text
 
 
-def test_browser_gets_own_error_response_of_function_unchanged(service: LocalLambda) -> None:
+def test_browser_gets_own_error_response_of_function_unchanged(service: LambdaService) -> None:
     response = service.request("GET", "/ok", headers=BROWSER)
     assert (response.status, response.body) == (404, b"not here")

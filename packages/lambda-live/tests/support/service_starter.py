@@ -5,11 +5,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from support.local_lambda import LocalLambda
+from support.lambda_service import LambdaService
 from support.project import write_project
 
 
-class StartLambda(Protocol):
+class StartService(Protocol):
     """
     Starts a service that stops with the test, and waits until it is ready.
 
@@ -19,19 +19,19 @@ class StartLambda(Protocol):
 
     def __call__(
         self, source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
-    ) -> LocalLambda: ...
+    ) -> LambdaService: ...
 
 
-def starter(directory: Path, services: ExitStack) -> StartLambda:
+def starter(directory: Path, services: ExitStack) -> StartService:
     def start(
         source: str | Mapping[str, str] | Path, *args: str, ready: bool = True, **more: Any
-    ) -> LocalLambda:
+    ) -> LambdaService:
         project = source if isinstance(source, Path) else directory
         if isinstance(source, str):
             source = {"function/__init__.py": "", "function/app.py": source}
         if not isinstance(source, Path):
             write_project(project, source)
-        service = services.enter_context(closing(LocalLambda(project, *args, **more)))
+        service = services.enter_context(closing(LambdaService(project, *args, **more)))
         if ready:
             service.wait_until_ready()
         return service

@@ -1,4 +1,4 @@
-"""Start services by fork from a process that has done the imports (`support.forker`)."""
+"""Start services by fork from `support.fork_server_process`, which has done the imports."""
 
 import json
 import os
@@ -60,7 +60,7 @@ class Forked:
 type Started = subprocess.Popen[bytes] | Forked
 
 
-class Forks:
+class ForkServer:
     """The client of the fork server, which starts with the first service."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -99,7 +99,7 @@ class Forks:
     def _begin(self) -> None:
         with self._its as control:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "support.forker", str(control.fileno())],
+                [sys.executable, "-P", "-m", "support.fork_server_process", str(control.fileno())],
                 cwd="/",
                 env=self._environ,
                 stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ _LOOKS = 0.01
 
 
 @contextmanager
-def serving[T: BaseServer](server: T) -> Iterator[T]:
+def serve_in_thread[T: BaseServer](server: T) -> Iterator[T]:
     """Run a server during the block."""
     with server:
         thread = Thread(target=server.serve_forever, args=[_LOOKS])

@@ -2,7 +2,7 @@
 The fork server: it has imported the service, and forks a process for each request.
 
 Importing the service takes longer than most tests. A forked process is like one that runs
-`python -m lambda_live`, after the imports. `support.forks` sends the requests.
+`python -m lambda_live`, after the imports. `support.fork_server` sends the requests.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from lambda_live.cli.serve import main
 _SERVICE_ID = "environments.variables.SERVICE_ID"
 
 
-class Forker:
+class ForkServerProcess:
     """Forks for each request, and sends the exit status of each process to its requester."""
 
     def __init__(self, control: socket.socket) -> None:
@@ -115,7 +115,7 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
 
 
 if __name__ == "__main__":
-    forker = Forker(socket.socket(fileno=int(sys.argv[1])))
+    forker = ForkServerProcess(socket.socket(fileno=int(sys.argv[1])))
     sys.argv[0] = str(Path(lambda_live.__file__).with_name("__main__.py"))
     inspect.stack()  # coverage calls it at start; its cache is shared
     gc.freeze()  # a garbage collection would write to every shared page

@@ -13,10 +13,10 @@ import boto3
 from botocore.config import Config
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.forks import Forks
-from support.http import Answer, request
+from support.fork_server import ForkServer
+from support.http import HttpResponse, request
+from support.program import MARKER, Program, Start, execute
 from support.project import HANDLER, PACKAGE
-from support.running import MARKER, Running, Start, execute
 from support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
@@ -30,15 +30,15 @@ importlib.import_module("lambda_live.__main__").main()
 """
 
 
-class LocalLambda(Running):
+class LambdaService(Program):
     """
     Runs a service with `HANDLER` of the project in a directory.
 
     Its environments write coverage only if `measured`. The service is forked, unless there are no
-    `forks` or it has variables that Python reads at start.
+    `fork_server` or it has variables that Python reads at start.
     """
 
-    forks: ClassVar[Forks | None] = None
+    fork_server: ClassVar[ForkServer | None] = None
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class LocalLambda(Running):
         if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
             named.append("--watch=function")  # other files of a test are not code
         arguments = [*named, *_ARGUMENTS, *passed, *args]
-        if self.forks is None or not self.forks.can(env):
+        if self.fork_server is None or not self.fork_server.can(env):
             start: Start = partial(execute, [*program(constants), *arguments])
             environ = environment(measured=measured)
         else:
-            start = partial(self.forks.start, arguments=arguments, constants=constants)
-            environ = self.forks.environment(measured=measured)
+            start = partial(self.fork_server.start, arguments=arguments, constants=constants)
+            environ = self.fork_server.environment(measured=measured)
         super().__init__(start, project, environ | env)
         self.url, self.admin_url = self._greeting()
 
@@ -80,7 +80,7 @@ class LocalLambda(Running):
     def wait_until_ready(self) -> None:
         wait_until(lambda: self.admin("/ready").status == 200, "/ready")
 
-    def admin(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def admin(self, path: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
         return request(self.admin_url, "GET", path, headers=headers)
 
     def request(
@@ -89,10 +89,12 @@ class LocalLambda(Running):
         path: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         return request(self.url, method, path, body, headers)
 
-    def invoke(self, event: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def invoke(
+        self, event: object = None, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
         """Invoke over plain HTTP, like curl."""
         body = b"" if event is None else json.dumps(event).encode()
         return self.request("POST", INVOKE, body, headers)
@@ -139,7 +141,7 @@ class LocalLambda(Running):
         super().kill()
 
 
-def at_rest(functions: int = 1, environments: int = 1) -> int:
+def idle_process_count(functions: int = 1, environments: int = 1) -> int:
     """Return how many processes an idle service has, with a standby and a zygote per function."""
     zygote = sys.platform.startswith("linux")
     return 1 + functions * (environments + 1 + zygote)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import psutil
 
-from support.forks import Started
+from support.fork_server import Started
 from support.waiting import DEADLINE, wait_until
 
 MARKER = "MARKER_OF_THE_TEST"
@@ -47,7 +47,7 @@ def execute(
     )
 
 
-class Running:
+class Program:
     """Runs a program in a directory and reads its output."""
 
     def __init__(self, start: Start, directory: Path, env: Mapping[str, str]) -> None:

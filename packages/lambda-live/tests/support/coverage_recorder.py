@@ -14,7 +14,7 @@ import coverage
 from support.project import REPOSITORY
 
 
-class Measuring:
+class CoverageRecorder:
     """Measures every process that is started after its creation."""
 
     def __init__(self) -> None:
