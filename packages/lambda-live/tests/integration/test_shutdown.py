@@ -191,7 +191,7 @@ def test_killed_service_leaves_no_process(start_service: StartService) -> None:
     wait_until(lambda: not service.processes())
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is no keeper")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 def test_killed_service_and_reaper_leave_no_process(
     start_service: StartService,
 ) -> None:
@@ -199,9 +199,9 @@ def test_killed_service_and_reaper_leave_no_process(
     service = start_service("import time\ntime.sleep(60)\n", ready=False, measured=True)
     wait_until(lambda: len(service.processes()) == len(("service", "zygote", "environment")))
     children = psutil.Process(service.pid).children()
-    (keeper,) = (each for each in children if "reaper.py" in each.cmdline()[-2])
+    (reaper,) = (each for each in children if "reaper.py" in each.cmdline()[-2])
 
-    keeper.kill()
+    reaper.kill()
     service.process.kill()
     service.wait()
 
