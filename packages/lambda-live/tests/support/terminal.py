@@ -38,6 +38,7 @@ class TerminalService:
         *args: str,
         handler: str | None = HANDLER,
         stdin: int | None = None,
+        typed: str = "",
         constants: Mapping[str, object] | None = None,
         **env: str,
     ) -> None:
@@ -47,6 +48,7 @@ class TerminalService:
         self.resize(80)
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
+        self.press(typed)
         own = ["--port=0", "--admin-port=0", "--timeout=60"]
         arguments = [*([handler] if handler else []), *own, *args]
         environ = environment() | {"TERM": "xterm-256color"} | env

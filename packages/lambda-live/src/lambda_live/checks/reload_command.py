@@ -54,6 +54,10 @@ class CommandResult:
     rows: tuple[str, ...] = ()
     is_check: bool = False
     """Whether `scripts/check` printed it, and not another command."""
+    acceptable: int = 0
+    """How many differences accepting would record. A command of the user's own counts as one."""
+    errors: int = 0
+    """How many events ended in an error, which is not accepted."""
 
     @classmethod
     def parse(cls, output: bytes, status: int) -> Self:
@@ -68,7 +72,7 @@ class CommandResult:
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 return cls._of_checks(CheckResult.from_json(json.loads(last)))
         rows = tuple(sanitize(line) for line in text.splitlines()[-_MAX_ROWS:])
-        return cls(status == 0, _status_text(status), rows)
+        return cls(status == 0, _status_text(status), rows, acceptable=int(status != 0))
 
     @classmethod
     def _of_checks(cls, result: CheckResult) -> Self:
@@ -77,7 +81,16 @@ class CommandResult:
                 succeeded=False, summary="checks failed to run", rows=(sanitize(result.reason),)
             )
         rows = result.rows(_CHECK_ROW_WIDTH, is_named=False)
-        return cls(result.as_expected, result.summary(), tuple(map(sanitize, rows)), is_check=True)
+        different = [each for each in result.checks if each.outcome in ("failed", "new")]
+        errors = sum(each.error is not None for each in different)
+        return cls(
+            result.as_expected,
+            result.summary(),
+            tuple(map(sanitize, rows)),
+            is_check=True,
+            acceptable=len(different) - errors,
+            errors=errors,
+        )
 
     def summarized_by_last_row(self) -> Self:
         """Return the result with the last line of the output as its summary."""

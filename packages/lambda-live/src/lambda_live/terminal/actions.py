@@ -13,9 +13,9 @@ from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledE
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
+from lambda_live.terminal.listener import TERMINAL_CLIENT
 from lambda_live.terminal.terminal import Terminal
 
-_CLIENT = "terminal"
 _SUFFIXES = (".json", SUFFIX)
 
 
@@ -78,7 +78,7 @@ class Actions:
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
         self._background = BackgroundTasks(terminal.service_log)
         self.can_check = bool(settings.reload_command)
-        self.can_accept = bool(settings.accept_command)
+        self.can_accept = self.can_check and bool(settings.accept_command)
 
     @property
     def _code_sha256(self) -> str:
@@ -114,7 +114,9 @@ class Actions:
             else:
                 function = self._functions.get(event.function) or self._functions.default
                 payload = await asyncio.to_thread(event.payload)
-                await function.invoke(Invocation(payload, label=event.path.name, client=_CLIENT))
+                await function.invoke(
+                    Invocation(payload, label=event.path.name, client=TERMINAL_CLIENT)
+                )
         except (OSError, ValueError) as error:
             self._terminal.service_log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:
@@ -124,7 +126,7 @@ class Actions:
 
     def _send_request(self, event: Event) -> None:
         """Send a request to the service's own HTTP port, which turns it into an AWS event."""
-        headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": _CLIENT}
+        headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": TERMINAL_CLIENT}
         headers |= self._functions.host_headers(event.function, self._url)
         read_request(event.path).send(self._url, **headers)
 

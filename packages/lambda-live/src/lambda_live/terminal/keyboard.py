@@ -64,7 +64,8 @@ class Keyboard:
             self._saved_modes = termios.tcgetattr(self._descriptor)
             modes[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
             modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
+            # TCSAFLUSH drops what was typed before: it was meant for a program that has ended
+            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, modes)
             asyncio.get_running_loop().add_reader(self._descriptor, self._read)
 
     def _restore_modes(self) -> None:

@@ -57,7 +57,7 @@ class KeyBindings:
             labels = " · ".join(f"{each.key} {each.label}" for each in self._keys())
             self._status.print([dim(f"? help · {labels}")])
             if self._actions.can_accept:
-                self._status.set_failure_hint("Press a to accept these as expected")
+                self._status.enable_accept()
             self._keyboard.start()
 
     def stop(self) -> None:
@@ -67,7 +67,9 @@ class KeyBindings:
     def _keys(self) -> list[_Key]:
         actions = self._actions
         check = _Key("c", "check", "run the checks", actions.check)
-        accept = _Key("a", "accept", "accept the current responses as expected", actions.accept)
+        accept = _Key(
+            "a", "accept", "accept the responses that the checks have shown", self._accept
+        )
         replay_help = "turn on or off: rerun the last 50 requests after each save"
         return [
             *[check] * actions.can_check,
@@ -95,6 +97,21 @@ class KeyBindings:
 
     def _print_help(self) -> None:
         self._status.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())
+
+    def _accept(self) -> None:
+        """Accept what the checks have shown, and nothing that nobody has seen."""
+        shown, self._status.shown_checks = self._status.shown_checks, None
+        if shown is None:
+            self._status.log("Nothing to accept: no result of the checks is shown", "WARN")
+        elif shown.acceptable:
+            self._actions.accept()
+            return
+        elif shown.errors:
+            errors = f"{shown.errors} error{'s' * (shown.errors > 1)}"
+            self._status.log(f"Nothing to accept: {errors}. Fix the code first", "WARN")
+        else:
+            self._status.log(f"Nothing to accept: {shown.summary}")
+        self._status.shown_checks = shown
 
     def _list_events(self) -> None:
         events = self._actions.events()

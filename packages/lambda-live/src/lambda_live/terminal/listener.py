@@ -1,6 +1,7 @@
 """Show what happens to one function: a line for each invocation, and its log below."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -37,6 +38,11 @@ from lambda_live.terminal.text import (
 _CHECK_CLIENT = "check"
 _SUMMARIZED_CLIENTS = (_CHECK_CLIENT, "replay")
 """Values of `Invocation.client` whose invocations have no line: one line summarizes them all."""
+
+TERMINAL_CLIENT = "terminal"
+"""Value of `Invocation.client` for events that a key invokes. Their responses are printed."""
+
+_MAX_RESPONSE_ROWS = 20
 
 _COLLECT_SECONDS = 0.25
 """Time in which records outside an invocation are collected before they are shown."""
@@ -102,6 +108,20 @@ def http_status(result: Result) -> str | None:
     except (ValueError, RecursionError):
         return None
     return status if _HTTP_STATUS.fullmatch(status) else None
+
+
+def _response_rows(payload: bytes, width: int) -> list[str]:
+    """Return a response as indented JSON, or as text if it is none, and the start of a long one."""
+    text = payload[:_MAX_RESPONSE_BYTES].decode("utf-8", "replace")
+    if len(payload) <= _MAX_RESPONSE_BYTES:
+        with contextlib.suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    rows = [f"  {truncate(sanitize(row), width - 2)}" for row in text.splitlines()]
+    if len(rows) <= _MAX_RESPONSE_ROWS:
+        return rows
+    omitted = len(rows) - _MAX_RESPONSE_ROWS
+    more = dim(f"  … {omitted:,} more lines; o opens the dashboard, which shows all")
+    return [*rows[:_MAX_RESPONSE_ROWS], more]
 
 
 class TerminalListener(Listener):
@@ -183,10 +203,16 @@ class TerminalListener(Listener):
         if self._status.should_show(report.duration_ms, records, failed=failed):
             location = self._location(result) if failed else ""
             line = self._line_format.format(invocation, result, report, location)
-            self._print([line, *log, *error])
+            response = [] if failed else self._response(invocation, result)
+            self._print([line, *log, *error, *response])
         elif error:  # a new error is shown even while invocations are summarized
             line = self._line_format.format(invocation, result, report, self._location(result))
             self._print([line, *error])
+
+    def _response(self, invocation: Invocation, result: Result) -> list[str]:
+        if invocation.client != TERMINAL_CLIENT:
+            return []
+        return _response_rows(result.payload, self._status.width)
 
     @property
     def _line_format(self) -> InvocationLine:

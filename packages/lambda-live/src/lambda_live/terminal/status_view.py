@@ -50,7 +50,9 @@ class StatusView:
         self._check_error: Callable[[], list[str]] | None = None
         self._failed_functions: set[str] = set()
         self._bursts = BurstCounter()
-        self._failure_hint = ""
+        self._can_accept = False
+        self.shown_checks: CommandResult | None = None
+        """The last result that was shown. None if the code has changed since, or checks run."""
 
     @property
     def has_viewers(self) -> bool:
@@ -76,9 +78,9 @@ class StatusView:
         if self.has_viewers:
             self._throttle.count_throttled()
 
-    def set_failure_hint(self, hint: str) -> None:
-        """Set the text shown below checks that failed."""
-        self._failure_hint = hint
+    def enable_accept(self) -> None:
+        """Say below checks that failed which of their responses the key `a` accepts."""
+        self._can_accept = True
 
     def print(self, lines: Iterable[str]) -> None:
         """Print lines."""
@@ -95,6 +97,7 @@ class StatusView:
         """Forget which lines were printed, because the code changed."""
         self._printed_once.clear()
         self._check_error = None
+        self.shown_checks = None
 
     def show_load(self, load: CodeLoad, name: str, *, fixed: bool) -> None:
         """Show that code was loaded. The result of the checks is added to the same line."""
@@ -139,11 +142,13 @@ class StatusView:
 
     def show_checks_started(self) -> None:
         """Show that the user started the checks."""
+        self.shown_checks = None
         self._started_line = f"{dim(clock())} {dim('·')} checks"
         self._screen.start_line(self._started_line, dim(" · running…"))
 
     def show_checks_finished(self, result: CommandResult) -> None:
         """Show the result of the checks."""
+        self.shown_checks = result
         summary = green(result.summary) if result.succeeded else red(result.summary)
         mark = green("✓") if result.succeeded else red("✗")
         short_line = f"{dim(clock())} {mark} {summary}"
@@ -153,8 +158,8 @@ class StatusView:
         excerpt = self._check_error() if self._check_error is not None and failed else []
         if len(rows) + len(excerpt) <= _MAX_ROWS:
             rows += excerpt
-        if self._failure_hint and rows and not excerpt and result.is_check and failed:
-            rows.append(dim(f"  {self._failure_hint}"))
+        if self._can_accept and result.is_check and result.acceptable:
+            rows.append(dim(f"  {_accept_hint(result)}"))
         self._screen.print(rows)
         self._check_error = None
 
@@ -188,3 +193,10 @@ class StatusView:
         mark = _MARKS.get(level, red("✗"))
         line = f"{dim(clock())} {mark} {dim(first) if level == 'INFO' else first}"
         self._screen.print([line, *(f"{' ' * _PREFIX_COLUMNS}{each}" for each in more)])
+
+
+def _accept_hint(result: CommandResult) -> str:
+    if not result.errors:
+        return "Press a to accept these as expected"
+    responses = f"{result.acceptable} response{'s' * (result.acceptable > 1)}"
+    return f"Press a to accept {responses} as expected; errors are not accepted"

@@ -62,7 +62,8 @@ def test_letter_invokes_event_and_enter_repeats_it(service: TerminalService) -> 
     service.press("i")
     service.wait_for("  a first.json +b second.json\n", before)
     service.press("b")
-    service.wait_for(r"✓ second\.json  200  .*\n  this is second\n", before)
+    rows = '  this is second\n  {\n    "statusCode": 200\n  }\n'
+    service.wait_for(rf"✓ second\.json  200  .*\n{rows}", before)
     service.press("\n")
     service.wait_for(r"(?s)(✓ second\.json  200  .*){2}", before)
 
@@ -102,6 +103,61 @@ def test_keys_run_checks_and_accept_responses(start: Start) -> None:
     service.press("a")
     service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checks · 3 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
+
+
+def test_keys_typed_before_start_are_discarded(start: Start) -> None:
+    service = start(ANSWERS, typed="q\nq?")
+
+    assert service.invoke(b'{"is": "there"}').status == 200
+    assert service.process.poll() is None
+    assert "  q  quit" not in service.rows
+
+
+def test_accept_key_refuses_what_no_check_has_shown(start: Start) -> None:
+    checks = f"test ! -e hold || sleep 60; {print_result(1, (), ['ValueError'])}"
+    service = start(ANSWERS, "--watch=function", f"--after-reload={checks}", "--accept=touch ran")
+    service.wait_for(r"1 of 2 events.*\n  ValueError.json: ValueError: failed\n")
+    assert not [row for row in service.rows if "Press a" in row]
+
+    service.press("a")
+    service.wait_for("Nothing to accept: 1 error. Fix the code first")
+    (service.project / "hold").touch()
+    before = service.save(ANSWERS + "# saved\n")
+    service.wait_for("reloaded in", before)
+    service.press("a")
+    service.wait_for("Nothing to accept: no result of the checks is shown", before)
+    assert not (service.project / "ran").exists()
+
+
+def test_accept_key_accepts_responses_beside_errors(start: Start) -> None:
+    checks = f"test -e ran && {print_result()} || {{ {print_result(1, ['a'], ['KeyError'])}; }}"
+    service = start(ANSWERS, "--watch=function", f"--after-reload={checks}", "--accept=touch ran")
+    service.wait_for("Press a to accept 1 response as expected; errors are not accepted\n")
+
+    service.press("a")
+    service.wait_for("3 of 3 events as expected")
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (
+            "list(range(40))",
+            r"  \[\n    0,\n(.*\n){17}    18,\n  … 22 more lines; o opens the dash",
+        ),
+        ("{'body': 'x' * 200}", r'  {\n    "body": "x{60,}…\n  }\n'),
+        ("None", r"  null\n"),
+    ],
+)
+def test_invoked_event_shows_response(service: TerminalService, value: str, rows: str) -> None:
+    before = service.save(f"def handler(event, context): return {value}\n")
+    service.wait_for("reloaded in", before)
+
+    service.press("i")
+    service.press("a")
+    service.wait_for(rf"✓ first\.json .*\n{rows}", before)
+    before = service.save(ANSWERS)
+    service.wait_for("reloaded in", before)
 
 
 HOLDS = """
