@@ -92,8 +92,7 @@ class ServiceState:
 
 def code_sha256(project: Path, function: FunctionState) -> str:
     """Return the hash of a function's code on disk, as the service computes it."""
-    from lambda_live.code.code_files import CodeFiles  # noqa: PLC0415  # not needed for --no-wait
-    from lambda_live.code.hash_cache import HashCache  # noqa: PLC0415
+    from lambda_live.code.code_files import CodeFiles, HashCache  # noqa: PLC0415  # not needed for --no-wait
 
     manifest = hashlib.sha256()
     for path, name in function.folders:

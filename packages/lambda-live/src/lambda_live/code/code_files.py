@@ -1,14 +1,19 @@
-"""Which files in a folder are code: those that ship, without tests, events and ignored files."""
+"""Which files in a folder are code, without tests, events and ignored files; their hashes."""
 
 # ruff: noqa: PTH116  # pathlib takes twice as long for a stat
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 type FileStamp = tuple[int, int, int]
 """A file's change time in nanoseconds, size in bytes, and inode; a copy may keep other times."""
+
+_TIMESTAMP_RESOLUTION_NS = 100_000_000
+"""Two changes within this time may leave the same timestamp; file systems need 10 ms."""
 
 _EXCLUDED_NAMES = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
 
@@ -138,3 +143,37 @@ def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # needed only if there is such a file
 
     return len(folder.rstrip("/")) + 1, GitIgnoreSpec.from_lines(lines.splitlines())
+
+
+class HashCache:
+    """Hashes files like `sha256sum`, with names relative to a folder; reads changed files only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._prefix = str(folder).rstrip("/") + "/"
+        self._known: dict[str, tuple[FileStamp, bytes]] = {}
+
+    def manifest_lines(self, files: Iterable[tuple[str, FileStamp]]) -> list[bytes]:
+        """Return a line for each file, given by path and stamp, sorted by the bytes of the name."""
+        before, self._known = self._known, {}
+        named = ((os.fsencode(path.removeprefix(self._prefix)), path, s) for path, s in files)
+        return [self._line(name, path, s, before.get(path)) for name, path, s in sorted(named)]
+
+    def _line(
+        self, name: bytes, path: str, stamp: FileStamp, known: tuple[FileStamp, bytes] | None
+    ) -> bytes:
+        if known is None or known[0] != stamp:
+            is_old = time.time_ns() - stamp[0] > _TIMESTAMP_RESOLUTION_NS
+            line = _digest(path) + b"  " + name + b"\n"
+            if not is_old:  # another change may leave the same stamp
+                return line
+            known = (stamp, line)
+        self._known[path] = known
+        return known[1]
+
+
+def _digest(path: str) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
+            return hashlib.sha256(file.read()).hexdigest().encode()
+    except OSError:
+        return b""

@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import os
-import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from watchfiles import awatch
 
-from lambda_live.code.code_files import CodeFiles, FileStamp, file_stamp, is_code
+from lambda_live.code.code_files import CodeFiles, FileStamp, HashCache, file_stamp, is_code
 from lambda_live.code.watcher import Watcher
 
 _QUIET_SECONDS = 0.02
@@ -27,44 +25,7 @@ _MAX_WAIT_SECONDS = 0.5
 _POLL_SECONDS = 1.0
 """Interval of checks without notifications: a watched folder may be removed and come back."""
 
-_TIMESTAMP_RESOLUTION_NS = 100_000_000
-"""Two changes within this time may leave the same timestamp; file systems need 10 ms."""
-
 _LOGGER = logging.getLogger(__name__)
-
-
-class HashCache:
-    """Hashes files like `sha256sum`, with names relative to a folder; reads changed files only."""
-
-    def __init__(self, folder: Path) -> None:
-        self._prefix = str(folder).rstrip("/") + "/"
-        self._known: dict[str, tuple[FileStamp, bytes]] = {}
-
-    def manifest_lines(self, files: Iterable[tuple[str, FileStamp]]) -> list[bytes]:
-        """Return a line for each file, given by path and stamp, sorted by the bytes of the name."""
-        before, self._known = self._known, {}
-        named = ((os.fsencode(path.removeprefix(self._prefix)), path, s) for path, s in files)
-        return [self._line(name, path, s, before.get(path)) for name, path, s in sorted(named)]
-
-    def _line(
-        self, name: bytes, path: str, stamp: FileStamp, known: tuple[FileStamp, bytes] | None
-    ) -> bytes:
-        if known is None or known[0] != stamp:
-            is_old = time.time_ns() - stamp[0] > _TIMESTAMP_RESOLUTION_NS
-            line = _digest(path) + b"  " + name + b"\n"
-            if not is_old:  # another change may leave the same stamp
-                return line
-            known = (stamp, line)
-        self._known[path] = known
-        return known[1]
-
-
-def _digest(path: str) -> bytes:
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
-            return hashlib.sha256(file.read()).hexdigest().encode()
-    except OSError:
-        return b""
 
 
 class WatchedCode:

@@ -2,15 +2,15 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lambda_live.code.code_files import CodeFiles
 from lambda_live.code.watched_code import WatchedCode
-from support.lambda_service import LambdaService, environment
+from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
@@ -260,15 +260,10 @@ BESIDE = {
 
 
 def shipped(project: Path, folder: str) -> set[str]:
-    found = subprocess.run(
-        [sys.executable, "-m", "lambda_live.code.code_files", folder],
-        cwd=project,
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return set(found.stdout.removesuffix("\0").split("\0"))
+    found = CodeFiles(project / folder, project).walk(lambda _: None)
+    return {
+        f"./{Path(path).relative_to(project / folder)}" for path, is_file, _ in found if is_file
+    }
 
 
 def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
