@@ -196,8 +196,8 @@ def build_service(
     error_pages = BrowserErrorPages(ui_state.history, editor, admin_url)
     front = FunctionApp(
         _build_operations(functions, settings),
-        ApiGateway(functions, log, error_pages),
-        FunctionUrl(functions, log, error_pages),
+        ApiGateway(functions, log, error_pages, settings.caller),
+        FunctionUrl(functions, log, error_pages, settings.caller),
         functions,
         policy,
     )

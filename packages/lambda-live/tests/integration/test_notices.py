@@ -43,8 +43,8 @@ def test_equal_notices_are_grouped(tmp_path: Path) -> None:
     assert found[0].startswith(f"{template}:30: C, D are not served: their Runtime is nodejs22.x;")
     assert found[1].startswith(f"{template}:12: A, B: python3.8 is not supported")
     assert found[2] == (
-        f"{template}:12: authorizer Outside (JWT) of A, B is not enforced;"
-        " requests pass without requestContext.authorizer"
+        f"{template}:12: authorizer Outside (JWT) of A, B is not verified:"
+        " every token passes with its claims; --claims sets further ones"
     )
     assert len(found) == 3
 

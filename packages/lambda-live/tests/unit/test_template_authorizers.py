@@ -141,12 +141,11 @@ def test_authorizer_of_an_http_api_route_is_read(
 
 
 @pytest.mark.parametrize("api", [REST, HTTP])
-def test_route_without_a_known_authorizer_is_open(tmp_path: Path, api: str) -> None:
-    open_to_all = api.replace("AuthorizerId: !Ref Authorizer", "OperationName: open").replace(
-        ", MORE", ""
-    )
+def test_route_with_an_unknown_authorizer_has_one(tmp_path: Path, api: str) -> None:
+    unknown = api.replace("AuthorizerId: !Ref Authorizer", "AuthorizerId: abc123")
 
-    assert authorizer(tmp_path, FUNCTIONS + open_to_all) is None
+    found = authorizer(tmp_path, FUNCTIONS + unknown.replace(", MORE", ""))
+    assert found == Authorizer("CUSTOM", "REQUEST")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +174,7 @@ def test_iam_authorization_is_read(tmp_path: Path, api: str) -> None:
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [
-        ("", Authorizer("Pool", "COGNITO_USER_POOLS")),
+        ("", Authorizer("Pool", "COGNITO_USER_POOLS", identity=("header.Authorization",))),
         (", Auth: {Authorizer: NONE}", None),
         (", Auth: {Authorizer: AWS_IAM}", Authorizer("AWS_IAM", "AWS_IAM")),
         (
@@ -195,7 +194,7 @@ def test_sam_event_uses_its_own_or_the_default_authorizer(
 def test_preflight_can_skip_the_default_authorizer(
     tmp_path: Path,
 ) -> None:
-    default = Authorizer("Pool", "COGNITO_USER_POOLS")
+    default = Authorizer("Pool", "COGNITO_USER_POOLS", identity=("header.Authorization",))
     says_no = SAM.replace("Auth:", "Auth:\n        AddDefaultAuthorizerToCorsPreflight: false")
 
     assert only_route(tmp_path, SAM).preflight_authorizer == default

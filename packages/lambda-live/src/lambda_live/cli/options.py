@@ -1,6 +1,8 @@
 """The options of `serve` that take a value, and how each value is parsed."""
 
 import argparse
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +57,26 @@ def pods(text: str) -> tuple[str, str] | None:
         message = f"{text!r} is not NAMESPACE@CONTEXT"
         raise argparse.ArgumentTypeError(message)
     return namespace, context
+
+
+def claims(text: str) -> dict[str, object]:
+    """Parse the claims of a token; an empty text has none."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        message = f"{text!r} is not a JSON object"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def user_arn(text: str) -> str:
+    """Parse the ARN of an IAM user, or of a role's session."""
+    if text and not re.fullmatch(r"arn:[\w-]+:(iam|sts)::[0-9]{12}:[\w-]+(/\S+)?", text):
+        message = f"{text!r} is not an ARN such as arn:aws:iam::123456789012:user/NAME"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
 
 def command(text: str) -> str | None:
@@ -181,6 +203,21 @@ OPTIONS = (
         names,
         "Host names to accept besides localhost, *.localhost and IP addresses, separated by commas;"
         " .example.com accepts all names below it",
+    ),
+    Option(
+        "claims",
+        "network",
+        "",
+        claims,
+        "JSON object with claims for routes with a JWT or Cognito authorizer, if a request's token"
+        " lacks them or is missing",
+    ),
+    Option(
+        "user-arn",
+        "network",
+        "",
+        user_arn,
+        "ARN of the user or role that calls routes and function URLs with IAM authorization",
     ),
     Option(
         "public-url",

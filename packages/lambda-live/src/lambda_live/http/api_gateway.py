@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
+from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
     BodyTooLargeError,
@@ -29,7 +30,13 @@ from lambda_live.http.asgi import (
 from lambda_live.http.authorizers import Authorizers
 from lambda_live.http.aws_errors import ErrorPages, ServiceError, json_response
 from lambda_live.http.headers import HTTP_API, REST_API, add_http_api_ids, add_rest_api_ids
-from lambda_live.http.operations import FunctionReference, Operation, OperationMatch, Request
+from lambda_live.http.operations import (
+    FunctionReference,
+    Operation,
+    OperationMatch,
+    Request,
+    invoke,
+)
 from lambda_live.http.payloads import api_event_v1, api_event_v2, is_binary
 from lambda_live.http.proxy_response import (
     MalformedResponseError,
@@ -38,6 +45,7 @@ from lambda_live.http.proxy_response import (
 )
 from lambda_live.http.routes import RouteMatch, match_routes
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
+from lambda_live.model.service import UnverifiedCaller
 from lambda_live.telemetry.listener import Listener
 
 _DEFAULT_TIMEOUT_SECONDS = (30.0, 29.0)
@@ -48,12 +56,16 @@ class ApiGateway:
     """Serves the requests whose path matches a route."""
 
     def __init__(
-        self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
+        self,
+        functions: FunctionRegistry,
+        listener: Listener,
+        error_pages: ErrorPages,
+        caller: UnverifiedCaller,
     ) -> None:
         self._functions = functions
         self._listener = listener
         self._error_pages = error_pages
-        self._authorizers = Authorizers(functions, listener)
+        self._authorizers = Authorizers(functions, listener, caller)
 
     def resolve(self, scope: Scope) -> OperationMatch | None:
         """Return the operation and the function of a request, or None if no route has its path."""
@@ -82,22 +94,29 @@ class ApiGateway:
             body = await read_body(scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
             return _message(413, "Request Too Long" if match.route.is_rest else "Payload Too Large")
-        authorizer = await self._authorizers.authorize(match, scope)
+        added = await self._authorizers.authorize(match, scope)
         to_event = api_event_v1 if match.route.payload_format == "1.0" else api_event_v2
         event = to_event(match, scope, body, invocation)
-        if authorizer is not None:
-            event["requestContext"]["authorizer"] = authorizer
+        context = event["requestContext"]
+        for name, members in added.items():
+            context[name] = context.get(name, {}) | members
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.label = event_file_name(scope) or f"{scope['method']} {scope['path']}"
-        response = self._respond(match, request, await self._wait_for_result(match, invocation))
+        try:
+            result = await self._wait_for_result(match, invocation, scope)
+        except ThrottledError:
+            return self._failure(match, request, 500, "the function was throttled (429)")
+        response = self._respond(match, request, result)
         if not match.route.is_rest:
             cors.add_cors_headers(match.route.cors, scope, response)
         return response
 
-    async def _wait_for_result(self, match: RouteMatch, invocation: Invocation) -> Result | None:
+    async def _wait_for_result(
+        self, match: RouteMatch, invocation: Invocation, scope: Scope
+    ) -> Result | None:
         """Return the result, or None if the API's timeout expires first."""
         seconds = match.route.timeout or _DEFAULT_TIMEOUT_SECONDS[match.route.is_rest]
-        result = asyncio.ensure_future(match.function.invoke(invocation))
+        result = asyncio.ensure_future(invoke(match.function, invocation, scope))
         try:
             await asyncio.wait([result], timeout=seconds)
         except asyncio.CancelledError:
@@ -114,19 +133,21 @@ class ApiGateway:
         if result is None:
             return _timeout_response(match)
         if result.error_type is not None:
-            response = self._failure(match, request)
+            response = self._failure(match, request, 502)
         else:
             try:
                 response = _response(match, request.scope, result)
             except MalformedResponseError as error:
-                response = self._failure(match, request, str(error))
+                response = self._failure(match, request, 502, str(error))
         response.code_sha256 = result.code_sha256
         return response
 
-    def _failure(self, match: RouteMatch, request: Request, malformed: str = "") -> Response:
-        response, reason = _error_response(match), ""
-        if malformed:
-            reason = f"The API returned {response.status}: {malformed}"
+    def _failure(
+        self, match: RouteMatch, request: Request, rest_status: int, cause: str = ""
+    ) -> Response:
+        response, reason = _error_response(match, rest_status), ""
+        if cause:
+            reason = f"The API returned {response.status}: {cause}"
             self._listener.service_log(reason, "ERROR")
         request_id = request.invocation.request_id
         return self._error_pages.for_browser(response, request.scope, request_id, reason)
@@ -161,10 +182,14 @@ def _server_error(status: int, message: str) -> Response:
     return ServiceError(status, "InternalServerErrorException", {"message": message}).response()
 
 
-def _error_response(match: RouteMatch) -> Response:
-    """Return AWS's response to a failed function. The two kinds of API differ."""
+def _error_response(match: RouteMatch, rest_status: int) -> Response:
+    """
+    Return AWS's response if a function failed or was throttled. The two kinds of API differ.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html
+    """
     if match.route.is_rest:
-        return _server_error(502, "Internal server error")
+        return _server_error(rest_status, "Internal server error")
     return _message(500, "Internal Server Error")
 
 

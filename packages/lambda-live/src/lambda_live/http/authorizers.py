@@ -1,5 +1,7 @@
 """
-Lambda authorizers of the template's APIs. Their results are not cached.
+Authorizers of the template's APIs.
+
+Results of Lambda authorizers are not cached. Other authorizers are not verified: see `identities`.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -9,16 +11,28 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qs
 
+from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
+from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.http.asgi import Scope, header
 from lambda_live.http.aws_errors import ServiceError
+from lambda_live.http.identities import (
+    InvalidTokenError,
+    cognito_claims,
+    iam_authorizer,
+    iam_identity,
+    jwt_claims,
+    read_claims,
+)
+from lambda_live.http.operations import invoke
 from lambda_live.http.payloads import api_event_v1, api_event_v2
 from lambda_live.http.routes import RouteMatch, request_path
 from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.service import UnverifiedCaller
 from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Authorizer
 from lambda_live.telemetry.listener import Listener
@@ -26,26 +40,69 @@ from lambda_live.telemetry.listener import Listener
 _EXPLICIT_DENY = "User is not authorized to access this resource with an explicit deny"
 _IMPLICIT_DENY = "User is not authorized to access this resource"
 _ACTION = "execute-api:Invoke"
+_DEFAULT_SOURCES = ("header.Authorization",)
+
+type RequestContext = dict[str, dict[str, Any]]
+"""Members to add to `requestContext`, such as `{"authorizer": {...}}`."""
 
 
 class Authorizers:
-    """Invokes the Lambda authorizers of routes."""
+    """Invokes the Lambda authorizers of routes, and reads the tokens of other authorizers."""
 
-    def __init__(self, functions: FunctionRegistry, listener: Listener) -> None:
+    def __init__(
+        self, functions: FunctionRegistry, listener: Listener, caller: UnverifiedCaller
+    ) -> None:
         self._functions = functions
         self._listener = listener
+        self._caller = caller
+        self._has_reported_condition: set[str] = set()
 
-    async def authorize(self, match: RouteMatch, scope: Scope) -> dict[str, Any] | None:
+    async def authorize(self, match: RouteMatch, scope: Scope) -> RequestContext:
         """
-        Return `requestContext.authorizer` of the event, or None without a Lambda authorizer.
+        Return what the route's authorizer adds to the event.
 
         Raises:
             ServiceError: The authorizer denied the request, or failed.
+            DisconnectedError: The client disconnected.
         """
         authorizer = match.route.authorizer
-        function = self._functions.get(authorizer.function or "") if authorizer else None
-        if authorizer is None or function is None:
-            return None
+        if authorizer is None:
+            return {}
+        if authorizer.kind == "AWS_IAM":
+            account_id = match.function.configuration.account.account_id
+            user_arn = self._caller.arn_in(account_id)
+            if match.route.payload_format == "1.0":
+                return {"identity": iam_identity(scope, user_arn)}
+            return {"authorizer": iam_authorizer(scope, user_arn)}
+        if authorizer.kind in ("JWT", "COGNITO_USER_POOLS"):
+            return {"authorizer": self._claims(authorizer, match, scope)}
+        function = self._functions.get(authorizer.function or "")
+        if function is None:
+            return {}
+        return {"authorizer": await self._decide(authorizer, function, match, scope)}
+
+    def _claims(self, authorizer: Authorizer, match: RouteMatch, scope: Scope) -> dict[str, Any]:
+        """Return the claims of the request's token, unverified. Raises ServiceError."""
+        sources = authorizer.identity or _DEFAULT_SOURCES
+        token = next(filter(None, (_identity_value(each, match, scope) for each in sources)), "")
+        try:
+            claims = read_claims(token, self._caller.claims)
+        except InvalidTokenError as error:
+            self._listener.service_log(
+                f"authorizer {authorizer.name} returned 401: {error} in {' or '.join(sources)};"
+                " send any JWT, or set --claims",
+                "ERROR",
+            )
+            _raise_unauthorized()
+        if authorizer.kind == "COGNITO_USER_POOLS":
+            return {"claims": cognito_claims(claims)}
+        context = {"claims": jwt_claims(claims), "scopes": None}
+        return context if match.route.payload_format == "1.0" else {"jwt": context}
+
+    async def _decide(
+        self, authorizer: Authorizer, function: Function, match: RouteMatch, scope: Scope
+    ) -> dict[str, Any]:
+        """Invoke a Lambda authorizer and return its context. Raises ServiceError."""
         identity = _identity(authorizer, match, scope)
         invocation = Invocation(
             b"", label=f"{authorizer.name} of {scope['method']} {scope['path']}"
@@ -54,18 +111,30 @@ class Authorizers:
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         start = time.monotonic()
         try:
-            result = await function.invoke(invocation)
+            result = await invoke(function, invocation, scope)
             decision = _decision(authorizer, match, result, _arn(match, scope))
-        except ValueError as error:
-            self._listener.service_log(f"authorizer {authorizer.name} {error}", "ERROR")
+        except (ThrottledError, ValueError) as error:
+            reason = "was throttled" if isinstance(error, ThrottledError) else error
+            self._listener.service_log(f"authorizer {authorizer.name} {reason}", "ERROR")
             message = None if match.route.is_rest else "Internal Server Error"
             _raise_error(500, "AuthorizerConfigurationException", {"message": message})
+        self._report_condition(authorizer, decision)
         if match.route.is_rest:
             latency_ms = int((time.monotonic() - start) * 1000)
             return {**_as_strings(decision), "integrationLatency": latency_ms}
         if match.route.payload_format == "2.0":
             return {"lambda": decision.get("context")}
         return _flat(decision)
+
+    def _report_condition(self, authorizer: Authorizer, decision: dict[str, Any]) -> None:
+        """Log once that an authorizer's policies have conditions, which are not evaluated."""
+        document = decision.get("policyDocument")
+        statements = _statements(document) if isinstance(document, dict) else []
+        has_condition = any("Condition" in each for each in statements)
+        if has_condition and authorizer.name not in self._has_reported_condition:
+            self._has_reported_condition.add(authorizer.name)
+            message = f"authorizer {authorizer.name} returned a policy with a Condition"
+            self._listener.service_log(f"{message}, which is not evaluated", "WARN")
 
 
 def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[str]:
@@ -176,16 +245,40 @@ def _raise_error(status: int, error_type: str, body: Mapping[str, str | None]) -
 
 
 def _evaluate(document: dict[str, Any], arn: str) -> str | None:
-    """Return Allow or Deny, or None if no statement applies. Deny wins; conditions are ignored."""
-    statements = [each for each in _listed(document, "Statement") if isinstance(each, dict)]
-    effects = [each.get("Effect") for each in statements if _applies(each, arn)]
+    """
+    Return Allow or Deny, or None if no statement applies. Deny wins; conditions are ignored.
+
+    Raises:
+        ValueError: A statement is invalid.
+    """
+    effects = [each["Effect"] for each in _statements(document) if _applies(each, arn)]
     return next((effect for effect in ("Deny", "Allow") if effect in effects), None)
 
 
+def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in _listed(document, "Statement") if isinstance(each, dict)]
+
+
 def _applies(statement: dict[str, Any], arn: str) -> bool:
-    actions, resources = _listed(statement, "Action"), _listed(statement, "Resource")
-    action_matches = any(_matches(str(each).lower(), _ACTION.lower()) for each in actions)
-    return action_matches and any(_matches(str(each), arn) for each in resources)
+    """Return whether a statement is about invoking the resource. Raises ValueError."""
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        message = "returned an invalid policy: the Effect of a Statement must be Allow or Deny"
+        raise ValueError(message)
+    names_action = _names(statement, "Action", _ACTION.lower(), str.lower)
+    return _names(statement, "Resource", arn, str) and names_action
+
+
+def _names(
+    statement: dict[str, Any], key: str, value: str, normalize: Callable[[str], str]
+) -> bool:
+    """Return whether `key`, or its negation such as NotAction, names a value. Raises ValueError."""
+    negation = f"Not{key}"
+    if (key in statement) == (negation in statement):
+        message = f"returned an invalid policy: a Statement must have {key} or {negation}"
+        raise ValueError(message)
+    is_negated = negation in statement
+    patterns = _listed(statement, negation if is_negated else key)
+    return is_negated != any(_matches(normalize(str(each)), value) for each in patterns)
 
 
 def _listed(value: dict[str, Any], key: str) -> list[Any]:

@@ -21,10 +21,12 @@ from lambda_live.http.asgi import (
 )
 from lambda_live.http.aws_errors import ErrorPages, raise_user_error
 from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
+from lambda_live.http.identities import iam_authorizer
 from lambda_live.http.operations import FunctionReference, OperationMatch, Request, invoke
 from lambda_live.http.payloads import function_url_event
 from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
+from lambda_live.model.service import UnverifiedCaller
 from lambda_live.telemetry.listener import Listener
 
 
@@ -32,11 +34,16 @@ class FunctionUrl:
     """Serves the requests that no route and no operation matches."""
 
     def __init__(
-        self, functions: FunctionRegistry, listener: Listener, error_pages: ErrorPages
+        self,
+        functions: FunctionRegistry,
+        listener: Listener,
+        error_pages: ErrorPages,
+        caller: UnverifiedCaller,
     ) -> None:
         self._functions = functions
         self._listener = listener
         self._error_pages = error_pages
+        self._caller = caller
 
     def resolve(self, scope: Scope) -> OperationMatch:
         """Return the function that the Host header names, or the only one. Raises ServiceError."""
@@ -63,6 +70,12 @@ class FunctionUrl:
                 413, '{"Message":"Request must be smaller than 6291456 bytes"}', "application/json"
             )
         event = function_url_event(scope, body, invocation, function.configuration.name)
+        if function.desired_configuration.url.auth_type == "AWS_IAM":
+            account_id = function.configuration.account.account_id
+            event["requestContext"] |= {
+                "accountId": account_id,
+                "authorizer": iam_authorizer(scope, self._caller.arn_in(account_id)),
+            }
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.label = event_file_name(scope) or f"{scope['method']} {event['rawPath']}"
         result = await invoke(function, invocation, scope)

@@ -1,6 +1,24 @@
 """Settings of the service that no function has of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedCaller:
+    """
+    The caller of routes whose authorizer is not verified.
+
+    `claims` are used for claims that a request's token lacks, and for requests without a token.
+    `user_arn` is the IAM user or role, or empty for a user of the function's account.
+    """
+
+    claims: Mapping[str, object] = field(default_factory=dict)
+    user_arn: str = ""
+
+    def arn_in(self, account_id: str) -> str:
+        """Return the ARN, by default of a user of that account."""
+        return self.user_arn or f"arn:aws:iam::{account_id}:user/local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +41,7 @@ class ServiceSettings:
     admin_host: str = "127.0.0.1"
     admin_port: int = 9101
     allowed_hosts: tuple[str, ...] = ()
+    caller: UnverifiedCaller = UnverifiedCaller()
     max_queued_requests: int = 1000
     queue_timeout: float = 30.0
     shutdown_timeout: float = 20.0

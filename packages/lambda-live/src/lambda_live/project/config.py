@@ -8,7 +8,7 @@ from pathlib import Path
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
-from lambda_live.model.service import ServiceSettings
+from lambda_live.model.service import ServiceSettings, UnverifiedCaller
 from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
@@ -191,6 +191,7 @@ def _service(options: argparse.Namespace) -> ServiceSettings:
         admin_host=options.admin_host,
         admin_port=options.admin_port,
         allowed_hosts=options.allowed_hosts,
+        caller=UnverifiedCaller(options.claims, options.user_arn),
         max_queued_requests=options.queue,
         queue_timeout=options.queue_timeout,
         shutdown_timeout=options.shutdown_timeout,

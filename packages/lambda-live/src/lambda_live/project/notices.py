@@ -81,8 +81,19 @@ def _unverified_authorizers(template: Template) -> Iterator[str]:
         for authorizer in (route.authorizer for route in function.routes)
         if authorizer and authorizer.function not in served
     )
-    for authorizer, names, place in _grouped(items):
-        yield (
-            f"{place}authorizer {authorizer} of {_listed(names)} is not enforced;"
-            " requests pass without requestContext.authorizer"
-        )
+    urls = (
+        ("AWS_IAM (function URL)", function.logical_id, _place_of(function))
+        for function in template.functions
+        if function.url and function.url.auth_type == "AWS_IAM"
+    )
+    for authorizer, names, place in _grouped((*items, *urls)):
+        consequence = _consequence(authorizer)
+        yield f"{place}authorizer {authorizer} of {_listed(names)} is not {consequence}"
+
+
+def _consequence(authorizer: str) -> str:
+    if "AWS_IAM" in authorizer:
+        return "verified: every request passes; --user-arn sets its user"
+    if "(JWT)" in authorizer or "(COGNITO_USER_POOLS)" in authorizer:
+        return "verified: every token passes with its claims; --claims sets further ones"
+    return "enforced: requests pass without requestContext.authorizer"

@@ -1,13 +1,17 @@
 """CORS, authorizers, timeouts and size limits of a template's APIs."""
 
+import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from support.http import HttpResponse, request
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
+from support.waiting import wait_until
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 TEMPLATE = f"""
@@ -36,6 +40,9 @@ Resources:
           Outside:
             IdentitySource: $request.header.Authorization
             JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
+          Query:
+            IdentitySource: $request.querystring.token
+            JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
   Whole:
     Type: AWS::Serverless::HttpApi
     Properties: {{StageVariables: {{color: red}}}}
@@ -58,6 +65,10 @@ Resources:
             FunctionPayloadType: REQUEST
             FunctionArn: !GetAtt Decider.Arn
             Identity: {{StageVariables: [color], Context: [stage, identity.sourceIp]}}
+          Pool: {{UserPoolArn: "arn:aws:cognito-idp:us-east-1:123456789012:userpool/one"}}
+          OtherHeader:
+            UserPoolArn: "arn:aws:cognito-idp:us-east-1:123456789012:userpool/one"
+            Identity: {{Header: X-Token}}
           Missing:
             FunctionPayloadType: REQUEST
             FunctionArn: !GetAtt Decider.Arn
@@ -70,6 +81,9 @@ Resources:
       Auth:
         DefaultAuthorizer: Token
         Authorizers: {{Token: {{FunctionArn: !GetAtt Decider.Arn}}}}
+  Signed:
+    Type: AWS::Serverless::Function
+    Properties: {{Handler: app.work, FunctionUrlConfig: {{AuthType: AWS_IAM}}}}
   Work:
     Type: AWS::Serverless::Function
     Properties:
@@ -90,6 +104,32 @@ Resources:
           Type: HttpApi
           Properties:
             {{ApiId: !Ref Http, Path: /outside, Method: get, Auth: {{Authorizer: Outside}}}}
+        Query:
+          Type: HttpApi
+          Properties:
+            ApiId: !Ref Http
+            Path: /query
+            Method: get
+            PayloadFormatVersion: "1.0"
+            Auth: {{Authorizer: Query}}
+        Signed:
+          Type: HttpApi
+          Properties:
+            {{ApiId: !Ref Http, Path: /signed, Method: get, Auth: {{Authorizer: AWS_IAM}}}}
+        Pool:
+          Type: Api
+          Properties: {{RestApiId: !Ref Rest, Path: /pool, Method: get, Auth: {{Authorizer: Pool}}}}
+        OtherHeader:
+          Type: Api
+          Properties:
+            RestApiId: !Ref Rest
+            Path: /other-header
+            Method: get
+            Auth: {{Authorizer: OtherHeader}}
+        RestSigned:
+          Type: Api
+          Properties:
+            {{RestApiId: !Ref Rest, Path: /rest-signed, Method: get, Auth: {{Authorizer: AWS_IAM}}}}
         Sources:
           Type: Api
           Properties:
@@ -139,15 +179,19 @@ def decide(event, context):
         raise ValueError(said)
     if said == "nothing":
         return None
+    if said == "slow":
+        while not pathlib.Path("../go").exists():
+            time.sleep(0.01)
     statement = {
         "Action": "execute-api:*",
         "Effect": "Deny" if said == "no" else "Allow",
         "Resource": "arn:aws:execute-api:*/" + ("elsewhere" if said == "other" else "*"),
     }
+    statements = json.loads(said) if said.startswith("[") else [statement]
     return {
         "isAuthorized": said == "yes",
         "principalId": "me",
-        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "policyDocument": {"Version": "2012-10-17", "Statement": statements},
         "context": {"number": 1, "asked": json.dumps(event)},
     }
 """
@@ -349,11 +393,183 @@ def test_authorizer_denial_returns_aws_error(
         apis.wait_for_line(f" {reason}")
 
 
-def test_unsupported_authorizer_is_reported_and_not_enforced(apis: LambdaService) -> None:
-    response = apis.request("GET", "/outside")
+ALLOW = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+ELSEWHERE = "arn:aws:execute-api:*:*:Rest/live/POST/*"
 
-    assert "authorizer" not in response.json()["requestContext"]
-    apis.wait_for_line("authorizer Outside (JWT) of Work is not enforced; requests pass")
+
+@pytest.mark.parametrize(
+    ("statements", "status"),
+    [
+        ([ALLOW, {"Effect": "Deny", "Action": "*", "NotResource": ELSEWHERE}], 403),
+        ([ALLOW, {"Effect": "Deny", "Action": "*", "NotResource": ["*/GET/request", "b"]}], 200),
+        (
+            [
+                ALLOW,
+                {"Effect": "Deny", "NotAction": "execute-api:ManageConnections", "Resource": "*"},
+            ],
+            403,
+        ),
+        ([ALLOW, {"Effect": "Deny", "NotAction": ["EXECUTE-API:INVOKE"], "Resource": "*"}], 200),
+        ([{"Effect": "Allow", "NotAction": "s3:*", "NotResource": ELSEWHERE}], 200),
+        ([{"Effect": "Allow", "NotAction": "execute-api:*", "Resource": "*"}], 403),
+        ([{"Effect": "allow", "Action": "*", "Resource": "*"}], 500),
+        ([ALLOW, {"Effect": "Deny", "Resource": "*"}], 500),
+        ([ALLOW, {"Effect": "Deny", "Action": "*", "Resource": "a", "NotResource": "b"}], 500),
+    ],
+)
+def test_authorizer_policy_is_evaluated(
+    apis: LambdaService, statements: list[Any], status: int
+) -> None:
+    response = apis.request("GET", f"/request?say={quote(json.dumps(statements))}")
+
+    assert response.status == status
+
+
+def test_authorizer_policy_condition_is_reported_once(apis: LambdaService) -> None:
+    condition = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    said = quote(json.dumps([ALLOW | {"Condition": condition}]))
+
+    assert [apis.request("GET", f"/request?say={said}").status for _ in range(2)] == [200, 200]
+    notice = "authorizer Request returned a policy with a Condition, which is not evaluated"
+    apis.wait_for_line(notice)
+    assert sum(notice in line for line in apis.lines) == 1
+
+
+def test_throttled_invocations_return_500(start_service: StartService) -> None:
+    files = {"template.yaml": TEMPLATE, "code/app.py": APP}
+    service = start_service(files, "--concurrency=1", "--queue=0", handler=None)
+    with ThreadPoolExecutor() as threads:
+        slow = [
+            threads.submit(service.request, "GET", path) for path in ("/late", "/request?say=slow")
+        ]
+        wait_until(lambda: service.metric("lambda_concurrent_executions") == len(slow))
+        rest, http = (service.request("GET", path) for path in ("/rest", "/open"))
+        authorizers = [service.request("GET", f"/{path}?say=yes") for path in ("request", "policy")]
+        (service.project / "go").touch()
+
+    assert (rest.status, rest.json()) == (500, {"message": "Internal server error"})
+    assert (http.status, http.json()) == (500, {"message": "Internal Server Error"})
+    service.wait_for_line("The API returned 500: the function was throttled (429)")
+    assert [each.status for each in authorizers] == [500, 500]
+    assert authorizers[0].json() == {"message": None}
+    assert authorizers[1].json() == {"message": "Internal Server Error"}
+    service.wait_for_line("authorizer Request was throttled")
+
+
+CLAIMS = {
+    "sub": "42",
+    "exp": 1_618_237_776,
+    "auth_time": 1_618_234_176,
+    "email_verified": True,
+    "cognito:groups": ["admins", "users"],
+}
+
+
+def token(claims: object) -> str:
+    """Return a JSON Web Token with an invalid signature."""
+    parts = ({"alg": "RS256"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in parts]
+    return b".".join([*encoded, b"signature"]).decode()
+
+
+def test_jwt_authorizer_claims_are_in_event(apis: LambdaService) -> None:
+    expected = {
+        "claims": {
+            "sub": "42",
+            "exp": "1618237776",
+            "auth_time": "1618234176",
+            "email_verified": "true",
+            "cognito:groups": "[admins users]",
+        },
+        "scopes": None,
+    }
+    for value in (token(CLAIMS), f"Bearer {token(CLAIMS)}"):
+        response = apis.request("GET", "/outside", headers={"Authorization": value})
+        assert context_of(response) == {"jwt": expected}
+    assert context_of(apis.request("GET", f"/query?token={token(CLAIMS)}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/pool", "Authorization"), ("/other-header", "X-Token")]
+)
+def test_cognito_authorizer_claims_are_in_event(apis: LambdaService, path: str, name: str) -> None:
+    response = apis.request("GET", path, headers={name: token(CLAIMS)})
+
+    assert context_of(response) == {
+        "claims": {
+            "sub": "42",
+            "exp": "Mon Apr 12 14:29:36 UTC 2021",
+            "auth_time": "1618234176",
+            "email_verified": "true",
+            "cognito:groups": "admins,users",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "Bearer x.y.z", "a..b", f"x{token([])}", token({}).partition(".")[0]]
+)
+@pytest.mark.parametrize("path", ["/outside", "/pool"])
+def test_request_without_token_is_rejected(apis: LambdaService, path: str, value: str) -> None:
+    response = apis.request("GET", path, headers={"Authorization": value} if value else {})
+
+    assert (response.status, response.json()) == (401, {"message": "Unauthorized"})
+    apis.wait_for_line("returned 401: ")
+
+
+SIGNATURE = (
+    "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261130/us-east-1/execute-api/aws4_request,"
+    " SignedHeaders=host, Signature=00"
+)
+IAM = {
+    "accessKey": "AKIAEXAMPLE",
+    "accountId": "123456789012",
+    "userArn": "arn:aws:iam::123456789012:user/local",
+}
+
+
+def test_iam_authorizer_user_is_in_event(apis: LambdaService) -> None:
+    signed = {"Authorization": SIGNATURE}
+    identity = apis.request("GET", "/rest-signed", headers=signed).json()["requestContext"]
+    http = context_of(apis.request("GET", "/signed", headers=signed))
+    url = apis.request("GET", "/", headers=signed | {"Host": "signed.localhost"})
+    unsigned = apis.request("GET", "/rest-signed").json()["requestContext"]["identity"]
+
+    user = {"caller": "AIDALOCAL", "user": "AIDALOCAL"}
+    assert identity["identity"].items() >= (IAM | user).items()
+    ids = {"callerId": "AIDALOCAL", "userId": "AIDALOCAL"}
+    none = {"cognitoIdentity": None, "principalOrgId": None}
+    assert http == context_of(url) == {"iam": IAM | ids | none}
+    assert url.json()["requestContext"]["accountId"] == "123456789012"
+    assert (unsigned["userArn"], unsigned["accessKey"]) == (IAM["userArn"], None)
+
+
+def test_unverified_authorizers_are_reported_once(apis: LambdaService) -> None:
+    for notice in (
+        "authorizer Outside (JWT) of Work is not verified: every token passes with its claims",
+        "authorizer Pool (COGNITO_USER_POOLS) of Work is not verified: every token passes",
+        "authorizer AWS_IAM (AWS_IAM) of Work is not verified: every request passes",
+        "authorizer AWS_IAM (function URL) of Signed is not verified: every request passes",
+    ):
+        assert sum(notice in line for line in apis.lines) == 1, notice
+
+
+def test_claims_and_user_are_settable(start_service: StartService) -> None:
+    role = "arn:aws:sts::210987654321:assumed-role/Reader/me"
+    claims = '{"sub": "7", "email": "a@b"}'
+    files = {"template.yaml": TEMPLATE, "code/app.py": APP}
+    service = start_service(files, f"--user-arn={role}", LAMBDA_LIVE_CLAIMS=claims, handler=None)
+
+    without = context_of(service.request("GET", "/pool"))
+    own = context_of(
+        service.request("GET", "/pool", headers={"Authorization": token({"sub": "1"})})
+    )
+    iam = context_of(service.request("GET", "/signed"))["iam"]
+
+    assert without == {"claims": {"sub": "7", "email": "a@b"}}
+    assert own == {"claims": {"sub": "1", "email": "a@b"}}
+    assert (iam["userArn"], iam["accountId"]) == (role, "210987654321")
+    assert iam["callerId"] == "AROALOCAL:me"
 
 
 def test_rest_api_too_large_request_is_rejected(

@@ -60,9 +60,11 @@ def _named(
         auth.fail(key, f"the API has no authorizer {name!r}", hint)
     authorizer = api.section("Auth").section("Authorizers").section(name)
     if "UserPoolArn" in authorizer:
-        return Authorizer(name, "COGNITO_USER_POOLS")
+        token = authorizer.section("Identity").text("Header") or "Authorization"
+        return Authorizer(name, "COGNITO_USER_POOLS", identity=(f"header.{token}",))
     if "FunctionArn" not in authorizer:
-        return Authorizer(name, "JWT")
+        sources = tuple(identity_sources(authorizer, "IdentitySource"))
+        return Authorizer(name, "JWT", identity=sources)
     return _sam_lambda_authorizer(resources, name, authorizer, rest=rest)
 
 
@@ -91,12 +93,15 @@ def _sam_lambda_authorizer(
 
 def for_method(resources: Resources, method: Properties) -> Authorizer | None:
     """Return the authorizer of a CloudFormation REST API method or HTTP API route."""
-    if method.text("AuthorizationType") == IAM:
+    authorization = method.text("AuthorizationType") or "NONE"
+    if authorization == IAM:
         return Authorizer(IAM, IAM)
     owner, logical_id = resources.resolve_owner(method.raw.get("AuthorizerId"))
     found = owner.get(logical_id)
     if found is None:
-        return None
+        # An authorizer of another stack.
+        kind = "REQUEST" if authorization == "CUSTOM" else authorization
+        return None if authorization == "NONE" else Authorizer(authorization, kind)
     properties, rest = found.properties, found.type == "AWS::ApiGateway::Authorizer"
     identity = tuple(identity_sources(properties, "IdentitySource"))
     kind = (

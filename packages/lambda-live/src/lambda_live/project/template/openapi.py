@@ -123,7 +123,7 @@ def _scheme_authorizer(
         kind,
         function=authorizers.authorizing_function(resources, properties.raw.get("authorizerUri")),
         identity=token
-        if kind == "TOKEN"
+        if kind in ("TOKEN", "COGNITO_USER_POOLS")
         else tuple(authorizers.identity_sources(properties, "identitySource")),
         validation=properties.pattern("identityValidationExpression"),
         is_cached=not rest

@@ -1,0 +1,131 @@
+"""
+Callers of routes with a JWT, Cognito or IAM authorizer, and of function URLs with IAM.
+
+Nothing is verified: no key of an issuer and no AWS account exists here. The claims of any token
+are accepted, and every caller of IAM is the configured user. So a function finds the members of
+`requestContext` that it reads on AWS. A request without a token is rejected as on AWS, unless
+claims are configured.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-enable-cognito-user-pool.html
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html (`authorizer.iam`)
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from lambda_live.http.asgi import Scope, header
+from lambda_live.model.strict_json import loads
+
+_BEARER = re.compile(r"bearer\s+", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
+_DATES = ("exp", "iat")
+
+
+class InvalidTokenError(Exception):
+    """A token is missing or not a JWT. The message is the reason."""
+
+
+def read_claims(token: str, defaults: Mapping[str, object]) -> dict[str, object]:
+    """
+    Return the claims of a JSON Web Token, with `defaults` for missing ones.
+
+    Raises:
+        InvalidTokenError: There is neither a token nor a default, or the token is not a JWT.
+    """
+    if not token:
+        if defaults:
+            return dict(defaults)
+        message = "no token"
+        raise InvalidTokenError(message)
+    _, _, payload = _BEARER.sub("", token.strip(), 1).partition(".")
+    encoded, dot, _ = payload.partition(".")
+    try:
+        claims = loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except ValueError:
+        claims = None
+    if not dot or not isinstance(claims, dict):
+        message = "the token is not a JWT"
+        raise InvalidTokenError(message)
+    return {**defaults, **claims}
+
+
+def cognito_claims(claims: Mapping[str, object]) -> dict[str, str]:
+    """Return claims as a REST API passes them on: as text, lists with commas, `exp` as a date."""
+    return {
+        name: _date(value) if name in _DATES and isinstance(value, int) else _text(value, ",")
+        for name, value in claims.items()
+    }
+
+
+def jwt_claims(claims: Mapping[str, object]) -> dict[str, str]:
+    """Return claims as an HTTP API passes them on: as text, lists in brackets."""
+    return {
+        name: f"[{_text(value, ' ')}]" if isinstance(value, list) else _text(value, " ")
+        for name, value in claims.items()
+    }
+
+
+def _date(seconds: int) -> str:
+    try:
+        return time.strftime("%a %b %d %H:%M:%S UTC %Y", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+
+
+def _text(value: object, separator: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return separator.join(_text(each, separator) for each in value)
+    return json.dumps(value, separators=(",", ":"))
+
+
+def iam_identity(scope: Scope, user_arn: str) -> dict[str, Any]:
+    """Return the members of `requestContext.identity` of a REST API that describe an IAM user."""
+    user = _user_id(user_arn)
+    return {
+        "accessKey": _access_key(scope),
+        "accountId": _account_id(user_arn),
+        "caller": user,
+        "user": user,
+        "userArn": user_arn,
+    }
+
+
+def iam_authorizer(scope: Scope, user_arn: str) -> dict[str, Any]:
+    """Return `requestContext.authorizer` of an HTTP API or function URL for an IAM user."""
+    user = _user_id(user_arn)
+    return {
+        "iam": {
+            "accessKey": _access_key(scope),
+            "accountId": _account_id(user_arn),
+            "callerId": user,
+            "cognitoIdentity": None,
+            "principalOrgId": None,
+            "userArn": user_arn,
+            "userId": user,
+        }
+    }
+
+
+def _account_id(user_arn: str) -> str:
+    return user_arn.split(":")[4]
+
+
+def _user_id(user_arn: str) -> str:
+    """Return a stable id such as AWS's: AIDA… for a user, AROA…:SESSION for a role."""
+    kind, _, name = user_arn.rpartition(":")[2].partition("/")
+    if kind == "assumed-role":
+        return f"AROALOCAL:{name.partition('/')[2]}"
+    return "AIDALOCAL"
+
+
+def _access_key(scope: Scope) -> str | None:
+    """Return the access key of the request's signature, or None if it is not signed."""
+    found = _CREDENTIAL.search(header(scope, b"authorization") or "")
+    return found[1] if found else None
