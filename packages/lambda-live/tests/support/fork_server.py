@@ -19,15 +19,15 @@ _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "PROMETHEUS_")
 class Forked:
     """A process forked by the fork server; it has the interface of `subprocess.Popen`."""
 
-    def __init__(self, told: socket.socket) -> None:
+    def __init__(self, status_socket: socket.socket) -> None:
         self.returncode: int | None = None
-        self._told = told
+        self._status_socket = status_socket
         self._lock = threading.Lock()
         self.pid = self._number()
 
     def _number(self) -> int:
-        told = self._told.recv(4, socket.MSG_WAITALL)
-        return int.from_bytes(told, "big", signed=True)
+        status = self._status_socket.recv(4, socket.MSG_WAITALL)
+        return int.from_bytes(status, "big", signed=True)
 
     def poll(self) -> int | None:
         try:
@@ -38,12 +38,12 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         with self._lock:
             if self.returncode is None:
-                self._told.settimeout(timeout)
+                self._status_socket.settimeout(timeout)
                 try:
                     self.returncode = self._number()
                 except (BlockingIOError, TimeoutError):
                     raise subprocess.TimeoutExpired(["lambda_live"], timeout or 0) from None
-                self._told.close()
+                self._status_socket.close()
             return self.returncode
 
     def send_signal(self, number: int) -> None:

@@ -158,8 +158,8 @@ def environment(*, measured: bool = True) -> dict[str, str]:
     """Return this process's variables, except those that configure the service."""
     # without bytecode files, each process would compile all its imports
     own = ("AWS_", "LAMBDA_", "_HANDLER", "POWERTOOLS_", "PYTHONDONTWRITEBYTECODE")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     path = [PACKAGE / "src", PACKAGE / "tests"]
     if not measured:
         path.insert(0, PACKAGE / "tests/support/unmeasured")
-    return kept | {"PYTHONPATH": os.pathsep.join(map(str, path))}
+    return inherited | {"PYTHONPATH": os.pathsep.join(map(str, path))}

@@ -23,20 +23,20 @@ LAYER = """
     Type: AWS::Serverless::LayerVersion
     Properties: {ContentUri: shared/}
 """
-TELLS = """
+RECORDER = """
 import os, time
 from pathlib import Path
 
 import shared
 
-def tell(word):
-    with Path("../told").open("a") as told:
-        told.write(f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']} {word}\\n")
+def record(word):
+    with Path("../loads").open("a") as file:
+        file.write(f"{os.environ['AWS_LAMBDA_FUNCTION_NAME']} {word}\\n")
 
-tell("begins")
+record("begins")
 while not Path("../gate").exists():
     time.sleep(0.005)
-tell("ends")
+record("ends")
 
 def handler(event, context):
     return shared.ANSWER
@@ -44,7 +44,7 @@ def handler(event, context):
 PROJECT = {
     "template.yaml": "Resources:" + "".join(FUNCTION.format(name=name) for name in NAMES) + LAYER,
     "shared/python/shared.py": "ANSWER = 'old'\n",
-    **{f"{name}/app.py": TELLS for name in NAMES},
+    **{f"{name}/app.py": RECORDER for name in NAMES},
 }
 ONE_SLOT = {
     "functions.load_slots.MAX_CONCURRENT_LOADS": 1,
@@ -53,7 +53,7 @@ ONE_SLOT = {
 
 
 def load_events(service: LambdaService) -> list[str]:
-    file = service.project / "told"
+    file = service.project / "loads"
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
@@ -93,7 +93,7 @@ def test_function_with_waiting_request_loads_next(
     invoke_during_load(service, "old")
     service.wait_until_ready()
 
-    for name in ("told", "gate"):
+    for name in ("loads", "gate"):
         (service.project / name).unlink()
     (service.project / "shared/python/shared.py").write_text("ANSWER = 'new'\n", encoding="utf-8")
     invoke_during_load(service, "new")

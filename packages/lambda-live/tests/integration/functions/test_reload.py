@@ -215,9 +215,9 @@ def test_broken_code_fails_like_aws_until_fixed(
     assert failed == 1
     assert errors == 2
 
-    save(service, returns("mended"))
+    save(service, returns("fixed"))
 
-    assert service.invoke().json() == "mended"
+    assert service.invoke().json() == "fixed"
     assert succeeded == 1
 
 
@@ -240,8 +240,8 @@ def test_exit_at_import_is_exit_error(service: LambdaService, code: str, how: st
         "errorMessage": f"RequestId: {answer.headers['x-amzn-requestid']}"
         f" Error: Runtime exited with error: {how}",
     }
-    save(service, returns("mended"))
-    assert service.invoke().json() == "mended"
+    save(service, returns("fixed"))
+    assert service.invoke().json() == "fixed"
 
 
 def test_code_broken_at_start_is_logged_with_location(
