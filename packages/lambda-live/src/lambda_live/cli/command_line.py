@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lambda_live import __version__
 from lambda_live.cli.main import COMMANDS
 from lambda_live.cli.options import OPTIONS, Group, assignment
 from lambda_live.cli.parser import CommandParser, program_name, suggest
@@ -49,7 +50,8 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
     usage = f"{program} [HANDLER] [OPTION...]\n       {program} COMMAND [ARGUMENT...]"
     parser = CommandParser("", _DESCRIPTION, usage=usage)
     parser.epilog = f"An environment variable in brackets can set its option.\n\n{_commands()}"
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    version = f"lambda-live {__version__}"
+    parser.add_argument("--version", action="version", version=version, help="print the version")
     names: tuple[Group, ...] = ("functions", "limits", "network", "development")
     groups = {name: parser.add_argument_group(name) for name in names}
     functions, limits = groups["functions"], groups["limits"]
