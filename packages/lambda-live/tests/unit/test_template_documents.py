@@ -460,3 +460,12 @@ def test_arn_in_china_has_the_china_partition(folder: Path) -> None:
     (function,) = read_template(path, {}, Account("cn-north-1")).functions
 
     assert (function.environment or {})["VALUE"].startswith("arn:aws-cn:sqs:cn-north-1:")
+
+
+def test_account_id_is_that_of_the_account(folder: Path) -> None:
+    path = folder / "template.yaml"
+    path.write_text(NAMES.format(value="!Ref AWS::AccountId"), encoding="utf-8")
+
+    (function,) = read_template(path, {}, Account(account_id="111122223333")).functions
+
+    assert (function.environment or {})["VALUE"] == "111122223333"
