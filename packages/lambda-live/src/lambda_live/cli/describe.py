@@ -15,10 +15,11 @@ from typing import Any
 
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.requirements import requirement_files
-from lambda_live.model.function import Account
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.config import read_account
+from lambda_live.project.dotenv import DotEnv
 from lambda_live.project.samconfig import read_samconfig
 from lambda_live.project.template.discovery import default_template, find_template
 from lambda_live.project.template.reader import read_template
@@ -30,12 +31,8 @@ def load_template(folder: Path) -> Template:
     if path is None:
         return default_template(folder)
     sam = read_samconfig(folder)
-    template = read_template(
-        path,
-        sam.parameters,
-        Account(sam.region) if sam.region else Account(),
-        deployed=sam.deployed,
-    )
+    account = read_account(DotEnv(folder / ".env", (), os.environ), os.environ, sam)
+    template = read_template(path, sam.parameters, account, deployed=sam.deployed)
     others = (*cloud_assembly.assembly_files(folder, path), *filter(Path.is_file, sam.files))
     return replace(template, files=(*template.files, *others))
 

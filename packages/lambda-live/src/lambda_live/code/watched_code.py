@@ -109,6 +109,12 @@ class WatchedCode:
                     return digest
             changes += self.snapshot()
 
+    def size(self, folder: Path) -> int:
+        """Return the size of the code files in a folder as of the last snapshot, in bytes."""
+        start = f"{folder}/"
+        files = (each for files in self._files.values() for each in files)
+        return sum(stamp[1] for path, stamp in files if path.startswith(start))
+
     def sha256(self) -> str:
         """
         Return the hash of the code as of the last snapshot, in hex.

@@ -108,7 +108,7 @@ def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_FORMAT": "JSON" if configuration.json_logs else "Text",
         **({"AWS_LAMBDA_LOG_LEVEL": level} if level else {}),
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": configuration.log_group_name,
         "AWS_REGION": region,
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_DIRECTORY),
         "LAMBDA_TASK_ROOT": str(configuration.task_root),

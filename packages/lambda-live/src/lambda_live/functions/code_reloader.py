@@ -74,6 +74,11 @@ class CodeReloader:
         """The configuration of the next code version."""
         return self._desired_configuration
 
+    @property
+    def code_size(self) -> int:
+        """The size of the function's code files in bytes, without layers."""
+        return self._source.size(self._desired_configuration.task_root)
+
     def start(self) -> None:
         """Watch the code."""
         self._watch_task = self._background.spawn(self._watch())

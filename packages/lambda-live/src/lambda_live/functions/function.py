@@ -84,6 +84,11 @@ class Function:
         return self._reloader.desired_configuration
 
     @property
+    def code_size(self) -> int:
+        """The size of the code files in bytes, not compressed."""
+        return self._reloader.code_size
+
+    @property
     def is_loaded(self) -> bool:
         """Whether requests are answered: some code was loaded, or failed to load."""
         if self._is_stopping:

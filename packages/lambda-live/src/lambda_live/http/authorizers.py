@@ -191,7 +191,9 @@ def _event(
 def _arn(match: RouteMatch, scope: Scope) -> str:
     route, account = match.route, match.function.configuration.account
     api = f"{account.region}:{account.account_id}:{route.api}/{route.stage}"
-    return f"arn:aws:execute-api:{api}/{scope['method']}{request_path(route, scope)}"
+    return (
+        f"arn:{account.partition}:execute-api:{api}/{scope['method']}{request_path(route, scope)}"
+    )
 
 
 def _decision(

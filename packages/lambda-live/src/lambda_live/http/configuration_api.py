@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
 """
 
 import base64
-import platform
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -185,17 +184,19 @@ def function_configuration(function: Function) -> dict[str, Any]:
     AWS's waiters wait for that.
     """
     settings, version = function.desired_configuration, function.code_version
+    account = settings.account
     is_unloaded = version.outcome is LoadOutcome.UNKNOWN and settings.concurrency > 0
     is_loading = is_unloaded or settings is not version.configuration
     return {
         "FunctionName": settings.name,
         "FunctionArn": settings.arn,
         **_program(settings),
-        "Role": f"arn:aws:iam::{settings.account.account_id}:role/lambda-live",
-        "Description": "",
+        "Role": f"arn:{account.partition}:iam::{account.account_id}:role/lambda-live",
+        "Description": settings.description,
         "Timeout": round(settings.timeout),
         "MemorySize": settings.memory,
         "LastModified": _time(version),
+        "CodeSize": 0 if settings.image else function.code_size,
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "Version": "$LATEST",
         "Environment": {"Variables": dict(settings.environment)},
@@ -203,11 +204,13 @@ def function_configuration(function: Function) -> dict[str, Any]:
         "RevisionId": _revision(function),
         "State": "Pending" if is_loading and version.is_initial else "Active",
         "LastUpdateStatus": "InProgress" if is_loading else "Successful",
-        "Architectures": ["arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"],
-        "EphemeralStorage": {"Size": 512},
+        "Architectures": [settings.architecture],
+        "EphemeralStorage": {"Size": settings.ephemeral_storage},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _logging(settings),
         **_dead_letter(settings),
+        **_layers(settings),
+        **_tenancy(settings),
     }
 
 
@@ -222,8 +225,18 @@ def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
     return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
 
 
+def _layers(settings: FunctionConfiguration) -> dict[str, Any]:
+    layers = [{"Arn": arn} for arn in settings.layer_arns]
+    return {"Layers": layers} if layers else {}
+
+
+def _tenancy(settings: FunctionConfiguration) -> dict[str, Any]:
+    mode = settings.tenancy
+    return {"TenancyConfig": {"TenantIsolationMode": mode}} if mode else {}
+
+
 def _logging(settings: FunctionConfiguration) -> dict[str, str]:
-    config = {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{settings.name}"}
+    config = {"LogFormat": "Text", "LogGroup": settings.log_group_name}
     levels = {
         "ApplicationLogLevel": settings.application_log_level or DEFAULT_LEVEL,
         "SystemLogLevel": settings.system_log_level,

@@ -11,6 +11,7 @@ from pathlib import Path
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from lambda_live.model.requirements import Requirements
 from lambda_live.model.template import (
+    DEFAULT_EPHEMERAL_STORAGE_MB,
     DEFAULT_MEMORY_MB,
     DEFAULT_TIMEOUT_SECONDS,
     EventInvokeConfig,
@@ -22,17 +23,47 @@ from lambda_live.model.template import (
 DEFAULT_CONCURRENCY = 10
 """The limit of a function without reserved concurrency; AWS's 1,000 is too much for a laptop."""
 
+# The regions of a partition begin alike. Source: botocore's partitions.json.
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+_URL_SUFFIXES = {
+    "aws-cn": "amazonaws.com.cn",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+    "aws-eusc": "amazonaws.eu",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The simulated AWS account and region."""
+    """The simulated AWS account and region, and the partition that follows from the region."""
 
     region: str = "us-east-1"
     account_id: str = "123456789012"
 
+    @property
+    def partition(self) -> str:
+        """The partition, as in `arn:PARTITION:lambda:…`."""
+        found = (name for start, name in _PARTITIONS.items() if self.region.startswith(start))
+        return next(found, "aws")
+
+    @property
+    def url_suffix(self) -> str:
+        """The domain of AWS's endpoints."""
+        return _URL_SUFFIXES.get(self.partition, "amazonaws.com")
+
     def function_arn(self, name: str) -> str:
         """Return the unqualified ARN of a function."""
-        return f"arn:aws:lambda:{self.region}:{self.account_id}:function:{name}"
+        return f"arn:{self.partition}:lambda:{self.region}:{self.account_id}:function:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +79,10 @@ class FunctionConfiguration:
       package.
     - `layer_sources` are layers to build; they have requirements of their own.
     - `public_layer_requirements` replace layers that other accounts publish.
+    - `tenancy` is PER_TENANT if environments must not be shared between tenants.
+    - `aliases` has the version of each alias. All qualifiers run the code on disk.
+    - `ephemeral_storage` is in MB, and `layer_arns` are those of the template; neither has an
+      effect here.
     - `interpreter` runs the function. It differs from `runtime` if that version is not installed.
     - `runtime_packages` has AWS's runtime client for an interpreter that is not the service's.
     """
@@ -77,6 +112,19 @@ class FunctionConfiguration:
     routes: tuple[Route, ...] = ()
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
+    tenancy: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    versions: tuple[str, ...] = ()
+    description: str = ""
+    architecture: str = "x86_64"
+    ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
+    log_group: str | None = None
+    layer_arns: tuple[str, ...] = ()
+
+    @property
+    def log_group_name(self) -> str:
+        """The log group: the template's, else AWS's default."""
+        return self.log_group or f"/aws/lambda/{self.name}"
 
     @property
     def arn(self) -> str:

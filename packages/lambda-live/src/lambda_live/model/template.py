@@ -1,14 +1,15 @@
 """The functions of a template, with all values resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_live.model.requirements import Requirements
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_SECONDS = 3
-"""AWS's defaults (API_CreateFunction: MemorySize, Timeout)."""
+DEFAULT_EPHEMERAL_STORAGE_MB = 512
+"""AWS's defaults (API_CreateFunction: MemorySize, Timeout, EphemeralStorage)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class LoggingConfig:
     """Log settings; the levels apply to the JSON format only, like on AWS."""
 
     format: str = "Text"
+    group: str | None = None
     application_level: str | None = None
     system_level: str | None = None
 
@@ -182,6 +184,14 @@ class FunctionSpec:
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     """Packages that replace public layers."""
+    description: str = ""
+    ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
+    layer_arns: tuple[str, ...] = ()
+    tenancy: str | None = None
+    """TenantIsolationMode of TenancyConfig: PER_TENANT, or None."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """The version that each alias leads to."""
+    versions: tuple[str, ...] = ()
 
     @property
     def layer_sources(self) -> tuple[Path, ...]:

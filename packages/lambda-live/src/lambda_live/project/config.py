@@ -1,6 +1,7 @@
 """The configuration: from the command line, environment variables, the template and `.env`."""
 
 import argparse
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,6 @@ from lambda_live.project.template import discovery
 from lambda_live.telemetry import levels
 
 _DEFAULT_ACCOUNT = Account()
-_ACCOUNT_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCOUNT_ID")
 _MAX_CONCURRENCY = 1000
 
 
@@ -60,16 +60,11 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
         TemplateError: A file is invalid.
     """
     dot_env = DotEnv(root / options.env_file, options.env, environ)
-    account_variables = {
-        name: value for name, value in dot_env.variables_for().items() if name in _ACCOUNT_VARIABLES
-    }
-    environ = {**environ, **account_variables}
     path = _template_path(options, root)
     project = root if path is None else cloud_assembly.app_folder(path) or path.parent
     sam = read_samconfig(project) if path else SamConfig()
-    if sam.region and not (environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")):
-        environ["AWS_REGION"] = sam.region
-    template = _read_template(path, options, environ, root, sam)
+    account = read_account(dot_env, environ, sam)
+    template = _read_template(path, options, account, root, sam)
     has_several = len(template.functions) > 1
     if options.name and has_several:
         problem = "--name is for a single function; the template has several"
@@ -79,6 +74,7 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
     functions = tuple(
         replace(
             _configuration(each, options, limits, environ, template),
+            account=account,
             project=project,
             local_environment=_sam_variables(each, sam) | dot_env.variables_for(each.name),
         )
@@ -115,7 +111,7 @@ def _template_candidates(
 def _read_template(
     path: Path | None,
     options: argparse.Namespace,
-    environ: Mapping[str, str],
+    account: Account,
     root: Path,
     sam: SamConfig,
 ) -> Template:
@@ -125,7 +121,6 @@ def _read_template(
     from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # a start without a template needs no YAML
 
     overrides = {**sam.parameters, **dict(text.split("=", 1) for text in options.parameter)}
-    account = _account(environ)
     return read_template(path, overrides, account, build_dir=cache_dir(""), deployed=sam.deployed)
 
 
@@ -153,7 +148,7 @@ def _configuration(
         handler=function.handler,
         task_root=function.code_uri,
         watched_paths=(function.code_uri, *layers) if watch is None else watch,
-        account=_account(environ),
+        account=_DEFAULT_ACCOUNT,
         timeout=limits.timeout or float(function.timeout),
         memory=limits.memory or function.memory,
         concurrency=min(concurrency, 1) if options.debug else concurrency,
@@ -170,6 +165,14 @@ def _configuration(
         event_invoke_config=function.event_invoke_config,
         routes=function.routes,
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
+        tenancy=function.tenancy,
+        aliases=function.aliases,
+        versions=function.versions,
+        description=function.description,
+        architecture=function.architecture if template.path else _host_architecture(),
+        ephemeral_storage=function.ephemeral_storage,
+        log_group=logging.group,
+        layer_arns=function.layer_arns,
     )
 
 
@@ -178,9 +181,19 @@ def _reserved(function: FunctionSpec, options: argparse.Namespace) -> int | None
     return next((each for each in sources if each is not None), None)
 
 
-def _account(environ: Mapping[str, str]) -> Account:
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
-    account_id = environ.get("AWS_ACCOUNT_ID")
+def _host_architecture() -> str:
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def read_account(dot_env: DotEnv, environ: Mapping[str, str], sam: SamConfig) -> Account:
+    """
+    Return the account and region of all functions and ARNs.
+
+    They are from `.env`, then from the shell, then from samconfig.toml. Raises TemplateError.
+    """
+    variables = {**environ, **dot_env.variables_for()}
+    region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or sam.region
+    account_id = variables.get("AWS_ACCOUNT_ID")
     return Account(region or _DEFAULT_ACCOUNT.region, account_id or _DEFAULT_ACCOUNT.account_id)
 
 

@@ -21,12 +21,20 @@ Resources:
       Timeout: 20
       MemorySize: 256
       ReservedConcurrentExecutions: 2
+      Description: Takes orders
+      Architectures: [arm64]
+      EphemeralStorage: {Size: 1024}
+      LoggingConfig: {LogGroup: /orders}
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+      Layers: [!Ref Shared]
       Environment: {Variables: {TABLE: orders}}
       FunctionUrlConfig:
         AuthType: NONE
         Cors: {AllowOrigins: ["https://example.com"], AllowMethods: [GET], MaxAge: 60}
   Other: {Type: AWS::Serverless::Function}
+  Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
 """,
+    "layer/python/shared.py": "A = 1\n",
     "code/app.py": "def handler(event, context): return 'ran'\n",
 }
 
@@ -63,6 +71,20 @@ def test_get_function_returns_its_configuration(two: LambdaService, name: str) -
     assert response["Concurrency"] == {"ReservedConcurrentExecutions": 2}
     same = two.boto3.get_function_configuration(FunctionName=name)
     assert configuration.items() <= same.items()
+
+
+def test_configuration_has_values_of_template(two: LambdaService) -> None:
+    configuration = two.boto3.get_function_configuration(FunctionName="Orders")
+
+    assert configuration["Description"] == "Takes orders"
+    assert configuration["Architectures"] == ["arm64"]
+    assert configuration["EphemeralStorage"] == {"Size": 1024}
+    assert configuration["LoggingConfig"]["LogGroup"] == "/orders"
+    assert configuration["TenancyConfig"] == {"TenantIsolationMode": "PER_TENANT"}
+    assert configuration["Layers"] == [
+        {"Arn": "arn:aws:lambda:us-east-1:123456789012:layer:Shared:1"}
+    ]
+    assert configuration["CodeSize"] == len(TWO["code/app.py"])
 
 
 @pytest.mark.parametrize("waiter", ["function_active_v2", "function_updated_v2"])

@@ -40,6 +40,21 @@ def only(folder: Path, *args: str, **files: str) -> FunctionConfiguration:
 
 
 @pytest.mark.parametrize(
+    ("region", "partition"),
+    [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-west-1", "aws")],
+)
+def test_arns_of_template_have_account_and_partition(
+    tmp_path: Path, region: str, partition: str
+) -> None:
+    template = TEMPLATE.replace("!Ref AWS::Region", "!GetAtt Orders.Arn")
+    files = {"template.yaml": template, ".env": "AWS_ACCOUNT_ID=210987654321\n"}
+    (function,) = given(tmp_path, files=files, AWS_REGION=region).functions
+
+    assert function.arn == f"arn:{partition}:lambda:{region}:210987654321:function:orders-dev"
+    assert function.environment["REGION"] == function.arn
+
+
+@pytest.mark.parametrize(
     "overrides",
     [
         '"Stage=test Table=\\"my table\\""',

@@ -7,6 +7,7 @@ from pathlib import Path
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import (
+    DEFAULT_EPHEMERAL_STORAGE_MB,
     DEFAULT_MEMORY_MB,
     DEFAULT_TIMEOUT_SECONDS,
     EventInvokeConfig,
@@ -79,6 +80,13 @@ def function_of(resources: Resources, resource: Resource, build_dir: Path | None
         event_invoke_config=_event_invoke_config(resources, resource),
         template=resources.document.path,
         image=image,
+        description=properties.text("Description") or "",
+        ephemeral_storage=properties.section("EphemeralStorage").number("Size", 512, 10_240, "MB")
+        or DEFAULT_EPHEMERAL_STORAGE_MB,
+        layer_arns=properties.texts("Layers"),
+        tenancy=properties.section("TenancyConfig").optional_choice(
+            "TenantIsolationMode", "PER_TENANT"
+        ),
     )
 
 
@@ -115,8 +123,11 @@ def _name(resources: Resources, resource: Resource) -> str:
 
 
 def _architecture(properties: Properties) -> str:
-    architecture = (properties.texts("Architectures") or (_ARCHITECTURES[0],))[0]
-    if architecture not in _ARCHITECTURES and not isinstance(architecture, Unresolved):
+    listed = properties.texts("Architectures")
+    if not listed or isinstance(listed[0], Unresolved):
+        return _ARCHITECTURES[0]
+    architecture = listed[0]
+    if architecture not in _ARCHITECTURES:
         hint = f"use [{_ARCHITECTURES[0]}] or [{_ARCHITECTURES[1]}]"
         properties.fail("Architectures", f"invalid architecture {architecture!r}", hint)
     return architecture
@@ -174,6 +185,7 @@ def _handler(resource: Resource, folder: Path) -> str:
 
 def _logging(config: Properties) -> LoggingConfig:
     return LoggingConfig(
+        group=config.text("LogGroup"),
         format=config.choice("LogFormat", "Text", "JSON"),
         application_level=config.optional_choice("ApplicationLogLevel", *levels.APPLICATION_LEVELS),
         system_level=config.optional_choice("SystemLogLevel", *levels.SYSTEM_LEVELS),

@@ -17,8 +17,6 @@ class Unresolved(str):
     __slots__ = ()
 
 
-"""The account ID if none is configured, as in AWS's own examples."""
-
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 _MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
 _LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
@@ -26,7 +24,7 @@ _REFS = {
     "AWS::Lambda::LayerVersion": _LAYER_ARN,
     "AWS::Serverless::LayerVersion": _LAYER_ARN,
     "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
-    "AWS::SQS::Queue": "https://sqs.{region}.amazonaws.com/{account}/{name}",
+    "AWS::SQS::Queue": "https://sqs.{region}.{suffix}/{account}/{name}",
     "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
     "AWS::Serverless::StateMachine": _MACHINE_ARN,
 }
@@ -121,20 +119,21 @@ class References:
         self._parameters = document.section("Parameters")
         self._resources = document.section("Resources")
         self._construct_ids = construct_ids(self._resources)
-        china = region.startswith("cn-")
         self._arn_fields = {
-            "partition": "aws-cn" if china else "aws",
+            "partition": context.account.partition,
             "region": region,
             "account": account,
+            "suffix": context.account.url_suffix,
         }
+        stack_arn = f"arn:{context.account.partition}:cloudformation"
         self._pseudo_parameters = {
             "AWS::AccountId": account,
             "AWS::NoValue": None,
             "AWS::Partition": self._arn_fields["partition"],
             "AWS::Region": region,
             "AWS::StackName": stack,
-            "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/{stack}/{stack}",
-            "AWS::URLSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+            "AWS::StackId": f"{stack_arn}:{region}:{account}:stack/{stack}/{stack}",
+            "AWS::URLSuffix": context.account.url_suffix,
         }
         self._line: int | None = None
         self._notes: dict[str, tuple[int | None, str]] = {}
