@@ -170,8 +170,9 @@ def _response(match: RouteMatch, scope: Scope, result: Result) -> Response:
     if match.route.payload_format != "1.0":
         return parse_v2(result.payload, remapping)
     accepted = header(scope, b"accept") or "*/*"
-    decode_binary = not match.route.is_rest or is_binary(match, accepted)
-    return parse_v1(result.payload, remapping, decode_binary=decode_binary)
+    is_rest = match.route.is_rest
+    decode_binary = not is_rest or is_binary(match, accepted)
+    return parse_v1(result.payload, remapping, is_rest=is_rest, decode_binary=decode_binary)
 
 
 def _message(status: int, message: str) -> Response:

@@ -29,6 +29,9 @@ from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
 from lambda_live.model.service import UnverifiedCaller
 from lambda_live.telemetry.listener import Listener
 
+_STREAM = "RESPONSE_STREAM"
+_STREAM_TYPE = "application/octet-stream"
+
 
 class FunctionUrl:
     """Serves the requests that no route and no operation matches."""
@@ -84,11 +87,15 @@ class FunctionUrl:
         return response
 
     def _respond(self, result: Result, request: Request) -> Response:
+        is_stream = request.reference.function.desired_configuration.url.invoke_mode == _STREAM
         if result.error_type is not None:
             response = self._failure(request)
+        elif is_stream:
+            # Python's runtime does not stream: AWS sends the whole result, unread, as the body.
+            response = Response(200, result.payload, [("Content-Type", _STREAM_TYPE)])
         else:
             try:
-                response = parse_v2(result.payload, FUNCTION_URL, allow_objects=True)
+                response = parse_v2(result.payload, FUNCTION_URL, is_function_url=True)
             except MalformedResponseError as error:
                 reason = f"The function URL returned 502: {error}"
                 self._listener.service_log(reason, "ERROR")

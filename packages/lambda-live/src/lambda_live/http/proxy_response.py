@@ -27,19 +27,20 @@ class MalformedResponseError(ValueError):
 
 
 def parse_v2(
-    payload: bytes, remapping: HeaderRemapping, *, allow_objects: bool = False
+    payload: bytes, remapping: HeaderRemapping, *, is_function_url: bool = False
 ) -> Response:
     """
     Parse a result of payload format 2.0.
 
-    With `allow_objects`, the body may be a JSON object or array, as for function URLs.
+    The body of a function URL's response may be a JSON object or array. An HTTP API takes a result
+    with `errorMessage` for a failure.
 
     Raises:
         MalformedResponseError: The result is not a valid response.
     """
     value = _json(payload)
     if isinstance(value, dict) and "statusCode" in value:
-        if allow_objects and isinstance(value.get("body"), dict | list):
+        if is_function_url and isinstance(value.get("body"), dict | list):
             value |= {"body": _compact_json(value["body"]), "isBase64Encoded": False}
         cookies = [
             _parse_header("Set-Cookie", cookie) for cookie in _typed_member(value, "cookies", list)
@@ -49,6 +50,9 @@ def parse_v2(
             for name, item in _typed_member(value, "headers", dict).items()
         ]
         return _response(value, remapping, headers, cookies)
+    if isinstance(value, dict) and "errorMessage" in value and not is_function_url:
+        message = "the function returned errorMessage without statusCode"
+        raise MalformedResponseError(message)
     text = value if isinstance(value, str) else _compact_json(value)
     headers = [("Content-Type", "application/json")]
     return Response(200, text.encode("utf-8", "replace"), headers)
@@ -58,11 +62,14 @@ def _compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def parse_v1(payload: bytes, remapping: HeaderRemapping, *, decode_binary: bool) -> Response:
+def parse_v1(
+    payload: bytes, remapping: HeaderRemapping, *, is_rest: bool, decode_binary: bool
+) -> Response:
     """
     Parse a result of payload format 1.0.
 
-    Without `decode_binary`, a base64 body is not decoded.
+    A REST API rejects unknown members, and an HTTP API a result without `statusCode`. Without
+    `decode_binary`, a base64 body is not decoded.
 
     Raises:
         MalformedResponseError: The result is not a valid response.
@@ -71,19 +78,25 @@ def parse_v1(payload: bytes, remapping: HeaderRemapping, *, decode_binary: bool)
     if not isinstance(value, dict):
         message = f"the function returned a {type(value).__name__}, not an object"
         raise MalformedResponseError(message)
-    if unknown := sorted(set(value) - _MEMBERS):
+    if not is_rest and "statusCode" not in value:
+        message = "the function's response has no statusCode"
+        raise MalformedResponseError(message)
+    if is_rest and (unknown := sorted(set(value) - _MEMBERS)):
         message = f"the function's response has unknown members: {', '.join(unknown)}"
         raise MalformedResponseError(message)
+    headers = _typed_member(value, "headers", dict)
+    for name, item in headers.items():
+        if is_rest and isinstance(item, dict | list):
+            message = f"headers: {name} must be a string, got {type(item).__name__}"
+            raise MalformedResponseError(message)
     value["isBase64Encoded"] = decode_binary and bool(value.get("isBase64Encoded"))
     multiple = [
         _parse_header(name, item)
         for name, items in _typed_member(value, "multiValueHeaders", dict).items()
-        for item in (items if isinstance(items, list) else [items])
+        for item in _header_values(name, items)
     ]
     seen = {(name.lower(), text) for name, text in multiple}
-    single = [
-        _parse_header(name, item) for name, item in _typed_member(value, "headers", dict).items()
-    ]
+    single = [_parse_header(name, item) for name, item in headers.items()]
     merged = [*multiple, *(pair for pair in single if (pair[0].lower(), pair[1]) not in seen)]
     return _response(value, remapping, merged)
 
@@ -122,6 +135,14 @@ def _typed_member[T: (dict[str, Any], list[Any])](
         message = f"{name} must be a {kind.__name__}, got {type(member).__name__}"
         raise MalformedResponseError(message)
     return member
+
+
+def _header_values(name: str, values: object) -> list[Any]:
+    """Return the values of one of `multiValueHeaders`. Raises MalformedResponseError."""
+    if not isinstance(values, list):
+        message = f"multiValueHeaders: {name} must be a list, got {type(values).__name__}"
+        raise MalformedResponseError(message)
+    return values
 
 
 def _parse_header(name: str, value: object) -> tuple[str, str]:

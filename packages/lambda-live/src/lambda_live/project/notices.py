@@ -21,6 +21,7 @@ def collect_notices(template: Template) -> Iterator[str]:
         yield from function.image.notices if function.image else ()
         yield from (event.reason for event in function.unsupported_events)
     yield from _unverified_authorizers(template)
+    yield from _response_streams(template)
 
 
 def _grouped(
@@ -97,3 +98,16 @@ def _consequence(authorizer: str) -> str:
     if "(JWT)" in authorizer or "(COGNITO_USER_POOLS)" in authorizer:
         return "verified: every token passes with its claims; --claims sets further ones"
     return "enforced: requests pass without requestContext.authorizer"
+
+
+def _response_streams(template: Template) -> Iterator[str]:
+    items = (
+        (function.url.invoke_mode, function.logical_id, _place_of(function))
+        for function in template.functions
+        if function.url and function.url.invoke_mode == "RESPONSE_STREAM"
+    )
+    for mode, names, place in _grouped(items):
+        yield (
+            f"{place}InvokeMode {mode} of {_listed(names)} sends the whole result as one body,"
+            " because Python's runtime does not stream; use BUFFERED for statusCode and headers"
+        )

@@ -12,6 +12,7 @@ import pytest
 from support.http import HttpResponse, request
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
+from support.waiting import wait_until
 
 TEMPLATE = """
 Globals: {Function: {Runtime: python3.12, CodeUri: code}}
@@ -35,6 +36,7 @@ Resources:
         Image: {Type: Api, Properties: {Path: /image, Method: any, RestApiId: !Ref Binary}}
         Order: {Type: HttpApi, Properties: {Path: "/orders/{id}", Method: post}}
         Live: {Type: HttpApi, Properties: {Path: /live, Method: post, ApiId: !Ref Staged}}
+        New: {Type: HttpApi, Properties: {Path: /new, Method: get}}
         Old:
           Type: HttpApi
           Properties: {Path: /old, Method: get, PayloadFormatVersion: "1.0"}
@@ -263,6 +265,9 @@ def test_rest_api_response_multi_value_headers_are_merged(apis: LambdaService) -
         {"statusCode": 200, "unknown": 1},
         {"statusCode": 200, "headers": ["a"]},
         {"statusCode": 200, "headers": {"a b": "c"}},
+        {"statusCode": 200, "multiValueHeaders": {"a": "b"}},
+        {"statusCode": 200, "headers": {"a": ["b"]}},
+        {"errorMessage": "failed"},
     ],
 )
 def test_rest_api_malformed_response_returns_502(apis: LambdaService, response: Any) -> None:
@@ -272,10 +277,37 @@ def test_rest_api_malformed_response_returns_502(apis: LambdaService, response: 
     apis.wait_for_line("The API returned 502: ")
 
 
-def test_http_api_malformed_response_returns_500(apis: LambdaService) -> None:
-    got = respond_with(apis, {"statusCode": 200, "body": {}}, "/old")
+@pytest.mark.parametrize(
+    ("response", "path", "reason"),
+    [
+        ({"statusCode": 200, "multiValueHeaders": {"a": "b"}}, "/old", "a must be a list, got str"),
+        ({"headers": {"a": "b"}}, "/old", "no statusCode"),
+        ({}, "/old", "no statusCode"),
+        (None, "/old", "a NoneType, not an object"),
+        ({"statusCode": 200, "body": {}}, "/old", "body must be a string, got dict"),
+        ({"errorMessage": "failed"}, "/new", "errorMessage without statusCode"),
+        ({"statusCode": 200, "body": {}}, "/new", "body must be a string, got dict"),
+    ],
+)
+def test_http_api_malformed_response_returns_500_and_reason(
+    apis: LambdaService, response: Any, path: str, reason: str
+) -> None:
+    seen = len(apis.lines)
+    got = respond_with(apis, response, path)
 
     assert (got.status, got.json()) == (500, {"message": "Internal Server Error"})
+    wait_until(lambda: any(reason in line for line in apis.lines[seen:]))
+
+
+def test_http_api_response_accepts_what_rest_api_rejects(apis: LambdaService) -> None:
+    unknown = respond_with(apis, {"statusCode": 201, "unknown": 1, "body": "a"}, "/old")
+    bare = respond_with(apis, {"error": "none"}, "/new")
+    error = respond_with(apis, {"statusCode": 400, "errorMessage": "mine", "body": "b"}, "/new")
+
+    assert (unknown.status, unknown.body) == (201, b"a")
+    assert (bare.status, bare.json()) == (200, {"error": "none"})
+    assert (error.status, error.body) == (400, b"b")
+    assert respond_with(apis, {"headers": {"a": "b"}}).status == 200
 
 
 def signature(response: HttpResponse) -> dict[str, str]:

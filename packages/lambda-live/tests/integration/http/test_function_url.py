@@ -368,6 +368,29 @@ def test_response_invalid_json_returns_502(service: LambdaService) -> None:
     assert service.request("GET", "/bytes").status == 502
 
 
+def test_response_stream_mode_sends_the_whole_result(start_service: StartService) -> None:
+    template = """
+    Resources:
+      Work:
+        Type: AWS::Serverless::Function
+        Properties:
+          Handler: app.handler
+          Runtime: python3.12
+          CodeUri: code
+          FunctionUrlConfig: {AuthType: NONE, InvokeMode: RESPONSE_STREAM}
+    """
+    files = {"template.yaml": template, "code/app.py": RETURNS_BODY_AS_RESULT}
+    service = start_service(files, handler=None)
+
+    response = reply(service, {"statusCode": 418, "body": "text"})
+
+    assert (response.status, response.json()) == (200, {"statusCode": 418, "body": "text"})
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert service.request("GET", "/raise").status == 502
+    notice = "InvokeMode RESPONSE_STREAM of Work sends the whole result as one body"
+    assert sum(notice in line for line in service.lines) == 1
+
+
 def test_function_error_returns_502(service: LambdaService) -> None:
     response = service.request("GET", "/raise")
 
