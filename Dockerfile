@@ -16,7 +16,7 @@ RUN python lock_files.py poetry.lock local >local.txt \
 
 # What each function of template.yaml requires.
 FROM tools AS requirements
-# Tilt builds anew when it changes.
+# Tilt rebuilds when it changes.
 ARG REQUIREMENTS=
 COPY . /project
 WORKDIR /project

@@ -14,7 +14,7 @@ REGISTRY, CLUSTER = read_documents(Path("ctlptl.yaml").read_text())
 SIMPLE = CLUSTER["k3d"]["v1alpha5Simple"]
 
 
-def test_every_field_is_one_that_ctlptl_and_k3d_take(tmp_path: Path) -> None:
+def test_every_field_is_valid_for_ctlptl_and_k3d(tmp_path: Path) -> None:
     instances = [tmp_path / "registry.json", tmp_path / "cluster.json"]
     for instance, document in zip(instances, (REGISTRY, CLUSTER), strict=True):
         instance.write_text(json.dumps(document))
@@ -29,22 +29,22 @@ def test_every_field_is_one_that_ctlptl_and_k3d_take(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_cluster_is_the_one_that_the_tiltfile_takes() -> None:
+def test_cluster_is_the_tiltfiles_cluster() -> None:
     assert f'K3D_CONTEXT = "{CLUSTER["name"]}"' in Path("k8s/settings.Tiltfile").read_text()
 
 
-def test_the_cluster_uses_the_registry() -> None:
+def test_cluster_uses_the_registry() -> None:
     assert CLUSTER["registry"] == REGISTRY["name"]
 
 
-def test_no_other_project_has_the_registry_for_its_own() -> None:
+def test_registry_name_is_specific_to_this_project() -> None:
     """`ctlptl apply` recreates a registry of this name that differs, and `delete` removes it."""
     assert REGISTRY["name"] == CLUSTER["name"].replace("k3d-", "") + "-registry"
     assert REGISTRY["port"] not in {5000, 5001, 5005}  # ctlptl's and k3d's own examples
 
 
-def test_its_ports_are_those_of_machine_env() -> None:
-    """`make up` puts them in; `ctlptl apply` by hand has these."""
+def test_ports_are_those_of_machine_env() -> None:
+    """`make up` replaces them; `ctlptl apply` by hand uses these."""
     settings = machine()
 
     assert REGISTRY["port"] == int(settings["REGISTRY_PORT"])
@@ -53,17 +53,17 @@ def test_its_ports_are_those_of_machine_env() -> None:
     ]
 
 
-def test_nothing_listens_beyond_loopback() -> None:
+def test_every_port_is_on_loopback() -> None:
     assert REGISTRY["listenAddress"] == "127.0.0.1"
     assert SIMPLE["kubeAPI"]["hostIP"] == "127.0.0.1"
     assert all(port["port"].startswith("127.0.0.1:") for port in SIMPLE["ports"])
 
 
-def test_the_registry_keeps_off_the_ports_that_macos_uses() -> None:
+def test_registry_port_is_not_used_by_macos() -> None:
     assert REGISTRY["port"] not in {5000, 7000}
 
 
-def test_kubectl_is_of_the_version_of_the_cluster() -> None:
+def test_kubectl_has_the_clusters_version() -> None:
     tools = tomllib.loads(Path("mise.toml").read_text())["tools"]
 
     cluster = re.search(r":v([\d.]+)-k3s", SIMPLE["image"])

@@ -29,31 +29,31 @@ def test_every_port_is_forwarded_and_labelled() -> None:
     assert all(port["label"] for port in DEVCONTAINER["portsAttributes"].values())
 
 
-def test_it_has_a_docker_of_its_own_and_mise() -> None:
+def test_devcontainer_has_docker_and_mise() -> None:
     assert {feature.split(":")[0] for feature in DEVCONTAINER["features"]} == {
         "ghcr.io/devcontainers/features/docker-in-docker",
         "ghcr.io/devcontainers-extra/features/mise",
     }
 
 
-def test_its_virtual_environments_are_not_those_of_the_machine_outside() -> None:
+def test_virtual_environments_are_volumes() -> None:
     volumes = [mount["target"] for mount in DEVCONTAINER["mounts"] if mount["type"] == "volume"]
 
     assert volumes == ["${containerWorkspaceFolder}/.venv", "${containerWorkspaceFolder}/.poetry"]
 
 
-def test_the_places_of_the_volumes_are_not_made_by_root(tmp_path: Path) -> None:
+def test_mount_points_are_created_by_the_user(tmp_path: Path) -> None:
     subprocess.run(DEVCONTAINER["initializeCommand"], shell=True, cwd=tmp_path, check=True)  # noqa: S602  # as devcontainers do
 
     volumes = [mount["target"] for mount in DEVCONTAINER["mounts"]]
     assert {Path(target).name for target in volumes} == {path.name for path in tmp_path.iterdir()}
 
 
-def test_it_is_set_up_by_a_script_that_is_there() -> None:
+def test_post_create_script_exists() -> None:
     assert os.access(DEVCONTAINER["postCreateCommand"], os.X_OK)
 
 
-def test_it_has_the_extensions_that_the_repository_recommends() -> None:
+def test_recommended_extensions_are_installed() -> None:
     extensions = DEVCONTAINER["customizations"]["vscode"]["extensions"]
 
     assert extensions == vscode("extensions.json")["recommendations"]
@@ -66,7 +66,7 @@ def test_it_has_the_extensions_that_the_repository_recommends() -> None:
         ("Attach to the function in the cluster", "/var/task"),
     ],
 )
-def test_the_debugger_finds_the_code(name: str, remote: str) -> None:
+def test_debugger_maps_paths_to_the_code(name: str, remote: str) -> None:
     (launch,) = [
         launch for launch in vscode("launch.json")["configurations"] if launch["name"] == name
     ]

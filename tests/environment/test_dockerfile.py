@@ -15,13 +15,13 @@ def stage(name: str) -> str:
     return parts[STAGES.index(name) + 1]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_nothing() -> None:
     linted = subprocess.run([HADOLINT, "Dockerfile"], capture_output=True, text=True, check=False)
 
     assert linted.returncode == 0, linted.stdout
 
 
-def test_every_stage_is_on_the_base_that_aws_lambda_runs() -> None:
+def test_every_stage_uses_the_base_image() -> None:
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
     (default,) = re.findall(r"^ARG BASE_IMAGE=([^@\n]+)", DOCKERFILE, re.MULTILINE)
 
@@ -29,7 +29,7 @@ def test_every_stage_is_on_the_base_that_aws_lambda_runs() -> None:
     assert default == "public.ecr.aws/lambda/python:3.12"
 
 
-def test_the_function_image_is_built_last_and_gets_what_ships_alone() -> None:
+def test_function_stage_is_last_and_copies_only_what_ships() -> None:
     steps = re.findall(r"^(COPY|ADD|RUN) (.*)$", stage("function"), re.MULTILINE)
 
     assert STAGES[-1] == "function"
@@ -41,17 +41,17 @@ def test_the_function_image_is_built_last_and_gets_what_ships_alone() -> None:
     ]
 
 
-def test_no_function_is_named() -> None:
+def test_dockerfile_names_no_function() -> None:
     for name in ("lambda_app", "lambda_handler"):
         assert name not in DOCKERFILE
         assert name not in Path(".dockerignore").read_text()
 
 
-def test_the_tools_of_the_images_are_installed_by_hash() -> None:
+def test_image_tools_are_installed_with_hashes() -> None:
     assert "--require-hashes" in stage("tools")
 
 
-def test_the_local_image_runs_as_the_user_that_owns_the_code() -> None:
+def test_local_image_runs_as_the_owner_of_the_code() -> None:
     user = re.search(r"^USER (\S+)", stage("local"), re.MULTILINE)
 
     assert user

@@ -1,4 +1,4 @@
-"""Of two equal names in a JSON file a reader takes the last, and nobody sees."""
+"""A JSON reader silently takes the last of two equal names."""
 
 import json
 import subprocess
@@ -18,6 +18,6 @@ def refuse_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_no_object_has_a_name_twice(file: str) -> None:
+def test_json_objects_have_no_duplicate_names(file: str) -> None:
     with Path(file).open() as text:
         json.load(text, object_pairs_hook=refuse_twins)

@@ -1,4 +1,4 @@
-"""The workflows run what this repository has, and nothing that only they have."""
+"""The workflows run only commands that a person can run too."""
 
 import json
 import os
@@ -34,7 +34,7 @@ COMMANDS = sorted({step["run"] for step in STEPS if "run" in step})
 
 
 def programs(command: str) -> list[list[str]]:
-    """Return the words of each program that a line of shell starts."""
+    """Return the words of each command in a line of shell."""
     lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words: list[list[str]] = [[]]
@@ -47,7 +47,7 @@ def programs(command: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_there(command: str) -> None:
+def test_every_command_exists(command: str) -> None:
     for program, *arguments in programs(command):
         if program == "make":
             assert {word for word in arguments if word.isalpha()} <= targets()
@@ -58,12 +58,12 @@ def test_every_command_is_there(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_step_is_one_line_that_a_person_can_run_too(command: str) -> None:
+def test_every_step_is_one_command(command: str) -> None:
     assert "\n" not in command
     assert "${{" not in command
 
 
-def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
+def test_every_action_is_pinned_by_commit() -> None:
     uses = [
         line.strip().removeprefix("- ")
         for workflow in WORKFLOWS
@@ -75,7 +75,7 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
     assert [line for line in uses if not PINNED.match(line)] == []
 
 
-def test_an_action_has_one_version_everywhere() -> None:
+def test_each_action_has_one_version() -> None:
     pins: dict[str, set[str]] = {}
     for step in STEPS:
         if "uses" in step:
@@ -87,7 +87,7 @@ def test_an_action_has_one_version_everywhere() -> None:
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=str)
-def test_a_workflow_grants_nothing_and_each_job_names_what_it_needs(workflow: Path) -> None:
+def test_workflow_grants_nothing_and_jobs_name_permissions(workflow: Path) -> None:
     loaded = load(workflow)
 
     assert loaded["permissions"] == {}
@@ -95,21 +95,21 @@ def test_a_workflow_grants_nothing_and_each_job_names_what_it_needs(workflow: Pa
     assert "cancel-in-progress" in loaded["concurrency"]
 
 
-def test_a_checkout_leaves_no_credentials() -> None:
+def test_checkout_keeps_no_credentials() -> None:
     checkouts = [step for step in STEPS if "actions/checkout@" in step.get("uses", "")]
 
     assert checkouts
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_a_newer_commit_cancels_the_run_of_a_pull_request_alone() -> None:
+def test_new_commit_cancels_only_runs_of_its_pull_request() -> None:
     for workflow in ("ci", "audit"):
         concurrency = load(Path(f".github/workflows/{workflow}.yml"))["concurrency"]
 
         assert concurrency["group"].endswith("github.event.pull_request.number || github.run_id }}")
 
 
-def test_a_cache_is_kept_by_what_is_in_it() -> None:
+def test_cache_key_depends_on_its_content() -> None:
     caches = [step for step in STEPS if "actions/cache" in step.get("uses", "")]
 
     assert [step for step in caches if "hashFiles(" not in step["with"]["key"]] == []
@@ -117,14 +117,14 @@ def test_a_cache_is_kept_by_what_is_in_it() -> None:
     assert len(keys) == 1
 
 
-def test_the_merge_queue_runs_what_a_pull_request_does() -> None:
+def test_merge_queue_runs_the_pull_request_jobs() -> None:
     # YAML reads the key `on` as true
     triggers = read_document(Path(".github/workflows/ci.yml").read_text())[True]
 
     assert {"pull_request", "merge_group"} <= set(triggers)
 
 
-def test_the_required_job_needs_every_other() -> None:
+def test_required_job_needs_every_other_job() -> None:
     jobs = load(Path(".github/workflows/ci.yml"))["jobs"]
     required = jobs.pop("required")
 
@@ -141,9 +141,7 @@ def test_the_required_job_needs_every_other() -> None:
         (["cancelled", "success"], False),
     ],
 )
-def test_the_required_job_passes_if_every_job_succeeded(
-    results: list[str], *, passes: bool
-) -> None:
+def test_required_job_passes_if_every_job_succeeded(results: list[str], *, passes: bool) -> None:
     (step,) = JOBS["ci.required"]["steps"]
     needs = json.dumps({f"job{n}": {"result": r} for n, r in enumerate(results)})
 
@@ -157,7 +155,7 @@ def test_the_required_job_passes_if_every_job_succeeded(
     assert (ended.returncode == 0) is passes
 
 
-def test_the_cluster_job_provisions_the_environment_and_deploys_the_function() -> None:
+def test_cluster_job_provisions_and_deploys() -> None:
     job = JOBS["ci.cluster"]
     commands = [step["run"] for step in job["steps"] if "run" in step]
 
@@ -175,7 +173,7 @@ def needs(job: dict[str, Any]) -> set[str]:
     return {named} if isinstance(named, str) else set(named)
 
 
-def test_a_release_runs_ci_first_and_each_step_waits_for_the_one_before() -> None:
+def test_release_runs_ci_first_and_in_order() -> None:
     assert RELEASE["ci"]["uses"].startswith("./.github/workflows/ci.yml")
     assert {name: needs(job) for name, job in RELEASE.items()} == {
         "releasable": set(),
@@ -190,7 +188,7 @@ def test_a_release_runs_ci_first_and_each_step_waits_for_the_one_before() -> Non
     }
 
 
-def test_an_image_is_built_and_checked_by_a_processor_of_its_own_kind() -> None:
+def test_image_is_built_and_checked_on_its_own_platform() -> None:
     build = RELEASE["build"]
 
     runners = {row["architecture"]: row["runner"] for row in build["strategy"]["matrix"]["include"]}
@@ -199,7 +197,7 @@ def test_an_image_is_built_and_checked_by_a_processor_of_its_own_kind() -> None:
     assert not any("qemu" in step.get("uses", "") for step in STEPS)
 
 
-def test_what_publishes_to_pypi_has_no_password_and_builds_nothing() -> None:
+def test_pypi_job_has_no_password_and_builds_nothing() -> None:
     wheel, pypi = RELEASE["wheel"], RELEASE["pypi"]
 
     assert (pypi["environment"], pypi["permissions"]) == ("pypi", {"id-token": "write"})
@@ -208,7 +206,7 @@ def test_what_publishes_to_pypi_has_no_password_and_builds_nothing() -> None:
     assert wheel["if"] == pypi["if"] == "vars.PYPI == 'true'"
 
 
-def test_deployments_of_a_function_are_one_at_a_time() -> None:
+def test_deployments_of_a_function_run_one_at_a_time() -> None:
     assert RELEASE["deploy"]["concurrency"] == {
         "group": "deploy-${{ matrix.function }}",
         "cancel-in-progress": False,
@@ -216,7 +214,7 @@ def test_deployments_of_a_function_are_one_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("job", ["attest", "deploy"])
-def test_the_image_of_each_function_is_attested_and_deployed(job: str) -> None:
+def test_image_of_each_function_is_attested_and_deployed(job: str) -> None:
     include = RELEASE[job]["strategy"]["matrix"]["include"]
 
     assert include == "${{ fromJSON(needs.image.outputs.images) }}"

@@ -28,7 +28,7 @@ EXPECTED: dict[str, tuple[dict[str, str], dict[str, object]]] = {
 
 
 def write_checkout(directory: Path) -> None:
-    """Write a checkout of somebody's own function: the scripts, some code and its events."""
+    """Write a checkout of a user's function: the scripts, code and events."""
     events = {f"events/{name}": json.dumps(event) for name, (event, _) in EXPECTED.items()}
     expected = {
         f"events/expected/{name}": json.dumps(response, indent=2) + "\n"
@@ -47,7 +47,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
-    """A service that runs a checkout's function."""
+    """A service with the checkout's function."""
     directory = tmp_path_factory.mktemp("checkout")
     write_checkout(directory)
     with closing(LambdaService(directory, handler="lambda_app.app.lambda_handler")) as service:
@@ -62,7 +62,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which this process listens."""
+    """A port in use by this process."""
     with listening("127.0.0.1") as port:
         yield port
 

@@ -13,7 +13,7 @@ def changelog(version: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_prints_the_section_of_a_version_without_its_heading() -> None:
+def test_changelog_prints_a_section_without_its_heading() -> None:
     printed = changelog(VERSION)
 
     assert printed.returncode == 0
@@ -22,7 +22,7 @@ def test_it_prints_the_section_of_a_version_without_its_heading() -> None:
 
 
 @pytest.mark.parametrize("version", ["9.9.9", VERSION[:-1], "0.1.0-rc1"])
-def test_a_version_without_a_section_is_an_error(version: str) -> None:
+def test_changelog_without_the_section_fails(version: str) -> None:
     printed = changelog(version)
 
     assert printed.returncode == 1

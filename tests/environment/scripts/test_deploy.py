@@ -1,4 +1,4 @@
-"""scripts/deploy with an aws that is a script: the order of its calls, and what they leave."""
+"""scripts/deploy with a fake aws: the order and the effect of its calls."""
 
 import json
 import re
@@ -81,7 +81,7 @@ class Deploy:
         return done
 
 
-def test_a_version_that_answers_gets_the_callers_and_how_to_go_back_is_said(
+def test_successful_version_gets_the_alias_and_rollback_is_printed(
     deploy: Deploy,
 ) -> None:
     done = deploy(old="7")
@@ -99,7 +99,7 @@ def test_a_version_that_answers_gets_the_callers_and_how_to_go_back_is_said(
     ]
 
 
-def test_a_version_that_fails_gets_no_caller(deploy: Deploy) -> None:
+def test_failed_version_does_not_get_the_alias(deploy: Deploy) -> None:
     done = deploy(old="7", error=FAILED)
 
     assert done.returncode == 1
@@ -107,7 +107,7 @@ def test_a_version_that_fails_gets_no_caller(deploy: Deploy) -> None:
     assert "update-alias" not in deploy.calls
 
 
-def test_the_first_deployment_makes_the_alias(deploy: Deploy) -> None:
+def test_first_deployment_creates_the_alias(deploy: Deploy) -> None:
     done = deploy()
 
     assert done.returncode == 0, done.stderr
@@ -115,8 +115,8 @@ def test_the_first_deployment_makes_the_alias(deploy: Deploy) -> None:
 
 
 @pytest.mark.parametrize("call", ["lambda update-function-code", "lambda wait function-updated"])
-def test_code_that_aws_does_not_take_is_not_published(deploy: Deploy, call: str) -> None:
-    """What would be published is the code before it."""
+def test_code_that_aws_rejects_is_not_published(deploy: Deploy, call: str) -> None:
+    """Publishing would publish the previous code."""
     done = deploy(old="7", fails=call)
 
     assert done.returncode != 0
@@ -132,7 +132,7 @@ def test_code_that_aws_does_not_take_is_not_published(deploy: Deploy, call: str)
         (("event", "first/b", "second/a"), "first/b"),
     ],
 )
-def test_a_version_is_tried_with_an_event_of_its_function(
+def test_version_is_invoked_with_an_event_of_its_function(
     deploy: Deploy, events: tuple[str, ...], event: str
 ) -> None:
     done = deploy("f", "first", events=events)
@@ -149,7 +149,7 @@ def test_a_version_is_tried_with_an_event_of_its_function(
     ],
     ids=["no event", "no function"],
 )
-def test_what_cannot_be_tried_is_not_deployed(
+def test_deployment_without_event_or_function_is_refused(
     deploy: Deploy, names: tuple[str, ...], why: str
 ) -> None:
     done = deploy(*names, events=())
@@ -158,8 +158,8 @@ def test_what_cannot_be_tried_is_not_deployed(
     assert why in done.stderr
 
 
-def test_the_role_may_do_what_the_script_does_and_no_more() -> None:
-    """Each waiter asks by an operation that AWS's own model names."""
+def test_role_has_exactly_the_permissions_of_the_script() -> None:
+    """AWS's model names the operation of each waiter."""
     statements = json.loads(Path(".github/aws/permissions.json").read_text())["Statement"]
     allowed = {
         action for statement in statements for action in statement["Action"] if "lambda:" in action

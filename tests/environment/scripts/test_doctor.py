@@ -15,7 +15,7 @@ def doctored(machine: Machine) -> Machine:
     return machine
 
 
-def test_it_says_what_is_there_and_what_up_would_do(doctored: Machine) -> None:
+def test_doctor_lists_tools_and_what_up_would_do(doctored: Machine) -> None:
     doctor = doctored.run("doctor")
 
     assert doctor.returncode == 0
@@ -24,16 +24,14 @@ def test_it_says_what_is_there_and_what_up_would_do(doctored: Machine) -> None:
     assert doctor.stdout.endswith("\nmake up\nup: would run: tilt up --\n")
 
 
-def test_a_version_that_is_not_the_one_of_mise_toml_is_told(doctored: Machine) -> None:
+def test_doctor_reports_a_version_that_differs_from_mise_toml(doctored: Machine) -> None:
     doctored.prints("k3d", "k3d version v5.0.0")
 
     assert "--    k3d 5.0.0, but mise.toml requires " in doctored.run("doctor").stdout
 
 
 @pytest.mark.parametrize("tool", ["curl", "make"])
-def test_what_every_start_needs_is_named_and_up_would_not_start(
-    tool: str, doctored: Machine
-) -> None:
+def test_doctor_fails_without_a_required_program(tool: str, doctored: Machine) -> None:
     doctored.remove(tool)
 
     doctor = doctored.run("doctor")
@@ -43,7 +41,7 @@ def test_what_every_start_needs_is_named_and_up_would_not_start(
     assert "up: would not start" in doctor.stdout
 
 
-def test_a_machine_without_docker_would_run_the_function_itself(doctored: Machine) -> None:
+def test_doctor_without_docker_shows_the_embedded_start(doctored: Machine) -> None:
     doctored.remove("docker")
 
     doctor = doctored.run("doctor")
@@ -53,7 +51,7 @@ def test_a_machine_without_docker_would_run_the_function_itself(doctored: Machin
     assert "up: would run: .venv/bin/python -P -m lambda_live" in doctor.stdout
 
 
-def test_a_port_that_is_taken_is_a_reason_not_to_start(doctored: Machine, taken: int) -> None:
+def test_doctor_fails_if_a_port_is_in_use(doctored: Machine, taken: int) -> None:
     doctor = doctored.run("doctor", TILT_PORT=taken)
 
     assert doctor.returncode == 1
@@ -61,7 +59,7 @@ def test_a_port_that_is_taken_is_a_reason_not_to_start(doctored: Machine, taken:
 
 
 @pytest.mark.parametrize("tool", ["curl"])
-def test_make_up_names_what_it_can_not_start_without(tool: str, doctored: Machine) -> None:
+def test_make_needs_names_a_missing_program(tool: str, doctored: Machine) -> None:
     doctored.link("sh")
     doctored.remove(tool)
     made = subprocess.run(

@@ -1,4 +1,4 @@
-"""What an editor's tasks print is read by the patterns of .vscode/tasks.json."""
+"""The problem matchers of .vscode/tasks.json match the output of the tasks."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def matchers(label: str) -> list[dict[str, Any]]:
 
 
 def problems_in(lines: list[str], label: str) -> set[Problem]:
-    """Return file, line and message of each problem that an editor would show."""
+    """Return file, line and message of each problem that an editor shows."""
     return {each for matcher in matchers(label) for each in matched(lines, matcher["pattern"])}
 
 
@@ -52,7 +52,7 @@ def matched(lines: list[str], pattern: Any) -> Iterator[Problem]:
 
 
 class Listing:
-    """A `lambda-live problems`, and what an editor has of it."""
+    """A running `lambda-live problems`, and the problems that an editor shows."""
 
     def __init__(self, admin_url: str, project: Path) -> None:
         command = [sys.executable, "-m", "lambda_live", "problems", admin_url]
@@ -60,7 +60,7 @@ class Listing:
         self._background = matchers("Problems of the function")[0]["background"]
 
     def close(self) -> None:
-        """End it as an editor does: who is killed has not told what it covered."""
+        """Stop it like an editor does. A killed process would lose its coverage."""
         self._running.end()
         self._running.kill()
 
@@ -85,7 +85,7 @@ def service(start_service: StartService) -> LambdaService:
     return start_service(CALLED)
 
 
-def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
+def test_errors_of_a_save_are_listed_until_fixed(
     service: LambdaService,
 ) -> None:
     code = service.project / "function/app.py"
@@ -108,7 +108,7 @@ def test_each_saves_errors_come_to_the_editor_and_go_once_they_are_mended(
         listing.wait_for()
 
 
-def test_an_editor_that_comes_later_sees_what_is_wrong_now_and_nothing_of_a_service_that_ended(
+def test_late_editor_sees_current_errors_only(
     service: LambdaService,
 ) -> None:
     code = service.project / "function/app.py"
@@ -120,7 +120,7 @@ def test_an_editor_that_comes_later_sees_what_is_wrong_now_and_nothing_of_a_serv
         listing.wait_for()
 
 
-def test_an_error_that_a_check_expects_is_no_problem_once_the_checks_have_passed(
+def test_error_expected_by_a_check_is_not_a_problem(
     tmp_path: Path,
 ) -> None:
     expects = "def handler(event, context):\n    raise ValueError('expected')\n"
@@ -148,7 +148,7 @@ def output_of(*command: str | Path, cwd: Path, **env: str) -> list[str]:
     return ended.stdout.splitlines()
 
 
-def test_what_ruff_says_comes_to_the_editor(tmp_path: Path) -> None:
+def test_ruff_output_matches_the_problem_matcher(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import os\n")
     as_the_task: dict[str, str] = TASKS["make lint"]["options"]["env"]
     ruff = REPOSITORY / ".venv/bin/ruff"
@@ -157,7 +157,7 @@ def test_what_ruff_says_comes_to_the_editor(tmp_path: Path) -> None:
     assert problems_in(lines, "make lint") == expected
 
 
-def test_what_pytest_says_comes_to_the_editor(tmp_path: Path) -> None:
+def test_pytest_output_matches_the_problem_matcher(tmp_path: Path) -> None:
     (tmp_path / "test_fails.py").write_text("def test_it():\n    assert 1 == 2\n")
     (tmp_path / "test_broken.py").write_text("def test_it():\n    foo(\n")
     command: list[str | Path] = [REPOSITORY / ".venv/bin/pytest", "-p", "no:cacheprovider"]
@@ -167,7 +167,7 @@ def test_what_pytest_says_comes_to_the_editor(tmp_path: Path) -> None:
     assert found == {("test_fails.py", 2, "AssertionError"), broken}
 
 
-def test_a_configuration_that_starts_a_task_names_one_that_is_there() -> None:
+def test_launch_configurations_name_existing_tasks() -> None:
     launch = json.loads((REPOSITORY / ".vscode/launch.json").read_text())["configurations"]
     started = [each["preLaunchTask"] for each in launch if "preLaunchTask" in each]
     needed = [name for task in TASKS.values() for name in task.get("dependsOn", [])]

@@ -21,7 +21,7 @@ LOCKED = "one==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 
 
 class Checkout:
-    """One whose function `ours` has its requirements from the lock, and `theirs` has not."""
+    """A checkout in which only the function `ours` has generated requirements."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -51,7 +51,7 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_what_is_locked_is_written_for_who_asked_for_it_alone(checkout: Checkout) -> None:
+def test_export_writes_only_generated_requirements(checkout: Checkout) -> None:
     stale = checkout.export("--check")
     written = checkout.export()
 
@@ -62,7 +62,7 @@ def test_what_is_locked_is_written_for_who_asked_for_it_alone(checkout: Checkout
     assert checkout["theirs"].read_text() == "six\n"
 
 
-def test_the_order_in_which_another_tool_has_written_it_does_not_count(checkout: Checkout) -> None:
+def test_export_check_ignores_order_and_line_breaks(checkout: Checkout) -> None:
     other = "one==1.0  --hash=sha256:bb \\\n  --hash=sha256:aa\n"
     checkout["ours"].write_text(MARK + other)
 

@@ -1,4 +1,4 @@
-"""What a company's network makes necessary reaches the cluster, the builds and pip."""
+"""Settings for a company network reach the cluster, the builds and pip."""
 
 import json
 import shutil
@@ -31,9 +31,7 @@ def cluster(machine: Machine, **settings: str) -> dict[str, Any]:
     return dict(document)
 
 
-def test_the_cluster_gets_the_proxy_the_mirror_and_the_certificates(
-    machine: Machine, tmp_path: Path
-) -> None:
+def test_cluster_gets_proxy_mirror_and_certificates(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("pem")
 
     document = cluster(machine, CA_FILE=str(tmp_path / "ca.pem"), **NETWORK)
@@ -51,13 +49,13 @@ def test_the_cluster_gets_the_proxy_the_mirror_and_the_certificates(
     subprocess.run([CHECK, "--schemafile", SCHEMA, tmp_path / "document.json"], check=True)
 
 
-def test_without_them_the_cluster_is_that_of_ctlptl_yaml(machine: Machine) -> None:
+def test_cluster_without_settings_equals_ctlptl_yaml(machine: Machine) -> None:
     simple = cluster(machine)["k3d"]["v1alpha5Simple"]
 
     assert {"env", "volumes", "registries"} & simple.keys() == set()
 
 
-def test_certificates_that_can_not_be_read_are_told(machine: Machine) -> None:
+def test_unreadable_certificates_are_reported(machine: Machine) -> None:
     machine.install("kubectl", ANSWERS_NOT)
 
     up = machine.run("up", CA_FILE="/nowhere.pem")
@@ -67,7 +65,7 @@ def test_certificates_that_can_not_be_read_are_told(machine: Machine) -> None:
 
 
 def build_arguments(folder: Path = REPOSITORY, **settings: str) -> list[str]:
-    """Return what `docker build` would get in that folder."""
+    """Return the build arguments of `docker build` in that folder."""
     command = f"""
 source {REPOSITORY}/scripts/machine.bash
 read_machine
@@ -85,7 +83,7 @@ build_through_network
     return done.stdout.split("|")[1::2]
 
 
-def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_path: Path) -> None:
+def test_build_gets_index_proxy_and_certificates(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("-----BEGIN\nof two lines\n")
     shutil.copy(REPOSITORY / "Dockerfile", tmp_path)
 
@@ -114,7 +112,7 @@ def test_a_build_gets_the_index_the_proxy_and_the_certificates_themselves(tmp_pa
         ("Runtime: !Ref Python", []),
     ],
 )
-def test_a_build_is_on_the_image_of_the_templates_runtime(
+def test_build_uses_the_base_image_of_the_runtime(
     tmp_path: Path, template: str, base: list[str]
 ) -> None:
     (tmp_path / "template.yaml").write_text(template)
@@ -123,5 +121,5 @@ def test_a_build_is_on_the_image_of_the_templates_runtime(
     assert build_arguments(tmp_path) == base
 
 
-def test_a_company_can_have_its_own_image_of_the_runtime() -> None:
+def test_build_uses_the_configured_base_image() -> None:
     assert build_arguments(BASE_IMAGE="mirror/python:3.12") == ["BASE_IMAGE=mirror/python:3.12"]

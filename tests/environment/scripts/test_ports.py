@@ -1,4 +1,4 @@
-"""A port that is taken is told before anything is made."""
+"""A port in use is reported before anything is created."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import pytest
 from tests.environment.support.machine import ANSWERS_NOT, Machine, listening
 
 
-def test_a_tilt_of_another_project_is_said_to_have_its_port(machine: Machine, taken: int) -> None:
+def test_ports_used_by_another_tilt_names_its_tiltfile(machine: Machine, taken: int) -> None:
     machine.tilt_runs("/other/Tiltfile")
 
     up = machine.run("up", TILT_PORT=taken)
@@ -24,7 +24,7 @@ SETTINGS = re.findall(r"^(\w+_PORT)=", Path("machine.env").read_text(), re.MULTI
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_a_port_that_is_taken_is_told_with_who_has_it_before_anything_is_made(
+def test_port_in_use_is_reported_with_its_program(
     setting: str, machine: Machine, taken: int
 ) -> None:
     machine.link("lsof")
@@ -42,9 +42,7 @@ def test_a_port_that_is_taken_is_told_with_who_has_it_before_anything_is_made(
 
 
 @pytest.mark.parametrize("program", ["lsof", "ss"])
-def test_who_has_a_port_of_ipv6_alone_is_told_by_what_is_there(
-    program: str, machine: Machine
-) -> None:
+def test_ipv6_listener_is_found_with_either_tool(program: str, machine: Machine) -> None:
     machine.link(program)
 
     with listening("::1") as port:
@@ -54,13 +52,13 @@ def test_who_has_a_port_of_ipv6_alone_is_told_by_what_is_there(
     assert f"(PID {os.getpid()})." in up.stderr
 
 
-def test_every_port_that_is_taken_is_told_at_once(machine: Machine, taken: int) -> None:
+def test_every_port_in_use_is_reported_at_once(machine: Machine, taken: int) -> None:
     up = machine.run("up", GRAFANA_PORT=taken, LOKI_PORT=taken)
 
     assert re.search(r"make up GRAFANA_PORT=\d+ LOKI_PORT=\d+$", up.stderr)
 
 
-def test_a_port_is_not_asked_for_where_nothing_would_take_it(machine: Machine, taken: int) -> None:
+def test_unneeded_port_is_not_checked(machine: Machine, taken: int) -> None:
     ports = {"GRAFANA_PORT": taken, "LAMBDA_LIVE_PORT": taken, "FUNCTION_PORT": taken}
 
     up = machine.run("up", "--", "--monitoring=false", **ports)
@@ -68,7 +66,7 @@ def test_a_port_is_not_asked_for_where_nothing_would_take_it(machine: Machine, t
     assert up.stdout.splitlines() == ["tilt up -- --monitoring=false at 0"]
 
 
-def test_a_container_that_has_the_port_is_named(machine: Machine, taken: int) -> None:
+def test_container_that_publishes_the_port_is_named(machine: Machine, taken: int) -> None:
     machine.install("kubectl", ANSWERS_NOT)
     machine.publishes("postgres", taken)
 
@@ -77,9 +75,7 @@ def test_a_container_that_has_the_port_is_named(machine: Machine, taken: int) ->
     assert f"port {taken} (FUNCTION_PORT) is in use by the container postgres." in up.stderr
 
 
-def test_a_registry_that_is_left_of_this_project_is_used_again(
-    machine: Machine, taken: int
-) -> None:
+def test_existing_registry_of_this_project_is_reused(machine: Machine, taken: int) -> None:
     machine.install("kubectl", ANSWERS_NOT)
     machine.publishes("lambda-dev-registry", taken)
 
@@ -88,7 +84,7 @@ def test_a_registry_that_is_left_of_this_project_is_used_again(
     assert up.stdout.splitlines() == ["ctlptl apply -f -", "tilt up -- at 0"]
 
 
-def test_who_has_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
+def test_unknown_holder_of_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
     up = machine.run("up", GRAFANA_PORT=taken)
 
     assert f"is in use by a program of another user (see: sudo lsof -nP -iTCP:{taken}" in (
@@ -96,7 +92,7 @@ def test_who_has_a_port_is_not_guessed(machine: Machine, taken: int) -> None:
     )
 
 
-def test_a_cluster_at_another_port_is_told_and_not_made_anew(machine: Machine) -> None:
+def test_cluster_with_another_port_is_reported_and_kept(machine: Machine) -> None:
     machine.publishes("k3d-lambda-dev-serverlb", 5432)
 
     up = machine.run("up", FUNCTION_PORT=5433)
@@ -107,7 +103,7 @@ def test_a_cluster_at_another_port_is_told_and_not_made_anew(machine: Machine) -
 
 
 @pytest.mark.parametrize("value", ["http", "tcp://10.0.0.1:3100", "123456"])
-def test_a_port_that_is_none_is_a_usage_error(machine: Machine, value: str) -> None:
+def test_invalid_port_is_a_usage_error(machine: Machine, value: str) -> None:
     up = machine.run("up", LOKI_PORT=value)
 
     assert up.returncode == 2

@@ -1,4 +1,4 @@
-"""scripts/publish with a docker that is a script: what it builds, under which names, and joins."""
+"""scripts/publish with a fake docker: what it builds, names and joins."""
 
 import json
 import shutil
@@ -86,7 +86,7 @@ def images(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout.removeprefix("images="))
 
 
-def test_the_only_function_is_the_image_of_the_given_name(one: Publish) -> None:
+def test_single_function_has_the_given_image_name(one: Publish) -> None:
     pushed = one("push", "ghcr.io/Owner/r")
 
     assert pushed.stdout == "amd64=Only=ghcr.io/owner/r@sha256:Only\n"
@@ -94,7 +94,7 @@ def test_the_only_function_is_the_image_of_the_given_name(one: Publish) -> None:
     assert "type=image,name=ghcr.io/owner/r,push-by-digest=true" in build
 
 
-def test_each_of_several_functions_is_an_image_of_its_own(two: Publish) -> None:
+def test_each_function_has_its_own_image(two: Publish) -> None:
     pushed = two("push", "ghcr.io/Owner/r")
 
     assert pushed.stdout == (
@@ -106,7 +106,7 @@ def test_each_of_several_functions_is_an_image_of_its_own(two: Publish) -> None:
     assert "--build-arg FUNCTION=not-Only " in second
 
 
-def test_a_function_that_is_an_image_is_left_to_its_own_dockerfile(tmp_path: Path) -> None:
+def test_function_with_its_own_dockerfile_is_skipped(tmp_path: Path) -> None:
     image = "  Work:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image}\n"
     image += "    Metadata: {DockerContext: work}\n"
     dockerfile = 'FROM public.ecr.aws/lambda/python:3.12\nCOPY . .\nCMD ["app.handler"]\n'
@@ -122,14 +122,14 @@ def test_a_function_that_is_an_image_is_left_to_its_own_dockerfile(tmp_path: Pat
     assert (refused.returncode, refused.stdout) == (1, "")
 
 
-def test_an_image_that_cannot_be_pushed_ends_it(two: Publish) -> None:
+def test_failed_push_stops(two: Publish) -> None:
     pushed = two("push", "ghcr.io/o/r", fails="FUNCTION=Only")
 
     assert (pushed.returncode, pushed.stdout) == (1, "")
     assert len(two.calls("buildx build")) == 1
 
 
-def test_what_the_platforms_pushed_becomes_one_image_of_each_function(two: Publish) -> None:
+def test_images_of_platforms_are_joined_per_function(two: Publish) -> None:
     amd64 = "Only=g/r/only@sha256:1 not-Only=g/r/not-only@sha256:2"
     arm64 = "Only=g/r/only@sha256:3 not-Only=g/r/not-only@sha256:4"
 
@@ -150,14 +150,14 @@ def test_what_the_platforms_pushed_becomes_one_image_of_each_function(two: Publi
     assert second.endswith(" g/r/not-only@sha256:2 g/r/not-only@sha256:4")
 
 
-def test_an_image_that_cannot_be_joined_ends_it(one: Publish) -> None:
+def test_failed_join_stops(one: Publish) -> None:
     joined = one("join", "0.1.0", "", "--", "Only=g/r@sha256:1", fails="imagetools create")
 
     assert (joined.returncode, joined.stdout) == (1, "")
     assert "latest" not in one.calls("imagetools create")[0]
 
 
-def test_a_template_that_is_wrong_is_told_and_nothing_is_built(tmp_path: Path) -> None:
+def test_invalid_template_is_reported_and_nothing_is_built(tmp_path: Path) -> None:
     publish = Publish(tmp_path, ONE.replace("app.handler", "nothing.handler"))
 
     pushed = publish("push", "ghcr.io/o/r")

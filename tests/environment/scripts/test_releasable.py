@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 @pytest.mark.parametrize(("version", "latest"), [("1.2.0", "true"), ("1.2.0-rc.1", "false")])
-def test_the_version_of_main_may_be_released_and_a_pre_release_is_not_the_latest(
+def test_version_of_main_is_releasable_and_pre_release_is_not_latest(
     version: str, latest: str, checkout: Checkout
 ) -> None:
     checkout.commit(version)
@@ -57,7 +57,7 @@ def test_the_version_of_main_may_be_released_and_a_pre_release_is_not_the_latest
     assert released.stdout.splitlines() == [f"version={version}", f"latest={latest}"]
 
 
-def test_a_tag_that_is_not_the_version_is_refused(checkout: Checkout) -> None:
+def test_tag_that_differs_from_the_version_is_refused(checkout: Checkout) -> None:
     checkout.commit("1.2.0")
 
     refused = checkout.releasable("v1.2.1")
@@ -66,13 +66,13 @@ def test_a_tag_that_is_not_the_version_is_refused(checkout: Checkout) -> None:
     assert "Use v1.2.0" in refused.stderr
 
 
-def test_a_tag_that_is_not_there_is_refused(checkout: Checkout) -> None:
+def test_missing_tag_is_refused(checkout: Checkout) -> None:
     checkout.commit("1.2.0")
 
     assert "tag v1.2.0 does not exist" in checkout.releasable("v1.2.0").stderr
 
 
-def test_a_commit_that_is_not_on_main_is_refused(checkout: Checkout) -> None:
+def test_commit_outside_main_is_refused(checkout: Checkout) -> None:
     checkout.commit("1.1.0")
     checkout.git("update-ref", "refs/remotes/origin/main", "HEAD")
     checkout.commit("1.2.0")
@@ -84,7 +84,7 @@ def test_a_commit_that_is_not_on_main_is_refused(checkout: Checkout) -> None:
     assert "not on origin/main" in refused.stderr
 
 
-def test_a_version_without_a_date_is_refused(checkout: Checkout) -> None:
+def test_version_without_a_date_is_refused(checkout: Checkout) -> None:
     checkout.commit("1.2.0", "Unreleased")
     checkout.git("tag", "v1.2.0")
     checkout.git("update-ref", "refs/remotes/origin/main", "HEAD")

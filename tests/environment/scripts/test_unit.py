@@ -50,7 +50,7 @@ def checkout_of(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
-def test_a_functions_own_tests_see_what_it_requires(tmp_path: Path) -> None:
+def test_unit_tests_can_import_the_functions_requirements(tmp_path: Path) -> None:
     ended = unit(checkout_of(tmp_path, FILES))
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -64,14 +64,14 @@ def test_a_functions_own_tests_see_what_it_requires(tmp_path: Path) -> None:
         ("template.yaml", "Resources: [", "template.yaml:2: invalid YAML"),
     ],
 )
-def test_what_keeps_them_from_it_is_said(tmp_path: Path, file: str, text: str, why: str) -> None:
+def test_unit_reports_why_tests_cannot_run(tmp_path: Path, file: str, text: str, why: str) -> None:
     ended = unit(checkout_of(tmp_path, {**FILES, file: text}))
 
     assert ended.returncode == 2
     assert why in ended.stderr
 
 
-def test_make_watch_runs_them_again_after_a_save_of_code_or_requirements(
+def test_make_watch_reruns_after_a_save_of_code_or_requirements(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     checkout = checkout_of(tmp_path, FILES)

@@ -4,14 +4,14 @@ from tests.environment.support.machine import ANSWERS_NOT, TOOLS, Machine
 NO_PORT = 1  # privileged, and nobody's
 
 
-def test_a_cluster_that_answers_is_used_as_it_is(machine: Machine) -> None:
+def test_up_uses_a_running_cluster(machine: Machine) -> None:
     up = machine.run("up")
 
     assert up.returncode == 0
     assert up.stdout.splitlines() == ["tilt up -- at 0"]
 
 
-def test_a_cluster_that_is_not_there_is_made(machine: Machine) -> None:
+def test_up_creates_a_missing_cluster(machine: Machine) -> None:
     machine.install("kubectl", ANSWERS_NOT)
 
     up = machine.run("up")
@@ -19,7 +19,7 @@ def test_a_cluster_that_is_not_there_is_made(machine: Machine) -> None:
     assert up.stdout.splitlines() == ["ctlptl apply -f -", "tilt up -- at 0"]
 
 
-def test_the_cluster_and_tilt_get_the_ports_that_were_chosen(machine: Machine) -> None:
+def test_up_passes_the_configured_ports(machine: Machine) -> None:
     machine.install("kubectl", ANSWERS_NOT)
     machine.prints_what_it_reads("ctlptl")
 
@@ -30,7 +30,7 @@ def test_the_cluster_and_tilt_get_the_ports_that_were_chosen(machine: Machine) -
     assert up.stdout.endswith("tilt up -- at 5\n")
 
 
-def test_a_tilt_of_this_project_is_left_alone(machine: Machine) -> None:
+def test_up_reports_a_running_tilt_of_this_project(machine: Machine) -> None:
     machine.tilt_runs(machine.tiltfile)
 
     up = machine.run("up", TILT_PORT=NO_PORT)
@@ -39,7 +39,7 @@ def test_a_tilt_of_this_project_is_left_alone(machine: Machine) -> None:
     assert up.stdout.splitlines() == [f"up: Tilt is already running: http://localhost:{NO_PORT}"]
 
 
-def test_what_mise_has_is_used_without_its_activation(machine: Machine) -> None:
+def test_up_finds_tools_of_mise_without_activation(machine: Machine) -> None:
     machine.remove("tilt", "k3d")
     machine.mise_has("tilt", "k3d")
 
@@ -48,7 +48,7 @@ def test_what_mise_has_is_used_without_its_activation(machine: Machine) -> None:
     assert up.stdout.splitlines() == ["tilt up -- of mise"]
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine) -> None:
+def test_up_dry_run_changes_nothing(machine: Machine) -> None:
     machine.install("kubectl", ANSWERS_NOT)
 
     up = machine.run("up", "--dry-run")
@@ -60,14 +60,14 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(machine: Machine) ->
     ]
 
 
-def test_the_settings_of_the_tiltfile_are_passed_on(machine: Machine) -> None:
+def test_up_passes_settings_to_the_tiltfile(machine: Machine) -> None:
     with exclusive_port():
         up = machine.run("up", "--debug", "--", "--monitoring=false")
 
     assert up.stdout.splitlines() == ["tilt up -- --debug --monitoring=false at 0"]
 
 
-def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_without(
+def test_up_without_tools_names_them_and_runs_embedded(
     machine: Machine,
 ) -> None:
     machine.remove("tilt", "k3d")
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named_with_how_to_get_it_and_the_function_starts_wit
     assert started.startswith("python -P -m lambda_live ")
 
 
-def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
+def test_up_without_docker_says_where_to_get_it(machine: Machine) -> None:
     machine.remove(*TOOLS)
 
     up = machine.run("up")
@@ -91,7 +91,7 @@ def test_a_machine_without_docker_is_told_where_it_is(machine: Machine) -> None:
     assert "python -P -m lambda_live" in up.stdout
 
 
-def test_a_docker_that_does_not_answer_is_said_to(machine: Machine) -> None:
+def test_up_reports_docker_that_does_not_respond(machine: Machine) -> None:
     machine.install("docker", ANSWERS_NOT)
 
     up = machine.run("up")
@@ -100,7 +100,7 @@ def test_a_docker_that_does_not_answer_is_said_to(machine: Machine) -> None:
     assert "python -P -m lambda_live" in up.stdout
 
 
-def test_a_cluster_that_cannot_be_made_is_done_without(machine: Machine) -> None:
+def test_up_runs_embedded_if_the_cluster_cannot_be_created(machine: Machine) -> None:
     machine.install("kubectl", ANSWERS_NOT)
     machine.install("ctlptl", ANSWERS_NOT)
 
@@ -110,21 +110,21 @@ def test_a_cluster_that_cannot_be_made_is_done_without(machine: Machine) -> None
     assert "python -P -m lambda_live" in up.stdout
 
 
-def test_the_embedded_default_can_be_chosen(machine: Machine) -> None:
+def test_up_runs_embedded_on_request(machine: Machine) -> None:
     up = machine.run("up", "--embedded")
 
     (started,) = up.stdout.splitlines()
     assert started.startswith("python -P -m lambda_live ")
 
 
-def test_down_removes_the_cluster_and_the_registry(machine: Machine) -> None:
+def test_down_removes_cluster_and_registry(machine: Machine) -> None:
     down = machine.run("down")
 
     assert down.returncode == 0
     assert down.stdout.splitlines() == ["ctlptl delete -f ctlptl.yaml --ignore-not-found"]
 
 
-def test_down_has_nothing_to_do_where_no_cluster_can_be(machine: Machine) -> None:
+def test_down_without_tools_does_nothing(machine: Machine) -> None:
     machine.remove("ctlptl")
 
     down = machine.run("down")

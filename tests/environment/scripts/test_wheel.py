@@ -1,4 +1,4 @@
-"""The wheel, as `pipx run lambda-live` would get it."""
+"""The wheel that `uvx lambda-live` would install."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
     return zipfile.Path(Path(built.stdout.rstrip()))
 
 
-def test_it_has_the_code_and_the_page_and_nothing_hidden(wheel: zipfile.Path) -> None:
+def test_wheel_has_code_and_page_and_no_hidden_files(wheel: zipfile.Path) -> None:
     names = [each.filename for each in wheel.root.infolist() if not each.is_dir()]
     shipped = {name for name in names if name.startswith("lambda_live/")}
     package = PACKAGE / "src" / "lambda_live"
@@ -31,7 +31,7 @@ def test_it_has_the_code_and_the_page_and_nothing_hidden(wheel: zipfile.Path) ->
     assert shipped == {str(path.relative_to(PACKAGE / "src")) for path in sources}
 
 
-def test_its_command_is_the_command_line(wheel: zipfile.Path, tmp_path: Path) -> None:
+def test_wheel_command_is_the_command_line(wheel: zipfile.Path, tmp_path: Path) -> None:
     (entry_points,) = wheel.glob("*.dist-info/entry_points.txt")
     _, _, target = entry_points.read_text().partition("lambda-live=")
     module, function = target.rstrip().split(":")

@@ -1,4 +1,4 @@
-"""A machine that has some tools, and programs that have its ports."""
+"""A fake machine with some tools, and programs that listen on ports."""
 
 import contextlib
 import re
@@ -17,14 +17,14 @@ ANSWERS_NOT = "exit 1"
 
 @contextlib.contextmanager
 def listening(address: str) -> Iterator[int]:
-    """Take a port of an address, for this process."""
+    """Listen on a free port of an address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.create_server((address, 0), family=family) as listener:
         yield listener.getsockname()[1]
 
 
 class Machine:
-    """A machine with some tools, each of which prints how it was called."""
+    """A machine with fake tools that print their arguments."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
