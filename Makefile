@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
 BIN := .venv/bin
+# $(call on,NAME): the setting if it is yes; empty for no. Another value is an error.
+on = $(if $(filter-out yes true on 1 no false off 0,$($(1))),$(error $(1) must be yes or no, got '$($(1))'),$(filter yes true on 1,$($(1))))
 # Without bytecode, every process that a test starts compiles its imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -26,7 +28,7 @@ doctor: ## Check prerequisites, and show what make up would do
 	@scripts/doctor
 
 up: needs install ## Start the function with live reload (EMBEDDED=yes: no cluster)
-	@scripts/up $(if $(EMBEDDED),--embedded) $(if $(DEBUG),--debug)
+	@scripts/up $(if $(call on,EMBEDDED),--embedded) $(if $(call on,DEBUG),--debug)
 
 down: ## Remove the cluster and its registry
 	@scripts/down
@@ -50,7 +52,7 @@ unit: install ## Run the function's own tests, with coverage
 	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -P -m lambda_live describe --folders)) --cov-report term-missing:skip-covered
 
 watch: install ## Run the function's own tests after each save
-	@$(BIN)/ptw --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner scripts/unit
+	@$(BIN)/watchfiles --verbosity warning --ignore-paths .cache,.poetry,.coverage 'scripts/unit --quiet' .
 
 lint: install ## Run every static check
 	@scripts/lint
@@ -63,8 +65,8 @@ audit: install ### List known vulnerabilities of the locked dependencies
 	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install --quiet --require-hashes --requirement requirements/audit.txt; }
 	@.cache/audit/bin/pip-audit --path $(BIN)/../lib/python*/site-packages --strict --desc off --progress-spinner off
 
-check: ## Compare every response with the expected one
-	@scripts/check
+check: ## Compare responses with expected ones (EVENTS=events/event.json)
+	@scripts/check $(EVENTS)
 
 accept: ## Save current responses as expected (EVENTS=events/event.json)
 	@scripts/check --accept $(EVENTS)

@@ -51,6 +51,17 @@ def test_doctor_without_docker_shows_the_embedded_start(doctored: Machine) -> No
     assert "up: would run: .venv/bin/python -P -m lambda_live" in doctor.stdout
 
 
+@pytest.mark.parametrize("last", ["exit 0", "exit 1"])
+def test_doctor_with_stopped_docker_daemon_reports_it(doctored: Machine, last: str) -> None:
+    doctored.prints("docker", "||0|0|")
+    doctored.append("docker", last)
+
+    doctor = doctored.run("doctor")
+
+    assert "--    Docker does not respond: start it, or see: docker info\n" in doctor.stdout
+    assert "ok    Docker" not in doctor.stdout
+
+
 def test_doctor_fails_if_a_port_is_in_use(doctored: Machine, taken: int) -> None:
     doctor = doctored.run("doctor", TILT_PORT=taken)
 

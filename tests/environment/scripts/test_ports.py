@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
+from tests.environment.support.checks import ANSWERS
 from tests.environment.support.machine import ANSWERS_NOT, Machine, listening
 
 
@@ -50,6 +53,33 @@ def test_ipv6_listener_is_found_with_either_tool(program: str, machine: Machine)
 
     assert f"port {port} (GRAFANA_PORT) is in use by " in up.stderr
     assert f"(PID {os.getpid()})." in up.stderr
+
+
+def test_running_service_of_this_project_is_not_started_again(
+    machine: Machine, start_service: StartService
+) -> None:
+    machine.link("curl")
+    machine.link("lsof")
+    service = start_service(ANSWERS)
+    port = service.url.rpartition(":")[2]
+
+    up = machine.run("up", "--embedded", LAMBDA_LIVE_PORT=port)
+
+    assert up.returncode == 0
+    running = f"up: the function is already running: http://localhost:{port}, python"
+    assert up.stdout.startswith(running)
+
+
+def test_running_service_of_another_project_is_named(
+    machine: Machine, answering: LambdaService
+) -> None:
+    machine.link("curl")
+    port = answering.url.rpartition(":")[2]
+
+    up = machine.run("up", "--embedded", LAMBDA_LIVE_PORT=port)
+
+    assert up.returncode == 1
+    assert f"(LAMBDA_LIVE_PORT) is in use by the function of {answering.project}.\n" in up.stderr
 
 
 def test_every_port_in_use_is_reported_at_once(machine: Machine, taken: int) -> None:

@@ -31,9 +31,9 @@ def environ(cache: Path) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(REPOSITORY)}
 
 
-def unit(checkout: Path) -> subprocess.CompletedProcess[str]:
+def unit(checkout: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [checkout / "scripts/unit", "-p", "no:cacheprovider"],
+        [checkout / "scripts/unit", *args, "-p", "no:cacheprovider"],
         env=environ(checkout / ".cache"),
         capture_output=True,
         text=True,
@@ -69,6 +69,36 @@ def test_unit_reports_why_tests_cannot_run(tmp_path: Path, file: str, text: str,
 
     assert ended.returncode == 2
     assert why in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("saved", "error"),
+    [
+        ("def handler(:\n", "shop/app.py:1: error: SyntaxError: invalid syntax\n"),
+        (
+            "import waares\n",
+            "shop/app.py:1: error: ModuleNotFoundError: No module named 'waares'\n",
+        ),
+        (
+            "def handler(*_):\n  raise KeyError(1)\n",
+            "shop/app.py:2: error: KeyError: 1 (2 tests)\n",
+        ),
+        (
+            "def handler(*_): return 1\n",
+            "test_app.py:2: error: AssertionError: assert 1 == '0.0.1'",
+        ),
+    ],
+)
+def test_quiet_unit_prints_one_line_for_an_error(tmp_path: Path, saved: str, error: str) -> None:
+    test = FILES["tests/shop/test_app.py"]
+    twice = test + test.replace("the_wares", "the_same_wares").partition("\n")[2]
+    files = {**FILES, "shop/app.py": saved, "tests/shop/test_app.py": twice}
+
+    ended = unit(checkout_of(tmp_path, files), "--quiet")
+
+    assert ended.returncode in {1, 2}
+    assert error in ended.stdout
+    assert len(ended.stdout.splitlines()) < 6
 
 
 def test_make_watch_reruns_after_a_save_of_code_or_requirements(

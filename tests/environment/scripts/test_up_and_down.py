@@ -1,3 +1,7 @@
+import subprocess
+
+import pytest
+
 from support.debugger import exclusive_port
 from tests.environment.support.machine import ANSWERS_NOT, TOOLS, Machine
 
@@ -115,6 +119,38 @@ def test_up_runs_embedded_on_request(machine: Machine) -> None:
 
     (started,) = up.stdout.splitlines()
     assert started.startswith("python -P -m lambda_live ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        (["EMBEDDED=no", "DEBUG=no"], []),
+        (["EMBEDDED=yes", "DEBUG=0"], ["--embedded"]),
+        (["EMBEDDED=1", "DEBUG=yes"], ["--embedded", "--debug"]),
+    ],
+)
+def test_make_up_settings_can_be_turned_off(settings: list[str], options: list[str]) -> None:
+    made = _make("up", *settings)
+
+    assert made.stdout.splitlines()[-1].split() == ["scripts/up", *options]
+
+
+def test_make_up_with_invalid_setting_fails() -> None:
+    made = _make("up", "EMBEDDED=maybe")
+
+    assert made.returncode == 2
+    assert "EMBEDDED must be yes or no, got 'maybe'" in made.stderr
+
+
+def test_make_check_sends_named_events() -> None:
+    made = _make("check", "EVENTS=events/event.json")
+
+    assert made.stdout == "scripts/check events/event.json\n"
+
+
+def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--dry-run", "--assume-old=.venv/.installed", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_down_removes_cluster_and_registry(machine: Machine) -> None:

@@ -78,6 +78,11 @@ class Machine:
     def prints(self, name: str, text: str) -> None:
         self._script(self._bin / name, f'echo "{text}"')
 
+    def append(self, name: str, line: str) -> None:
+        """Append a line to a tool."""
+        with (self._bin / name).open("a") as script:
+            script.write(f"{line}\n")
+
     def publishes(self, container: str, port: int) -> None:
         """Let Docker answer that a container has a port of this machine."""
         row = f"{container} 127.0.0.1:{port}->5432/tcp"
