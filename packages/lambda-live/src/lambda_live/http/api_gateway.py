@@ -27,7 +27,7 @@ from lambda_live.http.asgi import (
     header,
     read_body,
 )
-from lambda_live.http.authorizers import Authorizers
+from lambda_live.http.authorizers import Authorizers, RequestContext
 from lambda_live.http.aws_errors import ErrorPages, ServiceError, json_response
 from lambda_live.http.headers import HTTP_API, REST_API, add_http_api_ids, add_rest_api_ids
 from lambda_live.http.operations import (
@@ -43,6 +43,7 @@ from lambda_live.http.proxy_response import (
     parse_v1,
     parse_v2,
 )
+from lambda_live.http.request_checks import check_api_key, check_body, check_parameters
 from lambda_live.http.routes import RouteMatch, match_routes
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.model.service import UnverifiedCaller
@@ -84,8 +85,12 @@ class ApiGateway:
     async def _answer_preflight(
         self, match: RouteMatch, preflight: Response, request: Request
     ) -> Response:
-        route = replace(match.route, authorizer=match.route.preflight_authorizer)
-        await self._authorizers.authorize(replace(match, route=route), request.scope)
+        route = replace(
+            match.route,
+            authorizer=match.route.preflight_authorizer,
+            api_key=match.route.preflight_api_key,
+        )
+        await self._authorize(replace(match, route=route), request.scope)
         return preflight
 
     async def _invoke(self, match: RouteMatch, request: Request) -> Response:
@@ -94,7 +99,9 @@ class ApiGateway:
             body = await read_body(scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
         except BodyTooLargeError:
             return _message(413, "Request Too Long" if match.route.is_rest else "Payload Too Large")
-        added = await self._authorizers.authorize(match, scope)
+        added = await self._authorize(match, scope)
+        check_parameters(match, scope)
+        check_body(match, scope, body, self._listener)
         to_event = api_event_v1 if match.route.payload_format == "1.0" else api_event_v2
         event = to_event(match, scope, body, invocation)
         context = event["requestContext"]
@@ -110,6 +117,14 @@ class ApiGateway:
         if not match.route.is_rest:
             cors.add_cors_headers(match.route.cors, scope, response)
         return response
+
+    async def _authorize(self, match: RouteMatch, scope: Scope) -> RequestContext:
+        """Return what the authorizer and the API key add to the event. Raises ServiceError."""
+        added = await self._authorizers.authorize(match, scope)
+        if match.route.api_key is not None:
+            identity = added.setdefault("identity", {})
+            identity |= check_api_key(match.route.api_key, scope, identity.get("apiKey"))
+        return added
 
     async def _wait_for_result(
         self, match: RouteMatch, invocation: Invocation, scope: Scope

@@ -79,7 +79,7 @@ class Authorizers:
         function = self._functions.get(authorizer.function or "")
         if function is None:
             return {}
-        return {"authorizer": await self._decide(authorizer, function, match, scope)}
+        return await self._decide(authorizer, function, match, scope)
 
     def _claims(self, authorizer: Authorizer, match: RouteMatch, scope: Scope) -> dict[str, Any]:
         """Return the claims of the request's token, unverified. Raises ServiceError."""
@@ -101,8 +101,8 @@ class Authorizers:
 
     async def _decide(
         self, authorizer: Authorizer, function: Function, match: RouteMatch, scope: Scope
-    ) -> dict[str, Any]:
-        """Invoke a Lambda authorizer and return its context. Raises ServiceError."""
+    ) -> RequestContext:
+        """Invoke a Lambda authorizer and return what it adds. Raises ServiceError."""
         identity = _identity(authorizer, match, scope)
         invocation = Invocation(
             b"", label=f"{authorizer.name} of {scope['method']} {scope['path']}"
@@ -121,10 +121,12 @@ class Authorizers:
         self._report_condition(authorizer, decision)
         if match.route.is_rest:
             latency_ms = int((time.monotonic() - start) * 1000)
-            return {**_as_strings(decision), "integrationLatency": latency_ms}
+            context = {**_as_strings(decision), "integrationLatency": latency_ms}
+            key = decision.get("usageIdentifierKey")
+            return {"authorizer": context, "identity": {"apiKey": key} if key else {}}
         if match.route.payload_format == "2.0":
-            return {"lambda": decision.get("context")}
-        return _flat(decision)
+            return {"authorizer": {"lambda": decision.get("context")}}
+        return {"authorizer": _flat(decision)}
 
     def _report_condition(self, authorizer: Authorizer, decision: dict[str, Any]) -> None:
         """Log once that an authorizer's policies have conditions, which are not evaluated."""

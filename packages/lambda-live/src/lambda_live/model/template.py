@@ -55,6 +55,32 @@ class Authorizer:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKeyRequirement:
+    """
+    A REST API's need for an API key.
+
+    `source` is HEADER or AUTHORIZER. `keys` are the ids of the keys by their values, and empty if
+    the values are unknown.
+    """
+
+    source: str = "HEADER"
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestValidation:
+    """
+    What a REST API checks before it invokes the function.
+
+    `parameters` are required, such as `header.X-One` or `querystring.page`. `schemas` are the JSON
+    Schemas of bodies, as JSON, by media type.
+    """
+
+    parameters: tuple[str, ...] = ()
+    schemas: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """
     A route of API Gateway to a function. The method is in capitals, ANY for all methods.
@@ -75,6 +101,9 @@ class Route:
     stage: str = "$default"
     stage_variables: Mapping[str, str] | None = None
     binary_media_types: tuple[str, ...] = ()
+    api_key: ApiKeyRequirement | None = None
+    preflight_api_key: ApiKeyRequirement | None = None
+    validation: RequestValidation | None = None
 
 
 @dataclass(frozen=True, slots=True)

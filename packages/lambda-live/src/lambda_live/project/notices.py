@@ -22,6 +22,7 @@ def collect_notices(template: Template) -> Iterator[str]:
         yield from (event.reason for event in function.unsupported_events)
     yield from _unverified_authorizers(template)
     yield from _response_streams(template)
+    yield from _unknown_api_keys(template)
 
 
 def _grouped(
@@ -110,4 +111,18 @@ def _response_streams(template: Template) -> Iterator[str]:
         yield (
             f"{place}InvokeMode {mode} of {_listed(names)} sends the whole result as one body,"
             " because Python's runtime does not stream; use BUFFERED for statusCode and headers"
+        )
+
+
+def _unknown_api_keys(template: Template) -> Iterator[str]:
+    items = (
+        (route.api, function.logical_id, _place_of(function))
+        for function in template.functions
+        for route in function.routes
+        if route.api_key and not route.api_key.keys
+    )
+    for api, names, place in _grouped(items):
+        yield (
+            f"{place}{api} requires an API key of {_listed(names)}, and any key passes;"
+            " add AWS::ApiGateway::ApiKey with a Value to accept this key only"
         )

@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from lambda_live.model.template import Authorizer, Route
 from lambda_live.project.document import Object
-from lambda_live.project.template import authorizers
+from lambda_live.project.template import authorizers, request_checks
 from lambda_live.project.template.api_settings import (
     METHODS,
     check_path,
@@ -51,7 +52,18 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
                     check_path(paths, key, path)
                     rest = api.type in _REST
                     authorizer = _operation_authorizer(resources, api, body, operation, rest=rest)
-                    yield _route(resources, api, path, method, operation, authorizer)
+                    route = _route(resources, api, path, method, operation, authorizer)
+                    yield replace(
+                        route,
+                        api_key=request_checks.operation_api_key(resources, api, body, operation)
+                        if rest
+                        else None,
+                        validation=request_checks.operation_validation(
+                            resources, body, methods, operation
+                        )
+                        if rest
+                        else None,
+                    )
 
 
 def _body(resources: Resources, api: Resource) -> Properties:

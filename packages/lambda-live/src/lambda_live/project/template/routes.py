@@ -10,7 +10,7 @@ from lambda_live.model.template import (
     UnsupportedEvent,
 )
 from lambda_live.project.document import Value
-from lambda_live.project.template import authorizers, openapi
+from lambda_live.project.template import authorizers, openapi, request_checks
 from lambda_live.project.template.api_settings import (
     Stage,
     check_path,
@@ -80,6 +80,9 @@ def _event_route(resources: Resources, kind: str, event: Properties) -> Route:
         is_rest=rest,
         preflight_authorizer=authorizers.for_preflight(resources, api) if rest else None,
         timeout=integration_timeout(event, "TimeoutInMillis", rest=rest),
+        api_key=request_checks.event_api_key(resources, api, event) if rest else None,
+        preflight_api_key=request_checks.preflight_api_key(resources, api) if rest else None,
+        validation=request_checks.event_validation(resources, api, event) if rest else None,
         **stage_of(api, rest=rest),
     )
 
@@ -164,6 +167,8 @@ def _rest_api_route(resources: Resources, method: Resource) -> Route:
         timeout=integration_timeout(
             properties.section("Integration"), "TimeoutInMillis", rest=True
         ),
+        api_key=request_checks.method_api_key(resources, properties),
+        validation=request_checks.method_validation(resources, properties),
         **_rest_api_stage(owner, api),
     )
 

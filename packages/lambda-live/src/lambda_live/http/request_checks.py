@@ -1,0 +1,76 @@
+"""
+Checks of a REST API before it invokes a function: API keys, and validation of requests.
+
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
+"""
+
+from typing import NoReturn
+from urllib.parse import parse_qs
+
+from lambda_live.http.asgi import Scope, header
+from lambda_live.http.aws_errors import ServiceError
+from lambda_live.http.routes import RouteMatch
+from lambda_live.model import strict_json
+from lambda_live.model.json_schema import find_violation
+from lambda_live.model.template import ApiKeyRequirement
+from lambda_live.telemetry.listener import Listener
+
+
+def check_api_key(
+    requirement: ApiKeyRequirement, scope: Scope, authorizer_key: str | None
+) -> dict[str, str]:
+    """
+    Return the API key's members of `requestContext.identity`.
+
+    Raises:
+        ServiceError: The key is missing or unknown.
+    """
+    is_in_header = requirement.source == "HEADER"
+    key = header(scope, b"x-api-key") if is_in_header else authorizer_key
+    if not key or (requirement.keys and key not in requirement.keys):
+        raise ServiceError(403, "ForbiddenException", {"message": "Forbidden"})
+    return {"apiKey": key, "apiKeyId": requirement.keys.get(key, "local")}
+
+
+def check_parameters(match: RouteMatch, scope: Scope) -> None:
+    """Raise ServiceError if a required parameter is missing or blank."""
+    validation = match.route.validation
+    required = validation.parameters if validation else ()
+    if missing := [name for name in required if not _value(name, match, scope)]:
+        names = ", ".join(name.partition(".")[2] for name in missing)
+        _reject(f"Missing required request parameters: [{names}]")
+
+
+def _value(parameter: str, match: RouteMatch, scope: Scope) -> str:
+    kind, _, name = parameter.partition(".")
+    match kind:
+        case "header":
+            value = header(scope, name.lower().encode())
+        case "path":
+            value = match.parameters.get(name)
+        case _:
+            query = parse_qs(scope["query_string"].decode("latin-1"))
+            value = next(iter(query.get(name, ())), None)
+    return (value or "").strip()
+
+
+def check_body(match: RouteMatch, scope: Scope, body: bytes, listener: Listener) -> None:
+    """Raise ServiceError if the body violates the schema of its media type."""
+    validation = match.route.validation
+    content_type = header(scope, b"content-type") or "application/json"
+    media_type = content_type.partition(";")[0].strip().lower()
+    schema = validation.schemas.get(media_type) if validation else None
+    if schema is None:
+        return
+    try:
+        violation = find_violation(schema, strict_json.loads(body))
+    except ValueError as error:
+        violation = f"the body is not JSON: {error}"
+    if violation is not None:
+        listener.service_log(f"The API returned 400: {violation}", "ERROR")
+        _reject("Invalid request body")
+
+
+def _reject(message: str) -> NoReturn:
+    raise ServiceError(400, "BadRequestException", {"message": message})

@@ -1,0 +1,246 @@
+"""
+API keys and request validation of REST APIs.
+
+Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-apifunctionauth.html
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-requestmodel.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-request-validators.html
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
+from lambda_live.model.template import ApiKeyRequirement, RequestValidation
+from lambda_live.project.document import Array, Object, Value
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import Unresolved, referenced_id
+from lambda_live.project.template.resources import Resource, Resources
+
+_JSON = "application/json"
+_VALIDATOR = "x-amazon-apigateway-request-validator"
+_PARAMETER_KINDS = {"header": "header", "path": "path", "query": "querystring"}
+_EMPTY_MODEL = {"type": "object"}
+
+# API keys
+
+
+def event_api_key(
+    resources: Resources, api: Properties, event: Properties
+) -> ApiKeyRequirement | None:
+    """Return the API key that a SAM event, or else its API, requires."""
+    own, default = event.section("Auth"), api.section("Auth")
+    auth = own if "ApiKeyRequired" in own else default
+    return _requirement(resources, api) if auth.flag("ApiKeyRequired") else None
+
+
+def preflight_api_key(resources: Resources, api: Properties) -> ApiKeyRequirement | None:
+    """Return the API key that the OPTIONS method requires, which SAM adds."""
+    auth = api.section("Auth")
+    is_required = auth.flag("ApiKeyRequired")
+    is_skipped = auth.text("AddApiKeyRequiredToCorsPreflight") == "false"
+    return _requirement(resources, api) if is_required and not is_skipped else None
+
+
+def method_api_key(resources: Resources, method: Properties) -> ApiKeyRequirement | None:
+    """Return the API key that a CloudFormation method requires."""
+    if not method.flag("ApiKeyRequired"):
+        return None
+    owner, name = resources.resolve_owner(method.raw.get("RestApiId"))
+    api = owner.get(name)
+    return _requirement(resources, api.properties if api else method)
+
+
+def operation_api_key(
+    resources: Resources, api: Resource, body: Properties, operation: Properties
+) -> ApiKeyRequirement | None:
+    """Return the API key that an operation, or else its definition, or else SAM, requires."""
+    own = "security" in operation.raw
+    if not own and "security" not in body.raw:
+        is_required = api.properties.section("Auth").flag("ApiKeyRequired")
+        return _requirement(resources, api.properties) if is_required else None
+    schemes = body.section("components").section("securitySchemes")
+    definitions = body.section("securityDefinitions")
+    for requirement in (operation if own else body).items("security"):
+        for name in requirement.raw:
+            scheme = (schemes if name in schemes else definitions).section(name)
+            if (
+                scheme.text("type") == "apiKey"
+                and (scheme.text("name") or "").lower() == "x-api-key"
+            ):
+                return _requirement(resources, api.properties)
+    return None
+
+
+def _requirement(resources: Resources, api: Properties) -> ApiKeyRequirement:
+    keys: dict[str, str] = {}
+    for stack in resources.application.stacks:
+        for key in stack.by_type("AWS::ApiGateway::ApiKey"):
+            value = key.properties.text("Value")
+            if value is None or isinstance(value, Unresolved):
+                return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER")
+            if key.properties.text("Enabled") != "false":
+                keys[value] = key.logical_id
+    return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER", keys)
+
+
+# Validation of requests
+
+
+def event_validation(
+    resources: Resources, api: Properties, event: Properties
+) -> RequestValidation | None:
+    """Return what SAM validates for an event."""
+    model = event.section("RequestModel")
+    name = model.text("Model")
+    schemas: dict[str, str] = {}
+    if name and model.flag("ValidateBody"):
+        models = api.section("Models")
+        if name not in models.raw:
+            model.fail("Model", f"the API has no model {name!r}", "add it to Models: of the API")
+        definitions = {key: _schema(models.value(key)) for key in models.raw}
+        root = {"$ref": f"#/definitions/{name}", "definitions": definitions}
+        schemas |= _valid(resources, model.line("Model"), _JSON, root)
+    listed = event.value("RequestParameters") if model.flag("ValidateParameters") else None
+    return _validation(_sam_parameters(listed), schemas)
+
+
+def _sam_parameters(listed: Value) -> Iterator[str]:
+    for item in listed if isinstance(listed, Array) else ():
+        for name, options in item.items() if isinstance(item, Object) else ():
+            if isinstance(options, Object) and options.get("Required") == "true":
+                yield name.removeprefix("method.request.")
+
+
+def method_validation(resources: Resources, method: Properties) -> RequestValidation | None:
+    """Return what a CloudFormation method validates."""
+    owner, name = resources.resolve_owner(method.raw.get("RequestValidatorId"))
+    validator = owner.get(name)
+    if validator is None:
+        return None
+    schemas: dict[str, str] = {}
+    if validator.properties.flag("ValidateRequestBody"):
+        models = method.section("RequestModels")
+        for media_type in models.raw:
+            root = _model_schema(resources, models, media_type)
+            schemas |= _valid(resources, models.line(media_type), media_type, root)
+    required: list[str] = []
+    if validator.properties.flag("ValidateRequestParameters"):
+        parameters = method.section("RequestParameters")
+        required += [key for key in parameters.raw if parameters.flag(key)]
+    return _validation((key.removeprefix("method.request.") for key in required), schemas)
+
+
+def _model_schema(resources: Resources, models: Properties, media_type: str) -> dict[str, Any]:
+    resolved = {each.logical_id: each for each in resources.by_type("AWS::ApiGateway::Model")}
+    names = {each.properties.text("Name") or key: key for key, each in resolved.items()}
+    definitions: dict[str, Any] = {"Empty": _EMPTY_MODEL}
+    for name, key in names.items():
+        definitions[name] = definitions[key] = _schema(resolved[key].properties.value("Schema"))
+    name = referenced_id(models.raw.get(media_type)) or models.text(media_type) or "Empty"
+    if name not in definitions:
+        return {}  # a model of another stack
+    return {"$ref": f"#/definitions/{name}", "definitions": definitions}
+
+
+def operation_validation(
+    resources: Resources, body: Properties, path: Properties, operation: Properties
+) -> RequestValidation | None:
+    """Return what an OpenAPI operation validates."""
+    name = operation.text(_VALIDATOR) or body.text(_VALIDATOR)
+    validator = body.section(f"{_VALIDATOR}s").section(name or "")
+    roots = {key: body.value(key) for key in ("definitions", "components")}
+    shared = {key: _schema(value) for key, value in roots.items() if value is not None}
+    parameters = [*path.items("parameters"), *operation.items("parameters")]
+    schemas: dict[str, str] = {}
+    if validator.flag("validateRequestBody"):
+        content = operation.section("requestBody").section("content")
+        bodies = {key: content.section(key).value("schema") for key in content.raw}
+        in_body = (each for each in parameters if each.text("in") == "body")
+        bodies.update((_JSON, each.value("schema")) for each in in_body)
+        for key, schema in bodies.items():
+            root = {**_schema(schema or Object(0)), **shared}
+            schemas |= _valid(resources, operation.raw.line, key, root)
+    required: list[str] = []
+    if validator.flag("validateRequestParameters"):
+        kinds = [(_PARAMETER_KINDS.get(each.text("in") or ""), each) for each in parameters]
+        required += [
+            f"{kind}.{each.text('name')}" for kind, each in kinds if kind and each.flag("required")
+        ]
+    return _validation(iter(required), schemas)
+
+
+def _validation(required: Iterator[str], schemas: Mapping[str, str]) -> RequestValidation | None:
+    # AWS lists missing headers first, then path variables, then query parameters.
+    parameters = tuple(sorted(required, key=lambda name: name.partition(".")[0]))
+    return RequestValidation(parameters, schemas) if parameters or schemas else None
+
+
+def _valid(
+    resources: Resources, line: int, media_type: str, schema: dict[str, Any]
+) -> dict[str, str]:
+    """Return a schema by its media type, or nothing if it is invalid, which is reported."""
+    text = json.dumps(schema)
+    try:
+        compile_schema(text)
+    except InvalidSchemaError as error:
+        resources.note(
+            line, f"invalid JSON Schema: {error}; bodies are not validated, fix the model"
+        )
+        return {}
+    return {media_type: text}
+
+
+# Schemas. A template's scalars are text, so keywords decide which of them are numbers.
+
+_SCALARS = frozenset(
+    (
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+        *("uniqueItems", "additionalProperties", "additionalItems"),
+    )
+)
+_NAMED = frozenset(("properties", "patternProperties", "definitions", "schemas", "dependencies"))
+_VALUES = frozenset(("enum", "const", "default", "example"))
+_MODEL_URL = re.compile(r"https://apigateway\.amazonaws\.com/restapis/[^/]*/models/(\w+)")
+
+
+def _schema(value: Value) -> Any:
+    """Return a JSON Schema with the types that its keywords need."""
+    if isinstance(value, Array):
+        return [_schema(item) for item in value]
+    if isinstance(value, Object):
+        return {name: _member(name, item, value.get("type")) for name, item in value.items()}
+    if value is not None and value.lstrip().startswith("{"):
+        try:
+            return json.loads(_MODEL_URL.sub(r"#/definitions/\1", value))
+        except ValueError:
+            return value
+    return value
+
+
+def _member(name: str, value: Value, kind: Value) -> Any:
+    if name in _NAMED and isinstance(value, Object):
+        return {key: _schema(item) for key, item in value.items()}
+    if name in _VALUES:
+        is_text = kind not in ("integer", "number", "boolean")
+        items = [item if is_text else _scalar(item) for item in _listed(value)]
+        return items if isinstance(value, Array) else items[0]
+    if name in _SCALARS and isinstance(value, str):
+        return _scalar(value)
+    if name == "$ref" and isinstance(value, str):
+        return _MODEL_URL.sub(r"#/definitions/\1", value)
+    return _schema(value)
+
+
+def _listed(value: Value) -> list[Value]:
+    return list(value) if isinstance(value, Array) else [value]
+
+
+def _scalar(value: Value) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
