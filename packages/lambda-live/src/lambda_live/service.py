@@ -47,7 +47,8 @@ from lambda_live.terminal.terminal import Terminal
 from lambda_live.ui.app import UiApp
 from lambda_live.ui.error_pages import BrowserErrorPages
 from lambda_live.ui.links import EditorLinks
-from lambda_live.ui.state import UiState
+from lambda_live.ui.state import CheckActions, UiState
+from lambda_live.ui.store import HistoryStore, database_path
 
 _STDOUT = 1
 _LOG_FLUSH_TIMEOUT_SECONDS = 1.0
@@ -87,6 +88,7 @@ class Service:
         if self.debug_server is not None:
             await self.debug_server.start(self.log.service_log)
         self._log_startup()
+        self.ui_app.open()
         if self.config.service.is_interactive:
             self.keys.start()
         self.manager.start()
@@ -113,7 +115,7 @@ class Service:
         if self.debug_server is not None:
             self.debug_server.stop()
         clock.cancel()
-        self.ui_app.close()
+        await self.ui_app.close()
         self.terminal.close()
         self.admin_server.stop()
         await admin
@@ -171,8 +173,19 @@ def build_service(
         debug_server = DebugServer(settings.debug_port, debug_sockets)
     output, terminal, log = _build_output(config, debug_server)
     functions = FunctionRegistry()
-    editor = EditorLinks(config.functions[0].project, settings.editor_root)
-    ui_state = UiState(functions, settings.public_url or url, url, editor, terminal.show_replay)
+    editor = EditorLinks(
+        config.functions[0].project,
+        settings.editor_root,
+        settings.editor,
+    )
+    ui_state = UiState(
+        functions,
+        settings.public_url or url,
+        url,
+        editor,
+        terminal.show_replay,
+        _build_store(config, log),
+    )
     ui_state.replay.set_enabled(enabled=settings.replay)
     reload_command = _build_reload_command(settings, url, terminal, ui_state, debug_server)
 
@@ -204,6 +217,10 @@ def build_service(
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream)
     actions = Actions(terminal, functions, reload_command, settings, url)
+    ui_state.check_actions = CheckActions(
+        actions.check if settings.is_interactive and actions.can_check else None,
+        actions.accept if settings.is_interactive and actions.can_accept else None,
+    )
     return Service(
         config=config,
         front_socket=front_socket,
@@ -253,6 +270,13 @@ def _build_output(
     )
     log = terminal if settings.is_interactive else _create_log(first, settings, output)
     return output, terminal, log
+
+
+def _build_store(config: Config, log: LogListener | Terminal) -> HistoryStore | None:
+    """Return the store of the page's history, or None if the history is not stored."""
+    if not config.service.history:
+        return None
+    return HistoryStore(database_path(config.functions[0].project), log.service_log)
 
 
 def _debugging_test(debug_server: DebugServer | None) -> Callable[[], bool]:

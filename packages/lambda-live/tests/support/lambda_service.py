@@ -20,7 +20,9 @@ from support.project import HANDLER, PACKAGE
 from support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
-_ARGUMENTS = ("--port=0", "--admin-port=0", "--timeout=60")  # enough for a slow machine
+_ARGUMENTS = ("--port=0", "--admin-port=0", "--no-history", "--timeout=60")
+"""The time is enough for a slow machine."""
+
 _PROGRAM = """
 import importlib, json, sys
 for name, value in json.loads(sys.argv.pop(1)).items():

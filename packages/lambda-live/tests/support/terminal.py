@@ -49,7 +49,7 @@ class TerminalService:
         self.modes = termios.tcgetattr(slave)
         self._slave = slave
         self.press(typed)
-        own = ["--port=0", "--admin-port=0", "--timeout=60"]
+        own = ["--port=0", "--admin-port=0", "--no-history", "--timeout=60"]
         arguments = [*([handler] if handler else []), *own, *args]
         environ = environment() | {"TERM": "xterm-256color"} | env
         self.process = self._start(arguments, environ, stdin, constants)

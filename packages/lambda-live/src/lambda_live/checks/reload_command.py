@@ -24,7 +24,7 @@ from typing import IO, Self, override
 
 import psutil
 
-from lambda_live.checks.check_result import CheckResult
+from lambda_live.checks.check_result import Check, CheckResult
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
@@ -58,6 +58,7 @@ class CommandResult:
     """How many differences accepting would record. A command of the user's own counts as one."""
     errors: int = 0
     """How many events ended in an error, which is not accepted."""
+    checks: tuple[Check, ...] = ()
 
     @classmethod
     def parse(cls, output: bytes, status: int) -> Self:
@@ -90,6 +91,7 @@ class CommandResult:
             is_check=True,
             acceptable=len(different) - errors,
             errors=errors,
+            checks=tuple(result.checks),
         )
 
     def summarized_by_last_row(self) -> Self:

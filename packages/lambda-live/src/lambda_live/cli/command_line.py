@@ -31,6 +31,12 @@ _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
         "keep a standby process that has imported the function's libraries",
     ),
     (
+        "history",
+        "development",
+        True,
+        "keep the page's history for the next start, in ~/.local/state/lambda-live",
+    ),
+    (
         "debug",
         "development",
         False,

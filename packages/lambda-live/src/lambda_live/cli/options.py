@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from lambda_live.debugger.server import DEFAULT_PORT
 from lambda_live.model.function import DEFAULT_CONCURRENCY
 from lambda_live.model.template import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_SECONDS
 from lambda_live.telemetry import levels
+from lambda_live.ui.links import editor_template
 
 type Group = Literal["functions", "limits", "network", "development"]
 
@@ -90,6 +92,14 @@ def assignment(text: str) -> str:
         message = f"{text!r} is not NAME=VALUE"
         raise argparse.ArgumentTypeError(message)
     return text
+
+
+def editor(text: str) -> str:
+    """Parse the name of an editor or a URL template; detect the editor if the text is empty."""
+    try:
+        return editor_template(text, os.environ)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 port = number(int, 0, 65535, "a port")
@@ -246,6 +256,14 @@ OPTIONS = (
         "",
         command,
         "shell command of the key `a`, which saves the current responses as expected",
+    ),
+    Option(
+        "editor",
+        "development",
+        "",
+        editor,
+        "editor that links open: vscode, cursor, windsurf, pycharm, zed, neovim, or a URL with"
+        " {path} and {line}; detected from the terminal if it is not set",
     ),
     Option(
         "editor-root",

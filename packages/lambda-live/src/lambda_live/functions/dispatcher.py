@@ -16,6 +16,7 @@ from lambda_live.functions.scaler import Scaler
 from lambda_live.model import errors
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Invocation, Report, Result
+from lambda_live.model.outcome import judge
 from lambda_live.telemetry.listener import Listener
 
 
@@ -103,6 +104,7 @@ class Dispatcher(EnvironmentListener):
         if not invocation.is_started:
             invocation.is_started = True
             self._listener.on_invocation_start(invocation)
+        report = replace(report, outcome=judge(invocation, result))
         self._listener.on_invocation_end(invocation, result, report)
         invocation.set_result(result)
 

@@ -109,6 +109,7 @@ class ApiGateway:
             context[name] = context.get(name, {}) | members
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.label = event_file_name(scope) or f"{scope['method']} {scope['path']}"
+        invocation.read_status = partial(_read_status, match, scope)
         try:
             result = await self._wait_for_result(match, invocation, scope)
         except ThrottledError:
@@ -188,6 +189,11 @@ def _response(match: RouteMatch, scope: Scope, result: Result) -> Response:
     is_rest = match.route.is_rest
     decode_binary = not is_rest or is_binary(match, accepted)
     return parse_v1(result.payload, remapping, is_rest=is_rest, decode_binary=decode_binary)
+
+
+def _read_status(match: RouteMatch, scope: Scope, result: Result) -> int:
+    """Return the status of the response. Raises MalformedResponseError."""
+    return _response(match, scope, result).status
 
 
 def _message(status: int, message: str) -> Response:

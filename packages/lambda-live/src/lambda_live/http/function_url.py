@@ -81,6 +81,8 @@ class FunctionUrl:
             }
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.label = event_file_name(scope) or f"{scope['method']} {event['rawPath']}"
+        if function.desired_configuration.url.invoke_mode != _STREAM:
+            invocation.read_status = _read_status
         result = await invoke(function, invocation, scope)
         response = self._respond(result, request)
         cors.add_cors_headers(cors_config, scope, response)
@@ -95,7 +97,7 @@ class FunctionUrl:
             response = Response(200, result.payload, [("Content-Type", _STREAM_TYPE)])
         else:
             try:
-                response = parse_v2(result.payload, FUNCTION_URL, is_function_url=True)
+                response = _parse(result)
             except MalformedResponseError as error:
                 reason = f"The function URL returned 502: {error}"
                 self._listener.service_log(reason, "ERROR")
@@ -107,6 +109,15 @@ class FunctionUrl:
         response = _text_response(502, "Internal Server Error")
         request_id = request.invocation.request_id
         return self._error_pages.for_browser(response, request.scope, request_id, reason)
+
+
+def _parse(result: Result) -> Response:
+    """Return the response that a result becomes. Raises MalformedResponseError."""
+    return parse_v2(result.payload, FUNCTION_URL, is_function_url=True)
+
+
+def _read_status(result: Result) -> int:
+    return _parse(result).status
 
 
 def function_url(functions: FunctionRegistry, function: Function, scope: Scope) -> str:

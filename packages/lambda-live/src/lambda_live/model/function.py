@@ -18,6 +18,7 @@ from lambda_live.model.template import (
     FunctionUrlConfig,
     Image,
     Route,
+    UnsupportedEvent,
 )
 
 DEFAULT_CONCURRENCY = 10
@@ -84,6 +85,7 @@ class FunctionConfiguration:
     - `ephemeral_storage` is in MB, and `layer_arns` are those of the template; neither has an
       effect here.
     - `interpreter` runs the function. It differs from `runtime` if that version is not installed.
+    - `triggers` are those that are not emulated. The page offers sample events for them.
     - `runtime_packages` has AWS's runtime client for an interpreter that is not the service's.
     """
 
@@ -110,6 +112,7 @@ class FunctionConfiguration:
     url: FunctionUrlConfig = field(default_factory=FunctionUrlConfig)
     event_invoke_config: EventInvokeConfig = field(default_factory=EventInvokeConfig)
     routes: tuple[Route, ...] = ()
+    triggers: tuple[UnsupportedEvent, ...] = ()
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     tenancy: str | None = None

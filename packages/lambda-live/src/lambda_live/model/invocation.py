@@ -6,7 +6,10 @@ import math
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from lambda_live.model.outcome import SUCCEEDED, Outcome
 
 LOG_TAIL_BYTES = 4096
 """What `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
@@ -14,6 +17,10 @@ LOG_TAIL_BYTES = 4096
 MAX_SYNC_PAYLOAD_BYTES = 6 * 2**20
 MAX_ASYNC_PAYLOAD_BYTES = 2**20
 """AWS's limits of an event (Lambda quotas, "Invocation payload")."""
+
+CHECK_CLIENT = "check"
+REPLAY_CLIENT = "replay"
+"""Values of `Invocation.client` for invocations that no person and no application started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Invocation:
     call: the name of an event file, `POST /path`, or `Event`. `client` is the tool of this project
     that called, such as `check`; it is empty for every other caller. `arrived_at` is the monotonic
     time of arrival, or of the last retry. `is_started` is whether the runtime received the event.
+    `read_status` returns the HTTP status that a result becomes; it raises ValueError if the result
+    is no valid response. It is None if the client does not expect an HTTP response.
 
     Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """
@@ -77,7 +86,13 @@ class Invocation:
     qualifier: str | None = None
     label: str = ""
     client: str = ""
+    read_status: Callable[[Result], int] | None = None
     arrived_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_check(self) -> bool:
+        """Whether `scripts/check` sent the event."""
+        return self.client == CHECK_CLIENT
 
     def reset_for_retry(self) -> None:
         """Prepare another attempt of the same event."""
@@ -106,7 +121,8 @@ class Report:
     """
     The figures of AWS's REPORT line about an invocation.
 
-    `status` is one of AWS's: success, error, timeout, failure.
+    `status` is one of AWS's: success, error, timeout, failure. `outcome` is more strict: it also
+    looks at the result, see `outcome.py`.
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
     """
@@ -117,6 +133,7 @@ class Report:
     init_ms: float | None = None
     status: str = "success"
     error_type: str | None = None
+    outcome: Outcome = SUCCEEDED
 
     @property
     def billed_ms(self) -> int:

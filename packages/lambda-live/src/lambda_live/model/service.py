@@ -33,6 +33,8 @@ class ServiceSettings:
     - `reload_command` is the shell command that runs after each reload, such as the checks.
     - `accept_command` is the shell command that saves the current responses as expected.
     - `pods` is the namespace and kubectl context of the pods that this service is one of.
+    - `editor` is the template of the URLs that open a file in the editor.
+    - `history` is whether the page's history is stored on disk.
     - `preload` is whether the warm standby imports third-party modules of the function.
     """
 
@@ -50,7 +52,9 @@ class ServiceSettings:
     replay: bool = False
     public_url: str = ""
     editor_root: str = ""
+    editor: str = ""
     pods: tuple[str, str] | None = None
     is_interactive: bool = False
     accept_command: str | None = None
     preload: bool = True
+    history: bool = True

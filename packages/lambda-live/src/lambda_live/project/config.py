@@ -164,6 +164,7 @@ def _configuration(
         url=function.url or FunctionUrlConfig(),
         event_invoke_config=function.event_invoke_config,
         routes=function.routes,
+        triggers=function.unsupported_events,
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
         tenancy=function.tenancy,
         aliases=function.aliases,
@@ -213,8 +214,10 @@ def _service(options: argparse.Namespace) -> ServiceSettings:
         replay=options.replay,
         public_url=options.public_url,
         editor_root=options.editor_root,
+        editor=options.editor,
         pods=options.pods,
         is_interactive=options.terminal,
         accept_command=options.accept,
         preload=options.preload,
+        history=options.history,
     )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,15 @@ import wcwidth
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import InitReport, Invocation, Report, Result
+from lambda_live.model.invocation import (
+    CHECK_CLIENT,
+    REPLAY_CLIENT,
+    InitReport,
+    Invocation,
+    Report,
+    Result,
+)
+from lambda_live.model.outcome import Outcome, OutcomeKind
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.errors import ErrorFormatter, code_excerpt, error_name
@@ -35,23 +42,20 @@ from lambda_live.terminal.text import (
     yellow,
 )
 
-_CHECK_CLIENT = "check"
-_SUMMARIZED_CLIENTS = (_CHECK_CLIENT, "replay")
-"""Values of `Invocation.client` whose invocations have no line: one line summarizes them all."""
+_SUMMARIZED_CLIENTS = (CHECK_CLIENT, REPLAY_CLIENT)
+"""Their invocations have no line: one line summarizes them all."""
 
 TERMINAL_CLIENT = "terminal"
 """Value of `Invocation.client` for events that a key invokes. Their responses are printed."""
 
 _MAX_RESPONSE_ROWS = 20
+_MAX_RESPONSE_BYTES = 65_536
+"""A larger response is shown as it is."""
 
 _COLLECT_SECONDS = 0.25
 """Time in which records outside an invocation are collected before they are shown."""
 
 _MAX_LABEL_COLUMNS = 40
-_MAX_RESPONSE_BYTES = 65_536
-"""A larger response is not parsed for its status."""
-
-_HTTP_STATUS = re.compile(r"[1-5]\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,14 @@ class InvocationLine:
 
     def format(self, invocation: Invocation, result: Result, report: Report, location: str) -> str:
         """Return time, outcome, label, status or error, and the figures of AWS's REPORT line."""
-        failed = result.error_type is not None
+        failed = report.outcome.has_failed
         mark = red("✗") if failed else green("✓")
         start = f"{dim(clock())} {mark} {self.label(invocation)}"
-        error = [red(each) for each in (error_name(result), location) if each]
-        return self._fit([start, *(error if failed else _styled_status(result))], _figures(report))
+        if result.error_type is None:
+            words = _styled_outcome(report.outcome)
+        else:
+            words = [red(each) for each in (error_name(result), location) if each]
+        return self._fit([start, *words], _figures(report))
 
     def label(self, invocation: Invocation) -> str:
         """Return how the function was called: event, method and path, or operation."""
@@ -92,22 +99,11 @@ def _figures(report: Report) -> list[str]:
     ]
 
 
-def _styled_status(result: Result) -> list[str]:
-    status = http_status(result)
-    if status is None:
-        return []
-    return [status if status < "400" else yellow(status) if status < "500" else red(status)]
-
-
-def http_status(result: Result) -> str | None:
-    """Return the status code of a proxy response, or None for other results."""
-    if not result.payload.startswith(b"{") or len(result.payload) > _MAX_RESPONSE_BYTES:
-        return None
-    try:
-        status = str(json.loads(result.payload).get("statusCode"))
-    except (ValueError, RecursionError):
-        return None
-    return status if _HTTP_STATUS.fullmatch(status) else None
+def _styled_outcome(outcome: Outcome) -> list[str]:
+    """Return the HTTP status, and why a result is a failure although no error was raised."""
+    color = {OutcomeKind.FAILED: red, OutcomeKind.CLIENT_ERROR: yellow}.get(outcome.kind, str)
+    texts = ("" if outcome.http_status is None else str(outcome.http_status), outcome.problem)
+    return [color(sanitize(text)) for text in texts if text]
 
 
 def _response_rows(payload: bytes, width: int) -> list[str]:
@@ -189,19 +185,19 @@ class TerminalListener(Listener):
 
     @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        failed = result.error_type is not None
+        failed = report.outcome.has_failed
         preview = self._running.pop(invocation, None)
         records = 0 if preview is None else len(preview)
         log = [] if preview is None else preview.finish(failed=failed)
         if not self._status.has_viewers:
             return
         if invocation.client in _SUMMARIZED_CLIENTS:
-            if failed and invocation.client == _CHECK_CLIENT:
+            if result.error_type is not None and invocation.is_check:
                 self._status.record_check_error(lambda: self._code_excerpt(result))
             return
-        error = self._format_error(result) if failed else []
+        error = self._format_error(result) if result.error_type is not None else []
         if self._status.should_show(report.duration_ms, records, failed=failed):
-            location = self._location(result) if failed else ""
+            location = self._location(result) if result.error_type is not None else ""
             line = self._line_format.format(invocation, result, report, location)
             response = [] if failed else self._response(invocation, result)
             self._print([line, *log, *error, *response])

@@ -1,6 +1,9 @@
 """The page's JSON API on the admin port."""
 
-import json
+import base64
+import io
+import zipfile
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -8,13 +11,31 @@ from lambda_live.checks.event_files import SaveError
 from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, read_body
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
-from lambda_live.ui.rows import InvocationRow
+from lambda_live.ui.rows import ChecksRow, InvocationRow, Part, Row
 from lambda_live.ui.runner import UI_CLIENT, ApiError, rerun
 from lambda_live.ui.sender import Sender
+from lambda_live.ui.snippets import json_text
 from lambda_live.ui.state import UiState
 
 _MAX_BODY_BYTES = 2 * MAX_SYNC_PAYLOAD_BYTES
 """An event is longer when it is quoted as a JSON string."""
+
+
+_IMAGES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+}
+"""Images that the page shows, by their first bytes. SVG is missing: it can contain scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the browser saves, or an image that the page shows."""
+
+    content: bytes
+    media_type: str = "application/octet-stream"
+    name: str = ""
 
 
 class UiApi:
@@ -41,25 +62,51 @@ class UiApi:
         }
         match scope["method"]:
             case "GET":
-                return self._handle_get(path, query)
+                return await self._handle_get(path, query)
             case "POST" | "PUT":
                 return await self._handle_write(path, await _read_json_body(scope, receive))
             case "DELETE":
                 return self._unpin(path)
         raise ApiError(405, "Method not allowed")
 
-    def _handle_get(self, path: list[str], query: dict[str, str]) -> Any:
+    async def _handle_get(self, path: list[str], query: dict[str, str]) -> Any:
+        state, function = self._state, query.get("function", "")
         match path:
             case ["rows"]:
-                return [row.summary() for row in self._state.history]
+                return [row.summary() for row in state.history]
             case ["rows", row_id]:
-                return self._detail(row_id)
+                return self._row(row_id).detail()
+            case ["rows", row_id, part]:
+                return await self._part(self._invocation(row_id), part, query)
             case ["pins", pin_id]:
                 return self._pin(pin_id)
-            case ["search"]:
-                return self._state.search(query.get("q", ""))
             case ["events", *name]:
-                return self._event_file(query.get("function", ""), name)
+                return self._event_file(function, name)
+            case [collection]:
+                return self._collection(collection, function, query.get("q", ""))
+        raise ApiError(404, "Not found")
+
+    def _collection(self, name: str, function: str, text: str) -> Any:
+        match name:
+            case "search":
+                return self._state.search(text)
+            case "functions":
+                return self._state.function_details()
+            case "samples":
+                return self._state.samples(function)
+        raise ApiError(404, "Not found")
+
+    async def _part(self, row: InvocationRow, name: str, query: dict[str, str]) -> Any:
+        """Return what the page loads of an invocation only when somebody wants it."""
+        match name:
+            case "event" | "response" | "log":
+                return await self._body(row, name)
+            case "snippets":
+                return await self._state.snippets(row)
+            case "export":
+                return await self._export(row, query.get("name", ""))
+            case "content":
+                return await self._content(row)
         raise ApiError(404, "Not found")
 
     async def _handle_write(self, path: list[str], body: dict[str, Any]) -> Any:
@@ -72,15 +119,28 @@ class UiApi:
             case ["replay"]:
                 state.replay.set_enabled(enabled=bool(body.get("enabled")))
                 return {"enabled": state.replay.is_enabled}
-            case ["rows", row_id, "rerun"]:
-                row = await rerun(
-                    state.functions, state.history, self._invocation(row_id), UI_CLIENT
-                )
-                return state.invocation_detail(row)
-            case ["rows", row_id, "pin"]:
+            case ["checks"]:
+                state.run_checks()
+                return {}
+            case ["rows", row_id, action]:
+                return await self._act(row_id, action, body)
+        raise ApiError(404, "Not found")
+
+    async def _act(self, row_id: str, action: str, body: dict[str, Any]) -> Any:
+        """Do what a button of a row does."""
+        state = self._state
+        match action:
+            case "rerun":
+                row = self._invocation(row_id)
+                return (await rerun(state.functions, state.history, row, UI_CLIENT)).detail()
+            case "pin":
                 return self._pin_row(self._invocation(row_id))
-            case ["rows", row_id, "save-as-check"]:
-                return self._save_as_check(self._invocation(row_id), str(body.get("name", "")))
+            case "save-as-check":
+                name = str(body.get("name", ""))
+                return await self._save_as_check(self._invocation(row_id), name)
+            case "accept":
+                state.accept_responses(self._checks(row_id))
+                return {}
         raise ApiError(404, "Not found")
 
     def _invocation(self, row_id: str) -> InvocationRow:
@@ -89,13 +149,46 @@ class UiApi:
             raise ApiError(404, "This invocation is no longer in the history.")
         return row
 
-    def _detail(self, row_id: str) -> dict[str, object]:
+    def _row(self, row_id: str) -> Row:
         row = self._state.history.get(_parse_id(row_id))
         if row is None:
             raise ApiError(404, "This entry is no longer in the history.")
-        if isinstance(row, InvocationRow):
-            return self._state.invocation_detail(row)
-        return row.detail()
+        return row
+
+    def _checks(self, row_id: str) -> ChecksRow:
+        row = self._state.history.get(_parse_id(row_id))
+        if not isinstance(row, ChecksRow):
+            raise ApiError(404, "This result is no longer in the history.")
+        return row
+
+    async def _body(self, row: InvocationRow, part: Part) -> Download:
+        """Return a whole body as a file."""
+        content = await self._state.whole_body(row, part)
+        suffix = "txt" if part == "log" else "json"
+        return Download(content, name=f"{part}-{row.request_id[:8]}.{suffix}")
+
+    async def _content(self, row: InvocationRow) -> Download:
+        """Return the decoded body of a binary HTTP response, as an image if it is one."""
+        try:
+            value = loads(await self._state.whole_body(row, "response"))
+            content = base64.b64decode(value["body"], validate=True)
+        except (ValueError, TypeError, LookupError) as error:
+            raise ApiError(409, "This response has no binary body.") from error
+        is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+        image = "image/webp" if is_webp else None
+        found = (kind for start, kind in _IMAGES.items() if content.startswith(start))
+        if media_type := image or next(found, None):
+            return Download(content, media_type)
+        return Download(content, name=f"response-{row.request_id[:8]}.bin")
+
+    async def _export(self, row: InvocationRow, name: str) -> Download:
+        """Return an archive with the event and its expected response, to unpack in the project."""
+        files = await self._check_files(row, name or f"event_{row.request_id[:8]}")
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
+            for path, text in files:
+                written.writestr(path, text)
+        return Download(archive.getvalue(), "application/zip", f"event-{row.request_id[:8]}.zip")
 
     def _event_file(self, function: str, path: list[str]) -> Any:
         event_files = self._state.event_files(function)
@@ -127,25 +220,27 @@ class UiApi:
                 return {}
         raise ApiError(404, "Pin not found.")
 
-    def _save_as_check(self, row: InvocationRow, name: str) -> dict[str, object]:
+    async def _save_as_check(self, row: InvocationRow, name: str) -> dict[str, object]:
+        files = await self._check_files(row, name)
+        event_files = self._state.event_files(row.function)
+        if event_files.writable:
+            event_files.write(name, *(text for _, text in files))
+        return {
+            "saved": event_files.writable,
+            "files": [{"path": path, "text": text} for path, text in files],
+        }
+
+    async def _check_files(self, row: InvocationRow, name: str) -> list[tuple[str, str]]:
+        """Return the paths and texts of an event and its expected response. Raises ApiError."""
         if row.report.error_type is not None:
             message = f"Cannot save a failed invocation as a check: {row.message}"
             raise ApiError(409, message)
+        bodies = [await self._state.whole_body(row, part) for part in ("event", "response")]
         try:
-            event, response = (_pretty(each.parse()) for each in (row.event, row.response))
+            texts = [json_text(loads(each)) for each in bodies]
         except ValueError as error:
             raise ApiError(409, f"Cannot save this invocation as a check: {error}.") from error
-        event_files = self._state.event_files(row.function)
-        paths = event_files.paths_for(name)
-        if event_files.writable:
-            event_files.write(name, event, response)
-        texts = (event, response)
-        files = [{"path": each, "text": text} for each, text in zip(paths, texts, strict=True)]
-        return {"saved": event_files.writable, "files": files}
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        return list(zip(self._state.event_files(row.function).paths_for(name), texts, strict=True))
 
 
 def _parse_id(text: str) -> int:

@@ -7,7 +7,7 @@ import time
 from importlib.resources import files
 
 from lambda_live.http.asgi import DisconnectedError, Receive, Response, Scope, Send, send
-from lambda_live.ui.api import UiApi
+from lambda_live.ui.api import Download, UiApi
 from lambda_live.ui.broadcaster import Subscription, encode
 from lambda_live.ui.state import UiState
 
@@ -60,7 +60,7 @@ class UiApp:
                 status, value = await self._api.handle(scope, receive)
             except DisconnectedError:
                 return
-            response = _json_response(status, value)
+            response = _api_response(status, value)
         else:
             name = "index.html" if path == "/" else path.removeprefix("/static/")
             response = self._file(name) or _NOT_FOUND
@@ -96,13 +96,23 @@ class UiApp:
             await asyncio.sleep(due - time.monotonic())
             self._state.tick()
 
-    def close(self) -> None:
-        """Close the event streams and cancel running replays."""
+    def open(self) -> None:
+        """Read the stored history."""
+        self._state.open()
+
+    async def close(self) -> None:
+        """Close the event streams, cancel running replays, and store the history."""
         self._state.replay.stop()
         self._state.broadcaster.close()
+        await self._state.close()
 
 
-def _json_response(status: int, value: object) -> Response:
+def _api_response(status: int, value: object) -> Response:
+    if isinstance(value, Download):
+        headers = [("Content-Type", value.media_type), *_SECURITY_HEADERS]
+        if value.name:
+            headers.append(("Content-Disposition", f'attachment; filename="{value.name}"'))
+        return Response(status, value.content, headers)
     body = json.dumps(value, separators=(",", ":")).encode()
     return Response(status, body, [("Content-Type", "application/json"), *_SECURITY_HEADERS])
 

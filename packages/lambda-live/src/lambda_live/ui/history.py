@@ -1,10 +1,16 @@
-"""The last invocations of all functions and the saves between them, in memory."""
+"""
+The last invocations of all functions and the saves between them.
+
+The invocations of clients, those that the checks and the replay started, and the notes between
+them have limits of their own: a check after each save never removes a client's request.
+"""
 
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import override
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Protocol, override
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
@@ -16,7 +22,9 @@ from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.rows import (
     EMPTY,
     MAX_BODY_BYTES,
+    PARTS,
     InvocationRow,
+    Part,
     ReloadRow,
     Row,
     Truncated,
@@ -24,10 +32,21 @@ from lambda_live.ui.rows import (
 )
 
 MAX_INVOCATIONS = 1000
-MAX_BYTES = 32 * 2**20
-"""Bytes that all bodies together may use."""
+"""Invocations of clients."""
 
-_MAX_ROWS = 2 * MAX_INVOCATIONS
+MAX_AUTOMATIC_INVOCATIONS = 500
+"""Invocations that the checks and the replay started."""
+
+MAX_NOTES = 500
+"""Saves, results of checks, and replays."""
+
+MAX_BYTES = 32 * 2**20
+MAX_AUTOMATIC_BYTES = 8 * 2**20
+MAX_NOTE_BYTES = 8 * 2**20
+"""Bytes in memory that all bodies of a group may use."""
+
+MAX_BODY_CACHE_BYTES = 32 * 2**20
+"""Bytes of whole bodies in memory if the history is not stored on disk."""
 
 
 def unique_ids() -> Iterator[int]:
@@ -40,20 +59,84 @@ def unique_ids() -> Iterator[int]:
     return itertools.count(time.time_ns() // 1000)
 
 
-class History:
-    """Keeps the newest rows within the limits of count and size, and publishes new ones."""
+class Store(Protocol):
+    """Where the history writes its rows."""
 
-    def __init__(self, broadcaster: Broadcaster) -> None:
-        self._broadcaster = broadcaster
-        self._rows: deque[Row] = deque()
-        self._by_id: dict[int, Row] = {}
-        self._ids = unique_ids()
-        self._invocations = 0
+    def add(self, row: Row, bodies: Mapping[Part, bytes]) -> None:
+        """Write a row, and the whole bodies of which it has only the start."""
+
+    def remove(self, row_id: int) -> None:
+        """Delete a row."""
+
+    def body(self, row_id: int, part: Part) -> bytes | None:
+        """Return a whole body, or None if it is not stored."""
+
+
+class MemoryStore:
+    """Keeps whole bodies while the service runs, the newest within `MAX_BODY_CACHE_BYTES`."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[tuple[int, Part], bytes] = {}
         self._bytes = 0
+
+    def add(self, row: Row, bodies: Mapping[Part, bytes]) -> None:
+        """Keep the bodies; remove the oldest ones above the limit."""
+        for part, content in bodies.items():
+            self._bodies[row.id, part] = content
+            self._bytes += len(content)
+        while self._bytes > MAX_BODY_CACHE_BYTES:
+            self._pop(next(iter(self._bodies)))
+
+    def remove(self, row_id: int) -> None:
+        """Remove the bodies of a row."""
+        for part in PARTS:
+            self._pop((row_id, part))
+
+    def _pop(self, key: tuple[int, Part]) -> None:
+        self._bytes -= len(self._bodies.pop(key, b""))
+
+    def body(self, row_id: int, part: Part) -> bytes | None:
+        """Return a whole body, or None if it was removed."""
+        return self._bodies.get((row_id, part))
+
+
+class _Group:
+    """The rows that share one limit of count and size, oldest first."""
+
+    def __init__(self, max_rows: int, max_bytes: int) -> None:
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._rows: deque[Row] = deque()
+        self._bytes = 0
+
+    def add(self, row: Row) -> Iterator[Row]:
+        """Add a row; remove and yield the oldest ones above the limits."""
+        self._rows.append(row)
+        self._bytes += row.size
+        while len(self._rows) > 1 and (
+            len(self._rows) > self._max_rows or self._bytes > self._max_bytes
+        ):
+            oldest = self._rows.popleft()
+            self._bytes -= oldest.size
+            yield oldest
+
+
+class History:
+    """Keeps the newest rows of each group within its limits, and publishes and stores new ones."""
+
+    def __init__(self, broadcaster: Broadcaster, store: Store) -> None:
+        self._broadcaster = broadcaster
+        self._store = store
+        self._by_id: dict[int, Row] = {}
+        self._by_request: dict[str, InvocationRow] = {}
+        self._clients = _Group(MAX_INVOCATIONS, MAX_BYTES)
+        self._automatic = _Group(MAX_AUTOMATIC_INVOCATIONS, MAX_AUTOMATIC_BYTES)
+        self._notes = _Group(MAX_NOTES, MAX_NOTE_BYTES)
+        self._ids = unique_ids()
 
     def __iter__(self) -> Iterator[Row]:
         """Iterate over all rows, newest first."""
-        return reversed(list(self._rows))
+        return reversed(list(self._by_id.values()))
 
     def new_id(self) -> int:
         """Return the id for the next row."""
@@ -65,33 +148,52 @@ class History:
 
     def find_request(self, request_id: str) -> InvocationRow | None:
         """Return the last attempt of a request."""
-        for row in reversed(self._rows):
-            if isinstance(row, InvocationRow) and row.request_id == request_id:
-                return row
-        return None
+        return self._by_request.get(request_id)
 
     def invocations(self) -> Iterator[InvocationRow]:
         """Iterate over the invocations, newest first."""
         return (row for row in self if isinstance(row, InvocationRow))
 
-    def add(self, row: Row) -> None:
-        """Add and publish a row; remove the oldest ones above the limits."""
-        self._rows.append(row)
-        self._by_id[row.id] = row
-        self._count(row, 1)
-        while self._is_over_limit() and len(self._rows) > 1:
-            oldest = self._rows.popleft()
-            del self._by_id[oldest.id]
-            self._count(oldest, -1)
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Add the rows of an earlier service, oldest first."""
+        for row in rows:
+            self._insert(row)
+
+    def add(self, row: Row, bodies: Mapping[Part, bytes] = MappingProxyType({})) -> None:
+        """
+        Add, store and publish a row; remove the oldest ones above the limits.
+
+        `bodies` are those that the row has only the start of.
+        """
+        self._store.add(row, bodies)
+        self._insert(row)
         self._broadcaster.publish_row(row)
 
-    def _is_over_limit(self) -> bool:
-        too_many = self._invocations > MAX_INVOCATIONS or len(self._rows) > _MAX_ROWS
-        return too_many or self._bytes > MAX_BYTES
+    def update(self, row: Row) -> None:
+        """Store and publish a row whose fields changed."""
+        if row.id in self._by_id:
+            self._store.add(row, {})
+            self._broadcaster.publish_row(row)
 
-    def _count(self, row: Row, by: int) -> None:
-        self._invocations += by * isinstance(row, InvocationRow)
-        self._bytes += by * row.size
+    def whole_body(self, row: InvocationRow, part: Part) -> bytes | None:
+        """Return a body that may be too long to be kept in memory; None if it is not stored."""
+        body: Truncated = getattr(row, part)
+        return self._store.body(row.id, part) if body.is_truncated else body.content
+
+    def _insert(self, row: Row) -> None:
+        self._by_id[row.id] = row
+        group = self._notes
+        if isinstance(row, InvocationRow):
+            self._by_request[row.request_id] = row
+            group = self._automatic if row.is_automatic else self._clients
+        for oldest in group.add(row):
+            self._remove(oldest)
+
+    def _remove(self, row: Row) -> None:
+        del self._by_id[row.id]
+        if isinstance(row, InvocationRow) and self._by_request.get(row.request_id) is row:
+            del self._by_request[row.request_id]
+        self._store.remove(row.id)
 
 
 class LogBuffer:
@@ -185,16 +287,18 @@ class HistoryListener(Listener):
     @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         running = self.running.pop(invocation, None) or RunningInvocation()
-        failed = result.error_type is not None
-        self._stats.finish_invocation(report.duration_ms, failed=failed)
+        outcome, now = report.outcome, time.time()
+        self._stats.finish_invocation(report.duration_ms, failed=outcome.has_failed)
+        # an init that failed within the invocation is part of its duration, not of the waiting
+        elapsed_ms = (time.monotonic() - invocation.arrived_at) * 1000
         row = InvocationRow(
             id=self._history.new_id(),
             function=self.function,
             label=invocation.label,
             client=invocation.client,
             request_id=invocation.request_id,
-            timestamp=running.timestamp,
-            waited_ms=max(0.0, running.started_monotonic - invocation.arrived_at) * 1000,
+            timestamp=min(running.timestamp, now - report.duration_ms / 1000),
+            waited_ms=max(0.0, elapsed_ms - report.duration_ms),
             event=truncate(invocation.payload),
             response=truncate(result.payload),
             log=EMPTY if running.log is None else running.log.truncated(),
@@ -202,9 +306,9 @@ class HistoryListener(Listener):
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,
         )
-        if failed:
+        if result.error_type is not None:
             row.message, row.location = error_message(result), self._locate(result)
-        self._history.add(row)
+        self._history.add(row, _whole_bodies(row, invocation.payload, result.payload))
 
     def _locate(self, result: Result) -> SourceLocation | None:
         location = self._locations.locate_error(result)
@@ -227,7 +331,8 @@ class HistoryListener(Listener):
             timestamp=time.time(),
             code_sha256=load.code_sha256,
             is_first=load.is_first,
-            load_ms=self._init_ms,
+            load_ms=load.elapsed_ms,
+            init_ms=self._init_ms,
             log=self._init_log.truncated(),
         )
         if error is not None:
@@ -239,3 +344,13 @@ class HistoryListener(Listener):
             self._stats.add_save(loaded=error is None)
         self._history.add(row)
         self._on_load(self)
+
+
+def _whole_bodies(row: InvocationRow, event: bytes, response: bytes) -> dict[Part, bytes]:
+    """Return the bodies that the row has only the start of."""
+    bodies: dict[Part, bytes] = {}
+    if row.event.is_truncated:
+        bodies["event"] = event
+    if row.response.is_truncated:
+        bodies["response"] = response
+    return bodies

@@ -1,91 +1,100 @@
-"""What the page offers outside the browser: links into the editor, and curl commands."""
+"""
+Links that open a file in the developer's editor.
 
-import shlex
+Each editor has a URL of its own. `--editor` sets it, by name or as a template with `{path}` and
+`{line}`. Otherwise the terminal in which the service was started tells which editor it belongs to.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
-from lambda_live.ui.rows import InvocationRow
 
-_SKIPPED_HEADERS = (
-    *("host", "content-length", "connection", "accept-encoding", "user-agent"),
-    *("x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id"),
-)
+EDITORS = {
+    # https://code.visualstudio.com/docs/configure/command-line#_opening-vs-code-with-urls
+    "vscode": "vscode://file{path}:{line}",
+    "cursor": "cursor://file{path}:{line}",
+    "windsurf": "windsurf://file{path}:{line}",
+    # https://zed.dev/docs/reference/cli
+    "zed": "zed://file{path}:{line}",
+    "pycharm": "pycharm://open?file={path}&line={line}",
+    "neovim": "nvim://open?file={path}&line={line}",
+}
+"""URL templates. Neovim needs a handler for `nvim://`: see docs/editors-and-agents.md."""
+
+_COMMANDS = {
+    **{name: name for name in EDITORS},
+    "code": "vscode",
+    "nvim": "neovim",
+    "vim": "neovim",
+    "charm": "pycharm",
+}
+
+
+def editor_template(setting: str, environ: Mapping[str, str]) -> str:
+    """
+    Return the URL template of the editor that is set, or else of the editor that is detected.
+
+    Raises:
+        ValueError: The setting is neither a known name nor a template.
+    """
+    if not setting:
+        name = next((name for name in _detected(environ) if name in EDITORS), "vscode")
+        return EDITORS[name]
+    if (name := _COMMANDS.get(setting.lower(), "")) in EDITORS:
+        return EDITORS[name]
+    if "{path}" not in setting or ":" not in setting:
+        names = ", ".join(EDITORS)
+        message = f"invalid editor {setting!r}: write one of {names}, or a URL with {{path}}"
+        raise ValueError(message)
+    return setting
+
+
+def _detected(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names of editors, the most certain first."""
+    vscode_path = environ.get("VSCODE_GIT_ASKPASS_NODE", "").lower()
+    if environ.get("TERM_PROGRAM") == "vscode" or vscode_path:
+        is_cursor = "CURSOR_TRACE_ID" in environ or "cursor" in vscode_path
+        yield "cursor" if is_cursor else "windsurf" if "windsurf" in vscode_path else "vscode"
+    if environ.get("TERMINAL_EMULATOR") == "JetBrains-JediTerm":
+        yield "pycharm"
+    if "ZED_TERM" in environ or environ.get("TERM_PROGRAM") == "zed":
+        yield "zed"
+    if "NVIM" in environ:
+        yield "neovim"
+    for variable in ("VISUAL", "EDITOR"):
+        command = environ.get(variable, "").split(" ")[0].rpartition("/")[2]
+        yield _COMMANDS.get(command, "")
 
 
 @dataclass(frozen=True, slots=True)
 class EditorLinks:
     """
-    Builds links that open a file in VS Code.
+    Builds links that open a file in an editor.
 
     `project` is the project's folder as this process sees it. `editor_root` is the same folder on
     the developer's machine; set it if the service runs in a container.
-
-    Source: https://code.visualstudio.com/docs/editor/command-line.
     """
 
     project: Path
     editor_root: str = ""
+    template: str = EDITORS["vscode"]
 
     def link(self, location: SourceLocation) -> str:
         """Return the URL of a location."""
         path = location.path
         if self.editor_root and Path(path).is_relative_to(self.project):
             path = f"{self.editor_root}/{Path(path).relative_to(self.project)}"
-        return f"vscode://file{quote(path)}:{location.line}"
+        filled = self.template.replace("{path}", quote(path))
+        return filled.replace("{line}", str(location.line))
 
     def to_json(self) -> dict[str, str]:
         """Return the fields from which the page builds its links."""
         project = str(self.project)
-        return {"project": project, "editorRoot": self.editor_root or project}
-
-
-def curl_command(row: InvocationRow, url: str, *, multiple: bool) -> str | None:
-    """
-    Return the command that repeats an invocation, or None if its event was truncated.
-
-    `multiple` says that the service at `url` runs more than one function.
-    """
-    if row.event.is_truncated:
-        return None
-    method, _, path = row.label.partition(" ")
-    if path.startswith("/"):
-        function_url = url.replace("://127.0.0.1", f"://{row.function}.localhost", 1)
-        try:
-            return _request_command(row, method, url, function_url if multiple else url)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            pass  # the event has another format than 2.0, or only resembles a request
-    invoke = f"{url}/2015-03-31/functions/{row.function}/invocations"
-    body = row.event.content.decode("utf-8", "replace")
-    return shlex.join(
-        ["curl", "-H", "Content-Type: application/json", "--data-binary", body, invoke]
-    )
-
-
-def _request_command(row: InvocationRow, method: str, url: str, function_url: str) -> str:
-    """Return the command for an HTTP request whose body is text. Raises ValueError."""
-    event = loads(row.event.content)
-    context = event["requestContext"]
-    if context["http"]["method"] != method or event.get("isBase64Encoded"):
-        raise ValueError
-    path, base = event["rawPath"], function_url
-    if context["accountId"] != "anonymous":  # only function URLs have an anonymous account
-        # an HTTP API decodes the path and prefixes it with the stage
-        path, base = quote(path.removeprefix(f"/{context['stage']}")), url
-    query = f"?{event['rawQueryString']}" if event["rawQueryString"] else ""
-    return shlex.join(["curl", "-X", method, *_request_options(event), f"{base}{path}{query}"])
-
-
-def _request_options(event: dict[str, Any]) -> list[str]:
-    options: list[str] = []
-    for name, value in event["headers"].items():
-        if name not in _SKIPPED_HEADERS and not name.startswith("sec-"):
-            options += ["-H", f"{name}: {value}"]
-    if event.get("cookies"):
-        options += ["-b", "; ".join(event["cookies"])]
-    if "body" in event:
-        options += ["--data-raw", event["body"]]
-    return options
+        return {
+            "project": project,
+            "editorRoot": self.editor_root or project,
+            "template": self.template,
+        }

@@ -16,6 +16,7 @@ from typing import Any, override
 
 from lambda_live.checks.comparison import equivalent
 from lambda_live.functions.registry import FunctionRegistry
+from lambda_live.model.invocation import REPLAY_CLIENT
 from lambda_live.model.strict_json import loads
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.history import History, unique_ids
@@ -24,9 +25,6 @@ from lambda_live.ui.runner import InvokeError, rerun
 
 MAX_INVOCATIONS = 50
 """Distinct client invocations that run again after a save."""
-
-REPLAY_CLIENT = "replay"
-"""The client name of replayed invocations."""
 
 _MAX_REMEMBERED = 4 * MAX_INVOCATIONS
 _INITIAL_CONCURRENCY = 2
@@ -40,7 +38,12 @@ def fingerprint(row: InvocationRow) -> str:
     content = row.event.content
     if b'"requestContext"' in content and not row.event.is_truncated:
         content = _without_request_fields(content)
-    return hashlib.sha256(content + (row.client_context or "").encode()).hexdigest()
+    rest = (
+        f"{row.event.size}{row.client_context or ''}"
+        if row.event.is_truncated
+        else row.client_context
+    )
+    return hashlib.sha256(content + (rest or "").encode()).hexdigest()
 
 
 def _without_request_fields(content: bytes) -> bytes:
@@ -87,7 +90,7 @@ class Comparison:
     @property
     def has_failed(self) -> bool:
         """Whether the invocation fails on the new code."""
-        return self.after is not None and self.after.report.error_type is not None
+        return self.after is not None and self.after.report.outcome.has_failed
 
     def summary(self) -> dict[str, object]:
         """Return the fields that a list shows."""
@@ -189,8 +192,11 @@ class Pin:
 class Pins:
     """The pinned invocations; publishes each change."""
 
-    def __init__(self, broadcaster: Broadcaster) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, on_change: Callable[[Iterable[Pin]], None]
+    ) -> None:
         self._broadcaster = broadcaster
+        self._on_change = on_change
         self._ids = unique_ids()
         self._pins: dict[int, Pin] = {}
 
@@ -203,14 +209,29 @@ class Pins:
                 return pin
         pin = Pin(next(self._ids), row)
         self._pins[pin.id] = pin
-        self.publish()
+        self._changed()
         return pin
+
+    def restore(self, pin_id: int, row: InvocationRow) -> None:
+        """Add a pin of an earlier service."""
+        self._pins[pin_id] = Pin(pin_id, row)
+
+    def remove_function(self, function: str) -> None:
+        """Remove the pins of a function that no longer exists."""
+        if removed := self.for_function(function):
+            for pin in removed:
+                del self._pins[pin.id]
+            self._changed()
 
     def unpin(self, pin_id: int) -> bool:
         """Remove a pin; return False if it does not exist."""
         exists = self._pins.pop(pin_id, None) is not None
-        self.publish()
+        self._changed()
         return exists
+
+    def _changed(self) -> None:
+        self._on_change(self._pins.values())
+        self.publish()
 
     def summaries(self) -> list[dict[str, object]]:
         """Return the summary of each pin."""
@@ -238,10 +259,11 @@ class Replay:
         history: History,
         broadcaster: Broadcaster,
         on_replayed: Callable[[int, list[str]], None],
+        on_pins_changed: Callable[[Iterable[Pin]], None],
     ) -> None:
         """`on_replayed` gets the number of replayed requests and the labels of the changed ones."""
         self.is_enabled = False
-        self.pins = Pins(broadcaster)
+        self.pins = Pins(broadcaster, on_pins_changed)
         self._on_replayed = on_replayed
         self._functions = functions
         self._history = history
@@ -265,6 +287,14 @@ class Replay:
             older.cancel()
         loop = asyncio.get_running_loop()
         self._rounds[function] = loop.create_task(self._run_round(function, code_sha256))
+
+    def remove_function(self, function: str) -> None:
+        """Forget everything about a function that no longer exists."""
+        if (task := self._rounds.pop(function, None)) is not None:
+            task.cancel()
+        for key in [key for key, row in self._latest.items() if row.function == function]:
+            del self._latest[key]
+        self.pins.remove_function(function)
 
     def stop(self) -> None:
         """Cancel all rounds."""
@@ -305,7 +335,7 @@ class Replay:
         for row in self._history.invocations():
             if len(found) == MAX_INVOCATIONS:
                 break
-            if row.function == function and row.client not in ("check", REPLAY_CLIENT):
+            if row.function == function and not row.is_automatic:
                 key = fingerprint(row)
                 if key not in found and key not in excluded:
                     found[key] = row

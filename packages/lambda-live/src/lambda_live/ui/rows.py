@@ -1,16 +1,22 @@
 """The rows of the history: invocations, and the saves and checks between them."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, override
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, override
 
-from lambda_live.checks.reload_command import CommandResult
-from lambda_live.model.invocation import Report
+from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, Report
+from lambda_live.model.outcome import OutcomeKind
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
 
 MAX_BODY_BYTES = 64 * 2**10
 """How much is kept of an event, of a response, and of the log of one invocation."""
+
+type Part = Literal["event", "response", "log"]
+
+PARTS: tuple[Part, ...] = ("event", "response", "log")
+"""The bodies of an invocation."""
 
 SHORT_SHA_LENGTH = 12
 MAX_MESSAGE_LENGTH = 300
@@ -18,8 +24,6 @@ _MAX_PREVIEW_LENGTH = 100
 _PREVIEW_SCAN_LENGTH = 4 * _MAX_PREVIEW_LENGTH
 _EVENT_FILE_SUFFIXES = (".json", ".http")
 _JSON_KEY = re.compile(r'"(\w+)" ?: ?')
-_HTTP_STATUS = re.compile(r"[1-5]\d\d")
-_UNKNOWN = -1
 
 
 class Truncated(NamedTuple):
@@ -115,7 +119,8 @@ class InvocationRow(Row):
     A finished invocation.
 
     `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
-    to its start, including a cold start.
+    to its start, including a cold start. `check` is the outcome of the check that sent the event,
+    once the checks have finished.
     """
 
     id: int
@@ -133,7 +138,7 @@ class InvocationRow(Row):
     client_context: str | None = None
     message: str = ""
     location: SourceLocation | None = None
-    _http_status: int | None = field(default=_UNKNOWN)
+    check: str = ""
 
     @property
     @override
@@ -141,12 +146,16 @@ class InvocationRow(Row):
         return len(self.event.content) + len(self.response.content) + len(self.log.content)
 
     @property
-    def http_status(self) -> int | None:
-        """The status code of a proxy response; None for other responses."""
-        if self._http_status == _UNKNOWN:
-            failed = self.report.error_type is not None
-            self._http_status = None if failed else _find_http_status(self.response)
-        return self._http_status
+    def is_automatic(self) -> bool:
+        """Whether the checks or the replay started it, and not a client or a person."""
+        return self.client in (CHECK_CLIENT, REPLAY_CLIENT)
+
+    @property
+    def outcome(self) -> OutcomeKind:
+        """The outcome as the check judges it, or as the model does."""
+        if self.check == "passed":
+            return OutcomeKind.SUCCEEDED
+        return OutcomeKind.FAILED if self.check == "failed" else self.report.outcome.kind
 
     @override
     def summary(self) -> dict[str, object]:
@@ -163,13 +172,23 @@ class InvocationRow(Row):
             "status": report.status,
             "errorType": report.error_type,
             "message": self.message[:MAX_MESSAGE_LENGTH],
-            "httpStatus": self.http_status,
+            "outcome": self.outcome,
+            "problem": self._problem,
+            "httpStatus": report.outcome.http_status,
+            "check": self.check,
             "durationMs": round(report.duration_ms, 2),
             "initMs": None if report.init_ms is None else round(report.init_ms, 1),
             "waitedMs": round(self.waited_ms, 2),
             "memoryMb": report.max_memory_mb,
             "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
         }
+
+    @property
+    def _problem(self) -> str:
+        """Why it failed although the function raised no error."""
+        if self.check == "failed" and not self.report.error_type:
+            return self.report.outcome.problem or "the response differs from the expected one"
+        return self.report.outcome.problem
 
     @override
     def detail(self) -> dict[str, object]:
@@ -184,7 +203,12 @@ class InvocationRow(Row):
 
 @dataclass(slots=True, eq=False)
 class ReloadRow(Row):
-    """The first load of a code version, successful or not."""
+    """
+    The first load of a code version, successful or not.
+
+    `load_ms` is the time from the save, or from the start, until the code was loaded: the same
+    number as in the terminal. `init_ms` is the part of it that the init took.
+    """
 
     id: int
     function: str
@@ -192,6 +216,7 @@ class ReloadRow(Row):
     code_sha256: str
     is_first: bool
     load_ms: float | None
+    init_ms: float | None
     log: Truncated
     error_type: str | None = None
     message: str = ""
@@ -211,6 +236,7 @@ class ReloadRow(Row):
             "timestamp": round(self.timestamp * 1000),
             "isFirst": self.is_first,
             "loadMs": None if self.load_ms is None else round(self.load_ms, 1),
+            "initMs": None if self.init_ms is None else round(self.init_ms, 1),
             "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
             "errorType": self.error_type,
             "message": self.message[:MAX_MESSAGE_LENGTH],
@@ -223,16 +249,26 @@ class ReloadRow(Row):
 
 @dataclass(slots=True, eq=False)
 class ChecksRow(Row):
-    """The result of the command that runs after each reload, usually the checks."""
+    """
+    The result of the command that runs after each reload, usually the checks.
+
+    `failures` are the checks that did not pass: their event, function, outcome, problems, and the
+    id of their invocation's row. `can_accept` is whether responses can be saved as expected.
+    """
 
     id: int
     timestamp: float
-    result: CommandResult
+    succeeded: bool
+    summary_text: str
+    output: Sequence[str]
+    failures: Sequence[dict[str, Any]] = ()
+    code_sha256: str = ""
+    can_accept: bool = False
 
     @property
     @override
     def size(self) -> int:
-        return sum(map(len, self.result.rows))
+        return sum(map(len, self.output)) + sum(len(str(each)) for each in self.failures)
 
     @override
     def summary(self) -> dict[str, object]:
@@ -240,13 +276,17 @@ class ChecksRow(Row):
             "kind": "checks",
             "id": self.id,
             "timestamp": round(self.timestamp * 1000),
-            "succeeded": self.result.succeeded,
-            "message": self.result.summary[:MAX_MESSAGE_LENGTH],
+            "succeeded": self.succeeded,
+            "message": self.summary_text[:MAX_MESSAGE_LENGTH],
         }
 
     @override
     def detail(self) -> dict[str, object]:
-        return self.summary() | {"output": "\n".join(self.result.rows)}
+        return self.summary() | {
+            "output": "\n".join(self.output),
+            "failures": list(self.failures),
+            "canAccept": self.can_accept,
+        }
 
 
 def _code_details(row: InvocationRow | ReloadRow) -> dict[str, object]:
@@ -269,14 +309,3 @@ def location_json(location: SourceLocation | None) -> dict[str, object] | None:
         "firstLine": location.first_line,
         "lines": list(location.lines),
     }
-
-
-def _find_http_status(response: Truncated) -> int | None:
-    if response.is_truncated or b'"statusCode"' not in response.content:
-        return None
-    try:
-        value = loads(response.content)
-    except ValueError:
-        return None
-    status = str(value.get("statusCode")) if isinstance(value, dict) else ""
-    return int(status) if _HTTP_STATUS.fullmatch(status) else None

@@ -1,5 +1,7 @@
 """Invoking functions for the page: new events, reruns and replays."""
 
+import asyncio
+
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
@@ -52,11 +54,12 @@ async def rerun(
     functions: FunctionRegistry, history: History, row: InvocationRow, client: str
 ) -> InvocationRow:
     """Run the event of an earlier invocation again. Raises InvokeError."""
-    if row.event.is_truncated:
+    event = await asyncio.to_thread(history.whole_body, row, "event")
+    if event is None:
         size, limit = format_size(row.event.size), format_size(MAX_BODY_BYTES)
-        message = f"Event too large to replay ({size}; limit {limit})."
+        message = f"Only the first {limit} of this event ({size}) are left: newer ones replaced it."
         raise InvokeError(message)
     invocation = Invocation(
-        row.event.content, client_context=row.client_context, label=row.label, client=client
+        event, client_context=row.client_context, label=row.label, client=client
     )
     return await invoke(functions, history, row.function, invocation)

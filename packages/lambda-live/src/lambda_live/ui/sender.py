@@ -40,7 +40,7 @@ class Sender:
         label = str(body.get("label") or "Send")[:_MAX_LABEL_LENGTH]
         invocation = Invocation(payload, label=label, client=UI_CLIENT)
         row = await invoke(self._state.functions, self._state.history, function, invocation)
-        detail = self._state.invocation_detail(row)
+        detail = row.detail()
         expected = _expected_text(self._state.event_files(function), body)
         if expected is None or row.response.is_truncated:
             return detail | {"matchesExpected": None}
@@ -59,7 +59,7 @@ class Sender:
         request_id = response.header("x-amzn-requestid") or response.header("apigw-requestid")
         row = self._state.history.find_request(request_id or "")
         sent: dict[str, object] = {
-            "row": None if row is None else self._state.invocation_detail(row),
+            "row": None if row is None else row.detail(),
             "response": _response_json(response),
             "matchesExpected": None,
         }

@@ -1,15 +1,22 @@
 """The state behind the page: what it shows when it opens, and what changes while it is open."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
+from lambda_live.checks.check_result import Check
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.reload_command import CommandResult
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.ui.broadcaster import Broadcaster
-from lambda_live.ui.history import History, HistoryListener
-from lambda_live.ui.links import EditorLinks, curl_command
+from lambda_live.ui.functions_view import function_detail, samples
+from lambda_live.ui.history import History, HistoryListener, MemoryStore
+from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.replay import Replay
 from lambda_live.ui.rows import (
@@ -17,34 +24,79 @@ from lambda_live.ui.rows import (
     SHORT_SHA_LENGTH,
     ChecksRow,
     InvocationRow,
+    Part,
     location_json,
 )
+from lambda_live.ui.runner import ApiError
+from lambda_live.ui.snippets import boto3_script, curl_command, pytest_test
+from lambda_live.ui.store import HistoryStore
+
+_PROBLEM_WIDTH = 400
+"""Characters of a difference that a check found."""
 
 _LONG_RUNNING_SECONDS = 0.3
 """The page lists running invocations from this age on."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckActions:
+    """What the page's buttons do: run the checks, and save the responses as expected."""
+
+    run: Callable[[], None] | None = None
+    accept: Callable[[], None] | None = None
+
+
 class UiState:
     """Owns the history, the statistics, the listeners of the functions, and replay."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the composition alone calls it
         self,
         functions: FunctionRegistry,
         public_url: str,
         local_url: str,
         editor: EditorLinks,
         on_replayed: Callable[[int, list[str]], None],
+        store: HistoryStore | None,
     ) -> None:
-        """`public_url` reaches the functions for people, `local_url` from this process."""
+        """
+        Create the state; `open` reads the stored history.
+
+        `public_url` reaches the functions for people, `local_url` from this process. Without a
+        `store`, the history ends with the service.
+        """
         self.functions = functions
         self.public_url = public_url
         self.local_url = local_url
         self.editor = editor
         self.broadcaster = Broadcaster()
-        self.history = History(self.broadcaster)
+        self.history = History(self.broadcaster, store or MemoryStore())
         self.stats = LiveStats()
-        self.replay = Replay(functions, self.history, self.broadcaster, on_replayed)
+        self.check_actions = CheckActions()
+        self._store = store
+        self._flush: asyncio.Future[None] | None = None
+        self._are_checks_running = False
         self._listeners: dict[str, HistoryListener] = {}
+        set_pins = (lambda _: None) if store is None else store.set_pins
+        self.replay = Replay(functions, self.history, self.broadcaster, on_replayed, set_pins)
+
+    def open(self) -> None:
+        """Read the stored history."""
+        if self._store is None:
+            return
+        self._store.open()
+        rows, pins = self._store.load()
+        self.history.restore(rows)
+        for pin_id, row_id in pins:
+            row = self.history.get(row_id)
+            if isinstance(row, InvocationRow):
+                self.replay.pins.restore(pin_id, row)
+
+    async def close(self) -> None:
+        """Store what is not stored yet."""
+        if self._flush is not None:
+            await self._flush
+        if self._store is not None:
+            await asyncio.to_thread(self._store.close)
 
     def create_listener(self, configuration: FunctionConfiguration) -> HistoryListener:
         """Return the listener that adds a function's invocations and saves to the history."""
@@ -75,10 +127,23 @@ class UiState:
         return [_function_state(self._listeners[name]) for name in names]
 
     def tick(self) -> None:
-        """Publish the statistics of the last second and the running invocations."""
+        """Publish the statistics of the last second and the running invocations; store new rows."""
+        self._forget_removed()
         environments = sum(each.stats.environments() for each in self.functions)
         self.broadcaster.publish("second", self.stats.tick(environments))
         self.broadcaster.publish("running", self.running())
+        if self._store is not None and (self._flush is None or self._flush.done()):
+            loop = asyncio.get_running_loop()
+            self._flush = loop.run_in_executor(None, self._store.flush)
+
+    def _forget_removed(self) -> None:
+        """Forget the functions that no longer exist."""
+        removed = self._listeners.keys() - {each.configuration.name for each in self.functions}
+        for name in removed:
+            del self._listeners[name]
+            self.replay.remove_function(name)
+        if removed:
+            self.broadcaster.publish("functions", self.function_states())
 
     def running(self) -> list[dict[str, object]]:
         """Return the invocations that have been running for a while."""
@@ -97,9 +162,70 @@ class UiState:
         ]
 
     def add_checks(self, result: CommandResult) -> None:
-        """Add the result of the command that runs after each reload."""
-        row_id = self.history.new_id()
-        self.history.add(ChecksRow(row_id, time.time(), result))
+        """Add the result of the command that runs after each reload, and judge its invocations."""
+        self.set_checks_running(running=False)
+        for check in result.checks:
+            row = self.history.find_request(check.request_id or "")
+            if row is not None and check.outcome in ("passed", "failed"):
+                row.check = check.outcome
+                self.history.update(row)
+        failures = [self._failure(each) for each in result.checks if each.outcome != "passed"]
+        can_accept = self.check_actions.accept is not None and any(
+            each["canAccept"] for each in failures
+        )
+        self.history.add(
+            ChecksRow(
+                id=self.history.new_id(),
+                timestamp=time.time(),
+                succeeded=result.succeeded,
+                summary_text=result.summary,
+                output=result.rows,
+                failures=failures,
+                code_sha256=self._code_sha256,
+                can_accept=can_accept,
+            )
+        )
+
+    def _failure(self, check: Check) -> dict[str, Any]:
+        """Return what the page shows of a check that did not pass."""
+        row = self.history.find_request(check.request_id or "")
+        return {
+            "event": check.name,
+            "function": check.function,
+            "outcome": check.outcome,
+            "problems": [sanitize(each) for each in check.problems(_PROBLEM_WIDTH)],
+            "rowId": row and row.id,
+            "canAccept": check.error is None and check.outcome in ("failed", "new"),
+        }
+
+    @property
+    def _code_sha256(self) -> str:
+        return self.functions.default.code_version.code_sha256
+
+    def set_checks_running(self, *, running: bool) -> None:
+        """Publish whether the checks run."""
+        self._are_checks_running = running
+        self.broadcaster.publish("checksRunning", running)
+
+    def run_checks(self) -> None:
+        """Run the checks. Raises ApiError."""
+        if self.check_actions.run is None:
+            raise ApiError(409, "This service runs no checks. Start it with --after-reload.")
+        self.set_checks_running(running=True)
+        self.check_actions.run()
+
+    def accept_responses(self, row: ChecksRow) -> None:
+        """
+        Save the responses that a result of the checks shows as expected ones. Raises ApiError.
+
+        Only the newest result can be accepted, and only on the code that it has checked.
+        """
+        if self.check_actions.accept is None or not row.can_accept:
+            raise ApiError(409, "There is no response to save as expected.")
+        newest = next(each for each in self.history if isinstance(each, ChecksRow))
+        if newest is not row or row.code_sha256 != self._code_sha256:
+            raise ApiError(409, "The code or the checks have changed since. Run the checks again.")
+        self.check_actions.accept()
 
     def event_files(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first function for an unknown name."""
@@ -108,10 +234,40 @@ class UiState:
         several = len(self.functions) > 1
         return EventFiles(configuration.project, configuration.name, several=several)
 
-    def invocation_detail(self, row: InvocationRow) -> dict[str, object]:
-        """Return all fields of an invocation, and the curl command that repeats it."""
+    async def snippets(self, row: InvocationRow) -> dict[str, str]:
+        """Return how an invocation is repeated with curl, boto3 and pytest. Raises ApiError."""
+        event = await self.whole_body(row, "event")
+        response = await self.whole_body(row, "response")
         multiple = len(self.functions) > 1
-        return row.detail() | {"curl": curl_command(row, self.public_url, multiple=multiple)}
+        found = {"curl": curl_command(row, event, self.public_url, multiple=multiple)}
+        function = self.functions.get(row.function)
+        if function is None:
+            return found
+        configuration = function.configuration
+        with contextlib.suppress(ValueError):  # the event or the response is not JSON
+            region = configuration.account.region
+            found["boto3"] = boto3_script(row, event, self.public_url, region)
+            found["pytest"] = pytest_test(row, event, response, configuration)
+        return found
+
+    async def whole_body(self, row: InvocationRow, part: Part) -> bytes:
+        """Return a body that may be too long to be kept in memory. Raises ApiError."""
+        body = await asyncio.to_thread(self.history.whole_body, row, part)
+        if body is None:
+            message = f"Only the start of this {part} is left: newer ones replaced the rest."
+            raise ApiError(409, message)
+        return body
+
+    def function_details(self) -> list[dict[str, object]]:
+        """Return what the page shows about each function."""
+        multiple = len(self.functions) > 1
+        return [
+            function_detail(each, self.public_url, multiple=multiple) for each in self.functions
+        ]
+
+    def samples(self, name: str) -> list[dict[str, str]]:
+        """Return sample events for the triggers of a function."""
+        return samples(self.functions.get(name) or self.functions.default)
 
     def search(self, text: str) -> list[int]:
         """Return the ids of the invocations whose event, response or log contains the text."""
@@ -134,6 +290,8 @@ class UiState:
             "pins": self.replay.pins.summaries(),
             "replay": self.replay.is_enabled,
             "running": self.running(),
+            "canCheck": self.check_actions.run is not None,
+            "checksRunning": self._are_checks_running,
         }
 
 

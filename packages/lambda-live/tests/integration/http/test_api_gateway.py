@@ -396,7 +396,7 @@ def test_curl_command_of_request_repeats_it(apis: LambdaService, path: str) -> N
     host = {"Host": "work.localhost"} if path.startswith("/work") else {}
     sent = apis.request("POST", path, b"x", {"Content-Type": "text/plain", **host}).json()
     newest = request(apis.admin_url, "GET", "/api/rows").json()[0]
-    curl = request(apis.admin_url, "GET", f"/api/rows/{newest['id']}").json()["curl"]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{newest['id']}/snippets").json()["curl"]
 
     done = subprocess.run([*shlex.split(curl), "--silent"], capture_output=True, check=True)
 

@@ -273,7 +273,7 @@ def test_rest_api_curl_command_invokes_function_with_event(apis: LambdaService) 
     apis.request("GET", "/rest?n=1")
 
     row = request(apis.admin_url, "GET", "/api/rows").json()[0]
-    curl = request(apis.admin_url, "GET", f"/api/rows/{row['id']}").json()["curl"]
+    curl = request(apis.admin_url, "GET", f"/api/rows/{row['id']}/snippets").json()["curl"]
     assert row["label"] == "GET /rest"
     assert "--data-binary" in curl
     assert curl.endswith("/functions/Work/invocations")

@@ -62,6 +62,14 @@ def newest(service: LambdaService) -> dict[str, Any]:
     return detail
 
 
+def snippets(service: LambdaService) -> dict[str, str]:
+    """Return the snippets of the newest row."""
+    found: dict[str, str] = call_api(
+        service, "GET", f"rows/{rows(service)[0]['id']}/snippets"
+    ).json()
+    return found
+
+
 def send(service: LambdaService, code: str) -> dict[str, Any]:
     event = json.dumps({"code": code})
     row: dict[str, Any] = call_api(
@@ -159,15 +167,36 @@ def test_body_over_64_kb_is_truncated(service: LambdaService, part: str) -> None
     assert len(body["text"]) == 2**16
 
 
-def test_truncated_event_cannot_be_rerun_pinned_or_saved(service: LambdaService) -> None:
-    service.invoke({"code": "reply = 1", "padding": "x" * 2**17})
+def test_event_over_64_kb_is_rerun_saved_and_downloaded_as_a_whole(service: LambdaService) -> None:
+    event = {"code": "reply = len(event['padding'])", "padding": "x" * 5 * 2**20}
+    service.invoke(event)
+    row_id = newest(service)["id"]
 
-    for action in ("rerun", "pin", "save-as-check"):
-        response = call_api(
-            service, "POST", f"rows/{newest(service)['id']}/{action}", {"name": "large"}
-        )
-        assert response.status == 409
-        assert "(128 KB; limit 64 KB)" in response.json()["message"]
+    again = call_api(service, "POST", f"rows/{row_id}/rerun", {}).json()
+    saved = call_api(service, "POST", f"rows/{row_id}/save-as-check", {"name": "large_one"})
+    downloaded = call_api(service, "GET", f"rows/{row_id}/event")
+
+    assert again["response"]["text"] == str(5 * 2**20)
+    assert saved.json()["saved"] is True
+    assert json.loads((service.project / "events/large_one.json").read_text()) == event
+    assert downloaded.json() == event
+    assert downloaded.headers["content-disposition"].startswith("attachment; filename=")
+
+
+def test_oldest_whole_bodies_are_dropped_above_the_limit(start_service: StartService) -> None:
+    files = {"function/app.py": "def handler(event, context): return 1\n"}
+    service = start_service(files, constants={"ui.history.MAX_BODY_CACHE_BYTES": 2**18})
+    for _ in range(3):
+        service.invoke({"padding": "x" * 2**17})
+
+    newest_id, *_, oldest_id = [row["id"] for row in rows(service) if row["kind"] == "invocation"]
+    assert call_api(service, "POST", f"rows/{newest_id}/rerun", {}).status == 200
+    response = call_api(service, "POST", f"rows/{oldest_id}/rerun", {})
+    assert (response.status, response.json()["message"]) == (
+        409,
+        "Only the first 64 KB of this event (128 KB) are left: newer ones replaced it.",
+    )
+    assert call_api(service, "POST", f"rows/{oldest_id}/pin", {}).status == 409
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 parses it")
@@ -210,7 +239,7 @@ def test_rerun_sends_the_same_event(service: LambdaService) -> None:
 def test_curl_command_repeats_invocation(service: LambdaService) -> None:
     code = "reply = {'statusCode': 418, 'body': event.get('body', 'it\\'s direct')}"
     service.invoke({"code": code})
-    direct = newest(service)["curl"]
+    direct = snippets(service)["curl"]
     words = [*shlex.split(direct), "--silent"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"statusCode": 418, "body": "it's direct"}
@@ -239,7 +268,9 @@ def test_curl_command_of_event_resembling_request_repeats_event(
     row = newest(service)
 
     assert row["event"]["text"] == json.dumps(event)
-    done = subprocess.run([*shlex.split(row["curl"]), "--silent"], capture_output=True, check=True)
+    done = subprocess.run(
+        [*shlex.split(snippets(service)["curl"]), "--silent"], capture_output=True, check=True
+    )
     assert json.loads(done.stdout) == event
 
 
@@ -247,7 +278,7 @@ def test_curl_command_of_http_request_repeats_request(service: LambdaService, co
     code.write_text("def handler(event, context): return event")
     headers = {"Content-Type": "text/plain", "X-Own": "it's mine", "Cookie": "a=b; c=it's"}
     service.request("PUT", "/a%20path?q=1&q=2", b"the body", headers)
-    line = newest(service)["curl"]
+    line = snippets(service)["curl"]
     subprocess.run([*shlex.split(line), "--silent"], stdout=subprocess.DEVNULL, check=True)
 
     first, second = (
@@ -595,7 +626,7 @@ def test_client_invocations_replay_only_if_enabled(
         ('large: "' + "x" * 92, False),
         ('["requestContext"]', False),
     ]
-    assert compared[3]["skipReason"] == "Event too large to replay (128 KB; limit 64 KB)."
+    assert compared[3]["skipReason"] == ""
 
 
 def test_checks_result_is_recorded_in_history(tmp_path: Path) -> None:
@@ -619,7 +650,8 @@ def test_links_use_public_url_and_editor_root(start_service: StartService) -> No
     service = start_service(
         RUNS_ITS_EVENT, "--public-url=http://localhost:5432", "--editor-root=/home/me/a project"
     )
-    curl = send(service, "reply = 1")["curl"]
+    send(service, "reply = 1")
+    curl = snippets(service)["curl"]
     assert curl.endswith("http://localhost:5432/2015-03-31/functions/function/invocations")
     page = service.request("GET", "/", headers={"Accept": "text/html"}).body.decode()
     assert 'href="vscode://file/home/me/a%20project/function/app.py:4"' in page

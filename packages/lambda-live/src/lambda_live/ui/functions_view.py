@@ -1,0 +1,55 @@
+"""What the page shows about each function: its URLs, its routes, its settings and its triggers."""
+
+import json
+
+from lambda_live.checks.sample_events import sample_events
+from lambda_live.functions.function import Function
+from lambda_live.model.template import Route
+
+
+def function_detail(function: Function, url: str, *, multiple: bool) -> dict[str, object]:
+    """
+    Return what the page shows about a function.
+
+    `url` reaches the service. `multiple` says that the service runs more than one function.
+    """
+    configuration = function.desired_configuration
+    name = configuration.name
+    function_url = url.replace("://127.0.0.1", f"://{name.lower()}.localhost", 1)
+    limit = configuration.concurrency if configuration.has_reserved_concurrency else None
+    return {
+        "name": name,
+        "handler": configuration.handler,
+        "runtime": configuration.runtime,
+        "python": configuration.interpreter.version,
+        "memoryMb": configuration.memory,
+        "timeoutSeconds": configuration.timeout,
+        "reservedConcurrency": limit,
+        "codeFolder": str(configuration.task_root),
+        "arn": configuration.arn,
+        "environments": function.stats.environments(),
+        "url": f"{function_url if multiple else url}/",
+        "invokeUrl": f"{url}/2015-03-31/functions/{name}/invocations",
+        "routes": [_route(route, url) for route in configuration.routes],
+        "triggers": [{"name": each.name, "type": each.type} for each in configuration.triggers],
+    }
+
+
+def _route(route: Route, url: str) -> dict[str, object]:
+    stage = "" if route.stage == "$default" else f" (stage {route.stage})"
+    return {
+        "method": route.method,
+        "path": route.path,
+        "url": f"{url}{route.path}",
+        "api": f"{'REST' if route.is_rest else 'HTTP'} API{stage}",
+        "authorizer": route.authorizer and route.authorizer.name,
+    }
+
+
+def samples(function: Function) -> list[dict[str, str]]:
+    """Return a sample event for each trigger of a function."""
+    found = sample_events(function.desired_configuration)
+    return [
+        {"name": name, "event": event if isinstance(event, str) else json.dumps(event, indent=2)}
+        for name, event in found
+    ]

@@ -1,0 +1,237 @@
+"""What the page's history keeps, over many requests, saves, restarts and removed functions."""
+
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+import zipfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.http import HttpResponse, request
+from support.lambda_service import LambdaService
+from support.project import write_project
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+JSON = {"Content-Type": "application/json"}
+CHECK = {"X-Lambda-Live-Source": "check"}
+ANSWERS = """
+def handler(event, context):
+    if "raise" in event:
+        raise ValueError(event["raise"])
+    return event.get("reply")
+"""
+TWO_FUNCTIONS = """
+Resources:
+  One:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: function, FunctionName: one}
+"""
+SECOND_FUNCTION = """
+  Two:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: function
+      FunctionName: two
+      MemorySize: 256
+      Events:
+        Order: {Type: HttpApi, Properties: {Path: "/orders/{id}", Method: put}}
+        Queue: {Type: SQS, Properties: {Queue: "arn:aws:sqs:us-east-1:123456789012:q"}}
+"""
+
+
+def call_api(service: LambdaService, method: str, path: str) -> HttpResponse:
+    content = None if method == "GET" else b"{}"
+    return request(service.admin_url, method, f"/api/{path}", content, JSON)
+
+
+def rows(service: LambdaService, kind: str = "invocation") -> list[dict[str, Any]]:
+    """Return the rows of a kind, newest first."""
+    return [row for row in call_api(service, "GET", "rows").json() if row["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(
+        {"function/__init__.py": "", "function/app.py": ANSWERS},
+        constants={"ui.history.MAX_AUTOMATIC_INVOCATIONS": 5, "ui.history.MAX_NOTES": 3},
+    )
+
+
+def test_check_runs_never_remove_requests_of_clients(service: LambdaService) -> None:
+    service.invoke({"reply": "mine"}, {"X-Lambda-Live-Event": "mine"})
+    for _ in range(12):
+        service.invoke({}, CHECK)
+
+    clients = [row["client"] for row in rows(service)]
+    assert clients.count("check") == 5
+    assert "mine" in [row["label"] for row in rows(service)]
+
+
+@pytest.mark.parametrize(
+    ("event", "client", "outcome"),
+    [
+        ({"reply": 1}, "", "succeeded"),
+        ({"raise": "no"}, "", "failed"),
+        ({"reply": {"statusCode": 404}}, "", "client-error"),
+        ({"reply": {"statusCode": 503}}, "", "failed"),
+        ({"reply": {"statusCode": 404}}, "check", "succeeded"),
+        ({"reply": {"errorType": "E", "errorMessage": "m"}}, "", "failed"),
+        (
+            {"reply": {"statusCode": 200, "body": '{"errorType": "E", "errorMessage": "m"}'}},
+            "",
+            "failed",
+        ),
+    ],
+)
+def test_outcome_has_one_definition(
+    service: LambdaService, event: object, client: str, outcome: str
+) -> None:
+    service.invoke(event, {"X-Lambda-Live-Source": client})
+
+    assert rows(service)[0]["outcome"] == outcome
+
+
+def test_invalid_http_response_is_a_failure(service: LambdaService) -> None:
+    code = service.project / "function/app.py"
+    code.write_text("def handler(event, context): return {'statusCode': 'many'}\n")
+    assert service.request("GET", "/").status == 502
+    code.write_text(ANSWERS)
+
+    row = rows(service)[0]
+    assert (row["outcome"], row["errorType"]) == ("failed", None)
+    assert row["problem"].startswith("statusCode must be an integer")
+
+
+def test_failed_init_counts_as_running_and_not_as_waiting(service: LambdaService) -> None:
+    code = service.project / "function/app.py"
+    code.write_text("import time\ntime.sleep(0.5)\nraise ValueError('no')\n")
+    service.invoke({})
+    service.invoke({})
+    code.write_text(ANSWERS)
+
+    row = rows(service)[0]
+    assert row["errorType"] == "ValueError"
+    assert row["durationMs"] > 400
+    assert row["waitedMs"] < 400
+
+
+def test_snippets_repeat_the_invocation(service: LambdaService, tmp_path: Path) -> None:
+    service.invoke({"reply": {"a": [1, "é", None, True]}}, {"X-Lambda-Live-Event": "a b.json"})
+    row_id = rows(service)[0]["id"]
+
+    found = call_api(service, "GET", f"rows/{row_id}/snippets").json()
+
+    script = subprocess.run(
+        [sys.executable, "-c", found["boto3"]], capture_output=True, text=True, check=True
+    )
+    assert json.loads(script.stdout.splitlines()[1]) == {"a": [1, "é", None, True]}
+    (tmp_path / "test_it.py").write_text(found["pytest"], encoding="utf-8")
+    environ = {**os.environ, "PYTHONPATH": str(service.project)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    tested = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert "1 passed" in tested.stdout, tested.stdout
+
+
+def test_pytest_snippet_of_an_error_expects_the_error(service: LambdaService) -> None:
+    service.invoke({"raise": "not (this)"})
+
+    found = call_api(service, "GET", f"rows/{rows(service)[0]['id']}/snippets").json()
+    assert "pytest.raises(Exception, match='not\\\\ \\\\(this\\\\)')" in found["pytest"]
+
+
+def test_export_is_an_event_with_its_expected_response(service: LambdaService) -> None:
+    service.invoke({"reply": "exported"})
+
+    answer = call_api(service, "GET", f"rows/{rows(service)[0]['id']}/export?name=mine")
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert json.loads(archive.read("events/mine.json")) == {"reply": "exported"}
+        assert json.loads(archive.read("events/expected/mine.json")) == "exported"
+
+
+def test_removed_function_disappears_from_the_page(start_service: StartService) -> None:
+    files = {"template.yaml": TWO_FUNCTIONS + SECOND_FUNCTION, "function/app.py": ANSWERS}
+    service = start_service(files, handler=None)
+    path = "/2015-03-31/functions/two/invocations"
+    service.request("POST", path, b"{}")
+    pinned = call_api(service, "POST", f"rows/{rows(service)[0]['id']}/pin").json()
+    second = call_api(service, "GET", "functions").json()[1]
+    assert (second["name"], second["memoryMb"], second["handler"]) == ("two", 256, "app.handler")
+    assert second["routes"][0]["url"] == f"{service.url}/orders/{{id}}"
+    assert second["triggers"] == [{"name": "Queue", "type": "SQS"}]
+    samples = call_api(service, "GET", "samples?function=two").json()
+    assert [each["name"] for each in samples] == ["PUT /orders/{id}", "SQS Queue"]
+    assert samples[0]["event"].startswith("PUT /orders/1\n")
+    assert json.loads(samples[1]["event"])["Records"][0]["eventSource"] == "aws:sqs"
+
+    (service.project / "template.yaml").write_text(TWO_FUNCTIONS)
+
+    gone = f"pins/{pinned['id']}"
+    wait_until(lambda: call_api(service, "GET", gone).status == 404, "the pin's removal")
+    names = [each["name"] for each in call_api(service, "GET", "functions").json()]
+    assert names == ["one"]
+
+
+def test_history_survives_a_restart(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    state = tmp_path / "state"
+    large = "x" * 2**17
+    with closing(_start(project, state)) as service:
+        service.invoke({"reply": large})
+        service.invoke({"raise": "kept"}, {"X-Lambda-Live-Event": "kept.json"})
+        failed, succeeded = rows(service)
+        call_api(service, "POST", f"rows/{succeeded['id']}/pin")
+    (database,) = state.rglob("*.sqlite3")
+    assert stat.S_IMODE(database.stat().st_mode) == 0o600
+    assert stat.S_IMODE(database.parent.stat().st_mode) == 0o700
+
+    with closing(_start(project, state)) as service:
+        assert [row["id"] for row in rows(service)] == [failed["id"], succeeded["id"]]
+        detail = call_api(service, "GET", f"rows/{failed['id']}").json()
+        assert (detail["errorType"], detail["label"]) == ("ValueError", "kept.json")
+        assert detail["location"]["line"] == 4
+        again = call_api(service, "POST", f"rows/{succeeded['id']}/rerun").json()
+        assert again["response"]["size"] == len(large) + 2
+        assert len(rows(service, "reload")) == 2
+
+
+def test_damaged_history_is_replaced(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    with closing(_start(project, tmp_path / "state")) as service:
+        service.invoke({})
+    (database,) = (tmp_path / "state").rglob("*.sqlite3")
+    database.write_bytes(b"not a database" * 1000)
+
+    with closing(_start(project, tmp_path / "state")) as service:
+        service.invoke({})
+        assert len(rows(service)) == 1
+
+
+def test_history_that_cannot_be_stored_is_reported_once(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    (tmp_path / "state").write_text("a file")
+    with closing(_start(project, tmp_path / "state")) as service:
+        service.wait_for_line("the history is not stored")
+        service.invoke({})
+        assert len(rows(service)) == 1
+
+
+def _project(folder: Path) -> Path:
+    write_project(folder / "project", {"function/app.py": ANSWERS})
+    return folder / "project"
+
+
+def _start(project: Path, state: Path) -> LambdaService:
+    service = LambdaService(project, "--history", XDG_STATE_HOME=str(state))
+    service.wait_until_ready()
+    return service
