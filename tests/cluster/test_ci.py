@@ -34,8 +34,8 @@ def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
         ),
         (
             "Dockerfile",
-            "COPY lambda_live /opt",
-            "RUN exit 3\nCOPY lambda_live /opt",
+            "COPY packages/lambda-live/src/lambda_live /opt",
+            "RUN exit 3\nCOPY packages/lambda-live/src/lambda_live /opt",
             "RUN exit 3",
         ),
     ],
