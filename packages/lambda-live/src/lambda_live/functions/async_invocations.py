@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-hand
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ _AWS_RETRY_DELAYS_SECONDS = (60.0, 120.0)
 MAX_QUEUED_BYTES = 2**26
 """The size of all waiting events; beyond it, events are throttled."""
 
-_THROTTLE_RETRY_SECONDS = 0.5
+MAX_QUEUED_EVENTS = 10_000
+"""The number of waiting events; beyond it, events are throttled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class AsyncOutcome:
     The final outcome of an event.
 
     `condition` is AWS's word for it: Success, RetriesExhausted, EventAgeExceeded or
-    ZeroReservedConcurrency. `result` is the last attempt's, None if the function never ran.
+    ZeroReservedConcurrency. For an event that AWS drops as part of a recursive loop it is
+    RecursiveLoop; AWS does not document its word. `result` is the last attempt's, None if the
+    function never ran.
     """
 
     invocation: Invocation
@@ -68,17 +72,25 @@ class AsyncInvocationQueue:
         self._listener = listener
         self._tasks: dict[asyncio.Task[None], Invocation] = {}
         self._bytes = 0
+        self._throttled: deque[asyncio.Future[None]] = deque()
         self._stopping = asyncio.Event()
 
-    def enqueue(self, invocation: Invocation) -> None:
-        """Accept an event. Raises ServiceStoppingError, ThrottledError."""
+    def enqueue(self, invocation: Invocation, *, is_recursive: bool = False) -> None:
+        """
+        Accept an event. One that `is_recursive` does not run: it is part of a recursive loop.
+
+        Raises:
+            ServiceStoppingError: The service is stopping.
+            ThrottledError: Too many events wait.
+        """
         if self._stopping.is_set():
             raise ServiceStoppingError
-        if self._bytes + len(invocation.payload) > MAX_QUEUED_BYTES:
+        is_full = len(self._tasks) >= MAX_QUEUED_EVENTS
+        if is_full or self._bytes + len(invocation.payload) > MAX_QUEUED_BYTES:
             self._listener.on_throttle()
             raise ThrottledError
         self._bytes += len(invocation.payload)
-        task = asyncio.create_task(self._run(invocation))
+        task = asyncio.create_task(self._run(invocation, is_recursive=is_recursive))
         self._tasks[task] = invocation
         task.add_done_callback(self._on_task_done)
 
@@ -86,9 +98,12 @@ class AsyncInvocationQueue:
         if (invocation := self._tasks.pop(task, None)) is not None:
             self._bytes -= len(invocation.payload)
 
-    async def _run(self, invocation: Invocation) -> None:
+    async def _run(self, invocation: Invocation, *, is_recursive: bool) -> None:
         try:
-            outcome = await self._run_with_retries(invocation, time.monotonic())
+            if is_recursive:
+                outcome = self._drop_recursive(invocation)
+            else:
+                outcome = await self._run_with_retries(invocation, time.monotonic())
         except ServiceStoppingError:
             self._log_lost(invocation)
             return
@@ -96,6 +111,13 @@ class AsyncInvocationQueue:
             error = outcome.result or errors.event_not_run(outcome.condition)
             self._listener.on_event_dropped(invocation, error)
         self._on_done(outcome)
+
+    def _drop_recursive(self, invocation: Invocation) -> AsyncOutcome:
+        message = (
+            "event not run: recursive loop. AWS stops a function that is invoked about 16 times"
+        )
+        self._listener.service_log(f"{message} in one chain of requests", "ERROR")
+        return AsyncOutcome(invocation, self._configuration(), "RecursiveLoop", 0, None)
 
     async def _run_with_retries(self, invocation: Invocation, accepted_at: float) -> AsyncOutcome:
         attempts, result, condition = 0, None, "Success"
@@ -122,7 +144,7 @@ class AsyncInvocationQueue:
         return RETRY_DELAYS_SECONDS[attempts - 1]
 
     async def _attempt(self, invocation: Invocation, accepted_at: float) -> Result:
-        """Run the function once. A throttled attempt does not count; it is repeated."""
+        """Run the function once. A throttled attempt does not count; it waits for capacity."""
         while True:
             try:
                 return await self._invoke(invocation)
@@ -131,10 +153,32 @@ class AsyncInvocationQueue:
                 if configuration.concurrency == 0:
                     raise _NoMoreRetriesError("ZeroReservedConcurrency") from None  # noqa: EM101  # as above
                 age = time.monotonic() - accepted_at
-                if age > configuration.event_invoke_config.maximum_event_age_seconds:
+                left = configuration.event_invoke_config.maximum_event_age_seconds - age
+                if left < 0:
                     raise _NoMoreRetriesError("EventAgeExceeded") from None  # noqa: EM101  # as above
+                await self._wait_for_capacity(left)
                 invocation.reset_for_retry()
-                await asyncio.sleep(_THROTTLE_RETRY_SECONDS)
+
+    async def _wait_for_capacity(self, timeout_seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._throttled.append(future)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(future, timeout_seconds)
+
+    def on_capacity(self) -> None:
+        """Retry the throttled event that waits longest: a request has finished."""
+        while self._throttled:
+            future = self._throttled.popleft()
+            if not future.done():
+                future.set_result(None)
+                return
+
+    def retry_throttled(self) -> None:
+        """Retry every throttled event: the configuration changed."""
+        for future in self._throttled:
+            if not future.done():
+                future.set_result(None)
+        self._throttled.clear()
 
     async def _pause(self, seconds: float) -> None:
         """Wait before an attempt; a stop ends the wait."""

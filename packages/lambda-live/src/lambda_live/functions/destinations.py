@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from lambda_live.functions.async_invocations import AsyncOutcome
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
-from lambda_live.model.invocation import Invocation
+from lambda_live.model.invocation import Invocation, continue_trace
 
 RECORDS_FILE = ".cache/destinations.jsonl"
 """In the project's folder, one JSON object a line: the destination's ARN and the record."""
@@ -53,7 +53,9 @@ class Destinations:
         try:
             if target is not None:
                 label = f"{outcome.condition} of {outcome.configuration.name}"
-                target.enqueue_event(Invocation(json.dumps(record).encode(), label=label))
+                trace = continue_trace(outcome.invocation.trace_id)
+                payload = json.dumps(record).encode()
+                target.enqueue_event(Invocation(payload, label=label, trace_id=trace))
                 return
         except (ServiceStoppingError, ThrottledError):
             pass  # the file gets it

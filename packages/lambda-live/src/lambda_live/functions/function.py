@@ -14,6 +14,7 @@ from lambda_live.functions.dispatcher import Dispatcher
 from lambda_live.functions.environment_pool import EnvironmentPool
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.request_queue import (
+    RecursiveLoopError,
     RequestQueue,
     ServiceStoppingError,
     ThrottledError,
@@ -21,9 +22,12 @@ from lambda_live.functions.request_queue import (
 from lambda_live.functions.scaler import SWEEP_INTERVAL_SECONDS, Scaler
 from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.invocation import Invocation, Result, count_lineage
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
+
+_MAX_CALLS_IN_A_CHAIN = 16
+"""AWS stops a function after about as many calls (Lambda, "recursive loop detection")."""
 
 
 class Function:
@@ -106,6 +110,7 @@ class Function:
         if self._has_debugger:
             configuration = replace(configuration, concurrency=min(configuration.concurrency, 1))
         self._reloader.configure(configuration)
+        self._async_queue.retry_throttled()
 
     def check_for_changes(self) -> None:
         """Start a reload if the code changed."""
@@ -116,9 +121,18 @@ class Function:
         self._reloader.accept_code_on_disk()
 
     async def invoke(self, invocation: Invocation) -> Result:
-        """Run an invocation on the current code. Raises ThrottledError, ServiceStoppingError."""
+        """
+        Run an invocation on the current code.
+
+        Raises:
+            ThrottledError: All environments are busy and the queue is full.
+            RecursiveLoopError: The function was called too often in one chain of requests.
+            ServiceStoppingError: The service is stopping.
+        """
         if self._is_stopping:
             raise ServiceStoppingError
+        if self._is_recursive(invocation):
+            raise RecursiveLoopError
         return await self._run(invocation)
 
     def drop_queued(self, invocation: Invocation, why: Exception) -> None:
@@ -127,7 +141,12 @@ class Function:
 
     def enqueue_event(self, invocation: Invocation) -> None:
         """Accept an asynchronous invocation. Raises ServiceStoppingError, ThrottledError."""
-        self._async_queue.enqueue(invocation)
+        self._async_queue.enqueue(invocation, is_recursive=self._is_recursive(invocation))
+
+    def _is_recursive(self, invocation: Invocation) -> bool:
+        """Count the call in the invocation's trace; return whether AWS stops it."""
+        invocation.trace_id, calls = count_lineage(invocation.trace_id, self.configuration.arn)
+        return calls > _MAX_CALLS_IN_A_CHAIN
 
     async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
         """Return when the current code has that hash, or at the timeout."""
@@ -186,6 +205,7 @@ class Function:
             return await result
         finally:
             self._results.discard(result)
+            self._async_queue.on_capacity()
 
     def _on_settled(self) -> None:
         if self.configuration.concurrency == 0:

@@ -19,6 +19,10 @@ class ServiceStoppingError(Exception):
     """The service is stopping and accepts no more requests."""
 
 
+class RecursiveLoopError(ThrottledError):
+    """The function was called too often in one chain of requests, so AWS does not run it."""
+
+
 class RequestQueue:
     """A bounded queue. Requests that wait too long are throttled."""
 
@@ -41,10 +45,11 @@ class RequestQueue:
         if len(self._waiting) >= max(free, 0) + self._max_length:
             self._listener.on_throttle()
             raise ThrottledError
+        invocation.arrived_at = arrived_at
         self._waiting.append((arrived_at, invocation))
 
     def requeue(self, invocation: Invocation) -> None:
-        """Put a request back at the front; its wait starts again."""
+        """Put a request back at the front. Its timeout still counts from its arrival."""
         self._waiting.appendleft((time.monotonic(), invocation))
 
     def arrived_by(self, moment: float) -> bool:
@@ -66,7 +71,8 @@ class RequestQueue:
 
     def expire(self, now: float, protected: int) -> None:
         """Throttle requests that waited too long, except as many as `protected`."""
-        while len(self._waiting) > protected and self.arrived_by(now - self._timeout_seconds):
+        oldest = now - self._timeout_seconds
+        while len(self._waiting) > protected and self._waiting[0][1].arrived_at <= oldest:
             self._listener.on_throttle()
             self.reject_first(ThrottledError())
 

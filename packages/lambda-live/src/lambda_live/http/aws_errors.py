@@ -4,7 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import (
+    RecursiveLoopError,
+    ServiceStoppingError,
+    ThrottledError,
+)
 from lambda_live.http.asgi import Response, Scope
 
 
@@ -66,6 +70,13 @@ def to_service_error(
     """Return AWS's error for `error`. With `is_reserved`, the function has reserved concurrency."""
     if isinstance(error, ServiceError):
         return error
+    if isinstance(error, RecursiveLoopError):
+        message = (
+            "Lambda has detected your function being invoked in a recursive loop with other Amazon"
+            " Web Services resources and stopped your function's invocation."
+        )
+        body = {"Type": "User", "Message": message}
+        return ServiceError(400, "RecursiveInvocationException", body)
     if isinstance(error, ThrottledError):
         return _throttled(is_reserved=is_reserved)
     return ServiceError(

@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import hashlib
 import math
 import secrets
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from lambda_live.model.outcome import SUCCEEDED, Outcome
 
@@ -48,12 +50,37 @@ def _trace_id() -> str:
 
 def continue_trace(trace: str | None) -> str:
     """Return a trace header (`X-Amzn-Trace-Id`) that continues the caller's, if there is one."""
-    fields = dict(part.strip().partition("=")[::2] for part in (trace or "").split(";"))
+    fields = _trace_fields(trace or "")
     own = _trace_id()
     if not fields.get("Root"):
         return own
     parent, sampled = fields.get("Parent") or secrets.token_hex(8), fields.get("Sampled") or "0"
-    return f"Root={fields['Root']};Parent={parent};Sampled={sampled}"
+    lineage = f";Lineage={fields['Lineage']}" if fields.get("Lineage") else ""
+    return f"Root={fields['Root']};Parent={parent};Sampled={sampled}{lineage}"
+
+
+def _trace_fields(trace: str) -> dict[str, str]:
+    # AWS's SDKs escape the "|" between the functions of a lineage.
+    return dict(part.strip().partition("=")[::2] for part in unquote(trace).split(";"))
+
+
+def count_lineage(trace: str, function_arn: str) -> tuple[str, int]:
+    """
+    Return the trace header with one more call of the function, and the number of its calls.
+
+    AWS counts the calls of each function in one chain of requests in the field `Lineage`, as
+    `HASH:COUNT|HASH:COUNT`. Its SDKs send the header of the current invocation.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+    """
+    fields = _trace_fields(trace)
+    pairs = (part.rpartition(":")[::2] for part in fields.pop("Lineage", "").split("|") if part)
+    counts = {name: int(count) for name, count in pairs if count.isdecimal()}
+    key = hashlib.sha256(function_arn.encode()).hexdigest()[:8]
+    counts[key] = counts.get(key, 0) + 1
+    lineage = "|".join(f"{name}:{count}" for name, count in counts.items())
+    header = ";".join(f"{name}={value}" for name, value in fields.items())
+    return f"{header};Lineage={lineage}", counts[key]
 
 
 def _future() -> asyncio.Future[Result]:

@@ -40,6 +40,10 @@ _PLATFORM_ERRORS = (
     "Sandbox.Timedout",
 )
 _EXEMPLAR_INTERVAL_SECONDS = 1
+_MAX_ERROR_TYPES = 50
+"""Each error type is a time series. A function chooses the names, so their number is limited."""
+
+_OTHER_ERROR_TYPE = "other"
 
 
 class StatsSource(Protocol):
@@ -85,6 +89,7 @@ class MetricsListener(Listener):
             ["error_type"],
             registry=registry,
         )
+        self._error_types = set(_PLATFORM_ERRORS)
         for error_type in _PLATFORM_ERRORS:
             self._errors.labels(error_type)
         self._throttles = Counter(
@@ -167,7 +172,14 @@ class MetricsListener(Listener):
         seconds = report.duration_ms / 1000
         self._duration.observe(seconds, self._exemplar(invocation, seconds))
         if result.error_type is not None:
-            self._errors.labels(result.error_type).inc()
+            self._errors.labels(self._error_label(result.error_type)).inc()
+
+    def _error_label(self, error_type: str) -> str:
+        if error_type not in self._error_types:
+            if len(self._error_types) >= _MAX_ERROR_TYPES:
+                return _OTHER_ERROR_TYPE
+            self._error_types.add(error_type)
+        return error_type
 
     def _exemplar(self, invocation: Invocation, seconds: float) -> dict[str, str] | None:
         """

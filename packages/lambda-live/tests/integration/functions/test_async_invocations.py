@@ -1,4 +1,7 @@
 import json
+from functools import partial
+
+import pytest
 
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
@@ -140,3 +143,27 @@ def test_waiting_events_over_size_limit_are_throttled(
     )
     assert service.invoke("x", {"X-Amz-Invocation-Type": "Event"}).status == 202
     assert service.metric("lambda_throttles_total") == 1
+
+
+def test_events_beyond_the_limit_are_throttled(start_service: StartService) -> None:
+    source = """
+import time
+from pathlib import Path
+
+def handler(event, context):
+    while not Path("go").exists():
+        time.sleep(0.01)
+    print("ran", event["number"])
+"""
+    constants = {"functions.async_invocations.MAX_QUEUED_EVENTS": 3}
+    service = start_service(source, "--concurrency=1", "--queue=0", constants=constants)
+    invoke = partial(service.boto3.invoke, FunctionName="function", InvocationType="Event")
+    for number in range(3):
+        invoke(Payload=json.dumps({"number": number}))
+
+    with pytest.raises(service.boto3.exceptions.TooManyRequestsException):
+        invoke(Payload=json.dumps({"number": 3}))
+
+    (service.project / "go").touch()
+    for number in range(3):
+        service.wait_for_line(f"ran {number}")

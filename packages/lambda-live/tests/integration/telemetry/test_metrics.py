@@ -138,3 +138,18 @@ def handler(event, context): ...
     assert (before.status, before.json()["ready"]) == (503, False)
     assert before.json()["code_sha256"] == service.admin("/ready").json()["code_sha256"]
     assert math.isclose(service.metric("lambda_init_duration_seconds_count"), 1)
+
+
+def test_error_types_beyond_a_limit_are_counted_together(start_service: StartService) -> None:
+    source = """
+def handler(event, context):
+    raise type(event["name"], (Exception,), {})("failed")
+"""
+    service = start_service(source, constants={"telemetry.metrics._MAX_ERROR_TYPES": 8})
+
+    for number in range(10):
+        service.invoke({"name": f"Error{number}"})
+
+    assert service.metric("lambda_errors_total", error_type="Error0") == 1
+    assert service.metric("lambda_errors_total", error_type="other") == 8
+    assert service.metric("lambda_errors_total") == 10
