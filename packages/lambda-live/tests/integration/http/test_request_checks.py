@@ -157,6 +157,8 @@ Resources:
             put:
               x-amazon-apigateway-request-validator: none
               x-amazon-apigateway-integration: *integration
+            patch: {x-amazon-apigateway-integration: {<<: *integration, type: aws}}
+            delete: {x-amazon-apigateway-integration: {<<: *integration, httpMethod: GET}}
 """
 APP = """
 import json
@@ -282,6 +284,18 @@ def test_operation_of_openapi_validates(apis: LambdaService) -> None:
     assert post(apis, "/notes?page=1", {"text": "a"}, x_api_key=KEY).json() == INVALID
     assert post(apis, "/notes?page=1", {"text": "ab"}, x_api_key=KEY).status == 200
     assert apis.request("PUT", "/notes", b"x").status == 200
+
+
+def test_integrations_that_aws_runs_differently_are_reported(apis: LambdaService) -> None:
+    custom = apis.request("PATCH", "/notes", b"x")
+
+    assert (custom.status, custom.json()) == (403, {"message": "Missing Authentication Token"})
+    line = TEMPLATE[: TEMPLATE.index("patch:")].count("\n") + 1
+    for notice in (
+        f"template.yaml:{line}: the integration type AWS, with mapping templates, is not supported",
+        f"template.yaml:{line + 1}: httpMethod is GET, for which AWS responds 500; use POST",
+    ):
+        assert sum(notice in line for line in apis.lines) == 1, notice
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from lambda_live.model.template import Cors
 from lambda_live.project.document import Object
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved
+from lambda_live.project.template.resources import Resources
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")
@@ -36,6 +37,26 @@ def http_method(properties: Properties, key: str, method: str) -> str:
         allowed = ", ".join(METHODS)
         properties.fail(key, f"invalid method {method!r}", f"use ANY or one of {allowed}")
     return name
+
+
+def is_proxy(resources: Resources, integration: Properties, kind: str, method: str) -> bool:
+    """
+    Return whether a REST API's integration passes the request on as an event. Report any other.
+
+    `kind` and `method` are the keys of the integration's type and HTTP method.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integrations.html
+    """
+    if (integration.text(kind) or "AWS_PROXY").upper() == "AWS":
+        problem = "the integration type AWS, with mapping templates, is not supported"
+        hint = "use AWS_PROXY, or invoke the function with a sample event"
+        resources.note(integration.line(kind), f"{problem}; {hint}")
+        return False
+    http_method = integration.text(method) or "POST"
+    if http_method.upper() != "POST":
+        problem = f"{method} is {http_method}, for which AWS responds 500"
+        resources.note(integration.line(method), f"{problem}; use POST, which invokes functions")
+    return True
 
 
 class Stage(TypedDict, total=False):

@@ -17,6 +17,7 @@ from lambda_live.project.template.api_settings import (
     check_path,
     http_api_cors,
     integration_timeout,
+    is_proxy,
     rest_api_cors,
     stage_of,
 )
@@ -47,10 +48,11 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
             path = key.removeprefix("/") if key == "/$default" else key
             for method in (*map(str.lower, METHODS), _ANY):
                 operation = methods.section(method)
-                uri = operation.section(_INTEGRATION).raw.get("uri")
-                if resources.targets_function(uri, function):
+                integration, rest = operation.section(_INTEGRATION), api.type in _REST
+                if resources.targets_function(integration.raw.get("uri"), function) and (
+                    not rest or is_proxy(resources, integration, "type", "httpMethod")
+                ):
                     check_path(paths, key, path)
-                    rest = api.type in _REST
                     authorizer = _operation_authorizer(resources, api, body, operation, rest=rest)
                     route = _route(resources, api, path, method, operation, authorizer)
                     yield replace(

@@ -17,6 +17,7 @@ from lambda_live.project.template.api_settings import (
     http_api_cors,
     http_method,
     integration_timeout,
+    is_proxy,
     mock_cors,
     rest_api_cors,
     stage_of,
@@ -148,8 +149,10 @@ def _http_api_stage(resources: Resources, api: str) -> Stage:
 
 def _rest_api_routes(resources: Resources, function: Resource) -> Iterator[Route]:
     for method in resources.by_type("AWS::ApiGateway::Method"):
-        uri = method.properties.section("Integration").raw.get("Uri")
-        if resources.targets_function(uri, function):
+        integration = method.properties.section("Integration")
+        if resources.targets_function(integration.raw.get("Uri"), function) and is_proxy(
+            resources, integration, "Type", "IntegrationHttpMethod"
+        ):
             yield _rest_api_route(resources, method)
 
 
