@@ -1,27 +1,40 @@
-"""Tasks that nobody awaits."""
+"""Tasks that nobody awaits, and what happens when one of them fails."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 
 
 class BackgroundTasks:
-    """Keeps a reference to each task until it ends, and logs its exception."""
+    """
+    Keeps a reference to each task until it ends.
+
+    If somebody waits for what a task does, `on_error` must fail those who wait: a task that only
+    logs its exception leaves them waiting for ever.
+    """
 
     def __init__(self, log: Callable[[str, str], None]) -> None:
         """`log` gets a message and its level."""
         self._log = log
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Callable[[Exception], None] | None] = {}
 
-    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Start a task."""
+    def spawn(
+        self,
+        work: Coroutine[None, None, None],
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> asyncio.Task[None]:
+        """Start a task. `on_error` gets its exception; without it, the exception is logged."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = on_error
         task.add_done_callback(self._on_done)
         return task
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        on_error = self._tasks.pop(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if on_error is not None and isinstance(error, Exception):
+            on_error(error)
+        else:
             self._log(f"internal error: {error!r}", "ERROR")
 
     def cancel(self) -> None:

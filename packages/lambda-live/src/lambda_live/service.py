@@ -119,7 +119,7 @@ class Service:
         self.terminal.close()
         self.admin_server.stop()
         await admin
-        await asyncio.get_running_loop().run_in_executor(None, self.reaper.close)
+        self.reaper.close()
         self.keys.stop()
         self.output.close(_LOG_FLUSH_TIMEOUT_SECONDS)
 

@@ -12,7 +12,7 @@ from typing import Protocol, override
 
 from lambda_live.environments.lifecycle import Lifecycle, State
 from lambda_live.environments.phase_timer import PhaseTimer
-from lambda_live.environments.process_spec import explain_start_failure
+from lambda_live.environments.process_spec import describe_error, explain_start_failure
 from lambda_live.environments.runtime_api import RuntimeApiConnection, RuntimeCalls
 from lambda_live.environments.sandbox import Sandbox, SharedResources
 from lambda_live.model import errors
@@ -99,7 +99,13 @@ class Environment(RuntimeCalls):
         self.sandbox.set_invocation(invocation)
 
     async def spawn(self) -> None:
-        """Start the process, and wait until it has preloaded its imports. Raises OSError."""
+        """
+        Start the process, and wait until it has preloaded its imports.
+
+        Raises any exception of the system or of Python, such as OSError for a missing file,
+        ValueError for a variable with a NUL, or RuntimeError for a thread. `fail_start` must then
+        be called: requests may be waiting for this environment.
+        """
         await self.sandbox.spawn(self, self._on_process_exit)
         if self.lifecycle.is_terminating:
             self.sandbox.signal(signal.SIGKILL)
@@ -108,14 +114,17 @@ class Environment(RuntimeCalls):
             self.lifecycle.transition_to(State.STANDBY)
         self.spawned.set()
 
-    def fail_start(self, error: OSError | None) -> None:
-        """Give up an environment whose process could not start. Without an error, silently."""
+    def fail_start(self, error: Exception | None) -> None:
+        """Give up an environment that could not start. Without an error, silently."""
+        if self.lifecycle.state is State.EXITED:
+            return
         self.shutdown()
         self._return_invocation()
         if error is not None:
-            reason = explain_start_failure(self.configuration) or str(error)
+            reason = explain_start_failure(self.configuration) or describe_error(error)
             self._environment_listener.on_start_failed(reason)
-        self._close()
+        if not self.sandbox.is_watched:  # otherwise the exit of the process closes it
+            self._close()
 
     def start_init(self, code_version: CodeVersion, invocation: Invocation | None = None) -> None:
         """

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, override
 
-from lambda_live.environments.variables import RUNTIME_DIRECTORY, exec_wrapper, variables
+from lambda_live.environments.variables import (
+    RUNTIME_DIRECTORY,
+    exec_wrapper,
+    function_variables,
+    variables,
+)
 from lambda_live.model.function import FunctionConfiguration
 
 
@@ -98,8 +104,19 @@ class SpawnedProcess(ProcessHandle):
             self._loop.call_soon_threadsafe(on_exit, returncode)
 
 
+def describe_error(error: Exception) -> str:
+    """Return the text of an error of the system, and the type and text of any other."""
+    return str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+
+
 def explain_start_failure(configuration: FunctionConfiguration) -> str | None:
-    """Return which file or folder is missing, and how to fix it; None if all exist."""
+    """Return which file, folder or value is wrong, and how to fix it; None if all are right."""
+    for name, value in function_variables(configuration).items():
+        if not (_is_encodable(name) and _is_encodable(value)):
+            return (
+                f"environment variable {name!a} has a character that no process can receive;"
+                " remove the NUL or lone surrogate from .env, the template or samconfig"
+            )
     if not configuration.task_root.is_dir():
         return f"code folder {configuration.task_root} not found; restore it or change CodeUri"
     for script in exec_wrapper(configuration):
@@ -109,3 +126,10 @@ def explain_start_failure(configuration: FunctionConfiguration) -> str | None:
                 " or write AWS_LAMBDA_EXEC_WRAPPER= into .env to run without it"
             )
     return None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False

@@ -73,6 +73,8 @@ class Sandbox:
         self.invocation: Invocation | None = None
         self.max_memory_bytes = 0
         self.has_debugger = resources.debug_server is not None
+        self.is_watched = False
+        """Whether the process has started, and its exit will be reported."""
         self._configuration = configuration
         self._listener = listener
         self._resources = resources
@@ -88,7 +90,7 @@ class Sandbox:
         """
         Start the Runtime API and the process. `on_exit` receives the process's return code.
 
-        Raises OSError. `close` then releases what was opened before the error.
+        Raises what `Environment.spawn` does. `close` then releases what was opened before.
         """
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -113,6 +115,7 @@ class Sandbox:
                 self._configuration, environ, debug_socket, self._resources.zygote_pool
             )
         self._process.watch(self._ready.set if self._preload else None, on_exit)
+        self.is_watched = True
 
     async def wait_ready(self) -> None:
         """Wait until the process has preloaded its imports, or has exited."""

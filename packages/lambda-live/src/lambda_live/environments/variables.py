@@ -57,7 +57,7 @@ def log_stream_name(name: str) -> str:
 
 def variables(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return the variables that all environments of a configuration share."""
-    function = _function_variables(configuration)
+    function = function_variables(configuration)
     python_path = filter(None, function.pop("PYTHONPATH", "").split(":"))
     variables = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
@@ -138,11 +138,11 @@ def exec_wrapper(configuration: FunctionConfiguration) -> list[str]:
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
     """
-    path = _function_variables(configuration).get("AWS_LAMBDA_EXEC_WRAPPER")
+    path = function_variables(configuration).get("AWS_LAMBDA_EXEC_WRAPPER")
     return [str(_local_path(configuration, path))] if path else []
 
 
-def _function_variables(configuration: FunctionConfiguration) -> dict[str, str]:
+def function_variables(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return the variables of the image, the template and `.env`; later ones take precedence."""
     image = configuration.image.variables if configuration.image else {}
     return {**image, **configuration.environment, **configuration.local_environment}

@@ -47,10 +47,14 @@ class CodeReloader:
         configuration: FunctionConfiguration,
         listener: Listener,
         background: BackgroundTasks,
-        on_settled: Callable[[], None],
+        on_settled: Callable[[Exception | None], None],
         is_blocked: Callable[[], bool],
     ) -> None:
-        """`on_settled` is called after each reload. None starts while `is_blocked()`."""
+        """
+        `on_settled` is called after each reload, with the error if it failed.
+
+        No reload starts while `is_blocked()`.
+        """
         self._source = source = WatchedCode(configuration.watched_paths, configuration.project)
         self._desired_configuration = configuration
         self._listener = listener
@@ -115,7 +119,7 @@ class CodeReloader:
         else:
             self.in_progress = True
             self._reload_started_at = time.time()
-            self._background.spawn(self._reload())
+            self._background.spawn(self._reload(), self._on_settled)
 
     def _has_changed(self) -> bool:
         is_reconfigured = self._desired_configuration is not self.code_version.configuration
@@ -134,7 +138,7 @@ class CodeReloader:
             self.code_version = CodeVersion(code_sha256, configuration, now)
             self._listener.on_code_change(code_sha256)
             self._notify_waiters()
-        self._on_settled()
+        self._on_settled(None)
 
     def _notify_waiters(self) -> None:
         self._changed_event.set()

@@ -88,13 +88,14 @@ class Dispatcher(EnvironmentListener):
         code_version = environment.code_version
         return code_version is not None and self._queue.arrived_by(code_version.verified_at)
 
-    def _fail_queued(self, create_error: errors.ErrorFactory) -> None:
-        """Complete every queued request with an error."""
+    def fail_queued(self, reason: str) -> None:
+        """Log why no environment can start, and complete every queued request with that error."""
+        self._listener.service_log(f"cannot start an execution environment: {reason}", "ERROR")
         code_version = self._reloader.code_version
         memory = code_version.configuration.memory
         for _ in range(len(self._queue)):
             invocation = self._queue.pop()
-            error = create_error(invocation.request_id)
+            error = errors.environment_not_started(reason)
             error = replace(error, code_sha256=code_version.code_sha256)
             report = Report(0.0, memory, 0, status="failure", error_type=error.error_type)
             self._complete(invocation, error, report)
@@ -185,5 +186,8 @@ class Dispatcher(EnvironmentListener):
 
     @override
     def on_start_failed(self, reason: str) -> None:
-        self._listener.service_log(f"cannot start an execution environment: {reason}", "ERROR")
-        self._fail_queued(lambda _: errors.environment_not_started(reason))
+        code_version = self._reloader.code_version
+        if code_version.outcome is LoadOutcome.UNKNOWN:
+            error = errors.environment_not_started(reason)
+            self._record_load(code_version, LoadOutcome.FAILED, error, reason)
+        self.fail_queued(reason)

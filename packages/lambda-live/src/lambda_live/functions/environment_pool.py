@@ -130,8 +130,9 @@ class WarmStandby:
     def prepare(self) -> None:
         """Start a standby if there is none."""
         if self._environment is None and not self._is_closed:
-            self._environment = self._create_environment(self._preload)
-            self._background.spawn(self._spawn(self._environment))
+            self._environment = environment = self._create_environment(self._preload)
+            # a cold start that fails for the same reason reports it
+            self._background.spawn(environment.spawn(), lambda _: environment.fail_start(None))
 
     def memory(self) -> int:
         """Return its current memory, in bytes."""
@@ -141,12 +142,6 @@ class WarmStandby:
         """Check its memory and time limits."""
         if self._environment is not None:
             self._environment.enforce_limits(now)
-
-    async def _spawn(self, environment: Environment) -> None:
-        try:
-            await environment.spawn()
-        except OSError:
-            environment.fail_start(None)  # a cold start that fails in this way reports it
 
     def discard(self, environment: Environment) -> None:
         """Forget an environment that has exited; if preloading broke it, do not preload again."""

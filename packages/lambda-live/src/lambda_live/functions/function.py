@@ -29,6 +29,9 @@ from lambda_live.telemetry.listener import CompositeListener, Listener
 _MAX_CALLS_IN_A_CHAIN = 16
 """AWS stops a function after about as many calls (Lambda, "recursive loop detection")."""
 
+_EXIT_TIMEOUT_SECONDS = 5.0
+"""The kernel ends a killed process at once, unless a device or a file system hangs."""
+
 
 class Function:
     """
@@ -57,7 +60,11 @@ class Function:
         self._background = background = BackgroundTasks(listener.service_log)
         self._queue = RequestQueue(settings.max_queued_requests, settings.queue_timeout, listener)
         self._reloader = reloader = CodeReloader(
-            configuration, listener, background, self._on_settled, is_reload_blocked
+            configuration,
+            listener,
+            background,
+            self._on_settled,
+            is_reload_blocked,
         )
         self._listener = listener = CompositeListener([reloader.self_writes, listener])
         self._pool = pool = EnvironmentPool()
@@ -71,6 +78,7 @@ class Function:
         self.stats = FunctionStats(reloader, self._queue, pool, self._scaler)
         self._is_stopping = False
         self._is_killed = False
+        self._sweep_error = ""
 
     @property
     def code_version(self) -> CodeVersion:
@@ -101,7 +109,7 @@ class Function:
 
     def start(self, load_slots: LoadSlots) -> None:
         """Load the code as soon as a slot is free, and watch it."""
-        self._background.spawn(self._sweep())
+        self._start_sweep()
         self._reloader.start()
         self._scaler.start(self._dispatcher, load_slots, self._dispatcher.replace_outdated)
 
@@ -184,8 +192,13 @@ class Function:
         self._scaler.close()
 
     async def wait_closed(self) -> None:
-        """Return when every process has exited."""
-        await self._scaler.wait_closed()
+        """Return when every process has exited, or after a timeout."""
+        try:
+            async with asyncio.timeout(_EXIT_TIMEOUT_SECONDS):
+                await self._scaler.wait_closed()
+        except TimeoutError:
+            name = self.configuration.name
+            self._listener.service_log(f"{name}: a killed process does not exit", "ERROR")
 
     async def _run(self, invocation: Invocation) -> Result:
         """Run an invocation. An event that was accepted runs even after `stop()`."""
@@ -207,10 +220,23 @@ class Function:
             self._results.discard(result)
             self._async_queue.on_capacity()
 
-    def _on_settled(self) -> None:
+    def _on_settled(self, error: Exception | None) -> None:
+        if error is not None:
+            self._dispatcher.fail_queued(f"cannot read the code: {error!r}")
+            return
         if self.configuration.concurrency == 0:
             self._queue.reject_all(ThrottledError())
         self._dispatcher.replace_outdated()
+
+    def _start_sweep(self) -> None:
+        self._background.spawn(self._sweep(), self._on_sweep_error)
+
+    def _on_sweep_error(self, error: Exception) -> None:
+        """Go on, because limits and timeouts depend on it. Log the same error once."""
+        if repr(error) != self._sweep_error:
+            self._sweep_error = repr(error)
+            self._listener.service_log(f"internal error: {error!r}", "ERROR")
+        self._start_sweep()
 
     async def _sweep(self) -> None:
         while True:

@@ -108,7 +108,9 @@ class Scaler:
         self._standby.discard(environment)
         self._pool.discard(environment)
         failed_preload = environment.has_preload and environment.code_version is None
-        if self._resources.debug_server or failed_preload:
+        # one that could not start would fail again, without end
+        is_debugged = self._resources.debug_server and environment.sandbox.is_watched
+        if is_debugged or failed_preload:
             self.start_first()
 
     def close(self) -> None:
@@ -157,20 +159,17 @@ class Scaler:
             environment = self._create_environment()
             environment.reserve(invocation)
             self._pool.add(environment)
-            self._background.spawn(self._spawn(environment))
+            self._background.spawn(self._spawn(environment), environment.fail_start)
             return
         self._pool.add(environment)
         if environment.lifecycle.state is State.STANDBY and not self._resources.debug_server:
             environment.start_init(self._reloader.code_version, invocation)
         else:
             environment.reserve(invocation)
-            self._background.spawn(self._start_init(environment))
+            self._background.spawn(self._start_init(environment), environment.fail_start)
 
     async def _spawn(self, environment: Environment) -> None:
-        try:
-            await environment.spawn()
-        except OSError as error:
-            environment.fail_start(error)
+        await environment.spawn()
         await self._start_init(environment)
 
     async def _start_init(self, environment: Environment) -> None:
