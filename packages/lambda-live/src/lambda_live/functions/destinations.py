@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from lambda_live.functions.async_invocations import AsyncOutcome
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.model.function import split_qualifier
 from lambda_live.model.invocation import Invocation, continue_trace
 
 RECORDS_FILE = ".cache/destinations.jsonl"
@@ -53,9 +54,12 @@ class Destinations:
         try:
             if target is not None:
                 label = f"{outcome.condition} of {outcome.configuration.name}"
+                _, qualifier = split_qualifier(destination)
                 trace = continue_trace(outcome.invocation.trace_id)
                 payload = json.dumps(record).encode()
-                target.enqueue_event(Invocation(payload, label=label, trace_id=trace))
+                target.enqueue_event(
+                    Invocation(payload, qualifier=qualifier, label=label, trace_id=trace)
+                )
                 return
         except (ServiceStoppingError, ThrottledError):
             pass  # the file gets it

@@ -11,7 +11,7 @@ from lambda_live.functions.destinations import Destinations
 from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.function import FunctionConfiguration, split_qualifier
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
@@ -128,7 +128,12 @@ class FunctionManager:
             function.start(self._load_slots)
 
     def _find_by_arn(self, arn: str) -> Function | None:
-        return next((each for each in self._functions if each.configuration.arn == arn), None)
+        unqualified, qualifier = split_qualifier(arn)
+        for function in self._functions:
+            configuration = function.desired_configuration
+            if configuration.arn == unqualified and configuration.version_of(qualifier):
+                return function
+        return None
 
     def _remove(self, name: str) -> None:
         function = self._functions.remove(name)

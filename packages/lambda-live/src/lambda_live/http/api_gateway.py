@@ -108,6 +108,7 @@ class ApiGateway:
         for name, members in added.items():
             context[name] = context.get(name, {}) | members
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
+        invocation.qualifier = match.route.qualifier
         invocation.label = event_file_name(scope) or f"{scope['method']} {scope['path']}"
         invocation.read_status = partial(_read_status, match, scope)
         try:

@@ -24,9 +24,15 @@ from lambda_live.http.aws_errors import (
     raise_user_error,
 )
 from lambda_live.http.function_url import function_url
-from lambda_live.http.operations import OperationRoute, Request, parse_integer, read_json_body
+from lambda_live.http.operations import (
+    FunctionReference,
+    OperationRoute,
+    Request,
+    parse_integer,
+    read_json_body,
+)
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
-from lambda_live.model.function import DEFAULT_CONCURRENCY, FunctionConfiguration
+from lambda_live.model.function import DEFAULT_CONCURRENCY, LATEST, FunctionConfiguration
 from lambda_live.model.reserved_variables import RESERVED_VARIABLES
 from lambda_live.model.template import Cors
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
@@ -49,6 +55,7 @@ class ConfigurationApi:
             OperationRoute("GET", _FUNCTION, self._get_function),
             OperationRoute("GET", f"{_FUNCTION}/configuration", self._get_function_configuration),
             OperationRoute("GET", f"{_FUNCTION}/versions", self._list_versions),
+            OperationRoute("GET", f"{_FUNCTION}/aliases", self._list_aliases),
             OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/url", self._get_url),
             OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/urls", self._list_urls),
             OperationRoute("GET", "/2016-08-19/account-settings", self._get_account_settings),
@@ -62,13 +69,30 @@ class ConfigurationApi:
         )
 
     async def _list_versions(self, request: Request) -> Response:
-        return json_response({"Versions": [function_configuration(request.reference.function)]})
+        function = request.reference.function
+        qualifiers = (None, *function.desired_configuration.versions)
+        references = (FunctionReference(function, each) for each in qualifiers)
+        return json_response({"Versions": [_qualified_configuration(each) for each in references]})
+
+    async def _list_aliases(self, request: Request) -> Response:
+        settings = request.reference.function.desired_configuration
+        aliases = [
+            {
+                "AliasArn": f"{settings.arn}:{name}",
+                "Name": name,
+                "FunctionVersion": version,
+                "Description": "",
+                "RevisionId": _revision(request.reference.function),
+            }
+            for name, version in settings.aliases.items()
+        ]
+        return json_response({"Aliases": aliases})
 
     async def _get_function(self, request: Request) -> Response:
         function = request.reference.function
         settings = function.desired_configuration
         description: dict[str, Any] = {
-            "Configuration": function_configuration(function),
+            "Configuration": _qualified_configuration(request.reference),
             "Code": {"Location": settings.task_root.as_uri()},
         }
         if settings.has_reserved_concurrency:
@@ -76,7 +100,7 @@ class ConfigurationApi:
         return json_response(description)
 
     async def _get_function_configuration(self, request: Request) -> Response:
-        return json_response(function_configuration(request.reference.function))
+        return json_response(_qualified_configuration(request.reference))
 
     async def _get_url(self, request: Request) -> Response:
         return json_response(self._url_config(request))
@@ -212,6 +236,16 @@ def function_configuration(function: Function) -> dict[str, Any]:
         **_layers(settings),
         **_tenancy(settings),
     }
+
+
+def _qualified_configuration(reference: FunctionReference) -> dict[str, Any]:
+    """Return the configuration of an alias or version: the function's, under that name."""
+    function, qualifier = reference.function, reference.qualifier
+    version = function.desired_configuration.version_of(qualifier)
+    if version in (None, LATEST):
+        return function_configuration(function)
+    arn = f"{function.desired_configuration.arn}:{qualifier}"
+    return function_configuration(function) | {"FunctionArn": arn, "Version": version}
 
 
 def _program(settings: FunctionConfiguration) -> dict[str, str]:

@@ -25,14 +25,13 @@ from lambda_live.http.asgi import (
 from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
 from lambda_live.http.operations import OperationRoute, Request, invoke
 from lambda_live.model import strict_json
+from lambda_live.model.function import LATEST
 from lambda_live.model.invocation import (
     MAX_ASYNC_PAYLOAD_BYTES,
     MAX_SYNC_PAYLOAD_BYTES,
     Invocation,
     Result,
 )
-
-_EXECUTED_VERSION = ("X-Amz-Executed-Version", "$LATEST")
 
 _MAX_CLIENT_CONTEXT_BYTES = 3583
 _MEDIA_TYPES = (
@@ -76,7 +75,7 @@ class InvokeApi:
             function.enqueue_event(invocation)
             return Response(202)
         result = await invoke(function, invocation, request.scope)
-        return _response(result, invocation, log_type)
+        return _response(result, invocation, log_type, _executed_version(request))
 
     async def _invoke_async(self, request: Request) -> Response:
         await _read_invocation(request, ("Event",))
@@ -89,7 +88,7 @@ class InvokeApi:
         if kind == "DryRun":
             return Response(204)
         result = await invoke(function, invocation, request.scope)
-        return _stream_response(result, invocation, log_type)
+        return _stream_response(result, invocation, log_type, _executed_version(request))
 
 
 async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[str, str]:
@@ -131,8 +130,17 @@ def _raise_too_large(size: int, kind: str) -> NoReturn:
     raise_user_error(413, "RequestTooLargeException", f"Request must be smaller than {limit}")
 
 
-def _response(result: Result, invocation: Invocation, log_type: str) -> Response:
-    headers = [("Content-Type", result.content_type), _EXECUTED_VERSION]
+def _executed_version(request: Request) -> tuple[str, str]:
+    """Return the header with the version that ran, which is the one on disk under its number."""
+    reference = request.reference
+    version = reference.function.desired_configuration.version_of(reference.qualifier)
+    return ("X-Amz-Executed-Version", version or LATEST)
+
+
+def _response(
+    result: Result, invocation: Invocation, log_type: str, version: tuple[str, str]
+) -> Response:
+    headers = [("Content-Type", result.content_type), version]
     if result.error_type is not None:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
     if log_type == "Tail":
@@ -140,9 +148,11 @@ def _response(result: Result, invocation: Invocation, log_type: str) -> Response
     return Response(200, result.payload, headers, result.code_sha256)
 
 
-def _stream_response(result: Result, invocation: Invocation, log_type: str) -> Response:
+def _stream_response(
+    result: Result, invocation: Invocation, log_type: str, version: tuple[str, str]
+) -> Response:
     """Return a stream with the result as its only chunk, as AWS does for buffered functions."""
-    headers = [("Content-Type", _EVENT_STREAM_TYPE), _EXECUTED_VERSION]
+    headers = [("Content-Type", _EVENT_STREAM_TYPE), version]
     chunk = _stream_event("PayloadChunk", result.payload, "application/octet-stream")
     end = {"LogResult": invocation.encoded_log_tail()} if log_type == "Tail" else {}
     if result.error_type is not None:

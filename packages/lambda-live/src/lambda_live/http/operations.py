@@ -74,11 +74,15 @@ def resolve_function(
         raise_not_found(message)
     account = replace(own, account_id=account_id) if account_id else own
     qualifier = qualifier or derived or None
-    if function is None or account != own or qualifier not in (None, "$LATEST"):
+    if function is None or account != own or not _has_version(function, qualifier):
         version = qualifier or ("$LATEST" if reports_latest else None)
         arn = account.function_arn(own_name)
         raise_not_found(f"Function not found: {arn}{f':{version}' if version else ''}")
     return FunctionReference(function, qualifier)
+
+
+def _has_version(function: Function, qualifier: str | None) -> bool:
+    return function.desired_configuration.version_of(qualifier) is not None
 
 
 @lru_cache(256)

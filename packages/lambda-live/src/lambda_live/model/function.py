@@ -21,6 +21,9 @@ from lambda_live.model.template import (
     UnsupportedEvent,
 )
 
+LATEST = "$LATEST"
+"""The version that is not published."""
+
 DEFAULT_CONCURRENCY = 10
 """The limit of a function without reserved concurrency; AWS's 1,000 is too much for a laptop."""
 
@@ -65,6 +68,12 @@ class Account:
     def function_arn(self, name: str) -> str:
         """Return the unqualified ARN of a function."""
         return f"arn:{self.partition}:lambda:{self.region}:{self.account_id}:function:{name}"
+
+
+def split_qualifier(arn: str) -> tuple[str, str | None]:
+    """Return a function's ARN without its qualifier, and the qualifier if it has one."""
+    unqualified, qualifier = arn.split(":")[:7], arn.split(":")[7:]
+    return ":".join(unqualified), qualifier[0] if qualifier else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +132,12 @@ class FunctionConfiguration:
     ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
     log_group: str | None = None
     layer_arns: tuple[str, ...] = ()
+
+    def version_of(self, qualifier: str | None) -> str | None:
+        """Return the version that an alias or version leads to, or None if there is none."""
+        if qualifier in (None, LATEST):
+            return LATEST
+        return self.aliases.get(qualifier, qualifier if qualifier in self.versions else None)
 
     @property
     def log_group_name(self) -> str:

@@ -104,6 +104,8 @@ class Route:
     api_key: ApiKeyRequirement | None = None
     preflight_api_key: ApiKeyRequirement | None = None
     validation: RequestValidation | None = None
+    qualifier: str | None = None
+    """The alias or version of the function."""
 
 
 @dataclass(frozen=True, slots=True)

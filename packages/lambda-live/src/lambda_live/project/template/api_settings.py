@@ -79,6 +79,25 @@ def stage_of(api: Properties, *, rest: bool) -> Stage:
     )
 
 
+def http_api_stage(resources: Resources, api: str) -> Stage:
+    """Return the stage of a CloudFormation HTTP API."""
+    stages = resources.referring_to(api, "AWS::ApiGatewayV2::Stage", "ApiId")
+    return next((stage_of(stage.properties, rest=False) for stage in stages), Stage())
+
+
+def rest_api_stage(resources: Resources, api: str) -> Stage:
+    """Return the stage of a CloudFormation REST API."""
+    found = resources.get(api)
+    stage = Stage(stage="Prod")
+    for kind in ("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"):
+        for each in resources.referring_to(api, kind, "RestApiId"):
+            if "StageName" in each.properties:
+                stage = stage_of(each.properties, rest=True)
+    if found is not None:
+        stage["binary_media_types"] = found.properties.texts("BinaryMediaTypes")
+    return stage
+
+
 def integration_timeout(integration: Properties, key: str, *, rest: bool) -> float | None:
     """Return how many seconds the API waits for a function, or None for AWS's default."""
     # AWS raises the quota of a REST API on request.

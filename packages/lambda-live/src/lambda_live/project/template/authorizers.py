@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from lambda_live.model.template import Authorizer
 from lambda_live.project.document import Object, Value
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.resources import FUNCTIONS, Resources
+from lambda_live.project.template.resources import Resources
 
 IAM = "AWS_IAM"
 _KINDS = ("Type", "TOKEN", "REQUEST", "COGNITO_USER_POOLS")
@@ -138,8 +138,5 @@ def identity_sources(properties: Properties, key: str) -> Iterable[str]:
 
 def authorizing_function(resources: Resources, uri: Value) -> str | None:
     """Return the name of the function that an authorizer's URI refers to."""
-    for each in resources.application.stacks:
-        for function in each.by_type(*FUNCTIONS):
-            if resources.targets_function(uri, function):
-                return each.name_of(function.logical_id)
-    return None
+    found = resources.application.function(resources.resolve_quietly(uri))
+    return found[0].name_of(found[1].logical_id) if found else None

@@ -18,8 +18,9 @@ from lambda_live.model.template import (
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import has_module, module_path
+from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved
+from lambda_live.project.template.references import FIRST_VERSION, Unresolved
 from lambda_live.project.template.resources import Resource, Resources
 from lambda_live.telemetry import levels
 
@@ -42,7 +43,12 @@ _KNOWN_PROPERTIES = (
 _SIMILARITY = 0.8
 
 
-def function_of(resources: Resources, resource: Resource, build_dir: Path | None) -> FunctionSpec:
+def function_of(
+    resources: Resources,
+    resource: Resource,
+    build_dir: Path | None,
+    function_routes: FunctionRoutes,
+) -> FunctionSpec:
     """
     Return the function that a resource describes.
 
@@ -74,7 +80,7 @@ def function_of(resources: Resources, resource: Resource, build_dir: Path | None
         layers=tuple(layers.layers_of(resources, properties, build_dir)),
         public_layer_requirements=layers.public_layer_requirements(resources, properties),
         url=routes.function_url(resources, resource),
-        routes=tuple(routes.routes_of(resources, resource)),
+        routes=tuple(routes.routes_of(resources, resource, function_routes)),
         unsupported_events=tuple(routes.unsupported_events(resources, resource)),
         logging=_logging(properties.section("LoggingConfig")),
         event_invoke_config=_event_invoke_config(resources, resource),
@@ -87,6 +93,8 @@ def function_of(resources: Resources, resource: Resource, build_dir: Path | None
         tenancy=properties.section("TenancyConfig").optional_choice(
             "TenantIsolationMode", "PER_TENANT"
         ),
+        aliases=_aliases(resources, resource),
+        versions=_versions(resources, resource),
     )
 
 
@@ -192,10 +200,30 @@ def _logging(config: Properties) -> LoggingConfig:
     )
 
 
+def _aliases(resources: Resources, resource: Resource) -> dict[str, str]:
+    """Return the version that each alias of a function leads to."""
+    alias = resource.properties.text("AutoPublishAlias")
+    aliases = {alias: FIRST_VERSION} if alias else {}
+    for owner, each in resources.application.referring_to_function(
+        resources, resource, "AWS::Lambda::Alias", "FunctionName"
+    ):
+        name = owner.name_of(each.logical_id)
+        aliases[name] = each.properties.text("FunctionVersion") or FIRST_VERSION
+    return aliases
+
+
+def _versions(resources: Resources, resource: Resource) -> tuple[str, ...]:
+    published = resources.application.referring_to_function(
+        resources, resource, "AWS::Lambda::Version", "FunctionName"
+    )
+    count = max(len(list(published)), "AutoPublishAlias" in resource.properties)
+    return tuple(map(str, range(1, count + 1)))
+
+
 def _event_invoke_config(resources: Resources, resource: Resource) -> EventInvokeConfig:
     config = resource.properties.section("EventInvokeConfig")
-    for each in resources.referring_to(
-        resource.logical_id, "AWS::Lambda::EventInvokeConfig", "FunctionName"
+    for _, each in resources.application.referring_to_function(
+        resources, resource, "AWS::Lambda::EventInvokeConfig", "FunctionName"
     ):
         config = each.properties
     is_sam = resource.type == "AWS::Serverless::Function"

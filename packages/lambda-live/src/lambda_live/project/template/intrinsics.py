@@ -4,10 +4,12 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.references import References, StackContext, Unresolved, as_text
 
+_IF = "Fn::If"
 _MACRO = "Fn::Transform"
 _SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
@@ -34,7 +36,7 @@ class Intrinsics:
             "Fn::FindInMap": self._find_in_map,
             "Fn::GetAtt": self._get_att,
             "Fn::GetAZs": self._availability_zones,
-            "Fn::If": self._if,
+            _IF: self._if,
             "Fn::ImportValue": self._import_value,
             "Fn::Join": strings.join,
             "Fn::Length": lambda values: str(len(_array(self.resolve(values)))),
@@ -71,6 +73,7 @@ class Intrinsics:
 
     def head(self, value: Value) -> Value:
         """Resolve a value that is itself an intrinsic function, but not the values inside it."""
+        value = self._chosen(value)
         if not isinstance(value, Object) or not is_intrinsic(value):
             return value
         if _MACRO not in value:
@@ -78,6 +81,30 @@ class Intrinsics:
         with self.references.at_line(value.line):
             included = self._include(value[_MACRO])
         return included  # noqa: RET504  # mypy requires a return after the `with`
+
+    def without_conditions(self, value: Value) -> Value:
+        """Return the value with each Fn::If replaced by its branch, and references as written."""
+        value = self._chosen(value)
+        if isinstance(value, Array):
+            items = Array(value.line)
+            items.extend(map(self.without_conditions, value))
+            return items
+        if not isinstance(value, Object):
+            return value
+        result = Object(value.line)
+        for key, item in value.items():
+            result.put(key, self.without_conditions(item), value.line_of(key))
+        return result
+
+    def _chosen(self, value: Value) -> Value:
+        """Return the branch that applies if the value is an Fn::If, else the value."""
+        while isinstance(value, Object) and len(value) == 1 and _IF in value:
+            match value[_IF]:
+                case [str() as name, then, otherwise]:
+                    value = then if self.condition(name) else otherwise
+                case _:
+                    self._fail_arguments(value, _IF)
+        return value
 
     def condition(self, name: str) -> bool:
         """Whether a condition of the template is true."""
@@ -95,11 +122,14 @@ class Intrinsics:
             with self.references.at_line(call.line):
                 result = function(argument)
         except (ValueError, TypeError, IndexError, KeyError, AttributeError):
-            hint = "see CloudFormation's reference"
-            self._document.fail(call.line, f"{name} has invalid arguments", hint)
+            self._fail_arguments(call, name)
         except RecursionError:
             self._document.fail(call.line, f"{name} refers to itself", "remove the cycle")
         return result
+
+    def _fail_arguments(self, call: Object, name: str) -> NoReturn:
+        hint = "see CloudFormation's reference"
+        self._document.fail(call.line, f"{name} has invalid arguments", hint)
 
     def _unsupported(self, name: str) -> Callable[[Value], Value]:
         notice = f"{name} is not supported; write its value instead"

@@ -6,22 +6,26 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authtype.html
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from lambda_live.model.template import Authorizer, Route
 from lambda_live.project.document import Object
 from lambda_live.project.template import authorizers, request_checks
 from lambda_live.project.template.api_settings import (
     METHODS,
+    Stage,
     check_path,
     http_api_cors,
+    http_api_stage,
     integration_timeout,
     is_proxy,
     rest_api_cors,
+    rest_api_stage,
     stage_of,
 )
 from lambda_live.project.template.authorizers import IAM
+from lambda_live.project.template.integrations import Integration
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources
 
@@ -39,8 +43,8 @@ _AUTH_TYPE = "x-amazon-apigateway-authtype"
 _AUTH = "x-amazon-apigateway-auth"
 
 
-def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
-    """Yield the routes to a function."""
+def integrations_of(resources: Resources) -> Iterator[Integration]:
+    """Yield the integrations of all definitions."""
     for api in resources.by_type(*_BODIES):
         body = _body(resources, api)
         paths = body.section("paths")
@@ -48,24 +52,15 @@ def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
             path = key.removeprefix("/") if key == "/$default" else key
             for method in (*map(str.lower, METHODS), _ANY):
                 operation = methods.section(method)
-                integration, rest = operation.section(_INTEGRATION), api.type in _REST
-                if resources.targets_function(integration.raw.get("uri"), function) and (
-                    not rest or is_proxy(resources, integration, "type", "httpMethod")
-                ):
-                    check_path(paths, key, path)
-                    authorizer = _operation_authorizer(resources, api, body, operation, rest=rest)
-                    route = _route(resources, api, path, method, operation, authorizer)
-                    yield replace(
-                        route,
-                        api_key=request_checks.operation_api_key(resources, api, body, operation)
-                        if rest
-                        else None,
-                        validation=request_checks.operation_validation(
-                            resources, body, methods, operation
-                        )
-                        if rest
-                        else None,
-                    )
+                integration = operation.section(_INTEGRATION)
+                if not integration.raw:
+                    continue
+                check = partial(check_path, paths, key, path)
+                read = partial(
+                    _route, resources, api, path, method, methods, operation, body, check
+                )
+                label = f"{method.upper().replace(_ANY.upper(), 'ANY')} {path}"
+                yield Integration(resources, integration, ("uri", "type"), label, read)
 
 
 def _body(resources: Resources, api: Resource) -> Properties:
@@ -82,22 +77,37 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
     api: Resource,
     path: str,
     method: str,
+    methods: Properties,
     operation: Properties,
-    authorizer: Authorizer | None,
-) -> Route:
+    body: Properties,
+    check: Callable[[], None],
+) -> Route | None:
     rest, integration = api.type in _REST, operation.section(_INTEGRATION)
+    if rest and not is_proxy(resources, integration, "type", "httpMethod"):
+        return None
+    check()
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(
         api=resources.qualified_id(api.logical_id),
         path=path,
         method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,
-        authorizer=authorizer,
+        authorizer=_operation_authorizer(resources, api, body, operation, rest=rest),
         cors=rest_api_cors(api.properties) if rest else http_api_cors(api.properties),
         is_rest=rest,
         timeout=integration_timeout(integration, "timeoutInMillis", rest=rest),
-        **stage_of(api.properties, rest=rest),
+        api_key=request_checks.operation_api_key(resources, api, body, operation) if rest else None,
+        validation=request_checks.operation_validation(resources, body, methods, operation)
+        if rest
+        else None,
+        **_stage(resources, api, rest=rest),
     )
+
+
+def _stage(resources: Resources, api: Resource, *, rest: bool) -> Stage:
+    if api.type.startswith("AWS::Serverless::"):
+        return stage_of(api.properties, rest=rest)
+    return (rest_api_stage if rest else http_api_stage)(resources, api.logical_id)
 
 
 def _operation_authorizer(

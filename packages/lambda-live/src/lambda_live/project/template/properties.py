@@ -7,7 +7,7 @@ from typing import NoReturn
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
-from lambda_live.project.template.references import Unresolved, as_text
+from lambda_live.project.template.references import Unresolved, as_text, referenced_id
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 
@@ -30,6 +30,10 @@ class Properties:
     def value(self, key: str) -> Value:
         """Return the completely resolved value."""
         return self._intrinsics.resolve(self.raw.get(key))
+
+    def reference(self, key: str) -> str | None:
+        """Return the logical ID that the value refers to."""
+        return referenced_id(self._intrinsics.without_conditions(self.raw.get(key)))
 
     def text(self, key: str) -> str | None:
         """Return a scalar as text."""

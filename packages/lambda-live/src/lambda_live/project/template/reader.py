@@ -8,8 +8,9 @@ from lambda_live.model.function import Account
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.stacks import is_singleton
-from lambda_live.project.template import images
+from lambda_live.project.template import images, routes
 from lambda_live.project.template.functions import function_of
+from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.references import StackContext, Unresolved
 from lambda_live.project.template.resources import (
     FUNCTIONS,
@@ -19,7 +20,6 @@ from lambda_live.project.template.resources import (
     Resource,
     Resources,
 )
-from lambda_live.project.template.routes import find_duplicate_routes
 from lambda_live.project.template.stack import Stack, TemplateFiles
 
 _MAX_NAME_LENGTH = 64
@@ -59,6 +59,9 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     all_resources = tuple(stack.resources for stack in stacks)
     _disambiguate_names(all_resources)
     root.resources.application.set_stacks(all_resources)
+    function_routes = FunctionRoutes(
+        each for resources in all_resources for each in routes.integrations_of(resources)
+    )
     functions: list[FunctionSpec] = []
     cause: BaseException | None = None
     skipped = [each for stack in stacks for each in (*stack.skipped, *_macros(stack.resources))]
@@ -67,7 +70,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
             if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
                 files.add(dockerfile)  # even if the function is skipped
             try:
-                functions.append(function_of(resources, resource, build_dir))
+                functions.append(function_of(resources, resource, build_dir, function_routes))
             except UnsupportedFunctionError as error:
                 skipped.append(resources.skip(resource, str(error)))
                 cause = error.__cause__
@@ -82,7 +85,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     _check_unique_names(functions)
     # A template that is nested twice has each notice twice.
     notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
-    notices.update(dict.fromkeys(find_duplicate_routes(functions)))
+    notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
     return Template(path, tuple(functions), tuple(skipped), tuple(notices), others)
 

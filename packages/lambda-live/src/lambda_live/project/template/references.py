@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from lambda_live.model.function import Account
@@ -50,6 +51,7 @@ _ATTRIBUTES = {
 _NAME_PROPERTIES = {
     "AWS::Events::EventBus": "Name",
     "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Alias": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::SSM::Parameter": "Name",
     "AWS::Serverless::LayerVersion": "LayerName",
@@ -58,6 +60,23 @@ _NAME_PROPERTIES = {
     "AWS::Serverless::StateMachine": "Name",
 }
 _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)")
+_ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
+_SAM_FUNCTION = "AWS::Serverless::Function"
+_SAM_VERSION = re.compile(r"\.?Version([0-9a-f]{10})?")
+FIRST_VERSION = "1"
+_PUBLISHED_ATTRIBUTES = ((_ALIAS, "AliasArn"), (_VERSION, "FunctionArn"), (_VERSION, "Version"))
+
+_is_muted: ContextVar[bool] = ContextVar("_is_muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Record no notice: the value is only compared, and need not be known."""
+    token = _is_muted.set(True)
+    try:
+        yield
+    finally:
+        _is_muted.reset(token)
 
 
 def _no_value(*_: str) -> Value:
@@ -161,24 +180,75 @@ class References:
         if name in self._overrides:
             return self._overrides[name]
         if isinstance(resource := self._resources.get(name), Object):
-            pattern = _REFS.get(str(resource.get("Type")), "{name}")
-            return pattern.format(name=self.name_of(name), **self._arn_fields)
-        if (function := self._function_of_alias(name)) is not None:
-            return f"{self.attribute(function, 'Arn')}:$LATEST"
+            return self._resource_ref(name, resource)
+        if (generated := self._generated_arn(name)) is not None:
+            return generated
         return self.unresolved(name, f"{name} is not defined in the template")
 
-    def _function_of_alias(self, name: str) -> str | None:
+    def _resource_ref(self, logical_id: str, resource: Object) -> str:
+        kind = str(resource.get("Type"))
+        if kind in (_ALIAS, _VERSION):
+            return self._published_arn(logical_id, resource)
+        pattern = _REFS.get(kind, "{name}")
+        return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
+
+    def function_arn(self, function: str) -> str:
+        """Return the unqualified ARN of a function, given by its name or by any ARN of it."""
+        parts = function.split(":")
+        if parts[0] == "arn":
+            return ":".join(parts[:7])
+        return self._context.account.function_arn(parts[0])
+
+    def _published_arn(self, logical_id: str, resource: Object) -> str:
+        """Return the ARN of an AWS::Lambda::Alias or AWS::Lambda::Version."""
+        function = self._function_of(resource)
+        is_alias = resource.get("Type") == _ALIAS
+        name = self.name_of(logical_id) if is_alias else self._version_of(logical_id, function)
+        arn = f"{self.function_arn(function)}:{name}"
+        return Unresolved(arn) if isinstance(function, Unresolved) else arn
+
+    def _function_of(self, published: Object) -> str:
+        properties = published.get("Properties")
+        name = properties.get("FunctionName") if isinstance(properties, Object) else None
+        value = self._resolve(name)
+        return value if isinstance(value, Unresolved) else as_text(value)
+
+    def _version_of(self, logical_id: str, function: str) -> str:
+        """Return a version's number: AWS counts the versions of each function from 1."""
+        number = 0
+        for name, each in self._resources.items():
+            if isinstance(each, Object) and each.get("Type") == _VERSION:
+                number += self._function_of(each) == function
+            if name == logical_id:
+                break
+        return str(number)
+
+    def _generated_arn(self, name: str) -> str | None:
         """
-        Return the function of an alias or version that SAM generates; only $LATEST exists locally.
+        Return the ARN of an alias or version that SAM generates for a function.
 
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
         """
-        function, _, generated = name.rpartition(".")
-        resource = self._resources.get(function)
-        is_sam = (
-            isinstance(resource, Object) and resource.get("Type") == "AWS::Serverless::Function"
-        )
-        return function if is_sam and generated in ("Alias", "Version") else None
+        for function, resource in self._resources.items():
+            rest = name.removeprefix(function)
+            is_sam = isinstance(resource, Object) and resource.get("Type") == _SAM_FUNCTION
+            if rest == name or not is_sam:
+                continue
+            alias = self._sam_alias(function)
+            if rest == ".Alias" or (alias and rest == f"Alias{alias}"):
+                return f"{self.attribute(function, 'Arn')}:{alias or '$LATEST'}"
+            if _SAM_VERSION.fullmatch(rest):
+                return f"{self.attribute(function, 'Arn')}:{FIRST_VERSION if alias else '$LATEST'}"
+        return None
+
+    def _sam_alias(self, function: str) -> str:
+        resource, general = self._resources[function], self._document.section("Globals")
+        for each in (resource, general):
+            key = "Properties" if each is resource else "Function"
+            properties = each.get(key) if isinstance(each, Object) else None
+            if isinstance(properties, Object) and "AutoPublishAlias" in properties:
+                return as_text(self._resolve(properties["AutoPublishAlias"]))
+        return ""
 
     def attribute(self, logical_id: str, attribute: str) -> str:
         """Return the value of `GetAtt`, if it follows from the resource's name."""
@@ -189,8 +259,13 @@ class References:
             return self._output(logical_id, attribute.removeprefix("Outputs."))
         resource = self._resources.get(logical_id)
         kind = str(resource.get("Type")) if isinstance(resource, Object) else ""
+        if isinstance(resource, Object) and (kind, attribute) in _PUBLISHED_ATTRIBUTES:
+            arn = self._published_arn(logical_id, resource)
+            return arn.rpartition(":")[2] if attribute == "Version" else arn
         if pattern := _ATTRIBUTES.get((kind, attribute)):
             return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
+        if (generated := self._generated_arn(name)) is not None:
+            return generated
         return self.unresolved(name, f"{name} is only known after deployment")
 
     def _output(self, logical_id: str, output: str) -> str:
@@ -233,7 +308,8 @@ class References:
 
     def note(self, key: str, line: int | None, notice: str) -> None:
         """Record a notice, `PROBLEM; HINT`, unless there is one for the same key."""
-        self._notes.setdefault(key, (line, notice))
+        if not _is_muted.get():
+            self._notes.setdefault(key, (line, notice))
 
     def notices(self) -> Iterator[str]:
         """Yield the notices as `PATH:LINE: PROBLEM; HINT`."""
@@ -295,40 +371,3 @@ def referenced_id(value: Value) -> str | None:
             return next((referenced_id(item) for item in items if isinstance(item, Object)), None)
         case _:
             return None
-
-
-def refers_to(value: Value, logical_id: str) -> bool:
-    """Whether a value contains a reference to the resource."""
-    match value:
-        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
-            return name == logical_id
-        case {"Fn::Sub": str() as text}:
-            return f"${{{logical_id}.Arn}}" in text or f"${{{logical_id}}}" in text
-        case {"Fn::GetAtt": str() as text}:
-            return text.partition(".")[0] == logical_id
-        case Array():
-            return any(refers_to(item, logical_id) for item in value)
-        case Object():
-            return any(refers_to(item, logical_id) for item in value.values())
-        case _:
-            return False
-
-
-def iter_references(value: Value) -> Iterator[str]:
-    """Yield each name that a value contains a reference to."""
-    match value:
-        case {"Ref": str() as name} | {"Fn::GetAtt": [str() as name, *_]}:
-            yield name
-        case {"Fn::Sub": str() as text} | {"Fn::Sub": [str() as text, *_]}:
-            yield from _SUB_VARIABLE.findall(text)
-        case {"Fn::GetAtt": str() as text}:
-            yield text.partition(".")[0]
-    for item in _items(value):
-        yield from iter_references(item)
-
-
-def _items(value: Value) -> Iterator[Value]:
-    if isinstance(value, Object):
-        yield from value.values()
-    elif isinstance(value, Array):
-        yield from value

@@ -16,7 +16,7 @@ from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
 from lambda_live.model.template import ApiKeyRequirement, RequestValidation
 from lambda_live.project.document import Array, Object, Value
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved, referenced_id
+from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resource, Resources
 
 _JSON = "application/json"
@@ -139,7 +139,7 @@ def _model_schema(resources: Resources, models: Properties, media_type: str) -> 
     definitions: dict[str, Any] = {"Empty": _EMPTY_MODEL}
     for name, key in names.items():
         definitions[name] = definitions[key] = _schema(resolved[key].properties.value("Schema"))
-    name = referenced_id(models.raw.get(media_type)) or models.text(media_type) or "Empty"
+    name = models.reference(media_type) or models.text(media_type) or "Empty"
     if name not in definitions:
         return {}  # a model of another stack
     return {"$ref": f"#/definitions/{name}", "definitions": definitions}

@@ -17,9 +17,8 @@ from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import (
     StackContext,
     as_text,
-    iter_references,
+    muted,
     referenced_id,
-    refers_to,
 )
 
 FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
@@ -27,7 +26,8 @@ LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVers
 NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
 MACRO = "Fn::Transform"
 
-_FUNCTION = re.compile(r":function:([\w-]+)")
+_FUNCTION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]*:\d*:function:[\w-]+")
+_QUALIFIER = re.compile(_FUNCTION_ARN.pattern + r":(\$LATEST|[\w-]+)")
 _GLOBALS = {
     "AWS::Serverless::Api": "Api",
     "AWS::Serverless::Function": "Function",
@@ -63,7 +63,6 @@ class Resources:
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
         self._code_files: list[Path] = []
-        self._foreign_functions: dict[int, Resource | None] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
@@ -80,30 +79,19 @@ class Resources:
     def referring_to(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
         """Yield the resources of a type whose property refers to another resource."""
         for each in self.by_type(kind):
-            if referenced_id(each.properties.raw.get(key)) == logical_id:
+            if each.properties.reference(key) == logical_id:
                 yield each
 
-    def targets_function(self, value: Value, function: Resource) -> bool:
-        """Whether a value refers to a function of this stack, or has the ARN of another's."""
-        is_own = self.get(function.logical_id) is function
-        if is_own:
-            return refers_to(value, function.logical_id)
-        return self.foreign_function(value) is function
-
-    def foreign_function(self, value: Value) -> Resource | None:
-        """Return the function of another stack whose ARN is in a value."""
-        if id(value) not in self._foreign_functions:
-            is_foreign = any(map(self._comes_from_other_stack, iter_references(value)))
-            text = as_text(self.intrinsics.resolve(value)) if is_foreign else ""
-            arn = _FUNCTION.search(text)
-            self._foreign_functions[id(value)] = self.application.function(arn[1]) if arn else None
-        return self._foreign_functions[id(value)]
+    def resolve_quietly(self, value: Value) -> str:
+        """Return a value as text, without notices about its unresolved parts."""
+        with muted():
+            return as_text(self.intrinsics.resolve(value))
 
     def resolve_owner(self, value: Value) -> "tuple[Resources, str]":
         """Return the stack that owns the resource a value refers to, and its logical ID there."""
-        logical_id = referenced_id(value) or ""
+        logical_id = referenced_id(self.intrinsics.without_conditions(value)) or ""
         if self._is_parameter(logical_id):
-            passed = as_text(self.intrinsics.resolve(value))
+            passed = self.resolve_quietly(value)
             owner = next((each for each in self.application.stacks if each.get(passed)), None)
             return (owner, passed) if owner else (self, logical_id)
         return self, logical_id
@@ -112,16 +100,16 @@ class Resources:
         """Return an ID for use in ARNs that is unique among the application's stacks."""
         return self.qualified_name(logical_id).replace("/", "-")
 
-    def _comes_from_other_stack(self, name: str) -> bool:
-        resource = self.get(name)
-        return self._is_parameter(name) if resource is None else resource.type in NESTED
-
     def _is_parameter(self, name: str) -> bool:
         return bool(self.stack_path) and name in self.document.section("Parameters")
 
     def name_of(self, logical_id: str) -> str:
         """Return the name that `Ref` and clients use."""
         return self._references.name_of(logical_id)
+
+    def function_arn(self, function: Resource) -> str:
+        """Return the unqualified ARN of a function of this stack."""
+        return self._references.function_arn(self.name_of(function.logical_id))
 
     def rename(self, logical_id: str, name: str) -> None:
         """Give a resource another name."""
@@ -215,7 +203,8 @@ class Application:
     def __init__(self) -> None:
         self.asset_sources = AssetSourceFinder()
         self._stacks: tuple[Resources, ...] = ()
-        self._functions: dict[str, Resource] = {}
+        self._functions: dict[str, FunctionResource] = {}
+        self._referring: dict[str, dict[str, list[FunctionResource]]] = {}
 
     @property
     def stacks(self) -> tuple[Resources, ...]:
@@ -234,13 +223,46 @@ class Application:
                     return resources, each
         return None
 
-    def function(self, name: str) -> Resource | None:
-        """Return the function with this name."""
+    def function(self, text: str) -> "FunctionResource | None":
+        """Return the function whose ARN is in a text, such as an integration's URI."""
+        arn = _FUNCTION_ARN.search(text)
+        return self._functions_by_arn().get(arn[0]) if arn else None
+
+    def referring_to_function(
+        self, resources: Resources, function: Resource, kind: str, key: str
+    ) -> Iterator["FunctionResource"]:
+        """
+        Yield the resources of a type, in all stacks, whose property names a function.
+
+        The property has the function's name or its ARN, with or without a qualifier.
+        """
+        if kind not in self._referring:
+            self._referring[kind] = {}
+            for stack in self._stacks:
+                for each in stack.by_type(kind):
+                    text = stack.resolve_quietly(each.properties.raw.get(key))
+                    arn = stack.intrinsics.references.function_arn(text)
+                    self._referring[kind].setdefault(arn, []).append((stack, each))
+        yield from self._referring[kind].get(resources.function_arn(function), ())
+
+    def _functions_by_arn(self) -> "dict[str, FunctionResource]":
         if not self._functions:
-            for resources in self._stacks:
-                for each in resources.by_type(*FUNCTIONS):
-                    self._functions[resources.name_of(each.logical_id)] = each
-        return self._functions.get(name)
+            self._functions = {
+                resources.function_arn(each): (resources, each)
+                for resources in self._stacks
+                for each in resources.by_type(*FUNCTIONS)
+            }
+        return self._functions
+
+
+type FunctionResource = tuple[Resources, Resource]
+"""A resource, and the resources of its stack."""
+
+
+def qualifier_in(text: str) -> str | None:
+    """Return the alias or version of the function ARN that is in a text."""
+    found = _QUALIFIER.search(text)
+    return found[1] if found else None
 
 
 def merge_globals(general: Value, own: Value) -> Value:

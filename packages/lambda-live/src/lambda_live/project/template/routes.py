@@ -1,6 +1,8 @@
 """The function URL, the API routes and the other triggers of a function."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from lambda_live.model.template import (
     Cors,
@@ -12,19 +14,20 @@ from lambda_live.model.template import (
 from lambda_live.project.document import Value
 from lambda_live.project.template import authorizers, openapi, request_checks
 from lambda_live.project.template.api_settings import (
-    Stage,
     check_path,
     http_api_cors,
+    http_api_stage,
     http_method,
     integration_timeout,
     is_proxy,
     mock_cors,
     rest_api_cors,
+    rest_api_stage,
     stage_of,
     url_cors,
 )
+from lambda_live.project.template.integrations import FunctionRoutes, Integration
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import referenced_id
 from lambda_live.project.template.resources import Resource, Resources
 
 _IMPLICIT_APIS = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
@@ -35,8 +38,10 @@ def function_url(resources: Resources, function: Resource) -> FunctionUrlConfig 
     """Return the function URL, from the function or from an AWS::Lambda::Url."""
     if "FunctionUrlConfig" in function.properties:
         return _url(function.properties.section("FunctionUrlConfig"))
-    urls = resources.referring_to(function.logical_id, "AWS::Lambda::Url", "TargetFunctionArn")
-    return next((_url(url.properties) for url in urls), None)
+    urls = resources.application.referring_to_function(
+        resources, function, "AWS::Lambda::Url", "TargetFunctionArn"
+    )
+    return next((_url(url.properties) for _, url in urls), None)
 
 
 def _url(url: Properties) -> FunctionUrlConfig:
@@ -47,22 +52,29 @@ def _url(url: Properties) -> FunctionUrlConfig:
     )
 
 
-def routes_of(resources: Resources, function: Resource) -> Iterator[Route]:
+def integrations_of(resources: Resources) -> Iterator[Integration]:
+    """Yield the integrations of a stack's APIs."""
+    yield from _http_api_integrations(resources)
+    yield from _rest_api_integrations(resources)
+    yield from openapi.integrations_of(resources)
+
+
+def routes_of(
+    resources: Resources, function: Resource, function_routes: FunctionRoutes
+) -> Iterator[Route]:
     """Yield the routes to a function, from SAM's events and from the APIs of all stacks."""
+    alias = function.properties.text("AutoPublishAlias")
     for _, event in function.properties.section("Events").sections():
         kind = event.text("Type")
         if kind in _IMPLICIT_APIS:
-            yield _event_route(resources, kind, event.section("Properties"))
-    for each in resources.application.stacks:
-        yield from _http_api_routes(each, function)
-        yield from _rest_api_routes(each, function)
-        yield from openapi.routes_of(each, function)
+            route = _event_route(resources, kind, event.section("Properties"))
+            yield replace(route, qualifier=alias)
+    yield from function_routes.routes_to(resources, function)
 
 
 def _event_route(resources: Resources, kind: str, event: Properties) -> Route:
     rest = kind == "Api"
-    api_property = event.raw.get("RestApiId" if rest else "ApiId")
-    name = referenced_id(api_property) or _IMPLICIT_APIS[kind]
+    name = event.reference("RestApiId" if rest else "ApiId") or _IMPLICIT_APIS[kind]
     api = _sam_api(resources, kind, name)
     path, method = event.text("Path"), event.text("Method")
     if rest and not (path and method):
@@ -96,24 +108,21 @@ def _sam_api(resources: Resources, kind: str, name: str) -> Properties:
 # HTTP APIs of CloudFormation, as CDK and `serverless package` write them
 
 
-def _http_api_routes(resources: Resources, function: Resource) -> Iterator[Route]:
-    for route, integration in _integrated_routes(resources, function):
+def _http_api_integrations(resources: Resources) -> Iterator[Integration]:
+    for route, integration in _integrated_routes(resources):
         if not _is_websocket(resources, route):
-            yield _http_api_route(resources, route.properties, integration.properties)
+            label = f"the route {route.properties.text('RouteKey') or '$default'}"
+            read = partial(_http_api_route, resources, route.properties, integration)
+            yield Integration(
+                resources, integration, ("IntegrationUri", "IntegrationType"), label, read
+            )
 
 
-def _integrated_routes(
-    resources: Resources, function: Resource
-) -> Iterator[tuple[Resource, Resource]]:
-    integrations = {
-        each.logical_id: each
-        for each in resources.by_type("AWS::ApiGatewayV2::Integration")
-        if resources.targets_function(each.properties.raw.get("IntegrationUri"), function)
-    }
+def _integrated_routes(resources: Resources) -> Iterator[tuple[Resource, Properties]]:
     for route in resources.by_type("AWS::ApiGatewayV2::Route"):
-        integration = integrations.get(referenced_id(route.properties.raw.get("Target")) or "")
+        integration = resources.get(route.properties.reference("Target") or "")
         if integration is not None:
-            yield route, integration
+            yield route, integration.properties
 
 
 def _is_websocket(resources: Resources, route: Resource) -> bool:
@@ -135,29 +144,26 @@ def _http_api_route(resources: Resources, route: Properties, integration: Proper
         authorizer=authorizers.for_method(resources, route),
         cors=http_api_cors(api.properties) if api else None,
         timeout=integration_timeout(integration, "TimeoutInMillis", rest=False),
-        **_http_api_stage(owner, name),
+        **http_api_stage(owner, name),
     )
-
-
-def _http_api_stage(resources: Resources, api: str) -> Stage:
-    stages = resources.referring_to(api, "AWS::ApiGatewayV2::Stage", "ApiId")
-    return next((stage_of(stage.properties, rest=False) for stage in stages), Stage())
 
 
 # REST APIs of CloudFormation: a method for each route, and a resource for each part of its path
 
 
-def _rest_api_routes(resources: Resources, function: Resource) -> Iterator[Route]:
+def _rest_api_integrations(resources: Resources) -> Iterator[Integration]:
     for method in resources.by_type("AWS::ApiGateway::Method"):
         integration = method.properties.section("Integration")
-        if resources.targets_function(integration.raw.get("Uri"), function) and is_proxy(
-            resources, integration, "Type", "IntegrationHttpMethod"
-        ):
-            yield _rest_api_route(resources, method)
+        label = f"the method {method.logical_id}"
+        read = partial(_rest_api_route, resources, method)
+        yield Integration(resources, integration, ("Uri", "Type"), label, read)
 
 
-def _rest_api_route(resources: Resources, method: Resource) -> Route:
+def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
     properties = method.properties
+    integration = properties.section("Integration")
+    if not is_proxy(resources, integration, "Type", "IntegrationHttpMethod"):
+        return None
     owner, api = resources.resolve_owner(properties.raw.get("RestApiId"))
     return Route(
         api=owner.qualified_id(api),
@@ -167,12 +173,10 @@ def _rest_api_route(resources: Resources, method: Resource) -> Route:
         authorizer=authorizers.for_method(resources, properties),
         cors=_options_cors(resources, properties.raw.get("ResourceId")),
         is_rest=True,
-        timeout=integration_timeout(
-            properties.section("Integration"), "TimeoutInMillis", rest=True
-        ),
+        timeout=integration_timeout(integration, "TimeoutInMillis", rest=True),
         api_key=request_checks.method_api_key(resources, properties),
         validation=request_checks.method_validation(resources, properties),
-        **_rest_api_stage(owner, api),
+        **rest_api_stage(owner, api),
     )
 
 
@@ -196,23 +200,12 @@ def _rest_api_path(resources: Resources, logical_id: str) -> str:
     return f"{parent}/{resource.properties.text('PathPart')}"
 
 
-def _rest_api_stage(resources: Resources, api: str) -> Stage:
-    found = resources.get(api)
-    stage = Stage(stage="Prod")
-    for kind in ("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"):
-        for each in resources.referring_to(api, kind, "RestApiId"):
-            if "StageName" in each.properties:
-                stage = stage_of(each.properties, rest=True)
-    if found is not None:
-        stage["binary_media_types"] = found.properties.texts("BinaryMediaTypes")
-    return stage
-
-
 # Triggers that are not emulated
 
 
 def unsupported_events(resources: Resources, function: Resource) -> Iterator[UnsupportedEvent]:
     """Yield the triggers that are not emulated."""
+    function_name = resources.name_of(function.logical_id)
     for name, event in function.properties.section("Events").sections():
         kind = event.text("Type")
         if not kind:
@@ -220,22 +213,24 @@ def unsupported_events(resources: Resources, function: Resource) -> Iterator[Uns
         if (right := _SPELLINGS.get(kind.lower(), kind)) != kind:
             event.fail("Type", f"invalid event type {kind}", f"write Type: {right}")
         if kind not in _IMPLICIT_APIS:
-            yield _unsupported_event(resources, function, name, kind, event.line("Type"))
-    for route, _ in _integrated_routes(resources, function):
-        if _is_websocket(resources, route):
+            yield _unsupported_event(resources, function_name, name, kind, event.line("Type"))
+    for route, integration in _integrated_routes(resources):
+        if not _is_websocket(resources, route):
+            continue
+        uri = resources.resolve_quietly(integration.raw.get("IntegrationUri"))
+        if resources.application.function(uri) == (resources, function):
             kind = f"WebSocket {route.properties.text('RouteKey')}"
-            yield _unsupported_event(resources, function, route.logical_id, kind, route.line)
+            yield _unsupported_event(resources, function_name, route.logical_id, kind, route.line)
     kind = "EventSourceMapping"
-    for source in resources.referring_to(
-        function.logical_id, f"AWS::Lambda::{kind}", "FunctionName"
+    for owner, source in resources.application.referring_to_function(
+        resources, function, f"AWS::Lambda::{kind}", "FunctionName"
     ):
-        yield _unsupported_event(resources, function, source.logical_id, kind, source.line)
+        yield _unsupported_event(owner, function_name, source.logical_id, kind, source.line)
 
 
 def _unsupported_event(
-    resources: Resources, function: Resource, name: str, kind: str, line: int
+    resources: Resources, function_name: str, name: str, kind: str, line: int
 ) -> UnsupportedEvent:
-    function_name = resources.name_of(function.logical_id)
     place = f"{resources.document.path}:{line}"
     hint = f"invoke {function_name} with a sample event"
     return UnsupportedEvent(name, kind, f"{place}: {kind} trigger {name} isn't emulated; {hint}")

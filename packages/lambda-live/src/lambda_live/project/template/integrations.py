@@ -1,0 +1,68 @@
+"""
+Which function each route of an API leads to.
+
+An integration names its function by an ARN, which may be that of an alias or of a version, or come
+from a condition, a mapping or another stack. So its URI is resolved first, and then compared with
+the ARNs of all functions. Each URI is resolved once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from lambda_live.model.template import Route
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.resources import Resource, Resources, qualifier_in
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """
+    An integration of an API with a backend.
+
+    `keys` are the names of its URI and its type. `label` is the route as METHOD PATH. `read`
+    returns the route if the backend is a function, or None, with a notice, if the integration is
+    not supported; it raises TemplateError.
+    """
+
+    resources: Resources
+    properties: Properties
+    keys: tuple[str, str]
+    label: str
+    read: Callable[[], Route | None]
+
+    @property
+    def uri(self) -> str:
+        """The resolved URI."""
+        return self.resources.resolve_quietly(self.properties.raw.get(self.keys[0]))
+
+    def note_missing_function(self, uri: str) -> None:
+        """Report a route whose function is not in the application."""
+        is_proxy = (self.properties.text(self.keys[1]) or "").upper() == "AWS_PROXY"
+        if is_proxy and "IntegrationSubtype" not in self.properties:
+            backend = uri.rpartition("/functions/")[2].removesuffix("/invocations") or "nothing"
+            self.resources.note(
+                self.properties.line(self.keys[0]),
+                f"{self.label} is not served: it leads to {backend}, which is not a function of"
+                " this template; refer to the function with !GetAtt NAME.Arn",
+            )
+
+
+class FunctionRoutes:
+    """The routes of an application's APIs by function."""
+
+    def __init__(self, integrations: Iterable[Integration]) -> None:
+        self._integrations: dict[str, list[tuple[Integration, str | None]]] = {}
+        for each in integrations:
+            uri = each.uri
+            if (found := each.resources.application.function(uri)) is None:
+                each.note_missing_function(uri)
+            else:
+                resources, function = found
+                arn = resources.function_arn(function)
+                self._integrations.setdefault(arn, []).append((each, qualifier_in(uri)))
+
+    def routes_to(self, resources: Resources, function: Resource) -> Iterator[Route]:
+        """Yield the routes to a function. Raises TemplateError."""
+        for each, qualifier in self._integrations.get(resources.function_arn(function), ()):
+            if (route := each.read()) is not None:
+                yield replace(route, qualifier=qualifier)
