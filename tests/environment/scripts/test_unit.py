@@ -71,6 +71,17 @@ def test_unit_reports_why_tests_cannot_run(tmp_path: Path, file: str, text: str,
     assert why in ended.stderr
 
 
+def test_unit_without_tests_folder_skips_the_tests_of_lambda_live(tmp_path: Path) -> None:
+    checkout = checkout_of(tmp_path, {**FILES, "shop/test_shop.py": "def test_it(): pass\n"})
+    shutil.rmtree(checkout / "tests")
+    write_project(checkout, {"packages/lambda-live/tests/test_x.py": "def test_x(): assert 0\n"})
+
+    ended = unit(checkout)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("saved", "error"),
     [
