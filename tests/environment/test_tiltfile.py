@@ -123,6 +123,34 @@ def test_other_cluster_is_rejected_with_command_to_run(
     assert "make up" in rejected.stderr
 
 
+def test_fresh_clone_is_installed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not (shutil.which("tilt") and shutil.which("kubectl")):
+        pytest.skip("needs tilt and kubectl")
+    clone, programs = tmp_path / "clone", tmp_path / "programs"
+    for name in output("git", "ls-files", "-z").split("\0"):
+        if Path(name).is_file():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, clone / name)
+    programs.mkdir()
+    install = f"#!/bin/sh\necho $* >made\nln -s {Path('.venv').absolute()} .venv\n"
+    (programs / "make").write_text(install)
+    (programs / "make").chmod(0o755)
+    (tmp_path / "kubeconfig").write_text(kubeconfig("k3d-lambda-dev"))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+
+    evaluated = subprocess.run(
+        ["tilt", "alpha", "tiltfile-result"], cwd=clone, capture_output=True, text=True, check=False
+    )
+
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert (clone / "made").read_text() == "--silent needs install\n"
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_every_object_belongs_to_labeled_resource(evaluate: Evaluate) -> None:
     result = evaluate()
 
