@@ -2,7 +2,8 @@
 `lambda-live describe [--folders]`: print the functions as JSON, for scripts and Tilt.
 
 `files` are the other files that define them, such as nested templates and Dockerfiles.
-With `--folders` it prints only the folders of their code, one a line.
+With `--folders` it prints only the folders of their code, one a line. With `--environment NAME` it
+prints what a container of AWS's base image needs to run the function: memory and variables.
 """
 
 import json
@@ -15,10 +16,11 @@ from typing import Any
 
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.requirements import requirement_files
+from lambda_live.environments.variables import placeholder_credentials
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
-from lambda_live.project.config import read_account
+from lambda_live.project.config import read_account, sam_variables
 from lambda_live.project.dotenv import DotEnv
 from lambda_live.project.samconfig import read_samconfig
 from lambda_live.project.template.discovery import default_template, find_template
@@ -55,6 +57,39 @@ def _describe(function: FunctionSpec, project: Path) -> dict[str, Any]:
     }
 
 
+def _environment(function: FunctionSpec, project: Path) -> dict[str, str]:
+    """
+    Return the variables of a function in a container: its own, and those that AWS sets.
+
+    AWS's emulator reads the name, the memory and the timeout from `AWS_LAMBDA_FUNCTION_*`
+    (https://docs.aws.amazon.com/lambda/latest/dg/python-image.html). Raises TemplateError.
+    """
+    sam = read_samconfig(project)
+    dot_env = DotEnv(project / ".env", (), os.environ)
+    account = read_account(dot_env, os.environ, sam)
+    own = dict(function.environment or {})
+    own |= sam_variables(function, sam) | dot_env.variables_for(function.name)
+    return {
+        **placeholder_credentials(own),
+        **own,
+        "AWS_DEFAULT_REGION": account.region,
+        "AWS_REGION": account.region,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+    }
+
+
+def _print_environment(functions: Sequence[FunctionSpec], name: str, project: Path) -> None:
+    """Print `NAME=VALUE` and a NUL for each variable: a value may have several lines."""
+    found = [each for each in functions if each.name == name]
+    if not found:
+        names = ", ".join(each.name for each in functions)
+        fail(f"unknown function {name}; the template has {names}")
+    pairs = _environment(found[0], project).items()
+    sys.stdout.write("".join(f"{key}={value}\0" for key, value in pairs))
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run the command; exit with status 2 if the template is invalid."""
     parser = CommandParser("describe", "Print the functions of the current folder as JSON.")
@@ -62,10 +97,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--images", action="store_true", help="print lines of NAME, tab, DOCKERFILE if it has one"
     )
+    parser.add_argument(
+        "--environment", metavar="NAME", help="print NAME=VALUE and a NUL for each variable"
+    )
     options = parser.parse(arguments)
     project = Path.cwd()
     try:
         template = load_template(project)
+        if options.environment:
+            _print_environment(template.functions, options.environment, project)
+            return
         functions = [_describe(each, project) for each in template.functions]
     except TemplateError as error:
         fail(str(error))

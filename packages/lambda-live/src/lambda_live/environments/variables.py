@@ -68,7 +68,7 @@ def variables(configuration: FunctionConfiguration) -> dict[str, str]:
         **function,
     }
     return (
-        _placeholder_credentials(variables)
+        placeholder_credentials(variables)
         | variables
         | _reserved(configuration)
         | {
@@ -117,7 +117,7 @@ def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     }
 
 
-def _placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
+def placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
     """Return fake credentials if there are no others: an SDK does not start without any."""
     has_credentials = any(name in variables for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
     return {} if has_credentials else dict.fromkeys(_CREDENTIALS, "placeholder")

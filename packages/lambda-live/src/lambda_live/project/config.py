@@ -76,7 +76,7 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
             _configuration(each, options, limits, environ, template),
             account=account,
             project=project,
-            local_environment=_sam_variables(each, sam) | dot_env.variables_for(each.name),
+            local_environment=sam_variables(each, sam) | dot_env.variables_for(each.name),
         )
         for each in template.functions
     )
@@ -124,7 +124,8 @@ def _read_template(
     return read_template(path, overrides, account, build_dir=cache_dir(""), deployed=sam.deployed)
 
 
-def _sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
+def sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:
+    """Return the variables that samconfig.toml's `env_vars` file sets for a function."""
     names = (function.logical_id.rpartition("/")[2], function.logical_id, function.name)
     return sam.variables_for(*names, declared=function.environment or {})
 

@@ -322,6 +322,40 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
     assert (ended.stdout, ended.stderr) == ("function\n", "")
 
 
+def test_described_environment_has_template_env_and_memory(tmp_path: Path) -> None:
+    properties = (
+        "Timeout: 7, MemorySize: 512, Environment: {Variables: {TABLE: orders, A: template}}"
+    )
+    template = SEVERAL.replace("Timeout: 20, MemorySize: 512", properties)
+    (tmp_path / "template.yaml").write_text(template)
+    (tmp_path / "function").mkdir()
+    (tmp_path / "function/app.py").touch()
+    (tmp_path / ".env").write_text("A=all\nLINES='1\n2'\nFROM_SHELL\n")
+    (tmp_path / ".env.Slow").write_text("A=own\n")
+    command = [sys.executable, "-P", "-m", "lambda_live", "describe", "--environment", "Slow"]
+    environ = {**os.environ, "FROM_SHELL": "here", "AWS_REGION": "eu-west-1"}
+
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True
+    )
+
+    variables = dict(each.split("=", 1) for each in ended.stdout.split("\0") if each)
+    assert variables == {
+        "A": "own",
+        "AWS_ACCESS_KEY_ID": "placeholder",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_FUNCTION_NAME": "Slow",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "7",
+        "AWS_REGION": "eu-west-1",
+        "AWS_SECRET_ACCESS_KEY": "placeholder",
+        "AWS_SESSION_TOKEN": "placeholder",
+        "FROM_SHELL": "here",
+        "LINES": "1\n2",
+        "TABLE": "orders",
+    }
+
+
 def test_startup_output_has_usable_urls(start_service: StartService) -> None:
     service = start_service(
         "def handler(event, context): return 1", "--host=0.0.0.0", "--admin-host=::1"
