@@ -185,6 +185,23 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
     assert json.loads(done.stdout)["errorType"] == "NameError"
 
 
+@pytest.mark.parametrize("args", [[], ["--json"]])
+def test_check_and_invoke_escape_control_characters(
+    args: list[str], service: LambdaService, checkout: Path
+) -> None:
+    attack = "\x1b]0;title\x07 \x9b2J \u202egnp.exe \x85 line"
+    source = f"def lambda_handler(event, context): return {attack!r}\n"
+    (checkout / "lambda_app/app.py").write_text(source, encoding="utf-8")
+
+    url = ["--url", service.url]
+    check = run(checkout / "scripts/check", *url, *args)
+    invoke = run(checkout / "scripts/invoke", *url, checkout / "events/event.json")
+
+    for output in (check.stdout, invoke.stdout):
+        assert "title" in output
+        assert not set("\x1b\x07\x9b\u202e\x85") & set(output)
+
+
 @pytest.mark.parametrize(
     ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
 )

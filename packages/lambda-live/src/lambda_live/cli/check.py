@@ -41,6 +41,7 @@ from lambda_live.checks.function_response import (
 )
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
 from lambda_live.cli.parser import CommandParser
+from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _SOURCE = "check"
 _EMULATOR_FUNCTION = "function"
@@ -158,7 +159,7 @@ class CheckCommand:
         checks = [self._check(event, responses.get(event)) for event in self._events]
         result = self._result(checks)
         if self._options.json:
-            _print(json.dumps(result.to_json(), ensure_ascii=False, separators=(",", ":")))
+            _print_json(result.to_json())
         else:
             _print(*self._rows(result))
         if self._options.accept:
@@ -357,8 +358,16 @@ def _read(path: Path) -> str | None:
         return None
 
 
-def _print(*lines: str) -> None:
+def _print(*texts: str) -> None:
+    """Print texts for a person, without control sequences of a response."""
+    lines = (sanitize(line) for text in texts for line in text.split("\n"))
     sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+def _print_json(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    sys.stdout.write(f"{escape_json(text)}\n")
     sys.stdout.flush()
 
 
@@ -387,7 +396,7 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     except (SendError, OSError) as error:
         if options.json:
             result = CheckResult(options.url, reason=str(error)).to_json()
-            _print(json.dumps(result, ensure_ascii=False, separators=(",", ":")))
+            _print_json(result)
         else:
             sys.stderr.write(f"check: {error}\n")
         return _FAILED

@@ -8,6 +8,7 @@ it is.
 Sources: ECMA-48 (control functions, C0 and C1), https://trojansource.codes.
 """
 
+import json
 import re
 import unicodedata
 
@@ -22,6 +23,13 @@ def sanitize(text: str) -> str:
         return text
     text = _COLOR.sub("", text).expandtabs(_TAB_COLUMNS)
     return "".join(_escape(each) if _is_control(each) else each for each in text)
+
+
+def escape_json(text: str) -> str:
+    """Return a JSON document on one line with control characters escaped, as JSON escapes them."""
+    if text.isprintable():
+        return text
+    return "".join(json.dumps(each)[1:-1] if _is_control(each) else each for each in text)
 
 
 def _is_control(character: str) -> bool:
