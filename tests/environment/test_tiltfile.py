@@ -172,6 +172,27 @@ def test_monitoring_can_be_disabled(evaluate: Evaluate) -> None:
     assert with_label(evaluate("--monitoring=false"), "monitoring") == set()
 
 
+def test_pod_and_build_reach_the_package_index(evaluate: Evaluate) -> None:
+    settings = {
+        "HTTPS_PROXY": "http://proxy.internal:3128",
+        "NO_PROXY": ".internal",
+        "PIP_INDEX_URL": "https://index.internal/simple",
+    }
+
+    target = resources(evaluate("--monitoring=false", **settings))["function"]
+
+    (pod,) = (
+        each
+        for each in yaml.safe_load_all(target["DeployTarget"]["yaml"])
+        if each["kind"] == "Deployment"
+    )
+    container = pod["spec"]["template"]["spec"]["containers"][0]
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    build = json.dumps(target["ImageTargets"][0])
+    assert {name: variables[name] for name in settings} == settings
+    assert all(value in build for value in settings.values())
+
+
 def test_chosen_ports_are_forwarded_and_linked(evaluate: Evaluate) -> None:
     result = evaluate(GRAFANA_PORT="3333", FUNCTION_PORT="5433", LAMBDA_LIVE_ADMIN_PORT="9102")
 

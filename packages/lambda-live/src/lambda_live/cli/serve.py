@@ -28,14 +28,21 @@ def _listen(host: str, port: int, hint: str) -> socket.socket:
 
 
 def _install_packages(config: Config) -> None:
-    """Install the functions' requirements; exit with status 1 if that fails."""
+    """
+    Install the functions' requirements; exit with status 1 if that fails for every function.
+
+    The service tries again for those that failed, and serves them with the packages that they have.
+    """
+    failed = 0
     for function in config.functions:
         try:
             for requirements in find_dependencies(function).missing():
                 install(requirements, log)
         except InstallError as error:
             log(str(error))
-            sys.exit(1)
+            failed += 1
+    if failed == len(config.functions):
+        sys.exit(1)
 
 
 def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:

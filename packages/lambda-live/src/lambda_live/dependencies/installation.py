@@ -1,11 +1,16 @@
 """Install requirements into a directory of the cache, apart from the service's own packages."""
 
+import contextlib
+import fcntl
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
@@ -15,10 +20,11 @@ from lambda_live.model.requirements import InstallError, Requirements
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
-
-
-def _ignore(_: subprocess.Popen[str]) -> None:
-    pass
+_LOCK_POLL_SECONDS = 0.1
+_OPTIONS = ("--compile", "--disable-pip-version-check", "--no-user", "--progress-bar=off")
+_VARIABLES = {"PIP_DRY_RUN": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+_IGNORED_VARIABLES = ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET")
+"""These and --no-user undo settings of the user with which --target installs nothing."""
 
 
 def install_dir(requirements: Requirements) -> Path:
@@ -26,64 +32,124 @@ def install_dir(requirements: Requirements) -> Path:
     return cache_dir("packages") / cache_key(requirements)
 
 
-def install(
-    requirements: Requirements,
-    log: Callable[[str], None],
-    on_started: Callable[[subprocess.Popen[str]], None] = _ignore,
-) -> Path:
+def install(requirements: Requirements, log: Callable[[str], None]) -> Path:
     """
     Install requirements unless the cache has them; return the directory.
 
-    `on_started` receives pip's process. Killing it makes the installation fail.
-
     Raises:
-        InstallError: pip failed.
+        InstallError: pip failed, or the cache can't be written.
     """
-    directory = install_dir(requirements)
-    if directory.is_dir():
+    return Installation(requirements, log).run()
+
+
+class Installation:
+    """
+    One installation. `run` blocks, and `stop` may be called from another thread.
+
+    Several services may need the same packages at the same time. A lock lets one of them install.
+    """
+
+    def __init__(self, requirements: Requirements, log: Callable[[str], None]) -> None:
+        self._requirements = requirements
+        self._log = log
+        self._stopped = threading.Event()
+        self._pip: subprocess.Popen[str] | None = None
+
+    def run(self) -> Path:
+        """Install the requirements unless the cache has them; return the directory."""
+        try:
+            directory = install_dir(self._requirements)
+            if not directory.is_dir():
+                with self._locked(directory.name):
+                    self._install(directory)
+        except OSError as error:
+            reason = ": ".join(str(each) for each in (error.strerror, error.filename) if each)
+            raise self._error(reason or repr(error)) from error
         return directory
-    log(f"installing {requirements.label}")
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=directory.parent))
+
+    def stop(self) -> None:
+        """Kill pip and everything it started; `run` then raises InstallError."""
+        self._stopped.set()
+        if self._pip is not None and self._pip.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._pip.pid, signal.SIGKILL)
+
+    def _error(self, reason: str) -> InstallError:
+        text = f"{self._requirements.label} can't be installed:\n{reason.strip()}"
+        return InstallError(text, self._requirements.source)
+
+    @contextlib.contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        """Hold the lock of an installation, which ends with this process at the latest."""
+        locks = cache_dir("locks")
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / key).open("w") as file:
+            while not _try_lock(file.fileno()):
+                if self._stopped.wait(_LOCK_POLL_SECONDS):
+                    reason = "another process installs it, and this one is stopped"
+                    raise self._error(reason)
+            yield
+
+    def _install(self, directory: Path) -> None:
+        if directory.is_dir():
+            return  # another process installed it meanwhile
+        self._log(f"installing {self._requirements.label}")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix="partial-", dir=directory.parent))
+        try:
+            self._run_pip(partial)
+            partial.rename(directory)
+        except OSError:
+            if not directory.is_dir():  # another process was faster, on a file system without locks
+                raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _run_pip(self, target: Path) -> None:
+        requirements, python = self._requirements, self._requirements.python
+        other = () if python == SERVICE_INTERPRETER else ("--python", python.executable)
+        # -P: pip runs in the project's folder, which may have a types.py
+        command = [sys.executable, "-P", "-m", "pip", *other, "install", *_OPTIONS]
+        inherited = (each for each in os.environ.items() if each[0] not in _IGNORED_VARIABLES)
+        file = requirements.source
+        with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
+            if file.name != "requirements.txt":
+                copy_requirements(requirements, Path(directory))
+                file = Path(directory) / "requirements.txt"
+            with subprocess.Popen(  # noqa: S603  # pip, with the user's own files
+                [*command, "--target", target, "--requirement", file],
+                cwd=requirements.directory,
+                env={**dict(inherited), **_VARIABLES},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                errors="replace",
+                process_group=0,
+            ) as self._pip:
+                self._follow_pip(self._pip)
+            errors.seek(0)
+            if self._pip.returncode != 0:
+                raise self._error(errors.read())
+
+    def _follow_pip(self, pip: subprocess.Popen[str]) -> None:
+        try:
+            if self._stopped.is_set():  # before there was a process
+                self.stop()
+            _log_progress(pip.stdout or (), self._log)
+        except BaseException:  # Ctrl-C does not reach another process group
+            self.stop()
+            raise
+
+
+def _try_lock(descriptor: int) -> bool:
     try:
-        _run_pip(requirements, partial, log, on_started)
-        partial.rename(directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return directory
-
-
-def _run_pip(
-    requirements: Requirements,
-    target: Path,
-    log: Callable[[str], None],
-    on_started: Callable[[subprocess.Popen[str]], None],
-) -> None:
-    python = requirements.python
-    other = () if python == SERVICE_INTERPRETER else ("--python", python.executable)
-    # -P: pip runs in the project's folder, which may have a types.py
-    command = [sys.executable, "-P", "-m", "pip", *other, "install", "--compile"]
-    command += ["--disable-pip-version-check", "--progress-bar=off"]
-    file = requirements.source
-    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
-        if file.name != "requirements.txt":
-            copy_requirements(requirements, Path(directory))
-            file = Path(directory) / "requirements.txt"
-        with subprocess.Popen(  # noqa: S603  # pip, with the user's own files
-            [*command, "--target", target, "--requirement", file],
-            cwd=requirements.directory,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            errors="replace",
-        ) as pip:
-            on_started(pip)
-            _log_progress(pip.stdout or (), log)
-        errors.seek(0)
-        if pip.returncode != 0:
-            message = f"{requirements.label} can't be installed:\n{errors.read().strip()}"
-            raise InstallError(message)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 def _log_progress(lines: Iterable[str], log: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ https://packaging.python.org/en/latest/specifications/pyproject-toml/#dependenci
 https://python-poetry.org/docs/basic-usage/#installing-with-poetrylock
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -27,7 +28,8 @@ def cache_key(requirements: Requirements) -> str:
     key = hashlib.sha256(f"{requirements.python.version} {platform.machine()}\n".encode())
     key.update(requirements.text.encode())
     for path in requirements.files:
-        key.update(hashlib.sha256(path.read_bytes()).digest())
+        with contextlib.suppress(OSError):  # pip reports a missing file
+            key.update(hashlib.sha256(path.read_bytes()).digest())
     return key.hexdigest()[:32]
 
 

@@ -106,10 +106,6 @@ class CodeReloader:
                     self.start()
         self.check_for_changes()
 
-    def accept_code_on_disk(self) -> None:
-        """Keep the current code version until the files change again."""
-        self._source.snapshot()
-
     def check_for_changes(self) -> None:
         """Start a reload if the code or the configuration changed."""
         if self.in_progress:

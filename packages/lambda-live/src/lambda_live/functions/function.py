@@ -23,6 +23,7 @@ from lambda_live.functions.scaler import SWEEP_INTERVAL_SECONDS, Scaler
 from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import Invocation, Result, count_lineage
+from lambda_live.model.requirements import PackageState
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 
@@ -79,6 +80,8 @@ class Function:
         self._is_stopping = False
         self._is_killed = False
         self._sweep_error = ""
+        self.package_state = PackageState()
+        """Whether the function has the packages that it requires."""
 
     @property
     def code_version(self) -> CodeVersion:
@@ -123,10 +126,6 @@ class Function:
     def check_for_changes(self) -> None:
         """Start a reload if the code changed."""
         self._reloader.check_for_changes()
-
-    def accept_code_on_disk(self) -> None:
-        """Keep the current code version until the files change again."""
-        self._reloader.accept_code_on_disk()
 
     async def invoke(self, invocation: Invocation) -> Result:
         """

@@ -12,6 +12,7 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration, split_qualifier
+from lambda_live.model.requirements import PackageState
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
@@ -64,10 +65,10 @@ class FunctionManager:
                 self._remove(name)
         self._notify_configured()
 
-    def accept_code_on_disk(self, name: str) -> None:
-        """Keep a function's current code version until its files change again."""
+    def set_package_state(self, name: str, state: PackageState) -> None:
+        """Report whether a function has the packages that it requires."""
         if (function := self._functions.get(name)) is not None:
-            function.accept_code_on_disk()
+            function.package_state = state
 
     def check_for_changes(self) -> None:
         """Reload the functions whose code changed."""

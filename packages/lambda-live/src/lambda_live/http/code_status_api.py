@@ -15,6 +15,7 @@ from lambda_live.http.aws_errors import json_response
 from lambda_live.http.operations import OperationRoute, Request
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Result
+from lambda_live.model.requirements import PackageState
 
 PATH = "/2015-03-31/functions/.lambda-live"
 """Not a valid function name, so no path of AWS's API is equal to this one."""
@@ -30,7 +31,7 @@ class CodeStatusApi:
     Serves `GET PATH?NAME=CODE_SHA256&…`: responds once each named function has loaded its code.
 
     After 2 s it responds with the current state, and the client may request again. `state` is
-    Pending, Active or Failed (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+    Pending, Active or Failed, also if a function's packages could not be installed (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
     `pods` has the namespace and the context of the service's pods, if it runs in a cluster.
     """
 
@@ -61,19 +62,29 @@ def _describe(function: Function) -> dict[str, Any]:
         {"path": os.path.relpath(root, configuration.project), "name": root.name}
         for root in configuration.watched_paths
     ]
-    is_pending = version.load is None and configuration.concurrency > 0
+    is_loading = version.load is None and configuration.concurrency > 0
     return {
         "name": configuration.name,
         "project": str(configuration.project.absolute()),
         "folders": folders,
         "code_sha256": version.code_sha256,
-        "state": "Pending" if is_pending else "Active",
+        "state": "Pending" if is_loading or function.package_state.is_installing else "Active",
         "error": None,
-        **_failure(version, configuration.project),
+        **_install_failure(function.package_state, configuration.project),
+        **_load_failure(version, configuration.project),
     }
 
 
-def _failure(version: CodeVersion, project: Path) -> dict[str, Any]:
+def _install_failure(state: PackageState, project: Path) -> dict[str, Any]:
+    if state.error is None:
+        return {}
+    source = state.error.source
+    file = None if source is None else str(source).removeprefix(f"{project}/")
+    details = {"type": "InstallError", "message": str(state.error), "file": file, "line": None}
+    return {"state": "Failed", "error": details}
+
+
+def _load_failure(version: CodeVersion, project: Path) -> dict[str, Any]:
     load = version.load
     if version.outcome is not LoadOutcome.FAILED or load is None or load.error is None:
         return {}

@@ -26,7 +26,12 @@ _LOAD_TIMEOUT_SECONDS = 2.0
 
 
 class FunctionApp:
-    """The ASGI application of the function's port. Each response names its code in a header."""
+    """
+    The ASGI application of the function's port.
+
+    Each response names its code in a header. Another one says `installing` or `failed` if the
+    function does not have the packages that it requires now.
+    """
 
     def __init__(
         self,
@@ -71,6 +76,8 @@ class FunctionApp:
             response.headers.append(("X-Amz-Log-Result", invocation.encoded_log_tail()))
         code_sha256 = response.code_sha256 or function.code_version.code_sha256
         response.headers.append(("X-Lambda-Live-Code-Sha256", code_sha256))
+        if packages := function.package_state.label:
+            response.headers.append(("X-Lambda-Live-Packages", packages))
         await send(response, send_message)
 
     def _resolve(self, scope: Scope, *, is_aws_api: bool) -> OperationMatch:

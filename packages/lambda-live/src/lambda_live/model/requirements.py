@@ -7,7 +7,28 @@ from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 
 
 class InstallError(Exception):
-    """Requirements cannot be read or installed; the text says why."""
+    """
+    Requirements cannot be read or installed; the text says why.
+
+    `source` is the file that a person edits to fix them, if it is known.
+    """
+
+    def __init__(self, text: str, source: Path | None = None) -> None:
+        super().__init__(text)
+        self.source = source
+
+
+@dataclass(frozen=True, slots=True)
+class PackageState:
+    """Whether a function has the packages that it requires now. If not, it has older ones."""
+
+    is_installing: bool = False
+    error: InstallError | None = None
+
+    @property
+    def label(self) -> str:
+        """`installing`, `failed`, or empty if the function has its packages."""
+        return "installing" if self.is_installing else "failed" if self.error else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from lambda_live.background import BackgroundTasks
 from lambda_live.code.code_files import FileStamp, file_stamp
 from lambda_live.code.watcher import Watcher
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.requirements import InstallError
+from lambda_live.model.requirements import InstallError, PackageState
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
 from lambda_live.project.package_installer import (
@@ -104,8 +104,8 @@ class FunctionManagerProtocol(Protocol):
     def remove_all_except(self, names: Iterable[str]) -> None:
         """Remove all other functions."""
 
-    def accept_code_on_disk(self, name: str) -> None:
-        """Treat the code on disk as the code that is loaded."""
+    def set_package_state(self, name: str, state: PackageState) -> None:
+        """Report whether a function has the packages that it requires."""
 
     def check_for_changes(self) -> None:
         """Have each function check its code for changes."""
@@ -127,6 +127,8 @@ class ConfigWatcher:
         self._had_error = False
         self._background = BackgroundTasks(log)
         self._installer = PackageInstaller(self._background, log, self._on_installed)
+        self._installed: dict[str, FunctionDependencies] = {}
+        self._failed: dict[str, tuple[FunctionDependencies, InstallError]] = {}
         self._files = ConfigFiles(config.files)
         self._watched_files = config.files
         self._reload_task: asyncio.Task[None] | None = None
@@ -134,10 +136,8 @@ class ConfigWatcher:
         self._is_stopped = False
 
     def start(self) -> None:
-        """Apply the configuration, and watch its files. Raises InstallError."""
-        dependencies = [find_dependencies(each) for each in self._config.functions]
-        self._watch_dependencies(dependencies)
-        self._functions.apply([each.resolved_configuration() for each in dependencies])
+        """Apply the configuration, and watch its files."""
+        self._apply(self._config.functions, waits_for_packages=False)
         self._start_watch()
 
     def _start_watch(self) -> None:
@@ -150,8 +150,23 @@ class ConfigWatcher:
         self._installer.stop()
 
     def blocks_reload(self, name: str) -> bool:
-        """Return whether a function must keep its code, because its packages may change first."""
-        return name in self._installer or self._start_reload() is not None
+        """
+        Return whether a function must keep its code, because its packages may change first.
+
+        The function's code has changed. If its packages could not be installed, this tries again.
+        Meanwhile the changed code runs with the older packages.
+        """
+        if self._start_reload() is not None:
+            return True
+        if name in self._failed:
+            self._retry(name)
+            return False
+        return name in self._installer
+
+    def _retry(self, name: str) -> None:
+        dependencies, _ = self._failed[name]
+        if dependencies.missing() and not self._is_stopped:
+            self._installer.request(dependencies)
 
     async def wait_current(self) -> None:
         """Wait until the configuration on disk is applied, except for packages to install."""
@@ -204,26 +219,61 @@ class ConfigWatcher:
         self._config = config
         self._apply(config.functions)
 
-    def _apply(self, functions: Sequence[FunctionConfiguration]) -> None:
-        found = [each for each in map(self._dependencies_of, functions) if each is not None]
-        # the empty ones name the files of functions whose requirements are invalid
-        self._watch_dependencies((*map(FunctionDependencies, functions), *found))
-        for each in found:
-            if each.missing():
-                self._installer.request(each)
-            else:
-                self._installer.cancel(each.name)
-        ready = [each.resolved_configuration() for each in found if not each.missing()]
-        self._functions.apply(ready)
-        self._functions.remove_all_except([each.name for each in functions])
+    def _apply(
+        self, functions: Sequence[FunctionConfiguration], *, waits_for_packages: bool = True
+    ) -> None:
+        """
+        Apply a configuration.
 
-    def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies | None:
+        A function whose packages are missing gets it after their installation, or now if not
+        `waits_for_packages`.
+        """
+        states: dict[str, PackageState] = {}
+        found, ready = [], []
+        for configuration in functions:
+            name = configuration.name
+            dependencies = self._dependencies_of(configuration)
+            found.append(dependencies)
+            states[name] = self._request_packages(dependencies)
+            if not (states[name].is_installing and waits_for_packages):
+                ready.append(dependencies.with_packages_of(self._installed.get(name)))
+        self._watch_dependencies(found)
+        self._functions.apply(ready)
+        self._functions.remove_all_except(states)
+        for name, state in states.items():
+            self._functions.set_package_state(name, state)
+
+    def _request_packages(self, dependencies: FunctionDependencies) -> PackageState:
+        """Install what is missing; return the state of a function's packages."""
+        name = dependencies.name
+        failed = self._failed.pop(name, None)
+        if isinstance(dependencies.error, InstallError):
+            self._installer.cancel(name)
+            self._failed[name] = dependencies, dependencies.error
+            return PackageState(error=dependencies.error)
+        if not dependencies.missing():
+            self._installer.cancel(name)
+            self._installed[name] = dependencies
+            return PackageState()
+        self._installer.request(dependencies)
+        if failed is None or failed[0].directories != dependencies.directories:
+            return PackageState(is_installing=True)
+        self._failed[name] = dependencies, failed[1]  # it probably fails again: do not wait for it
+        return PackageState(error=failed[1])
+
+    def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies:
         try:
             return find_dependencies(configuration)
         except InstallError as error:
-            message = f"{error}. {configuration.name} keeps its last valid configuration."
-            self._log(message, "ERROR")
-            return None
+            name = configuration.name
+            if name not in self._failed or str(self._failed[name][1]) != str(error):
+                self._log_failure(name, str(error))
+            return FunctionDependencies(configuration, error=error)
+
+    def _log_failure(self, name: str, reason: str) -> None:
+        kept = name in self._installed
+        kept_packages = "the previously installed packages" if kept else "those that are installed"
+        self._log(f"{reason}\n{name}: still using {kept_packages}", "ERROR")
 
     def _watch_dependencies(self, dependencies: Iterable[FunctionDependencies]) -> None:
         files = [file for each in dependencies for file in each.files()]
@@ -236,12 +286,19 @@ class ConfigWatcher:
             self._start_watch()
 
     def _on_installed(self, dependencies: FunctionDependencies, error: InstallError | None) -> None:
+        name = dependencies.name
+        failed = self._failed.pop(name, None)
         if error is None:
-            self._functions.apply([dependencies.resolved_configuration()])
-            return
-        message = f"{error}\n{dependencies.name}: still using the previously installed packages"
-        self._log(message, "ERROR")
-        self._functions.accept_code_on_disk(dependencies.name)
+            self._installed[name] = dependencies
+        elif failed is None or str(failed[1]) != str(error):
+            self._log_failure(name, str(error))
+        else:
+            source = error.source or name
+            self._log(f"{source} still can't be installed; the next save tries again", "ERROR")
+        self._functions.apply([dependencies.with_packages_of(self._installed.get(name))])
+        self._functions.set_package_state(name, PackageState(error=error))
+        if error is not None:  # only now, because the reload of the code must not try again
+            self._failed[name] = dependencies, error
 
 
 def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:

@@ -1,14 +1,13 @@
 """What each function needs besides its code, and its installation while functions run."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.dependencies.installation import install, install_dir
+from lambda_live.dependencies.installation import Installation, install_dir
 from lambda_live.dependencies.interpreters import find_interpreter, runtime_requirements
 from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
@@ -22,12 +21,14 @@ class FunctionDependencies:
     A function's configuration, and the Python and the packages that it needs.
 
     `runtime` is what AWS's runtime brings, if another Python than the service's runs the function.
+    `error` says why the rest is unknown.
     """
 
     configuration: FunctionConfiguration
     python: Interpreter = SERVICE_INTERPRETER
     runtime: Requirements | None = None
     own: tuple[Requirements, ...] = ()
+    error: InstallError | None = None
 
     @property
     def _all(self) -> tuple[Requirements, ...]:
@@ -55,6 +56,15 @@ class FunctionDependencies:
             runtime_packages=install_dir(self.runtime) if self.runtime else None,
             package_dirs=(*map(install_dir, self.own), *self.configuration.package_dirs),
         )
+
+    def with_packages_of(self, other: "FunctionDependencies | None") -> FunctionConfiguration:
+        """Return the configuration with another's packages, or with those that are installed."""
+        if other is None:
+            own = tuple(each for each in self.own if install_dir(each).is_dir())
+            other = replace(self, own=own)
+            if self.runtime is not None and not install_dir(self.runtime).is_dir():
+                other = replace(other, python=SERVICE_INTERPRETER, runtime=None)
+        return replace(other, configuration=self.configuration).resolved_configuration()
 
     def files(self) -> Iterator[Path]:
         """Return the files that can declare its requirements, existing or not."""
@@ -88,8 +98,25 @@ def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependenc
     )
 
 
+@dataclass(slots=True, eq=False)
+class _Request:
+    dependencies: FunctionDependencies
+    installation: Installation | None = None
+    is_dropped: bool = False
+
+    def drop(self) -> None:
+        """Stop the installation, or do not start it."""
+        self.is_dropped = True
+        if self.installation is not None:
+            self.installation.stop()
+
+
 class PackageInstaller:
-    """Installs packages in the background, for one function at a time."""
+    """
+    Installs packages in the background, for one function at a time.
+
+    The newest request of a function wins: an installation for an older one is stopped.
+    """
 
     def __init__(
         self,
@@ -100,55 +127,58 @@ class PackageInstaller:
         self._background = background
         self._log = log
         self._on_finished = on_finished
-        self._requested: dict[str, FunctionDependencies] = {}
+        self._requests: dict[str, _Request] = {}
         self._lock = asyncio.Lock()
-        self._pip: subprocess.Popen[str] | None = None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._requested
+        return name in self._requests
 
     def request(self, dependencies: FunctionDependencies) -> None:
         """Install what a function needs. A new request replaces the function's previous one."""
-        before = self._requested.get(dependencies.name)
-        self._requested[dependencies.name] = dependencies
-        if before is None or before.directories != dependencies.directories:
-            self._background.spawn(self._run(dependencies))
+        name = dependencies.name
+        current = self._requests.get(name)
+        if current is not None and current.dependencies.directories == dependencies.directories:
+            current.dependencies = dependencies
+            return
+        self.cancel(name)
+        self._requests[name] = request = _Request(dependencies)
+        self._background.spawn(self._run(request))
 
     def cancel(self, name: str) -> None:
         """Drop the request of a function."""
-        self._requested.pop(name, None)
+        if (request := self._requests.pop(name, None)) is not None:
+            request.drop()
 
     def stop(self) -> None:
-        """Drop all requests, and kill the running pip."""
-        self._requested.clear()
-        if self._pip is not None and self._pip.poll() is None:
-            self._pip.kill()
+        """Drop all requests."""
+        for name in list(self._requests):
+            self.cancel(name)
 
-    async def _run(self, dependencies: FunctionDependencies) -> None:
+    async def _run(self, request: _Request) -> None:
         result = None
         async with self._lock:
             try:
-                await self._install(dependencies)
+                await self._install(request)
             except InstallError as error:
                 result = error
-        latest = self._requested.get(dependencies.name)
-        if latest is not None and latest.directories == dependencies.directories:
-            del self._requested[dependencies.name]
-            self._on_finished(latest, result)
+            except Exception as error:  # noqa: BLE001  # else the function would wait without end
+                name = request.dependencies.name
+                result = InstallError(f"the packages of {name} can't be installed: {error!r}")
+        if not request.is_dropped:
+            del self._requests[request.dependencies.name]
+            self._on_finished(request.dependencies, result)
 
-    async def _install(self, dependencies: FunctionDependencies) -> None:
-        for requirements in dependencies.missing():
-            if dependencies.name in self._requested:
-                await self._install_one(requirements)
+    async def _install(self, request: _Request) -> None:
+        for requirements in request.dependencies.missing():
+            if not request.is_dropped:
+                await self._install_one(request, requirements)
 
-    async def _install_one(self, requirements: Requirements) -> None:
+    async def _install_one(self, request: _Request, requirements: Requirements) -> None:
         loop, start = asyncio.get_running_loop(), time.monotonic()
 
         def log(text: str) -> None:
             loop.call_soon_threadsafe(self._log, text, "INFO")
 
-        await asyncio.to_thread(install, requirements, log, self._on_started)
+        request.installation = Installation(requirements, log)
+        await asyncio.to_thread(request.installation.run)
         self._log(f"installed {requirements.label} in {time.monotonic() - start:.1f} s", "INFO")
-
-    def _on_started(self, pip: subprocess.Popen[str]) -> None:
-        self._pip = pip

@@ -184,7 +184,7 @@ def test_invalid_lock_file_is_logged_and_keeps_the_function(
     save(service, "[project]\nname = 'one'\ndependencies = ['idna']\n", "code/pyproject.toml")
 
     assert answer(service)[0] == "hello"
-    service.wait_for_line("First keeps its last valid configuration")
+    service.wait_for_line("First: still using the previously installed packages")
     for name in ("pyproject.toml", "uv.lock"):
         (service.project / "code" / name).unlink()
 
@@ -313,18 +313,105 @@ def test_requirements_of_a_source_layer_are_installed(
     wait_until(lambda: answer(service) == "2")
 
 
-def test_failed_installation_keeps_the_loaded_code(
+def packages_state(service: LambdaService) -> str | None:
+    path = "/2015-03-31/functions/First/invocations"
+    return service.request("POST", path, b"{}").headers.get("x-lambda-live-packages")
+
+
+def test_code_saved_while_an_installation_fails_runs_with_the_old_packages(
     idna: LambdaService,
 ) -> None:
     save(idna, "./nothing-here\n", "code/requirements.txt")
-    save(idna, "import nothing_here\n" + VERSION.format(name="idna"), "code/app.py")
     first = answer(idna)
+    save(idna, VERSION.format(name="idna").replace("return ", "return 'new', "), "code/app.py")
 
     idna.wait_for_line("First: still using the previously installed packages")
-    assert (first, answer(idna)) == ("1", "1")
+    wait_until(lambda: answer(idna) == ["new", "1"])
+    assert first == "1"
+    assert packages_state(idna) == "failed"
     assert "nothing-here" in idna.log
-    save(idna, "def handler(event, context): return 'mended'\n", "code/app.py")
-    assert answer(idna) == "mended"
+    save(idna, template({"greeting": "moin"}))
+    save(idna, "import os\ndef handler(*_): return os.environ['GREETING']\n", "code/app.py")
+    wait_until(lambda: answer(idna) == "moin")
+    state = idna.request("GET", "/2015-03-31/functions/.lambda-live").json()["functions"][0]
+    assert (state["state"], state["error"]["file"]) == ("Failed", "code/requirements.txt")
+
+
+def test_failed_installation_is_tried_again_at_the_next_save(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    service = start_service(
+        project({}, app=APP), handler=None, XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
+    service.expected_stderr = service.stderr
+    assert answer(service)[0] == "hello"
+    write_wheel(service.project / "code", "ours", "1")
+    (tmp_path / "cache/lambda-live").mkdir(parents=True, exist_ok=True)
+    packages = tmp_path / "cache/lambda-live/packages"
+    packages.write_text("not a folder")  # as if the disk was full
+    save(service, "./ours-1-py3-none-any.whl\n", "code/requirements.txt")
+    wait_until(lambda: packages_state(service) == "failed")
+    packages.unlink()
+
+    save(service, VERSION.format(name="ours"), "code/app.py")
+
+    wait_until(lambda: answer(service) == "1")
+    assert "code/requirements.txt can't be installed:\nFile exists" in service.log
+    assert "internal error" not in service.log
+
+
+def test_newest_requirements_stop_the_installation_of_older_ones(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    slow = project({}, app=VERSION.format(name="idna"))
+    slow["code/slow/pyproject.toml"] = (
+        "[build-system]\nrequires=[]\nbuild-backend='slow'\nbackend-path=['.']\n"
+    )
+    slow["code/slow/slow.py"] = (
+        "import pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'began')!r}).touch()\ntime.sleep(600)\n"
+    )
+    service = start_service(slow, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+    write_wheel(service.project / "code", "idna", "2")
+    save(service, "./slow\n", "code/requirements.txt")
+    wait_until((tmp_path / "began").exists)
+
+    save(service, "./idna-2-py3-none-any.whl\n", "code/requirements.txt")
+
+    wait_until(lambda: answer(service) == "2")
+    assert "can't be installed" not in service.log
+
+
+def test_requirements_that_fail_affect_the_functions_that_need_them(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    other = template({"name": "Other"}).removeprefix("Resources:").replace("code/", "other/")
+    files = project({}) | {"other/app.py": APP, "other/requirements.txt": "./nothing-here\n"}
+    files["template.yaml"] += other
+    service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+
+    assert "other/requirements.txt can't be installed" in service.stderr
+    assert answer(service)[0] == "hello"
+    service.wait_for_line("Other: still using those that are installed")
+    state = service.request("GET", "/2015-03-31/functions/.lambda-live").json()["functions"]
+    assert [each["state"] for each in state] == ["Active", "Failed"]
+
+
+def test_pip_settings_of_the_user_do_not_prevent_an_installation(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    files = project({}, app=VERSION.format(name="ours"))
+    (tmp_path / "code").mkdir()
+    files["code/requirements.txt"] = f"./{write_wheel(tmp_path / 'code', 'ours', '1')}\n"
+    settings = {"USER": "yes", "PREFIX": "/nowhere", "REQUIRE_VIRTUALENV": "1", "DRY_RUN": "1"}
+    variables: dict[str, Any] = {f"PIP_{name}": value for name, value in settings.items()}
+    cache = str(tmp_path / "cache")
+    service = start_service(files, handler=None, XDG_CACHE_HOME=cache, **variables)
+    service.expected_stderr = service.stderr
+
+    assert answer(service) == "1"
 
 
 def test_moved_handler_while_env_is_saved_keeps_the_service(
