@@ -37,7 +37,7 @@ def function_manifest(name: str) -> Any:
 
 POD = function_manifest("deployment.yaml")["spec"]["template"]["spec"]
 CONTAINER = POD["containers"][0]
-ENVIRONMENT = {variable["name"]: variable["value"] for variable in CONTAINER["env"]}
+ENVIRONMENT = {variable["name"]: variable.get("value") for variable in CONTAINER["env"]}
 
 
 def megabytes(quantity: str) -> int:
@@ -80,6 +80,16 @@ def test_pod_is_restricted() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert POD["automountServiceAccountToken"] is False
+
+
+def test_service_is_called_by_each_of_its_names() -> None:
+    names = [each["name"] for each in CONTAINER["env"]]
+    hosts = ENVIRONMENT["LAMBDA_LIVE_ALLOWED_HOSTS"].split(",")
+
+    domains = ("", ".$(NAMESPACE)", ".$(NAMESPACE).svc", ".$(NAMESPACE).svc.cluster.local")
+    service = function_manifest("service.yaml")["metadata"]["name"]
+    assert hosts == [service + domain for domain in domains]
+    assert names.index("NAMESPACE") < names.index("LAMBDA_LIVE_ALLOWED_HOSTS")
 
 
 def test_memory_limit_fits_all_environments() -> None:

@@ -141,6 +141,17 @@ def test_authorizer_of_an_http_api_route_is_read(
 
 
 @pytest.mark.parametrize("api", [REST, HTTP])
+def test_authorizer_has_the_scopes_of_its_route(tmp_path: Path, api: str) -> None:
+    scoped = api.replace("AuthorizerId:", "AuthorizationScopes: [a, b]\n      AuthorizerId:")
+
+    found = authorizer(
+        tmp_path, FUNCTIONS + scoped.replace("MORE", "IdentitySource: $request.header.X-One")
+    )
+    assert found is not None
+    assert found.scopes == ("a", "b")
+
+
+@pytest.mark.parametrize("api", [REST, HTTP])
 def test_route_with_an_unknown_authorizer_has_one(tmp_path: Path, api: str) -> None:
     unknown = api.replace("AuthorizerId: !Ref Authorizer", "AuthorizerId: abc123")
 

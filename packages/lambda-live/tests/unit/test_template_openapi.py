@@ -85,6 +85,7 @@ def authorizer(folder: Path, own: str = "", general: str = "", **api: str) -> Au
         ("security: [{Key: [], Token: []}]", TOKEN),
         ("security: [{Request: []}]", REQUEST),
         ("security: [{Jwt: []}]", Authorizer("Jwt", "JWT")),
+        ("security: [{Jwt: [a, b]}]", Authorizer("Jwt", "JWT", scopes=("a", "b"))),
         ("security: [{Signed: []}]", Authorizer("Signed", "AWS_IAM")),
         ("x-amazon-apigateway-auth: {type: AWS_IAM}", Authorizer("AWS_IAM", "AWS_IAM")),
         ("security: [{Key: []}]", None),

@@ -27,6 +27,7 @@ from lambda_live.http.identities import (
     iam_identity,
     jwt_claims,
     read_claims,
+    token_scopes,
 )
 from lambda_live.http.operations import invoke
 from lambda_live.http.payloads import api_event_v1, api_event_v2
@@ -94,9 +95,17 @@ class Authorizers:
                 "ERROR",
             )
             _raise_unauthorized()
+        scopes = [scope for scope in authorizer.scopes if scope in token_scopes(claims)]
+        if authorizer.scopes and not scopes:
+            names = " or ".join(authorizer.scopes)
+            self._listener.service_log(
+                f"authorizer {authorizer.name} returned 403: the token has no scope {names}",
+                "ERROR",
+            )
+            _raise_error(403, "ForbiddenException", {"message": "Forbidden"})
         if authorizer.kind == "COGNITO_USER_POOLS":
             return {"claims": cognito_claims(claims)}
-        context = {"claims": jwt_claims(claims), "scopes": None}
+        context = {"claims": jwt_claims(claims), "scopes": scopes or None}
         return context if match.route.payload_format == "1.0" else {"jwt": context}
 
     async def _decide(

@@ -54,6 +54,12 @@ def read_claims(token: str, defaults: Mapping[str, object]) -> dict[str, object]
     return {**defaults, **claims}
 
 
+def token_scopes(claims: Mapping[str, object]) -> list[str]:
+    """Return the scopes of a token: the claim `scope`, or else `scp`."""
+    found = claims.get("scope", claims.get("scp", ""))
+    return [str(each) for each in found] if isinstance(found, list) else str(found).split()
+
+
 def cognito_claims(claims: Mapping[str, object]) -> dict[str, str]:
     """Return claims as a REST API passes them on: as text, lists with commas, `exp` as a date."""
     return {

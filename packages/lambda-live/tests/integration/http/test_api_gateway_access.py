@@ -119,6 +119,20 @@ Resources:
         Pool:
           Type: Api
           Properties: {{RestApiId: !Ref Rest, Path: /pool, Method: get, Auth: {{Authorizer: Pool}}}}
+        Scoped:
+          Type: HttpApi
+          Properties:
+            ApiId: !Ref Http
+            Path: /scoped
+            Method: get
+            Auth: {{Authorizer: Outside, AuthorizationScopes: [orders/read, orders/write]}}
+        ScopedPool:
+          Type: Api
+          Properties:
+            RestApiId: !Ref Rest
+            Path: /scoped-pool
+            Method: get
+            Auth: {{Authorizer: Pool, AuthorizationScopes: [orders/read]}}
         OtherHeader:
           Type: Api
           Properties:
@@ -515,6 +529,23 @@ def test_request_without_token_is_rejected(apis: LambdaService, path: str, value
 
     assert (response.status, response.json()) == (401, {"message": "Unauthorized"})
     apis.wait_for_line("returned 401: ")
+
+
+@pytest.mark.parametrize("path", ["/scoped", "/scoped-pool"])
+def test_token_needs_one_of_the_scopes(apis: LambdaService, path: str) -> None:
+    for claims in ({}, {"scope": "email orders"}, {"scp": ["email"]}):
+        response = apis.request(
+            "GET", path, headers={"Authorization": token({"sub": "1"} | claims)}
+        )
+        assert (response.status, response.json()) == (403, {"message": "Forbidden"})
+
+    valid = {"Authorization": token({"scope": "email orders/read"})}
+    context = context_of(apis.request("GET", path, headers=valid))
+    if path == "/scoped":
+        assert context["jwt"]["scopes"] == ["orders/read"]
+    listed = {"Authorization": token({"scp": ["orders/read"]})}
+    assert apis.request("GET", path, headers=listed).status == 200
+    apis.wait_for_line("returned 403: the token has no scope orders/read")
 
 
 SIGNATURE = (

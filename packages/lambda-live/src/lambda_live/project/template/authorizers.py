@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lambda_live.model.template import Authorizer
 from lambda_live.project.document import Object, Value
@@ -29,8 +30,11 @@ def for_event(
     """Return the authorizer of a SAM event, else the default of its API."""
     own = event.section("Auth")
     if "Authorizer" in own:
-        return _named(resources, api, own, "Authorizer", rest=rest)
-    return default_authorizer(resources, api, rest=rest)
+        found = _named(resources, api, own, "Authorizer", rest=rest)
+    else:
+        found = default_authorizer(resources, api, rest=rest)
+    scopes = own.texts("AuthorizationScopes")
+    return replace(found, scopes=scopes) if found and scopes else found
 
 
 def default_authorizer(resources: Resources, api: Properties, *, rest: bool) -> Authorizer | None:
@@ -61,10 +65,13 @@ def _named(
     authorizer = api.section("Auth").section("Authorizers").section(name)
     if "UserPoolArn" in authorizer:
         token = authorizer.section("Identity").text("Header") or "Authorization"
-        return Authorizer(name, "COGNITO_USER_POOLS", identity=(f"header.{token}",))
+        sources: tuple[str, ...] = (f"header.{token}",)
+        scopes = authorizer.texts("AuthorizationScopes")
+        return Authorizer(name, "COGNITO_USER_POOLS", identity=sources, scopes=scopes)
     if "FunctionArn" not in authorizer:
         sources = tuple(identity_sources(authorizer, "IdentitySource"))
-        return Authorizer(name, "JWT", identity=sources)
+        scopes = authorizer.texts("AuthorizationScopes")
+        return Authorizer(name, "JWT", identity=sources, scopes=scopes)
     return _sam_lambda_authorizer(resources, name, authorizer, rest=rest)
 
 
@@ -122,6 +129,7 @@ def for_method(resources: Resources, method: Properties) -> Authorizer | None:
         or properties.number("AuthorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
         payload_format=properties.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
         has_simple_response=properties.flag("EnableSimpleResponses"),
+        scopes=method.texts("AuthorizationScopes"),
     )
 
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from lambda_live.model.template import Authorizer, Route
@@ -123,7 +124,7 @@ def _operation_authorizer(
         for name in requirement.raw:
             found = _scheme_authorizer(resources, _scheme(body, name), name, rest=rest)
             if found is not None:
-                return found
+                return replace(found, scopes=requirement.texts(name))
     return None
 
 
