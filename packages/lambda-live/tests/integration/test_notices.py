@@ -49,6 +49,39 @@ def test_equal_notices_are_grouped(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
+DYNAMIC = """
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: "{{resolve:ssm:/name}}"
+      MemorySize: "{{resolve:ssm:/memory}}"
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment:
+        Variables:
+          SET: "{{resolve:ssm:/set}}"
+          UNSET: "{{resolve:ssm-secure:/unset}}"
+"""
+
+
+def test_dynamic_references_are_reported_unless_set_in_env_file(tmp_path: Path) -> None:
+    files = {"template.yaml": DYNAMIC, "code/app.py": "", ".env": "SET=value\n"}
+    write_project(tmp_path, files)
+
+    config = parse([], {}, tmp_path)
+
+    (function,) = config.functions
+    assert (function.name, function.memory) == ("Orders", 128)
+    assert function.local_environment["SET"] == "value"
+    reported = "".join(config.notices)
+    assert all(f"ssm{name}}}}} is only known" in reported for name in (":/name", ":/memory"))
+    assert "set it with --parameter resolve:ssm-secure:/unset=VALUE, or UNSET in .env" in reported
+    assert "/set}}" not in reported
+    assert function.environment["UNSET"] == "resolve:ssm-secure:/unset"
+
+
 def test_long_list_of_names_is_shortened(tmp_path: Path) -> None:
     found = notices(tmp_path, **dict.fromkeys("ABCDEFG", "python3.8"))
     assert "template.yaml:12: A, B, C and 4 more: python3.8 is not supported" in found[0]

@@ -369,6 +369,7 @@ Resources:
       Environment: {{Variables: {{VALUE: {value}}}}}
   Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: !Sub "q-${{AWS::Region}}"}}}}
   Topic: {{Type: AWS::SNS::Topic}}
+  Password: {{Type: AWS::SecretsManager::Secret, Properties: {{Name: password}}}}
 """
 
 
@@ -388,7 +389,12 @@ Resources:
         ("!Select [3, !Split [',', !Ref Secret]]", "Secret"),
         ("!Select [1, !Ref Secret]", "Secret"),
         ("!Length [a, b]", "2"),
-        ("!ToJsonString {a: [b]}", '{"a": ["b"]}'),
+        ("!ToJsonString {a: [b]}", '{"a":["b"]}'),
+        (
+            '!ToJsonString {a: 1, b: yes, c: "1", d: 1.5, e: ü}',
+            '{"a":1,"b":true,"c":"1","d":1.5,"e":"ü"}',
+        ),
+        ("!ToJsonString {a: !Ref AWS::NoValue, b: !Ref Zones}", '{"b":["a","b"]}'),
         ("!FindInMap [Sizes, a, b]", "Sizes.a.b"),
         ("!Ref AWS::NoValue", None),
         ("{a: {b: c}, d: !Ref AWS::NoValue}", None),
@@ -413,22 +419,48 @@ def test_references_are_resolved(value: str, expected: str | None, folder: Path)
         ),
         ("!GetAtt Topic.A", "Topic.A is only known after deployment; set it with --parameter Topi"),
         ("!ImportValue a", "a is imported from another stack; set it with --parameter a=VALUE"),
+        ("!Ref Password", "Password is only known after deployment; set it with --parameter Passw"),
+        ('!Sub "https://${ServerlessHttpApi}/"', "ServerlessHttpApi is only known after deploym"),
+        (
+            "'{{resolve:ssm:/a/b:2}}'",
+            "{{resolve:ssm:/a/b:2}} is only known after deployment; set it with --parameter resol",
+        ),
+        (
+            '!Sub "{{resolve:secretsmanager:${Topic.TopicName}:SecretString:a}}"',
+            "Topic.TopicName is only known after deployment",
+        ),
         ("!FindInMap [Sizes, a, b]", "Mappings has no Sizes.a.b; add it"),
         ("!Cidr [a]", "Fn::Cidr is not supported; write its value instead"),
     ],
 )
 def test_unresolved_value_is_reported_with_its_line(value: str, notice: str, folder: Path) -> None:
-    (found,) = template(folder, NAMES.format(value=value)).notices
+    found, *_ = template(folder, NAMES.format(value=value)).notices
 
     line = 4 if value == "!Ref Secret" else 12
     assert found.startswith(f"{folder}/template.yaml:{line}: {notice}")
 
 
-def test_imported_value_can_be_overridden(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("!ImportValue shared", "shared"),
+        ("!Ref Password", "Password"),
+        ("!Ref Elsewhere", "Elsewhere"),
+        ("!GetAtt Topic.A", "Topic.A"),
+        (
+            "'{{resolve:secretsmanager:a:SecretString:b}}'",
+            "resolve:secretsmanager:a:SecretString:b",
+        ),
+    ],
+)
+def test_unresolved_value_can_be_set_as_its_notice_says(
+    folder: Path, value: str, name: str
+) -> None:
     path = folder / "template.yaml"
-    path.write_text(NAMES.format(value="!ImportValue shared"), encoding="utf-8")
+    path.write_text(NAMES.format(value=value), encoding="utf-8")
+    assert f"set it with --parameter {name}=VALUE" in read_template(path, {}).notices[0]
 
-    found = read_template(path, {"shared": "value"})
+    found = read_template(path, {name: "value"})
 
     assert found.functions[0].environment == {"VALUE": "value"}
     assert found.notices == ()

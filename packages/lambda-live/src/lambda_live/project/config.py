@@ -64,7 +64,7 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
     project = root if path is None else cloud_assembly.app_folder(path) or path.parent
     sam = read_samconfig(project) if path else SamConfig()
     account = read_account(dot_env, environ, sam)
-    template = _read_template(path, options, account, root, sam)
+    template = _read_template(path, options, account, root, sam, dot_env)
     has_several = len(template.functions) > 1
     if options.name and has_several:
         problem = "--name is for a single function; the template has several"
@@ -108,12 +108,13 @@ def _template_candidates(
     return discovery.candidate_files(root, found)
 
 
-def _read_template(
+def _read_template(  # noqa: PLR0913, PLR0917  # called once, with all sources of values
     path: Path | None,
     options: argparse.Namespace,
     account: Account,
     root: Path,
     sam: SamConfig,
+    dot_env: DotEnv,
 ) -> Template:
     """Return the template, or the default one without a file. Raises TemplateError."""
     if path is None:
@@ -121,7 +122,14 @@ def _read_template(
     from lambda_live.project.template.reader import read_template  # noqa: PLC0415  # a start without a template needs no YAML
 
     overrides = {**sam.parameters, **dict(text.split("=", 1) for text in options.parameter)}
-    return read_template(path, overrides, account, build_dir=cache_dir(""), deployed=sam.deployed)
+    return read_template(
+        path,
+        overrides,
+        account,
+        build_dir=cache_dir(""),
+        deployed=sam.deployed,
+        local_variables=dot_env.variables_for,
+    )
 
 
 def sam_variables(function: FunctionSpec, sam: SamConfig) -> dict[str, str]:

@@ -15,6 +15,12 @@ type Value = str | Object | Array | None
 """A scalar is the text as written. CloudFormation also accepts `MemorySize: "512"`."""
 
 
+class Literal(str):
+    """A number or boolean, as CloudFormation reads it: text, except in Fn::ToJsonString."""
+
+    __slots__ = ()
+
+
 class Object(dict[str, Value]):
     """A mapping that knows the line of each key."""
 
@@ -110,6 +116,7 @@ def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError
 
 _STANDARD = "tag:yaml.org,2002:"
 _TRUE = ("true", "yes", "on")
+_JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
 class _Reader:
@@ -176,8 +183,9 @@ def _scalar(path: Path, node: yaml.Node) -> str | None:
     if node.tag == f"{_STANDARD}null":
         return None
     if node.tag == f"{_STANDARD}bool":
-        return "true" if text.lower() in _TRUE else "false"
-    return text
+        return Literal("true" if text.lower() in _TRUE else "false")
+    is_number = node.tag in (f"{_STANDARD}int", f"{_STANDARD}float")
+    return Literal(text) if is_number and _JSON_NUMBER.fullmatch(text) else text
 
 
 def _intrinsic(tag: str, value: Value, line: int) -> tuple[str, Value]:

@@ -20,7 +20,7 @@ from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import has_module, module_path
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import FIRST_VERSION, Unresolved
+from lambda_live.project.template.references import FIRST_VERSION, Unresolved, muted
 from lambda_live.project.template.resources import Resource, Resources
 from lambda_live.telemetry import levels
 
@@ -73,7 +73,7 @@ def function_of(
         memory=properties.number("MemorySize", 128, 10_240, "MB") or DEFAULT_MEMORY_MB,
         timeout=properties.number("Timeout", 1, 900, "seconds") or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
-        environment=_environment(properties),
+        environment=_environment(resources, resource),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
@@ -89,7 +89,7 @@ def function_of(
         description=properties.text("Description") or "",
         ephemeral_storage=properties.section("EphemeralStorage").number("Size", 512, 10_240, "MB")
         or DEFAULT_EPHEMERAL_STORAGE_MB,
-        layer_arns=properties.texts("Layers"),
+        layer_arns=layers.layer_arns(properties),
         tenancy=properties.section("TenancyConfig").optional_choice(
             "TenantIsolationMode", "PER_TENANT"
         ),
@@ -141,10 +141,15 @@ def _architecture(properties: Properties) -> str:
     return architecture
 
 
-def _environment(function: Properties) -> dict[str, str]:
-    environment = function.section("Environment")
-    section = environment.section("Variables")
-    variables = environment.variables("Variables")
+def _environment(resources: Resources, function: Resource) -> dict[str, str]:
+    section = function.properties.section("Environment").section("Variables")
+    local = resources.local_variables(resources.name_of(function.logical_id))
+    variables: dict[str, str] = {}
+    for name in section.raw:
+        # the template's value is not used if there is a local one
+        with muted() if name in local else resources.intrinsics.references.in_variable(name):
+            if (value := section.text(name)) is not None:
+                variables[name] = value
     for name in variables:
         if not _VARIABLE_NAME.fullmatch(name):
             hint = "use a letter, then at least one letter, digit or _"

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from lambda_live.project.document import Array, Document, Object, Value
+from lambda_live.project.document import Array, Document, Literal, Object, Value
 from lambda_live.project.template.references import References, StackContext, Unresolved, as_text
 
 _IF = "Fn::If"
 _MACRO = "Fn::Transform"
+_DYNAMIC_REFERENCE = re.compile(r"\{\{(resolve:[^{}]+)\}\}")
 _SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
@@ -46,7 +47,7 @@ class Intrinsics:
             "Fn::Split": strings.split,
             "Fn::Sub": strings.sub,
             _MACRO: lambda macro: self.resolve(self._include(macro)),
-            "Fn::ToJsonString": lambda value: json.dumps(self.resolve(value)),
+            "Fn::ToJsonString": strings.to_json_string,
         }
 
     def resolve(self, value: Value) -> Value:
@@ -61,6 +62,8 @@ class Intrinsics:
             resolved = (self.resolve(item) for item in value)
             items.extend(item for item in resolved if item is not None)
             return items
+        if isinstance(value, str):
+            return self._dynamic(value)
         if not isinstance(value, Object):
             return value
         if is_intrinsic(value):
@@ -121,11 +124,33 @@ class Intrinsics:
         try:
             with self.references.at_line(call.line):
                 result = function(argument)
+                result = self._dynamic(result) if isinstance(result, str) else result
         except (ValueError, TypeError, IndexError, KeyError, AttributeError):
             self._fail_arguments(call, name)
         except RecursionError:
             self._document.fail(call.line, f"{name} refers to itself", "remove the cycle")
         return result
+
+    def _dynamic(self, text: str) -> str:
+        """
+        Return a text with its dynamic references, such as `{{resolve:ssm:NAME}}`, replaced.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+        """
+        if "{{resolve:" not in text:
+            return text
+        used: list[str] = []
+
+        def replace(reference: re.Match[str]) -> str:
+            name = reference[1]
+            value = self.references.override(name)
+            if value is None:
+                problem = f"{reference[0]} is only known after deployment"
+                value = self.references.unresolved(name, problem)
+            used.append(value)
+            return value
+
+        return _propagate_unresolved(used, _DYNAMIC_REFERENCE.sub(replace, text))
 
     def _fail_arguments(self, call: Object, name: str) -> NoReturn:
         hint = "see CloudFormation's reference"
@@ -260,6 +285,28 @@ class _StringFunctions:
         if "." in name:
             return self._references.attribute(*name.split(".", 1))
         return self.text(self._references.ref(name))
+
+    def to_json_string(self, value: Value) -> Value:
+        """
+        Fn::ToJsonString: compact JSON with numbers and booleans as written.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-ToJsonString.html
+        """
+        if not isinstance(value, Object | Array):
+            raise TypeError
+        texts: list[str] = []
+
+        def typed(item: Value) -> object:
+            if isinstance(item, Array):
+                return [typed(each) for each in item]
+            if isinstance(item, Object):
+                return {key: typed(each) for key, each in item.items()}
+            texts.append(item or "")
+            return json.loads(item) if isinstance(item, Literal) else item
+
+        items = typed(self._resolve(value))
+        whole = json.dumps(items, separators=(",", ":"), ensure_ascii=False)
+        return _propagate_unresolved(texts, whole)
 
     def base64(self, value: Value) -> Value:
         """Fn::Base64."""

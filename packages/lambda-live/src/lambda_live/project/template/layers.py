@@ -16,14 +16,14 @@ from lambda_live.project.cdk.asset_source import python_files
 from lambda_live.project.document import Array, Object, Value
 from lambda_live.project.template import code_folder
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved, referenced_id
+from lambda_live.project.template.references import Unresolved, muted, referenced_id
 from lambda_live.project.template.resources import LAYERS, Resource, Resources
 
 _LAYER = r"arn:aws[\w-]*:lambda:[\w-]+:{account}:layer:{name}:\d+"
 _POWERTOOLS = re.compile(
     _LAYER.format(account="017000801446", name=r"AWSLambdaPowertoolsPython(?:V(\d))?[\w-]*")
 )
-_NEWEST_POWERTOOLS = re.compile(r"\{\{resolve:ssm:/aws/service/powertools/python/[^}]+\}\}")
+_NEWEST_POWERTOOLS = re.compile(r"resolve:ssm:/aws/service/powertools/python/.+")
 _PANDAS = re.compile(
     _LAYER.format(account="336392948345", name=r"(?:AWSSDKPandas|AWSDataWrangler)-Python[\w-]*")
 )
@@ -68,7 +68,15 @@ def _items(resources: Resources, properties: Properties) -> Iterator[tuple[Value
     ):
         properties.fail("Layers", "Layers must be a list", "write Layers: [!Ref LAYER, …]")
     for item in listed if isinstance(listed, Array) else ():
-        yield item, resources.intrinsics.head(item)
+        with muted():  # a layer that a package replaces needs no value
+            value = resources.intrinsics.resolve(item)
+        yield item, value if _requirement(str(value)) else resources.intrinsics.resolve(item)
+
+
+def layer_arns(properties: Properties) -> tuple[str, ...]:
+    """Return the ARNs of a function's layers, in order."""
+    with muted():
+        return properties.texts("Layers")
 
 
 def _layer(resources: Resources, layer: Resource, build_dir: Path | None) -> Iterator[Layer]:

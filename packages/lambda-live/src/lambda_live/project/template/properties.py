@@ -29,7 +29,9 @@ class Properties:
 
     def value(self, key: str) -> Value:
         """Return the completely resolved value."""
-        return self._intrinsics.resolve(self.raw.get(key))
+        with self._intrinsics.references.at_line(self.raw.line_of(key)):
+            value = self._intrinsics.resolve(self.raw.get(key))
+        return value  # noqa: RET504  # mypy requires a return after the `with`
 
     def reference(self, key: str) -> str | None:
         """Return the logical ID that the value refers to."""

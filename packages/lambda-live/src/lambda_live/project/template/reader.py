@@ -1,7 +1,7 @@
 """Read a template file into functions."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lambda_live.model.function import Account
@@ -25,13 +25,14 @@ from lambda_live.project.template.stack import Stack, TemplateFiles
 _MAX_NAME_LENGTH = 64
 
 
-def read_template(
+def read_template(  # noqa: PLR0913  # most are keywords with a default
     path: Path,
     overrides: Mapping[str, str],
     account: Account = Account(),  # noqa: B008  # immutable
     *,
     build_dir: Path | None = None,
     deployed: Mapping[str, str] | None = None,
+    local_variables: Callable[[str], Container[str]] = lambda _: (),
 ) -> Template:
     """
     Return the functions of a template and its nested stacks.
@@ -39,14 +40,17 @@ def read_template(
     `overrides` has parameters (`NAME`), attributes that are only known after deployment
     (`LogicalId.Attribute`) and source folders (`LogicalId.Code`). Those of a nested stack begin
     with its name (`Child/NAME`). `deployed` has the parameters of the last deployment; they apply
-    to parameters without any other value. Generated code folders are written below `build_dir`;
+    to parameters without any other value. `local_variables` returns the names of the variables that
+    `.env` sets for a function. Generated code folders are written below `build_dir`;
     without it, functions that need one are skipped.
 
     Raises:
         TemplateError: The template is invalid, or none of its functions can run locally.
     """
     files = TemplateFiles()
-    context = StackContext(overrides, account, deployed=deployed or {})
+    context = StackContext(
+        overrides, account, deployed=deployed or {}, local_variables=local_variables
+    )
     try:
         return _read(Stack(files, path, context, Application()), path, files, build_dir)
     except TemplateError as error:

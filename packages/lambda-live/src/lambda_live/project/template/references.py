@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -29,6 +30,22 @@ _REFS = {
     "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
     "AWS::Serverless::StateMachine": _MACHINE_ARN,
 }
+_GENERATED = re.compile(
+    r"AWS::("
+    r"(Cognito|EC2|EFS|AppConfig|Batch|Bedrock|ElasticLoadBalancingV2|SecretsManager)::\w+"
+    r"|ApiGateway::(RestApi|ApiKey|UsagePlan)|ApiGatewayV2::Api"
+    r"|Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)"
+    r"|AppSync::GraphQLApi|CertificateManager::Certificate|CloudFront::Distribution"
+    r"|ECS::(Service|TaskDefinition)|IAM::(AccessKey|ManagedPolicy)|KMS::Key"
+    r"|Lambda::EventSourceMapping|OpenSearchServerless::\w+|Pinpoint::App|RDS::DBProxy"
+    r"|Route53::HostedZone|SNS::Subscription|ServiceDiscovery::\w+|StepFunctions::Activity"
+    r")"
+)
+"""Types whose Ref is an ID or an ARN that AWS generates."""
+
+_IMPLICIT = ("ServerlessRestApi", "ServerlessHttpApi")
+"""The APIs that SAM adds for events."""
+
 _FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
 _TABLE_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{name}"
 _ARNS = {
@@ -60,6 +77,7 @@ _NAME_PROPERTIES = {
     "AWS::Serverless::StateMachine": "Name",
 }
 _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)")
+_NAME = re.compile(r"[\w.-]+")
 _ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
 _SAM_FUNCTION = "AWS::Serverless::Function"
 _SAM_VERSION = re.compile(r"\.?Version([0-9a-f]{10})?")
@@ -83,6 +101,10 @@ def _no_value(*_: str) -> Value:
     return None
 
 
+def _no_variables(_: str) -> Container[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class StackContext:
     """
@@ -90,6 +112,7 @@ class StackContext:
 
     `path` is empty for the root stack, and `Outer/Inner` for a nested one, as in SAM CLI.
     `overrides` come from the user: parameters as `NAME`, attributes as `LogicalId.Attribute`.
+    `local_variables(FUNCTION)` has the environment variables that `.env` sets for a function.
     `deployed` has the parameters of the last deployment; they apply after the defaults.
     The callables return None if there is no value: `parent_parameter(NAME)` is what the parent
     stack passes, `nested_output(LOGICAL_ID, OUTPUT)` the output of a nested stack,
@@ -99,6 +122,7 @@ class StackContext:
     overrides: Mapping[str, str]
     account: Account
     path: str = ""
+    local_variables: Callable[[str], Container[str]] = _no_variables
     deployed: Mapping[str, str] = field(default_factory=dict)
     parent_parameter: Callable[[str], Value] = _no_value
     nested_output: Callable[[str, str], Value] = _no_value
@@ -155,6 +179,7 @@ class References:
             "AWS::URLSuffix": context.account.url_suffix,
         }
         self._line: int | None = None
+        self._variable = ""
         self._notes: dict[str, tuple[int | None, str]] = {}
         self._new_names: dict[str, str] = {}
 
@@ -166,6 +191,15 @@ class References:
             yield
         finally:
             self._line = before
+
+    @contextmanager
+    def in_variable(self, name: str) -> Iterator[None]:
+        """Name an environment variable in the notices, because `.env` can set it."""
+        self._variable = name
+        try:
+            yield
+        finally:
+            self._variable = ""
 
     def override(self, name: str) -> str | None:
         """Return the user's value for a name."""
@@ -183,12 +217,16 @@ class References:
             return self._resource_ref(name, resource)
         if (generated := self._generated_arn(name)) is not None:
             return generated
-        return self.unresolved(name, f"{name} is not defined in the template")
+        is_implicit = name in _IMPLICIT
+        what = "is only known after deployment" if is_implicit else "is not defined in the template"
+        return self.unresolved(name, f"{name} {what}")
 
     def _resource_ref(self, logical_id: str, resource: Object) -> str:
         kind = str(resource.get("Type"))
         if kind in (_ALIAS, _VERSION):
             return self._published_arn(logical_id, resource)
+        if _GENERATED.fullmatch(kind):
+            return self.unresolved(logical_id, f"{logical_id} is only known after deployment")
         pattern = _REFS.get(kind, "{name}")
         return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
 
@@ -285,7 +323,10 @@ class References:
             return logical_id
         kind = str(resource.get("Type"))
         name = properties.get(_NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name"))
-        return as_text(self._resolve(name)) or self.id_in_code(logical_id)
+        value = self._resolve(name)
+        if isinstance(value, Unresolved) and not _NAME.fullmatch(value):
+            return self.id_in_code(logical_id)
+        return as_text(value) or self.id_in_code(logical_id)
 
     def rename(self, logical_id: str, name: str) -> None:
         """Give a resource another name."""
@@ -297,8 +338,11 @@ class References:
 
     def unresolved(self, name: str, problem: str, line: int | None = None) -> Unresolved:
         """Record that a name has no value, and how the user sets it."""
-        option = f"--parameter {self._context.qualified_name(name)}=VALUE"
-        self.note(name, line or self._line, f"{problem}; set it with {option}")
+        option = shlex.quote(f"{self._context.qualified_name(name)}=VALUE")
+        hint = f"set it with --parameter {option}"
+        if self._variable:
+            hint += f", or {self._variable} in .env"
+        self.note(name, line or self._line, f"{problem}; {hint}")
         return Unresolved(name)
 
     def placeholder(self, name: str, notice: str) -> Unresolved:
@@ -319,9 +363,9 @@ class References:
 
     def why(self, value: Unresolved) -> str:
         """Return the notice about a value without its place."""
-        notes = self._notes
-        _, notice = notes.get(value) or next(iter(notes.values()), (None, ""))
-        return notice or "it is only known after deployment"
+        _, notice = self._notes.get(value) or (None, "")
+        parts = (each for key, (_, each) in self._notes.items() if key in value)
+        return notice or next(parts, "it is only known after deployment")
 
     def _parameter(self, name: str, parameter: Value) -> Value:
         declared = parameter if isinstance(parameter, Object) else Object(0)

@@ -57,6 +57,7 @@ class Resources:
         self.stack_path = context.path
         self.qualified_name = context.qualified_name
         self.included = context.included
+        self.local_variables = context.local_variables
         self.intrinsics = Intrinsics(document, context)
         self._references = self.intrinsics.references
         self._raw = document.section("Resources")

@@ -165,6 +165,7 @@ class Stack:
         context = StackContext(
             overrides=self._context.overrides_for(name),
             account=self._context.account,
+            local_variables=self._context.local_variables,
             path=self._context.qualified_name(name),
             parent_parameter=parameters.value,
             exported=self._export,
