@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from typing import Any
+from uuid import uuid4
 
 import jsonschema
 
 from lambda_live.checks.reload_command import CommandResult
 from support.lambda_service import LambdaService, environment
-from support.project import PACKAGE
+from support.project import PACKAGE, write_project
+from support.service_starter import StartService
+from support.waiting import wait_until
 from tests.environment.support.checks import Checks
 
 SCHEMA = json.loads((PACKAGE / "src/lambda_live/checks/result.schema.json").read_text())
@@ -104,3 +107,39 @@ def test_lambda_live_check_needs_no_script(checks: Checks, answering: LambdaServ
 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == ["a.json: n: 2 → 1", "0 of 1 events as expected"]
+
+
+def test_check_does_not_wait_for_a_file_that_the_function_writes(
+    start_service: StartService,
+) -> None:
+    source = """
+import itertools
+from pathlib import Path
+numbers = itertools.count()
+
+def handler(event, context):
+    Path(__file__).with_name("written.txt").write_text(str(next(numbers)) + event["id"])
+    return {"answer": 1}
+"""
+    service = start_service({"function/__init__.py": "", "function/app.py": source})
+
+    def is_reported() -> bool:
+        service.invoke({"id": uuid4().hex})
+        return "ignored by live reload" in service.log
+
+    wait_until(is_reported)
+    write_project(
+        service.project,
+        {"events/a.json": '{"id": "a"}', "events/expected/a.json": '{"answer": 1}'},
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "lambda_live", "check", "--url", service.url],
+        cwd=service.project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "1 of 1 events as expected\n"

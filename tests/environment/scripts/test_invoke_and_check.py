@@ -185,6 +185,25 @@ def test_invoke_prints_the_error_of_a_failed_invocation(
     assert json.loads(done.stdout)["errorType"] == "NameError"
 
 
+def test_check_sends_events_with_any_file_name(service: LambdaService, checkout: Path) -> None:
+    names = [
+        "a\nb.json",
+        "t\tx.json",
+        'q"uote.json',
+        "back\\slash.json",
+        "\x1b[31m.json",
+        "1%41.json",
+    ]
+    for name in names:
+        shutil.copy(checkout / "events/event.json", checkout / "events" / name)
+        expected = checkout / "events/expected"
+        shutil.copy(expected / "event.json", expected / name)
+
+    done = run(checkout / "scripts/check", "--url", service.url)
+
+    assert done.stdout == f"{3 + len(names)} of {3 + len(names)} events as expected\n"
+
+
 @pytest.mark.parametrize("args", [[], ["--json"]])
 def test_check_and_invoke_escape_control_characters(
     args: list[str], service: LambdaService, checkout: Path

@@ -30,7 +30,12 @@ _INLINE_CODE = "lambda-live/inline/"
 
 @dataclass(frozen=True, slots=True)
 class FunctionState:
-    """What the service reports about one function. `folders` are pairs of path and name."""
+    """
+    What the service reports about one function.
+
+    `folders` are pairs of path and name. `ignored` are files that are not part of the code hash,
+    relative to the project: the function writes them itself.
+    """
 
     name: str
     project: str
@@ -38,6 +43,7 @@ class FunctionState:
     code_sha256: str
     state: str
     error: CheckError | None
+    ignored: Sequence[str] = ()
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -49,6 +55,7 @@ class FunctionState:
             value["code_sha256"],
             value["state"],
             CheckError.from_json(value.get("error")),
+            value.get("ignored", ()),
         )
 
     def to_code(self) -> FunctionCode:
@@ -95,6 +102,7 @@ def code_sha256(project: Path, function: FunctionState) -> str:
     from lambda_live.code.code_files import CodeFiles, HashCache  # noqa: PLC0415  # not needed for --no-wait
 
     manifest = hashlib.sha256()
+    ignored = {str((project / path).resolve()) for path in function.ignored}
     for path, name in function.folders:
         folder = project / path
         if _INLINE_CODE in path and not folder.is_dir():
@@ -103,7 +111,7 @@ def code_sha256(project: Path, function: FunctionState) -> str:
         files = [
             (file, stamp)
             for file, is_file, stamp in CodeFiles(folder, project).walk(lambda _: None)
-            if is_file
+            if is_file and file not in ignored
         ]
         for line in HashCache(folder).manifest_lines(files):
             digest, gap, file_name = line.partition(b"  ")

@@ -82,7 +82,7 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         _option("output", str(output)),
         _option("dump-header", f"{output}.headers"),
         _header("X-Lambda-Live-Source", target.source),
-        _header("X-Lambda-Live-Event", event.name),
+        _header("X-Lambda-Live-Event", _escape_controls(event.name)),
     ]
     if event.suffix == SUFFIX:
         return lines + _http_request(target, event, function, output)
@@ -120,6 +120,11 @@ def _http_request(target: Target, event: Path, function: str, output: Path) -> l
         if not any(name.lower() == "content-type" for name, _ in request.headers):
             lines.append(_option("header", "Content-Type:"))  # without curl's default
     return lines
+
+
+def _escape_controls(name: str) -> str:
+    """Return a file name as a header's value: control characters are percent-encoded."""
+    return "".join(f"%{ord(c):02X}" if c < " " or c in "%\x7f" else c for c in name)
 
 
 def _header(name: str, value: str) -> str:

@@ -43,7 +43,8 @@ class WatchedCode:
         self._stamps: dict[str, FileStamp | None] = {}
         self._files: dict[Path, list[tuple[str, FileStamp]]] = {}
         self._watcher = Watcher(_is_relevant)
-        self._ignored_files: set[str] = set()
+        self.ignored_files: set[str] = set()
+        """Absolute paths of code files that are not watched."""
         self.changed_files: dict[str, float] = {}
         """The files of the last change, with the time of each in seconds since the epoch."""
         self.snapshot()
@@ -54,7 +55,7 @@ class WatchedCode:
         roots = [str(root) for root in self._roots]
         self._watcher.reset(roots)
         found = {
-            root: [each for each in files.walk(follow) if each[0] not in self._ignored_files]
+            root: [each for each in files.walk(follow) if each[0] not in self.ignored_files]
             for root, files in self._code_files.items()
         }
         entries = [entry for below in found.values() for entry in below]
@@ -75,7 +76,7 @@ class WatchedCode:
 
     def ignore(self, paths: Iterable[str]) -> None:
         """Ignore these files from now on."""
-        self._ignored_files.update(paths)
+        self.ignored_files.update(paths)
         self.snapshot()
 
     def has_changed(self) -> bool:

@@ -79,6 +79,12 @@ class CodeReloader:
         return self._desired_configuration
 
     @property
+    def ignored_files(self) -> list[str]:
+        """The code files that the function writes itself, relative to the project."""
+        project = self._desired_configuration.project.absolute()
+        return sorted(os.path.relpath(path, project) for path in self._source.ignored_files)
+
+    @property
     def code_size(self) -> int:
         """The size of the function's code files in bytes, without layers."""
         return self._source.size(self._desired_configuration.task_root)

@@ -99,6 +99,11 @@ class Function:
         return self._reloader.desired_configuration
 
     @property
+    def ignored_files(self) -> list[str]:
+        """The code files that live reload ignores, relative to the project."""
+        return self._reloader.ignored_files
+
+    @property
     def code_size(self) -> int:
         """The size of the code files in bytes, not compressed."""
         return self._reloader.code_size

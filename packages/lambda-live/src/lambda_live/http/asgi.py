@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -96,7 +97,7 @@ def headers_as_sent(scope: Scope) -> list[tuple[str, str]]:
 def event_file_name(scope: Scope) -> str:
     """Return the name of the event file that a tool of this project sends, or an empty string."""
     name = header(scope, b"x-lambda-live-event") or ""
-    return name.encode("latin-1").decode("utf-8", "replace")
+    return unquote_to_bytes(name.encode("latin-1")).decode("utf-8", "replace")
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -67,6 +67,7 @@ def _describe(function: Function) -> dict[str, Any]:
         "name": configuration.name,
         "project": str(configuration.project.absolute()),
         "folders": folders,
+        "ignored": function.ignored_files,
         "code_sha256": version.code_sha256,
         "state": "Pending" if is_loading or function.package_state.is_installing else "Active",
         "error": None,
