@@ -27,6 +27,11 @@ _LOGGED_ERROR = re.compile(
     r"\[ERROR\] (?:[0-9T:.Z-]+\s+\S+\s+)?"
     r"(?P<type>[A-Za-z_.][A-Za-z0-9_.]*): (?P<message>[^\r\n]*)"
 )
+_TIMEOUT = "Sandbox.Timedout"
+_LOGGED_TIMEOUT = re.compile(r"^\S+ [0-9a-f-]{36} (?P<message>Task timed out .*)$", re.MULTILINE)
+_REQUEST_ID = re.compile(r"^RequestId: \S+ (?:Error: )?")
+"""Prefix of AWS's messages. Without it, equal errors have equal messages."""
+
 _UNCOMPARED_HEADERS = re.compile(
     "date|server|connection|keep-alive|transfer-encoding|content-length|via"
     "|x-amz.*|apigw-requestid|x-lambda-live.*"
@@ -97,25 +102,31 @@ def request_id_of(response: HttpResponse) -> str | None:
     return response.header("x-amzn-requestid") or response.header("apigw-requestid")
 
 
-def error_of(response: HttpResponse, payload: Any, projects: Sequence[str]) -> CheckError | None:
+def error_of(
+    response: HttpResponse, payload: Any, log: InvocationLog, projects: Sequence[str]
+) -> CheckError | None:
     """
     Return the error that an Invoke API response reports, of the function or of the service.
 
-    AWS's emulator sets no header for it, so an error is also recognised by its payload.
+    AWS's emulator sets no header for it, so an error is also recognised by its payload. Where a
+    timeout stopped the code is in the log only.
     """
     is_object = isinstance(payload, dict)
     has_error = is_object and "errorType" in payload and "errorMessage" in payload
     if response.header("x-amz-function-error") or (response.status == _OK and has_error):
         if not is_object:
             return CheckError("Error", _as_text(payload))
+        error_type = str(payload.get("errorType") or "Error")
+        if error_type == _TIMEOUT and (timeout := _logged_error(log.lines, projects)):
+            return timeout
         file, line = _location(payload.get("stackTrace"), projects)
-        error_type = payload.get("errorType") or "Error"
-        return CheckError(error_type, payload.get("errorMessage") or "", file, line)
+        without_id = _REQUEST_ID.sub("", str(payload.get("errorMessage") or ""))
+        return CheckError(error_type, without_id, file, line)
     if _OK <= response.status < _FIRST_OF_REDIRECTS:
         return None
     message = payload.get("message") or payload.get("Message") if is_object else None
-    error_type = response.header("x-amzn-errortype") or f"HTTP {response.status}"
-    return CheckError(error_type, message or _as_text(payload))
+    service_error = response.header("x-amzn-errortype") or f"HTTP {response.status}"
+    return CheckError(service_error, message or _as_text(payload))
 
 
 def http_error_of(
@@ -185,6 +196,9 @@ def _logged_error(lines: Iterable[str], projects: Sequence[str]) -> CheckError |
         message = errors[-1].get("errorMessage") or ""
         return CheckError(errors[-1]["errorType"], message, file, line)
     text = "\n".join(lines)
+    if timeout := _LOGGED_TIMEOUT.search(text):
+        frames = [each[0] for each in _FRAME.finditer(text, timeout.end())]
+        return CheckError(_TIMEOUT, timeout["message"], *_location(frames, projects))
     start = text.rfind("[ERROR] ")
     if start < 0:
         return None

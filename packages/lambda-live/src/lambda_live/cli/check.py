@@ -263,7 +263,7 @@ class CheckCommand:
             found = HttpMessage.parse(expected or "").differences(response)
         else:
             payload = payload_of(response)
-            error = error_of(response, payload, projects)
+            error = error_of(response, payload, log, projects)
             found = differences(parse_json(expected or ""), payload)
         different = [] if expected is None else list(found)
         outcome: Outcome = "new" if expected is None else "failed" if different else "passed"

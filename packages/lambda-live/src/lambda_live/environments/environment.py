@@ -27,6 +27,9 @@ INIT_TIMEOUT_SECONDS = 10.0
 EXIT_GRACE_SECONDS = 1.0
 """After a failed init, the process may still write its last log lines before it is killed."""
 
+STACK_DUMP_SECONDS = 1.0
+"""After a timeout, a process may take this long to report its stack before it is killed."""
+
 FREEZE_AFTER_SECONDS = 0.05
 """An idle environment's processes are stopped after this time, as AWS freezes them."""
 
@@ -48,8 +51,12 @@ class EnvironmentListener(Protocol):
         Return whether the invocation that waits for this init gets the error as its result.
         """
 
-    def on_init_timeout(self, environment: "Environment") -> None:
-        """Handle an init that exceeded its timeout while no invocation waited for it."""
+    def on_init_timeout(self, environment: "Environment", stack: tuple[str, ...]) -> None:
+        """
+        Handle an init that exceeded its timeout while no invocation waited for it.
+
+        `stack` has the frames of the code that was running, if they are known.
+        """
 
     def on_invocation_done(
         self, environment: "Environment", invocation: Invocation, result: Result, report: Report
@@ -86,6 +93,7 @@ class Environment(RuntimeCalls):
         self.has_preload = bool(preload)
         self.spawned = asyncio.Event()
         self.lifecycle = Lifecycle()
+        self._has_timed_out = False
         self._environment_listener = environment_listener
         self._phases = PhaseTimer(configuration, self.sandbox, listener, self._on_timeout)
 
@@ -239,17 +247,31 @@ class Environment(RuntimeCalls):
             self._fail_init(error)
 
     def _on_timeout(self) -> None:
+        """Stop the process. It reports its stack while it exits, and then the timeout is final."""
+        self._phases.cancel_timeout()
+        self.sandbox.measure_peak()  # the kernel forgets the peak when the process exits
+        self.lifecycle.transition_to(State.SHUTDOWN)
+        self._has_timed_out = True
+        self.sandbox.dump_stacks()
+        asyncio.get_running_loop().call_later(STACK_DUMP_SECONDS, self._finish_timeout)
+
+    def _finish_timeout(self) -> None:
+        if not self._has_timed_out:
+            return
+        self._has_timed_out = False
         self.shutdown()
+        stack = self.sandbox.read_stack()
         if self.invocation is None:
             self._phases.finish_init("timeout", "Sandbox.Timedout")
-            self._environment_listener.on_init_timeout(self)
+            self._environment_listener.on_init_timeout(self, stack)
         else:
             error = errors.timed_out(self.invocation.request_id, self.configuration.timeout)
-            self._finish_invocation(error, "timeout", timed_out=True)
+            self._finish_invocation(replace(error, stack=stack), "timeout", timed_out=True)
 
     def _on_process_exit(self, returncode: int) -> None:
         in_init = self.lifecycle.state is State.INIT
         self.shutdown()  # kills the processes that it started
+        self._finish_timeout()
         self.sandbox.drain(last=True)
         self._abort(partial(errors.exited, returncode=returncode), in_init=in_init)
         self._close()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from lambda_live.environments import memory, reaper
 from lambda_live.environments.log_records import LogRecordParser
 from lambda_live.environments.process_spec import ProcessHandle, SpawnedProcess, process_spec
+from lambda_live.environments.runtime_process.control_channel import STACK_SIGNAL
 from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
 
@@ -76,7 +77,7 @@ class Process:
 
     def _on_ready(self, on_ready: Callable[[], None]) -> None:
         self._loop.remove_reader(self._control)
-        if self.read_init_message():  # empty if the process has exited
+        if self.read_control():  # empty if the process has exited
             on_ready()
 
     def start_handler_load(self, on_output: Callable[[int], None]) -> None:
@@ -85,8 +86,8 @@ class Process:
         with contextlib.suppress(OSError):  # the process has exited; `on_exit` reports that
             self._control.send(b"!")
 
-    def read_init_message(self) -> bytes:
-        """Return the message that the process has sent on its control channel, or nothing."""
+    def read_control(self) -> bytes:
+        """Return what the process has sent on its control channel, or nothing."""
         try:
             return self._control.recv(_PIPE_BYTES)
         except OSError:
@@ -125,6 +126,12 @@ class Process:
         with contextlib.suppress(OSError):  # the process has joined another process group
             if not self._handle.has_exited:
                 os.kill(self._handle.pid, number)
+
+    def dump_stacks(self) -> None:
+        """Have the process write its stacks to the control channel, and exit."""
+        with contextlib.suppress(OSError):
+            if not self._handle.has_exited:
+                os.kill(self._handle.pid, STACK_SIGNAL)
 
     def close(self) -> None:
         """Close the pipes."""

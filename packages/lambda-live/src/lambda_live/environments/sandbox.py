@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.process import Process
 from lambda_live.environments.runtime_api import RuntimeApiConnection, RuntimeCalls, event_headers
+from lambda_live.environments.stack_dump import parse_stack
 from lambda_live.environments.variables import per_environment
 from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
@@ -199,7 +200,16 @@ class Sandbox:
         """Return the message that the process sent at the end of its init."""
         if self._process is None:
             return InitMessage()
-        return parse_init_message(self._process.read_init_message())
+        return parse_init_message(self._process.read_control())
+
+    def dump_stacks(self) -> None:
+        """Have the process report where its code is, and exit. A frozen process cannot."""
+        if self._process is not None:
+            self._process.dump_stacks()
+
+    def read_stack(self) -> tuple[str, ...]:
+        """Return where the function was, if the process has reported it."""
+        return () if self._process is None else parse_stack(self._process.read_control())
 
     def close(self) -> None:
         """Release pipes and sockets after the process has exited."""

@@ -18,6 +18,7 @@ from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.model.outcome import judge
 from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.source_location import error_message, innermost_frame
 
 
 class Dispatcher(EnvironmentListener):
@@ -158,10 +159,12 @@ class Dispatcher(EnvironmentListener):
         return True
 
     @override
-    def on_init_timeout(self, environment: Environment) -> None:
-        if environment.code_version is not None:
-            error = errors.init_timed_out()
-            self._record_load(environment.code_version, LoadOutcome.TIMED_OUT, error)
+    def on_init_timeout(self, environment: Environment, stack: tuple[str, ...]) -> None:
+        if (code_version := environment.code_version) is not None:
+            error = replace(errors.init_timed_out(), stack=stack)
+            frame = innermost_frame(error, code_version.configuration.task_root)
+            location = f"{frame[0]}:{frame[1]}: {error_message(error)}" if frame else ""
+            self._record_load(code_version, LoadOutcome.TIMED_OUT, error, location)
         self.dispatch()
 
     @override

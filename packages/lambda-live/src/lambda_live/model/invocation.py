@@ -30,13 +30,16 @@ class Result:
     """
     The result of an invocation.
 
-    `error_type` is None on success. Otherwise the payload is AWS's JSON of the error.
+    `error_type` is None on success. Otherwise the payload is AWS's JSON of the error. `stack` has
+    the frames of the code that a timeout stopped. AWS does not report them, so callers never see
+    them.
     """
 
     payload: bytes
     content_type: str = "application/json"
     error_type: str | None = None
     code_sha256: str = ""
+    stack: tuple[str, ...] = ()
 
 
 def _request_id() -> str:

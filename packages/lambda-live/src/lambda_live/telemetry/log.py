@@ -17,6 +17,9 @@ from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.levels import DEFAULT_LEVEL, find_level, is_below
 from lambda_live.telemetry.listener import Listener
 
+_TIMEOUT_MESSAGE = "the timeout stopped this code (most recent call last)"
+"""Message in front of the frames of a timeout, which AWS does not log."""
+
 LOGGER_NAME = "lambda_live"
 """The logger's name in the service's own lines."""
 
@@ -109,9 +112,11 @@ class LogListener(Listener):
     @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
         if self._json_format:
+            if result.stack:
+                self._write(self._format_timeout(invocation, result, report), invocation)
             self._write_report_events(invocation, report)
         else:
-            self._write(_report_text(invocation.request_id, report).encode(), invocation)
+            self._write(_report_text(invocation.request_id, report, result).encode(), invocation)
 
     def _write_report_events(self, invocation: Invocation, report: Report) -> None:
         outcome: dict[str, object] = {"requestId": invocation.request_id, "status": report.status}
@@ -154,6 +159,15 @@ class LogListener(Listener):
     @override
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         self._write(self._format_message(message, level, fields))
+
+    def _format_timeout(self, invocation: Invocation, result: Result, report: Report) -> bytes:
+        fields: dict[str, object] = {
+            "errorType": result.error_type,
+            "errorMessage": f"Task timed out after {report.duration_ms / 1000:.2f} seconds",
+            "stackTrace": result.stack,
+            "requestId": invocation.request_id,
+        }
+        return self._format_message(_TIMEOUT_MESSAGE, "ERROR", fields)
 
     def _format_message(self, message: str, level: str, fields: dict[str, object]) -> bytes:
         if not self._json_format and self._function_name is not None:
@@ -202,12 +216,14 @@ def _init_report_text(report: InitReport) -> str:
     return f"{line}\tStatus: {report.status}\tError Type: {report.error_type}\n"
 
 
-def _report_text(request_id: str, report: Report) -> str:
-    """Return the END and REPORT lines, after the timeout's line if there was a timeout."""
+def _report_text(request_id: str, report: Report, result: Result) -> str:
+    """Return the END and REPORT lines, after the timeout's line and the stack if there was one."""
     lines = []
     if report.status == "timeout":
         seconds = report.duration_ms / 1000
         lines.append(f"{_now()} {request_id} Task timed out after {seconds:.2f} seconds\n")
+        if result.stack:
+            lines.extend((f"{LOGGER_NAME}: {_TIMEOUT_MESSAGE}\n", *result.stack))
     lines.append(f"END RequestId: {request_id}\n")
     fields = [
         f"REPORT RequestId: {request_id}",

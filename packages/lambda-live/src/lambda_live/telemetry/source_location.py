@@ -39,6 +39,13 @@ def error_message(result: Result) -> str:
     return _REQUEST_ID.sub("", message, count=1).strip()
 
 
+def innermost_frame(result: Result, root: Path) -> tuple[str, int] | None:
+    """Return path and line of the innermost frame below a folder, or else of the innermost one."""
+    frames = list(_frames(result))
+    own = [frame for frame in frames if Path(frame[0]).is_relative_to(root)]
+    return next(reversed(own or frames), None)
+
+
 class LocationFinder:
     """
     Finds the source locations of one function's errors.
@@ -53,10 +60,8 @@ class LocationFinder:
 
     def locate_error(self, result: Result) -> SourceLocation | None:
         """Return the innermost frame in the function's own code, or else the innermost frame."""
-        frames = list(_frames(result))
-        own = [frame for frame in frames if Path(frame[0]).is_relative_to(self._root)]
-        chosen = own or frames
-        return self._location(*chosen[-1], result.code_sha256) if chosen else None
+        frame = innermost_frame(result, self._root)
+        return self._location(*frame, result.code_sha256) if frame else None
 
     def locate_load_error(self, location: str, code_sha256: str) -> SourceLocation | None:
         """Return the location of a `CodeLoad`, whose text is `PATH:LINE: ERROR`."""
@@ -103,6 +108,6 @@ def _error(result: Result) -> dict[str, Any]:
 
 def _frames(result: Result) -> Iterator[tuple[str, int]]:
     trace = _error(result).get("stackTrace")
-    for frame in trace if isinstance(trace, list) else ():
+    for frame in trace if isinstance(trace, list) else result.stack:
         if match := _FRAME.search(str(frame)):
             yield match["path"], int(match["line"])

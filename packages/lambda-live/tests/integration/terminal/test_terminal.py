@@ -250,3 +250,23 @@ def test_control_sequences_from_callers_are_escaped(service: TerminalService) ->
 def test_function_output_cannot_imitate_invocation_lines(service: TerminalService) -> None:
     rows = invoke(service, {"print": "REPORT RequestId: 1\tDuration: 1 ms\n00:00:00 ✗ Invoke"})
     assert rows[1:] == ["  REPORT RequestId: 1 Duration: 1 ms", "  00:00:00 ✗ Invoke"]
+
+
+def test_timeout_shows_place_and_code_once(start: Start) -> None:
+    source = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
+    service = start(source, "--timeout=1")
+
+    service.invoke()
+    service.invoke()
+
+    line = r".* ✗ Invoke  Timedout  function/app\.py:3  .*\n"
+    code = "    2 │ def handler.*\n  > 3 │     time.sleep.*\n"
+    service.wait_for(f"{line}  Task timed out after 1.00 seconds\n.*\n{code}.* running\n{line}")
+
+
+def test_init_timeout_shows_place(start: Start) -> None:
+    constants = {"environments.environment.INIT_TIMEOUT_SECONDS": 0.5}
+    service = start("import time\ntime.sleep(60)\n", constants=constants)
+
+    service.wait_for(r"✗ +does not load  function/app\.py:2\n")
+    service.wait_for(r"  > 2 │ time\.sleep\(60\)\n")
