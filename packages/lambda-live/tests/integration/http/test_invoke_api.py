@@ -510,7 +510,8 @@ def test_response_has_aws_headers(service: LambdaService) -> None:
 
     assert response.headers["x-amzn-trace-id"] == response.json()
     assert re.fullmatch(
-        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]", response.json()
+        r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01];Lineage=[0-9a-f]+:1",
+        response.json(),
     )
     assert re.fullmatch(r"[0-9a-f-]{36}", response.headers["x-amzn-requestid"])
     assert response.headers["x-amz-executed-version"] == "$LATEST"
@@ -524,7 +525,7 @@ def test_trace_id_of_client_is_continued(service: LambdaService, path: str) -> N
 
     response = service.request("POST", path, body, {"X-Amzn-Trace-Id": began})
 
-    assert response.headers["x-amzn-trace-id"] == began
+    assert response.headers["x-amzn-trace-id"].partition(";Lineage=")[0] == began
 
 
 def test_error_has_request_id_and_code_hash(service: LambdaService) -> None:
