@@ -39,6 +39,8 @@ from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
 _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = f"{_FUNCTIONS}/{{FunctionName}}"
+_URL_FUNCTION = "/2021-10-31/functions/{FunctionName}"
+_NO_URL = "The resource you requested does not exist."
 _MB = 2**20
 _CONCURRENCY_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
 _ACCOUNT_CONCURRENCY = 1000
@@ -56,8 +58,8 @@ class ConfigurationApi:
             OperationRoute("GET", f"{_FUNCTION}/configuration", self._get_function_configuration),
             OperationRoute("GET", f"{_FUNCTION}/versions", self._list_versions),
             OperationRoute("GET", f"{_FUNCTION}/aliases", self._list_aliases),
-            OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/url", self._get_url),
-            OperationRoute("GET", "/2021-10-31/functions/{FunctionName}/urls", self._list_urls),
+            OperationRoute("GET", f"{_URL_FUNCTION}/url", self._get_url, missing=_NO_URL),
+            OperationRoute("GET", f"{_URL_FUNCTION}/urls", self._list_urls),
             OperationRoute("GET", "/2016-08-19/account-settings", self._get_account_settings),
             OperationRoute("PUT", f"{_FUNCTION}/configuration", self._update, reports_latest=True),
             OperationRoute("PUT", f"{_FUNCTION}/code", self._reject_code, reports_latest=True),

@@ -53,12 +53,18 @@ class FunctionReference:
 
 
 def resolve_function(
-    functions: FunctionRegistry, name: str, qualifier: str | None, *, reports_latest: bool
+    functions: FunctionRegistry,
+    name: str,
+    qualifier: str | None,
+    *,
+    reports_latest: bool,
+    missing: str = "",
 ) -> FunctionReference:
     """
     Return the function with that name and that qualifier.
 
     With `reports_latest`, the error for a missing function has `$LATEST` at the end of its ARN.
+    `missing` is another message for that error.
 
     Raises:
         ServiceError: The name is invalid, or there is no such function.
@@ -77,7 +83,7 @@ def resolve_function(
     if function is None or account != own or not _has_version(function, qualifier):
         version = qualifier or ("$LATEST" if reports_latest else None)
         arn = account.function_arn(own_name)
-        raise_not_found(f"Function not found: {arn}{f':{version}' if version else ''}")
+        raise_not_found(missing or f"Function not found: {arn}{f':{version}' if version else ''}")
     return FunctionReference(function, qualifier)
 
 
@@ -201,12 +207,14 @@ class OperationRoute:
     An operation's method and path; `{FunctionName}` in the path stands for any name.
 
     With `reports_latest`, AWS's error for a missing function has `$LATEST` at the end of its ARN.
+    `missing` is the error's message if it names no ARN.
     """
 
     method: str
     path: str
     operation: Operation
     reports_latest: bool = False
+    missing: str = ""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -247,5 +255,9 @@ class OperationRouter:
             return FunctionReference(self._functions.default)
         qualifier = parse_qs(scope["query_string"].decode("latin-1")).get("Qualifier", [None])[0]
         return resolve_function(
-            self._functions, name, qualifier, reports_latest=route.reports_latest
+            self._functions,
+            name,
+            qualifier,
+            reports_latest=route.reports_latest,
+            missing=route.missing,
         )

@@ -118,7 +118,6 @@ def test_account_settings_subtract_reserved_concurrency(two: LambdaService) -> N
     [
         lambda client: client.get_function(FunctionName="Nobody"),
         lambda client: client.get_function_configuration(FunctionName="Nobody"),
-        lambda client: client.get_function_url_config(FunctionName="Nobody"),
     ],
 )
 def test_unknown_function_is_not_found(two: LambdaService, call: Callable[[Any], Any]) -> None:
@@ -129,6 +128,14 @@ def test_unknown_function_is_not_found(two: LambdaService, call: Callable[[Any],
         "Code": "ResourceNotFoundException",
         "Message": f"Function not found: {ARN.replace('Orders', 'Nobody')}",
     }
+
+
+def test_url_of_unknown_function_is_not_found(two: LambdaService) -> None:
+    with pytest.raises(ClientError) as raised:
+        two.boto3.get_function_url_config(FunctionName="Nobody")
+
+    message = "The resource you requested does not exist."  # LocalStack's snapshot of AWS
+    assert raised.value.response["Error"]["Message"] == message
 
 
 def test_unsupported_operation_is_an_error_and_invokes_nothing(two: LambdaService) -> None:
