@@ -26,6 +26,9 @@ _QUERY_TIMEOUT_SECONDS = 10
 _MIN_VERSION = (3, 12)
 """The oldest version that the service's part of an environment supports."""
 
+_PREVIEWS = ("python3.15",)
+"""Runtimes that AWS may still change."""
+
 _RUNTIME_PACKAGES = ("awslambdaric", "boto3", "debugpy")
 """The packages of AWS's image, and the debugger."""
 
@@ -70,12 +73,32 @@ def _query(path: str) -> Interpreter | None:
     return Interpreter(executable, number)
 
 
+def choose_interpreter(runtime: str) -> Interpreter:
+    """Return the Python of an AWS runtime, else the nearest one that is installed."""
+    if (found := find_interpreter(runtime)) is not None:
+        return found
+    wanted = _minor(runtime)
+    own = _minor(SERVICE_INTERPRETER.runtime)
+    minors = {own, *range(_MIN_VERSION[1], wanted)} if is_supported(runtime) else {own}
+    nearest = sorted(minors, key=lambda minor: (abs(minor - wanted), minor != own))
+    installed = (find_interpreter(f"python3.{minor}") for minor in nearest)
+    return next(each for each in installed if each is not None)
+
+
+def _minor(runtime: str) -> int:
+    return int(runtime.rpartition(".")[2])
+
+
 def explain_substitute(name: str, runtime: str) -> str | None:
-    """Return a notice if functions of this runtime run on the service's Python instead."""
+    """Return a notice if functions of this runtime run on another Python instead."""
     if find_interpreter(runtime) is not None:
         return None
     why = "is not installed" if is_supported(runtime) else "is not supported"
-    return f"{name}: {runtime} {why}; running on Python {SERVICE_INTERPRETER.version} instead"
+    if runtime in _PREVIEWS:
+        why = f"is a preview on AWS and {why}"
+    return (
+        f"{name}: {runtime} {why}; running on Python {choose_interpreter(runtime).version} instead"
+    )
 
 
 def runtime_requirements(python: Interpreter) -> Requirements | None:

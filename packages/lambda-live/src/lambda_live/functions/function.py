@@ -158,7 +158,7 @@ class Function:
     def _is_recursive(self, invocation: Invocation) -> bool:
         """Count the call in the invocation's trace; return whether AWS stops it."""
         invocation.trace_id, calls = count_lineage(invocation.trace_id, self.configuration.arn)
-        return calls > _MAX_CALLS_IN_A_CHAIN
+        return calls > _MAX_CALLS_IN_A_CHAIN and not self.configuration.allows_recursion
 
     async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
         """Return when the current code has that hash, or at the timeout."""

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
 """
 
 import base64
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,7 +34,11 @@ from lambda_live.http.operations import (
 )
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.function import DEFAULT_CONCURRENCY, LATEST, FunctionConfiguration
-from lambda_live.model.reserved_variables import RESERVED_VARIABLES
+from lambda_live.model.reserved_variables import (
+    MAX_VARIABLES_BYTES,
+    RESERVED_VARIABLES,
+    size_of_variables,
+)
 from lambda_live.model.template import Cors
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
@@ -355,6 +360,13 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
             message = f"Environment variable {name} must be a string, got {value!r}"
             raise_user_error(400, "SerializationException", message)
         yield name, value
+    if size_of_variables(variables) > MAX_VARIABLES_BYTES:
+        message = (
+            "Lambda was unable to configure your environment variables because the environment"
+            " variables you have provided exceeded the 4KB limit. String measured:"
+            f" {json.dumps(variables)}"
+        )
+        raise_user_error(400, "InvalidParameterValueException", message)
 
 
 def _check_unqualified(request: Request) -> None:

@@ -125,6 +125,7 @@ class FunctionConfiguration:
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     tenancy: str | None = None
+    allows_recursion: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
     description: str = ""

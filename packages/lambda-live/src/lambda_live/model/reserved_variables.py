@@ -1,8 +1,14 @@
 """
-Environment variables that only Lambda may set.
+Environment variables that only Lambda may set, and the size of all others.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """
+
+import json
+from collections.abc import Mapping
+
+MAX_VARIABLES_BYTES = 4096
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 RESERVED_VARIABLES = (
     *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
@@ -11,3 +17,8 @@ RESERVED_VARIABLES = (
     *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR"),
     *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
+
+
+def size_of_variables(variables: Mapping[str, str]) -> int:
+    """Return the size of a function's variables, as AWS measures it: as JSON, in bytes."""
+    return len(json.dumps(dict(variables), separators=(",", ":"), ensure_ascii=False).encode())

@@ -222,6 +222,7 @@ class FunctionSpec:
     layer_arns: tuple[str, ...] = ()
     tenancy: str | None = None
     """TenantIsolationMode of TenancyConfig: PER_TENANT, or None."""
+    allows_recursion: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     """The version that each alias leads to."""
     versions: tuple[str, ...] = ()

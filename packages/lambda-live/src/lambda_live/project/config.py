@@ -176,6 +176,7 @@ def _configuration(
         triggers=function.unsupported_events,
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
         tenancy=function.tenancy,
+        allows_recursion=function.allows_recursion,
         aliases=function.aliases,
         versions=function.versions,
         description=function.description,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.dependencies.installation import Installation, install_dir
-from lambda_live.dependencies.interpreters import find_interpreter, runtime_requirements
+from lambda_live.dependencies.interpreters import choose_interpreter, runtime_requirements
 from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
@@ -82,7 +82,7 @@ def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependenc
     Raises:
         InstallError: Its requirements cannot be read.
     """
-    python = find_interpreter(configuration.runtime) or SERVICE_INTERPRETER
+    python = choose_interpreter(configuration.runtime)
     own = collect_requirements(
         configuration.task_root,
         configuration.project,

@@ -1,11 +1,15 @@
 """Read one function of a template."""
 
 import re
-from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
-from lambda_live.model.reserved_variables import RESERVED_VARIABLES
+from lambda_live.model.reserved_variables import (
+    MAX_VARIABLES_BYTES,
+    RESERVED_VARIABLES,
+    size_of_variables,
+)
 from lambda_live.model.template import (
     DEFAULT_EPHEMERAL_STORAGE_MB,
     DEFAULT_MEMORY_MB,
@@ -25,22 +29,26 @@ from lambda_live.project.template.resources import Resource, Resources
 from lambda_live.telemetry import levels
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
-_NEWEST_MINOR = 14
-"""python3.14, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
+_NEWEST_MINOR = 15
+"""python3.15 is a preview, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
+
+
+class _Limits(NamedTuple):
+    memory: int
+    timeout: int
+
+
+_LIMITS = _Limits(memory=10_240, timeout=900)
+"""In MB and seconds."""
+
+_MANAGED_LIMITS = _Limits(memory=32_768, timeout=5_400)
+"""With a capacity provider: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html"""
+
 _ARCHITECTURES = ("x86_64", "arm64")
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 """https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html"""
 _OTHER_RUNTIMES = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
-_KNOWN_PROPERTIES = (
-    *("Architectures", "Code", "CodeUri", "DeadLetterConfig", "DeadLetterQueue", "Environment"),
-    *("EventInvokeConfig", "Events", "FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig"),
-    *("ImageUri", "Layers", "PackageType"),
-    *("LoggingConfig", "MemorySize", "ReservedConcurrentExecutions", "Runtime", "Timeout"),
-)
-"""https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html"""
-
-_SIMILARITY = 0.8
 
 
 def function_of(
@@ -57,10 +65,10 @@ def function_of(
         TemplateError: The template is invalid.
     """
     properties = resource.properties
-    _suggest_properties(resources, resource)
     handler, folder, runtime, image = _code(resources, resource, build_dir)
     module = None if image else module_path(folder, handler)
     source = None if image else code_folder.asset_source(resources, resource, folder, module)
+    limits = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
     is_bundled = resource.metadata.flag("aws:asset:is-bundled")
     return FunctionSpec(
         name=_name(resources, resource),
@@ -70,8 +78,9 @@ def function_of(
         code_uri=source or folder,
         cdk_bundle=folder if source and is_bundled else None,
         runtime=runtime,
-        memory=properties.number("MemorySize", 128, 10_240, "MB") or DEFAULT_MEMORY_MB,
-        timeout=properties.number("Timeout", 1, 900, "seconds") or DEFAULT_TIMEOUT_SECONDS,
+        memory=properties.number("MemorySize", 128, limits.memory, "MB") or DEFAULT_MEMORY_MB,
+        timeout=properties.number("Timeout", 1, limits.timeout, "seconds")
+        or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(resources, resource),
         reserved_concurrency=properties.number(
@@ -93,18 +102,10 @@ def function_of(
         tenancy=properties.section("TenancyConfig").optional_choice(
             "TenantIsolationMode", "PER_TENANT"
         ),
+        allows_recursion=properties.choice("RecursiveLoop", "Terminate", "Allow") == "Allow",
         aliases=_aliases(resources, resource),
         versions=_versions(resources, resource),
     )
-
-
-def _suggest_properties(resources: Resources, function: Resource) -> None:
-    """Report misspelled properties: AWS rejects them, and here they would have no effect."""
-    for key in function.properties.raw:
-        near = get_close_matches(key, _KNOWN_PROPERTIES, 1, _SIMILARITY)
-        if near and near[0] != key:
-            notice = f"unknown property {key}; did you mean {near[0]}?"
-            resources.note(function.properties.line(key), notice)
 
 
 def _code(
@@ -156,6 +157,9 @@ def _environment(resources: Resources, function: Resource) -> dict[str, str]:
             section.fail(name, f"invalid environment variable name {name!r}", hint)
         if name in RESERVED_VARIABLES:
             section.fail(name, f"{name} is a reserved Lambda variable", "rename it")
+    if (size := size_of_variables(variables)) > MAX_VARIABLES_BYTES:
+        problem = f"the variables have {size:,} bytes, and AWS accepts {MAX_VARIABLES_BYTES:,}"
+        resources.note(section.raw.line, f"{problem}; read the larger ones from Parameter Store")
     return variables
 
 
@@ -173,7 +177,7 @@ def _runtime(resource: Resource) -> str:
         properties.fail("Runtime", f"{resource.logical_id} has no Runtime", "add python3.12")
     version = _PYTHON.fullmatch(runtime)
     if not version or int(version[1]) > _NEWEST_MINOR:
-        hint = "use python3.12, python3.13 or python3.14"
+        hint = "use python3.12, python3.13, python3.14, or the preview python3.15"
         properties.fail("Runtime", f"unknown Runtime {runtime!r}", hint)
     return runtime
 

@@ -1,7 +1,7 @@
 """Read a template file into functions."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 
 from lambda_live.model.function import Account
@@ -11,11 +11,14 @@ from lambda_live.project.cdk.stacks import is_singleton
 from lambda_live.project.template import images, routes
 from lambda_live.project.template.functions import function_of
 from lambda_live.project.template.integrations import FunctionRoutes
+from lambda_live.project.template.property_support import (
+    report_properties,
+    unsupported_resources,
+)
 from lambda_live.project.template.references import StackContext, Unresolved
 from lambda_live.project.template.resources import (
     FUNCTIONS,
     LAYERS,
-    MACRO,
     Application,
     Resource,
     Resources,
@@ -68,8 +71,10 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     )
     functions: list[FunctionSpec] = []
     cause: BaseException | None = None
-    skipped = [each for stack in stacks for each in (*stack.skipped, *_macros(stack.resources))]
+    skipped = [each for stack in stacks for each in stack.skipped]
+    skipped += (each for resources in all_resources for each in unsupported_resources(resources))
     for resources in all_resources:
+        report_properties(resources)
         for resource in resources.by_type(*FUNCTIONS):
             if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
                 files.add(dockerfile)  # even if the function is skipped
@@ -92,11 +97,6 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
     return Template(path, tuple(functions), tuple(skipped), tuple(notices), others)
-
-
-def _macros(resources: Resources) -> Iterator[SkippedResource]:
-    for each in resources.by_type(MACRO):
-        yield resources.skip(each, "macros are not supported; write its result instead")
 
 
 def _fail_without_functions(

@@ -1,0 +1,106 @@
+"""
+Which properties and resources of a template have an effect here.
+
+A property is read, has no effect on one machine, or is reported. Nothing else is silent: AWS
+rejects unknown properties.
+
+Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from lambda_live.model.template import SkippedResource
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.resources import FUNCTIONS, MACRO, Resource, Resources
+
+_SIMILARITY = 0.8
+
+_READ = (
+    *("Architectures", "AutoPublishAlias", "Code", "CodeUri", "DeadLetterConfig"),
+    *("DeadLetterQueue", "Description", "Environment", "EphemeralStorage", "EventInvokeConfig"),
+    *("Events", "FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig", "ImageUri"),
+    *("InlineCode", "Layers", "LoggingConfig", "MemorySize", "PackageType", "RecursiveLoop"),
+    *("ReservedConcurrentExecutions", "Runtime", "TenancyConfig", "Timeout"),
+)
+_WITHOUT_EFFECT = (
+    # permissions, keys and networks
+    *("AssumeRolePolicyDocument", "CodeSigningConfigArn", "KmsKeyArn", "PermissionsBoundary"),
+    *("Policies", "Role", "RolePath", "SourceKMSKeyArn", "VpcConfig"),
+    # deployment and scaling
+    *("AutoPublishAliasAllProperties", "AutoPublishCodeSha256", "DeploymentPreference"),
+    *("FunctionScalingConfig", "ProvisionedConcurrencyConfig", "PublishToLatestPublished"),
+    *("RuntimeManagementConfig", "VersionDeletionPolicy", "VersionDescription"),
+    *("PropagateTags", "Tags", "Tracing", "TracingConfig"),
+)
+_FUNCTION_REPORTS = {
+    "CapacityProviderConfig": (
+        "the capacity provider is not emulated: each environment runs one invocation at a time"
+    ),
+    "DurableConfig": "durable execution is not supported: an invocation runs once, from the start",
+    "FileSystemConfigs": "file systems are not mounted: the handler sees this machine's files",
+    "SnapStart": "SnapStart is not supported: each environment runs its init",
+}
+_SAM_API_REPORTS = {
+    "CanarySetting": "canaries are not emulated: all requests reach the same code",
+    "GatewayResponses": "gateway responses are not applied: errors have AWS's default responses",
+    "Policy": "the resource policy is not enforced: requests from anywhere pass",
+}
+_REPORTS: Mapping[str, Mapping[str, str]] = {
+    **dict.fromkeys(FUNCTIONS, _FUNCTION_REPORTS),
+    "AWS::Serverless::Api": _SAM_API_REPORTS,
+    "AWS::ApiGateway::RestApi": {"Policy": _SAM_API_REPORTS["Policy"]},
+}
+_AUTH_REPORTS = {"ResourcePolicy": _SAM_API_REPORTS["Policy"]}
+
+_UNSUPPORTED_TYPES = {
+    "AWS::ApiGateway::GatewayResponse": _SAM_API_REPORTS["GatewayResponses"],
+    "AWS::Lambda::MicroVMImage": "images of Lambda MicroVMs are not supported",
+    "AWS::Lambda::WebFunction": "web functions are not supported; start its web server yourself",
+    "AWS::Serverless::GraphQLApi": "GraphQL APIs are not supported; invoke its functions by name",
+    "AWS::Serverless::MicroVMImage": "images of Lambda MicroVMs are not supported",
+    "AWS::Serverless::StateMachine": "state machines are not run; invoke its functions by name",
+    "AWS::Serverless::WebFunction": (
+        "web functions are not supported; start its web server yourself"
+    ),
+    "AWS::Serverless::WebSocketApi": (
+        "WebSocket APIs are not supported; invoke its functions by name"
+    ),
+    "AWS::StepFunctions::StateMachine": "state machines are not run; invoke its functions by name",
+    MACRO: "macros are not supported; write its result instead",
+}
+
+
+def unsupported_resources(resources: Resources) -> Iterator[SkippedResource]:
+    """Yield the resources that would receive events on AWS, but not here."""
+    for each in resources.by_type(*_UNSUPPORTED_TYPES):
+        yield resources.skip(each, _UNSUPPORTED_TYPES[each.type])
+
+
+def report_properties(resources: Resources) -> None:
+    """Report the properties of functions and APIs that have no effect here but have on AWS."""
+    for each in resources.by_type(*_REPORTS):
+        _report(resources, each.properties, _REPORTS[each.type])
+        _report(resources, each.properties.section("Auth"), _AUTH_REPORTS)
+    for function in resources.by_type(*FUNCTIONS):
+        _report_unknown(resources, function)
+
+
+def _report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:
+    for key, problem in reports.items():
+        if key in properties and not _is_turned_off(properties, key):
+            resources.note(properties.line(key), f"{key} has no effect: {problem}")
+
+
+def _is_turned_off(properties: Properties, key: str) -> bool:
+    return key == "SnapStart" and properties.section(key).text("ApplyOn") == "None"
+
+
+def _report_unknown(resources: Resources, function: Resource) -> None:
+    known = (*_READ, *_WITHOUT_EFFECT, *_FUNCTION_REPORTS)
+    for key in function.properties.raw:
+        if key not in known:
+            near = get_close_matches(key, known, 1, _SIMILARITY)
+            hint = f"did you mean {near[0]}?" if near else "it has no effect here"
+            resources.note(function.properties.line(key), f"unknown property {key}; {hint}")
