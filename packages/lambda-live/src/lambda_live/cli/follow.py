@@ -1,5 +1,6 @@
 """How a command follows a service that runs elsewhere, through its admin port."""
 
+import argparse
 import contextlib
 import http.client
 import sys
@@ -19,15 +20,20 @@ TIMEOUT_SECONDS = 10.0
 
 def parse_url(arguments: Sequence[str], command: str, description: str) -> tuple[str, str]:
     """Return the URL of the service and its address; exit with status 2 if it is invalid."""
-    parser = CommandParser(command, description)
+    options = parse(arguments, CommandParser(command, description))
+    return options.url, options.address
+
+
+def parse(arguments: Sequence[str], parser: CommandParser) -> argparse.Namespace:
+    """Return the options, with the service's `url` and `address`; exit with 2 if it is invalid."""
     parser.add_argument(
         "url", nargs="?", default=_DEFAULT_URL, help="the service's admin port [%(default)s]"
     )
-    url = parser.parse(arguments).url
-    address = urllib.parse.urlsplit(url).netloc
-    if not address:
-        parser.error(f"invalid URL {url!r}: write http://HOST:ADMIN_PORT")
-    return url, address
+    options = parser.parse(arguments)
+    options.address = urllib.parse.urlsplit(options.url).netloc
+    if not options.address:
+        parser.error(f"invalid URL {options.url!r}: write http://HOST:ADMIN_PORT")
+    return options
 
 
 def stream_lines(address: str, path: str) -> Iterator[bytes]:

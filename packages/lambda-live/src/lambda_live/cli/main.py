@@ -11,6 +11,10 @@ from lambda_live import __version__
 
 COMMANDS = {
     "serve": "run the functions of the current folder (default)",
+    "init": "write a template, a function, an event and a test to a folder",
+    "invoke": "send one event to a running function and print the response",
+    "events": "list the events of the current folder",
+    "logs": "print what the functions of a running service wrote to their logs",
     "check": "send events to a running function and compare the responses",
     "curl-config": "print a curl configuration that sends events, for scripts",
     "describe": "print the functions as JSON",
@@ -18,6 +22,7 @@ COMMANDS = {
     "image-context": "write what a function's image is built from",
     "terminal": "show the terminal output of a service that runs elsewhere",
     "problems": "list the errors of a service that runs elsewhere, for editors",
+    "completion": "print the completion of bash, zsh or fish",
 }
 
 

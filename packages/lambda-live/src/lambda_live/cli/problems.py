@@ -31,6 +31,14 @@ class AdminClient:
     def __init__(self, address: str) -> None:
         self._address = address
 
+    def is_running(self) -> bool:
+        """Whether a service answers."""
+        connection = http.client.HTTPConnection(self._address, timeout=follow.TIMEOUT_SECONDS)
+        with contextlib.closing(connection), contextlib.suppress(OSError):
+            connection.connect()
+            return True
+        return False
+
     def events(self) -> Iterator[Row]:
         """Yield events until the service stops; none if there is no service."""
         for line in follow.stream_lines(self._address, "/api/feed"):

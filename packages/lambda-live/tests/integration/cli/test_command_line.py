@@ -302,7 +302,11 @@ def test_command_explains_its_arguments(command: str, root: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_unknown_option_of_a_command_is_one_line(command: str, root: Path) -> None:
-    needed = {"image-context": ["function", "image"], "curl-config": ["url", "folder", "event"]}
+    needed = {
+        "completion": ["bash"],
+        "image-context": ["function", "image"],
+        "curl-config": ["url", "folder", "event"],
+    }
 
     ended = run(command, *needed.get(command, []), "--hlep", root=root)
 

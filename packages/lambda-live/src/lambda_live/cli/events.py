@@ -1,0 +1,48 @@
+"""`lambda-live events`: list the events of the current folder, and which of them are checks."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lambda_live.checks.event_files import events_of, expected_file
+from lambda_live.checks.http_file import SUFFIX, read_request
+from lambda_live.cli.describe import load_template
+from lambda_live.cli.parser import CommandParser, fail
+from lambda_live.model.strict_json import loads
+from lambda_live.model.template_error import TemplateError
+
+
+def _remark(event: Path) -> str:
+    """Return why an event cannot be sent, or whether it has an expected response."""
+    try:
+        if event.suffix == SUFFIX:
+            read_request(event)
+        else:
+            loads(event.read_bytes())
+    except (OSError, ValueError) as error:
+        return f"invalid: {error}"
+    return "check" if expected_file(event).is_file() else "no expected response"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print PATH, function and remark of each event; exit with 2 if the template is invalid."""
+    CommandParser("events", "List the events of the current folder.").parse(arguments)
+    project = Path.cwd()
+    try:
+        names = [each.name for each in load_template(project).functions]
+    except TemplateError as error:
+        fail(str(error))
+    events = events_of(project, names)
+    rows = [
+        (
+            str(each.relative_to(project)),
+            each.parent.name if each.parent.name in names else names[0] if len(names) == 1 else "?",
+            _remark(each),
+        )
+        for each in events
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for path, function, remark in rows:
+        sys.stdout.write(f"{path:{widths[0]}}  {function:{widths[1]}}  {remark}\n")
+    if not rows:
+        sys.stdout.write("no events: add a .json or .http file to events/\n")

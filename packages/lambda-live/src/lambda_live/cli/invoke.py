@@ -1,0 +1,163 @@
+"""
+`lambda-live invoke [EVENT]`: send one event to a running function and print the response.
+
+EVENT is a JSON file, a `.http` file, the name of one in `events/`, or `-` for standard input.
+Without EVENT it is an empty object. The response goes to standard output, the figures to standard
+error. Exit status: 0, 1 if the invocation failed, 2 for a wrong call.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from lambda_live.checks.code_state import ServiceState
+from lambda_live.checks.curl import FUNCTIONS_PATH, STATE_PATH, InvalidEventError, Target
+from lambda_live.checks.event_files import events_of
+from lambda_live.checks.function_response import error_of, http_error_of, log_of, payload_of
+from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
+from lambda_live.cli.parser import CommandParser, log, suggest
+from lambda_live.model.strict_json import loads
+
+_CLIENT = "invoke"
+_NAMELESS = Path("-")
+_OK, _FIRST_ERROR = 200, 400
+_HIDDEN_HEADERS = ("x-amz-log-result", "x-lambda-live-code-sha256")
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser("invoke", "Send one event to a running function; print the response.")
+    port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
+    url = os.environ.get("LAMBDA_LIVE_URL") or f"http://127.0.0.1:{port}"
+    add = parser.add_argument
+    add("event", nargs="?", help="a .json or .http file, its name in events/, or - for stdin [{}]")
+    add("--function", metavar="NAME", help="the function, if there is more than one")
+    add("--data", metavar="JSON", help="the event itself")
+    add("--url", default=url, help="the service [LAMBDA_LIVE_URL; http://127.0.0.1:3001]")
+    add("--log", action="store_true", help="print the function's log to standard error")
+    return parser
+
+
+def _find_event(parser: CommandParser, name: str, functions: Sequence[str]) -> Path:
+    """Return the file of an event. A name in `events/` needs no suffix."""
+    if (path := Path(name)).is_file():
+        return path
+    project = Path.cwd()
+    known = {
+        str(each.relative_to(project / "events")): each for each in events_of(project, functions)
+    }
+    found = [path for each, path in known.items() if name in {each, Path(each).stem, path.name}]
+    if not found:
+        hint = suggest(name, [*known, *(Path(each).stem for each in known)])
+        parser.error(f"no event {name}{hint or '; lambda-live events lists them'}")
+    if len(found) > 1:
+        paths = ", ".join(str(each.relative_to(project)) for each in found)
+        parser.error(f"{name} is ambiguous; write one of {paths}")
+    return found[0]
+
+
+def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) -> bytes:
+    if options.data is not None:
+        content: bytes = options.data.encode()
+    elif event == _NAMELESS:
+        content = sys.stdin.buffer.read() if options.event == "-" else b"{}"
+    else:
+        content = event.read_bytes()
+    try:
+        loads(content)
+    except ValueError as error:
+        where = "" if event == _NAMELESS else f"{event}: "
+        parser.error(f"{where}the event is not JSON: {error}")
+    return content
+
+
+def _request(
+    parser: CommandParser, options: argparse.Namespace, target: Target, event: Path
+) -> HttpRequest:
+    function = options.function or target.function_of(event)
+    if function not in target.functions:
+        hint = suggest(function, target.functions)
+        parser.error(
+            f"no function {function}{hint or '; there are ' + ', '.join(target.functions)}"
+        )
+    if event.suffix != SUFFIX:
+        headers = [("Content-Type", "application/json"), ("X-Amz-Log-Type", "Tail")]
+        path = f"{FUNCTIONS_PATH}/{quote(function)}/invocations"
+        return HttpRequest("POST", path, headers, _payload(parser, options, event))
+    request = read_request(event)
+    host = [("Host", f"{function}.localhost:{urlsplit(options.url).port}")]
+    several = len(target.functions) > 1
+    return HttpRequest(
+        request.method, request.target, [*host * several, *request.headers], request.body
+    )
+
+
+def _print_response(event: Path, response: HttpResponse) -> None:
+    if event.suffix == SUFFIX:
+        headers = (each for each in response.headers if each[0].lower() not in _HIDDEN_HEADERS)
+        lines = [f"HTTP {response.status}", *(f"{name}: {value}" for name, value in headers), ""]
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+    try:
+        text = json.dumps(loads(response.body), ensure_ascii=False, indent=2)
+    except ValueError:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(response.body)
+        text = ""
+    sys.stdout.write(f"{text}\n")
+
+
+def _figures(response: HttpResponse) -> str:
+    reported = log_of(response)
+    figures = [] if reported.duration_ms is None else [f"{reported.duration_ms:.1f} ms"]
+    if reported.init_ms is not None:
+        figures.append(f"cold start {reported.init_ms:.1f} ms")
+    return ", ".join(figures)
+
+
+def _invoke(parser: CommandParser, options: argparse.Namespace) -> int:
+    own = {"X-Lambda-Live-Source": _CLIENT}
+    state = ServiceState.parse(
+        HttpRequest("GET", STATE_PATH, [], b"").send(options.url, **own).body.decode()
+    )
+    # AWS's emulator does not report its functions: it has one, of this name
+    target = Target(options.url, _CLIENT, state.names if state else ("function",))
+    is_file = options.event not in {None, "-"} and options.data is None
+    event = _find_event(parser, options.event, target.functions) if is_file else _NAMELESS
+    request = _request(parser, options, target, event)
+    own |= {"X-Lambda-Live-Log": "Tail"} | ({"X-Lambda-Live-Event": event.name} if is_file else {})
+    response = request.send(options.url, **own)
+    _print_response(event, response)
+    reported = log_of(response)
+    projects = [str(Path.cwd())]
+    if event.suffix == SUFFIX:
+        error = http_error_of(response, reported, projects)
+        failed = response.status >= _FIRST_ERROR
+    else:
+        error = error_of(response, payload_of(response), reported, projects)
+        failed = error is not None
+    if options.log:
+        sys.stderr.write("".join(f"{line}\n" for line in reported.lines))
+    place = f"{error.file}:{error.line}: " if error and error.file else ""
+    text = f"{place}{error.type}: {error.message}" if error else _figures(response)
+    if text:
+        log(text)
+    return 1 if failed else 0
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command; exit with 1 if the invocation failed, 2 for a wrong call."""
+    parser = _parser()
+    options = parser.parse(arguments)
+    try:
+        sys.exit(_invoke(parser, options))
+    except InvalidEventError:
+        parser.error("there is more than one function; name one with --function")
+    except ConnectionRefusedError:
+        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
+        sys.exit(1)
+    except (OSError, ValueError) as error:
+        log(str(error))
+        sys.exit(1)

@@ -1,0 +1,61 @@
+"""
+`lambda-live logs [URL]`: print what the functions of a running service wrote to their logs.
+
+URL is the service's admin port. The command prints the invocations that the service remembers, and
+with `--follow` also those that come.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lambda_live.cli import follow
+from lambda_live.cli.parser import CommandParser, log
+from lambda_live.cli.problems import AdminClient
+
+type _Row = dict[str, Any]
+
+
+def _rows(admin: AdminClient, *, follows: bool) -> Iterator[_Row]:
+    """Yield the invocations and loads, the oldest first."""
+    for event in admin.events():
+        yield from event.get("rows", ())
+        if "snapshot" in event and not follows:
+            return
+
+
+def _lines(row: _Row) -> Iterator[str]:
+    """Yield a title, and the log below it."""
+    clock = time.strftime("%H:%M:%S", time.localtime(row["timestamp"] / 1000))
+    what = row.get("label") or row["kind"]
+    error = f"  {row['errorType']}: {row['message']}" if row.get("errorType") else ""
+    yield f"{clock} {row['function']} {what}{error}"
+    for line in _text(row.get("log")).splitlines():
+        yield f"  {line}"
+
+
+def _text(log: object) -> str:
+    """Return the text of a log as the page gets it."""
+    return str(log.get("text", "")) if isinstance(log, dict) else ""
+
+
+def _print(admin: AdminClient, function: str | None, *, follows: bool) -> None:
+    for row in _rows(admin, follows=follows):
+        if row["kind"] not in ("invocation", "reload") or function not in (None, row["function"]):
+            continue
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(admin.detail(row))))
+        sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the logs; exit with status 1 if no service answers."""
+    parser = CommandParser("logs", "Print the logs of a running service's functions.")
+    parser.add_argument("--function", metavar="NAME", help="only this function")
+    parser.add_argument("--follow", action="store_true", help="wait for further invocations")
+    options = follow.parse(arguments, parser)
+    admin = AdminClient(options.address)
+    if not admin.is_running():
+        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
+        sys.exit(1)
+    follow.run(lambda: _print(admin, options.function, follows=options.follow))

@@ -1,0 +1,176 @@
+"""The commands for a person: from an empty folder to a running function, and around it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from lambda_live.cli.main import COMMANDS
+from support.lambda_service import LambdaService, environment
+from support.project import write_project
+
+APP = """
+def lambda_handler(event, context):
+    if "headers" in event:
+        return {"statusCode": 201, "headers": {"X-Path": event["rawPath"]}, "body": "made"}
+    print("the log")
+    if event.get("fails"):
+        raise ValueError("no")
+    return {"message": f"Hello, {event.get('name', 'world')}!"}
+"""
+REQUEST = "POST /path HTTP/1.1\nContent-Type: text/plain\n\nbody\n"
+
+
+def run(*args: str, folder: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lambda_live", *args],
+        cwd=folder,
+        env=environment() | env,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
+    """A service of a folder that `init` has filled, with another function body."""
+    folder = tmp_path_factory.mktemp("empty")
+    assert run("init", folder=folder).returncode == 0
+    files = {"hello/app.py": APP, "events/fails.json": '{"fails": 1}', "events/post.http": REQUEST}
+    write_project(folder, files | {"events/broken.json": "{"})
+    with closing(LambdaService(folder, handler=None)) as service:
+        service.wait_until_ready()
+        yield service
+
+
+def invoke(service: LambdaService, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return run("invoke", "--url", service.url, *args, folder=service.project, stdin=stdin)
+
+
+def test_init_writes_project_that_runs(tmp_path: Path) -> None:
+    written = run("init", "new", folder=tmp_path)
+    folder = tmp_path / "new"
+
+    assert written.returncode == 0, written.stderr
+    assert "wrote new/template.yaml\n" in written.stdout
+    with closing(LambdaService(folder, handler=None)) as service:
+        service.wait_until_ready()
+        checked = run("check", "--url", service.url, folder=folder)
+        assert checked.stdout == "1 of 1 events as expected\n"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tested = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert "1 passed" in tested.stdout
+    again = run("init", folder=folder)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr == "lambda-live: template.yaml exists; nothing was written\n"
+
+
+@pytest.mark.parametrize("event", ["hello", "hello.json", "events/hello.json"])
+def test_invoke_finds_event(service: LambdaService, event: str) -> None:
+    invoked = invoke(service, event)
+
+    assert invoked.returncode == 0, invoked.stderr
+    assert json.loads(invoked.stdout) == {"message": "Hello, Lambda!"}
+    assert " ms" in invoked.stderr
+
+
+def test_invoke_sends_argument_and_standard_input(service: LambdaService) -> None:
+    assert json.loads(invoke(service).stdout) == {"message": "Hello, world!"}
+    assert "Hello, x!" in invoke(service, "--data", '{"name": "x"}').stdout
+    logged = invoke(service, "-", "--log", stdin='{"name": "y"}')
+    assert "Hello, y!" in logged.stdout
+    assert logged.stderr.startswith("the log\n")
+
+
+def test_invoke_reports_error_with_place(service: LambdaService) -> None:
+    invoked = invoke(service, "fails")
+
+    assert invoked.returncode == 1
+    assert json.loads(invoked.stdout)["errorType"] == "ValueError"
+    assert invoked.stderr == "lambda-live: hello/app.py:7: ValueError: no\n"
+
+
+def test_invoke_prints_http_response(service: LambdaService) -> None:
+    invoked = invoke(service, "post")
+
+    assert invoked.returncode == 0
+    assert invoked.stdout.startswith("HTTP 201\n")
+    assert "x-path: /path\n" in invoked.stdout.lower()
+    assert invoked.stdout.endswith("\n\nmade\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "message"),
+    [
+        (["helo"], 2, "no event helo; did you mean hello?"),
+        (["other"], 2, "no event other; lambda-live events lists them"),
+        (["--function", "helo"], 2, "no function helo; did you mean hello?"),
+        (["--data", "{"], 2, "the event is not JSON: "),
+        (["--dat", "1"], 2, "unknown option --dat; did you mean --data?"),
+        (["--url", "http://127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1; start the"),
+    ],
+)
+def test_invoke_explains_wrong_call(
+    service: LambdaService, args: list[str], status: int, message: str
+) -> None:
+    invoked = invoke(service, *args)
+
+    assert (invoked.returncode, invoked.stdout) == (status, "")
+    assert invoked.stderr.startswith(f"lambda-live: {message}")
+    assert len(invoked.stderr.splitlines()) == 1
+
+
+def test_events_lists_files_and_what_is_wrong(service: LambdaService) -> None:
+    listed = run("events", folder=service.project).stdout.splitlines()
+
+    assert [row.split(maxsplit=2) for row in listed[1:]] == [
+        ["events/fails.json", "hello", "no expected response"],
+        ["events/hello.json", "hello", "check"],
+        ["events/post.http", "hello", "no expected response"],
+    ]
+    assert listed[0].split(maxsplit=2)[2].startswith("invalid: ")
+
+
+def test_logs_prints_what_functions_wrote(service: LambdaService) -> None:
+    invoke(service, "fails")
+
+    logged = run("logs", service.admin_url, folder=service.project)
+
+    assert logged.returncode == 0
+    assert " hello fails.json  ValueError: no\n  the log\n" in logged.stdout
+    missing = run("logs", "http://127.0.0.1:1", folder=service.project)
+    assert missing.returncode == 1
+    assert "nothing answers at http://127.0.0.1:1" in missing.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_and_options(tmp_path: Path, shell: str) -> None:
+    script = run("completion", shell, folder=tmp_path).stdout
+
+    assert all(name in script for name in COMMANDS)
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=script, text=True, check=True)
+
+
+def test_bash_completes_command_and_option(tmp_path: Path) -> None:
+    script = run("completion", "bash", folder=tmp_path).stdout
+    words = 'COMP_WORDS=(lambda-live {0}); COMP_CWORD={1}; _lambda_live; echo "${{COMPREPLY[@]}}"\n'
+    done = subprocess.run(
+        ["bash"],
+        input=script + words.format("inv", 1) + words.format("invoke --fu", 2),
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["invoke", "--function"]
