@@ -119,11 +119,11 @@ def test_function_url_host_is_case_insensitive(two: LambdaService) -> None:
         connection.request("GET", "/", headers={"Host": "gReeter.localhost:3001"})
         named = json.load(connection.getresponse())
     rows = request(two.admin_url, "GET", "/api/rows").json()
-    row = request(two.admin_url, "GET", f"/api/rows/{rows[0]['id']}").json()
+    snippets = request(two.admin_url, "GET", f"/api/rows/{rows[0]['id']}/snippets").json()
     unnamed = two.request("GET", "/")
 
     assert named == GREETED
-    assert "//Greeter.localhost:" in row["curl"]
+    assert "//Greeter.localhost:" in snippets["curl"]
     assert unnamed.status == 404
     assert "http://greeter.localhost" in unnamed.json()["message"]
 
