@@ -127,6 +127,7 @@ Resources:
       Integration:
         Type: AWS_PROXY
         IntegrationHttpMethod: POST
+        RequestParameters: {integration.request.header.X-Own: "'value'"}
         Uri: !Sub "arn:aws:apigateway:${Work.Arn}/invocations"
   OpenApi:
     Type: AWS::Serverless::Api
@@ -284,6 +285,13 @@ def test_operation_of_openapi_validates(apis: LambdaService) -> None:
     assert post(apis, "/notes?page=1", {"text": "a"}, x_api_key=KEY).json() == INVALID
     assert post(apis, "/notes?page=1", {"text": "ab"}, x_api_key=KEY).status == 200
     assert apis.request("PUT", "/notes", b"x").status == 200
+
+
+def test_parameter_mappings_are_reported(apis: LambdaService) -> None:
+    line = TEMPLATE[: TEMPLATE.index("RequestParameters: {integration")].count("\n") + 1
+    notice = f"template.yaml:{line}: RequestParameters has no effect: parameters are not mapped"
+
+    assert sum(notice in line for line in apis.lines) == 1
 
 
 def test_integrations_that_aws_runs_differently_are_reported(apis: LambdaService) -> None:

@@ -59,6 +59,18 @@ def is_proxy(resources: Resources, integration: Properties, kind: str, method: s
     return True
 
 
+def report_mappings(resources: Resources, integration: Properties) -> None:
+    """
+    Report that an integration's parameter mappings are not applied.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
+    """
+    for key in integration.raw:
+        if key.lower() in ("requestparameters", "responseparameters"):
+            problem = "parameters are not mapped: the event and the response have their own"
+            resources.note(integration.line(key), f"{key} has no effect: {problem}")
+
+
 class Stage(TypedDict, total=False):
     """The stage's part of a `Route`, with the same keys."""
 

@@ -21,6 +21,7 @@ from lambda_live.project.template.api_settings import (
     http_api_stage,
     integration_timeout,
     is_proxy,
+    report_mappings,
     rest_api_cors,
     rest_api_stage,
     stage_of,
@@ -86,6 +87,7 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
     rest, integration = api.type in _REST, operation.section(_INTEGRATION)
     if rest and not is_proxy(resources, integration, "type", "httpMethod"):
         return None
+    report_mappings(resources, integration)
     check()
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
     return Route(

@@ -21,6 +21,7 @@ from lambda_live.project.template.api_settings import (
     integration_timeout,
     is_proxy,
     mock_cors,
+    report_mappings,
     rest_api_cors,
     rest_api_stage,
     stage_of,
@@ -134,6 +135,7 @@ def _is_websocket(resources: Resources, route: Resource) -> bool:
 def _http_api_route(resources: Resources, route: Properties, integration: Properties) -> Route:
     method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
     check_path(route, "RouteKey", path)
+    report_mappings(resources, integration)
     owner, name = resources.resolve_owner(route.raw.get("ApiId"))
     api = owner.get(name)
     return Route(
@@ -164,6 +166,7 @@ def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
     integration = properties.section("Integration")
     if not is_proxy(resources, integration, "Type", "IntegrationHttpMethod"):
         return None
+    report_mappings(resources, integration)
     owner, api = resources.resolve_owner(properties.raw.get("RestApiId"))
     return Route(
         api=owner.qualified_id(api),
