@@ -18,7 +18,7 @@ def resident_bytes(pid: int) -> int:
     """
     if not _LINUX:
         return sum(_resident_by_psutil(pid))
-    if family := list(_descendants(pid)):
+    if family := list(descendants(pid)):
         return sum(map(_proportional_bytes, (pid, *family)))
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * _PAGE_BYTES if fields else 0
@@ -57,7 +57,8 @@ def _read(path: str) -> bytes:
         os.close(file)
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the pids of the processes that a process has started, and of those that they have."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  # pathlib is slower, and this runs 20 times a second
     except OSError:
@@ -65,7 +66,7 @@ def _descendants(pid: int) -> Iterator[int]:
     for thread in threads:
         for child in map(int, _read(f"/proc/{pid}/task/{thread}/children").split()):
             yield child
-            yield from _descendants(child)
+            yield from descendants(child)
 
 
 def _resident_by_psutil(pid: int) -> Iterator[int]:

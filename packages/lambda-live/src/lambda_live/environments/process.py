@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from lambda_live.environments import memory, reaper
 from lambda_live.environments.log_records import LogRecordParser
-from lambda_live.environments.process_spec import ProcessHandle, SpawnedProcess, process_spec
+from lambda_live.environments.process_spec import (
+    ProcessHandle,
+    SpawnedProcess,
+    kill_group,
+    process_spec,
+)
 from lambda_live.environments.runtime_process.control_channel import STACK_SIGNAL
 from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
@@ -71,9 +76,12 @@ class Process:
         def kill_descendants(returncode: int) -> None:
             on_exit(returncode)
             stream = self._log_stream.rpartition("]")[2]
-            threading.Thread(target=reaper.kill_all, args=(stream,), daemon=True).start()
+            with contextlib.suppress(RuntimeError):  # no thread left: the reaper does it later
+                threading.Thread(target=reaper.kill_all, args=(stream,), daemon=True).start()
 
-        self._handle.watch(kill_descendants)
+        # a zygote kills the descendants of its forks itself
+        is_spawned = isinstance(self._handle, SpawnedProcess)
+        self._handle.watch(kill_descendants if is_spawned else on_exit)
 
     def _on_ready(self, on_ready: Callable[[], None]) -> None:
         self._loop.remove_reader(self._control)
@@ -120,12 +128,8 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its descendants."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._handle.pid, number)
-            return
-        with contextlib.suppress(OSError):  # the process has joined another process group
-            if not self._handle.has_exited:
-                os.kill(self._handle.pid, number)
+        if not self._handle.has_exited:  # otherwise the number may be another group's
+            kill_group(self._handle.pid, number)
 
     def dump_stacks(self) -> None:
         """Have the process write its stacks to the control channel, and exit."""

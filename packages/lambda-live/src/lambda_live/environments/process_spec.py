@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,25 @@ from lambda_live.environments.variables import (
     variables,
 )
 from lambda_live.model.function import FunctionConfiguration
+
+
+def open_pidfd(pid: int) -> int | None:
+    """Return a descriptor that is readable after the exit of a process, if the system has them."""
+    if sys.platform != "linux":
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # an old kernel, no descriptor left, or the process was reaped
+        return None
+
+
+def kill_group(pid: int, number: signal.Signals) -> None:
+    """Send a signal to the group that a process leads, or to the process if it left the group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+        return
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
 
 
 class ProcessHandle(Protocol):
@@ -82,7 +103,11 @@ def process_spec(configuration: FunctionConfiguration) -> ProcessSpec:
 
 
 class SpawnedProcess(ProcessHandle):
-    """A process with an interpreter of its own."""
+    """
+    A process with an interpreter of its own.
+
+    Its exit is seen through a pidfd; systems without them need a thread.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pid = process.pid
@@ -96,7 +121,17 @@ class SpawnedProcess(ProcessHandle):
 
     @override
     def watch(self, on_exit: Callable[[int], None]) -> None:
-        threading.Thread(target=self._wait, args=(on_exit,), daemon=True).start()
+        if (pidfd := open_pidfd(self.pid)) is not None:
+            self._loop.add_reader(pidfd, self._on_exited, pidfd, on_exit)
+        else:
+            threading.Thread(target=self._wait, args=(on_exit,), daemon=True).start()
+
+    def _on_exited(self, pidfd: int, on_exit: Callable[[int], None]) -> None:
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        with contextlib.suppress(OSError):  # before it is reaped and its number used again
+            os.killpg(self.pid, signal.SIGKILL)
+        on_exit(self._process.wait())
 
     def _wait(self, on_exit: Callable[[int], None]) -> None:
         returncode = self._process.wait()

@@ -10,6 +10,9 @@ of the user's processes in /proc/PID/environ, so `kill_all` finds them by that n
 with the name of one environment after its exit. This file also runs as a separate process, which
 `reaper_client` starts: it outlives the service and then kills every process of that service.
 
+A process may clear its variables. A zygote still finds those that its forks started (see
+`runtime_process/zygote.py`), so the reaper process lets zygotes do that before it kills them.
+
 Without it, background processes of functions pile up on the developer's machine. On other systems
 than Linux nothing is done: they do not show the variables of other processes.
 
@@ -27,6 +30,9 @@ import time
 _LINUX = sys.platform.startswith("linux")
 _MAX_PASSES = 200
 _PAUSE_SECONDS = 0.01
+
+ZYGOTE_STREAM = "0" * 16
+"""End of the log stream name of a zygote. No environment has it."""
 
 
 def kill_all(stream_prefix: str) -> None:
@@ -57,11 +63,24 @@ def _variables(pid: str) -> bytes:
         return b""
 
 
+def _wait_for_zygotes(service_id: str) -> None:
+    """Wait until the zygotes have killed their forks and exited. Continue those that stopped."""
+    for _ in range(_MAX_PASSES if _LINUX else 0):
+        zygotes = _find_processes(f"[$LATEST]{service_id}{ZYGOTE_STREAM}".encode())
+        if not zygotes:
+            return
+        for pid in zygotes:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGCONT)
+        time.sleep(_PAUSE_SECONDS)
+
+
 def main() -> None:  # pragma: no cover  # coverage is not imported in this process
     """Wait until the service has closed standard input, then kill its processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
+    _wait_for_zygotes(sys.argv[1])
     kill_all(sys.argv[1])
 
 

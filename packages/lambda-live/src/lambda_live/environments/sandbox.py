@@ -21,6 +21,9 @@ from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
 
 _DEBUG_DEADLINE_SECONDS = 86_400.0
+_PRELOAD_TIMEOUT_SECONDS = 60.0
+"""The process has a shorter timeout of its own, which C code can delay without end."""
+
 _MB = 2**20
 
 
@@ -119,8 +122,14 @@ class Sandbox:
         self.is_watched = True
 
     async def wait_ready(self) -> None:
-        """Wait until the process has preloaded its imports, or has exited."""
-        if self._preload:
+        """Wait until the process has preloaded its imports, or has exited; kill it if it hangs."""
+        if not self._preload:
+            return
+        try:
+            async with asyncio.timeout(_PRELOAD_TIMEOUT_SECONDS):
+                await self._ready.wait()
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
             await self._ready.wait()
 
     async def wait_for_debugger(self) -> None:

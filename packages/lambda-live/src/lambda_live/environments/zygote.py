@@ -29,13 +29,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import override
 
-from lambda_live.environments.process_spec import ProcessHandle, ProcessSpec
+from lambda_live.environments import memory, reaper
+from lambda_live.environments.process_spec import (
+    ProcessHandle,
+    ProcessSpec,
+    kill_group,
+    open_pidfd,
+)
 from lambda_live.environments.variables import log_stream_name
 
 _MAX_MESSAGE_BYTES = 65_536
 _CLOSE_TIMEOUT_SECONDS = 1.0
-_ZYGOTE_STREAM = "0" * 16
-"""Log stream of a zygote, by which the reaper finds it. No environment has it."""
+_FORK_TIMEOUT_SECONDS = 1.0
+_FORK_ATTEMPTS = 10
+"""How often a zygote is continued before it counts as hanging. A loaded machine takes seconds."""
 
 
 class ZygoteExitedError(Exception):
@@ -43,16 +50,35 @@ class ZygoteExitedError(Exception):
 
 
 class ForkedProcess(ProcessHandle):
-    """A process that a zygote has forked."""
+    """
+    A process that a zygote has forked.
 
-    def __init__(self, pid: int) -> None:
+    A pidfd shows that the process has exited even before the zygote reports it, and whether the
+    number of the process still belongs to it.
+    """
+
+    def __init__(self, pid: int, on_exited: Callable[[], None]) -> None:
+        """`on_exited` is called when the process has exited and the zygote should report that."""
         self.pid = pid
         self._returncode: int | None = None
         self._on_exit: Callable[[int], None] | None = None
+        self._pidfd = open_pidfd(pid)
+        if self._pidfd is not None:
+            asyncio.get_running_loop().add_reader(self._pidfd, self._on_exited, on_exited)
+
+    def _on_exited(self, on_exited: Callable[[], None]) -> None:
+        if self._pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+        on_exited()
 
     @property
     @override
     def has_exited(self) -> bool:
+        if self._returncode is None and self._pidfd is not None:
+            try:
+                signal.pidfd_send_signal(self._pidfd, 0)
+            except ProcessLookupError:
+                return True
         return self._returncode is not None
 
     @override
@@ -64,6 +90,10 @@ class ForkedProcess(ProcessHandle):
     def record_exit(self, returncode: int) -> None:
         """Store the return code, and report it."""
         self._returncode = returncode
+        if self._pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
         if self._on_exit is not None:
             self._on_exit(returncode)
 
@@ -89,7 +119,7 @@ class Zygote:
         """Start a zygote process. Raises OSError."""
         control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environ = {
-            "AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(_ZYGOTE_STREAM),
+            "AWS_LAMBDA_LOG_STREAM_NAME": log_stream_name(reaper.ZYGOTE_STREAM),
             "_LAMBDA_LIVE_IS_ZYGOTE": "1",
         }
         with its_control:
@@ -115,7 +145,19 @@ class Zygote:
                 socket.send_fds(self._control, [json.dumps(environ).encode()], descriptors)
             except OSError:
                 raise ZygoteExitedError from None
-            return await self._pending_fork
+            for _ in range(_FORK_ATTEMPTS):
+                self._wake()
+                await asyncio.wait([self._pending_fork], timeout=_FORK_TIMEOUT_SECONDS)
+                if self._pending_fork.done():
+                    return self._pending_fork.result()
+            self.close()
+            raise ZygoteExitedError
+
+    def _wake(self) -> None:
+        """Continue the zygote if something has stopped it: everybody would wait for it."""
+        if not self.has_exited:
+            # Popen.send_signal would reap the zygote, and `close` would then do nothing
+            os.kill(self._process.pid, signal.SIGCONT)
 
     def _on_readable(self) -> None:
         try:
@@ -136,7 +178,7 @@ class Zygote:
         elif self._pending_fork is not None and "pid" in message:
             self.has_forked = True
             pid = int(message["pid"])
-            forked = self._forked[pid] = ForkedProcess(pid)
+            forked = self._forked[pid] = ForkedProcess(pid, self._wake)
             self._pending_fork.set_result(forked)
         elif self._pending_fork is not None:
             self._pending_fork.set_exception(OSError(message["errno"], message["strerror"]))
@@ -164,15 +206,20 @@ class Zygote:
             return
         self._loop.remove_reader(self._control)
         self._control.close()
+        # orphans that left their group are still children of a fork, which is a subreaper
+        left = [pid for forked in self._forked for pid in memory.descendants(forked)]
         self._process.kill()
         self._process.wait()
         if self._pending_fork is not None and not self._pending_fork.done():
             self._pending_fork.set_exception(ZygoteExitedError())
-        for forked in self._forked.values():
-            with suppress(OSError):
-                os.killpg(forked.pid, signal.SIGKILL)
+        forks, self._forked = self._forked, {}
+        for forked in forks.values():
+            if not forked.has_exited:
+                kill_group(forked.pid, signal.SIGKILL)
             forked.record_exit(-signal.SIGKILL)
-        self._forked.clear()
+        for pid in left:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 class ZygotePool:

@@ -16,9 +16,8 @@ import socket, sys
 from lambda_live.environments.runtime_process.control_channel import ControlChannel
 
 channel = ControlChannel(socket.socket(fileno=int(sys.argv[1])), is_started=False)
-channel.watch()
 channel.send(ready=True)
-channel.started.wait()
+channel.wait_for_start()
 """
 
 

@@ -204,7 +204,6 @@ def _create_loader(
     sys.path[:0] = [task_root, *package_dirs, *_pop_private_paths("PYTHONPATH")]
     _compile_watched(roots)
     channel = control_channel(control, is_started=is_started)
-    channel.watch()
     channel.dump_stacks_on_signal()
     return handler_loader(
         channel, function_code([task_root, *roots], package_dirs), preload, environ

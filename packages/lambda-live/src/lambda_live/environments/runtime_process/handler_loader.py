@@ -17,8 +17,8 @@ Source: https://github.com/aws/aws-lambda-python-runtime-interface-client
 import contextlib
 import json
 import os
+import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
@@ -53,7 +53,7 @@ class HandlerLoader:
         """
         recorded = json.loads(preload or "{}")
         self._channel = channel
-        self._is_awaited = bool(preload) and not channel.started.is_set()
+        self._is_awaited = bool(preload) and not channel.is_started
         self._code = code
         self._imports = [(name, fingerprint) for name, fingerprint in recorded.get("imports", ())]
         self._excluded = list(recorded.get("excluded", ()))
@@ -68,7 +68,7 @@ class HandlerLoader:
         names = [*self._excluded, excluded] if excluded else self._excluded
         environ = dict(self._environ)
         environ["_LAMBDA_LIVE_PRELOAD"] = json.dumps({"excluded": names})
-        environ["_LAMBDA_LIVE_IS_STARTED"] = "1" if self._channel.started.is_set() else ""
+        environ["_LAMBDA_LIVE_IS_STARTED"] = "1" if self._channel.is_started else ""
         with contextlib.suppress(
             OSError
         ):  # the load of the handler then reports the missing folder
@@ -76,21 +76,27 @@ class HandlerLoader:
         os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606  # this process's own command
 
     def _preload(self, log_descriptors: Sequence[int]) -> None:
-        """Import the recorded modules. Restart without the current one after a timeout."""
+        """
+        Import the recorded modules. Restart without the current one after a timeout.
+
+        A thread would be the usual timer, but a module may fork or count the threads.
+        """
         sys.meta_path.insert(0, self._modules)
         if not self._imports:
             return
-        timeout = threading.Timer(
-            self._timeout_seconds, lambda: self._restart(self._modules.current)
-        )
-        timeout.daemon = True
-        timeout.start()
+
+        def on_timeout(*_: object) -> None:
+            self._restart(self._modules.current)
+
+        previous = signal.signal(signal.SIGALRM, on_timeout)
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_seconds)
         capture = OutputCapture(log_descriptors)
         capture.start()
         self._modules.preload(self._imports, capture)
         capture.close()
-        timeout.cancel()
-        timeout.join()
+        if signal.getsignal(signal.SIGALRM) is on_timeout:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
 
     def install(self, bootstrap: ModuleType, log_descriptors: Sequence[int]) -> None:
         """Replace `_get_handler` of `awslambdaric.bootstrap`."""
@@ -100,7 +106,7 @@ class HandlerLoader:
             self._preload(log_descriptors)
             if self._is_awaited:
                 self._channel.send(ready=True)
-            self._channel.started.wait()
+            self._channel.wait_for_start()
             if self._is_task_root_replaced():
                 self._restart("")
             return self._load(get_handler, handler)

@@ -4,6 +4,13 @@ The zygote process: it has imported the runtime client, and forks environments o
 `environments/zygote.py` is the service's side, and explains why. `bootstrap.py` calls `serve` after
 its imports. `serve` returns once in each forked process, which then continues as an environment.
 
+The zygote owns its forks. It is a "child subreaper", and so is each fork: a process whose parent
+has exited becomes the child of its environment, whatever session, group or variables it has. When
+an environment exits, its processes become children of the zygote, which kills every child that it
+did not fork. When the service exits, the kernel closes its socket, and the zygote kills all
+children. Without that, a daemon that a function started would outlive its environment. The price:
+a daemon that exits stays a zombie until its environment exits, because only a parent can reap it.
+
 Two rules make a fork equal to a new interpreter. No thread may run in the zygote: a fork copies
 only the calling thread, and a lock that another thread held would stay locked. And no code of the
 function may run in it.
@@ -13,7 +20,8 @@ process's memory; `os.environ` changes a copy. The reaper finds processes by the
 there, so each fork overwrites that name in its own memory: see `_LogStreamVariable`. If it did not,
 the reaper could not tell environments apart, and would leave background processes of functions.
 
-Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+Sources: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 """
 
 import gc
@@ -22,7 +30,9 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 
+_PR_SET_CHILD_SUBREAPER = 36
 _STREAM = b"AWS_LAMBDA_LOG_STREAM_NAME="
 _MAX_MESSAGE_BYTES = 65_536
 _ENV_START, _ENV_END = 50, 51
@@ -58,6 +68,9 @@ class _Zygote:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
+        self._forked: set[int] = set()
+        self._adopt_orphans = _load_subreaper()
+        self._adopt_orphans()
         self._log_stream = _LogStreamVariable.find()
         self._child_exited, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -72,18 +85,45 @@ class _Zygote:
                 os.read(self._child_exited, _MAX_MESSAGE_BYTES)
                 self._send_exits()
             if control in readable:
-                message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 2)
+                message, descriptors = self._receive()
                 if not message:
+                    self._kill_all()
                     return None
                 if self._fork(descriptors):
                     return self._become_environment(json.loads(message), *descriptors)
 
-    def _send_exits(self) -> None:
+    def _receive(self) -> tuple[bytes, list[int]]:
+        """Return a request and its descriptors; nothing if the service has exited."""
         try:
-            while (exited := os.waitpid(-1, os.WNOHANG))[0]:
-                self._send(pid=exited[0], returncode=os.waitstatus_to_exitcode(exited[1]))
-        except ChildProcessError:
-            return
+            message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 2)
+        except ConnectionResetError:  # the service has left a message unread
+            return b"", []
+        return message, descriptors
+
+    def _send_exits(self) -> None:
+        while pid := _exited_child():
+            is_fork = pid in self._forked
+            if is_fork:
+                _kill(pid)  # its group, before another process may get the same number
+                self._forked.discard(pid)
+                self._kill_orphans(pid)
+            status = os.waitpid(pid, 0)[1]
+            if is_fork:
+                self._send(pid=pid, returncode=os.waitstatus_to_exitcode(status))
+
+    def _kill_orphans(self, exited: int = 0) -> None:
+        """Kill what forks that have exited left; their own children then follow."""
+        while orphans := _children() - self._forked - {exited}:
+            for pid in orphans:
+                _kill(pid)
+            for pid in orphans:
+                os.waitpid(pid, 0)
+
+    def _kill_all(self) -> None:
+        for pid in self._forked:
+            _kill(pid)
+        self._forked.clear()
+        self._kill_orphans()
 
     def _fork(self, descriptors: list[int]) -> bool:
         """Return whether this is the new process. In the zygote, send its pid or the error."""
@@ -99,6 +139,7 @@ class _Zygote:
             os.close(descriptor)
         if pid > 0:
             _lead_group(pid)
+            self._forked.add(pid)
             self._send(pid=pid)
         return False
 
@@ -109,6 +150,7 @@ class _Zygote:
         os.close(self._child_exited)
         os.close(self._wakeup)
         _lead_group(0)
+        self._adopt_orphans()
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
@@ -122,6 +164,42 @@ class _Zygote:
             self._control.send(json.dumps(fields).encode())
         except OSError:  # the service has exited
             return
+
+
+def _load_subreaper() -> Callable[[], object]:
+    """Return a function that makes this process adopt orphans; it does nothing without ctypes."""
+    try:
+        import ctypes  # noqa: PLC0415  # some builds of Python lack it
+    except ImportError:
+        return lambda: None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _exited_child() -> int:
+    """Return the pid of a child that has exited and is not reaped yet, or 0."""
+    try:
+        exited = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return 0 if exited is None else exited.si_pid
+
+
+def _children() -> set[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return set(map(int, file.read().split()))
+    except OSError:  # the kernel may be built without this file
+        return set()
+
+
+def _kill(pid: int) -> None:
+    """Kill a process that is not reaped yet, and the group that it leads."""
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
 
 
 def _lead_group(pid: int) -> None:
