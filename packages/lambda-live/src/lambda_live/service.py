@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
@@ -25,6 +26,7 @@ from lambda_live.http.asgi import await_first
 from lambda_live.http.code_status_api import CodeStatusApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
+from lambda_live.http.event_source_mapping_api import EventSourceMappingApi
 from lambda_live.http.function_app import FunctionApp
 from lambda_live.http.function_url import FunctionUrl
 from lambda_live.http.invoke_api import InvokeApi
@@ -49,6 +51,10 @@ from lambda_live.ui.error_pages import BrowserErrorPages
 from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.state import CheckActions, UiState
 from lambda_live.ui.store import HistoryStore, database_path
+
+if TYPE_CHECKING:
+    from lambda_live.events.event_sources import EventSources
+    from lambda_live.resources.engine import Engine
 
 _STDOUT = 1
 _LOG_FLUSH_TIMEOUT_SECONDS = 1.0
@@ -77,6 +83,7 @@ class Service:
     ui_app: UiApp
     front_server: Server
     admin_server: Server
+    aws: "EventSources | None" = None
     _kill_timer: asyncio.TimerHandle | None = field(default=None, init=False)
 
     async def run(self) -> None:
@@ -91,7 +98,11 @@ class Service:
         self.ui_app.open()
         if self.config.service.is_interactive:
             self.keys.start()
+        if self.aws is not None:
+            await self.aws.create(self.config.resources)
         self.manager.start()
+        if self.aws is not None:
+            await self.aws.start(self.config.event_sources)
         front = asyncio.create_task(self.front_server.serve(sockets=[self.front_socket]))
         admin = asyncio.create_task(self.admin_server.serve(sockets=[self.admin_socket]))
         clock = asyncio.create_task(self.ui_app.run_clock())
@@ -109,7 +120,11 @@ class Service:
     async def _shut_down(self, clock: asyncio.Task[None], admin: asyncio.Task[None]) -> None:
         if self._kill_timer is not None:
             self._kill_timer.cancel()
+        if self.aws is not None:
+            await self.aws.drain(self.config.service.shutdown_timeout)
         await self.manager.drain()
+        if self.aws is not None:
+            await self.aws.close()
         await self.reload_command.stop()
         await self.actions.stop()
         if self.debug_server is not None:
@@ -134,6 +149,8 @@ class Service:
         seconds = self.config.service.shutdown_timeout
         self._kill_timer = asyncio.get_running_loop().call_later(seconds, self._kill_running)
         self.config_watcher.stop()
+        if self.aws is not None:
+            self.aws.stop()
         self.manager.stop()
 
     def _kill_running(self) -> None:
@@ -151,6 +168,8 @@ class Service:
             _log_urls(self.log, functions, url, admin_url)
         if self.debug_server is not None:
             self.log.service_log(self.debug_server.addresses)
+        if self.aws is not None and (summary := self.aws.describe(self.config.resources)):
+            self.log.service_log(summary)
         for notice in self.config.notices:
             self.log.service_log(notice, "WARN")
 
@@ -160,11 +179,13 @@ def build_service(
     front_socket: socket.socket,
     admin_socket: socket.socket,
     debug_sockets: Mapping[str, socket.socket],
+    engine: "Engine | None" = None,
 ) -> Service:
     """
     Create every object of the service, each after those that it needs.
 
-    `debug_sockets` has a listening socket for each function if debuggers may attach.
+    `debug_sockets` has a listening socket for each function if debuggers may attach. `engine` has
+    AWS's other services, if the template needs them.
     """
     settings = config.service
     url, admin_url = socket_url(front_socket), socket_url(admin_socket)
@@ -200,15 +221,28 @@ def build_service(
     def is_reload_blocked(name: str) -> bool:
         return config_watcher.blocks_reload(name)  # it and the manager need each other
 
+    aws = _build_event_sources(engine, config, functions, log)
     manager = FunctionManager(
-        functions, settings, url, create_listeners, is_reload_blocked, log.service_log, debug_server
+        functions,
+        settings,
+        url,
+        create_listeners,
+        is_reload_blocked,
+        log.service_log,
+        debug_server,
+        aws,
     )
-    config_watcher = ConfigWatcher(config, manager, log.service_log)
+
+    def on_accepted(changed: Config) -> None:
+        if aws is not None:
+            aws.update(changed.resources, changed.event_sources)
+
+    config_watcher = ConfigWatcher(config, manager, log.service_log, on_accepted)
     public_host = urlsplit(settings.public_url).hostname
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
     error_pages = BrowserErrorPages(ui_state.history, editor, admin_url)
     front = FunctionApp(
-        _build_operations(functions, settings),
+        _build_operations(functions, settings, aws),
         ApiGateway(functions, log, error_pages, settings.caller),
         FunctionUrl(functions, log, error_pages, settings.caller),
         functions,
@@ -239,6 +273,7 @@ def build_service(
             on_quit=partial(signal.raise_signal, signal.SIGINT),
         ),
         manager=manager,
+        aws=aws,
         config_watcher=config_watcher,
         reload_command=reload_command,
         ui_app=ui_app,
@@ -249,6 +284,16 @@ def build_service(
             OriginMiddleware(admin, policy), _ADMIN_SHUTDOWN_TIMEOUT_SECONDS
         ),
     )
+
+
+def _build_event_sources(
+    engine: "Engine | None", config: Config, functions: FunctionRegistry, log: Listener
+) -> "EventSources | None":
+    if engine is None:
+        return None
+    from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
+
+    return EventSources(engine, config.functions[0].account, functions.get, log.service_log)
 
 
 def _build_output(
@@ -316,7 +361,9 @@ def _build_reload_command(
     )
 
 
-def _build_operations(functions: FunctionRegistry, settings: ServiceSettings) -> OperationRouter:
+def _build_operations(
+    functions: FunctionRegistry, settings: ServiceSettings, aws: "EventSources | None"
+) -> OperationRouter:
     """Return the operations of AWS's Lambda API."""
     apis = (
         CodeStatusApi(functions, settings.pods),
@@ -324,6 +371,7 @@ def _build_operations(functions: FunctionRegistry, settings: ServiceSettings) ->
         ConfigurationApi(functions),
         ConcurrencyApi(functions),
         EventInvokeApi(),
+        EventSourceMappingApi(functions, aws),
     )
     return OperationRouter(functions, [route for api in apis for route in api.routes])
 

@@ -37,6 +37,12 @@ _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
         "keep the page's history for the next start, in ~/.local/state/lambda-live",
     ),
     (
+        "resources",
+        "development",
+        True,
+        "create the template's queues, tables, buckets, … in a local emulator, and deliver events",
+    ),
+    (
         "debug",
         "development",
         False,

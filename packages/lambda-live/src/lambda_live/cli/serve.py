@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -16,6 +17,9 @@ from lambda_live.model.requirements import InstallError
 from lambda_live.project.config import Config
 from lambda_live.project.package_installer import find_dependencies
 from lambda_live.service import build_service
+
+if TYPE_CHECKING:
+    from lambda_live.resources.engine import Engine
 
 
 def _listen(host: str, port: int, hint: str) -> socket.socket:
@@ -56,8 +60,32 @@ def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
     }
 
 
-async def _serve(config: Config, sockets: tuple[socket.socket, socket.socket]) -> None:
-    await build_service(config, *sockets, _listen_for_debuggers(config)).run()
+def _start_engine(config: Config) -> "Engine | None":
+    """
+    Start the emulator of AWS's services if the template needs it; exit with status 1 on failure.
+
+    Schedules need none.
+    """
+    if not config.resources and not config.event_sources:
+        return None
+    from lambda_live.resources.engine import Engine  # noqa: PLC0415  # other projects need none
+
+    if config.aws_endpoint_url:
+        return Engine(config.aws_endpoint_url, "AWS_ENDPOINT_URL", is_own=False)
+    if not config.resources and all(each.kind == "Schedule" for each in config.event_sources):
+        return Engine("", "", is_own=False)
+    first = config.functions[0]
+    try:
+        return Engine.start(first.project, first.account, log)
+    except (InstallError, OSError) as error:
+        log(f"{error}\nlambda-live: run it without the template's resources: --no-resources")
+        sys.exit(1)
+
+
+async def _serve(
+    config: Config, sockets: tuple[socket.socket, socket.socket], engine: "Engine | None"
+) -> None:
+    await build_service(config, *sockets, _listen_for_debuggers(config), engine).run()
 
 
 def _reserve_standard_descriptors() -> None:
@@ -81,4 +109,4 @@ def main(arguments: Sequence[str]) -> None:
     settings = config.service
     front = _listen(settings.host, settings.port, "choose another with --port")
     admin = _listen(settings.admin_host, settings.admin_port, "choose another with --admin-port")
-    uvloop.run(_serve(config, (front, admin)))
+    uvloop.run(_serve(config, (front, admin), _start_engine(config)))

@@ -75,9 +75,13 @@ class AsyncInvocationQueue:
         self._throttled: deque[asyncio.Future[None]] = deque()
         self._stopping = asyncio.Event()
 
-    def enqueue(self, invocation: Invocation, *, is_recursive: bool = False) -> None:
+    def enqueue(
+        self, invocation: Invocation, *, is_recursive: bool = False
+    ) -> asyncio.Task[None]:
         """
-        Accept an event. One that `is_recursive` does not run: it is part of a recursive loop.
+        Accept an event; the task ends when it has an outcome.
+
+        An event that `is_recursive` does not run: it is part of a recursive loop.
 
         Raises:
             ServiceStoppingError: The service is stopping.
@@ -93,6 +97,7 @@ class AsyncInvocationQueue:
         task = asyncio.create_task(self._run(invocation, is_recursive=is_recursive))
         self._tasks[task] = invocation
         task.add_done_callback(self._on_task_done)
+        return task
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         if (invocation := self._tasks.pop(task, None)) is not None:

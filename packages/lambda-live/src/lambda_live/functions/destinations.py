@@ -1,19 +1,20 @@
 """
 Records of finished asynchronous invocations: OnSuccess, OnFailure and dead-letter queues.
 
-A destination that is a function of this service is invoked. Every other record is written to a
-file, because queues and topics are not emulated.
+A destination that is a function of this service is invoked. A queue, a topic or a bus of the
+template gets the record in the local emulator. Every other record is written to a file.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-dlq.html
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from lambda_live.background import BackgroundTasks
 from lambda_live.functions.async_invocations import AsyncOutcome
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.function import split_qualifier
@@ -24,19 +25,37 @@ RECORDS_FILE = ".cache/destinations.jsonl"
 
 
 class _Target(Protocol):
-    def enqueue_event(self, invocation: Invocation) -> None:
+    def enqueue_event(self, invocation: Invocation) -> object:
         """Accept an event."""
+
+
+class LocalAws(Protocol):
+    """AWS's other services on this machine."""
+
+    @property
+    def url(self) -> str:
+        """The emulator's URL; empty without one."""
+
+    def send(
+        self, arn: str, text: str, attributes: Mapping[str, str]
+    ) -> Coroutine[None, None, bool]:
+        """Send a text to a queue, a topic, an event bus or a bucket; return whether it exists."""
 
 
 class Destinations:
     """Delivers the record of each outcome to its destination."""
 
     def __init__(
-        self, find_function: Callable[[str], _Target | None], log: Callable[..., None]
+        self,
+        find_function: Callable[[str], _Target | None],
+        log: Callable[..., None],
+        aws: LocalAws | None = None,
     ) -> None:
         """`find_function` returns the function of an ARN, if this service has it."""
         self._find_function = find_function
         self._log = log
+        self._aws = aws
+        self._background = BackgroundTasks(log)
 
     def deliver(self, outcome: AsyncOutcome) -> None:
         """Deliver the record to OnSuccess, or to OnFailure and the dead-letter queue."""
@@ -46,7 +65,7 @@ class Destinations:
         if destination is not None:
             self._send(outcome, destination)
         if config.dead_letter is not None and not is_success:
-            self._write(outcome, config.dead_letter, _dead_letter(outcome))
+            self._deliver_outside(outcome, config.dead_letter, _dead_letter(outcome))
 
     def _send(self, outcome: AsyncOutcome, destination: str) -> None:
         record = _record(outcome)
@@ -63,7 +82,24 @@ class Destinations:
                 return
         except (ServiceStoppingError, ThrottledError):
             pass  # the file gets it
-        self._write(outcome, destination, {"record": record})
+        self._deliver_outside(outcome, destination, {"record": record})
+
+    def _deliver_outside(
+        self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]
+    ) -> None:
+        """Send a record to a queue, topic or bus; write it to the file if there is none."""
+        if self._aws is not None and self._aws.url:
+            self._background.spawn(self._send_outside(self._aws, outcome, destination, members))
+        else:
+            self._write(outcome, destination, members)
+
+    async def _send_outside(
+        self, aws: LocalAws, outcome: AsyncOutcome, destination: str, members: dict[str, Any]
+    ) -> None:
+        body = members["record"] if "record" in members else members["body"]
+        text = json.dumps(body)
+        if not await aws.send(destination, text, members.get("attributes", {})):
+            self._write(outcome, destination, members)
 
     def _write(self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]) -> None:
         file = outcome.configuration.project / RECORDS_FILE

@@ -151,9 +151,15 @@ class Function:
         """Remove an invocation that waits, and raise `why` in its caller. A running one goes on."""
         self._queue.remove(invocation, why)
 
-    def enqueue_event(self, invocation: Invocation) -> None:
-        """Accept an asynchronous invocation. Raises ServiceStoppingError, ThrottledError."""
-        self._async_queue.enqueue(invocation, is_recursive=self._is_recursive(invocation))
+    def enqueue_event(self, invocation: Invocation) -> asyncio.Task[None]:
+        """
+        Accept an asynchronous invocation; the task ends when it has an outcome.
+
+        Raises:
+            ServiceStoppingError: The service is stopping.
+            ThrottledError: Too many events wait.
+        """
+        return self._async_queue.enqueue(invocation, is_recursive=self._is_recursive(invocation))
 
     def _is_recursive(self, invocation: Invocation) -> bool:
         """Count the call in the invocation's trace; return whether AWS stops it."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
-from lambda_live.functions.destinations import Destinations
+from lambda_live.functions.destinations import Destinations, LocalAws
 from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.registry import FunctionRegistry
@@ -19,6 +19,10 @@ from lambda_live.telemetry.metrics import MetricsListener
 
 _ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_LAMBDA"
 """Where AWS's SDKs call Lambda: here, so that functions can invoke each other."""
+
+
+_AWS_VARIABLE = "AWS_ENDPOINT_URL"
+"""Where they call the other services: the local emulator."""
 
 
 class FunctionManager:
@@ -33,7 +37,9 @@ class FunctionManager:
         is_reload_blocked: Callable[[str], bool],
         log: Callable[[str, str], None],
         debug_server: DebugServer | None,
+        aws: LocalAws | None = None,
     ) -> None:
+        self._aws = aws
         self._functions = functions
         self._settings = settings
         self._url = url
@@ -105,6 +111,8 @@ class FunctionManager:
         if _ENDPOINT_VARIABLE in configuration.environment:
             return configuration
         local = {_ENDPOINT_VARIABLE: self._url, **configuration.local_environment}
+        if self._aws and self._aws.url and _AWS_VARIABLE not in configuration.environment:
+            local.setdefault(_AWS_VARIABLE, self._aws.url)
         return replace(configuration, local_environment=local)
 
     def _add(self, configuration: FunctionConfiguration) -> None:
@@ -117,7 +125,7 @@ class FunctionManager:
             self._settings,
             listener,
             partial(self._is_reload_blocked, name),
-            Destinations(self._find_by_arn, listener.service_log).deliver,
+            Destinations(self._find_by_arn, listener.service_log, self._aws).deliver,
             self._debug_server,
         )
         metrics.watch(function.stats)

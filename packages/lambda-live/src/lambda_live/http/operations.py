@@ -204,7 +204,7 @@ class OperationMatch:
 @dataclass(frozen=True)
 class OperationRoute:
     """
-    An operation's method and path; `{FunctionName}` in the path stands for any name.
+    An operation's method and path; `{FunctionName}` and `{UUID}` in it stand for any name.
 
     With `reports_latest`, AWS's error for a missing function has `$LATEST` at the end of its ARN.
     `missing` is the error's message if it names no ARN.
@@ -220,6 +220,7 @@ class OperationRoute:
     def pattern(self) -> re.Pattern[str]:
         """The paths that match."""
         path = re.escape(self.path).replace(re.escape("{FunctionName}"), "(?P<name>[^/]+)")
+        path = path.replace(re.escape("{UUID}"), "[^/]+")
         return re.compile(f"{path}/?")
 
 

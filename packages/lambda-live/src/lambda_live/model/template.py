@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_live.model.requirements import Requirements
+from lambda_live.model.resources import EventSource, ResourceSpec
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -256,3 +257,5 @@ class Template:
     skipped: tuple[SkippedResource, ...] = ()
     notices: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    resources: tuple[ResourceSpec, ...] = ()
+    event_sources: tuple[EventSource, ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
+from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.service import ServiceSettings, UnverifiedCaller
 from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template
 from lambda_live.model.template_error import TemplateError
@@ -29,7 +30,7 @@ class Config:
     The functions, at least one, and the settings of the service.
 
     `files` are those that define the functions, existing or not; `template` is one of them.
-    `notices` are warnings for the startup output.
+    `notices` are warnings for the startup output. `aws_endpoint_url` is an emulator of the user's.
     """
 
     functions: tuple[FunctionConfiguration, ...]
@@ -37,6 +38,9 @@ class Config:
     notices: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     template: Path | None = None
+    resources: tuple[ResourceSpec, ...] = ()
+    event_sources: tuple[EventSource, ...] = ()
+    aws_endpoint_url: str = ""
     reader: Callable[[], "Config"] | None = field(default=None, compare=False)
 
     def reload(self) -> "Config":
@@ -87,7 +91,16 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
         *dot_env.files(*(each.name for each in functions)),
     )
     notices = tuple(collect_notices(template))
-    return Config(functions, _service(options), notices, files, template.path)
+    return Config(
+        functions,
+        _service(options),
+        notices,
+        files,
+        template.path,
+        template.resources if options.resources else (),
+        template.event_sources if options.resources else (),
+        dot_env.variables_for().get("AWS_ENDPOINT_URL", ""),
+    )
 
 
 def _template_path(options: argparse.Namespace, root: Path) -> Path | None:
@@ -230,4 +243,5 @@ def _service(options: argparse.Namespace) -> ServiceSettings:
         accept_command=options.accept,
         preload=options.preload,
         history=options.history,
+        has_resources=options.resources,
     )

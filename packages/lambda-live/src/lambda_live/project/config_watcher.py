@@ -27,6 +27,10 @@ _MAX_WAIT_SECONDS = 5.0
 """Files that keep changing are read after this time."""
 
 
+def _ignore(_: Config) -> None:
+    pass
+
+
 class ConfigFiles:
     """A few files, and folders by their entries, that are watched; they need not exist."""
 
@@ -119,8 +123,14 @@ class ConfigWatcher:
     """
 
     def __init__(
-        self, config: Config, functions: FunctionManagerProtocol, log: Callable[[str, str], None]
+        self,
+        config: Config,
+        functions: FunctionManagerProtocol,
+        log: Callable[[str, str], None],
+        on_accepted: Callable[[Config], None] = _ignore,
     ) -> None:
+        """`on_accepted` receives each changed configuration that is valid."""
+        self._on_accepted = on_accepted
         self._config = config
         self._functions = functions
         self._log = log
@@ -217,6 +227,7 @@ class ConfigWatcher:
             if notice not in self._config.notices:
                 self._log(notice, "WARN")
         self._config = config
+        self._on_accepted(config)
         self._apply(config.functions)
 
     def _apply(

@@ -9,6 +9,7 @@ from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.stacks import is_singleton
 from lambda_live.project.template import images, routes
+from lambda_live.project.template.event_sources import EventSourceReader, resources_of
 from lambda_live.project.template.functions import function_of
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.property_support import (
@@ -92,11 +93,16 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
     _check_unique_names(functions)
+    names = frozenset(each.name for each in functions)
+    specs = tuple(each for stack in all_resources for each in resources_of(stack))
+    sources = tuple(
+        each for stack in all_resources for each in EventSourceReader(stack, names).read()
+    )
     # A template that is nested twice has each notice twice.
     notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
-    return Template(path, tuple(functions), tuple(skipped), tuple(notices), others)
+    return Template(path, tuple(functions), tuple(skipped), tuple(notices), others, specs, sources)
 
 
 def _fail_without_functions(

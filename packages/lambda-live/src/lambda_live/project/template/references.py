@@ -22,17 +22,19 @@ class Unresolved(str):
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 _MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
 _LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
+_SECRETS = "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}"
 _REFS = {
     "AWS::Lambda::LayerVersion": _LAYER_ARN,
     "AWS::Serverless::LayerVersion": _LAYER_ARN,
     "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::SecretsManager::Secret": _SECRETS,
     "AWS::SQS::Queue": "https://sqs.{region}.{suffix}/{account}/{name}",
     "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
     "AWS::Serverless::StateMachine": _MACHINE_ARN,
 }
 _GENERATED = re.compile(
     r"AWS::("
-    r"(Cognito|EC2|EFS|AppConfig|Batch|Bedrock|ElasticLoadBalancingV2|SecretsManager)::\w+"
+    r"(Cognito|EC2|EFS|AppConfig|Batch|Bedrock|ElasticLoadBalancingV2)::\w+"
     r"|ApiGateway::(RestApi|ApiKey|UsagePlan)|ApiGatewayV2::Api"
     r"|Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)"
     r"|AppSync::GraphQLApi|CertificateManager::Certificate|CloudFront::Distribution"
@@ -48,10 +50,16 @@ _IMPLICIT = ("ServerlessRestApi", "ServerlessHttpApi")
 
 _FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
 _TABLE_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{name}"
+_STREAM_LABEL = "2024-01-01T00:00:00.000"
+"""AWS's label is the time at which the stream was enabled."""
+
 _ARNS = {
+    "AWS::DynamoDB::GlobalTable": _TABLE_ARN,
     "AWS::DynamoDB::Table": _TABLE_ARN,
     "AWS::Events::EventBus": "arn:{partition}:events:{region}:{account}:event-bus/{name}",
+    "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
     "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
+    "AWS::Kinesis::Stream": "arn:{partition}:kinesis:{region}:{account}:stream/{name}",
     "AWS::Lambda::Function": _FUNCTION_ARN,
     "AWS::S3::Bucket": "arn:{partition}:s3:::{name}",
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
@@ -61,16 +69,25 @@ _ARNS = {
 _ATTRIBUTES = {
     # the resource of the path /, which has no name
     ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}",
+    ("AWS::DynamoDB::GlobalTable", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
+    ("AWS::DynamoDB::Table", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
+    ("AWS::SQS::Queue", "QueueName"): "{name}",
     ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
+    ("AWS::SNS::Topic", "TopicName"): "{name}",
+    ("AWS::SecretsManager::Secret", "Id"): _REFS["AWS::SecretsManager::Secret"],
     ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
     **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
 }
 _NAME_PROPERTIES = {
+    "AWS::DynamoDB::GlobalTable": "TableName",
     "AWS::Events::EventBus": "Name",
     "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::Alias": "Name",
     "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Events::Rule": "Name",
     "AWS::SSM::Parameter": "Name",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::SecretsManager::Secret": "Name",
     "AWS::Serverless::LayerVersion": "LayerName",
     "AWS::Serverless::SimpleTable": "TableName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
@@ -319,14 +336,26 @@ class References:
             return self._new_names[logical_id]
         resource = self._resources.get(logical_id)
         properties = resource.get("Properties") if isinstance(resource, Object) else None
-        if not isinstance(resource, Object) or not isinstance(properties, Object):
-            return logical_id
-        kind = str(resource.get("Type"))
+        kind = str(resource.get("Type")) if isinstance(resource, Object) else ""
+        generated = self._generated_name(kind, logical_id, properties)
+        if not isinstance(properties, Object):
+            return generated
         name = properties.get(_NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name"))
         value = self._resolve(name)
         if isinstance(value, Unresolved) and not _NAME.fullmatch(value):
-            return self.id_in_code(logical_id)
-        return as_text(value) or self.id_in_code(logical_id)
+            return generated
+        return as_text(value) or generated
+
+    def _generated_name(self, kind: str, logical_id: str, properties: Value) -> str:
+        """Return a name for a resource without one; AWS adds the stack and a random suffix."""
+        name = self.id_in_code(logical_id)
+        if kind == "AWS::S3::Bucket":
+            return name.lower()  # other names are invalid
+        is_fifo = isinstance(properties, Object) and "true" in (
+            self._resolve(properties.get("FifoQueue")),
+            self._resolve(properties.get("FifoTopic")),
+        )
+        return f"{name}.fifo" if is_fifo else name
 
     def rename(self, logical_id: str, name: str) -> None:
         """Give a resource another name."""

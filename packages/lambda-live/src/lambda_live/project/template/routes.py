@@ -27,6 +27,7 @@ from lambda_live.project.template.api_settings import (
     stage_of,
     url_cors,
 )
+from lambda_live.project.template.event_sources import SUPPORTED_EVENTS
 from lambda_live.project.template.integrations import FunctionRoutes, Integration
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources
@@ -215,7 +216,7 @@ def unsupported_events(resources: Resources, function: Resource) -> Iterator[Uns
             event.fail("Type", f"the event {name} has no Type", "add Type: HttpApi")
         if (right := _SPELLINGS.get(kind.lower(), kind)) != kind:
             event.fail("Type", f"invalid event type {kind}", f"write Type: {right}")
-        if kind not in _IMPLICIT_APIS:
+        if kind not in (*_IMPLICIT_APIS, *SUPPORTED_EVENTS):
             yield _unsupported_event(resources, function_name, name, kind, event.line("Type"))
     for route, integration in _integrated_routes(resources):
         if not _is_websocket(resources, route):
@@ -224,11 +225,6 @@ def unsupported_events(resources: Resources, function: Resource) -> Iterator[Uns
         if resources.application.function(uri) == (resources, function):
             kind = f"WebSocket {route.properties.text('RouteKey')}"
             yield _unsupported_event(resources, function_name, route.logical_id, kind, route.line)
-    kind = "EventSourceMapping"
-    for owner, source in resources.application.referring_to_function(
-        resources, function, f"AWS::Lambda::{kind}", "FunctionName"
-    ):
-        yield _unsupported_event(owner, function_name, source.logical_id, kind, source.line)
 
 
 def _unsupported_event(

@@ -1,0 +1,318 @@
+"""The event sources of a service: created in the engine, then pumped to their functions."""
+
+import asyncio
+import json
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lambda_live.background import BackgroundTasks
+from lambda_live.events.mapping import (
+    DYNAMODB,
+    KINESIS,
+    SQS,
+    EventSourceMapping,
+    InvalidMappingError,
+    is_enabled,
+    parse_settings,
+)
+from lambda_live.events.pump import PumpContext, Signal
+from lambda_live.events.push import PushPump, is_function, notify, put_rule, subscribe
+from lambda_live.events.queue_pump import QueuePump
+from lambda_live.events.schedules import InvalidScheduleError, Schedule
+from lambda_live.events.stream_pump import StreamPump
+from lambda_live.functions.function import Function
+from lambda_live.model.function import Account
+from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.resources.aws import AwsClients, AwsError
+from lambda_live.resources.creation import count_resources, create_resources
+from lambda_live.resources.engine import Engine
+
+_MAPPINGS = (SQS, DYNAMODB, KINESIS)
+_NAMESPACE = uuid.UUID("6b8a7f0e-36f1-4d0b-8f1b-0f3d5a0b8f52")
+_SIGNALS = {
+    "sqs": ("sqs", "sns", "s3", "events"),
+    "dynamodb": ("dynamodb",),
+    "kinesis": ("kinesis",),
+}
+"""The services whose changes can put something into a queue or a stream."""
+
+type _Pump = QueuePump | StreamPump | PushPump
+
+
+class EventSources:
+    """Runs one pump for each event source; no pump waits for another."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        account: Account,
+        find_function: Callable[[str], Function | None],
+        log: Callable[[str, str], None],
+    ) -> None:
+        self.mappings: dict[str, EventSourceMapping] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.url = engine.url
+        self._engine = engine
+        self._aws = aws = AwsClients(engine.url, account)
+        self._background = BackgroundTasks(log)
+        self._sources: dict[str, EventSource] = {}
+        self._specs: dict[tuple[str, str], ResourceSpec] = {}
+        self._context = PumpContext(aws, find_function, log, has_signals=engine.is_own)
+        self._log = log
+        self._signals: dict[str, set[Signal]] = defaultdict(set)
+        self._pumps: dict[str, tuple[_Pump, asyncio.Task[None]]] = {}
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._state: dict[str, Any] = {}
+
+    def describe(self, specs: Iterable[ResourceSpec]) -> str:
+        """Return the startup line, such as `1 table, 2 queues (MiniStack, http://…)`."""
+        counts = count_resources(specs)
+        return f"{counts} ({self._engine.name}, {self.url})" if counts else ""
+
+    async def create(self, specs: Iterable[ResourceSpec]) -> None:
+        """Create the resources that do not exist."""
+        specs = list(specs)
+        self._specs |= {(spec.type, spec.name): spec for spec in specs}
+        await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
+
+    def _log_from_thread(self) -> Callable[[str, str], None]:
+        loop = asyncio.get_running_loop()
+
+        def log(text: str, level: str) -> None:
+            loop.call_soon_threadsafe(self._log, text, level)
+
+        return log
+
+    async def start(self, sources: Iterable[EventSource]) -> None:
+        """Create the event sources of the template, and start to deliver."""
+        if self._engine.is_own:
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
+            self._state = await self._aws.run(self._engine.state)
+        await self._add(list(sources))
+
+    def update(self, specs: Iterable[ResourceSpec], sources: Iterable[EventSource]) -> None:
+        """Apply a changed template: create what is new, report what changed, delete nothing."""
+        self._background.spawn(self._update(list(specs), list(sources)))
+
+    async def _update(self, specs: list[ResourceSpec], sources: list[EventSource]) -> None:
+        known = self._specs
+        for spec in specs:
+            before = known.get((spec.type, spec.name))
+            if before is not None and before.properties != spec.properties:
+                hint = "restart the service to create it again"
+                self._log(f"{spec.place}: {spec.name} keeps its old properties; {hint}", "WARN")
+        new = [spec for spec in specs if (spec.type, spec.name) not in known]
+        await self.create(new)
+        wanted = {_identity(each): each for each in sources}
+        for key in self._sources.keys() - wanted.keys():
+            await self._remove_source(self._sources.pop(key))
+        await self._add([each for key, each in wanted.items() if key not in self._sources])
+
+    async def _remove_source(self, source: EventSource) -> None:
+        if source.kind in _MAPPINGS:
+            identifier = _uuid_of(source)
+            if identifier in self.mappings:
+                await self.remove(identifier)
+        elif source.kind == "Schedule":
+            self.schedules.pop(source.name, None)
+            if (timer := self._timers.pop(source.name, None)) is not None:
+                timer.cancel()
+        elif (running := self._pumps.pop(_identity(source), None)) is not None:
+            running[1].cancel()
+
+    async def _add(self, sources: list[EventSource]) -> None:
+        self._sources |= {_identity(each): each for each in sources}
+        for source in sources:
+            if source.kind in _MAPPINGS:
+                self._add_mapping_of(source)
+            elif source.kind == "Schedule":
+                self._add_schedule(source)
+        await self._add_pushes([each for each in sources if each.kind in ("SNS", "EventBridge")])
+        await self._add_buckets([each for each in sources if each.kind == "S3"])
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the pumps when the engine reports changes; runs in a thread."""
+        for services in self._engine.changes():
+            if services:
+                with suppress(RuntimeError):  # the loop is closed: the service stopped
+                    loop.call_soon_threadsafe(self._wake, services)
+
+    def _wake(self, services: Iterable[str]) -> None:
+        for service in services:
+            for kind, changed_by in _SIGNALS.items():
+                if service in changed_by:
+                    for signal in self._signals[kind]:
+                        signal.set()
+
+    def _add_mapping_of(self, source: EventSource) -> None:
+        try:
+            mapping = EventSourceMapping(
+                source.target,
+                source.source,
+                dict(source.settings),
+                parse_settings(source.source, source.settings),
+                enabled=is_enabled(source.settings),
+                uuid=_uuid_of(source),
+            )
+        except InvalidMappingError as error:
+            self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
+            return
+        self.add(mapping)
+
+    def add(self, mapping: EventSourceMapping) -> None:
+        """Add a mapping, and start to deliver if it is enabled."""
+        self.mappings[mapping.uuid] = mapping
+        if not mapping.enabled:
+            return
+        if mapping.kind == SQS:
+            self._start(mapping.uuid, "sqs", QueuePump(mapping, self._context))
+        else:
+            pump = StreamPump(mapping, self._context, self._state, self._save)
+            self._start(mapping.uuid, "dynamodb" if mapping.kind == DYNAMODB else "kinesis", pump)
+
+    async def _save(self, members: Mapping[str, Any]) -> None:
+        self._state |= members
+        if self._engine.is_own:
+            await self._aws.run(lambda: self._engine.save_state(dict(members)))
+
+    async def check_source(self, mapping: EventSourceMapping) -> int:
+        """
+        Return a queue's visibility timeout in seconds, 0 for a stream.
+
+        Raises:
+            LookupError: The queue or the stream does not exist; the text is AWS's.
+        """
+        try:
+            if mapping.kind == SQS:
+                url = await self._aws.queue_url(mapping.source)
+                found = await self._aws.call(
+                    "sqs",
+                    "get_queue_attributes",
+                    QueueUrl=url,
+                    AttributeNames=["VisibilityTimeout"],
+                )
+                return int(found["Attributes"]["VisibilityTimeout"])
+            if mapping.kind == DYNAMODB:
+                table = await self._aws.call(
+                    "dynamodb", "describe_table", TableName=mapping.source_name
+                )
+                if not table["Table"].get("LatestStreamArn"):
+                    message = f"Stream not found: {mapping.source}"
+                    raise LookupError(message)
+            else:
+                await self._aws.call(
+                    "kinesis", "describe_stream_summary", StreamName=mapping.source_name
+                )
+        except ClientError as error:
+            details = error.response["Error"]
+            message = (
+                "Error occurred while ReceiveMessage. SQS Error Code: "
+                f"{details['Code']}. SQS Error Message: {details['Message']}"
+                if mapping.kind == SQS
+                else f"Stream not found: {mapping.source}"
+            )
+            raise LookupError(message) from error
+        return 0
+
+    async def remove(self, identifier: str) -> EventSourceMapping:
+        """Stop to deliver, and return the mapping. Its running batches finish."""
+        mapping = self.mappings.pop(identifier)
+        if (running := self._pumps.pop(identifier, None)) is not None:
+            pump, task = running
+            task.cancel()
+            for signals in self._signals.values():
+                signals.discard(pump.signal)
+        return mapping
+
+    def _start(self, key: str, service: str, pump: _Pump) -> None:
+        self._signals[service].add(pump.signal)
+        self._pumps[key] = pump, asyncio.create_task(pump.run())
+
+    def _add_schedule(self, source: EventSource) -> None:
+        try:
+            schedule = Schedule(source, self._context)
+        except InvalidScheduleError as error:
+            self._log(f"{source.place}: {source.name} never fires: {error}", "ERROR")
+            return
+        self.schedules[source.name] = schedule
+        self._timers[source.name] = asyncio.create_task(schedule.run())
+
+    async def _add_pushes(self, sources: list[EventSource]) -> None:
+        for source in sources:
+            try:
+                arn = await self._queue_of(source)
+                if source.kind == "EventBridge":
+                    await put_rule(self._aws, source, arn)
+                    continue
+                subscription = await subscribe(self._aws, source, arn)
+                pump, _ = self._pumps.get(_identity(source), (None, None))
+                if isinstance(pump, PushPump):
+                    pump.subscription = subscription
+            except (*AwsError, KeyError, TypeError) as error:
+                self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
+
+    async def _add_buckets(self, sources: list[EventSource]) -> None:
+        buckets: dict[str, list[tuple[EventSource, str]]] = defaultdict(list)
+        for source in sources:
+            buckets[source.source].append((source, await self._queue_of(source)))
+        for bucket, notified in buckets.items():
+            try:
+                await notify(self._aws, bucket, notified)
+            except AwsError as error:
+                place = notified[0][0].place
+                self._log(f"{place}: bucket {bucket} notifies nobody: {error}", "ERROR")
+
+    async def _queue_of(self, source: EventSource) -> str:
+        """Return the ARN that a notification goes to: its own target, or an internal queue."""
+        if not is_function(source.target):
+            return source.target
+        pump = PushPump(source, self._context)
+        await pump.create_queue()
+        self._start(_identity(source), "sqs", pump)
+        return pump.arn
+
+    def stop(self) -> None:
+        """Deliver nothing more. What was delivered still runs."""
+        for _, task in self._pumps.values():
+            task.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Return when the delivered batches have finished, or at the timeout."""
+        pumps = [asyncio.create_task(pump.drain()) for pump, _ in self._pumps.values()]
+        if pumps:
+            _, late = await asyncio.wait(pumps, timeout=timeout_seconds)
+            for each in late:
+                each.cancel()
+
+    async def send(self, arn: str, text: str, attributes: Mapping[str, str]) -> bool:
+        """Send a text to a queue, a topic, an event bus or a bucket; return whether it exists."""
+        try:
+            await self._aws.send(arn, text, dict(attributes))
+        except (*AwsError, ValueError, IndexError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stop the engine."""
+        await self._aws.run(self._engine.stop)
+        self._aws.close()
+
+
+def _identity(source: EventSource) -> str:
+    settings = json.dumps(source.settings, sort_keys=True)
+    return f"{source.kind} {source.name} {source.target} {source.source} {settings}"
+
+
+def _uuid_of(source: EventSource) -> str:
+    key = f"{source.target} {source.source} {source.name}"
+    return str(uuid.uuid5(_NAMESPACE, key))

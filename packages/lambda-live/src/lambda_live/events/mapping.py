@@ -1,0 +1,255 @@
+"""
+An event source mapping: its settings with AWS's defaults and limits, and its state.
+
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SQS, DYNAMODB, KINESIS = "SQS", "DynamoDB", "Kinesis"
+_SERVICES = {"sqs": SQS, "dynamodb": DYNAMODB, "kinesis": KINESIS}
+_MAX_QUEUE_BATCH_WITHOUT_WINDOW = 10
+_FAILURES = "ReportBatchItemFailures"
+_POSITIONS = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
+_QUEUE_ONLY = ("ScalingConfig",)
+_STREAM_ONLY = (
+    *("BisectBatchOnFunctionError", "DestinationConfig", "MaximumRecordAgeInSeconds"),
+    *("MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition"),
+    *("StartingPositionTimestamp", "TumblingWindowInSeconds"),
+)
+
+
+class InvalidMappingError(ValueError):
+    """AWS rejects the settings; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSettings:
+    """
+    The settings of a mapping; windows and ages are in seconds.
+
+    `maximum_retries` and `maximum_age` are -1 without a limit.
+    """
+
+    batch_size: int
+    window: int
+    filters: tuple[str, ...]
+    reports_failures: bool
+    maximum_concurrency: int | None
+    starting_position: str
+    starting_timestamp: float | None
+    parallelization: int
+    maximum_retries: int
+    maximum_age: int
+    bisects: bool
+    on_failure: str | None
+    tumbling_window: int
+
+
+def kind_of(arn: str) -> str | None:
+    """Return the kind of source that an ARN names, or None."""
+    parts = arn.split(":")
+    return _SERVICES.get(parts[2]) if len(parts) > 5 else None  # noqa: PLR2004  # an ARN's parts
+
+
+def parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettings:
+    """
+    Return the settings in CloudFormation's or the API's properties.
+
+    Raises:
+        InvalidMappingError: AWS rejects them.
+    """
+    kind, is_fifo = kind_of(source), source.endswith(".fifo")
+    is_queue = kind == SQS
+    for name in _STREAM_ONLY if is_queue else _QUEUE_ONLY:
+        if properties.get(name) and name != "DestinationConfig":
+            message = f"{name} isn't supported for {kind} event sources"
+            raise InvalidMappingError(message)
+    batch_size = _number(properties, "BatchSize", 10 if is_queue else 100, 1, 10_000)
+    window = _number(properties, "MaximumBatchingWindowInSeconds", 0, 0, 300)
+    if is_fifo and batch_size > _MAX_QUEUE_BATCH_WITHOUT_WINDOW:
+        message = "BatchSize must be at most 10 for FIFO queues"
+        raise InvalidMappingError(message)
+    if is_fifo and window:
+        message = "Batching window is not supported for FIFO queues"
+        raise InvalidMappingError(message)
+    if is_queue and batch_size > _MAX_QUEUE_BATCH_WITHOUT_WINDOW and not window:
+        message = (
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is"
+            " greater than 10"
+        )
+        raise InvalidMappingError(message)
+    position = str(properties.get("StartingPosition") or "")
+    if not is_queue and position not in _POSITIONS[: 3 if kind == KINESIS else 2]:
+        message = f"invalid StartingPosition {position!r}; use LATEST or TRIM_HORIZON"
+        raise InvalidMappingError(message)
+    types = _texts(properties.get("FunctionResponseTypes"))
+    if any(each != _FAILURES for each in types):
+        message = f"invalid FunctionResponseTypes {types}; use [{_FAILURES}]"
+        raise InvalidMappingError(message)
+    scaling = properties.get("ScalingConfig") or {}
+    destination = (properties.get("DestinationConfig") or {}).get("OnFailure") or {}
+    timestamp = properties.get("StartingPositionTimestamp")
+    age = _number(properties, "MaximumRecordAgeInSeconds", -1, -1, 604_800)
+    if -1 < age < 60:  # noqa: PLR2004  # AWS's minimum
+        message = "MaximumRecordAgeInSeconds must be -1 or from 60 to 604800"
+        raise InvalidMappingError(message)
+    return MappingSettings(
+        batch_size=batch_size,
+        window=window,
+        filters=_filters(properties.get("FilterCriteria")),
+        reports_failures=_FAILURES in types,
+        maximum_concurrency=_number(scaling, "MaximumConcurrency", 0, 2, 1000) or None,
+        starting_position=position,
+        starting_timestamp=None if timestamp is None else float(timestamp),
+        parallelization=_number(properties, "ParallelizationFactor", 1, 1, 10),
+        maximum_retries=_number(properties, "MaximumRetryAttempts", -1, -1, 10_000),
+        maximum_age=age,
+        bisects=_is_true(properties.get("BisectBatchOnFunctionError")),
+        on_failure=destination.get("Destination"),
+        tumbling_window=_number(properties, "TumblingWindowInSeconds", 0, 0, 900),
+    )
+
+
+def is_enabled(properties: Mapping[str, Any]) -> bool:
+    """Whether a mapping with these properties is enabled: the default."""
+    value = properties.get("Enabled", True)
+    return value is None or _is_true(value)
+
+
+def _is_true(value: object) -> bool:
+    return value is True or str(value).lower() == "true"
+
+
+def _number(
+    properties: Mapping[str, Any], name: str, default: int, minimum: int, maximum: int
+) -> int:
+    value = properties.get(name)
+    if value is None:
+        return default
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = minimum - 1
+    if not minimum <= number <= maximum:
+        message = f"{name} must be a number from {minimum} to {maximum}, not {value!r}"
+        raise InvalidMappingError(message)
+    return number
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _filters(criteria: Any) -> tuple[str, ...]:
+    patterns = [
+        each.get("Pattern") if isinstance(each, dict) else None
+        for each in (criteria or {}).get("Filters") or ()
+    ]
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in patterns if each]
+    for text in texts:
+        try:
+            is_valid = isinstance(json.loads(text), dict)
+        except ValueError:
+            is_valid = False
+        if not is_valid:
+            message = f"Invalid filter pattern definition: {text}"
+            raise InvalidMappingError(message)
+    return tuple(text for text in texts if text != "{}")
+
+
+@dataclass(slots=True)
+class EventSourceMapping:
+    """
+    A mapping of a queue or a stream to a function.
+
+    `properties` are the settings as the client or the template gave them.
+    """
+
+    function: str
+    source: str
+    properties: dict[str, Any]
+    settings: MappingSettings
+    enabled: bool = True
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    last_modified: float = field(default_factory=time.time)
+    last_result: str = "No records processed"
+
+    @property
+    def kind(self) -> str:
+        """SQS, DynamoDB or Kinesis."""
+        return kind_of(self.source) or ""
+
+    @property
+    def source_name(self) -> str:
+        """The name of the queue, the table or the stream."""
+        resource = self.source.split(":", 5)[-1]
+        return resource if self.kind == SQS else resource.split("/")[1]
+
+    def describe(self, function_arn: str) -> dict[str, Any]:
+        """
+        Return AWS's description.
+
+        https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
+        """
+        settings = self.settings
+        described: dict[str, Any] = {
+            "UUID": self.uuid,
+            "BatchSize": settings.batch_size,
+            "MaximumBatchingWindowInSeconds": settings.window,
+            "EventSourceArn": self.source,
+            "FunctionArn": function_arn,
+            "LastModified": self.last_modified,
+            "State": "Enabled" if self.enabled else "Disabled",
+            "StateTransitionReason": "USER_INITIATED",
+            "FunctionResponseTypes": [_FAILURES] if settings.reports_failures else [],
+        }
+        if settings.filters:
+            filters = [{"Pattern": pattern} for pattern in settings.filters]
+            described["FilterCriteria"] = {"Filters": filters}
+        if self.kind == SQS:
+            if settings.maximum_concurrency:
+                concurrency = {"MaximumConcurrency": settings.maximum_concurrency}
+                described["ScalingConfig"] = concurrency
+            return described
+        failure = {"Destination": settings.on_failure} if settings.on_failure else {}
+        return described | {
+            "LastProcessingResult": self.last_result,
+            "StartingPosition": settings.starting_position,
+            "ParallelizationFactor": settings.parallelization,
+            "MaximumRetryAttempts": settings.maximum_retries,
+            "MaximumRecordAgeInSeconds": settings.maximum_age,
+            "BisectBatchOnFunctionError": settings.bisects,
+            "TumblingWindowInSeconds": settings.tumbling_window,
+            "DestinationConfig": {"OnFailure": failure},
+        }
+
+
+def failed_items(response: bytes, identifiers: Sequence[str]) -> set[str] | None:
+    """
+    Return the failed items that a function reports; None if the whole batch counts as failed.
+
+    Call it for a function that succeeded and whose mapping has ReportBatchItemFailures.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    try:
+        value = json.loads(response) if response else None
+    except (ValueError, RecursionError):
+        return None
+    failures = value.get("batchItemFailures") if isinstance(value, dict) else None
+    if failures is None:
+        return set()
+    if not isinstance(failures, list):
+        return None
+    failed = set()
+    for each in failures:
+        identifier = each.get("itemIdentifier") if isinstance(each, dict) else None
+        if not isinstance(identifier, str) or identifier not in identifiers:
+            return None
+        failed.add(identifier)
+    return failed

@@ -1,0 +1,257 @@
+"""
+Notifications of buckets, topics and rules, as asynchronous invocations.
+
+The engine sends each notification to an internal queue, one for each event source. A message leaves
+that queue when its invocation has an outcome, so a notification outlives a killed service.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lambda_live.events.pump import IDLE_SECONDS, PumpContext, Signal, repeat
+from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.model.invocation import Invocation
+from lambda_live.model.resources import EventSource
+from lambda_live.resources.aws import AwsClients
+
+_VISIBILITY_SECONDS = 30
+_HEARTBEAT_SECONDS = 10.0
+_MAX_RUNNING = 200
+_MAX_RECEIVED = 10
+_LONG_POLL_SECONDS = 20
+_THROTTLE_PAUSE_SECONDS = 0.5
+_MAX_NAME_LENGTH = 60
+_SNS_MEMBERS = (
+    *("Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion"),
+    "Signature",
+)
+
+
+def is_function(target: str) -> bool:
+    """Whether the target of an event source is a function of this service."""
+    return not target.startswith("arn:")
+
+
+class PushPump:
+    """Delivers the notifications of one event source to its function."""
+
+    def __init__(self, source: EventSource, context: PumpContext) -> None:
+        self.signal = Signal()
+        self.source = source
+        self._context = context
+        self._url = ""
+        self.arn = ""
+        self.subscription = ""
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def create_queue(self) -> None:
+        """Create the internal queue."""
+        source, account = self.source, self._context.aws.account
+        key = f"{source.target} {source.kind} {source.source} {source.name}"
+        suffix = hashlib.sha256(key.encode()).hexdigest()[:8]
+        name = f"lambda-live-{source.target[:_MAX_NAME_LENGTH]}-{suffix}"
+        attributes = {"VisibilityTimeout": str(_VISIBILITY_SECONDS)}
+        found = await self._context.aws.call(
+            "sqs", "create_queue", QueueName=name, Attributes=attributes
+        )
+        self._url = found["QueueUrl"]
+        self.arn = f"arn:aws:sqs:{account.region}:{account.account_id}:{name}"
+
+    async def run(self) -> None:
+        """Deliver notifications until the task is cancelled."""
+        what = f"{self.source.kind} events for {self.source.target}"
+        await repeat(what, self._deliver_next, self._context.log)
+
+    async def drain(self) -> None:
+        """Return when the accepted notifications have an outcome."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    async def _deliver_next(self) -> None:
+        while len(self._running) >= _MAX_RUNNING:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        self.signal.clear()
+        has_signals = self._context.has_signals
+        found = await self._context.aws.call(
+            "sqs",
+            "receive_message",
+            QueueUrl=self._url,
+            MaxNumberOfMessages=_MAX_RECEIVED,
+            WaitTimeSeconds=0 if has_signals else _LONG_POLL_SECONDS,
+        )
+        messages = found.get("Messages", [])
+        for message in messages:
+            task = asyncio.create_task(self._deliver(message))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        if not messages and has_signals:
+            await self.signal.wait(IDLE_SECONDS)
+
+    async def _deliver(self, message: dict[str, Any]) -> None:
+        """Invoke the function, and delete the message when the invocation has an outcome."""
+        handle = message["ReceiptHandle"]
+        event = self._event(message["Body"])
+        try:
+            if event is not None:
+                outcome = await self._enqueue(event)
+                while not (await asyncio.wait((outcome,), timeout=_HEARTBEAT_SECONDS))[0]:
+                    await self._keep(handle, _VISIBILITY_SECONDS)
+                if outcome.cancelled():
+                    return
+            await self._context.aws.call(
+                "sqs", "delete_message", QueueUrl=self._url, ReceiptHandle=handle
+            )
+        except ServiceStoppingError:
+            await self._keep(handle, 0)
+        except Exception as error:  # noqa: BLE001  # the message becomes visible again
+            self._context.log(
+                f"{self.source.kind} event for {self.source.target}: {error}", "ERROR"
+            )
+
+    async def _enqueue(self, event: bytes) -> asyncio.Task[None]:
+        while True:
+            function = self._context.find_function(self.source.target)
+            if function is not None:
+                try:
+                    return function.enqueue_event(Invocation(event, label=self._label(event)))
+                except ThrottledError:
+                    pass
+            await asyncio.sleep(_THROTTLE_PAUSE_SECONDS)
+
+    async def _keep(self, handle: str, seconds: int) -> None:
+        await self._context.aws.call(
+            "sqs",
+            "change_message_visibility",
+            QueueUrl=self._url,
+            ReceiptHandle=handle,
+            VisibilityTimeout=seconds,
+        )
+
+    def _label(self, event: bytes) -> str:
+        if self.source.kind == "S3":
+            record = json.loads(event)["Records"][0]
+            return f"S3 {self.source.source}/{record['s3']['object']['key']}"
+        name = self.source.source.rpartition(":")[2].removeprefix("event-bus/")
+        if self.source.kind == "EventBridge":
+            rule = self.source.settings.get("RuleName") or self.source.name
+            return f"EventBridge {name} {rule}"
+        return f"{self.source.kind} {name}"
+
+    def _event(self, body: str) -> bytes | None:
+        """Return the function's event; None for a message that is none, such as S3's test."""
+        if self.source.kind == "EventBridge":
+            return body.encode()
+        message = json.loads(body)
+        if self.source.kind == "S3":
+            if not message.get("Records"):
+                return None
+            return json.dumps(message).encode()
+        return json.dumps({"Records": [_sns_record(message, self.subscription)]}).encode()
+
+
+def _sns_record(message: dict[str, Any], subscription: str) -> dict[str, Any]:
+    sns = {name: message.get(name) for name in _SNS_MEMBERS}
+    sns["SigningCertUrl"] = message.get("SigningCertURL", "")
+    sns["UnsubscribeUrl"] = message.get("UnsubscribeURL", "")
+    sns["MessageAttributes"] = message.get("MessageAttributes") or {}
+    return {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription,
+        "Sns": sns,
+    }
+
+
+async def subscribe(aws: AwsClients, source: EventSource, queue: str) -> str:
+    """Subscribe a queue to a topic, with the event source's filter; return the subscription."""
+    attributes = {}
+    if (policy := source.settings.get("FilterPolicy")) is not None:
+        attributes["FilterPolicy"] = policy if isinstance(policy, str) else json.dumps(policy)
+        if scope := source.settings.get("FilterPolicyScope"):
+            attributes["FilterPolicyScope"] = scope
+    is_raw = str(source.settings.get("RawMessageDelivery", "")).lower() == "true"
+    if is_raw and not is_function(source.target):
+        attributes["RawMessageDelivery"] = "true"
+    created = await aws.call(
+        "sns",
+        "subscribe",
+        TopicArn=source.source,
+        Protocol="sqs",
+        Endpoint=queue,
+        Attributes=attributes,
+    )
+    return str(created["SubscriptionArn"])
+
+
+async def notify(aws: AwsClients, bucket: str, sources: Sequence[tuple[EventSource, str]]) -> None:
+    """Set the notifications of a bucket: each event source with its queue or topic."""
+    configuration: dict[str, Any] = {}
+    for position, (source, arn) in enumerate(sources):
+        is_topic = arn.split(":")[2] == "sns"
+        entry: dict[str, Any] = {
+            "Id": f"{source.name}-{position}",
+            "TopicArn" if is_topic else "QueueArn": arn,
+            "Events": source.settings["Events"],
+        }
+        if rules := source.settings.get("Rules"):
+            entry["Filter"] = {"Key": {"FilterRules": rules}}
+        section = "TopicConfigurations" if is_topic else "QueueConfigurations"
+        configuration.setdefault(section, []).append(entry)
+    await aws.call(
+        "s3",
+        "put_bucket_notification_configuration",
+        Bucket=bucket,
+        NotificationConfiguration=configuration,
+    )
+
+
+async def put_rule(aws: AwsClients, source: EventSource, arn: str) -> None:
+    """Create a rule with one target, and the transformation of its events."""
+    settings, target = source.settings, source.settings.get("Target") or {}
+    pattern = settings.get("EventPattern")
+    name = str(settings.get("RuleName") or source.name)
+    bus = source.source.rpartition("event-bus/")[2]
+    await aws.call(
+        "events",
+        "put_rule",
+        Name=name,
+        EventBusName=bus,
+        EventPattern=json.dumps(_typed(pattern)),
+        State=settings.get("State") or "ENABLED",
+    )
+    entry: dict[str, Any] = {"Id": str(target.get("Id") or source.name)[:64], "Arn": arn}
+    for key in ("Input", "InputPath"):
+        if (value := target.get(key)) is not None:
+            entry[key] = value
+    if transformer := target.get("InputTransformer"):
+        wanted = ("InputPathsMap", "InputTemplate")
+        entry["InputTransformer"] = {key: transformer[key] for key in wanted if key in transformer}
+    await aws.call("events", "put_targets", Rule=name, EventBusName=bus, Targets=[entry])
+
+
+def _typed(value: Any, key: str = "") -> Any:
+    """Return a pattern with the numbers and booleans that the template's reader keeps as text."""
+    if isinstance(value, dict):
+        return {name: _typed(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        if key == "numeric":
+            return [_as_number(item) for item in value]
+        return [_typed(item, key) for item in value]
+    if key == "exists" and isinstance(value, str):
+        return value.lower() == "true"
+    return value
+
+
+def _as_number(value: Any) -> Any:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return value
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,218 @@
+"""
+Deliver a queue's messages to a function, with AWS's rules for batches and failures.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+"""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lambda_live.events.mapping import EventSourceMapping, failed_items
+from lambda_live.events.pump import (
+    IDLE_SECONDS,
+    MAX_PAYLOAD_BYTES,
+    Filters,
+    PumpContext,
+    Signal,
+    invoke,
+    json_or_text,
+    repeat,
+)
+from lambda_live.functions.request_queue import ServiceStoppingError
+from lambda_live.model.function import DEFAULT_CONCURRENCY
+
+_MAX_RECEIVED = 10
+_LONG_POLL_SECONDS = 20
+_VISIBLE_MARGIN_SECONDS = 0.05
+
+type Message = dict[str, Any]
+
+
+class QueuePump:
+    """Delivers the messages of one mapping."""
+
+    def __init__(self, mapping: EventSourceMapping, context: PumpContext) -> None:
+        self.signal = Signal()
+        self._mapping = mapping
+        self._context = context
+        self._filters = Filters(context.aws, mapping.settings.filters)
+        self._running: set[asyncio.Task[None]] = set()
+        self._url = ""
+        self._visibility_timeout = 30.0
+
+    async def run(self) -> None:
+        """Deliver messages until the task is cancelled; batches that run finish."""
+        what = f"queue {self._mapping.source_name}"
+        await repeat(what, self._deliver_next, self._context.log)
+
+    async def drain(self) -> None:
+        """Return when the running batches have finished."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def _limit(self) -> int:
+        function = self._context.find_function(self._mapping.function)
+        limit = function.desired_configuration.concurrency if function else DEFAULT_CONCURRENCY
+        return max(1, min(limit, self._mapping.settings.maximum_concurrency or limit))
+
+    async def _deliver_next(self) -> None:
+        if not self._url:
+            self._url = await self._context.aws.queue_url(self._mapping.source)
+            await self._read_visibility_timeout()
+        while len(self._running) >= self._limit():
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        received_at = time.monotonic()
+        if messages := await self._collect():
+            for batch in self._split(messages):
+                task = asyncio.create_task(self._deliver(batch, received_at))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _collect(self) -> list[Message]:
+        """Return the next messages: up to the batch size, the window or the largest payload."""
+        settings = self._mapping.settings
+        messages = await self._receive(settings.batch_size, IDLE_SECONDS)
+        deadline = time.monotonic() + settings.window
+        size = _size(messages)
+        while messages and len(messages) < settings.batch_size and size < MAX_PAYLOAD_BYTES:
+            if (left := deadline - time.monotonic()) <= 0:
+                break
+            more = await self._receive(settings.batch_size - len(messages), left)
+            messages += more
+            size += _size(more)
+        return messages
+
+    async def _receive(self, count: int, seconds: float) -> list[Message]:
+        """Return messages; if there are none, wait for a change or some seconds."""
+        self.signal.clear()
+        poll = 0 if self._context.has_signals else min(_LONG_POLL_SECONDS, int(seconds) or 1)
+        found = await self._context.aws.call(
+            "sqs",
+            "receive_message",
+            QueueUrl=self._url,
+            MaxNumberOfMessages=min(count, _MAX_RECEIVED),
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=poll,
+        )
+        messages: list[Message] = found.get("Messages", [])
+        if not messages and self._context.has_signals:
+            await self.signal.wait(seconds)
+        return messages
+
+    def _split(self, messages: list[Message]) -> Iterator[list[Message]]:
+        batch: list[Message] = []
+        for message in messages:
+            if batch and _size([*batch, message]) > MAX_PAYLOAD_BYTES:
+                yield batch
+                batch = []
+            batch.append(message)
+        yield batch
+
+    async def _deliver(self, batch: list[Message], received_at: float) -> None:
+        try:
+            batch = await self._discard_filtered(batch)
+            if batch:
+                await self._invoke(batch, received_at)
+        except ServiceStoppingError:
+            await self._make_visible(batch)
+        except Exception as error:  # noqa: BLE001  # the messages become visible again
+            self._context.log(f"queue {self._mapping.source_name}: {error}", "ERROR")
+
+    async def _discard_filtered(self, batch: list[Message]) -> list[Message]:
+        """Delete messages that no filter matches, as AWS does; return the others."""
+        items = [{**self._record(each), "body": json_or_text(each["Body"])} for each in batch]
+        matches = await self._filters.select(items)
+        rejected = [each for each, matched in zip(batch, matches, strict=True) if not matched]
+        await self._delete(rejected)
+        return [each for each, matched in zip(batch, matches, strict=True) if matched]
+
+    async def _invoke(self, batch: list[Message], received_at: float) -> None:
+        name = self._mapping.source_name
+        timeout = self._visibility_timeout
+        payload = json.dumps({"Records": [self._record(each) for each in batch]}).encode()
+        label = f"SQS {name} ({len(batch)})"
+        function = self._mapping.function
+        result = await invoke(self._context, function, payload, label, received_at + timeout)
+        failed: set[str] | None = None
+        if result is not None and result.error_type is None:
+            identifiers = [each["MessageId"] for each in batch]
+            reports = self._mapping.settings.reports_failures
+            failed = failed_items(result.payload, identifiers) if reports else set()
+        remaining = [each for each in batch if failed is None or each["MessageId"] in failed]
+        await self._delete([each for each in batch if each not in remaining])
+        if remaining:
+            visible_in = max(received_at + timeout - time.monotonic(), 0.0)
+            self._look_again_in(visible_in)
+            count = f"{len(remaining)} of {len(batch)} messages failed in {function}"
+            self._context.log(f"{name}: {count}; visible again in {visible_in:.0f} s", "WARN")
+
+    async def _read_visibility_timeout(self) -> None:
+        found = await self._context.aws.call(
+            "sqs",
+            "get_queue_attributes",
+            QueueUrl=self._url,
+            AttributeNames=["VisibilityTimeout"],
+        )
+        self._visibility_timeout = float(found["Attributes"]["VisibilityTimeout"])
+
+    def _look_again_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(seconds + _VISIBLE_MARGIN_SECONDS, self.signal.set)
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        for start in range(0, len(messages), _MAX_RECEIVED):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": each["ReceiptHandle"]}
+                for number, each in enumerate(messages[start : start + _MAX_RECEIVED])
+            ]
+            await self._context.aws.call(
+                "sqs", "delete_message_batch", QueueUrl=self._url, Entries=entries
+            )
+
+    async def _make_visible(self, messages: Sequence[Message]) -> None:
+        for each in messages:
+            await self._context.aws.call(
+                "sqs",
+                "change_message_visibility",
+                QueueUrl=self._url,
+                ReceiptHandle=each["ReceiptHandle"],
+                VisibilityTimeout=0,
+            )
+
+    def _record(self, message: Message) -> dict[str, Any]:
+        """Return a message as AWS's event has it."""
+        record = {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: _attribute(value)
+                for name, value in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._mapping.source,
+            "awsRegion": self._mapping.source.split(":")[3],
+        }
+        if "MD5OfMessageAttributes" in message:
+            record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+        return record
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    attribute: dict[str, Any] = {"stringListValues": [], "binaryListValues": []}
+    if "StringValue" in value:
+        attribute["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        attribute["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return attribute | {"dataType": value["DataType"]}
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum(len(each["Body"]) for each in messages)

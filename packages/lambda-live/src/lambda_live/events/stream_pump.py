@@ -1,0 +1,505 @@
+"""
+Deliver the records of a DynamoDB or Kinesis stream to a function, in the order of each shard.
+
+A failing batch holds up its shard until it succeeds, is too old, or has no retries left.
+
+Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
+"""
+
+import asyncio
+import base64
+import json
+import time
+import uuid
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lambda_live.events.mapping import DYNAMODB, EventSourceMapping, failed_items
+from lambda_live.events.pump import (
+    IDLE_SECONDS,
+    MAX_PAYLOAD_BYTES,
+    Filters,
+    PumpContext,
+    Signal,
+    invoke,
+    json_or_text,
+    repeat,
+)
+from lambda_live.functions.request_queue import ServiceStoppingError
+from lambda_live.model.invocation import Result
+
+_POLL_SECONDS = 0.5
+"""How often a stream is read whose engine reports no changes."""
+
+_SHARD_REFRESH_SECONDS = 10.0
+_RETRY_SECONDS = (0.2, 10.0)
+"""The first and the longest pause before a failed batch is repeated."""
+
+type Record = dict[str, Any]
+type _Lanes = dict[int, list[Record]]
+
+
+class StreamPump:
+    """Delivers the records of one mapping, with a task for each shard."""
+
+    def __init__(
+        self,
+        mapping: EventSourceMapping,
+        context: PumpContext,
+        state: Mapping[str, Any],
+        save: Callable[[Mapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """`state` has the positions that `save` stored."""
+        self.signal = Signal()
+        self._mapping = mapping
+        self._context = context
+        self._state = state
+        self._save = save
+        self._filters = Filters(context.aws, mapping.settings.filters)
+        self._service = "dynamodbstreams" if mapping.kind == DYNAMODB else "kinesis"
+        self._shards: dict[str, tuple[_Shard, asyncio.Task[None]]] = {}
+        self._arn = ""
+
+    async def run(self) -> None:
+        """Deliver records until the task is cancelled."""
+        try:
+            await repeat(f"stream {self._mapping.source_name}", self._watch, self._context.log)
+        finally:
+            for _, task in self._shards.values():
+                task.cancel()
+
+    async def drain(self) -> None:
+        """Return at once: what is not finished is delivered again from its position."""
+
+    async def _watch(self) -> None:
+        """Start a task for each new shard, and pass signals on."""
+        for shard_id in await self._shard_ids():
+            if shard_id not in self._shards:
+                shard = _Shard(self, shard_id)
+                self._shards[shard_id] = shard, asyncio.create_task(shard.run())
+        deadline = time.monotonic() + _SHARD_REFRESH_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            self.signal.clear()
+            if await self.signal.wait(left):
+                for shard, _ in self._shards.values():
+                    shard.signal.set()
+
+    async def _shard_ids(self) -> list[str]:
+        if self._mapping.kind == DYNAMODB:
+            table = await self._context.aws.call(
+                "dynamodb", "describe_table", TableName=self._mapping.source_name
+            )
+            self._arn = table["Table"]["LatestStreamArn"]
+            found = await self._context.aws.call(
+                self._service, "describe_stream", StreamArn=self._arn
+            )
+            return [each["ShardId"] for each in found["StreamDescription"]["Shards"]]
+        found = await self._context.aws.call(
+            self._service, "list_shards", StreamName=self._mapping.source_name
+        )
+        return [each["ShardId"] for each in found["Shards"]]
+
+    @property
+    def stream(self) -> dict[str, str]:
+        """The argument that names the stream in the engine's API."""
+        if self._mapping.kind == DYNAMODB:
+            return {"StreamArn": self._arn}
+        return {"StreamName": self._mapping.source_name}
+
+    @property
+    def mapping(self) -> EventSourceMapping:
+        """The mapping."""
+        return self._mapping
+
+    @property
+    def context(self) -> PumpContext:
+        """What the pump uses."""
+        return self._context
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        """Call an operation of the stream's API."""
+        return await self._context.aws.call(self._service, operation, **arguments)
+
+    def position(self, shard: str) -> str | None:
+        """Return the sequence number of the last record that is done, if one is."""
+        value = self._state.get(f"{self._mapping.uuid} {shard}")
+        return None if value is None else str(value)
+
+    async def set_position(self, shard: str, sequence: str) -> None:
+        """Store the sequence number of the last record that is done."""
+        await self._save({f"{self._mapping.uuid} {shard}": sequence})
+
+    async def select(self, records: Sequence[Record]) -> list[Record]:
+        """Return the records that match the filters."""
+        if not self._mapping.settings.filters:
+            return list(records)
+        matches = await self._filters.select([_filtered_item(each) for each in records])
+        return [each for each, matched in zip(records, matches, strict=True) if matched]
+
+    def record(self, shard: str, found: Record) -> Record:
+        """Return a record as AWS's event has it."""
+        source = self._mapping.source
+        if self._mapping.kind == DYNAMODB:
+            data = _as_json(found["dynamodb"])
+            return {
+                **{key: found[key] for key in ("eventID", "eventName")},
+                "eventVersion": "1.1",
+                "eventSource": "aws:dynamodb",
+                "awsRegion": source.split(":")[3],
+                "dynamodb": data,
+                "eventSourceARN": source,
+            }
+        account = self._context.aws.account.account_id
+        return {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": found["PartitionKey"],
+                "sequenceNumber": found["SequenceNumber"],
+                "data": base64.b64encode(found["Data"]).decode(),
+                "approximateArrivalTimestamp": found["ApproximateArrivalTimestamp"].timestamp(),
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"{shard}:{found['SequenceNumber']}",
+            "eventName": "aws:kinesis:record",
+            "invokeIdentityArn": f"arn:aws:iam::{account}:role/lambda",
+            "awsRegion": source.split(":")[3],
+            "eventSourceARN": source,
+        }
+
+
+class _Shard:
+    """Reads one shard, and delivers its batches one after the other."""
+
+    def __init__(self, pump: StreamPump, shard_id: str) -> None:
+        self.signal = Signal()
+        self._pump = pump
+        self._id = shard_id
+        self._settings = pump.mapping.settings
+        self._iterator: str | None = None
+        self._buffer: list[Record] = []
+        self._windows = _TumblingWindow(self) if self._settings.tumbling_window else None
+
+    async def run(self) -> None:
+        """Deliver records until the shard is closed or the task is cancelled."""
+        what = f"shard {self._id} of {self._pump.mapping.source_name}"
+        await repeat(what, self._step, self._pump.context.log)
+
+    async def _open(self) -> None:
+        options: dict[str, Any] = {"ShardIteratorType": self._settings.starting_position}
+        if (position := self._pump.position(self._id)) is not None:
+            options = {
+                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+                self._sequence_argument: position,
+            }
+        elif self._settings.starting_position == "AT_TIMESTAMP":
+            options["Timestamp"] = self._settings.starting_timestamp
+        found = await self._pump.call(
+            "get_shard_iterator", **self._pump.stream, ShardId=self._id, **options
+        )
+        self._iterator = found["ShardIterator"]
+
+    @property
+    def _sequence_argument(self) -> str:
+        is_table = self._pump.mapping.kind == DYNAMODB
+        return "SequenceNumber" if is_table else "StartingSequenceNumber"
+
+    async def _step(self) -> None:
+        """Read records, and deliver them once the batch is full or its window ends."""
+        if self._iterator is None:
+            self._buffer.clear()
+            await self._open()
+        capacity = self._settings.batch_size * self._settings.parallelization
+        deadline: float | None = None
+        while True:
+            if self._buffer and deadline is None:
+                deadline = time.monotonic() + self._settings.window
+            left = IDLE_SECONDS if deadline is None else deadline - time.monotonic()
+            if self._buffer and (len(self._buffer) >= capacity or left <= 0):
+                await self._deliver_buffer(self._buffer)
+                self._buffer, deadline = [], None
+                continue
+            await self._read(capacity, left)
+            if self._windows is not None and not self._buffer:
+                await self._windows.close_ended()
+
+    async def _read(self, capacity: int, seconds: float) -> None:
+        self.signal.clear()
+        if self._iterator is None:
+            await asyncio.sleep(_SHARD_REFRESH_SECONDS)  # the shard is closed and read
+            return
+        iterator, self._iterator = self._iterator, None
+        # an error leaves no iterator: the shard is opened again at its position
+        found = await self._pump.call(
+            "get_records", ShardIterator=iterator, Limit=capacity - len(self._buffer)
+        )
+        self._iterator = found.get("NextShardIterator")
+        records = [self._pump.record(self._id, each) for each in found["Records"]]
+        self._buffer += records
+        if not records:
+            has_signals = self._pump.context.has_signals
+            await self.signal.wait(seconds if has_signals else min(seconds, _POLL_SECONDS))
+
+    async def _deliver_buffer(self, records: list[Record]) -> None:
+        wanted = await self._pump.select(records)
+        if self._windows is not None:
+            await self._windows.deliver(wanted)
+        elif self._settings.parallelization > 1:
+            lanes: _Lanes = {}
+            for each in wanted:
+                key = zlib.crc32(_key(each).encode()) % self._settings.parallelization
+                lanes.setdefault(key, []).append(each)
+            await asyncio.gather(*(self._deliver_batches(lane) for lane in lanes.values()))
+        else:
+            await self._deliver_batches(wanted)
+        await self._pump.set_position(self._id, _sequence(records[-1]))
+
+    async def _deliver_batches(self, records: Sequence[Record]) -> None:
+        batch: list[Record] = []
+        size = 0
+        for each in records:
+            length = len(json.dumps(each))
+            if len(batch) >= self._settings.batch_size or size + length > MAX_PAYLOAD_BYTES:
+                await self.deliver(batch)
+                batch, size = [], 0
+            batch.append(each)
+            size += length
+        if batch:
+            await self.deliver(batch)
+
+    async def deliver(self, records: list[Record], first_attempt: int = 0) -> None:
+        """Deliver a batch: until it succeeds, is too old, or has no retries left."""
+        settings, attempts = self._settings, first_attempt
+        pause, longest = _RETRY_SECONDS
+        while True:
+            records = await self._drop_expired(records, attempts)
+            if not records:
+                return
+            result = await self.invoke({"Records": records}, len(records))
+            failed_at = self._first_failure(result, records)
+            if failed_at is None:
+                self._pump.mapping.last_result = "OK"
+                return
+            self._pump.mapping.last_result = "PROBLEM: Function call failed"
+            if failed_at > 0 and settings.parallelization == 1:
+                await self._pump.set_position(self._id, _sequence(records[failed_at - 1]))
+            if settings.bisects and len(records) > 1:
+                middle = failed_at or len(records) // 2
+                if not failed_at:
+                    await self.deliver(records[:middle], attempts)
+                await self.deliver(records[middle:], attempts)
+                return
+            records = records[failed_at:]
+            attempts += 1
+            if -1 < settings.maximum_retries < attempts:
+                await self._give_up(records, "RetryAttemptsExhausted", attempts, result)
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+    def _first_failure(self, result: Result, records: Sequence[Record]) -> int | None:
+        """Return the position of the first failed record, None if all succeeded."""
+        if result.error_type is not None:
+            return 0
+        if not self._settings.reports_failures:
+            return None
+        identifiers = [_sequence(each) for each in records]
+        failed = failed_items(result.payload, identifiers)
+        if failed is None:
+            return 0
+        return min(map(identifiers.index, failed)) if failed else None
+
+    async def _drop_expired(self, records: list[Record], attempts: int) -> list[Record]:
+        if self._settings.maximum_age < 0:
+            return records
+        oldest = time.time() - self._settings.maximum_age
+        expired = [each for each in records if _arrival(each) < oldest]
+        if expired:
+            await self._give_up(expired, "MaximumRecordAgeExceeded", attempts, None)
+        return records[len(expired) :]
+
+    async def invoke(self, event: dict[str, Any], count: int) -> Result:
+        """Invoke the function; a throttled invocation is repeated until it runs."""
+        name = self._pump.mapping.source_name
+        label = f"{self._pump.mapping.kind} {name} ({count})"
+        function = self._pump.mapping.function
+        try:
+            result = await invoke(self._pump.context, function, json.dumps(event).encode(), label)
+        except ServiceStoppingError:
+            await asyncio.Event().wait()  # the service cancels this task
+            raise
+        if result is None:
+            message = "the invocation has no result"
+            raise RuntimeError(message)
+        return result
+
+    async def _give_up(
+        self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
+    ) -> None:
+        """Report records that are not delivered again, and send them to OnFailure."""
+        mapping, context = self._pump.mapping, self._pump.context
+        message = f"{mapping.source_name}: {condition}: {len(records)} records of {self._id}"
+        context.log(f"{message} were not processed by {mapping.function}", "ERROR")
+        if (destination := self._settings.on_failure) is None:
+            return
+        record = self._failure_record(records, condition, attempts, result)
+        if destination.split(":")[2] == "s3":
+            record["payload"] = json.dumps({"Records": list(records)})
+        try:
+            await context.aws.send(destination, json.dumps(record))
+        except Exception as error:  # noqa: BLE001  # the stream goes on, as on AWS
+            context.log(f"{mapping.source_name}: OnFailure {destination}: {error}", "ERROR")
+
+    def _failure_record(
+        self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
+    ) -> dict[str, Any]:
+        mapping, account = self._pump.mapping, self._pump.context.aws.account
+        is_table = mapping.kind == DYNAMODB
+        failed: dict[str, Any] = {
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": account.function_arn(mapping.function),
+                "condition": condition,
+                "approximateInvokeCount": attempts,
+            }
+        }
+        if result is not None:
+            context = {"statusCode": 200, "executedVersion": "$LATEST"}
+            error = {"functionError": "Unhandled"} if result.error_type else {}
+            failed["responseContext"] = context | error
+        return failed | {
+            "version": "1.0",
+            "timestamp": _iso(time.time()),
+            "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
+                "shardId": self._id,
+                "startSequenceNumber": _sequence(records[0]),
+                "endSequenceNumber": _sequence(records[-1]),
+                "approximateArrivalOfFirstRecord": _iso(_arrival(records[0])),
+                "approximateArrivalOfLastRecord": _iso(_arrival(records[-1])),
+                "batchSize": len(records),
+                "streamArn": mapping.source,
+            },
+        }
+
+    @property
+    def shard_id(self) -> str:
+        """The shard's id."""
+        return self._id
+
+    @property
+    def pump(self) -> StreamPump:
+        """The pump of this shard."""
+        return self._pump
+
+
+class _TumblingWindow:
+    """Passes a state from batch to batch within windows of a fixed length."""
+
+    def __init__(self, shard: _Shard) -> None:
+        self._shard = shard
+        self._length = shard.pump.mapping.settings.tumbling_window
+        self._start: int | None = None
+        self._value: Any = {}
+
+    async def deliver(self, records: Sequence[Record]) -> None:
+        """Deliver records, each in the window of its arrival."""
+        batch: list[Record] = []
+        for each in records:
+            start = int(_arrival(each)) // self._length * self._length
+            if self._start is not None and start > self._start:
+                await self._invoke(batch)
+                batch = []
+                await self._finish()
+            if self._start is None:
+                self._start = start
+            batch.append(each)
+            if len(batch) >= self._shard.pump.mapping.settings.batch_size:
+                await self._invoke(batch)
+                batch = []
+        await self._invoke(batch)
+
+    async def close_ended(self) -> None:
+        """Invoke the function for the last time of a window that is over."""
+        if self._start is not None and time.time() >= self._start + self._length:
+            await self._finish()
+
+    async def _finish(self) -> None:
+        await self._run([], is_final=True)
+        self._start, self._value = None, {}
+
+    async def _invoke(self, records: list[Record]) -> None:
+        if records:
+            await self._run(records, is_final=False)
+
+    async def _run(self, records: list[Record], *, is_final: bool) -> None:
+        start = self._start or 0
+        event = {
+            "Records": records,
+            "window": {"start": _iso(start), "end": _iso(start + self._length)},
+            "state": self._value,
+            "shardId": self._shard.shard_id,
+            "eventSourceARN": self._shard.pump.mapping.source,
+            "isFinalInvokeForWindow": is_final,
+            "isWindowTerminatedEarly": False,
+        }
+        retries = self._shard.pump.mapping.settings.maximum_retries
+        attempts, (pause, longest) = 0, _RETRY_SECONDS
+        while True:
+            result = await self._shard.invoke(event, len(records))
+            if result.error_type is None:
+                break
+            attempts += 1
+            if -1 < retries < attempts:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+        value = json_or_text(result.payload.decode())
+        self._value = value.get("state", {}) if isinstance(value, dict) else {}
+
+
+def _key(record: Record) -> str:
+    if "kinesis" in record:
+        return str(record["kinesis"]["partitionKey"])
+    return json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
+
+
+def _sequence(record: Record) -> str:
+    if "kinesis" in record:
+        return str(record["kinesis"]["sequenceNumber"])
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def _arrival(record: Record) -> float:
+    if "kinesis" in record:
+        return float(record["kinesis"]["approximateArrivalTimestamp"])
+    return float(record["dynamodb"]["ApproximateCreationDateTime"])
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:19] + "Z"
+
+
+def _filtered_item(record: Record) -> dict[str, Any]:
+    """Return what filters see: Kinesis's data decoded, DynamoDB's record as it is."""
+    if "kinesis" not in record:
+        return record
+    kinesis = record["kinesis"]
+    data = base64.b64decode(kinesis["data"]).decode("utf-8", "replace")
+    return {**record, **kinesis, "data": json_or_text(data)}
+
+
+def _as_json(value: Any) -> Any:
+    """Return boto3's value as the JSON of AWS's event: times as seconds, bytes as base64."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_as_json(item) for item in value]
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    return value

@@ -1,0 +1,172 @@
+"""
+Event source mappings that clients create, change and delete.
+
+A mapping of a client exists until the service stops.
+
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
+
+from lambda_live.events.mapping import (
+    SQS,
+    EventSourceMapping,
+    InvalidMappingError,
+    is_enabled,
+    kind_of,
+    parse_settings,
+)
+from lambda_live.functions.function import Function
+from lambda_live.functions.registry import FunctionRegistry
+from lambda_live.http.asgi import Response
+from lambda_live.http.aws_errors import (
+    ServiceError,
+    json_response,
+    raise_not_found,
+    raise_user_error,
+)
+from lambda_live.http.operations import OperationRoute, Request, read_json_body, resolve_function
+
+if TYPE_CHECKING:
+    from lambda_live.events.event_sources import EventSources
+
+_PATH = "/2015-03-31/event-source-mappings"
+_INVALID = "InvalidParameterValueException"
+
+
+class EventSourceMappingApi:
+    """Serves the EventSourceMapping operations."""
+
+    def __init__(self, functions: FunctionRegistry, aws: "EventSources | None") -> None:
+        """`aws` is None if the template needs no emulator; then no mapping can be created."""
+        self._functions = functions
+        self._aws = aws
+        self.routes = (
+            OperationRoute("POST", _PATH, self._create),
+            OperationRoute("GET", _PATH, self._list),
+            OperationRoute("GET", f"{_PATH}/{{UUID}}", self._get),
+            OperationRoute("PUT", f"{_PATH}/{{UUID}}", self._update),
+            OperationRoute("DELETE", f"{_PATH}/{{UUID}}", self._delete),
+        )
+
+    @property
+    def _mappings(self) -> dict[str, EventSourceMapping]:
+        return self._aws.mappings if self._aws is not None else {}
+
+    def _describe(self, mapping: EventSourceMapping, state: str | None = None) -> dict[str, Any]:
+        account = self._functions.default.configuration.account
+        described = mapping.describe(account.function_arn(mapping.function))
+        return described | ({"State": state} if state else {})
+
+    async def _create(self, request: Request) -> Response:
+        members = await read_json_body(request)
+        source = str(members.get("EventSourceArn") or "")
+        name = str(members.get("FunctionName") or "")
+        function = self._function(name)
+        if self._aws is None:
+            hint = "the template has no AWS resources, so the service started no emulator"
+            raise_user_error(400, _INVALID, f"No event source can be polled: {hint}.")
+        if kind_of(source) is None:
+            raise_user_error(400, _INVALID, f"Unrecognized event source, {source or 'none'}.")
+        self._check_unique(source, function)
+        mapping = _mapping(function, source, members)
+        await self._check_source(self._aws, mapping, function)
+        self._aws.add(mapping)
+        return json_response(self._describe(mapping, "Creating"), 202)
+
+    def _function(self, name: str) -> Function:
+        """Return a function of the request's body. Raises ServiceError."""
+        if not name:
+            raise_user_error(400, _INVALID, "FunctionName is required.")
+        return resolve_function(self._functions, name, None, reports_latest=False).function
+
+    def _check_unique(self, source: str, function: Function) -> None:
+        name = function.configuration.name
+        for each in self._mappings.values():
+            if each.source == source and each.function == name:
+                message = (
+                    f'An event source mapping with {each.kind} arn (" {source} ") and function'
+                    f' (" {name} ") already exists. Please update or delete the existing mapping'
+                    f" with UUID {each.uuid}"
+                )
+                raise_user_error(409, "ResourceConflictException", message)
+
+    @staticmethod
+    async def _check_source(
+        aws: "EventSources", mapping: EventSourceMapping, function: Function
+    ) -> None:
+        try:
+            visibility = await aws.check_source(mapping)
+        except LookupError as error:
+            raise_user_error(400, _INVALID, str(error))
+        timeout = function.desired_configuration.timeout
+        if mapping.kind == SQS and visibility < timeout:
+            message = (
+                f"Queue visibility timeout: {visibility} seconds is less than"
+                f" Function timeout: {timeout:.0f} seconds"
+            )
+            raise_user_error(400, _INVALID, message)
+
+    async def _list(self, request: Request) -> Response:
+        query = parse_qs(request.scope["query_string"].decode("latin-1"))
+        source, name = query.get("EventSourceArn", [""])[0], query.get("FunctionName", [""])[0]
+        wanted = self._function(name).configuration.name if name else None
+        found = [
+            self._describe(each)
+            for each in self._mappings.values()
+            if source in ("", each.source) and wanted in (None, each.function)
+        ]
+        return json_response({"EventSourceMappings": found})
+
+    async def _get(self, request: Request) -> Response:
+        return json_response(self._describe(self._find(request)))
+
+    async def _update(self, request: Request) -> Response:
+        members = await read_json_body(request)
+        before = self._find(request)
+        function = self._function(str(members.pop("FunctionName", None) or before.function))
+        properties = {**before.properties, **members}
+        mapping = _mapping(function, before.source, properties, before.uuid)
+        assert self._aws is not None  # noqa: S101  # it has the mapping
+        await self._aws.remove(before.uuid)
+        self._aws.add(mapping)
+        state = None
+        if mapping.enabled != before.enabled:
+            state = "Enabling" if mapping.enabled else "Disabling"
+        return json_response(self._describe(mapping, state or "Updating"), 202)
+
+    async def _delete(self, request: Request) -> Response:
+        mapping = self._find(request)
+        assert self._aws is not None  # noqa: S101  # it has the mapping
+        await self._aws.remove(mapping.uuid)
+        return json_response(self._describe(mapping, "Deleting"), 202)
+
+    def _find(self, request: Request) -> EventSourceMapping:
+        identifier = unquote(request.scope["path"].rstrip("/").rpartition("/")[2])
+        mapping = self._mappings.get(identifier)
+        if mapping is None:
+            raise_not_found("The resource you requested does not exist.")
+        return mapping
+
+
+def _mapping(
+    function: Function, source: str, members: dict[str, Any], identifier: str | None = None
+) -> EventSourceMapping:
+    """Return a mapping with a client's settings. Raises ServiceError."""
+    try:
+        settings = parse_settings(source, members)
+    except InvalidMappingError as error:
+        raise ServiceError(400, _INVALID, {"Type": "User", "message": str(error)}) from error
+    mapping = EventSourceMapping(
+        function.configuration.name,
+        source,
+        members,
+        settings,
+        enabled=is_enabled(members),
+        last_modified=time.time(),
+    )
+    if identifier is not None:
+        mapping.uuid = identifier
+    return mapping

@@ -1,0 +1,50 @@
+"""The AWS resources of a template, and what invokes its functions, with all values resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSpec:
+    """
+    A resource that the engine can create.
+
+    `properties` are CloudFormation's, as JSON; scalars are texts, as they are in the template.
+    """
+
+    type: str
+    name: str
+    properties: Mapping[str, Any]
+    template: Path
+    line: int
+
+    @property
+    def place(self) -> str:
+        """The place in the template, as `PATH:LINE`."""
+        return f"{self.template}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """
+    What invokes a function, or sends to a queue, without an HTTP request.
+
+    `kind` is SQS, DynamoDB, Kinesis, S3, SNS, EventBridge or Schedule. `target` is the name of a
+    function, or an ARN. `source` is the ARN of a queue, a stream, a topic or a table, the name of a
+    bucket or a bus, or the expression of a schedule. `settings` are CloudFormation's properties.
+    """
+
+    name: str
+    kind: str
+    target: str
+    source: str
+    settings: Mapping[str, Any]
+    template: Path
+    line: int
+
+    @property
+    def place(self) -> str:
+        """The place in the template, as `PATH:LINE`."""
+        return f"{self.template}:{self.line}"

@@ -1,0 +1,246 @@
+"""
+The AWS resources of a template, and the event sources of its functions, in all spellings.
+
+An event source is an entry of SAM's `Events`, an `AWS::Lambda::EventSourceMapping`, the target of a
+rule or of a schedule, a subscription, or the notification of a bucket (also CDK's custom resource).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.project.document import Array, Object, Value
+from lambda_live.project.template.references import as_text, muted
+from lambda_live.project.template.resources import FUNCTIONS, Resource, Resources
+
+_SUPPORTED = (
+    *("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table", "AWS::Events::EventBus"),
+    *("AWS::Events::Rule", "AWS::Kinesis::Stream"),
+    *("AWS::S3::Bucket", "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::SQS::Queue"),
+    *("AWS::SSM::Parameter", "AWS::SecretsManager::Secret", "AWS::Serverless::SimpleTable"),
+)
+_USED_AT_RUN_TIME = re.compile(
+    r"AWS::(?:Cognito::(?:UserPool|IdentityPool)|StepFunctions::StateMachine|Serverless::StateMachine"
+    r"|CloudWatch::(?:Alarm|CompositeAlarm)|KinesisFirehose::DeliveryStream|RDS::DB\w+"
+    r"|ElastiCache::\w+Cluster|OpenSearchService::Domain|KMS::Key|AppConfig::Application"
+    r"|Kinesis::StreamConsumer|Pipes::Pipe|MSK::Cluster|AmazonMQ::Broker"
+    r"|DocDB::DBCluster|Neptune::DBCluster|Timestream::\w+|IoT::TopicRule|SES::\w+|AppSync::GraphQLApi"
+    r"|ECS::\w+|EFS::FileSystem|Athena::\w+|Glue::\w+)"
+)
+"""Functions may call these, so leaving them out is worth a notice; roles and policies are not."""
+
+_MAPPINGS = ("SQS", "DynamoDB", "Kinesis")
+SUPPORTED_EVENTS = (
+    *_MAPPINGS,
+    *("S3", "SNS", "EventBridgeRule", "CloudWatchEvent", "Schedule", "ScheduleV2"),
+)
+"""SAM's types of events that are delivered locally, besides those of APIs."""
+
+_FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
+_SCHEDULED = ("Schedule", "ScheduleV2")
+
+
+def resources_of(resources: Resources) -> Iterator[ResourceSpec]:
+    """Yield the resources that an engine can create; record a notice about each other kind."""
+    missing: dict[str, list[Resource]] = {}
+    for each in resources:
+        if each.type in _SUPPORTED:
+            yield ResourceSpec(
+                each.type,
+                resources.name_of(each.logical_id),
+                _section(resources, each.properties.raw),
+                resources.document.path,
+                each.line,
+            )
+        elif _USED_AT_RUN_TIME.fullmatch(each.type):
+            missing.setdefault(each.type, []).append(each)
+    for kind, found in missing.items():
+        names = ", ".join(each.logical_id for each in found)
+        hint = "calls to it fail; set AWS_ENDPOINT_URL to an emulator that has it"
+        resources.note(found[0].line, f"{kind} isn't emulated ({names}); {hint}")
+
+
+def _section(resources: Resources, value: Value) -> dict[str, Any]:
+    with muted():  # most of the properties do not matter here
+        plain = _plain(resources.intrinsics.resolve(value))
+    return plain if isinstance(plain, dict) else {}
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, Object):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Array):
+        return [_plain(item) for item in value]
+    return value
+
+
+class EventSourceReader:
+    """Reads the event sources of one stack; `names` are those of the functions that are served."""
+
+    def __init__(self, resources: Resources, names: frozenset[str]) -> None:
+        self._resources = resources
+        self._names = names
+
+    def read(self) -> Iterator[EventSource]:
+        """Yield the event sources."""
+        for each in self._resources:
+            if each.type in FUNCTIONS:
+                yield from self._sam_events(each)
+            elif (reader := self._readers().get(each.type)) is not None:
+                yield from reader(self, each, _section(self._resources, each.properties.raw))
+
+    @staticmethod
+    def _readers() -> "Mapping[str, Any]":
+        return {
+            "AWS::Lambda::EventSourceMapping": EventSourceReader._mapping,
+            "AWS::Events::Rule": EventSourceReader._rule,
+            "AWS::SNS::Subscription": EventSourceReader._subscription,
+            "AWS::SNS::Topic": EventSourceReader._topic,
+            "AWS::S3::Bucket": EventSourceReader._bucket,
+            "Custom::S3BucketNotifications": EventSourceReader._cdk_notifications,
+            "AWS::Scheduler::Schedule": EventSourceReader._schedule,
+        }
+
+    def _source(  # noqa: PLR0913, PLR0917  # the fields of EventSource
+        self, name: str, kind: str, target: str, source: Any, settings: Any, line: int
+    ) -> EventSource:
+        path = self._resources.document.path
+        return EventSource(name, kind, target, str(source or ""), settings, path, line)
+
+    def _sam_events(self, function: Resource) -> Iterator[EventSource]:
+        target = self._resources.name_of(function.logical_id)
+        if target not in self._names:
+            return
+        for name, event in function.properties.section("Events").sections():
+            kind = event.text("Type") or ""
+            if kind not in SUPPORTED_EVENTS:
+                continue
+            settings = _section(self._resources, event.raw.get("Properties"))
+            full_name, line = f"{function.logical_id}{name}", event.line("Type")
+            if kind in _MAPPINGS:
+                source = settings.get("Queue" if kind == "SQS" else "Stream")
+            elif kind == "S3":
+                source = settings.get("Bucket")
+                settings = {"Events": _listed(settings.get("Events")), "Rules": _rules(settings)}
+            elif kind == "SNS":
+                source = settings.get("Topic")
+            elif kind in _SCHEDULED:
+                source = settings.get("Schedule") or settings.get("ScheduleExpression")
+                settings = {"IsScheduler": kind == "ScheduleV2", **settings}
+                kind = "Schedule"
+            else:
+                source, kind = settings.get("EventBusName") or "default", "EventBridge"
+                settings = {"EventPattern": settings.get("Pattern"), "Target": settings, **settings}
+            yield self._source(full_name, kind, target, source, settings, line)
+
+    def _target(self, value: Any, each: Resource) -> str | None:
+        """Return the name of the function that a value stands for, or another ARN."""
+        text = as_text(value)
+        resource = self._resources.get(text)
+        if resource and resource.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
+            raw = self._resources.intrinsics.resolve(resource.properties.raw.get("FunctionName"))
+            text = as_text(raw)
+        arn = _FUNCTION_ARN.match(text)
+        name = arn[1] if arn else text
+        if name in self._names:
+            return name
+        if arn is None and name.startswith("arn:"):
+            return name
+        hint = "its target is not served here"
+        self._resources.note(each.line, f"{each.logical_id} delivers nothing; {hint}")
+        return None
+
+    def _mapping(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        source = str(settings.get("EventSourceArn") or "")
+        services = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
+        kind = services.get([*source.split(":"), "", "", ""][2])
+        if kind is None:
+            hint = f"its source is {source or 'unknown'}"
+            notice = f"EventSourceMapping {each.logical_id} isn't emulated; {hint}"
+            self._resources.note(each.line, notice)
+        elif (target := self._target(settings.get("FunctionName"), each)) is not None:
+            yield self._source(each.logical_id, kind, target, source, settings, each.line)
+
+    def _rule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        rule = self._resources.name_of(each.logical_id)
+        for position, entry in enumerate(_dicts(settings.get("Targets"))):
+            if (target := self._target(entry.get("Arn"), each)) is None:
+                continue
+            name = f"{each.logical_id}-{entry.get('Id') or position}"
+            own = {"RuleName": rule, "Target": entry, **settings}
+            if expression := settings.get("ScheduleExpression"):
+                scheduled = {**own, "Input": entry.get("Input")}
+                yield self._source(name, "Schedule", target, expression, scheduled, each.line)
+            if settings.get("EventPattern"):
+                bus = settings.get("EventBusName") or "default"
+                yield self._source(name, "EventBridge", target, bus, own, each.line)
+
+    def _subscription(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        yield from self._subscribe(each, each.logical_id, settings.get("TopicArn"), settings)
+
+    def _topic(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        topic = self._resources.intrinsics.references.ref(each.logical_id)
+        for position, entry in enumerate(_dicts(settings.get("Subscription"))):
+            yield from self._subscribe(each, f"{each.logical_id}-{position}", topic, entry)
+
+    def _subscribe(
+        self, each: Resource, name: str, topic: Any, settings: dict[str, Any]
+    ) -> Iterator[EventSource]:
+        protocol = settings.get("Protocol")
+        if protocol not in ("lambda", "sqs"):
+            notice = f"subscription {name} ({protocol}) isn't emulated; nothing is sent to it"
+            self._resources.note(each.line, notice)
+        elif (target := self._target(settings.get("Endpoint"), each)) is not None:
+            yield self._source(name, "SNS", target, topic, settings, each.line)
+
+    def _bucket(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        bucket = self._resources.name_of(each.logical_id)
+        configuration = settings.get("NotificationConfiguration") or {}
+        yield from self._notifications(each, bucket, configuration)
+
+    def _cdk_notifications(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        configuration = settings.get("NotificationConfiguration") or {}
+        yield from self._notifications(each, settings.get("BucketName"), configuration)
+
+    def _notifications(
+        self, each: Resource, bucket: Any, configuration: dict[str, Any]
+    ) -> Iterator[EventSource]:
+        keys = {
+            "LambdaConfigurations": "Function",
+            "LambdaFunctionConfigurations": "LambdaFunctionArn",
+            "QueueConfigurations": "Queue",
+            "TopicConfigurations": "Topic",
+        }
+        for section, key in keys.items():
+            for position, entry in enumerate(_dicts(configuration.get(section))):
+                arn = entry.get(key) or entry.get(f"{key}Arn")
+                if (target := self._target(arn, each)) is not None:
+                    events = _listed(entry.get("Event") or entry.get("Events"))
+                    own = {"Events": events, "Rules": _rules(entry)}
+                    name = f"{each.logical_id}-{section}-{position}"
+                    yield self._source(name, "S3", target, bucket, own, each.line)
+
+    def _schedule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        entry = settings.get("Target") or {}
+        if (target := self._target(entry.get("Arn"), each)) is not None:
+            expression = settings.get("ScheduleExpression")
+            own = {**settings, "IsScheduler": True, "Input": entry.get("Input")}
+            yield self._source(each.logical_id, "Schedule", target, expression, own, each.line)
+
+
+def _dicts(value: Any) -> Sequence[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _listed(value: Any) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    return [str(item) for item in items if item]
+
+
+def _rules(notification: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the prefix and the suffix of a notification, as Name and Value."""
+    found = notification.get("Filter") or {}
+    key = found.get("S3Key") or found.get("Key") or {}
+    rules = _dicts(key.get("Rules") or key.get("FilterRules"))
+    return [{"Name": str(each.get("Name")).lower(), "Value": str(each["Value"])} for each in rules]

@@ -1,0 +1,171 @@
+"""
+The engine: an emulator of AWS's services, or the one at `AWS_ENDPOINT_URL`.
+
+The emulator is MiniStack. It runs as a child process on a free port of 127.0.0.1, with packages of
+its own in the cache. docs/resources.md says why it was chosen.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lambda_live.dependencies.cache import cache_dir
+from lambda_live.dependencies.installation import install
+from lambda_live.model.function import Account
+from lambda_live.model.requirements import Requirements
+
+_REQUIREMENTS = Path(__file__).with_name("engine.txt")
+_PROCESS = Path(__file__).with_name("engine_process.py")
+_TIMEOUT_SECONDS = 10.0
+_PROBE_SECONDS = 2.0
+_STOP_SECONDS = 5.0
+_INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
+
+
+class Engine:
+    """
+    A running emulator.
+
+    `is_own` is whether this service stops it. Then it also reports changes, and stores positions.
+    """
+
+    def __init__(self, url: str, name: str, *, is_own: bool) -> None:
+        self.url = url
+        self.name = name
+        self.is_own = is_own
+        self._process: subprocess.Popen[bytes] | None = None
+        self._file: Path | None = None
+
+    @classmethod
+    def start(cls, project: Path, account: Account, log: Callable[[str], None]) -> "Engine":
+        """
+        Start the emulator, or take over the one of a killed service of this project.
+
+        Raises:
+            InstallError: Its packages cannot be installed.
+        """
+        key = f"{project.resolve()} {account.region} {account.account_id}"
+        file = state_file(project, account)
+        if (url := running_engine(file, key)) is not None:
+            engine = cls(url, "MiniStack", is_own=True)
+            engine._file = file  # this class
+            return engine
+        packages = cls.install(log)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        engine = cls(url, "MiniStack", is_own=True)
+        folder = file.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        environ = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        environ |= {
+            "DOCKER_HOST": f"unix://{folder}/no-docker",  # the emulator shall start no containers
+            "GATEWAY_PORT": url.rpartition(":")[2],
+            "LOG_LEVEL": "ERROR",
+            "MINISTACK_ACCOUNT_ID": account.account_id,
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": account.region,
+            "PYTHONPATH": str(packages),
+        }
+        with (folder / "engine.log").open("wb") as log_file:
+            engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
+                [sys.executable, "-P", "-S", str(_PROCESS), str(listener.fileno()), key],
+                cwd=folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,  # Ctrl-C stops it through the service
+            )
+        listener.close()
+        file.write_text(json.dumps({"url": url, "key": key}), encoding="utf-8")
+        engine._file = file  # this class
+        return engine
+
+    @staticmethod
+    def install(log: Callable[[str], None]) -> Path:
+        """Install the emulator unless the cache has it; return its folder. Raises InstallError."""
+        text = _REQUIREMENTS.read_text(encoding="utf-8")
+        name = "the AWS emulator (once, about 60 MB)"
+        return install(Requirements(_REQUIREMENTS, text, (), _REQUIREMENTS.parent, name=name), log)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `save_state` stored, such as the positions of streams."""
+        if not self.is_own:
+            return {}
+        stored: dict[str, Any] = json.loads(_request(self.url, "GET", "state"))["state"]
+        return stored
+
+    def save_state(self, members: dict[str, Any]) -> None:
+        """Store values for the time that the engine runs."""
+        if self.is_own:
+            _request(self.url, "PUT", "state", json.dumps(members).encode())
+
+    def changes(self) -> Iterator[list[str]]:
+        """
+        Yield the names of services after each change of their data; blocks between them.
+
+        A heartbeat is an empty list. The iteration ends with the engine.
+        """
+        url = f"{self.url}/_lambda_live/changes"
+        with (
+            suppress(OSError, http.client.HTTPException),
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS * 3) as lines,  # noqa: S310  # http
+        ):
+            for line in lines:
+                yield line.decode().split()
+
+    def stop(self) -> None:
+        """Stop the engine, and what is in it is lost."""
+        if not self.is_own:
+            return
+        with suppress(OSError, http.client.HTTPException):
+            _request(self.url, "POST", "stop")
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+        if self._process is not None:
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+def state_file(project: Path, account: Account) -> Path:
+    """Return the file with the URL of a project's engine."""
+    key = f"{project.resolve()} {account.region} {account.account_id}"
+    return cache_dir("engines") / hashlib.sha256(key.encode()).hexdigest()[:16] / "engine.json"
+
+
+def running_engine(file: Path, key: str | None = None, *, in_use: bool = False) -> str | None:
+    """
+    Return the URL of the engine that a file names, if it runs.
+
+    Without `in_use`, an engine that another service uses does not count.
+    """
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(_request(stored["url"], "GET", "state", timeout=_PROBE_SECONDS))
+    except (OSError, ValueError, KeyError, http.client.HTTPException):
+        return None
+    is_same = found.get("key") == (key or stored["key"])
+    return str(stored["url"]) if is_same and (in_use or not found["services"]) else None
+
+
+def _request(
+    url: str, method: str, name: str, body: bytes | None = None, timeout: float = _TIMEOUT_SECONDS
+) -> bytes:
+    request = urllib.request.Request(f"{url}/_lambda_live/{name}", body, method=method)  # noqa: S310  # http
+    with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # as above
+        content: bytes = response.read()
+    return content

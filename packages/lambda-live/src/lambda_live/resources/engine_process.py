@@ -1,0 +1,178 @@
+"""
+The process of the engine: MiniStack's ASGI application on an inherited socket.
+
+Usage: `engine_process.py FD KEY`. It runs with the packages of the engine's environment alone, so
+it imports nothing of this service.
+
+Polling an emulator costs time and processor. So the process adds three requests of its own below
+`/_lambda_live/` to the emulator's:
+
+- `GET changes` is a response without an end. It has a line with the name of a service, such as
+  `sqs`, after each request that may have changed data of that service.
+- `GET state` and `PUT state` read and change a JSON object: the positions of streams, which live
+  exactly as long as the streams' records do.
+- `POST stop` stops the process.
+
+A service that is killed leaves the engine running, with every message in it. The next service of
+the same project finds it. If none comes within a minute, the process stops.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hypercorn.asyncio import serve  # type: ignore[import-not-found, unused-ignore]  # here alone
+from hypercorn.config import Config  # type: ignore[import-not-found, unused-ignore]  # likewise
+from ministack.app import app as emulator  # type: ignore[import-not-found, unused-ignore]  # as well
+
+PREFIX = "/_lambda_live/"
+_ORPHAN_SECONDS = 60.0
+_HEARTBEAT_SECONDS = 5.0
+_DELIVERY_SECONDS = 0.05
+"""How long the emulator may take to pass on what it accepted, such as a notification."""
+
+_READS = ("Get", "List", "Describe", "Receive", "Delete", "ChangeMessage", "Query", "Scan", "Batch")
+_WRITES = ("DeleteItem", "BatchWriteItem", "BatchExecuteStatement")
+_PASSED_ON = ("s3", "sns", "events")
+
+type Scope = dict[str, Any]
+type Receive = Callable[[], Awaitable[dict[str, Any]]]
+type Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def _changed_service(scope: Scope) -> str | None:
+    """Return the service whose data a request may change."""
+    headers = dict(scope["headers"])
+    target = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
+    is_read = target.startswith(_READS) and target not in _WRITES
+    if is_read or scope["method"] in ("GET", "HEAD"):
+        return None
+    # the credential has the form KEY/DATE/REGION/SERVICE/aws4_request
+    fields = headers.get(b"authorization", b"").decode("latin-1").partition("Credential=")[2]
+    parts = fields.partition(",")[0].split("/")
+    return parts[3] if len(parts) > 3 else None  # noqa: PLR2004  # the position of the service
+
+
+class EngineApp:
+    """The emulator's application, with the requests for this service in front."""
+
+    def __init__(self, key: str) -> None:
+        self.stopped = asyncio.Event()
+        self._key = key
+        self._state: dict[str, Any] = {}
+        self._listeners: set[asyncio.Queue[str]] = set()
+        self._orphaned = self._exit_later()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await emulator(scope, receive, send)
+        elif scope["path"].startswith(PREFIX):
+            await self._serve_own(scope, receive, send)
+        else:
+            await emulator(scope, receive, send)
+            if (service := _changed_service(scope)) is not None:
+                self._notify(service)
+                if service in _PASSED_ON:
+                    task = asyncio.create_task(self._notify_later(service))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+
+    def _notify(self, service: str) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(service)
+
+    async def _notify_later(self, service: str) -> None:
+        await asyncio.sleep(_DELIVERY_SECONDS)
+        self._notify(service)
+
+    def _exit_later(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stopped.set)
+
+    async def _serve_own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        if any(name == b"origin" for name, _ in scope["headers"]):
+            await _respond(send, 403, {})  # a web page
+            return
+        match scope["method"], scope["path"].removeprefix(PREFIX):
+            case "GET", "changes":
+                await self._stream(receive, send)
+            case "GET", "state":
+                listeners = len(self._listeners)
+                await _respond(
+                    send, 200, {"key": self._key, "services": listeners, "state": self._state}
+                )
+            case "PUT", "state":
+                self._state |= json.loads(body)
+                await _respond(send, 200, {})
+            case "POST", "stop":
+                await _respond(send, 200, {})
+                self.stopped.set()
+            case _:
+                await _respond(send, 404, {})
+
+    async def _stream(self, receive: Receive, send: Send) -> None:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._listeners.add(queue)
+        self._orphaned.cancel()
+        gone = asyncio.create_task(_wait_disconnected(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            line = ""
+            while not gone.done():
+                chunk = f"{line}\n".encode()
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                line = ""
+                getter = asyncio.create_task(queue.get())
+                await asyncio.wait(
+                    (getter, gone),
+                    timeout=_HEARTBEAT_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if getter.done():
+                    services = {getter.result()}
+                    while not queue.empty():
+                        services.add(queue.get_nowait())
+                    line = " ".join(services)
+                else:
+                    getter.cancel()
+        finally:
+            gone.cancel()
+            self._listeners.discard(queue)
+            if not self._listeners:
+                self._orphaned = self._exit_later()
+
+
+async def _wait_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _respond(send: Send, status: int, value: object) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(value).encode()})
+
+
+async def _main() -> None:
+    number, key = sys.argv[1:]
+    config = Config()
+    config.bind = [f"fd://{number}"]
+    config.keep_alive_timeout = 600.0
+    config.graceful_timeout = 0.5
+    config.accesslog = None
+    config.errorlog = None
+    app = EngineApp(key)
+    await serve(app, config, shutdown_trigger=app.stopped.wait)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
+    os._exit(0)  # without waiting for the emulator's threads

@@ -1,0 +1,179 @@
+import json
+from typing import Any
+
+import pytest
+
+from support.aws import RECORDER, Aws
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function:
+    Runtime: python3.12
+    CodeUri: code/
+    Handler: app.handler
+    Environment: {Variables: {EVENTS: ../events.jsonl}}
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: uploads
+      NotificationConfiguration:
+        TopicConfigurations: [{Event: 's3:ObjectCreated:*', Topic: !Ref Changes}]
+  Pictures: {Type: AWS::S3::Bucket}
+  Changes: {Type: AWS::SNS::Topic}
+  Fanned: {Type: AWS::SQS::Queue}
+  Failures: {Type: AWS::SQS::Queue}
+  Subscription:
+    Type: AWS::SNS::Subscription
+    Properties: {TopicArn: !Ref Changes, Protocol: sqs, Endpoint: !GetAtt Fanned.Arn}
+  Bus: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  FromQueue:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Fanned.Arn}}}
+  FromTopic:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Topic: {Type: SNS, Properties: {Topic: !Ref News, FilterPolicy: {kind: [wanted]}}}
+  News: {Type: AWS::SNS::Topic, Properties: {TopicName: news}}
+  FromBucket:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Bucket:
+          Type: S3
+          Properties:
+            Bucket: !Ref Pictures
+            Events: s3:ObjectCreated:*
+            Filter: {S3Key: {Rules: [{Name: suffix, Value: .jpg}]}}
+  FromBus:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failures.Arn}}
+      Events:
+        Rule:
+          Type: EventBridgeRule
+          Properties:
+            EventBusName: !Ref Bus
+            Pattern: {source: [shop], detail: {total: [{numeric: ['>', 10]}]}}
+  Transformed: {Type: AWS::Serverless::Function}
+  TransformedRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: shop
+      EventPattern: {detail-type: [Order]}
+      Targets:
+        - Id: target
+          Arn: !GetAtt Transformed.Arn
+          InputTransformer:
+            InputPathsMap: {total: $.detail.total}
+            InputTemplate: '{"sum": <total>}'
+  Timed:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Often: {Type: Schedule, Properties: {Schedule: cron(0 0 1 1 ? 2099)}}
+        Once: {Type: ScheduleV2, Properties: {ScheduleExpression: rate(1 day), Input: '{"a": 1}'}}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": RECORDER}, handler=None)
+
+
+@pytest.fixture(scope="module")
+def aws(service: LambdaService) -> Aws:
+    return Aws(service)
+
+
+def only_event(aws: Aws, function: str) -> Any:
+    wait_until(lambda: aws.events(function), f"an event of {function}")
+    (event,) = aws.events(function)
+    return event
+
+
+def put_event(aws: Aws, detail: object) -> None:
+    entry = {
+        "Source": "shop",
+        "DetailType": "Order",
+        "Detail": json.dumps(detail),
+        "EventBusName": "shop",
+    }
+    aws.bus.put_events(Entries=[entry])
+
+
+def test_object_fans_out_from_the_bucket_over_topic_and_queue(aws: Aws) -> None:
+    aws.s3.put_object(Bucket="uploads", Key="a/b c.txt", Body=b"x")
+
+    def keys() -> list[str]:
+        messages = [
+            json.loads(json.loads(record["body"])["Message"])
+            for event in aws.events("FromQueue")
+            for record in event["Records"]
+        ]
+        return [
+            record["s3"]["object"]["key"]
+            for message in messages
+            for record in message.get("Records", [])
+        ]
+
+    wait_until(lambda: keys() == ["a/b+c.txt"], "the object")
+
+
+def test_object_with_the_suffix_reaches_the_function_as_on_aws(aws: Aws) -> None:
+    aws.s3.put_object(Bucket="pictures", Key="a.txt", Body=b"x")
+    aws.s3.put_object(Bucket="pictures", Key="in/ä b.jpg", Body=b"xyz")
+    (record,) = only_event(aws, "FromBucket")["Records"]
+    assert record["eventName"] == "ObjectCreated:Put"
+    assert record["eventSource"] == "aws:s3"
+    assert record["s3"]["bucket"]["name"] == "pictures"
+    assert record["s3"]["object"]["key"] == "in/%C3%A4+b.jpg"
+    assert record["s3"]["object"]["size"] == 3
+
+
+def test_message_of_a_topic_that_matches_the_policy_reaches_the_function(aws: Aws) -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:news"
+    for kind in ("other", "wanted"):
+        value = {"DataType": "String", "StringValue": kind}
+        aws.sns.publish(
+            TopicArn=topic, Message=kind, Subject="s", MessageAttributes={"kind": value}
+        )
+    (record,) = only_event(aws, "FromTopic")["Records"]
+    assert record["EventSource"] == "aws:sns"
+    assert record["EventVersion"] == "1.0"
+    assert record["EventSubscriptionArn"].startswith(f"{topic}:")
+    assert record["Sns"]["TopicArn"] == topic
+    assert record["Sns"]["Message"] == "wanted"
+    assert record["Sns"]["MessageAttributes"] == {"kind": {"Type": "String", "Value": "wanted"}}
+    assert "UnsubscribeUrl" in record["Sns"]
+
+
+def test_event_of_a_bus_reaches_the_functions_of_its_rules(aws: Aws) -> None:
+    put_event(aws, {"total": 5})
+    put_event(aws, {"total": 50})
+    event = only_event(aws, "FromBus")
+    assert event["source"] == "shop"
+    assert event["detail-type"] == "Order"
+    assert event["detail"] == {"total": 50}
+    assert event["account"] == "123456789012"
+    wait_until(lambda: len(aws.events("Transformed")) == 2, "the transformed events")
+    assert sorted(each["sum"] for each in aws.events("Transformed")) == [5, 50]
+
+
+def test_failed_event_goes_to_the_queue_of_its_destination(
+    service: LambdaService, aws: Aws
+) -> None:
+    event = {"Records": [{"body": "raise it"}]}
+    service.boto3.invoke(FunctionName="FromBus", InvocationType="Event", Payload=json.dumps(event))
+    (message,) = aws.receive("Failures")
+    record = json.loads(message["Body"])
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestPayload"] == event
