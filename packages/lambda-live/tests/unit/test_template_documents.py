@@ -369,7 +369,7 @@ Resources:
       Environment: {{Variables: {{VALUE: {value}}}}}
   Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: !Sub "q-${{AWS::Region}}"}}}}
   Topic: {{Type: AWS::SNS::Topic}}
-  Password: {{Type: AWS::SecretsManager::Secret, Properties: {{Name: password}}}}
+  Key: {{Type: AWS::EC2::KeyPair}}
 """
 
 
@@ -378,7 +378,7 @@ Resources:
     [
         ('!Join ["+", !Ref Zones]', "a+b"),
         ("!Ref Queue", "https://sqs.us-east-1.amazonaws.com/123456789012/q-us-east-1"),
-        ("!GetAtt Queue.QueueName", "Queue.QueueName"),
+        ("!GetAtt Queue.QueueName", "q-us-east-1"),
         ("!Ref Work.Alias", "arn:aws:lambda:us-east-1:123456789012:function:Work:$LATEST"),
         ("!Ref Work.Version", "arn:aws:lambda:us-east-1:123456789012:function:Work:$LATEST"),
         ("!Ref Queue.Version", "Queue.Version"),
@@ -419,15 +419,15 @@ def test_references_are_resolved(value: str, expected: str | None, folder: Path)
         ),
         ("!GetAtt Topic.A", "Topic.A is only known after deployment; set it with --parameter Topi"),
         ("!ImportValue a", "a is imported from another stack; set it with --parameter a=VALUE"),
-        ("!Ref Password", "Password is only known after deployment; set it with --parameter Passw"),
+        ("!Ref Key", "Key is only known after deployment; set it with --parameter Key"),
         ('!Sub "https://${ServerlessHttpApi}/"', "ServerlessHttpApi is only known after deploym"),
         (
             "'{{resolve:ssm:/a/b:2}}'",
             "{{resolve:ssm:/a/b:2}} is only known after deployment; set it with --parameter resol",
         ),
         (
-            '!Sub "{{resolve:secretsmanager:${Topic.TopicName}:SecretString:a}}"',
-            "Topic.TopicName is only known after deployment",
+            '!Sub "{{resolve:secretsmanager:${Topic.DisplayName}:SecretString:a}}"',
+            "Topic.DisplayName is only known after deployment",
         ),
         ("!FindInMap [Sizes, a, b]", "Mappings has no Sizes.a.b; add it"),
         ("!Cidr [a]", "Fn::Cidr is not supported; write its value instead"),
@@ -444,7 +444,7 @@ def test_unresolved_value_is_reported_with_its_line(value: str, notice: str, fol
     ("value", "name"),
     [
         ("!ImportValue shared", "shared"),
-        ("!Ref Password", "Password"),
+        ("!Ref Key", "Key"),
         ("!Ref Elsewhere", "Elsewhere"),
         ("!GetAtt Topic.A", "Topic.A"),
         (

@@ -122,11 +122,12 @@ def test_event_invoke_config_is_read(tmp_path: Path) -> None:
 
 
 def test_unsupported_event_source_is_reported(tmp_path: Path) -> None:
-    (event,) = only(tmp_path, SAM).unsupported_events
+    broker = SAM.replace("Type: SQS, Properties: {Queue: ", "Type: MQ, Properties: {Broker: ")
+    (event,) = only(tmp_path, broker).unsupported_events
 
-    assert (event.name, event.type) == ("Queue", "SQS")
+    assert (event.name, event.type) == ("Queue", "MQ")
     assert "template.yaml:" in event.reason
-    assert "SQS trigger Queue isn't emulated; invoke Work with a sample event" in event.reason
+    assert "MQ trigger Queue isn't emulated; invoke Work with a sample event" in event.reason
 
 
 WEBSOCKET = """
@@ -161,7 +162,6 @@ def test_cloudformation_resources_are_found_by_reference(tmp_path: Path) -> None
         Route("Api", "/items", "POST", "2.0", None, None),
         Route("Api", "$default", "ANY", "2.0", None, None),
     )
-    assert [event.name for event in function.unsupported_events] == ["Source"]
     assert function.event_invoke_config.maximum_retry_attempts == 0
 
 

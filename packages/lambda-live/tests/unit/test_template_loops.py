@@ -59,7 +59,7 @@ def test_loop_over_a_parameter_generates_resources(folder: Path) -> None:
     assert [users.logical_id, orders.logical_id] == ["usersFunction", "ordersFunction"]
     assert [users.name, orders.name] == ["users-us-east-1", "or-ders-us-east-1"]
     assert [users.memory, orders.memory] == [256, 512]
-    assert orders.environment == {"NAME": "or-ders", "BARE": "orders", "LATER": "Later"}
+    assert orders.environment == {"NAME": "or-ders", "BARE": "orders", "LATER": "later"}
     assert other.name == "users-us-east-1"
     assert users.line == 13
 

@@ -32,7 +32,7 @@ Resources: {WORK}
 Outputs:
   Name: {{Value: !Ref Work}}
   Arn: {{Value: !GetAtt Work.Arn}}
-  Stream: {{Value: !GetAtt Table.StreamArn}}
+  Stream: {{Value: !GetAtt Table.TableId}}
 """
 NESTED = "  Child: {Type: AWS::Serverless::Application, Properties: {Location: child/child.yaml}}\n"
 
@@ -85,7 +85,7 @@ Resources:
     assert list(found) == ["Other", "Work"]
     assert found["Work"].code_uri == tmp_path / "child/code"
     assert found["Work"].environment == {
-        "STAGE": "us-east-1-Own",
+        "STAGE": "us-east-1-own",
         "LAST": "b",
         "IN": "local-Child",
     }
@@ -143,11 +143,11 @@ def test_override_of_a_nested_stack_begins_with_its_name(write: Write) -> None:
     write(CHILD, "child/child.yaml")
     asks = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
     path = write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}")
-    configured = read_template(path, {"Child/Table.StreamArn": "arn:stream", "Child/Stage": "here"})
+    configured = read_template(path, {"Child/Table.TableId": "arn:stream", "Child/Stage": "here"})
 
     (notice,) = read_template(path, {}).notices
     assert notice.endswith(
-        "is only known after deployment; set it with --parameter Child/Table.StreamArn=VALUE"
+        "is only known after deployment; set it with --parameter Child/Table.TableId=VALUE"
     )
     assert configured.functions[0].environment == {"STREAM": "arn:stream"}
     assert (configured.functions[1].environment or {})["STAGE"] == "here"

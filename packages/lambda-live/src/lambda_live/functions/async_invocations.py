@@ -75,9 +75,7 @@ class AsyncInvocationQueue:
         self._throttled: deque[asyncio.Future[None]] = deque()
         self._stopping = asyncio.Event()
 
-    def enqueue(
-        self, invocation: Invocation, *, is_recursive: bool = False
-    ) -> asyncio.Task[None]:
+    def enqueue(self, invocation: Invocation, *, is_recursive: bool = False) -> asyncio.Task[None]:
         """
         Accept an event; the task ends when it has an outcome.
 

@@ -61,6 +61,7 @@ def audit(event, context):
 def service(start_module_service: StartService) -> LambdaService:
     return start_module_service(
         {"template.yaml": TEMPLATE, "code/app.py": APP},
+        "--no-resources",
         handler=None,
         constants={"functions.async_invocations.RETRY_DELAYS_SECONDS": [0.01, 0.02]},
     )

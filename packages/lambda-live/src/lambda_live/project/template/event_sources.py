@@ -57,8 +57,8 @@ def resources_of(resources: Resources) -> Iterator[ResourceSpec]:
             missing.setdefault(each.type, []).append(each)
     for kind, found in missing.items():
         names = ", ".join(each.logical_id for each in found)
-        hint = "calls to it fail; set AWS_ENDPOINT_URL to an emulator that has it"
-        resources.note(found[0].line, f"{kind} isn't emulated ({names}); {hint}")
+        hint = "calls that need it fail"
+        resources.note(found[0].line, f"{kind} isn't created locally ({names}); {hint}")
 
 
 def _section(resources: Resources, value: Value) -> dict[str, Any]:
