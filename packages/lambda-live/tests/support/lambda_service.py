@@ -20,7 +20,7 @@ from support.project import HANDLER, PACKAGE
 from support.waiting import wait_until
 
 INVOKE = "/2015-03-31/functions/function/invocations"
-_ARGUMENTS = ("--port=0", "--admin-port=0", "--no-history", "--timeout=60")
+_ARGUMENTS = ("--port=0", "--admin-port=0", "--no-history", "--editor=vscode", "--timeout=60")
 """The time is enough for a slow machine."""
 
 _PROGRAM = """

@@ -197,18 +197,23 @@ class History:
 
 
 class LogBuffer:
-    """The first `MAX_BODY_BYTES` of a log."""
+    """The first `MAX_BODY_BYTES` of a log, and when each of its records was written."""
 
-    __slots__ = ("_records", "_size")
+    __slots__ = ("_lines", "_records", "_size", "_started", "times")
 
-    def __init__(self) -> None:
+    def __init__(self, started_monotonic: float | None = None) -> None:
         self._records: list[bytes] = []
         self._size = 0
+        self._lines = 0
+        self._started = time.monotonic() if started_monotonic is None else started_monotonic
+        self.times: list[int] = []
 
     def add(self, record: bytes) -> None:
         """Append a record; above the limit only its size is counted."""
         if self._size < MAX_BODY_BYTES:
             self._records.append(record)
+            self.times += (self._lines, round((time.monotonic() - self._started) * 1000))
+            self._lines += record.count(b"\n") + 1
         self._size += len(record) + 1
 
     def truncated(self) -> Truncated:
@@ -229,7 +234,7 @@ class RunningInvocation:
     def add_log(self, record: bytes) -> None:
         """Append a record to the log."""
         if self.log is None:
-            self.log = LogBuffer()
+            self.log = LogBuffer(self.started_monotonic)
         self.log.add(record)
 
 
@@ -302,6 +307,7 @@ class HistoryListener(Listener):
             event=truncate(invocation.payload),
             response=truncate(result.payload),
             log=EMPTY if running.log is None else running.log.truncated(),
+            log_times=() if running.log is None else running.log.times,
             report=report,
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,

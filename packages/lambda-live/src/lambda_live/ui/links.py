@@ -28,9 +28,9 @@ _COMMANDS = {
     **{name: name for name in EDITORS},
     "code": "vscode",
     "nvim": "neovim",
-    "vim": "neovim",
     "charm": "pycharm",
 }
+_TERMINAL_EDITORS = ("nvim", "neovim")
 
 
 def editor_template(setting: str, environ: Mapping[str, str]) -> str:
@@ -66,7 +66,8 @@ def _detected(environ: Mapping[str, str]) -> Iterator[str]:
         yield "neovim"
     for variable in ("VISUAL", "EDITOR"):
         command = environ.get(variable, "").split(" ")[0].rpartition("/")[2]
-        yield _COMMANDS.get(command, "")
+        if command not in _TERMINAL_EDITORS:  # many use one for commits, and another for code
+            yield _COMMANDS.get(command, "")
 
 
 @dataclass(frozen=True, slots=True)

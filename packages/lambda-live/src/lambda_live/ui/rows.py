@@ -120,7 +120,8 @@ class InvocationRow(Row):
 
     `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
     to its start, including a cold start. `check` is the outcome of the check that sent the event,
-    once the checks have finished.
+    once the checks have finished. `log_times` has two numbers for each record of the log: its first
+    line, and the milliseconds since the start.
     """
 
     id: int
@@ -139,6 +140,7 @@ class InvocationRow(Row):
     message: str = ""
     location: SourceLocation | None = None
     check: str = ""
+    log_times: Sequence[int] = ()
 
     @property
     @override
@@ -195,6 +197,7 @@ class InvocationRow(Row):
         more: dict[str, object] = {
             "event": self.event.to_json(),
             "response": self.response.to_json(),
+            "logTimes": list(self.log_times),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
         }

@@ -1,9 +1,12 @@
 """The page in a real browser."""
 
+import base64
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from support import browser as browsers
 from support.lambda_service import LambdaService
+from support.project import write_project
 from support.service_starter import StartService
+from support.terminal import TerminalService
 
 CODE = """
 def answer(event):
@@ -38,6 +43,9 @@ END_IS_VISIBLE = """tag => {
     const last = range.getBoundingClientRect(), box = tag.getBoundingClientRect();
     return tag.scrollWidth > tag.clientWidth && last.left >= box.left && last.right <= box.right;
 }"""
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 _TIMEOUT_MS = 30_000
 
 
@@ -75,8 +83,8 @@ def window(browser: Browser, service: LambdaService) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(window: Page) -> Page:
-    window.reload()
+def page(window: Page, service: LambdaService) -> Page:
+    window.goto(service.admin_url)
     expect(window.get_by_role("heading", name="function")).to_be_visible()
     expect(live(window)).to_be_visible()
     return window
@@ -95,6 +103,11 @@ def code(service: LambdaService) -> Iterator[Path]:
 
 def row(page: Page, text: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("option", name=text)
+
+
+def dashboard(terminal: TerminalService) -> str:
+    """Return the URL that a service prints in a terminal."""
+    return terminal.wait_for(r"Dashboard +(http://\S+:\d+)")[1]
 
 
 def invoke_labelled(service: LambdaService, label: str) -> None:
@@ -228,14 +241,14 @@ def test_replay_after_save_is_off_until_enabled(
     switch = page.get_by_role("switch", name="Replay after save")
     expect(switch).not_to_be_checked()
     invoke_labelled(service, "replayed")
-    page.keyboard.press("a")
+    page.keyboard.press("r")
     expect(switch).to_be_checked()
     code.write_text(CODE.replace('"said"', '"answered"'))
 
     row(page, "changed: replayed").click()
     compared = page.locator(".comparison", has_text="replayed")
     expect(compared.locator(".added")).to_have_text('  "answered": "replayed"')
-    page.keyboard.press("a")
+    page.keyboard.press("r")
     expect(switch).not_to_be_checked()
 
 
@@ -256,7 +269,7 @@ def test_load_error_is_shown_until_fixed(page: Page, service: LambdaService, cod
     expect(row(page, re.compile("^Succeeded, .* fixed code ok "))).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("width", [1280, 800, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_overflows(
     page: Page, service: LambdaService, width: int, scheme: Literal["light", "dark"]
@@ -322,7 +335,8 @@ def test_log_of_error_omits_runtime_lines(page: Page, service: LambdaService) ->
     detail = page.get_by_role("region", name="Details")
 
     expect(detail.get_by_text("ValueError: no luck")).to_have_count(1)
-    expect(detail.locator("h3", has_text="Log").locator("+ pre")).to_have_text("called\n")
+    log = detail.locator("h3", has_text="Log").locator("+ div pre")
+    expect(log).to_have_text(re.compile(r"^\s*\d+\.\d{3} called\n$"))
 
 
 def test_response_is_never_rendered_as_markup(page: Page, service: LambdaService) -> None:
@@ -332,3 +346,130 @@ def test_response_is_never_rendered_as_markup(page: Page, service: LambdaService
 
     expect(page.get_by_role("heading", name=label)).to_be_visible()
     assert page.locator("img").count() == 0
+
+
+def test_reload_and_back_keep_what_is_shown(page: Page, service: LambdaService) -> None:
+    invoke_labelled(service, "linked")
+    row(page, "linked").click()
+    detail = page.get_by_role("region", name="Details")
+    heading = detail.get_by_role("heading", name="linked")
+    expect(heading).to_be_visible()
+    page.get_by_label("Filter by text").fill("linked")
+    page.reload()
+    expect(heading).to_be_visible()
+    expect(page.get_by_label("Filter by text")).to_have_value("linked")
+    expect(page.get_by_role("option")).to_have_count(1)
+
+    page.keyboard.press("i")
+    expect(detail.get_by_role("heading", name="Send event")).to_be_visible()
+    page.go_back()
+    expect(heading).to_be_visible()
+    page.go_back()
+    expect(detail).to_be_hidden()
+    page.goto(service.admin_url)
+
+
+def test_escape_leaves_the_composer_with_one_key(page: Page) -> None:
+    page.keyboard.press("i")
+    expect(page.get_by_label("Event or request")).to_be_focused()
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("region", name="Details")).to_be_hidden()
+
+
+def test_functions_view_shows_addresses_and_last_results(
+    page: Page, service: LambdaService
+) -> None:
+    invoke_labelled(service, "of the view")
+    page.get_by_role("button", name="Functions").click()
+    shown = page.get_by_role("region", name="function", exact=True)
+    expect(shown.get_by_text(f"{service.url}/", exact=True)).to_be_visible()
+    expect(shown.get_by_text("function.app.handler")).to_be_visible()
+    shown.get_by_role("link", name="of the view: ok").click()
+
+    expect(page.get_by_role("heading", name="of the view")).to_be_visible()
+
+
+def test_json_folds_and_is_searched(page: Page, service: LambdaService) -> None:
+    event = {"message": "folded", "many": [{"needle": number} for number in range(60)]}
+    service.invoke(event, {"X-Lambda-Live-Event": "large event"})
+    row(page, "large event").click()
+    body = page.locator(".body").last
+    expect(body.get_by_text("60 items ]")).to_be_visible()
+    expect(body.get_by_text('"needle"').first).to_be_hidden()
+    find = page.get_by_label("Find in this text").last
+    find.fill("needle")
+    expect(page.get_by_text("60", exact=True)).to_be_visible()
+    find.press("Enter")
+
+    expect(page.get_by_text("1 of 60", exact=True)).to_be_visible()
+    expect(body.get_by_text('"needle"').first).to_be_visible()
+
+
+def test_large_event_is_shown_as_a_whole_on_demand(page: Page, service: LambdaService) -> None:
+    event = {"padding": "x" * 5 * 2**20, "message": "large", "last": "the end"}
+    service.invoke(event, {"X-Lambda-Live-Event": "five megabytes"})
+    row(page, "five megabytes").click()
+    expect(page.get_by_text("Shows the first 64 KB of 5.0 MB.")).to_be_visible()
+    expect(page.get_by_role("button", name="Rerun")).to_be_enabled()
+    page.get_by_role("button", name="Show all").click()
+
+    expect(page.locator(".body").last).to_contain_text("the end")
+
+
+def test_binary_response_is_shown_as_an_image(
+    page: Page, service: LambdaService, code: Path
+) -> None:
+    body = base64.b64encode(PIXEL).decode()
+    response = {"headers": {"Content-Type": "image/png"}, "body": body, "isBase64Encoded": True}
+    code.write_text(f"def handler(event, context): return {response | {'statusCode': 200}}\n")
+    assert service.request("GET", "/picture").body == PIXEL
+    row(page, "GET /picture").click()
+    image = page.get_by_role("img", name="The response's image")
+    expect(image).to_be_visible()
+
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+    expect(page.get_by_text("Binary body: image/png, 70 bytes")).to_be_visible()
+
+
+def test_copy_copies_what_is_shown(page: Page, service: LambdaService) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    invoke_labelled(service, "copied")
+    row(page, "copied").click()
+    page.locator("h3", has_text="Response").get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == '{\n  "said": "copied"\n}'
+
+    page.get_by_role("button", name="pytest").click()
+    expect(page.get_by_text("def test_copied():")).to_be_visible()
+
+
+def test_failed_checks_link_to_their_events_and_can_be_accepted(
+    browser: Browser, tmp_path: Path
+) -> None:
+    check = f"{sys.executable} -m lambda_live check"
+    files = {
+        "function/__init__.py": "",
+        "function/app.py": CODE,
+        "events/hello.json": '{"message": "hello"}',
+        "events/expected/hello.json": '{"said": "bye"}',
+    }
+    write_project(tmp_path, files)
+    commands = (f"--after-reload={check}", f"--accept={check} --accept")
+    with (
+        closing(TerminalService(tmp_path, *commands)) as terminal,
+        browsers.open_page(browser, dashboard(terminal), reduced_motion="reduce") as page,
+    ):
+        row(page, "0 of 1 events as expected").first.click()
+        expect(page.get_by_text('said: "bye" → "hello"')).to_be_visible()
+        page.get_by_role("link", name="hello.json").click()
+        expect(page.get_by_role("heading", name="hello.json Failed")).to_be_visible()
+        expect(page.get_by_text("The response differs from the expected one")).to_be_visible()
+        page.go_back()
+        page.get_by_role("button", name="Accept").click()
+
+        expect(row(page, "1 of 1 events as expected")).to_be_visible()
+        page.keyboard.press("c")
+        expect(row(page, "1 of 1 events as expected")).to_have_count(2)
+    expected = tmp_path / "events/expected/hello.json"
+    assert json.loads(expected.read_text()) == {"said": "hello"}

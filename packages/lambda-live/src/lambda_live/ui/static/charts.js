@@ -1,7 +1,7 @@
 // Four charts of up to five minutes, one point per second. Vertical lines mark saves.
 
 import { $, h, svg } from "./dom.js";
-import { formatMs } from "./format.js";
+import { formatMs, formatTime } from "./format.js";
 import { state, onChange } from "./state.js";
 
 const MAX_SECONDS = 300;
@@ -32,8 +32,9 @@ function createChart(chart) {
     return { field, label, line, area, value };
   });
   const maximum = h("span", { class: "maximum", "aria-hidden": "true" });
-  $("charts").append(h("div", { class: "chart" }, heading, picture, maximum));
-  return { ...chart, picture, saves, failedSaves, lines, maximum };
+  const [start, end] = [h("span", {}), h("span", {})];
+  $("charts").append(h("div", { class: "chart" }, heading, picture, maximum, h("div", { class: "axis" }, start, end)));
+  return { ...chart, picture, saves, failedSaves, lines, maximum, start, end };
 }
 
 function draw(chart, points, last, width) {
@@ -49,6 +50,8 @@ function draw(chart, points, last, width) {
     values.push(`${label} ${value.textContent}`);
   }
   chart.maximum.textContent = points.length ? chart.format(highest) : "";
+  chart.start.textContent = last ? formatTime((last.timestamp - width + 1) * 1000) : "";
+  chart.end.textContent = last ? formatTime(last.timestamp * 1000) : "";
   chart.saves.setAttribute("d", savePath(points, true));
   chart.failedSaves.setAttribute("d", savePath(points, false));
   chart.picture.setAttribute("aria-label", `${chart.title} now: ${values.join(", ")}; maximum in this chart: ${chart.format(highest)}`);
@@ -78,11 +81,18 @@ function savePath(points, loaded) {
   return points.filter(([, second]) => second.saves.includes(loaded)).map(([x]) => `M${x} 0V${HEIGHT}`).join("");
 }
 
+// Without the service the charts stand still: they say so instead of looking as if nothing happened.
+function showConnection(last) {
+  $("charts").classList.toggle("frozen", !state.connected);
+  $("charts").dataset.note = state.connected ? "" : `No data${last ? ` since ${formatTime(last.timestamp * 1000)}` : ""}`;
+}
+
 export function showCharts() {
   const charts = CHARTS.map(createChart);
   onChange((changed) => {
-    if (!changed.has("second") && !changed.has("snapshot")) return;
     const last = state.seconds.at(-1);
+    if (changed.has("connected") || changed.has("snapshot")) showConnection(last);
+    if (!changed.has("second") && !changed.has("snapshot")) return;
     const width = Math.min(MAX_SECONDS, Math.max(MIN_SECONDS, last ? last.timestamp - state.seconds[0].timestamp + 1 : 0));
     const points = state.seconds.map((second) => [width - 1 - (last.timestamp - second.timestamp), second]).filter(([x]) => x >= 0);
     for (const chart of charts) draw(chart, points, last, width);

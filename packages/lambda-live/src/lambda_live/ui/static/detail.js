@@ -2,11 +2,10 @@
 
 import { $, copyButton, h, previewOf } from "./dom.js";
 import { request } from "./api.js";
+import { bodyView, logView, responseView, section, textView } from "./body.js";
 import { sideBySide } from "./diff.js";
-import { comparableText, formatMs, formatSize, formatTime, labelOf, outcomeClass, outcomeText, parseJson, parseProxyResponse, pretty, STATUS_TEXT, stripColors } from "./format.js";
+import { comparableText, formatMs, formatTime, labelOf, outcomeText, outcomeWords, parseJson, stripColors } from "./format.js";
 import { state } from "./state.js";
-
-const MAX_HIGHLIGHTED_CHARACTERS = 100000;
 
 export const pane = $("detail");
 
@@ -22,54 +21,14 @@ export function hide() {
   document.body.classList.remove("open");
 }
 
-export function section(title, content, ...more) {
-  return content ? [h("h3", {}, title, h("span", { class: "spacer" }), ...more), content] : [];
-}
-
-export function truncationNote(body) {
-  return body.truncated ? h("p", { class: "warning" }, `Truncated: showing 64 KB of ${formatSize(body.size)}.`) : null;
-}
-
-function json(text) {
-  const value = parseJson(text);
-  return h("pre", { tabindex: 0 }, value === undefined ? text : highlight(JSON.stringify(value, null, 2)));
-}
-
-const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-
-function highlight(text) {
-  if (text.length > MAX_HIGHLIGHTED_CHARACTERS) return [text];
-  const parts = [];
-  let at = 0;
-  for (const match of text.matchAll(TOKEN)) {
-    parts.push(text.slice(at, match.index));
-    const [whole, string, colon] = match;
-    if (string && colon) parts.push(h("span", { class: "key" }, string), colon);
-    else parts.push(h("span", { class: string ? "string" : "literal" }, whole));
-    at = match.index + whole.length;
-  }
-  return [...parts, text.slice(at)];
-}
-
-function responseBody(body) {
-  const http = body.truncated ? null : parseProxyResponse(body.text);
-  if (http === null) return json(body.text);
-  return httpMessage(http.status, http.headers, http.body, http.base64 && " (base64)");
-}
-
-export function httpMessage(status, headers, body, note) {
-  const lines = headers.flatMap(([name, value]) => [h("span", { class: "name" }, `${name}: `), `${value}\n`]);
-  const content = parseJson(body) === undefined ? [body] : highlight(body);
-  return h("pre", { tabindex: 0 }, h("span", { class: "status" }, `HTTP ${status}\n`), lines, "\n", content, note);
-}
-
 function sourceView(location) {
   if (!location) return null;
   const { project, editorRoot } = state.editor;
   const inProject = location.path.startsWith(`${project}/`);
   const path = inProject ? editorRoot + location.path.slice(project.length) : location.path;
   const shown = inProject ? location.path.slice(project.length + 1) : location.path;
-  const link = h("a", { href: `vscode://file${encodeURI(path)}:${location.line}`, title: "Open in VS Code" }, `${shown}:${location.line}`);
+  const href = state.editor.template.replace("{path}", encodeURI(path)).replace("{line}", location.line);
+  const link = h("a", { href, title: "Open in the editor" }, `${shown}:${location.line}`);
   const lines = location.lines.map((text, index) =>
     h("li", { "data-number": location.firstLine + index, class: location.firstLine + index === location.line ? "error-line" : null }, text || " "));
   return h("div", { class: "source" }, link, lines.length > 0 && h("ol", { tabindex: 0 }, lines));
@@ -89,6 +48,20 @@ function timings(row) {
       h("span", { class: "memory" }, "Memory ", h("b", {}, `${row.memoryMb} of ${row.memorySizeMb} MB`))));
 }
 
+// What the init imported, and how long each import took.
+function importsView(row) {
+  const { imports } = row;
+  if (!imports?.length) return [];
+  const longest = Math.max(...imports.map(({ ms }) => ms));
+  const total = imports.reduce((sum, each) => sum + each.selfMs, 0);
+  const change = row.before && [` · before the save: `, h("b", {}, formatMs(row.before.importMs)), row.before.memoryMb && [", ", h("b", {}, `${row.before.memoryMb} MB`)]];
+  const bars = h("ol", { class: "imports" }, imports.map(({ name, ms, selfMs, depth, preloaded }) =>
+    h("li", { style: { "padding-left": `${Math.min(depth, 8) * 12}px` } }, h("code", {}, name), h("span", { class: "bar-of", "aria-hidden": "true" }, h("span", { style: { width: `${(ms / longest) * 100}%` }, class: preloaded ? "preloaded" : "own" })),
+      h("span", { class: "number", title: `${formatMs(selfMs)} of it in the module itself` }, formatMs(ms)))));
+  const legend = h("p", { class: "legend" }, "Imports ", h("b", {}, formatMs(total)), row.memoryMb ? [" · memory ", h("b", {}, `${row.memoryMb} MB`)] : null, change);
+  return section("Imports of the init", h("div", {}, legend, bars));
+}
+
 function stackTrace(row) {
   const frames = parseJson(row.response.text)?.stackTrace;
   const alreadyShown = row.location?.lines.length ? 1 : 0; // the source view shows the innermost frame
@@ -97,42 +70,45 @@ function stackTrace(row) {
 }
 
 function errorView(row) {
-  if (!row.errorType) return [];
+  if (!row.errorType) return row.problem ? [h("p", { class: "problem" }, capitalized(row.problem))] : [];
   return [h("p", { class: "problem" }, `${row.errorType}: ${stripColors(row.message)}`), sourceView(row.location)].filter(Boolean);
 }
 
-const WARNING = /^.*LAMBDA_WARNING: Unhandled exception\..*\n?/gm;
-const TRACEBACK = /^\[ERROR\] .*\nTraceback \(most recent call last\):\n?(?:[^\S\n]*\n|[^\S\n].*(?:\n|$))*/gm; // its lines are indented by space that is no line break
-const COMMON_FIELDS = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
-  "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
-
-// The function's log without the lines that AWS's runtime adds for an error: the page shows the error above.
-function log(body) {
-  const text = stripColors(body.text).replace(WARNING, "").replace(TRACEBACK, "").trimEnd();
-  if (!text) return [];
-  return section("Log", h("pre", { tabindex: 0 }, text.split("\n").flatMap((line) => [...logLine(line), "\n"])), copyButton(body.text));
-}
-
-// A structured log record: its level, its message, and the fields that not every record has.
-function logLine(line) {
-  const record = line.startsWith("{") ? parseJson(line) : undefined;
-  const message = record?.message ?? record?.msg ?? record?.event;
-  if (message === undefined) return [line];
-  const level = String(record.level ?? "").toUpperCase();
-  const fields = Object.entries(record).filter(([name]) => !COMMON_FIELDS.has(name)).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return [h("span", { class: `level ${level}` }, level.padEnd(8)), typeof message === "string" ? message : JSON.stringify(message), h("span", { class: "name" }, fields.join(""))];
-}
+const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function invocationView(row) {
-  return h("article", { class: outcomeClass(row) },
-    h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.errorType ? STATUS_TEXT[row.status] : outcomeText(row))),
+  return h("article", { class: row.outcome },
+    h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.outcome === "failed" ? outcomeWords(row) : outcomeText(row))),
     h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
     errorView(row),
-    row.errorType ? stackTrace(row) : section("Response", responseBody(row.response), copyButton(row.response.text)), truncationNote(row.response) ?? "",
-    log(row.log), truncationNote(row.log) ?? "",
+    row.errorType ? stackTrace(row) : bodyView("Response", row, "response", responseView),
+    logView(row),
     section("Timings", timings(row)),
-    section("Event", json(row.event.text), copyButton(pretty(row.event.text))), truncationNote(row.event) ?? "",
-    section("Repeat with curl", row.curl && h("pre", { tabindex: 0 }, row.curl), row.curl && copyButton(row.curl)));
+    row.initMs === null ? [] : importsView(row),
+    bodyView("Event", row, "event"),
+    repeatView(row));
+}
+
+// Commands and code that repeat the invocation. They are loaded when somebody wants one of them.
+function repeatView(row) {
+  const holder = h("div", {});
+  let text = "";
+  const copy = copyButton(() => text);
+  copy.hidden = true;
+  const load = async (kind, button) => {
+    try {
+      const found = await request("GET", `rows/${row.id}/snippets`);
+      text = found[kind] ?? "The event or the response is not JSON.";
+      for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+      holder.replaceChildren(h("pre", { tabindex: 0 }, text));
+      copy.hidden = false;
+    } catch (error) {
+      holder.replaceChildren(h("p", { class: "problem" }, error.message));
+    }
+  };
+  const buttons = ["curl", "boto3", "pytest"].map((kind) => h("button", { type: "button", "aria-pressed": "false", onclick: (event) => load(kind, event.currentTarget) }, kind));
+  const exported = h("a", { href: `/api/rows/${row.id}/export`, download: "", class: "button", title: "An archive with the event and its expected response" }, "Export");
+  return section("Repeat", holder, buttons, copy, !row.errorType && exported);
 }
 
 function reloadView(row) {
@@ -142,7 +118,8 @@ function reloadView(row) {
     h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${formatMs(row.loadMs)}`), h("code", {}, row.shortSha)),
     errorView(row),
     row.errorType ? h("p", { class: "remark" }, isCurrent(row) ? "Every invocation fails until this is fixed." : "Superseded by a later save.") : "",
-    log(row.log));
+    importsView(row),
+    logView(row));
 }
 
 const isCurrent = ({ id }) => state.functions.some((each) => each.rowId === id);
@@ -170,15 +147,21 @@ function checksView(row) {
   return h("article", { class: row.succeeded ? "succeeded" : "failed" },
     h("h2", {}, "Checks", h("span", { class: "outcome" }, row.succeeded ? "Succeeded" : "Failed")),
     h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.message)),
-    row.output ? section("Output", h("pre", { tabindex: 0 }, row.output)) : []);
+    row.failures.length ? row.failures.map(failureView) : row.output ? section("Output", h("pre", { tabindex: 0 }, row.output), copyButton(row.output)) : []);
+}
+
+function failureView({ event, outcome, problems, rowId, function: name }) {
+  const title = rowId ? h("a", { href: `#/rows/${rowId}` }, event) : h("b", {}, event);
+  const words = { failed: "differs", new: "no expected response yet", waiting: "not sent: the code does not load" }[outcome];
+  return h("div", { class: "comparison" }, h("h3", {}, title, state.functions.length > 1 && h("span", {}, name), h("span", {}, words)), outcome === "failed" && problems.length > 0 && h("pre", { tabindex: 0 }, problems.join("\n")));
 }
 
 function pinView({ original, lastComparison }) {
   return h("article", {},
     h("h2", {}, h("span", { class: "label" }, labelOf(original)), h("span", { class: "outcome" }, "pinned")),
     h("p", { class: "remark" }, pinRemark(lastComparison)),
-    lastComparison ? comparisonView(lastComparison) : section("Response", responseBody(original.response)),
-    section("Event", json(original.event.text)));
+    lastComparison ? comparisonView(lastComparison) : bodyView("Response", original, "response", responseView),
+    bodyView("Event", original, "event"));
 }
 
 function pinRemark(lastComparison) {

@@ -21,9 +21,9 @@ export function sideBySide(before, after, titles) {
 }
 
 function lineCells(left, right) {
-  if (left === right) return [h("div", {}, left), h("div", {}, right)];
-  if (left === null) return [h("div", {}), h("div", { class: "added" }, right)];
-  if (right === null) return [h("div", { class: "removed" }, left), h("div", {})];
+  if (left === right) return [h("div", {}, left), h("div", { class: "same" }, right)];
+  if (left === null) return [h("div", { class: "same" }), h("div", { class: "added" }, right)];
+  if (right === null) return [h("div", { class: "removed" }, left), h("div", { class: "same" })];
   const [start, end] = commonEnds(left, right);
   const marked = (text, name) =>
     h("div", { class: name }, text.slice(0, start), h("mark", {}, text.slice(start, text.length - end)), text.slice(text.length - end));

@@ -17,7 +17,7 @@ function fill(element, attributes, children) {
     else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -26,9 +26,10 @@ export function previewOf({ preview }) {
   return preview ? h("span", { class: "preview", "aria-hidden": "true" }, preview) : null;
 }
 
-export function copyButton(text) {
-  const button = h("button", { type: "button", onclick: async () => {
-    await navigator.clipboard.writeText(text);
+// `text` is the text, or a function that returns what is shown at that moment.
+export function copyButton(text, label = null) {
+  const button = h("button", { type: "button", "aria-label": label, onclick: async () => {
+    await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   } }, "Copy");

@@ -43,7 +43,7 @@ function decodeBody({ body, isBase64Encoded }) {
     const content = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
     return { body: pretty(new TextDecoder("utf-8", { fatal: true }).decode(content)) };
   } catch {
-    return { body: `${body}`, base64: true };
+    return { body: "", binary: true, size: Math.floor((body.length * 3) / 4) - (body.match(/=*$/)[0].length) };
   }
 }
 
@@ -51,7 +51,7 @@ function decodeBody({ body, isBase64Encoded }) {
 export function comparableText(text) {
   const http = parseProxyResponse(text);
   if (http === null) return pretty(text);
-  return [`HTTP ${http.status}`, ...http.headers.map(([name, value]) => `${name}: ${value}`), "", http.body].join("\n");
+  return [`HTTP ${http.status}`, ...http.headers.map(([name, value]) => `${name}: ${value}`), "", http.binary ? parseJson(text).body : http.body].join("\n");
 }
 
 // Removes the colors that a program prints for a terminal.
@@ -59,16 +59,19 @@ export function stripColors(text) {
   return text.replace(/\x1b\[[0-9;:]*m/g, "");
 }
 
-export const STATUS_TEXT = { success: "Succeeded", error: "Failed", failure: "Failed", timeout: "Timed out" };
+// The outcome in words, for headings and screen readers.
+export function outcomeWords(row) {
+  if (row.status === "timeout") return "Timed out";
+  return { succeeded: "Succeeded", "client-error": "Client error", failed: "Failed" }[row.outcome];
+}
 
 export const labelOf = (row) => row.label || "Invoke";
 
 export function outcomeText(row) {
   if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType.replace(/^Runtime\./, "");
-  return row.httpStatus === null ? "ok" : String(row.httpStatus);
+  if (row.httpStatus !== null) return String(row.httpStatus);
+  return row.outcome === "failed" ? "failed" : "ok";
 }
 
-export function outcomeClass(row) {
-  if (row.errorType) return "failed";
-  return row.httpStatus >= 500 ? "server-error" : row.httpStatus >= 400 ? "client-error" : "succeeded";
-}
+// Why an invocation failed: the error's message, or what is wrong with its result.
+export const reasonOf = (row) => (row.errorType ? stripColors(row.message) : row.problem);

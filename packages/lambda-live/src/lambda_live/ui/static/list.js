@@ -2,7 +2,9 @@
 
 import { $, h, previewOf } from "./dom.js";
 import { request } from "./api.js";
-import { formatMs, formatTime, labelOf, outcomeClass, outcomeText, STATUS_TEXT, stripColors } from "./format.js";
+import { filter, HIDDEN_CLIENTS, passes } from "./filter.js";
+import { formatMs, formatTime, labelOf, outcomeText, outcomeWords, reasonOf } from "./format.js";
+import { updateFilter } from "./route.js";
 import { state, onChange, onRows } from "./state.js";
 
 const PAGE_SIZE = 200; // rows that are added to the document at once
@@ -11,31 +13,12 @@ const MAX_RUNNING = 5;
 const MIN_SEARCH_LENGTH = 2;
 const SEARCH_DELAY_MS = 150;
 
-// Invocations by these clients are hidden by default. The values are their tags.
-const HIDDEN_CLIENTS = { check: "check", replay: "replay" };
-
-const filter = { text: "", outcome: "all", checks: localStorage.getItem("checks") === "shown", found: null };
 const list = $("rows");
 const nodes = new Map(); // the elements of the rows in the document, by id
 let selected = null;
 let openRow = () => {};
 let limit = PAGE_SIZE;
 let omitted = 0; // rows that arrived too quickly to be sent
-
-function passes(row) {
-  if (row.kind === "invocation" && !filter.checks && row.client in HIDDEN_CLIENTS) return false;
-  if (filter.outcome !== "all" && hasFailed(row) !== (filter.outcome === "failed")) return false;
-  return !filter.text || matches(row);
-}
-
-function hasFailed(row) {
-  return Boolean(row.errorType) || row.httpStatus >= 500 || row.succeeded === false || row.failedCount > 0;
-}
-
-function matches(row) {
-  const words = [row.label, row.function, row.requestId, row.errorType, row.message, row.shortSha, row.httpStatus].join(" ").toLowerCase();
-  return words.includes(filter.text) || Boolean(filter.found?.has(row.id));
-}
 
 function node(row) {
   const element = row.kind === "invocation" ? invocationRow(row) : noteRow(row);
@@ -48,14 +31,15 @@ function node(row) {
 }
 
 function invocationRow(row) {
-  const kind = outcomeClass(row);
-  const outcomeTitle = row.errorType ? `${row.errorType}: ${stripColors(row.message)}` : null;
+  const kind = row.outcome;
+  const reason = reasonOf(row);
+  const outcomeTitle = reason ? `${outcomeText(row)}: ${reason}` : null;
   const tag = HIDDEN_CLIENTS[row.client] ? h("span", { class: "tag" }, HIDDEN_CLIENTS[row.client]) : functionTag(row);
   return h("div", { class: `row invocation ${kind}` },
-    glyph(kind === "failed" ? "✕" : "●", `${STATUS_TEXT[row.status]}, `),
+    glyph(kind === "failed" ? "✕" : "●", `${outcomeWords(row)}, `),
     h("span", { class: "time" }, formatTime(row.timestamp)),
     h("span", { class: "label" }, h("b", {}, labelOf(row)), tag, previewOf(row)),
-    h("span", { class: "outcome", title: outcomeTitle }, outcomeText(row), row.errorType && row.status !== "timeout" && h("small", {}, ` ${stripColors(row.message)}`)),
+    h("span", { class: "outcome", title: outcomeTitle }, outcomeText(row), reason && row.status !== "timeout" && h("small", {}, ` ${reason}`)),
     h("span", { class: "number strong" }, formatMs(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : [visuallyHidden("cold start "), formatMs(row.initMs)]),
     h("span", { class: "number" }, `${row.memoryMb} MB`),
@@ -144,7 +128,7 @@ function showCount() {
 
 function emptyState(nothingShown) {
   const invocations = [...state.rows.values()].filter((row) => row.kind === "invocation");
-  if (filter.text || filter.outcome !== "all") {
+  if (filter.text || filter.outcome !== "all" || filter.function) {
     const clear = h("button", { type: "button", onclick: clearFilter }, "Clear filter");
     return nothingShown || invocations.length ? [h("h2", {}, "No invocations match this filter"), clear] : [];
   }
@@ -159,17 +143,37 @@ function emptyState(nothingShown) {
   ];
 }
 
-function clearFilter() {
-  $("text").value = "";
-  filter.text = "";
-  filter.found = null;
-  setOutcome("all");
+const clearFilter = () => setFilter({});
+
+// Shows a filter, such as that of a URL.
+export function setFilter({ text = "", outcome = "all", function: name = "" }) {
+  const isNewText = text !== filter.text;
+  Object.assign(filter, { text: text.toLowerCase(), function: name, found: isNewText ? null : filter.found });
+  if ($("text").value.trim().toLowerCase() !== filter.text) $("text").value = text;
+  $("function").value = name;
+  setOutcome(outcome);
+  if (isNewText && filter.text) search();
 }
 
 function setOutcome(outcome) {
   filter.outcome = outcome;
   for (const each of document.querySelectorAll("[data-outcome]")) each.setAttribute("aria-pressed", String(each.dataset.outcome === outcome));
+  updateFilter();
   rebuild();
+}
+
+function setFunction(name) {
+  filter.function = name;
+  updateFilter();
+  rebuild();
+}
+
+// Offers the functions as a filter if there is more than one.
+function showFunctionFilter() {
+  const names = state.functions.map(({ name }) => name);
+  $("function").hidden = names.length < 2;
+  $("function").replaceChildren(h("option", { value: "" }, "All functions"), ...names.map((name) => h("option", { value: name }, name)));
+  $("function").value = filter.function;
 }
 
 function setChecks(shown) {
@@ -179,12 +183,26 @@ function setChecks(shown) {
   rebuild();
 }
 
+// Shows a row whose fields changed, such as a check's invocation after the check.
+function replaceNode(row) {
+  const old = nodes.get(row.id);
+  if (passes(row)) old.replaceWith(node(row));
+  else { nodes.delete(row.id); old.remove(); }
+}
+
+let newestId = 0;
+
 function addRows(message, removed) {
+  if (message.snapshot) newestId = Math.max(0, ...state.rows.keys());
   omitted = message.snapshot ? 0 : omitted + (message.omitted ?? 0);
   if (message.snapshot) { rebuild(); return; }
   if (!message.rows && !removed.length) return;
   for (const id of removed) { nodes.get(id)?.remove(); nodes.delete(id); }
-  const fresh = (message.rows ?? []).filter(passes).map(node).reverse();
+  const rows = message.rows ?? [];
+  for (const row of rows.filter(({ id }) => nodes.has(id))) replaceNode(row);
+  const known = new Set(nodes.keys());
+  const fresh = rows.filter((row) => !known.has(row.id) && row.id > newestId && passes(row)).map(node).reverse();
+  newestId = Math.max(newestId, ...rows.map(({ id }) => id));
   if (fresh.length <= MAX_ANIMATED_ROWS) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
   shorten();
@@ -206,6 +224,8 @@ export function select(id) {
   selected = id;
   markSelected(true);
 }
+
+export { setFunction };
 
 export const selectedRow = () => state.rows.get(selected);
 
@@ -237,6 +257,7 @@ function search() {
   clearTimeout(searchTimer);
   filter.text = $("text").value.trim().toLowerCase();
   filter.found = null;
+  updateFilter();
   rebuild();
   if (filter.text.length < MIN_SEARCH_LENGTH) return;
   searchTimer = setTimeout(async () => {
@@ -274,6 +295,7 @@ export function showList({ onOpen, onOpenPin }) {
   $("checks").checked = filter.checks;
   $("checks").addEventListener("change", (event) => setChecks(event.target.checked));
   $("text").addEventListener("input", search);
+  $("function").addEventListener("change", (event) => setFunction(event.target.value));
   for (const button of document.querySelectorAll("[data-outcome]")) button.addEventListener("click", () => setOutcome(button.dataset.outcome));
   list.addEventListener("click", (event) => {
     const element = event.target.closest(".row");
@@ -286,5 +308,6 @@ export function showList({ onOpen, onOpenPin }) {
   onChange((changed) => {
     if (changed.has("running")) showRunning();
     if (changed.has("pins")) showPins(onOpenPin);
+    if (changed.has("functions")) showFunctionFilter();
   });
 }

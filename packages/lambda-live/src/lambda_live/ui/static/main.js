@@ -4,15 +4,19 @@ import { $, h } from "./dom.js";
 import { request } from "./api.js";
 import { showCharts } from "./charts.js";
 import { detailView, hide, loadRow, pane, show } from "./detail.js";
+import { functionsView } from "./functions.js";
+import { navigate, onRoute, readRoute } from "./route.js";
 import { saveAsCheckDialog } from "./save_check.js";
-import { moveSelection, select, selectedRow, selectNewest, selectOldest, showList, toggleChecks, toggleFailed } from "./list.js";
+import { moveSelection, select, selectedRow, selectNewest, selectOldest, setFilter, setFunction, showList, toggleChecks, toggleFailed } from "./list.js";
+import { outcomeWords } from "./format.js";
 import { composer } from "./send.js";
 import { connect, onChange, onRows, state } from "./state.js";
 
+// c, a, i and r do the same as in the terminal.
 const SHORTCUTS = [
-  ["j k", "next, previous"], ["Enter", "open"], ["u", "back to the list"], ["r", "rerun"], ["e", "edit and send"],
-  ["p", "pin: rerun after each save"], ["x", "save as check"], ["s", "send event"], ["/", "filter"],
-  ["f", "failed only"], ["h", "show or hide checks"], ["a", "replay after save on or off"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
+  ["j k", "next, previous"], ["Enter", "open"], ["u Esc", "back to the list"], ["t", "rerun"], ["e", "edit and send"],
+  ["p", "pin: rerun after each save"], ["x", "save as check"], ["i", "send an event"], ["c", "run the checks"], ["a", "accept the responses that the opened checks show"],
+  ["r", "replay after save on or off"], ["l", "functions"], ["/", "filter"], ["f", "failed only"], ["h", "show or hide checks"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
 ];
 
 const MAX_FUNCTION_BUTTONS = 4; // above this number, functions are summarised
@@ -29,28 +33,39 @@ function showError(error) {
   pane.querySelector(".bar")?.after(h("p", { class: "problem", role: "alert" }, error.message));
 }
 
-function actionButton(name, key, run, disabled = false) {
-  return h("button", { type: "button", onclick: run, disabled, "aria-keyshortcuts": key }, `${name} `, h("kbd", {}, key));
+// `reason` says why the button is disabled, if it is.
+function actionButton(name, key, run, reason = "") {
+  return h("button", { type: "button", onclick: () => run(), disabled: Boolean(reason), title: reason || null, "aria-keyshortcuts": key }, `${name} `, h("kbd", {}, key));
 }
 
 function actionBar(row, pin) {
   const buttons = [actionButton("Back", "u", close), h("span", { class: "spacer" })];
   if (row?.kind === "invocation") {
     const { truncated } = row.event;
-    buttons.push(actionButton("Rerun", "r", rerun, truncated), actionButton("Edit", "e", edit, truncated));
-    if (!pin) buttons.push(actionButton("Pin", "p", togglePin, truncated), actionButton("Save as check", "x", saveAsCheck, truncated || Boolean(row.errorType)));
+    buttons.push(actionButton("Rerun", "t", rerun), actionButton("Edit", "e", edit));
+    if (!pin) {
+      buttons.push(actionButton("Pin", "p", togglePin, truncated && "Only an event of at most 64 KB can be pinned."),
+        actionButton("Save as check", "x", saveAsCheck, row.errorType && "A failed invocation can't be a check."));
+    }
+  }
+  if (row?.kind === "checks") {
+    if (state.canCheck) buttons.push(actionButton("Run checks", "c", runChecks));
+    if (row.canAccept) buttons.push(actionButton("Accept", "a", accept));
   }
   if (pin) buttons.push(actionButton("Unpin", "p", togglePin));
   return h("div", { class: "bar" }, buttons);
 }
 
-async function open(id) {
+async function open(id, { replace = false } = {}) {
   const number = latestRequest += 1;
   try {
     const row = await loadRow(id);
-    if (number === latestRequest) showRow(row);
+    if (number !== latestRequest) return;
+    navigate(`rows/${id}`, { replace });
+    showRow(row);
   } catch (error) {
     announce(error.message);
+    if (replace && number === latestRequest) showMissing(error);
   }
 }
 
@@ -59,23 +74,69 @@ function showRow(row) {
   show(actionBar(row), detailView(row));
 }
 
-async function openPin(id) {
+function showMissing(error) {
+  opened = {};
+  show(actionBar(), h("p", { class: "problem", role: "alert" }, error.message));
+}
+
+async function openPin(id, { replace = false } = {}) {
   const number = latestRequest += 1;
   try {
     const pin = await request("GET", `pins/${id}`);
     if (number !== latestRequest) return;
+    navigate(`pins/${id}`, { replace });
     opened = { pin, row: pin.original };
     show(actionBar(pin.original, pin), detailView(pin));
+  } catch (error) {
+    announce(error.message);
+    if (replace && number === latestRequest) showMissing(error);
+  }
+}
+
+async function openFunctions({ replace = false } = {}) {
+  const number = latestRequest += 1;
+  try {
+    const view = await functionsView({
+      onSend: (name, sample) => compose({ function: name, sample }),
+      onFilter: (name) => { setFunction(name); close(); },
+    });
+    if (number !== latestRequest) return;
+    navigate("functions", { replace });
+    opened = {};
+    show(actionBar(), view);
   } catch (error) {
     announce(error.message);
   }
 }
 
-function close() {
+// Opens what the URL names: after a reload, after back, and from a link.
+async function openRoute({ view, id, filter }) {
+  setFilter(filter);
+  const how = { replace: true };
+  if (view === "rows") { select(Number(id)); await open(Number(id), how); }
+  else if (view === "pins") await openPin(Number(id), how);
+  else if (view === "functions") await openFunctions(how);
+  else if (view === "send") await (id ? editRow(Number(id), how) : compose(null, how));
+  else if (view === "request") openRequest(id);
+  else if (opened) closePane();
+}
+
+function openRequest(requestId) {
+  const row = [...state.rows.values()].reverse().find((each) => each.requestId === requestId);
+  if (row) { select(row.id); open(row.id, { replace: true }); }
+  else showMissing(new Error("This invocation is no longer in the history."));
+}
+
+function closePane() {
   latestRequest += 1;
   opened = null;
   hide();
   $("rows").focus();
+}
+
+function close() {
+  closePane();
+  navigate("");
 }
 
 const currentRow = () => opened?.row ?? selectedRow();
@@ -85,9 +146,9 @@ async function rerun() {
   if (row?.kind !== "invocation") return;
   try {
     const result = await request("POST", `rows/${row.id}/rerun`);
-    if (opened) showRow(result);
+    if (opened) { navigate(`rows/${result.id}`); showRow(result); }
     select(result.id);
-    announce(`Rerun: ${result.errorType ?? "succeeded"}`);
+    announce(`Rerun: ${outcomeWords(result)}`);
   } catch (error) {
     showError(error);
   }
@@ -96,14 +157,31 @@ async function rerun() {
 async function edit() {
   const row = currentRow();
   if (row?.kind !== "invocation") return;
-  const detail = row.event ? row : await loadRow(row.id);
-  compose({ text: detail.event.text, label: detail.label, function: detail.function });
+  await editRow(row.id);
 }
 
-function compose(initial) {
+// Edits the event of an earlier invocation, as a whole even if the page has only its start.
+async function editRow(id, how) {
+  try {
+    const detail = await loadRow(id);
+    const text = detail.event.truncated ? await eventText(id) : detail.event.text;
+    compose({ id, text, label: detail.label, function: detail.function }, how);
+  } catch (error) {
+    showError(error);
+  }
+}
+
+async function eventText(id) {
+  const response = await fetch(`/api/rows/${id}/event`);
+  if (!response.ok) throw new Error((await response.json()).message);
+  return response.text();
+}
+
+async function compose(initial, { replace = false } = {}) {
   latestRequest += 1;
   opened = {};
-  composer({ bar: actionBar(), initial, onSent: (row) => { opened = row ? { row } : {}; pane.querySelector(".bar").replaceWith(actionBar(row)); } });
+  navigate(initial?.id ? `send/${initial.id}` : "send", { replace });
+  await composer({ bar: actionBar(), initial, onSent: (row) => { opened = row ? { row } : {}; pane.querySelector(".bar").replaceWith(actionBar(row)); } });
 }
 
 async function togglePin() {
@@ -127,6 +205,28 @@ function saveAsCheck() {
   if (row?.kind === "invocation") saveAsCheckDialog(row);
 }
 
+async function runChecks() {
+  if (!state.canCheck) return;
+  await request("POST", "checks").catch(showError);
+}
+
+// Saves the responses that the opened result of the checks shows as the expected ones.
+async function accept() {
+  if (!opened?.row?.canAccept) { announce("Open a failed result of the checks to accept its responses."); return; }
+  try {
+    await request("POST", `rows/${opened.row.id}/accept`);
+    announce("Accepted. The checks run again.");
+  } catch (error) {
+    showError(error);
+  }
+}
+
+function showCheckButton() {
+  $("run-checks").hidden = !state.canCheck;
+  $("run-checks").disabled = state.checksRunning;
+  $("run-checks").textContent = state.checksRunning ? "Checks running …" : "Run checks";
+}
+
 async function setReplay(enabled) {
   await request("PUT", "replay", { enabled }).catch(showError);
 }
@@ -139,15 +239,15 @@ function showShortcuts() {
 
 function step(by) {
   const id = moveSelection(by);
-  if (id !== null && opened?.row) open(id);
+  if (id !== null && opened?.row) open(id, { replace: true });
 }
 
 const openSelected = () => selectedRow() && open(selectedRow().id);
 
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected, o: openSelected,
-  u: close, Escape: close, r: rerun, e: edit, p: togglePin, x: saveAsCheck, s: () => compose(), c: () => compose(),
-  "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, a: () => setReplay(!state.replay),
+  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), s: () => compose(), c: runChecks, a: accept, l: () => openFunctions(),
+  "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, r: () => setReplay(!state.replay),
   g: selectNewest, G: selectOldest, Home: selectNewest, End: selectOldest, "?": showShortcuts,
 };
 
@@ -155,7 +255,9 @@ function onKeyDown(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const isTyping = event.target.matches("input[type=search], input[type=text], textarea, select");
   if (isTyping) {
-    if (event.key === "Escape") event.target.blur();
+    if (event.key !== "Escape") return;
+    if (event.target.closest("#detail")) close();
+    else event.target.blur();
     return;
   }
   if (event.key === "Enter" && event.target.matches("button, a, summary, pre")) return;
@@ -195,36 +297,39 @@ function functionButton({ name, state: codeState, message, location, rowId, shor
     h("span", { class: "dot" }), tag, h("span", { class: tag && isLoaded ? "visually-hidden" : "words" }, text), isLoaded && h("code", {}, shortSha.slice(0, 7)));
 }
 
-// The browser's error page links to an invocation by its request ID.
-function openLinked() {
-  const id = location.hash.slice(1);
-  const row = id && [...state.rows.values()].reverse().find(({ requestId }) => requestId === id);
-  if (row) { select(row.id); open(row.id); }
-}
+let isOpened = false; // whether the URL that the page was opened with is shown
 
 function announceRows(message) {
-  if (message.snapshot) { openLinked(); return; }
+  if (message.snapshot) {
+    if (!isOpened) openRoute(readRoute());
+    isOpened = true;
+    return;
+  }
   for (const row of message.rows ?? []) {
     if (row.kind === "reload") announce(row.errorType ? `Code does not load: ${row.message}` : "Saved and loaded");
+    if (row.kind === "checks") announce(`Checks ${row.succeeded ? "succeeded" : `failed: ${row.message}`}`);
     if (row.kind === "replay" && row.changedLabels.length) announce(`${row.changedLabels.length} ${row.changedLabels.length === 1 ? "response" : "responses"} changed`);
   }
 }
 
 showCharts();
-showList({ onOpen: open, onOpenPin: openPin });
+showList({ onOpen: (id) => open(id), onOpenPin: (id) => openPin(id) });
 onChange((changed) => {
   if (changed.has("functions") || changed.has("connected")) showFunctions();
   if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
+  if (changed.has("checksRunning") || changed.has("snapshot")) showCheckButton();
   if (changed.has("replay")) $("replay").checked = state.replay;
-  if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id);
+  if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id, { replace: true });
 });
 onRows(announceRows);
 $("replay").addEventListener("change", (event) => setReplay(event.target.checked));
+$("run-checks").addEventListener("click", runChecks);
+$("show-functions").addEventListener("click", () => openFunctions());
 $("compose").addEventListener("click", () => compose());
 $("help").addEventListener("click", showShortcuts);
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 }
 document.addEventListener("keydown", onKeyDown);
-addEventListener("hashchange", openLinked);
+onRoute(openRoute);
 connect();

@@ -2,15 +2,17 @@
 
 import { h } from "./dom.js";
 import { request } from "./api.js";
-import { httpMessage, invocationView, section, show, truncationNote } from "./detail.js";
+import { httpMessage, section } from "./body.js";
+import { invocationView, show } from "./detail.js";
 import { sideBySide } from "./diff.js";
-import { comparableText, pretty } from "./format.js";
+import { comparableText, formatSize, pretty } from "./format.js";
 import { state } from "./state.js";
 
 const DEFAULT_EVENT = '{\n  "message": "hello world"\n}';
+const SAMPLE = "sample:";
 const HTTP_REQUEST = /^(?:#|\/|@|[a-z]+:\/\/|[A-Z]+ \S)/; // valid JSON never starts like this
 
-// `initial` is an earlier invocation to edit. `onSent` gets the new row, or null if no function was invoked.
+// `initial` is an earlier invocation to edit, or the names of a function and a sample. `onSent` gets the new row, or null if no function was invoked.
 export async function composer({ bar, initial, onSent }) {
   const selectedFunction = initial?.function ?? state.functions[0]?.name;
   const functions = h("select", { "aria-label": "Function", hidden: state.functions.length < 2 }, state.functions.map(({ name }) => h("option", { value: name, selected: name === selectedFunction }, name)));
@@ -19,7 +21,8 @@ export async function composer({ bar, initial, onSent }) {
   const hint = h("span", { class: "hint" });
   const result = h("div", { "aria-live": "polite" });
   const button = h("button", { type: "submit", class: "primary" }, "Send");
-  text.value = initial ? pretty(initial.text) : DEFAULT_EVENT;
+  text.value = initial?.text ? pretty(initial.text) : DEFAULT_EVENT;
+  let samples = []; // events for the function's triggers
   let eventFile = null; // the selected file, with its event and expected response
 
   const isRequest = () => eventFiles.value.endsWith(".http") || HTTP_REQUEST.test(text.value.trimStart());
@@ -34,15 +37,25 @@ export async function composer({ bar, initial, onSent }) {
 
   async function listEventFiles() {
     eventFile = null;
-    const names = await request("GET", `events?function=${encodeURIComponent(functions.value)}`).catch(() => []);
-    eventFiles.replaceChildren(h("option", { value: "" }, names.length ? "Load from events/" : "No saved events"), ...names.map((name) => h("option", { value: name }, name)));
-    eventFiles.disabled = !names.length;
+    const query = `function=${encodeURIComponent(functions.value)}`;
+    const [names, found] = await Promise.all(["events", "samples"].map((path) => request("GET", `${path}?${query}`).catch(() => [])));
+    samples = found;
+    eventFiles.replaceChildren(h("option", { value: "" }, names.length || samples.length ? "Load an event" : "No saved events"),
+      names.length ? h("optgroup", { label: "events/" }, names.map((name) => h("option", { value: name }, name))) : "",
+      samples.length ? h("optgroup", { label: "Samples for its triggers" }, samples.map(({ name }, index) => h("option", { value: `${SAMPLE}${index}` }, name))) : "");
+    eventFiles.disabled = !names.length && !samples.length;
     showHint();
   }
 
   async function loadEventFile() {
     eventFile = null;
     if (!eventFiles.value) return;
+    if (eventFiles.value.startsWith(SAMPLE)) {
+      text.value = samples[Number(eventFiles.value.slice(SAMPLE.length))].event;
+      showHint();
+      result.replaceChildren();
+      return;
+    }
     try {
       eventFile = await request("GET", `events/${encodeURIComponent(eventFiles.value)}?function=${encodeURIComponent(functions.value)}`);
       text.value = eventFile.event.trimEnd();
@@ -89,6 +102,8 @@ export async function composer({ bar, initial, onSent }) {
     result);
   text.focus();
   await listEventFiles();
+  const sample = samples.findIndex(({ name }) => name === initial?.sample);
+  if (sample >= 0) { eventFiles.value = `${SAMPLE}${sample}`; await loadEventFile(); }
 }
 
 function comparisonView({ matchesExpected, expected, actual }, eventFile) {
@@ -102,5 +117,7 @@ function comparisonView({ matchesExpected, expected, actual }, eventFile) {
 function responseView({ response, row }) {
   if (row && (row.errorType || row.httpStatus === response.status)) return [];
   const title = row ? "Function URL response" : "Response (no function was invoked)";
-  return [...section(title, httpMessage(response.status, response.headers, pretty(response.body.text))), truncationNote(response.body) ?? ""];
+  const { text, size, truncated } = response.body;
+  const note = truncated ? h("p", { class: "warning" }, `Shows the first 64 KB of ${formatSize(size)}.`) : "";
+  return [...section(title, httpMessage(response.status, response.headers, pretty(text))), note];
 }

@@ -1,11 +1,11 @@
 // The page's state, kept up to date by the service's event stream.
 
-const MAX_ROWS = 1000;
+const MAX_ROWS = { client: 1000, automatic: 500, note: 500 }; // as in the service's history
 const MAX_SECONDS = 300;
 const RECONNECT_MS = 1000;
 
 export const state = {
-  url: "", editor: { project: "", editorRoot: "" }, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
+  url: "", editor: { project: "", editorRoot: "", template: "" }, canCheck: false, checksRunning: false, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
 };
 
 const changeListeners = new Set();
@@ -39,25 +39,33 @@ function update(message) {
   const changed = new Set(Object.keys(message));
   if (message.snapshot) {
     state.rows.clear();
+    for (const ids of Object.values(groups)) ids.length = 0;
+    state.canCheck = message.canCheck;
     state.seconds = message.seconds;
     state.url = message.url;
     state.editor = message.editor;
     state.connected = true;
   }
-  for (const name of ["functions", "pins", "running", "replay"]) if (name in message) state[name] = message[name];
+  for (const name of ["functions", "pins", "running", "replay", "checksRunning"]) if (name in message) state[name] = message[name];
   if (message.second) state.seconds = [...state.seconds, message.second].slice(-MAX_SECONDS);
   const removed = addRows(message.rows ?? []);
   notify(changed);
   for (const listener of rowListeners) listener(message, removed);
 }
 
+const groups = { client: [], automatic: [], note: [] };
+
+const groupOf = (row) => (row.kind !== "invocation" ? "note" : row.client === "check" || row.client === "replay" ? "automatic" : "client");
+
+// Adds new rows, and replaces those whose fields changed.
 function addRows(rows) {
-  for (const row of rows) state.rows.set(row.id, row);
   const removed = [];
-  for (const id of state.rows.keys()) {
-    if (state.rows.size <= MAX_ROWS) break;
-    state.rows.delete(id);
-    removed.push(id);
+  for (const row of rows) {
+    const group = groupOf(row);
+    if (!state.rows.has(row.id)) groups[group].push(row.id);
+    state.rows.set(row.id, row);
+    while (groups[group].length > MAX_ROWS[group]) removed.push(groups[group].shift());
   }
+  for (const id of removed) state.rows.delete(id);
   return removed;
 }

@@ -1,0 +1,23 @@
+// What the list shows.
+
+export const filter = { text: "", outcome: "all", function: "", checks: localStorage.getItem("checks") === "shown", found: null };
+
+// Invocations by these clients are hidden by default. The values are their tags.
+export const HIDDEN_CLIENTS = { check: "check", replay: "replay" };
+
+export function passes(row) {
+  if (row.kind === "invocation" && !filter.checks && row.client in HIDDEN_CLIENTS) return false;
+  if (filter.function && row.function && row.function !== filter.function) return false;
+  if (filter.outcome !== "all" && hasFailed(row) !== (filter.outcome === "failed")) return false;
+  return !filter.text || matches(row);
+}
+
+// The service judges invocations: see model/outcome.py.
+function hasFailed(row) {
+  return row.kind === "invocation" ? row.outcome === "failed" : Boolean(row.errorType) || row.succeeded === false || row.failedCount > 0;
+}
+
+function matches(row) {
+  const words = [row.label, row.function, row.requestId, row.errorType, row.message, row.problem, row.shortSha, row.httpStatus].join(" ").toLowerCase();
+  return words.includes(filter.text) || Boolean(filter.found?.has(row.id));
+}
