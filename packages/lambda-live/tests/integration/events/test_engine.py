@@ -1,0 +1,140 @@
+import signal
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from support.aws import RECORDER, Aws
+from support.lambda_service import LambdaService
+from support.project import write_project
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+FUNCTION = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment: {Variables: {EVENTS: ../events.jsonl}}
+"""
+QUEUE = """
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}}
+  Orders: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 2}}
+"""
+WAITS = """
+import pathlib, time
+
+def handler(event, context):
+    pathlib.Path("../started").touch()
+    while not pathlib.Path("../go").exists():
+        time.sleep(0.01)
+    with open("../done", "a") as file:
+        file.writelines(each["body"] + "\\n" for each in event["Records"])
+"""
+ENVIRONMENT = """
+import os
+
+def handler(event, context):
+    return {name: value for name, value in os.environ.items() if "ENDPOINT" in name}
+"""
+STORED = """
+  Stored: {Type: AWS::SQS::Queue}
+  Settings: {Type: AWS::SSM::Parameter, Properties: {Name: /app/size, Type: String, Value: "5"}}
+  Password: {Type: AWS::SecretsManager::Secret, Properties: {SecretString: hidden}}
+  Items:
+    Type: AWS::Serverless::SimpleTable
+    Properties: {TableName: items}
+"""
+
+
+def test_project_without_resources_starts_no_engine(start_service: StartService) -> None:
+    service = start_service({"template.yaml": FUNCTION, "code/app.py": RECORDER}, handler=None)
+
+    commands = [" ".join(each.cmdline()) for each in psutil.Process(service.pid).children()]
+    assert not any("engine_process" in each for each in commands)
+    assert not any("MiniStack" in each for each in service.lines)
+
+
+def test_stored_and_running_messages_survive_a_killed_service(tmp_path: Path) -> None:
+    template = FUNCTION + QUEUE + "  Stored: {Type: AWS::SQS::Queue}\n"
+    write_project(tmp_path, {"template.yaml": template, "code/app.py": WAITS})
+    service = LambdaService(tmp_path, handler=None)
+    service.wait_until_ready()
+    before = Aws(service)
+    before.send("Stored", "kept")
+    before.send("Orders", "running")
+    wait_until((tmp_path / "started").exists, "the invocation")
+    service.end(signal.SIGKILL)
+    service.kill()
+    (tmp_path / "go").touch()
+
+    again = LambdaService(tmp_path, handler=None)
+    try:
+        again.wait_until_ready()
+        assert Aws(again).url == before.url
+        assert [each["Body"] for each in Aws(again).receive("Stored")] == ["kept"]
+        wait_until((tmp_path / "done").exists, "the second delivery")
+        assert (tmp_path / "done").read_text(encoding="utf-8") == "running\n"
+    finally:
+        again.close()
+
+
+def test_engine_stops_with_the_service(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + QUEUE, "code/app.py": RECORDER}, handler=None
+    )
+    url = Aws(service).url
+    service.close()
+
+    with pytest.raises(URLError):
+        urlopen(f"{url}/_lambda_live/state", timeout=10)  # noqa: S310  # http
+
+
+def test_saved_template_creates_new_resources(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER}, handler=None
+    )
+    aws = Aws(service)
+    assert aws.ssm.get_parameter(Name="/app/size")["Parameter"]["Value"] == "5"
+    assert aws.secretsmanager.get_secret_value(SecretId="Password")["SecretString"] == "hidden"
+    aws.dynamodb.put_item(TableName="items", Item={"id": {"S": "a"}})
+
+    write_project(service.project, {"template.yaml": FUNCTION + QUEUE + STORED})
+    service.admin("/ready")
+    wait_until(lambda: _queue_exists(aws), "the new queue")
+    aws.send("Orders", "after the save")
+    wait_until(lambda: aws.events("Work"), "the message")
+    assert aws.dynamodb.get_item(TableName="items", Key={"id": {"S": "a"}})["Item"]
+
+
+def _queue_exists(aws: Aws) -> bool:
+    return any(each.endswith("/Orders") for each in aws.sqs.list_queues().get("QueueUrls", []))
+
+
+def test_functions_get_the_url_of_the_engine(start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + QUEUE, "code/app.py": ENVIRONMENT}, handler=None
+    )
+    variables = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
+
+    assert variables["AWS_ENDPOINT_URL"] == Aws(service).url
+    assert variables["AWS_ENDPOINT_URL_LAMBDA"] == service.url
+
+    # a second project uses the emulator of the first one
+    other = tmp_path / "other"
+    template = FUNCTION + QUEUE.replace("Orders", "Others")
+    write_project(other, {"template.yaml": template, "code/app.py": RECORDER})
+    second = LambdaService(other, handler=None, AWS_ENDPOINT_URL=Aws(service).url)
+    try:
+        second.wait_until_ready()
+        assert any("1 queue (AWS_ENDPOINT_URL, " in each for each in second.lines)
+        Aws(service).send("Others", "from outside")
+        wait_until(lambda: Aws(second).events("Work"), "the message")
+    finally:
+        second.close()
