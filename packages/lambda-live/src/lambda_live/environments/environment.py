@@ -88,6 +88,8 @@ class Environment(RuntimeCalls):
         """`preload` is the `next_preload` of an earlier environment, or empty."""
         self.configuration = configuration
         self.code_version: CodeVersion | None = None
+        self.tenant_id: str | None = None
+        """The tenant of the first invocation. Invocations of other tenants never run here."""
         self.sandbox = Sandbox(configuration, listener, resources, preload=preload)
         self.next_preload = ""
         self.has_preload = bool(preload)
@@ -101,6 +103,10 @@ class Environment(RuntimeCalls):
     def invocation(self) -> Invocation | None:
         """The invocation that runs here, or is reserved for this environment."""
         return self.sandbox.invocation
+
+    def accepts(self, invocation: Invocation) -> bool:
+        """Whether an invocation may run here: it belongs to the same tenant, or is the first."""
+        return self.tenant_id in (None, invocation.tenant_id)
 
     def reserve(self, invocation: Invocation | None) -> None:
         """Reserve the environment for an invocation before its init starts."""
@@ -149,6 +155,7 @@ class Environment(RuntimeCalls):
 
     def assign(self, invocation: Invocation) -> None:
         """Run an invocation as soon as the runtime requests it."""
+        self.tenant_id = invocation.tenant_id
         self.sandbox.set_invocation(invocation)
         if not self.sandbox.is_polling:
             self.lifecycle.transition_to(State.ASSIGNED)

@@ -175,6 +175,8 @@ def event_headers(
     }
     if invocation.client_context is not None:
         headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+    if invocation.tenant_id is not None:
+        headers["Lambda-Runtime-Aws-Tenant-Id"] = invocation.tenant_id
     return headers
 
 

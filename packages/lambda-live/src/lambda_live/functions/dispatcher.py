@@ -48,19 +48,34 @@ class Dispatcher(EnvironmentListener):
     def dispatch(self) -> None:
         """Assign queued requests to idle environments, and start the environments that lack."""
         code_version = self._reloader.code_version
-        while self._queue.arrived_by(code_version.verified_at):
-            environment = self._pool.take_idle()
-            if environment is None:
+        while self._pool.has_idle:
+            invocation = self._queue.pop_first(code_version.verified_at, self._has_idle)
+            if invocation is None or (idle := self._pool.find_idle(invocation)) is None:
                 break
-            environment.assign(self._queue.pop())
+            self._pool.take_idle(idle)
+            idle.assign(invocation)
         if self._reloader.in_progress:
             return
         missing = len(self._queue) - self._pool.count_starting(code_version)
         if code_version.outcome in (LoadOutcome.TIMED_OUT, LoadOutcome.FAILED):
             self._retry_init(missing)
         else:
-            while missing > 0 and self._scaler.scale_out():
+            while missing > 0 and (self._scaler.scale_out() or self._replace_tenant()):
                 missing -= 1
+
+    def _has_idle(self, invocation: Invocation) -> bool:
+        return self._pool.find_idle(invocation) is not None
+
+    def _replace_tenant(self) -> bool:
+        """Replace an idle environment of another tenant at the limit; return success."""
+        code_version = self._reloader.code_version
+        if not code_version.configuration.tenancy or not self._pool.has_idle:
+            return False
+        if not self._queue.arrived_by(code_version.verified_at):
+            return False  # the request waits for a check of the code, and may fit then
+        if (environment := self._pool.take_idle()) is not None:
+            environment.shutdown()
+        return self._scaler.scale_out()
 
     def _retry_init(self, missing: int) -> None:
         """Run the init within an invocation, as AWS does after an init that failed."""
@@ -114,10 +129,17 @@ class Dispatcher(EnvironmentListener):
         if environment.code_version is self._reloader.code_version:
             self._pool.mark_idle(environment)
             self.dispatch()
-        elif self._is_still_needed(environment):
-            environment.assign(self._queue.pop())
+        elif (invocation := self._pop_for_outdated(environment)) is not None:
+            environment.assign(invocation)
         else:
             environment.shutdown()
+
+    def _pop_for_outdated(self, environment: Environment) -> Invocation | None:
+        """Return the first request that arrived while the environment's code was the newest."""
+        code_version = environment.code_version
+        if code_version is None:
+            return None
+        return self._queue.pop_first(code_version.verified_at, environment.accepts)
 
     def _record_load(
         self,

@@ -8,6 +8,7 @@ from lambda_live.environments.environment import Environment
 from lambda_live.environments.lifecycle import State
 from lambda_live.model.code_version import CodeVersion
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.invocation import Invocation
 
 _STARTING_STATES = (State.SPAWNING, State.STANDBY, State.INIT)
 
@@ -34,9 +35,27 @@ class EnvironmentPool:
         """Make an environment available for the next request."""
         self._idle.append(environment)
 
-    def take_idle(self) -> Environment | None:
-        """Return the idle environment that was busy last, so that the others can expire."""
-        return self._idle.pop() if self._idle else None
+    def find_idle(self, invocation: Invocation) -> Environment | None:
+        """
+        Return the idle environment for an invocation that was busy last.
+
+        The others can then expire. One of the invocation's tenant is better than an unused one.
+        """
+        accepting = [each for each in reversed(self._idle) if each.accepts(invocation)]
+        same = (each for each in accepting if each.tenant_id == invocation.tenant_id)
+        return next(same, accepting[0] if accepting else None)
+
+    def take_idle(self, environment: Environment | None = None) -> Environment | None:
+        """Remove and return an idle environment; without one, that which was idle longest."""
+        if environment is not None:
+            self._idle.remove(environment)
+            return environment
+        return self._idle.pop(0) if self._idle else None
+
+    @property
+    def has_idle(self) -> bool:
+        """Whether any environment is idle."""
+        return bool(self._idle)
 
     def pop_idle_expired(self, now: float, limit_seconds: float) -> list[Environment]:
         """Remove and return the environments that were idle for too long; one always stays."""

@@ -17,6 +17,7 @@ from lambda_live.functions.request_queue import (
     RecursiveLoopError,
     RequestQueue,
     ServiceStoppingError,
+    TenantError,
     ThrottledError,
 )
 from lambda_live.functions.scaler import SWEEP_INTERVAL_SECONDS, Scaler
@@ -138,11 +139,13 @@ class Function:
 
         Raises:
             ThrottledError: All environments are busy and the queue is full.
+            TenantError: The tenant id is missing, or the function has no tenant isolation.
             RecursiveLoopError: The function was called too often in one chain of requests.
             ServiceStoppingError: The service is stopping.
         """
         if self._is_stopping:
             raise ServiceStoppingError
+        self._check_tenant(invocation)
         if self._is_recursive(invocation):
             raise RecursiveLoopError
         return await self._run(invocation)
@@ -158,8 +161,22 @@ class Function:
         Raises:
             ServiceStoppingError: The service is stopping.
             ThrottledError: Too many events wait.
+            TenantError: The tenant id is missing, or the function has no tenant isolation.
         """
+        self._check_tenant(invocation)
         return self._async_queue.enqueue(invocation, is_recursive=self._is_recursive(invocation))
+
+    def _check_tenant(self, invocation: Invocation) -> None:
+        """Raise TenantError unless the invocation has a tenant id exactly if it must."""
+        is_isolated = self.desired_configuration.tenancy is not None
+        if is_isolated and invocation.tenant_id is None:
+            message = "enabled with tenancy configuration. Add a valid tenant ID in your"
+        elif invocation.tenant_id is not None and not is_isolated:
+            message = "not enabled with tenancy configuration. Remove the tenant ID from your"
+        else:
+            return
+        message = f"The invoked function is {message} request and try again."
+        raise TenantError(message)
 
     def _is_recursive(self, invocation: Invocation) -> bool:
         """Count the call in the invocation's trace; return whether AWS stops it."""

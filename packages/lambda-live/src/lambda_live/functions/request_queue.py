@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
@@ -21,6 +22,10 @@ class ServiceStoppingError(Exception):
 
 class RecursiveLoopError(ThrottledError):
     """The function was called too often in one chain of requests, so AWS does not run it."""
+
+
+class TenantError(ThrottledError):
+    """The request must name a tenant and does not, or names one and must not: AWS's 400."""
 
 
 class RequestQueue:
@@ -59,6 +64,18 @@ class RequestQueue:
     def pop(self) -> Invocation:
         """Remove and return the first request."""
         return self._waiting.popleft()[1]
+
+    def pop_first(
+        self, moment: float, is_accepted: Callable[[Invocation], bool]
+    ) -> Invocation | None:
+        """Remove and return the first request that arrived by `moment` and is accepted."""
+        for index, (arrived_at, invocation) in enumerate(self._waiting):
+            if arrived_at > moment:
+                break
+            if is_accepted(invocation):
+                del self._waiting[index]
+                return invocation
+        return None
 
     def remove(self, invocation: Invocation, why: Exception) -> None:
         """Reject an invocation if it waits."""

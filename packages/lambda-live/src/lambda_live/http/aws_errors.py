@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 from lambda_live.functions.request_queue import (
     RecursiveLoopError,
     ServiceStoppingError,
+    TenantError,
     ThrottledError,
 )
 from lambda_live.http.asgi import Response, Scope
@@ -70,6 +71,9 @@ def to_service_error(
     """Return AWS's error for `error`. With `is_reserved`, the function has reserved concurrency."""
     if isinstance(error, ServiceError):
         return error
+    if isinstance(error, TenantError):
+        body = {"Type": "User", "message": str(error)}
+        return ServiceError(400, "InvalidParameterValueException", body)
     if isinstance(error, RecursiveLoopError):
         message = (
             "Lambda has detected your function being invoked in a recursive loop with other Amazon"

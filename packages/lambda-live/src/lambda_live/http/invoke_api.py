@@ -8,6 +8,7 @@ https://smithy.io/2.0/aws/amazon-eventstream.html (the encoding of a stream)
 
 import base64
 import json
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ from lambda_live.model.invocation import (
 )
 
 _MAX_CLIENT_CONTEXT_BYTES = 3583
+_TENANT_ID = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
+_MAX_TENANT_ID_CHARACTERS = 256
 _MEDIA_TYPES = (
     # boto3 and AWS's SDKs, curl -d, curl --data-binary with no type of its own
     "application/json",
@@ -100,6 +103,7 @@ async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[st
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
     invocation.qualifier = request.reference.qualifier
+    invocation.tenant_id = _tenant_id(scope)
     invocation.label = event_file_name(scope) or _LABELS[kind]
     return kind, log_type
 
@@ -171,6 +175,20 @@ def _enum_header(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
         failed = "failed to satisfy constraint: Member must satisfy enum value set"
         raise_validation_error(f"Value '{value}' at '{member}' {failed}: [{', '.join(allowed)}]")
     return value
+
+
+def _tenant_id(scope: Scope) -> str | None:
+    tenant_id = header(scope, b"x-amz-tenant-id")
+    if tenant_id is None:
+        return None
+    where = f"Value '{tenant_id}' at 'tenantId' failed to satisfy constraint: Member must"
+    if len(tenant_id) > _MAX_TENANT_ID_CHARACTERS:
+        limit = _MAX_TENANT_ID_CHARACTERS
+        raise_validation_error(f"{where} have length less than or equal to {limit}")
+    if not _TENANT_ID.fullmatch(tenant_id):
+        pattern = _TENANT_ID.pattern
+        raise_validation_error(f"{where} satisfy regular expression pattern: {pattern}")
+    return tenant_id
 
 
 def _client_context(scope: Scope) -> str | None:

@@ -98,7 +98,8 @@ class Invocation:
     `qualifier` is the version or alias in the request. `label` is a short description of the
     call: the name of an event file, `POST /path`, or `Event`. `client` is the tool of this project
     that called, such as `check`; it is empty for every other caller. `arrived_at` is the monotonic
-    time of arrival, or of the last retry. `is_started` is whether the runtime received the event.
+    time of arrival, or of the last retry. `tenant_id` is the tenant of a function with tenant
+    isolation. `is_started` is whether the runtime received the event.
     `read_status` returns the HTTP status that a result becomes; it raises ValueError if the result
     is no valid response. It is None if the client does not expect an HTTP response.
 
@@ -116,6 +117,7 @@ class Invocation:
     qualifier: str | None = None
     label: str = ""
     client: str = ""
+    tenant_id: str | None = None
     read_status: Callable[[Result], int] | None = None
     arrived_at: float = field(default_factory=time.monotonic)
 

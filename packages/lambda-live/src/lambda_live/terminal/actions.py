@@ -9,7 +9,7 @@ from lambda_live.background import BackgroundTasks
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import ServiceStoppingError, TenantError, ThrottledError
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
@@ -117,7 +117,7 @@ class Actions:
                 await function.invoke(
                     Invocation(payload, label=event.path.name, client=TERMINAL_CLIENT)
                 )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TenantError) as error:
             self._terminal.service_log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:
             self._terminal.service_log(f"{event.name} was throttled (429)", "ERROR")

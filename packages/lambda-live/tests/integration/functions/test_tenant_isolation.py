@@ -1,0 +1,120 @@
+"""A function with tenant isolation never shares an environment between tenants."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+APP = """
+import os
+seen = []
+
+def handler(event, context):
+    seen.append(context.tenant_id)
+    if event.get("crash"):
+        os._exit(1)
+    return {"seen": seen, "pid": os.getpid()}
+"""
+TEMPLATE = """
+Resources:
+  Isolated:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: function
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.12
+      ReservedConcurrentExecutions: 2
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+  Shared:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: shared
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.12
+      FunctionUrlConfig: {AuthType: NONE}
+"""
+
+
+@pytest.fixture(scope="module")
+def service(start_module_service: StartService) -> LambdaService:
+    project = {"function/app.py": APP, "template.yaml": TEMPLATE}
+    return start_module_service(project, handler=None)
+
+
+def invoke(service: LambdaService, tenant: str, **event: Any) -> Any:
+    response = service.boto3.invoke(
+        FunctionName="function", TenantId=tenant, Payload=json.dumps(event)
+    )
+    return service.json_of(response)
+
+
+def test_tenants_never_share_environment(service: LambdaService) -> None:
+    answers: dict[str, list[Any]] = {tenant: [] for tenant in ("blue", "green", "red")}
+    for _ in range(2):  # two environments for three tenants: some are replaced
+        for tenant, seen in answers.items():
+            seen.append(invoke(service, tenant))
+
+    for tenant, seen in answers.items():
+        assert all(set(each["seen"]) == {tenant} for each in seen)
+    pids = [{each["pid"] for each in seen} for seen in answers.values()]
+    assert len(set.union(*pids)) == sum(map(len, pids))
+
+
+def test_tenant_keeps_its_warm_environment(service: LambdaService) -> None:
+    first, second = invoke(service, "blue"), invoke(service, "blue")
+
+    assert first["pid"] == second["pid"]
+
+
+def test_asynchronous_invocation_has_tenant(service: LambdaService) -> None:
+    before = invoke(service, "later")
+    service.boto3.invoke(
+        FunctionName="function", TenantId="later", InvocationType="Event", Payload="{}"
+    )
+
+    wait_until(lambda: len(invoke(service, "later")["seen"]) > len(before["seen"]) + 1)
+
+
+MISSING = (
+    "The invoked function is enabled with tenancy configuration. "
+    "Add a valid tenant ID in your request and try again."
+)
+SUPERFLUOUS = (
+    "The invoked function is not enabled with tenancy configuration. "
+    "Remove the tenant ID from your request and try again."
+)
+
+
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event"])
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"FunctionName": "function"}, MISSING),
+        ({"FunctionName": "shared", "TenantId": "blue"}, SUPERFLUOUS),
+    ],
+    ids=["missing", "superfluous"],
+)
+def test_wrong_tenant_id_is_rejected_as_on_aws(
+    service: LambdaService, kind: str, parameters: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ClientError) as error:
+        service.boto3.invoke(InvocationType=kind, **parameters)
+
+    assert error.value.response["Error"]["Code"] == "InvalidParameterValueException"
+    assert error.value.response["Error"]["Message"] == message
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize("tenant", ["white*space", "x" * 257])
+def test_invalid_tenant_id_is_a_validation_error(service: LambdaService, tenant: str) -> None:
+    response = service.invoke({}, {"X-Amz-Tenant-Id": tenant})
+
+    assert (response.status, response.headers["x-amzn-errortype"]) == (400, "ValidationException")
+    assert f"Value '{tenant}' at 'tenantId' failed" in response.json()["message"]
