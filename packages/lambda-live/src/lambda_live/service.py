@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.reaper_client import Reaper
+from lambda_live.functions.code_reloader import ReloadHooks
 from lambda_live.functions.manager import FunctionManager
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp
@@ -221,13 +222,16 @@ def build_service(
     def is_reload_blocked(name: str) -> bool:
         return config_watcher.blocks_reload(name)  # it and the manager need each other
 
+    def on_saved(name: str, saved_at: float) -> None:
+        config_watcher.on_saved(name, saved_at)
+
     aws = _build_event_sources(engine, config, functions, log)
     manager = FunctionManager(
         functions,
         settings,
         url,
         create_listeners,
-        is_reload_blocked,
+        ReloadHooks(is_reload_blocked, on_saved),
         log.service_log,
         debug_server,
         aws,

@@ -3,9 +3,12 @@
 # ruff: noqa: PTH116  # pathlib takes twice as long for a stat
 
 import hashlib
+import logging
 import os
+import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +17,12 @@ type FileStamp = tuple[int, int, int]
 
 _TIMESTAMP_RESOLUTION_NS = 100_000_000
 """Two changes within this time may leave the same timestamp; file systems need 10 ms."""
+
+_CHUNK_BYTES = 2**20
+_MAX_LINKS = 40
+"""Linux gives up after this number of links in one path."""
+
+_LOGGER = logging.getLogger(__name__)
 
 _EXCLUDED_NAMES = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
 
@@ -32,8 +41,10 @@ def is_code(name: str) -> bool:
     return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _EXCLUDED_NAMES)
 
 
-def _stamp(stat: os.stat_result) -> FileStamp:
-    return stat.st_ctime_ns, stat.st_size, stat.st_ino
+def _stamp(found: os.stat_result) -> FileStamp:
+    if stat.S_ISFIFO(found.st_mode):  # reading a named pipe changes its times
+        return 0, 0, found.st_ino
+    return found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def file_stamp(path: str | Path) -> FileStamp | None:
@@ -57,50 +68,32 @@ class CodeFiles:
         """
         Yield path, whether it is a code file, and stamp.
 
-        The others are folders and `.gitignore` files: if one changes, the code may change.
+        The others are folders, links and `.gitignore` files: if one changes, the code may change.
         Links are followed. `on_folder` is called with each folder before it is read.
         """
         ignored = [each for each in map(_read_gitignore, self._above) if each]
-        yield from self._walk(self._root, ignored, on_folder)
-
-    def _walk(
-        self, folder: str, ignored: list[tuple[int, _IgnoreSpec]], on_folder: Callable[[str], None]
-    ) -> Iterator[tuple[str, bool, FileStamp]]:
-        try:
-            stamp = _stamp(os.stat(folder))
-            on_folder(folder)
-            entries = list(os.scandir(folder))
-        except OSError:
-            return
-        names = {entry.name for entry in entries}
-        if "pyvenv.cfg" in names:
-            return
-        yield folder, False, stamp
-        if ".gitignore" in names and (own := _read_gitignore(folder)):
-            ignored = [*ignored, own]
-            yield from _existing_file(f"{folder}/.gitignore")
-        for entry in entries:
-            if is_code(entry.name) and not self._is_excluded(entry, ignored):
-                yield from self._entry(entry, ignored, on_folder)
-
-    def _entry(
-        self,
-        entry: os.DirEntry[str],
-        ignored: list[tuple[int, _IgnoreSpec]],
-        on_folder: Callable[[str], None],
-    ) -> Iterator[tuple[str, bool, FileStamp]]:
-        try:
-            if entry.is_symlink():
-                target = os.path.realpath(entry.path)
-                if entry.is_dir() and _contains(target, entry.path):
-                    return  # a link to a folder above it would never end
-                on_folder(os.path.dirname(target))  # noqa: PTH120  # as the rest of the file
-            if entry.is_dir():
-                yield from self._walk(entry.path, ignored, on_folder)
-            elif entry.is_file():
-                yield entry.path, True, _stamp(entry.stat())
-        except OSError:
-            return
+        yield from _follow_links(self._root, on_folder)
+        pending = [(self._root, ignored)]  # a recursion would limit the depth of the folders
+        while pending:
+            folder, ignored = pending.pop()
+            try:
+                stamp = _stamp(os.stat(folder))
+                on_folder(folder)
+                entries = list(os.scandir(folder))
+            except OSError:
+                continue
+            names = {entry.name for entry in entries}
+            if "pyvenv.cfg" in names:
+                continue
+            yield folder, False, stamp
+            if ".gitignore" in names and (own := _read_gitignore(folder)):
+                ignored = [*ignored, own]
+                yield from _existing_file(f"{folder}/.gitignore")
+            for entry in entries:
+                if is_code(entry.name) and not self._is_excluded(entry, ignored):
+                    yield from _entry(entry, on_folder)
+                    if _is_folder_to_walk(entry):
+                        pending.append((entry.path, ignored))
 
     def _is_excluded(self, entry: os.DirEntry[str], ignored: list[tuple[int, _IgnoreSpec]]) -> bool:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
@@ -114,10 +107,68 @@ class CodeFiles:
         return False
 
 
+def _entry(
+    entry: os.DirEntry[str], on_folder: Callable[[str], None]
+) -> Iterator[tuple[str, bool, FileStamp]]:
+    try:
+        if entry.is_symlink():
+            yield from _follow_links(entry.path, on_folder)
+        if entry.is_file():
+            yield entry.path, True, _stamp(entry.stat())
+    except OSError:
+        return
+
+
+def _is_folder_to_walk(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_dir():
+            return False
+        # a link to a folder above it would never end
+        return not (entry.is_symlink() and _contains(os.path.realpath(entry.path), entry.path))
+    except OSError:
+        return False
+
+
 def _contains(folder: str, path: str) -> bool:
     """Return whether the path, with links resolved, is in the folder."""
     above = (os.path.realpath(each) for each in Path(path).parents)
     return folder in above
+
+
+def _follow_links(
+    path: str, on_folder: Callable[[str], None]
+) -> Iterator[tuple[str, bool, FileStamp]]:
+    """
+    Yield each link on the way to a path's target, and the target.
+
+    Any of them may be replaced, such as `..data` of a Kubernetes ConfigMap.
+    """
+    links = list(_links(path))
+    for each in [*links, os.path.realpath(path)] if links else ():
+        on_folder(os.path.dirname(each))  # noqa: PTH120  # as the rest of the file
+        if (stamp := file_stamp(each)) is not None:
+            yield each, False, stamp
+
+
+def _links(path: str) -> Iterator[str]:
+    parts, count = os.path.abspath(path).split("/")[1:], 0  # noqa: PTH100  # as the rest of the file
+    resolved = ""
+    while parts and count < _MAX_LINKS:
+        name = parts.pop(0)
+        if name in ("", "."):
+            continue
+        if name == "..":
+            resolved = resolved.rpartition("/")[0]
+            continue
+        resolved += f"/{name}"
+        try:
+            target = os.readlink(resolved)  # noqa: PTH115  # as the rest of the file
+        except OSError:
+            continue
+        yield resolved
+        count += 1
+        resolved = "" if target.startswith("/") else resolved.rpartition("/")[0]
+        parts[:0] = target.split("/")
 
 
 def _existing_file(path: str) -> Iterator[tuple[str, bool, FileStamp]]:
@@ -136,13 +187,38 @@ def _folders_above(root: Path, project: Path) -> Iterator[str]:
 
 def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     """Return the length of the prefix that a path has in this folder, and its patterns."""
+    file = Path(folder, ".gitignore")
     try:
-        lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace")
+        if not file.is_file():
+            if file.exists() and not file.is_dir():
+                _warn_once(f"{file} is not a regular file; it is ignored")
+            return None
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
+    return len(folder.rstrip("/")) + 1, _ignore_spec(file, lines)
+
+
+def _ignore_spec(file: Path, lines: Sequence[str]) -> _IgnoreSpec:
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # needed only if there is such a file
 
-    return len(folder.rstrip("/")) + 1, GitIgnoreSpec.from_lines(lines.splitlines())
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except Exception:  # noqa: BLE001  # pathspec raises errors of its own and of `re`
+        valid = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            GitIgnoreSpec.from_lines([line])
+        except Exception:  # noqa: BLE001  # as above
+            _warn_once(f"{file}:{number}: invalid pattern {line!r}; it is skipped")
+        else:
+            valid.append(line)
+    return GitIgnoreSpec.from_lines(valid)
+
+
+@lru_cache(256)
+def _warn_once(message: str) -> None:
+    _LOGGER.warning(message)
 
 
 class HashCache:
@@ -174,6 +250,9 @@ class HashCache:
 def _digest(path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
-            return hashlib.sha256(file.read()).hexdigest().encode()
+            digest = hashlib.sha256()
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+            return digest.hexdigest().encode()
     except OSError:
         return b""

@@ -1,16 +1,12 @@
 """The code of a function on disk: whether it changed, and its hash."""
 
 import asyncio
-import contextlib
 import hashlib
-import logging
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from watchfiles import awatch
-
 from lambda_live.code.code_files import CodeFiles, FileStamp, HashCache, file_stamp, is_code
-from lambda_live.code.watcher import Watcher
+from lambda_live.code.watcher import EVERYTHING, Watcher
 
 _QUIET_SECONDS = 0.02
 """A save is over after this time without a change; file systems have ticks of up to 10 ms."""
@@ -21,11 +17,6 @@ _BULK_QUIET_SECONDS = 0.1
 _BULK_FILES = 3
 _MAX_WAIT_SECONDS = 0.5
 """A request waits no longer for such a change to be over; then the code as it is gets loaded."""
-
-_POLL_SECONDS = 1.0
-"""Interval of checks without notifications: a watched folder may be removed and come back."""
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class WatchedCode:
@@ -42,7 +33,8 @@ class WatchedCode:
         self._hashes = {root: HashCache(root.parent) for root in roots}
         self._stamps: dict[str, FileStamp | None] = {}
         self._files: dict[Path, list[tuple[str, FileStamp]]] = {}
-        self._watcher = Watcher(_is_relevant)
+        self._watcher = Watcher(self._is_relevant)
+        self._is_scanning = False
         self.ignored_files: set[str] = set()
         """Absolute paths of code files that are not watched."""
         self.changed_files: dict[str, float] = {}
@@ -83,32 +75,58 @@ class WatchedCode:
         """
         Return whether anything on disk changed since the last snapshot.
 
-        This calls stat for each file, unless the kernel guarantees that nothing changed.
+        This calls stat for the files that the kernel reports as changed, or for each file if it
+        does not report all changes. It returns False during `wait_until_quiet`, which looks itself.
         """
+        return not self._is_scanning and self._differs()
+
+    def _differs(self) -> bool:
         if self._watcher.is_unchanged():
             return any(file_stamp(str(root)) != self._stamps[str(root)] for root in self._roots)
-        changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
+        if self._watcher.is_reliable and EVERYTHING not in self._watcher.changed:
+            changed = any(map(self._is_changed, tuple(self._watcher.changed)))
+        else:
+            changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
         if not changed:
             self._watcher.acknowledge()
         return changed
+
+    def _is_changed(self, path: str) -> bool:
+        both = (path, path.rpartition("/")[0])  # a new or removed file changes its folder
+        return any(file_stamp(each) != self._stamps[each] for each in both if each in self._stamps)
+
+    def _is_relevant(self, path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return is_code(name) or name == ".gitignore" or path in self._stamps
 
     def last_saved_at(self) -> float:
         """Return the time of the last change, in seconds since the epoch."""
         return max((stamp[0] for stamp in self._stamps.values() if stamp), default=0) / 1e9
 
     async def wait_until_quiet(self) -> str:
-        """Wait until a save, or a series of saves, is over; return the hash of the code."""
+        """
+        Wait until a save, or a series of saves, is over; return the hash of the code.
+
+        A thread reads the files, because large or many files take seconds.
+        """
+        self._is_scanning = True
+        try:
+            return await self._wait_until_quiet()
+        finally:
+            self._is_scanning = False
+
+    async def _wait_until_quiet(self) -> str:
         loop = asyncio.get_running_loop()
         end = loop.time() + _MAX_WAIT_SECONDS
         self.changed_files = {}
-        changes = self.snapshot()
+        changes = await asyncio.to_thread(self.snapshot)
         while True:
             await asyncio.sleep(_QUIET_SECONDS if changes < _BULK_FILES else _BULK_QUIET_SECONDS)
-            if not self.has_changed() or loop.time() > end:
-                digest = self.sha256()
-                if not self.has_changed() or loop.time() > end:
+            if not await asyncio.to_thread(self._differs) or loop.time() > end:
+                digest = await asyncio.to_thread(self.sha256)
+                if not await asyncio.to_thread(self._differs) or loop.time() > end:
                     return digest
-            changes += self.snapshot()
+            changes += await asyncio.to_thread(self.snapshot)
 
     def size(self, folder: Path) -> int:
         """Return the size of the code files in a folder as of the last snapshot, in bytes."""
@@ -133,30 +151,8 @@ class WatchedCode:
         """Yield after each change on disk."""
         if not self._roots:
             return
-        notified = asyncio.Event()
-        listening = asyncio.create_task(self._listen(notified))
-        try:
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(notified.wait(), _POLL_SECONDS)
-                notified.clear()
-                if self.has_changed():
-                    yield
-        finally:
-            listening.cancel()
-
-    async def _listen(self, notified: asyncio.Event) -> None:
-        try:
-            async for _ in self._notifications():
-                notified.set()
-        except Exception as error:  # noqa: BLE001  # watchfiles raises any error of the system
-            _LOGGER.warning("file watching failed (%s): checking the code every second", error)
-
-    def _notifications(self) -> AsyncIterator[object]:
-        if self._watcher.is_reliable:
-            return self._watcher.notifications()
-        return awatch(*self._roots, watch_filter=None, debounce=20, step=10)
-
-
-def _is_relevant(name: str) -> bool:
-    return is_code(name) or name == ".gitignore"
+        async for _ in self._watcher.wakeups(self._roots, recursive=True):
+            while self._is_scanning:  # noqa: ASYNC110  # it takes milliseconds
+                await asyncio.sleep(_QUIET_SECONDS)
+            if self.has_changed():
+                yield

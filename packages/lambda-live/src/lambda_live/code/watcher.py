@@ -17,8 +17,17 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
 
 import psutil
+from watchfiles import awatch
+
+_POLL_SECONDS = 1.0
+"""Interval of checks without notifications: a watched folder may be removed and come back."""
+
+EVERYTHING = ""
+"""The path in `changed` after which any file may have changed."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,31 +49,36 @@ if sys.platform == "linux":
 
 class Watcher:
     """
-    Detects changes of files with relevant names in the folders that it follows.
+    Detects changes of relevant files in the folders that it follows.
 
-    `is_reliable` is False if it may miss a change.
+    `is_reliable` is False if it may miss a change. `changed` has the paths of the changes.
     """
 
     def __init__(self, is_relevant: Callable[[str], bool]) -> None:
+        """`is_relevant` gets the path of a changed file or folder."""
         self._is_relevant = is_relevant
+        self._folders: dict[int, set[str]] = {}
+        self.changed: set[str] = set()
         self._inotify = inotify = _open_inotify()
         if inotify is not None:
             weakref.finalize(self, inotify.close)
-        self._has_event = self._has_warned = False
+        self._has_warned = False
         self.is_reliable = False
 
     def reset(self, roots: Iterable[str]) -> None:
         """Drop all events; the caller follows the folders below the roots again."""
         self.is_reliable = self._inotify is not None and all(map(_is_local, roots))
         self._read_events()
-        self._has_event = False
+        self.changed.clear()
+        self._folders.clear()
 
     def follow(self, folder: str) -> None:
         """Watch a folder, but not those in it."""
         if not self.is_reliable or self._inotify is None:
             return
         try:
-            self._inotify.add_watch(folder, _MASK)
+            watch = self._inotify.add_watch(folder, _MASK)
+            self._folders.setdefault(watch, set()).add(folder)
         except OSError as error:
             self.is_reliable = False
             if error.errno == errno.ENOSPC and not self._has_warned:
@@ -78,19 +92,52 @@ class Watcher:
     def is_unchanged(self) -> bool:
         """Return True if nothing changed for certain."""
         self._read_events()
-        return self.is_reliable and not self._has_event
+        return self.is_reliable and not self.changed
 
     def acknowledge(self) -> None:
         """Drop the events so far: the caller has found no change."""
-        self._has_event = False
+        self.changed.clear()
 
     def _read_events(self) -> None:
-        if self._inotify is not None:
-            for event in self._inotify.read(timeout=0):
-                self._has_event = self._has_event or self._is_relevant(event.name)
+        if self._inotify is None:
+            return
+        for event in self._inotify.read(timeout=0):
+            if event.mask & flags.Q_OVERFLOW:
+                self.changed.add(EVERYTHING)
+            for folder in self._folders.get(event.wd, ()):
+                path = f"{folder.rstrip('/')}/{event.name}" if event.name else folder
+                if self._is_relevant(path):
+                    self.changed.add(path)
 
-    async def notifications(self) -> AsyncIterator[None]:
-        """Yield when events arrive; `is_unchanged` tells whether one of them is relevant."""
+    async def wakeups(self, folders: Iterable[Path], *, recursive: bool) -> AsyncIterator[None]:
+        """Yield when something may have changed, at least once a second."""
+        notified = asyncio.Event()
+        listening = asyncio.create_task(self._listen(notified, folders, recursive=recursive))
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(notified.wait(), _POLL_SECONDS)
+                notified.clear()
+                yield
+        finally:
+            listening.cancel()
+
+    async def _listen(
+        self, notified: asyncio.Event, folders: Iterable[Path], *, recursive: bool
+    ) -> None:
+        try:
+            if self.is_reliable:
+                events: AsyncIterator[object] = self._notifications()
+            else:
+                events = awatch(
+                    *folders, watch_filter=None, debounce=20, step=10, recursive=recursive
+                )
+            async for _ in events:
+                notified.set()
+        except Exception as error:  # noqa: BLE001  # watchfiles raises any error of the system
+            _warn_once(f"file watching failed ({error}): checking the files every second")
+
+    async def _notifications(self) -> AsyncIterator[None]:
         if self._inotify is None:
             return
         loop, descriptor = asyncio.get_running_loop(), self._inotify.fileno()
@@ -102,6 +149,11 @@ class Watcher:
                 readable.clear()
         finally:
             loop.remove_reader(descriptor)
+
+
+@lru_cache
+def _warn_once(message: str) -> None:
+    _LOGGER.warning(message)
 
 
 def _open_inotify() -> "INotify | None":

@@ -16,6 +16,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import override
 
 from lambda_live.background import BackgroundTasks
@@ -39,6 +40,19 @@ _FREEZE_DELAY_SECONDS = 0.1
 """Time that an environment still runs after a response, and the file system's clock tick."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReloadHooks:
+    """
+    What the reloads of functions depend on. Both callables get a function's name.
+
+    While `is_blocked`, code changes are not applied. `on_saved` gets the time of the last save
+    after each reload, in seconds since the epoch.
+    """
+
+    is_blocked: Callable[[str], bool]
+    on_saved: Callable[[str, float], None]
+
+
 class CodeReloader:
     """Owner of the current code version and of the configuration that it should run with."""
 
@@ -48,19 +62,15 @@ class CodeReloader:
         listener: Listener,
         background: BackgroundTasks,
         on_settled: Callable[[Exception | None], None],
-        is_blocked: Callable[[], bool],
+        hooks: ReloadHooks,
     ) -> None:
-        """
-        `on_settled` is called after each reload, with the error if it failed.
-
-        No reload starts while `is_blocked()`.
-        """
+        """`on_settled` is called after each reload, with the error if it failed."""
         self._source = source = WatchedCode(configuration.watched_paths, configuration.project)
         self._desired_configuration = configuration
         self._listener = listener
         self._background = background
         self._on_settled = on_settled
-        self._is_blocked = is_blocked
+        self._hooks = hooks
         self.self_writes = SelfWriteDetector()
         self._watch_task: asyncio.Task[None] | None = None
         self._changed_event = asyncio.Event()
@@ -123,6 +133,9 @@ class CodeReloader:
             self._reload_started_at = time.time()
             self._background.spawn(self._reload(), self._on_settled)
 
+    def _is_blocked(self) -> bool:
+        return self._hooks.is_blocked(self._desired_configuration.name)
+
     def _has_changed(self) -> bool:
         is_reconfigured = self._desired_configuration is not self.code_version.configuration
         return is_reconfigured or self._source.has_changed()
@@ -140,6 +153,7 @@ class CodeReloader:
             self.code_version = CodeVersion(code_sha256, configuration, now)
             self._listener.on_code_change(code_sha256)
             self._notify_waiters()
+        self._hooks.on_saved(configuration.name, self._source.last_saved_at())
         self._on_settled(None)
 
     def _notify_waiters(self) -> None:

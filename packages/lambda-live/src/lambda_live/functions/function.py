@@ -9,7 +9,7 @@ from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.sandbox import SharedResources
 from lambda_live.functions.async_invocations import AsyncInvocationQueue, AsyncOutcome
-from lambda_live.functions.code_reloader import CodeReloader
+from lambda_live.functions.code_reloader import CodeReloader, ReloadHooks
 from lambda_live.functions.dispatcher import Dispatcher
 from lambda_live.functions.environment_pool import EnvironmentPool
 from lambda_live.functions.load_slots import LoadSlots
@@ -48,15 +48,14 @@ class Function:
         configuration: FunctionConfiguration,
         settings: ServiceSettings,
         listener: Listener,
-        is_reload_blocked: Callable[[], bool],
+        reload_hooks: ReloadHooks,
         on_async_done: Callable[[AsyncOutcome], None],
         debug_server: DebugServer | None,
     ) -> None:
         """
         Create the function; `start()` starts it.
 
-        While `is_reload_blocked()`, code changes are not applied. `on_async_done` receives
-        finished asynchronous invocations.
+        `on_async_done` receives finished asynchronous invocations.
         """
         self._has_debugger = debug_server is not None
         self._background = background = BackgroundTasks(listener.service_log)
@@ -66,7 +65,7 @@ class Function:
             listener,
             background,
             self._on_settled,
-            is_reload_blocked,
+            reload_hooks,
         )
         self._listener = listener = CompositeListener([reloader.self_writes, listener])
         self._pool = pool = EnvironmentPool()

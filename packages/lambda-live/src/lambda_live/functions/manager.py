@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
+from lambda_live.functions.code_reloader import ReloadHooks
 from lambda_live.functions.destinations import Destinations, LocalAws
 from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
@@ -34,7 +34,7 @@ class FunctionManager:
         settings: ServiceSettings,
         url: str,
         create_listeners: Callable[[FunctionConfiguration], Sequence[Listener]],
-        is_reload_blocked: Callable[[str], bool],
+        reload_hooks: ReloadHooks,
         log: Callable[[str, str], None],
         debug_server: DebugServer | None,
         aws: LocalAws | None = None,
@@ -44,7 +44,7 @@ class FunctionManager:
         self._settings = settings
         self._url = url
         self._create_listeners = create_listeners
-        self._is_reload_blocked = is_reload_blocked
+        self._reload_hooks = reload_hooks
         self._debug_server = debug_server
         self._background = BackgroundTasks(log)
         self._listeners: dict[str, CompositeListener] = {}
@@ -124,7 +124,7 @@ class FunctionManager:
             configuration,
             self._settings,
             listener,
-            partial(self._is_reload_blocked, name),
+            self._reload_hooks,
             Destinations(self._find_by_arn, listener.service_log, self._aws).deliver,
             self._debug_server,
         )

@@ -1,11 +1,11 @@
 """Apply changes of the template, `.env` and requirements to the running functions."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from watchfiles import awatch
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.code.code_files import FileStamp, file_stamp
@@ -23,6 +23,9 @@ from lambda_live.project.package_installer import (
 _QUIET_SECONDS = 0.02
 """A save is over after this time without a change; file systems have ticks of up to 10 ms."""
 
+_CLOCK_TICK_SECONDS = 0.01
+"""How much a file's time may lag behind the clock."""
+
 _MAX_WAIT_SECONDS = 5.0
 """Files that keep changing are read after this time."""
 
@@ -37,7 +40,7 @@ class ConfigFiles:
     def __init__(self, paths: Iterable[Path]) -> None:
         self._stamps: dict[Path, FileStamp | None] = {}
         self._names: frozenset[str] = frozenset()
-        self._watcher = Watcher(lambda name: name in self._names)
+        self._watcher = Watcher(lambda path: path in self._names)
         self._is_compared = False
         self.set_paths(paths)
 
@@ -52,9 +55,9 @@ class ConfigFiles:
         return {path.parent for path in paths} != {path.parent for path in before}
 
     def _watch(self, paths: Iterable[Path]) -> None:
-        folders = {str(path.parent) for path in paths}
-        # inotify reports the removal or return of a folder itself without a name
-        self._names = frozenset(("", *(path.name for path in paths)))
+        folders = frozenset(str(path.parent) for path in paths)
+        # inotify reports the removal or return of a folder, too
+        self._names = folders | frozenset(map(str, paths))
         self._watcher.reset(folders)
         for folder in folders:
             self._watcher.follow(folder)
@@ -87,16 +90,11 @@ class ConfigFiles:
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield after each change of a file."""
-        async for _ in self._notifications():
-            if self.has_changed():
-                yield
-
-    def _notifications(self) -> AsyncIterator[object]:
-        if self._watcher.is_reliable:
-            return self._watcher.notifications()
         all_folders = (path if path.is_dir() else path.parent for path in self._stamps)
         folders = {folder for folder in all_folders if folder.is_dir()}
-        return awatch(*folders, watch_filter=None, debounce=20, step=10, recursive=False)
+        async for _ in self._watcher.wakeups(folders, recursive=False):
+            if self.has_changed():
+                yield
 
 
 class FunctionManagerProtocol(Protocol):
@@ -113,6 +111,15 @@ class FunctionManagerProtocol(Protocol):
 
     def check_for_changes(self) -> None:
         """Have each function check its code for changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Packages that could not be installed, and when, in seconds since the epoch."""
+
+    dependencies: FunctionDependencies
+    error: InstallError
+    failed_at: float = field(default_factory=time.time)
 
 
 class ConfigWatcher:
@@ -138,7 +145,7 @@ class ConfigWatcher:
         self._background = BackgroundTasks(log)
         self._installer = PackageInstaller(self._background, log, self._on_installed)
         self._installed: dict[str, FunctionDependencies] = {}
-        self._failed: dict[str, tuple[FunctionDependencies, InstallError]] = {}
+        self._failed: dict[str, _Failure] = {}
         self._files = ConfigFiles(config.files)
         self._watched_files = config.files
         self._reload_task: asyncio.Task[None] | None = None
@@ -160,23 +167,18 @@ class ConfigWatcher:
         self._installer.stop()
 
     def blocks_reload(self, name: str) -> bool:
-        """
-        Return whether a function must keep its code, because its packages may change first.
+        """Return whether a function must keep its code, because its packages may change first."""
+        return self._start_reload() is not None or (
+            name in self._installer and name not in self._failed
+        )
 
-        The function's code has changed. If its packages could not be installed, this tries again.
-        Meanwhile the changed code runs with the older packages.
-        """
-        if self._start_reload() is not None:
-            return True
-        if name in self._failed:
-            self._retry(name)
-            return False
-        return name in self._installer
-
-    def _retry(self, name: str) -> None:
-        dependencies, _ = self._failed[name]
-        if dependencies.missing() and not self._is_stopped:
-            self._installer.request(dependencies)
+    def on_saved(self, name: str, saved_at: float) -> None:
+        """Try again to install a function's packages if its code was saved after they failed."""
+        failed = self._failed.get(name)
+        if failed is None or self._is_stopped or saved_at + _CLOCK_TICK_SECONDS < failed.failed_at:
+            return
+        if failed.dependencies.missing():
+            self._installer.request(failed.dependencies)
 
     async def wait_current(self) -> None:
         """Wait until the configuration on disk is applied, except for packages to install."""
@@ -260,24 +262,24 @@ class ConfigWatcher:
         failed = self._failed.pop(name, None)
         if isinstance(dependencies.error, InstallError):
             self._installer.cancel(name)
-            self._failed[name] = dependencies, dependencies.error
+            self._failed[name] = _Failure(dependencies, dependencies.error)
             return PackageState(error=dependencies.error)
         if not dependencies.missing():
             self._installer.cancel(name)
             self._installed[name] = dependencies
             return PackageState()
         self._installer.request(dependencies)
-        if failed is None or failed[0].directories != dependencies.directories:
+        if failed is None or failed.dependencies.directories != dependencies.directories:
             return PackageState(is_installing=True)
-        self._failed[name] = dependencies, failed[1]  # it probably fails again: do not wait for it
-        return PackageState(error=failed[1])
+        self._failed[name] = _Failure(dependencies, failed.error)  # it probably fails again
+        return PackageState(error=failed.error)
 
     def _dependencies_of(self, configuration: FunctionConfiguration) -> FunctionDependencies:
         try:
             return find_dependencies(configuration)
         except InstallError as error:
             name = configuration.name
-            if name not in self._failed or str(self._failed[name][1]) != str(error):
+            if name not in self._failed or str(self._failed[name].error) != str(error):
                 self._log_failure(name, str(error))
             return FunctionDependencies(configuration, error=error)
 
@@ -299,17 +301,17 @@ class ConfigWatcher:
     def _on_installed(self, dependencies: FunctionDependencies, error: InstallError | None) -> None:
         name = dependencies.name
         failed = self._failed.pop(name, None)
+        if error is not None:
+            self._failed[name] = _Failure(dependencies, error)
         if error is None:
             self._installed[name] = dependencies
-        elif failed is None or str(failed[1]) != str(error):
+        elif failed is None or str(failed.error) != str(error):
             self._log_failure(name, str(error))
         else:
             source = error.source or name
             self._log(f"{source} still can't be installed; the next save tries again", "ERROR")
         self._functions.apply([dependencies.with_packages_of(self._installed.get(name))])
         self._functions.set_package_state(name, PackageState(error=error))
-        if error is not None:  # only now, because the reload of the code must not try again
-            self._failed[name] = dependencies, error
 
 
 def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:

@@ -4,8 +4,10 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lambda_live.code.code_files import CodeFiles
@@ -145,6 +147,81 @@ def test_link_target_is_code(root: Path, tmp_path: Path) -> None:
     assert len(hashes) == 5
 
 
+@pytest.mark.usefixtures("_watching")
+def test_link_exchanged_within_a_chain_is_detected(root: Path, tmp_path: Path) -> None:
+    write_project(tmp_path, {f"mounted/..{each}/settings.json": str(each) for each in (1, 2)})
+    mounted = tmp_path / "mounted"
+    (mounted / "..data").symlink_to("..1")
+    (mounted / "settings.json").symlink_to("..data/settings.json")
+    (root / "settings.json").symlink_to(mounted / "settings.json")
+    code = WatchedCode((root, mounted))
+    before = asyncio.run(code.wait_until_quiet())
+    assert not code.has_changed()
+
+    (mounted / "..next").symlink_to("..2")
+    (mounted / "..next").rename(mounted / "..data")
+
+    assert code.has_changed()
+    assert asyncio.run(code.wait_until_quiet()) != before
+
+
+@pytest.mark.usefixtures("_watching")
+def test_linked_code_folder_follows_its_link(tmp_path: Path) -> None:
+    write_project(tmp_path, {f"v{each}/app.py": f"version = {each}\n" for each in (1, 2)})
+    (tmp_path / "current").symlink_to("v1")
+    code = WatchedCode((tmp_path / "current",))
+    before = asyncio.run(code.wait_until_quiet())
+
+    (tmp_path / "next").symlink_to("v2")
+    (tmp_path / "next").rename(tmp_path / "current")
+
+    assert code.has_changed()
+    assert asyncio.run(code.wait_until_quiet()) != before
+
+
+def test_invalid_gitignore_patterns_are_reported_and_skipped(start_service: StartService) -> None:
+    service = start_service(
+        {"function/app.py": "def handler(event, context): return 1\n", "function/__init__.py": ""}
+    )
+    assert service.invoke().json() == 1
+
+    write_project(service.project, {"function/.gitignore": "*.log\n!\n\\\n[z-a]\n"})
+    (service.project / "function/own.log").touch()
+    write_project(service.project, {"function/app.py": "def handler(*_): return 2\n"})
+
+    assert service.invoke().json() == 2
+    service.wait_for_line("function/.gitignore:4: invalid pattern '[z-a]'; it is skipped")
+    assert "internal error" not in service.log
+    assert "./own.log" not in shipped(service.project, "function")
+
+
+def test_gitignore_that_is_a_named_pipe_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_project(tmp_path, {"app.py": ""})
+    os.mkfifo(tmp_path / ".gitignore")
+
+    assert shipped(tmp_path, ".") == {"./app.py"}
+    assert f"{tmp_path}/.gitignore is not a regular file" in caplog.text
+
+
+def test_deep_folders_are_code(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return 1\n")
+    folder = str(service.project / "function")
+    for _ in range(1200):
+        folder += "/d"
+        Path(folder).mkdir()
+    Path(folder, "deep.txt").write_text("1")
+
+    write_project(service.project, {"function/app.py": "def handler(*_): return 2\n"})
+
+    assert service.invoke().json() == 2
+    before = WatchedCode((service.project / "function",)).sha256()
+    Path(folder, "deep.txt").write_text("2")
+    assert WatchedCode((service.project / "function",)).sha256() != before
+    wait_until(lambda: answers_by_what_is_there(service))
+
+
 def test_link_target_change_reloads_the_code(start_service: StartService, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/part.py": "ANSWER = 1\n"})
     (tmp_path / "function").mkdir()
@@ -197,14 +274,17 @@ def test_failed_notifications_are_logged_once_and_polled(
 ) -> None:
     """No inotify watch is left, neither for the service nor for watchfiles."""
     service = start_service(
-        returns(1), constants={"code.watcher._MASK": 0, "code.watched_code.awatch": None}
+        returns(1) | {".env": "A=1\n"},
+        constants={"code.watcher._MASK": 0, "code.watcher.awatch": None},
     )
     for number in (2, 3):
         write_project(service.project, returns(number))
         service.wait_for_line("lambda_live: reloaded", number - 1)
 
     assert service.invoke().json() == 3
-    assert len([line for line in service.lines if "checking the code every second" in line]) == 1
+    write_project(service.project, {".env": "A=2\n"})
+    service.wait_for_line("lambda_live: reloaded", 3)  # without a request
+    assert len([line for line in service.lines if "checking the files every second" in line]) == 1
 
 
 def test_no_watched_folder_never_changes() -> None:
@@ -213,6 +293,25 @@ def test_no_watched_folder_never_changes() -> None:
 
     assert not WatchedCode(()).has_changed()
     assert asyncio.run(changes()) == []
+
+
+def test_large_files_do_not_block_the_service(start_service: StartService) -> None:
+    service = start_service("def handler(event, context): return 1\n")
+    large = service.project / "function/large.bin"
+    with large.open("wb") as file:
+        file.truncate(2**30)  # a sparse file
+    app = service.project / "function/app.py"
+    app.write_text("def handler(event, context): return 2\n", encoding="utf-8")
+
+    answers = 0
+    with ThreadPoolExecutor() as pool:
+        under_way = pool.submit(service.invoke)
+        while not under_way.done():
+            answers += service.admin("/metrics").status == 200
+
+    assert under_way.result().json() == 2
+    assert answers > 3
+    assert psutil.Process(service.pid).memory_info().rss < 2**29
 
 
 def test_requests_are_answered_while_code_keeps_changing(start_service: StartService) -> None:
