@@ -25,12 +25,14 @@ RUN PYTHONPATH=/local:packages/lambda-live/src python -P -m lambda_live image-co
 FROM tools AS packages
 COPY --from=requirements /requirements /requirements
 WORKDIR /requirements
-# A requirement may be a file beside it.
+# A requirement may be a file beside it. folders.txt has packages of the repository, whose requirements are locked.
 # hadolint ignore=DL3003
 RUN mkdir /packages && for key in *; do \
         [ ! -d "$key" ] || ( \
             cd "$key" \
-            && python -m pip install --target "/packages/$key" --requirement requirements.txt \
+            && mkdir "/packages/$key" \
+            && { [ ! -s requirements.txt ] || python -m pip install --target "/packages/$key" --requirement requirements.txt; } \
+            && { [ ! -f folders.txt ] || python -m pip install --no-deps --target "/packages/$key" --requirement folders.txt; } \
             && python -m compileall -q --invalidation-mode unchecked-hash "/packages/$key" \
         ) || exit 1; \
     done

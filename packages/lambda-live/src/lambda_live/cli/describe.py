@@ -15,8 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.cli.parser import CommandParser, fail
-from lambda_live.dependencies.requirements import requirement_files
+from lambda_live.dependencies.requirements import (
+    metadata_files,
+    requirement_files,
+    spec_requirements,
+)
 from lambda_live.environments.variables import placeholder_credentials
+from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
@@ -42,13 +47,15 @@ def load_template(folder: Path) -> Template:
 def _describe(function: FunctionSpec, project: Path) -> dict[str, Any]:
     folders = [function.code_uri, *(layer.content for layer in function.layers)]
     image = function.image.files if function.image else ()
+    local, metadata = _local_packages(function, project)
+    folders += [each for each in local if not any(map(each.is_relative_to, folders))]
     return {
         "name": function.name,
         "handler": function.handler,
         "folders": [os.path.relpath(folder, project) for folder in folders],
         "requirements": [
             os.path.relpath(file, project)
-            for file in (*requirement_files(function.code_uri, project), *image)
+            for file in (*requirement_files(function.code_uri, project), *metadata, *image)
         ],
         "memory": function.memory,
         "timeout": function.timeout,
@@ -88,6 +95,20 @@ def _print_environment(functions: Sequence[FunctionSpec], name: str, project: Pa
         fail(f"unknown function {name}; the template has {names}")
     pairs = _environment(found[0], project).items()
     sys.stdout.write("".join(f"{key}={value}\0" for key, value in pairs))
+
+
+def _local_packages(function: FunctionSpec, project: Path) -> tuple[list[Path], list[Path]]:
+    """Return the project's folders that a function requires as packages, and their metadata."""
+    try:
+        found = spec_requirements(function, project)
+    except InstallError:
+        return [], []  # the service reports it
+    folders = [folder for each in found for folder in each.folders]
+    metadata = [file for each in found for file in metadata_files(each)]
+    return (
+        [each for each in dict.fromkeys(folders) if each.is_relative_to(project)],
+        [each for each in metadata if each.is_relative_to(project)],
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

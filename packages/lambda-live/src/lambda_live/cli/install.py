@@ -12,6 +12,7 @@ from pathlib import Path
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail, log
 from lambda_live.dependencies.installation import install
+from lambda_live.dependencies.local_packages import import_roots
 from lambda_live.dependencies.requirements import cache_key, spec_requirements
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
@@ -33,7 +34,9 @@ def install_all(project: Path) -> list[Path]:
         for each in spec_requirements(function, project)
         if each.source != project / "poetry.lock"
     }
-    return [install(each, log) for each in unique.values()]
+    folders = [folder for each in unique.values() for folder in each.folders]
+    roots = [root for folder in dict.fromkeys(folders) for root in import_roots(folder)]
+    return [*roots, *(install(each, log) for each in unique.values() if each.text)]
 
 
 def main(arguments: Sequence[str]) -> None:

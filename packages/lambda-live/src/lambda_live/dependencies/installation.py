@@ -11,10 +11,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
-from lambda_live.dependencies.requirements import cache_key, copy_requirements
+from lambda_live.dependencies.local_packages import remove_copies
+from lambda_live.dependencies.requirements import cache_key, copy_requirements, pip_text
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError, Requirements
 
@@ -25,6 +27,11 @@ _OPTIONS = ("--compile", "--disable-pip-version-check", "--no-user", "--progress
 _VARIABLES = {"PIP_DRY_RUN": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
 _IGNORED_VARIABLES = ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET")
 """These and --no-user undo settings of the user with which --target installs nothing."""
+
+
+def is_installed(requirements: Requirements) -> bool:
+    """Return whether the cache has the packages. A lock file may have nothing but folders."""
+    return not requirements.text or install_dir(requirements).is_dir()
 
 
 def install_dir(requirements: Requirements) -> Path:
@@ -113,8 +120,11 @@ class Installation:
         inherited = (each for each in os.environ.items() if each[0] not in _IGNORED_VARIABLES)
         file = requirements.source
         with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
-            if file.name != "requirements.txt":
-                copy_requirements(requirements, Path(directory))
+            if requirements.folders and not requirements.is_lock:
+                file = Path(directory) / "requirements.txt"
+                file.write_text(pip_text(requirements), encoding="utf-8")
+            elif file.name != "requirements.txt":
+                copy_requirements(replace(requirements, folders=()), Path(directory))
                 file = Path(directory) / "requirements.txt"
             with subprocess.Popen(  # noqa: S603  # pip, with the user's own files
                 [*command, "--target", target, "--requirement", file],
@@ -131,6 +141,7 @@ class Installation:
             errors.seek(0)
             if self._pip.returncode != 0:
                 raise self._error(errors.read())
+        remove_copies(target, requirements.folders)
 
     def _follow_pip(self, pip: subprocess.Popen[str]) -> None:
         try:

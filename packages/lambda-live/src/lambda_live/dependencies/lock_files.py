@@ -12,7 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 type _Package = dict[str, Any]
 type _Conditions = frozenset[str]
@@ -21,15 +21,24 @@ type _Conditions = frozenset[str]
 _LOCAL_SOURCES = ("virtual", "editable", "directory")
 
 
+class Locked(NamedTuple):
+    """
+    What a lock file requires: requirements for pip, and folders of the repository.
+
+    The requirements of the folders are among the others.
+    """
+
+    text: str = ""
+    folders: tuple[Path, ...] = ()
+
+
 class LockError(Exception):
     """A lock file cannot be read; the text says why and what to do."""
 
 
-def read_poetry_lock(lock: Path, group: str = "main", *, skip_folders: bool = False) -> str:
+def read_poetry_lock(lock: Path, group: str = "main") -> Locked:
     """
     Return the requirements of a group, empty if it has none.
-
-    With `skip_folders`, packages that are folders of the project are left out.
 
     Raises:
         LockError: The file is not from Poetry 2, or a package is not from an index.
@@ -39,9 +48,19 @@ def read_poetry_lock(lock: Path, group: str = "main", *, skip_folders: bool = Fa
         message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
         raise LockError(message)
     packages = [each for each in locked.get("package", ()) if group in each["groups"]]
-    if skip_folders:
-        packages = [each for each in packages if _source_type(each) != "directory"]
-    return "".join(_poetry_requirement(lock, each, group) for each in packages)
+    is_folder = [_source_type(each) == "directory" for each in packages]
+    return Locked(
+        "".join(
+            _poetry_requirement(lock, each, group)
+            for each, skip in zip(packages, is_folder, strict=True)
+            if not skip
+        ),
+        tuple(
+            (lock.parent / each["source"]["url"]).resolve()
+            for each, use in zip(packages, is_folder, strict=True)
+            if use
+        ),
+    )
 
 
 def _load(lock: Path, command: str) -> dict[str, Any]:
@@ -72,7 +91,7 @@ def _requirement(package: _Package, marker: str, hashes: Iterable[str]) -> str:
     return " \\\n".join([line, *(f"    --hash={each}" for each in hashes)]) + "\n"
 
 
-def read_uv_lock(lock: Path, member: str = ".") -> str | None:
+def read_uv_lock(lock: Path, member: str = ".") -> Locked | None:
     """
     Return the requirements of a project without its groups and extras, empty if it has none.
 
@@ -106,7 +125,7 @@ class _UvGraph:
         for package in packages:
             self._by_name.setdefault(package["name"], []).append(package)
 
-    def requirements(self, project: _Package) -> str:
+    def requirements(self, project: _Package) -> Locked:
         """Return everything that a project needs. Raises LockError."""
         found: dict[tuple[str, str], tuple[_Package, set[_Conditions]]] = {}
         visited: dict[tuple[str, str, str], set[_Conditions]] = {}
@@ -119,9 +138,17 @@ class _UvGraph:
             if package is not project:
                 _add(found.setdefault(key, (package, set()))[1], conditions)
             pending += self._dependencies(package, extra, conditions)
-        has_hashes = all(_hashes(package) for package, _ in found.values())
-        lines = (self._line(*found[key], has_hashes=has_hashes) for key in sorted(found))
-        return "".join(lines)
+        names = [key for key in sorted(found) if _folder(found[key][0]) is None]
+        has_hashes = all(_hashes(found[key][0]) for key in names)
+        lines = (self._line(*found[key], has_hashes=has_hashes) for key in names)
+        return Locked("".join(lines), tuple(self._folders(found.keys() - set(names))))
+
+    def _folders(self, keys: Iterable[tuple[str, str]]) -> Iterator[Path]:
+        for name, _ in sorted(keys):
+            for package in self._by_name[name]:
+                source = package.get("source", {})
+                if path := source.get("editable") or source.get("directory"):
+                    yield (self._lock.parent / path).resolve()
 
     def _dependencies(
         self, package: _Package, extra: str, conditions: _Conditions
@@ -145,17 +172,12 @@ class _UvGraph:
 
     def _line(self, package: _Package, alternatives: set[_Conditions], *, has_hashes: bool) -> str:
         if "registry" not in package.get("source", {}):
-            message = f"{self._lock}: {package['name']} {_explain_source(package)}"
+            kind = next(iter(package.get("source", {"unknown source": ""})))
+            hint = "list it in a requirements.txt"
+            message = f"{self._lock}: {package['name']} is from a {kind}; {hint}"
             raise LockError(message)
         hashes = _hashes(package) if has_hashes else ()
         return _requirement(package, _marker(alternatives), hashes)
-
-
-def _explain_source(package: _Package) -> str:
-    if (folder := _folder(package)) is not None:
-        return f"is the local folder {folder}; put its code beside the handler"
-    kind = next(iter(package.get("source", {"unknown source": ""})))
-    return f"is from a {kind}; list it in a requirements.txt"
 
 
 def _add(alternatives: set[_Conditions], conditions: _Conditions) -> bool:
@@ -183,4 +205,4 @@ def _hashes(package: _Package) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(read_poetry_lock(Path(sys.argv[1]), sys.argv[2], skip_folders=True))
+    sys.stdout.write(read_poetry_lock(Path(sys.argv[1]), sys.argv[2]).text)

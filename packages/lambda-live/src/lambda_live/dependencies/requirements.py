@@ -11,11 +11,23 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from lambda_live.dependencies.lock_files import LockError, read_poetry_lock, read_uv_lock
+from lambda_live.dependencies.local_packages import (
+    METADATA_FILES,
+    is_package,
+    local_requirements,
+    rewrite,
+)
+from lambda_live.dependencies.lock_files import (
+    Locked,
+    LockError,
+    read_poetry_lock,
+    read_uv_lock,
+)
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
 
@@ -30,25 +42,63 @@ def cache_key(requirements: Requirements) -> str:
     for path in requirements.files:
         with contextlib.suppress(OSError):  # pip reports a missing file
             key.update(hashlib.sha256(path.read_bytes()).digest())
+    for folder in requirements.folders:
+        key.update(os.path.relpath(folder, requirements.project).encode())
+    for path in metadata_files(requirements):
+        with contextlib.suppress(OSError):
+            key.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return key.hexdigest()[:32]
+
+
+def metadata_files(requirements: Requirements) -> Iterator[Path]:
+    """Return the files that decide what the folders require, existing or not."""
+    for folder in requirements.folders if not requirements.is_lock else ():
+        yield from (folder / name for name in METADATA_FILES)
 
 
 def copy_requirements(requirements: Requirements, directory: Path) -> None:
     """
     Write a requirements file and its local files to a directory, for pip.
 
+    The folders of a lock file are in `folders.txt`: what they require is locked.
+
     Raises:
         InstallError: A file lies outside the folder of the requirements.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "requirements.txt").write_text(requirements.text, encoding="utf-8")
-    for path in requirements.files:
+    text, files = requirements.text, requirements.files
+    if requirements.folders and not requirements.is_lock:
+        text, files = pip_text(requirements, lambda path: _copy_local(path, directory)), ()
+    (directory / "requirements.txt").write_text(text, encoding="utf-8")
+    if requirements.folders and requirements.is_lock:
+        lines = (f"{_copy_local(path, directory)}\n" for path in requirements.folders)
+        (directory / "folders.txt").write_text("".join(lines), encoding="utf-8")
+    for path in files:
         if not path.is_relative_to(requirements.directory):
             message = f"{requirements.source} needs {path}; move it into {requirements.directory}"
             raise InstallError(message)
         copy = directory / path.relative_to(requirements.directory)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
+
+
+def pip_text(requirements: Requirements, place: Callable[[Path], str] = str) -> str:
+    """Return a requirements file without includes, whose local paths are those of `place`."""
+    return rewrite(requirements.source, (requirements.project,), place)
+
+
+def _copy_local(path: Path, directory: Path) -> str:
+    """Copy a local folder or file; return its path relative to the directory."""
+    key = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    name = f"local/{key}/{path.name}"
+    copy = directory / name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        ignored = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "node_modules")
+        shutil.copytree(path, copy, ignore=ignored, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(path, copy)
+    return f"./{name}"
 
 
 def collect_requirements(
@@ -89,32 +139,57 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
         InstallError: A file cannot be read.
     """
     if (root / "requirements.txt").is_file():
-        return parse_requirements(root / "requirements.txt")
+        return parse_requirements(root / "requirements.txt", project)
     try:
-        file, text = _find_in_project(root, project) or (root, "")
+        file, locked = _find_in_project(root, project) or (root, Locked())
     except LockError as error:
         raise InstallError(str(error)) from error
-    return Requirements(file, text, (), file.parent) if text else None
+    folders = tuple(each for each in locked.folders if each.is_dir())
+    if not (locked.text or folders):
+        return None
+    return Requirements(
+        file, locked.text, (), file.parent, folders=folders, project=project.resolve()
+    )
 
 
-def parse_requirements(file: Path) -> Requirements | None:
-    """Return the requirements in a file for pip, None if it has none."""
+def parse_requirements(file: Path, project: Path) -> Requirements | None:
+    """
+    Return the requirements in a file for pip, None if it has none.
+
+    A relative path starts at the file's folder, or at the project's.
+
+    Raises:
+        InstallError: A file cannot be read.
+    """
+    try:
+        return _parse_requirements(file, project)
+    except (OSError, ValueError) as error:
+        message = f"{file} can't be read: {error}; save it as UTF-8"
+        raise InstallError(message, file) from error
+
+
+def _parse_requirements(file: Path, project: Path) -> Requirements | None:
     text = file.read_text(encoding="utf-8-sig")
     lines = (line.strip() for line in text.splitlines())
     if not any(line and not line.startswith("#") for line in lines):
         return None
-    return Requirements(file, text, tuple(sorted(set(included_files(file)))), file.parent)
+    found = [each.path for each, _ in local_requirements(file, (project,))]
+    folders = tuple(dict.fromkeys(each for each in found if is_package(each)))
+    files = {*included_files(file), *(each for each in found if each.is_file())}
+    return Requirements(
+        file, text, tuple(sorted(files)), file.parent, folders=folders, project=project.resolve()
+    )
 
 
-def included_files(file: Path) -> Iterator[Path]:
+def included_files(file: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Return the local files that a requirements file needs."""
     for line in file.read_text(encoding="utf-8-sig").splitlines():
         found = _INCLUDED.match(line.strip())
         path = file.parent / (found[1] or found[2]) if found else None
-        if found and path and path.is_file():
+        if found and path and path.is_file() and path.resolve() not in seen:
             yield path.resolve()
             if found[1]:
-                yield from included_files(path)
+                yield from included_files(path, seen | {file.resolve(), path.resolve()})
 
 
 def requirement_files(root: Path, project: Path) -> Iterator[Path]:
@@ -131,7 +206,7 @@ def _folders(root: Path, project: Path) -> list[Path]:
     return above[: above.index(project) + 1]
 
 
-def _find_in_project(root: Path, project: Path) -> tuple[Path, str] | None:
+def _find_in_project(root: Path, project: Path) -> tuple[Path, Locked] | None:
     folders = _folders(root, project)
     for index, folder in enumerate(folders):
         if folder != root and (folder / "cdk.json").is_file():
@@ -142,19 +217,19 @@ def _find_in_project(root: Path, project: Path) -> tuple[Path, str] | None:
     return None
 
 
-def _read_lock(folder: Path) -> tuple[Path, str] | None:
+def _read_lock(folder: Path) -> tuple[Path, Locked] | None:
     lock = folder / _POETRY_LOCK
     if lock.is_file():
         return lock, read_poetry_lock(lock)
     return _read_uv_lock(folder / _UV_LOCK, ".")
 
 
-def _read_uv_lock(lock: Path, member: str) -> tuple[Path, str] | None:
-    text = read_uv_lock(lock, member) if lock.is_file() else None
-    return None if text is None else (lock, text)
+def _read_uv_lock(lock: Path, member: str) -> tuple[Path, Locked] | None:
+    locked = read_uv_lock(lock, member) if lock.is_file() else None
+    return None if locked is None else (lock, locked)
 
 
-def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, str] | None:
+def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, Locked] | None:
     file = folder / _PYPROJECT
     if not file.is_file():
         return None
@@ -168,4 +243,4 @@ def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, str] | None:
         raise LockError(message) from error
     # the lock of a uv workspace is in a folder above its members
     locks = (_read_uv_lock(each / _UV_LOCK, os.path.relpath(folder, each)) for each in above)
-    return next(filter(None, locks), (file, text))
+    return next(filter(None, locks), (file, Locked(text)))

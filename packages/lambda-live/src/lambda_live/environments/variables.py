@@ -7,12 +7,13 @@ the handler is loaded.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
 
+import json
 import os
 import pwd
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lambda_live.model.function import FunctionConfiguration
@@ -73,13 +74,19 @@ def variables(configuration: FunctionConfiguration) -> dict[str, str]:
         | _reserved(configuration)
         | {
             "PYTHONUNBUFFERED": "1",
-            "_LAMBDA_LIVE_WATCHED_PATHS": os.pathsep.join(map(str, configuration.watched_paths)),
-            "_LAMBDA_LIVE_PACKAGE_DIRS": os.pathsep.join(map(str, configuration.package_dirs)),
+            "_LAMBDA_LIVE_WATCHED_PATHS": _as_json(configuration.watched_paths),
+            "_LAMBDA_LIVE_PACKAGE_DIRS": _as_json(configuration.package_dirs),
+            "_LAMBDA_LIVE_SOURCE_DIRS": _as_json(configuration.source_dirs),
             "_LAMBDA_LIVE_PYTHONPATH": ":".join(
                 str(_local_path(configuration, path)) for path in python_path
             ),
         }
     )
+
+
+def _as_json(paths: Iterable[Path]) -> str:
+    """Return paths as JSON, because a path may contain a colon."""
+    return json.dumps(list(map(str, paths)))
 
 
 def _interpreter_variables(configuration: FunctionConfiguration) -> dict[str, str]:

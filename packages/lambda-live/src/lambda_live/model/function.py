@@ -87,6 +87,8 @@ class FunctionConfiguration:
     - `local_environment` has variables that are set here and not on AWS.
     - `package_dirs` are added to `sys.path`. A function sees them, AWS's runtime, and no other
       package.
+    - `source_dirs` are added to `sys.path`, too. They are folders of the repository, so their
+      modules are the function's own code.
     - `layer_sources` are layers to build; they have requirements of their own.
     - `public_layer_requirements` replace layers that other accounts publish.
     - `tenancy` is PER_TENANT if environments must not be shared between tenants.
@@ -113,6 +115,7 @@ class FunctionConfiguration:
     environment: Mapping[str, str] = field(default_factory=dict)
     local_environment: Mapping[str, str] = field(default_factory=dict)
     package_dirs: tuple[Path, ...] = ()
+    source_dirs: tuple[Path, ...] = ()
     layer_sources: tuple[Path, ...] = ()
     runtime: str = SERVICE_INTERPRETER.runtime
     interpreter: Interpreter = SERVICE_INTERPRETER

@@ -39,6 +39,9 @@ class Requirements:
     `source` is the file that a person edits to change them. `text` is a requirements file, and
     `files` are the local files that it needs. Relative names in `text` start at `directory`.
     `python` is the interpreter that pip installs for. `name` is shown in place of `source`.
+
+    `folders` are packages of the repository, imported from there. In `text`, they are relative to
+    `directory` or `project`; those of a lock file are not part of it.
     """
 
     source: Path
@@ -47,8 +50,15 @@ class Requirements:
     directory: Path = field(default_factory=Path)
     python: Interpreter = SERVICE_INTERPRETER
     name: str = ""
+    folders: tuple[Path, ...] = ()
+    project: Path = field(default_factory=Path)
 
     @property
     def label(self) -> str:
         """The name that messages show."""
         return self.name or str(self.source)
+
+    @property
+    def is_lock(self) -> bool:
+        """Whether they are of a lock file, which lists what its folders require."""
+        return self.source.suffix == ".lock"

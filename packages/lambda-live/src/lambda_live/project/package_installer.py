@@ -7,9 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.dependencies.installation import Installation, install_dir
+from lambda_live.dependencies.installation import Installation, install_dir, is_installed
 from lambda_live.dependencies.interpreters import choose_interpreter, runtime_requirements
-from lambda_live.dependencies.requirements import collect_requirements, requirement_files
+from lambda_live.dependencies.local_packages import import_roots
+from lambda_live.dependencies.requirements import (
+    collect_requirements,
+    metadata_files,
+    requirement_files,
+)
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from lambda_live.model.requirements import InstallError, Requirements
@@ -46,7 +51,7 @@ class FunctionDependencies:
 
     def missing(self) -> list[Requirements]:
         """Return what must be installed first."""
-        return [each for each in self._all if not install_dir(each).is_dir()]
+        return [each for each in self._all if not is_installed(each)]
 
     def resolved_configuration(self) -> FunctionConfiguration:
         """Return the function's configuration with its Python and packages."""
@@ -54,13 +59,34 @@ class FunctionDependencies:
             self.configuration,
             interpreter=self.python,
             runtime_packages=install_dir(self.runtime) if self.runtime else None,
-            package_dirs=(*map(install_dir, self.own), *self.configuration.package_dirs),
+            package_dirs=(
+                *(install_dir(each) for each in self.own if each.text),
+                *self.configuration.package_dirs,
+            ),
+            source_dirs=tuple(root for each in self.folders for root in import_roots(each)),
+            watched_paths=self._watched_paths(),
         )
+
+    @property
+    def folders(self) -> list[Path]:
+        """The packages of the repository that it needs."""
+        return list(dict.fromkeys(folder for each in self.own for folder in each.folders))
+
+    def _watched_paths(self) -> tuple[Path, ...]:
+        watched = self.configuration.watched_paths
+        if not watched:  # the user does not want live reload
+            return ()
+        others = [
+            each
+            for each in self.folders
+            if not any(each.is_relative_to(path.resolve()) for path in watched)
+        ]
+        return (*watched, *others)
 
     def with_packages_of(self, other: "FunctionDependencies | None") -> FunctionConfiguration:
         """Return the configuration with another's packages, or with those that are installed."""
         if other is None:
-            own = tuple(each for each in self.own if install_dir(each).is_dir())
+            own = tuple(each for each in self.own if is_installed(each))
             other = replace(self, own=own)
             if self.runtime is not None and not install_dir(self.runtime).is_dir():
                 other = replace(other, python=SERVICE_INTERPRETER, runtime=None)
@@ -73,6 +99,7 @@ class FunctionDependencies:
             yield source / "requirements.txt"
         for each in self.own:
             yield from each.files
+            yield from metadata_files(each)
 
 
 def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependencies:

@@ -188,13 +188,6 @@ def test_nearest_project_above_the_code_is_used(
             UV.replace('version = "3.0"\nsource = { registry', 'version = "3.0"\nsource = { git'),
             r"three is from a git; list it in a requirements\.txt",
         ),
-        (
-            "uv.lock",
-            UV.replace(
-                '    { name = "one", extra', '    { name = "member" }, { name = "one", extra'
-            ),
-            "member is the local folder services/member; put its code beside",
-        ),
     ],
 )
 def test_project_file_that_is_not_supported_raises(

@@ -24,6 +24,7 @@ Without the first two there are no zygotes, and any process on the machine could
 Source: https://github.com/aws/aws-lambda-python-runtime-interface-client
 """
 
+import json
 import os
 import socket
 import sys
@@ -169,7 +170,8 @@ def _pop_private(name: str) -> str:
 
 
 def _pop_private_paths(name: str) -> list[str]:
-    return [path for path in _pop_private(name).split(os.pathsep) if path]
+    paths: list[str] = json.loads(_pop_private(name) or "[]")
+    return paths
 
 
 def _set_function_pythonpath(environ: dict[str, str]) -> None:
@@ -201,12 +203,14 @@ def _create_loader(
     preload, is_started = _pop_private("PRELOAD"), bool(_pop_private("IS_STARTED"))
     _isolate()
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[:0] = [task_root, *package_dirs, *_pop_private_paths("PYTHONPATH")]
+    source_dirs = _pop_private_paths("SOURCE_DIRS")
+    python_path = [path for path in _pop_private("PYTHONPATH").split(":") if path]
+    sys.path[:0] = [task_root, *source_dirs, *package_dirs, *python_path]
     _compile_watched(roots)
     channel = control_channel(control, is_started=is_started)
     channel.dump_stacks_on_signal()
     return handler_loader(
-        channel, function_code([task_root, *roots], package_dirs), preload, environ
+        channel, function_code([task_root, *source_dirs, *roots], package_dirs), preload, environ
     )
 
 

@@ -143,7 +143,7 @@ def _requirements(spec: BuildSpec, stage: Stage) -> tuple[Requirements, ...]:
     if not packages:
         return ()
     if len(packages) == len(files) == 1 and files[0].name == "requirements.txt":
-        return tuple(filter(None, (parse_requirements(files[0]),)))
+        return tuple(filter(None, (parse_requirements(files[0], spec.context),)))
     context = spec.context
     text = "".join(
         f"{line} {path.relative_to(context)}\n" if path else f"{line}\n" for line, path in packages

@@ -1,0 +1,172 @@
+"""Requirements that are folders of the repository."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lambda_live.cli.image_context import write_requirements
+from lambda_live.dependencies.local_packages import import_roots
+from support.lambda_service import LambdaService
+from support.project import write_project
+from support.service_starter import StartService
+from support.waiting import wait_until
+from support.wheel import write_wheel
+
+FUNCTION = """
+  {name}:
+    Type: AWS::Serverless::Function
+    Properties: {{Runtime: python3.12, Handler: app.handler, CodeUri: {folder}}}
+"""
+HANDLER = """
+import importlib.metadata
+import shared
+def handler(event, context):
+    return [shared.answer, importlib.metadata.version("shared")]
+"""
+LINKED = "import shared\ndef handler(event, context): return shared.answer\n"
+BACKEND = '''
+"""A build backend without requirements."""
+import pathlib, zipfile
+
+def build_wheel(directory, *_):
+    name = "shared-1.0-py3-none-any.whl"
+    about = "shared-1.0.dist-info"
+    needed = pathlib.Path("needed.txt").read_text()
+    with zipfile.ZipFile(pathlib.Path(directory, name), "w") as wheel:
+        for path in pathlib.Path("src").rglob("*.py"):
+            wheel.write(path, path.relative_to("src"))
+        wheel.writestr(f"{about}/METADATA",
+            f"Metadata-Version: 2.1\\nName: shared\\nVersion: 1.0\\n{needed}")
+        wheel.writestr(f"{about}/WHEEL",
+            "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        names = "".join(f"{each},,\\n" for each in wheel.namelist())
+        wheel.writestr(f"{about}/RECORD", names)
+    return name
+'''
+BUILD = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+UV = """
+version = 1
+[[package]]
+name = "app"
+source = { virtual = "." }
+dependencies = [{ name = "shared" }]
+[[package]]
+name = "shared"
+source = { editable = "../libs/shared" }
+"""
+POETRY = """
+[[package]]
+name = "shared"
+version = "1.0"
+groups = ["main"]
+files = []
+[package.source]
+type = "directory"
+url = "../libs/shared"
+[metadata]
+lock-version = "2.1"
+"""
+FILES = {
+    "template.yaml": "Resources:"
+    + "".join(FUNCTION.format(name=each.title(), folder=each) for each in ("pip", "uv", "poetry")),
+    "libs/shared/pyproject.toml": BUILD,
+    "libs/shared/backend.py": BACKEND,
+    "libs/shared/needed.txt": "",
+    "libs/shared/src/shared/__init__.py": "answer = 1\n",
+    "libs/shared/src/shared/extra.py": "",
+    "pip/app.py": HANDLER,
+    "pip/requirements.txt": "-e ../libs/shared\n",
+    "uv/app.py": LINKED,
+    "uv/uv.lock": UV,
+    "poetry/app.py": LINKED,
+    "poetry/poetry.lock": POETRY,
+}
+
+
+def answer(service: LambdaService, name: str) -> Any:
+    return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
+
+
+@pytest.fixture(scope="module")
+def service(
+    start_module_service: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> LambdaService:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    service = start_module_service(FILES, handler=None, XDG_CACHE_HOME=cache)
+    service.expected_stderr = service.stderr
+    return service
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Pip", [2, "1.0"]), ("Uv", 2), ("Poetry", 2)])
+def test_saved_folder_takes_effect(service: LambdaService, name: str, expected: object) -> None:
+    write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 1\n"})
+    before = answer(service, name)
+    write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 2\n"})
+
+    assert 1 in (before, before[0] if isinstance(before, list) else None)
+    assert answer(service, name) == expected
+
+
+def test_module_deleted_from_a_folder_cannot_be_imported(service: LambdaService) -> None:
+    code = "import shared.extra\ndef handler(event, context): return 'imported'\n"
+    write_project(service.project, {"pip/app.py": code})
+    before = answer(service, "Pip")
+
+    (service.project / "libs/shared/src/shared/extra.py").unlink()
+
+    assert before == "imported"
+    assert "shared.extra" in answer(service, "Pip")["errorMessage"]
+    write_project(service.project, {"pip/app.py": HANDLER, "libs/shared/src/shared/extra.py": ""})
+
+
+def test_requirement_added_to_a_folder_is_installed(service: LambdaService) -> None:
+    wheel = write_wheel(service.project, "ours")
+    needed = f"Requires-Dist: ours @ {(service.project / wheel).as_uri()}\n"
+    code = "import ours\ndef handler(event, context): return ours.version\n"
+
+    write_project(
+        service.project,
+        {
+            "pip/app.py": code,
+            "libs/shared/needed.txt": needed,
+            "libs/shared/pyproject.toml": BUILD + "# changed\n",
+        },
+    )
+
+    wait_until(lambda: answer(service, "Pip") == "0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("files", "roots"),
+    [
+        ({"lib/__init__.py": ""}, ["."]),
+        ({"src/lib/__init__.py": ""}, ["src"]),
+        ({"pyproject.toml": "[tool.poetry]\npackages=[{include='a', from='code'}]"}, ["code"]),
+        ({"pyproject.toml": "[tool.setuptools.packages.find]\nwhere=['code']"}, ["code"]),
+        ({"pyproject.toml": "[tool.hatch.build.targets.wheel]\npackages=['code/a']"}, ["code"]),
+        ({"pyproject.toml": "[tool.uv.build-backend]\nmodule-root=''", "src/a.py": ""}, ["."]),
+        ({"setup.cfg": "[options]\npackage_dir =\n    = code\n"}, ["code"]),
+        ({"setup.py": "setup(package_dir={'': 'code'})"}, ["code"]),
+        ({"pyproject.toml": "[tool"}, ["."]),
+    ],
+)
+def test_import_roots_are_those_of_the_build(
+    files: dict[str, str], roots: list[str], tmp_path: Path
+) -> None:
+    write_project(tmp_path, files)
+    (tmp_path / "code").mkdir()
+
+    assert import_roots(tmp_path) == [tmp_path / each for each in roots]
+
+
+def test_image_gets_a_copy_of_each_folder(tmp_path: Path) -> None:
+    write_project(tmp_path / "project", FILES)
+
+    write_requirements(tmp_path / "project", tmp_path / "image")
+
+    lines = {path.name: path.read_text() for path in (tmp_path / "image").glob("*/*.txt")}
+    copies = list((tmp_path / "image").glob("*/local/*/shared/src/shared/__init__.py"))
+    assert lines["requirements.txt"].strip() == "" or "./local/" in lines["requirements.txt"]
+    assert "./local/" in lines["folders.txt"]
+    assert len(copies) == 2  # the lock files require the same
