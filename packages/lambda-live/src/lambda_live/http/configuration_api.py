@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionConcurrency.html
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,9 @@ from lambda_live.http.aws_errors import (
     ServiceError,
     json_response,
     raise_user_error,
+    raise_validation_error,
 )
+from lambda_live.http.caller_policy import check_variables
 from lambda_live.http.function_url import function_url
 from lambda_live.http.operations import (
     FunctionReference,
@@ -46,6 +49,8 @@ _FUNCTIONS = "/2015-03-31/functions"
 _FUNCTION = f"{_FUNCTIONS}/{{FunctionName}}"
 _URL_FUNCTION = "/2021-10-31/functions/{FunctionName}"
 _NO_URL = "The resource you requested does not exist."
+_VARIABLE_NAME = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 _MB = 2**20
 _CONCURRENCY_PATH = "/2017-10-31/functions/{FunctionName}/concurrency"
 _ACCOUNT_CONCURRENCY = 1000
@@ -147,7 +152,10 @@ class ConfigurationApi:
     async def _update(self, request: Request) -> Response:
         function, members = request.reference.function, await read_json_body(request)
         _check_revision(function, members.pop("RevisionId", None))
-        function.configure(_changed(function, members))
+        changed = _changed(function, members)
+        current = function.desired_configuration.environment
+        check_variables(request.scope, changed.environment, current)
+        function.configure(changed)
         return json_response(function_configuration(function))
 
     async def _reject_code(self, request: Request) -> Response:
@@ -359,6 +367,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
         if not isinstance(value, str):
             message = f"Environment variable {name} must be a string, got {value!r}"
             raise_user_error(400, "SerializationException", message)
+        _check_variable(name, value)
         yield name, value
     if size_of_variables(variables) > MAX_VARIABLES_BYTES:
         message = (
@@ -367,6 +376,17 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
             f" {json.dumps(variables)}"
         )
         raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def _check_variable(name: str, value: str) -> None:
+    """Raise ServiceError for a name or value that AWS rejects."""
+    failed = "Value at 'environment.variables' failed to satisfy constraint: Map"
+    if not _VARIABLE_NAME.fullmatch(name):
+        pattern = f"[Member must satisfy regular expression pattern: {_VARIABLE_NAME.pattern}]"
+        raise_validation_error(f"{failed} keys must satisfy constraint: {pattern}")
+    if _NOT_TEXT.search(value):
+        rule = "[Member must be text without NUL characters]"
+        raise_validation_error(f"{failed} values must satisfy constraint: {rule}")
 
 
 def _check_unqualified(request: Request) -> None:

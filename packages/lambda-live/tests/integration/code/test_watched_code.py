@@ -3,7 +3,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -205,20 +205,33 @@ def test_gitignore_that_is_a_named_pipe_is_reported(
     assert f"{tmp_path}/.gitignore is not a regular file" in caplog.text
 
 
-def test_deep_folders_are_code(start_service: StartService) -> None:
-    service = start_service("def handler(event, context): return 1\n")
-    folder = str(service.project / "function")
+@pytest.fixture
+def deep_project(tmp_path: Path) -> Iterator[Path]:
+    """A project with 1,200 folders in each other. Python's rmtree cannot remove them."""
+    write_project(tmp_path, {"function/__init__.py": "", **returns(1)})
+    folder = str(tmp_path / "function")
     for _ in range(1200):
         folder += "/d"
         Path(folder).mkdir()
-    Path(folder, "deep.txt").write_text("1")
+    Path(folder, "deep.txt").write_text("1", encoding="utf-8")
+    yield tmp_path
+    subprocess.run(["rm", "-rf", tmp_path / "function"], check=True)
 
-    write_project(service.project, {"function/app.py": "def handler(*_): return 2\n"})
+
+def test_deep_folders_are_code(start_service: StartService, deep_project: Path) -> None:
+    service = start_service(deep_project)
+    (deepest,) = (
+        Path(path)
+        for path, _, _ in CodeFiles(deep_project / "function", deep_project).walk(lambda _: None)
+        if path.endswith("deep.txt")
+    )
+
+    write_project(deep_project, returns(2))
 
     assert service.invoke().json() == 2
-    before = WatchedCode((service.project / "function",)).sha256()
-    Path(folder, "deep.txt").write_text("2")
-    assert WatchedCode((service.project / "function",)).sha256() != before
+    before = WatchedCode((deep_project / "function",)).sha256()
+    deepest.write_text("2", encoding="utf-8")
+    assert WatchedCode((deep_project / "function",)).sha256() != before
     wait_until(lambda: answers_by_what_is_there(service))
 
 

@@ -1,17 +1,25 @@
 import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from support.http import request
 from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT
 from support.service_starter import StartService
 from support.waiting import wait_until
 
 NAME = "function"
+CONFIGURATION = f"/2015-03-31/functions/{NAME}/configuration"
 NULL = b'{"Environment": {"Variables": {"A": null}}}'
 SETTINGS = """
 import os
@@ -174,11 +182,69 @@ def test_invalid_update_is_rejected_with_reason(
     "body", [b"nope", b"[]", b'{"Timeout": "10"}', b'{"Environment": 1}', NULL]
 )
 def test_update_invalid_body_is_rejected(shared_service: LambdaService, body: bytes) -> None:
-    path = f"/2015-03-31/functions/{NAME}/configuration"
-
-    response = shared_service.request("PUT", path, body)
+    response = shared_service.request("PUT", CONFIGURATION, body)
 
     assert (response.status, response.headers["x-amzn-errortype"]) == (
         400,
         "SerializationException",
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"1A": "x"}, "ValidationException"),
+        ({"A": "x"}, "ValidationException"),
+        ({"A=B": "x"}, "ValidationException"),
+        ({"_LAMBDA_LIVE_PRELOAD": "x"}, "ValidationException"),
+        ({"TABLE": "a\0b"}, "ValidationException"),
+        ({"TABLE": "\ud800"}, "ValidationException"),
+    ],
+)
+def test_update_variables_that_aws_rejects_are_rejected(
+    shared_service: LambdaService, variables: dict[str, str], code: str
+) -> None:
+    body = json.dumps({"Environment": {"Variables": variables}}).encode()
+
+    response = shared_service.request("PUT", CONFIGURATION, body)
+
+    assert (response.status, response.headers["x-amzn-errortype"]) == (400, code)
+
+
+def addresses() -> list[str]:
+    found = (each for each in psutil.net_if_addrs().values())
+    return [
+        address.address
+        for each in found
+        for address in each
+        if address.family is socket.AF_INET and not address.address.startswith("127.")
+    ]
+
+
+@pytest.mark.skipif(not addresses(), reason="needs an address that is not loopback")
+def test_update_over_the_network_cannot_choose_what_is_executed(
+    start_service: StartService,
+) -> None:
+    service = start_service(RUNS_ITS_EVENT, "--host=0.0.0.0")
+    port = urlsplit(service.url).port
+
+    def put(**variables: str) -> int:
+        body = json.dumps({"Environment": {"Variables": variables}}).encode()
+        return request(f"http://{addresses()[0]}:{port}", "PUT", CONFIGURATION, body).status
+
+    refused = ("AWS_LAMBDA_EXEC_WRAPPER", "LD_PRELOAD", "BASH_ENV", "PYTHONPATH", "PATH")
+    assert [put(**{name: "/nowhere"}) for name in refused] == [403] * len(refused)
+    assert put(TABLE="orders") == 200
+    assert service.run("import os; reply = os.environ['TABLE']") == "orders"
+
+
+@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="needs another user")
+def test_update_by_another_user_of_the_machine_is_rejected(shared_service: LambdaService) -> None:
+    body = json.dumps({"Environment": {"Variables": {"TABLE": "orders"}}})
+    command = ["curl", "-sS", "-X", "PUT", "-d", body, shared_service.url + CONFIGURATION]
+
+    result = subprocess.run(
+        command, user=65534, group=65534, check=True, capture_output=True, text=True
+    )
+
+    assert "Only the user who runs lambda-live" in json.loads(result.stdout)["message"]
