@@ -100,7 +100,7 @@ class Service:
         if self.config.service.is_interactive:
             self.keys.start()
         if self.aws is not None:
-            await self.aws.create(self.config.resources)
+            await self.aws.create(self.config.resources, self.config.functions[0].project / "seed")
         self.manager.start()
         if self.aws is not None:
             await self.aws.start(self.config.event_sources)
@@ -253,7 +253,7 @@ def build_service(
         policy,
     )
     ui_app = UiApp(ui_state)
-    admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream)
+    admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
     actions = Actions(terminal, functions, reload_command, settings, url)
     ui_state.check_actions = CheckActions(
         actions.check if settings.is_interactive and actions.can_check else None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lambda_live.checks.event_files import events_of, expected_file
 from lambda_live.checks.http_file import SUFFIX, read_request
+from lambda_live.cli import sample_events
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.model.strict_json import loads
@@ -26,7 +27,11 @@ def _remark(event: Path) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Print PATH, function and remark of each event; exit with 2 if the template is invalid."""
-    CommandParser("events", "List the events of the current folder.").parse(arguments)
+    if arguments[:1] == ["generate"]:
+        sample_events.main(arguments[1:])
+        return
+    description = "List the events of the current folder. `events generate KIND` prints a sample."
+    CommandParser("events", description).parse(arguments)
     project = Path.cwd()
     try:
         names = [each.name for each in load_template(project).functions]

@@ -15,6 +15,7 @@ COMMANDS = {
     "invoke": "send one event to a running function and print the response",
     "events": "list the events of the current folder",
     "logs": "print what the functions of a running service wrote to their logs",
+    "aws": "send messages and data to the AWS resources of a running service",
     "check": "send events to a running function and compare the responses",
     "curl-config": "print a curl configuration that sends events, for scripts",
     "describe": "print the functions as JSON",

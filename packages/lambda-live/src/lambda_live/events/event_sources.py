@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -33,6 +34,7 @@ from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.resources.aws import AwsClients, AwsError
 from lambda_live.resources.creation import count_resources, create_resources
 from lambda_live.resources.engine import Engine
+from lambda_live.resources.seeding import SeedError, load_folder
 
 _MAPPINGS = (SQS, DYNAMODB, KINESIS)
 _NAMESPACE = uuid.UUID("6b8a7f0e-36f1-4d0b-8f1b-0f3d5a0b8f52")
@@ -76,11 +78,18 @@ class EventSources:
         counts = count_resources(specs)
         return f"{counts} ({self._engine.name}, {self.url})" if counts else ""
 
-    async def create(self, specs: Iterable[ResourceSpec]) -> None:
-        """Create the resources that do not exist."""
+    async def create(self, specs: Iterable[ResourceSpec], seed: Path | None = None) -> None:
+        """Create the resources that do not exist; a new engine gets the data of a folder, too."""
         specs = list(specs)
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
         await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
+        if seed is not None and self._engine.is_new:
+            try:
+                loaded = await self._aws.run(partial(load_folder, self._aws, seed))
+                if loaded:
+                    self._log(f"loaded {loaded} from {seed}", "INFO")
+            except (*AwsError, SeedError, OSError) as error:
+                self._log(f"{seed}: {error}", "ERROR")
 
     def _log_from_thread(self) -> Callable[[str, str], None]:
         loop = asyncio.get_running_loop()

@@ -37,12 +37,14 @@ class Engine:
     A running emulator.
 
     `is_own` is whether this service stops it. Then it also reports changes, and stores positions.
+    `is_new` is whether it was empty at the start.
     """
 
     def __init__(self, url: str, name: str, *, is_own: bool) -> None:
         self.url = url
         self.name = name
         self.is_own = is_own
+        self.is_new = False
         self._process: subprocess.Popen[bytes] | None = None
         self._file: Path | None = None
 
@@ -77,6 +79,7 @@ class Engine:
             "PYTHONPATH": str(packages),
         }
         with (folder / "engine.log").open("wb") as log_file:
+            engine.is_new = True
             engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
                 [sys.executable, "-P", "-S", str(_PROCESS), str(listener.fileno()), key],
                 cwd=folder,

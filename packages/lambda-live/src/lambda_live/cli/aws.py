@@ -1,0 +1,132 @@
+"""
+`lambda-live aws ACTION`: send messages and data to the AWS resources of a running service.
+
+`send QUEUE FILE` sends a file as a message, `put s3://BUCKET/KEY FILE` an object, `put TABLE FILE`
+an item of plain JSON. `seed FOLDER` loads a folder of test data. `fire SCHEDULE` fires a schedule
+now. The command uses the emulator of the current folder's service, or AWS_ENDPOINT_URL.
+"""
+
+import http.client
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+import uuid
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambda_live.cli.parser import CommandParser, fail
+from lambda_live.dependencies.cache import cache_dir
+from lambda_live.model.function import Account
+from lambda_live.resources import seeding
+from lambda_live.resources.aws import AwsClients
+from lambda_live.resources.engine import running_engine
+
+_TIMEOUT_SECONDS = 30
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser("aws", "Send messages and data to the resources of a running service.")
+    add = parser.add_argument
+    add("action", nargs="?", choices=("send", "put", "seed", "fire"))
+    add("target", nargs="?", help="a queue, a table, s3://BUCKET/KEY, a folder or a schedule")
+    add("file", nargs="?", type=Path, help="the message, the item or the object")
+    add("--group", default="", help="the message group, for FIFO queues")
+    add(
+        "--admin-url",
+        default=f"http://127.0.0.1:{os.environ.get('LAMBDA_LIVE_ADMIN_PORT', '9101')}",
+        help="the service's admin port, for `fire` [%(default)s]",
+    )
+    return parser
+
+
+def _clients() -> AwsClients:
+    """Return clients of the project's engine; exit with status 2 if it does not run."""
+    if url := os.environ.get("AWS_ENDPOINT_URL"):
+        return AwsClients(url, Account(os.environ.get("AWS_REGION") or Account().region))
+    found = _own_engine()
+    if found is None:
+        fail("no emulator runs for this folder; start lambda-live in it, or set AWS_ENDPOINT_URL")
+    return found
+
+
+def _own_engine() -> AwsClients | None:
+    project = f"{Path.cwd().resolve()} "
+    for file in cache_dir("engines").glob("*/engine.json"):
+        try:
+            key = str(json.loads(file.read_text(encoding="utf-8"))["key"])
+        except (OSError, ValueError, KeyError):
+            continue
+        if key.startswith(project) and (url := running_engine(file, in_use=True)):
+            region, account = key.removeprefix(project).split(" ")
+            return AwsClients(url, Account(region, account))
+    return None
+
+
+def _send(options: Namespace, file: Path) -> str:
+    aws = _clients()
+    url = aws.call_now("sqs", "get_queue_url", QueueName=options.target)["QueueUrl"]
+    fifo = {}
+    if options.target.endswith(".fifo"):
+        unique = uuid.uuid4().hex
+        fifo = {"MessageGroupId": options.group or "default", "MessageDeduplicationId": unique}
+    body = file.read_text(encoding="utf-8")
+    sent = aws.call_now("sqs", "send_message", QueueUrl=url, MessageBody=body, **fifo)
+    return f"sent message {sent['MessageId']} to {options.target}"
+
+
+def _put(options: Namespace, file: Path) -> str:
+    aws = _clients()
+    if options.target.startswith("s3://"):
+        bucket, _, key = options.target.removeprefix("s3://").partition("/")
+        seeding.put_object(aws, bucket, key or file.name, file)
+        return f"put s3://{bucket}/{key or file.name}"
+    found = seeding.read_json(file)
+    items = found if isinstance(found, list) else [found]
+    for item in items:
+        seeding.put_item(aws, options.target, item, file)
+    return f"put {len(items)} item{'s'[: len(items) != 1]} into {options.target}"
+
+
+def _fire(options: Namespace) -> str:
+    url = f"{options.admin_url}/schedules/{quote(options.target)}/fire"
+    request = urllib.request.Request(url, b"", method="POST")  # noqa: S310  # the user's URL
+    try:
+        urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
+    except urllib.error.HTTPError as error:
+        fail(json.loads(error.read())["message"])
+    except (OSError, http.client.HTTPException) as error:
+        fail(f"no service answers at {options.admin_url}: {error}; name it with --admin-url")
+    return f"fired {options.target}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the command; exit with status 2 if it fails."""
+    parser = _parser()
+    options = parser.parse(arguments)
+    if options.target is None:
+        parser.error("name what to do: send, put, seed or fire, and its target; see --help")
+    if options.action in ("send", "put"):
+        if options.file is None or not options.file.is_file():
+            parser.error(f"{options.action} needs a file: {options.file or 'FILE'} does not exist")
+    elif options.action == "seed" and not Path(options.target).is_dir():
+        parser.error(f"{options.target} is not a folder")
+    try:
+        match options.action:
+            case "send":
+                done = _send(options, options.file)
+            case "put":
+                done = _put(options, options.file)
+            case "seed":
+                loaded = seeding.load_folder(_clients(), Path(options.target))
+                done = f"loaded {loaded or 'nothing'}"
+            case _:
+                done = _fire(options)
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        fail(str(error))
+    sys.stdout.write(f"{done}\n")

@@ -1,0 +1,85 @@
+"""
+Load a folder of test data into the engine: items, objects, parameters and secrets.
+
+- `tables/NAME.json`: a list of items, or one item, as plain JSON
+- `buckets/NAME/KEY`: objects
+- `parameters.json` and `secrets.json`: an object of names and texts
+"""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
+
+from lambda_live.resources.aws import AwsClients
+
+
+class SeedError(ValueError):
+    """A file is invalid; the text is `PATH: PROBLEM; HINT`."""
+
+
+def load_folder(aws: AwsClients, folder: Path) -> str:
+    """
+    Load a folder; return what was loaded, such as `3 items, 1 object`; blocks.
+
+    The text is empty if the folder has nothing or does not exist.
+
+    Raises:
+        SeedError: A file is invalid.
+        BotoCoreError, ClientError: A table or a bucket is missing.
+    """
+    items = objects = texts = 0
+    for file in sorted(folder.glob("tables/*.json")):
+        found = read_json(file)
+        for item in found if isinstance(found, list) else [found]:
+            put_item(aws, file.stem, item, file)
+            items += 1
+    for bucket in sorted(filter(Path.is_dir, folder.glob("buckets/*"))):
+        for file in sorted(filter(Path.is_file, bucket.rglob("*"))):
+            put_object(aws, bucket.name, file.relative_to(bucket).as_posix(), file)
+            objects += 1
+    for name, value in _texts(folder / "parameters.json"):
+        aws.call_now("ssm", "put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
+        texts += 1
+    for name, value in _texts(folder / "secrets.json"):
+        aws.call_now("secretsmanager", "put_secret_value", SecretId=name, SecretString=value)
+        texts += 1
+    counts = {"item": items, "object": objects, "parameter or secret": texts}
+    return ", ".join(f"{number} {noun}" for noun, number in counts.items() if number)
+
+
+def put_item(aws: AwsClients, table: str, item: Any, file: Path) -> None:
+    """Put an item of plain JSON. Raises SeedError, BotoCoreError, ClientError."""
+    if not isinstance(item, dict):
+        message = f"{file}: an item must be a JSON object; write {{NAME: VALUE}}"
+        raise SeedError(message)
+    typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+    aws.call_now("dynamodb", "put_item", TableName=table, Item=typed)
+
+
+def put_object(aws: AwsClients, bucket: str, key: str, file: Path) -> None:
+    """Put a file as an object. Raises OSError, BotoCoreError, ClientError."""
+    aws.call_now("s3", "put_object", Bucket=bucket, Key=key, Body=file.read_bytes())
+
+
+def read_json(file: Path) -> Any:
+    """Return a file's JSON with exact numbers. Raises SeedError."""
+    try:
+        return json.loads(file.read_bytes(), parse_float=Decimal)
+    except (OSError, ValueError) as error:
+        message = f"{file}: {error}; write JSON"
+        raise SeedError(message) from error
+
+
+def _texts(file: Path) -> Iterator[tuple[str, str]]:
+    if not file.is_file():
+        return
+    found = read_json(file)
+    if not isinstance(found, dict):
+        message = f"{file}: it must be a JSON object; write {{NAME: TEXT}}"
+        raise SeedError(message)
+    for name, value in found.items():
+        yield name, value if isinstance(value, str) else json.dumps(value, default=str)

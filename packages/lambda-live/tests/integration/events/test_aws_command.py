@@ -1,0 +1,138 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from lambda_live.cli import events
+from support.aws import RECORDER, Aws
+from support.lambda_service import LambdaService, environment
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Orders: {Type: AWS::SQS::Queue}
+  Files: {Type: AWS::S3::Bucket}
+  Items: {Type: AWS::Serverless::SimpleTable}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment: {Variables: {EVENTS: ../events.jsonl}}
+      Events:
+        Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}
+        Nightly: {Type: Schedule, Properties: {Schedule: cron(0 3 * * ? *), Name: nightly}}
+"""
+PROJECT = {
+    "template.yaml": TEMPLATE,
+    "code/app.py": RECORDER,
+    "message.json": '{"a": 1}',
+    "item.json": '{"id": "put", "price": 1.5, "tags": ["a"]}',
+    "seed/tables/Items.json": '[{"id": "seeded"}]',
+    "seed/buckets/files/in/a.txt": "text",
+}
+
+
+@pytest.fixture(scope="module")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(PROJECT, handler=None)
+
+
+def run(service: LambdaService, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lambda_live", "aws", *arguments],
+        cwd=service.project,
+        env=environment(measured=False) | {"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_seed_folder_is_loaded_at_the_start(service: LambdaService) -> None:
+    aws = Aws(service)
+    service.wait_for_line("loaded 1 item, 1 object from")
+    assert aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "seeded"}})["Item"]
+    assert aws.s3.get_object(Bucket="files", Key="in/a.txt")["Body"].read() == b"text"
+
+
+def test_sent_message_reaches_the_function(service: LambdaService) -> None:
+    result = run(service, "send", "Orders", "message.json")
+    assert result.stdout.startswith("sent message "), result.stderr
+
+    def bodies() -> list[str]:
+        events = Aws(service).events("Work")
+        return [each["body"] for event in events for each in event.get("Records", [])]
+
+    wait_until(lambda: bodies() == ['{"a": 1}'], "the message")
+
+
+def test_put_stores_items_and_objects(service: LambdaService) -> None:
+    aws = Aws(service)
+    assert run(service, "put", "Items", "item.json").stdout == "put 1 item into Items\n"
+    assert run(service, "put", "s3://files/new.json", "item.json").returncode == 0
+
+    item = aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "put"}})["Item"]
+    assert item == {"id": {"S": "put"}, "price": {"N": "1.5"}, "tags": {"L": [{"S": "a"}]}}
+    assert json.load(aws.s3.get_object(Bucket="files", Key="new.json")["Body"])["id"] == "put"
+
+
+def test_fired_schedule_invokes_its_function(service: LambdaService) -> None:
+    unknown = run(service, "fire", "other", "--admin-url", service.admin_url)
+    assert unknown.returncode == 2
+    assert "no schedule other; there are: WorkNightly" in unknown.stderr
+
+    assert run(service, "fire", "WorkNightly", "--admin-url", service.admin_url).returncode == 0
+
+    def scheduled() -> list[dict[str, object]]:
+        return [each for each in Aws(service).events("Work") if "detail-type" in each]
+
+    wait_until(scheduled, "the event")
+    (event,) = scheduled()
+    assert event["detail-type"] == "Scheduled Event"
+    assert event["source"] == "aws.events"
+    assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/nightly"]
+    assert event["detail"] == {}
+
+
+def test_missing_queue_is_an_error(service: LambdaService) -> None:
+    result = run(service, "send", "missing", "message.json")
+    assert result.returncode == 2
+    assert "queue" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("sqs", ["arn:aws:sqs:us-east-1:123456789012:Orders"]),
+        ("s3", ['"name": "files"']),
+        ("dynamodb", ["table/Items/stream/", '"id"']),
+        ("sns", ["EventSubscriptionArn"]),
+        ("kinesis", ["aws:kinesis:record"]),
+        ("eventbridge", ["detail-type"]),
+        ("schedule", ["Scheduled Event"]),
+        ("apigateway", ["httpMethod"]),
+        ("httpapi", ['"version": "2.0"']),
+        ("url", ["rawPath"]),
+        ("alb", ["targetGroupArn"]),
+        ("cognito", ["triggerSource"]),
+    ],
+)
+def test_generated_event_has_the_names_of_the_template(
+    service: LambdaService,
+    kind: str,
+    names: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(service.project)
+    events.main(["generate", kind])
+
+    text = capsys.readouterr().out
+    assert json.loads(text)
+    assert all(name in text for name in names)
