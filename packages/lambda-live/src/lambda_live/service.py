@@ -171,7 +171,7 @@ class Service:
             self.log.service_log(self.debug_server.addresses)
         if self.aws is not None and (summary := self.aws.describe(self.config.resources)):
             self.log.service_log(summary)
-        for notice in self.config.notices:
+        for notice in self.config.startup_notices:
             self.log.service_log(notice, "WARN")
 
 

@@ -260,12 +260,17 @@ def test_skipped_function_is_named_with_its_stack(write: Write) -> None:
         ),
     ],
 )
-def test_invalid_nested_template_is_refused_with_its_own_line(
+def test_invalid_nested_template_is_skipped_with_its_own_line(
     child: str, error: str, write: Write
 ) -> None:
     write(child, "child/child.yaml")
+    path = write(f"Resources: {WORK}{NESTED}")
 
-    assert refusal(write(f"Resources: {WORK}{NESTED}")).startswith(error)
+    template = read_template(path, {})
+
+    assert [each.logical_id for each in template.functions] == ["Work"]
+    (found,) = (str(each.error) for each in template.skipped)
+    assert found.removeprefix(f"{path.parent}/").startswith(error)
 
 
 def test_depth_and_number_of_nested_stacks_are_limited(write: Write) -> None:

@@ -73,7 +73,10 @@ def authorizer(folder: Path, own: str = "", general: str = "", **api: str) -> Au
     }
     path = folder / "template.yaml"
     path.write_text(DEFINED.format(own=own, general=general, **written), encoding="utf-8")
-    work, _ = read_template(path, {}).functions
+    template = read_template(path, {})
+    if template.skipped and template.skipped[0].error:
+        raise template.skipped[0].error
+    work, _ = template.functions
     (route,) = work.routes
     return route.authorizer
 

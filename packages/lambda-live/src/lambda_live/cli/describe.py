@@ -27,6 +27,7 @@ from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.config import read_account, sam_variables
 from lambda_live.project.dotenv import DotEnv
+from lambda_live.project.notices import describe_invalid
 from lambda_live.project.samconfig import read_samconfig
 from lambda_live.project.template.discovery import default_template, find_template
 from lambda_live.project.template.reader import read_template
@@ -87,11 +88,14 @@ def _environment(function: FunctionSpec, project: Path) -> dict[str, str]:
     }
 
 
-def _print_environment(functions: Sequence[FunctionSpec], name: str, project: Path) -> None:
+def _print_environment(template: Template, name: str, project: Path) -> None:
     """Print `NAME=VALUE` and a NUL for each variable: a value may have several lines."""
-    found = [each for each in functions if each.name == name]
+    found = [each for each in template.functions if each.name == name]
     if not found:
-        names = ", ".join(each.name for each in functions)
+        for each in template.skipped:
+            if name in (each.served_name, each.logical_id):
+                fail(describe_invalid(each))
+        names = ", ".join(each.name for each in template.functions)
         fail(f"unknown function {name}; the template has {names}")
     pairs = _environment(found[0], project).items()
     sys.stdout.write("".join(f"{key}={value}\0" for key, value in pairs))
@@ -126,7 +130,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         template = load_template(project)
         if options.environment:
-            _print_environment(template.functions, options.environment, project)
+            _print_environment(template, options.environment, project)
             return
         functions = [_describe(each, project) for each in template.functions]
     except TemplateError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lambda_live.model.requirements import Requirements
 from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.model.template_error import TemplateError
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -236,12 +237,18 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class SkippedResource:
-    """A resource that cannot run locally; `reason` continues "NAME is not served: "."""
+    """
+    A resource that cannot run locally; `reason` continues "NAME is not served: ".
+
+    `error` is set if the template is invalid, and `served_name` is the function's name then.
+    """
 
     logical_id: str
     template: Path
     line: int
     reason: str
+    error: TemplateError | None = None
+    served_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

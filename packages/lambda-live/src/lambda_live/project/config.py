@@ -11,11 +11,11 @@ from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionCon
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.service import ServiceSettings, UnverifiedCaller
-from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Template
+from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.dotenv import DotEnv
-from lambda_live.project.notices import collect_notices
+from lambda_live.project.notices import collect_notices, describe_invalid
 from lambda_live.project.samconfig import SamConfig, read_samconfig
 from lambda_live.project.template import discovery
 from lambda_live.telemetry import levels
@@ -30,18 +30,26 @@ class Config:
     The functions, at least one, and the settings of the service.
 
     `files` are those that define the functions, existing or not; `template` is one of them.
-    `notices` are warnings for the startup output. `aws_endpoint_url` is an emulator of the user's.
+    `notices` are warnings for the startup output. `invalid` are parts of the template with an
+    error, which are not among the functions. `aws_endpoint_url` is an
+    emulator of the user's.
     """
 
     functions: tuple[FunctionConfiguration, ...]
     service: ServiceSettings
     notices: tuple[str, ...] = ()
+    invalid: tuple[SkippedResource, ...] = ()
     files: tuple[Path, ...] = ()
     template: Path | None = None
     resources: tuple[ResourceSpec, ...] = ()
     event_sources: tuple[EventSource, ...] = ()
     aws_endpoint_url: str = ""
     reader: Callable[[], "Config"] | None = field(default=None, compare=False)
+
+    @property
+    def startup_notices(self) -> tuple[str, ...]:
+        """All warnings, with those about invalid parts."""
+        return (*map(describe_invalid, self.invalid), *self.notices)
 
     def reload(self) -> "Config":
         """
@@ -91,10 +99,12 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
         *dot_env.files(*(each.name for each in functions)),
     )
     notices = tuple(collect_notices(template))
+    invalid = tuple(each for each in template.skipped if each.error)
     return Config(
         functions,
         _service(options),
         notices,
+        invalid,
         files,
         template.path,
         template.resources if options.resources else (),

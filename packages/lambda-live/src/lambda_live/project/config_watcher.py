@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError, PackageState
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
+from lambda_live.project.notices import describe_invalid
 from lambda_live.project.package_installer import (
     FunctionDependencies,
     PackageInstaller,
@@ -210,8 +211,7 @@ class ConfigWatcher:
             self._set_watched(*self._watched_files, *new)
             result = await asyncio.to_thread(self._load)
         if isinstance(result, TemplateError):
-            self._log(f"{result}. Keeping the last valid template.", "ERROR")
-            self._had_error = True
+            self._reject(result)
         else:
             self._accept(result)
 
@@ -222,7 +222,10 @@ class ConfigWatcher:
             return error
 
     def _accept(self, config: Config) -> None:
-        had_error, self._had_error = self._had_error, False
+        if (stack := self._newly_invalid_stack(config)) is not None:
+            self._reject(stack)
+            return
+        had_error, config = self._had_error, self._keep_invalid_functions(config)
         if had_error or config.template != self._config.template:
             self._log(_describe_change(config.template), "INFO")
         for notice in config.notices:
@@ -231,6 +234,35 @@ class ConfigWatcher:
         self._config = config
         self._on_accepted(config)
         self._apply(config.functions)
+
+    def _reject(self, error: TemplateError) -> None:
+        self._log(f"{error}. Keeping the last valid template.", "ERROR")
+        self._had_error = True
+
+    def _newly_invalid_stack(self, config: Config) -> TemplateError | None:
+        """Return the error of a nested stack whose functions would disappear."""
+        known = {each.logical_id for each in self._config.invalid}
+        invalid = (each for each in config.invalid if each.logical_id not in known)
+        return next((each.error for each in invalid if each.served_name is None), None)
+
+    def _keep_invalid_functions(self, config: Config) -> Config:
+        """Return the configuration with the last valid one of each function that is invalid."""
+        known = {str(each.error) for each in self._config.invalid}
+        served = {each.name: each for each in self._config.functions}
+        kept: list[FunctionConfiguration] = []
+        for each in config.invalid:
+            function = served.get(each.served_name or "")
+            if function is not None:
+                kept.append(function)
+            if str(each.error) in known:
+                continue
+            if function is not None:
+                message = f"{each.error}. {function.name} keeps its last valid configuration."
+                self._log(message, "ERROR")
+            else:
+                self._log(describe_invalid(each), "WARN")
+        self._had_error = bool(kept)
+        return replace(config, functions=(*config.functions, *kept))
 
     def _apply(
         self, functions: Sequence[FunctionConfiguration], *, waits_for_packages: bool = True

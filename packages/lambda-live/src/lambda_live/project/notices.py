@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lambda_live.dependencies.interpreters import explain_substitute
-from lambda_live.model.template import FunctionSpec, Template
+from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 
 _MAX_NAMES = 4
 """Names in one notice; a terminal has 24 rows."""
@@ -12,8 +12,13 @@ _MAX_NAMES = 4
 type _Place = tuple[Path | None, int | None]
 
 
+def describe_invalid(part: SkippedResource) -> str:
+    """Return the notice about a part of a template that is skipped because of an error."""
+    return f"{part.template}:{part.line}: {part.logical_id} is not served: {part.reason}"
+
+
 def collect_notices(template: Template) -> Iterator[str]:
-    """Yield all notices."""
+    """Yield all notices, except those about invalid parts."""
     yield from _skipped(template)
     yield from template.notices
     yield from _runtimes(template)
@@ -54,7 +59,9 @@ def _place_of(function: FunctionSpec) -> _Place:
 
 def _skipped(template: Template) -> Iterator[str]:
     items = (
-        (each.reason, each.logical_id, (each.template, each.line)) for each in template.skipped
+        (each.reason, each.logical_id, (each.template, each.line))
+        for each in template.skipped
+        if each.error is None
     )
     for reason, names, place in _grouped(items):
         if len(names) == 1:

@@ -328,14 +328,14 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
 
 def test_described_environment_has_template_env_and_memory(tmp_path: Path) -> None:
     properties = (
-        "Timeout: 7, MemorySize: 512, Environment: {Variables: {TABLE: orders, A: template}}"
+        "Timeout: 7, MemorySize: 512, Environment: {Variables: {TABLE: orders, OWN: template}}"
     )
     template = SEVERAL.replace("Timeout: 20, MemorySize: 512", properties)
     (tmp_path / "template.yaml").write_text(template)
     (tmp_path / "function").mkdir()
     (tmp_path / "function/app.py").touch()
-    (tmp_path / ".env").write_text("A=all\nLINES='1\n2'\nFROM_SHELL\n")
-    (tmp_path / ".env.Slow").write_text("A=own\n")
+    (tmp_path / ".env").write_text("OWN=all\nLINES='1\n2'\nFROM_SHELL\n")
+    (tmp_path / ".env.Slow").write_text("OWN=own\n")
     command = [sys.executable, "-P", "-m", "lambda_live", "describe", "--environment", "Slow"]
     environ = {**os.environ, "FROM_SHELL": "here", "AWS_REGION": "eu-west-1"}
 
@@ -345,7 +345,7 @@ def test_described_environment_has_template_env_and_memory(tmp_path: Path) -> No
 
     variables = dict(each.split("=", 1) for each in ended.stdout.split("\0") if each)
     assert variables == {
-        "A": "own",
+        "OWN": "own",
         "AWS_ACCESS_KEY_ID": "placeholder",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",

@@ -17,6 +17,7 @@ from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.document import Object
 from lambda_live.project.template import cfnresponse
+from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resource, Resources
 
@@ -123,7 +124,10 @@ def _local_path(resources: Resources, resource: Resource, key: str, location: st
         return path.parent  # AWS packages this file only
     if not is_file and not path.is_dir():
         problem = f"{key} is {location!r}, but {path} does not exist"
-        resource.properties.fail(key, problem, "name the folder of the code")
+        resources.add_code_file(path)  # it is served once the folder exists
+        folder = resources.document.path.parent.resolve()
+        hint = hint_for_missing(path, folder, "name the folder of the code")
+        resource.properties.fail(key, problem, hint)
     return path
 
 

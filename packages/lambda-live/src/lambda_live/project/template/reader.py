@@ -81,8 +81,8 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
                 files.add(dockerfile)  # even if the function is skipped
             try:
                 functions.append(function_of(resources, resource, build_dir, function_routes))
-            except UnsupportedFunctionError as error:
-                skipped.append(resources.skip(resource, str(error)))
+            except (TemplateError, UnsupportedFunctionError) as error:
+                skipped.append(resources.skip(resource, error))
                 cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
         files.add(file)
@@ -108,6 +108,8 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
 def _fail_without_functions(
     path: Path, skipped: list[SkippedResource], cause: BaseException | None
 ) -> None:
+    if (invalid := next((each.error for each in skipped if each.error), None)) is not None:
+        raise invalid
     if len(skipped) == 1 and isinstance(cause, TemplateError):
         raise cause  # it names the file of the only function
     if skipped:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.model.template import SkippedResource
+from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk.asset_source import AssetSourceFinder
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics, is_intrinsic
@@ -134,10 +135,14 @@ class Resources:
         """Return all notices as `PATH:LINE: PROBLEM; HINT`."""
         return (*self.document.notices, *self._references.notices())
 
-    def skip(self, resource: Resource, reason: str) -> SkippedResource:
-        """Return a record of a resource that is not served."""
+    def skip(self, resource: Resource, reason: str | Exception) -> SkippedResource:
+        """Return a record of a resource that is not served, because of an error or by design."""
         name = self.qualified_name(resource.logical_id)
-        return SkippedResource(name, self.document.path, resource.line, reason)
+        if not isinstance(reason, TemplateError):
+            return SkippedResource(name, self.document.path, resource.line, str(reason))
+        problem = f"{reason.problem}; {reason.hint}"
+        served = self.name_of(resource.logical_id) if resource.type in FUNCTIONS else None
+        return SkippedResource(name, reason.path, reason.line or 1, problem, reason, served)
 
     def add_code_file(self, path: Path) -> None:
         """Record a file, such as a zip archive, whose change may change a function."""

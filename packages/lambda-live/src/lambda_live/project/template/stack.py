@@ -6,10 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lambda_live.model.template import SkippedResource
-from lambda_live.model.template_error import UnsupportedFunctionError
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.cloud_assembly import is_manifest
 from lambda_live.project.cdk.stacks import application_of
 from lambda_live.project.document import Document, Object, Value, load_document
+from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.discovery import TEMPLATE_NAMES
 from lambda_live.project.template.foreach import ForEach
 from lambda_live.project.template.references import StackContext
@@ -29,6 +30,11 @@ class TemplateFiles:
         self._documents: dict[Path, Document] = {}
         self._paths: dict[Path, None] = {}
         self._stacks = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more stacks than are read."""
+        return self._stacks > _MAX_STACKS
 
     def add(self, path: Path) -> None:
         """Record a file, even if it does not exist."""
@@ -153,8 +159,10 @@ class Stack:
             self._nested[resource.logical_id] = None
             try:
                 self._nested[resource.logical_id] = self._read(resource)
-            except UnsupportedFunctionError as error:
-                self.skipped.append(self.resources.skip(resource, str(error)))
+            except (UnsupportedFunctionError, TemplateError) as error:
+                if self._files.is_full:
+                    raise
+                self.skipped.append(self.resources.skip(resource, error))
         return self._nested[resource.logical_id]
 
     def _read(self, resource: Resource) -> "Stack":
@@ -209,7 +217,9 @@ def _nested_template(parent: Path, resource: Resource, files: TemplateFiles) -> 
     files.add(path)
     if not is_file:
         problem = f"{key} is {location!r}, but {path} does not exist"
-        resource.properties.fail(key, problem, f"name the template of {resource.logical_id}")
+        otherwise = f"name the template of {resource.logical_id}"
+        hint = hint_for_missing(path, parent.parent.resolve(), otherwise)
+        resource.properties.fail(key, problem, hint)
     return path
 
 

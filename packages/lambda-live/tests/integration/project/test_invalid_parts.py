@@ -1,0 +1,77 @@
+"""A part of a template that cannot be read does not stop the other parts."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.lambda_service import LambdaService
+from support.service_starter import StartService
+from support.waiting import wait_until
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, Handler: app.handler, CodeUri: code/}}
+Resources:
+  Good: {Type: AWS::Serverless::Function}
+  Slow: {Type: AWS::Serverless::Function, Properties: {Timeout: 901}}
+  Built: {Type: AWS::Serverless::Function, Properties: {CodeUri: dist/app}}
+  Queue: {Type: AWS::Serverless::Application, Properties: {Location: cdk.out/queue.yaml}}
+"""
+FILES = {
+    "template.yaml": TEMPLATE,
+    "code/app.py": "def handler(event, context): return context.memory_limit_in_mb\n",
+    "Makefile": "build:\n\tmkdir -p dist\n",
+}
+
+
+@pytest.fixture(scope="module")
+def service(start_module_service: StartService) -> LambdaService:
+    return start_module_service(FILES, handler=None)
+
+
+@pytest.fixture(autouse=True)
+def _restore(service: LambdaService) -> Iterator[None]:
+    yield
+    save(service, TEMPLATE)
+
+
+def save(service: LambdaService, text: str) -> None:
+    (service.project / "template.yaml").write_text(text, encoding="utf-8")
+
+
+def names(service: LambdaService) -> list[str]:
+    return [each["FunctionName"] for each in service.boto3.list_functions()["Functions"]]
+
+
+def test_other_functions_are_served_and_errors_are_reported(service: LambdaService) -> None:
+    template = service.project / "template.yaml"
+
+    assert names(service) == ["Good"]
+    for notice in (
+        f"{template}:6: Slow is not served: invalid Timeout '901'; use a whole number of seconds",
+        f"{template}:7: Built is not served: CodeUri is 'dist/app', but",
+        "it looks like a build's output; run `make build` first",
+        f"{template}:8: Queue is not served: Location is 'cdk.out/queue.yaml', but",
+        "does not exist; run `cdk synth` first",
+    ):
+        service.wait_for_line(notice)
+
+
+def test_function_is_added_once_its_error_is_fixed(service: LambdaService) -> None:
+    save(service, TEMPLATE.replace("901", "900"))
+    wait_until(lambda: names(service) == ["Good", "Slow"], "Slow")
+
+    (service.project / "dist/app").mkdir(parents=True)
+    (service.project / "dist/app/app.py").write_text(FILES["code/app.py"], encoding="utf-8")
+    wait_until(lambda: set(names(service)) == {"Good", "Slow", "Built"}, "Built")
+
+
+def test_running_function_keeps_its_last_valid_configuration(service: LambdaService) -> None:
+    save(service, TEMPLATE.replace("901", "900, MemorySize: 256"))
+    wait_until(lambda: "Slow" in names(service), "Slow")
+
+    save(service, TEMPLATE.replace("901", "0, MemorySize: 512"))
+    service.wait_for_line(". Slow keeps its last valid configuration.")
+
+    payload = service.boto3.invoke(FunctionName="Slow")["Payload"].read()
+    assert payload in (b'"256"', b"256")
