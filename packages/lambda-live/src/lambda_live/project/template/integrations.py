@@ -13,6 +13,11 @@ from lambda_live.model.template import Route
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources, qualifier_in
 
+_SUBTYPES = ("IntegrationSubtype", "integrationSubtype")
+"""CloudFormation's and OpenAPI's name of the AWS service action of an HTTP API's integration."""
+
+_OTHER_BACKENDS = ("AWS", "HTTP", "HTTP_PROXY")
+
 
 @dataclass(frozen=True, slots=True)
 class Integration:
@@ -36,15 +41,25 @@ class Integration:
         return self.resources.resolve_quietly(self.properties.raw.get(self.keys[0]))
 
     def note_missing_function(self, uri: str) -> None:
-        """Report a route whose function is not in the application."""
-        is_proxy = (self.properties.text(self.keys[1]) or "").upper() == "AWS_PROXY"
-        if is_proxy and "IntegrationSubtype" not in self.properties:
+        """Report a route that leads to no function of the application, unless it is a mock."""
+        kind = (self.properties.text(self.keys[1]) or "").upper()
+        subtypes = (self.properties.text(key) for key in _SUBTYPES if key in self.properties)
+        if action := next(subtypes, None):
+            reason = f"it calls the AWS service action {action}; only functions are called here"
+        elif kind == "AWS_PROXY":
             backend = uri.rpartition("/functions/")[2].removesuffix("/invocations") or "nothing"
-            self.resources.note(
-                self.properties.line(self.keys[0]),
-                f"{self.label} is not served: it leads to {backend}, which is not a function of"
-                " this template; refer to the function with !GetAtt NAME.Arn",
+            reason = (
+                f"it leads to {backend}, which is not a function of this template; refer to the"
+                " function with !GetAtt NAME.Arn"
             )
+        elif kind in _OTHER_BACKENDS:
+            backend = uri.rpartition(":apigateway:")[2] or "a backend"
+            reason = f"it leads to {backend}; only functions are called here"
+        else:
+            return
+        key = self.keys[0] if self.keys[0] in self.properties.raw else self.keys[1]
+        line = self.properties.line(key)
+        self.resources.note(line, f"{self.label} is not served: {reason}")
 
 
 class FunctionRoutes:
