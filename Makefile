@@ -62,7 +62,7 @@ format: install ## Fix what ruff can fix
 
 # pip-audit has its own environment: it brings rich, which structlog would import at a cold start.
 audit: install ### List known vulnerabilities of the locked dependencies
-	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -m venv .cache/audit && .cache/audit/bin/pip install --quiet --require-hashes --requirement requirements/audit.txt; }
+	@test -x .cache/audit/bin/pip-audit || { $(BIN)/python -P -m venv .cache/audit && .cache/audit/bin/pip install --quiet --require-hashes --requirement requirements/audit.txt; }
 	@.cache/audit/bin/pip-audit --path $(BIN)/../lib/python*/site-packages --strict --desc off --progress-spinner off
 
 check: ## Compare responses with expected ones (EVENTS=events/event.json)
@@ -87,22 +87,22 @@ fuzz: install ### Send 100,000 invalid requests and random events (FUZZ_CASES=n)
 	@FUZZ_CASES=$(or $(FUZZ_CASES),100000) $(BIN)/pytest --quiet -W error -c packages/lambda-live/pytest.toml packages/lambda-live/tests/fuzz
 
 soak: install ### Look for leaks in 30 minutes of load, saves and crashes (MINUTES=n)
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.soak $(or $(MINUTES),30)
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.soak $(or $(MINUTES),30)
 
 bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .cache/bench/imports/.installed ## Run benchmarks against other tools (ARGS=--quick: a tenth)
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench $(ARGS)
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench $(ARGS)
 
 .cache/bench/%/.installed: packages/lambda-live/bench/%.txt
-	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@$(BIN)/python -P -m venv --clear $(@D)
+	@$(@D)/bin/python -P -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 bench-growth: install ### Measure how cost grows with environments, files and events
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.growth
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.growth
 
 bench-cluster: install ### Measure saves, rollouts, killed pods and scaling in the cluster
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.cluster
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.pods
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.cluster
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.pods
 
 bench-monitoring: install ### Measure the delay and the cost of logs and metrics
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -m tests.cluster.bench.monitoring
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.monitoring

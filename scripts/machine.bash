@@ -118,7 +118,7 @@ on_path() {
 
 # json_value EXPRESSION prints the value of a Python expression on `value`, the JSON that it reads. Any Python 3 does.
 json_value() {
-    python3 -c "import json, sys; value = json.load(sys.stdin); print($1)" "${@:2}"
+    python3 -I -c "import json, sys; value = json.load(sys.stdin); print($1)" "${@:2}"
 }
 
 is_new_enough() {

@@ -1,6 +1,7 @@
 """Scripts under macOS's bash, and with other tools than GNU's."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -98,3 +99,26 @@ def test_check_accept_and_invoke_work_with_other_tools(checks: Checks, other_pat
     assert [done.stderr for done in (failed, accepted, passed)] == ["", "", ""]
     assert [done.returncode for done in (failed, accepted, passed, invoked)] == [1, 0, 0, 0]
     assert checks.expected("a") == '{"n":1}'
+
+
+def test_python_never_imports_modules_of_the_project(tmp_path: Path) -> None:
+    """A project may have modules called random or json. Without -P or -I they come first."""
+    for name in ("json", "random", "types", "yaml"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the module of the project')\n")
+    calls = {
+        f"{path.name}: {call[0]}"
+        for path in (*SCRIPTS, REPOSITORY / "Makefile", REPOSITORY / "Tiltfile")
+        if path.is_file()
+        for call in re.finditer(r"(?<![\w-])python3?\"?,? \"?-[mc]\b.*", path.read_text())
+    }
+    safe = subprocess.run(
+        ["bash", "-c", f"source {REPOSITORY}/scripts/machine.bash; json_value 'value[\"a\"]'"],
+        cwd=tmp_path,
+        input='{"a": 1}',
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert calls == set()
+    assert safe.stdout == "1\n", safe.stderr
