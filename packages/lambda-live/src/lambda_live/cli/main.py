@@ -20,6 +20,7 @@ COMMANDS = {
     "curl-config": "print a curl configuration that sends events, for scripts",
     "describe": "print the functions as JSON",
     "install": "install the functions' requirements for their tests, print the folders",
+    "clear-cache": "remove installed packages that no service uses",
     "image-context": "write what a function's image is built from",
     "terminal": "show the terminal output of a service that runs elsewhere",
     "problems": "list the errors of a service that runs elsewhere, for editors",

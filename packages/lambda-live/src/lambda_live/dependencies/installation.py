@@ -16,13 +16,22 @@ from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.local_packages import remove_copies
-from lambda_live.dependencies.requirements import cache_key, copy_requirements, pip_text
+from lambda_live.dependencies.package_cache import hold, prune
+from lambda_live.dependencies.requirements import (
+    cache_key,
+    copy_requirements,
+    has_open_versions,
+    pip_text,
+)
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError, Requirements
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
 _LOCK_POLL_SECONDS = 0.1
+_MAX_AGE_SECONDS = 7 * 86_400.0
+"""After this time, packages without exact versions are installed again."""
+
 _OPTIONS = ("--compile", "--disable-pip-version-check", "--no-user", "--progress-bar=off")
 _VARIABLES = {"PIP_DRY_RUN": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
 _IGNORED_VARIABLES = ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET")
@@ -36,7 +45,17 @@ def is_installed(requirements: Requirements) -> bool:
 
 def install_dir(requirements: Requirements) -> Path:
     """Return the directory of the packages, which depends on the requirements and the Python."""
-    return cache_dir("packages") / cache_key(requirements)
+    directory = cache_dir("packages") / cache_key(requirements)
+    return max(directory.parent.glob(f"{directory.name}.*"), default=directory)
+
+
+def is_stale(requirements: Requirements) -> bool:
+    """Return whether newer packages may be available for requirements without exact versions."""
+    try:
+        age_seconds = time.time() - install_dir(requirements).stat().st_mtime
+    except OSError:
+        return False
+    return age_seconds > _MAX_AGE_SECONDS and has_open_versions(requirements)
 
 
 def install(requirements: Requirements, log: Callable[[str], None]) -> Path:
@@ -56,8 +75,12 @@ class Installation:
     Several services may need the same packages at the same time. A lock lets one of them install.
     """
 
-    def __init__(self, requirements: Requirements, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, requirements: Requirements, log: Callable[[str], None], *, again: bool = False
+    ) -> None:
+        """With `again`, the newest packages are installed beside those that the cache has."""
         self._requirements = requirements
+        self._again = again
         self._log = log
         self._stopped = threading.Event()
         self._pip: subprocess.Popen[str] | None = None
@@ -66,9 +89,14 @@ class Installation:
         """Install the requirements unless the cache has them; return the directory."""
         try:
             directory = install_dir(self._requirements)
+            if self._again:
+                name = f"{directory.name.partition('.')[0]}.{int(time.time())}"
+                directory = directory.with_name(name)
             if not directory.is_dir():
                 with self._locked(directory.name):
                     self._install(directory)
+                hold(directory)
+                prune()
         except OSError as error:
             reason = ": ".join(str(each) for each in (error.strerror, error.filename) if each)
             raise self._error(reason or repr(error)) from error

@@ -20,6 +20,7 @@ from lambda_live.dependencies.local_packages import (
     METADATA_FILES,
     is_package,
     local_requirements,
+    requirement_lines,
     rewrite,
 )
 from lambda_live.dependencies.lock_files import (
@@ -32,6 +33,9 @@ from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
+_NAMED = re.compile(r"[A-Za-z0-9][^@/#;]*")
+"""The name and versions of a requirement that is not a path or URL."""
+
 _POETRY_LOCK, _UV_LOCK, _PYPROJECT = "poetry.lock", "uv.lock", "pyproject.toml"
 
 
@@ -80,6 +84,16 @@ def copy_requirements(requirements: Requirements, directory: Path) -> None:
         copy = directory / path.relative_to(requirements.directory)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
+
+
+def has_open_versions(requirements: Requirements) -> bool:
+    """Return whether pip may choose other versions at another time."""
+    if requirements.source.name == "requirements.txt":
+        lines = [line for line, _ in requirement_lines(requirements.source)]
+    else:
+        lines = requirements.text.splitlines()
+    requirements_only = (line.partition(";")[0].partition(" #")[0].strip() for line in lines)
+    return any("==" not in each for each in requirements_only if _NAMED.fullmatch(each))
 
 
 def pip_text(requirements: Requirements, place: Callable[[Path], str] = str) -> str:

@@ -19,6 +19,7 @@ from lambda_live.project.package_installer import (
     FunctionDependencies,
     PackageInstaller,
     find_dependencies,
+    refresh,
 )
 
 _QUIET_SECONDS = 0.02
@@ -157,6 +158,13 @@ class ConfigWatcher:
         """Apply the configuration, and watch its files."""
         self._apply(self._config.functions, waits_for_packages=False)
         self._start_watch()
+        self._background.spawn(self._refresh_packages())
+
+    async def _refresh_packages(self) -> None:
+        stale = [each for dependencies in self._installed.values() for each in dependencies.stale()]
+        results = [await refresh(each, self._log) for each in dict.fromkeys(stale)]
+        if any(results):
+            self._apply(self._config.functions)
 
     def _start_watch(self) -> None:
         self._watch_task = self._background.spawn(self._watch())

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
-from lambda_live.dependencies.installation import Installation, install_dir, is_installed
+from lambda_live.dependencies.installation import Installation, install_dir, is_installed, is_stale
 from lambda_live.dependencies.interpreters import choose_interpreter, runtime_requirements
 from lambda_live.dependencies.local_packages import import_roots
+from lambda_live.dependencies.package_cache import hold
 from lambda_live.dependencies.requirements import (
     collect_requirements,
     metadata_files,
@@ -53,8 +54,14 @@ class FunctionDependencies:
         """Return what must be installed first."""
         return [each for each in self._all if not is_installed(each)]
 
+    def stale(self) -> list[Requirements]:
+        """Return what may have newer versions."""
+        return [each for each in self._all if is_stale(each)]
+
     def resolved_configuration(self) -> FunctionConfiguration:
-        """Return the function's configuration with its Python and packages."""
+        """Return the function's configuration with its Python and packages, which stay cached."""
+        for directory in self.directories:
+            hold(directory)
         return replace(
             self.configuration,
             interpreter=self.python,
@@ -209,3 +216,18 @@ class PackageInstaller:
         request.installation = Installation(requirements, log)
         await asyncio.to_thread(request.installation.run)
         self._log(f"installed {requirements.label} in {time.monotonic() - start:.1f} s", "INFO")
+
+
+async def refresh(requirements: Requirements, log: Callable[[str, str], None]) -> bool:
+    """Install the newest packages for requirements without exact versions, if that is possible."""
+    installation = Installation(requirements, lambda _: None, again=True)
+    try:
+        await asyncio.to_thread(installation.run)
+    except InstallError:
+        log(f"{requirements.label} was installed more than a week ago; no update now", "INFO")
+        return False
+    except asyncio.CancelledError:
+        installation.stop()
+        raise
+    log(f"{requirements.label}: installed the newest versions", "INFO")
+    return True

@@ -1,12 +1,15 @@
 """Saved templates, requirements and links apply to the running functions."""
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lambda_live.dependencies.package_cache import prune
+from lambda_live.dependencies.requirements import find_requirements, has_open_versions
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -397,6 +400,53 @@ def test_requirements_that_fail_affect_the_functions_that_need_them(
     service.wait_for_line("Other: still using those that are installed")
     state = service.request("GET", "/2015-03-31/functions/.lambda-live").json()["functions"]
     assert [each["state"] for each in state] == ["Active", "Failed"]
+
+
+def test_requirement_without_a_version_is_updated_after_a_week(
+    tmp_path: Path, start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, wheels = tmp_path / "cache", tmp_path / "wheels"
+    wheels.mkdir()
+    write_wheel(wheels, "ours", "1")
+    files = project({}, app=VERSION.format(name="ours")) | {"code/requirements.txt": "ours\n"}
+    variables: dict[str, Any] = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    first = start_service(files, handler=None, XDG_CACHE_HOME=str(cache), **variables)
+    first.expected_stderr = first.stderr
+    before = answer(first)
+    write_wheel(wheels, "ours", "2")
+    (installed,) = (cache / "lambda-live/packages").iterdir()
+    os.utime(installed, (0, 0))
+
+    second = start_service(tmp_path, handler=None, XDG_CACHE_HOME=str(cache), **variables)
+
+    wait_until(lambda: answer(second) == "2")
+    assert (before, answer(first)) == ("1", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    assert prune(0, 0.0) == 0  # both are in use
+    for service in (first, second):
+        service.end()
+    assert prune(0, 0.0) > 0
+    assert list((cache / "lambda-live/packages").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("idna\n", True),
+        ("idna>=3,<4 ; python_version > '3'\n", True),
+        ("idna[x]==3.1  # because\n", False),
+        ("-r other.txt\n./folder\nname @ file:///folder\n", False),
+        ("idna==3 \\\n    --hash=sha256:aa\n", False),
+    ],
+)
+def test_requirements_without_exact_versions_are_recognized(
+    text: str, tmp_path: Path, *, expected: bool
+) -> None:
+    write_project(tmp_path, {"requirements.txt": text})
+    requirements = find_requirements(tmp_path, tmp_path)
+
+    assert requirements is not None
+    assert has_open_versions(requirements) is expected
 
 
 def test_pip_settings_of_the_user_do_not_prevent_an_installation(
