@@ -132,6 +132,7 @@ _EVENTS: dict[str, Any] = {
     "S3": _S3,
     "DynamoDB": _DYNAMODB,
     "Kinesis": _KINESIS,
+    "EventBridge": _EVENTBRIDGE,
     "EventBridgeRule": _EVENTBRIDGE,
     "CloudWatchEvent": _EVENTBRIDGE,
     "Schedule": _SCHEDULE,

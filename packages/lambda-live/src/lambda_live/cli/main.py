@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "write a template, a function, an event and a test to a folder",
     "invoke": "send one event to a running function and print the response",
     "events": "list the events of the current folder",
+    "imports": "print how long the imports of a function's cold start took",
     "logs": "print what the functions of a running service wrote to their logs",
     "aws": "send messages and data to the AWS resources of a running service",
     "check": "send events to a running function and compare the responses",

@@ -229,7 +229,8 @@ class Environment(RuntimeCalls):
             self._on_timeout()
             return
         self.next_preload = message.preload
-        self._phases.finish_init(keep_timeout=self.invocation is not None)
+        keeps_timeout = self.invocation is not None
+        self._phases.finish_init(keep_timeout=keeps_timeout, imports=message.imports)
         self.lifecycle.transition_to(State.READY)
         if self.invocation is not None:
             self.assign(self.invocation)

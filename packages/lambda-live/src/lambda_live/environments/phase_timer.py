@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from lambda_live.environments.sandbox import Sandbox
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import InitReport, Report
+from lambda_live.model.invocation import ImportTime, InitReport, Report
 from lambda_live.telemetry.listener import Listener
 
 _CLIENT = f"awslambdaric {version('awslambdaric')}"
@@ -49,7 +49,12 @@ class PhaseTimer:
         return self._timeout is not None and elapsed > self._timeout_seconds
 
     def finish_init(
-        self, status: str = "success", error_type: str | None = None, *, keep_timeout: bool = False
+        self,
+        status: str = "success",
+        error_type: str | None = None,
+        *,
+        keep_timeout: bool = False,
+        imports: tuple[ImportTime, ...] = (),
     ) -> None:
         """Report the init. With `keep_timeout`, its timeout continues for the invocation."""
         if not keep_timeout:
@@ -59,7 +64,9 @@ class PhaseTimer:
         self._sandbox.drain()
         self._sandbox.measure_peak()
         invocation = self._sandbox.invocation
-        self._listener.on_init_end(InitReport(init_ms, status, error_type, invocation))
+        memory = self._sandbox.max_memory_mb
+        report = InitReport(init_ms, status, error_type, invocation, imports, memory)
+        self._listener.on_init_end(report)
 
     def start_invocation(self) -> None:
         """Start the function's timeout, or continue with the rest of the init's."""

@@ -17,7 +17,7 @@ from lambda_live.environments.stack_dump import parse_stack
 from lambda_live.environments.variables import per_environment
 from lambda_live.environments.zygote import ZygotePool
 from lambda_live.model.function import FunctionConfiguration
-from lambda_live.model.invocation import Invocation
+from lambda_live.model.invocation import ImportTime, Invocation
 from lambda_live.telemetry.listener import Listener
 
 _DEBUG_DEADLINE_SECONDS = 86_400.0
@@ -48,6 +48,7 @@ class InitMessage:
     preload_ms: float = 0.0
     preload: str = ""
     location: str = ""
+    imports: tuple[ImportTime, ...] = ()
 
 
 def parse_init_message(message: bytes) -> InitMessage:
@@ -58,6 +59,10 @@ def parse_init_message(message: bytes) -> InitMessage:
             float(fields.get("preload_ms", 0)),
             str(fields.get("preload", "")),
             str(fields.get("location", "")),
+            tuple(
+                ImportTime(str(name), int(depth), float(ms), float(self_ms), bool(is_preloaded))
+                for name, depth, ms, self_ms, is_preloaded in fields.get("imports", ())
+            ),
         )
     except (ValueError, TypeError, AttributeError):
         return InitMessage()

@@ -18,7 +18,7 @@ from lambda_live.model.template import (
     FunctionUrlConfig,
     Image,
     Route,
-    UnsupportedEvent,
+    Trigger,
 )
 
 LATEST = "$LATEST"
@@ -96,7 +96,7 @@ class FunctionConfiguration:
     - `ephemeral_storage` is in MB, and `layer_arns` are those of the template; neither has an
       effect here.
     - `interpreter` runs the function. It differs from `runtime` if that version is not installed.
-    - `triggers` are those that are not emulated. The page offers sample events for them.
+    - `triggers` are shown on the page, which offers sample events for them.
     - `runtime_packages` has AWS's runtime client for an interpreter that is not the service's.
     """
 
@@ -124,7 +124,7 @@ class FunctionConfiguration:
     url: FunctionUrlConfig = field(default_factory=FunctionUrlConfig)
     event_invoke_config: EventInvokeConfig = field(default_factory=EventInvokeConfig)
     routes: tuple[Route, ...] = ()
-    triggers: tuple[UnsupportedEvent, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
     image: Image | None = None
     public_layer_requirements: Requirements | None = None
     tenancy: str | None = None

@@ -174,6 +174,22 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportTime:
+    """
+    How long an import took during an init, with and without the imports inside it.
+
+    `depth` is the number of imports around it. A preloaded module was imported by the standby
+    process, before a request arrived.
+    """
+
+    name: str
+    depth: int
+    ms: float
+    self_ms: float
+    is_preloaded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InitReport:
     """
     The outcome of an init; `status` is as in `Report`.
@@ -185,6 +201,8 @@ class InitReport:
     status: str = "success"
     error_type: str | None = None
     invocation: Invocation | None = None
+    imports: tuple[ImportTime, ...] = ()
+    memory_mb: int = 0
 
     @property
     def phase(self) -> str:

@@ -113,6 +113,19 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """
+    What invokes a function without an HTTP request, such as SQS.
+
+    `source` is as in `EventSource`, and empty if the trigger is not emulated.
+    """
+
+    name: str
+    type: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UnsupportedEvent:
     """A trigger that is not emulated; `reason` is a notice with file, line and hint."""
 

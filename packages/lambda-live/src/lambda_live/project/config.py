@@ -2,7 +2,7 @@
 
 import argparse
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,13 @@ from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionCon
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.service import ServiceSettings, UnverifiedCaller
-from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, SkippedResource, Template
+from lambda_live.model.template import (
+    FunctionSpec,
+    FunctionUrlConfig,
+    SkippedResource,
+    Template,
+    Trigger,
+)
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.dotenv import DotEnv
@@ -196,7 +202,7 @@ def _configuration(
         url=function.url or FunctionUrlConfig(),
         event_invoke_config=function.event_invoke_config,
         routes=function.routes,
-        triggers=function.unsupported_events,
+        triggers=tuple(_triggers(function, template)),
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
         tenancy=function.tenancy,
         allows_recursion=function.allows_recursion,
@@ -208,6 +214,15 @@ def _configuration(
         log_group=logging.group,
         layer_arns=function.layer_arns,
     )
+
+
+def _triggers(function: FunctionSpec, template: Template) -> Iterator[Trigger]:
+    """Yield what invokes a function without an HTTP request."""
+    for source in template.event_sources:
+        if source.target == function.name:
+            yield Trigger(source.name, source.kind, source.source)
+    for event in function.unsupported_events:
+        yield Trigger(event.name, event.type)
 
 
 def _reserved(function: FunctionSpec, options: argparse.Namespace) -> int | None:

@@ -1,6 +1,7 @@
 """What the page shows about each function: its URLs, its routes, its settings and its triggers."""
 
 import json
+from dataclasses import asdict
 
 from lambda_live.checks.sample_events import sample_events
 from lambda_live.functions.function import Function
@@ -31,7 +32,7 @@ def function_detail(function: Function, url: str, *, multiple: bool) -> dict[str
         "url": f"{function_url if multiple else url}/",
         "invokeUrl": f"{url}/2015-03-31/functions/{name}/invocations",
         "routes": [_route(route, url) for route in configuration.routes],
-        "triggers": [{"name": each.name, "type": each.type} for each in configuration.triggers],
+        "triggers": [asdict(each) for each in configuration.triggers],
     }
 
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Protocol, override
+from typing import Any, Protocol, override
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
@@ -28,6 +28,7 @@ from lambda_live.ui.rows import (
     ReloadRow,
     Row,
     Truncated,
+    import_json,
     truncate,
 )
 
@@ -47,6 +48,9 @@ MAX_NOTE_BYTES = 8 * 2**20
 
 MAX_BODY_CACHE_BYTES = 32 * 2**20
 """Bytes of whole bodies in memory if the history is not stored on disk."""
+
+
+_MAX_REMEMBERED_INITS = 32
 
 
 def unique_ids() -> Iterator[int]:
@@ -264,7 +268,9 @@ class HistoryListener(Listener):
         self._count_waiting = count_waiting
         self._locations = LocationFinder(configuration.task_root)
         self._init_log = LogBuffer()
-        self._init_ms: float | None = None
+        self._last_init: InitReport | None = None
+        self._figures: dict[str, Any] | None = None
+        self._inits: deque[InitReport] = deque(maxlen=_MAX_REMEMBERED_INITS)
 
     @override
     def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
@@ -272,7 +278,8 @@ class HistoryListener(Listener):
 
     @override
     def on_init_end(self, report: InitReport) -> None:
-        self._init_ms = report.init_ms
+        self._last_init = report
+        self._inits.append(report)
         if report.error_type is None:
             self._stats.add_init(report.init_ms)
 
@@ -312,9 +319,16 @@ class HistoryListener(Listener):
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,
         )
+        if report.init_ms is not None:
+            row.imports = self._imports_of(report.init_ms)
         if result.error_type is not None:
             row.message, row.location = error_message(result), self._locate(result)
         self._history.add(row, _whole_bodies(row, invocation.payload, result.payload))
+
+    def _imports_of(self, init_ms: float) -> list[dict[str, Any]]:
+        """Return the imports of the cold start that took exactly this time."""
+        report = next((each for each in self._inits if each.init_ms == init_ms), None)
+        return [] if report is None else [import_json(each) for each in report.imports]
 
     def _locate(self, result: Result) -> SourceLocation | None:
         location = self._locations.locate_error(result)
@@ -338,9 +352,13 @@ class HistoryListener(Listener):
             code_sha256=load.code_sha256,
             is_first=load.is_first,
             load_ms=load.elapsed_ms,
-            init_ms=self._init_ms,
+            init_ms=None if self._last_init is None else self._last_init.init_ms,
             log=self._init_log.truncated(),
         )
+        if self._last_init is not None and error is None:
+            row.imports = [import_json(each) for each in self._last_init.imports]
+            row.memory_mb = self._last_init.memory_mb
+            row.before, self._figures = self._figures, _figures(row)
         if error is not None:
             row.error_type, row.message = error.error_type, error_message(error)
             row.location = self._locations.locate_load_error(load.location, load.code_sha256)
@@ -350,6 +368,14 @@ class HistoryListener(Listener):
             self._stats.add_save(loaded=error is None)
         self._history.add(row)
         self._on_load(self)
+
+
+def _figures(row: ReloadRow) -> dict[str, Any]:
+    """Return what a save is compared with."""
+    return {
+        "importMs": sum(each["selfMs"] for each in row.imports),
+        "memoryMb": row.memory_mb,
+    }
 
 
 def _whole_bodies(row: InvocationRow, event: bytes, response: bytes) -> dict[Part, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, override
 
-from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, Report
+from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, ImportTime, Report
 from lambda_live.model.outcome import OutcomeKind
 from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
@@ -121,7 +121,7 @@ class InvocationRow(Row):
     `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
     to its start, including a cold start. `check` is the outcome of the check that sent the event,
     once the checks have finished. `log_times` has two numbers for each record of the log: its first
-    line, and the milliseconds since the start.
+    line, and the milliseconds since the start. `imports` are those of its cold start.
     """
 
     id: int
@@ -141,6 +141,7 @@ class InvocationRow(Row):
     location: SourceLocation | None = None
     check: str = ""
     log_times: Sequence[int] = ()
+    imports: Sequence[dict[str, Any]] = ()
 
     @property
     @override
@@ -198,6 +199,7 @@ class InvocationRow(Row):
             "event": self.event.to_json(),
             "response": self.response.to_json(),
             "logTimes": list(self.log_times),
+            "imports": list(self.imports),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
         }
@@ -210,7 +212,8 @@ class ReloadRow(Row):
     The first load of a code version, successful or not.
 
     `load_ms` is the time from the save, or from the start, until the code was loaded: the same
-    number as in the terminal. `init_ms` is the part of it that the init took.
+    number as in the terminal. `init_ms` is the part of it that the init took. `before` has the
+    figures of the load before the save: `importMs` and `memoryMb`.
     """
 
     id: int
@@ -224,6 +227,9 @@ class ReloadRow(Row):
     error_type: str | None = None
     message: str = ""
     location: SourceLocation | None = None
+    imports: Sequence[dict[str, Any]] = ()
+    memory_mb: int = 0
+    before: dict[str, Any] | None = None
 
     @property
     @override
@@ -247,7 +253,12 @@ class ReloadRow(Row):
 
     @override
     def detail(self) -> dict[str, object]:
-        return self.summary() | _code_details(self)
+        more: dict[str, object] = {
+            "imports": list(self.imports),
+            "memoryMb": self.memory_mb,
+            "before": self.before,
+        }
+        return self.summary() | _code_details(self) | more
 
 
 @dataclass(slots=True, eq=False)
@@ -311,4 +322,15 @@ def location_json(location: SourceLocation | None) -> dict[str, object] | None:
         "line": location.line,
         "firstLine": location.first_line,
         "lines": list(location.lines),
+    }
+
+
+def import_json(each: ImportTime) -> dict[str, Any]:
+    """Return the fields of an import that the page shows."""
+    return {
+        "name": each.name,
+        "depth": each.depth,
+        "ms": each.ms,
+        "selfMs": each.self_ms,
+        "preloaded": each.is_preloaded,
     }

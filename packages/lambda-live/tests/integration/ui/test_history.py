@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -168,9 +169,12 @@ def test_removed_function_disappears_from_the_page(start_service: StartService) 
     second = call_api(service, "GET", "functions").json()[1]
     assert (second["name"], second["memoryMb"], second["handler"]) == ("two", 256, "app.handler")
     assert second["routes"][0]["url"] == f"{service.url}/orders/{{id}}"
-    assert second["triggers"] == [{"name": "Queue", "type": "SQS"}]
+    assert [(each["type"], each["source"]) for each in second["triggers"]] == [
+        ("SQS", "arn:aws:sqs:us-east-1:123456789012:q")
+    ]
     samples = call_api(service, "GET", "samples?function=two").json()
-    assert [each["name"] for each in samples] == ["PUT /orders/{id}", "SQS Queue"]
+    trigger = f"SQS {second['triggers'][0]['name']}"
+    assert [each["name"] for each in samples] == ["PUT /orders/{id}", trigger]
     assert samples[0]["event"].startswith("PUT /orders/1\n")
     assert json.loads(samples[1]["event"])["Records"][0]["eventSource"] == "aws:sqs"
 
@@ -180,6 +184,37 @@ def test_removed_function_disappears_from_the_page(start_service: StartService) 
     wait_until(lambda: call_api(service, "GET", gone).status == 404, "the pin's removal")
     names = [each["name"] for each in call_api(service, "GET", "functions").json()]
     assert names == ["one"]
+
+
+def test_imports_of_a_cold_start_are_measured(start_service: StartService) -> None:
+    files = {
+        "function/__init__.py": "",
+        "function/app.py": "import function.helper\ndef handler(event, context): return 1\n",
+        "function/helper.py": "import time\ntime.sleep(0.05)\n",
+    }
+    service = start_service(files)
+    service.invoke({})
+    load = call_api(service, "GET", f"rows/{rows(service, 'reload')[0]['id']}").json()
+    by_name = {each["name"]: each for each in load["imports"]}
+    assert by_name["function.helper"]["ms"] >= 50
+    assert by_name["function.app"]["ms"] >= by_name["function.helper"]["ms"]
+    assert by_name["function.app"]["selfMs"] < 50
+    assert by_name["function.helper"]["depth"] == by_name["function.app"]["depth"] + 1
+    assert load["memoryMb"] > 0
+    printed = subprocess.run(
+        [sys.executable, "-m", "lambda_live", "imports", service.admin_url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.search(r"function: imports \d+ ms · init \d+ ms · \d+ MB\n", printed), printed
+    assert re.search(r"\d\d\.\d ms  █+ +function\.helper\n", printed), printed
+
+    (service.project / "function/helper.py").write_text("")
+    service.invoke({})
+    after = call_api(service, "GET", f"rows/{rows(service, 'reload')[0]['id']}").json()
+    assert after["before"]["importMs"] >= 50
+    assert "function.helper" not in [each["name"] for each in after["imports"]]
 
 
 def test_history_survives_a_restart(tmp_path: Path) -> None:

@@ -30,12 +30,20 @@ from lambda_live.environments.runtime_process.import_recorder import (
     ImportRecorder,
     import_fingerprint,
 )
+from lambda_live.environments.runtime_process.import_timer import (
+    MAX_IMPORTS,
+    ImportTimer,
+    Timing,
+)
 from lambda_live.environments.runtime_process.output_capture import OutputCapture
 from lambda_live.environments.runtime_process.preload import PreloadedModules
 
 _MAX_LOCATION_CHARACTERS = 1_500
 _MAX_MESSAGE_BYTES = 7_000
 """Every system's socket accepts a message of this size at once."""
+
+_MAX_INIT_MESSAGE_BYTES = 24_000 if sys.platform.startswith("linux") else _MAX_MESSAGE_BYTES
+"""Linux's sockets accept more: the import times follow the list of imports."""
 
 type GetHandler = Callable[[str], object]
 
@@ -123,8 +131,10 @@ class HandlerLoader:
         sys.meta_path.insert(0, recorder)
         self._modules.start_handler_load()
         start = time.monotonic()
+        timer = ImportTimer()
         try:
-            loaded = get_handler(handler)
+            with timer:
+                loaded = get_handler(handler)
         except BaseException as error:
             # awslambdaric's FaultException hides the original, which has the file and line
             is_fault = type(error).__name__ == "FaultException"
@@ -136,8 +146,25 @@ class HandlerLoader:
         self._modules.is_strict = False
         seconds = time.monotonic() - start + self._modules.published_ms / 1000
         preload = self._next_preload(recorder, seconds)
-        self._channel.send(preload_ms=self._modules.published_ms, preload=preload)
+        imports = self._import_times(timer.timings, _MAX_INIT_MESSAGE_BYTES - len(preload))
+        self._channel.send(preload_ms=self._modules.published_ms, preload=preload, imports=imports)
         return loaded
+
+    def _import_times(self, timings: list[Timing], max_bytes: int) -> list[tuple[object, ...]]:
+        """Return the longest imports in their order, and whether each was preloaded."""
+        preloaded = self._modules.published_timings
+        names = {name for name, *_ in preloaded}
+        own = [timing for timing in timings if timing[0] not in names]
+        found = [(*timing, 0) for timing in own] + [(*timing, 1) for timing in preloaded]
+        limit = MAX_IMPORTS
+        while True:
+            longest = sorted((each[2] for each in found), reverse=True)[:limit]
+            kept = [each for each in found if longest and each[2] >= longest[-1]]
+            if len(json.dumps(kept)) <= max_bytes or not kept:
+                return list(kept)
+            limit //= 2
+            if not limit:
+                return []
 
     def _next_preload(self, recorder: ImportRecorder, seconds: float) -> str:
         """Return the imports for the next process, as JSON."""

@@ -33,6 +33,7 @@ from types import ModuleType
 
 from lambda_live.environments.runtime_process.function_code import FunctionCode
 from lambda_live.environments.runtime_process.import_recorder import Import
+from lambda_live.environments.runtime_process.import_timer import ImportTimer, Timing
 from lambda_live.environments.runtime_process.output_capture import OutputCapture
 
 MAX_CLOCK_SKEW_SECONDS = 0.05
@@ -91,13 +92,16 @@ class PreloadedImport:
         self.fingerprint = fingerprint
         self.modules: dict[str, ModuleType] = {}
         self.duration_ms = 0.0
+        self.timings: list[Timing] = []
         self.output = b""
 
     def run(self) -> None:
         """Import the module."""
         before = set(sys.modules)
         start = time.perf_counter()
-        importlib.import_module(self.name)
+        with ImportTimer() as timer:
+            importlib.import_module(self.name)
+        self.timings = timer.timings
         self.duration_ms = (time.perf_counter() - start) * 1000
         self.modules = {name: sys.modules[name] for name in sys.modules if name not in before}
 
@@ -148,6 +152,12 @@ class PreloadedModules:
     def published(self) -> list[Import]:
         """The imports whose modules the function has received."""
         return [(one.name, one.fingerprint) for one in self._imports[: self._published_count]]
+
+    @property
+    def published_timings(self) -> list[Timing]:
+        """The import times of the modules that the function has received."""
+        published = self._imports[: self._published_count]
+        return [timing for one in published for timing in one.timings]
 
     def _hide(self) -> None:
         for index, one in enumerate(self._imports):

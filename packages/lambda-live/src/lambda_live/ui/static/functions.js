@@ -33,7 +33,7 @@ function card(each, onSend, onFilter) {
     results(name),
     h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]).flat()),
     routes.length > 0 && table("Routes", routes.map((route) => [h("b", {}, route.method), h("code", {}, route.path), `${route.api}${route.authorizer ? `, ${route.authorizer}` : ""}`, copyButton(route.url, `Copy the URL of ${route.method} ${route.path}`)])),
-    triggers.length > 0 && table("Triggers", triggers.map((trigger) => [h("b", {}, trigger.type), trigger.name, "", h("button", { type: "button", onclick: () => onSend(name, `${trigger.type} ${trigger.name}`) }, "Sample event")])));
+    triggers.length > 0 && table("Triggers", triggers.map((trigger) => [h("b", {}, trigger.type), trigger.name, trigger.source || "not emulated", h("button", { type: "button", onclick: () => onSend(name, `${trigger.type} ${trigger.name}`) }, "Sample event")])));
 }
 
 function address(url) {

@@ -1,0 +1,62 @@
+"""
+`lambda-live imports [URL]`: print how long the imports of each function's cold start took.
+
+URL is the dashboard of a running service. The imports of a standby process are included: on AWS
+each cold start makes them.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lambda_live.cli import follow
+from lambda_live.cli.parser import CommandParser, log
+from lambda_live.cli.problems import AdminClient
+
+_BAR_COLUMNS = 24
+_MAX_DEPTH = 8
+
+
+def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[dict[str, Any]]:
+    """Yield the newest successful load of each function."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in admin.events():
+        for row in event.get("rows", ()):
+            is_load = row["kind"] == "reload" and not row["errorType"]
+            if is_load and function in (None, row["function"]):
+                found[row["function"]] = row
+        if "snapshot" in event:
+            break
+    for name in sorted(found):
+        yield admin.detail(found[name])
+
+
+def _lines(load: dict[str, Any]) -> Iterator[str]:
+    """Yield the figures of a load, and a bar for each import."""
+    imports = load["imports"]
+    total = sum(each["selfMs"] for each in imports)
+    figures = f"imports {total:.0f} ms · init {load['initMs'] or 0:.0f} ms · {load['memoryMb']} MB"
+    if before := load["before"]:
+        figures += f" · before the save {before['importMs']:.0f} ms, {before['memoryMb']} MB"
+    yield f"{load['function']}: {figures}"
+    longest = max((each["ms"] for each in imports), default=0.0)
+    for each in imports:
+        bar = "█" * max(1, round(_BAR_COLUMNS * each["ms"] / longest))
+        indent = "  " * min(each["depth"], _MAX_DEPTH)
+        note = "  (preloaded)" if each["preloaded"] else ""
+        yield f"{each['ms']:8.1f} ms  {bar:{_BAR_COLUMNS}}  {indent}{each['name']}{note}"
+    if not imports:
+        yield "  no import took half a millisecond"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the imports; exit with status 1 if no service answers."""
+    parser = CommandParser("imports", "Print how long the imports of a cold start took.")
+    parser.add_argument("--function", metavar="NAME", help="only this function")
+    options = follow.parse(arguments, parser)
+    admin = AdminClient(options.address)
+    if not admin.is_running():
+        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
+        sys.exit(1)
+    for load in _newest_loads(admin, options.function):
+        sys.stdout.write("".join(f"{line}\n" for line in _lines(load)))
