@@ -153,7 +153,32 @@ def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_down_removes_cluster_and_registry(machine: Machine) -> None:
+def test_down_removes_cluster_registry_volume_and_images(machine: Machine) -> None:
+    machine.docker_has(
+        volume="0123abc",
+        images=(
+            *("127.0.0.1:4/lambda-function:tilt-1", "127.0.0.1:4/lambda-function:tilt-2"),
+            *("127.0.0.1:4/other:tilt-1", "lambda-function:latest", "rancher/k3s:v1"),
+        ),
+    )
+
+    down = machine.run("down", REGISTRY_PORT=4)
+
+    assert down.returncode == 0
+    assert down.stdout.splitlines() == [
+        "ctlptl delete -f ctlptl.yaml --ignore-not-found",
+        "down: removed 1 volume(s)",
+        "down: removed 2 image(s)",
+    ]
+    assert machine.docker_removed() == [
+        *("volume rm 0123abc", "rmi 127.0.0.1:4/lambda-function:tilt-1"),
+        "rmi 127.0.0.1:4/lambda-function:tilt-2",
+    ]
+
+
+def test_down_without_cluster_removes_nothing(machine: Machine) -> None:
+    machine.docker_has(volume="", images=())
+
     down = machine.run("down")
 
     assert down.returncode == 0

@@ -88,6 +88,22 @@ class Machine:
         row = f"{container} 127.0.0.1:{port}->5432/tcp"
         self._script(self._bin / "docker", f'[ "$1" != ps ] || echo "{row}"')
 
+    def docker_has(self, volume: str, images: tuple[str, ...]) -> None:
+        """Let Docker list the volume of the registry and these images, and record removals."""
+        listed = "\\n".join(images)
+        self._script(
+            self._bin / "docker",
+            f"""case "$1 $2" in
+            "inspect "*) echo {volume} ;;
+            "images "*) printf '{listed}\\n' ;;
+            "volume rm" | "rmi "*) echo "$*" >>"{self._bin}/removed" ;;
+            esac""",
+        )
+
+    def docker_removed(self) -> list[str]:
+        """Return the commands with which Docker removed something."""
+        return (self._bin / "removed").read_text().splitlines()
+
     def install(self, *words: str) -> None:
         """Install tools that succeed, or one tool with a last line of its own."""
         last = words[-1] if words[-1].startswith("exit") else "exit 0"
