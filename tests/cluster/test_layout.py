@@ -19,7 +19,6 @@ def workspace(tmp_path: Path) -> Workspace:
     workspace.edit("template.yaml", "CodeUri: greeting/", "CodeUri: .")
     for file in (tmp_path / CODE).parent.iterdir():
         file.rename(tmp_path / file.name)
-    shutil.rmtree(tmp_path / "bench")  # ruff looks at it, too, and it imports what is not here
     return workspace
 
 
