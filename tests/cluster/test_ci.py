@@ -22,6 +22,13 @@ def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
     assert "SUCCESS. All workloads are healthy." in ended.stdout
 
 
+def test_it_uses_the_registry_of_the_cluster_and_says_so(workspace: Workspace) -> None:
+    ended = workspace.ci("--registry=registry.example.com/ann")
+
+    assert ended.returncode == 0, ended.stdout
+    assert "The setting registry=registry.example.com/ann has no effect" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "reason"),
     [

@@ -170,6 +170,18 @@ def test_a_runtime_that_is_paused_answers_late_and_loses_nothing() -> None:
         subprocess.run(["docker", "unpause", node], capture_output=True, check=False)
 
 
+def test_a_cluster_that_does_not_respond_turns_live_red_until_it_does(tilt: Tilt) -> None:
+    wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
+    node = container(NODE)
+    output("docker", "pause", node)
+    try:
+        wait_until(lambda: tilt.statuses()["live"] == "error", "the row is red", DEADLINE)
+        assert "The cluster does not respond" in tilt.log()
+    finally:
+        output("docker", "unpause", node)
+    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+
+
 def test_an_edit_is_live_while_the_registry_is_down(load: Load, workspace: Workspace) -> None:
     code = workspace.read(CODE)
     registry = container(REGISTRY)

@@ -69,7 +69,7 @@ def test_an_edit_goes_live_in_the_pod_that_is_there(workspace: Workspace) -> Non
 def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
 
-    wait_until(lambda: tilt.statuses()["event.json"] == "error", "the check has failed", DEADLINE)
+    wait_until(lambda: tilt.statuses()["checks"] == "error", "the checks have failed", DEADLINE)
 
 
 @pytest.mark.usefixtures("tilt")
@@ -77,7 +77,7 @@ def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Work
     names = ["event.json", "event_other.json"]
     assert ask_page("events") == names
     for name in names:
-        assert ask_page(f"examples/{name}") == {
+        assert ask_page(f"events/{name}") == {
             "name": name,
             "event": workspace.read(f"events/{name}"),
             "expected": workspace.read(f"events/expected/{name}"),
@@ -102,7 +102,7 @@ def ask_page(path: str) -> Any:
     return json.loads(output("kubectl", "get", "--raw", page))
 
 
-def test_a_broken_edit_has_one_reason_and_the_checks_keep_what_they_found(
+def test_a_broken_edit_turns_live_and_checks_red_with_its_line(
     tilt: Tilt, workspace: Workspace
 ) -> None:
     code = workspace.read(CODE)
@@ -113,7 +113,8 @@ def test_a_broken_edit_has_one_reason_and_the_checks_keep_what_they_found(
     assert answer()["errorType"] == "Runtime.UserCodeSyntaxError"
     wait_until(lambda: tilt.statuses()["live"] == "error", "the code is not live", DEADLINE)
     assert f"{CODE}:{len(code.splitlines()) + 2}: SyntaxError" in tilt.log()
-    assert tilt.statuses()["event.json"] == "ok"
+    wait_until(lambda: tilt.statuses()["checks"] == "error", "the checks are red", DEADLINE)
+    assert "2 events wait for code that loads" in tilt.log()
     workspace.write(CODE, code)
     wait_until(lambda: "statusCode" in answer(), "the function answers again", DEADLINE)
 
@@ -169,6 +170,44 @@ def test_a_change_of_the_dependencies_rebuilds_the_image_and_the_next_save_does_
     workspace.edit(CODE, TEXT, "A message came")
     wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
     assert images() == rebuilt
+
+
+def test_a_failed_build_stays_red_after_a_save_and_is_repeated(
+    tilt: Tilt, workspace: Workspace
+) -> None:
+    dockerfile, before = workspace.read("Dockerfile"), images()
+    broken = dockerfile.replace("COPY packages/", "RUN exit 3\nCOPY packages/")
+    workspace.write("Dockerfile", broken)
+    wait_until(lambda: tilt.statuses()["live"] == "error", "the row is red", DEADLINE)
+
+    workspace.edit(CODE, TEXT, "A message came")
+
+    wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
+    failed = tilt.log().count("Build Failed: ImageBuild")
+    wait_until(
+        lambda: tilt.log().count("Build Failed: ImageBuild") > failed, "it is repeated", DEADLINE
+    )
+    assert tilt.statuses()["live"] == "error"
+    assert "The image of the last change was not built" in tilt.log()
+    assert images() == before
+    workspace.write("Dockerfile", dockerfile)
+    wait_until(lambda: tilt.statuses()["live"] == "ok", "the row is green", DEADLINE)
+
+
+def test_a_deleted_namespace_turns_live_red_and_says_what_to_trigger(tilt: Tilt) -> None:
+    output("kubectl", "delete", "namespace", "lambda")
+
+    wait_until(lambda: tilt.statuses()["live"] == "error", "the row is red", DEADLINE)
+    advice = "Trigger `namespaces`, then `function`."
+    wait_until(lambda: advice in tilt.log(), "the row says what to do", DEADLINE)
+    tilt.trigger("namespaces")
+    wait_until(
+        lambda: output("kubectl", "get", "namespace", "lambda", "--ignore-not-found"),
+        "the namespace is there",
+        DEADLINE,
+    )
+    tilt.trigger("function")
+    wait_until(tilt.is_green, "every resource is green", DEADLINE)
 
 
 def images() -> set[str]:

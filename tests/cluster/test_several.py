@@ -66,14 +66,14 @@ def test_one_reaches_the_other_through_boto3() -> None:
 
 
 def test_each_has_its_checks(tilt: Tilt) -> None:
-    assert {"Greeter-ann.json", "Caller-ben.json"} <= tilt.statuses().keys()
+    assert {"Greeter-checks", "Caller-checks"} <= tilt.statuses().keys()
 
 
 def test_a_save_of_one_is_live_and_checked(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit("greeter/app.py", "greeted", "saluted")
 
     wait_until(lambda: answer("Greeter") == {"saluted": "Eve"}, "the edit is live", DEADLINE)
-    failed = {"Greeter-ann.json": "error", "Caller-ben.json": "error"}
+    failed = {"Greeter-checks": "error", "Caller-checks": "error"}
     wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks say so", DEADLINE)
     workspace.write("greeter/app.py", GREETS)
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 
 from lambda_live.cli.describe import load_template
 from support.documents import read_documents
+from support.project import write_project
 
 SOURCE = Path("Tiltfile").read_text()
 FUNCTIONS = load_template(Path.cwd()).functions
@@ -25,7 +26,22 @@ EVENTS = sorted(
 )
 MONITORING = {"collector", "loki", "prometheus", "grafana"}
 
+TWO_FUNCTIONS = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+Resources:
+  Greeter: {Type: AWS::Serverless::Function, Properties: {FunctionName: Greeter, CodeUri: greeter}}
+  Caller: {Type: AWS::Serverless::Function, Properties: {FunctionName: Caller, CodeUri: caller}}
+""",
+    "greeter/app.py": "",
+    "caller/app.py": "",
+    "events/Greeter/ann.json": "{}",
+    "events/Caller/ann.json": "{}",
+}
+
 type Evaluate = Callable[..., dict[str, Any]]
+type EvaluateIn = Callable[[Path, Mapping[str, str]], dict[str, Any]]
 
 
 def kubeconfig(context: str) -> str:
@@ -71,6 +87,44 @@ def evaluate(run: Callable[..., subprocess.CompletedProcess[str]]) -> Evaluate:
         return result
 
     return evaluate
+
+
+@pytest.fixture
+def evaluate_in(monkeypatch: pytest.MonkeyPatch) -> EvaluateIn:
+    """Return a function that evaluates the Tiltfile in a fresh clone with other files."""
+    if not (shutil.which("tilt") and shutil.which("kubectl")):
+        pytest.skip("needs tilt and kubectl")
+
+    def evaluate(folder: Path, files: Mapping[str, str]) -> dict[str, Any]:
+        clone = folder / "clone"
+        for name in output("git", "ls-files", "-z").split("\0"):
+            if Path(name).is_file() and not (files and Path(name).parts[0] in ("events", "tests")):
+                (clone / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(name, clone / name)
+        write_project(clone, files)
+        make = folder / "programs/make"
+        make.parent.mkdir()
+        make.write_text(f"#!/bin/sh\necho $* >made\nln -s {Path('.venv').absolute()} .venv\n")
+        make.chmod(0o755)
+        (folder / "kubeconfig").write_text(kubeconfig("k3d-lambda-dev"))
+        monkeypatch.setenv("PATH", f"{make.parent}:{os.environ['PATH']}")
+        monkeypatch.setenv("KUBECONFIG", str(folder / "kubeconfig"))
+        evaluated = subprocess.run(
+            ["tilt", "alpha", "tiltfile-result"],
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert evaluated.returncode == 0, evaluated.stderr
+        result: dict[str, Any] = json.loads(evaluated.stdout)
+        return result
+
+    return evaluate
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def resources(result: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -123,32 +177,10 @@ def test_other_cluster_is_rejected_with_command_to_run(
     assert "make up" in rejected.stderr
 
 
-def test_fresh_clone_is_installed_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not (shutil.which("tilt") and shutil.which("kubectl")):
-        pytest.skip("needs tilt and kubectl")
-    clone, programs = tmp_path / "clone", tmp_path / "programs"
-    for name in output("git", "ls-files", "-z").split("\0"):
-        if Path(name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(name, clone / name)
-    programs.mkdir()
-    install = f"#!/bin/sh\necho $* >made\nln -s {Path('.venv').absolute()} .venv\n"
-    (programs / "make").write_text(install)
-    (programs / "make").chmod(0o755)
-    (tmp_path / "kubeconfig").write_text(kubeconfig("k3d-lambda-dev"))
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+def test_fresh_clone_is_installed_first(tmp_path: Path, evaluate_in: EvaluateIn) -> None:
+    evaluate_in(tmp_path, {})
 
-    evaluated = subprocess.run(
-        ["tilt", "alpha", "tiltfile-result"], cwd=clone, capture_output=True, text=True, check=False
-    )
-
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert (clone / "made").read_text() == "--silent needs install\n"
-
-
-def output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (tmp_path / "clone/made").read_text() == "--silent needs install\n"
 
 
 def test_every_object_belongs_to_labeled_resource(evaluate: Evaluate) -> None:
@@ -161,9 +193,9 @@ def test_every_object_belongs_to_labeled_resource(evaluate: Evaluate) -> None:
 def test_resources_are_grouped_by_purpose(evaluate: Evaluate) -> None:
     result = evaluate()
 
-    assert with_label(result, "app") == {"function", "live", "terminal"}
+    assert with_label(result, "app") == {"function", "live", "log"}
     assert with_label(result, "cluster") == {"namespaces"}
-    assert with_label(result, "checks") == set(EVENTS)
+    assert with_label(result, "checks") == {"checks"}
     assert with_label(result, "tests") == {"ruff", "pytest"}
     assert with_label(result, "monitoring") == MONITORING
 
@@ -251,21 +283,27 @@ def test_live_update_can_be_disabled(evaluate: Evaluate) -> None:
     assert syncs(evaluate("--live-update=false")) == []
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_check_reruns_when_event_changes_and_code_is_live(event: str, evaluate: Evaluate) -> None:
-    check = resources(evaluate())[event]
+def test_checks_send_all_events_in_one_process(evaluate: Evaluate) -> None:
+    checks = resources(evaluate())["checks"]
 
-    assert check["ResourceDependencies"] == ["live"]
-    target = check["DeployTarget"]
-    command = ["scripts/check", "--cluster", "--patient", f"events/{event}"]
-    assert target["UpdateCmdSpec"]["args"][-4:] == command
+    assert checks["ResourceDependencies"] == ["live"]
+    target = checks["DeployTarget"]
+    sent = [f"events/{event}" for event in EVENTS]
+    command = ["scripts/check", "--cluster", "--each", *sent]
+    assert target["UpdateCmdSpec"]["args"][-len(command) :] == command
     assert target["AllowParallel"]
     assert {os.path.relpath(path) for path in target["Deps"]} == {
-        ".cache/live",
-        "scripts/check",
-        f"events/{event}",
-        f"events/expected/{event}",
+        *(".cache/live", "events", "scripts/check")
     }
+
+
+def test_each_function_has_its_own_checks(tmp_path: Path, evaluate_in: EvaluateIn) -> None:
+    result = evaluate_in(tmp_path, TWO_FUNCTIONS)
+
+    checks = {name: resources(result)[f"{name}-checks"] for name in ("Greeter", "Caller")}
+    for name, row in checks.items():
+        assert row["DeployTarget"]["UpdateCmdSpec"]["args"][-1] == f"events/{name}/ann.json"
+    assert with_label(result, "checks") == {"Greeter-checks", "Caller-checks"}
 
 
 def test_live_resource_depends_on_code_folders(evaluate: Evaluate) -> None:
@@ -278,26 +316,27 @@ def test_live_resource_depends_on_code_folders(evaluate: Evaluate) -> None:
     ]
 
 
-def test_live_file_is_watched() -> None:
-    assert "!.cache/live" in Path(".tiltignore").read_text().splitlines()
+@pytest.mark.parametrize("file", [".cache/deployment", ".cache/live", ".cache/rebuild"])
+def test_file_that_triggers_a_row_is_watched(file: str) -> None:
+    assert f"!{file}" in Path(".tiltignore").read_text().splitlines()
 
 
 def test_function_has_invoke_and_load_buttons(evaluate: Evaluate) -> None:
     declared = on_row(evaluate(), "function")
 
     if not EVENTS:  # a choice input needs choices
-        assert set(declared) == {"load"}
+        assert set(declared) == {"load", "rebuild"}
         return
-    assert set(declared) == {"invoke", "load"}
+    assert set(declared) == {"invoke", "load", "rebuild"}
     (event,) = declared["invoke"]["spec"]["inputs"]
     assert event["choice"]["choices"] == EVENTS
 
 
-@pytest.mark.parametrize("event", EVENTS)
-def test_check_has_accept_button(event: str, evaluate: Evaluate) -> None:
-    (button,) = on_row(evaluate(), event).values()
+def test_checks_have_one_accept_button_that_asks_again(evaluate: Evaluate) -> None:
+    (button,) = on_row(evaluate(), "checks").values()
 
-    assert button["spec"]["text"] == "Accept"
+    assert button["spec"]["text"] == "Accept responses"
+    assert button["spec"]["requiresConfirmation"]
 
 
 def test_build_has_update_slot_besides_checks() -> None:

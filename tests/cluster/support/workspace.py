@@ -148,6 +148,10 @@ class Tilt:
             for item in json.loads(listed.stdout)["items"]
         }
 
+    def trigger(self, resource: str) -> None:
+        """Click the button that updates a resource."""
+        output("tilt", "trigger", resource, "--port", self._port)
+
     def is_green(self) -> bool:
         """Tell whether there is a function and every resource is as it should be."""
         statuses = self.statuses()

@@ -20,6 +20,22 @@ def test_equal_differences_are_grouped(checks: Checks) -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+def test_each_prints_one_line_for_each_event(checks: Checks) -> None:
+    checks.write("equal", 1, 1)
+    checks.write("new", 1)
+    checks.write("other", {"a": 1, "b": 2}, {"a": 2, "b": 3})
+
+    *lines, summary = checks.rows("--each")
+
+    assert lines[0].startswith("passed  equal.json ")
+    assert lines[0].endswith(" ms")
+    assert lines[1:] == [
+        "new     new.json   no expected response yet (--accept writes it)",
+        "failed  other.json a: 2 → 1 (and 1 more)",
+    ]
+    assert summary == "1 of 3 events as expected"
+
+
 DIFFERENT = [
     ({"statusCode": 500}, {"statusCode": 200}, "statusCode: 200 → 500"),
     ({"a": [1, 2]}, {"a": [1]}, "a[1]: not expected: 2"),

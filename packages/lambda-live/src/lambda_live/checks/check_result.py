@@ -115,6 +115,15 @@ class Check:
             for each in self.differences:
                 yield f"{each.path}: {_change(each, width and width - len(each.path) - 2)}"
 
+    def line(self, name_width: int) -> str:
+        """Return the outcome, the event and what is wrong or how long it took, in one line."""
+        found = list(self.problems(None))
+        if self.outcome == "passed":
+            text = "" if self.duration_ms is None else f"{self.duration_ms:.0f} ms"
+        else:
+            text = found[0] + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
+        return f"{self.outcome:7} {self.name:{name_width}} {text}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
@@ -184,6 +193,13 @@ class CheckResult:
         if (left := len(groups) - len(shown)) > 0:
             rows.append(f"and {left} other difference{'s' * (left > 1)} (--full shows each)")
         return [*problems, *rows]
+
+    def lines(self) -> list[str]:
+        """Return code that does not load, then a line for each event that was sent."""
+        problems = [problem for each in self.functions if (problem := each.problem()) is not None]
+        sent = [each for each in self.checks if each.outcome != "waiting"]
+        width = max((len(each.name) for each in sent), default=0)
+        return [*problems, *(each.line(width) for each in sent)]
 
     def _groups(self, width: int | None) -> dict[str, list[tuple[Check, int]]]:
         """Return the checks that have each problem, with its index among the check's problems."""

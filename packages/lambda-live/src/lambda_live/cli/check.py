@@ -80,7 +80,7 @@ def _parser() -> _Parser:
         "check",
         _DESCRIPTION,
         usage="%(prog)s [--url URL | --cluster] [--wait SECONDS | --no-wait] [--patient]"
-        " [--quiet | --full | --json] [--code | [--accept] EVENT...]",
+        " [--quiet | --full | --each | --json] [--code | [--accept] EVENT...]",
     )
     parser.prog = os.environ.get("LAMBDA_LIVE_PROGRAM", parser.prog)
     port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
@@ -94,6 +94,7 @@ def _parser() -> _Parser:
     add("--patient", action="store_true", help="also wait as long as the code does not load")
     add("--quiet", action="store_true", help="count the events of a difference, do not list them")
     add("--full", action="store_true", help="print every difference in full length")
+    add("--each", action="store_true", help="print one line for each event")
     add(
         "--json",
         action="store_true",
@@ -307,6 +308,8 @@ class CheckCommand:
     def _rows(self, result: CheckResult) -> list[str]:
         if self._options.full:
             return result.rows(None, None)
+        if self._options.each:
+            return result.lines()
         if self._options.quiet:
             return result.rows(_QUIET_WIDTH, MAX_ROWS, is_named=False)
         return result.rows(WIDTH, MAX_ROWS)
