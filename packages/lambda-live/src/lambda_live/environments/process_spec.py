@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, override
 
+from lambda_live.environments.function_python import FunctionPython
 from lambda_live.environments.variables import (
     RUNTIME_DIRECTORY,
     exec_wrapper,
@@ -92,7 +93,12 @@ class ProcessSpec:
 
 
 def process_spec(configuration: FunctionConfiguration) -> ProcessSpec:
-    """Return the specification for a configuration; equal for equal configurations."""
+    """
+    Return the specification for a configuration; equal for equal configurations.
+
+    Raises OSError if the function's Python cannot be created.
+    """
+    FunctionPython(configuration).create()
     return ProcessSpec(
         exec_wrapper(configuration),
         configuration.interpreter.executable,

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lambda_live.environments.function_python import FunctionPython
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
@@ -34,6 +35,7 @@ _INTERPRETER_VARIABLES = (
 )
 """An interpreter that needs these may not start without them."""
 
+_AWS_FOLDERS = ("/opt/", "/var/task")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _CREDENTIAL_SOURCES = (
     "AWS_PROFILE",
@@ -59,14 +61,16 @@ def log_stream_name(name: str) -> str:
 def variables(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return the variables that all environments of a configuration share."""
     function = function_variables(configuration)
-    python_path = filter(None, function.pop("PYTHONPATH", "").split(":"))
+    python = FunctionPython(configuration)
+    python_path = filter(None, function.pop("PYTHONPATH", str(python.python_path)).split(":"))
     variables = {
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "LANG": "en_US.UTF-8",
         **_interpreter_variables(configuration),
+        **_search_paths(configuration, python),
         **_home(),
-        **function,
+        **{name: _map_paths(configuration, value) for name, value in function.items()},
     }
     return (
         placeholder_credentials(variables)
@@ -77,6 +81,8 @@ def variables(configuration: FunctionConfiguration) -> dict[str, str]:
             "_LAMBDA_LIVE_WATCHED_PATHS": _as_json(configuration.watched_paths),
             "_LAMBDA_LIVE_PACKAGE_DIRS": _as_json(configuration.package_dirs),
             "_LAMBDA_LIVE_SOURCE_DIRS": _as_json(configuration.source_dirs),
+            "_LAMBDA_LIVE_PYTHON": str(python.executable),
+            "_LAMBDA_LIVE_RUNTIME_PACKAGES": _as_json([python.runtime_packages]),
             "_LAMBDA_LIVE_PYTHONPATH": ":".join(
                 str(_local_path(configuration, path)) for path in python_path
             ),
@@ -96,6 +102,44 @@ def _interpreter_variables(configuration: FunctionConfiguration) -> dict[str, st
     # PYTHONHOME belongs to this service's Python version, not to the function's
     variables.pop("PYTHONHOME", None)
     return variables | {"PYTHONPATH": str(configuration.runtime_packages)}
+
+
+def _search_paths(configuration: FunctionConfiguration, python: FunctionPython) -> dict[str, str]:
+    """
+    Return PATH and LD_LIBRARY_PATH: AWS's order, around what this machine has.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    layers = [folder.parent for folder in configuration.package_dirs]
+    libraries = [configuration.task_root / "lib", *(layer / "lib" for layer in layers)]
+    searched = {
+        "PATH": [
+            str(python.bin),
+            os.environ.get("PATH", os.defpath),
+            *(str(layer / "bin") for layer in layers if (layer / "bin").is_dir()),
+        ],
+        "LD_LIBRARY_PATH": [
+            os.environ.get("LD_LIBRARY_PATH", ""),
+            *(str(folder) for folder in libraries if folder.is_dir()),
+        ],
+    }
+    return {name: text for name, parts in searched.items() if (text := _join(parts))}
+
+
+def _join(parts: list[str]) -> str:
+    return os.pathsep.join(filter(None, parts))
+
+
+def _map_paths(configuration: FunctionConfiguration, value: str) -> str:
+    """Replace `/opt/...` and `/var/task/...` in a value or list of paths by what exists here."""
+    if not any(root in value for root in _AWS_FOLDERS):
+        return value
+    return ":".join(
+        str(local)
+        if part.startswith(_AWS_FOLDERS) and (local := _local_path(configuration, part)).exists()
+        else part
+        for part in value.split(":")
+    )
 
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:

@@ -344,7 +344,8 @@ def test_environment_variables_match_aws(start_service: StartService) -> None:
     )
     rest = {
         *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_XRAY_DAEMON_ADDRESS"),
-        *("LAMBDA_RUNTIME_DIR", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONUNBUFFERED"),
+        *("LAMBDA_RUNTIME_DIR", "LANG", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH"),
+        "PYTHONUNBUFFERED",
         *("_LAMBDA_TELEMETRY_LOG_FD", "_X_AMZN_TRACE_ID", "MARKER_OF_THE_TEST"),
     }
     assert set(variables) - set(expected) <= rest

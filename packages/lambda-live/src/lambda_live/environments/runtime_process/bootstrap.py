@@ -28,14 +28,12 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
     ExtensionFileLoader,
     FileFinder,
     ModuleSpec,
-    PathFinder,
     SourceFileLoader,
 )
 from importlib.util import module_from_spec
@@ -49,40 +47,17 @@ if TYPE_CHECKING:
 
     type _Parts = tuple[type[ControlChannel], type[HandlerLoader], type[FunctionCode]]
 
-_RUNTIME_PACKAGES = (
-    *("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"),
-    *("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"),
-    *("debugpy", "pip"),
-)
-"""Packages of AWS's image, and the debugger. A function's own copy takes precedence."""
 
-
-class _RuntimePackageFinder:
+def _isolate(runtime_packages: list[str]) -> None:
     """
-    Finds AWS's packages in the service's installation, and hides the service's other packages.
+    Replace the service's packages on `sys.path` by those of AWS's image.
 
-    It has the protocol's method only: a subclass of importlib.abc's would import `inspect`.
+    A package's path entries and the interpreter are then the same as in the processes that the
+    function starts: see `environments/function_python.py`.
     """
-
-    def __init__(self, folders: list[str]) -> None:
-        self._folders = folders
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the spec of a runtime package; None for every other module."""
-        if path is not None or fullname not in _RUNTIME_PACKAGES:
-            return None
-        return PathFinder.find_spec(fullname, self._folders, target)
-
-
-def _isolate() -> None:
-    """Remove the service's packages from `sys.path`."""
-    hidden = [path for path in sys.path if not _is_standard_library(path)]
-    python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    hidden.sort(key=python_path.__contains__)  # installed packages first, then PYTHONPATH
-    sys.path[:] = filter(_is_standard_library, sys.path)
-    sys.meta_path.append(_RuntimePackageFinder(hidden))
+    sys.path[:] = [*filter(_is_standard_library, sys.path), *runtime_packages]
+    sys.executable = _pop_private("PYTHON")
+    sys.prefix = sys.exec_prefix = os.path.dirname(os.path.dirname(sys.executable))
 
 
 def _is_standard_library(path: str) -> bool:
@@ -201,7 +176,7 @@ def _create_loader(
     roots = _pop_private_paths("WATCHED_PATHS")
     package_dirs = _pop_private_paths("PACKAGE_DIRS")
     preload, is_started = _pop_private("PRELOAD"), bool(_pop_private("IS_STARTED"))
-    _isolate()
+    _isolate(_pop_private_paths("RUNTIME_PACKAGES"))
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     source_dirs = _pop_private_paths("SOURCE_DIRS")
     python_path = [path for path in _pop_private("PYTHONPATH").split(":") if path]

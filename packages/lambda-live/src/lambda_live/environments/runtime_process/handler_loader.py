@@ -81,7 +81,7 @@ class HandlerLoader:
             OSError
         ):  # the load of the handler then reports the missing folder
             os.chdir(environ["LAMBDA_TASK_ROOT"])
-        os.execve(sys.executable, sys.orig_argv, environ)  # noqa: S606  # this process's own command
+        os.execve(sys.orig_argv[0], sys.orig_argv, environ)  # noqa: S606  # this process's own command
 
     def _preload(self, log_descriptors: Sequence[int]) -> None:
         """
