@@ -86,7 +86,15 @@ class HttpRequest:
 
 def read_request(path: Path) -> HttpRequest:
     """Return the request of a file. Raises OSError, and ValueError that says what to fix."""
+    _check_regular(path)
     return parse_request(path.read_text(encoding="utf-8"), path.parent)
+
+
+def _check_regular(path: Path) -> None:
+    """Raise ValueError for a named pipe and the like: reading it may wait without end."""
+    if path.exists() and not path.is_file():
+        message = f"{path} is not a regular file"
+        raise ValueError(message)
 
 
 def parse_request(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
@@ -164,4 +172,5 @@ def _body(lines: Iterator[str], folder: Path, within: Path | None) -> bytes:
     if within is not None and not path.resolve().is_relative_to(within.resolve()):
         message = f"{path} is outside this project"
         raise ValueError(message)
+    _check_regular(path)
     return path.read_bytes()

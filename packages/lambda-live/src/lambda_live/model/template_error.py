@@ -1,5 +1,9 @@
 """Errors in the user's files."""
 
+import os
+import select
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import override
 
@@ -26,11 +30,48 @@ class UnsupportedFunctionError(Exception):
     """One function cannot run locally, though the template is valid. The others still can."""
 
 
+_PIPE_TIMEOUT_SECONDS = 10.0
+_pipes: dict[tuple[int, int], bytes] = {}
+"""What was read from each named pipe, by device and inode."""
+
+
 def read_text(file: Path, hint: str) -> str:
-    """Return the text of a file. Raises TemplateError with the hint if it is unreadable."""
+    """
+    Return the text of a file.
+
+    A named pipe is read once, because password managers ask for each read.
+
+    Raises TemplateError with the hint if it is unreadable.
+    """
     try:
+        if file.is_fifo():
+            return _read_pipe(file).decode("utf-8-sig")
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise TemplateError(file, None, "the file is not UTF-8", "save it as UTF-8") from error
     except OSError as error:
         raise TemplateError(file, None, error.strerror or "unreadable", hint) from error
+
+
+def _read_pipe(file: Path) -> bytes:
+    """Return what another program writes to a named pipe, or wrote to it before."""
+    found = file.stat()
+    key = found.st_dev, found.st_ino
+    if key not in _pipes:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # else it waits without end
+        try:
+            _pipes[key] = b"".join(_chunks(file, descriptor))
+        finally:
+            os.close(descriptor)
+    return _pipes[key]
+
+
+def _chunks(file: Path, descriptor: int) -> Iterator[bytes]:
+    end = time.monotonic() + _PIPE_TIMEOUT_SECONDS
+    while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+        chunk = os.read(descriptor, 65_536)
+        if not chunk:
+            return
+        yield chunk
+    problem = f"no program wrote to this named pipe within {_PIPE_TIMEOUT_SECONDS:.0f} s"
+    raise TemplateError(file, None, problem, "start the program, or replace the pipe by a file")

@@ -6,9 +6,10 @@ Docker's `--env-file`. The only other variables of the shell that functions get 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
-from lambda_live.model.template_error import TemplateError
+from lambda_live.model.template_error import TemplateError, read_text
 
 _ENDPOINT_PREFIX = "AWS_ENDPOINT_URL"
 
@@ -43,7 +44,7 @@ class DotEnv:
             name: value for name, value in environ.items() if name.startswith(_ENDPOINT_PREFIX)
         }
         for file in self.files(*functions):
-            found |= self._resolve(_read(file)) if file.is_file() else {}
+            found |= self._resolve(_read(file)) if _exists(file) else {}
         pairs = (text.partition("=") for text in self._assignments)
         return found | self._resolve({name: value if is_ else None for name, is_, value in pairs})
 
@@ -59,9 +60,13 @@ def _read(file: Path) -> dict[str, str | None]:
     from dotenv import dotenv_values  # noqa: PLC0415  # needed only if there is such a file
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
-    with file.open(encoding="utf-8") as stream:
-        for binding in parse_stream(stream):
-            if binding.error:
-                problem, hint = "invalid line", "write NAME=VALUE"
-                raise TemplateError(file, binding.original.line, problem, hint)
-    return dotenv_values(file, encoding="utf-8")
+    text = read_text(file, "make it readable")
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            problem, hint = "invalid line", "write NAME=VALUE"
+            raise TemplateError(file, binding.original.line, problem, hint)
+    return dotenv_values(stream=StringIO(text))
+
+
+def _exists(file: Path) -> bool:
+    return file.is_file() or file.is_fifo()

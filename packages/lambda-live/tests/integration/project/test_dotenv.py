@@ -1,10 +1,16 @@
 """The variables and folders of this machine that a function gets."""
 
+import os
 import stat
+import threading
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from lambda_live.checks.http_file import read_request
+from lambda_live.model.template_error import TemplateError
+from lambda_live.project.dotenv import DotEnv
 from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT, write_project
 from support.service_starter import StartService
@@ -178,3 +184,39 @@ def test_pythonpath_of_aws_is_mapped_to_local_folders(service: LambdaService) ->
     answer = service.json_of(service.boto3.invoke(FunctionName="Vendored"))
 
     assert answer == ["one", "two", "three", "one\n"]
+
+
+def test_env_file_that_is_a_named_pipe_is_read_once(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    """1Password mounts .env as a named pipe, and asks for permission at each read."""
+    os.mkfifo(tmp_path / ".env")
+    writer = threading.Thread(target=(tmp_path / ".env").write_text, args=["TABLE=secret\n"])
+    writer.start()
+    template = FILES["template.yaml"].replace(", AWS_LAMBDA_EXEC_WRAPPER: /opt/wrapper", "")
+    files = {each: text for each, text in FILES.items() if not each.startswith(".env")}
+
+    service = start_service(files | {"template.yaml": template}, handler=None)
+    writer.join()
+    first = variables(service, "Orders")["TABLE"]
+    write_project(service.project, {"template.yaml": template + "# saved\n"})
+
+    assert (first, variables(service, "Orders")["TABLE"]) == ("secret", "secret")
+
+
+def test_named_pipe_without_a_writer_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambda_live.model.template_error._PIPE_TIMEOUT_SECONDS", 0.01)
+    os.mkfifo(tmp_path / ".env")
+
+    with pytest.raises(TemplateError, match="no program wrote to this named pipe"):
+        DotEnv(tmp_path / ".env", (), {}).variables_for()
+
+
+def test_http_file_with_a_named_pipe_is_reported(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "body")
+    (tmp_path / "event.http").write_text("POST /\n\n< body\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="body is not a regular file"):
+        read_request(tmp_path / "event.http")
