@@ -56,7 +56,11 @@ def file_stamp(path: str | Path) -> FileStamp | None:
 
 
 class CodeFiles:
-    """The code in one folder of a project, without the files that `.gitignore` excludes."""
+    """
+    The code in one folder of a project, without the files that `.gitignore` excludes.
+
+    Python files are code unless their folder is excluded.
+    """
 
     def __init__(self, root: Path, project: Path) -> None:
         self._root = str(root)
@@ -99,6 +103,8 @@ class CodeFiles:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
             # a function may have a package called events
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
+        if entry.name.endswith(".py"):
+            return False  # such as a generated _version.py: it ships, and the function imports it
         for length, spec in reversed(ignored):
             suffix = "/" if entry.is_dir(follow_symlinks=False) else ""
             decided = spec.check_file(entry.path[length:] + suffix).include

@@ -393,6 +393,13 @@ def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
     }
 
 
+def test_python_file_that_git_ignores_is_code_unless_its_folder_is_ignored(tmp_path: Path) -> None:
+    ignored = {"_version.py": "", "generated/client.py": "", "a.json": ""}
+    write_project(tmp_path, {".gitignore": "_version.py\ngenerated/\n*.json\n"} | ignored)
+
+    assert shipped(tmp_path, ".") == {"./_version.py"}
+
+
 def test_events_folder_is_code_if_it_has_python_files(tmp_path: Path) -> None:
     write_project(tmp_path, {"app.py": "", "events/event.json": "", "tests/a.py": ""})
     before = shipped(tmp_path, ".")

@@ -298,6 +298,24 @@ BUILT = """\
 """
 
 
+def test_project_whose_path_contains_a_colon_is_served(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    root = tmp_path / "a:b"
+    files = project({}, app="import common, ours\ndef handler(*_): return common.name\n")
+    files["template.yaml"] += BUILT.replace("    Metadata: {BuildMethod: python3.12}\n", "")
+    write_project(root, files | {"shared/python/common.py": "name = 'common'\n"})
+    wheel = write_wheel(root / "code", "ours")
+    write_project(root, {"code/requirements.txt": f"./{wheel}\n"})
+    service = start_service(root, handler=None, XDG_CACHE_HOME=str(root / "cache"))
+    service.expected_stderr = service.stderr
+    before = answer(service)
+
+    save(service, "name = 'saved'\n", "shared/python/common.py")
+
+    assert (before, answer(service)) == ("common", "saved")
+
+
 def test_requirements_of_a_source_layer_are_installed(
     tmp_path: Path, start_service: StartService
 ) -> None:
