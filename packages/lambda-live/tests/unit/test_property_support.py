@@ -64,7 +64,7 @@ def test_variables_beyond_the_limit_are_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["Serverless::WebFunction", "StepFunctions::StateMachine", "Serverless::GraphQLApi"]
+    "kind", ["Serverless::WebFunction", "Serverless::WebSocketApi", "Serverless::GraphQLApi"]
 )
 def test_resource_that_is_not_served_is_reported(tmp_path: Path, kind: str) -> None:
     (skipped,) = read(tmp_path, more=f"  Other: {{Type: 'AWS::{kind}'}}").skipped

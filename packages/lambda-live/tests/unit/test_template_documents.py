@@ -99,7 +99,7 @@ def test_invalid_function_is_refused_with_its_line(
 def test_unreadable_template_is_refused(folder: Path) -> None:
     (folder / "latin.yaml").write_bytes("Résumé: 1".encode("latin-1"))
 
-    with pytest.raises(TemplateError, match="the file is not UTF-8; save it as UTF-8"):
+    with pytest.raises(TemplateError, match="the line is not UTF-8; save the file as UTF-8"):
         read_template(folder / "latin.yaml", {})
     with pytest.raises(TemplateError, match="No such file or directory; check the path"):
         read_template(folder / "absent.yaml", {})

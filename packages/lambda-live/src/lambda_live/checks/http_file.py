@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambda_live.model.text_files import read_file
+
 SUFFIX = ".http"
 _SEPARATOR = "###"
 _COMMENTS = ("#", "//", "@")
@@ -87,7 +89,7 @@ class HttpRequest:
 def read_request(path: Path) -> HttpRequest:
     """Return the request of a file. Raises OSError, and ValueError that says what to fix."""
     _check_regular(path)
-    return parse_request(path.read_text(encoding="utf-8"), path.parent)
+    return parse_request(read_file(path), path.parent)
 
 
 def _check_regular(path: Path) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, override
 
+from lambda_live.telemetry.sanitize import sanitize
+
 
 def log(text: str) -> None:
     """Print a line to standard error."""
-    sys.stderr.write(f"lambda-live: {text}\n")
+    lines = "\n".join(map(sanitize, text.split("\n")))
+    sys.stderr.write(f"lambda-live: {lines}\n")
 
 
 def fail(text: str) -> NoReturn:

@@ -22,6 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from lambda_live.model.text_files import read_file
+
 METADATA_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """The files that decide what pip installs for a folder."""
 
@@ -69,7 +71,7 @@ def requirement_lines(file: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _lines(file: Path, seen: set[Path]) -> Iterator[tuple[str, Path]]:
-    for line in file.read_text(encoding="utf-8-sig").splitlines():
+    for line in read_file(file).splitlines():
         included = _INCLUDED.match(line.strip())
         path = (file.parent / included[1]).resolve() if included else None
         if path is None or not path.is_file():

@@ -31,6 +31,7 @@ from lambda_live.dependencies.lock_files import (
 )
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
+from lambda_live.model.text_files import read_file
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 _NAMED = re.compile(r"[A-Za-z0-9][^@/#;]*")
@@ -183,7 +184,7 @@ def parse_requirements(file: Path, project: Path) -> Requirements | None:
 
 
 def _parse_requirements(file: Path, project: Path) -> Requirements | None:
-    text = file.read_text(encoding="utf-8-sig")
+    text = read_file(file)
     lines = (line.strip() for line in text.splitlines())
     if not any(line and not line.startswith("#") for line in lines):
         return None
@@ -197,7 +198,7 @@ def _parse_requirements(file: Path, project: Path) -> Requirements | None:
 
 def included_files(file: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Return the local files that a requirements file needs."""
-    for line in file.read_text(encoding="utf-8-sig").splitlines():
+    for line in read_file(file).splitlines():
         found = _INCLUDED.match(line.strip())
         path = file.parent / (found[1] or found[2]) if found else None
         if found and path and path.is_file() and path.resolve() not in seen:
@@ -248,7 +249,7 @@ def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, Locked] | No
     if not file.is_file():
         return None
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
+        table = tomllib.loads(read_file(file)).get("project", {})
         text = "".join(f"{each.strip()}\n" for each in table["dependencies"])
     except KeyError:
         return None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import override
 
+from lambda_live.model.text_files import EncodingError, decode, read_file
+
 
 class TemplateError(Exception):
     """An error in a file, with a hint how to fix it. `line` counts from 1."""
@@ -44,11 +46,11 @@ def read_text(file: Path, hint: str) -> str:
     Raises TemplateError with the hint if it is unreadable.
     """
     try:
-        if file.is_fifo():
-            return _read_pipe(file).decode("utf-8-sig")
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TemplateError(file, None, "the file is not UTF-8", "save it as UTF-8") from error
+        return decode(_read_pipe(file)) if file.is_fifo() else read_file(file)
+    except EncodingError as error:
+        raise TemplateError(
+            file, error.line, "the line is not UTF-8", "save the file as UTF-8"
+        ) from error
     except OSError as error:
         raise TemplateError(file, None, error.strerror or "unreadable", hint) from error
 

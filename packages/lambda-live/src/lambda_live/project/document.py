@@ -119,9 +119,14 @@ _TRUE = ("true", "yes", "on")
 _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
+_MAX_VALUES = 300_000
+"""CloudFormation accepts 1 MB; aliases of aliases multiply without a limit."""
+
+
 class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._count = 0
         self.notices: dict[str, None] = {}
 
     def _note_duplicate(self, key: str, first: int, line: int) -> None:
@@ -131,6 +136,11 @@ class _Reader:
     def value(self, node: yaml.Node | None) -> Value:
         if node is None:
             return None
+        self._count += 1
+        if self._count > _MAX_VALUES:
+            problem = f"the template has more than {_MAX_VALUES:,} values"
+            line = node.start_mark.line + 1
+            raise TemplateError(self._path, line, problem, "use fewer aliases (*NAME)")
         value = self._untagged(node)
         if node.tag.startswith(_STANDARD) or not node.tag.removeprefix("!"):
             return value

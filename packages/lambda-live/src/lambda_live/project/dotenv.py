@@ -62,10 +62,11 @@ def _read(file: Path) -> dict[str, str | None]:
 
     text = read_text(file, "make it readable")
     for binding in parse_stream(StringIO(text)):
-        if binding.error:
+        if binding.error or "\0" in binding.original.string:
             problem, hint = "invalid line", "write NAME=VALUE"
             raise TemplateError(file, binding.original.line, problem, hint)
-    return dotenv_values(stream=StringIO(text))
+    # Docker's --env-file has no interpolation either: a password may contain ${
+    return dotenv_values(stream=StringIO(text), interpolate=False)
 
 
 def _exists(file: Path) -> bool:

@@ -16,6 +16,7 @@ from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result
 from lambda_live.telemetry.levels import DEFAULT_LEVEL, find_level, is_below
 from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.sanitize import sanitize
 
 _TIMEOUT_MESSAGE = "the timeout stopped this code (most recent call last)"
 """Message in front of the frames of a timeout, which AWS does not log."""
@@ -184,7 +185,8 @@ def _format_record(
     else:
         if "code_sha256" in fields:
             fields["code"] = str(fields.pop("code_sha256"))[:12]
-        line = f"{LOGGER_NAME}: {message}{_format_fields(fields)}"
+        text = "\n".join(map(sanitize, message.split("\n")))
+        line = f"{LOGGER_NAME}: {text}{_format_fields(fields)}"
     return line.encode("utf-8", "replace") + b"\n"
 
 

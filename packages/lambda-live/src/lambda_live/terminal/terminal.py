@@ -6,6 +6,7 @@ from typing import override
 from lambda_live.checks.reload_command import CommandResult
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.listener import TerminalListener
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.status_view import StatusView
@@ -51,7 +52,7 @@ class Terminal(Listener):
         names = ", ".join(each.name for each in functions)
         names = names if len(names) <= _MAX_NAMES_LENGTH else f"{len(functions)} functions"
         served = functions[0].handler if len(functions) == 1 else names
-        self._screen.print([f"{bold(served)}  {url}", dim(f"Dashboard  {dashboard_url}")])
+        self._screen.print([f"{bold(sanitize(served))}  {url}", dim(f"Dashboard  {dashboard_url}")])
 
     def show_checks_started(self) -> None:
         """Show that the user started the checks."""

@@ -100,7 +100,7 @@ def test_function_gets_variables_of_env_files_and_options(
     assert (orders["TABLE"], other["TABLE"]) == ("local", "other")
     for each in (orders, other):
         assert each["FROM_THE_SHELL"] == "passed"
-        assert each["GREETING"] == "you there"
+        assert each["GREETING"] == "${WHO} there"
         assert each["NAMED"] == "here"
         assert not {"NOT_IN_THE_SHELL", "UNNAMED"} & set(each)
 

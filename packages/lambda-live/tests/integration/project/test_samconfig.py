@@ -157,7 +157,7 @@ def test_samconfig_that_is_not_utf8_is_reported(
     (tmp_path / name).write_bytes(b"\xff")
     with pytest.raises(SystemExit):
         parse([], {}, tmp_path)
-    assert f"{tmp_path / name}: the file is not UTF-8" in capsys.readouterr().err
+    assert f"{tmp_path / name}:1: the line is not UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["", "default = 1", "[default]\nglobal = []", "[prod.global]"])

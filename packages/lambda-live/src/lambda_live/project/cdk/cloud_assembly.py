@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lambda_live.model.template_error import TemplateError
+from lambda_live.model.template_error import TemplateError, read_text
 
 _APP = "cdk.json"
 _VERSION_FILE = "cdk.out"
@@ -144,9 +144,7 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise TemplateError(path, None, error.strerror or "", "run `cdk synth` again") from error
+        value = json.loads(read_text(path, "run `cdk synth` again"))
     except ValueError as error:
         line = getattr(error, "lineno", None)
         hint = "fix it or run `cdk synth` again"

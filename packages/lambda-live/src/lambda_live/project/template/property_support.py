@@ -60,14 +60,12 @@ _UNSUPPORTED_TYPES = {
     "AWS::Lambda::WebFunction": "web functions are not supported; start its web server yourself",
     "AWS::Serverless::GraphQLApi": "GraphQL APIs are not supported; invoke its functions by name",
     "AWS::Serverless::MicroVMImage": "images of Lambda MicroVMs are not supported",
-    "AWS::Serverless::StateMachine": "state machines are not run; invoke its functions by name",
     "AWS::Serverless::WebFunction": (
         "web functions are not supported; start its web server yourself"
     ),
     "AWS::Serverless::WebSocketApi": (
         "WebSocket APIs are not supported; invoke its functions by name"
     ),
-    "AWS::StepFunctions::StateMachine": "state machines are not run; invoke its functions by name",
     MACRO: "macros are not supported; write its result instead",
 }
 
