@@ -34,7 +34,7 @@ def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[dict[str
 def _lines(load: dict[str, Any]) -> Iterator[str]:
     """Yield the figures of a load, and a bar for each import."""
     imports = load["imports"]
-    total = sum(each["selfMs"] for each in imports)
+    total = sum(each["ms"] for each in imports if each["depth"] == 0)
     figures = f"imports {total:.0f} ms · init {load['initMs'] or 0:.0f} ms · {load['memoryMb']} MB"
     if before := load["before"]:
         figures += f" · before the save {before['importMs']:.0f} ms, {before['memoryMb']} MB"

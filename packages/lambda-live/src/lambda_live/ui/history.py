@@ -373,7 +373,7 @@ class HistoryListener(Listener):
 def _figures(row: ReloadRow) -> dict[str, Any]:
     """Return what a save is compared with."""
     return {
-        "importMs": sum(each["selfMs"] for each in row.imports),
+        "importMs": sum(each["ms"] for each in row.imports if each["depth"] == 0),
         "memoryMb": row.memory_mb,
     }
 

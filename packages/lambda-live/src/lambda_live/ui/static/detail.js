@@ -53,7 +53,7 @@ function importsView(row) {
   const { imports } = row;
   if (!imports?.length) return [];
   const longest = Math.max(...imports.map(({ ms }) => ms));
-  const total = imports.reduce((sum, each) => sum + each.selfMs, 0);
+  const total = imports.filter(({ depth }) => depth === 0).reduce((sum, { ms }) => sum + ms, 0);
   const change = row.before && [` · before the save: `, h("b", {}, formatMs(row.before.importMs)), row.before.memoryMb && [", ", h("b", {}, `${row.before.memoryMb} MB`)]];
   const bars = h("ol", { class: "imports" }, imports.map(({ name, ms, selfMs, depth, preloaded }) =>
     h("li", { style: { "padding-left": `${Math.min(depth, 8) * 12}px` } }, h("code", {}, name), h("span", { class: "bar-of", "aria-hidden": "true" }, h("span", { style: { width: `${(ms / longest) * 100}%` }, class: preloaded ? "preloaded" : "own" })),
