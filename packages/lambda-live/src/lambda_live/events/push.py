@@ -223,7 +223,7 @@ async def put_rule(aws: AwsClients, source: EventSource, arn: str) -> None:
         "put_rule",
         Name=name,
         EventBusName=bus,
-        EventPattern=json.dumps(_typed(pattern)),
+        EventPattern=pattern if isinstance(pattern, str) else json.dumps(pattern),
         State=settings.get("State") or "ENABLED",
     )
     entry: dict[str, Any] = {"Id": str(target.get("Id") or source.name)[:64], "Arn": arn}
@@ -234,24 +234,3 @@ async def put_rule(aws: AwsClients, source: EventSource, arn: str) -> None:
         wanted = ("InputPathsMap", "InputTemplate")
         entry["InputTransformer"] = {key: transformer[key] for key in wanted if key in transformer}
     await aws.call("events", "put_targets", Rule=name, EventBusName=bus, Targets=[entry])
-
-
-def _typed(value: Any, key: str = "") -> Any:
-    """Return a pattern with the numbers and booleans that the template's reader keeps as text."""
-    if isinstance(value, dict):
-        return {name: _typed(item, name) for name, item in value.items()}
-    if isinstance(value, list):
-        if key == "numeric":
-            return [_as_number(item) for item in value]
-        return [_typed(item, key) for item in value]
-    if key == "exists" and isinstance(value, str):
-        return value.lower() == "true"
-    return value
-
-
-def _as_number(value: Any) -> Any:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return value
-    return int(number) if number.is_integer() else number

@@ -5,12 +5,13 @@ An event source is an entry of SAM's `Events`, an `AWS::Lambda::EventSourceMappi
 rule or of a schedule, a subscription, or the notification of a bucket (also CDK's custom resource).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
-from lambda_live.project.document import Array, Object, Value
+from lambda_live.project.document import Array, Literal, Object, Value
 from lambda_live.project.template.references import as_text, muted
 from lambda_live.project.template.resources import FUNCTIONS, Resource, Resources
 
@@ -37,6 +38,7 @@ SUPPORTED_EVENTS = (
 )
 """SAM's types of events that are delivered locally, besides those of APIs."""
 
+_PATTERNS = ("EventPattern", "FilterPolicy", "Pattern")
 _FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
 _SCHEDULED = ("Schedule", "ScheduleV2")
 
@@ -67,12 +69,15 @@ def _section(resources: Resources, value: Value) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def _plain(value: Value) -> Any:
+def _plain(value: Value, *, is_typed: bool = False) -> Any:
+    """Return a value as JSON; numbers and booleans are texts, except in patterns."""
     if isinstance(value, Object):
-        return {key: _plain(item) for key, item in value.items()}
+        return {
+            key: _plain(item, is_typed=is_typed or key in _PATTERNS) for key, item in value.items()
+        }
     if isinstance(value, Array):
-        return [_plain(item) for item in value]
-    return value
+        return [_plain(item, is_typed=is_typed) for item in value]
+    return json.loads(value) if is_typed and isinstance(value, Literal) else value
 
 
 class EventSourceReader:
@@ -125,6 +130,11 @@ class EventSourceReader:
                 settings = {"Events": _listed(settings.get("Events")), "Rules": _rules(settings)}
             elif kind == "SNS":
                 source = settings.get("Topic")
+                if settings.get("SqsSubscription"):
+                    hint = "write the queue and its SQS event instead"
+                    notice = f"SqsSubscription of {full_name} isn't emulated; {hint}"
+                    self._resources.note(line, notice)
+                    continue
             elif kind in _SCHEDULED:
                 source = settings.get("Schedule") or settings.get("ScheduleExpression")
                 settings = {"IsScheduler": kind == "ScheduleV2", **settings}
