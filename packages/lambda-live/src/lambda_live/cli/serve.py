@@ -72,7 +72,10 @@ def _start_engine(config: Config) -> "Engine | None":
 
     if config.aws_endpoint_url:
         return Engine(config.aws_endpoint_url, "AWS_ENDPOINT_URL", is_own=False)
-    if not config.resources and all(each.kind == "Schedule" for each in config.event_sources):
+    if not config.resources and all(
+        each.kind == "Schedule" and not each.target.startswith("arn:")
+        for each in config.event_sources
+    ):
         return Engine("", "", is_own=False)
     first = config.functions[0]
     try:

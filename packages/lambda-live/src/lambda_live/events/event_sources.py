@@ -72,6 +72,7 @@ class EventSources:
         self._pumps: dict[str, tuple[_Pump, asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._state: dict[str, Any] = {}
+        self._stopping = threading.Event()
 
     def describe(self, specs: Iterable[ResourceSpec]) -> str:
         """Return the startup line, such as `1 table, 2 queues (MiniStack, http://…)`."""
@@ -81,6 +82,10 @@ class EventSources:
     async def create(self, specs: Iterable[ResourceSpec], seed: Path | None = None) -> None:
         """Create the resources that do not exist; a new engine gets the data of a folder, too."""
         specs = list(specs)
+        if specs and not await self._aws.run(self._engine.is_reachable):
+            hint = "start the emulator, then lambda-live again"
+            self._log(f"nothing answers at {self._engine.name} ({self.url}); {hint}", "ERROR")
+            return
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
         await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
         if seed is not None and self._engine.is_new:
@@ -149,10 +154,17 @@ class EventSources:
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake the pumps when the engine reports changes; runs in a thread."""
-        for services in self._engine.changes():
-            if services:
-                with suppress(RuntimeError):  # the loop is closed: the service stopped
-                    loop.call_soon_threadsafe(self._wake, services)
+        with suppress(RuntimeError):  # the loop is closed: the service stopped
+            while not self._stopping.is_set():
+                for services in self._engine.changes():
+                    if services:
+                        loop.call_soon_threadsafe(self._wake, services)
+                if not self._stopping.is_set() and not self._engine.is_reachable():
+                    hint = f"restart lambda-live; {self._engine.log_file} may say why"
+                    loop.call_soon_threadsafe(
+                        self._log, f"the {self._engine.name} process stopped; {hint}", "ERROR"
+                    )
+                    return
 
     def _wake(self, services: Iterable[str]) -> None:
         for service in services:
@@ -271,7 +283,10 @@ class EventSources:
     async def _add_buckets(self, sources: list[EventSource]) -> None:
         buckets: dict[str, list[tuple[EventSource, str]]] = defaultdict(list)
         for source in sources:
-            buckets[source.source].append((source, await self._queue_of(source)))
+            try:
+                buckets[source.source].append((source, await self._queue_of(source)))
+            except AwsError as error:
+                self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
         for bucket, notified in buckets.items():
             try:
                 await notify(self._aws, bucket, notified)
@@ -290,6 +305,7 @@ class EventSources:
 
     def stop(self) -> None:
         """Deliver nothing more. What was delivered still runs."""
+        self._stopping.set()
         for _, task in self._pumps.values():
             task.cancel()
         for timer in self._timers.values():

@@ -65,7 +65,7 @@ class EventSourceMappingApi:
         source = str(members.get("EventSourceArn") or "")
         name = str(members.get("FunctionName") or "")
         function = self._function(name)
-        if self._aws is None:
+        if self._aws is None or not self._aws.url:
             hint = "the template has no AWS resources, so the service started no emulator"
             raise_user_error(400, _INVALID, f"No event source can be polled: {hint}.")
         if kind_of(source) is None:

@@ -43,7 +43,10 @@ class AwsClients:
         self._threads = ThreadPoolExecutor(_MAX_CALLS, "aws")
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of a service."""
+        """Return the boto3 client of a service. Raises ValueError without an emulator."""
+        if not self.url:  # boto3 would call AWS itself
+            message = f"no emulator runs that has {service}"
+            raise ValueError(message)
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self._session.client(

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.installation import install
@@ -113,6 +114,21 @@ class Engine:
         """Store values for the time that the engine runs."""
         if self.is_own:
             _request(self.url, "PUT", "state", json.dumps(members).encode())
+
+    def is_reachable(self) -> bool:
+        """Whether the emulator accepts connections, and is no dead address."""
+        parts = urlsplit(self.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname or "", port), _PROBE_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    @property
+    def log_file(self) -> Path | None:
+        """The file with the emulator's own errors."""
+        return self._file.with_name("engine.log") if self._file is not None else None
 
     def changes(self) -> Iterator[list[str]]:
         """

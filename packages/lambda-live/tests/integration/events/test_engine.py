@@ -138,3 +138,57 @@ def test_functions_get_the_url_of_the_engine(start_service: StartService, tmp_pa
         wait_until(lambda: Aws(second).events("Work"), "the message")
     finally:
         second.close()
+
+
+def test_unreachable_endpoint_is_reported_once(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + STORED, "code/app.py": ENVIRONMENT},
+        handler=None,
+        AWS_ENDPOINT_URL="http://127.0.0.1:9",
+    )
+    service.wait_for_line("nothing answers at AWS_ENDPOINT_URL (http://127.0.0.1:9)")
+    variables = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
+
+
+def test_killed_engine_is_reported(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER}, handler=None
+    )
+    assert Aws(service).url
+    (engine,) = (
+        each
+        for each in psutil.Process(service.pid).children()
+        if "engine_process" in " ".join(each.cmdline())
+    )
+    engine.kill()
+    line = service.wait_for_line("the MiniStack process stopped; restart lambda-live")
+    assert "engine.log" in line
+
+
+def test_schedule_alone_needs_no_engine_and_creates_no_mapping(
+    start_service: StartService,
+) -> None:
+    events = """
+      Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}
+"""
+    service = start_service(
+        {"template.yaml": FUNCTION + events, "code/app.py": RECORDER}, handler=None
+    )
+    assert not any("MiniStack" in each for each in service.lines)
+    with pytest.raises(service.boto3.exceptions.InvalidParameterValueException, match="emulator"):
+        service.boto3.create_event_source_mapping(
+            EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q", FunctionName="Work"
+        )
+
+
+def test_invalid_schedule_is_reported_with_its_line(start_service: StartService) -> None:
+    events = """
+      Events: {Daily: {Type: Schedule, Properties: {Schedule: rate(1 fortnight)}}}
+"""
+    service = start_service(
+        {"template.yaml": FUNCTION + events, "code/app.py": RECORDER}, handler=None
+    )
+    line = service.wait_for_line("WorkDaily never fires")
+    assert "template.yaml:12: " in line
+    assert "invalid schedule 'rate(1 fortnight)'" in line
