@@ -199,6 +199,11 @@ class Environment(RuntimeCalls):
             self.assign(self.invocation)
 
     @override
+    def is_stale(self, invocation_id: str) -> bool:
+        is_running = self.lifecycle.state is State.INVOKE
+        return not is_running or invocation_id != self.sandbox.invocation_id
+
+    @override
     def on_response(self, request_id: str, payload: bytes, content_type: str) -> int:
         if len(payload) > errors.MAX_RESPONSE_BYTES:
             return self._on_result(request_id, errors.response_too_large(), 413)

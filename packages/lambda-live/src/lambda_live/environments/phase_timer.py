@@ -12,6 +12,9 @@ from lambda_live.telemetry.listener import Listener
 
 _CLIENT = f"awslambdaric {version('awslambdaric')}"
 
+_MAX_LAG_SECONDS = 0.5
+"""A timeout that is noticed later than this was delayed by a stop of the service, not by load."""
+
 
 class PhaseTimer:
     """Measures init and invocations, reports them, and calls `on_timeout` when one is too slow."""
@@ -29,6 +32,7 @@ class PhaseTimer:
         self._on_timeout = on_timeout
         self._timeout: asyncio.TimerHandle | None = None
         self._timeout_seconds = 0.0
+        self._due_at = 0.0
         self._started_at = 0.0
         self._init_ms: float | None = None
         self._preload_ms = 0.0
@@ -45,8 +49,10 @@ class PhaseTimer:
     def is_init_overdue(self, preload_ms: float) -> bool:
         """Add the preloading time to the init; return whether the total exceeds the timeout."""
         self._preload_ms = preload_ms
+        if self._timeout is None or self._lag() > _MAX_LAG_SECONDS:
+            return False
         elapsed = time.monotonic() - self._started_at + preload_ms / 1000
-        return self._timeout is not None and elapsed > self._timeout_seconds
+        return elapsed > self._timeout_seconds
 
     def finish_init(
         self,
@@ -107,4 +113,24 @@ class PhaseTimer:
         if not self._sandbox.has_debugger:  # a breakpoint may stop the code for any time
             self.cancel_timeout()
             loop = asyncio.get_running_loop()
-            self._timeout = loop.call_later(seconds, self._on_timeout)
+            self._due_at = loop.time() + seconds
+            self._timeout = loop.call_at(self._due_at, self._on_due)
+
+    def _lag(self) -> float:
+        """Return by how many seconds the timeout is overdue, because the service was stopped."""
+        return asyncio.get_running_loop().time() - self._due_at
+
+    def _on_due(self) -> None:
+        """
+        Time out, unless the service itself was stopped meanwhile.
+
+        After SIGCONT the results that arrived are still unread, and the function may have waited
+        for the service. It gets the time that the service was stopped.
+        """
+        lag = self._lag()
+        if lag <= _MAX_LAG_SECONDS:
+            self._on_timeout()
+            return
+        loop = asyncio.get_running_loop()
+        self._due_at = loop.time() + min(lag, self._timeout_seconds)
+        self._timeout = loop.call_at(self._due_at, self._on_due)

@@ -24,6 +24,7 @@ _REASONS = {
     400: b"Bad Request",
     403: b"Forbidden",
     404: b"Not Found",
+    410: b"Gone",
     413: b"Payload Too Large",
 }
 
@@ -33,6 +34,9 @@ class RuntimeCalls(Protocol):
 
     def on_next(self, api: "RuntimeApiConnection") -> None:
         """Handle a request for the next event."""
+
+    def is_stale(self, invocation_id: str) -> bool:
+        """Whether a response belongs to an earlier delivery of an event than the current one."""
 
     def on_response(self, request_id: str, payload: bytes, content_type: str) -> int:
         """Handle the handler's response; return the HTTP status."""
@@ -48,10 +52,11 @@ class RuntimeApiConnection(asyncio.Protocol):
     """
     One connection to the Runtime API.
 
-    Any program on this machine can connect, so requests are checked. `invocation/next` needs
-    `token` at the end of the User-Agent header; only the environment's process knows the token.
-    A response or error needs the request id. Requests with an Origin header, which browsers send,
-    are rejected.
+    Any program on this machine can connect, so requests are checked. `invocation/next` and
+    `init/error` need `token` at the end of the User-Agent header; only the environment's process
+    knows the token. A response or error needs the request id. It may repeat the header
+    Lambda-Runtime-Invocation-Id of its event; one of an earlier event is refused. Requests with an
+    Origin header, which browsers send, are rejected.
     """
 
     def __init__(self, calls: RuntimeCalls, token: str) -> None:
@@ -126,26 +131,35 @@ class RuntimeApiConnection(asyncio.Protocol):
             self._route(method + b" " + path.removeprefix(_VERSION).encode(), body, headers)
 
     def _route(self, call: bytes, body: bytes, headers: dict[bytes, bytes]) -> None:
+        invocation_id = headers.get(b"lambda-runtime-invocation-id", b"").decode("latin-1")
         match call.decode().split("/"):
             case ["GET invocation", "next"]:
-                self._next(headers.get(b"user-agent", b""))
+                if self._is_authorized(headers):
+                    self._calls.on_next(self)
+            case ["POST invocation", _, "response" | "error"] if (
+                invocation_id and self._calls.is_stale(invocation_id)
+            ):
+                self.reply(410)
             case ["POST invocation", request_id, "response"]:
                 content_type = headers.get(b"content-type", b"application/json").decode("latin-1")
                 self.reply(self._calls.on_response(request_id, body, content_type))
             case ["POST invocation", request_id, "error"]:
                 self.reply(self._calls.on_error(request_id, body, _error_type(body)))
-            case ["POST init", "error"]:
+            case ["POST init", "error"] if self._is_authorized(headers):
                 body = _as_utf8(body)
                 self._calls.on_init_error(body, _error_type(body))
                 self.reply(202)
+            case ["POST init", "error"]:
+                pass
             case _:
                 self.reply(404)
 
-    def _next(self, agent: bytes) -> None:
-        if agent.endswith(b" " + self._token):
-            self._calls.on_next(self)
-        else:
+    def _is_authorized(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether the environment's process sent the request; reject it otherwise."""
+        is_authorized = headers.get(b"user-agent", b"").endswith(b" " + self._token)
+        if not is_authorized:
             self.reply(403)
+        return is_authorized
 
     def reply(
         self, status: int, headers: dict[str, str] | None = None, body: bytes | None = None
@@ -163,12 +177,20 @@ class RuntimeApiConnection(asyncio.Protocol):
 
 
 def event_headers(
-    invocation: Invocation, configuration: FunctionConfiguration, deadline_ms: int
+    invocation: Invocation,
+    configuration: FunctionConfiguration,
+    deadline_ms: int,
+    invocation_id: str,
 ) -> dict[str, str]:
-    """Return the headers of an event; the deadline is in milliseconds since the epoch."""
+    """
+    Return the headers of an event; the deadline is in milliseconds since the epoch.
+
+    `invocation_id` differs each time the event is delivered.
+    """
     suffix = f":{invocation.qualifier}" if invocation.qualifier else ""
     headers = {
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+        "Lambda-Runtime-Invocation-Id": invocation_id,
         "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
         "Lambda-Runtime-Invoked-Function-Arn": f"{configuration.arn}{suffix}",
         "Lambda-Runtime-Trace-Id": invocation.trace_id,
@@ -181,7 +203,12 @@ def event_headers(
 
 
 def _error_body(status: int) -> bytes:
-    kinds = {400: "InvalidRequestID", 403: "Forbidden", 413: "RequestEntityTooLarge"}
+    kinds = {
+        400: "InvalidRequestID",
+        403: "Forbidden",
+        410: "InvalidInvocationID",
+        413: "RequestEntityTooLarge",
+    }
     kind = kinds.get(status, "NotFound")
     return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
 

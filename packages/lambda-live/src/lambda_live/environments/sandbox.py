@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -82,6 +83,8 @@ class Sandbox:
         self.invocation: Invocation | None = None
         self.max_memory_bytes = 0
         self.has_debugger = resources.debug_server is not None
+        self.invocation_id = ""
+        """Id of the last delivery of an event."""
         self.is_watched = False
         """Whether the process has started, and its exit will be reported."""
         self._configuration = configuration
@@ -173,7 +176,10 @@ class Sandbox:
         poll, self._poll = self._poll, None
         deadline = time.time() + (_DEBUG_DEADLINE_SECONDS if self.has_debugger else timeout)
         if poll is not None and self.invocation is not None:
-            headers = event_headers(self.invocation, self._configuration, int(deadline * 1000))
+            self.invocation_id = str(uuid.uuid4())
+            headers = event_headers(
+                self.invocation, self._configuration, int(deadline * 1000), self.invocation_id
+            )
             poll.reply(200, headers, self.invocation.payload)
 
     def signal(self, number: signal.Signals) -> None:

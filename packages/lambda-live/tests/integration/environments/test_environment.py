@@ -3,8 +3,10 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import sys
+import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -494,18 +496,70 @@ def test_retried_init_that_fails_fails_invocation(short_init: LambdaService) -> 
     assert short_init.invoke().json()["errorType"] == "Runtime.ImportModuleError"
 
 
-def test_init_error_posted_by_function_is_returned(editable: LambdaService) -> None:
+def test_init_error_needs_token_of_environment(editable: LambdaService) -> None:
     source = """
 import http.client, os
 connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 connection.request("POST", "/2018-06-01/runtime/init/error", '{"errorType": "Mine"}')
-connection.getresponse()
-os._exit(1)
+status = connection.getresponse().status
+def handler(event, context):
+    return status
 """
     save(editable, source)
 
-    assert editable.invoke().json() == {"errorType": "Mine"}
-    editable.wait_for_line("lambda_live: init failed: Mine")
+    assert editable.invoke().json() == 403
+
+
+def test_stack_trace_of_init_error_starts_in_importlib(editable: LambdaService) -> None:
+    save(editable, "def fail():\n    raise ValueError('no')\nfail()\n")
+
+    trace = editable.invoke().json()["stackTrace"]
+
+    assert "/importlib/__init__.py" in trace[0]
+    assert "in import_module" in trace[0]
+    assert "app.py" in trace[-1]
+    assert not [frame for frame in trace if "lambda_live" in frame or "awslambdaric" in frame]
+
+
+def test_stale_response_is_refused(service: LambdaService) -> None:
+    code = """
+import http.client, os
+reply = []
+for headers in ({"Lambda-Runtime-Invocation-Id": "earlier"}, {}):
+    for call in ("error", "response"):
+        connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+        request_id = context.aws_request_id if headers else "other"
+        path = f"/2018-06-01/runtime/invocation/{request_id}/{call}"
+        connection.request("POST", path, "{}", headers)
+        reply.append(connection.getresponse().status)
+        connection.close()
+"""
+    assert service.run(code) == [410, 410, 400, 400]
+
+
+def test_stopped_service_does_not_time_out_healthy_invocation(start_service: StartService) -> None:
+    source = """
+import pathlib, time
+
+def handler(event, context):
+    pathlib.Path("began").touch()
+    while not pathlib.Path("end").exists():
+        time.sleep(0.01)
+    pathlib.Path("ended").touch()
+    return "well"
+"""
+    service = start_service(source, "--timeout=1")
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(service.invoke)
+        wait_until((service.project / "began").exists)
+        service.process.send_signal(signal.SIGSTOP)
+        stopped_at = time.monotonic()
+        (service.project / "end").touch()
+        wait_until((service.project / "ended").exists)
+        wait_until(lambda: time.monotonic() - stopped_at > 2)  # the timeout has passed
+        service.process.send_signal(signal.SIGCONT)
+
+        assert answer.result().json() == "well"
 
 
 def test_module_beside_watched_package_is_importable(service: LambdaService) -> None:

@@ -20,6 +20,20 @@ NAMES = {
             " '_get_handler' in bootstrap.run.__code__.co_names"
         ),
     ),
+    "extract_traceback": (
+        "from awslambdaric import bootstrap; it = bootstrap.extract_traceback",
+        (
+            "list(signature(it).parameters) == ['tb'] and"
+            " 'extract_traceback' in bootstrap.build_fault_result.__code__.co_names"
+        ),
+    ),
+    "call_rapid": (
+        "from awslambdaric.lambda_runtime_client import LambdaRuntimeClient as it",
+        (
+            "list(signature(it.call_rapid).parameters)[-1] == 'headers' and"
+            " 'call_rapid' in it.post_init_error.__code__.co_names"
+        ),
+    ),
     "FaultException": (
         "from awslambdaric.bootstrap import FaultException as it",
         "it.__name__ == 'FaultException'",

@@ -15,6 +15,7 @@ What of awslambdaric is replaced or relied on, besides `_get_handler`:
 - `awslambdaric.lambda_runtime_client.runtime_client` is the name that the real one is assigned to.
   The token that it sends in User-Agent proves to the Runtime API that this process is the
   environment's.
+- `LambdaRuntimeClient.call_rapid` posts init errors, and gets the token too.
 - The variable _LAMBDA_TELEMETRY_LOG_FD makes awslambdaric write log records as frames, so that a
   record of several lines stays one.
 
@@ -213,9 +214,22 @@ def main() -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))
     deferred_client.replace(token)
     # AWS polls in a thread only to handle SIGTERM, which functions with extensions alone receive
-    client = LambdaRuntimeClient(
-        os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False
-    )
+
+    class Client(LambdaRuntimeClient):  # type: ignore[misc]  # awslambdaric has no types
+        """Identifies the calls that do not use `runtime_client`, which are init errors, too."""
+
+        def call_rapid(
+            self,
+            http_method: str,
+            endpoint: str,
+            expected_http_code: int,
+            payload: object = None,
+            headers: dict[str, str] | None = None,
+        ) -> None:
+            headers = {**(headers or {}), "User-Agent": f"aws-lambda-python {token}"}
+            super().call_rapid(http_method, endpoint, expected_http_code, payload, headers)
+
+    client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False)
     loader = _create_loader(socket.socket(fileno=control), environ, parts)
     loader.install(bootstrap, [1, 2, log])
     if debug_socket:

@@ -21,7 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from lambda_live.environments.runtime_process.control_channel import ControlChannel
 from lambda_live.environments.runtime_process.function_code import FunctionCode, locate_error
@@ -45,7 +45,11 @@ _MAX_MESSAGE_BYTES = 7_000
 _MAX_INIT_MESSAGE_BYTES = 24_000 if sys.platform.startswith("linux") else _MAX_MESSAGE_BYTES
 """Linux's sockets accept more: the import times follow the list of imports."""
 
+_HERE = os.path.dirname(__file__) + os.sep
+
 type GetHandler = Callable[[str], object]
+type Frame = tuple[str, int | None, str, str | None]
+type ExtractTraceback = Callable[[TracebackType | None], list[Frame]]
 
 
 class HandlerLoader:
@@ -107,7 +111,12 @@ class HandlerLoader:
             signal.signal(signal.SIGALRM, previous)
 
     def install(self, bootstrap: ModuleType, log_descriptors: Sequence[int]) -> None:
-        """Replace `_get_handler` of `awslambdaric.bootstrap`."""
+        """
+        Replace `_get_handler` and `extract_traceback` of `awslambdaric.bootstrap`.
+
+        awslambdaric removes its own frames from the stack trace of an init error. The second
+        replacement removes the frames of this file, so that the trace starts in importlib.
+        """
         get_handler: GetHandler = bootstrap._get_handler  # noqa: SLF001  # see the module's docstring
 
         def replacement(handler: str) -> object:
@@ -120,6 +129,12 @@ class HandlerLoader:
             return self._load(get_handler, handler)
 
         bootstrap._get_handler = replacement  # type: ignore[attr-defined]  # noqa: SLF001
+        extract: ExtractTraceback = bootstrap.extract_traceback
+
+        def without_own_frames(traceback: TracebackType | None) -> list[Frame]:
+            return [frame for frame in extract(traceback) if not frame[0].startswith(_HERE)]
+
+        bootstrap.extract_traceback = without_own_frames  # type: ignore[attr-defined]
 
     def _is_task_root_replaced(self) -> bool:
         """Whether LAMBDA_TASK_ROOT is another folder than when this process started in it."""
