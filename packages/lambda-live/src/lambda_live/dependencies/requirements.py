@@ -14,10 +14,12 @@ import re
 import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lambda_live.dependencies.local_packages import (
     METADATA_FILES,
+    import_roots,
     is_package,
     local_requirements,
     requirement_lines,
@@ -127,9 +129,18 @@ def collect_requirements(
     public = [public_layer_requirements] if public_layer_requirements else []
     has_own = image is None or image.installs_project
     own = [find_requirements(root, project)] if has_own else []
-    layers = (find_requirements(source, source) for source in layer_sources)
+    layers = map(_layer_requirements, layer_sources)
     declared = [each for each in (*own, *layers) if each is not None]
     return [*(image.requirements if image else ()), *declared, *public]
+
+
+def _layer_requirements(source: Path) -> Requirements | None:
+    """Return what a layer requires. If it is a package itself, its modules may be in `src`."""
+    found = find_requirements(source, source)
+    if not is_package(source) or import_roots(source) == [source]:
+        return found
+    own = found or Requirements(source / _PYPROJECT, "", (), source, project=source)
+    return replace(own, folders=(*own.folders, source))
 
 
 def spec_requirements(function: FunctionSpec, project: Path) -> list[Requirements]:

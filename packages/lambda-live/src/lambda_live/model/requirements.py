@@ -60,5 +60,5 @@ class Requirements:
 
     @property
     def is_lock(self) -> bool:
-        """Whether they are of a lock file, which lists what its folders require."""
-        return self.source.suffix == ".lock"
+        """Whether the text lists what the folders require, but not the folders."""
+        return self.source.name != "requirements.txt"

@@ -147,8 +147,12 @@ class Layer:
         """
         Whether `sam build` creates the folder `python/` from the content and its requirements.
 
+        A Makefile that has no such folder to copy probably does the same.
+
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/building-layers.html
         """
+        if self.build_method == "makefile":
+            return not (self.content / "python").is_dir()
         return (self.build_method or "").startswith("python")
 
     @property

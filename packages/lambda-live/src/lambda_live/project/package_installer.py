@@ -103,7 +103,7 @@ class FunctionDependencies:
         """Return the files that can declare its requirements, existing or not."""
         yield from requirement_files(self.configuration.task_root, self.configuration.project)
         for source in self.configuration.layer_sources:
-            yield source / "requirements.txt"
+            yield from requirement_files(source, source)
         for each in self.own:
             yield from each.files
             yield from metadata_files(each)

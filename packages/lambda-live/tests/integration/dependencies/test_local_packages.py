@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from lambda_live.cli.describe import load_template
 from lambda_live.cli.image_context import write_requirements
 from lambda_live.dependencies.local_packages import import_roots
+from lambda_live.dependencies.requirements import spec_requirements
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -67,9 +69,23 @@ url = "../libs/shared"
 [metadata]
 lock-version = "2.1"
 """
+LAYER = """
+  Layered:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: layered, Layers: [!Ref Made]}
+  Made:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: made}
+    Metadata: {BuildMethod: makefile}
+"""
 FILES = {
     "template.yaml": "Resources:"
-    + "".join(FUNCTION.format(name=each.title(), folder=each) for each in ("pip", "uv", "poetry")),
+    + "".join(FUNCTION.format(name=each.title(), folder=each) for each in ("pip", "uv", "poetry"))
+    + LAYER,
+    "layered/app.py": "import made\ndef handler(event, context): return made.answer\n",
+    "made/Makefile": "build-Made:\n\tpip install . -t $(ARTIFACTS_DIR)/python\n",
+    "made/pyproject.toml": "[project]\nname = 'made'\ndependencies = []\n",
+    "made/src/made/__init__.py": "answer = 1\n",
     "libs/shared/pyproject.toml": BUILD,
     "libs/shared/backend.py": BACKEND,
     "libs/shared/needed.txt": "",
@@ -106,6 +122,22 @@ def test_saved_folder_takes_effect(service: LambdaService, name: str, expected: 
 
     assert 1 in (before, before[0] if isinstance(before, list) else None)
     assert answer(service, name) == expected
+
+
+def test_saved_layer_that_is_a_package_takes_effect(service: LambdaService) -> None:
+    before = answer(service, "Layered")
+    write_project(service.project, {"made/src/made/__init__.py": "answer = 2\n"})
+
+    assert (before, answer(service, "Layered")) == (1, 2)
+    service.wait_for_line("Makefile of the layer Made is not run; what pyproject.toml requires is")
+
+
+def test_requirements_of_a_makefile_layer_are_those_of_its_project(tmp_path: Path) -> None:
+    project = "[project]\nname = 'made'\ndependencies = ['idna>=3']\n"
+    write_project(tmp_path, FILES | {"made/pyproject.toml": project})
+    (layered,) = (each for each in load_template(tmp_path).functions if each.name == "Layered")
+
+    assert [each.text for each in spec_requirements(layered, tmp_path)] == ["idna>=3\n"]
 
 
 def test_module_deleted_from_a_folder_cannot_be_imported(service: LambdaService) -> None:

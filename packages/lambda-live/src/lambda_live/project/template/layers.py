@@ -93,7 +93,10 @@ def _layer(resources: Resources, layer: Resource, build_dir: Path | None) -> Ite
     method = layer.metadata.text("BuildMethod")
     if method == "makefile":
         problem = f"the Makefile of the layer {layer.logical_id} is not run"
-        resources.note(layer.line, f"{problem}; add its packages to requirements.txt")
+        files = ("requirements.txt", "uv.lock", "poetry.lock", "pyproject.toml")
+        named = next((each for each in files if (content / each).is_file()), None)
+        instead = f"what {named} requires is installed" if named else "add a requirements.txt to it"
+        resources.note(layer.line, f"{problem}; {instead}")
     yield Layer(layer.logical_id, content, method)
 
 
