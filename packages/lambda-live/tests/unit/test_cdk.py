@@ -46,6 +46,19 @@ def test_function_runs_from_its_source(app: Path) -> None:
     assert only(app).code_uri == app / "greeter"
 
 
+def test_function_without_metadata_is_found_by_its_s3_key(app: Path) -> None:
+    template = app / "cdk.out/Stack.template.json"
+    document = json.loads(template.read_text())
+    for each in document["Resources"].values():
+        each.pop("Metadata", None)
+        each["Properties"]["Code"] = {"S3Bucket": "assets", "S3Key": "0123abcd.zip"}
+    template.write_text(json.dumps(document))
+    files = {"0123abcd": {"source": {"path": "asset.1", "packaging": "zip"}}}
+    (app / "cdk.out/Stack.assets.json").write_text(json.dumps({"files": files}))
+
+    assert only(app).code_uri == app / "greeter"
+
+
 def test_source_is_still_known_after_edits(app: Path) -> None:
     only(app)
     write_project(

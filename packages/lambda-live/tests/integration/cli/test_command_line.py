@@ -326,6 +326,29 @@ def test_modules_of_the_project_do_not_replace_those_of_the_service(root: Path) 
     assert (ended.stdout, ended.stderr) == ("function\n", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "serverless.yml",
+            "serverless.yml is of Serverless Framework, which is not read; run `s",
+        ),
+        (".chalice/config.json", ".chalice/config.json is of Chalice, which is not read; run `cha"),
+        ("infra/main.tf", "infra/main.tf is of Terraform, which is not read; run `lambda-live MOD"),
+    ],
+)
+def test_project_of_another_framework_names_the_command_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+
+    with pytest.raises(SystemExit):
+        parse([], {}, tmp_path)
+
+    assert message in capsys.readouterr().err
+
+
 def test_described_environment_has_template_env_and_memory(tmp_path: Path) -> None:
     properties = (
         "Timeout: 7, MemorySize: 512, Environment: {Variables: {TABLE: orders, OWN: template}}"

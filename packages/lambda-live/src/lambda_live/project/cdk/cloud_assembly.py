@@ -142,6 +142,23 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
         yield from (each for each in value.values() if isinstance(each, dict))
 
 
+def find_asset(template: Path, key: str) -> str | None:
+    """
+    Return the path of an asset, given by its S3 key, from the `*.assets.json` beside a template.
+
+    CDK names the key after the asset's hash. Raises TemplateError.
+    """
+    asset_id = key.rpartition("/")[2].partition(".")[0]
+    for manifest in sorted(template.parent.glob("*.assets.json")):
+        match _read(manifest).get("files"):
+            case {**files} if isinstance(found := files.get(asset_id), dict):
+                path = found.get("source", {}).get("path")
+                return path if isinstance(path, str) else None
+            case _:
+                continue
+    return None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(read_text(path, "run `cdk synth` again"))

@@ -91,7 +91,7 @@ def content_folder(
 
     Raises the errors of `function_folder`.
     """
-    asset = resource.metadata.text("aws:asset:path")
+    asset = resource.metadata.text("aws:asset:path") or _cdk_asset(resources, resource, key)
     override = source_override(resources, resource)
     if override is not None and asset is None:
         return override
@@ -108,6 +108,14 @@ def content_folder(
         message = f"its code is the file {location}; name a folder in {key}"
         raise UnsupportedFunctionError(message)
     return _unpack(path, build_dir / "archives")
+
+
+def _cdk_asset(resources: Resources, resource: Resource, key: str) -> str | None:
+    """Return the folder of a CDK asset whose template has no metadata, only the S3 key."""
+    if not isinstance(resource.properties.get(key), Object):
+        return None
+    archive = resource.properties.section(key).text("S3Key")
+    return cloud_assembly.find_asset(resources.document.path, archive) if archive else None
 
 
 def _local_path(resources: Resources, resource: Resource, key: str, location: str) -> Path:

@@ -63,9 +63,41 @@ def default_template(
     if not has_module(folder, handler):
         problem = f"no template.yaml or {module.replace('.', '/')}.py found"
         hint = "add one of them, or name the handler (MODULE.FUNCTION)"
+        if (other := _other_framework(folder)) is not None:
+            problem, hint = other
         raise TemplateError(folder, None, problem, hint)
     only = FunctionSpec("function", "function", None, handler, folder, "python3.12")
     return Template(None, (only,))
+
+
+_FRAMEWORKS = (
+    (
+        ("serverless.yml", "serverless.yaml", "serverless.json", "serverless.ts", "serverless.js"),
+        "Serverless Framework",
+        (
+            "run `sls package`, then"
+            " `lambda-live --template .serverless/cloudformation-template-update-stack.json`"
+        ),
+    ),
+    (
+        (".chalice/config.json",),
+        "Chalice",
+        "run `chalice package .chalice/out`, then `lambda-live --template .chalice/out/sam.json`",
+    ),
+    (("*.tf", "*.tf.json", "*/*.tf"), "Terraform", "run `lambda-live MODULE.FUNCTION`"),
+    (("Pulumi.yaml",), "Pulumi", "run `lambda-live MODULE.FUNCTION`"),
+    (("zappa_settings.json", "zappa_settings.toml"), "Zappa", "run `lambda-live MODULE.FUNCTION`"),
+)
+"""Files of other frameworks, and the command that leads from them to a function."""
+
+
+def _other_framework(folder: Path) -> tuple[str, str] | None:
+    """Return what was found of another framework, and the command that helps."""
+    for patterns, name, hint in _FRAMEWORKS:
+        for pattern in patterns:
+            if (found := next(iter(sorted(folder.glob(pattern))), None)) is not None:
+                return f"{found.relative_to(folder)} is of {name}, which is not read", hint
+    return None
 
 
 def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None) -> Template:
