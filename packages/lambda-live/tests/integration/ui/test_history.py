@@ -225,19 +225,29 @@ def test_history_survives_a_restart(tmp_path: Path) -> None:
         service.invoke({"reply": large})
         service.invoke({"raise": "kept"}, {"X-Lambda-Live-Event": "kept.json"})
         failed, succeeded = rows(service)
-        call_api(service, "POST", f"rows/{succeeded['id']}/pin")
+        pin = call_api(service, "POST", f"rows/{succeeded['id']}/pin")
+        assert pin.status == 409  # only the start of its event is kept
+        service.invoke({"reply": 1})
+        pinned = rows(service)[0]
+        assert call_api(service, "POST", f"rows/{pinned['id']}/pin").status == 200
+        (project / "function/app.py").write_text(ANSWERS + "# saved\n")
+        wait_until(lambda: rows(service, "replay"), "the replay")
     (database,) = state.rglob("*.sqlite3")
     assert stat.S_IMODE(database.stat().st_mode) == 0o600
     assert stat.S_IMODE(database.parent.stat().st_mode) == 0o700
 
     with closing(_start(project, state)) as service:
-        assert [row["id"] for row in rows(service)] == [failed["id"], succeeded["id"]]
+        kept = [row["id"] for row in rows(service) if not row["client"]]
+        assert kept == [pinned["id"], failed["id"], succeeded["id"]]
+        (replayed,) = rows(service, "replay")
+        comparison = call_api(service, "GET", f"rows/{replayed['id']}").json()["comparisons"][0]
+        assert (comparison["before"], comparison["changed"]) == (pinned["id"], False)
         detail = call_api(service, "GET", f"rows/{failed['id']}").json()
         assert (detail["errorType"], detail["label"]) == ("ValueError", "kept.json")
         assert detail["location"]["line"] == 4
         again = call_api(service, "POST", f"rows/{succeeded['id']}/rerun").json()
         assert again["response"]["size"] == len(large) + 2
-        assert len(rows(service, "reload")) == 2
+        assert len(rows(service, "reload")) == 3
 
 
 def test_damaged_history_is_replaced(tmp_path: Path) -> None:
