@@ -98,6 +98,21 @@ def test_saved_link_target_applies_to_the_next_request(
     assert (linked[0], exchanged[0]) == ("moin", "servus")
 
 
+def test_exchanged_link_to_the_code_applies_to_the_next_request(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    for each in ("v1", "v2"):
+        write_project(tmp_path, {f"{each}/app.py": f"def handler(*_): return {each!r}\n"})
+    (tmp_path / "code").symlink_to("v1")
+    service = start_service({"template.yaml": template({})}, handler=None)
+    before = answer(service)
+
+    (tmp_path / "next").symlink_to("v2")
+    (tmp_path / "next").rename(tmp_path / "code")
+
+    assert (before, answer(service)) == ("v1", "v2")
+
+
 def test_saved_template_adds_and_removes_functions(service: LambdaService) -> None:
     lone = service.metric("lambda_invocations_total")
 

@@ -7,6 +7,7 @@ with `--parameter LogicalId.Code=FOLDER`.
 """
 
 import hashlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -123,7 +124,7 @@ def _local_path(resources: Resources, resource: Resource, key: str, location: st
         raise _not_local(resources, resource, f"S3 ({location})")
     path = resources.document.path.parent / location
     try:
-        path = path.resolve()
+        path = Path(os.path.abspath(path))  # noqa: PTH100  # a link may be exchanged later
         is_file = path.is_file()
     except OSError as error:
         hint = "name the folder of the code"
