@@ -128,8 +128,14 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and its descendants."""
-        if not self._handle.has_exited:  # otherwise the number may be another group's
-            kill_group(self._handle.pid, number)
+        if self._handle.has_exited:
+            return  # the number may be another group's
+        if number is signal.SIGKILL and isinstance(self._handle, SpawnedProcess):
+            # no zygote finds those in sessions of their own
+            for pid in list(memory.descendants(self._handle.pid)):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
+        kill_group(self._handle.pid, number)
 
     def dump_stacks(self) -> None:
         """Have the process write its stacks to the control channel, and exit."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -143,3 +144,18 @@ def test_stopped_zygote_does_not_delay_requests(single: LambdaService) -> None:
     os.kill(zygote, signal.SIGSTOP)
     (single.project / "function/app.py").write_text(f"{RUNS_ITS_EVENT}\n#\n", encoding="utf-8")
     assert single.run("reply = 2") == 2
+
+
+def test_hidden_process_ends_with_environment_of_a_wrapper(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text('#!/bin/sh\nexec "$@"\n', encoding="utf-8")
+    wrapper.chmod(0o755)
+    service = start_service(RUNS_ITS_EVENT, f"--env=AWS_LAMBDA_EXEC_WRAPPER={wrapper}")
+    left = [service.run(HIDE + way) for way in WAYS.values()]
+
+    (service.project / "function/app.py").write_text(f"{RUNS_ITS_EVENT}\n", encoding="utf-8")
+    wait_until(lambda: not any(map(is_running, left)))
+
+    assert service.run("import threading; reply = threading.active_count()") == 1

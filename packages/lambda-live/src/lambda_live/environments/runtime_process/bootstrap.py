@@ -209,6 +209,8 @@ def main() -> None:
     parts = _import_parts()
     if is_zygote:
         control = _serve_forks(control)
+    elif sys.platform.startswith("linux"):
+        _load_sibling("zygote").load_subreaper()()  # the service kills all descendants
     environ = dict(os.environ)
     debug_socket, token = _pop_private("DEBUG_SOCKET"), _pop_private("CLIENT_TOKEN")
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log := os.dup(1))

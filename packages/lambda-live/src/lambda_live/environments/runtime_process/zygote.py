@@ -69,7 +69,7 @@ class _Zygote:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._forked: set[int] = set()
-        self._adopt_orphans = _load_subreaper()
+        self._adopt_orphans = load_subreaper()
         self._adopt_orphans()
         self._log_stream = _LogStreamVariable.find()
         self._child_exited, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -166,7 +166,7 @@ class _Zygote:
             return
 
 
-def _load_subreaper() -> Callable[[], object]:
+def load_subreaper() -> Callable[[], object]:
     """Return a function that makes this process adopt orphans; it does nothing without ctypes."""
     try:
         import ctypes  # noqa: PLC0415  # some builds of Python lack it
