@@ -20,11 +20,13 @@ from lambda_live.dependencies.package_cache import hold, prune
 from lambda_live.dependencies.requirements import (
     cache_key,
     copy_requirements,
+    find_line_without_hash,
     has_open_versions,
     pip_text,
 )
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError, Requirements
+from lambda_live.model.template_error import short_path
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
@@ -113,6 +115,17 @@ class Installation:
         text = f"{self._requirements.label} can't be installed:\n{reason.strip()}"
         return InstallError(text, self._requirements.source)
 
+    def _check_hashes(self) -> None:
+        """Raise InstallError if only some packages have hashes, which pip rejects at length."""
+        source = self._requirements.source
+        if source.name == "requirements.txt" and (line := find_line_without_hash(source)):
+            text = (
+                f"{short_path(source)}:{line[0]}: {line[1]} has no hash, but other packages have;"
+                " add hashes for it and what it needs (pip-compile --generate-hashes),"
+                " or remove all hashes"
+            )
+            raise InstallError(text, source)
+
     @contextlib.contextmanager
     def _locked(self, key: str) -> Iterator[None]:
         """Hold the lock of an installation, which ends with this process at the latest."""
@@ -128,6 +141,7 @@ class Installation:
     def _install(self, directory: Path) -> None:
         if directory.is_dir():
             return  # another process installed it meanwhile
+        self._check_hashes()
         self._log(f"installing {self._requirements.label}")
         directory.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=directory.parent))

@@ -12,6 +12,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -33,11 +34,35 @@ from lambda_live.dependencies.lock_files import (
 )
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
+from lambda_live.model.template_error import short_path
 from lambda_live.model.text_files import read_file
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 _NAMED = re.compile(r"[A-Za-z0-9][^@/#;]*")
 """The name and versions of a requirement that is not a path or URL."""
+_GENERATED = "# GENERATED from poetry.lock"
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MISSING_MODULE = re.compile(
+    r"^(?P<path>.+?):\d+: ModuleNotFoundError: No module named '(?P<module>[^']+)'"
+)
+_DISTRIBUTIONS = {
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "Crypto": "pycryptodome",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "dotenv": "python-dotenv",
+    "jose": "python-jose",
+    "jwt": "pyjwt",
+    "MySQLdb": "mysqlclient",
+    "OpenSSL": "pyopenssl",
+    "PIL": "pillow",
+    "psycopg2": "psycopg2-binary",
+    "pymysql": "pymysql",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Packages on PyPI whose name differs from that of their module."""
 
 _POETRY_LOCK, _UV_LOCK, _PYPROJECT = "poetry.lock", "uv.lock", "pyproject.toml"
 
@@ -158,14 +183,22 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
     """
     Return the requirements of a code root.
 
-    A requirements.txt in it comes first. Otherwise the nearest folder above it counts, up to the
-    project's: in each, a lock file comes before pyproject.toml.
+    A requirements.txt in it comes first, unless it is generated from a lock file. Otherwise the
+    nearest folder above it counts, up to the project's: in each, a lock file comes before
+    pyproject.toml.
 
     Raises:
-        InstallError: A file cannot be read.
+        InstallError: A file cannot be read, or a package was added to a generated file.
     """
-    if (root / "requirements.txt").is_file():
-        return parse_requirements(root / "requirements.txt", project)
+    own = root / "requirements.txt"
+    if own.is_file() and (lock := _source_lock(own, root, project)) is None:
+        return parse_requirements(own, project)
+    if own.is_file() and lock and (line := find_line_without_hash(own)):
+        message = (
+            f"{short_path(own)}:{line[0]}: poetry.lock, from which this file is generated,"
+            f" has no {line[1]}; run {add_command(root, project, line[1])}"
+        )
+        raise InstallError(message, own)
     try:
         file, locked = _find_in_project(root, project) or (root, Locked())
     except LockError as error:
@@ -176,6 +209,67 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
     return Requirements(
         file, locked.text, (), file.parent, folders=folders, project=project.resolve()
     )
+
+
+def _source_lock(file: Path, root: Path, project: Path) -> Path | None:
+    """Return the poetry.lock that a requirements file is generated from, if it is."""
+    if not _readable_text(file).startswith(_GENERATED):
+        return None
+    locks = (folder / _POETRY_LOCK for folder in _folders(root, project))
+    return next(filter(Path.is_file, locks), None)
+
+
+def _readable_text(file: Path) -> str:
+    """Return the text of a file, empty if it cannot be read. Its reader reports that."""
+    try:
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""
+
+
+def find_line_without_hash(file: Path) -> tuple[int, str] | None:
+    """Return the number and package of the first line without hashes, if others have hashes."""
+    text = _readable_text(file)
+    if "--hash=" not in text:
+        return None
+    for number, line in enumerate(text.splitlines(), 1):
+        name = _PACKAGE.match(line)
+        if name and "--hash=" not in line and not line.rstrip().endswith("\\"):
+            return number, name[0]
+    return None
+
+
+def add_command(root: Path, project: Path, package: str) -> str:
+    """Return the command or the edit that adds a package to a function."""
+    own = root / "requirements.txt"
+    if own.is_file() and _source_lock(own, root, project) is None:
+        return f"add {package} to {short_path(own)}"
+    for folder in _folders(root, project):
+        if (folder / _POETRY_LOCK).is_file():
+            poetry = ".poetry/bin/poetry" if (project / ".poetry").is_dir() else "poetry"
+            return f"{poetry} add {package}"
+        if (folder / _UV_LOCK).is_file():
+            return f"uv add {package}"
+        if "[project]" in _readable_text(file := folder / _PYPROJECT):
+            return f"add {package} to the dependencies in {short_path(file)}"
+    return f"add {package} to {short_path(own)}"
+
+
+def explain_missing_module(location: str, root: Path, project: Path) -> str:
+    """Return the text of a load error, with how to add the package if a module is missing."""
+    missing = _MISSING_MODULE.search(location)
+    if missing is None or "/site-packages/" in missing["path"]:
+        return location
+    module = missing["module"].partition(".")[0]
+    if (
+        module in sys.stdlib_module_names
+        or (root / module).is_dir()
+        or (root / f"{module}.py").is_file()
+    ):
+        return location  # a part of the function's own package
+    command = add_command(root, project, _DISTRIBUTIONS.get(module, module))
+    verb = "" if command.startswith("add ") else "run "
+    return f"{location[: missing.end()]}; {verb}{command}{location[missing.end() :]}"
 
 
 def parse_requirements(file: Path, project: Path) -> Requirements | None:

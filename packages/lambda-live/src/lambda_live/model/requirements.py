@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
+from lambda_live.model.template_error import short_path
 
 
 class InstallError(Exception):
@@ -56,7 +57,7 @@ class Requirements:
     @property
     def label(self) -> str:
         """The name that messages show."""
-        return self.name or str(self.source)
+        return self.name or short_path(self.source)
 
     @property
     def is_lock(self) -> bool:

@@ -1,5 +1,6 @@
 """Errors in the user's files."""
 
+import contextlib
 import os
 import select
 import time
@@ -24,8 +25,17 @@ class TemplateError(Exception):
 
     @override
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        path = short_path(self.path)
+        place = f"{path}:{self.line}" if self.line else path
         return f"{place}: {self.problem}; {self.hint}"
+
+
+def short_path(path: Path) -> str:
+    """Return a path as messages show it: relative if it is inside the working directory."""
+    with contextlib.suppress(OSError, ValueError):  # it is outside, or the directory is deleted
+        if (relative := path.relative_to(Path.cwd())).parts:
+            return str(relative)
+    return str(path)
 
 
 class UnsupportedFunctionError(Exception):

@@ -218,7 +218,12 @@ class ConfigWatcher:
             # a new file may have been saved after it was read, while nothing watched it
             self._set_watched(*self._watched_files, *new)
             result = await asyncio.to_thread(self._load)
+        template = self._config.template
         if isinstance(result, TemplateError):
+            if template is not None and not template.exists():
+                # what the folder contains besides is not the reason
+                hint = "restore it, or restart without it"
+                result = TemplateError(template, None, "the template was deleted", hint)
             self._reject(result)
         else:
             self._accept(result)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import yaml
 
-from lambda_live.model.template_error import TemplateError, read_text
+from lambda_live.model.template_error import TemplateError, read_text, short_path
 
 type Value = str | Object | Array | None
 """A scalar is the text as written. CloudFormation also accepts `MemorySize: "512"`."""
@@ -130,7 +130,7 @@ class _Reader:
         self.notices: dict[str, None] = {}
 
     def _note_duplicate(self, key: str, first: int, line: int) -> None:
-        problem = f"{self._path}:{line}: duplicate key {key}, first on line {first}"
+        problem = f"{short_path(self._path)}:{line}: duplicate key {key}, first on line {first}"
         self.notices[f"{problem}; the last one is used, remove the other"] = None
 
     def value(self, node: yaml.Node | None) -> Value:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lambda_live.dependencies.interpreters import explain_substitute
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
+from lambda_live.model.template_error import short_path
 
 _MAX_NAMES = 4
 """Names in one notice; a terminal has 24 rows."""
@@ -41,7 +42,13 @@ def _grouped(
         places.setdefault(key, place)
     for key, group in names.items():
         path, line = places[key]
-        prefix = "" if path is None else f"{path}:{line}: " if line else f"{path}: "
+        prefix = (
+            ""
+            if path is None
+            else f"{short_path(path)}:{line}: "
+            if line
+            else f"{short_path(path)}: "
+        )
         yield key, list(group), prefix
 
 

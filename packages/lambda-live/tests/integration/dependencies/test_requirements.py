@@ -6,7 +6,12 @@ import pytest
 
 from lambda_live.cli.image_context import write_function
 from lambda_live.dependencies.installation import install
-from lambda_live.dependencies.requirements import cache_key, copy_requirements, find_requirements
+from lambda_live.dependencies.requirements import (
+    cache_key,
+    copy_requirements,
+    explain_missing_module,
+    find_requirements,
+)
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError
 from support.lambda_service import environment
@@ -49,6 +54,67 @@ def test_poetry_lock_main_group_is_used(
         'one==1.0 ; python_version < "4" \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n'
         "three==3.0 \\\n    --hash=sha256:cc\n"
     )
+
+
+GENERATED = "# GENERATED from poetry.lock by scripts/export\none==1.0 \\\n    --hash=sha256:aa\n"
+
+
+def test_poetry_lock_comes_before_requirements_txt_generated_from_it(tmp_path: Path) -> None:
+    write_project(tmp_path, {"code/requirements.txt": GENERATED})
+    generated = find_requirements(tmp_path / "code", tmp_path)
+    write_project(tmp_path, {"poetry.lock": LOCK})
+    locked = find_requirements(tmp_path / "code", tmp_path)
+
+    assert generated is not None
+    assert locked is not None
+    assert (generated.source, generated.text) == (tmp_path / "code/requirements.txt", GENERATED)
+    assert locked.source == tmp_path / "poetry.lock"
+
+
+def test_package_added_to_generated_requirements_txt_is_an_error(tmp_path: Path) -> None:
+    write_project(
+        tmp_path, {"poetry.lock": LOCK, "code/requirements.txt": f"{GENERATED}requests\n"}
+    )
+
+    with pytest.raises(InstallError, match=r"requirements.txt:4: .* run poetry add requests$"):
+        find_requirements(tmp_path / "code", tmp_path)
+
+
+def test_package_without_hash_beside_hashes_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text = GENERATED.replace("GENERATED", "compiled") + "\nrequests\n"
+    write_project(tmp_path, {"requirements.txt": text})
+    found = find_requirements(tmp_path, tmp_path)
+
+    assert found is not None
+    with pytest.raises(InstallError, match=r"requirements.txt:5: requests has no hash, but other"):
+        install(found, print)
+
+
+@pytest.mark.parametrize(
+    ("files", "module", "hint"),
+    [
+        ({"code/requirements.txt": ""}, "yaml.x", "; add pyyaml to {0}/code/requirements.txt"),
+        ({"poetry.lock": LOCK}, "requests", "; run poetry add requests"),
+        ({"poetry.lock": LOCK, ".poetry/x": ""}, "a", "; run .poetry/bin/poetry add a"),
+        ({"uv.lock": ""}, "requests", "; run uv add requests"),
+        ({"pyproject.toml": "[project]"}, "a", "; add a to the dependencies in {0}/pyproject.toml"),
+        ({}, "PIL", "; add pillow to {0}/code/requirements.txt"),
+        ({"code/own/__init__.py": ""}, "own.gone", ""),
+        ({}, "json.gone", ""),
+    ],
+)
+def test_missing_module_says_how_to_add_it(
+    tmp_path: Path, files: dict[str, str], module: str, hint: str
+) -> None:
+    write_project(tmp_path, files)
+    location = f"code/app.py:3: ModuleNotFoundError: No module named '{module}'"
+
+    explained = explain_missing_module(location, tmp_path / "code", tmp_path)
+
+    assert explained == location + hint.format(tmp_path)
 
 
 def test_requirements_txt_comes_before_poetry_even_if_empty(

@@ -186,7 +186,7 @@ def test_save_without_change_does_not_reload(old: LambdaService) -> None:
             "def other(event, context): ...\n",
             "Runtime.HandlerNotFound",
             "Handler 'handler' missing on module 'function.app'",
-            "AttributeError: module 'function.app' has no attribute 'handler'",
+            "function/app.py:1: no function handler in module function.app; did you mean ",
         ),
         (
             "raise Exception('ünknown')\n",
@@ -270,7 +270,7 @@ def test_code_broken_at_start_is_logged_with_location(
         (
             "\nimport lib2to3_gone.missing\n",
             "function/app.py:2: ModuleNotFoundError: No module named 'lib2to3_gone'",
-            r"gone' \(code",
+            r"gone'; add lib2to3_gone to requirements.txt \(code",
         ),
         (
             "from importlib import import_module\n\nimport_module('json.nothing')\n",

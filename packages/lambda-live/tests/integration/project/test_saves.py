@@ -539,5 +539,5 @@ def test_removed_template_without_default_keeps_the_functions(
     (service.project / "template.yaml").unlink()
 
     assert answer(service)[0] == "hello"
-    line = service.wait_for_line("no template.yaml or lambda_function.py found")
+    line = service.wait_for_line("template.yaml: the template was deleted; restore it")
     assert "Keeping the last valid template." in line

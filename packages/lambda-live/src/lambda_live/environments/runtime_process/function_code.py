@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
 
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _HERE = os.path.dirname(__file__)
@@ -75,12 +76,32 @@ def locate_error(error: BaseException, code: FunctionCode) -> str:
     ]
     if isinstance(error, SyntaxError) and error.filename:
         lines.append((error.filename, error.lineno))
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and not lines:
+        return _locate_missing_handler(error.obj, error.name or "")
     if not lines:
         return text
     raised = lines[-1]
     own = next((line for line in reversed(lines) if code.contains(line[0])), raised)
     suffix = "" if own == raised else f" (raised at {raised[0]}:{raised[1]})"
     return f"{own[0]}:{own[1]}: {text}{suffix}"
+
+
+def _locate_missing_handler(module: ModuleType, name: str) -> str:
+    """Return the text for a handler that its module lacks: at the most similar function."""
+    import difflib  # noqa: PLC0415  # only for an error
+
+    functions = {
+        each: value.__code__.co_firstlineno
+        for each, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    }
+    public = [each for each in functions if not each.startswith("_")]
+    near = difflib.get_close_matches(name, public, 1, 0.5) or public[:1] * (len(public) == 1)
+    line = functions[near[0]] if near else 1
+    hint = (
+        f"did you mean {module.__name__}.{near[0]}?" if near else f"add def {name}(event, context)"
+    )
+    return f"{module.__file__}:{line}: no function {name} in module {module.__name__}; {hint}"
 
 
 def _entries(folder: str) -> list[str]:

@@ -5,6 +5,8 @@ This module needs no YAML reader: its import would slow down projects without a 
 """
 
 import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from lambda_live.dependencies.cache import function_dir
@@ -15,6 +17,13 @@ from lambda_live.project.cdk import cloud_assembly
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 """The names that SAM CLI looks for."""
+
+_HINT = "add one of them, name the handler (MODULE.FUNCTION), or create both with lambda-live init"
+
+_SKIPPED_FOLDERS = {"node_modules", "cdk.out", "venv", "__pycache__"}
+_TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+_MAX_TEMPLATE_BYTES = 2**20
+_MAX_NESTED, _MAX_LISTED = 20, 3
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
 """AWS's default for a new Python function."""
@@ -62,8 +71,8 @@ def default_template(
         raise TemplateError(folder, None, f"invalid handler {handler!r}", "use MODULE.FUNCTION")
     if not has_module(folder, handler):
         problem = f"no template.yaml or {module.replace('.', '/')}.py found"
-        hint = "add one of them, or name the handler (MODULE.FUNCTION)"
-        if (other := _other_framework(folder)) is not None:
+        hint = _hint_about_templates(folder) or _HINT
+        if hint is _HINT and (other := _other_framework(folder)) is not None:
             problem, hint = other
         raise TemplateError(folder, None, problem, hint)
     only = FunctionSpec("function", "function", None, handler, folder, "python3.12")
@@ -98,6 +107,54 @@ def _other_framework(folder: Path) -> tuple[str, str] | None:
             if (found := next(iter(sorted(folder.glob(pattern))), None)) is not None:
                 return f"{found.relative_to(folder)} is of {name}, which is not read", hint
     return None
+
+
+def _hint_about_templates(folder: Path) -> str:
+    """Return which templates of other names or in other folders there are, empty for none."""
+    templates = [each for each in _names(folder) if _is_template(folder / each)]
+    if templates:
+        return f"found {_listed(templates)}; choose one with --template {templates[0]}"
+    if nested := list(islice(_nested_templates(folder), _MAX_NESTED)):
+        first = nested[0].rpartition("/")[0]
+        return f"found {_listed(nested)}; start in one of these folders, as in: cd {first}"
+    return ""
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _is_template(path: Path) -> bool:
+    """Whether a file is a template by its text. A YAML reader would delay starts without one."""
+    if path.suffix not in _TEMPLATE_SUFFIXES:
+        return False
+    try:
+        if path.stat().st_size > _MAX_TEMPLATE_BYTES:
+            return False
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return "AWS::Serverless::Function" in text or "AWS::Lambda::Function" in text
+
+
+def _nested_templates(folder: Path) -> Iterator[str]:
+    """Yield the templates and CDK apps one and two folders below, relative to the folder."""
+    for one in _names(folder):
+        for path in (folder / one, *(folder / one / two for two in _names(folder / one))):
+            if not _SKIPPED_FOLDERS.isdisjoint(path.relative_to(folder).parts):
+                continue
+            for name in (*TEMPLATE_NAMES, "cdk.json"):
+                if (path / name).is_file():
+                    yield str((path / name).relative_to(folder))
+                    break
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MAX_LISTED])
+    return shown + f" and {len(names) - _MAX_LISTED} more" * (len(names) > _MAX_LISTED)
 
 
 def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None) -> Template:

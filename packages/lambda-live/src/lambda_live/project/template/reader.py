@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from lambda_live.model.function import Account
@@ -27,6 +28,8 @@ from lambda_live.project.template.resources import (
 from lambda_live.project.template.stack import Stack, TemplateFiles
 
 _MAX_NAME_LENGTH = 64
+_SIMILARITY = 0.85
+"""Above that of two types of AWS, such as AWS::Lambda::Function and AWS::Lambda::Version."""
 
 
 def read_template(  # noqa: PLR0913  # most are keywords with a default
@@ -88,6 +91,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
         files.add(file)
     for file in (file for each in all_resources for file in each.code_files()):
         files.add(file)
+    _report_misspelt_types(all_resources, is_empty=not functions and not skipped)
     if not functions:
         _fail_without_functions(path, skipped, cause)
     # The first function is the default; it must not be one that CDK added.
@@ -118,6 +122,20 @@ def _fail_without_functions(
         raise TemplateError(first.template, first.line, "no function can run locally", hint)
     hint = "add a resource with Type: AWS::Serverless::Function"
     raise TemplateError(path, 1, "the template has no function", hint)
+
+
+def _report_misspelt_types(stacks: Sequence[Resources], *, is_empty: bool) -> None:
+    """Report types that are similar to that of a function. Fail if there is no function."""
+    for resources in stacks:
+        for resource in resources:
+            known = resource.type in FUNCTIONS
+            for near in (
+                () if known else get_close_matches(resource.type, FUNCTIONS, 1, _SIMILARITY)
+            ):
+                problem, hint = f"unknown Type {resource.type}", f"did you mean {near}?"
+                if is_empty:
+                    resources.document.fail(resource.line, problem, hint)
+                resources.note(resource.line, f"{problem}; {hint}")
 
 
 def _disambiguate_names(stacks: Sequence[Resources]) -> None:

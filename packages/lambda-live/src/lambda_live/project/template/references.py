@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from lambda_live.model.function import Account
+from lambda_live.model.template_error import short_path
 from lambda_live.project.cdk.stacks import construct_ids
 from lambda_live.project.document import Array, Document, Object, Value
 
@@ -387,7 +388,8 @@ class References:
     def notices(self) -> Iterator[str]:
         """Yield the notices as `PATH:LINE: PROBLEM; HINT`."""
         for line, notice in self._notes.values():
-            place = f"{self._document.path}:{line}" if line else str(self._document.path)
+            path = short_path(self._document.path)
+            place = f"{path}:{line}" if line else path
             yield f"{place}: {notice}"
 
     def why(self, value: Unresolved) -> str:
