@@ -80,6 +80,7 @@ def test_defaults_are_those_of_aws(root: Path) -> None:
             queue_timeout=30.0,
             shutdown_timeout=20.0,
             reload_command=None,
+            editor="vscode://file{path}:{line}",
         ),
         files=(root / ".env", root / ".env.function"),
     )

@@ -248,3 +248,10 @@ def test_update_by_another_user_of_the_machine_is_rejected(shared_service: Lambd
     )
 
     assert "Only the user who runs lambda-live" in json.loads(result.stdout)["message"]
+
+
+def test_variables_beyond_4_kb_are_rejected(shared_service: LambdaService) -> None:
+    with pytest.raises(ClientError, match="exceeded the 4KB limit"):
+        shared_service.boto3.update_function_configuration(
+            FunctionName=NAME, Environment={"Variables": {"LARGE": "x" * 4096}}
+        )
