@@ -142,6 +142,17 @@ def _map_paths(configuration: FunctionConfiguration, value: str) -> str:
     )
 
 
+def missing_paths(configuration: FunctionConfiguration) -> dict[str, str]:
+    """Return paths below `/opt` and `/var/task` that do not exist here, with their variables."""
+    values = {**configuration.environment, **configuration.local_environment}
+    return {
+        part: name
+        for name, value in values.items()
+        for part in _map_paths(configuration, value).split(":")
+        if part.startswith(_AWS_FOLDERS) and not Path(part).exists()
+    }
+
+
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
     region, name = configuration.account.region, configuration.name
     # AWS's bootstrap sets the runtime's name, unless the image starts the runtime client itself

@@ -8,6 +8,7 @@ from dataclasses import replace
 from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.sandbox import SharedResources
+from lambda_live.environments.variables import missing_paths
 from lambda_live.functions.async_invocations import AsyncInvocationQueue, AsyncOutcome
 from lambda_live.functions.code_reloader import CodeReloader, ReloadHooks
 from lambda_live.functions.dispatcher import Dispatcher
@@ -80,6 +81,7 @@ class Function:
         self._is_stopping = False
         self._is_killed = False
         self._sweep_error = ""
+        self._missing_paths: set[str] = set()
         self.package_state = PackageState()
         """Whether the function has the packages that it requires."""
 
@@ -117,6 +119,7 @@ class Function:
 
     def start(self, load_slots: LoadSlots) -> None:
         """Load the code as soon as a slot is free, and watch it."""
+        self._report_missing_paths(self.configuration)
         self._start_sweep()
         self._reloader.start()
         self._scaler.start(self._dispatcher, load_slots, self._dispatcher.replace_outdated)
@@ -125,8 +128,17 @@ class Function:
         """Run later requests with this configuration. A debugger allows one environment only."""
         if self._has_debugger:
             configuration = replace(configuration, concurrency=min(configuration.concurrency, 1))
+        self._report_missing_paths(configuration)
         self._reloader.configure(configuration)
         self._async_queue.retry_throttled()
+
+    def _report_missing_paths(self, configuration: FunctionConfiguration) -> None:
+        """Report each path in a variable that only exists on AWS, once."""
+        for path, variable in missing_paths(configuration).items():
+            if path not in self._missing_paths:
+                self._missing_paths.add(path)
+                message = f"{configuration.name}: {variable} names {path}, which is not in the code"
+                self._listener.service_log(f"{message} or a layer here", "WARN")
 
     def check_for_changes(self) -> None:
         """Start a reload if the code changed."""

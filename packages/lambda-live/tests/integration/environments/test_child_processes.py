@@ -118,6 +118,8 @@ def test_variables_with_paths_of_aws_name_local_files(service: LambdaService) ->
     assert tool == str(layer / "bin/tool")
     expected = [service.project / "function/data", layer / "data", "/opt/none", "/elsewhere"]
     assert places == os.pathsep.join(map(str, expected))
+    service.wait_for_line("function: PLACES names /opt/none, which is not in the code or a layer")
+    assert not [line for line in service.lines if "TOOL names" in line]
 
 
 def test_pythonpath_is_set_and_names_no_modules(service: LambdaService) -> None:
