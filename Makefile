@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-growth bench-cluster bench-monitoring
+.PHONY: help needs doctor install up down test test-service unit coverage covered watch lint format audit check accept image wheel scan e2e bench bench-events bench-growth bench-cluster bench-monitoring
 BIN := .venv/bin
 # $(call on,NAME): the setting if it is yes; empty for no. Another value is an error.
 on = $(if $(filter-out yes true on 1 no false off 0,$($(1))),$(error $(1) must be yes or no, got '$($(1))'),$(filter yes true on 1,$($(1))))
@@ -96,6 +96,9 @@ bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .c
 	@$(BIN)/python -P -m venv --clear $(@D)
 	@$(@D)/bin/python -P -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
+
+bench-events: install ### Measure the delivery of queue messages
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.events
 
 bench-growth: install ### Measure how cost grows with environments, files and events
 	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.growth

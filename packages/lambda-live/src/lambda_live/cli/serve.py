@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lambda_live.resources.engine import Engine
 
 
+_POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
+"""https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
+
+
 def _listen(host: str, port: int, hint: str) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -67,6 +71,10 @@ def _start_engine(config: Config) -> "Engine | None":
     Schedules need none.
     """
     if not config.resources and not config.event_sources:
+        return None
+    is_pod = _POD_VARIABLE in os.environ and config.service.public_url
+    if is_pod and not config.aws_endpoint_url:  # each pod would have an emulator of its own
+        log("AWS resources are not created in the cluster; set AWS_ENDPOINT_URL to an emulator")
         return None
     from lambda_live.resources.engine import Engine  # noqa: PLC0415  # other projects need none
 

@@ -192,3 +192,18 @@ def test_invalid_schedule_is_reported_with_its_line(start_service: StartService)
     line = service.wait_for_line("WorkDaily never fires")
     assert "template.yaml:12: " in line
     assert "invalid schedule 'rate(1 fortnight)'" in line
+
+
+def test_pod_of_a_cluster_starts_no_engine(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER},
+        "--public-url=http://localhost:3001",
+        handler=None,
+        KUBERNETES_SERVICE_HOST="10.43.0.1",
+    )
+    service.expected_stderr = (
+        "lambda-live: AWS resources are not created in the cluster;"
+        " set AWS_ENDPOINT_URL to an emulator\n"
+    )
+    assert not any("MiniStack" in each for each in service.lines)
+    assert service.stderr == service.expected_stderr
