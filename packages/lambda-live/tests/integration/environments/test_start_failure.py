@@ -21,11 +21,15 @@ Resources:
       Environment: {Variables: {WRONG: none}}
 """
 SAMCONFIG = 'version = 0.1\n[default.local_invoke.parameters]\nenv_vars = "env.json"\n'
-NUL = {".env": "WRONG='a\0b'\n"}
-SURROGATE = {
-    "samconfig.toml": SAMCONFIG,
-    "env.json": json.dumps({"Parameters": {"WRONG": "\ud800"}}),
-}
+
+
+def samconfig(value: str) -> dict[str, str]:
+    env = json.dumps({"Parameters": {"WRONG": value}})
+    return {"samconfig.toml": SAMCONFIG, "env.json": env}
+
+
+NUL = samconfig("a\0b")
+SURROGATE = samconfig("\ud800")
 
 
 def fail_twice(service: LambdaService) -> str:
