@@ -71,6 +71,15 @@ def test_json_has_the_reason_if_nothing_could_be_checked(checks: Checks) -> None
     assert result(checks, "--url", "http://127.0.0.1:1")[1]["reason"].startswith("nothing answers")
 
 
+def test_json_of_a_wrong_call_has_the_reason(checks: Checks) -> None:
+    done = checks.run("--json", "events/missing.json")
+
+    said = json.loads(done.stdout)
+    jsonschema.validate(said, SCHEMA)
+    assert (done.returncode, said["as_expected"]) == (2, False)
+    assert said["reason"] == "no such event: events/missing.json"
+
+
 def test_the_service_gets_json_and_shows_the_same_rows(checks: Checks) -> None:
     checks.write("a", {"n": 1}, {"n": 2})
     checks.write("b", None, 3, raised="no")

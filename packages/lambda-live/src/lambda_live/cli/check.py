@@ -66,8 +66,12 @@ alone or in a text. Identical differences are grouped.
 
 
 class _Parser(CommandParser):
+    prints_json = False
+
     @override
     def error(self, message: str) -> NoReturn:
+        if self.prints_json:
+            _print_json(CheckResult(self.get_default("url") or "", reason=message).to_json())
         self.exit(_USAGE, f"{_SOURCE}: {message}\n")
 
     @override
@@ -110,6 +114,7 @@ def _parser() -> _Parser:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
+    parser.prints_json = "--json" in arguments
     options = parser.parse(arguments)
     options.accept = options.accept or options.accept_errors
     if options.code and options.events:
@@ -160,7 +165,7 @@ class CheckCommand:
         checks = [self._check(event, responses.get(event)) for event in self._events]
         result = self._result(checks)
         if self._options.json:
-            _print_json(result.to_json())
+            _print_json(_without_waiting(result).to_json())
         else:
             _print(*self._rows(result))
         if self._options.accept:
@@ -368,6 +373,16 @@ def _print(*texts: str) -> None:
     sys.stdout.flush()
 
 
+def _without_waiting(result: CheckResult) -> CheckResult:
+    """Return why code does not load as the reason, in place of the checks that wait for it."""
+    checks = [each for each in result.checks if each.outcome != "waiting"]
+    if len(checks) == len(result.checks):
+        return result
+    problems = [problem for each in result.functions if (problem := each.problem())]
+    reason = "; ".join(problems) or "the code does not load"
+    return CheckResult(result.url, result.functions, checks, result.timings, reason)
+
+
 def _print_json(value: object) -> None:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     sys.stdout.write(f"{escape_json(text)}\n")
@@ -394,6 +409,8 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     try:
         return CheckCommand(options, Curl(options.url, _SOURCE, folder, run)).run()
     except InvalidEventError as error:
+        if options.json:
+            _print_json(CheckResult(options.url, reason=str(error)).to_json())
         sys.stderr.write(f"check: {error}\n")
         return _USAGE
     except (SendError, OSError) as error:
