@@ -83,8 +83,8 @@ class StreamPump:
                 self._shards[shard_id] = shard, asyncio.create_task(shard.run())
         deadline = time.monotonic() + _SHARD_REFRESH_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            self.signal.clear()
             if await self.signal.wait(left):
+                self.signal.clear()
                 for shard, _ in self._shards.values():
                     shard.signal.set()
 
