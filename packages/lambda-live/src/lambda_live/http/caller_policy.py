@@ -48,20 +48,30 @@ _DECIDES_EXECUTION = re.compile(
 )
 
 
+OTHER_USER = "Only the user who runs lambda-live may change anything."
+"""The message for a request that `is_of_other_user` rejects."""
+
+
+def is_of_other_user(scope: Scope) -> bool:
+    """Return whether another user of this machine sent a request. root is no other user."""
+    return _uid_of_client(scope) not in (None, os.getuid(), 0)
+
+
+def check_user(scope: Scope) -> None:
+    """Raise ServiceError if another user of this machine sent a request."""
+    if is_of_other_user(scope):
+        raise_user_error(403, "AccessDeniedException", OTHER_USER)
+
+
 def check_variables(scope: Scope, variables: Mapping[str, str], current: Mapping[str, str]) -> None:
     """
     Check that the sender of a request may set a function's variables.
 
     Raises:
-        ServiceError: Another user of this machine sent it, or it came over the network and sets
-            variables that decide what is executed.
+        ServiceError: It came over the network and sets variables that decide what is executed.
     """
-    uid = _uid_of_client(scope)
-    if uid in (os.getuid(), 0):
+    if _uid_of_client(scope) in (os.getuid(), 0):
         return
-    if uid is not None:
-        message = "Only the user who runs lambda-live may change a function's configuration."
-        raise_user_error(403, "AccessDeniedException", message)
     changed = (name for name, value in variables.items() if current.get(name) != value)
     if refused := sorted(name for name in changed if _DECIDES_EXECUTION.fullmatch(name)):
         message = (

@@ -12,6 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from typing import NoReturn
 
 from lambda_live.http.asgi import (
@@ -55,17 +56,11 @@ class InvokeApi:
     def __init__(self) -> None:
         functions = "functions/{FunctionName}"
         stream = f"/2021-11-15/{functions}/response-streaming-invocations"
+        invocation = partial(OperationRoute, "POST", reports_latest=True, is_invocation=True)
         self.routes = (
-            OperationRoute(
-                "POST", f"/2015-03-31/{functions}/invocations", self._invoke, reports_latest=True
-            ),
-            OperationRoute(
-                "POST",
-                f"/2014-11-13/{functions}/invoke-async",
-                self._invoke_async,
-                reports_latest=True,
-            ),
-            OperationRoute("POST", stream, self._invoke_with_response_stream, reports_latest=True),
+            invocation(f"/2015-03-31/{functions}/invocations", self._invoke),
+            invocation(f"/2014-11-13/{functions}/invoke-async", self._invoke_async),
+            invocation(stream, self._invoke_with_response_stream),
         )
 
     async def _invoke(self, request: Request) -> Response:

@@ -31,6 +31,7 @@ from lambda_live.http.aws_errors import (
     raise_validation_error,
     unknown_operation,
 )
+from lambda_live.http.caller_policy import check_user
 from lambda_live.http.headers import AddIdHeaders, add_lambda_ids
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.model.strict_json import loads
@@ -207,7 +208,8 @@ class OperationRoute:
     An operation's method and path; `{FunctionName}` and `{UUID}` in it stand for any name.
 
     With `reports_latest`, AWS's error for a missing function has `$LATEST` at the end of its ARN.
-    `missing` is the error's message if it names no ARN.
+    `missing` is the error's message if it names no ARN. Each operation that is neither a GET nor
+    `is_invocation` changes something, so another user of this machine may not run it.
     """
 
     method: str
@@ -215,6 +217,7 @@ class OperationRoute:
     operation: Operation
     reports_latest: bool = False
     missing: str = ""
+    is_invocation: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -241,6 +244,8 @@ class OperationRouter:
         method, path = scope["method"], scope["path"]
         for route in self._routes:
             if route.method == method and (match := route.pattern.fullmatch(path)):
+                if method != "GET" and not route.is_invocation:
+                    check_user(scope)
                 reference = self._reference(route, match, scope)
                 return OperationMatch(route.operation, reference, add_lambda_ids)
         methods = [route.method for route in self._routes if route.pattern.fullmatch(path)]

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from lambda_live.checks.event_files import SaveError
 from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, read_body
+from lambda_live.http.caller_policy import OTHER_USER, is_of_other_user
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import ChecksRow, InvocationRow, Part, Row
@@ -60,6 +61,8 @@ class UiApi:
             name: values[0]
             for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()
         }
+        if scope["method"] != "GET" and not _is_invocation(path) and is_of_other_user(scope):
+            raise ApiError(403, OTHER_USER)
         match scope["method"]:
             case "GET":
                 return await self._handle_get(path, query)
@@ -241,6 +244,11 @@ class UiApi:
         except ValueError as error:
             raise ApiError(409, f"Cannot save this invocation as a check: {error}.") from error
         return list(zip(self._state.event_files(row.function).paths_for(name), texts, strict=True))
+
+
+def _is_invocation(path: list[str]) -> bool:
+    """Return whether a request invokes a function, as other users of this machine may."""
+    return path[0] in ("invoke", "request") or path[2:] == ["rerun"]
 
 
 def _parse_id(text: str) -> int:

@@ -239,15 +239,51 @@ def test_update_over_the_network_cannot_choose_what_is_executed(
 
 
 @pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="needs another user")
-def test_update_by_another_user_of_the_machine_is_rejected(shared_service: LambdaService) -> None:
-    body = json.dumps({"Environment": {"Variables": {"TABLE": "orders"}}})
-    command = ["curl", "-sS", "-X", "PUT", "-d", body, shared_service.url + CONFIGURATION]
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", CONFIGURATION),
+        ("PUT", f"/2017-10-31/functions/{NAME}/concurrency"),
+        ("DELETE", f"/2017-10-31/functions/{NAME}/concurrency"),
+        ("PUT", f"/2019-09-25/functions/{NAME}/event-invoke-config"),
+        ("POST", f"/2019-09-25/functions/{NAME}/event-invoke-config"),
+        ("DELETE", f"/2019-09-25/functions/{NAME}/event-invoke-config"),
+        ("POST", "/2015-03-31/event-source-mappings"),
+        ("PUT", "/2015-03-31/event-source-mappings/1"),
+        ("DELETE", "/2015-03-31/event-source-mappings/1"),
+        ("PUT", "/api/replay"),
+        ("POST", "/api/checks"),
+        ("POST", "/api/rows/1/save-as-check"),
+        ("POST", "/api/rows/1/accept"),
+        ("DELETE", "/api/pins/1"),
+    ],
+)
+def test_change_by_another_user_of_the_machine_is_rejected(
+    shared_service: LambdaService, method: str, path: str
+) -> None:
+    url = shared_service.admin_url if path.startswith("/api/") else shared_service.url
 
+    status, body = send_as_nobody(url + path, method)
+
+    assert (status, "Only the user who runs lambda-live" in body) == (403, True)
+
+
+@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="needs another user")
+def test_other_user_of_the_machine_may_invoke(shared_service: LambdaService) -> None:
+    url = f"{shared_service.url}/2015-03-31/functions/{NAME}/invocations"
+
+    assert send_as_nobody(url, "POST") == (200, "null")
+
+
+def send_as_nobody(url: str, method: str) -> tuple[int, str]:
+    """Send an event that sets nothing, as another user; return the status and the body."""
+    command = ["curl", "-sS", "-X", method, "-d", '{"code": ""}', "-w", "\n%{http_code}", url]
+    command += ["-H", "Content-Type: application/json"]
     result = subprocess.run(
         command, user=65534, group=65534, check=True, capture_output=True, text=True
     )
-
-    assert "Only the user who runs lambda-live" in json.loads(result.stdout)["message"]
+    body, _, status = result.stdout.rpartition("\n")
+    return int(status), body
 
 
 def test_variables_beyond_4_kb_are_rejected(shared_service: LambdaService) -> None:
