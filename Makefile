@@ -52,7 +52,7 @@ unit: install ## Run the function's own tests, with coverage
 	@scripts/unit $(addprefix --cov=,$(shell $(BIN)/python -P -m lambda_live describe --folders)) --cov-report term-missing:skip-covered
 
 watch: install ## Run the function's own tests after each save
-	@$(BIN)/watchfiles --verbosity warning --ignore-paths .cache,.poetry,.coverage 'scripts/unit --quiet' .
+	@$(BIN)/python -W ignore::SyntaxWarning -P -m pytest_watch --wait --ext .py,.json,.lock,.toml,.txt,.yaml,.yml --runner 'scripts/unit --quiet'
 
 lint: install ## Run every static check
 	@scripts/lint

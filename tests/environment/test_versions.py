@@ -75,7 +75,7 @@ def test_every_pip_install_requires_hashes() -> None:
         and "--requirement requirements.txt" not in line
     ]
 
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert [line for line in lines if "--require-hashes" not in line] == []
 
 

@@ -40,7 +40,7 @@ Resources:
         Old:
           Type: HttpApi
           Properties: {Path: /old, Method: get, PayloadFormatVersion: "1.0"}
-        Queue: {Type: SQS, Properties: {Queue: "arn:aws:sqs:us-east-1:123456789012:work"}}
+        Queue: {Type: MQ, Properties: {Broker: "arn:aws:mq:us-east-1:123456789012:broker:b", Queues: [q]}}
   Other:
     Type: AWS::Serverless::Function
     Properties:
@@ -408,7 +408,7 @@ def test_curl_command_of_request_repeats_it(apis: LambdaService, path: str) -> N
 
 
 def test_unsupported_event_source_is_reported_once(apis: LambdaService) -> None:
-    notices = [line for line in apis.lines if "SQS trigger Queue isn't emulated" in line]
+    notices = [line for line in apis.lines if "MQ trigger Queue isn't emulated" in line]
 
     assert len(notices) == 1
     assert "invoke Work with a sample event" in notices[0]
