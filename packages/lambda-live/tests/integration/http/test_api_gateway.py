@@ -40,7 +40,7 @@ Resources:
         Old:
           Type: HttpApi
           Properties: {Path: /old, Method: get, PayloadFormatVersion: "1.0"}
-        Queue: {Type: MQ, Properties: {Broker: "arn:aws:mq:us-east-1:123456789012:broker:b", Queues: [q]}}
+        Queue: {Type: MQ, Properties: {Broker: !Ref Broker, Queues: [work]}}
   Other:
     Type: AWS::Serverless::Function
     Properties:
