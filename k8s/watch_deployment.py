@@ -55,10 +55,11 @@ class Deployment:
         return self._build_error is None and not self._is_building
 
     def watches(self) -> list[tuple[str, ...]]:
-        """Return the commands that print a line for each change."""
+        """Return the commands that print a line for each change. A live update is none."""
         return [
             (*self._kubectl, *self._deployments, "--watch"),
-            ("tilt", "get", "uiresources", "function", "--output", "name", "--watch"),
+            ("tilt", "get", "dockerimages", "--output", "name", "--watch"),
+            ("tilt", "get", "kubernetesapplys", "function", "--output", "name", "--watch"),
         ]
 
     def problems(self) -> list[str]:
@@ -90,7 +91,7 @@ class Deployment:
         statuses = [
             (each["kind"], each["status"])
             for each in json.loads(found.stdout)["items"]
-            if each["metadata"]["annotations"].get("tilt.dev/resource") == "function"
+            if each["metadata"].get("annotations", {}).get("tilt.dev/resource") == "function"
         ]
         for kind, status in statuses:
             if kind == "DockerImage":
