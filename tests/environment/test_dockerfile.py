@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,21 @@ def test_local_image_runs_as_the_owner_of_the_code() -> None:
 
     assert user
     assert f"COPY --chown={user[1]} . " in stage("local")
+
+
+def test_lock_files_are_readable_before_anything_is_installed(tmp_path: Path) -> None:
+    script = "packages/lambda-live/src/lambda_live/dependencies/lock_files.py"
+    shutil.copy(script, tmp_path)
+
+    alone = [
+        sys.executable,
+        "-I",
+        "-S",
+        "lock_files.py",
+        str(Path("poetry.lock").absolute()),
+        "local",
+    ]
+    printed = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert printed.returncode == 0, printed.stderr
+    assert "awslambdaric==" in printed.stdout

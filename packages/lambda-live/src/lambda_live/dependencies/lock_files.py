@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lambda_live.model.text_files import read_file
-
 type _Package = dict[str, Any]
 type _Conditions = frozenset[str]
 """Environment markers that must all be true."""
@@ -67,7 +65,7 @@ def read_poetry_lock(lock: Path, group: str = "main") -> Locked:
 
 def _load(lock: Path, command: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_file(lock))
+        return tomllib.loads(lock.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         message = f"{lock} can't be read: {error}; run {command}"
         raise LockError(message) from error
