@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.checks.comparison import keep_placeholders, parse_json
+from lambda_live.checks.event_files import is_regular
 from lambda_live.checks.expected_response import FIRST_EXPECTED, HttpMessage
 from lambda_live.checks.function_response import payload_of
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
@@ -43,10 +44,7 @@ def accept(expected_file: Path, response: HttpResponse) -> None:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
+    return path.read_text(encoding="utf-8", errors="replace") if is_regular(path) else ""
 
 
 def _formatted(value: Any, before: str) -> str:

@@ -1,8 +1,10 @@
 """The events of `events/`, which are checks too, and their expected responses."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
@@ -10,6 +12,7 @@ from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 
 _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
+_LOGGER = logging.getLogger(__name__)
 
 
 class SaveError(Exception):
@@ -22,10 +25,33 @@ def events_of(project: Path, functions: Iterable[str]) -> list[Path]:
     return [
         path
         for folder in folders
-        for kind in _KINDS
-        for path in sorted(folder.glob(f"[!.]*{kind}"))
-        if path.is_file()
+        for path in sorted(event_files_in(folder), key=lambda each: _KINDS.index(each.suffix))
     ]
+
+
+def event_files_in(folder: Path) -> list[Path]:
+    """
+    Return the event files in a folder, sorted by name.
+
+    A named pipe is reported once and skipped: reading it would wait for another program.
+    """
+    found = sorted(path for path in folder.glob("[!.]*") if path.suffix in _KINDS)
+    return [path for path in found if is_regular(path)]
+
+
+def is_regular(path: Path) -> bool:
+    """Return whether a file exists and can be read without waiting; report a pipe once."""
+    if path.is_file():
+        return True
+    if path.exists() or path.is_symlink():
+        kind = "a named pipe" if path.is_fifo() else "not a regular file"
+        _warn_once(f"{str(path)!r} is {kind}; it is skipped: write the event into a regular file")
+    return False
+
+
+@lru_cache(256)
+def _warn_once(message: str) -> None:
+    _LOGGER.warning(message)
 
 
 def expected_file(event: Path) -> Path:
@@ -44,11 +70,7 @@ class EventFiles:
 
     def names(self) -> list[str]:
         """Return the names of the event files, sorted."""
-        return sorted(
-            path.name
-            for path in self.folder.glob("[!.]*")
-            if path.suffix in _KINDS and path.is_file()
-        )
+        return [path.name for path in event_files_in(self.folder)]
 
     def get(self, name: str) -> tuple[str, str | None] | None:
         """
@@ -91,6 +113,8 @@ class EventFiles:
 
 
 def _text(path: Path) -> str | None:
+    if not is_regular(path):
+        return None
     try:
         if (size := path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
             message = f"{path.name} has {size} bytes. An event may have {MAX_SYNC_PAYLOAD_BYTES}."

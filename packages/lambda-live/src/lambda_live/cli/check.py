@@ -29,7 +29,7 @@ from lambda_live.checks.check_result import (
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
 from lambda_live.checks.curl import Curl, InvalidEventError, SendError, Target
-from lambda_live.checks.event_files import events_of, expected_file
+from lambda_live.checks.event_files import events_of, expected_file, is_regular
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.function_response import (
     error_of,
@@ -360,10 +360,7 @@ def _milliseconds(seconds: float) -> float:
 
 
 def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return None
+    return path.read_text(encoding="utf-8", errors="replace") if is_regular(path) else None
 
 
 def _print(*texts: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.background import BackgroundTasks
+from lambda_live.checks.event_files import event_files_in
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.functions.registry import FunctionRegistry
@@ -15,8 +16,6 @@ from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
 from lambda_live.terminal.listener import TERMINAL_CLIENT
 from lambda_live.terminal.terminal import Terminal
-
-_SUFFIXES = (".json", SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +44,15 @@ class Event:
 def find_events(project: Path, functions: Sequence[str]) -> list[Event]:
     """Return the events that `scripts/check` sends: `events/`, or a folder for each function."""
     folder = project / "events"
-    shared = _event_files(folder) if len(functions) == 1 else ()
+    shared = event_files_in(folder) if len(functions) == 1 else ()
     return [
         *(Event(path.name, path, functions[0]) for path in shared),
         *(
             Event(f"{name}/{path.name}", path, name)
             for name in functions
-            for path in _event_files(folder / name)
+            for path in event_files_in(folder / name)
         ),
     ]
-
-
-def _event_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file())
 
 
 class Actions:

@@ -140,6 +140,29 @@ def test_events_lists_files_and_what_is_wrong(service: LambdaService) -> None:
     assert listed[0].split(maxsplit=2)[2].startswith("invalid: ")
 
 
+@pytest.fixture
+def named_pipe(service: LambdaService) -> Iterator[str]:
+    """An event that is a named pipe without a writer: reading it would never end."""
+    pipe = service.project / "events/pipe.json"
+    os.mkfifo(pipe)
+    yield "events/pipe.json' is a named pipe; it is skipped"
+    pipe.unlink()
+
+
+def test_events_reports_named_pipe_once(service: LambdaService, named_pipe: str) -> None:
+    listed = run("events", folder=service.project)
+
+    assert (listed.stderr.count(named_pipe), "pipe" in listed.stdout) == (1, False)
+
+
+def test_page_reports_named_pipe_once(service: LambdaService, named_pipe: str) -> None:
+    names = [service.admin("/api/events?function=hello").json() for _ in range(2)]
+
+    assert names == [["broken.json", "fails.json", "hello.json", "post.http"]] * 2
+    service.wait_for_line(named_pipe)
+    assert service.log.count(named_pipe) == 1
+
+
 def test_logs_prints_what_functions_wrote(service: LambdaService) -> None:
     invoke(service, "fails")
 
