@@ -52,7 +52,7 @@ class FunctionPython:
         self._number = self._interpreter.version.rpartition(".")[0]
         own = configuration.runtime_packages
         links = {} if own is not None else _service_packages()
-        self._folders = (*configuration.source_dirs, *configuration.package_dirs)
+        self._folders = (*configuration.source_dirs, *site_dirs(configuration))
         key = repr((self._interpreter, self._folders, own, links)).encode("utf-8", "replace")
         self._root = _base_folder() / hashlib.sha256(key).hexdigest()[:16]
         self._links = links
@@ -105,6 +105,24 @@ class FunctionPython:
         folders = [*self._folders, self.runtime_packages]
         text = "".join(f"{folder}\n" for folder in folders)
         (packages / "function.pth").write_text(text, encoding="utf-8")
+
+
+def site_dirs(configuration: FunctionConfiguration) -> tuple[Path, ...]:
+    """
+    Return the folders of packages that are on `sys.path`.
+
+    The modules of layers are not if PYTHONPATH is set, even if it is empty: AWS's bootstrap then
+    adds neither `/opt/python` nor its `site-packages`.
+    """
+    image = configuration.image.variables if configuration.image else {}
+    variables = (image, configuration.environment, configuration.local_environment)
+    if not any("PYTHONPATH" in each for each in variables):
+        return configuration.package_dirs
+    return tuple(
+        folder
+        for folder in configuration.package_dirs
+        if folder.name != "python" and folder not in configuration.layer_sources
+    )
 
 
 @lru_cache(maxsize=1)

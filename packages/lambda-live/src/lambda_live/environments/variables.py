@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lambda_live.environments.function_python import FunctionPython
+from lambda_live.environments.function_python import FunctionPython, site_dirs
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
@@ -80,11 +80,14 @@ def variables(configuration: FunctionConfiguration) -> dict[str, str]:
             "PYTHONUNBUFFERED": "1",
             "_LAMBDA_LIVE_WATCHED_PATHS": _as_json(configuration.watched_paths),
             "_LAMBDA_LIVE_PACKAGE_DIRS": _as_json(configuration.package_dirs),
+            "_LAMBDA_LIVE_SITE_DIRS": _as_json(site_dirs(configuration)),
             "_LAMBDA_LIVE_SOURCE_DIRS": _as_json(configuration.source_dirs),
             "_LAMBDA_LIVE_PYTHON": str(python.executable),
             "_LAMBDA_LIVE_RUNTIME_PACKAGES": _as_json([python.runtime_packages]),
             "_LAMBDA_LIVE_PYTHONPATH": ":".join(
-                str(_local_path(configuration, path)) for path in python_path
+                str(local)
+                for path in python_path
+                for local in _python_path_entries(configuration, path)
             ),
         }
     )
@@ -210,6 +213,25 @@ def function_variables(configuration: FunctionConfiguration) -> dict[str, str]:
     return {**image, **configuration.environment, **configuration.local_environment}
 
 
+def _python_path_entries(configuration: FunctionConfiguration, aws_path: str) -> list[Path]:
+    """Return the folders of an entry of PYTHONPATH; `/opt/python` has one in each layer."""
+    path = Path(aws_path)
+    if not path.is_relative_to("/opt"):
+        return [_local_path(configuration, aws_path)]
+    return [each for each in _layer_paths(configuration, path) if each.exists()] or [path]
+
+
+def _layer_paths(configuration: FunctionConfiguration, path: Path) -> list[Path]:
+    """Return where a path below `/opt` may be, in the order of the layers."""
+    below = path.relative_to("/opt")
+    return [
+        folder / below.relative_to("python")
+        if folder in configuration.layer_sources and below.is_relative_to("python")
+        else folder.parent / below
+        for folder in configuration.package_dirs
+    ]
+
+
 def _local_path(configuration: FunctionConfiguration, aws_path: str) -> Path:
     """Map `/var/task` to the function's code and `/opt` to its layers."""
     path = configuration.task_root / aws_path
@@ -217,5 +239,5 @@ def _local_path(configuration: FunctionConfiguration, aws_path: str) -> Path:
         return configuration.task_root / path.relative_to("/var/task")
     if not path.is_relative_to("/opt"):
         return path
-    candidates = [folder.parent / path.relative_to("/opt") for folder in configuration.package_dirs]
+    candidates = _layer_paths(configuration, path)
     return next((candidate for candidate in candidates if candidate.exists()), path)

@@ -1,5 +1,6 @@
 """Processes that a function starts see the function's packages, and none of the service's."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,12 +29,26 @@ Resources:
         Variables:
           TOOL: /opt/bin/tool
           PLACES: /var/task/data:/opt/data:/opt/none:/elsewhere
+  Other:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: other
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.12
+      Layers: [!Ref Layer]
+      Environment: {Variables: {PYTHONPATH: "/opt/modules:/var/task/data"}}
 """
 PROJECT = {
     "template.yaml": TEMPLATE,
     "function/app.py": RUNS_ITS_EVENT,
     "function/own.py": "def double(number): return 2 * number\n",
     "function/data/file": "",
+    "function/own.pth": "vendored\nimport sys; sys.path_file = 'processed'\n",
+    "function/vendored/inner.py": "NAME = 'inner'\n",
+    "layer/python/layer.pth": "nested\n",
+    "layer/python/nested/nested_module.py": "",
+    "layer/modules/searched.py": "",
     "layer/python/layered.py": "NAME = 'layered'\n",
     "layer/python/six.py": "__version__ = 'of the layer'\n",
     "layer/bin/tool": "#!/bin/sh\necho tool of the layer\n",
@@ -128,3 +143,30 @@ def test_pythonpath_is_set_and_names_no_modules(service: LambdaService) -> None:
 
     assert path
     assert names == []
+
+
+FINDS = """
+import importlib.util, sys
+names = ["inner", "layered", "nested_module", "searched", "own", "boto3"]
+reply = [name for name in names if importlib.util.find_spec(name)]
+"""
+
+
+def test_path_files_are_processed_as_on_aws(service: LambdaService) -> None:
+    assert service.run(FINDS) == ["inner", "layered", "nested_module", "own", "boto3"]
+    assert service.run("import sys; reply = sys.path_file") == "processed"
+
+
+def test_saved_path_file_applies_to_the_next_request(service: LambdaService) -> None:
+    file = service.project / "function/own.pth"
+    file.write_text("vendored\nimport sys; sys.path_file = 'saved'\n", encoding="utf-8")
+
+    assert service.run("import sys; reply = sys.path_file") == "saved"
+
+
+def test_pythonpath_of_the_function_replaces_its_layers(service: LambdaService) -> None:
+    code = FINDS + "import os; reply.append(os.environ['PYTHONPATH'])"
+    response = service.boto3.invoke(FunctionName="other", Payload=json.dumps({"code": code}))
+    path = f"{service.project}/layer/modules:{service.project}/function/data"
+
+    assert json.load(response["Payload"]) == ["inner", "searched", "own", "boto3", path]

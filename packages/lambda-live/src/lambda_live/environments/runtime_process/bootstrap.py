@@ -181,13 +181,13 @@ def _create_loader(
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     source_dirs = _pop_private_paths("SOURCE_DIRS")
     python_path = [path for path in _pop_private("PYTHONPATH").split(":") if path]
-    sys.path[:0] = [task_root, *source_dirs, *package_dirs, *python_path]
+    site_dirs = _pop_private_paths("SITE_DIRS")
+    sys.path[:0] = [task_root, *source_dirs, *site_dirs, *python_path]
     _compile_watched(roots)
     channel = control_channel(control, is_started=is_started)
     channel.dump_stacks_on_signal()
-    return handler_loader(
-        channel, function_code([task_root, *source_dirs, *roots], package_dirs), preload, environ
-    )
+    code = function_code([task_root, *source_dirs, *roots], package_dirs)
+    return handler_loader(channel, code, preload, environ, [task_root, *site_dirs])
 
 
 def _serve_forks(descriptor: int) -> int:

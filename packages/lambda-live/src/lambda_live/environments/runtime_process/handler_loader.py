@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import signal
+import site
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,12 +57,18 @@ class HandlerLoader:
     """Wraps awslambdaric's load of the handler."""
 
     def __init__(
-        self, channel: ControlChannel, code: FunctionCode, preload: str, environ: Mapping[str, str]
+        self,
+        channel: ControlChannel,
+        code: FunctionCode,
+        preload: str,
+        environ: Mapping[str, str],
+        site_dirs: Sequence[str],
     ) -> None:
         """
         `preload` is the list of imports that an earlier process has sent, or empty.
 
-        `environ` are the variables of this process at its start, for a restart.
+        `environ` are the variables of this process at its start, for a restart. AWS's bootstrap
+        processes the `.pth` files in `site_dirs`, so this does, too.
         """
         recorded = json.loads(preload or "{}")
         self._channel = channel
@@ -71,6 +78,7 @@ class HandlerLoader:
         self._excluded = list(recorded.get("excluded", ()))
         self._timeout_seconds = float(recorded.get("timeout_seconds", 0.0))
         self._environ = environ
+        self._site_dirs = site_dirs
         # AWS_LAMBDA_EXEC_WRAPPER may have changed the working directory
         self._folder = None if "AWS_LAMBDA_EXEC_WRAPPER" in environ else _identity(".")
         self._modules = PreloadedModules(code, import_fingerprint, self._restart)
@@ -120,11 +128,14 @@ class HandlerLoader:
         get_handler: GetHandler = bootstrap._get_handler  # noqa: SLF001  # see the module's docstring
 
         def replacement(handler: str) -> object:
+            path_files = self._path_files()
+            for folder in self._site_dirs:
+                site.addsitedir(folder)
             self._preload(log_descriptors)
             if self._is_awaited:
                 self._channel.send(ready=True)
             self._channel.wait_for_start()
-            if self._is_task_root_replaced():
+            if self._is_task_root_replaced() or self._path_files() != path_files:
                 self._restart("")
             return self._load(get_handler, handler)
 
@@ -135,6 +146,17 @@ class HandlerLoader:
             return [frame for frame in extract(traceback) if not frame[0].startswith(_HERE)]
 
         bootstrap.extract_traceback = without_own_frames  # type: ignore[attr-defined]
+
+    def _path_files(self) -> list[tuple[str, int, int]]:
+        """Return the `.pth` files with their sizes and times; a save of one needs a new process."""
+        found = []
+        for folder in self._site_dirs:
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".pth"):
+                        status = entry.stat()
+                        found.append((entry.path, status.st_mtime_ns, status.st_size))
+        return sorted(found)
 
     def _is_task_root_replaced(self) -> bool:
         """Whether LAMBDA_TASK_ROOT is another folder than when this process started in it."""
