@@ -45,7 +45,8 @@ def test_code_status_waits_for_load_and_has_error_location(
     (service.project / "function/app.py").write_text("def other(event, context): ...")
     assert service.invoke().json()["errorType"] == "Runtime.HandlerNotFound"
     error = state(service)["error"]
-    assert (error["type"], error["file"], error["line"]) == ("Runtime.HandlerNotFound", None, None)
+    assert error["type"] == "Runtime.HandlerNotFound"
+    assert (error["file"], error["line"]) == ("function/app.py", 1)
 
 
 def test_code_status_without_concurrency_does_not_wait(start_service: StartService) -> None:

@@ -136,7 +136,7 @@ def test_saved_env_file_applies_and_an_invalid_one_is_logged(start_service: Star
     assert service.run(code) == "2"
     (service.project / ".env").write_text("A=3\n'what is this\n")
 
-    service.wait_for_line(f"{service.project}/.env:2: invalid line; write NAME=VALUE")
+    service.wait_for_line(".env:2: invalid line; write NAME=VALUE")
     assert service.run(code) == "2"
 
 

@@ -66,7 +66,8 @@ def test_new_follower_first_gets_load_error(
     service = start_service("import no_such_module\n")
     with following(service.admin_url) as follower:
         follower.wait_for(r"✗ does not load  function/app\.py:1\n")
-        follower.wait_for("No module named 'no_such_module'\n  > 1 │ import no_such_module")
+        follower.wait_for("No module named 'no_such_module'; add no_such_module to\n")
+        follower.wait_for("  > 1 │ import no_such_module")
 
 
 def test_invalid_url_is_rejected() -> None:
