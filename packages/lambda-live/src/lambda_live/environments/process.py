@@ -158,12 +158,13 @@ async def _start(
     debug_socket: socket.socket | None,
     zygote_pool: ZygotePool,
 ) -> ProcessHandle:
-    """Fork the process from a zygote; if that is not possible, or for a debugger, spawn it."""
+    """Start the process by a zygote; if that is not possible, spawn it."""
     spec = process_spec(configuration)
+    if handle := await zygote_pool.start(spec, environ, descriptors, debug_socket):
+        return handle
     control, output = descriptors
-    if debug_socket is not None:
-        descriptor = debug_socket.fileno()
-        environ = {**environ, "_LAMBDA_LIVE_DEBUG_SOCKET": str(descriptor)}
-        return SpawnedProcess(spec.spawn(control, environ, output, [descriptor]))
-    forked = await zygote_pool.fork(spec, environ, descriptors)
-    return forked or SpawnedProcess(spec.spawn(control, environ, output))
+    if debug_socket is None:
+        return SpawnedProcess(spec.spawn(control, environ, output))
+    descriptor = debug_socket.fileno()
+    environ = {**environ, "_LAMBDA_LIVE_DEBUG_SOCKET": str(descriptor)}
+    return SpawnedProcess(spec.spawn(control, environ, output, [descriptor]))

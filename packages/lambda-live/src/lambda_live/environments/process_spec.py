@@ -64,6 +64,12 @@ class ProcessSpec:
     working_directory: str
     environ: Mapping[str, str]
 
+    def command(self, *, is_debugging: bool) -> list[str]:
+        """Return the command; the control descriptor and the handler follow it."""
+        # without the option, debugpy warns on each start that it cannot stop in frozen modules
+        options = ["-P", "-Xfrozen_modules=off"] if is_debugging else ["-P"]
+        return [*self.wrapper, self.executable, *options, str(RUNTIME_DIRECTORY / "bootstrap.py")]
+
     def spawn(
         self,
         control: int,
@@ -76,12 +82,10 @@ class ProcessSpec:
 
         It inherits the descriptors `control` and `debug_sockets`. Raises OSError.
         """
-        # without the option, debugpy warns on each start that it cannot stop in frozen modules
-        options = ["-P", "-Xfrozen_modules=off"] if debug_sockets else ["-P"]
-        bootstrap = [str(RUNTIME_DIRECTORY / "bootstrap.py"), str(control), self.handler]
+        command = self.command(is_debugging=bool(debug_sockets))
         # asyncio's subprocesses cannot set a process group; this blocks for one short fork
         return subprocess.Popen(  # noqa: S603  # the arguments are this service's own
-            [*self.wrapper, self.executable, *options, *bootstrap],
+            [*command, str(control), self.handler],
             cwd=self.working_directory,
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,

@@ -12,8 +12,11 @@ other side is `runtime_process/zygote.py`. The name is Android's and Chromium's.
 
 If a zygote cannot start, fork or go on, the environment is spawned without it, so nothing breaks
 without zygotes: environments only start slower. Zygotes exist on Linux only. Elsewhere system
-libraries do not survive a fork. They are not used with AWS_LAMBDA_EXEC_WRAPPER, because that script
-must run in each environment.
+libraries do not survive a fork.
+
+AWS_LAMBDA_EXEC_WRAPPER must run in each environment, and a debugger needs an option of the
+interpreter. The fork then executes a new program. That saves no time, but the zygote still owns the
+process: it kills everything that the process leaves behind.
 
 Source: https://chromium.googlesource.com/chromium/src/+/HEAD/docs/linux/zygote.md
 """
@@ -27,6 +30,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import override
 
 from lambda_live.environments import memory, reaper
@@ -38,6 +42,7 @@ from lambda_live.environments.process_spec import (
 )
 from lambda_live.environments.variables import log_stream_name
 
+_LINUX = sys.platform.startswith("linux")
 _MAX_MESSAGE_BYTES = 65_536
 _CLOSE_TIMEOUT_SECONDS = 1.0
 _FORK_TIMEOUT_SECONDS = 1.0
@@ -124,7 +129,7 @@ class Zygote:
         }
         with its_control:
             try:
-                process = spec.spawn(its_control.fileno(), environ)
+                process = replace(spec, wrapper=()).spawn(its_control.fileno(), environ)
             except BaseException:
                 control.close()
                 raise
@@ -133,16 +138,20 @@ class Zygote:
         zygote._loop.add_reader(control, zygote._on_readable)  # the class's own
         return zygote
 
-    async def fork(self, environ: Mapping[str, str], descriptors: Sequence[int]) -> ForkedProcess:
+    async def fork(
+        self, environ: Mapping[str, str], descriptors: Sequence[int], command: Sequence[str] = ()
+    ) -> ForkedProcess:
         """
         Fork a process with its own variables and descriptors: control socket and output.
 
+        With a `command`, the process executes that. A debugger's socket is a third descriptor.
         Raises OSError if the fork fails, ZygoteExitedError if the zygote has exited.
         """
         async with self._lock:
             self._pending_fork = self._loop.create_future()
             try:
-                socket.send_fds(self._control, [json.dumps(environ).encode()], descriptors)
+                message = json.dumps({"environ": environ, "command": command}).encode()
+                socket.send_fds(self._control, [message], descriptors)
             except OSError:
                 raise ZygoteExitedError from None
             for _ in range(_FORK_ATTEMPTS):
@@ -231,15 +240,24 @@ class ZygotePool:
         self._unforkable: ProcessSpec | None = None
         self._is_closed = False
 
-    async def fork(
-        self, spec: ProcessSpec, environ: Mapping[str, str], descriptors: Sequence[int]
+    async def start(
+        self,
+        spec: ProcessSpec,
+        environ: Mapping[str, str],
+        descriptors: Sequence[int],
+        debug_socket: socket.socket | None,
     ) -> ForkedProcess | None:
-        """Fork a process; return None if it must be spawned instead. Raises OSError."""
-        if self._is_closed or not _supports_fork(spec) or spec == self._unforkable:
+        """Start a process; return None if it must be spawned instead. Raises OSError."""
+        if self._is_closed or not _LINUX or spec == self._unforkable:
             return None
+        command: Sequence[str] = ()
+        if spec.wrapper or debug_socket is not None:
+            command = spec.command(is_debugging=debug_socket is not None)
+        if debug_socket is not None:
+            descriptors = (*descriptors, debug_socket.fileno())
         zygote = self._zygote_for(spec)
         try:
-            return await zygote.fork(environ, descriptors)
+            return await zygote.fork(environ, descriptors, command)
         except ZygoteExitedError:
             if not zygote.has_forked:  # the process that is spawned instead reports the cause
                 self._unforkable = spec
@@ -262,7 +280,3 @@ class ZygotePool:
         for zygote in self._zygotes:
             zygote.retire()
             asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_SECONDS, zygote.close)
-
-
-def _supports_fork(spec: ProcessSpec) -> bool:
-    return sys.platform.startswith("linux") and not spec.wrapper

@@ -146,16 +146,43 @@ def test_stopped_zygote_does_not_delay_requests(single: LambdaService) -> None:
     assert single.run("reply = 2") == 2
 
 
-def test_hidden_process_ends_with_environment_of_a_wrapper(
+WRAPPERS = {"wrapper": '#!/bin/sh\nexec "$@"\n', "parent": '#!/bin/sh\n"$@"\nexit $?\n'}
+
+
+@pytest.mark.parametrize("kind", [*WRAPPERS, "debugger"])
+def test_hidden_process_ends_with_wrapped_or_debugged_environment(
+    start_service: StartService, tmp_path: Path, kind: str
+) -> None:
+    options = ["--debug", "--debug-port=0", "--concurrency=1"]
+    if kind in WRAPPERS:
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text(WRAPPERS[kind], encoding="utf-8")
+        wrapper.chmod(0o755)
+        options = [f"--env=AWS_LAMBDA_EXEC_WRAPPER={wrapper}", "--concurrency=1"]
+    service = start_service(RUNS_ITS_EVENT, *options)
+
+    left = [service.run(HIDE + way) for way in WAYS.values()]
+    assert "exit status 1" in service.invoke(CRASH).json()["errorMessage"]
+    assert not any(map(is_running, left))
+
+    left = [service.run(HIDE + way) for way in WAYS.values()]
+    (service.project / "function/app.py").write_text(f"{RUNS_ITS_EVENT}\n", encoding="utf-8")
+    wait_until(lambda: not any(map(is_running, left)))
+
+    left = [service.run(HIDE + way) for way in WAYS.values()]
+    service.process.kill()
+    service.wait()
+    wait_until(lambda: not any(map(is_running, left)))
+
+
+def test_wrapper_that_cannot_run_fails_requests_until_fixed(
     start_service: StartService, tmp_path: Path
 ) -> None:
     wrapper = tmp_path / "wrapper"
-    wrapper.write_text('#!/bin/sh\nexec "$@"\n', encoding="utf-8")
-    wrapper.chmod(0o755)
+    wrapper.write_text(WRAPPERS["wrapper"], encoding="utf-8")
     service = start_service(RUNS_ITS_EVENT, f"--env=AWS_LAMBDA_EXEC_WRAPPER={wrapper}")
-    left = [service.run(HIDE + way) for way in WAYS.values()]
+    assert "Permission denied" in service.invoke({"code": "reply = 1"}).json()["errorMessage"]
 
-    (service.project / "function/app.py").write_text(f"{RUNS_ITS_EVENT}\n", encoding="utf-8")
-    wait_until(lambda: not any(map(is_running, left)))
+    wrapper.chmod(0o755)
 
     assert service.run("import threading; reply = threading.active_count()") == 1

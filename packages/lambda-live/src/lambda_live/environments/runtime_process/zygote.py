@@ -30,7 +30,9 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
+from typing import Any
 
 _PR_SET_CHILD_SUBREAPER = 36
 _STREAM = b"AWS_LAMBDA_LOG_STREAM_NAME="
@@ -89,13 +91,14 @@ class _Zygote:
                 if not message:
                     self._kill_all()
                     return None
-                if self._fork(descriptors):
-                    return self._become_environment(json.loads(message), *descriptors)
+                forked = self._fork(json.loads(message), descriptors)
+                if forked is not None:
+                    return forked
 
     def _receive(self) -> tuple[bytes, list[int]]:
         """Return a request and its descriptors; nothing if the service has exited."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 2)
+            message, descriptors, _, _ = socket.recv_fds(self._control, _MAX_MESSAGE_BYTES, 3)
         except ConnectionResetError:  # the service has left a message unread
             return b"", []
         return message, descriptors
@@ -125,23 +128,41 @@ class _Zygote:
         self._forked.clear()
         self._kill_orphans()
 
-    def _fork(self, descriptors: list[int]) -> bool:
-        """Return whether this is the new process. In the zygote, send its pid or the error."""
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> int | None:
+        """
+        Return the control descriptor in the new process. In the zygote, send its pid or the error.
+
+        A process with a command of its own executes that instead.
+        """
+        command: list[str] = request["command"]
+        pid = -1
+        pipe: tuple[int, ...] = ()
         try:
             os.chdir(os.environ["LAMBDA_TASK_ROOT"])  # the folder may have been replaced
+            pipe = os.pipe() if command else ()
             pid = os.fork()
         except OSError as error:
             self._send(errno=error.errno, strerror=error.strerror)
-            pid = -1
         if not pid:
-            return True
-        for descriptor in descriptors:
+            control = self._become_environment(request["environ"], *descriptors[:2])
+            if command:
+                _execute([*command, str(control), sys.argv[2]], descriptors[2:], pipe[1])
+            return control
+        for descriptor in (*descriptors, *pipe[1:]):
             os.close(descriptor)
         if pid > 0:
             _lead_group(pid)
+        # the execution closes the pipe, which no program inherits; a failure writes to it first
+        failure = os.read(pipe[0], _MAX_MESSAGE_BYTES) if command and pid > 0 else b""
+        for descriptor in pipe[:1]:
+            os.close(descriptor)
+        if failure:
+            os.waitpid(pid, 0)
+            self._send(errno=int(failure), strerror=os.strerror(int(failure)))
+        elif pid > 0:
             self._forked.add(pid)
             self._send(pid=pid)
-        return False
+        return None
 
     def _become_environment(self, variables: dict[str, str], control: int, output: int) -> int:
         signal.set_wakeup_fd(-1)
@@ -164,6 +185,20 @@ class _Zygote:
             self._control.send(json.dumps(fields).encode())
         except OSError:  # the service has exited
             return
+
+
+def _execute(command: list[str], debug_sockets: list[int], failure: int) -> None:
+    """Replace this process by a command; write the number of an error to `failure`."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+        signal.signal(number, signal.SIG_DFL)
+    for descriptor in debug_sockets:
+        os.set_inheritable(descriptor, True)  # noqa: FBT003  # os's signature
+        os.environ["_LAMBDA_LIVE_DEBUG_SOCKET"] = str(descriptor)
+    try:
+        os.execv(command[0], command)  # noqa: S606  # the service's own command
+    except OSError as error:
+        os.write(failure, str(error.errno).encode())
+    os._exit(127)
 
 
 def load_subreaper() -> Callable[[], object]:
