@@ -145,15 +145,15 @@ def _map_paths(configuration: FunctionConfiguration, value: str) -> str:
     )
 
 
-def missing_paths(configuration: FunctionConfiguration) -> dict[str, str]:
-    """Return paths below `/opt` and `/var/task` that do not exist here, with their variables."""
+def missing_paths(configuration: FunctionConfiguration) -> list[tuple[str, str]]:
+    """Return variables and their paths below `/opt` and `/var/task` that do not exist here."""
     values = {**configuration.environment, **configuration.local_environment}
-    return {
-        part: name
+    return [
+        (name, part)
         for name, value in values.items()
         for part in _map_paths(configuration, value).split(":")
         if part.startswith(_AWS_FOLDERS) and not Path(part).exists()
-    }
+    ]
 
 
 def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:

@@ -81,7 +81,7 @@ class Function:
         self._is_stopping = False
         self._is_killed = False
         self._sweep_error = ""
-        self._missing_paths: set[str] = set()
+        self._missing_paths: set[tuple[str, str]] = set()
         self.package_state = PackageState()
         """Whether the function has the packages that it requires."""
 
@@ -134,11 +134,18 @@ class Function:
 
     def _report_missing_paths(self, configuration: FunctionConfiguration) -> None:
         """Report each path in a variable that only exists on AWS, once."""
-        for path, variable in missing_paths(configuration).items():
-            if path not in self._missing_paths:
-                self._missing_paths.add(path)
-                message = f"{configuration.name}: {variable} names {path}, which is not in the code"
-                self._listener.service_log(f"{message} or a layer here", "WARN")
+        for variable, path in missing_paths(configuration):
+            if (variable, path) in self._missing_paths:
+                continue
+            self._missing_paths.add((variable, path))
+            is_local = variable in configuration.local_environment
+            place = None if is_local else configuration.variable_places.get(variable)
+            self._listener.service_log(
+                f"{place + ': ' if place else ''}{configuration.name}: {variable} names {path},"
+                " which is not in the code or a layer here; add it,"
+                f" or set {variable} to a local path in .env",
+                "WARN",
+            )
 
     def check_for_changes(self) -> None:
         """Start a reload if the code changed."""

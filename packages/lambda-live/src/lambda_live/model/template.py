@@ -223,6 +223,8 @@ class FunctionSpec:
     timeout: int = DEFAULT_TIMEOUT_SECONDS
     architecture: str = "x86_64"
     environment: Mapping[str, str] | None = None
+    variable_lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each variable in `template`."""
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None

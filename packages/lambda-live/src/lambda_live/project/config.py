@@ -18,7 +18,7 @@ from lambda_live.model.template import (
     Template,
     Trigger,
 )
-from lambda_live.model.template_error import TemplateError
+from lambda_live.model.template_error import TemplateError, short_path
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.dotenv import DotEnv
 from lambda_live.project.notices import collect_notices, describe_invalid
@@ -194,6 +194,11 @@ def _configuration(
         application_log_level=limits.application_log_level or logging.application_level,
         system_log_level=system_log_level,
         environment=dict(function.environment or {}),
+        variable_places={
+            name: f"{short_path(function.template)}:{line}"
+            for name, line in function.variable_lines.items()
+            if function.template
+        },
         image=function.image,
         public_layer_requirements=function.public_layer_requirements,
         package_dirs=(*(layer.modules for layer in function.layers), *bundle),

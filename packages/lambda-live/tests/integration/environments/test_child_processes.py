@@ -28,6 +28,7 @@ Resources:
       Environment:
         Variables:
           TOOL: /opt/bin/tool
+          ALSO: /opt/none
           PLACES: /var/task/data:/opt/data:/opt/none:/elsewhere
   Other:
     Type: AWS::Serverless::Function
@@ -133,7 +134,10 @@ def test_variables_with_paths_of_aws_name_local_files(service: LambdaService) ->
     assert tool == str(layer / "bin/tool")
     expected = [service.project / "function/data", layer / "data", "/opt/none", "/elsewhere"]
     assert places == os.pathsep.join(map(str, expected))
-    service.wait_for_line("function: PLACES names /opt/none, which is not in the code or a layer")
+    (line,) = (n for n, text in enumerate(TEMPLATE.splitlines(), 1) if "PLACES:" in text)
+    problem = "function: PLACES names /opt/none, which is not in the code or a layer here; add"
+    assert f"template.yaml:{line}: {problem}" in service.wait_for_line(problem)
+    assert service.wait_for_line("function: ALSO names /opt/none")
     assert not [line for line in service.lines if "TOOL names" in line]
 
 

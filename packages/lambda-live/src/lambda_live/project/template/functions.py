@@ -83,6 +83,7 @@ def function_of(
         or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(resources, resource),
+        variable_lines=dict(_variables_section(resource).raw.lines),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
@@ -142,8 +143,12 @@ def _architecture(properties: Properties) -> str:
     return architecture
 
 
+def _variables_section(function: Resource) -> Properties:
+    return function.properties.section("Environment").section("Variables")
+
+
 def _environment(resources: Resources, function: Resource) -> dict[str, str]:
-    section = function.properties.section("Environment").section("Variables")
+    section = _variables_section(function)
     local = resources.local_variables(resources.name_of(function.logical_id))
     variables: dict[str, str] = {}
     for name in section.raw:
