@@ -39,6 +39,15 @@ Resources:
       Runtime: python3.12
       Layers: [!Ref Layer]
       Environment: {Variables: {PYTHONPATH: "/opt/modules:/var/task/data"}}
+  Layered:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: layered
+      CodeUri: function
+      Handler: app.handler
+      Runtime: python3.12
+      Layers: [!Ref Layer]
+      Environment: {Variables: {PYTHONPATH: /opt/python}}
 """
 PROJECT = {
     "template.yaml": TEMPLATE,
@@ -168,9 +177,18 @@ def test_saved_path_file_applies_to_the_next_request(service: LambdaService) -> 
     assert service.run("import sys; reply = sys.path_file") == "saved"
 
 
-def test_pythonpath_of_the_function_replaces_its_layers(service: LambdaService) -> None:
+@pytest.mark.parametrize(
+    ("function", "found", "folders"),
+    [
+        ("other", ["inner", "searched", "own", "boto3"], ["layer/modules", "function/data"]),
+        ("layered", ["inner", "layered", "own", "boto3"], ["layer/python"]),
+    ],
+)
+def test_pythonpath_of_the_function_replaces_its_layers(
+    service: LambdaService, function: str, found: list[str], folders: list[str]
+) -> None:
     code = FINDS + "import os; reply.append(os.environ['PYTHONPATH'])"
-    response = service.boto3.invoke(FunctionName="other", Payload=json.dumps({"code": code}))
-    path = f"{service.project}/layer/modules:{service.project}/function/data"
+    response = service.boto3.invoke(FunctionName=function, Payload=json.dumps({"code": code}))
+    path = ":".join(str(service.project / folder) for folder in folders)
 
-    assert json.load(response["Payload"]) == ["inner", "searched", "own", "boto3", path]
+    assert json.load(response["Payload"]) == [*found, path]
