@@ -18,7 +18,6 @@ type FileStamp = tuple[int, int, int]
 _TIMESTAMP_RESOLUTION_NS = 100_000_000
 """Two changes within this time may leave the same timestamp; file systems need 10 ms."""
 
-_CHUNK_BYTES = 2**20
 _MAX_LINKS = 40
 """Linux gives up after this number of links in one path."""
 
@@ -256,9 +255,6 @@ class HashCache:
 def _digest(path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
-            digest = hashlib.sha256()
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-            return digest.hexdigest().encode()
+            return hashlib.file_digest(file, "sha256").hexdigest().encode()
     except OSError:
         return b""

@@ -27,19 +27,24 @@ class WatchedCode:
     `has_changed()`, and never gets a result of code older than the request.
     """
 
-    def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
+    def __init__(
+        self, roots: tuple[Path, ...], project: Path | None = None, *, is_read: bool = True
+    ) -> None:
+        """With `is_read=False`, `read()` or `wait_until_quiet()` reads the files in a thread."""
         self._roots = roots
         self._code_files = {root: CodeFiles(root, project or root) for root in roots}
         self._hashes = {root: HashCache(root.parent) for root in roots}
         self._stamps: dict[str, FileStamp | None] = {}
         self._files: dict[Path, list[tuple[str, FileStamp]]] = {}
         self._watcher = Watcher(self._is_relevant)
-        self._is_scanning = False
+        self._is_read = is_read
+        self._is_scanning = not is_read
         self.ignored_files: set[str] = set()
         """Absolute paths of code files that are not watched."""
         self.changed_files: dict[str, float] = {}
         """The files of the last change, with the time of each in seconds since the epoch."""
-        self.snapshot()
+        if is_read:
+            self.snapshot()
 
     def snapshot(self) -> int:
         """Record the code as it is on disk; return how many files changed since the last time."""
@@ -103,6 +108,17 @@ class WatchedCode:
         """Return the time of the last change, in seconds since the epoch."""
         return max((stamp[0] for stamp in self._stamps.values() if stamp), default=0) / 1e9
 
+    async def read(self) -> str:
+        """Read the code in a thread, as it is now; return its hash."""
+        self._is_scanning = True
+        try:
+            await asyncio.to_thread(self.snapshot)
+            self._is_read = True
+            self.changed_files = {}
+            return await asyncio.to_thread(self.sha256)
+        finally:
+            self._is_scanning = False
+
     async def wait_until_quiet(self) -> str:
         """
         Wait until a save, or a series of saves, is over; return the hash of the code.
@@ -111,6 +127,9 @@ class WatchedCode:
         """
         self._is_scanning = True
         try:
+            if not self._is_read:
+                await asyncio.to_thread(self.snapshot)
+                self._is_read = True
             return await self._wait_until_quiet()
         finally:
             self._is_scanning = False
@@ -151,8 +170,12 @@ class WatchedCode:
         """Yield after each change on disk."""
         if not self._roots:
             return
+        await self._wait_for_scan()  # the first one decides how to watch
         async for _ in self._watcher.wakeups(self._roots, recursive=True):
-            while self._is_scanning:  # noqa: ASYNC110  # it takes milliseconds
-                await asyncio.sleep(_QUIET_SECONDS)
+            await self._wait_for_scan()
             if self.has_changed():
                 yield
+
+    async def _wait_for_scan(self) -> None:
+        while self._is_scanning:  # noqa: ASYNC110  # it takes milliseconds
+            await asyncio.sleep(_QUIET_SECONDS)

@@ -65,7 +65,7 @@ class CodeReloader:
         hooks: ReloadHooks,
     ) -> None:
         """`on_settled` is called after each reload, with the error if it failed."""
-        self._source = source = WatchedCode(configuration.watched_paths, configuration.project)
+        self._source = _source_of(configuration)
         self._desired_configuration = configuration
         self._listener = listener
         self._background = background
@@ -76,12 +76,9 @@ class CodeReloader:
         self._changed_event = asyncio.Event()
         self._is_stopped = False
         self.is_loaded = False
-        self.in_progress = False
+        self.in_progress = True  # until the first hash is known
         self._reload_started_at = time.time()
-        self.code_version = CodeVersion(
-            source.sha256(), configuration, time.monotonic(), is_initial=True
-        )
-        listener.on_code_change(self.code_version.code_sha256)
+        self.code_version = CodeVersion("", configuration, time.monotonic(), is_initial=True)
 
     @property
     def desired_configuration(self) -> FunctionConfiguration:
@@ -100,8 +97,29 @@ class CodeReloader:
         return self._source.size(self._desired_configuration.task_root)
 
     def start(self) -> None:
-        """Watch the code."""
+        """Read the code in the background, and watch it."""
+        self._background.spawn(self._read(), self._on_settled)
+        self._start_watching()
+
+    def _start_watching(self) -> None:
         self._watch_task = self._background.spawn(self._watch())
+
+    async def _read(self) -> None:
+        """Complete the first code version."""
+        try:
+            while True:
+                desired, source = self._desired_configuration, self._source
+                code_sha256 = await source.read()
+                if desired is self._desired_configuration:
+                    break
+        finally:
+            self.in_progress = False
+        version = self.code_version
+        version.code_sha256, version.configuration = code_sha256, desired
+        version.verified_at = time.monotonic()
+        self._listener.on_code_change(code_sha256)
+        self._notify_waiters()
+        self._on_settled(None)
 
     async def _watch(self) -> None:
         async for _ in self._source.changes():
@@ -116,10 +134,10 @@ class CodeReloader:
         if configuration != self._desired_configuration:
             previous, self._desired_configuration = self._desired_configuration, configuration
             if configuration.watched_paths != previous.watched_paths:
-                self._source = WatchedCode(configuration.watched_paths, configuration.project)
+                self._source = _source_of(configuration)
                 if self._watch_task is not None:
                     self._watch_task.cancel()
-                    self.start()
+                    self._start_watching()
         self.check_for_changes()
 
     def check_for_changes(self) -> None:
@@ -227,6 +245,10 @@ class CodeReloader:
         saved_at, started_at = self._source.last_saved_at(), self._reload_started_at
         is_this_save = started_at - _MAX_NOTIFICATION_DELAY_SECONDS < saved_at < started_at
         return (time.time() - (saved_at if is_this_save else started_at)) * 1000
+
+
+def _source_of(configuration: FunctionConfiguration) -> WatchedCode:
+    return WatchedCode(configuration.watched_paths, configuration.project, is_read=False)
 
 
 class SelfWriteDetector(Listener):

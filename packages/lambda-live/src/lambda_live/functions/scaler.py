@@ -61,8 +61,9 @@ class Scaler:
 
     def start_first(self) -> None:
         """Load new code before a request needs it."""
-        if self._pool.count_starting(self._reloader.code_version):
-            return
+        version = self._reloader.code_version
+        if not version.code_sha256 or self._pool.count_starting(version):
+            return  # the code is still being read, or is loading
         if self._is_load_unknown() and self._can_scale_out() and self._load_slot.try_acquire():
             self._add()
 

@@ -38,6 +38,8 @@ class CodeVersion:
     """
     A version of the code with its configuration. Versions are compared by identity.
 
+    `code_sha256` of the first version is empty until the code has been read.
+
     `verified_at` is the monotonic time at which the files were last compared with this version. A
     request that arrived earlier may run on it. `created_at` is in epoch seconds.
     """

@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -252,6 +253,22 @@ def test_link_target_change_reloads_the_code(start_service: StartService, tmp_pa
 
 def returns(number: int) -> dict[str, str]:
     return {"function/app.py": f"def handler(event, context): return {number}\n"}
+
+
+def test_admin_port_answers_while_a_large_file_is_read_for_the_first_time(
+    root: Path,
+) -> None:
+    write_project(root.parent, returns(1))
+    (root / "large.bin").touch()
+    os.truncate(root / "large.bin", 2**30)
+
+    with closing(LambdaService(root.parent)) as service:
+        first = service.admin("/ready")
+        service.wait_until_ready()
+
+        assert (first.status, first.json()["code_sha256"]) == (503, "")
+        assert service.admin("/ready").json()["code_sha256"]
+        assert service.invoke().json() == 1
 
 
 def make_anew(service: LambdaService) -> None:
