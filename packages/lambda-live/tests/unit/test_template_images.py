@@ -302,7 +302,7 @@ COPY common /opt/model
         ("public.ecr.aws/lambda/python:3.13@sha256:d9242e", "python3.13"),
         ("--platform=linux/amd64 amazon/aws-lambda-python:3.9", "python3.9"),
         ("public.ecr.aws/sam/build-python3.12", "python3.12"),
-        ("registry.corp:5000/base/python-lambda:3.12-7", "python3.12"),
+        ("registry.corp:5000/mirror/lambda/python:3.12-7", "python3.12"),
     ],
 )
 def test_runtime_is_read_from_the_base_image(base: str, runtime: str, folder: Path) -> None:
@@ -313,13 +313,23 @@ def test_runtime_is_read_from_the_base_image(base: str, runtime: str, folder: Pa
     assert function.image.notices == ()
 
 
+def test_packages_of_a_base_image_are_named_as_missing(folder: Path) -> None:
+    base = "registry.corp:5000/base/python-lambda:3.12-7"
+    function = only(folder, f"FROM {base}\nCOPY . .\n{CMD}")
+
+    assert function.runtime == "python3.12"
+    assert function.image is not None
+    (notice,) = function.image.notices
+    assert f"context/Dockerfile:1: the packages of {base} are missing locally" in notice
+
+
 @pytest.mark.parametrize("base", ["corp/base:7", "public.ecr.aws/lambda/python:latest"])
 def test_unknown_python_of_a_base_image_is_reported(base: str, folder: Path) -> None:
     function = only(folder, f"FROM {base}\nCOPY . .\n{CMD}")
 
     assert function.runtime == SERVICE_INTERPRETER.runtime
     assert function.image is not None
-    (notice,) = function.image.notices
+    notice = function.image.notices[0]
     assert f"context/Dockerfile:1: the Python version of {base} is unknown" in notice
 
 

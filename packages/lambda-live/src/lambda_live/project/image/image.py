@@ -19,6 +19,11 @@ _PROGRAM_SUFFIXES = (".py", ".sh")
 _RUNTIME_CLIENT = "awslambdaric"
 _OTHER_LANGUAGES = re.compile(r".*lambda[-/](nodejs|java|dotnet|go|ruby)\b.*")
 _VERSION = re.compile(r".*(?:py|lambda).*?(?<![\d.])(3\.\d{1,2})(?!\d).*")
+_PLAIN_PYTHON = re.compile(
+    r"(.*/)?(lambda/python|aws-lambda-python|build-python3\.\d+|python|scratch)([:@].*)?"
+)
+"""Base images without packages of their own: AWS's, and Docker's official ones."""
+
 _RUNTIMES = tuple(f"3.{minor}" for minor in range(6, 15))
 _IMAGE_VARIABLES = (
     *("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "VIRTUAL_ENV"),
@@ -200,6 +205,11 @@ def _notices(spec: BuildSpec, stage: Stage, folder: PurePosixPath) -> Iterator[s
         yield (
             f"{spec.dockerfile}:{stage.line}: the Python version of {stage.base} is unknown;"
             f" {SERVICE_INTERPRETER.version} is used, name another one in the image's tag"
+        )
+    if not _PLAIN_PYTHON.fullmatch(stage.base):
+        yield (
+            f"{spec.dockerfile}:{stage.line}: the packages of {stage.base} are missing locally;"
+            " add those that the code imports to the function's requirements.txt"
         )
     if stage.skipped:
         items = [f"{text} (line {line})" for line, text in stage.skipped[:_MAX_NOTICE_ITEMS]]
