@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 _FRAME = re.compile(
-    r'^(?:E\s+)?(?:File "(?P<file>[^"]+)", line |(?P<path>\S+\.py):)(?P<line>\d+)', re.M
+    r'^(?:E\s+)?(?:File "(?P<file>[^"]+)", line |(?P<path>\S+\.py):)(?P<line>\d+)', re.MULTILINE
 )
-_MESSAGE = re.compile(r"^E\s+(?P<text>\w.*)", re.M)
+_MESSAGE = re.compile(r"^E\s+(?P<text>\w.*)", re.MULTILINE)
 _MAX_LINES, _MAX_CHARACTERS = 20, 200
 _LIBRARY = re.compile(r"/site-packages/|/lib/python3|^<")
 
