@@ -1,3 +1,4 @@
+import os
 import subprocess
 
 import pytest
@@ -150,7 +151,8 @@ def test_make_check_sends_named_events() -> None:
 
 def _make(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["make", "--dry-run", "--assume-old=.venv/.installed", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 def test_down_removes_cluster_registry_volume_and_images(machine: Machine) -> None:
