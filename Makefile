@@ -98,7 +98,7 @@ bench: install .cache/bench/smyth/.installed .cache/bench/emulator/.installed .c
 	@touch $@
 
 bench-events: install ### Measure the delivery of queue messages
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -m bench.events
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.events
 
 bench-growth: install ### Measure how cost grows with environments, files and events
 	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.growth
