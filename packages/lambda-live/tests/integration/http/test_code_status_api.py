@@ -4,6 +4,7 @@ from typing import Any
 
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
+from support.waiting import wait_until
 
 STATE = "/2015-03-31/functions/.lambda-live"
 
@@ -30,7 +31,7 @@ def test_code_status_waits_for_load_and_has_error_location(
     start_service: StartService,
 ) -> None:
     service = start_service("import time\ntime.sleep(0.3)\nraise ValueError('why')", ready=False)
-    code = service.admin("/ready").json()["code_sha256"]
+    code = wait_until(lambda: service.admin("/ready").json()["code_sha256"], "the first hash")
 
     status = state(service, f"function={code}")
 

@@ -198,7 +198,8 @@ def test_imports_of_a_cold_start_are_measured(start_service: StartService) -> No
     by_name = {each["name"]: each for each in load["imports"]}
     assert by_name["function.helper"]["ms"] >= 50
     assert by_name["function.app"]["ms"] >= by_name["function.helper"]["ms"]
-    assert by_name["function.app"]["selfMs"] < 50
+    rest = by_name["function.app"]["ms"] - by_name["function.helper"]["ms"]
+    assert by_name["function.app"]["selfMs"] <= rest + 1  # both are rounded
     assert by_name["function.helper"]["depth"] == by_name["function.app"]["depth"] + 1
     assert load["memoryMb"] > 0
     printed = subprocess.run(
@@ -214,7 +215,8 @@ def test_imports_of_a_cold_start_are_measured(start_service: StartService) -> No
     service.invoke({})
     after = call_api(service, "GET", f"rows/{rows(service, 'reload')[0]['id']}").json()
     assert after["before"]["importMs"] >= 50
-    assert "function.helper" not in [each["name"] for each in after["imports"]]
+    helper = [each["ms"] for each in after["imports"] if each["name"] == "function.helper"]
+    assert sum(helper) < by_name["function.helper"]["ms"]
 
 
 def test_history_survives_a_restart(tmp_path: Path) -> None:
