@@ -51,7 +51,6 @@ def _project(directory: Path) -> Path:
     for name in _FOLDERS:
         shutil.copytree(REPOSITORY / name, directory / name)
     (directory / ".venv").symlink_to(REPOSITORY / ".venv")  # scripts/check needs it
-    (directory / ".venv").symlink_to(REPOSITORY / ".venv")
     return directory
 
 
