@@ -150,8 +150,10 @@ def test_the_variables_of_env_reach_the_function(tilt: Tilt, workspace: Workspac
 
     workspace.write(".env", "TABLE_NAME=orders of ann\n")
 
-    told = {"statusCode": 200, "body": "orders of ann"}
-    wait_until(lambda: json.loads(invoke(URL, event)[1]) == told, "the variable is there", DEADLINE)
+    expected = {"statusCode": 200, "body": "orders of ann"}
+    wait_until(
+        lambda: json.loads(invoke(URL, event)[1]) == expected, "the variable is there", DEADLINE
+    )
     (workspace.directory / ".env").unlink()
     wait_until(tilt.is_green, "every resource is green", DEADLINE)
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.cluster
 
 @dataclass(frozen=True)
 class Developer:
-    """Somebody at work in a namespace."""
+    """A developer with a namespace."""
 
     workspace: Workspace
     tilt: Tilt

@@ -1,7 +1,7 @@
 """
 What monitoring costs, and how soon it knows: `make bench-monitoring`, with the cluster up.
 
-Deploys the stack anew, leaves it idle for ten minutes, and only then sends anything. Prints a line
+Deploys the stack again, leaves it idle for ten minutes, and only then sends anything. Prints a line
 for each figure, with what it must reach.
 """
 

@@ -76,7 +76,7 @@ class Stack:
             return list(pool.map(self.invoke, events))
 
     def logs(self, query: str, time: Range | None = None) -> list[Line]:
-        """Return the lines that LogQL selects, oldest first; of the last hour unless told."""
+        """Return the lines that LogQL selects, oldest first, by default of the last hour."""
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"} if time else {}
         answer = self._ask("loki", "/loki/api/v1/query_range", query=query, limit="5000", **limits)
         lines = [
@@ -126,7 +126,7 @@ class Stack:
         return float(self._ask("prometheus", "/api/v1/query", query="time()")["result"][1])
 
     def wait_until_scraped(self, function: str = SUBJECT) -> None:
-        """Wait until Prometheus has asked the function anew."""
+        """Wait until Prometheus has scraped the function again."""
         now = self.now()
         scraped = f'min(timestamp(lambda_invocations_total{{service_name="{function}"}})) > {now}'
         wait_until(lambda: self.metrics(scraped), f"a scrape of {function} after {now}", 60)

@@ -1,4 +1,4 @@
-"""Checks of several functions, each by the folder of its events."""
+"""Each function has its checks in its own folder of events."""
 
 import json
 import shutil

@@ -114,9 +114,9 @@ def test_function_with_its_own_dockerfile_is_skipped(tmp_path: Path) -> None:
 
     pushed = Publish(tmp_path, ONE + image)("push", "ghcr.io/Owner/r")
 
-    told = "publish: Work has its own Dockerfile and is skipped. Build work/Dockerfile\n"
+    message = "publish: Work has its own Dockerfile and is skipped. Build work/Dockerfile\n"
     assert pushed.stdout == "amd64=Only=ghcr.io/owner/r@sha256:Only\n"
-    assert pushed.stderr.startswith(told)
+    assert pushed.stderr.startswith(message)
     alone = Publish(tmp_path / "alone", f"Resources:\n{image}".replace("work}", "../work}"))
     refused = alone("push", "ghcr.io/Owner/r")
     assert (refused.returncode, refused.stdout) == (1, "")

@@ -22,7 +22,7 @@ NO_SUMMARIES = {
     "terminal.grouping.MAX_INVOCATIONS_PER_SECOND": 10_000,
     "terminal.grouping.MAX_RECORDS_PER_SECOND": 100_000,
 }
-"""Constants that keep the invocations of several tests from being summarized."""
+"""Constants that keep the invocations of the tests from being summarized."""
 
 _TITLE = re.compile(r"\x1b\][02];([^\x07]*)\x07")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[mhlt]")

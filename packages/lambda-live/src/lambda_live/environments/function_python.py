@@ -3,7 +3,7 @@ The Python that a function's own processes run: `sys.executable`, and `python3` 
 
 Problem: the process of an environment runs the service's interpreter, and hides the service's
 packages (`bootstrap.py`). A program that the function starts by `sys.executable`, or a worker that
-`multiprocessing` spawns, starts anew: it would see the service's packages in their versions, and
+`multiprocessing` spawns, starts again: it would see the service's packages in their versions, and
 not the function's.
 
 How it works: each combination of interpreter and packages gets a virtual environment in the cache:

@@ -27,7 +27,7 @@ LATEST = "$LATEST"
 DEFAULT_CONCURRENCY = 10
 """The limit of a function without reserved concurrency; AWS's 1,000 is too much for a laptop."""
 
-# The regions of a partition begin alike. Source: botocore's partitions.json.
+# The regions of a partition have the same prefix. Source: botocore's partitions.json.
 _PARTITIONS = {
     "cn-": "aws-cn",
     "us-gov-": "aws-us-gov",

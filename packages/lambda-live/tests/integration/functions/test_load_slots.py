@@ -1,4 +1,4 @@
-"""New code of several functions is loaded one after the other."""
+"""Functions load new code one after the other."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

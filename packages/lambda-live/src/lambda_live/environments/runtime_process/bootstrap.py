@@ -17,7 +17,7 @@ What of awslambdaric is replaced or relied on, besides `_get_handler`:
   environment's.
 - `LambdaRuntimeClient.call_rapid` posts init errors, and gets the token too.
 - The variable _LAMBDA_TELEMETRY_LOG_FD makes awslambdaric write log records as frames, so that a
-  record of several lines stays one.
+  record with more than one line stays one.
 
 Without the first two there are no zygotes, and any process on the machine could take an event.
 `pyproject.toml` limits awslambdaric to versions with these names, and a test fails if they change.
