@@ -55,7 +55,7 @@ class Deployment:
         return self._build_error is None and not self._is_building
 
     def watches(self) -> list[tuple[str, ...]]:
-        """Return the commands that print a line for each change. A live update is none."""
+        """Return the commands that print a line for each change, except live updates."""
         return [
             (*self._kubectl, *self._deployments, "--watch"),
             ("tilt", "get", "dockerimages", "--output", "name", "--watch"),

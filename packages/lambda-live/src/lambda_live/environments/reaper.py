@@ -37,13 +37,17 @@ ZYGOTE_STREAM = "0" * 16
 
 def kill_all(stream_prefix: str) -> None:
     """Kill every process whose log stream has this prefix; repeat, as they may start others."""
+    _signal_until_gone(stream_prefix, signal.SIGKILL)
+
+
+def _signal_until_gone(stream_prefix: str, number: signal.Signals) -> None:
     for _ in range(_MAX_PASSES if _LINUX else 0):
         pids = _find_processes(f"[$LATEST]{stream_prefix}".encode())
         if not pids:
             return
         for pid in pids:
             with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
         time.sleep(_PAUSE_SECONDS)
 
 
@@ -65,14 +69,7 @@ def _variables(pid: str) -> bytes:
 
 def _wait_for_zygotes(service_id: str) -> None:
     """Wait until the zygotes have killed their forks and exited. Continue those that stopped."""
-    for _ in range(_MAX_PASSES if _LINUX else 0):
-        zygotes = _find_processes(f"[$LATEST]{service_id}{ZYGOTE_STREAM}".encode())
-        if not zygotes:
-            return
-        for pid in zygotes:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGCONT)
-        time.sleep(_PAUSE_SECONDS)
+    _signal_until_gone(f"{service_id}{ZYGOTE_STREAM}", signal.SIGCONT)
 
 
 def main() -> None:  # pragma: no cover  # coverage is not imported in this process
