@@ -30,7 +30,7 @@ def handler(event, context):
 """
 PAGE_INVOKE = b'{"function": "function", "event": "1"}'
 JSON = {"Content-Type": "application/json"}
-STOPPING = "lambda_live: Stopping (press again to force quit)"
+STOPPING = "lambda-live: Stopping (press again to force quit)"
 
 
 def begin(
@@ -129,7 +129,7 @@ def test_second_signal_kills_at_once(start_service: StartService) -> None:
         service.process.send_signal(signal.SIGTERM)
 
         assert service.wait() == 0
-    assert "lambda_live: event not run: the service stopped (event 3)" in service.lines
+    assert "lambda-live: event not run: the service stopped (event 3)" in service.lines
     wait_until(lambda: not service.processes())
 
 

@@ -116,7 +116,7 @@ class Program:
             status = self.end()
             assert already is not None or status == 0, self.stderr
             assert self.stderr == self.expected_stderr, self.stderr
-            assert "lambda_live: Exception in callback" not in self.log, self.log
+            assert "lambda-live: Exception in callback" not in self.log, self.log
             wait_until(lambda: not self.processes(), "the exit of its processes")
         finally:
             self.kill()

@@ -22,7 +22,10 @@ _TIMEOUT_MESSAGE = "the timeout stopped this code (most recent call last)"
 """Message in front of the frames of a timeout, which AWS does not log."""
 
 LOGGER_NAME = "lambda_live"
-"""The logger's name in the service's own lines."""
+"""The logger's name in the service's own JSON records."""
+
+_PREFIX = "lambda-live: "
+"""Starts the service's own lines of text."""
 
 
 class LogListener(Listener):
@@ -186,7 +189,7 @@ def _format_record(
         if "code_sha256" in fields:
             fields["code"] = str(fields.pop("code_sha256"))[:12]
         text = "\n".join(map(sanitize, message.split("\n")))
-        line = f"{LOGGER_NAME}: {text}{_format_fields(fields)}"
+        line = f"{_PREFIX}{text}{_format_fields(fields)}"
     return line.encode("utf-8", "replace") + b"\n"
 
 
@@ -225,7 +228,7 @@ def _report_text(request_id: str, report: Report, result: Result) -> str:
         seconds = report.duration_ms / 1000
         lines.append(f"{_now()} {request_id} Task timed out after {seconds:.2f} seconds\n")
         if result.stack:
-            lines.extend((f"{LOGGER_NAME}: {_TIMEOUT_MESSAGE}\n", *result.stack))
+            lines.extend((f"{_PREFIX}{_TIMEOUT_MESSAGE}\n", *result.stack))
     lines.append(f"END RequestId: {request_id}\n")
     fields = [
         f"REPORT RequestId: {request_id}",

@@ -309,11 +309,11 @@ def test_failed_notifications_are_logged_once_and_polled(
     )
     for number in (2, 3):
         write_project(service.project, returns(number))
-        service.wait_for_line("lambda_live: reloaded", number - 1)
+        service.wait_for_line("lambda-live: reloaded", number - 1)
 
     assert service.invoke().json() == 3
     write_project(service.project, {".env": "A=2\n"})
-    service.wait_for_line("lambda_live: reloaded", 3)  # without a request
+    service.wait_for_line("lambda-live: reloaded", 3)  # without a request
     assert len([line for line in service.lines if "checking the files every second" in line]) == 1
 
 
@@ -457,7 +457,7 @@ def test_file_written_by_the_function_is_ignored_and_logged(
         return [line for line in service.lines if "function/own.log" in line]
 
     line = wait_until(warnings)[0]
-    assert line.startswith("lambda_live: function/own.log is written by the function itself ")
+    assert line.startswith("lambda-live: function/own.log is written by the function itself ")
     service.invoke()  # a request of the code without that file
     reloads = service.metric("lambda_reloads_total")
     for _ in range(3):

@@ -56,7 +56,7 @@ def test_timeout_logs_line_that_was_running(service: LambdaService, name: str) -
     line = 4 if name == "waits_for_thread" else 2 if name == "spins" else 3
     frame = f'  File "{service.project}/function/{name}.py", line {line}, in run\n'
     timeout = "Task timed out after 1.00 seconds\n"
-    message = "lambda_live: the timeout stopped this code (most recent call last)\n"
+    message = "lambda-live: the timeout stopped this code (most recent call last)\n"
     assert f"{timeout}{message}" in log
     assert frame in log
     assert log.index(timeout) < log.index(frame) < log.index("END RequestId: ")

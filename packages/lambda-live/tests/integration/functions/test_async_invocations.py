@@ -57,7 +57,7 @@ def test_event_that_always_fails_is_logged(start_service: StartService) -> None:
 
     line = service.wait_for_line("event dropped after the last attempt")
     assert line.startswith(
-        f"lambda_live: event dropped after the last attempt (request_id {request_id}, error {{"
+        f"lambda-live: event dropped after the last attempt (request_id {request_id}, error {{"
     )
     assert '"errorMessage": "failure 3"' in line
     assert line.endswith('event {"name": "never", "failures": 9})')
@@ -110,7 +110,7 @@ def handler(event, context):
 
     assert service.end() == 0
 
-    assert 'lambda_live: event not run: the service stopped (event {"a": 1})' in service.lines
+    assert 'lambda-live: event not run: the service stopped (event {"a": 1})' in service.lines
 
 
 def test_event_response_is_empty_with_request_id(service: LambdaService) -> None:

@@ -77,7 +77,7 @@ def test_request_after_save_runs_new_code(old: LambdaService) -> None:
     code = answer.headers["x-lambda-live-code-sha256"]
     assert code != before
     assert old.wait_for_line(f"reloaded (code {code[:12]})") == (
-        f"lambda_live: reloaded (code {code[:12]})"
+        f"lambda-live: reloaded (code {code[:12]})"
     )
     assert reloads == 1
 
@@ -210,7 +210,7 @@ def test_broken_code_fails_like_aws_until_fixed(
         got_type, got_message = error_of(answer)
         assert got_type == error_type
         assert got_message.startswith(message)
-    service.wait_for_line(f"lambda_live: init failed: {where}")
+    service.wait_for_line(f"lambda-live: init failed: {where}")
     assert service.admin("/ready").status == 200
     assert failed == 1
     assert errors == 2
@@ -291,7 +291,7 @@ def test_library_error_is_logged_with_own_line_first(
     save(service, code)
 
     line = service.wait_for_line(what)
-    assert line.startswith(f"lambda_live: init failed: {what}")
+    assert line.startswith(f"lambda-live: init failed: {what}")
     assert re.search(where, line)
 
 

@@ -429,5 +429,5 @@ def test_invalid_http_returns_400(service: LambdaService) -> None:
 
     assert connection.sock.recv(100).startswith(b"HTTP/1.1 400 ")
     connection.close()
-    service.wait_for_line("lambda_live: Invalid HTTP request received.")
+    service.wait_for_line("lambda-live: Invalid HTTP request received.")
     assert reply(service, 1).body == b"1"

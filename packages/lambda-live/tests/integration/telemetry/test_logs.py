@@ -60,11 +60,11 @@ def test_text_log_matches_aws(
 
     greeting, try_it, *lines = service.lines
     assert greeting == (
-        f"lambda_live: function.app.handler answers at {service.url};"
+        f"lambda-live: function.app.handler answers at {service.url};"
         f" dashboard at {service.admin_url}"
     )
     assert try_it == (
-        "lambda_live: try it: curl -d '{}'"
+        "lambda-live: try it: curl -d '{}'"
         f" {service.url}/2015-03-31/functions/function/invocations"
     )
     assert re.fullmatch(r"INIT_START Runtime Version: python:3\..* \(awslambdaric .*\)", lines[0])
