@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from lambda_live.code.code_files import EXCLUDED_NAMES
+
 HADOLINT = Path(sys.executable).with_name("hadolint")
 DOCKERFILE = Path("Dockerfile").read_text()
 
@@ -46,6 +50,16 @@ def test_dockerfile_names_no_function() -> None:
     for name in ("lambda_app", "lambda_handler"):
         assert name not in DOCKERFILE
         assert name not in Path(".dockerignore").read_text()
+
+
+@pytest.mark.parametrize("file", [".dockerignore", ".tiltignore"])
+def test_image_and_sync_have_the_files_of_the_code_hash(file: str) -> None:
+    lines = set(Path(file).read_text().splitlines())
+
+    assert {line for line in lines if line.startswith("**/")} - {
+        "**/cdk.out",
+        "**/node_modules",
+    } == {f"**/{name}" for name in EXCLUDED_NAMES if name not in ("cdk.out", "node_modules")}
 
 
 def test_image_tools_are_installed_with_hashes() -> None:

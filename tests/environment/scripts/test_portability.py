@@ -86,7 +86,7 @@ def test_every_script_is_well_formed(other_path: str) -> None:
 
 
 def test_check_accept_and_invoke_work_with_other_tools(checks: Checks, other_path: str) -> None:
-    for name in ("__pycache__/x.pyc", ".hidden", "x~"):  # none of them is code
+    for name in ("__pycache__/x.pyc", ".x.swp", "x~"):  # none of them is code
         (checks.project / "function" / name).parent.mkdir(exist_ok=True)
         (checks.project / "function" / name).touch()
     checks.write("a", {"n": 1}, {"n": 2})

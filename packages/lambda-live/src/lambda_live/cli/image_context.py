@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail, log
+from lambda_live.code.code_files import EXCLUDED_NAMES
 from lambda_live.dependencies.interpreters import is_supported
 from lambda_live.dependencies.requirements import cache_key, copy_requirements, spec_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
@@ -21,7 +22,7 @@ from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 
-_NOT_SHIPPED = shutil.ignore_patterns(".*", "*~", "*.pyc", "__pycache__", "cdk.out", "node_modules")
+_NOT_SHIPPED = shutil.ignore_patterns(*EXCLUDED_NAMES)
 
 
 class ImageContextError(Exception):

@@ -1,10 +1,17 @@
-"""Which files in a folder are code, without tests, events and ignored files; their hashes."""
+"""
+Which files in a folder are code, and their hashes.
+
+What ships is code, because the function may read it: hidden files and what git ignores, too. Not
+code are tests, events and what tools write. `.dockerignore` and `.tiltignore` have the same names.
+"""
 
 # ruff: noqa: PTH116  # pathlib takes twice as long for a stat
 
+import fnmatch
 import hashlib
 import logging
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +30,27 @@ _MAX_LINKS = 40
 
 _LOGGER = logging.getLogger(__name__)
 
-_EXCLUDED_NAMES = ("__pycache__", "cdk.out", "node_modules", "Tiltfile")
+EXCLUDED_NAMES = (
+    *("__pycache__", "cdk.out", "node_modules", "*.pyc", "*~"),
+    # editors and systems
+    *("..*", ".#*", "._*", ".*.sw?", ".DS_Store", ".nfs*", ".idea", ".vscode", ".editorconfig"),
+    # version control, CI and containers
+    *(".ci", ".circleci", ".git*", ".hg", ".svn", ".pre-commit*", ".devcontainer", ".dockerignore"),
+    # Python's tools
+    *(".*_cache", ".cache", ".coverage*", ".hypothesis", ".ipynb_checkpoints", ".nox", ".tox"),
+    *(".poetry", ".python-version", ".tool-versions", ".venv", ".eggs", ".direnv"),
+    # frameworks, and settings that may be secret
+    *(".aws*", ".chalice", ".serverless", ".terraform*", ".tiltignore"),
+    *(".env", ".env.*", ".envrc", ".netrc", ".npmrc", ".pypirc", ".ssh"),
+)
+"""Patterns of names. AWS's builder excludes similar ones: workflows/python_pip/workflow.py."""
+
+_is_excluded_name = re.compile("|".join(map(fnmatch.translate, EXCLUDED_NAMES))).match
+
+_is_output = re.compile(
+    r"coverage\.xml|junit.*\.xml|.*\.(bak|db|lcov|log|orig|pid|prof|sock|sqlite3?|tmp|zip)(-\w+)?"
+).fullmatch
+"""Whether git ignores a file of that name because a tool or the function writes it often."""
 
 
 class _IgnoreSpec(Protocol):
@@ -36,8 +63,8 @@ class _CheckResult(Protocol):
 
 
 def is_code(name: str) -> bool:
-    """Return whether a file or folder of that name is code: not hidden, and not of a tool."""
-    return not (name.startswith(".") or name.endswith(("~", ".pyc")) or name in _EXCLUDED_NAMES)
+    """Return whether a file or folder of that name is code, and not of a tool."""
+    return name != "Tiltfile" and _is_excluded_name(name) is None
 
 
 def _stamp(found: os.stat_result) -> FileStamp:
@@ -56,9 +83,9 @@ def file_stamp(path: str | Path) -> FileStamp | None:
 
 class CodeFiles:
     """
-    The code in one folder of a project, without the files that `.gitignore` excludes.
+    The code in one folder of a project.
 
-    Python files are code unless their folder is excluded.
+    What `.gitignore` excludes is code unless it is the output of tools, or a folder without Python.
     """
 
     def __init__(self, root: Path, project: Path) -> None:
@@ -102,14 +129,20 @@ class CodeFiles:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
             # a function may have a package called events
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
-        if entry.name.endswith(".py"):
-            return False  # such as a generated _version.py: it ships, and the function imports it
         for length, spec in reversed(ignored):
             suffix = "/" if entry.is_dir(follow_symlinks=False) else ""
             decided = spec.check_file(entry.path[length:] + suffix).include
             if decided is not None:
-                return decided
+                return decided and not _is_used(entry)
         return False
+
+
+def _is_used(entry: os.DirEntry[str]) -> bool:
+    """Return whether the function may use what git ignores, such as `_version.py`, `generated/`."""
+    if not entry.is_dir():
+        return _is_output(entry.name) is None
+    folder = Path(entry.path)
+    return any(any(folder.glob(pattern)) for pattern in ("*.py", "*/*.py"))
 
 
 def _entry(

@@ -21,7 +21,8 @@ from support.waiting import wait_until
 SHELL = r"""
 cd "$(dirname "$1")"
 find "$(basename "$1")" -type f \
-    ! -path '*/.*' ! -path '*/__pycache__/*' ! -name '*~' ! -name '*.pyc' -print0 |
+    ! -path '*/.git*' ! -name '*.swp' ! -path '*/__pycache__/*' ! -name '*~' ! -name '*.pyc' \
+    -print0 |
     LC_ALL=C sort -z | xargs -0 $2 | $2 | cut -d ' ' -f 1
 """
 FILES = {
@@ -31,7 +32,8 @@ FILES = {
     "function/a b/ü.py": "unicode\n",
     "function/a/b.py": "below\n",
     "function/a.py": "sorts between\n",
-    "function/.hidden": "no\n",
+    "function/.settings.json": "hidden, and ships\n",
+    "function/.app.py.swp": "no\n",
     "function/.git/config": "no\n",
     "function/__pycache__/app.pyc": "no\n",
     "function/app.py~": "no\n",
@@ -380,7 +382,7 @@ PROJECT = {
 BESIDE = {
     "code/data/big.csv": "",
     "code/a.log": "",
-    "code/build/app.py": "",
+    "code/build/data/big.csv": "",
     "code/node_modules/a.js": "",
     "code/environment/pyvenv.cfg": "",
     "code/environment/lib/a.py": "",
@@ -410,11 +412,38 @@ def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
     }
 
 
-def test_python_file_that_git_ignores_is_code_unless_its_folder_is_ignored(tmp_path: Path) -> None:
-    ignored = {"_version.py": "", "generated/client.py": "", "a.json": ""}
-    write_project(tmp_path, {".gitignore": "_version.py\ngenerated/\n*.json\n"} | ignored)
+def test_what_ships_is_code_even_if_it_is_hidden_or_git_ignores_it(tmp_path: Path) -> None:
+    ignored = {"_version.py", "generated/client.py", "generated/api/types.py", "key.json"}
+    hidden = {".settings.json", ".config/levels.yaml", ".known/deep/a.txt"}
+    outputs = {
+        *("a.log", "coverage.xml", "data/big.csv", ".env.local", ".venv/a.py", ".app.py.swp"),
+        *("test.sqlite-wal", ".coverage", ".ruff_cache/a", ".git/config", ".DS_Store"),
+    }
+    write_project(tmp_path, dict.fromkeys(ignored | hidden | outputs, ""))
+    patterns = "_version.py\ngenerated/\n*.json\n*.log\ncoverage.xml\ndata/\n*.sqlite*\n"
+    write_project(tmp_path, {".gitignore": patterns})
 
-    assert shipped(tmp_path, ".") == {"./_version.py"}
+    assert shipped(tmp_path, ".") == {f"./{name}" for name in ignored | hidden}
+
+
+@pytest.mark.parametrize("name", [".settings.json", ".config/a.json", "own.json", "made/a.json"])
+def test_save_of_hidden_or_ignored_file_reloads(start_service: StartService, name: str) -> None:
+    files = {
+        "function/.gitignore": "own.json\nmade/\n",
+        "function/made/client.py": "",
+        f"function/{name}": "1",
+        "function/app.py": (
+            "from pathlib import Path\n"
+            f"text = Path('function/{name}').read_text()\n"
+            "def handler(event, context): return text\n"
+        ),
+    }
+    service = start_service(files)
+    before = service.invoke().json()
+
+    write_project(service.project, {f"function/{name}": "2"})
+
+    assert (before, service.invoke().json()) == ("1", "2")
 
 
 def test_events_folder_is_code_if_it_has_python_files(tmp_path: Path) -> None:

@@ -304,7 +304,8 @@ Resources:
     Metadata: {{BuildMethod: python3.12}}
 """,
             "one/app.py": "h = 1\n",
-            "one/.hidden": "",
+            "one/.settings.json": "",
+            "one/.env": "SECRET=1\n",
             "one/requirements.txt": "-r base.txt\n",
             "one/base.txt": "idna\n",
             "two/app.py": "h = 2\n",
@@ -332,7 +333,7 @@ Resources:
     written = {str(path.relative_to(image)) for path in image.rglob("*") if path.is_file()}
     key, key_of_layer = (image / "keys").read_text().split()
     assert written == {
-        *("code/app.py", "code/base.txt", "code/requirements.txt"),
+        *("code/.settings.json", "code/app.py", "code/base.txt", "code/requirements.txt"),
         *("handler", "keys", "opt/python/common.py"),
         *("opt/python/own.py", "opt/python/requirements.txt"),
     }

@@ -330,7 +330,7 @@ def test_added_changed_moved_deleted_modules_reload(service: LambdaService) -> N
 @pytest.mark.parametrize(
     "name",
     [
-        "function/.hidden.py",
+        "function/.app.py.swp",
         "function/.venv/module.py",
         "function/__pycache__/app.cpython-312.pyc",
         "function/app.pyc",
