@@ -205,7 +205,7 @@ def build_service(
         settings.public_url or url,
         url,
         editor,
-        terminal.show_replay,
+        terminal.status.show_replay,
         _build_store(config, log),
     )
     ui_state.replay.set_enabled(enabled=settings.replay)
@@ -254,7 +254,7 @@ def build_service(
     )
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
-    actions = Actions(terminal, functions, reload_command, settings, url)
+    actions = Actions(terminal.status, functions, reload_command, settings, url)
     ui_state.check_actions = CheckActions(
         actions.check if settings.is_interactive and actions.can_check else None,
         actions.accept if settings.is_interactive and actions.can_accept else None,
@@ -354,7 +354,7 @@ def _build_reload_command(
     """Return the command that runs after each reload; a terminal shows its output formatted."""
 
     def on_finished(result: CommandResult) -> None:
-        terminal.show_checks_finished(result)
+        terminal.status.show_checks_finished(result)
         ui_state.add_checks(result)
 
     return ReloadCommand(

@@ -1,17 +1,22 @@
 """
 The session of one attached debugger, across the processes of a function.
 
-`server.py` explains why sessions outlive processes.
+It exchanges messages of the Debug Adapter Protocol. `server.py` explains why sessions outlive
+processes.
 
-Source: https://microsoft.github.io/debug-adapter-protocol/overview#initialization
+Sources: https://microsoft.github.io/debug-adapter-protocol/overview#base-protocol
+https://microsoft.github.io/debug-adapter-protocol/overview#initialization
 """
 
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
-from lambda_live.debugger.messages import Message, encode, read_messages
+_LENGTH_HEADER = b"Content-Length:"
+_HEADER_END = b"\r\n\r\n"
+_MAX_MESSAGE_BYTES = 64 * 2**20
 
 _REPLAY_TIMEOUT_SECONDS = 10.0
 """A process that is not configured by then runs without the debugger."""
@@ -27,6 +32,8 @@ _CONFIGURATION_COMMANDS = (
 )
 _LEAVING_COMMANDS = ("disconnect", "terminate")
 _EXIT_EVENTS = ("exited", "terminated")
+
+type Message = dict[str, Any]
 
 
 class SessionSetup:
@@ -234,3 +241,28 @@ class Session:
         if self._target is not None:
             self._target.detach()
         self._writer.close()
+
+
+async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+    """
+    Yield each message until the stream ends, or has something invalid.
+
+    An HTTP request is invalid, so pages of other sites cannot send messages.
+    """
+    try:
+        while True:
+            head = await reader.readuntil(_HEADER_END)
+            length = int(head.removeprefix(_LENGTH_HEADER).strip())
+            if length > _MAX_MESSAGE_BYTES:
+                return
+            message = json.loads(await reader.readexactly(length))
+            if isinstance(message, dict):
+                yield message
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, ValueError):
+        return
+
+
+def encode(message: Message) -> bytes:
+    """Return a message with its header."""
+    body = json.dumps(message).encode()
+    return b"%s %d%s%s" % (_LENGTH_HEADER, len(body), _HEADER_END, body)

@@ -110,7 +110,7 @@ class Environment(RuntimeCalls):
 
     def reserve(self, invocation: Invocation | None) -> None:
         """Reserve the environment for an invocation before its init starts."""
-        self.sandbox.set_invocation(invocation)
+        self.sandbox.invocation = invocation
 
     async def spawn(self) -> None:
         """
@@ -148,7 +148,7 @@ class Environment(RuntimeCalls):
         """
         self.lifecycle.transition_to(State.INIT)
         self.code_version = code_version
-        self.sandbox.set_invocation(invocation)
+        self.sandbox.invocation = invocation
         limit = INIT_TIMEOUT_SECONDS if invocation is None else self.configuration.timeout
         self._phases.start_init(limit)
         self.sandbox.start_handler_load()
@@ -156,7 +156,7 @@ class Environment(RuntimeCalls):
     def assign(self, invocation: Invocation) -> None:
         """Run an invocation as soon as the runtime requests it."""
         self.tenant_id = invocation.tenant_id
-        self.sandbox.set_invocation(invocation)
+        self.sandbox.invocation = invocation
         if not self.sandbox.is_polling:
             self.lifecycle.transition_to(State.ASSIGNED)
             return

@@ -116,12 +116,8 @@ class RuntimeApiConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Route the complete request."""
-        method, path, body = (
-            self._parser.get_method(),
-            self._url.decode("latin-1"),
-            b"".join(self._body),
-        )
-        headers = self._headers
+        method, path = self._parser.get_method(), self._url.decode("latin-1")
+        body, headers = b"".join(self._body), self._headers
         self._reset()
         if b"origin" in headers:
             self.reply(403)

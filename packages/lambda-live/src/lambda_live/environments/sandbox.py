@@ -81,6 +81,7 @@ class Sandbox:
         preload: str,
     ) -> None:
         self.invocation: Invocation | None = None
+        """The current invocation. Log records belong to it."""
         self.max_memory_bytes = 0
         self.has_debugger = resources.debug_server is not None
         self.invocation_id = ""
@@ -146,10 +147,6 @@ class Sandbox:
             await self._resources.debug_server.attach_process(
                 self._configuration.name, self._debug_port
             )
-
-    def set_invocation(self, invocation: Invocation | None) -> None:
-        """Make this the current invocation; log records belong to it."""
-        self.invocation = invocation
 
     def take_invocation(self) -> Invocation | None:
         """Return the current invocation, and forget it."""

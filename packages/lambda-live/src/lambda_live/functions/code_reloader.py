@@ -199,19 +199,18 @@ class CodeReloader:
         self._listener.service_log(message, "WARN")
         return source.sha256()
 
-    async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
-        """Return when the current code has that hash, or at the timeout."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
-                while self.code_version.code_sha256 != code_sha256:
-                    await self._changed_event.wait()
+    async def wait_for_code(
+        self, code_sha256: str, timeout_seconds: float, *, loads: bool = False
+    ) -> None:
+        """
+        Return when the current code has that hash, or at the timeout.
 
-    async def wait_for_load(self, code_sha256: str, timeout_seconds: float) -> None:
-        """Return when code of that hash is loaded or fails to load, or at the timeout."""
+        With `loads`, return when that code is loaded or fails to load.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                while (
-                    self.code_version.code_sha256 != code_sha256 or self.code_version.load is None
+                while self.code_version.code_sha256 != code_sha256 or (
+                    loads and self.code_version.load is None
                 ):
                     await self._changed_event.wait()
 

@@ -77,7 +77,6 @@ class Function:
             self._run, lambda: reloader.desired_configuration, on_async_done, listener
         )
         self._results: set[asyncio.Future[Result]] = set()
-        self.stats = FunctionStats(reloader, self._queue, pool, self._scaler)
         self._is_stopping = False
         self._is_killed = False
         self._sweep_error = ""
@@ -116,6 +115,26 @@ class Function:
         if self._is_stopping:
             return False
         return self._reloader.is_loaded or self.configuration.concurrency == 0
+
+    def waiting(self) -> int:
+        """Return how many requests wait for an environment."""
+        return len(self._queue)
+
+    def executing(self) -> int:
+        """Return how many invocations run."""
+        return self._pool.count_executing()
+
+    def environments(self) -> int:
+        """Return how many environments are alive."""
+        return len(self._pool.live())
+
+    def max_memory(self) -> int:
+        """Return the peak memory of the largest environment, in bytes."""
+        return self._pool.max_memory()
+
+    def standby_memory(self) -> int:
+        """Return the current memory of the standby process, in bytes."""
+        return self._scaler.standby_memory()
 
     def start(self, load_slots: LoadSlots) -> None:
         """Load the code as soon as a slot is free, and watch it."""
@@ -208,10 +227,8 @@ class Function:
     async def wait_for_load(self, code_sha256: str, timeout_seconds: float) -> None:
         """Return when code of that hash is loaded or fails to load, or at the timeout."""
         self._reloader.check_for_changes()
-        if self.configuration.concurrency > 0:
-            await self._reloader.wait_for_load(code_sha256, timeout_seconds)
-        else:
-            await self._reloader.wait_for_code(code_sha256, timeout_seconds)
+        loads = self.configuration.concurrency > 0
+        await self._reloader.wait_for_code(code_sha256, timeout_seconds, loads=loads)
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted is still answered."""
@@ -290,44 +307,3 @@ class Function:
             self._scaler.sweep(now)
             if not (self._reloader.in_progress or self._scaler.waits_for_slot):
                 self._queue.expire(now, self._pool.count_starting(self.code_version))
-
-
-class FunctionStats:
-    """The current figures of a function, for the metrics and the page."""
-
-    def __init__(
-        self,
-        reloader: CodeReloader,
-        queue: RequestQueue,
-        pool: EnvironmentPool,
-        scaler: Scaler,
-    ) -> None:
-        self._reloader = reloader
-        self._queue = queue
-        self._pool = pool
-        self._scaler = scaler
-
-    @property
-    def configuration(self) -> FunctionConfiguration:
-        """The configuration of the code that answers requests."""
-        return self._reloader.code_version.configuration
-
-    def waiting(self) -> int:
-        """Return how many requests wait for an environment."""
-        return len(self._queue)
-
-    def executing(self) -> int:
-        """Return how many invocations run."""
-        return self._pool.count_executing()
-
-    def environments(self) -> int:
-        """Return how many environments are alive."""
-        return len(self._pool.live())
-
-    def max_memory(self) -> int:
-        """Return the peak memory of the largest environment, in bytes."""
-        return self._pool.max_memory()
-
-    def standby_memory(self) -> int:
-        """Return the current memory of the standby process, in bytes."""
-        return self._scaler.standby_memory()

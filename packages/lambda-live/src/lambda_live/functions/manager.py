@@ -128,7 +128,7 @@ class FunctionManager:
             Destinations(self._find_by_arn, listener.service_log, self._aws).deliver,
             self._debug_server,
         )
-        metrics.watch(function.stats)
+        metrics.watch(function)
         self._functions.add(function)
         if self._debug_server is not None:
             self._debug_server.enable(name)

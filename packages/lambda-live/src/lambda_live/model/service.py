@@ -35,7 +35,6 @@ class ServiceSettings:
     - `pods` is the namespace and kubectl context of the pods that this service is one of.
     - `editor` is the template of the URLs that open a file in the editor.
     - `history` is whether the page's history is stored on disk.
-    - `has_resources` is whether the template's AWS resources exist locally.
     - `preload` is whether the warm standby imports third-party modules of the function.
     """
 
@@ -59,4 +58,3 @@ class ServiceSettings:
     accept_command: str | None = None
     preload: bool = True
     history: bool = True
-    has_resources: bool = True

@@ -273,5 +273,4 @@ def _service(options: argparse.Namespace) -> ServiceSettings:
         accept_command=options.accept,
         preload=options.preload,
         history=options.history,
-        has_resources=options.resources,
     )

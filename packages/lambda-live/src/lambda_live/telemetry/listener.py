@@ -1,7 +1,7 @@
 """The interface through which a function reports what happens to it."""
 
-from collections.abc import Sequence
-from typing import override
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
@@ -52,64 +52,11 @@ class CompositeListener(Listener):
     """Passes each event to several listeners, in order."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._listeners = tuple(listeners)
+        for name in [name for name in vars(Listener) if not name.startswith("_")]:
+            methods = [getattr(listener, name) for listener in listeners]
+            setattr(self, name, partial(_call_each, methods))
 
-    @override
-    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
-        for listener in self._listeners:
-            listener.on_configured(configuration, multiple=multiple)
 
-    @override
-    def on_init_start(self, runtime: str) -> None:
-        for listener in self._listeners:
-            listener.on_init_start(runtime)
-
-    @override
-    def on_init_end(self, report: InitReport) -> None:
-        for listener in self._listeners:
-            listener.on_init_end(report)
-
-    @override
-    def on_invocation_start(self, invocation: Invocation) -> None:
-        for listener in self._listeners:
-            listener.on_invocation_start(invocation)
-
-    @override
-    def function_log(self, record: bytes, invocation: Invocation | None) -> None:
-        for listener in self._listeners:
-            listener.function_log(record, invocation)
-
-    @override
-    def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        for listener in self._listeners:
-            listener.on_invocation_end(invocation, result, report)
-
-    @override
-    def on_throttle(self) -> None:
-        for listener in self._listeners:
-            listener.on_throttle()
-
-    @override
-    def on_code_change(self, code_sha256: str) -> None:
-        for listener in self._listeners:
-            listener.on_code_change(code_sha256)
-
-    @override
-    def on_code_load(self, load: CodeLoad) -> None:
-        for listener in self._listeners:
-            listener.on_code_load(load)
-
-    @override
-    def on_load_failure(self, location: str, code_sha256: str) -> None:
-        for listener in self._listeners:
-            listener.on_load_failure(location, code_sha256)
-
-    @override
-    def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
-        for listener in self._listeners:
-            listener.on_event_dropped(invocation, result)
-
-    @override
-    def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
-        for listener in self._listeners:
-            listener.service_log(message, level, **fields)
+def _call_each(methods: Iterable[Callable[..., None]], *args: object, **named: object) -> None:
+    for method in methods:
+        method(*args, **named)

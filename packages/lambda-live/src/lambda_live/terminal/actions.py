@@ -15,7 +15,7 @@ from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
 from lambda_live.terminal.listener import TERMINAL_CLIENT
-from lambda_live.terminal.terminal import Terminal
+from lambda_live.terminal.status_view import StatusView
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,18 @@ class Actions:
 
     def __init__(
         self,
-        terminal: Terminal,
+        status: StatusView,
         functions: FunctionRegistry,
         reload_command: ReloadCommand,
         settings: ServiceSettings,
         url: str,
     ) -> None:
-        self._terminal = terminal
+        self._status = status
         self._functions = functions
         self._url = url
         self._reload_command = reload_command
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
-        self._background = BackgroundTasks(terminal.service_log)
+        self._background = BackgroundTasks(status.log)
         self.can_check = bool(settings.reload_command)
         self.can_accept = self.can_check and bool(settings.accept_command)
 
@@ -81,7 +81,7 @@ class Actions:
 
     def check(self) -> None:
         """Run the checks."""
-        self._terminal.show_checks_started()
+        self._status.show_checks_started()
         self._reload_command.run(self._code_sha256)
 
     def accept(self) -> None:
@@ -89,7 +89,7 @@ class Actions:
         self._accept_command.run(self._code_sha256)
 
     def _on_accepted(self, result: CommandResult) -> None:
-        self._terminal.show_accepted(result)
+        self._status.show_accepted(result.summarized_by_last_row())
         if result.succeeded and self.can_check:
             self.check()
 
@@ -113,9 +113,9 @@ class Actions:
                     Invocation(payload, label=event.path.name, client=TERMINAL_CLIENT)
                 )
         except (OSError, ValueError, TenantError) as error:
-            self._terminal.service_log(f"cannot invoke {event.name}: {error}", "ERROR")
+            self._status.log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:
-            self._terminal.service_log(f"{event.name} was throttled (429)", "ERROR")
+            self._status.log(f"{event.name} was throttled (429)", "ERROR")
         except ServiceStoppingError:
             return
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import override
 
-from lambda_live.checks.reload_command import CommandResult
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
@@ -53,22 +52,6 @@ class Terminal(Listener):
         names = names if len(names) <= _MAX_NAMES_LENGTH else f"{len(functions)} functions"
         served = functions[0].handler if len(functions) == 1 else names
         self._screen.print([f"{bold(sanitize(served))}  {url}", dim(f"Dashboard  {dashboard_url}")])
-
-    def show_checks_started(self) -> None:
-        """Show that the user started the checks."""
-        self.status.show_checks_started()
-
-    def show_checks_finished(self, result: CommandResult) -> None:
-        """Show the result of the command that runs after a reload."""
-        self.status.show_checks_finished(result)
-
-    def show_accepted(self, result: CommandResult) -> None:
-        """Show the result of the command that saves responses as expected."""
-        self.status.show_accepted(result.summarized_by_last_row())
-
-    def show_replay(self, count: int, changed: Sequence[str]) -> None:
-        """Show how many replayed requests got a different response, and which."""
-        self.status.show_replay(count, changed)
 
     def close(self) -> None:
         """End the streams of all clients."""

@@ -28,7 +28,7 @@ def function_detail(function: Function, url: str, *, multiple: bool) -> dict[str
         "reservedConcurrency": limit,
         "codeFolder": str(configuration.task_root),
         "arn": configuration.arn,
-        "environments": function.stats.environments(),
+        "environments": function.environments(),
         "url": f"{function_url if multiple else url}/",
         "invokeUrl": f"{url}/2015-03-31/functions/{name}/invocations",
         "routes": [_route(route, url) for route in configuration.routes],

@@ -113,7 +113,7 @@ class UiState:
 
     def _count_waiting(self, name: str) -> int:
         function = self.functions.get(name)
-        return 0 if function is None else function.stats.waiting()
+        return 0 if function is None else function.waiting()
 
     def _on_load(self, listener: HistoryListener) -> None:
         self.broadcaster.publish("functions", self.function_states())
@@ -129,7 +129,7 @@ class UiState:
     def tick(self) -> None:
         """Publish the statistics of the last second and the running invocations; store new rows."""
         self._forget_removed()
-        environments = sum(each.stats.environments() for each in self.functions)
+        environments = sum(each.environments() for each in self.functions)
         self.broadcaster.publish("second", self.stats.tick(environments))
         self.broadcaster.publish("running", self.running())
         if self._store is not None and (self._flush is None or self._flush.done()):

@@ -89,9 +89,7 @@ class HandlerLoader:
         environ = dict(self._environ)
         environ["_LAMBDA_LIVE_PRELOAD"] = json.dumps({"excluded": names})
         environ["_LAMBDA_LIVE_IS_STARTED"] = "1" if self._channel.is_started else ""
-        with contextlib.suppress(
-            OSError
-        ):  # the load of the handler then reports the missing folder
+        with contextlib.suppress(OSError):  # the load of the handler reports a missing folder
             os.chdir(environ["LAMBDA_TASK_ROOT"])
         os.execve(sys.orig_argv[0], sys.orig_argv, environ)  # noqa: S606  # this process's own command
 
