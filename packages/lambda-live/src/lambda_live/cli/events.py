@@ -1,15 +1,22 @@
-"""`lambda-live events`: list the events of the current folder, and which of them are checks."""
+"""
+`lambda-live events`: list the events of the current folder, and which of them are checks.
 
+`lambda-live events generate KIND` prints a sample event, with the names of the template's
+resources.
+"""
+
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from lambda_live.checks.event_files import events_of, expected_file
 from lambda_live.checks.http_file import SUFFIX, read_request
-from lambda_live.cli import sample_events
+from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.model.strict_json import loads
+from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
 
 
@@ -25,18 +32,30 @@ def _remark(event: Path) -> str:
     return "check" if expected_file(event).is_file() else "no expected response"
 
 
+def _load_template() -> Template:
+    try:
+        return load_template(Path.cwd())
+    except TemplateError as error:
+        fail(str(error))
+
+
+def _generate(arguments: Sequence[str]) -> None:
+    parser = CommandParser("events generate", "Print a sample event for the current folder.")
+    parser.add_argument("kind", choices=SAMPLE_KINDS, help="what sends the event")
+    kind = parser.parse(arguments).kind
+    event = sample_event(kind, _load_template().resources)
+    sys.stdout.write(f"{json.dumps(event, indent=2)}\n")
+
+
 def main(arguments: Sequence[str]) -> None:
     """Print PATH, function and remark of each event; exit with 2 if the template is invalid."""
     if arguments[:1] == ["generate"]:
-        sample_events.main(arguments[1:])
+        _generate(arguments[1:])
         return
     description = "List the events of the current folder. `events generate KIND` prints a sample."
     CommandParser("events", description).parse(arguments)
     project = Path.cwd()
-    try:
-        names = [each.name for each in load_template(project).functions]
-    except TemplateError as error:
-        fail(str(error))
+    names = [each.name for each in _load_template().functions]
     events = events_of(project, names)
     rows = [
         (
