@@ -104,7 +104,10 @@ def json_or_text(text: str) -> Any:
 
 
 async def invoke(
-    context: PumpContext, name: str, payload: bytes, label: str, deadline: float | None = None
+    context: PumpContext,
+    name: str,
+    create_invocation: Callable[[], Invocation],
+    deadline: float | None = None,
 ) -> Result | None:
     """
     Invoke a function; return None if it was throttled up to the deadline, a monotonic time.
@@ -117,13 +120,24 @@ async def invoke(
         function = context.find_function(name)
         if function is not None:
             try:
-                return await function.invoke(Invocation(payload, label=label))
+                return await function.invoke(create_invocation())
             except ThrottledError:
                 pass
         if deadline is not None and time.monotonic() + pause > deadline:
             return None
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest)
+
+
+def report_failure(context: PumpContext, name: str, request_id: str, consequence: str) -> None:
+    """Report what happens to the messages of an invocation that failed."""
+    if (function := context.find_function(name)) is not None:
+        function.report_failure(request_id, consequence)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun, such as `2 messages`."""
+    return f"{number} {noun}{'s'[: number != 1]}"
 
 
 async def repeat(what: str, run: Callable[[], Any], log: Callable[[str, str], None]) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote_plus
 
 from lambda_live.events.pump import IDLE_SECONDS, PumpContext, Signal, repeat
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
@@ -120,7 +121,8 @@ class PushPump:
             function = self._context.find_function(self.source.target)
             if function is not None:
                 try:
-                    return function.enqueue_event(Invocation(event, label=self._label(event)))
+                    label, source = self._describe(event)
+                    return function.enqueue_event(Invocation(event, label=label, source=source))
                 except ThrottledError:
                     pass
             await asyncio.sleep(_THROTTLE_PAUSE_SECONDS)
@@ -134,15 +136,18 @@ class PushPump:
             VisibilityTimeout=seconds,
         )
 
-    def _label(self, event: bytes) -> str:
+    def _describe(self, event: bytes) -> tuple[str, dict[str, str]]:
+        """Return an event's label and its source."""
         if self.source.kind == "S3":
             record = json.loads(event)["Records"][0]
-            return f"S3 {self.source.source}/{record['s3']['object']['key']}"
+            bucket, key = self.source.source, unquote_plus(record["s3"]["object"]["key"])
+            source = {"bucket": bucket, "object": key, "event": record["eventName"]}
+            return f"S3 {bucket}/{record['s3']['object']['key']}", source
         name = self.source.source.rpartition(":")[2].removeprefix("event-bus/")
         if self.source.kind == "EventBridge":
-            rule = self.source.settings.get("RuleName") or self.source.name
-            return f"EventBridge {name} {rule}"
-        return f"{self.source.kind} {name}"
+            rule = str(self.source.settings.get("RuleName") or self.source.name)
+            return f"EventBridge {name} {rule}", {"bus": name, "rule": rule}
+        return f"{self.source.kind} {name}", {"topic": name}
 
     def _event(self, body: str) -> bytes | None:
         """Return the function's event; None for a message that is none, such as S3's test."""

@@ -9,6 +9,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from lambda_live.events.mapping import EventSourceMapping, failed_items
@@ -18,12 +19,15 @@ from lambda_live.events.pump import (
     Filters,
     PumpContext,
     Signal,
+    count,
     invoke,
     json_or_text,
     repeat,
+    report_failure,
 )
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.function import DEFAULT_CONCURRENCY
+from lambda_live.model.invocation import Invocation, new_request_id
 
 _MAX_RECEIVED = 10
 _LONG_POLL_SECONDS = 20
@@ -43,6 +47,7 @@ class QueuePump:
         self._running: set[asyncio.Task[None]] = set()
         self._url = ""
         self._visibility_timeout = 30.0
+        self._redrive: dict[str, Any] = {}
 
     async def run(self) -> None:
         """Deliver messages until the task is cancelled; batches that run finish."""
@@ -62,7 +67,7 @@ class QueuePump:
     async def _deliver_next(self) -> None:
         if not self._url:
             self._url = await self._context.aws.queue_url(self._mapping.source)
-            await self._read_visibility_timeout()
+            await self._read_attributes()
         while len(self._running) >= self._limit():
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         received_at = time.monotonic()
@@ -135,9 +140,17 @@ class QueuePump:
         name = self._mapping.source_name
         timeout = self._visibility_timeout
         payload = json.dumps({"Records": [self._record(each) for each in batch]}).encode()
-        label = f"SQS {name} ({len(batch)})"
-        function = self._mapping.function
-        result = await invoke(self._context, function, payload, label, received_at + timeout)
+        function, request_id = self._mapping.function, new_request_id()
+        create = partial(
+            Invocation,
+            payload,
+            request_id=request_id,
+            label=f"SQS {name} ({len(batch)})",
+            source={"queue": name, "batch": count(len(batch), "message")},
+            keys=tuple(each["MessageId"] for each in batch),
+            attempt=max(map(_receive_count, batch)),
+        )
+        result = await invoke(self._context, function, create, received_at + timeout)
         failed: set[str] | None = None
         if result is not None and result.error_type is None:
             identifiers = [each["MessageId"] for each in batch]
@@ -148,17 +161,28 @@ class QueuePump:
         if remaining:
             visible_in = max(received_at + timeout - time.monotonic(), 0.0)
             self._look_again_in(visible_in)
-            count = f"{len(remaining)} of {len(batch)} messages failed in {function}"
-            self._context.log(f"{name}: {count}; visible again in {visible_in:.0f} s", "WARN")
+            failures = f"{len(remaining)} of {count(len(batch), 'message')} failed"
+            again = f"visible again in {visible_in:.0f} s"
+            self._context.log(f"{name}: {failures} in {function}; {again}", "WARN")
+            dead = self._dead_letter(remaining)
+            report_failure(self._context, function, request_id, f"{failures}; {again}{dead}")
 
-    async def _read_visibility_timeout(self) -> None:
+    def _dead_letter(self, messages: Sequence[Message]) -> str:
+        """Return how many messages the queue then moves, and where to."""
+        limit = int(self._redrive.get("maxReceiveCount") or 0)
+        moved = sum(_receive_count(each) >= limit for each in messages) if limit else 0
+        target = str(self._redrive.get("deadLetterTargetArn")).rpartition(":")[2]
+        return f"; {count(moved, 'message')} then in {target}" if moved else ""
+
+    async def _read_attributes(self) -> None:
         found = await self._context.aws.call(
             "sqs",
             "get_queue_attributes",
             QueueUrl=self._url,
-            AttributeNames=["VisibilityTimeout"],
+            AttributeNames=["VisibilityTimeout", "RedrivePolicy"],
         )
         self._visibility_timeout = float(found["Attributes"]["VisibilityTimeout"])
+        self._redrive = json.loads(found["Attributes"].get("RedrivePolicy") or "{}")
 
     def _look_again_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -212,6 +236,10 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
     if "BinaryValue" in value:
         attribute["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
     return attribute | {"dataType": value["DataType"]}
+
+
+def _receive_count(message: Message) -> int:
+    return int(message.get("Attributes", {}).get("ApproximateReceiveCount") or 1)
 
 
 def _size(messages: Sequence[Message]) -> int:

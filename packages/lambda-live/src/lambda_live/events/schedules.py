@@ -98,7 +98,8 @@ class Schedule:
             message = f"function {self.source.target} is not served"
             raise ValueError(message)
         label = f"Schedule {self.source.name}"
-        function.enqueue_event(Invocation(event.encode(), label=label))
+        described = {"schedule": self.source.name, "expression": self.source.source}
+        function.enqueue_event(Invocation(event.encode(), label=label, source=described))
 
     def event(self, time: datetime) -> str:
         """Return the event of one time, as JSON."""

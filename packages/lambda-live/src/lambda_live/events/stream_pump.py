@@ -16,6 +16,7 @@ import uuid
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from lambda_live.events.mapping import DYNAMODB, EventSourceMapping, failed_items
@@ -25,12 +26,14 @@ from lambda_live.events.pump import (
     Filters,
     PumpContext,
     Signal,
+    count,
     invoke,
     json_or_text,
     repeat,
+    report_failure,
 )
 from lambda_live.functions.request_queue import ServiceStoppingError
-from lambda_live.model.invocation import Result
+from lambda_live.model.invocation import Invocation, Result, new_request_id
 
 _POLL_SECONDS = 0.5
 """How often a stream is read whose engine reports no changes."""
@@ -279,7 +282,8 @@ class _Shard:
             records = await self._drop_expired(records, attempts)
             if not records:
                 return
-            result = await self.invoke({"Records": records}, len(records))
+            request_id = new_request_id()
+            result = await self.invoke({"Records": records}, records, request_id, attempts + 1)
             failed_at = self._first_failure(result, records)
             if failed_at is None:
                 self._pump.mapping.last_result = "OK"
@@ -289,6 +293,8 @@ class _Shard:
                 await self._pump.set_position(self._id, _sequence(records[failed_at - 1]))
             if settings.bisects and len(records) > 1:
                 middle = failed_at or len(records) // 2
+                parts = "only the rest" if failed_at else f"in two parts: {middle} and"
+                self._report(request_id, f"delivered again, {parts}", records[middle:])
                 if not failed_at:
                     await self.deliver(records[:middle], attempts)
                 await self.deliver(records[middle:], attempts)
@@ -296,8 +302,12 @@ class _Shard:
             records = records[failed_at:]
             attempts += 1
             if -1 < settings.maximum_retries < attempts:
-                await self._give_up(records, "RetryAttemptsExhausted", attempts, result)
+                condition, target = "RetryAttemptsExhausted", settings.on_failure
+                sent = f"sent to {target.rpartition(':')[2]}" if target else "dropped"
+                self._report(request_id, f"{condition}; {sent}:", records)
+                await self._give_up(records, condition, attempts, result)
                 return
+            self._report(request_id, f"delivered again in {pause:g} s:", records)
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 
@@ -322,13 +332,23 @@ class _Shard:
             await self._give_up(expired, "MaximumRecordAgeExceeded", attempts, None)
         return records[len(expired) :]
 
-    async def invoke(self, event: dict[str, Any], count: int) -> Result:
+    async def invoke(
+        self, event: dict[str, Any], records: Sequence[Record], request_id: str, attempt: int
+    ) -> Result:
         """Invoke the function; a throttled invocation is repeated until it runs."""
-        name = self._pump.mapping.source_name
-        label = f"{self._pump.mapping.kind} {name} ({count})"
-        function = self._pump.mapping.function
+        mapping = self._pump.mapping
+        name, kind = mapping.source_name, "table" if mapping.kind == DYNAMODB else "stream"
+        create = partial(
+            Invocation,
+            json.dumps(event).encode(),
+            request_id=request_id,
+            label=f"{mapping.kind} {name} ({len(records)})",
+            source={kind: name, "shard": self._id, "batch": count(len(records), "record")},
+            keys=tuple(map(_sequence, records)),
+            attempt=attempt,
+        )
         try:
-            result = await invoke(self._pump.context, function, json.dumps(event).encode(), label)
+            result = await invoke(self._pump.context, mapping.function, create)
         except ServiceStoppingError:
             await asyncio.Event().wait()  # the service cancels this task
             raise
@@ -336,6 +356,10 @@ class _Shard:
             message = "the invocation has no result"
             raise RuntimeError(message)
         return result
+
+    def _report(self, request_id: str, consequence: str, records: Sequence[Record]) -> None:
+        text = f"{consequence} {count(len(records), 'record')}"
+        report_failure(self._pump.context, self._pump.mapping.function, request_id, text)
 
     async def _give_up(
         self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
@@ -449,7 +473,7 @@ class _TumblingWindow:
         retries = self._shard.pump.mapping.settings.maximum_retries
         attempts, (pause, longest) = 0, _RETRY_SECONDS
         while True:
-            result = await self._shard.invoke(event, len(records))
+            result = await self._shard.invoke(event, records, new_request_id(), attempts + 1)
             if result.error_type is None:
                 break
             attempts += 1

@@ -113,6 +113,7 @@ class AsyncInvocationQueue:
         if outcome.condition != "Success":
             error = outcome.result or errors.event_not_run(outcome.condition)
             self._listener.on_event_dropped(invocation, error)
+            self._listener.on_failure_handled(invocation.request_id, _consequence(outcome))
         self._on_done(outcome)
 
     def _drop_recursive(self, invocation: Invocation) -> AsyncOutcome:
@@ -130,8 +131,11 @@ class AsyncInvocationQueue:
                 attempts += 1
                 if result.error_type is None:
                     break
-                await self._pause(self._retry_delay(attempts, accepted_at))
+                delay = self._retry_delay(attempts, accepted_at)
+                self._listener.on_failure_handled(invocation.request_id, f"retried in {delay:g} s")
+                await self._pause(delay)
                 invocation.reset_for_retry()
+                invocation.attempt = attempts + 1
         except _NoMoreRetriesError as error:
             condition = error.condition
         return AsyncOutcome(invocation, self._configuration(), condition, attempts, result)
@@ -203,3 +207,12 @@ class AsyncInvocationQueue:
     def _log_lost(self, invocation: Invocation) -> None:
         payload = invocation.payload.decode("utf-8", "replace")
         self._listener.service_log("event not run: the service stopped", "ERROR", event=payload)
+
+
+def _consequence(outcome: AsyncOutcome) -> str:
+    """Return what happens to an event that is not retried."""
+    config = outcome.configuration.event_invoke_config
+    targets = [each.rpartition(":")[2] for each in (config.on_failure, config.dead_letter) if each]
+    sent = f"sent to {' and '.join(targets)}" if targets else "dropped: it has no destination"
+    attempts = "1 attempt" if outcome.attempts == 1 else f"{outcome.attempts} attempts"
+    return f"{outcome.condition} after {attempts}; {sent}"

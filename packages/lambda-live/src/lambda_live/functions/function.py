@@ -187,6 +187,10 @@ class Function:
             raise RecursiveLoopError
         return await self._run(invocation)
 
+    def report_failure(self, request_id: str, consequence: str) -> None:
+        """Report what happens to the messages of an invocation that failed."""
+        self._listener.on_failure_handled(request_id, consequence)
+
     def drop_queued(self, invocation: Invocation, why: Exception) -> None:
         """Remove an invocation that waits, and raise `why` in its caller. A running one goes on."""
         self._queue.remove(invocation, why)

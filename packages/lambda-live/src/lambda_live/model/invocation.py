@@ -7,7 +7,7 @@ import math
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -42,7 +42,8 @@ class Result:
     stack: tuple[str, ...] = ()
 
 
-def _request_id() -> str:
+def new_request_id() -> str:
+    """Return a request id like AWS's."""
     return str(uuid.uuid4())
 
 
@@ -100,6 +101,9 @@ class Invocation:
     that called, such as `check`; it is empty for every other caller. `arrived_at` is the monotonic
     time of arrival, or of the last retry. `tenant_id` is the tenant of a function with tenant
     isolation. `is_started` is whether the runtime received the event.
+    `source` describes what delivered the event, such as `{"queue": "Orders"}`; it is empty if a
+    client sent it. `keys` are the ids of the messages or records in it, which a retry repeats;
+    `attempt` counts from 1.
     `read_status` returns the HTTP status that a result becomes; it raises ValueError if the result
     is no valid response. It is None if the client does not expect an HTTP response.
 
@@ -108,7 +112,7 @@ class Invocation:
 
     payload: bytes
     client_context: str | None = None
-    request_id: str = field(default_factory=_request_id)
+    request_id: str = field(default_factory=new_request_id)
     trace_id: str = field(default_factory=_trace_id)
     result: asyncio.Future[Result] = field(default_factory=_future)
     log_tail: bytearray = field(default_factory=bytearray)
@@ -118,6 +122,9 @@ class Invocation:
     label: str = ""
     client: str = ""
     tenant_id: str | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    attempt: int = 1
     read_status: Callable[[Result], int] | None = None
     arrived_at: float = field(default_factory=time.monotonic)
 

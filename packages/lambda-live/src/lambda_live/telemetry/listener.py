@@ -44,6 +44,9 @@ class Listener:
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
         """An asynchronous invocation failed at its last retry."""
 
+    def on_failure_handled(self, request_id: str, consequence: str) -> None:
+        """A failed invocation has this consequence, such as a retry or a dead-letter queue."""
+
     def service_log(self, message: str, level: str = "INFO", **fields: object) -> None:
         """Log a message of the service itself."""
 

@@ -78,7 +78,7 @@ class UiApi:
             case ["rows"]:
                 return [row.summary() for row in state.history]
             case ["rows", row_id]:
-                return self._row(row_id).detail()
+                return self._state.detail(self._row(row_id))
             case ["rows", row_id, part]:
                 return await self._part(self._invocation(row_id), part, query)
             case ["pins", pin_id]:

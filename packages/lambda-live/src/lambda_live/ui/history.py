@@ -51,6 +51,8 @@ MAX_BODY_CACHE_BYTES = 32 * 2**20
 
 
 _MAX_REMEMBERED_INITS = 32
+_MAX_KEYS = 100
+"""How many messages or records of a batch are remembered to find its retries."""
 
 
 def unique_ids() -> Iterator[int]:
@@ -157,6 +159,17 @@ class History:
     def invocations(self) -> Iterator[InvocationRow]:
         """Iterate over the invocations, newest first."""
         return (row for row in self if isinstance(row, InvocationRow))
+
+    def attempts(self, row: InvocationRow) -> list[InvocationRow]:
+        """Return all attempts to process the same event, messages or records, oldest first."""
+        keys = set(row.keys)
+        found = [
+            each
+            for each in self.invocations()
+            if each.function == row.function
+            and (each.request_id == row.request_id or not keys.isdisjoint(each.keys))
+        ]
+        return found[::-1]
 
     def restore(self, rows: Iterable[Row]) -> None:
         """Add the rows of an earlier service, oldest first."""
@@ -318,12 +331,22 @@ class HistoryListener(Listener):
             report=report,
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,
+            source=dict(invocation.source),
+            keys=invocation.keys[:_MAX_KEYS],
+            attempt=invocation.attempt,
+            tenant_id=invocation.tenant_id,
         )
         if report.init_ms is not None:
             row.imports = self._imports_of(report.init_ms)
         if result.error_type is not None:
             row.message, row.location = error_message(result), self._locate(result)
         self._history.add(row, _whole_bodies(row, invocation.payload, result.payload))
+
+    @override
+    def on_failure_handled(self, request_id: str, consequence: str) -> None:
+        if (row := self._history.find_request(request_id)) is not None:
+            row.consequence = consequence
+            self._history.update(row)
 
     def _imports_of(self, init_ms: float) -> list[dict[str, Any]]:
         """Return the imports of the cold start that took exactly this time."""

@@ -1,8 +1,8 @@
 """The rows of the history: invocations, and the saves and checks between them."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, override
 
 from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, ImportTime, Report
@@ -121,7 +121,9 @@ class InvocationRow(Row):
     `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
     to its start, including a cold start. `check` is the outcome of the check that sent the event,
     once the checks have finished. `log_times` has two numbers for each record of the log: its first
-    line, and the milliseconds since the start. `imports` are those of its cold start.
+    line, and the milliseconds since the start. `imports` are those of its cold start. `source`,
+    `keys`, `attempt` and `tenant_id` are as in `Invocation`; `consequence` is what happened to the
+    messages after a failure.
     """
 
     id: int
@@ -142,6 +144,11 @@ class InvocationRow(Row):
     check: str = ""
     log_times: Sequence[int] = ()
     imports: Sequence[dict[str, Any]] = ()
+    source: Mapping[str, str] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    attempt: int = 1
+    consequence: str = ""
+    tenant_id: str | None = None
 
     @property
     @override
@@ -179,6 +186,8 @@ class InvocationRow(Row):
             "problem": self._problem,
             "httpStatus": report.outcome.http_status,
             "check": self.check,
+            "attempt": self.attempt,
+            "consequence": self.consequence,
             "durationMs": round(report.duration_ms, 2),
             "initMs": None if report.init_ms is None else round(report.init_ms, 1),
             "waitedMs": round(self.waited_ms, 2),
@@ -202,6 +211,8 @@ class InvocationRow(Row):
             "imports": list(self.imports),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
+            "source": dict(self.source),
+            "tenantId": self.tenant_id,
         }
         return self.summary() | _code_details(self) | more
 

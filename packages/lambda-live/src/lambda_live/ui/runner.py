@@ -62,6 +62,10 @@ async def rerun(
         message = f"Only the first {limit} of this event ({size}) are left: newer ones replaced it."
         raise InvokeError(message)
     invocation = Invocation(
-        event, client_context=row.client_context, label=row.label, client=client
+        event,
+        client_context=row.client_context,
+        tenant_id=row.tenant_id,
+        label=row.label,
+        client=client,
     )
     return await invoke(functions, history, row.function, invocation)

@@ -25,6 +25,7 @@ from lambda_live.ui.rows import (
     ChecksRow,
     InvocationRow,
     Part,
+    Row,
     location_json,
 )
 from lambda_live.ui.runner import ApiError
@@ -249,6 +250,12 @@ class UiState:
             found["boto3"] = boto3_script(row, event, self.public_url, region)
             found["pytest"] = pytest_test(row, event, response, configuration)
         return found
+
+    def detail(self, row: Row) -> dict[str, object]:
+        """Return all fields of a row; with an invocation, its retries."""
+        if not isinstance(row, InvocationRow):
+            return row.detail()
+        return row.detail() | {"attempts": [each.summary() for each in self.history.attempts(row)]}
 
     async def whole_body(self, row: InvocationRow, part: Part) -> bytes:
         """Return a body that may be too long to be kept in memory. Raises ApiError."""

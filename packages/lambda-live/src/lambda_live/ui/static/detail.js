@@ -81,12 +81,26 @@ export function invocationView(row) {
     h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.outcome === "failed" ? outcomeWords(row) : outcomeText(row))),
     h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
     errorView(row),
+    row.consequence && h("p", { class: "remark" }, `Then: ${row.consequence}`),
+    deliveryView(row),
     row.errorType ? stackTrace(row) : bodyView("Response", row, "response", responseView),
     logView(row),
     section("Timings", timings(row)),
     row.initMs === null ? [] : importsView(row),
     bodyView("Event", row, "event"),
     repeatView(row));
+}
+
+// What delivered the event, and all attempts to process it.
+function deliveryView({ id, source, attempts = [] }) {
+  const facts = Object.entries(source ?? {});
+  const linked = ["queue", "table", "bucket", "topic", "bus", "stream"];
+  const tries = attempts.length > 1 && h("ol", { class: "attempts" }, attempts.map((each) => h("li", { class: each.outcome },
+    h("a", { href: `#/rows/${each.id}`, "aria-current": each.id === id ? "true" : null }, formatTime(each.timestamp)), ` ${outcomeText(each)}`, each.consequence && h("span", { class: "remark" }, ` · ${each.consequence}`))));
+  return [
+    ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, linked.includes(name) ? h("a", { href: "#/resources" }, value) : value)]).flat())) : []),
+    ...(tries ? section(`${attempts.length} attempts`, tries) : []),
+  ];
 }
 
 // Commands and code that repeat the invocation. They are loaded when somebody wants one of them.

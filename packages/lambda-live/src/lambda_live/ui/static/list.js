@@ -34,11 +34,12 @@ function invocationRow(row) {
   const kind = row.outcome;
   const reason = reasonOf(row);
   const outcomeTitle = reason ? `${outcomeText(row)}: ${reason}` : null;
+  const again = row.attempt > 1 && h("span", { class: "tag" }, `attempt ${row.attempt}`);
   const tag = HIDDEN_CLIENTS[row.client] ? h("span", { class: "tag" }, HIDDEN_CLIENTS[row.client]) : functionTag(row);
   return h("div", { class: `row invocation ${kind}` },
     glyph(kind === "failed" ? "✕" : "●", `${outcomeWords(row)}, `),
     h("span", { class: "time" }, formatTime(row.timestamp)),
-    h("span", { class: "label" }, h("b", {}, labelOf(row)), tag, previewOf(row)),
+    h("span", { class: "label" }, h("b", {}, labelOf(row)), again, tag, previewOf(row)),
     h("span", { class: "outcome", title: outcomeTitle }, outcomeText(row), reason && row.status !== "timeout" && h("small", {}, ` ${reason}`)),
     h("span", { class: "number strong" }, formatMs(row.durationMs)),
     h("span", { class: "number" }, row.initMs === null ? "" : [visuallyHidden("cold start "), formatMs(row.initMs)]),
