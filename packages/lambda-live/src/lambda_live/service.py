@@ -100,7 +100,7 @@ class Service:
         if self.config.service.is_interactive:
             self.keys.start()
         if self.aws is not None:
-            await self.aws.create(self.config.resources, self.config.functions[0].project / "seed")
+            await self.aws.create(self.config.resources)
         self.manager.start()
         if self.aws is not None:
             await self.aws.start(self.config.event_sources)
@@ -297,7 +297,8 @@ def _build_event_sources(
         return None
     from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
 
-    return EventSources(engine, config.functions[0].account, functions.get, log.service_log)
+    first = config.functions[0]
+    return EventSources(engine, first.project, first.account, functions.get, log.service_log)
 
 
 def _build_output(

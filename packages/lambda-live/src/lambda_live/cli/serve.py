@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
 """https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
+_POD_WAIT_SECONDS = 60.0
+"""How long a pod waits for the emulator: after a restart of the cluster they start together."""
+
 
 def _listen(host: str, port: int, hint: str) -> socket.socket:
     try:
@@ -74,12 +77,12 @@ def _start_engine(config: Config) -> "Engine | None":
         return None
     is_pod = _POD_VARIABLE in os.environ and config.service.public_url
     if is_pod and not config.aws_endpoint_url:  # each pod would have an emulator of its own
-        log("AWS resources are not created in the cluster; set AWS_ENDPOINT_URL to an emulator")
+        log("no AWS resources in the cluster: use `tilt up -- --aws`, or set AWS_ENDPOINT_URL")
         return None
     from lambda_live.resources.engine import Engine  # noqa: PLC0415  # other projects need none
 
     if config.aws_endpoint_url:
-        return Engine(config.aws_endpoint_url, "AWS_ENDPOINT_URL", is_own=False)
+        return Engine.connect(config.aws_endpoint_url, _POD_WAIT_SECONDS if is_pod else 0)
     if not config.resources and all(
         each.kind == "Schedule" and not each.target.startswith("arn:")
         for each in config.event_sources

@@ -33,10 +33,13 @@ from lambda_live.model.function import Account
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.resources.aws import AwsClients, AwsError
 from lambda_live.resources.creation import count_resources, create_resources
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.engine import LEADER, Engine
 from lambda_live.resources.seeding import SeedError, load_folder
 
 _MAPPINGS = (SQS, DYNAMODB, KINESIS)
+_SEED_FOLDER = "seed"
+_JOIN_SECONDS = 10.0
+_RECONNECT_SECONDS = 1.0
 _NAMESPACE = uuid.UUID("6b8a7f0e-36f1-4d0b-8f1b-0f3d5a0b8f52")
 _SIGNALS = {
     "sqs": ("sqs", "sns", "s3", "events"),
@@ -49,11 +52,17 @@ type _Pump = QueuePump | StreamPump | PushPump
 
 
 class EventSources:
-    """Runs one pump for each event source; no pump waits for another."""
+    """
+    Runs one pump for each event source; no pump waits for another.
+
+    In a cluster, the pods of a project share an engine. It names one of them the leader, which
+    reads the event sources of the template. The others have the mappings without a pump.
+    """
 
     def __init__(
         self,
         engine: Engine,
+        project: Path,
         account: Account,
         find_function: Callable[[str], Function | None],
         log: Callable[[str, str], None],
@@ -62,16 +71,20 @@ class EventSources:
         self.schedules: dict[str, Schedule] = {}
         self.url = engine.url
         self._engine = engine
+        self._project = project
+        self._is_leader = not engine.reports_changes
+        self._has_joined = asyncio.Event()
         self._aws = aws = AwsClients(engine.url, account)
         self._background = BackgroundTasks(log)
         self._sources: dict[str, EventSource] = {}
         self._specs: dict[tuple[str, str], ResourceSpec] = {}
-        self._context = PumpContext(aws, find_function, log, has_signals=engine.is_own)
+        self._context = PumpContext(aws, find_function, log, has_signals=engine.reports_changes)
         self._log = log
         self._signals: dict[str, set[Signal]] = defaultdict(set)
         self._pumps: dict[str, tuple[_Pump, asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._state: dict[str, Any] = {}
+        self._is_started = False
         self._stopping = threading.Event()
 
     def describe(self, specs: Iterable[ResourceSpec]) -> str:
@@ -79,8 +92,8 @@ class EventSources:
         counts = count_resources(specs)
         return f"{counts} ({self._engine.name}, {self.url})" if counts else ""
 
-    async def create(self, specs: Iterable[ResourceSpec], seed: Path | None = None) -> None:
-        """Create the resources that do not exist; a new engine gets the data of a folder, too."""
+    async def create(self, specs: Iterable[ResourceSpec]) -> None:
+        """Create the resources that do not exist; a new engine gets the project's data, too."""
         specs = list(specs)
         if specs and not await self._aws.run(self._engine.is_reachable):
             hint = "start the emulator, then lambda-live again"
@@ -88,11 +101,13 @@ class EventSources:
             return
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
         await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
-        if seed is not None and self._engine.is_new:
+        if self._engine.is_new:
+            seed = self._project / _SEED_FOLDER
             try:
                 loaded = await self._aws.run(partial(load_folder, self._aws, seed))
                 if loaded:
                     self._log(f"loaded {loaded} from {seed}", "INFO")
+                await self._aws.run(self._engine.mark_seeded)
             except (*AwsError, SeedError, OSError) as error:
                 self._log(f"{seed}: {error}", "ERROR")
 
@@ -106,11 +121,35 @@ class EventSources:
 
     async def start(self, sources: Iterable[EventSource]) -> None:
         """Create the event sources of the template, and start to deliver."""
-        if self._engine.is_own:
+        if self._engine.reports_changes:
             loop = asyncio.get_running_loop()
             threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
-            self._state = await self._aws.run(self._engine.state)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_joined.wait(), _JOIN_SECONDS)
+            if self._is_leader:
+                self._state = await self._aws.run(self._engine.state)
         await self._add(list(sources))
+        self._is_started = True
+
+    async def _lead(self) -> None:
+        """Read the event sources from now on: another pod has stopped, or the engine is new."""
+        self._is_leader = True
+        self._state = await self._aws.run(self._engine.state)
+        if self._engine.is_new:
+            await self.create(self._specs.values())
+        await self._add(list(self._sources.values()))
+
+    def _follow(self) -> None:
+        """Stop the pumps: the connection is lost, and another pod may read the event sources."""
+        self._is_leader = self._engine.is_new = False
+        for pump, task in self._pumps.values():
+            task.cancel()
+            for signals in self._signals.values():
+                signals.discard(pump.signal)
+        self._pumps.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        self._log(f"{self._engine.name} ({self.url}) stopped; connecting again", "WARN")
 
     def update(self, specs: Iterable[ResourceSpec], sources: Iterable[EventSource]) -> None:
         """Apply a changed template: create what is new, report what changed, delete nothing."""
@@ -149,25 +188,38 @@ class EventSources:
                 self._add_mapping_of(source)
             elif source.kind == "Schedule":
                 self._add_schedule(source)
-        await self._add_pushes([each for each in sources if each.kind in ("SNS", "EventBridge")])
-        await self._add_buckets([each for each in sources if each.kind == "S3"])
+        if self._is_leader:
+            pushes = [each for each in sources if each.kind in ("SNS", "EventBridge")]
+            await self._add_pushes(pushes)
+            await self._add_buckets([each for each in sources if each.kind == "S3"])
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake the pumps when the engine reports changes; runs in a thread."""
         with suppress(RuntimeError):  # the loop is closed: the service stopped
             while not self._stopping.is_set():
-                for services in self._engine.changes():
-                    if services:
-                        loop.call_soon_threadsafe(self._wake, services)
-                if not self._stopping.is_set() and not self._engine.is_reachable():
+                is_connected = False
+                for names in self._engine.changes(self._project):
+                    is_connected = True
+                    loop.call_soon_threadsafe(self._on_changes, names)
+                if not self._engine.is_own:
+                    if is_connected and not self._stopping.is_set():
+                        loop.call_soon_threadsafe(self._follow)
+                    self._stopping.wait(_RECONNECT_SECONDS)
+                elif not self._stopping.is_set() and not self._engine.is_reachable():
                     hint = f"restart lambda-live; {self._engine.log_file} may say why"
                     loop.call_soon_threadsafe(
                         self._log, f"the {self._engine.name} process stopped; {hint}", "ERROR"
                     )
                     return
 
-    def _wake(self, services: Iterable[str]) -> None:
-        for service in services:
+    def _on_changes(self, names: Iterable[str]) -> None:
+        if LEADER in names and not self._is_leader:
+            if self._is_started:
+                self._background.spawn(self._lead())
+            else:
+                self._is_leader = True
+        self._has_joined.set()
+        for service in names:
             for kind, changed_by in _SIGNALS.items():
                 if service in changed_by:
                     for signal in self._signals[kind]:
@@ -186,7 +238,10 @@ class EventSources:
         except InvalidMappingError as error:
             self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
             return
-        self.add(mapping)
+        if self._is_leader:
+            self.add(mapping)
+        else:
+            self.mappings[mapping.uuid] = mapping
 
     def add(self, mapping: EventSourceMapping) -> None:
         """Add a mapping, and start to deliver if it is enabled."""
@@ -201,8 +256,7 @@ class EventSources:
 
     async def _save(self, members: Mapping[str, Any]) -> None:
         self._state |= members
-        if self._engine.is_own:
-            await self._aws.run(lambda: self._engine.save_state(dict(members)))
+        await self._aws.run(lambda: self._engine.save_state(dict(members)))
 
     async def check_source(self, mapping: EventSourceMapping) -> int:
         """
@@ -264,7 +318,8 @@ class EventSources:
             self._log(f"{source.place}: {source.name} never fires: {error}", "ERROR")
             return
         self.schedules[source.name] = schedule
-        self._timers[source.name] = asyncio.create_task(schedule.run())
+        if self._is_leader:
+            self._timers[source.name] = asyncio.create_task(schedule.run())
 
     async def _add_pushes(self, sources: list[EventSource]) -> None:
         for source in sources:

@@ -12,13 +12,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.installation import install
@@ -30,6 +31,10 @@ _PROCESS = Path(__file__).with_name("engine_process.py")
 _TIMEOUT_SECONDS = 10.0
 _PROBE_SECONDS = 2.0
 _STOP_SECONDS = 5.0
+_RETRY_SECONDS = 0.2
+_SEEDED = "seeded"
+LEADER = "leader"
+"""See `changes`."""
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 
 
@@ -37,14 +42,15 @@ class Engine:
     """
     A running emulator.
 
-    `is_own` is whether this service stops it. Then it also reports changes, and stores positions.
-    `is_new` is whether it was empty at the start.
+    `is_own` is whether this service stops it. `reports_changes` is whether its process is that of
+    `engine_process`: then it also stores positions. `is_new` is whether it has no test data yet.
     """
 
     def __init__(self, url: str, name: str, *, is_own: bool) -> None:
         self.url = url
         self.name = name
         self.is_own = is_own
+        self.reports_changes = is_own
         self.is_new = False
         self._process: subprocess.Popen[bytes] | None = None
         self._file: Path | None = None
@@ -82,7 +88,7 @@ class Engine:
         with (folder / "engine.log").open("wb") as log_file:
             engine.is_new = True
             engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
-                [sys.executable, "-P", "-S", str(_PROCESS), str(listener.fileno()), key],
+                [sys.executable, "-P", "-S", str(_PROCESS), f"fd://{listener.fileno()}", key],
                 cwd=folder,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -96,6 +102,18 @@ class Engine:
         engine._file = file  # this class
         return engine
 
+    @classmethod
+    def connect(cls, url: str, timeout: float = 0) -> "Engine":
+        """Return the emulator at a URL, once it responds or after some seconds."""
+        engine = cls(url, "AWS_ENDPOINT_URL", is_own=False)
+        deadline = time.monotonic() + timeout
+        while not engine.is_reachable() and time.monotonic() < deadline:
+            time.sleep(_RETRY_SECONDS)
+        with suppress(OSError, ValueError, KeyError, http.client.HTTPException):
+            engine.is_new = _SEEDED not in _read_state(url)["state"]
+            engine.reports_changes = True
+        return engine
+
     @staticmethod
     def install(log: Callable[[str], None]) -> Path:
         """Install the emulator unless the cache has it; return its folder. Raises InstallError."""
@@ -105,15 +123,20 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """Return what `save_state` stored, such as the positions of streams."""
+        stored: dict[str, Any] = _read_state(self.url)["state"]
         if not self.is_own:
-            return {}
-        stored: dict[str, Any] = json.loads(_request(self.url, "GET", "state"))["state"]
+            self.is_new = _SEEDED not in stored
         return stored
 
     def save_state(self, members: dict[str, Any]) -> None:
         """Store values for the time that the engine runs."""
-        if self.is_own:
+        if self.reports_changes:
             _request(self.url, "PUT", "state", json.dumps(members).encode())
+
+    def mark_seeded(self) -> None:
+        """Store that the engine has the test data."""
+        self.is_new = False
+        self.save_state({_SEEDED: True})
 
     def is_reachable(self) -> bool:
         """Whether the emulator accepts connections, and is no dead address."""
@@ -130,13 +153,14 @@ class Engine:
         """The file with the emulator's own errors."""
         return self._file.with_name("engine.log") if self._file is not None else None
 
-    def changes(self) -> Iterator[list[str]]:
+    def changes(self, project: Path) -> Iterator[list[str]]:
         """
         Yield the names of services after each change of their data; blocks between them.
 
-        A heartbeat is an empty list. The iteration ends with the engine.
+        `LEADER` among them says that this service reads the project's event sources from now on. A
+        heartbeat is an empty list. The iteration ends with the engine.
         """
-        url = f"{self.url}/_lambda_live/changes"
+        url = f"{self.url}/_lambda_live/changes?{quote(str(project.resolve()), safe='')}"
         with (
             suppress(OSError, http.client.HTTPException),
             urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS * 3) as lines,  # noqa: S310  # http
@@ -174,11 +198,16 @@ def running_engine(file: Path, key: str | None = None, *, in_use: bool = False) 
     """
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-        found = json.loads(_request(stored["url"], "GET", "state", timeout=_PROBE_SECONDS))
+        found = _read_state(stored["url"])
     except (OSError, ValueError, KeyError, http.client.HTTPException):
         return None
     is_same = found.get("key") == (key or stored["key"])
     return str(stored["url"]) if is_same and (in_use or not found["services"]) else None
+
+
+def _read_state(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_request(url, "GET", "state", timeout=_PROBE_SECONDS))
+    return found
 
 
 def _request(

@@ -1,20 +1,24 @@
 """
-The process of the engine: MiniStack's ASGI application on an inherited socket.
+The process of the engine: MiniStack's ASGI application.
 
-Usage: `engine_process.py FD KEY`. It runs with the packages of the engine's environment alone, so
-it imports nothing of this service.
+Usage: `engine_process.py fd://DESCRIPTOR KEY` on an inherited socket, for the service that started
+it, or `engine_process.py HOST:PORT` for the pods of a cluster. It runs with the packages of the
+engine's environment alone, so it imports nothing of this service.
 
 Polling an emulator costs time and processor. So the process adds three requests of its own below
 `/_lambda_live/` to the emulator's:
 
-- `GET changes` is a response without an end. It has a line with the name of a service, such as
-  `sqs`, after each request that may have changed data of that service.
+- `GET changes?PROJECT` is a response without an end. It has a line with the name of a service,
+  such as `sqs`, after each request that may have changed data of that service. `leader` in a line
+  says that this client reads the event sources of the project: the one that is connected longest.
+  So several pods read each stream once, and another takes over when the connection of the first
+  ends, without a lock that could expire.
 - `GET state` and `PUT state` read and change a JSON object: the positions of streams, which live
   exactly as long as the streams' records do.
 - `POST stop` stops the process.
 
 A service that is killed leaves the engine running, with every message in it. The next service of
-the same project finds it. If none comes within a minute, the process stops.
+the same project finds it. If none comes within a minute, the process stops, except in a cluster.
 """
 
 import asyncio
@@ -29,6 +33,7 @@ from hypercorn.config import Config  # type: ignore[import-not-found, unused-ign
 from ministack.app import app as emulator  # type: ignore[import-not-found, unused-ignore]  # as well
 
 PREFIX = "/_lambda_live/"
+_LEADER = "leader"
 _ORPHAN_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 5.0
 _DELIVERY_SECONDS = 0.05
@@ -59,11 +64,11 @@ def _changed_service(scope: Scope) -> str | None:
 class EngineApp:
     """The emulator's application, with the requests for this service in front."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str | None) -> None:
         self.stopped = asyncio.Event()
         self._key = key
         self._state: dict[str, Any] = {}
-        self._listeners: set[asyncio.Queue[str]] = set()
+        self._listeners: dict[asyncio.Queue[str], bytes] = {}
         self._orphaned = self._exit_later()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,8 +95,14 @@ class EngineApp:
         await asyncio.sleep(_DELIVERY_SECONDS)
         self._notify(service)
 
-    def _exit_later(self) -> asyncio.TimerHandle:
+    def _exit_later(self) -> asyncio.TimerHandle | None:
+        if self._key is None:
+            return None
         return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stopped.set)
+
+    def _leader(self, project: bytes) -> asyncio.Queue[str] | None:
+        queues = (queue for queue, name in self._listeners.items() if name == project)
+        return next(queues, None)
 
     async def _serve_own(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -104,7 +115,7 @@ class EngineApp:
             return
         match scope["method"], scope["path"].removeprefix(PREFIX):
             case "GET", "changes":
-                await self._stream(receive, send)
+                await self._stream(scope["query_string"], receive, send)
             case "GET", "state":
                 listeners = len(self._listeners)
                 await _respond(
@@ -119,14 +130,15 @@ class EngineApp:
             case _:
                 await _respond(send, 404, {})
 
-    async def _stream(self, receive: Receive, send: Send) -> None:
+    async def _stream(self, project: bytes, receive: Receive, send: Send) -> None:
         queue: asyncio.Queue[str] = asyncio.Queue()
-        self._listeners.add(queue)
-        self._orphaned.cancel()
+        self._listeners[queue] = project
+        if self._orphaned is not None:
+            self._orphaned.cancel()
         gone = asyncio.create_task(_wait_disconnected(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": []})
-            line = ""
+            line = _LEADER if self._leader(project) is queue else ""
             while not gone.done():
                 chunk = f"{line}\n".encode()
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -138,15 +150,18 @@ class EngineApp:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if getter.done():
-                    services = {getter.result()}
+                    names = {getter.result()}
                     while not queue.empty():
-                        services.add(queue.get_nowait())
-                    line = " ".join(services)
+                        names.add(queue.get_nowait())
+                    line = " ".join(names)
                 else:
                     getter.cancel()
         finally:
             gone.cancel()
-            self._listeners.discard(queue)
+            was_leader = self._leader(project) is queue
+            del self._listeners[queue]
+            if was_leader and (successor := self._leader(project)) is not None:
+                successor.put_nowait(_LEADER)
             if not self._listeners:
                 self._orphaned = self._exit_later()
 
@@ -162,14 +177,14 @@ async def _respond(send: Send, status: int, value: object) -> None:
 
 
 async def _main() -> None:
-    number, key = sys.argv[1:]
+    address, *keys = sys.argv[1:]
     config = Config()
-    config.bind = [f"fd://{number}"]
+    config.bind = [address]
     config.keep_alive_timeout = 600.0
     config.graceful_timeout = 0.5
     config.accesslog = None
     config.errorlog = None
-    app = EngineApp(key)
+    app = EngineApp(keys[0] if keys else None)
     await serve(app, config, shutdown_trigger=app.stopped.wait)
 
 

@@ -202,8 +202,8 @@ def test_pod_of_a_cluster_starts_no_engine(start_service: StartService) -> None:
         KUBERNETES_SERVICE_HOST="10.43.0.1",
     )
     service.expected_stderr = (
-        "lambda-live: AWS resources are not created in the cluster;"
-        " set AWS_ENDPOINT_URL to an emulator\n"
+        "lambda-live: no AWS resources in the cluster:"
+        " use `tilt up -- --aws`, or set AWS_ENDPOINT_URL\n"
     )
     assert not any("MiniStack" in each for each in service.lines)
     assert service.stderr == service.expected_stderr

@@ -1,0 +1,138 @@
+"""An emulator that several services of one project share, as the pods of a cluster do."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from lambda_live.resources import engine
+from support.aws import RECORDER
+from support.lambda_service import LambdaService
+from support.project import write_project
+from support.waiting import wait_until
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment: {Variables: {EVENTS: ../events.jsonl}}
+      Events:
+        Stream:
+          Type: DynamoDB
+          Properties: {Stream: !GetAtt Items.StreamArn, StartingPosition: TRIM_HORIZON}
+  Items:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: items
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      StreamSpecification: {StreamViewType: KEYS_ONLY}
+"""
+PROGRAM = Path(engine.__file__).with_name("engine_process.py")
+SEED = '[{"id": "seed"}]'
+
+
+class Shared:
+    """The emulator, and the services that use it."""
+
+    def __init__(self, project: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.port = server.getsockname()[1]
+        self.project = project
+        self.table: Any = boto3.resource(
+            "dynamodb",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106  # no secret
+        ).Table("items")
+
+    @contextmanager
+    def engine(self) -> Iterator[None]:
+        """Run the emulator as a cluster does."""
+        program = [sys.executable, "-P", "-S", str(PROGRAM), f"127.0.0.1:{self.port}"]
+        environ = {
+            "PYTHONPATH": str(engine.Engine.install(lambda _: None)),
+            "HOME": str(self.project),
+            "PATH": os.environ["PATH"],
+            "MINISTACK_ACCOUNT_ID": "123456789012",
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(self.port),
+            "LOG_LEVEL": "ERROR",
+        }
+        with subprocess.Popen(program, env=environ, cwd=self.project) as process:
+            try:
+                url = f"http://127.0.0.1:{self.port}"
+                found = engine.Engine.connect(url, timeout=30)
+                assert found.reports_changes
+                yield
+            finally:
+                process.terminate()
+
+    @contextmanager
+    def service(self) -> Iterator[LambdaService]:
+        """Run a service of the project."""
+        url = f"http://127.0.0.1:{self.port}"
+        service = LambdaService(self.project, handler=None, AWS_ENDPOINT_URL=url)
+        try:
+            service.wait_until_ready()
+            yield service
+        finally:
+            service.close()
+
+    def put(self, name: str) -> None:
+        self.table.put_item(Item={"id": name})
+
+    def delivered(self) -> list[str]:
+        """Return the keys of all records that a function got, sorted."""
+        file = self.project / "events.jsonl"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return sorted(part.split('"')[0] for part in text.split('"Keys": {"id": {"S": "')[1:])
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Shared:
+    files = {"template.yaml": TEMPLATE, "code/app.py": RECORDER, "seed/tables/items.json": SEED}
+    write_project(tmp_path, files)
+    return Shared(tmp_path)
+
+
+def test_one_of_two_services_reads_a_stream_and_the_other_takes_over(shared: Shared) -> None:
+    with shared.engine(), shared.service() as first, shared.service():
+        shared.put("a")
+        wait_until(lambda: "a" in shared.delivered(), "the record")
+        first.end(signal.SIGKILL)
+        first.kill()
+
+        shared.put("b")
+
+        wait_until(lambda: "b" in shared.delivered(), "the next record")
+        assert shared.delivered() == ["a", "b", "seed"]
+
+
+def test_a_restarted_engine_gets_resources_and_data_again(shared: Shared) -> None:
+    with ExitStack() as stack:
+        with shared.engine():
+            service = stack.enter_context(shared.service())
+            wait_until(lambda: shared.delivered() == ["seed"], "the first record")
+        service.wait_for_line("stopped; connecting again")
+        with shared.engine():
+            wait_until(lambda: shared.delivered() == ["seed", "seed"], "the data")
+
+            shared.put("a")
+
+            wait_until(lambda: "a" in shared.delivered(), "the next record")
+            stack.close()
