@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
+from lambda_live.checks.sender import CheckProgress
 from lambda_live.debugger.server import DebugServer
 from lambda_live.environments.reaper_client import Reaper
 from lambda_live.functions.code_reloader import ReloadHooks
@@ -358,12 +359,15 @@ def _build_reload_command(
         terminal.status.show_checks_finished(result)
         ui_state.add_checks(result)
 
-    return ReloadCommand(
-        settings.reload_command,
-        url,
-        on_finished if settings.is_interactive else None,
-        _debugging_test(debug_server),
-    )
+    def on_progress(progress: CheckProgress | None) -> None:
+        ui_state.set_check_progress(progress)
+        if progress is not None and progress.total:
+            terminal.status.show_check_progress(progress)
+
+    if not settings.is_interactive:
+        return ReloadCommand(settings.reload_command, url)
+    test = _debugging_test(debug_server)
+    return ReloadCommand(settings.reload_command, url, on_finished, test, on_progress)
 
 
 def _build_operations(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lambda_live.checks.check_result import FunctionCode
-from lambda_live.checks.curl import STATE_PATH, Curl, SendError
+from lambda_live.checks.curl import STATE_PATH, SendError, StateReader
 from lambda_live.checks.function_response import CheckError
 
 _POLL_SECONDS = 0.3
@@ -34,7 +34,8 @@ class FunctionState:
     What the service reports about one function.
 
     `folders` are pairs of path and name. `ignored` are files that are not part of the code hash,
-    relative to the project: the function writes them itself.
+    relative to the project: the function writes them itself. `reserved` is its reserved
+    concurrency, if it has one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FunctionState:
     state: str
     error: CheckError | None
     ignored: Sequence[str] = ()
+    reserved: int | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -56,6 +58,7 @@ class FunctionState:
             value["state"],
             CheckError.from_json(value.get("error")),
             value.get("ignored", ()),
+            value.get("reserved_concurrency"),
         )
 
     def to_code(self) -> FunctionCode:
@@ -123,10 +126,10 @@ class CodeWaiter:
     """Waits until the service runs the code on disk. Raises SendError after `timeout` seconds."""
 
     def __init__(
-        self, project: Path, curl: Curl, url: str, timeout: float, *, is_cluster: bool
+        self, project: Path, reader: StateReader, url: str, timeout: float, *, is_cluster: bool
     ) -> None:
         self._project = project
-        self._curl = curl
+        self._reader = reader
         self._url = url
         self._timeout = timeout
         self._is_cluster = is_cluster
@@ -146,7 +149,7 @@ class CodeWaiter:
 
     def read_state(self, query: str = "") -> ServiceState | None:
         """Return what the service reports now; None if it reports no code."""
-        return ServiceState.parse(self._curl.state(query))
+        return ServiceState.parse(self._reader.read(query))
 
     def wait(
         self, state: ServiceState | None, names: Callable[[ServiceState], Sequence[str]]

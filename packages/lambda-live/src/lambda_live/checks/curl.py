@@ -1,12 +1,12 @@
 """
 Sending events with curl, as a person would.
 
-This module writes curl's configuration files and reads what curl received. It does not start curl:
-`scripts/check` does, in a loop that `scripts/check` shows, or a `subprocess` if there is no such
-script. One curl process sends all events of a run, which saves a process and a connection for each.
+One curl process sends many events, one after the other, which saves a process and a connection for
+each. `EventSender` starts another process for the rest if an event takes long.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,8 @@ from lambda_live.checks.http_file import SUFFIX, HttpResponse, read_request
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
-_UNREACHABLE = (6, 7)
+UNREACHABLE = (6, 7)
 """Exit statuses of curl: the host is unknown, or the connection was refused."""
-
-type RunCurl = Callable[[Path], int]
-"""Runs curl with a configuration file, its output in FILE.out and FILE.err; returns its status."""
 
 
 class InvalidEventError(Exception):
@@ -54,7 +51,8 @@ def config_of(target: Target, events: Iterable[Path], folder: Path) -> str:
     """
     Return a curl configuration that sends events one after the other.
 
-    Event N's response is written to FOLDER/N, and its headers to FOLDER/N.headers.
+    Event N's response is written to FOLDER/N, and its headers to `headers_file(FOLDER, N)`. After
+    each response, its round trip in seconds is written to curl's standard error.
     Raises InvalidEventError.
     """
     transfers = [
@@ -62,6 +60,17 @@ def config_of(target: Target, events: Iterable[Path], folder: Path) -> str:
         for number, event in enumerate(events, 1)
     ]
     return "fail-early\n" + "\nnext\n".join(transfers) + "\n"
+
+
+def headers_file(folder: Path, number: int) -> Path:
+    """Return where curl writes the headers of a response. It creates the file before it sends."""
+    return folder / f"{number}.headers"
+
+
+def response_of(folder: Path, number: int) -> HttpResponse:
+    """Return a response that curl received."""
+    headers = headers_file(folder, number).read_bytes().decode("utf-8", "replace")
+    return parse_response(headers, (folder / str(number)).read_bytes())
 
 
 def load_config(service: str, function: str, event: Path | None, requests: int) -> str:
@@ -78,9 +87,9 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
     lines = [
         *("silent", "show-error", "globoff"),
         "connect-timeout = 5",
-        r'write-out = "%{time_total}\n"',
+        r'write-out = "%{stderr}%{time_total}\n"',
         _option("output", str(output)),
-        _option("dump-header", f"{output}.headers"),
+        _option("dump-header", str(headers_file(output.parent, int(output.name)))),
         _header("X-Lambda-Live-Source", target.source),
         _header("X-Lambda-Live-Event", _escape_controls(event.name)),
     ]
@@ -138,22 +147,24 @@ def _option(name: str, value: str) -> str:
     return f'{name} = "{escaped}"'
 
 
-class Curl:
-    """Sends requests to one service by curl, and sums up how long they took."""
+def unreachable(url: str) -> SendError:
+    """Return the error of a service that does not respond."""
+    return SendError(f"nothing answers at {url}. Start the function with: make up")
 
-    def __init__(self, url: str, source: str, folder: Path, run: RunCurl) -> None:
+
+class StateReader:
+    """Reads the state of one service with curl, and sums up how long that took."""
+
+    def __init__(self, url: str, source: str, folder: Path) -> None:
+        """`source` names the program in the service's log. `folder` is for temporary files."""
         self._url = url
         self._source = source
         self._folder = folder
-        self._run = run
-        self.wait_seconds = 0.0
-        """What the requests for the state took."""
-        self.round_trips: list[float] = []
-        """Seconds that each event of the last batch took."""
+        self.seconds = 0.0
 
-    def state(self, query: str = "") -> str | None:
+    def read(self, query: str = "") -> str | None:
         """Return what the service says about its functions; None if it does not say. SendError."""
-        output = self._folder / "state"
+        output, config = self._folder / "state", self._folder / "curl"
         output.unlink(missing_ok=True)
         url = f"{self._url}{STATE_PATH}" + (f"?{query}" if query else "")
         lines = [
@@ -163,43 +174,16 @@ class Curl:
             _option("output", str(output)),
             _option("url", url),
         ]
-        status, config = self._execute("\n".join(lines))
-        if status in _UNREACHABLE:
-            raise self._unreachable()
-        code, _, seconds = _read(config, ".out").partition(" ")
-        self.wait_seconds += float(seconds or 0)
+        config.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+        done = subprocess.run(curl_command(config), capture_output=True, text=True, check=False)  # noqa: S603  # a configuration of its own
+        if done.returncode in UNREACHABLE:
+            raise unreachable(self._url)
+        code, _, seconds = done.stdout.partition(" ")
+        self.seconds += float(seconds or 0)
         is_known = code == "200" and output.exists()
         return output.read_text(encoding="utf-8") if is_known else None
 
-    def send(self, functions: Sequence[str], events: Sequence[Path]) -> list[HttpResponse]:
-        """Send events; return their responses. Raises SendError, InvalidEventError."""
-        if not events:
-            self.round_trips = []
-            return []
-        target = Target(self._url, self._source, functions)
-        status, config = self._execute(config_of(target, events, self._folder))
-        if status in _UNREACHABLE:
-            raise self._unreachable()
-        if status:
-            reason = (_read(config, ".err").splitlines() or [f"curl exited with {status}"])[0]
-            message = f"no response from {self._url}: {reason}"
-            raise SendError(message)
-        self.round_trips = [float(line) for line in _read(config, ".out").splitlines()]
-        outputs = [self._folder / str(number) for number in range(1, len(events) + 1)]
-        return [
-            parse_response(_read(output, ".headers"), output.read_bytes()) for output in outputs
-        ]
 
-    def _execute(self, config: str) -> tuple[int, Path]:
-        path = self._folder / "curl"
-        path.write_text(config, encoding="utf-8", errors="surrogateescape")
-        return self._run(path), path
-
-    def _unreachable(self) -> SendError:
-        return SendError(f"nothing answers at {self._url}. Start the function with: make up")
-
-
-def _read(path: Path, suffix: str) -> str:
-    # with_suffix() would replace the suffix of a name that has one; newlines are HTTP's own
-    text = path.with_name(path.name + suffix).read_bytes()
-    return text.decode("utf-8", "replace")
+def curl_command(config: Path) -> list[str]:
+    """Return the command that runs curl with a configuration file."""
+    return ["curl", "--config", str(config)]

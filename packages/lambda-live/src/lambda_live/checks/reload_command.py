@@ -7,8 +7,8 @@ pipe whose other end the service holds, and kills the session when the pipe clos
 ends by itself, the service writes a byte first, so that processes it left in the background stay.
 
 If the service shows the result itself, it captures the output and sets LAMBDA_LIVE_CHECK_FORMAT to
-`json`. `scripts/check` then prints the JSON of a CheckResult, even inside `make check`. The output
-of any other command is shown as it is.
+`json`. `scripts/check` then prints the JSON of a CheckResult, even inside `make check`, and before
+it that of its progress. The output of any other command is shown as it is.
 """
 
 import asyncio
@@ -18,13 +18,15 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Self, override
+from functools import partial
+from typing import Self, override
 
 import psutil
 
 from lambda_live.checks.check_result import Check, CheckResult
+from lambda_live.checks.sender import CheckProgress
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
@@ -37,6 +39,7 @@ _READ_BYTES = 65_536
 _MAX_ROWS = 10
 _CHECK_ROW_WIDTH = 78
 _RESULT_START = '{"as_expected":'
+_PROGRESS_START = b'{"progress":'
 
 _DIE_WITH_SERVICE = """\
 exec 3<&0 </dev/null
@@ -101,6 +104,14 @@ class CommandResult:
         return replace(self, summary=self.rows[-1], rows=self.rows[:-1])
 
 
+def _parse_progress(line: bytes) -> CheckProgress | None:
+    """Return the progress that a line of `scripts/check` reports, if it does."""
+    if line.startswith(_PROGRESS_START):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            return CheckProgress.from_json(json.loads(line)["progress"])
+    return None
+
+
 def _status_text(status: int) -> str:
     if status == 0:
         return "command succeeded"
@@ -109,6 +120,8 @@ def _status_text(status: int) -> str:
 
 
 type OnFinished = Callable[[CommandResult], None]
+type OnProgress = Callable[[CheckProgress | None], None]
+"""Is called without a total when the command starts, and with None when it has ended."""
 
 
 class _CommandRun:
@@ -123,8 +136,8 @@ class _CommandRun:
         self.finished = asyncio.Event()
         self.is_terminated = False
 
-    def start(self, on_exit: OnFinished) -> None:
-        """Start the command; call back with its result."""
+    def start(self, on_exit: OnFinished, on_progress: OnProgress) -> None:
+        """Start the command; call back with its progress and its result."""
         service_alive, self._service_alive = os.pipe()
         self._process = subprocess.Popen(  # noqa: S602  # the developer's own command line
             _DIE_WITH_SERVICE + self._command,
@@ -138,24 +151,29 @@ class _CommandRun:
         os.close(service_alive)
         loop = asyncio.get_running_loop()
         # a daemon thread: the service does not wait for a command that does not end
-        threading.Thread(target=self._wait, args=(loop, on_exit), daemon=True).start()
+        arguments = (loop, on_exit, on_progress)
+        threading.Thread(target=self._wait, args=arguments, daemon=True).start()
 
-    def _wait(self, loop: asyncio.AbstractEventLoop, on_exit: OnFinished) -> None:
-        pipe = self._process.stdout
-        output = b"" if pipe is None else self._read(pipe)
-        # parsed in this thread, because the output may be large
-        result = CommandResult.parse(output, self._process.wait())
+    def _wait(
+        self, loop: asyncio.AbstractEventLoop, on_exit: OnFinished, on_progress: OnProgress
+    ) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed if the service stops first
+            output = bytearray()
+            for line in self._lines():
+                if (progress := _parse_progress(line)) is not None:
+                    loop.call_soon_threadsafe(on_progress, progress)
+                else:
+                    output += line
+                    del output[:-_MAX_OUTPUT_BYTES]
+            # parsed in this thread, because the output may be large
+            result = CommandResult.parse(bytes(output), self._process.wait())
             loop.call_soon_threadsafe(self._on_exit, on_exit, result)
 
-    @staticmethod
-    def _read(pipe: IO[bytes]) -> bytes:
-        output = bytearray()
-        while data := os.read(pipe.fileno(), _READ_BYTES):
-            output += data
-            del output[:-_MAX_OUTPUT_BYTES]
-        pipe.close()
-        return bytes(output)
+    def _lines(self) -> Iterator[bytes]:
+        """Yield the lines of the output, long ones in parts."""
+        if self._process.stdout is not None:
+            with self._process.stdout as pipe:
+                yield from iter(partial(pipe.readline, _READ_BYTES), b"")
 
     def _on_exit(self, on_exit: OnFinished, result: CommandResult) -> None:
         if self._kill_timer is not None:
@@ -200,6 +218,7 @@ class ReloadCommand(Listener):
         url: str,
         on_finished: OnFinished | None = None,
         is_debugging: Callable[[], bool] = lambda: False,
+        on_progress: OnProgress = lambda _: None,
     ) -> None:
         """
         Without `on_finished` the command prints to the service's output.
@@ -210,6 +229,7 @@ class ReloadCommand(Listener):
         self._command = command
         self._url = url
         self._on_finished = on_finished
+        self._on_progress = on_progress
         self._is_debugging = is_debugging
         self._run: _CommandRun | None = None
         self._next_code: str | None = None
@@ -243,10 +263,12 @@ class ReloadCommand(Listener):
         if is_captured:
             env["LAMBDA_LIVE_CHECK_FORMAT"] = "json"
         self._run = _CommandRun(self._command, env, is_captured=is_captured)
-        self._run.start(self._on_exit)
+        self._on_progress(CheckProgress())
+        self._run.start(self._on_exit, self._on_progress)
 
     def _on_exit(self, result: CommandResult) -> None:
         run, self._run = self._run, None
+        self._on_progress(None)
         if self._on_finished is not None and run is not None and not run.is_terminated:
             self._on_finished(result)
         self._start()

@@ -3,19 +3,18 @@
 
 A check is an event in `events/` and its expected response in `events/expected/`. The command waits
 until the service runs the code on disk, has curl send the events, and compares, prints or records
-the responses. `scripts/check` runs it and starts curl itself (`--curl-loop`): this process writes
-the path of each curl configuration file to descriptor 3 and reads curl's exit status from standard
-input. Without that option it starts curl as a process of its own.
+the responses.
 """
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, override
+from typing import NoReturn, Self, override
 
 from lambda_live.checks.accept import Acceptance, accept
 from lambda_live.checks.check_result import (
@@ -28,7 +27,7 @@ from lambda_live.checks.check_result import (
 )
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
-from lambda_live.checks.curl import Curl, InvalidEventError, SendError, Target
+from lambda_live.checks.curl import InvalidEventError, SendError, StateReader, Target
 from lambda_live.checks.event_files import events_of, expected_file, is_regular
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.function_response import (
@@ -40,6 +39,7 @@ from lambda_live.checks.function_response import (
     request_id_of,
 )
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
+from lambda_live.checks.sender import CheckProgress, EventSender, max_parallel_checks
 from lambda_live.cli.parser import CommandParser
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
@@ -108,7 +108,6 @@ def _parser() -> _Parser:
     add("--accept", action="store_true", help="record the responses as expected")
     add("--accept-errors", action="store_true", help="the same, errors included")
     add("--project", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)
-    add("--curl-loop", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     return parser
 
 
@@ -136,14 +135,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 class CheckCommand:
     """One run of the command."""
 
-    def __init__(self, options: argparse.Namespace, curl: Curl) -> None:
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        """`folder` is for temporary files."""
         self._options = options
         self._project: Path = options.project.resolve()
-        self._curl = curl
+        self._folder = folder
+        self._reader = StateReader(options.url, _SOURCE, folder)
         self._events = [Path(event) for event in options.events]
         self._waiter = CodeWaiter(
             self._project,
-            curl,
+            self._reader,
             options.url,
             options.wait or 0,
             is_cluster=options.cluster and options.wait is not None,
@@ -162,14 +163,14 @@ class CheckCommand:
             self._events = self._find_events()
         self._wait_for_functions()
         responses = self._send()
-        checks = [self._check(event, responses.get(event)) for event in self._events]
+        checks = [self._check(event, *responses.get(event, (None, 0))) for event in self._events]
         result = self._result(checks)
         if self._options.json:
             _print_json(_without_waiting(result).to_json())
         else:
             _print(*self._rows(result))
         if self._options.accept:
-            return self._accept(checks, responses)
+            return self._accept(checks, {event: sent[0] for event, sent in responses.items()})
         if not self._options.json:
             _print(result.summary())
         return 0 if result.as_expected else _FAILED
@@ -217,8 +218,12 @@ class CheckCommand:
         self._state = state
         return state
 
-    def _send(self) -> dict[Path, HttpResponse]:
-        """Send the events whose code loads, again until all responses are of the code on disk."""
+    def _send(self) -> dict[Path, tuple[HttpResponse, float]]:
+        """
+        Send the events whose code loads, again until all responses are of the code on disk.
+
+        Return the response and the round trip in seconds of each.
+        """
         while True:
             if self._options.wait is not None:
                 state = self._wait()
@@ -228,8 +233,7 @@ class CheckCommand:
                     self._state = self._waiter.read_state()
                     continue
             sent = [event for event in self._events if not self._has_failed(event)]
-            responses = self._curl.send(self._target().functions, sent)
-            found = dict(zip(sent, responses, strict=True))
+            found = self._send_once(sent)
             if self._options.wait is None or self._is_current(found):
                 return found
             if self._waiter.elapsed >= self._options.wait:
@@ -240,21 +244,30 @@ class CheckCommand:
                 raise SendError(message)
             self._state = self._waiter.read_state()
 
+    def _send_once(self, events: Sequence[Path]) -> dict[Path, tuple[HttpResponse, float]]:
+        functions = () if self._state is None else self._state.functions
+        limits = {each.name: each.reserved for each in functions if each.reserved is not None}
+        # AWS's emulator has one environment, and crashes if it gets two requests at once
+        max_running = 1 if self._state is None else max_parallel_checks()
+        with _ProgressLine() as progress:
+            sender = EventSender(self._target(), self._folder, limits, max_running, progress.show)
+            return sender.send(events)
+
     def _has_failed(self, event: Path) -> bool:
         if self._state is None or self._options.wait is None:
             return False
         return self._state.has_failed([self._target().function_of(event)])
 
-    def _is_current(self, responses: dict[Path, HttpResponse]) -> bool:
+    def _is_current(self, responses: dict[Path, tuple[HttpResponse, float]]) -> bool:
         """Whether the code on disk sent each response. In a rollout two services respond."""
         target, on_disk = self._target(), self._waiter.on_disk
         return all(
             (response.header(_CODE_HEADER) or "").startswith(on_disk[function])
-            for event, response in responses.items()
+            for event, (response, _) in responses.items()
             if (function := target.function_of(event)) in on_disk
         )
 
-    def _check(self, event: Path, response: HttpResponse | None) -> Check:
+    def _check(self, event: Path, response: HttpResponse | None, seconds: float) -> Check:
         function = self._target().function_of(event)
         name = self._relative(event)
         if response is None:
@@ -283,7 +296,8 @@ class CheckCommand:
             request_id_of(response),
             log.duration_ms,
             log.init_ms,
-            log=log.lines,
+            _milliseconds(seconds),
+            log.lines,
         )
 
     def _projects(self, function: str) -> list[str]:
@@ -294,19 +308,14 @@ class CheckCommand:
         return str(event).removeprefix(f"{self._options.project}/")
 
     def _result(self, checks: Sequence[Check]) -> CheckResult:
-        seconds = iter(self._curl.round_trips)
-        timed = [
-            each if each.outcome == "waiting" else _with_round_trip(each, next(seconds))
-            for each in checks
-        ]
         functions = self._state.only(self._wanted(self._state)) if self._state else ()
         return CheckResult(
             self._options.url,
             [each.to_code() for each in functions],
-            timed,
+            checks,
             {
-                "waited_ms": _milliseconds(self._curl.wait_seconds),
-                "checks_ms": _milliseconds(sum(self._curl.round_trips)),
+                "waited_ms": _milliseconds(self._reader.seconds),
+                "checks_ms": round(sum(each.round_trip_ms or 0 for each in checks), 3),
             },
         )
 
@@ -335,10 +344,34 @@ class CheckCommand:
         return _FAILED if errors or waiting else 0
 
 
-def _with_round_trip(check: Check, seconds: float) -> Check:
-    from dataclasses import replace  # noqa: PLC0415
+class _ProgressLine:
+    """Shows how far the checks are: in a terminal as one line, and to the service as JSON."""
 
-    return replace(check, round_trip_ms=_milliseconds(seconds))
+    def __init__(self) -> None:
+        self._to_service = os.environ.get("LAMBDA_LIVE_CHECK_FORMAT") == "json"
+        self._to_terminal = sys.stderr.isatty() and "CI" not in os.environ
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown and self._to_terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def show(self, progress: CheckProgress) -> None:
+        """Show progress if it has changed, and if somebody waits long enough to want to know."""
+        text = progress.text()
+        if not progress.is_long or text == self._shown:
+            return
+        self._shown = text
+        if self._to_service:
+            _print_json({"progress": progress.to_json()})
+        elif self._to_terminal:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH
+            sys.stderr.write(f"\r{sanitize(text)[: width - 1]}\x1b[K")
+            sys.stderr.flush()
 
 
 def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
@@ -386,25 +419,9 @@ def _print_json(value: object) -> None:
     sys.stdout.flush()
 
 
-def _run_curl_in_shell(config: Path) -> int:
-    """Have the loop of `scripts/check` run curl."""
-    os.write(3, os.fsencode(config) + b"\n")
-    return int(sys.stdin.readline() or 1)
-
-
-def _run_curl(config: Path) -> int:
-    import subprocess  # noqa: PLC0415  # `scripts/check` starts faster without it
-
-    command = ["curl", "--config", str(config)]
-    out, err = config.with_name("curl.out"), config.with_name("curl.err")
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        return subprocess.run(command, stdout=stdout, stderr=stderr, check=False).returncode  # noqa: S603  # a configuration of its own
-
-
 def _run_in(folder: Path, options: argparse.Namespace) -> int:
-    run = _run_curl_in_shell if options.curl_loop else _run_curl
     try:
-        return CheckCommand(options, Curl(options.url, _SOURCE, folder, run)).run()
+        return CheckCommand(options, folder).run()
     except InvalidEventError as error:
         if options.json:
             _print_json(CheckResult(options.url, reason=str(error)).to_json())
@@ -423,10 +440,6 @@ def main(arguments: Sequence[str]) -> NoReturn:
     """Run the command; exit with 0 if all is as expected, 1 if not, 2 for a wrong call."""
     options = _parse(arguments)
     try:
-        if options.curl_loop:
-            sys.exit(_run_in(options.curl_loop, options))
-        import tempfile  # noqa: PLC0415  # `scripts/check` has a folder already, and starts faster
-
         with tempfile.TemporaryDirectory() as folder:
             sys.exit(_run_in(Path(folder), options))
     except KeyboardInterrupt:

@@ -68,6 +68,9 @@ def _describe(function: Function) -> dict[str, Any]:
         "project": str(configuration.project.absolute()),
         "folders": folders,
         "ignored": function.ignored_files,
+        "reserved_concurrency": configuration.concurrency
+        if configuration.has_reserved_concurrency
+        else None,
         "code_sha256": version.code_sha256,
         "state": "Pending" if is_loading or function.package_state.is_installing else "Active",
         "error": None,

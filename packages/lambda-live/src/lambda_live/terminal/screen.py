@@ -91,6 +91,12 @@ class Screen:
         self._unfinished = truncate(line + progress, self.width)
         self._write(before + self._unfinished)
 
+    def show_progress(self, progress: str) -> None:
+        """Replace the progress text of the unfinished line, if no other line followed it."""
+        if self._unfinished and self._can_rewrite(self._unfinished):
+            self._unfinished = truncate(self._without_progress + progress, self.width)
+            self._write(f"{_CLEAR_LINE}{self._unfinished}")
+
     def _can_rewrite(self, line: str) -> bool:
         """Return whether a line can be cleared: it must fit into one row."""
         return self._color and width(line) <= self.width

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from lambda_live.checks.reload_command import CommandResult
+from lambda_live.checks.sender import CheckProgress
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.errors import error_name
@@ -145,6 +146,10 @@ class StatusView:
         self.shown_checks = None
         self._started_line = f"{dim(clock())} {dim('·')} checks"
         self._screen.start_line(self._started_line, dim(" · running…"))
+
+    def show_check_progress(self, progress: CheckProgress) -> None:
+        """Show how far the running checks are."""
+        self._screen.show_progress(dim(f" · {progress.text()}"))
 
     def show_checks_finished(self, result: CommandResult) -> None:
         """Show the result of the checks."""

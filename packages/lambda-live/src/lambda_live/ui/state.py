@@ -10,6 +10,7 @@ from typing import Any
 from lambda_live.checks.check_result import Check
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.reload_command import CommandResult
+from lambda_live.checks.sender import CheckProgress
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.sanitize import sanitize
@@ -75,7 +76,7 @@ class UiState:
         self.check_actions = CheckActions()
         self._store = store
         self._flush: asyncio.Future[None] | None = None
-        self._are_checks_running = False
+        self._check_progress: CheckProgress | None = None
         self._listeners: dict[str, HistoryListener] = {}
         set_pins = (lambda _: None) if store is None else store.set_pins
         self.replay = Replay(functions, self.history, self.broadcaster, on_replayed, set_pins)
@@ -164,7 +165,6 @@ class UiState:
 
     def add_checks(self, result: CommandResult) -> None:
         """Add the result of the command that runs after each reload, and judge its invocations."""
-        self.set_checks_running(running=False)
         for check in result.checks:
             row = self.history.find_request(check.request_id or "")
             if row is not None and check.outcome in ("passed", "failed"):
@@ -203,16 +203,15 @@ class UiState:
     def _code_sha256(self) -> str:
         return self.functions.default.code_version.code_sha256
 
-    def set_checks_running(self, *, running: bool) -> None:
-        """Publish whether the checks run."""
-        self._are_checks_running = running
-        self.broadcaster.publish("checksRunning", running)
+    def set_check_progress(self, progress: CheckProgress | None) -> None:
+        """Publish how far the running checks are. None if no checks run."""
+        self._check_progress = progress
+        self.broadcaster.publish("checkProgress", progress and progress.to_json())
 
     def run_checks(self) -> None:
         """Run the checks. Raises ApiError."""
         if self.check_actions.run is None:
             raise ApiError(409, "This service runs no checks. Start it with --after-reload.")
-        self.set_checks_running(running=True)
         self.check_actions.run()
 
     def accept_responses(self, row: ChecksRow) -> None:
@@ -298,7 +297,7 @@ class UiState:
             "replay": self.replay.is_enabled,
             "running": self.running(),
             "canCheck": self.check_actions.run is not None,
-            "checksRunning": self._are_checks_running,
+            "checkProgress": self._check_progress and self._check_progress.to_json(),
         }
 
 

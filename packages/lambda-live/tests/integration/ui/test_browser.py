@@ -473,3 +473,33 @@ def test_failed_checks_link_to_their_events_and_can_be_accepted(
         expect(row(page, "1 of 1 events as expected")).to_have_count(2)
     expected = tmp_path / "events/expected/hello.json"
     assert json.loads(expected.read_text()) == {"said": "hello"}
+
+
+def test_page_shows_progress_of_slow_checks(browser: Browser, tmp_path: Path) -> None:
+    source = """
+import os, time
+
+def handler(event, context):
+    while not os.path.exists(event):
+        time.sleep(0.01)
+"""
+    files = {
+        "function/__init__.py": "",
+        "function/app.py": source,
+        "events/slow.json": json.dumps(str(tmp_path / "go")),
+        "events/expected/slow.json": "null",
+    }
+    write_project(tmp_path, files)
+    check = f"--after-reload={sys.executable} -m lambda_live check"
+    with (
+        closing(TerminalService(tmp_path, check)) as terminal,
+        browsers.open_page(browser, dashboard(terminal)) as page,
+    ):
+        expect(page.get_by_text("Checks: 0 of 1 done, waiting for slow.json")).to_be_visible()
+        expect(page.get_by_role("button", name="Checks running")).to_be_disabled()
+
+        (tmp_path / "go").touch()
+
+        expect(row(page, "1 of 1 events as expected")).to_be_visible()
+        expect(page.get_by_role("button", name="Run checks")).to_be_enabled()
+        expect(page.get_by_text("waiting for slow.json")).to_have_count(0)

@@ -272,11 +272,15 @@ function search() {
 
 function showRunning() {
   const running = state.running.filter(({ client }) => filter.checks || !(client in HIDDEN_CLIENTS));
-  $("running").hidden = !running.length;
-  $("running").replaceChildren(...running.slice(0, MAX_RUNNING).map((row) =>
-    h("div", {}, h("span", { class: "glyph" }, "◌"), `${labelOf(row)} is running`, h("time", {}, `for ${formatMs(Date.now() - row.timestamp)}`))),
-    ...(running.length > MAX_RUNNING ? [h("div", {}, h("span", { class: "glyph" }), `and ${running.length - MAX_RUNNING} more`)] : []));
+  const rows = running.slice(0, MAX_RUNNING).map((row) => runningRow(`${labelOf(row)} is running`, Date.now() - row.timestamp));
+  if (running.length > MAX_RUNNING) rows.push(h("div", {}, h("span", { class: "glyph" }), `and ${running.length - MAX_RUNNING} more`));
+  const checks = state.checkProgress;
+  if (checks?.total) rows.unshift(runningRow(`Checks: ${checks.done} of ${checks.total} done, waiting for ${checks.event}`, checks.seconds * 1000));
+  $("running").hidden = !rows.length;
+  $("running").replaceChildren(...rows);
 }
+
+const runningRow = (text, elapsedMs) => h("div", {}, h("span", { class: "glyph" }, "◌"), text, h("time", {}, `for ${formatMs(elapsedMs)}`));
 
 function showPins(onOpenPin) {
   $("pins").hidden = !state.pins.length;
@@ -307,7 +311,7 @@ export function showList({ onOpen, onOpenPin }) {
   list.addEventListener("scroll", onScroll);
   onRows(addRows);
   onChange((changed) => {
-    if (changed.has("running")) showRunning();
+    if (changed.has("running") || changed.has("checkProgress")) showRunning();
     if (changed.has("pins")) showPins(onOpenPin);
     if (changed.has("functions")) showFunctionFilter();
   });

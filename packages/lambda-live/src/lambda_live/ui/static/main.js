@@ -223,8 +223,8 @@ async function accept() {
 
 function showCheckButton() {
   $("run-checks").hidden = !state.canCheck;
-  $("run-checks").disabled = state.checksRunning;
-  $("run-checks").textContent = state.checksRunning ? "Checks running …" : "Run checks";
+  $("run-checks").disabled = Boolean(state.checkProgress);
+  $("run-checks").textContent = state.checkProgress ? "Checks running …" : "Run checks";
 }
 
 async function setReplay(enabled) {
@@ -317,7 +317,7 @@ showList({ onOpen: (id) => open(id), onOpenPin: (id) => openPin(id) });
 onChange((changed) => {
   if (changed.has("functions") || changed.has("connected")) showFunctions();
   if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
-  if (changed.has("checksRunning") || changed.has("snapshot")) showCheckButton();
+  if (changed.has("checkProgress") || changed.has("snapshot")) showCheckButton();
   if (changed.has("replay")) $("replay").checked = state.replay;
   if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id, { replace: true });
 });

@@ -5,7 +5,7 @@ const MAX_SECONDS = 300;
 const RECONNECT_MS = 1000;
 
 export const state = {
-  url: "", editor: { project: "", editorRoot: "", template: "" }, canCheck: false, checksRunning: false, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
+  url: "", editor: { project: "", editorRoot: "", template: "" }, canCheck: false, checkProgress: null, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
 };
 
 const changeListeners = new Set();
@@ -46,7 +46,7 @@ function update(message) {
     state.editor = message.editor;
     state.connected = true;
   }
-  for (const name of ["functions", "pins", "running", "replay", "checksRunning"]) if (name in message) state[name] = message[name];
+  for (const name of ["functions", "pins", "running", "replay", "checkProgress"]) if (name in message) state[name] = message[name];
   if (message.second) state.seconds = [...state.seconds, message.second].slice(-MAX_SECONDS);
   const removed = addRows(message.rows ?? []);
   notify(changed);
