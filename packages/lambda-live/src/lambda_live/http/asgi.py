@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qs, unquote_to_bytes
 
 type Scope = dict[str, Any]
 type Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -77,6 +77,17 @@ def header(scope: Scope, name: bytes) -> str | None:
         if key == name:
             return str(value, "latin-1")
     return None
+
+
+def media_type(content_type: str) -> str:
+    """Return the media type of a Content-Type header, in lower case and without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def query_parameter(scope: Scope, name: str) -> str | None:
+    """Return the first value of a query parameter, or None."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    return next(iter(query.get(name, ())), None)
 
 
 def client(scope: Scope) -> Client:

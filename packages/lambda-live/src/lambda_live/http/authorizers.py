@@ -13,12 +13,11 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
-from urllib.parse import parse_qs
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ThrottledError
-from lambda_live.http.asgi import Scope, header
+from lambda_live.http.asgi import Scope
 from lambda_live.http.aws_errors import ServiceError
 from lambda_live.http.identities import (
     InvalidTokenError,
@@ -31,7 +30,7 @@ from lambda_live.http.identities import (
 )
 from lambda_live.http.operations import invoke
 from lambda_live.http.payloads import api_event_v1, api_event_v2
-from lambda_live.http.routes import RouteMatch, request_path
+from lambda_live.http.routes import RouteMatch, request_path, request_value
 from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.service import UnverifiedCaller
 from lambda_live.model.strict_json import loads
@@ -161,20 +160,13 @@ def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[s
 
 
 def _identity_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
-    kind, _, name = source.partition(".")
-    match kind:
-        case "header":
-            return header(scope, name.lower().encode())
-        case "querystring":
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            return next(iter(query.get(name, ())), None)
-        case "stageVariables":
-            return (match.route.stage_variables or {}).get(name)
-        case _:
-            value: Any = api_event_v1(match, scope, b"", Invocation(b""))["requestContext"]
-            for part in name.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
-            return None if value is None else str(value)
+    kind, *names = source.split(".")
+    if kind != "context":
+        return request_value(source, match, scope)
+    value: Any = api_event_v1(match, scope, b"", Invocation(b""))["requestContext"]
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return None if value is None else str(value)
 
 
 def _event(

@@ -42,12 +42,6 @@ def raise_user_error(status: int, error_type: str, message: str) -> NoReturn:
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 
 
-def unknown_operation(message: str) -> ServiceError:
-    """Return the error for an operation that does not exist or is not supported."""
-    body = {"Type": "User", "message": message}
-    return ServiceError(404, "UnknownOperationException", body)
-
-
 def raise_not_found(message: str) -> NoReturn:
     """Raise ServiceError for a resource that does not exist."""
     body = {"Type": "User", "Message": message}

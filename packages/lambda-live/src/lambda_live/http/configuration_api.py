@@ -107,8 +107,8 @@ class ConfigurationApi:
             "Configuration": _qualified_configuration(request.reference),
             "Code": {"Location": settings.task_root.as_uri()},
         }
-        if settings.has_reserved_concurrency:
-            description["Concurrency"] = {"ReservedConcurrentExecutions": settings.concurrency}
+        if concurrency := _reserved_concurrency(function):
+            description["Concurrency"] = concurrency
         return json_response(description)
 
     async def _get_function_configuration(self, request: Request) -> Response:
@@ -247,9 +247,7 @@ def function_configuration(function: Function) -> dict[str, Any]:
         "EphemeralStorage": {"Size": settings.ephemeral_storage},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _logging(settings),
-        **_dead_letter(settings),
-        **_layers(settings),
-        **_tenancy(settings),
+        **_optional_members(settings),
     }
 
 
@@ -269,19 +267,14 @@ def _program(settings: FunctionConfiguration) -> dict[str, str]:
     return {"PackageType": "Zip", "Runtime": settings.runtime, "Handler": settings.handler}
 
 
-def _dead_letter(settings: FunctionConfiguration) -> dict[str, Any]:
-    arn = settings.event_invoke_config.dead_letter
-    return {"DeadLetterConfig": {"TargetArn": arn}} if arn else {}
-
-
-def _layers(settings: FunctionConfiguration) -> dict[str, Any]:
-    layers = [{"Arn": arn} for arn in settings.layer_arns]
-    return {"Layers": layers} if layers else {}
-
-
-def _tenancy(settings: FunctionConfiguration) -> dict[str, Any]:
-    mode = settings.tenancy
-    return {"TenancyConfig": {"TenantIsolationMode": mode}} if mode else {}
+def _optional_members(settings: FunctionConfiguration) -> dict[str, Any]:
+    target, mode = settings.event_invoke_config.dead_letter, settings.tenancy
+    members = {
+        "DeadLetterConfig": target and {"TargetArn": target},
+        "Layers": [{"Arn": arn} for arn in settings.layer_arns],
+        "TenancyConfig": mode and {"TenantIsolationMode": mode},
+    }
+    return {name: value for name, value in members.items() if value}
 
 
 def _logging(settings: FunctionConfiguration) -> dict[str, str]:
@@ -401,8 +394,6 @@ def _check_unqualified(request: Request) -> None:
 
 def _reserved_concurrency(function: Function) -> dict[str, Any]:
     settings = function.desired_configuration
-    return (
-        {"ReservedConcurrentExecutions": settings.concurrency}
-        if settings.has_reserved_concurrency
-        else {}
-    )
+    if not settings.has_reserved_concurrency:
+        return {}
+    return {"ReservedConcurrentExecutions": settings.concurrency}

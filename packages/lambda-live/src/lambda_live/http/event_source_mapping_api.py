@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMappi
 
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from lambda_live.events.mapping import (
     SQS,
@@ -20,9 +20,8 @@ from lambda_live.events.mapping import (
 )
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import Response
+from lambda_live.http.asgi import Response, query_parameter
 from lambda_live.http.aws_errors import (
-    ServiceError,
     json_response,
     raise_not_found,
     raise_user_error,
@@ -110,13 +109,13 @@ class EventSourceMappingApi:
             raise_user_error(400, _INVALID, message)
 
     async def _list(self, request: Request) -> Response:
-        query = parse_qs(request.scope["query_string"].decode("latin-1"))
-        source, name = query.get("EventSourceArn", [""])[0], query.get("FunctionName", [""])[0]
+        source = query_parameter(request.scope, "EventSourceArn")
+        name = query_parameter(request.scope, "FunctionName")
         wanted = self._function(name).configuration.name if name else None
         found = [
             self._describe(each)
             for each in self._mappings.values()
-            if source in ("", each.source) and wanted in (None, each.function)
+            if source in (None, each.source) and wanted in (None, each.function)
         ]
         return json_response({"EventSourceMappings": found})
 
@@ -158,7 +157,7 @@ def _mapping(
     try:
         settings = parse_settings(source, members)
     except InvalidMappingError as error:
-        raise ServiceError(400, _INVALID, {"Type": "User", "message": str(error)}) from error
+        raise_user_error(400, _INVALID, str(error))
     mapping = EventSourceMapping(
         function.configuration.name,
         source,

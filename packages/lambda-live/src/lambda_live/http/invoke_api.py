@@ -22,6 +22,7 @@ from lambda_live.http.asgi import (
     Scope,
     event_file_name,
     header,
+    media_type,
     read_body,
 )
 from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
@@ -104,10 +105,9 @@ async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[st
 
 
 async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
-    content_type = header(scope, b"content-type") or _MEDIA_TYPES[0]
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type not in _MEDIA_TYPES and not media_type.endswith("+json"):
-        message = f"Unsupported content type: {media_type}. Send application/json."
+    sent_type = media_type(header(scope, b"content-type") or _MEDIA_TYPES[0])
+    if sent_type not in _MEDIA_TYPES and not sent_type.endswith("+json"):
+        message = f"Unsupported content type: {sent_type}. Send application/json."
         raise_user_error(415, "UnsupportedMediaTypeException", message)
     limit = MAX_ASYNC_PAYLOAD_BYTES if kind == "Event" else MAX_SYNC_PAYLOAD_BYTES
     try:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any
-from urllib.parse import parse_qs
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
@@ -23,13 +22,14 @@ from lambda_live.http.asgi import (
     Response,
     Scope,
     client,
+    query_parameter,
     read_body,
 )
 from lambda_live.http.aws_errors import (
+    ServiceError,
     raise_not_found,
     raise_user_error,
     raise_validation_error,
-    unknown_operation,
 )
 from lambda_live.http.caller_policy import check_user
 from lambda_live.http.headers import AddIdHeaders, add_lambda_ids
@@ -81,15 +81,12 @@ def resolve_function(
         raise_not_found(message)
     account = replace(own, account_id=account_id) if account_id else own
     qualifier = qualifier or derived or None
-    if function is None or account != own or not _has_version(function, qualifier):
-        version = qualifier or ("$LATEST" if reports_latest else None)
+    version = function and function.desired_configuration.version_of(qualifier)
+    if function is None or account != own or version is None:
+        suffix = qualifier or ("$LATEST" if reports_latest else None)
         arn = account.function_arn(own_name)
-        raise_not_found(missing or f"Function not found: {arn}{f':{version}' if version else ''}")
+        raise_not_found(missing or f"Function not found: {arn}{f':{suffix}' if suffix else ''}")
     return FunctionReference(function, qualifier)
-
-
-def _has_version(function: Function, qualifier: str | None) -> bool:
-    return function.desired_configuration.version_of(qualifier) is not None
 
 
 @lru_cache(256)
@@ -251,7 +248,8 @@ class OperationRouter:
         methods = [route.method for route in self._routes if route.pattern.fullmatch(path)]
         message = f"{method} {path} is not supported"
         message += f"; supported methods: {', '.join(methods)}." if methods else "."
-        raise unknown_operation(message)
+        body = {"Type": "User", "message": message}
+        raise ServiceError(404, "UnknownOperationException", body)
 
     def _reference(
         self, route: OperationRoute, match: re.Match[str], scope: Scope
@@ -259,11 +257,10 @@ class OperationRouter:
         name = match.groupdict().get("name")
         if name is None:
             return FunctionReference(self._functions.default)
-        qualifier = parse_qs(scope["query_string"].decode("latin-1")).get("Qualifier", [None])[0]
         return resolve_function(
             self._functions,
             name,
-            qualifier,
+            query_parameter(scope, "Qualifier"),
             reports_latest=route.reports_latest,
             missing=route.missing,
         )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from lambda_live.http.asgi import Scope, headers_as_sent
+from lambda_live.http.asgi import Scope, headers_as_sent, media_type
 from lambda_live.http.headers import OWN_HEADER_PREFIX, REST_API_DROPPED_REQUEST_HEADERS
 from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, event_path, request_path
 from lambda_live.model.invocation import Invocation
@@ -59,7 +59,8 @@ def function_url_event(
     if parameters := _merge_repeated(parse_qsl(query, keep_blank_values=True)):
         event["queryStringParameters"] = parameters
     if body:
-        event["body"], event["isBase64Encoded"] = _encode_body(body, headers)
+        content_type = headers.get("content-type", "")
+        event["body"], event["isBase64Encoded"] = _encode_body(body, content_type)
     return event
 
 
@@ -164,17 +165,17 @@ def _v1_body(
 ) -> tuple[str | None, bool]:
     if not body:
         return None, False
-    media_type = _value(headers, "content-type") or ""
+    content_type = _value(headers, "content-type") or ""
     if not match.route.is_rest:
-        return _encode_body(body, {"content-type": media_type})
-    if is_binary(match, media_type or "application/json"):
+        return _encode_body(body, content_type)
+    if is_binary(match, content_type or "application/json"):
         return base64.b64encode(body).decode(), True
     return body.decode("utf-8", "replace"), False
 
 
 def is_binary(match: RouteMatch, media_types: str) -> bool:
     """Whether the API's binary media types include the first of some media types."""
-    kind = media_types.partition(",")[0].partition(";")[0].strip().lower()
+    kind = media_type(media_types.partition(",")[0])
     candidates = (kind, f"{kind.partition('/')[0]}/*", "*/*")
     return any(each.lower() in candidates for each in match.route.binary_media_types)
 
@@ -257,10 +258,10 @@ def _source_ip(scope: Scope) -> str:
     return address
 
 
-def _encode_body(body: bytes, headers: dict[str, str]) -> tuple[str, bool]:
+def _encode_body(body: bytes, content_type: str) -> tuple[str, bool]:
     """Return a body as text or as base64, and whether it is base64."""
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type.startswith("text/") or media_type in _TEXT_TYPES:
+    kind = media_type(content_type)
+    if kind.startswith("text/") or kind in _TEXT_TYPES:
         try:
             return body.decode("utf-8"), False
         except UnicodeDecodeError:

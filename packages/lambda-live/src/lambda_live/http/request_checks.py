@@ -6,11 +6,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-
 """
 
 from typing import NoReturn
-from urllib.parse import parse_qs
 
-from lambda_live.http.asgi import Scope, header
+from lambda_live.http.asgi import Scope, header, media_type
 from lambda_live.http.aws_errors import ServiceError
-from lambda_live.http.routes import RouteMatch
+from lambda_live.http.routes import RouteMatch, request_value
 from lambda_live.model import strict_json
 from lambda_live.model.json_schema import find_violation
 from lambda_live.model.template import ApiKeyRequirement
@@ -37,30 +36,17 @@ def check_parameters(match: RouteMatch, scope: Scope) -> None:
     """Raise ServiceError if a required parameter is missing or blank."""
     validation = match.route.validation
     required = validation.parameters if validation else ()
-    if missing := [name for name in required if not _value(name, match, scope)]:
+    values = {name: request_value(name, match, scope) or "" for name in required}
+    if missing := [name for name, value in values.items() if not value.strip()]:
         names = ", ".join(name.partition(".")[2] for name in missing)
         _reject(f"Missing required request parameters: [{names}]")
-
-
-def _value(parameter: str, match: RouteMatch, scope: Scope) -> str:
-    kind, _, name = parameter.partition(".")
-    match kind:
-        case "header":
-            value = header(scope, name.lower().encode())
-        case "path":
-            value = match.parameters.get(name)
-        case _:
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            value = next(iter(query.get(name, ())), None)
-    return (value or "").strip()
 
 
 def check_body(match: RouteMatch, scope: Scope, body: bytes, listener: Listener) -> None:
     """Raise ServiceError if the body violates the schema of its media type."""
     validation = match.route.validation
-    content_type = header(scope, b"content-type") or "application/json"
-    media_type = content_type.partition(";")[0].strip().lower()
-    schema = validation.schemas.get(media_type) if validation else None
+    kind = media_type(header(scope, b"content-type") or "application/json")
+    schema = validation.schemas.get(kind) if validation else None
     if schema is None:
         return
     try:

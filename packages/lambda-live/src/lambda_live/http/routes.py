@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import Scope
+from lambda_live.http.asgi import Scope, header, query_parameter
 from lambda_live.model.template import Route
 
 DEFAULT_ROUTE = "$default"
@@ -61,6 +61,21 @@ def _generality(segment: str) -> int:
     if variable is None:
         return _LITERAL
     return _GREEDY if variable[2] else _SINGLE
+
+
+def request_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
+    """Return what a request has at a source, such as `header.X-One` or `path.id`."""
+    kind, _, name = source.partition(".")
+    match kind:
+        case "header":
+            return header(scope, name.lower().encode())
+        case "querystring":
+            return query_parameter(scope, name)
+        case "path":
+            return match.parameters.get(name)
+        case "stageVariables":
+            return (match.route.stage_variables or {}).get(name)
+    return None
 
 
 def request_path(route: Route, scope: Scope) -> str:

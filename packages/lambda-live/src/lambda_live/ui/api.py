@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from lambda_live.checks.event_files import SaveError
-from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, read_body
+from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, media_type, read_body
 from lambda_live.http.caller_policy import OTHER_USER, is_of_other_user
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
@@ -264,8 +264,7 @@ async def _read_json_body(scope: Scope, receive: Receive) -> dict[str, Any]:
 
     A form on another site can't send `application/json`, so no other content type is accepted.
     """
-    media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    if media_type(header(scope, b"content-type") or "") != "application/json":
         raise ApiError(415, "Content-Type must be application/json")
     try:
         value = loads(await read_body(scope, receive, _MAX_BODY_BYTES))
