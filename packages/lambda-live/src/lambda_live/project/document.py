@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -46,8 +46,8 @@ class Array(list[Value]):
 
     __slots__ = ("line",)
 
-    def __init__(self, line: int) -> None:
-        super().__init__()
+    def __init__(self, line: int, items: Iterable[Value] = ()) -> None:
+        super().__init__(items)
         self.line = line
 
 
@@ -154,9 +154,7 @@ class _Reader:
             case yaml.MappingNode():
                 return self._object(node)
             case yaml.SequenceNode():
-                array = Array(node.start_mark.line + 1)
-                array.extend(self.value(item) for item in node.value)
-                return array
+                return Array(node.start_mark.line + 1, map(self.value, node.value))
             case _:
                 return _scalar(self._path, node)
 
@@ -203,7 +201,5 @@ def _intrinsic(tag: str, value: Value, line: int) -> tuple[str, Value]:
     if tag in ("Ref", "Condition"):
         return tag, value
     if tag == "GetAtt" and isinstance(value, str):
-        parts = Array(line)
-        parts.extend(value.split(".", 1))
-        return "Fn::GetAtt", parts
+        return "Fn::GetAtt", Array(line, value.split(".", 1))
     return f"Fn::{tag}", value

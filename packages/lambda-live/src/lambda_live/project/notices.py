@@ -1,6 +1,6 @@
 """The startup notices about a template, `PATH:LINE: PROBLEM; HINT`, each once for all functions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lambda_live.dependencies.interpreters import explain_substitute
@@ -52,7 +52,8 @@ def _grouped(
         yield key, list(group), prefix
 
 
-def _listed(names: list[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
+    """Return names with commas, and the number of those that are too many."""
     if len(names) <= _MAX_NAMES:
         return ", ".join(names)
     return f"{', '.join(names[: _MAX_NAMES - 1])} and {len(names) - _MAX_NAMES + 1} more"
@@ -75,7 +76,7 @@ def _skipped(template: Template) -> Iterator[str]:
             yield f"{place}{names[0]} is not served: {reason}"
         else:
             their_reason = reason.replace("its ", "their ", 1)
-            yield f"{place}{_listed(names)} are not served: {their_reason}"
+            yield f"{place}{list_names(names)} are not served: {their_reason}"
 
 
 def _runtimes(template: Template) -> Iterator[str]:
@@ -85,7 +86,7 @@ def _runtimes(template: Template) -> Iterator[str]:
         if template.path or function.image
     )
     for runtime, names, place in _grouped(items):
-        if explanation := explain_substitute(_listed(names), runtime):
+        if explanation := explain_substitute(list_names(names), runtime):
             yield f"{place}{explanation}"
 
 
@@ -104,7 +105,7 @@ def _unverified_authorizers(template: Template) -> Iterator[str]:
     )
     for authorizer, names, place in _grouped((*items, *urls)):
         consequence = _consequence(authorizer)
-        yield f"{place}authorizer {authorizer} of {_listed(names)} is not {consequence}"
+        yield f"{place}authorizer {authorizer} of {list_names(names)} is not {consequence}"
 
 
 def _consequence(authorizer: str) -> str:
@@ -123,7 +124,7 @@ def _response_streams(template: Template) -> Iterator[str]:
     )
     for mode, names, place in _grouped(items):
         yield (
-            f"{place}InvokeMode {mode} of {_listed(names)} sends the whole result as one body,"
+            f"{place}InvokeMode {mode} of {list_names(names)} sends the whole result as one body,"
             " because Python's runtime does not stream; use BUFFERED for statusCode and headers"
         )
 
@@ -137,6 +138,6 @@ def _unknown_api_keys(template: Template) -> Iterator[str]:
     )
     for api, names, place in _grouped(items):
         yield (
-            f"{place}{api} requires an API key of {_listed(names)}, and any key passes;"
+            f"{place}{api} requires an API key of {list_names(names)}, and any key passes;"
             " add AWS::ApiGateway::ApiKey with a Value to accept this key only"
         )

@@ -5,7 +5,7 @@ This module needs no YAML reader: its import would slow down projects without a 
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
+from lambda_live.project.notices import list_names
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 """The names that SAM CLI looks for."""
@@ -23,7 +24,7 @@ _HINT = "add one of them, name the handler (MODULE.FUNCTION), or create both wit
 _SKIPPED_FOLDERS = {"node_modules", "cdk.out", "venv", "__pycache__"}
 _TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
 _MAX_TEMPLATE_BYTES = 2**20
-_MAX_NESTED, _MAX_LISTED = 20, 3
+_MAX_NESTED = 20
 
 DEFAULT_HANDLER = "lambda_function.lambda_handler"
 """AWS's default for a new Python function."""
@@ -113,10 +114,10 @@ def _hint_about_templates(folder: Path) -> str:
     """Return which templates of other names or in other folders there are, empty for none."""
     templates = [each for each in _names(folder) if _is_template(folder / each)]
     if templates:
-        return f"found {_listed(templates)}; choose one with --template {templates[0]}"
+        return f"found {list_names(templates)}; choose one with --template {templates[0]}"
     if nested := list(islice(_nested_templates(folder), _MAX_NESTED)):
         first = nested[0].rpartition("/")[0]
-        return f"found {_listed(nested)}; start in one of these folders, as in: cd {first}"
+        return f"found {list_names(nested)}; start in one of these folders, as in: cd {first}"
     return ""
 
 
@@ -150,11 +151,6 @@ def _nested_templates(folder: Path) -> Iterator[str]:
                 if (path / name).is_file():
                     yield str((path / name).relative_to(folder))
                     break
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_MAX_LISTED])
-    return shown + f" and {len(names) - _MAX_LISTED} more" * (len(names) > _MAX_LISTED)
 
 
 def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None) -> Template:

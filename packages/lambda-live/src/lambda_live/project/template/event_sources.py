@@ -38,6 +38,13 @@ SUPPORTED_EVENTS = (
 )
 """SAM's types of events that are delivered locally, besides those of APIs."""
 
+_SOURCES = (
+    *("AWS::Events::Rule", "AWS::Lambda::EventSourceMapping", "AWS::S3::Bucket"),
+    *("AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::Scheduler::Schedule"),
+    "Custom::S3BucketNotifications",
+)
+"""Types of resources that invoke functions."""
+
 _PATTERNS = ("EventPattern", "FilterPolicy", "Pattern")
 _FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
 _SCHEDULED = ("Schedule", "ScheduleV2")
@@ -92,20 +99,28 @@ class EventSourceReader:
         for each in self._resources:
             if each.type in FUNCTIONS:
                 yield from self._sam_events(each)
-            elif (reader := self._readers().get(each.type)) is not None:
-                yield from reader(self, each, _section(self._resources, each.properties.raw))
+            elif each.type in _SOURCES:
+                yield from self._resource(each, _section(self._resources, each.properties.raw))
 
-    @staticmethod
-    def _readers() -> "Mapping[str, Any]":
-        return {
-            "AWS::Lambda::EventSourceMapping": EventSourceReader._mapping,
-            "AWS::Events::Rule": EventSourceReader._rule,
-            "AWS::SNS::Subscription": EventSourceReader._subscription,
-            "AWS::SNS::Topic": EventSourceReader._topic,
-            "AWS::S3::Bucket": EventSourceReader._bucket,
-            "Custom::S3BucketNotifications": EventSourceReader._cdk_notifications,
-            "AWS::Scheduler::Schedule": EventSourceReader._schedule,
-        }
+    def _resource(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        name = each.logical_id
+        match each.type:
+            case "AWS::Lambda::EventSourceMapping":
+                yield from self._mapping(each, settings)
+            case "AWS::Events::Rule":
+                yield from self._rule(each, settings)
+            case "AWS::SNS::Subscription":
+                yield from self._subscribe(each, name, settings.get("TopicArn"), settings)
+            case "AWS::SNS::Topic":
+                topic = self._resources.intrinsics.references.ref(name)
+                for position, entry in enumerate(_dicts(settings.get("Subscription"))):
+                    yield from self._subscribe(each, f"{name}-{position}", topic, entry)
+            case "AWS::S3::Bucket":
+                yield from self._notifications(each, self._resources.name_of(name), settings)
+            case "Custom::S3BucketNotifications":
+                yield from self._notifications(each, settings.get("BucketName"), settings)
+            case "AWS::Scheduler::Schedule":
+                yield from self._schedule(each, settings)
 
     def _source(  # noqa: PLR0913, PLR0917  # the fields of EventSource
         self, name: str, kind: str, target: str, source: Any, settings: Any, line: int
@@ -186,14 +201,6 @@ class EventSourceReader:
                 bus = settings.get("EventBusName") or "default"
                 yield self._source(name, "EventBridge", target, bus, own, each.line)
 
-    def _subscription(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        yield from self._subscribe(each, each.logical_id, settings.get("TopicArn"), settings)
-
-    def _topic(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        topic = self._resources.intrinsics.references.ref(each.logical_id)
-        for position, entry in enumerate(_dicts(settings.get("Subscription"))):
-            yield from self._subscribe(each, f"{each.logical_id}-{position}", topic, entry)
-
     def _subscribe(
         self, each: Resource, name: str, topic: Any, settings: dict[str, Any]
     ) -> Iterator[EventSource]:
@@ -204,18 +211,10 @@ class EventSourceReader:
         elif (target := self._target(settings.get("Endpoint"), each)) is not None:
             yield self._source(name, "SNS", target, topic, settings, each.line)
 
-    def _bucket(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        bucket = self._resources.name_of(each.logical_id)
-        configuration = settings.get("NotificationConfiguration") or {}
-        yield from self._notifications(each, bucket, configuration)
-
-    def _cdk_notifications(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        configuration = settings.get("NotificationConfiguration") or {}
-        yield from self._notifications(each, settings.get("BucketName"), configuration)
-
     def _notifications(
-        self, each: Resource, bucket: Any, configuration: dict[str, Any]
+        self, each: Resource, bucket: Any, settings: dict[str, Any]
     ) -> Iterator[EventSource]:
+        configuration = settings.get("NotificationConfiguration") or {}
         keys = {
             "LambdaConfigurations": "Function",
             "LambdaFunctionConfigurations": "LambdaFunctionArn",

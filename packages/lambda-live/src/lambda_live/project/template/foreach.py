@@ -50,9 +50,7 @@ class ForEach:
 
     def _value(self, value: Value) -> Value:
         if isinstance(value, Array):
-            items = Array(value.line)
-            items.extend(map(self._value, value))
-            return items
+            return Array(value.line, map(self._value, value))
         return self._object(value) if isinstance(value, Object) else value
 
     def _object(self, value: Object) -> Object:
@@ -126,9 +124,7 @@ def _substitute(body: Object, identifier: str, value: str) -> Object:
             case str():
                 return replace_text(item)
             case Array():
-                items = Array(item.line)
-                items.extend(map(replace_value, item))
-                return items
+                return Array(item.line, map(replace_value, item))
             case {"Ref": str() as name} if name == identifier:
                 return value
             case Object():

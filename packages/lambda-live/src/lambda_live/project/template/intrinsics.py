@@ -58,10 +58,8 @@ class Intrinsics:
             TemplateError: A function has invalid arguments.
         """
         if isinstance(value, Array):
-            items = Array(value.line)
-            resolved = (self.resolve(item) for item in value)
-            items.extend(item for item in resolved if item is not None)
-            return items
+            resolved = map(self.resolve, value)
+            return Array(value.line, (item for item in resolved if item is not None))
         if isinstance(value, str):
             return self._dynamic(value)
         if not isinstance(value, Object):
@@ -89,9 +87,7 @@ class Intrinsics:
         """Return the value with each Fn::If replaced by its branch, and references as written."""
         value = self._chosen(value)
         if isinstance(value, Array):
-            items = Array(value.line)
-            items.extend(map(self.without_conditions, value))
-            return items
+            return Array(value.line, map(self.without_conditions, value))
         if not isinstance(value, Object):
             return value
         result = Object(value.line)
@@ -215,10 +211,8 @@ class Intrinsics:
                 return self.references.placeholder(_MACRO, notice)
 
     def _availability_zones(self, region: Value) -> Value:
-        zones = Array(0)
         name = self._text(region) or as_text(self.references.ref("AWS::Region"))
-        zones.extend(f"{name}{letter}" for letter in "abc")
-        return zones
+        return Array(0, (f"{name}{letter}" for letter in "abc"))
 
 
 class _StringFunctions:
@@ -247,11 +241,8 @@ class _StringFunctions:
         """Fn::Split."""
         separator, text = _array(values)
         whole = self.text(text)
-        parts = Array(0)
-        parts.extend(
-            _propagate_unresolved([whole], part) for part in whole.split(as_text(separator))
-        )
-        return parts
+        parts = whole.split(as_text(separator))
+        return Array(0, (_propagate_unresolved([whole], part) for part in parts))
 
     def select(self, values: Value) -> Value:
         """Fn::Select; beyond the end of a list with unresolved items the result is unresolved."""

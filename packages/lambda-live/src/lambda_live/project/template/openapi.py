@@ -119,20 +119,13 @@ def _operation_authorizer(
     """Return the authorizer of an operation, else of its definition, else SAM's default."""
     if operation.section(_AUTH).text("type") == IAM:
         return Authorizer(IAM, IAM)
-    own = "security" in operation.raw
-    if not own and "security" not in body.raw:
+    required = request_checks.required_schemes(body, operation)
+    if required is None:
         return authorizers.default_authorizer(resources, api.properties, rest=rest)
-    for requirement in (operation if own else body).items("security"):
-        for name in requirement.raw:
-            found = _scheme_authorizer(resources, _scheme(body, name), name, rest=rest)
-            if found is not None:
-                return replace(found, scopes=requirement.texts(name))
+    for name, scheme, requirement in required:
+        if (found := _scheme_authorizer(resources, scheme, name, rest=rest)) is not None:
+            return replace(found, scopes=requirement.texts(name))
     return None
-
-
-def _scheme(body: Properties, name: str) -> Properties:
-    schemes = body.section("components").section("securitySchemes")
-    return (schemes if name in schemes else body.section("securityDefinitions")).section(name)
 
 
 def _scheme_authorizer(

@@ -415,9 +415,7 @@ class References:
         if isinstance(value, Unresolved):
             return value
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            array = Array(declared.line)
-            array.extend(item.strip() for item in value.split(","))
-            return array
+            return Array(declared.line, map(str.strip, value.split(",")))
         return value
 
 

@@ -57,21 +57,35 @@ def operation_api_key(
     resources: Resources, api: Resource, body: Properties, operation: Properties
 ) -> ApiKeyRequirement | None:
     """Return the API key that an operation, or else its definition, or else SAM, requires."""
+    required = required_schemes(body, operation)
+    if required is None:
+        is_required = api.properties.section("Auth").flag("ApiKeyRequired")
+    else:
+        is_required = any(
+            scheme.text("type") == "apiKey" and (scheme.text("name") or "").lower() == "x-api-key"
+            for _, scheme, _ in required
+        )
+    return _requirement(resources, api.properties) if is_required else None
+
+
+def required_schemes(
+    body: Properties, operation: Properties
+) -> list[tuple[str, Properties, Properties]] | None:
+    """
+    Return name, definition and requirement of each security scheme of an OpenAPI operation.
+
+    The operation's own come first, then the definition's. Return None if neither has `security`.
+    """
     own = "security" in operation.raw
     if not own and "security" not in body.raw:
-        is_required = api.properties.section("Auth").flag("ApiKeyRequired")
-        return _requirement(resources, api.properties) if is_required else None
+        return None
     schemes = body.section("components").section("securitySchemes")
     definitions = body.section("securityDefinitions")
-    for requirement in (operation if own else body).items("security"):
-        for name in requirement.raw:
-            scheme = (schemes if name in schemes else definitions).section(name)
-            if (
-                scheme.text("type") == "apiKey"
-                and (scheme.text("name") or "").lower() == "x-api-key"
-            ):
-                return _requirement(resources, api.properties)
-    return None
+    return [
+        (name, (schemes if name in schemes else definitions).section(name), requirement)
+        for requirement in (operation if own else body).items("security")
+        for name in requirement.raw
+    ]
 
 
 def _requirement(resources: Resources, api: Properties) -> ApiKeyRequirement:
@@ -226,17 +240,14 @@ def _member(name: str, value: Value, kind: Value) -> Any:
         return {key: _schema(item) for key, item in value.items()}
     if name in _VALUES:
         is_text = kind not in ("integer", "number", "boolean")
-        items = [item if is_text else _scalar(item) for item in _listed(value)]
-        return items if isinstance(value, Array) else items[0]
+        if isinstance(value, Array):
+            return [item if is_text else _scalar(item) for item in value]
+        return value if is_text else _scalar(value)
     if name in _SCALARS and isinstance(value, str):
         return _scalar(value)
     if name == "$ref" and isinstance(value, str):
         return _MODEL_URL.sub(r"#/definitions/\1", value)
     return _schema(value)
-
-
-def _listed(value: Value) -> list[Value]:
-    return list(value) if isinstance(value, Array) else [value]
 
 
 def _scalar(value: Value) -> Any:

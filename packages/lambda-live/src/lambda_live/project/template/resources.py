@@ -281,9 +281,7 @@ def merge_globals(general: Value, own: Value) -> Value:
     if own is None or general is None:
         return general if own is None else own
     if isinstance(general, Array) and isinstance(own, Array):
-        both = Array(own.line)
-        both.extend([*general, *own])
-        return both
+        return Array(own.line, (*general, *own))
     if not isinstance(general, Object) or not isinstance(own, Object):
         return own
     if is_intrinsic(general) or is_intrinsic(own):
