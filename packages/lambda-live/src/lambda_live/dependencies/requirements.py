@@ -35,7 +35,7 @@ from lambda_live.dependencies.lock_files import (
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
 from lambda_live.model.template_error import short_path
-from lambda_live.model.text_files import read_file
+from lambda_live.model.text_files import read_file, text_or_empty
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 _NAMED = re.compile(r"[A-Za-z0-9][^@/#;]*")
@@ -213,23 +213,15 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
 
 def _source_lock(file: Path, root: Path, project: Path) -> Path | None:
     """Return the poetry.lock that a requirements file is generated from, if it is."""
-    if not _readable_text(file).startswith(_GENERATED):
+    if not text_or_empty(file).startswith(_GENERATED):
         return None
     locks = (folder / _POETRY_LOCK for folder in _folders(root, project))
     return next(filter(Path.is_file, locks), None)
 
 
-def _readable_text(file: Path) -> str:
-    """Return the text of a file, empty if it cannot be read. Its reader reports that."""
-    try:
-        return file.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
-        return ""
-
-
 def find_line_without_hash(file: Path) -> tuple[int, str] | None:
     """Return the number and package of the first line without hashes, if others have hashes."""
-    text = _readable_text(file)
+    text = text_or_empty(file)
     if "--hash=" not in text:
         return None
     for number, line in enumerate(text.splitlines(), 1):
@@ -250,7 +242,7 @@ def add_command(root: Path, project: Path, package: str) -> str:
             return f"{poetry} add {package}"
         if (folder / _UV_LOCK).is_file():
             return f"uv add {package}"
-        if "[project]" in _readable_text(file := folder / _PYPROJECT):
+        if "[project]" in text_or_empty(file := folder / _PYPROJECT):
             return f"add {package} to the dependencies in {short_path(file)}"
     return f"add {package} to {short_path(own)}"
 

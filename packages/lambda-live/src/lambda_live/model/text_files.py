@@ -5,6 +5,7 @@ Editors save UTF-8, with or without a byte order mark. PowerShell's `>` saves UT
 """
 
 import codecs
+import sys
 from pathlib import Path
 
 _MARKS = {
@@ -35,3 +36,13 @@ def decode(content: bytes) -> str:
 def read_file(file: Path) -> str:
     """Return the text of a file. Raises OSError, EncodingError."""
     return decode(file.read_bytes())
+
+
+def text_or_empty(file: Path, max_bytes: int = sys.maxsize) -> str:
+    """Return the text of a file, empty if it cannot be read or is too large."""
+    try:
+        if file.stat().st_size > max_bytes:
+            return ""
+        return file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        return ""

@@ -8,6 +8,7 @@ from typing import Any
 
 from lambda_live.model.invocation import Result
 from lambda_live.model.strict_json import loads
+from lambda_live.model.text_files import text_or_empty
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)",? [Ll]ine (?P<line>\d+)')
 _LOAD_ERROR = re.compile(r"(?P<path>.+?):(?P<line>\d+): ")  # as runtime_process/ reports it
@@ -85,17 +86,9 @@ class LocationFinder:
         if key not in self._files:
             if len(self._files) >= _MAX_CACHED_FILES:
                 del self._files[next(iter(self._files))]
-            self._files[key] = _read_lines(Path(path))
+            text = text_or_empty(Path(path), _MAX_FILE_BYTES)
+            self._files[key] = tuple(text.splitlines())
         return self._files[key]
-
-
-def _read_lines(path: Path) -> tuple[str, ...]:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            return ()
-        return tuple(path.read_text(encoding="utf-8", errors="replace").splitlines())
-    except OSError:
-        return ()
 
 
 def _error(result: Result) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from lambda_live.model.text_files import text_or_empty
+
 _TOOLS = {
     ".aws-sam": "sam build",
     ".chalice": "chalice package",
@@ -31,14 +33,7 @@ def _build_of(project: Path) -> str:
         ("Makefile", _MAKE_TARGET, "make"),
         ("package.json", _NPM_SCRIPT, "npm run"),
     ):
-        if found := pattern.search(_text(project / file)):
+        if found := pattern.search(text_or_empty(project / file)):
             return f"`{program} {found[1]}`"
     script = next((each for each in _SCRIPTS if (project / each).is_file()), None)
     return f"`{script}`" if script else "the project's build"
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

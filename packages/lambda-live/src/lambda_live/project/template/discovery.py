@@ -13,6 +13,7 @@ from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
+from lambda_live.model.text_files import text_or_empty
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.notices import list_names
 
@@ -132,12 +133,7 @@ def _is_template(path: Path) -> bool:
     """Whether a file is a template by its text. A YAML reader would delay starts without one."""
     if path.suffix not in _TEMPLATE_SUFFIXES:
         return False
-    try:
-        if path.stat().st_size > _MAX_TEMPLATE_BYTES:
-            return False
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
+    text = text_or_empty(path, _MAX_TEMPLATE_BYTES)
     return "AWS::Serverless::Function" in text or "AWS::Lambda::Function" in text
 
 
