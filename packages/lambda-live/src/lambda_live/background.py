@@ -1,4 +1,4 @@
-"""Tasks that nobody awaits, and what happens when one of them fails."""
+"""Tasks that run in the background, and the handling of their errors."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,8 +8,8 @@ class BackgroundTasks:
     """
     Keeps a reference to each task until it ends.
 
-    If somebody waits for what a task does, `on_error` must fail those who wait: a task that only
-    logs its exception leaves them waiting for ever.
+    If callers wait for the effect of a task, its `on_error` must raise the error in them. Otherwise
+    they wait forever.
     """
 
     def __init__(self, log: Callable[[str, str], None]) -> None:

@@ -71,7 +71,7 @@ class FunctionPython:
 
     @property
     def python_path(self) -> Path:
-        """What PYTHONPATH names, as AWS's does its runtime folder: a folder without modules."""
+        """The value of PYTHONPATH: an empty folder, where AWS has its runtime folder."""
         return self._root / "aws"
 
     def create(self) -> None:

@@ -58,7 +58,7 @@ def _read(path: str) -> bytes:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield the pids of the processes that a process has started, and of those that they have."""
+    """Yield the pids of a process's children, and of all processes below them."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  # pathlib is slower, and this runs 20 times a second
     except OSError:

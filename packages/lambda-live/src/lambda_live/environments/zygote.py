@@ -210,7 +210,7 @@ class Zygote:
             self.close()
 
     def close(self) -> None:
-        """Kill the zygote and its forks, whose exits nobody could report any more."""
+        """Kill the zygote and its forks, because nobody would report their exits."""
         if self.has_exited:
             return
         self._loop.remove_reader(self._control)

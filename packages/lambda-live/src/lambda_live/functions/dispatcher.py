@@ -47,7 +47,7 @@ class Dispatcher(EnvironmentListener):
         self._close_error: Exception | None = None
 
     def dispatch(self) -> None:
-        """Assign queued requests to idle environments, and start the environments that lack."""
+        """Assign queued requests to idle environments, and start the missing environments."""
         code_version = self._reloader.code_version
         while self._pool.has_idle:
             invocation = self._queue.pop_first(code_version.verified_at, self._has_idle)

@@ -2,8 +2,7 @@
 API Gateway: the REST and HTTP APIs of the template.
 
 A request whose path matches a route is turned into an event of payload format 1.0 or 2.0. The
-function's result becomes the response. The routes come from the
-functions' API events and from API resources.
+function's result becomes the response. The routes come from SAM's events and from API resources.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html

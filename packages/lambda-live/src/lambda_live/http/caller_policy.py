@@ -53,7 +53,7 @@ OTHER_USER = "Only the user who runs lambda-live may change anything."
 
 
 def is_of_other_user(scope: Scope) -> bool:
-    """Return whether another user of this machine sent a request. root is no other user."""
+    """Return whether another user of this machine, except root, sent a request."""
     return _uid_of_client(scope) not in (None, os.getuid(), 0)
 
 

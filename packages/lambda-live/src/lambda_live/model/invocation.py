@@ -104,8 +104,8 @@ class Invocation:
     `source` describes what delivered the event, such as `{"queue": "Orders"}`; it is empty if a
     client sent it. `keys` are the ids of the messages or records in it, which a retry repeats;
     `attempt` counts from 1.
-    `read_status` returns the HTTP status that a result becomes; it raises ValueError if the result
-    is no valid response. It is None if the client does not expect an HTTP response.
+    `read_status` returns the HTTP status of a result; it raises ValueError if the result is not a
+    valid response. It is None if the client does not expect an HTTP response.
 
     Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
     """

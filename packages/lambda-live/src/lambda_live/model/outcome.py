@@ -35,7 +35,7 @@ class Outcome:
     """
     The outcome of one invocation.
 
-    `http_status` is the status that the client gets, None if the result is no HTTP response.
+    `http_status` is the status that the client gets, None if the result is not an HTTP response.
     `problem` says why an invocation failed although the function raised no error.
     """
 

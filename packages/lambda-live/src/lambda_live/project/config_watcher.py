@@ -221,7 +221,7 @@ class ConfigWatcher:
         template = self._config.template
         if isinstance(result, TemplateError):
             if template is not None and not template.exists():
-                # what the folder contains besides is not the reason
+                # the error of another file in the folder would be misleading
                 hint = "restore it, or restart without it"
                 result = TemplateError(template, None, "the template was deleted", hint)
             self._reject(result)

@@ -46,7 +46,8 @@ class DotEnv:
         for file in self.files(*functions):
             found |= self._resolve(_read(file)) if _exists(file) else {}
         pairs = (text.partition("=") for text in self._assignments)
-        return found | self._resolve({name: value if is_ else None for name, is_, value in pairs})
+        assigned = {name: value if equals else None for name, equals, value in pairs}
+        return found | self._resolve(assigned)
 
     def _resolve(self, variables: Mapping[str, str | None]) -> dict[str, str]:
         resolved = {

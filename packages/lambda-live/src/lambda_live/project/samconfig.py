@@ -108,8 +108,8 @@ def _words(value: object) -> Iterator[str]:
 def _pair(word: str) -> tuple[str, str]:
     if pair := _PAIR.fullmatch(word):
         return pair["name"], pair["value"]
-    name, is_, value = word.partition("=")
-    if not is_ or not name:
+    name, equals, value = word.partition("=")
+    if not equals or not name:
         message = f"{word!r} is not NAME=VALUE"
         raise ValueError(message)
     return name, value

@@ -107,7 +107,7 @@ def _styled_outcome(outcome: Outcome) -> list[str]:
 
 
 def _response_rows(payload: bytes, width: int) -> list[str]:
-    """Return a response as indented JSON, or as text if it is none, and the start of a long one."""
+    """Return a response as indented JSON, or as text if it is not JSON; a long one is cut."""
     text = payload[:_MAX_RESPONSE_BYTES].decode("utf-8", "replace")
     if len(payload) <= _MAX_RESPONSE_BYTES:
         with contextlib.suppress(ValueError, RecursionError):

@@ -54,7 +54,7 @@ def _patched() -> list[str]:
 
 
 class ImportRecorder:
-    """A finder that finds nothing, but sees each import."""
+    """A finder on `sys.meta_path` that records each import, and finds nothing."""
 
     def __init__(self, code: FunctionCode, fingerprint: Callable[[], str]) -> None:
         self._code = code
