@@ -61,12 +61,7 @@ def is_stale(requirements: Requirements) -> bool:
 
 
 def install(requirements: Requirements, log: Callable[[str], None]) -> Path:
-    """
-    Install requirements unless the cache has them; return the directory.
-
-    Raises:
-        InstallError: pip failed, or the cache can't be written.
-    """
+    """Install requirements unless the cache has them; return the directory. Raises InstallError."""
     return Installation(requirements, log).run()
 
 

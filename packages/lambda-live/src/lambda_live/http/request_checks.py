@@ -19,12 +19,7 @@ from lambda_live.telemetry.listener import Listener
 def check_api_key(
     requirement: ApiKeyRequirement, scope: Scope, authorizer_key: str | None
 ) -> dict[str, str]:
-    """
-    Return the API key's members of `requestContext.identity`.
-
-    Raises:
-        ServiceError: The key is missing or unknown.
-    """
+    """Return the API key's members of `requestContext.identity`. Raises ServiceError."""
     is_in_header = requirement.source == "HEADER"
     key = header(scope, b"x-api-key") if is_in_header else authorizer_key
     if not key or (requirement.keys and key not in requirement.keys):

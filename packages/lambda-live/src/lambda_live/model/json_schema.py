@@ -16,12 +16,7 @@ class InvalidSchemaError(ValueError):
 
 
 def find_violation(schema: str, value: object) -> str | None:
-    """
-    Return how a value violates a schema, or None if it is valid.
-
-    Raises:
-        InvalidSchemaError: The schema is invalid.
-    """
+    """Return how a value violates a schema, None if it is valid. Raises InvalidSchemaError."""
     validate = compile_schema(schema)
     try:
         validate(value)

@@ -58,12 +58,7 @@ class Config:
         return (*map(describe_invalid, self.invalid), *self.notices)
 
     def reload(self) -> "Config":
-        """
-        Read the files again.
-
-        Raises:
-            TemplateError: A file is invalid.
-        """
+        """Read the files again. Raises TemplateError."""
         return self.reader() if self.reader else self
 
 

@@ -76,12 +76,7 @@ class Document:
 
 
 def load_document(path: Path) -> Document:
-    """
-    Read a YAML or JSON template.
-
-    Raises:
-        TemplateError: The file is unreadable, or is not a mapping.
-    """
+    """Read a YAML or JSON template. Raises TemplateError, also if it is not a mapping."""
     text, reader = read_text(path, "check the path and its permissions"), _Reader(path)
     try:
         root = reader.value(_parse(text))

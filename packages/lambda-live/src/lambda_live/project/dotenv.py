@@ -33,12 +33,7 @@ class DotEnv:
             yield self._file.with_name(f"{self._file.name}.{name}")
 
     def variables_for(self, *functions: str) -> dict[str, str]:
-        """
-        Return the variables of a function; without a name, those of all functions.
-
-        Raises:
-            TemplateError: A line of a file is invalid.
-        """
+        """Return the variables of a function, or those of all functions. Raises TemplateError."""
         environ = self._environ
         found = {
             name: value for name, value in environ.items() if name.startswith(_ENDPOINT_PREFIX)

@@ -110,12 +110,7 @@ class FunctionDependencies:
 
 
 def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependencies:
-    """
-    Return what a function needs.
-
-    Raises:
-        InstallError: Its requirements cannot be read.
-    """
+    """Return what a function needs. Raises InstallError if its requirements cannot be read."""
     python = choose_interpreter(configuration.runtime)
     own = collect_requirements(
         configuration.task_root,

@@ -190,12 +190,7 @@ class DockerfileReader:
         """Folders in which COPY selects files by a pattern; new files may match it."""
 
     def read(self, target: str | None) -> Stage:
-        """
-        Return the target stage, or the last one.
-
-        Raises:
-            TemplateError: The Dockerfile is invalid.
-        """
+        """Return the target stage, or the last one. Raises TemplateError."""
         for each in read_instructions(self._file):
             self._follow(each)
         if not self._stages:

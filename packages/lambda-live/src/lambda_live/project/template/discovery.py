@@ -40,12 +40,7 @@ def candidate_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]
 
 
 def find_template(folder: Path) -> Path | None:
-    """
-    Return a folder's template, else the template of its CDK app, else None.
-
-    Raises:
-        TemplateError: The folder is a CDK app without a usable template.
-    """
+    """Return a folder's template, else that of its CDK app, else None. Raises TemplateError."""
     template = next((path for name in TEMPLATE_NAMES if (path := folder / name).is_file()), None)
     if template is None and cloud_assembly.is_app(folder):
         return cloud_assembly.find_template(folder)
