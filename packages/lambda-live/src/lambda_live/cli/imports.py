@@ -7,19 +7,18 @@ each cold start makes them.
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from lambda_live.cli import follow
-from lambda_live.cli.parser import CommandParser, log
-from lambda_live.cli.problems import AdminClient
+from lambda_live.cli import admin_client
+from lambda_live.cli.admin_client import AdminClient, Row
+from lambda_live.cli.parser import CommandParser
 
 _BAR_COLUMNS = 24
 _MAX_DEPTH = 8
 
 
-def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[dict[str, Any]]:
+def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[Row]:
     """Yield the newest successful load of each function."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Row] = {}
     for event in admin.events():
         for row in event.get("rows", ()):
             is_load = row["kind"] == "reload" and not row["errorType"]
@@ -31,7 +30,7 @@ def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[dict[str
         yield admin.detail(found[name])
 
 
-def _lines(load: dict[str, Any]) -> Iterator[str]:
+def _lines(load: Row) -> Iterator[str]:
     """Yield the figures of a load, and a bar for each import."""
     imports = load["imports"]
     total = sum(each["ms"] for each in imports if each["depth"] == 0)
@@ -53,10 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print the imports; exit with status 1 if no service answers."""
     parser = CommandParser("imports", "Print how long the imports of a cold start took.")
     parser.add_argument("--function", metavar="NAME", help="only this function")
-    options = follow.parse(arguments, parser)
-    admin = AdminClient(options.address)
-    if not admin.is_running():
-        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
-        sys.exit(1)
-    for load in _newest_loads(admin, options.function):
+    options = admin_client.parse(arguments, parser)
+    options.admin.exit_if_unreachable()
+    for load in _newest_loads(options.admin, options.function):
         sys.stdout.write("".join(f"{line}\n" for line in _lines(load)))

@@ -8,16 +8,13 @@ with `--follow` also those that come.
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from lambda_live.cli import follow
-from lambda_live.cli.parser import CommandParser, log
-from lambda_live.cli.problems import AdminClient
-
-type _Row = dict[str, Any]
+from lambda_live.cli import admin_client
+from lambda_live.cli.admin_client import AdminClient, Row
+from lambda_live.cli.parser import CommandParser
 
 
-def _rows(admin: AdminClient, *, follows: bool) -> Iterator[_Row]:
+def _rows(admin: AdminClient, *, follows: bool) -> Iterator[Row]:
     """Yield the invocations and loads, the oldest first."""
     for event in admin.events():
         yield from event.get("rows", ())
@@ -25,7 +22,7 @@ def _rows(admin: AdminClient, *, follows: bool) -> Iterator[_Row]:
             return
 
 
-def _lines(row: _Row) -> Iterator[str]:
+def _lines(row: Row) -> Iterator[str]:
     """Yield a title, and the log below it."""
     clock = time.strftime("%H:%M:%S", time.localtime(row["timestamp"] / 1000))
     what = row.get("label") or row["kind"]
@@ -53,9 +50,6 @@ def main(arguments: Sequence[str]) -> None:
     parser = CommandParser("logs", "Print the logs of a running service's functions.")
     parser.add_argument("--function", metavar="NAME", help="only this function")
     parser.add_argument("--follow", action="store_true", help="wait for further invocations")
-    options = follow.parse(arguments, parser)
-    admin = AdminClient(options.address)
-    if not admin.is_running():
-        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
-        sys.exit(1)
-    follow.run(lambda: _print(admin, options.function, follows=options.follow))
+    options = admin_client.parse(arguments, parser)
+    options.admin.exit_if_unreachable()
+    admin_client.run(lambda: _print(options.admin, options.function, follows=options.follow))

@@ -10,49 +10,18 @@ Source: https://code.visualstudio.com/docs/debugtest/tasks#_background-watching-
 
 import contextlib
 import http.client
-import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from lambda_live.cli import follow
+from lambda_live.cli import admin_client
+from lambda_live.cli.admin_client import AdminClient, Row
+from lambda_live.cli.parser import CommandParser
 
 _MAX_PROBLEMS = 50
 """Problems of one function that are listed."""
 
-type Row = dict[str, Any]
 type _Key = tuple[str, str]
-
-
-class AdminClient:
-    """Reads the events of a service from its admin port, like the page does."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def is_running(self) -> bool:
-        """Whether a service answers."""
-        connection = http.client.HTTPConnection(self._address, timeout=follow.TIMEOUT_SECONDS)
-        with contextlib.closing(connection), contextlib.suppress(OSError):
-            connection.connect()
-            return True
-        return False
-
-    def events(self) -> Iterator[Row]:
-        """Yield events until the service stops; none if there is no service."""
-        for line in follow.stream_lines(self._address, "/api/feed"):
-            if line.startswith(b"data: "):
-                yield json.loads(line.removeprefix(b"data: "))
-
-    def detail(self, row: Row) -> Row:
-        """Return a row with all its details, or as it is if the service has dropped it."""
-        connection = http.client.HTTPConnection(self._address, timeout=follow.TIMEOUT_SECONDS)
-        with contextlib.closing(connection):
-            connection.request("GET", f"/api/rows/{row['id']}")
-            response = connection.getresponse()
-            details: Row = json.load(response) if response.status == http.client.OK else {}
-        return row | {"location": None} | details
 
 
 class Problems:
@@ -151,10 +120,12 @@ def _follow(admin: AdminClient) -> None:
 def _follow_forever(admin: AdminClient) -> None:
     while True:
         _follow(admin)
-        time.sleep(follow.RETRY_SECONDS)
+        time.sleep(admin_client.RETRY_SECONDS)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run until Ctrl-C; exit with status 2 if the URL is invalid."""
-    _, address = follow.parse_url(arguments, "problems", "List the errors of a service.")
-    follow.run(lambda: _follow_forever(AdminClient(address)))
+    options = admin_client.parse(
+        arguments, CommandParser("problems", "List the errors of a service.")
+    )
+    admin_client.run(lambda: _follow_forever(options.admin))

@@ -9,7 +9,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from lambda_live.cli import follow
+from lambda_live.cli import admin_client
+from lambda_live.cli.admin_client import AdminClient
+from lambda_live.cli.parser import CommandParser
 from lambda_live.terminal.stream import PATH
 from lambda_live.terminal.text import dim, strip_styles, terminal_width, wrap_line
 
@@ -24,17 +26,18 @@ def _print(line: str) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Run until Ctrl-C; exit with status 2 if the URL is invalid."""
-    url, address = follow.parse_url(arguments, "terminal", "Show the terminal output of a service.")
-    follow.run(lambda: _show(url, address))
+    parser = CommandParser("terminal", "Show the terminal output of a service.")
+    admin: AdminClient = admin_client.parse(arguments, parser).admin
+    admin_client.run(lambda: _show(admin))
 
 
-def _show(url: str, address: str) -> None:
+def _show(admin: AdminClient) -> None:
     is_connected = True
     while True:
         was_connected, is_connected = is_connected, False
-        for line in follow.stream_lines(address, PATH):
+        for line in admin.lines(PATH):
             is_connected = True
             _print(line.decode("utf-8", "replace").removesuffix("\n"))
         if was_connected and not is_connected:
-            _print(dim(f"waiting for the function at {url}"))
-        time.sleep(follow.RETRY_SECONDS)
+            _print(dim(f"waiting for the function at {admin.url}"))
+        time.sleep(admin_client.RETRY_SECONDS)

@@ -1,0 +1,95 @@
+"""The client of a running service's admin port, for the commands that show what it does."""
+
+import argparse
+import contextlib
+import http.client
+import json
+import sys
+import urllib.parse
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from lambda_live.cli.parser import CommandParser, log
+
+_DEFAULT_URL = "http://127.0.0.1:9101"
+
+RETRY_SECONDS = 0.5
+"""Time between two attempts to connect."""
+
+_TIMEOUT_SECONDS = 10.0
+"""Time for the first byte of a response."""
+
+type Row = dict[str, Any]
+
+
+class AdminClient:
+    """Reads from the admin port of one service."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ValueError for an invalid URL."""
+        self.url = url
+        self._address = urllib.parse.urlsplit(url).netloc
+        if not self._address:
+            message = f"invalid URL {url!r}: write http://HOST:ADMIN_PORT"
+            raise ValueError(message)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._address, timeout=_TIMEOUT_SECONDS)
+
+    def exit_if_unreachable(self) -> None:
+        """Exit with status 1 if no service answers."""
+        try:
+            with contextlib.closing(self._connection()) as connection:
+                connection.connect()
+        except OSError:
+            log(f"nothing answers at {self.url}; start the functions with: lambda-live")
+            sys.exit(1)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """Yield the lines of a response until the service stops; none if no service answers."""
+        connection = self._connection()
+        with (
+            contextlib.closing(connection),
+            contextlib.suppress(OSError, http.client.HTTPException),
+        ):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            if connection.sock is not None:
+                connection.sock.settimeout(None)  # an idle function sends nothing for a long time
+            while response.status == http.client.OK and (line := response.readline()):
+                yield line
+
+    def events(self) -> Iterator[Row]:
+        """Yield what the page shows until the service stops; nothing if no service answers."""
+        for line in self.lines("/api/feed"):
+            if line.startswith(b"data: "):
+                yield json.loads(line.removeprefix(b"data: "))
+
+    def detail(self, row: Row) -> Row:
+        """Return a row with all its details, or as it is if the service has dropped it."""
+        with contextlib.closing(self._connection()) as connection:
+            connection.request("GET", f"/api/rows/{row['id']}")
+            response = connection.getresponse()
+            details: Row = json.load(response) if response.status == http.client.OK else {}
+        return row | {"location": None} | details
+
+
+def parse(arguments: Sequence[str], parser: CommandParser) -> argparse.Namespace:
+    """Return the options, with the client of `URL` as `admin`; exit with 2 if it is invalid."""
+    parser.add_argument(
+        "url", nargs="?", default=_DEFAULT_URL, help="the service's admin port [%(default)s]"
+    )
+    options = parser.parse(arguments)
+    try:
+        options.admin = AdminClient(options.url)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def run(follow: Callable[[], None]) -> None:
+    """Run until Ctrl-C, or until standard output is closed."""
+    try:
+        follow()
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(0)
