@@ -1,4 +1,4 @@
-"""What the tests share that edit a copy of the repository, with Tilt at work in it."""
+"""Fixtures of the tests that run Tilt in a copy of the repository."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.cluster.support.workspace import Workspace
 
 
 class _Failures:
-    """Tells why a test failed when it does: all of them together take a quarter of an hour."""
+    """Prints each failure at once, because all tests together take a quarter of an hour."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -22,5 +22,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Return the copy that the tests of one module edit; each undoes its edit."""
+    """Return the copy that the tests of one module edit. Each test undoes its edit."""
     return Workspace(tmp_path_factory.mktemp("workspace"))

@@ -15,14 +15,14 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def test_it_succeeds_on_the_repository_as_it_is(workspace: Workspace) -> None:
+def test_ci_of_unchanged_repository_succeeds(workspace: Workspace) -> None:
     ended = workspace.ci()
 
     assert ended.returncode == 0, ended.stdout
     assert "SUCCESS. All workloads are healthy." in ended.stdout
 
 
-def test_it_uses_the_registry_of_the_cluster_and_says_so(workspace: Workspace) -> None:
+def test_ci_with_registry_setting_uses_registry_of_cluster(workspace: Workspace) -> None:
     ended = workspace.ci("--registry=registry.example.com/ann")
 
     assert ended.returncode == 0, ended.stdout
@@ -48,7 +48,7 @@ def test_it_uses_the_registry_of_the_cluster_and_says_so(workspace: Workspace) -
     ],
     ids=["failing check", "crash at import", "image that does not build"],
 )
-def test_it_ends_within_a_minute_and_gives_the_reason_last(
+def test_ci_that_fails_prints_reason_last_within_a_minute(
     name: str, old: str, new: str, reason: str, workspace: Workspace
 ) -> None:
     workspace.edit(name, old, new)

@@ -1,4 +1,4 @@
-"""What goes wrong in the cluster while 50 checked requests a second go on, and what they notice."""
+"""Faults in the cluster, under a load of 50 checked requests a second."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ HOST = urlsplit(URL).netloc
 REGISTRY = "lambda-dev-registry"
 NODE = "k3d-lambda-dev-server-0"
 FEW = 100
-"""Answers that make sure that the load went on after a fault."""
+"""Responses that prove that the load continues after a fault."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def tilt(workspace: Workspace) -> Iterator[Tilt]:
 
 @pytest.fixture
 def load(tilt: Tilt) -> Iterator[Load]:
-    """Load whose every request must have got the function's own answer at the test's end."""
+    """Load whose requests must all get the function's response."""
     wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
     with Load(URL) as load:
         wait_for(load, FEW)
@@ -52,11 +52,11 @@ def load(tilt: Tilt) -> Iterator[Load]:
 
 def wait_for(load: Load, more: int) -> None:
     before = load.outcomes.total()
-    wait_until(lambda: load.outcomes.total() >= before + more, f"{more} answers more", DEADLINE)
+    wait_until(lambda: load.outcomes.total() >= before + more, f"{more} more responses", DEADLINE)
 
 
-def does(what: str, **given: object) -> tuple[int, Any]:
-    event = {"message": "hello world", "do": what, **given}
+def run(action: str, **parameters: object) -> tuple[int, Any]:
+    event = {"message": "hello world", "do": action, **parameters}
     status, body = invoke(URL, json.dumps(event).encode())
     return status, json.loads(body)
 
@@ -66,59 +66,59 @@ def kubectl(*arguments: str) -> str:
 
 
 def container(name: str) -> str:
-    """Return a container of k3d's, or skip where the cluster is no k3d's."""
+    """Return a container of k3d. Skip the test if the cluster is not k3d's."""
     found = subprocess.run(["docker", "inspect", name], capture_output=True, check=False)
     return name if found.returncode == 0 else pytest.skip(f"no container {name}")
 
 
-# --- a function that misbehaves
+# --- faults of the function
 
 
 @pytest.mark.usefixtures("load")
-def test_a_killed_environment_costs_the_invocation_that_was_running_in_it() -> None:
+def test_killed_environment_fails_only_its_invocation() -> None:
     for _ in range(5):
-        status, error = does("crash")
+        status, error = run("crash")
 
         assert status == 200
         assert error["errorType"] == "Runtime.ExitError"
 
 
 @pytest.mark.usefixtures("load")
-def test_a_handler_that_leaks_is_stopped_at_its_memory_size_and_the_pod_goes_on() -> None:
+def test_handler_that_leaks_memory_is_killed_and_pod_stays() -> None:
     before = pods()
 
-    assert does("leak")[1]["errorType"] == "Runtime.OutOfMemory"
+    assert run("leak")[1]["errorType"] == "Runtime.OutOfMemory"
 
     assert pods().keys() == before.keys()
 
 
 @pytest.mark.usefixtures("load")
-def test_a_handler_that_never_returns_ends_at_its_timeout() -> None:
-    assert "Task timed out after 10.00 seconds" in does("never return")[1]["errorMessage"]
+def test_handler_that_never_returns_times_out() -> None:
+    assert "Task timed out after 10.00 seconds" in run("never return")[1]["errorMessage"]
 
 
 @pytest.mark.usefixtures("load")
-def test_a_handler_that_writes_100000_lines_answers() -> None:
-    status, answer = does("write", lines=100_000)
+def test_handler_that_writes_100000_lines_succeeds() -> None:
+    status, answer = run("write", lines=100_000)
 
     assert (status, answer["statusCode"]) == (200, 200)
 
 
 @pytest.mark.usefixtures("load")
-def test_an_answer_over_six_megabytes_is_the_error_of_aws() -> None:
-    assert does("answer", bytes=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
+def test_response_over_six_megabytes_gets_error_of_aws() -> None:
+    assert run("answer", bytes=7_000_000)[1]["errorType"] == "Function.ResponseSizeTooLarge"
 
 
 @pytest.mark.usefixtures("load")
-def test_an_event_over_six_megabytes_is_refused() -> None:
-    assert does("answer", bytes=0, padding="x" * 7_000_000)[0] == 413
+def test_event_over_six_megabytes_is_rejected() -> None:
+    assert run("answer", bytes=0, padding="x" * 7_000_000)[0] == 413
 
 
-# --- clients that misbehave
+# --- faults of clients
 
 
 @pytest.mark.usefixtures("load")
-def test_two_hundred_clients_that_send_a_byte_at_a_time_take_no_place() -> None:
+def test_slow_clients_do_not_block_other_requests() -> None:
     head = f"POST / HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100000\r\n\r\n".encode()
     with ExitStack() as stack:
         clients = [stack.enter_context(connection()) for _ in range(200)]
@@ -126,16 +126,16 @@ def test_two_hundred_clients_that_send_a_byte_at_a_time_take_no_place() -> None:
             for client in clients:
                 client.send(bytes([byte]))
 
-        assert does("nothing")[0] == 200
+        assert run("nothing")[0] == 200
 
 
 @pytest.mark.usefixtures("load")
-def test_two_thousand_idle_connections_take_no_place() -> None:
+def test_idle_connections_do_not_block_other_requests() -> None:
     with ExitStack() as stack:
         for _ in range(2000):
             stack.enter_context(connection())
 
-        assert does("nothing")[0] == 200
+        assert run("nothing")[0] == 200
 
 
 def connection() -> socket.socket:
@@ -143,11 +143,11 @@ def connection() -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-# --- a cluster that misbehaves
+# --- faults of the cluster
 
 
 @pytest.mark.usefixtures("load")
-def test_a_rollout_loses_no_request() -> None:
+def test_rollout_loses_no_request() -> None:
     before = pods()
 
     kubectl("rollout", "restart", "deployment/function")
@@ -157,12 +157,12 @@ def test_a_rollout_loses_no_request() -> None:
 
 
 @pytest.mark.usefixtures("load")
-def test_a_runtime_that_is_paused_answers_late_and_loses_nothing() -> None:
+def test_paused_node_delays_requests_and_loses_none() -> None:
     node = container(NODE)
     output("docker", "pause", node)
     try:
         with ThreadPoolExecutor(1) as sender:
-            late = sender.submit(does, "nothing")
+            late = sender.submit(run, "nothing")
             assert not late.done()
             output("docker", "unpause", node)
             assert late.result()[0] == 200
@@ -170,7 +170,7 @@ def test_a_runtime_that_is_paused_answers_late_and_loses_nothing() -> None:
         subprocess.run(["docker", "unpause", node], capture_output=True, check=False)
 
 
-def test_a_cluster_that_does_not_respond_turns_live_red_until_it_does(tilt: Tilt) -> None:
+def test_cluster_that_does_not_respond_turns_live_red(tilt: Tilt) -> None:
     wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
     node = container(NODE)
     output("docker", "pause", node)
@@ -182,7 +182,7 @@ def test_a_cluster_that_does_not_respond_turns_live_red_until_it_does(tilt: Tilt
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)
 
 
-def test_an_edit_is_live_while_the_registry_is_down(load: Load, workspace: Workspace) -> None:
+def test_save_without_registry_is_live(load: Load, workspace: Workspace) -> None:
     code = workspace.read(CODE)
     registry = container(REGISTRY)
     output("docker", "stop", registry)
@@ -202,14 +202,14 @@ def test_an_edit_is_live_while_the_registry_is_down(load: Load, workspace: Works
     assert load.lost == 0
 
 
-def test_an_image_that_crashes_replaces_nothing_and_tilt_says_why(
+def test_image_that_crashes_replaces_no_pod_and_tilt_shows_reason(
     load: Load, tilt: Tilt, workspace: Workspace
 ) -> None:
     before, dockerfile = pods(), workspace.read("Dockerfile")
     crash = 'ENTRYPOINT ["python", "-c", "raise SystemExit(\\"it crashes\\")"'
     workspace.edit("Dockerfile", 'ENTRYPOINT ["python", "-P", "-m", "lambda_live"', crash)
     try:
-        wait_until(lambda: "Back-off restarting" in tilt.log(), "Tilt says so", DEADLINE)
+        wait_until(lambda: "Back-off restarting" in tilt.log(), "Tilt shows it", DEADLINE)
 
         assert "it crashes\n" in tilt.log()
         assert before.keys() <= pods().keys()
@@ -219,12 +219,10 @@ def test_an_image_that_crashes_replaces_nothing_and_tilt_says_why(
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)
 
 
-def test_the_answer_is_that_of_the_newest_code_after_all_that(
-    tilt: Tilt, workspace: Workspace
-) -> None:
+def test_save_after_all_faults_is_live(tilt: Tilt, workspace: Workspace) -> None:
     code = workspace.read(CODE)
     workspace.edit(CODE, TEXT, "After all, the message is")
-    wait_until(lambda: "After all" in str(does("nothing")[1]), "the edit is live", DEADLINE)
+    wait_until(lambda: "After all" in str(run("nothing")[1]), "the edit is live", DEADLINE)
 
     workspace.write(CODE, code)
 

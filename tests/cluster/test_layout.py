@@ -1,4 +1,4 @@
-"""Functions whose code is elsewhere: all of the repository, as SAM's first examples', or CDK's."""
+"""Functions whose code is not in a folder of its own: at the repository's root, or in a CDK app."""
 
 import shutil
 from pathlib import Path
@@ -22,15 +22,15 @@ def workspace(tmp_path: Path) -> Workspace:
     return workspace
 
 
-def test_a_save_of_it_is_live_in_the_pod_that_is_there(workspace: Workspace) -> None:
+def test_save_of_function_at_root_is_live_in_running_pod(workspace: Workspace) -> None:
     with Tilt(workspace) as tilt:
-        wait_until(lambda: len(pods()) == 1, "what another Tilt has left is gone", DEADLINE)
+        wait_until(lambda: len(pods()) == 1, "the pods of earlier tests are gone", DEADLINE)
         before = pods().keys()
 
         workspace.edit(Path(CODE).name, TEXT, "A message came")
 
         wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
-        wait_until(lambda: tilt.statuses()["live"] == "ok", "both have the same code", DEADLINE)
+        wait_until(lambda: tilt.statuses()["live"] == "ok", "the pod has the saved code", DEADLINE)
         assert pods().keys() == before
 
 
@@ -44,7 +44,7 @@ INLINE = {
 }
 
 
-def test_a_save_of_a_cdk_app_is_live_though_cdk_out_has_but_a_copy(tmp_path: Path) -> None:
+def test_save_of_cdk_app_is_live_without_synth(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (tmp_path / "template.yaml").unlink()
     shutil.rmtree(tmp_path / "events")
@@ -55,11 +55,11 @@ def test_a_save_of_a_cdk_app_is_live_though_cdk_out_has_but_a_copy(tmp_path: Pat
     synthesize(tmp_path, Stack=stack)
     stage(tmp_path, "lambda", "1")
     with Tilt(workspace) as tilt:
-        wait_until(lambda: len(pods()) == 1, "what another Tilt has left is gone", DEADLINE)
+        wait_until(lambda: len(pods()) == 1, "the pods of earlier tests are gone", DEADLINE)
         before = pods().keys()
 
         workspace.edit("lambda/index.py", TEXT, "A message came")
 
         wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
-        wait_until(lambda: tilt.statuses()["live"] == "ok", "both have the same code", DEADLINE)
+        wait_until(lambda: tilt.statuses()["live"] == "ok", "the pod has the saved code", DEADLINE)
         assert pods().keys() == before

@@ -29,7 +29,7 @@ def started(workspace: Workspace) -> Iterator[Tilt]:
 
 @pytest.fixture
 def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
-    """Tilt with all green, before the test and, its edit undone, after it."""
+    """Tilt with green rows before the test, and again after its edit is undone."""
     wait_until(started.is_green, "every resource is green before the test", DEADLINE)
     code = workspace.read(CODE)
     yield started
@@ -42,7 +42,7 @@ def answer() -> Any:
 
 
 @pytest.mark.usefixtures("tilt")
-def test_every_event_gets_its_expected_response_through_the_load_balancer(
+def test_each_event_gets_expected_response_through_load_balancer(
     workspace: Workspace,
 ) -> None:
     checked = subprocess.run(
@@ -57,7 +57,7 @@ def test_every_event_gets_its_expected_response_through_the_load_balancer(
 
 
 @pytest.mark.usefixtures("tilt")
-def test_an_edit_goes_live_in_the_pod_that_is_there(workspace: Workspace) -> None:
+def test_save_is_live_in_running_pod(workspace: Workspace) -> None:
     before = pods()
 
     workspace.edit(CODE, TEXT, "A message came")
@@ -66,18 +66,18 @@ def test_an_edit_goes_live_in_the_pod_that_is_there(workspace: Workspace) -> Non
     assert pods().keys() == before.keys()
 
 
-def test_a_check_fails_on_an_edit_that_changes_the_answer(tilt: Tilt, workspace: Workspace) -> None:
+def test_save_that_changes_response_fails_checks(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
 
     wait_until(lambda: tilt.statuses()["checks"] == "error", "the checks have failed", DEADLINE)
 
 
 @pytest.mark.usefixtures("tilt")
-def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Workspace) -> None:
+def test_page_lists_events_and_expected_responses(workspace: Workspace) -> None:
     names = ["event.json", "event_other.json"]
-    assert ask_page("events") == names
+    assert request_page("events") == names
     for name in names:
-        assert ask_page(f"events/{name}") == {
+        assert request_page(f"events/{name}") == {
             "name": name,
             "event": workspace.read(f"events/{name}"),
             "expected": workspace.read(f"events/expected/{name}"),
@@ -85,81 +85,83 @@ def test_the_page_offers_the_events_and_what_is_expected_of_each(workspace: Work
 
 
 @pytest.mark.usefixtures("tilt")
-def test_an_event_that_is_saved_or_removed_is_so_on_the_page(workspace: Workspace) -> None:
+def test_page_follows_saved_and_removed_events(workspace: Workspace) -> None:
     before = pods()
     workspace.write("events/event_new.json", '{"message": "new"}')
-    wait_until(lambda: "event_new.json" in ask_page("events"), "it is offered", DEADLINE)
+    wait_until(lambda: "event_new.json" in request_page("events"), "the page lists it", DEADLINE)
 
     (workspace.directory / "events/event_new.json").unlink()
 
-    wait_until(lambda: "event_new.json" not in ask_page("events"), "it is gone", DEADLINE)
+    wait_until(
+        lambda: "event_new.json" not in request_page("events"),
+        "the page does not list it",
+        DEADLINE,
+    )
     assert pods().keys() == before.keys()
 
 
-def ask_page(path: str) -> Any:
+def request_page(path: str) -> Any:
     (pod,) = pods()
     page = f"/api/v1/namespaces/lambda/pods/{pod}:9101/proxy/api/{path}"
     return json.loads(output("kubectl", "get", "--raw", page))
 
 
-def test_a_broken_edit_turns_live_and_checks_red_with_its_line(
-    tilt: Tilt, workspace: Workspace
-) -> None:
+def test_save_with_syntax_error_turns_live_and_checks_red(tilt: Tilt, workspace: Workspace) -> None:
     code = workspace.read(CODE)
 
     workspace.write(CODE, f"{code}\ndef broken(:\n")
 
-    wait_until(lambda: "errorType" in answer(), "the function answers with the error", DEADLINE)
+    wait_until(lambda: "errorType" in answer(), "the function returns the error", DEADLINE)
     assert answer()["errorType"] == "Runtime.UserCodeSyntaxError"
     wait_until(lambda: tilt.statuses()["live"] == "error", "the code is not live", DEADLINE)
     assert f"{CODE}:{len(code.splitlines()) + 2}: SyntaxError" in tilt.log()
     wait_until(lambda: tilt.statuses()["checks"] == "error", "the checks are red", DEADLINE)
     assert "2 events wait for code that loads" in tilt.log()
     workspace.write(CODE, code)
-    wait_until(lambda: "statusCode" in answer(), "the function answers again", DEADLINE)
+    wait_until(lambda: "statusCode" in answer(), "the function responds again", DEADLINE)
 
 
 @pytest.mark.usefixtures("tilt")
-def test_a_killed_pod_loses_no_request() -> None:
+def test_killed_pod_loses_no_request() -> None:
     before = pods()
 
     with Load(URL) as load:
         output("kubectl", "--namespace", "lambda", "delete", "pod", *before)
-        (name,) = wait_until(pods, "there is another pod", DEADLINE)
+        (name,) = wait_until(pods, "another pod runs", DEADLINE)
 
     assert name not in before
     assert load.outcomes.keys() == {"200"}
 
 
-def test_an_edit_survives_the_pod_that_got_it(tilt: Tilt, workspace: Workspace) -> None:
+def test_save_is_live_in_replacement_of_pod(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
     wait_until(lambda: "A message came" in answer()["body"], "the edit is live", DEADLINE)
     before = pods()
 
     output("kubectl", "--namespace", "lambda", "delete", "pod", "--wait=false", *before)
 
-    wait_until(
-        lambda: pods() and not pods().keys() & before.keys(), "there is another pod", DEADLINE
-    )
-    wait_until(lambda: tilt.statuses()["function"] == "ok", "it is ready", DEADLINE)
-    wait_until(lambda: "A message came" in answer()["body"], "it has the edit", DEADLINE)
+    wait_until(lambda: pods() and not pods().keys() & before.keys(), "another pod runs", DEADLINE)
+    wait_until(lambda: tilt.statuses()["function"] == "ok", "the pod is ready", DEADLINE)
+    wait_until(lambda: "A message came" in answer()["body"], "the pod has the edit", DEADLINE)
 
 
-def test_the_variables_of_env_reach_the_function(tilt: Tilt, workspace: Workspace) -> None:
+def test_variable_of_env_file_reaches_function(tilt: Tilt, workspace: Workspace) -> None:
     event = json.dumps({"do": "tell", "variable": "TABLE_NAME"}).encode()
 
     workspace.write(".env", "TABLE_NAME=orders of ann\n")
 
     expected = {"statusCode": 200, "body": "orders of ann"}
     wait_until(
-        lambda: json.loads(invoke(URL, event)[1]) == expected, "the variable is there", DEADLINE
+        lambda: json.loads(invoke(URL, event)[1]) == expected,
+        "the function has the variable",
+        DEADLINE,
     )
     (workspace.directory / ".env").unlink()
     wait_until(tilt.is_green, "every resource is green", DEADLINE)
 
 
 @pytest.mark.parametrize("file", ["poetry.lock", "greeting/requirements.txt"])
-def test_a_change_of_the_dependencies_rebuilds_the_image_and_the_next_save_does_not(
+def test_changed_dependencies_rebuild_image_once(
     tilt: Tilt, workspace: Workspace, file: str
 ) -> None:
     before = images()
@@ -174,7 +176,7 @@ def test_a_change_of_the_dependencies_rebuilds_the_image_and_the_next_save_does_
     assert images() == rebuilt
 
 
-def test_a_failed_build_stays_red_after_a_save_and_is_repeated(
+def test_failed_build_stays_red_after_save_and_is_repeated(
     tilt: Tilt, workspace: Workspace
 ) -> None:
     dockerfile, before = workspace.read("Dockerfile"), images()
@@ -187,7 +189,9 @@ def test_a_failed_build_stays_red_after_a_save_and_is_repeated(
     wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)
     failed = tilt.log().count("Build Failed: ImageBuild")
     wait_until(
-        lambda: tilt.log().count("Build Failed: ImageBuild") > failed, "it is repeated", DEADLINE
+        lambda: tilt.log().count("Build Failed: ImageBuild") > failed,
+        "the build is repeated",
+        DEADLINE,
     )
     assert tilt.statuses()["live"] == "error"
     assert "The image of the last change was not built" in tilt.log()
@@ -196,16 +200,16 @@ def test_a_failed_build_stays_red_after_a_save_and_is_repeated(
     wait_until(lambda: tilt.statuses()["live"] == "ok", "the row is green", DEADLINE)
 
 
-def test_a_deleted_namespace_turns_live_red_and_says_what_to_trigger(tilt: Tilt) -> None:
+def test_deleted_namespace_turns_live_red_with_advice(tilt: Tilt) -> None:
     output("kubectl", "delete", "namespace", "lambda")
 
     wait_until(lambda: tilt.statuses().get("live") == "error", "the row is red", DEADLINE)
     advice = "Trigger `namespaces`, then `function`."
-    wait_until(lambda: advice in tilt.log(), "the row says what to do", DEADLINE)
+    wait_until(lambda: advice in tilt.log(), "the row shows what to do", DEADLINE)
     tilt.trigger("namespaces")
     wait_until(
         lambda: output("kubectl", "get", "namespace", "lambda", "--ignore-not-found"),
-        "the namespace is there",
+        "the namespace exists",
         DEADLINE,
     )
     tilt.trigger("function")

@@ -18,7 +18,7 @@ from tests.cluster.support.workspace import (
 pytestmark = pytest.mark.cluster
 
 
-def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path) -> None:
+def test_edit_undone_between_two_runs_of_tilt_is_undone_in_pod(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     code = workspace.read(CODE)
     with Tilt(workspace):
@@ -31,12 +31,12 @@ def test_an_edit_undone_while_tilt_was_away_is_undone_in_the_pod(tmp_path: Path)
         assert TEXT.encode() in invoke(URL)[1]
 
 
-def test_one_pod_is_left_when_more_are_no_longer_wanted(tmp_path: Path) -> None:
+def test_tilt_without_scaled_leaves_one_pod(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     with Tilt(workspace, "--scaled"):
-        wait_until(lambda: len(pods()) > 1, "there are several pods", DEADLINE)
+        wait_until(lambda: len(pods()) > 1, "several pods run", DEADLINE)
 
     with Tilt(workspace):
-        wait_until(lambda: len(pods()) == 1, "there is one", DEADLINE)
+        wait_until(lambda: len(pods()) == 1, "one pod runs", DEADLINE)
         autoscalers = output("kubectl", "--namespace", "lambda", "get", "hpa", "--output", "name")
         assert autoscalers == ""

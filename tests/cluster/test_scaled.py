@@ -1,4 +1,4 @@
-"""More than one pod of the function, that come and go."""
+"""Several pods of the function, and scaling by load."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def started(workspace: Workspace) -> Iterator[Tilt]:
 
 @pytest.fixture
 def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
-    """Tilt with all green, before the test and, its edit undone, after it."""
+    """Tilt with green rows before the test, and again after its edit is undone."""
     code = workspace.read(CODE)
     scale(LEAST)
     wait_for_pods(LEAST)
@@ -56,7 +56,7 @@ def code_of(pod: str) -> str:
 
 
 @pytest.mark.usefixtures("tilt")
-def test_a_save_reaches_each_pod(workspace: Workspace) -> None:
+def test_save_reaches_each_pod(workspace: Workspace) -> None:
     (before,) = {code_of(pod) for pod in pods()}
 
     workspace.edit(CODE, TEXT, "A message came")
@@ -68,9 +68,9 @@ def test_a_save_reaches_each_pod(workspace: Workspace) -> None:
 
 
 @pytest.mark.usefixtures("tilt")
-def test_a_pod_with_other_code_fails_the_checks(workspace: Workspace) -> None:
+def test_pod_with_other_code_fails_checks(workspace: Workspace) -> None:
     pod = next(iter(pods()))
-    with another_code_in(pod) as other:
+    with changed_code(pod) as other:
         code, every_event = (
             check(workspace, "--code", "--wait", "2"),
             check(workspace, "--wait", "2"),
@@ -83,19 +83,19 @@ def test_a_pod_with_other_code_fails_the_checks(workspace: Workspace) -> None:
 
 
 @contextmanager
-def another_code_in(pod: str) -> Iterator[str]:
+def changed_code(pod: str) -> Iterator[str]:
     path, before = f"/var/task/{CODE}", code_of(pod)
     kubectl("exec", pod, "--", "sh", "-c", f"cp {path} /tmp/before && echo '# other' >>{path}")
     try:
-        wait_until(lambda: code_of(pod) != before, "it runs the other code")
+        wait_until(lambda: code_of(pod) != before, "the pod runs the other code")
         yield code_of(pod)
     finally:
         kubectl("exec", pod, "--", "sh", "-c", f"cat /tmp/before >{path}")
-        wait_until(lambda: code_of(pod) == before, "it runs the code again")
+        wait_until(lambda: code_of(pod) == before, "the pod runs the code again")
 
 
 @pytest.mark.usefixtures("tilt")
-def test_pods_that_come_and_go_lose_no_request() -> None:
+def test_scaling_loses_no_request() -> None:
     with Load(URL) as load:
         scale(MOST)
         wait_for_pods(MOST)
@@ -105,9 +105,7 @@ def test_pods_that_come_and_go_lose_no_request() -> None:
     assert load.outcomes.keys() == {"200"}, load.outcomes
 
 
-def test_a_pod_that_comes_later_answers_by_the_last_save_from_its_first_answer_on(
-    tilt: Tilt, workspace: Workspace
-) -> None:
+def test_new_pod_serves_only_after_last_save_is_copied(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit(CODE, TEXT, "A message came")
     checked = check(workspace, "--code")
     assert checked.returncode == 0, checked.stderr
@@ -119,10 +117,12 @@ def test_a_pod_that_comes_later_answers_by_the_last_save_from_its_first_answer_o
     with Load(URL, answer=saved) as load:
         with tilt.paused():
             scale(MOST)
-            wait_until(lambda: len(pods()) == MOST, "they come", DEADLINE)
+            wait_until(lambda: len(pods()) == MOST, "the pods start", DEADLINE)
             later = pods().keys() - before.keys()
             wait_until(
-                lambda: all(map(is_loaded, later)), "they have what is in the image", DEADLINE
+                lambda: all(map(is_loaded, later)),
+                "the pods have loaded the image's code",
+                DEADLINE,
             )
             assert not any(serves(pods()[name]) for name in later)
         wait_for_pods(MOST)
@@ -140,7 +140,7 @@ def is_loaded(pod: str) -> bool:
 
 
 @pytest.mark.usefixtures("tilt")
-def test_a_save_while_pods_come_and_go_is_live_in_all_of_them(workspace: Workspace) -> None:
+def test_save_during_scaling_is_live_in_all_pods(workspace: Workspace) -> None:
     with Load(URL, answer=None) as load:
         scale(MOST)
         workspace.edit(CODE, TEXT, "A message came")
@@ -155,11 +155,11 @@ def test_a_save_while_pods_come_and_go_is_live_in_all_of_them(workspace: Workspa
 
 
 @pytest.mark.usefixtures("tilt")
-def test_load_brings_pods_that_go_when_it_is_over() -> None:
+def test_load_scales_out_and_back() -> None:
     let_autoscaler_choose(busy_at="30m")
     with Load(URL) as load:
-        wait_until(lambda: len(pods()) > LEAST, "the load brings another pod", DEADLINE)
-        wait_until(lambda: all(map(serves, pods().values())), "it serves", DEADLINE)
+        wait_until(lambda: len(pods()) > LEAST, "another pod starts", DEADLINE)
+        wait_until(lambda: all(map(serves, pods().values())), "it is ready", DEADLINE)
 
     with Load(URL, rate=5) as after:
         wait_for_pods(LEAST)

@@ -1,4 +1,4 @@
-"""Several functions of one template, in one Deployment."""
+"""Several functions of one template in one Deployment."""
 
 import json
 from collections.abc import Iterator
@@ -61,19 +61,19 @@ def answer(function: str) -> Any:
 
 
 @pytest.mark.usefixtures("tilt")
-def test_one_reaches_the_other_through_boto3() -> None:
+def test_function_invokes_another_by_boto3() -> None:
     assert answer("Caller") == {"greeted": "Eve"}
 
 
-def test_each_has_its_checks(tilt: Tilt) -> None:
+def test_each_function_has_row_for_checks(tilt: Tilt) -> None:
     assert {"Greeter-checks", "Caller-checks"} <= tilt.statuses().keys()
 
 
-def test_a_save_of_one_is_live_and_checked(tilt: Tilt, workspace: Workspace) -> None:
+def test_save_of_one_function_is_live_and_checked(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit("greeter/app.py", "greeted", "saluted")
 
     wait_until(lambda: answer("Greeter") == {"saluted": "Eve"}, "the edit is live", DEADLINE)
     failed = {"Greeter-checks": "error", "Caller-checks": "error"}
-    wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks say so", DEADLINE)
+    wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks fail", DEADLINE)
     workspace.write("greeter/app.py", GREETS)
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)

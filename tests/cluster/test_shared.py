@@ -1,4 +1,4 @@
-"""A cluster that two developers share, each in a namespace of their own."""
+"""A cluster that two developers share, each with a namespace."""
 
 import json
 from collections.abc import Iterator
@@ -40,13 +40,13 @@ class Developer:
 def developers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Developer, Developer]]:
     with ExitStack() as stack:
         yield (
-            stack.enter_context(at_work("ann", tmp_path_factory.mktemp("ann"))),
-            stack.enter_context(at_work("ben", tmp_path_factory.mktemp("ben"))),
+            stack.enter_context(developer_in("ann", tmp_path_factory.mktemp("ann"))),
+            stack.enter_context(developer_in("ben", tmp_path_factory.mktemp("ben"))),
         )
 
 
 @contextmanager
-def at_work(namespace: str, directory: Path) -> Iterator[Developer]:
+def developer_in(namespace: str, directory: Path) -> Iterator[Developer]:
     workspace = Workspace(directory)
     workspace.write("tilt_config.json", json.dumps({"namespace": namespace}))
     port = free_port()
@@ -58,21 +58,25 @@ def at_work(namespace: str, directory: Path) -> Iterator[Developer]:
         output("kubectl", "delete", "namespace", namespace, "--ignore-not-found")
 
 
-def test_a_save_of_one_is_no_save_of_the_other(developers: tuple[Developer, Developer]) -> None:
+def test_save_of_one_developer_does_not_change_function_of_other(
+    developers: tuple[Developer, Developer],
+) -> None:
     ann, ben = developers
     code = ann.workspace.read(CODE)
 
     with Load(ben.url, rate=20) as load:
         ann.workspace.edit(CODE, TEXT, "Ann says")
-        wait_until(lambda: "Ann says" in ann.answer(), "her edit is live", DEADLINE)
+        wait_until(lambda: "Ann says" in ann.answer(), "the edit is live", DEADLINE)
 
     assert load.outcomes.keys() == {"200"}
     assert TEXT in ben.answer()
     ann.workspace.write(CODE, code)
-    wait_until(lambda: ann.tilt.is_green() and ben.tilt.is_green(), "all is green", DEADLINE)
+    wait_until(
+        lambda: ann.tilt.is_green() and ben.tilt.is_green(), "every resource is green", DEADLINE
+    )
 
 
-def test_neither_has_a_pod_in_the_namespace_of_the_other(
+def test_each_namespace_has_one_pod(
     developers: tuple[Developer, Developer],
 ) -> None:
     assert len(developers) == 2

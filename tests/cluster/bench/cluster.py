@@ -1,8 +1,8 @@
 """
-What a save, a rollout and a killed pod cost in the cluster: `make bench-cluster`.
+Measure a save, a rollout and a killed pod in the cluster: `make bench-cluster`.
 
-Edits a copy of the repository, with Tilt at work in it and all of its checks on. Prints a line for
-each figure, with what it must reach; exits 1 if one does not.
+It edits a copy of the repository, in which Tilt runs with all checks. It prints a line with the
+limit for each figure, and exits with 1 if one is exceeded.
 """
 
 import json
@@ -30,13 +30,13 @@ BASE = "public.ecr.aws/lambda/python:3.12"
 
 
 class Report:
-    """Prints figures, and keeps whether each is what it must be."""
+    """Prints figures, and records whether each is within its limit."""
 
     def __init__(self) -> None:
         self.reached = True
 
-    def tell(self, figure: str, value: float, unit: str, most: float | None = None) -> None:
-        """Print a figure, and whether it is at most what it must be."""
+    def add(self, figure: str, value: float, unit: str, most: float | None = None) -> None:
+        """Print a figure, and whether it is within its limit."""
         verdict = ""
         if most is not None:
             reached = value <= most
@@ -47,7 +47,7 @@ class Report:
 
 
 class Saves:
-    """Saves of the function's code, each of which answers with a text of its own."""
+    """Saves of the function's code, each with another response."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -55,7 +55,7 @@ class Saves:
         self._count = 0
 
     def save(self) -> str:
-        """Save, and return the text that the new code answers with."""
+        """Save, and return the text of the new response."""
         self._count += 1
         text = f"Save {self._count} of {time.time_ns()}"
         self._workspace.write(CODE, self._code.replace(TEXT, text))
@@ -89,7 +89,7 @@ def _measure_ci(workspace: Workspace, report: Report) -> None:
         seconds.append(time.monotonic() - start)
         if ended.returncode:
             raise SystemExit("\n".join(ended.stdout.splitlines()[-20:]))
-    report.tell("tilt ci, all images built: median of 3", statistics.median(seconds[1:]), "s", 45)
+    report.add("tilt ci, all images built: median of 3", statistics.median(seconds[1:]), "s", 45)
 
 
 def _measure_live_update(workspace: Workspace, report: Report) -> float:
@@ -98,18 +98,18 @@ def _measure_live_update(workspace: Workspace, report: Report) -> float:
         quiet = [saves.seconds(tilt) for _ in range(20)]
         with Load(URL, answer=None) as load:
             busy = [saves.seconds(tilt) for _ in range(20)]
-        report.tell("save → new code answers: median of 20", statistics.median(quiet), "s", 0.4)
+        report.add("save → new code answers: median of 20", statistics.median(quiet), "s", 0.4)
         percentile = statistics.quantiles(quiet, n=20)[-1]
-        report.tell("  95th percentile", percentile, "s", 0.8)
-        report.tell("  slowest", max(quiet), "s")
-        report.tell("  at 50 requests/s: median of 20", statistics.median(busy), "s")
+        report.add("  95th percentile", percentile, "s", 0.8)
+        report.add("  slowest", max(quiet), "s")
+        report.add("  at 50 requests/s: median of 20", statistics.median(busy), "s")
         _tell_lost(report, "those 20 saves", load)
         green = [_seconds_to_green(tilt, saves) for _ in range(5)]
-        report.tell("save → every row green: median of 5", statistics.median(green), "s", 3)
+        report.add("save → every row green: median of 5", statistics.median(green), "s", 3)
         _measure_rollout(report)
         _measure_kill(report)
         dependency = saves.seconds(tilt, lambda: _change_dependencies(workspace))
-        report.tell("save with a change of poetry.lock → new code answers", dependency, "s")
+        report.add("save with a change of poetry.lock → new code answers", dependency, "s")
     saves.undo()
     return statistics.median(quiet)
 
@@ -130,8 +130,8 @@ def _measure_rebuild(workspace: Workspace, report: Report, live: float) -> None:
     saves = Saves(workspace)
     with Tilt(workspace, "--live-update=false") as tilt:
         rebuilt = statistics.median(saves.seconds(tilt) for _ in range(5))
-    report.tell("the same by a rebuild of the image: median of 5", rebuilt, "s")
-    report.tell("  as a multiple of live update", rebuilt / live, "×")
+    report.add("the same by a rebuild of the image: median of 5", rebuilt, "s")
+    report.add("  as a multiple of live update", rebuilt / live, "×")
 
 
 def _measure_rollout(report: Report) -> None:
@@ -151,7 +151,7 @@ def _measure_kill(report: Report) -> None:
 
 def _tell_lost(report: Report, during: str, load: Load) -> None:
     figure = f"requests lost of {load.outcomes.total()} during {during}"
-    report.tell(figure, load.lost, "", 0)
+    report.add(figure, load.lost, "", 0)
     if load.lost:
         sys.stdout.write(f"  {dict(load.outcomes)}\n")
 
@@ -162,7 +162,7 @@ def _measure_image(report: Report) -> None:
         "docker", "image", "inspect", "--format", "{{.Size}}", "lambda-function:latest", BASE
     )
     image, base = map(int, sizes.split())
-    report.tell("function image over its base", (image - base) / 1e6, "MB", 15)
+    report.add("function image over its base", (image - base) / 1e6, "MB", 15)
 
 
 def _change_dependencies(workspace: Workspace) -> None:

@@ -1,8 +1,8 @@
 """
-What monitoring costs, and how soon it knows: `make bench-monitoring`, with the cluster up.
+Measure cost and delay of monitoring in a running cluster: `make bench-monitoring`.
 
-Deploys the stack again, leaves it idle for ten minutes, and only then sends anything. Prints a line
-for each figure, with what it must reach.
+It deploys the stack again, waits ten minutes, and then sends load. It prints a line with the limit
+for each figure.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """
-How throughput grows with pods, in the cluster: `make bench-cluster` prints it last.
+Measure the throughput of several pods: `make bench-cluster` prints it last.
 
-Nothing is asked of the figures: on a machine of few cores they say what the pods share.
+The figures have no limit, because on a machine with few cores the pods share them.
 """
 
 import statistics
@@ -21,7 +21,7 @@ _CONNECTIONS = 50
 _REQUESTS = 2_000
 _ROUNDS = 3
 _TEXT = "v0"
-"""What the load looks for in each answer."""
+"""The text that each response must contain."""
 
 
 def _measure(pods: int) -> tuple[str, ...]:

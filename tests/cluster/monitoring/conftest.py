@@ -14,6 +14,6 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def subject(stack: Stack) -> Iterator[str]:  # noqa: ARG001  # skips where there is nothing to test
+def subject(stack: Stack) -> Iterator[str]:  # noqa: ARG001  # it skips without monitoring
     with deployed_subject() as subject:
         yield subject

@@ -1,4 +1,4 @@
-"""Each alert fires when what it is about happens, and clears when it is over."""
+"""Each alert fires when its problem occurs, and clears when the problem is over."""
 
 import json
 import uuid
@@ -29,7 +29,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def trouble(stack: Stack) -> None:
-    """Errors, slow invocations and throttled requests at once: one wait serves three alerts."""
+    """Cause errors, slow invocations and throttled requests at once, to wait only once."""
     stack.invoke_many([{"raise": "no"}] * 5)
     stack.invoke_many([{"sleep": 0.95}] * 10, at_once=2)
     stack.invoke_many([{"sleep": 0.95}] * 8, at_once=8)
@@ -48,7 +48,7 @@ def crasher() -> Iterator[str]:
 
 @contextmanager
 def small_volume(deployment: str, size: str) -> Iterator[None]:
-    """Have the data of Loki or of Prometheus in memory, where it ends at its size as on a disk."""
+    """Limit the volume of Loki or Prometheus to a size, by a file system in memory."""
     listed = json.loads(kubectl("-n", "monitoring", "get", "deployment", deployment, "-o", "json"))
     volumes = listed["spec"]["template"]["spec"]["volumes"]
     (before,) = [each["emptyDir"] for each in volumes if each["name"] == "data"]
@@ -87,7 +87,7 @@ def schedule_collector(selector: str) -> None:
 @pytest.mark.parametrize(
     "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
 )
-def test_it_fires(stack: Stack, alert: str) -> None:
+def test_alert_fires(stack: Stack, alert: str) -> None:
     wait_until(lambda: stack.firing(alert), f"{alert} fires", 30)
 
 
@@ -95,11 +95,11 @@ def test_it_fires(stack: Stack, alert: str) -> None:
 @pytest.mark.parametrize(
     "alert", ["LambdaErrorRate", "LambdaDurationNearTimeout", "LambdaThrottled"]
 )
-def test_it_clears_when_a_minute_was_good(stack: Stack, alert: str) -> None:
+def test_alert_clears_after_good_minute(stack: Stack, alert: str) -> None:
     wait_until(lambda: not stack.firing(alert), f"{alert} clears", 90)
 
 
-def test_a_crash_loop_fires_until_the_pod_is_gone(stack: Stack, crasher: str) -> None:
+def test_crash_loop_fires_until_pod_is_deleted(stack: Stack, crasher: str) -> None:
     wait_until(lambda: stack.firing("LambdaCrashLoop", crasher), "it fires", 120)
 
     kubectl("-n", "lambda", "delete", "pod", crasher)
@@ -107,32 +107,34 @@ def test_a_crash_loop_fires_until_the_pod_is_gone(stack: Stack, crasher: str) ->
     wait_until(lambda: not stack.firing("LambdaCrashLoop", crasher), "it clears", 60)
 
 
-def test_missing_logs_fire_until_the_collector_is_back(stack: Stack) -> None:
+def test_missing_logs_fire_until_collector_runs(stack: Stack) -> None:
     def fires() -> bool:
-        stack.invoke({"print": "unheard"})
+        stack.invoke({"print": "without collector"})
         return stack.firing("LambdaLogsMissing")
 
     with no_collector():
         wait_until(fires, "it fires", 120)
 
     wait_until(lambda: not stack.firing("LambdaLogsMissing"), "it clears", 30)
-    wait_until(lambda: stack.logs('{service_name="subject"} |= "unheard"'), "what it said", 60)
+    wait_until(
+        lambda: stack.logs('{service_name="subject"} |= "without collector"'), "its lines", 60
+    )
 
 
-def refuses_lines() -> bool:
-    said = kubectl("-n", "monitoring", "logs", "deployment/loki")
-    return "throttling writes" in said
+def rejects_lines() -> bool:
+    log = kubectl("-n", "monitoring", "logs", "deployment/loki")
+    return "throttling writes" in log
 
 
-def test_a_full_volume_of_loki_fires_and_the_lines_that_it_does_not_take_come_when_it_has_room(
+def test_full_volume_of_loki_fires_and_lines_arrive_later(
     stack: Stack,
 ) -> None:
     run = uuid.uuid4().hex
     with small_volume("loki", "4Mi"):
         answers = stack.invoke_many([{"print": "x" * 100_000}] * 100)
         wait_until(lambda: stack.metrics(LOKI_IS_FULL), "it fires", 60)
-        # Until it looks at its volume, each 10 s, it takes lines into its memory, and loses them.
-        wait_until(refuses_lines, "it takes no more", 30)
+        # Loki checks its volume every 10 s. Until then it accepts lines in memory, and loses them.
+        wait_until(rejects_lines, "Loki rejects lines", 30)
         answers += stack.invoke_many([{"print": run}])
 
         assert {answer.body for answer in answers} == {b'"done"'}
@@ -141,7 +143,7 @@ def test_a_full_volume_of_loki_fires_and_the_lines_that_it_does_not_take_come_wh
     wait_until(lambda: not stack.metrics(LOKI_IS_FULL), "it clears", 120)
 
 
-def test_a_full_volume_of_prometheus_is_in_its_log_and_the_function_notices_nothing(
+def test_full_volume_of_prometheus_does_not_affect_function(
     stack: Stack,
 ) -> None:
     def full() -> bool:
@@ -151,6 +153,6 @@ def test_a_full_volume_of_prometheus_is_in_its_log_and_the_function_notices_noth
         )
 
     with small_volume("prometheus", "48Ki"):
-        wait_until(full, "it says so", 180)
+        wait_until(full, "the log reports it", 180)
 
     stack.wait_until_scraped()

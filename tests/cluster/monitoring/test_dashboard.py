@@ -14,8 +14,8 @@ EVENTS = sorted((REPOSITORY / "events").glob("*.json"))
 
 @pytest.fixture(scope="module")
 def answers(stack: Stack) -> list[HttpResponse]:
-    """Every event, sent to the function; the subject, too, gets something to show."""
-    stack.wait_until_scraped()  # of what began before, Prometheus sees no increase
+    """Send every event to the function, and some to the subject."""
+    stack.wait_until_scraped()  # otherwise Prometheus sees no increase
     save()
     stack.invoke_many([{}, {"raise": "no"}])
     return [stack.invoke_text(event.read_text(), "function") for event in EVENTS]
@@ -39,9 +39,9 @@ def has_data(stack: Stack, query: Query, function: str) -> bool:
 @pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize("function", ["function", SUBJECT])
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
-def test_a_panel_shows_something(stack: Stack, query: Query, function: str) -> None:
+def test_panel_shows_data(stack: Stack, query: Query, function: str) -> None:
     if (query.title, function) == ("Init duration", "function"):
-        pytest.skip("it shows cold starts, and this function may have had its last one long ago")
+        pytest.skip("the panel shows cold starts, and this function may have had none lately")
     wait_until(lambda: has_data(stack, query, function), f"{query.title}: {query.expression}", 30)
 
 
@@ -50,7 +50,7 @@ def annotation(title: str) -> Query:
     return found
 
 
-def test_a_deployment_is_marked_at_its_time(stack: Stack) -> None:
+def test_deployment_is_annotated_at_its_time(stack: Stack) -> None:
     expression = annotation("Deployments").filled_in(Range(0, 0), function=SUBJECT)
 
     (started,) = wait_until(lambda: stack.metrics(expression), expression, 60)
@@ -58,7 +58,7 @@ def test_a_deployment_is_marked_at_its_time(stack: Stack) -> None:
     assert 0 < stack.now() - started.values[0] / 1000 < 3600
 
 
-def test_a_reload_is_marked_with_its_code(stack: Stack) -> None:
+def test_reload_is_annotated_with_code(stack: Stack) -> None:
     save()
     expression = annotation("Reloads").filled_in(Range(0, 0), function=SUBJECT)
 
@@ -68,7 +68,7 @@ def test_a_reload_is_marked_with_its_code(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("query", panel_queries(), ids=str)
-def test_a_panel_of_an_unknown_function_shows_zero_or_nothing(stack: Stack, query: Query) -> None:
+def test_panel_of_unknown_function_shows_zero_or_nothing(stack: Stack, query: Query) -> None:
     now = stack.now()
     expression = query.filled_in(Range(now - 900, now), function="unknown", request_id="")
     if query.datasource == "loki":
@@ -78,9 +78,7 @@ def test_a_panel_of_an_unknown_function_shows_zero_or_nothing(stack: Stack, quer
         assert all(value == 0 or math.isnan(value) for value in values)
 
 
-def test_every_event_sent_is_in_the_table_of_recent_invocations(
-    stack: Stack, answers: list[HttpResponse]
-) -> None:
+def test_table_lists_each_invocation(stack: Stack, answers: list[HttpResponse]) -> None:
     (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
     now = stack.now()
     time = Range(now - 900, now + 60)
@@ -95,7 +93,7 @@ def test_every_event_sent_is_in_the_table_of_recent_invocations(
 
 
 @pytest.mark.usefixtures("answers")
-def test_the_table_tells_how_an_invocation_ended(stack: Stack) -> None:
+def test_table_shows_outcome_of_invocation(stack: Stack) -> None:
     (table,) = [query for query in panel_queries() if query.title == "Recent invocations"]
     time = Range(stack.now() - 900, stack.now() + 60)
     answer = stack.invoke({"raise": "no"})
@@ -112,7 +110,7 @@ def test_the_table_tells_how_an_invocation_ended(stack: Stack) -> None:
     assert int(found["memory_mb"]) > 0
 
 
-def test_a_click_on_a_request_id_leads_to_its_lines(stack: Stack) -> None:
+def test_request_id_in_table_links_to_its_lines(stack: Stack) -> None:
     (logs,) = [query for query in panel_queries() if query.title == "Logs"]
     time = Range(stack.now() - 900, stack.now() + 60)
     request_id = stack.invoke({"print": "a line"}).headers["x-amzn-requestid"]

@@ -21,7 +21,7 @@ def request_id(answer: HttpResponse) -> str:
 
 
 def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
-    """Return an invocation's lines, once there are as many as there should be."""
+    """Return an invocation's lines when the expected number has arrived."""
     query = f'{SUBJECT} | request_id="{request_id}"'
 
     def found() -> list[Line]:
@@ -33,8 +33,8 @@ def lines_of(stack: Stack, request_id: str, count: int) -> list[Line]:
     return lines
 
 
-def test_every_line_of_an_invocation_is_found_by_its_request_id(stack: Stack) -> None:
-    answer = stack.invoke({"log": "said by a logger", "print": "printed"})
+def test_lines_of_invocation_are_found_by_request_id(stack: Stack) -> None:
+    answer = stack.invoke({"log": "written by a logger", "print": "printed"})
 
     lines = lines_of(stack, request_id(answer), 4)
 
@@ -49,8 +49,8 @@ def test_every_line_of_an_invocation_is_found_by_its_request_id(stack: Stack) ->
     ]
 
 
-def test_each_line_has_its_function_pod_and_level(stack: Stack) -> None:
-    answer = stack.invoke({"log": "said by a logger", "raise": "no"})
+def test_line_has_function_pod_and_level(stack: Stack) -> None:
+    answer = stack.invoke({"log": "written by a logger", "raise": "no"})
 
     lines = lines_of(stack, request_id(answer), 5)
 
@@ -69,7 +69,7 @@ def test_each_line_has_its_function_pod_and_level(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "text", ["one\ntwo\n\tthree", "x" * 200_000, "é" * 20_000], ids=["lines", "200 KB", "unicode"]
 )
-def test_a_record_arrives_whole(stack: Stack, text: str) -> None:
+def test_long_record_arrives_complete(stack: Stack, text: str) -> None:
     answer = stack.invoke({"log": text})
 
     (line,) = [line for line in lines_of(stack, request_id(answer), 3) if "logger" in line.json()]
@@ -85,20 +85,18 @@ def kill() -> None:
 
 
 @pytest.mark.parametrize("end", [restart, kill])
-def test_a_restart_of_the_collector_loses_and_repeats_nothing(
-    stack: Stack, end: Callable[[], None]
-) -> None:
+def test_collector_restart_loses_and_repeats_no_line(stack: Stack, end: Callable[[], None]) -> None:
     run = uuid.uuid4().hex
     printed: list[str] = []
     stop = threading.Event()
 
-    def invoke_on() -> None:
+    def invoke_repeatedly() -> None:
         while not stop.is_set():
             text = f"{run} {len(printed):05}"
             assert stack.invoke({"print": text}).body == b'"done"'
             printed.append(text)
 
-    thread = threading.Thread(target=invoke_on)
+    thread = threading.Thread(target=invoke_repeatedly)
     thread.start()
     try:
         wait_until(lambda: len(printed) > 50, "50 lines", 60)
@@ -113,12 +111,12 @@ def test_a_restart_of_the_collector_loses_and_repeats_nothing(
     def stored() -> list[str]:
         return sorted(line.json()["record"] for line in stack.logs(f'{SUBJECT} |= "{run}"'))
 
-    # What waited on the node comes beside what is new, and not before it.
+    # Lines that waited on the node arrive together with new ones.
     wait_until(lambda: len(stored()) >= len(printed), "every line", 30)
     assert stored() == printed
 
 
-def test_a_line_is_there_within_five_seconds(stack: Stack) -> None:
+def test_line_is_stored_within_five_seconds(stack: Stack) -> None:
     text = uuid.uuid4().hex
 
     stack.invoke({"print": text})
@@ -138,7 +136,7 @@ def logs_script(stack: Stack, *args: str) -> str:
     ).stdout
 
 
-def test_the_script_prints_the_lines_of_an_invocation(stack: Stack) -> None:
+def test_logs_script_prints_lines_of_invocation(stack: Stack) -> None:
     answer = stack.invoke({"log": "for the script"})
     expected = [line.text for line in lines_of(stack, request_id(answer), 3)]
 
@@ -147,7 +145,7 @@ def test_the_script_prints_the_lines_of_an_invocation(stack: Stack) -> None:
     assert printed.splitlines() == expected
 
 
-def test_the_script_prints_the_last_lines(stack: Stack) -> None:
+def test_logs_script_prints_last_lines(stack: Stack) -> None:
     answer = stack.invoke({"print": "the last"})
     lines_of(stack, request_id(answer), 3)
 

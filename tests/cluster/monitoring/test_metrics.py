@@ -1,4 +1,4 @@
-"""The dashboard's numbers are exactly what was sent, also across restarts."""
+"""The dashboard counts exactly, also across restarts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ POD = ["-n", "lambda", "-l", "app.kubernetes.io/name=subject"]
 
 @dataclass
 class Sent:
-    """What went to the function since a time."""
+    """The requests that were sent since a time."""
 
     since: float
     invocations: int = 0
@@ -56,7 +56,7 @@ def errors_by_type(stack: Stack, since: float) -> dict[str, float]:
     return {one.labels["error_type"]: one.values[0] for one in series}
 
 
-def test_invocations_errors_and_throttles_are_exactly_those_sent(stack: Stack, sent: Sent) -> None:
+def test_invocations_errors_and_throttles_are_counted_exactly(stack: Stack, sent: Sent) -> None:
     sent.send(stack, [{}] * 17 + [{"raise": "no"}] * 3 + [{"sleep": 2}] * 2)
     sent.send(stack, [{"sleep": 0.5}] * 12, at_once=12)
 
@@ -65,7 +65,7 @@ def test_invocations_errors_and_throttles_are_exactly_those_sent(stack: Stack, s
     assert errors_by_type(stack, sent.since) == {"ValueError": 3, "Sandbox.Timedout": 2}
 
 
-def test_the_numbers_hold_when_a_new_pod_takes_over(stack: Stack, sent: Sent) -> None:
+def test_counts_include_rollout(stack: Stack, sent: Sent) -> None:
     sent.send(stack, [{}] * 7 + [{"raise": "no"}])
     kubectl("-n", "lambda", "rollout", "restart", f"deployment/{SUBJECT}")
     kubectl("-n", "lambda", "rollout", "status", f"deployment/{SUBJECT}", "--timeout=60s")
@@ -75,9 +75,7 @@ def test_the_numbers_hold_when_a_new_pod_takes_over(stack: Stack, sent: Sent) ->
     assert stack.stat(query("Restarts"), sent.since) == 0
 
 
-def test_the_numbers_hold_when_a_container_restarts_and_the_restart_is_counted(
-    stack: Stack, sent: Sent
-) -> None:
+def test_counts_include_container_restart(stack: Stack, sent: Sent) -> None:
     sent.send(stack, [{}] * 3 + [{"raise": "no"}])
     end = ("python", "-c", "import os; os.kill(1, 15)")
     kubectl("-n", "lambda", "exec", f"deployment/{SUBJECT}", "--", *end)
@@ -90,15 +88,13 @@ def test_the_numbers_hold_when_a_container_restarts_and_the_restart_is_counted(
     wait_until(lambda: stack.stat(query("Restarts"), sent.since) == 1, "one restart shown", 60)
 
 
-def test_an_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) -> None:
+def test_invocation_is_counted_within_five_seconds(stack: Stack, sent: Sent) -> None:
     stack.invoke()
 
     wait_until(lambda: stack.stat(query("Invocations"), sent.since) == 1, "the invocation", 5)
 
 
-def test_a_duration_on_the_graph_leads_to_the_invocation_that_took_it(
-    stack: Stack, sent: Sent
-) -> None:
+def test_duration_in_graph_links_to_invocation(stack: Stack, sent: Sent) -> None:
     answers = stack.invoke_many([{"sleep": 0.1}] * 3)
     sent_ids = {answer.headers["x-amzn-requestid"] for answer in answers}
     buckets = f'lambda_duration_seconds_bucket{{service_name="{SUBJECT}"}}'
@@ -115,7 +111,7 @@ def test_a_duration_on_the_graph_leads_to_the_invocation_that_took_it(
 @pytest.mark.parametrize(
     "counter", ["lambda_invocations_total", "loki_distributor_lines_received_total"]
 )
-def test_a_counter_is_zero_before_its_first_increment(stack: Stack, counter: str) -> None:
+def test_counter_is_zero_before_first_increment(stack: Stack, counter: str) -> None:
     stack.invoke()
 
     wait_until(lambda: stack.metrics(f"min_over_time({counter}[1d]) == 0"), counter, 60)
@@ -124,7 +120,7 @@ def test_a_counter_is_zero_before_its_first_increment(stack: Stack, counter: str
 @pytest.mark.parametrize(
     "metric", ["container_memory_working_set_bytes", "container_cpu_usage_seconds_total"]
 )
-def test_the_container_is_measured(stack: Stack, metric: str) -> None:
+def test_container_memory_and_cpu_are_measured(stack: Stack, metric: str) -> None:
     selected = f'{metric}{{service_name="{SUBJECT}"}}'
 
     wait_until(lambda: [s for s in stack.metrics(selected) if s.values[0] > 0], metric, 60)

@@ -1,4 +1,4 @@
-"""Requests at a steady rate, and what became of each."""
+"""Requests at a constant rate, and their outcomes."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ ANSWER = {"statusCode": 200, "body": "The received message is: 'hello world'"}
 
 
 def invoke(url: str, event: bytes = EVENT) -> tuple[int, bytes]:
-    """Invoke the function at a base URL over a connection of its own, as curl does."""
+    """Invoke the function at a base URL on a new connection, as curl does."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request("POST", INVOKE, event)
@@ -29,14 +29,14 @@ def invoke(url: str, event: bytes = EVENT) -> tuple[int, bytes]:
 
 class Load:
     """
-    Invokes a function at a steady rate, in requests per second, from entering to leaving.
+    Invokes a function at a constant rate, in requests per second, within a `with` block.
 
-    Leaving waits for the last answer. `outcomes` then counts the status codes, the errors of the
-    requests that got no answer, and answers that are not the function's by what they are.
+    The end of the block waits for the last response. `outcomes` counts status codes, errors of
+    requests without a response, and unexpected responses by their text.
     """
 
     def __init__(self, url: str, rate: float = 50, answer: object = ANSWER) -> None:
-        """An `answer` of None leaves what the function says unchecked."""
+        """`answer` is the expected response; None accepts any."""
         self.outcomes: Counter[str] = Counter()
         self._url = url
         self._answer = answer
@@ -59,7 +59,7 @@ class Load:
 
     @property
     def lost(self) -> int:
-        """How many requests got no answer, or not 200."""
+        """The number of requests without a response of status 200."""
         return self.outcomes.total() - self.outcomes["200"]
 
     def _run(self) -> None:

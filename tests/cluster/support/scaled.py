@@ -1,4 +1,4 @@
-"""How many pods of the function there are, under `tilt up -- --scaled`."""
+"""The number of pods of the function, with `tilt up -- --scaled`."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from support.waiting import wait_until
 from tests.cluster.support.workspace import DEADLINE, Workspace, output, pods
 
 LEAST, MOST = 2, 4
-"""Pods, as k8s/scaled says."""
+"""Limits of the autoscaler in k8s/scaled."""
 
 
 def kubectl(*arguments: str) -> str:
@@ -15,19 +15,19 @@ def kubectl(*arguments: str) -> str:
 
 
 def wait_for_pods(count: int) -> None:
-    """Wait until there are so many, all of them serve, and what went has gone."""
+    """Wait until exactly this many pods run and all are ready."""
 
-    def there() -> bool:
+    def is_reached() -> bool:
         listed = kubectl(
             "get", "pods", "--selector", "app.kubernetes.io/name=function", "--output=name"
         )
         return len(listed.split()) == count == sum(map(serves, pods().values()))
 
-    wait_until(there, f"{count} pods serve", DEADLINE)
+    wait_until(is_reached, f"{count} pods are ready", DEADLINE)
 
 
 def serves(pod: dict[str, object]) -> bool:
-    """Tell whether a pod is ready for requests."""
+    """Return whether a pod is ready for requests."""
     status = pod["status"]
     assert isinstance(status, dict)
     return {"Ready": "True"}.items() <= {
@@ -36,7 +36,7 @@ def serves(pod: dict[str, object]) -> bool:
 
 
 def scale(replicas: int) -> None:
-    """Have so many at once, whatever the autoscaler would have found."""
+    """Run this many pods, without regard to the load."""
     let_autoscaler_choose(replicas, replicas)
     kubectl("scale", "deployment", "function", f"--replicas={replicas}")
 

@@ -1,4 +1,4 @@
-"""Loki, Prometheus and a function, asked through the Kubernetes API server."""
+"""Loki, Prometheus and a function, reached through the Kubernetes API server."""
 
 import json
 import math
@@ -33,7 +33,7 @@ def kubectl(*args: str, stdin: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Line:
-    """A log line and its labels, structured metadata among them."""
+    """A log line with its labels and structured metadata."""
 
     text: str
     labels: dict[str, str]
@@ -44,14 +44,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Series:
-    """Its labels, and its values over time."""
+    """A time series: its labels and its values."""
 
     labels: dict[str, str]
     values: list[float]
 
 
 class Stack:
-    """`proxy` is the URL of a `kubectl proxy`: one way into the cluster that outlives every pod."""
+    """Reaches the services by `proxy`, the URL of a `kubectl proxy`, which outlives every pod."""
 
     def __init__(self, proxy: str) -> None:
         self._proxy = proxy
@@ -69,16 +69,18 @@ class Stack:
             answer = self._request("POST", self.url("lambda", function) + path, event)
             return None if b"no endpoints available" in answer.body else answer
 
-        return wait_until(served, f"an endpoint of {function}", 60)  # a new pod's takes a moment
+        return wait_until(served, f"an endpoint of {function}", 60)  # a new pod needs a moment
 
     def invoke_many(self, events: list[dict[str, Any]], at_once: int = 1) -> list[HttpResponse]:
         with ThreadPoolExecutor(at_once) as pool:
             return list(pool.map(self.invoke, events))
 
     def logs(self, query: str, time: Range | None = None) -> list[Line]:
-        """Return the lines that LogQL selects, oldest first, by default of the last hour."""
+        """Return the lines that LogQL selects, oldest first; by default those of the last hour."""
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"} if time else {}
-        answer = self._ask("loki", "/loki/api/v1/query_range", query=query, limit="5000", **limits)
+        answer = self._query(
+            "loki", "/loki/api/v1/query_range", query=query, limit="5000", **limits
+        )
         lines = [
             (int(at), Line(text, stream["stream"]))
             for stream in answer["result"]
@@ -87,17 +89,17 @@ class Stack:
         return [line for _, line in sorted(lines, key=lambda line: line[0])]
 
     def count_logs(self, query: str) -> int:
-        """Return the number that a LogQL count gives now."""
-        answer = self._ask("loki", "/loki/api/v1/query", query=query)
+        """Return the current value of a LogQL count."""
+        answer = self._query("loki", "/loki/api/v1/query", query=query)
         return int(answer["result"][0]["value"][1]) if answer["result"] else 0
 
     def metrics(self, query: str, time: Range | None = None) -> list[Series]:
-        """Return what PromQL selects: over a range, or now."""
+        """Return the series that PromQL selects, over a range or now."""
         if time is None:
-            answer = self._ask("prometheus", "/api/v1/query", query=query)
+            answer = self._query("prometheus", "/api/v1/query", query=query)
             return [Series(one["metric"], [float(one["value"][1])]) for one in answer["result"]]
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}", "step": f"{time.step}"}
-        answer = self._ask("prometheus", "/api/v1/query_range", query=query, **limits)
+        answer = self._query("prometheus", "/api/v1/query_range", query=query, **limits)
         return [
             Series(one["metric"], [float(value) for _, value in one["values"]])
             for one in answer["result"]
@@ -106,24 +108,24 @@ class Stack:
     def exemplars(self, query: str, time: Range) -> list[dict[str, str]]:
         """Return the labels of each exemplar of the series that PromQL selects."""
         limits = {"start": f"{time.start:.3f}", "end": f"{time.end:.3f}"}
-        answer = self._ask("prometheus", "/api/v1/query_exemplars", query=query, **limits)
+        answer = self._query("prometheus", "/api/v1/query_exemplars", query=query, **limits)
         return [exemplar["labels"] for series in answer for exemplar in series["exemplars"]]
 
     def metric(self, query: str) -> float:
-        """Return the value of the one series that PromQL selects."""
+        """Return the value of the only series that PromQL selects."""
         (series,) = self.metrics(query)
         return series.values[0]
 
     def stat(self, query: Query, since: float, function: str = SUBJECT) -> float:
         """Return the number that a stat panel shows for the time from `since` to now."""
-        time = Range(since, since + math.ceil(self.now() - since))  # whole seconds, as Grafana's
+        time = Range(since, since + math.ceil(self.now() - since))  # whole seconds, like Grafana
         at = {"query": query.filled_in(time, function=function), "time": f"{time.end:.3f}"}
-        (series,) = self._ask("prometheus", "/api/v1/query", **at)["result"]
+        (series,) = self._query("prometheus", "/api/v1/query", **at)["result"]
         return float(series["value"][1])
 
     def now(self) -> float:
         """Return the cluster's time."""
-        return float(self._ask("prometheus", "/api/v1/query", query="time()")["result"][1])
+        return float(self._query("prometheus", "/api/v1/query", query="time()")["result"][1])
 
     def wait_until_scraped(self, function: str = SUBJECT) -> None:
         """Wait until Prometheus has scraped the function again."""
@@ -132,11 +134,11 @@ class Stack:
         wait_until(lambda: self.metrics(scraped), f"a scrape of {function} after {now}", 60)
 
     def firing(self, alert: str, function: str = SUBJECT) -> bool:
-        """Tell whether an alert fires of a function, or of the service that it alone has."""
+        """Return whether an alert fires for a function, or for the service that runs only it."""
         alerts = f'ALERTS{{alertname="{alert}", alertstate="firing", %s="{function}"}}'
         return bool(self.metrics(f"{alerts % 'function_name'} or {alerts % 'service_name'}"))
 
-    def _ask(self, service: str, path: str, **parameters: str) -> Any:
+    def _query(self, service: str, path: str, **parameters: str) -> Any:
         query = urllib.parse.urlencode(parameters)
         answer = self._request("GET", f"{self.url('monitoring', service)}{path}?{query}")
         assert answer.status == 200, answer
@@ -162,7 +164,7 @@ def connected() -> Iterator[Stack]:
 
 @contextmanager
 def deployed_subject() -> Iterator[str]:
-    """Run a function that the tests alone invoke; it does what they ask (subject/handler.py)."""
+    """Run a function that only the tests invoke (subject/handler.py)."""
     image = kubectl(
         *("-n", "lambda", "get", "deployment", "function"),
         *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),

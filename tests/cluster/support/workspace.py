@@ -1,4 +1,4 @@
-"""A copy of the repository, so that its files can be edited and broken, and Tilt at work in it."""
+"""A copy of the repository that tests edit, and Tilt running in it."""
 
 import json
 import os
@@ -18,21 +18,21 @@ from support.waiting import wait_until
 URL = f"http://127.0.0.1:{machine()['FUNCTION_PORT']}"
 CODE = "greeting/app.py"
 TEXT = "The received message is"
-"""What the project's function answers with, to be edited."""
+"""The start of the function's response, which tests edit."""
 PROJECT = Path(__file__).parent / "project"
 OWN = ("template.yaml", "lambda_app", "events", "tests")
-"""What of the repository is its function's, and makes room for the tests' own."""
+"""Files of the repository's own function, which are not copied."""
 DEADLINE = 120.0
-"""Seconds until a condition that should come true counts as never; an image is built in less."""
+"""Seconds to wait for a condition. Building an image takes less."""
 
 
 def output(*command: str | Path, cwd: Path = REPOSITORY) -> str:
-    """Return what a command prints; it has to succeed."""
+    """Return the output of a command that must succeed."""
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
 class Workspace:
-    """A copy of the repository as it is on disk, committed or not, around a function of ours."""
+    """A copy of the repository with uncommitted changes, and with a function for the tests."""
 
     def __init__(self, directory: Path, project: Path = PROJECT) -> None:
         self.directory = directory
@@ -45,7 +45,7 @@ class Workspace:
         (directory / ".venv").symlink_to(REPOSITORY / ".venv")
 
     def write(self, name: str, text: str) -> None:
-        """Replace a file at once, as editors do, so that no half of it is ever seen."""
+        """Replace a file at once, as editors do."""
         new = self.directory / f".{Path(name).name}.new"
         new.write_text(text)
         new.replace(self.directory / name)
@@ -54,7 +54,7 @@ class Workspace:
         return (self.directory / name).read_text()
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text that the file has to have."""
+        """Replace a text in a file that must contain it."""
         text = self.read(name)
         assert old in text, f"no {old!r} in {name}"
         self.write(name, text.replace(old, new))
@@ -72,14 +72,14 @@ class Workspace:
 
 
 class Tilt:
-    """`tilt up` in a workspace, without monitoring, from entering to leaving."""
+    """Runs `tilt up` in a workspace, without monitoring, within a `with` block."""
 
     def __init__(self, workspace: Workspace, *settings: str, **environ: str) -> None:
         self._workspace = workspace
         self._environ = os.environ | environ
         self._port = str(free_port())
         self._settings = settings
-        self._log = workspace.directory / ".cache" / "tilt.log"  # where Tilt does not look
+        self._log = workspace.directory / ".cache" / "tilt.log"  # Tilt does not watch it
 
     def __enter__(self) -> Self:
         self._log.parent.mkdir(exist_ok=True)
@@ -122,7 +122,7 @@ class Tilt:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Have it do nothing for a while, as if it were slow."""
+        """Pause Tilt within the block, as if it were slow."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -130,7 +130,7 @@ class Tilt:
             self._process.send_signal(signal.SIGCONT)
 
     def log(self) -> str:
-        """Return all that Tilt has said."""
+        """Return the output of Tilt."""
         return self._log.read_text()
 
     def statuses(self) -> dict[str, str]:
@@ -153,12 +153,12 @@ class Tilt:
         output("tilt", "trigger", resource, "--port", self._port)
 
     def is_green(self) -> bool:
-        """Tell whether there is a function and every resource is as it should be."""
+        """Return whether every resource is green, the function among them."""
         statuses = self.statuses()
         return "function" in statuses and set(statuses.values()) == {"ok"}
 
     def is_at_rest(self) -> bool:
-        """Tell whether every resource is as it should be or has failed, and none is at work."""
+        """Return whether no resource is pending or in progress."""
         statuses = self.statuses()
         return "function" in statuses and {*statuses.values()} <= {"ok", "error"}
 
@@ -178,7 +178,7 @@ def free_port() -> int:
 
 
 def pods() -> dict[str, dict[str, Any]]:
-    """Return the function's pods that are not on their way out, by name."""
+    """Return the function's pods by name, without those that are terminating."""
     listed = output(
         *("kubectl", "--namespace", "lambda", "get", "pods", "--output", "json"),
         *("--selector", "app.kubernetes.io/name=function"),
