@@ -128,6 +128,17 @@ def test_event_sources_of_cdk_are_read(folder: Path) -> None:
     assert [each.name for each in template.resources] == ["bucket3c4d", "Queue5E6F"]
 
 
+def test_bucket_named_by_an_unset_parameter_has_a_valid_name(folder: Path) -> None:
+    resources = """
+  Photos:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: !Sub "${Prefix}-Photos"}
+Parameters:
+  Prefix: {Type: String}
+"""
+    assert [each.name for each in read(folder, resources).resources] == ["prefix-photos"]
+
+
 def test_pattern_keeps_numbers_and_booleans(folder: Path) -> None:
     rule = """
   Rule:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambda_live.model.template_error import short_path
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceSpec:
@@ -23,7 +25,7 @@ class ResourceSpec:
     @property
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
-        return f"{self.template}:{self.line}"
+        return f"{short_path(self.template)}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +49,4 @@ class EventSource:
     @property
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
-        return f"{self.template}:{self.line}"
+        return f"{short_path(self.template)}:{self.line}"

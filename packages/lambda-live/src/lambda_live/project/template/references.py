@@ -22,6 +22,7 @@ class Unresolved(str):
 
 # Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 _MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+_BUCKET = "AWS::S3::Bucket"
 _LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
 _SECRETS = "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}"
 _REFS = {
@@ -343,15 +344,18 @@ class References:
             return generated
         name = properties.get(_NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name"))
         value = self._resolve(name)
-        if isinstance(value, Unresolved) and not _NAME.fullmatch(value):
-            return generated
+        if isinstance(value, Unresolved):
+            if not _NAME.fullmatch(value):
+                return generated
+            if kind == _BUCKET:
+                return value.lower()  # other names are invalid
         return as_text(value) or generated
 
     def _generated_name(self, kind: str, logical_id: str, properties: Value) -> str:
         """Return a name for a resource without one; AWS adds the stack and a random suffix."""
         name = self.id_in_code(logical_id)
-        if kind == "AWS::S3::Bucket":
-            return name.lower()  # other names are invalid
+        if kind == _BUCKET:
+            return name.lower()
         is_fifo = isinstance(properties, Object) and "true" in (
             self._resolve(properties.get("FifoQueue")),
             self._resolve(properties.get("FifoTopic")),
