@@ -35,8 +35,10 @@ def continue_at_breakpoints(debugger: Debugger, seen: list[str]) -> None:
     with suppress(OSError, ValueError):  # the debugger is closed
         while True:
             thread, frame = debugger.stopped()
-            asked = debugger.ask("evaluate", expression="event['message']", frameId=frame["id"])
-            seen.append(asked["result"])
+            evaluated = debugger.request(
+                "evaluate", expression="event['message']", frameId=frame["id"]
+            )
+            seen.append(evaluated["result"])
             debugger.send("continue", threadId=thread)  # the process may exit before it responds
 
 

@@ -155,7 +155,7 @@ def _measure_breakpoint(directory: Path, scale: Scale) -> Row:
             response = threads.submit(service.invoke, {"message": "hello"})
             thread, _ = debugger.stopped()
             times.append(_ms_since(started_at))
-            debugger.ask("continue", threadId=thread)
+            debugger.request("continue", threadId=thread)
             response.result()
     return _row("save with a debugger attached → breakpoint hit", times, MAX_STOP_MS)
 

@@ -25,7 +25,7 @@ class CoverageRecorder:
     @contextmanager
     def of(self, module: ModuleType) -> Iterator[None]:
         """Measure this process during a test module that imports the service's code."""
-        if self._coverage is None or not any(map(_is_of_the_service, vars(module).values())):
+        if self._coverage is None or not any(map(_belongs_to_service, vars(module).values())):
             yield
             return
         self._coverage.start()
@@ -37,6 +37,6 @@ class CoverageRecorder:
             self._coverage.stop()
 
 
-def _is_of_the_service(value: object) -> bool:
+def _belongs_to_service(value: object) -> bool:
     name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
     return str(name).startswith("lambda_live.")

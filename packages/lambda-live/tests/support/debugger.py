@@ -55,19 +55,20 @@ class Debugger:
 
     def attach(self, path: Path, line: int) -> None:
         """Attach like an editor with one breakpoint."""
-        self.ask("initialize", adapterID="test", pathFormat="path")
+        self.request("initialize", adapterID="test", pathFormat="path")
         self.send("attach", justMyCode=True)
         self.wait_for("event", "initialized")
-        self.ask("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
-        self.ask("configurationDone")
+        self.request("setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line}])
+        self.request("configurationDone")
 
     def stopped(self) -> tuple[int, dict[str, Any]]:
         """Wait for a breakpoint; return the stopped thread and its frame."""
         thread: int = self.wait_for("event", "stopped")["body"]["threadId"]
-        frame: dict[str, Any] = self.ask("stackTrace", threadId=thread)["stackFrames"][0]
+        frame: dict[str, Any] = self.request("stackTrace", threadId=thread)["stackFrames"][0]
         return thread, frame
 
-    def ask(self, command: str, **arguments: object) -> Any:
+    def request(self, command: str, **arguments: object) -> Any:
+        """Send a request; return the body of its response."""
         self.send(command, **arguments)
         response = self.wait_for("response", command)
         assert response["success"], response

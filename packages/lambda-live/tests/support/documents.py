@@ -1,4 +1,4 @@
-"""Read YAML with libyaml, which takes a seventh of the time of Python's own reader."""
+"""Read YAML with libyaml, which is seven times as fast as Python's own reader."""
 
 from typing import Any
 

@@ -66,11 +66,11 @@ class ForkServer:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._lock = threading.Lock()
-        self._control, self._its = socket.socketpair()
+        self._control, self._server_socket = socket.socketpair()
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
-    def can(names: Iterable[str]) -> bool:
+    def can_fork(names: Iterable[str]) -> bool:
         """Whether a service with these variables can be forked."""
         return not any(name.startswith(_READ_AT_START) for name in names)
 
@@ -80,24 +80,28 @@ class ForkServer:
         return {name: value for name, value in self._environ.items() if not name.startswith(own)}
 
     def start(
-        self, directory: Path, environ: Mapping[str, str], standard: Sequence[int], **how: object
+        self,
+        directory: Path,
+        environ: Mapping[str, str],
+        standard: Sequence[int],
+        **options: object,
     ) -> Forked:
         """
         Start a service with these standard descriptors.
 
-        `how` has its `arguments`, and optionally `terminal` and values of `constants`.
+        `options` are its `arguments`, and optionally `terminal` and values of `constants`.
         """
-        ours, its = socket.socketpair()
-        with its, self._lock:
+        status_socket, passed = socket.socketpair()
+        with passed, self._lock:
             if self._process is None:
-                self._begin()
-            socket.send_fds(self._control, [b"!"], [its.fileno(), *standard])
-        asked = {"directory": str(directory), "environ": dict(environ), **how}
-        ours.sendall(json.dumps(asked).encode() + b"\n")
-        return Forked(ours)
+                self._start_process()
+            socket.send_fds(self._control, [b"!"], [passed.fileno(), *standard])
+        request = {"directory": str(directory), "environ": dict(environ), **options}
+        status_socket.sendall(json.dumps(request).encode() + b"\n")
+        return Forked(status_socket)
 
-    def _begin(self) -> None:
-        with self._its as control:
+    def _start_process(self) -> None:
+        with self._server_socket as control:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "support.fork_server_process", str(control.fileno())],
                 cwd="/",
@@ -110,6 +114,6 @@ class ForkServer:
     def close(self) -> None:
         """Stop the fork server, so that it writes its coverage."""
         self._control.close()
-        self._its.close()
+        self._server_socket.close()
         if self._process is not None:
             self._process.wait(DEADLINE)

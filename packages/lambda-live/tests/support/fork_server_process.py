@@ -31,61 +31,61 @@ class ForkServerProcess:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
         self._callers: dict[int, socket.socket] = {}
-        self._ended, self._ends = socket.socketpair()
-        self._ended.setblocking(False)  # noqa: FBT003  # as socket has it
-        self._ends.setblocking(False)  # noqa: FBT003  # as socket has it
+        self._child_exited, self._wakeup = socket.socketpair()
+        self._child_exited.setblocking(False)  # noqa: FBT003  # as socket has it
+        self._wakeup.setblocking(False)  # noqa: FBT003  # as socket has it
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._ends.fileno())
+        signal.set_wakeup_fd(self._wakeup.fileno())
 
     def serve(self) -> bool:
         """Fork until the control socket is closed; return whether this is a forked process."""
         while True:
-            readable, _, _ = select.select([self._control, self._ended], [], [])
-            if self._ended in readable:
-                self._ended.recv(4096)
-                self._tell_ends()
+            readable, _, _ = select.select([self._control, self._child_exited], [], [])
+            if self._child_exited in readable:
+                self._child_exited.recv(4096)
+                self._report_exits()
             if self._control in readable:
-                asked, descriptors, _, _ = socket.recv_fds(self._control, 1, 4)
-                if not asked:
-                    self._end_all()
+                message, descriptors, _, _ = socket.recv_fds(self._control, 1, 4)
+                if not message:
+                    self._kill_all()
                     return False
                 if self._fork(*descriptors):
                     return True
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         """Kill the processes of tests that were killed themselves."""
         for pid in self._callers:
             os.kill(pid, signal.SIGKILL)
 
-    def _tell_ends(self) -> None:
+    def _report_exits(self) -> None:
         while self._callers:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
             with self._callers.pop(pid) as caller:
-                _tell(caller, os.waitstatus_to_exitcode(status))
+                _send_number(caller, os.waitstatus_to_exitcode(status))
 
     def _fork(self, descriptor: int, *standard: int) -> bool:
         caller = socket.socket(fileno=descriptor)
         if pid := os.fork():
             self._callers[pid] = caller
-            _tell(caller, pid)
+            _send_number(caller, pid)
             for each in standard:
                 os.close(each)
             return False
-        self._forget()
+        self._close_inherited()
         _become(caller, standard)
         return True
 
-    def _forget(self) -> None:
+    def _close_inherited(self) -> None:
         """Close what only the fork server needs."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for each in (self._control, self._ended, self._ends, *self._callers.values()):
+        for each in (self._control, self._child_exited, self._wakeup, *self._callers.values()):
             each.close()
 
 
-def _tell(caller: socket.socket, number: int) -> None:
+def _send_number(caller: socket.socket, number: int) -> None:
     try:
         caller.send(number.to_bytes(4, "big", signed=True))
     except OSError:  # the requester has exited
@@ -95,21 +95,21 @@ def _tell(caller: socket.socket, number: int) -> None:
 def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
     """Set up the forked process as requested."""
     with caller, caller.makefile() as file:
-        asked = json.loads(file.readline())
+        request = json.loads(file.readline())
     os.setsid()
-    os.chdir(asked["directory"])
+    os.chdir(request["directory"])
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    if asked.get("terminal"):
+    if request.get("terminal"):
         fcntl.ioctl(1, termios.TIOCSCTTY, 0)
     os.environ.clear()
-    os.environ.update(asked["environ"])
+    os.environ.update(request["environ"])
     time.tzset()
-    sys.argv[1:] = asked["arguments"]
+    sys.argv[1:] = request["arguments"]
     # an id for each service: with the same one, they would kill each other's processes
     own = {_SERVICE_ID: secrets.token_hex(8)}
-    for name, value in ((asked.get("constants") or {}) | own).items():
+    for name, value in ((request.get("constants") or {}) | own).items():
         module, _, constant = name.rpartition(".")
         setattr(sys.modules[f"lambda_live.{module}"], constant, value)
 

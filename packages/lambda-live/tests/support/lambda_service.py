@@ -60,7 +60,7 @@ class LambdaService(Program):
         if handler == HANDLER and not any("watch" in each.lower() for each in (*args, *env)):
             named.append("--watch=function")  # other files of a test are not code
         arguments = [*named, *_ARGUMENTS, *passed, *args]
-        if self.fork_server is None or not self.fork_server.can(env):
+        if self.fork_server is None or not self.fork_server.can_fork(env):
             start: Start = partial(execute, [*program(constants), *arguments])
             environ = environment(measured=measured)
         else:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from socketserver import BaseServer
 from threading import Thread
 
-_LOOKS = 0.01
+_POLL_SECONDS = 0.01
 """Poll interval for shutdown; with socketserver's 0.5 s, each test would take that long."""
 
 
@@ -13,7 +13,7 @@ _LOOKS = 0.01
 def serve_in_thread[T: BaseServer](server: T) -> Iterator[T]:
     """Run a server during the block."""
     with server:
-        thread = Thread(target=server.serve_forever, args=[_LOOKS])
+        thread = Thread(target=server.serve_forever, args=[_POLL_SECONDS])
         thread.start()
         try:
             yield server

@@ -65,8 +65,14 @@ class TerminalService:
         constants: Mapping[str, object] | None,
     ) -> Started:
         if LambdaService.fork_server is not None and stdin is None:
-            how = {"arguments": arguments, "constants": constants, "terminal": True}
-            return LambdaService.fork_server.start(self.project, environ, [self._slave] * 3, **how)
+            return LambdaService.fork_server.start(
+                self.project,
+                environ,
+                [self._slave] * 3,
+                arguments=arguments,
+                constants=constants,
+                terminal=True,
+            )
         return subprocess.Popen(
             [*program(constants), *arguments],
             cwd=self.project,

@@ -15,9 +15,9 @@ def wait_until[T](
 
     The poll interval is 10 ms, and grows to a fiftieth of the time waited so far.
     """
-    begin = time.monotonic()
+    start = time.monotonic()
     while not (value := condition()):
-        waited = time.monotonic() - begin
+        waited = time.monotonic() - start
         if waited > seconds:
             message = f"timeout of {seconds:g} s: {what}"
             raise AssertionError(message)

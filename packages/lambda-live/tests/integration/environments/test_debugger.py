@@ -43,8 +43,8 @@ def test_breakpoint_stops_handler_without_timeout(service: LambdaService) -> Non
         debugger.attach(service.project / "function/app.py", 6)
         response = threads.submit(service.invoke, {"message": "seen"})
         thread, frame = debugger.stopped()
-        value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
-        debugger.ask("continue", threadId=thread)
+        value = debugger.request("evaluate", expression="message", frameId=frame["id"])
+        debugger.request("continue", threadId=thread)
 
         assert (frame["name"], frame["line"]) == ("handler", 6)
         assert value["result"] == "'seen'"
@@ -59,8 +59,8 @@ def test_attached_debugger_stays_attached_after_saves(service: LambdaService) ->
             app.write_text(SOURCE.replace("return message", f"return message + {number}"))
             response = threads.submit(service.invoke, {"message": 100})
             thread, frame = debugger.stopped()
-            value = debugger.ask("evaluate", expression="message", frameId=frame["id"])
-            debugger.ask("continue", threadId=thread)
+            value = debugger.request("evaluate", expression="message", frameId=frame["id"])
+            debugger.request("continue", threadId=thread)
 
             assert (frame["line"], value["result"]) == (6, "100")
             assert response.result().json() == 100 + number
@@ -70,12 +70,12 @@ def test_attached_debugger_stays_attached_after_saves(service: LambdaService) ->
         app.write_text(SOURCE)
         response = threads.submit(service.invoke, {"message": "fixed"})
         thread, _ = debugger.stopped()
-        debugger.ask("setBreakpoints", source={"path": str(app)}, breakpoints=[])
-        debugger.ask("continue", threadId=thread)
+        debugger.request("setBreakpoints", source={"path": str(app)}, breakpoints=[])
+        debugger.request("continue", threadId=thread)
         assert response.result().json() == "fixed"
         app.write_text(SOURCE + "# another save")
         assert service.invoke({"message": "no breakpoint"}).json() == "no breakpoint"
-        debugger.ask("disconnect", restart=False)
+        debugger.request("disconnect", restart=False)
 
     assert service.invoke({"message": "alone"}).json() == "alone"
 
@@ -106,7 +106,7 @@ def test_second_debugger_replaces_the_first(service: LambdaService) -> None:
         second.attach(app, 6)
         response = threads.submit(service.invoke, {"message": 1})
         thread, _ = second.stopped()
-        second.ask("continue", threadId=thread)
+        second.request("continue", threadId=thread)
         assert response.result().json() == 1
 
 
@@ -126,7 +126,7 @@ def test_debugger_attaches_again_after_reload(service: LambdaService) -> None:
         app.write_text(f"def handler(event, context): return {number}\n", encoding="utf-8")
         assert service.invoke().json() == number
         with closing(connect(service)) as debugger:
-            debugger.ask("initialize", adapterID="test")
+            debugger.request("initialize", adapterID="test")
 
 
 def test_debug_port_rejects_http_request(service: LambdaService) -> None:
@@ -134,7 +134,7 @@ def test_debug_port_rejects_http_request(service: LambdaService) -> None:
     commands = [("initialize", {"adapterID": "x"}), ("attach", {}), ("evaluate", evaluate)]
     body = b"".join(message(command, arguments) for command, arguments in commands)
     with closing(connect(service)) as debugger:
-        debugger.ask("initialize", adapterID="test")
+        debugger.request("initialize", adapterID="test")
         debugger.send("attach", justMyCode=True)
         debugger.wait_for("event", "initialized")
 
@@ -142,8 +142,8 @@ def test_debug_port_rejects_http_request(service: LambdaService) -> None:
             page.sendall(b"POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n\r\n" + body)
             assert not page.recv(1)
 
-        debugger.ask("configurationDone")
-        value = debugger.ask("evaluate", expression="1 + 1", context="repl")
+        debugger.request("configurationDone")
+        value = debugger.request("evaluate", expression="1 + 1", context="repl")
     assert value["result"] == "2"
     assert not (service.project / "evil").exists()
 
@@ -172,8 +172,10 @@ def message_at_breakpoint(debugger: Debugger, service: LambdaService, function: 
         event = b'{"message": "of %s"}' % function.encode()
         response = threads.submit(service.request, "POST", path, event)
         thread, frame = debugger.stopped()
-        value: str = debugger.ask("evaluate", expression="message", frameId=frame["id"])["result"]
-        debugger.ask("continue", threadId=thread)
+        value: str = debugger.request("evaluate", expression="message", frameId=frame["id"])[
+            "result"
+        ]
+        debugger.request("continue", threadId=thread)
         assert response.result().json() == f"of {function}"
     return value
 
@@ -223,7 +225,7 @@ def test_attached_debugger_stays_attached_after_crashes(
 
         well = threads.submit(service.invoke, "well")
         thread, _ = debugger.stopped()
-        debugger.ask("continue", threadId=thread)
+        debugger.request("continue", threadId=thread)
         assert well.result().json() == "well"
 
         ends = threads.submit(service.invoke, "ended")
@@ -237,10 +239,10 @@ def test_attached_debugger_stays_attached_after_crashes(
         late = threads.submit(service.invoke, "late")
         assert debugger.wait_for("response", "threads")["body"]["threads"]
         thread, _ = debugger.stopped()
-        debugger.ask("continue", threadId=thread)
+        debugger.request("continue", threadId=thread)
         assert late.result().json() == "late"
     assert service.invoke("crash").json()["errorType"] == "Runtime.ExitError"
 
     assert service.invoke("well").json() == "well"
     with closing(connect(service)) as debugger:
-        debugger.ask("initialize", adapterID="test")
+        debugger.request("initialize", adapterID="test")

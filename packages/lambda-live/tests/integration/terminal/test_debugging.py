@@ -25,7 +25,7 @@ def test_checks_are_skipped_while_debugging_until_requested(
         service.wait_for(r"reloaded in .* · checks skipped while debugging \(c to run\)\n")
         service.press("c")
         service.wait_for(f"· checks · {CHECKED}")
-        debugger.ask("disconnect", restart=False)
+        debugger.request("disconnect", restart=False)
 
     numbers = itertools.count()
 
