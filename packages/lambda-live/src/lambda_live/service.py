@@ -196,20 +196,7 @@ def build_service(
         debug_server = DebugServer(settings.debug_port, debug_sockets)
     output, terminal, log = _build_output(config, debug_server)
     functions = FunctionRegistry()
-    editor = EditorLinks(
-        config.functions[0].project,
-        settings.editor_root,
-        settings.editor,
-    )
-    ui_state = UiState(
-        functions,
-        settings.public_url or url,
-        url,
-        editor,
-        terminal.status.show_replay,
-        _build_store(config, log),
-    )
-    ui_state.replay.set_enabled(enabled=settings.replay)
+    ui_state = _build_ui_state(config, functions, url, terminal, log)
     reload_command = _build_reload_command(settings, url, terminal, ui_state, debug_server)
 
     def create_listeners(configuration: FunctionConfiguration) -> list[Listener]:
@@ -245,14 +232,8 @@ def build_service(
     config_watcher = ConfigWatcher(config, manager, log.service_log, on_accepted)
     public_host = urlsplit(settings.public_url).hostname
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
-    error_pages = BrowserErrorPages(ui_state.history, editor, admin_url)
-    front = FunctionApp(
-        _build_operations(functions, settings, aws),
-        ApiGateway(functions, log, error_pages, settings.caller),
-        FunctionUrl(functions, log, error_pages, settings.caller),
-        functions,
-        policy,
-    )
+    error_pages = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url)
+    front = _build_function_app(functions, settings, log, error_pages, policy, aws)
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
     actions = Actions(terminal.status, functions, reload_command, settings, url)
@@ -291,6 +272,49 @@ def build_service(
     )
 
 
+def _build_ui_state(
+    config: Config, functions: FunctionRegistry, url: str, terminal: Terminal, log: Listener
+) -> UiState:
+    settings, project = config.service, config.functions[0].project
+    store = HistoryStore(database_path(project), log.service_log) if settings.history else None
+    ui_state = UiState(
+        functions,
+        settings.public_url or url,
+        url,
+        EditorLinks(project, settings.editor_root, settings.editor),
+        terminal.status.show_replay,
+        store,
+    )
+    ui_state.replay.set_enabled(enabled=settings.replay)
+    return ui_state
+
+
+def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
+    functions: FunctionRegistry,
+    settings: ServiceSettings,
+    log: Listener,
+    error_pages: BrowserErrorPages,
+    policy: OriginPolicy,
+    aws: "EventSources | None",
+) -> FunctionApp:
+    """Return the application of the function's port, with the operations of AWS's Lambda API."""
+    apis = (
+        CodeStatusApi(functions, settings.pods),
+        InvokeApi(),
+        ConfigurationApi(functions),
+        ConcurrencyApi(functions),
+        EventInvokeApi(),
+        EventSourceMappingApi(functions, aws),
+    )
+    return FunctionApp(
+        OperationRouter(functions, [route for api in apis for route in api.routes]),
+        ApiGateway(functions, log, error_pages, settings.caller),
+        FunctionUrl(functions, log, error_pages, settings.caller),
+        functions,
+        policy,
+    )
+
+
 def _build_event_sources(
     engine: "Engine | None", config: Config, functions: FunctionRegistry, log: Listener
 ) -> "EventSources | None":
@@ -321,13 +345,6 @@ def _build_output(
     )
     log = terminal if settings.is_interactive else _create_log(first, settings, output)
     return output, terminal, log
-
-
-def _build_store(config: Config, log: LogListener | Terminal) -> HistoryStore | None:
-    """Return the store of the page's history, or None if the history is not stored."""
-    if not config.service.history:
-        return None
-    return HistoryStore(database_path(config.functions[0].project), log.service_log)
 
 
 def _debugging_test(debug_server: DebugServer | None) -> Callable[[], bool]:
@@ -368,21 +385,6 @@ def _build_reload_command(
         return ReloadCommand(settings.reload_command, url)
     test = _debugging_test(debug_server)
     return ReloadCommand(settings.reload_command, url, on_finished, test, on_progress)
-
-
-def _build_operations(
-    functions: FunctionRegistry, settings: ServiceSettings, aws: "EventSources | None"
-) -> OperationRouter:
-    """Return the operations of AWS's Lambda API."""
-    apis = (
-        CodeStatusApi(functions, settings.pods),
-        InvokeApi(),
-        ConfigurationApi(functions),
-        ConcurrencyApi(functions),
-        EventInvokeApi(),
-        EventSourceMappingApi(functions, aws),
-    )
-    return OperationRouter(functions, [route for api in apis for route in api.routes])
 
 
 def _log_urls(

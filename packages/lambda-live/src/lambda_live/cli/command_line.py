@@ -2,7 +2,7 @@
 
 import os
 from argparse import BooleanOptionalAction
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,35 +66,8 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
     parser.add_argument("--version", action="version", version=version, help="print the version")
     names: tuple[Group, ...] = ("functions", "limits", "network", "development")
     groups = {name: parser.add_argument_group(name) for name in names}
-    functions, limits = groups["functions"], groups["limits"]
-    functions.add_argument(
-        "handler",
-        nargs="?",
-        help="handler as in AWS: module.function [_HANDLER; the template's handlers, or"
-        " lambda_function.lambda_handler]",
-    )
-    functions.add_argument(
-        "--template",
-        metavar="PATH",
-        help="AWS SAM or CloudFormation template [template.yaml, .yml or .json, or the CDK app's]",
-    )
-    functions.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        type=assignment,
-        metavar="NAME=VALUE",
-        help="template parameter, or LogicalId.Attribute for a value that only a deployment has;"
-        " Child/NAME for a nested stack; repeatable",
-    )
-    functions.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        metavar="NAME[=VALUE]",
-        help="variable for the functions; NAME alone copies it from the shell; repeatable",
-    )
-    watch = functions.add_mutually_exclusive_group()
+    _add_function_arguments(groups["functions"].add_argument)
+    watch = groups["functions"].add_mutually_exclusive_group()
     watch.add_argument(
         "--watch",
         action="append",
@@ -113,7 +86,7 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
             metavar=option.name.rpartition("-")[2].upper(),
             help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
         )
-    limits.add_argument(
+    groups["limits"].add_argument(
         "--no-queue",
         dest="queue",
         action="store_const",
@@ -130,6 +103,37 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
             help=f"{text} [{variable}; {'on' if is_on else 'off'}]",
         )
     return parser
+
+
+def _add_function_arguments(add: Callable[..., object]) -> None:
+    """Add the arguments that need more than `Option` can say."""
+    add(
+        "handler",
+        nargs="?",
+        help="handler as in AWS: module.function [_HANDLER; the template's handlers, or"
+        " lambda_function.lambda_handler]",
+    )
+    add(
+        "--template",
+        metavar="PATH",
+        help="AWS SAM or CloudFormation template [template.yaml, .yml or .json, or the CDK app's]",
+    )
+    add(
+        "--parameter",
+        action="append",
+        default=[],
+        type=assignment,
+        metavar="NAME=VALUE",
+        help="template parameter, or LogicalId.Attribute for a value that only a deployment has;"
+        " Child/NAME for a nested stack; repeatable",
+    )
+    add(
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="variable for the functions; NAME alone copies it from the shell; repeatable",
+    )
 
 
 def _switch(
