@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.ht
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Protocol, override
 
 from prometheus_client import (
@@ -78,52 +79,44 @@ class MetricsListener(Listener):
 
     def __init__(self, timeout: float) -> None:
         self.registry = registry = CollectorRegistry()
-        self._invocations = Counter(
+        counter, histogram = (
+            partial(Counter, registry=registry),
+            partial(Histogram, registry=registry),
+        )
+        self._invocations = counter(
             "lambda_invocations",
             "Invocations that ran, successful or not. Throttled requests are not counted.",
-            registry=registry,
         )
-        self._errors = Counter(
-            "lambda_errors",
-            "Invocations that returned a function error.",
-            ["error_type"],
-            registry=registry,
+        self._errors = counter(
+            "lambda_errors", "Invocations that returned a function error.", ["error_type"]
         )
-        self._error_types = set(_PLATFORM_ERRORS)
-        for error_type in _PLATFORM_ERRORS:
-            self._errors.labels(error_type)
-        self._throttles = Counter(
-            "lambda_throttles", "Requests rejected with 429.", registry=registry
-        )
-        self._duration = Histogram(
+        self._throttles = counter("lambda_throttles", "Requests rejected with 429.")
+        self._duration = histogram(
             "lambda_duration_seconds",
             "Duration of the handler.",
             buckets=sorted({*_DURATION_BUCKETS, timeout}),
-            registry=registry,
         )
-        self._init_duration = Histogram(
+        self._init_duration = histogram(
             "lambda_init_duration_seconds",
             "Time to load the handler. The count is the number of cold starts.",
             buckets=_INIT_BUCKETS,
-            registry=registry,
         )
-        self._reloads = Counter(
-            "lambda_reloads", "Code changes that were loaded.", ["result"], registry=registry
+        self._reloads = counter("lambda_reloads", "Code changes that were loaded.", ["result"])
+        self._async_dropped = counter(
+            "lambda_async_dropped", "Asynchronous invocations that failed at every retry."
         )
-        for result in ("succeeded", "failed"):
-            self._reloads.labels(result)
-        self._async_dropped = Counter(
-            "lambda_async_dropped",
-            "Asynchronous invocations that failed at every retry.",
-            registry=registry,
-        )
-        self._last_exemplar = (0.0, 0.0)  # monotonic time, and duration of its invocation
         self._code = Gauge(
             "lambda_code_info",
             "The code that new requests get.",
             ["code_sha256"],
             registry=registry,
         )
+        self._last_exemplar = (0.0, 0.0)  # monotonic time, and duration of its invocation
+        self._error_types = set(_PLATFORM_ERRORS)
+        for error_type in _PLATFORM_ERRORS:
+            self._errors.labels(error_type)
+        for result in ("succeeded", "failed"):
+            self._reloads.labels(result)
 
     def watch(self, stats: StatsSource) -> None:
         """Add the figures that are read at each scrape."""
@@ -217,7 +210,8 @@ class _FunctionCollector(Collector):
         for name, metrics in self._functions.items():
             labels = {"function_name": name} if multiple else {}
             for metric in metrics.registry.collect():
-                family = families.setdefault(metric.name, _without_samples(metric))
+                empty = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+                family = families.setdefault(metric.name, empty)
                 family.samples += [
                     sample._replace(labels={**labels, **sample.labels}) for sample in metric.samples
                 ]
@@ -226,10 +220,6 @@ class _FunctionCollector(Collector):
     def describe(self) -> Iterable[Metric]:
         """Return no metrics, so that registering this collector does not collect them."""
         return ()
-
-
-def _without_samples(metric: Metric) -> Metric:
-    return Metric(metric.name, metric.documentation, metric.type, metric.unit)
 
 
 def create_registry(functions: Mapping[str, MetricsListener]) -> CollectorRegistry:
