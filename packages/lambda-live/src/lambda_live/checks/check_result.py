@@ -7,7 +7,7 @@ show the same lines as `scripts/check`. A difference that several events have is
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 from lambda_live.checks.comparison import MISSING, Difference, compact_json
@@ -37,12 +37,9 @@ class FunctionCode:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as result.schema.json describes it."""
-        return {
-            "name": self.name,
-            "code_sha256": self.code_sha256,
-            "loaded": self.is_loaded,
-            "error": self.error and self.error.to_json(),
-        }
+        fields = asdict(self)
+        fields["loaded"] = fields.pop("is_loaded")
+        return fields
 
     def problem(self) -> str | None:
         """Return why the code does not load, if it does not."""
@@ -76,19 +73,10 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as result.schema.json describes it."""
-        return {
-            "event": self.event,
-            "function": self.function,
-            "result": self.outcome,
-            "differences": [_difference_json(each) for each in self.differences],
-            "error": self.error and self.error.to_json(),
-            "answer": self.answer,
-            "request_id": self.request_id,
-            "duration_ms": self.duration_ms,
-            "init_ms": self.init_ms,
-            "round_trip_ms": self.round_trip_ms,
-            "log": list(self.log),
-        }
+        fields = asdict(self)
+        fields["result"] = fields.pop("outcome")
+        fields["differences"] = [_difference_json(each) for each in self.differences]
+        return fields
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

@@ -53,10 +53,6 @@ class CheckError:
         """Return the error, or None for null."""
         return None if value is None else cls(**value)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the error as result.schema.json describes it."""
-        return {"type": self.type, "message": self.message, "file": self.file, "line": self.line}
-
 
 @dataclass(frozen=True, slots=True)
 class InvocationLog:
