@@ -1,7 +1,29 @@
-"""Tasks that run in the background, and the handling of their errors."""
+"""Tasks and threads in the background, and the handling of their errors."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+
+
+async def read_in_thread[T](read: Callable[[], T]) -> T:
+    """
+    Read files in a thread of its own.
+
+    A process waits at its end for the threads of `asyncio.to_thread`, but not for this one. Large
+    files take seconds, and a network drive may never respond.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()  # a caller that is cancelled does not cancel it
+
+    def run() -> None:
+        try:
+            future.set_result(read())
+        except BaseException as error:  # noqa: BLE001  # the caller gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(future)
 
 
 class BackgroundTasks:

@@ -5,8 +5,9 @@ import hashlib
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+from lambda_live.background import read_in_thread
 from lambda_live.code.code_files import CodeFiles, FileStamp, HashCache, file_stamp, is_code
-from lambda_live.code.watcher import EVERYTHING, Watcher
+from lambda_live.code.watcher import Watcher
 
 _QUIET_SECONDS = 0.02
 """A save is over after this time without a change; file systems have ticks of up to 10 ms."""
@@ -24,7 +25,8 @@ class WatchedCode:
     The code files in some folders of a project.
 
     Notifications of most file systems arrive a moment after a change. So each request calls
-    `has_changed()`, and never gets a result of code older than the request.
+    `has_changed()`, and never gets a result of code older than the request. If `must_compare_all`,
+    a request awaits `compare_all()` instead, because a network drive takes long for many files.
     """
 
     def __init__(
@@ -71,10 +73,10 @@ class WatchedCode:
     def _paths(self) -> set[str]:
         return {path for files in self._files.values() for path, _ in files}
 
-    def ignore(self, paths: Iterable[str]) -> None:
-        """Ignore these files from now on."""
+    async def ignore(self, paths: Iterable[str]) -> str:
+        """Ignore these files from now on; return the hash of the others."""
         self.ignored_files.update(paths)
-        self.snapshot()
+        return await self.read()
 
     def has_changed(self) -> bool:
         """
@@ -85,10 +87,23 @@ class WatchedCode:
         """
         return not self._is_scanning and self._differs()
 
+    @property
+    def must_compare_all(self) -> bool:
+        """Whether a comparison calls stat for each file: the kernel does not report all changes."""
+        return self._watcher.may_have_missed_changes()
+
+    async def compare_all(self) -> bool:
+        """Return whether anything changed since the last snapshot; call stat in a thread."""
+        self._is_scanning = True
+        try:
+            return await read_in_thread(self._differs)
+        finally:
+            self._is_scanning = False
+
     def _differs(self) -> bool:
         if self._watcher.is_unchanged():
             return any(file_stamp(str(root)) != self._stamps[str(root)] for root in self._roots)
-        if self._watcher.is_reliable and EVERYTHING not in self._watcher.changed:
+        if not self._watcher.may_have_missed_changes():
             changed = any(map(self._is_changed, tuple(self._watcher.changed)))
         else:
             changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
@@ -112,10 +127,10 @@ class WatchedCode:
         """Read the code in a thread, as it is now; return its hash."""
         self._is_scanning = True
         try:
-            await asyncio.to_thread(self.snapshot)
+            await read_in_thread(self.snapshot)
             self._is_read = True
             self.changed_files = {}
-            return await asyncio.to_thread(self.sha256)
+            return await read_in_thread(self.sha256)
         finally:
             self._is_scanning = False
 
@@ -128,7 +143,7 @@ class WatchedCode:
         self._is_scanning = True
         try:
             if not self._is_read:
-                await asyncio.to_thread(self.snapshot)
+                await read_in_thread(self.snapshot)
                 self._is_read = True
             return await self._wait_until_quiet()
         finally:
@@ -138,14 +153,14 @@ class WatchedCode:
         loop = asyncio.get_running_loop()
         end = loop.time() + _MAX_WAIT_SECONDS
         self.changed_files = {}
-        changes = await asyncio.to_thread(self.snapshot)
+        changes = await read_in_thread(self.snapshot)
         while True:
             await asyncio.sleep(_QUIET_SECONDS if changes < _BULK_FILES else _BULK_QUIET_SECONDS)
-            if not await asyncio.to_thread(self._differs) or loop.time() > end:
-                digest = await asyncio.to_thread(self.sha256)
-                if not await asyncio.to_thread(self._differs) or loop.time() > end:
+            if not await read_in_thread(self._differs) or loop.time() > end:
+                digest = await read_in_thread(self.sha256)
+                if not await read_in_thread(self._differs) or loop.time() > end:
                     return digest
-            changes += await asyncio.to_thread(self.snapshot)
+            changes += await read_in_thread(self.snapshot)
 
     def size(self, folder: Path) -> int:
         """Return the size of the code files in a folder as of the last snapshot, in bytes."""
@@ -167,14 +182,13 @@ class WatchedCode:
         return manifest.hexdigest()
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield after each change on disk."""
+        """Yield when the code on disk may have changed, at least once a second."""
         if not self._roots:
             return
         await self._wait_for_scan()  # the first one decides how to watch
         async for _ in self._watcher.wakeups(self._roots, recursive=True):
             await self._wait_for_scan()
-            if self.has_changed():
-                yield
+            yield
 
     async def _wait_for_scan(self) -> None:
         while self._is_scanning:  # noqa: ASYNC110  # it takes milliseconds

@@ -26,7 +26,7 @@ from watchfiles import awatch
 _POLL_SECONDS = 1.0
 """Interval of checks without notifications: a watched folder may be removed and come back."""
 
-EVERYTHING = ""
+_EVERYTHING = ""
 """The path in `changed` after which any file may have changed."""
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,6 +94,11 @@ class Watcher:
         self._read_events()
         return self.is_reliable and not self.changed
 
+    def may_have_missed_changes(self) -> bool:
+        """Return whether `changed` may lack a path."""
+        self._read_events()
+        return not self.is_reliable or _EVERYTHING in self.changed
+
     def acknowledge(self) -> None:
         """Drop the events so far: the caller has found no change."""
         self.changed.clear()
@@ -103,7 +108,7 @@ class Watcher:
             return
         for event in self._inotify.read(timeout=0):
             if event.mask & flags.Q_OVERFLOW:
-                self.changed.add(EVERYTHING)
+                self.changed.add(_EVERYTHING)
             for folder in self._folders.get(event.wd, ()):
                 path = f"{folder.rstrip('/')}/{event.name}" if event.name else folder
                 if self._is_relevant(path):

@@ -77,6 +77,7 @@ class CodeReloader:
         self._is_stopped = False
         self.is_loaded = False
         self.in_progress = True  # until the first hash is known
+        self._is_comparing = self._must_compare_again = False
         self._reload_started_at = time.time()
         self.code_version = CodeVersion("", configuration, time.monotonic(), is_initial=True)
 
@@ -143,20 +144,47 @@ class CodeReloader:
     def check_for_changes(self) -> None:
         """Start a reload if the code or the configuration changed."""
         if self.in_progress:
-            return
-        if self._is_stopped or not self._has_changed() or self._is_blocked():
+            self._must_compare_again = True
+        elif self._is_stopped:
             self.code_version.verified_at = time.monotonic()
+        elif self._is_reconfigured or not self._source.must_compare_all:
+            has_changed = self._is_reconfigured or self._source.has_changed()
+            self._start_reload(time.monotonic(), has_changed=has_changed)
         else:
-            self.in_progress = True
-            self._reload_started_at = time.time()
-            self._background.spawn(self._reload(), self._on_settled)
+            self.in_progress = self._is_comparing = True
+            self._background.spawn(self._compare_all(), self._on_settled)
+
+    async def _compare_all(self) -> None:
+        """Compare all files in a thread, again if a request arrived meanwhile."""
+        started_at, self._must_compare_again = time.monotonic(), False
+        try:
+            has_changed = await self._source.compare_all()
+        finally:
+            self.in_progress = self._is_comparing = False
+        self._start_reload(started_at, has_changed=has_changed or self._is_reconfigured)
+        self._on_settled(None)
+        if self._must_compare_again:
+            self.check_for_changes()
+
+    def _start_reload(self, verified_at: float, *, has_changed: bool) -> None:
+        if not has_changed or self._is_blocked():
+            self.code_version.verified_at = verified_at
+            return
+        self.in_progress = True
+        self._reload_started_at = time.time()
+        self._background.spawn(self._reload(), self._on_settled)
+
+    @property
+    def is_reloading(self) -> bool:
+        """Whether the code has changed, and its new version is not complete."""
+        return self.in_progress and not self._is_comparing
 
     def _is_blocked(self) -> bool:
         return self._hooks.is_blocked(self._desired_configuration.name)
 
-    def _has_changed(self) -> bool:
-        is_reconfigured = self._desired_configuration is not self.code_version.configuration
-        return is_reconfigured or self._source.has_changed()
+    @property
+    def _is_reconfigured(self) -> bool:
+        return self._desired_configuration is not self.code_version.configuration
 
     async def _reload(self) -> None:
         try:
@@ -183,12 +211,12 @@ class CodeReloader:
             desired, source = self._desired_configuration, self._source
             code_sha256 = await source.wait_until_quiet()
             if paths := self.self_writes.written_by_function(source.changed_files):
-                code_sha256 = self._ignore(source, paths)
+                self._warn_of_ignored(paths)
+                code_sha256 = await source.ignore(paths)
             if desired is self._desired_configuration:
                 return desired, code_sha256
 
-    def _ignore(self, source: WatchedCode, paths: list[str]) -> str:
-        source.ignore(paths)
+    def _warn_of_ignored(self, paths: list[str]) -> None:
         project = self._desired_configuration.project
         names = ", ".join(os.path.relpath(path, project) for path in paths)
         verb = "is" if len(paths) == 1 else "are"
@@ -197,7 +225,6 @@ class CodeReloader:
             " (on AWS only /tmp is writable)"
         )
         self._listener.service_log(message, "WARN")
-        return source.sha256()
 
     async def wait_for_code(
         self, code_sha256: str, timeout_seconds: float, *, loads: bool = False

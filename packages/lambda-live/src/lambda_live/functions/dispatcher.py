@@ -168,7 +168,7 @@ class Dispatcher(EnvironmentListener):
         self._scaler.prepare_standby()
         self._reloader.check_for_changes()
         code_version = self._reloader.code_version
-        if environment.code_version is not code_version or self._reloader.in_progress:
+        if environment.code_version is not code_version or self._reloader.is_reloading:
             return False  # the files may have been half saved: the requests wait for the new code
         configuration = code_version.configuration
         location = explain_missing_module(location, configuration.task_root, configuration.project)

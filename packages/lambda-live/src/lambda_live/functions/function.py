@@ -309,5 +309,5 @@ class Function:
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
             now = time.monotonic()
             self._scaler.sweep(now)
-            if not (self._reloader.in_progress or self._scaler.waits_for_slot):
+            if not (self._reloader.is_reloading or self._scaler.waits_for_slot):
                 self._queue.expire(now, self._pool.count_starting(self.code_version))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -74,11 +74,16 @@ class ConfigFiles:
         """
         if self._watcher.is_unchanged() and self._is_compared:
             return False
-        has_changed = any(file_stamp(path) != stamp for path, stamp in self._stamps.items())
-        self._is_compared = not has_changed
-        if not has_changed:
+        self._is_compared = not _differ(self._stamps)
+        if self._is_compared:
             self._watcher.acknowledge()
-        return has_changed
+        return not self._is_compared
+
+    async def has_changed_now(self) -> bool:
+        """Return the same, but call stat in a thread if a request would do so for each file."""
+        if not self._watcher.may_have_missed_changes():
+            return self.has_changed()
+        return await asyncio.to_thread(_differ, self._stamps)
 
     async def wait_until_quiet(self) -> None:
         """Wait until a save is over, and record the files as they are then."""
@@ -95,7 +100,7 @@ class ConfigFiles:
         all_folders = (path if path.is_dir() else path.parent for path in self._stamps)
         folders = {folder for folder in all_folders if folder.is_dir()}
         async for _ in self._watcher.wakeups(folders, recursive=False):
-            if self.has_changed():
+            if await self.has_changed_now():
                 yield
 
 
@@ -177,7 +182,7 @@ class ConfigWatcher:
 
     def blocks_reload(self, name: str) -> bool:
         """Return whether a function must keep its code, because its packages may change first."""
-        return self._start_reload() is not None or (
+        return self._start_reload(has_changed=self._files.has_changed()) is not None or (
             name in self._installer and name not in self._failed
         )
 
@@ -191,21 +196,22 @@ class ConfigWatcher:
 
     async def wait_current(self) -> None:
         """Wait until the configuration on disk is applied, except for packages to install."""
-        if (reload_task := self._start_reload()) is not None:
+        has_changed = not self._is_stopped and await self._files.has_changed_now()
+        if (reload_task := self._start_reload(has_changed=has_changed)) is not None:
             await asyncio.wait([reload_task])
 
-    def _start_reload(self) -> asyncio.Task[None] | None:
-        if self._reload_task is None and not self._is_stopped and self._files.has_changed():
+    def _start_reload(self, *, has_changed: bool) -> asyncio.Task[None] | None:
+        if self._reload_task is None and not self._is_stopped and has_changed:
             self._reload_task = self._background.spawn(self._reload())
         return self._reload_task
 
     async def _watch(self) -> None:
         async for _ in self._files.changes():
-            self._start_reload()
+            self._start_reload(has_changed=True)
 
     async def _reload(self) -> None:
         try:
-            while self._files.has_changed():
+            while await self._files.has_changed_now():
                 await self._files.wait_until_quiet()
                 await self._read()
         finally:
@@ -357,6 +363,10 @@ class ConfigWatcher:
             self._log(f"{source} still can't be installed; the next save tries again", "ERROR")
         self._functions.apply([dependencies.with_packages_of(self._installed.get(name))])
         self._functions.set_package_state(name, PackageState(error=error))
+
+
+def _differ(stamps: Mapping[Path, FileStamp | None]) -> bool:
+    return any(file_stamp(path) != stamp for path, stamp in stamps.items())
 
 
 def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 from lambda_live.code.code_files import CodeFiles
 from lambda_live.code.watched_code import WatchedCode
 from support.lambda_service import LambdaService
-from support.project import write_project
+from support.project import PACKAGE, write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
 
@@ -344,6 +345,60 @@ def test_large_files_do_not_block_the_service(start_service: StartService) -> No
     assert under_way.result().json() == 2
     assert answers > 3
     assert psutil.Process(service.pid).memory_info().rss < 2**29
+
+
+def test_stop_does_not_wait_for_a_large_file(root: Path) -> None:
+    write_project(root.parent, returns(1))
+    (root / "large.bin").touch()
+    os.truncate(root / "large.bin", 2**40)  # takes an hour to read
+
+    with closing(LambdaService(root.parent)) as service:
+        assert service.admin("/ready").status == 503
+        service.process.send_signal(signal.SIGINT)
+
+        assert service.wait() == 0
+    assert service.stderr == ""
+
+
+RECORDER = """
+import os, threading
+
+def record(path, *args, _stat=os.stat, **options):
+    if threading.current_thread() is threading.main_thread():
+        if os.fspath(path).endswith(("recorded.txt", "/.env")):
+            with open("main_thread.log", "a") as file:
+                file.write(f"{path}\\n")
+    return _stat(path, *args, **options)
+
+os.stat = record
+"""
+
+
+def test_event_loop_compares_no_file_where_notifications_are_unreliable(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"recorder/sitecustomize.py": RECORDER, "function/recorded.txt": ""})
+    service = start_service(
+        returns(1) | {"function/__init__.py": ""},
+        constants={"code.watcher._LOCAL_FILE_SYSTEMS": []},
+        PYTHONPATH=f"{tmp_path / 'recorder'}:{PACKAGE / 'src'}",
+    )
+    log = tmp_path / "main_thread.log"
+    log.unlink(missing_ok=True)  # a start reads what it needs
+
+    with ThreadPoolExecutor(4) as pool:
+        assert {answer.json() for answer in pool.map(service.invoke, range(20))} == {1}
+    assert not log.exists()
+
+    for number in range(2, 6):
+        write_project(tmp_path, returns(number))
+        with ThreadPoolExecutor(4) as pool:
+            assert {answer.json() for answer in pool.map(service.invoke, range(8))} == {number}
+    write_project(tmp_path, {"function/app.py": "import missing"})
+    for _ in range(2):
+        assert service.invoke().json()["errorType"] == "Runtime.ImportModuleError"
+    write_project(tmp_path, returns(6))
+    assert service.invoke().json() == 6
 
 
 def test_requests_are_answered_while_code_keeps_changing(start_service: StartService) -> None:
