@@ -10,6 +10,8 @@ from lambda_live.model.template import Cors, FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.discovery import default_template
 from lambda_live.project.template.reader import read_template
+from support.documents import template_error
+from support.project import write_project
 
 FUNCTION = """
   Work:
@@ -42,9 +44,8 @@ def only(folder: Path, text: str) -> FunctionSpec:
 
 
 def refusal(folder: Path, text: str) -> str:
-    with pytest.raises(TemplateError) as refused:
-        template(folder, text)
-    return str(refused.value).removeprefix(f"{folder}/")
+    write_project(folder, {"template.yaml": text})
+    return str(template_error(folder / "template.yaml")).removeprefix(f"{folder}/")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_invalid_template_is_refused_with_its_line(
         ("Runtime:", "Timeout: [1]\n      Runtime:", 7, "Timeout must be text; write"),
         ("Runtime:", "Environment: 1\n      Runtime:", 7, "Environment must be a mapping"),
         ("Runtime:", "Architectures: {a: b}\n      Runtime:", 7, "Architectures must be a list"),
-        ("    Type:", "    Condition: Sunny\n    Type:", 1, "condition Sunny is not defined;"),
+        ("    Type:", "    Condition: Sunny\n    Type:", 3, "condition Sunny is not defined;"),
         ("python3.12", "python3.99", 7, "unknown Runtime 'python3.99'"),
         ("Runtime: python3.12", "", 5, "Work has no Runtime; add python3.12"),
         ("app.handler", "app", 6, "invalid Handler 'app'"),

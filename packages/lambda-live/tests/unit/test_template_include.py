@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lambda_live.model.template import Template
-from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
+from support.documents import template_error
 
 TEMPLATE = """
 Resources:
@@ -67,8 +67,9 @@ def test_definition_in_s3_is_ignored(tmp_path: Path, named: str) -> None:
 
 
 def test_invalid_include_is_refused_with_its_own_line(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match=r"api\.yaml:2: invalid YAML"):
-        template(tmp_path, INCLUDED, "paths: [\n")
+    template(tmp_path, INCLUDED, "paths: [\n")
+
+    assert "api.yaml:2: invalid YAML" in str(template_error(tmp_path / "template.yaml"))
 
 
 def test_other_macro_is_reported(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lambda_live.model.template import FunctionSpec, Template
-from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
+from support.documents import template_error
 
 type Write = Callable[..., Path]
 
@@ -57,9 +57,7 @@ def functions(path: Path, **overrides: str) -> dict[str, FunctionSpec]:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(TemplateError) as refused:
-        read_template(path, {})
-    return str(refused.value).removeprefix(f"{path.parent}/")
+    return str(template_error(path)).removeprefix(f"{path.parent}/")
 
 
 def skipped(template: Template) -> dict[str, str]:

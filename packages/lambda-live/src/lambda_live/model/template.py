@@ -268,6 +268,7 @@ class SkippedResource:
     reason: str
     error: TemplateError | None = None
     served_name: str | None = None
+    cause: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)

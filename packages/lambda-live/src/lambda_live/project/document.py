@@ -86,9 +86,15 @@ def load_document(path: Path) -> Document:
         raise TemplateError(path, 1, "an alias contains itself", "remove the alias") from None
     if not isinstance(root, Object):
         raise TemplateError(path, 1, "a template must be a mapping", "begin with Resources:")
+    for name in _OPTIONAL_SECTIONS:
+        if not isinstance(root.get(name), Object | None):
+            problem = f"{short_path(path)}:{root.line_of(name)}: {name} must be a mapping"
+            reader.notices[f"{problem}; it is ignored, write NAME: … below it"] = None
+            del root[name]
     return Document(path, root, tuple(reader.notices))
 
 
+_OPTIONAL_SECTIONS = ("Conditions", "Globals", "Mappings", "Outputs", "Parameters")
 _SURROGATES = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}", re.IGNORECASE)
 
 

@@ -75,3 +75,43 @@ def test_running_function_keeps_its_last_valid_configuration(service: LambdaServ
 
     payload = service.boto3.invoke(FunctionName="Slow")["Payload"].read()
     assert payload in (b'"256"', b"256")
+
+
+BAD_PARTS = {
+    "NoType: {Properties: {A: 1}}": "NoType has no Type",
+    "Text: hello": "Text has no Type",
+    "Kind: {Type: !Ref Good}": "Kind has no Type",
+    "Queue: {Type: AWS::SQS::Queue, Condition: Nope}": "condition Nope is not defined",
+    "Other: {Type: AWS::Serverless::Function, Condition: Cycle}": "refers to itself",
+    "Named: {Type: AWS::Serverless::Function, Properties: {FunctionName: !If [Nope, a, b]}}": (
+        "condition Nope is not defined"
+    ),
+    "Twice: {Type: AWS::Serverless::Function, Properties: {FunctionName: Good}}": "the same name",
+    "List: {Type: AWS::SNS::Topic, Properties: [a]}": "must be a mapping",
+    "Bucket: {Type: AWS::S3::Bucket, Properties: {NotificationConfiguration: x}}": (
+        "a property has an invalid value"
+    ),
+    "Url: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: !Join [1]}}": "Fn::Join",
+    "Later: {Type: AWS::Lambda::EventInvokeConfig, Properties: {FunctionName: !Ref Good, "
+    "MaximumRetryAttempts: many}}": "invalid MaximumRetryAttempts",
+    "Way: {Type: AWS::ApiGatewayV2::Route, Properties: {Target: !If [Nope, a, b]}}": (
+        "condition Nope is not defined"
+    ),
+    "Fn::ForEach::Each: [a, b]": "needs the transform AWS::LanguageExtensions",
+    "Child: {Type: AWS::Serverless::Application, Properties: {Location: [a]}}": "must be text",
+}
+
+
+def test_unreadable_resource_does_not_stop_the_others(start_service: StartService) -> None:
+    good = TEMPLATE[: TEMPLATE.index("  Slow")]
+    conditions = "Mappings: text\nConditions: {Cycle: !Condition Cycle}"
+    template = f"{conditions}{good}{''.join(f'  {each}\n' for each in BAD_PARTS)}"
+    first = template[: template.index("  NoType")].count("\n") + 1
+
+    service = start_service(FILES | {"template.yaml": template}, handler=None)
+
+    assert service.json_of(service.boto3.invoke(FunctionName="Good")) == "128"
+    for line, problem in enumerate(BAD_PARTS.values(), first):
+        place = "template.yaml:2: " if "itself" in problem else f"template.yaml:{line}: "
+        assert any(place in each and problem in each for each in service.lines), (place, problem)
+    service.wait_for_line("template.yaml:1: Mappings must be a mapping")

@@ -8,6 +8,7 @@ rule or of a schedule, a subscription, or the notification of a bucket (also CDK
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
@@ -52,22 +53,21 @@ _SCHEDULED = ("Schedule", "ScheduleV2")
 
 def resources_of(resources: Resources) -> Iterator[ResourceSpec]:
     """Yield the resources that an engine can create; record a notice about each other kind."""
+    yield from resources.read(resources.by_type(*_SUPPORTED), partial(_specs_of, resources))
     missing: dict[str, list[Resource]] = {}
     for each in resources:
-        if each.type in _SUPPORTED:
-            yield ResourceSpec(
-                each.type,
-                resources.name_of(each.logical_id),
-                _section(resources, each.properties.raw),
-                resources.document.path,
-                each.line,
-            )
-        elif _USED_AT_RUN_TIME.fullmatch(each.type):
+        if _USED_AT_RUN_TIME.fullmatch(each.type):
             missing.setdefault(each.type, []).append(each)
     for kind, found in missing.items():
         names = ", ".join(each.logical_id for each in found)
         hint = "calls that need it fail"
         resources.note(found[0].line, f"{kind} isn't created locally ({names}); {hint}")
+
+
+def _specs_of(resources: Resources, each: Resource) -> Iterator[ResourceSpec]:
+    name, path = resources.name_of(each.logical_id), resources.document.path
+    properties = _section(resources, each.properties.raw)
+    yield ResourceSpec(each.type, name, properties, path, each.line)
 
 
 def _section(resources: Resources, value: Value) -> dict[str, Any]:
@@ -96,11 +96,13 @@ class EventSourceReader:
 
     def read(self) -> Iterator[EventSource]:
         """Yield the event sources."""
-        for each in self._resources:
-            if each.type in FUNCTIONS:
-                yield from self._sam_events(each)
-            elif each.type in _SOURCES:
-                yield from self._resource(each, _section(self._resources, each.properties.raw))
+        return self._resources.read(self._resources, self._read)
+
+    def _read(self, each: Resource) -> Iterator[EventSource]:
+        if each.type in FUNCTIONS:
+            yield from self._sam_events(each)
+        elif each.type in _SOURCES:
+            yield from self._resource(each, _section(self._resources, each.properties.raw))
 
     def _resource(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
         name = each.logical_id

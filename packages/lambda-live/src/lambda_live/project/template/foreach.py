@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from lambda_live.model.template import SkippedResource
+from lambda_live.model.template_error import TemplateError
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
 from lambda_live.project.template.references import StackContext, Unresolved
@@ -33,10 +34,8 @@ class ForEach:
     def expand(self) -> Document:
         """Return the document without loops. Raises TemplateError."""
         source = self._document.root
-        lines = (line for name in _SECTIONS for line in _loop_lines(source.get(name)))
-        if (line := next(lines, None)) is None:
+        if not any(_has_loop(source.get(name)) for name in _SECTIONS):
             return self._document
-        self._check_transform(line)
         root = Object(source.line)
         for key, value in source.items():
             root.put(key, self._value(value) if key in _SECTIONS else value, source.line_of(key))
@@ -58,7 +57,7 @@ class ForEach:
         for key, item in value.items():
             line = value.line_of(key)
             if key.startswith(_LOOP):
-                for expanded in self._expand_loop(key, item, line):
+                for expanded in self._expanded(key, item, line):
                     for name in expanded:
                         self._add(result, name, expanded[name], expanded.line_of(name))
             else:
@@ -70,6 +69,17 @@ class ForEach:
             problem = f"a loop generates {key} twice, first on line {result.line_of(key)}"
             self._document.fail(line, problem, "use ${IDENTIFIER} in the key")
         result.put(key, item, line)
+
+    def _expanded(self, key: str, loop: Value, line: int) -> list[Object]:
+        """Return the results of a loop; none, with a record, if it is invalid."""
+        try:
+            self._check_transform(line)
+            return list(self._expand_loop(key, loop, line))
+        except TemplateError as error:
+            reason = f"{error.problem}; {error.hint}"
+            name, at = self._qualified_name(key), error.line or line
+            self.skipped.append(SkippedResource(name, error.path, at, reason, error))
+            return []
 
     def _expand_loop(self, key: str, loop: Value, line: int) -> Iterator[Object]:
         match loop:
@@ -102,15 +112,10 @@ class ForEach:
         return [str(each) for each in values]
 
 
-def _loop_lines(value: Value) -> Iterator[int]:
-    if isinstance(value, Array):
-        for item in value:
-            yield from _loop_lines(item)
-    elif isinstance(value, Object):
-        for key, item in value.items():
-            if key.startswith(_LOOP):
-                yield value.line_of(key)
-            yield from _loop_lines(item)
+def _has_loop(value: Value) -> bool:
+    if isinstance(value, Object):
+        return any(key.startswith(_LOOP) or _has_loop(item) for key, item in value.items())
+    return isinstance(value, Array) and any(map(_has_loop, value))
 
 
 def _substitute(body: Object, identifier: str, value: str) -> Object:

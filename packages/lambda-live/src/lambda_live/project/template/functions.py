@@ -221,8 +221,9 @@ def _aliases(resources: Resources, resource: Resource) -> dict[str, str]:
     for owner, each in resources.application.referring_to_function(
         resources, resource, "AWS::Lambda::Alias", "FunctionName"
     ):
-        name = owner.name_of(each.logical_id)
-        aliases[name] = each.properties.text("FunctionVersion") or FIRST_VERSION
+        with owner.reading(each):
+            name = owner.name_of(each.logical_id)
+            aliases[name] = each.properties.text("FunctionVersion") or FIRST_VERSION
     return aliases
 
 
@@ -235,11 +236,15 @@ def _versions(resources: Resources, resource: Resource) -> tuple[str, ...]:
 
 
 def _event_invoke_config(resources: Resources, resource: Resource) -> EventInvokeConfig:
-    config = resource.properties.section("EventInvokeConfig")
-    for _, each in resources.application.referring_to_function(
+    for owner, each in resources.application.referring_to_function(
         resources, resource, "AWS::Lambda::EventInvokeConfig", "FunctionName"
     ):
-        config = each.properties
+        with owner.reading(each):
+            return _invoke_config(resource, each.properties)
+    return _invoke_config(resource, resource.properties.section("EventInvokeConfig"))
+
+
+def _invoke_config(resource: Resource, config: Properties) -> EventInvokeConfig:
     is_sam = resource.type == "AWS::Serverless::Function"
     queue = resource.properties.section("DeadLetterQueue" if is_sam else "DeadLetterConfig")
     retries = config.number("MaximumRetryAttempts", 0, 2, "attempts")

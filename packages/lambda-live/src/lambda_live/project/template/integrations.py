@@ -22,7 +22,7 @@ _OTHER_BACKENDS = ("AWS", "HTTP", "HTTP_PROXY")
 @dataclass(frozen=True, slots=True)
 class Integration:
     """
-    An integration of an API with a backend.
+    An integration of an API with a backend. `owner` is the resource that defines it.
 
     `keys` are the names of its URI and its type. `label` is the route as METHOD PATH. `read`
     returns the route if the backend is a function, or None, with a notice, if the integration is
@@ -30,6 +30,7 @@ class Integration:
     """
 
     resources: Resources
+    owner: Resource
     properties: Properties
     keys: tuple[str, str]
     label: str
@@ -68,16 +69,18 @@ class FunctionRoutes:
     def __init__(self, integrations: Iterable[Integration]) -> None:
         self._integrations: dict[str, list[tuple[Integration, str | None]]] = {}
         for each in integrations:
-            uri = each.uri
-            if (found := each.resources.application.function(uri)) is None:
-                each.note_missing_function(uri)
-            else:
-                resources, function = found
-                arn = resources.function_arn(function)
-                self._integrations.setdefault(arn, []).append((each, qualifier_in(uri)))
+            with each.resources.reading(each.owner):
+                uri = each.uri
+                if (found := each.resources.application.function(uri)) is None:
+                    each.note_missing_function(uri)
+                else:
+                    resources, function = found
+                    arn = resources.function_arn(function)
+                    self._integrations.setdefault(arn, []).append((each, qualifier_in(uri)))
 
     def routes_to(self, resources: Resources, function: Resource) -> Iterator[Route]:
-        """Yield the routes to a function. Raises TemplateError."""
+        """Yield the valid routes to a function."""
         for each, qualifier in self._integrations.get(resources.function_arn(function), ()):
-            if (route := each.read()) is not None:
-                yield replace(route, qualifier=qualifier)
+            with each.resources.reading(each.owner):
+                if (route := each.read()) is not None:
+                    yield replace(route, qualifier=qualifier)

@@ -100,18 +100,17 @@ class Intrinsics:
         while isinstance(value, Object) and len(value) == 1 and _IF in value:
             match value[_IF]:
                 case [str() as name, then, otherwise]:
-                    value = then if self.condition(name) else otherwise
+                    value = then if self.condition(name, value.line) else otherwise
                 case _:
                     self._fail_arguments(value, _IF)
         return value
 
-    def condition(self, name: str) -> bool:
-        """Whether a condition of the template is true."""
+    def condition(self, name: str, line: int | None = None) -> bool:
+        """Whether a condition of the template, which is used on this line, is true."""
         conditions = self._document.section("Conditions")
         if name not in conditions:
-            self._document.fail(
-                conditions.line, f"condition {name} is not defined", "add it to Conditions"
-            )
+            line = line or self.references.line or conditions.line
+            self._document.fail(line, f"condition {name} is not defined", "add it to Conditions")
         return self._is_true(conditions[name])
 
     def _call(self, call: Object) -> Value:

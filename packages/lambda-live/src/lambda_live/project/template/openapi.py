@@ -31,7 +31,7 @@ from lambda_live.project.template.integrations import Integration
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources
 
-_BODIES = {
+BODIES = {
     "AWS::Serverless::Api": "DefinitionBody",
     "AWS::Serverless::HttpApi": "DefinitionBody",
     "AWS::ApiGateway::RestApi": "Body",
@@ -45,24 +45,21 @@ _AUTH_TYPE = "x-amazon-apigateway-authtype"
 _AUTH = "x-amazon-apigateway-auth"
 
 
-def integrations_of(resources: Resources) -> Iterator[Integration]:
-    """Yield the integrations of all definitions."""
-    for api in resources.by_type(*_BODIES):
-        body = _body(resources, api)
-        paths = body.section("paths")
-        for key, methods in paths.sections():
-            path = key.removeprefix("/") if key == "/$default" else key
-            for method in (*map(str.lower, METHODS), _ANY):
-                operation = methods.section(method)
-                integration = operation.section(_INTEGRATION)
-                if not integration.raw:
-                    continue
-                check = partial(check_path, paths, key, path)
-                read = partial(
-                    _route, resources, api, path, method, methods, operation, body, check
-                )
-                label = f"{method.upper().replace(_ANY.upper(), 'ANY')} {path}"
-                yield Integration(resources, integration, ("uri", "type"), label, read)
+def integrations_of(resources: Resources, api: Resource) -> Iterator[Integration]:
+    """Yield the integrations of an API's definition."""
+    body = _body(resources, api)
+    paths = body.section("paths")
+    for key, methods in paths.sections():
+        path = key.removeprefix("/") if key == "/$default" else key
+        for method in (*map(str.lower, METHODS), _ANY):
+            operation = methods.section(method)
+            integration = operation.section(_INTEGRATION)
+            if not integration.raw:
+                continue
+            check = partial(check_path, paths, key, path)
+            read = partial(_route, resources, api, path, method, methods, operation, body, check)
+            label = f"{method.upper().replace(_ANY.upper(), 'ANY')} {path}"
+            yield Integration(resources, api, integration, ("uri", "type"), label, read)
 
 
 def _body(resources: Resources, api: Resource) -> Properties:
@@ -71,7 +68,7 @@ def _body(resources: Resources, api: Resource) -> Properties:
     included = resources.included(uri) if isinstance(uri, str) else None
     if isinstance(included, Object):
         return api.properties.included(included)
-    return api.properties.section(_BODIES[api.type])
+    return api.properties.section(BODIES[api.type])
 
 
 def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation

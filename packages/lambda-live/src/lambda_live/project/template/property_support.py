@@ -76,13 +76,13 @@ def unsupported_resources(resources: Resources) -> Iterator[SkippedResource]:
         yield resources.skip(each, _UNSUPPORTED_TYPES[each.type])
 
 
-def report_properties(resources: Resources) -> None:
-    """Report the properties of functions and APIs that have no effect here but have on AWS."""
-    for each in resources.by_type(*_REPORTS):
+def report_properties(resources: Resources, each: Resource) -> None:
+    """Report the properties of a function or API that have no effect here but have on AWS."""
+    if each.type in FUNCTIONS:
+        _report_unknown(resources, each)
+    if each.type in _REPORTS:
         _report(resources, each.properties, _REPORTS[each.type])
         _report(resources, each.properties.section("Auth"), _AUTH_REPORTS)
-    for function in resources.by_type(*FUNCTIONS):
-        _report_unknown(resources, function)
 
 
 def _report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:

@@ -1,13 +1,15 @@
 """Read a template file into functions."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from lambda_live.model.function import Account
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
-from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
+from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk.stacks import is_singleton
 from lambda_live.project.template import images, routes
 from lambda_live.project.template.event_sources import EventSourceReader, resources_of
@@ -74,34 +76,31 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
         each for resources in all_resources for each in routes.integrations_of(resources)
     )
     functions: list[FunctionSpec] = []
-    cause: BaseException | None = None
-    skipped = [each for stack in stacks for each in stack.skipped]
-    skipped += (each for resources in all_resources for each in unsupported_resources(resources))
     for resources in all_resources:
-        report_properties(resources)
-        for resource in resources.by_type(*FUNCTIONS):
-            if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
-                files.add(dockerfile)  # even if the function is skipped
-            try:
+        for resource in resources:
+            with resources.reading(resource):
+                report_properties(resources, resource)
+                if resource.type not in FUNCTIONS:
+                    continue
+                if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
+                    files.add(dockerfile)  # even if the function is skipped
                 functions.append(function_of(resources, resource, build_dir, function_routes))
-            except (TemplateError, UnsupportedFunctionError) as error:
-                skipped.append(resources.skip(resource, error))
-                cause = error.__cause__
     for file in (file for each in functions if each.image for file in each.image.files):
         files.add(file)
     for file in (file for each in all_resources for file in each.code_files()):
         files.add(file)
-    _report_misspelt_types(all_resources, is_empty=not functions and not skipped)
+    skipped = list(_skip_equal_names(functions))
     if not functions:
-        _fail_without_functions(path, skipped, cause)
+        _fail_without_functions(path, stacks)
+    _report_misspelt_types(all_resources)
     # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
-    _check_unique_names(functions)
     names = frozenset(each.name for each in functions)
     specs = tuple(each for stack in all_resources for each in resources_of(stack))
     sources = tuple(
         each for stack in all_resources for each in EventSourceReader(stack, names).read()
     )
+    skipped += _all_skipped(stacks)
     # A template that is nested twice has each notice twice.
     notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
@@ -109,13 +108,22 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     return Template(path, tuple(functions), tuple(skipped), tuple(notices), others, specs, sources)
 
 
-def _fail_without_functions(
-    path: Path, skipped: list[SkippedResource], cause: BaseException | None
-) -> None:
+def _all_skipped(stacks: Sequence[Stack]) -> Iterator[SkippedResource]:
+    for stack in stacks:
+        yield from stack.skipped
+        yield from unsupported_resources(stack.resources)
+        yield from stack.resources.invalid()
+
+
+def _fail_without_functions(path: Path, stacks: Sequence[Stack]) -> NoReturn:
+    skipped = sorted(_all_skipped(stacks), key=lambda each: each.served_name is None)
     if (invalid := next((each.error for each in skipped if each.error), None)) is not None:
         raise invalid
-    if len(skipped) == 1 and isinstance(cause, TemplateError):
-        raise cause  # it names the file of the only function
+    if len(skipped) == 1 and isinstance(skipped[0].cause, TemplateError):
+        raise skipped[0].cause  # it names the file of the only function
+    for stack in stacks:
+        for resource, problem, hint in _misspelt_types(stack.resources):
+            stack.resources.document.fail(resource.line, problem, hint)
     if skipped:
         first = skipped[0]
         hint = f"{first.logical_id}: {first.reason}"
@@ -124,18 +132,18 @@ def _fail_without_functions(
     raise TemplateError(path, 1, "the template has no function", hint)
 
 
-def _report_misspelt_types(stacks: Sequence[Resources], *, is_empty: bool) -> None:
-    """Report types that are similar to that of a function. Fail if there is no function."""
+def _report_misspelt_types(stacks: Sequence[Resources]) -> None:
     for resources in stacks:
-        for resource in resources:
-            known = resource.type in FUNCTIONS
-            for near in (
-                () if known else get_close_matches(resource.type, FUNCTIONS, 1, _SIMILARITY)
-            ):
-                problem, hint = f"unknown Type {resource.type}", f"did you mean {near}?"
-                if is_empty:
-                    resources.document.fail(resource.line, problem, hint)
-                resources.note(resource.line, f"{problem}; {hint}")
+        for resource, problem, hint in _misspelt_types(resources):
+            resources.note(resource.line, f"{problem}; {hint}")
+
+
+def _misspelt_types(resources: Resources) -> Iterator[tuple[Resource, str, str]]:
+    """Yield the resources whose type is similar to that of a function, with problem and hint."""
+    for each in resources:
+        if each.type not in FUNCTIONS:
+            for near in get_close_matches(each.type, FUNCTIONS, 1, _SIMILARITY):
+                yield each, f"unknown Type {each.type}", f"did you mean {near}?"
 
 
 def _disambiguate_names(stacks: Sequence[Resources]) -> None:
@@ -146,9 +154,9 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
     """
     for kinds in (FUNCTIONS, tuple(LAYERS)):
         named = [
-            (resources, each, resources.name_of(each.logical_id))
+            found
             for resources in stacks
-            for each in resources.by_type(*kinds)
+            for found in resources.read(resources.by_type(*kinds), partial(_named, resources))
         ]
         uses = Counter(name.lower() for *_, name in named)
         for resources, resource, name in named:
@@ -162,18 +170,30 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
                     resources.note(resource.line, notice)
 
 
+def _named(resources: Resources, each: Resource) -> Iterator[tuple[Resources, Resource, str]]:
+    yield resources, each, resources.name_of(each.logical_id)
+
+
 def _has_own_name(resource: Resource) -> bool:
     name = resource.properties.text("FunctionName")
     return name is not None and not isinstance(name, Unresolved)
 
 
-def _check_unique_names(functions: list[FunctionSpec]) -> None:
+def _skip_equal_names(functions: list[FunctionSpec]) -> Iterator[SkippedResource]:
+    """Remove each function that has the name of another one, and yield a record of it."""
     seen: dict[str, FunctionSpec] = {}
-    for function in functions:
+    for function in tuple(functions):
         first = seen.setdefault(function.name.lower(), function)
         if first is not function and function.template:
             problem = (
                 f"{first.logical_id} and {function.logical_id} have the same name, {function.name}"
             )
             hint = "give each a unique FunctionName"
-            raise TemplateError(function.template, function.line, problem, hint)
+            functions.remove(function)
+            line, error = (
+                function.line or 1,
+                TemplateError(function.template, function.line, problem, hint),
+            )
+            yield SkippedResource(
+                function.logical_id, function.template, line, f"{problem}; {hint}", error
+            )

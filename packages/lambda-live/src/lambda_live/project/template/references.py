@@ -202,6 +202,11 @@ class References:
         self._notes: dict[str, tuple[int | None, str]] = {}
         self._new_names: dict[str, str] = {}
 
+    @property
+    def line(self) -> int | None:
+        """The line to which notices are attributed."""
+        return self._line
+
     @contextmanager
     def at_line(self, line: int) -> Iterator[None]:
         """Attribute the notices to this line, unless an inner call has a line of its own."""

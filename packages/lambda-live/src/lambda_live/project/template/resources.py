@@ -4,13 +4,15 @@ The resources of a template: find them by type and name, and find those that ref
 An application consists of a root stack and its nested stacks.
 """
 
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.model.template import SkippedResource
-from lambda_live.model.template_error import TemplateError
+from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.asset_source import AssetSourceFinder
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics, is_intrinsic
@@ -65,10 +67,42 @@ class Resources:
         self._globals = document.section("Globals")
         self._routes: dict[tuple[str, str, str], int] = {}
         self._code_files: list[Path] = []
+        self._invalid: dict[tuple[str, str], SkippedResource] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self._all.values())
+        return iter(tuple(self._all.values()))
+
+    @contextmanager
+    def reading(self, resource: Resource) -> Iterator[None]:
+        """Record an error in the block, and go on: one invalid resource must not stop the rest."""
+        try:
+            yield
+        except (TemplateError, UnsupportedFunctionError) as error:
+            self._record(resource, error)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            problem = f"a property has an invalid value ({error})"
+            hint = f"compare it with AWS's page about {resource.type}"
+            path, line = self.document.path, resource.line
+            self._record(resource, TemplateError(path, line, problem, hint))
+
+    def _record(self, resource: Resource, error: Exception) -> None:
+        skipped = self.skip(resource, error)
+        self._invalid[resource.logical_id, skipped.reason] = skipped
+
+    def read[Item](
+        self, resources: Iterable[Resource], read: Callable[[Resource], Iterable[Item]]
+    ) -> Iterator[Item]:
+        """Yield what `read` yields for each resource, and record the invalid ones."""
+        for each in resources:
+            items: list[Item] = []
+            with self.reading(each):
+                items.extend(read(each))
+            yield from items
+
+    def invalid(self) -> tuple[SkippedResource, ...]:
+        """Return the resources that are not served because of an error."""
+        return tuple(self._invalid.values())
 
     def get(self, logical_id: str) -> Resource | None:
         """Return the resource with this logical ID."""
@@ -81,8 +115,9 @@ class Resources:
     def referring_to(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
         """Yield the resources of a type whose property refers to another resource."""
         for each in self.by_type(kind):
-            if each.properties.reference(key) == logical_id:
-                yield each
+            with self.reading(each):
+                if each.properties.reference(key) == logical_id:
+                    yield each
 
     def resolve_quietly(self, value: Value) -> str:
         """Return a value as text, without notices about its unresolved parts."""
@@ -139,9 +174,13 @@ class Resources:
         """Return a record of a resource that is not served, because of an error or by design."""
         name = self.qualified_name(resource.logical_id)
         if not isinstance(reason, TemplateError):
-            return SkippedResource(name, self.document.path, resource.line, str(reason))
+            cause = reason.__cause__ if isinstance(reason, Exception) else None
+            path, line = self.document.path, resource.line
+            return SkippedResource(name, path, line, str(reason), cause=cause)
         problem = f"{reason.problem}; {reason.hint}"
-        served = self.name_of(resource.logical_id) if resource.type in FUNCTIONS else None
+        served = None
+        with contextlib.suppress(TemplateError):  # its name may be the error
+            served = self.name_of(resource.logical_id) if resource.type in FUNCTIONS else None
         return SkippedResource(name, reason.path, reason.line or 1, problem, reason, served)
 
     def add_code_file(self, path: Path) -> None:
@@ -170,15 +209,20 @@ class Resources:
     def _read(self) -> Iterator[Resource]:
         for logical_id, raw in self._raw.items():
             line = self._raw.line_of(logical_id)
-            if logical_id.startswith("Fn::"):
-                empty = self._properties(Object(line))
-                yield Resource(logical_id, MACRO, line, empty, empty)
-            elif not isinstance(raw, Object) or not isinstance(raw.get("Type"), str):
-                self.document.fail(
-                    line, f"{logical_id} has no Type", "write Type: AWS::Serverless::Function"
-                )
-            elif self._is_enabled(raw):
-                yield self._resource(logical_id, str(raw["Type"]), line, raw)
+            empty = self._properties(Object(line))
+            kind = MACRO if logical_id.startswith("Fn::") else _type_of(raw)
+            resource = Resource(logical_id, kind, line, empty, empty)
+            if kind == MACRO:
+                yield resource
+                continue
+            enabled: list[Resource] = []
+            with self.reading(resource):
+                if not isinstance(raw, Object) or not kind:
+                    hint = "write Type: AWS::Serverless::Function"
+                    self.document.fail(line, f"{logical_id} has no Type", hint)
+                if self._is_enabled(raw):
+                    enabled.append(self._resource(logical_id, kind, line, raw))
+            yield from enabled
 
     def _resource(self, logical_id: str, kind: str, line: int, raw: Object) -> Resource:
         own = self.intrinsics.head(raw.get("Properties"))
@@ -197,7 +241,8 @@ class Resources:
 
     def _is_enabled(self, raw: Object) -> bool:
         condition = raw.get("Condition")
-        return not isinstance(condition, str) or self.intrinsics.condition(condition)
+        line = raw.line_of("Condition")
+        return not isinstance(condition, str) or self.intrinsics.condition(condition, line)
 
     def _properties(self, raw: Object) -> Properties:
         return Properties(raw, self.document, self.intrinsics)
@@ -246,9 +291,10 @@ class Application:
             self._referring[kind] = {}
             for stack in self._stacks:
                 for each in stack.by_type(kind):
-                    text = stack.resolve_quietly(each.properties.raw.get(key))
-                    arn = stack.intrinsics.references.function_arn(text)
-                    self._referring[kind].setdefault(arn, []).append((stack, each))
+                    with stack.reading(each):
+                        text = stack.resolve_quietly(each.properties.raw.get(key))
+                        arn = stack.intrinsics.references.function_arn(text)
+                        self._referring[kind].setdefault(arn, []).append((stack, each))
         yield from self._referring[kind].get(resources.function_arn(function), ())
 
     def _functions_by_arn(self) -> "dict[str, FunctionResource]":
@@ -259,6 +305,11 @@ class Application:
                 for each in resources.by_type(*FUNCTIONS)
             }
         return self._functions
+
+
+def _type_of(raw: Value) -> str:
+    kind = raw.get("Type") if isinstance(raw, Object) else None
+    return kind if isinstance(kind, str) else ""
 
 
 type FunctionResource = tuple[Resources, Resource]

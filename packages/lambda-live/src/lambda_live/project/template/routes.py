@@ -41,10 +41,12 @@ def function_url(resources: Resources, function: Resource) -> FunctionUrlConfig 
     """Return the function URL, from the function or from an AWS::Lambda::Url."""
     if "FunctionUrlConfig" in function.properties:
         return _url(function.properties.section("FunctionUrlConfig"))
-    urls = resources.application.referring_to_function(
+    for owner, url in resources.application.referring_to_function(
         resources, function, "AWS::Lambda::Url", "TargetFunctionArn"
-    )
-    return next((_url(url.properties) for _, url in urls), None)
+    ):
+        with owner.reading(url):
+            return _url(url.properties)
+    return None
 
 
 def _url(url: Properties) -> FunctionUrlConfig:
@@ -57,9 +59,13 @@ def _url(url: Properties) -> FunctionUrlConfig:
 
 def integrations_of(resources: Resources) -> Iterator[Integration]:
     """Yield the integrations of a stack's APIs."""
-    yield from _http_api_integrations(resources)
-    yield from _rest_api_integrations(resources)
-    yield from openapi.integrations_of(resources)
+    readers = {
+        "AWS::ApiGatewayV2::Route": _http_api_integrations,
+        "AWS::ApiGateway::Method": _rest_api_integrations,
+        **dict.fromkeys(openapi.BODIES, openapi.integrations_of),
+    }
+    for kind, reader in readers.items():
+        yield from resources.read(resources.by_type(kind), partial(reader, resources))
 
 
 def routes_of(
@@ -111,21 +117,18 @@ def _sam_api(resources: Resources, kind: str, name: str) -> Properties:
 # HTTP APIs of CloudFormation, as CDK and `serverless package` write them
 
 
-def _http_api_integrations(resources: Resources) -> Iterator[Integration]:
-    for route, integration in _integrated_routes(resources):
-        if not _is_websocket(resources, route):
-            label = f"the route {route.properties.text('RouteKey') or '$default'}"
-            read = partial(_http_api_route, resources, route.properties, integration)
-            yield Integration(
-                resources, integration, ("IntegrationUri", "IntegrationType"), label, read
-            )
+def _http_api_integrations(resources: Resources, route: Resource) -> Iterator[Integration]:
+    integration = _integration_of(resources, route)
+    if integration is not None and not _is_websocket(resources, route):
+        label = f"the route {route.properties.text('RouteKey') or '$default'}"
+        read = partial(_http_api_route, resources, route.properties, integration)
+        keys = ("IntegrationUri", "IntegrationType")
+        yield Integration(resources, route, integration, keys, label, read)
 
 
-def _integrated_routes(resources: Resources) -> Iterator[tuple[Resource, Properties]]:
-    for route in resources.by_type("AWS::ApiGatewayV2::Route"):
-        integration = resources.get(route.properties.reference("Target") or "")
-        if integration is not None:
-            yield route, integration.properties
+def _integration_of(resources: Resources, route: Resource) -> Properties | None:
+    found = resources.get(route.properties.reference("Target") or "")
+    return found.properties if found else None
 
 
 def _is_websocket(resources: Resources, route: Resource) -> bool:
@@ -155,12 +158,11 @@ def _http_api_route(resources: Resources, route: Properties, integration: Proper
 # REST APIs of CloudFormation: a method for each route, and a resource for each part of its path
 
 
-def _rest_api_integrations(resources: Resources) -> Iterator[Integration]:
-    for method in resources.by_type("AWS::ApiGateway::Method"):
-        integration = method.properties.section("Integration")
-        label = f"the method {method.logical_id}"
-        read = partial(_rest_api_route, resources, method)
-        yield Integration(resources, integration, ("Uri", "Type"), label, read)
+def _rest_api_integrations(resources: Resources, method: Resource) -> Iterator[Integration]:
+    integration = method.properties.section("Integration")
+    label = f"the method {method.logical_id}"
+    read = partial(_rest_api_route, resources, method)
+    yield Integration(resources, method, integration, ("Uri", "Type"), label, read)
 
 
 def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
@@ -219,13 +221,16 @@ def unsupported_events(resources: Resources, function: Resource) -> Iterator[Uns
             event.fail("Type", f"invalid event type {kind}", f"write Type: {right}")
         if kind not in (*_IMPLICIT_APIS, *SUPPORTED_EVENTS):
             yield _unsupported_event(resources, function_name, name, kind, event.line("Type"))
-    for route, integration in _integrated_routes(resources):
-        if not _is_websocket(resources, route):
-            continue
-        uri = resources.resolve_quietly(integration.raw.get("IntegrationUri"))
-        if resources.application.function(uri) == (resources, function):
-            kind = f"WebSocket {route.properties.text('RouteKey')}"
-            yield _unsupported_event(resources, function_name, route.logical_id, kind, route.line)
+    for route in resources.by_type("AWS::ApiGatewayV2::Route"):
+        with resources.reading(route):
+            integration = _integration_of(resources, route)
+            if integration is None or not _is_websocket(resources, route):
+                continue
+            uri = resources.resolve_quietly(integration.raw.get("IntegrationUri"))
+            if resources.application.function(uri) == (resources, function):
+                key = f"WebSocket {route.properties.text('RouteKey')}"
+                name, line = route.logical_id, route.line
+                yield _unsupported_event(resources, function_name, name, key, line)
 
 
 def _unsupported_event(
