@@ -1,18 +1,16 @@
 """The events of `events/`, which are checks too, and their expected responses."""
 
-import logging
 import os
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
+from lambda_live.code.code_files import warn_once
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 
 _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
-_LOGGER = logging.getLogger(__name__)
 
 
 class SaveError(Exception):
@@ -45,13 +43,8 @@ def is_regular(path: Path) -> bool:
         return True
     if path.exists() or path.is_symlink():
         kind = "a named pipe" if path.is_fifo() else "not a regular file"
-        _warn_once(f"{str(path)!r} is {kind}; it is skipped: write the event into a regular file")
+        warn_once(f"{str(path)!r} is {kind}; it is skipped: write the event into a regular file")
     return False
-
-
-@lru_cache(256)
-def _warn_once(message: str) -> None:
-    _LOGGER.warning(message)
 
 
 def expected_file(event: Path) -> Path:

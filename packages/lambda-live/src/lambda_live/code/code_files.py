@@ -229,7 +229,7 @@ def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     try:
         if not file.is_file():
             if file.exists() and not file.is_dir():
-                _warn_once(f"{file} is not a regular file; it is ignored")
+                warn_once(f"{file} is not a regular file; it is ignored")
             return None
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -248,14 +248,15 @@ def _ignore_spec(file: Path, lines: Sequence[str]) -> _IgnoreSpec:
         try:
             GitIgnoreSpec.from_lines([line])
         except Exception:  # noqa: BLE001  # as above
-            _warn_once(f"{file}:{number}: invalid pattern {line!r}; it is skipped")
+            warn_once(f"{file}:{number}: invalid pattern {line!r}; it is skipped")
         else:
             valid.append(line)
     return GitIgnoreSpec.from_lines(valid)
 
 
 @lru_cache(256)
-def _warn_once(message: str) -> None:
+def warn_once(message: str) -> None:
+    """Log a warning, unless the same was logged before."""
     _LOGGER.warning(message)
 
 

@@ -17,11 +17,12 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import psutil
 from watchfiles import awatch
+
+from lambda_live.code.code_files import warn_once
 
 _POLL_SECONDS = 1.0
 """Interval of checks without notifications: a watched folder may be removed and come back."""
@@ -140,7 +141,7 @@ class Watcher:
             async for _ in events:
                 notified.set()
         except Exception as error:  # noqa: BLE001  # watchfiles raises any error of the system
-            _warn_once(f"file watching failed ({error}): checking the files every second")
+            warn_once(f"file watching failed ({error}): checking the files every second")
 
     async def _notifications(self) -> AsyncIterator[None]:
         if self._inotify is None:
@@ -154,11 +155,6 @@ class Watcher:
                 readable.clear()
         finally:
             loop.remove_reader(descriptor)
-
-
-@lru_cache
-def _warn_once(message: str) -> None:
-    _LOGGER.warning(message)
 
 
 def _open_inotify() -> "INotify | None":

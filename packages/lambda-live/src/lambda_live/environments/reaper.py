@@ -67,18 +67,15 @@ def _variables(pid: str) -> bytes:
         return b""
 
 
-def _wait_for_zygotes(service_id: str) -> None:
-    """Wait until the zygotes have killed their forks and exited. Continue those that stopped."""
-    _signal_until_gone(f"{service_id}{ZYGOTE_STREAM}", signal.SIGCONT)
-
-
 def main() -> None:  # pragma: no cover  # coverage is not imported in this process
     """Wait until the service has closed standard input, then kill its processes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
-    _wait_for_zygotes(sys.argv[1])
-    kill_all(sys.argv[1])
+    service_id = sys.argv[1]
+    # zygotes kill their forks and exit: continue those that are stopped, and wait for all
+    _signal_until_gone(f"{service_id}{ZYGOTE_STREAM}", signal.SIGCONT)
+    kill_all(service_id)
 
 
 if __name__ == "__main__":

@@ -126,11 +126,8 @@ def _search_paths(configuration: FunctionConfiguration, python: FunctionPython) 
             *(str(folder) for folder in libraries if folder.is_dir()),
         ],
     }
-    return {name: text for name, parts in searched.items() if (text := _join(parts))}
-
-
-def _join(parts: list[str]) -> str:
-    return os.pathsep.join(filter(None, parts))
+    joined = {name: os.pathsep.join(filter(None, parts)) for name, parts in searched.items()}
+    return {name: text for name, text in joined.items() if text}
 
 
 def _map_paths(configuration: FunctionConfiguration, value: str) -> str:

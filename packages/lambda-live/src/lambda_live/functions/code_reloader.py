@@ -167,7 +167,8 @@ class CodeReloader:
             self.check_for_changes()
 
     def _start_reload(self, verified_at: float, *, has_changed: bool) -> None:
-        if not has_changed or self._is_blocked():
+        name = self._desired_configuration.name
+        if not has_changed or self._hooks.is_blocked(name):
             self.code_version.verified_at = verified_at
             return
         self.in_progress = True
@@ -178,9 +179,6 @@ class CodeReloader:
     def is_reloading(self) -> bool:
         """Whether the code has changed, and its new version is not complete."""
         return self.in_progress and not self._is_comparing
-
-    def _is_blocked(self) -> bool:
-        return self._hooks.is_blocked(self._desired_configuration.name)
 
     @property
     def _is_reconfigured(self) -> bool:

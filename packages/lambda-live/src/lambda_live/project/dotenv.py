@@ -39,7 +39,8 @@ class DotEnv:
             name: value for name, value in environ.items() if name.startswith(_ENDPOINT_PREFIX)
         }
         for file in self.files(*functions):
-            found |= self._resolve(_read(file)) if _exists(file) else {}
+            if file.is_file() or file.is_fifo():
+                found |= self._resolve(_read(file))
         pairs = (text.partition("=") for text in self._assignments)
         assigned = {name: value if equals else None for name, equals, value in pairs}
         return found | self._resolve(assigned)
@@ -63,7 +64,3 @@ def _read(file: Path) -> dict[str, str | None]:
             raise TemplateError(file, binding.original.line, problem, hint)
     # Docker's --env-file has no interpolation either: a password may contain ${
     return dotenv_values(stream=StringIO(text), interpolate=False)
-
-
-def _exists(file: Path) -> bool:
-    return file.is_file() or file.is_fifo()

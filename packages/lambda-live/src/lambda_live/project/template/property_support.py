@@ -87,12 +87,9 @@ def report_properties(resources: Resources, each: Resource) -> None:
 
 def _report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:
     for key, problem in reports.items():
-        if key in properties and not _is_turned_off(properties, key):
+        is_off = key == "SnapStart" and properties.section(key).text("ApplyOn") == "None"
+        if key in properties and not is_off:
             resources.note(properties.line(key), f"{key} has no effect: {problem}")
-
-
-def _is_turned_off(properties: Properties, key: str) -> bool:
-    return key == "SnapStart" and properties.section(key).text("ApplyOn") == "None"
 
 
 def _report_unknown(resources: Resources, function: Resource) -> None:

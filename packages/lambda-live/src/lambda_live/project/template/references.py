@@ -120,10 +120,6 @@ def _no_value(*_: str) -> Value:
     return None
 
 
-def _no_variables(_: str) -> Container[str]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True)
 class StackContext:
     """
@@ -141,7 +137,7 @@ class StackContext:
     overrides: Mapping[str, str]
     account: Account
     path: str = ""
-    local_variables: Callable[[str], Container[str]] = _no_variables
+    local_variables: Callable[[str], Container[str]] = lambda _: ()
     deployed: Mapping[str, str] = field(default_factory=dict)
     parent_parameter: Callable[[str], Value] = _no_value
     nested_output: Callable[[str, str], Value] = _no_value
