@@ -19,7 +19,7 @@ def test_accept_shows_differences_and_records_responses(
     assert done.stdout.splitlines() == [
         "a.json: n: 2 → 1",
         "new.json: no expected response yet (--accept writes it)",
-        "2 answers accepted",
+        "2 responses accepted",
     ]
     assert (done.returncode, done.stderr) == (0, "")
     assert (checks.expected("a"), checks.expected("new")) == ('{"n":1}', '"é"\n')
@@ -84,8 +84,8 @@ def test_accept_records_errors_only_with_accept_errors(checks: Checks) -> None:
 
     assert done.stdout.splitlines() == [
         "bad.json: ValueError: no (function/app.py:11)",
-        "good.json: the answer: 1 → 2",
-        "1 answer accepted, 1 error not accepted (to accept errors: scripts/check --accept-errors)",
+        "good.json: the response: 1 → 2",
+        "1 response accepted, 1 error not accepted (to accept errors: scripts/check --accept-errors)",
     ]
     assert (done.returncode, checks.expected("bad")) == (1, "1")
 

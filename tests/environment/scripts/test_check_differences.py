@@ -41,8 +41,8 @@ DIFFERENT = [
     ({"a": [1, 2]}, {"a": [1]}, "a[1]: not expected: 2"),
     ({"a": [1]}, {"a": [1, {"b": 2}]}, 'a[1]: missing: {"b":2}'),
     ({"a b": {"c": None}}, {"a b": {"c": 0}}, '["a b"].c: 0 → null'),
-    ([1], {"a": 1}, 'the answer: {"a":1} → [1]'),
-    ("é", "e", 'the answer: "e" → "é"'),
+    ([1], {"a": 1}, 'the response: {"a":1} → [1]'),
+    ("é", "e", 'the response: "e" → "é"'),
     (proxy('{"id": 1, "n": 2}'), proxy('{"n": 3,\n"id": 1}'), "body.n: 3 → 2"),
     (proxy("[1]"), proxy('{"n": 1}'), 'body: {"n":1} → [1]'),
     ({"n": "1"}, {"n": "<number>"}, 'n: "<number>" → "1"'),
@@ -50,7 +50,7 @@ DIFFERENT = [
     ({"id": UUID[1:]}, {"id": "<uuid>"}, f'id: "<uuid>" → "{UUID[1:]}"'),
     ({"at": "soon"}, {"at": "<timestamp>"}, 'at: "<timestamp>" → "soon"'),
     ({}, {"a": "<any>"}, 'a: missing: "<any>"'),
-    ("x (1) y", "x (<number>)", 'the answer: "x (<number>)" → "x (1) y"'),
+    ("x (1) y", "x (<number>)", 'the response: "x (<number>)" → "x (1) y"'),
 ]
 
 
@@ -104,7 +104,7 @@ def test_quiet_counts_the_events_of_a_difference(checks: Checks) -> None:
     for name in ("a", "b", "c"):
         checks.write(name, 1, 1 if name == "c" else 2)
 
-    assert checks.rows("--quiet") == ["2 events: the answer: 2 → 1", "1 of 3 events as expected"]
+    assert checks.rows("--quiet") == ["2 events: the response: 2 → 1", "1 of 3 events as expected"]
 
 
 def test_a_new_event_is_reported_and_the_others_are_checked(checks: Checks) -> None:

@@ -46,7 +46,7 @@ Resources:
 def received(checks: Checks, request: str) -> dict[str, Any]:
     """Return the event that the function gets from a request."""
     checks.write_request("r", request)
-    return dict(json.loads(checks.run("--json").stdout)["checks"][0]["answer"]["body"])
+    return dict(json.loads(checks.run("--json").stdout)["checks"][0]["response"]["body"])
 
 
 def test_status_headers_and_body_are_compared(checks: Checks) -> None:

@@ -39,7 +39,7 @@ def test_json_is_one_object_with_every_check(checks: Checks, answering: LambdaSe
     assert (function["name"], function["loaded"], function["error"]) == ("function", True, None)
     a, b, c, d = said["checks"]
     assert a["event"] == "events/a.json"
-    assert a["differences"] == [{"path": "n", "expected": 2, "answered": 1}]
+    assert a["differences"] == [{"path": "n", "expected": 2, "actual": 1}]
     assert a["log"] == ["one line", "and another"]
     assert a["duration_ms"] > 0
     assert b["error"] == {
@@ -92,7 +92,7 @@ def test_the_service_gets_json_and_shows_the_same_rows(checks: Checks) -> None:
     assert (parsed.acceptable, parsed.errors) == (1, 1)
     assert [each.outcome for each in parsed.checks] == ["failed", "failed"]
     accepted = checks.run("--accept", LAMBDA_LIVE_CHECK_FORMAT="json")
-    assert accepted.stdout.splitlines()[-1].startswith("1 answer accepted, 1 error not accepted")
+    assert accepted.stdout.splitlines()[-1].startswith("1 response accepted, 1 error not accepted")
 
 
 def test_the_service_shows_the_reason_if_nothing_could_be_checked(checks: Checks) -> None:

@@ -59,7 +59,7 @@ class Check:
     outcome: Outcome
     differences: Sequence[Difference] = ()
     error: CheckError | None = None
-    answer: Any = None
+    response: Any = None
     request_id: str | None = None
     duration_ms: float | None = None
     init_ms: float | None = None
@@ -75,17 +75,17 @@ class Check:
         """Return it as result.schema.json describes it."""
         fields = asdict(self)
         fields["result"] = fields.pop("outcome")
-        fields["differences"] = [_difference_json(each) for each in self.differences]
+        fields["differences"] = [
+            {name: each for name, each in difference.items() if each is not MISSING}
+            for difference in fields["differences"]
+        ]
         return fields
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Return the check that `to_json` wrote."""
         rest = {name: each for name, each in value.items() if name != "result"}
-        differences = [
-            Difference(each["path"], each.get("expected", MISSING), each.get("answered", MISSING))
-            for each in value["differences"]
-        ]
+        differences = [Difference(**each) for each in value["differences"]]
         error = CheckError.from_json(value["error"])
         return cls(
             **rest | {"outcome": value["result"], "differences": differences, "error": error}
@@ -216,12 +216,6 @@ class CheckResult:
 def waiting_text(count: int) -> str:
     """Return how many events wait."""
     return f"{count} event{'s wait' if count != 1 else ' waits'} for code that loads"
-
-
-def _difference_json(difference: Difference) -> dict[str, Any]:
-    values = {"expected": difference.expected, "answered": difference.actual}
-    present = {name: value for name, value in values.items() if value is not MISSING}
-    return {"path": difference.path, **present}
 
 
 def _clipped(text: str, width: int | None) -> str:

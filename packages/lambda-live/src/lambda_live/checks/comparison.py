@@ -110,7 +110,7 @@ def path_text(path: Path) -> str:
             text += f".{key}" if text else key
         else:
             text += f"[{json.dumps(key, ensure_ascii=False)}]"
-    return text or "the answer"
+    return text or "the response"
 
 
 def matches(expected: Any, actual: Any) -> bool:

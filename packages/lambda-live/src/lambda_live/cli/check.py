@@ -377,7 +377,7 @@ class _ProgressLine:
 def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
     parts = []
     if done.accepted:
-        parts.append(f"{done.accepted} answer{'s' * (done.accepted > 1)} accepted")
+        parts.append(f"{done.accepted} response{'s' * (done.accepted > 1)} accepted")
     elif not done.errors and not done.waiting:
         parts.append(f"nothing to accept: {checks} of {checks} events as expected")
     if done.errors:

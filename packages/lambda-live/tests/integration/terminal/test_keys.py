@@ -92,7 +92,7 @@ def test_invalid_event_is_reported(start: Start) -> None:
 def test_keys_run_checks_and_accept_responses(start: Start) -> None:
     failed = print_result(1, ["a", "b"])
     check = f"echo ran >> ran; test -e accepted || {{ {failed}; }}; {print_result()}"
-    accept = "touch accepted; echo 'a: old -> new'; echo 3 answers accepted"
+    accept = "touch accepted; echo 'a: old -> new'; echo 3 responses accepted"
     options = (f"--after-reload={check}", f"--accept={accept}")
     service = start(ANSWERS, "--watch=function", *options)  # the commands write files outside
     rows = "  a.json: a: 1 → 2\n  b.json: b: 1 → 2\n  Press a to accept these as expected\n"
@@ -101,7 +101,7 @@ def test_keys_run_checks_and_accept_responses(start: Start) -> None:
     service.press("c")
     service.wait_for("checks · 1 of 3 events")
     service.press("a")
-    service.wait_for("· 3 answers accepted\n  a: old -> new\n.*checks · 3 of 3 events")
+    service.wait_for("· 3 responses accepted\n  a: old -> new\n.*checks · 3 of 3 events")
     assert (service.project / "ran").read_text() == 3 * "ran\n"
 
 
