@@ -3,7 +3,7 @@ Which code a service runs, and waiting until it runs the code in the working tre
 
 The service reports a SHA-256 for each function. The same hash is computed here from the files on
 disk, so a check never compares the response of the code before the last save. If a load balancer
-hides several pods, each pod is asked through the Kubernetes API.
+hides several pods, each pod is requested through the Kubernetes API.
 """
 
 import hashlib
@@ -233,7 +233,7 @@ class CodeWaiter:
 
 
 class _Cluster:
-    """The pods of a service, asked one by one through kubectl."""
+    """The pods of a service. kubectl requests the state of each."""
 
     def __init__(self, namespace: str, context: str, url: str) -> None:
         self._namespace = namespace
@@ -269,7 +269,7 @@ class _Cluster:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # the user's own kubectl
         except FileNotFoundError as error:
-            message = f"{self._url} has several pods, and kubectl is missing: it asks each of them."
+            message = f"{self._url} has several pods, and kubectl is missing: install it"
             raise SendError(message) from error
         return done.returncode, done.stdout, done.stderr
 

@@ -2,9 +2,9 @@
 The command that runs at startup and after each reload, usually `scripts/check`.
 
 The command runs in a session of its own, so that it can be stopped with all its processes. If the
-service dies without stopping it, the command must die too: the wrapper around the command reads a
-pipe whose other end the service holds, and kills the session when the pipe closes. If the command
-ends by itself, the service writes a byte first, so that processes it left in the background stay.
+service crashes, the command must stop, too: a wrapper around the command reads a pipe from the
+service, and kills the session when the pipe closes. If the command exits by itself, the service
+writes a byte first, so that the command's background processes continue.
 
 If the service shows the result itself, it captures the output and sets LAMBDA_LIVE_CHECK_FORMAT to
 `json`. `scripts/check` then prints the JSON of a CheckResult, even inside `make check`, and before

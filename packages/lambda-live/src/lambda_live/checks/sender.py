@@ -56,7 +56,7 @@ class CheckProgress:
 
     @property
     def is_long(self) -> bool:
-        """Whether a person waits long enough to want to know."""
+        """Whether the current event takes so long that its progress is shown."""
         return self.seconds >= _OVERLAP_SECONDS
 
     def text(self) -> str:
@@ -87,10 +87,10 @@ class _Batch:
         self._folder = folder
         self.round_trips: list[float] = []
         self.started = time.monotonic()
-        """When the event was sent that runs now."""
+        """When the current event was sent."""
         self._unread = ""
         self.error = ""
-        self.process = subprocess.Popen(  # noqa: S603  # a configuration of its own
+        self.process = subprocess.Popen(  # noqa: S603  # a configuration of this class
             curl_command(config), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         self.pipe = cast("IO[bytes]", self.process.stderr)

@@ -210,7 +210,7 @@ class CheckCommand:
                 return
 
     def _wait(self) -> ServiceState:
-        """Wait until each pod that is asked runs the code on disk, or failed to load it."""
+        """Wait until each pod runs the code on disk, or failed to load it."""
         state = self._waiter.wait(self._state, self._wanted)
         wanted = self._wanted(state)
         if not self._options.events and not state.has_failed(wanted):
@@ -361,7 +361,7 @@ class _ProgressLine:
             sys.stderr.flush()
 
     def show(self, progress: CheckProgress) -> None:
-        """Show progress if it has changed, and if somebody waits long enough to want to know."""
+        """Show progress if it has changed and the current event takes long."""
         text = progress.text()
         if not progress.is_long or text == self._shown:
             return

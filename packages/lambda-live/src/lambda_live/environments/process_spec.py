@@ -116,7 +116,7 @@ class SpawnedProcess(ProcessHandle):
     """
     A process with an interpreter of its own.
 
-    Its exit is seen through a pidfd; systems without them need a thread.
+    A pidfd reports its exit; on systems without pidfds, a thread does.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,7 @@
 """
 Where the code of an environment was when its timeout stopped it.
 
-Problem: a timeout kills the process, so nobody learns which line was waiting. Python code in the
+Problem: a timeout kills the process, and does not report which line was waiting. Code in the
 process cannot report it: it may be blocked in C code that keeps the interpreter's lock.
 
 How it works: the process registers Python's `faulthandler` for one signal (`control_channel.py`).

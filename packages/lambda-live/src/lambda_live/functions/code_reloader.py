@@ -1,13 +1,13 @@
 """
 Live reload: which version of the code answers requests.
 
-A save is seen in two ways: the file system notifies, and each request compares the files' times
-and sizes. Both call `check_for_changes`. A change starts a reload: it waits until the files are
-quiet, because editors and git write many files one after the other, then creates a `CodeVersion`.
-The dispatcher replaces the environments.
+Two things detect a save: a notification of the file system, and each request, which compares the
+files' times and sizes. Both call `check_for_changes`. A change starts a reload: it waits until the
+files are quiet, because editors and git write many files one after the other, then creates a
+`CodeVersion`. The dispatcher replaces the environments.
 
 A function that writes files beside its own code would reload itself without end. A change that
-happens while the function runs, three times in a row, is taken for its own; the file is ignored.
+happens while the function runs, three times in a row, counts as its own; the file is ignored.
 """
 
 import asyncio

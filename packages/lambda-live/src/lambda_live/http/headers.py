@@ -88,7 +88,7 @@ def add_function_url_ids(response: Response, invocation: Invocation) -> None:
 
 
 def add_rest_api_ids(response: Response, invocation: Invocation) -> None:
-    """Add the ids of a REST API: no trace id on an error of its own."""
+    """Add the ids of a REST API. Its own errors have no trace id."""
     response.headers.append((_REQUEST_ID, invocation.request_id))
     response.headers.append(("x-amz-apigw-id", invocation.request_id))
     if not any(name == _ERROR_TYPE for name, _ in response.headers):

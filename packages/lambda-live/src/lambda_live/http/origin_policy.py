@@ -8,9 +8,8 @@ webpack-dev-server (CVE-2025-30359, CVE-2025-30360) had this vulnerability.
 
 A request must name this service in its Host header: by localhost, a name below it, an IP address,
 or a configured name. A rebound name can't be one of them. Names without a dot and names of private
-zones (`intranet`, `db.internal`, `app.svc.cluster.local`) are no exception, because whoever answers
-the DNS queries of this machine's network chooses their address. A service in a cluster gets its own
-names by configuration.
+zones (`intranet`, `db.internal`, `app.svc.cluster.local`) are rejected, too, because the DNS server
+of the network chooses their address. A service in a cluster gets its own names by configuration.
 
 Origin, Referer and Sec-Fetch-* show whether a foreign page sent the request. curl, SDKs and probes
 send Host alone, so they pass.

@@ -23,7 +23,7 @@ _STATUS = re.compile(r"[1-5]\d\d")
 
 
 class OutcomeKind(enum.StrEnum):
-    """How an invocation ended."""
+    """Whether an invocation succeeded."""
 
     SUCCEEDED = "succeeded"
     CLIENT_ERROR = "client-error"

@@ -1,4 +1,4 @@
-"""Settings of the service that no function has of its own."""
+"""Settings of the service that apply to all functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

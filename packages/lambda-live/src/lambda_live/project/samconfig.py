@@ -1,5 +1,5 @@
 """
-What `samconfig.toml` tells AWS SAM CLI about running the functions on this machine.
+The settings of `samconfig.toml` for running functions on this machine with AWS SAM CLI.
 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """

@@ -114,6 +114,6 @@ class Output:
             except OSError as error:
                 self._closed = error.errno in _CLOSED_ERRORS
                 self._partial_line = self._partial_line or 0 < len(left) < len(data)
-                time.sleep(_RETRY_SECONDS)  # a full disk may have room again
+                time.sleep(_RETRY_SECONDS)  # a full disk may have free space again
                 return False
         return True

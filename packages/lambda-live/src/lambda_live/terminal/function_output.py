@@ -34,7 +34,7 @@ _TRACEBACK = b"Traceback (most recent call last):"
 _RUNTIME_CLIENT_PATHS = (b"/awslambdaric/", b"/environments/runtime_process/")
 _MESSAGE_KEYS = ("message", "msg", "event")
 _HIDDEN_KEYS = {
-    # the line of the invocation shows them, or nobody needs them
+    # the line of the invocation shows these, or they do not help to find an error
     *("level", "levelname", "severity", "log_level", "logger", "logger_name", "name", "location"),
     *("timestamp", "time", "date", "asctime", "ts", "@timestamp", "requestId", "request_id"),
     *("AWSRequestId", "service", "cold_start", "xray_trace_id", "correlation_id", "taskName"),

@@ -1,7 +1,7 @@
 """
 Read single keys from the terminal that the service runs in.
 
-A terminal normally hands over whole lines and echoes them. The keyboard turns both off (termios
+A terminal normally delivers whole lines and echoes them. The keyboard turns both off (termios
 ICANON and ECHO), and restores the terminal's modes when the service stops, crashes, is suspended
 by Ctrl-Z, or is in the background. Without that, the user's shell would show no input afterwards.
 Ctrl-C and Ctrl-Z remain signals.
@@ -20,7 +20,7 @@ _LFLAG = 3
 _CC = 6
 _ESCAPE = "\x1b"
 _MAX_TYPED_KEYS = 8
-"""More keys at once are pasted text, probably meant for another window."""
+"""More keys at once are pasted text. It is ignored."""
 
 
 class Keyboard:
@@ -64,7 +64,7 @@ class Keyboard:
             self._saved_modes = termios.tcgetattr(self._descriptor)
             modes[_LFLAG] &= ~(termios.ICANON | termios.ECHO)
             modes[_CC][termios.VMIN], modes[_CC][termios.VTIME] = 1, 0
-            # TCSAFLUSH drops what was typed before: it was meant for a program that has ended
+            # TCSAFLUSH discards earlier input, which was for the program before this one
             termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, modes)
             asyncio.get_running_loop().add_reader(self._descriptor, self._read)
 

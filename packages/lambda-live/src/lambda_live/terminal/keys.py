@@ -99,7 +99,7 @@ class KeyBindings:
         self._status.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())
 
     def _accept(self) -> None:
-        """Accept what the checks have shown, and nothing that nobody has seen."""
+        """Accept the differences that are shown; later ones must be shown first."""
         shown, self._status.shown_checks = self._status.shown_checks, None
         if shown is None:
             self._status.log("Nothing to accept: no result of the checks is shown", "WARN")

@@ -100,7 +100,7 @@ class UiApi:
         raise ApiError(404, "Not found")
 
     async def _part(self, row: InvocationRow, name: str, query: dict[str, str]) -> Any:
-        """Return what the page loads of an invocation only when somebody wants it."""
+        """Return a part of an invocation that the page loads when it shows that part."""
         match name:
             case "event" | "response" | "log":
                 return await self._body(row, name)

@@ -14,7 +14,7 @@ MIN_INTERVAL_SECONDS = 0.1
 """Pause between two messages."""
 
 MAX_ROWS_PER_MESSAGE = 50
-"""Further rows are only counted, as nobody can read that many."""
+"""Further rows are only counted."""
 
 
 class Subscription:

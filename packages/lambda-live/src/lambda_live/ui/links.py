@@ -2,7 +2,7 @@
 Links that open a file in the developer's editor.
 
 Each editor has a URL of its own. `--editor` sets it, by name or as a template with `{path}` and
-`{line}`. Otherwise the terminal in which the service was started tells which editor it belongs to.
+`{line}`. Otherwise it is the editor in whose terminal the service was started.
 """
 
 from collections.abc import Iterator, Mapping

@@ -58,7 +58,7 @@ class LiveStats:
             current.durations_ms.append(duration_ms)
 
     def add_init(self, init_ms: float) -> None:
-        """Count a cold start; the slowest of a second is kept."""
+        """Add a cold start. Of several in a second, the slowest counts."""
         self._current.init_ms = max(init_ms, self._current.init_ms or 0.0)
 
     def add_save(self, *, loaded: bool) -> None:

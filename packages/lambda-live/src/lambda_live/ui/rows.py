@@ -11,7 +11,7 @@ from lambda_live.model.strict_json import loads
 from lambda_live.telemetry.source_location import SourceLocation
 
 MAX_BODY_BYTES = 64 * 2**10
-"""How much is kept of an event, of a response, and of the log of one invocation."""
+"""The part of an event, a response or an invocation's log that stays in memory."""
 
 type Part = Literal["event", "response", "log"]
 

@@ -1,4 +1,4 @@
-"""Sending what a person wrote on the page, or an event file; comparing it with the expectation."""
+"""Send an event of the page or an event file, and compare the response with the expected one."""
 
 import asyncio
 from typing import Any

@@ -37,7 +37,7 @@ from lambda_live.ui.rows import (
 )
 
 MAX_BODY_STORE_BYTES = 128 * 2**20
-"""Bytes of all whole bodies; above it, only the start of the oldest ones is kept."""
+"""Bytes of all whole bodies; above it, the oldest ones are truncated."""
 
 _MAX_PENDING_BYTES = 64 * 2**20
 _VERSION = 1

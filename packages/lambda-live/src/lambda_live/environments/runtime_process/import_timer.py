@@ -1,8 +1,8 @@
 """
 Timing of the imports while the function's code is loaded.
 
-Problem: most of a cold start is imports, and nobody sees which. `python -X importtime` would show
-it, but only on standard error, and not in a process that is forked.
+Problem: most of a cold start is imports, but AWS reports only the total. `python -X
+importtime` would show them, but only on standard error, and not in a process that is forked.
 
 How it works: both `import` and importlib call `importlib._bootstrap._find_and_load` for each module
 that is not loaded yet. While the timer runs, a function that measures takes its place. It is
