@@ -47,6 +47,7 @@ def test_json_is_one_object_with_every_check(checks: Checks, answering: LambdaSe
         "message": "no",
         "file": "function/app.py",
         "line": 11,
+        "advice": None,
     }
     assert [each["result"] for each in (a, b, c, d)] == ["failed", "failed", "passed", "new"]
     assert said["timings"]["checks_ms"] > 0

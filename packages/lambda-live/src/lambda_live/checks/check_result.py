@@ -97,6 +97,8 @@ class Check:
             place = f" ({error.file}:{error.line})" if error.file else ""
             text = " ".join(f"{error.type}: {error.message}".split())
             yield _clipped(text, width and width - len(place)) + place
+            if error.advice:
+                yield error.advice
         elif self.outcome == "new":
             yield "no expected response yet (--accept writes it)"
         else:

@@ -41,12 +41,17 @@ _UNCOMPARED_HEADERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CheckError:
-    """The error of an invocation or of loading the code. `file` is relative to the project."""
+    """
+    The error of an invocation or of loading the code.
+
+    `file` is relative to the project. `advice` says what to do, if that is known.
+    """
 
     type: str
     message: str
     file: str | None = None
     line: int | None = None
+    advice: str | None = None
 
     @classmethod
     def from_json(cls, value: dict[str, Any] | None) -> Self | None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, Self, override
 
@@ -284,6 +285,8 @@ class CheckCommand:
             payload = payload_of(response)
             error = error_of(response, payload, log, projects)
             found = differences(parse_json(expected or ""), payload)
+        if error is not None and error.type == "ModuleNotFoundError":
+            error = replace(error, advice=self._advice(function, error.message))
         different = [] if expected is None else list(found)
         outcome: Outcome = "new" if expected is None else "failed" if different else "passed"
         return Check(
@@ -299,6 +302,15 @@ class CheckCommand:
             _milliseconds(seconds),
             log.lines,
         )
+
+    def _advice(self, function: str, message: str) -> str | None:
+        """Return how to add the package that an error says is missing."""
+        from lambda_live.dependencies.requirements import missing_module_advice  # noqa: PLC0415  # rarely needed
+
+        states = self._state.functions if self._state else ()
+        folders = [each.folders for each in states if each.name == function]
+        root = self._project / folders[0][0][0] if folders and folders[0] else self._project
+        return missing_module_advice(message, root.resolve(), self._project) or None
 
     def _projects(self, function: str) -> list[str]:
         states = self._state.functions if self._state else ()

@@ -32,19 +32,21 @@ from lambda_live.dependencies.lock_files import (
     read_poetry_lock,
     read_uv_lock,
 )
+from lambda_live.model.invocation import Result
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec, Image
 from lambda_live.model.template_error import short_path
 from lambda_live.model.text_files import read_file, text_or_empty
+from lambda_live.telemetry.source_location import error_message, innermost_frame
 
 _INCLUDED = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]*(\S+)|^(\.{1,2}/\S+|\S+\.whl)")
 _NAMED = re.compile(r"[A-Za-z0-9][^@/#;]*")
 """The name and versions of a requirement that is not a path or URL."""
 _GENERATED = "# GENERATED from poetry.lock"
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MISSING_MODULE = re.compile(
-    r"^(?P<path>.+?):\d+: ModuleNotFoundError: No module named '(?P<module>[^']+)'"
-)
+_MISSING_MODULE = re.compile(r"No module named '(?P<module>[^']+)'")
+_MODULE_NOT_FOUND = "ModuleNotFoundError"
+_INSTALLED = "/site-packages/"
 _DISTRIBUTIONS = {
     "attr": "attrs",
     "bs4": "beautifulsoup4",
@@ -247,21 +249,41 @@ def add_command(root: Path, project: Path, package: str) -> str:
     return f"add {package} to {short_path(own)}"
 
 
-def explain_missing_module(location: str, root: Path, project: Path) -> str:
-    """Return the text of a load error, with how to add the package if a module is missing."""
-    missing = _MISSING_MODULE.search(location)
-    if missing is None or "/site-packages/" in missing["path"]:
-        return location
-    module = missing["module"].partition(".")[0]
+def missing_module_advice(message: str, root: Path, project: Path) -> str:
+    """
+    Return what adds the package that an error says is missing: a command, or what to edit.
+
+    It is empty for a part of the function's own package, and for other errors.
+    """
+    missing = _MISSING_MODULE.search(message)
+    module = missing["module"].partition(".")[0] if missing else ""
     if (
-        module in sys.stdlib_module_names
+        not module
+        or module in sys.stdlib_module_names
         or (root / module).is_dir()
         or (root / f"{module}.py").is_file()
     ):
-        return location  # a part of the function's own package
+        return ""
     command = add_command(root, project, _DISTRIBUTIONS.get(module, module))
-    verb = "" if command.startswith("add ") else "run "
-    return f"{location[: missing.end()]}; {verb}{command}{location[missing.end() :]}"
+    return command if command.startswith("add ") else f"run {command}"
+
+
+def explain_error(result: Result, root: Path, project: Path) -> str:
+    """Return the message of an error, with how to add the package if a module is missing."""
+    message = error_message(result)
+    frame = innermost_frame(result, Path("/"))
+    if result.error_type != _MODULE_NOT_FOUND or (frame and _INSTALLED in frame[0]):
+        return message
+    advice = missing_module_advice(message, root, project)
+    return f"{message}; {advice}" if advice else message
+
+
+def explain_load_error(location: str, root: Path, project: Path) -> str:
+    """Return `PATH:LINE: ERROR`, with how to add the package if a module is missing."""
+    path, error, message = location.partition(f": {_MODULE_NOT_FOUND}: ")
+    is_own = error and _INSTALLED not in path
+    advice = missing_module_advice(message, root, project) if is_own else ""
+    return f"{location}; {advice}" if advice else location
 
 
 def parse_requirements(file: Path, project: Path) -> Requirements | None:

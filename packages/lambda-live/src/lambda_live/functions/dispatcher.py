@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 from dataclasses import replace
 from typing import override
 
-from lambda_live.dependencies.requirements import explain_missing_module
+from lambda_live.dependencies.requirements import explain_load_error
 from lambda_live.environments.environment import Environment, EnvironmentListener
 from lambda_live.environments.lifecycle import State
 from lambda_live.functions.code_reloader import CodeReloader
@@ -171,7 +171,7 @@ class Dispatcher(EnvironmentListener):
         if environment.code_version is not code_version or self._reloader.is_reloading:
             return False  # the files may have been half saved: the requests wait for the new code
         configuration = code_version.configuration
-        location = explain_missing_module(location, configuration.task_root, configuration.project)
+        location = explain_load_error(location, configuration.task_root, configuration.project)
         short_location = location.replace(f"{code_version.configuration.task_root}/", "")
         self._listener.on_load_failure(
             short_location or error("").error_type or "error", code_version.code_sha256

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lambda_live.dependencies.requirements import explain_error
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.invocation import Result
 from lambda_live.telemetry.sanitize import sanitize
@@ -21,6 +22,7 @@ class ErrorFormatter:
 
     def __init__(self, root: Path, project: Path) -> None:
         """`root` is the folder of the function's code. Paths are shown relative to `project`."""
+        self._root = root
         self._project = project
         self._finder = LocationFinder(root)
         self._shown: set[tuple[str, str, str]] = set()
@@ -45,7 +47,8 @@ class ErrorFormatter:
         self, result: Result, location: SourceLocation | None, width: int
     ) -> list[str]:
         """Return the message and the code around it, without what was shown before."""
-        return self._format(result.error_type or "", error_message(result), location, width)
+        message = explain_error(result, self._root, self._project)
+        return self._format(result.error_type or "", message, location, width)
 
     def format_load_error(
         self, load: CodeLoad, location: SourceLocation | None, width: int

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, override
 
+from lambda_live.dependencies.requirements import explain_error
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result
@@ -279,6 +280,7 @@ class HistoryListener(Listener):
         self._stats = stats
         self._on_load = on_load
         self._count_waiting = count_waiting
+        self._configuration = configuration
         self._locations = LocationFinder(configuration.task_root)
         self._init_log = LogBuffer()
         self._last_init: InitReport | None = None
@@ -287,6 +289,7 @@ class HistoryListener(Listener):
 
     @override
     def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
+        self._configuration = configuration
         self._locations = LocationFinder(configuration.task_root)
 
     @override
@@ -339,7 +342,10 @@ class HistoryListener(Listener):
         if report.init_ms is not None:
             row.imports = self._imports_of(report.init_ms)
         if result.error_type is not None:
-            row.message, row.location = error_message(result), self._locate(result)
+            row.message = explain_error(
+                result, self._configuration.task_root, self._configuration.project
+            )
+            row.location = self._locate(result)
         self._history.add(row, _whole_bodies(row, invocation.payload, result.payload))
 
     @override

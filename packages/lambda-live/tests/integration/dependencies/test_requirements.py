@@ -9,7 +9,7 @@ from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.requirements import (
     cache_key,
     copy_requirements,
-    explain_missing_module,
+    explain_load_error,
     find_requirements,
 )
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
@@ -112,7 +112,7 @@ def test_missing_module_says_how_to_add_it(
     write_project(tmp_path, files)
     location = f"code/app.py:3: ModuleNotFoundError: No module named '{module}'"
 
-    explained = explain_missing_module(location, tmp_path / "code", tmp_path)
+    explained = explain_load_error(location, tmp_path / "code", tmp_path)
 
     assert explained == location + hint.format(tmp_path)
 

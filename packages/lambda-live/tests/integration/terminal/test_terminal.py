@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from support.checks import ALL_PASSED, print_result
 from support.http import request
+from support.project import write_project
 from support.terminal import NO_SUMMARIES, TerminalService
 
 type Start = Callable[..., TerminalService]
@@ -175,6 +177,20 @@ def test_failed_check_shows_few_rows_and_code(start: Start) -> None:
     before = service.save(ANSWERS + "\n")
     service.wait_for("  row.json: row: 1 → 2\n", before)
     service.wait_for(r"  > 10 │ {9}raise ValueError\(", before)  # there is room for it
+
+
+def test_module_that_is_missing_during_an_invocation_says_how_to_add_it(start: Start) -> None:
+    check = f"--after-reload={sys.executable} -m lambda_live check"
+    service = start("def handler(event, context): import sklearn\n", check)
+    write_project(service.project, {"events/one.json": "{}"})
+    advice = "add scikit-learn to requirements.txt"
+    service.press("c")
+    service.wait_for(f"(?s)0 of 1 events.*one.json: {advice}\n.*import sklearn")
+    before = len(service.rows) - 1
+
+    assert b"add scikit" not in service.invoke().body
+
+    service.wait_for(f"No module named 'sklearn'; {advice}\n", before)
 
 
 def test_load_error_is_shown_once_and_pauses_checks(checked: TerminalService) -> None:
