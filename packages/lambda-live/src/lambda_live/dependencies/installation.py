@@ -205,4 +205,4 @@ def _log_progress(lines: Iterable[str], log: Callable[[str], None]) -> None:
     for line in lines:
         if line.lstrip().startswith(_PROGRESS) and time.monotonic() > next_time:
             next_time = time.monotonic() + _PROGRESS_INTERVAL_SECONDS
-            log(f"  {line.strip()}")
+            log(f"  {line.partition(' (from ')[0].strip()}")

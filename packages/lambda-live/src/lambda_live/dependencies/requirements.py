@@ -253,12 +253,14 @@ def missing_module_advice(message: str, root: Path, project: Path) -> str:
     """
     Return what adds the package that an error says is missing: a command, or what to edit.
 
-    It is empty for a part of the function's own package, and for other errors.
+    It is empty for a part of the function's own package, for the handler's module, and for other
+    errors.
     """
     missing = _MISSING_MODULE.search(message)
     module = missing["module"].partition(".")[0] if missing else ""
     if (
         not module
+        or f"Unable to import module '{module}'" in message
         or module in sys.stdlib_module_names
         or (root / module).is_dir()
         or (root / f"{module}.py").is_file()
@@ -272,9 +274,9 @@ def explain_error(result: Result, root: Path, project: Path) -> str:
     """Return the message of an error, with how to add the package if a module is missing."""
     message = error_message(result)
     frame = innermost_frame(result, Path("/"))
-    if result.error_type != _MODULE_NOT_FOUND or (frame and _INSTALLED in frame[0]):
-        return message
-    advice = missing_module_advice(message, root, project)
+    is_import = result.error_type in {_MODULE_NOT_FOUND, "Runtime.ImportModuleError"}
+    is_own = is_import and not (frame and _INSTALLED in frame[0])
+    advice = missing_module_advice(message, root, project) if is_own else ""
     return f"{message}; {advice}" if advice else message
 
 

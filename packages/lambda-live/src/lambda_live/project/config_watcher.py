@@ -12,7 +12,7 @@ from lambda_live.code.code_files import FileStamp, file_stamp
 from lambda_live.code.watcher import Watcher
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError, PackageState
-from lambda_live.model.template_error import TemplateError
+from lambda_live.model.template_error import TemplateError, short_path
 from lambda_live.project.config import Config
 from lambda_live.project.notices import describe_invalid
 from lambda_live.project.package_installer import (
@@ -318,6 +318,10 @@ class ConfigWatcher:
         if not dependencies.missing():
             self._installer.cancel(name)
             self._installed[name] = dependencies
+            if failed is not None:
+                source = failed.error.source
+                where = short_path(source) if source else name
+                self._log(f"{where}: the packages are installed", "INFO")
             return PackageState()
         self._installer.request(dependencies)
         if failed is None or failed.dependencies.directories != dependencies.directories:
@@ -359,7 +363,7 @@ class ConfigWatcher:
         elif failed is None or str(failed.error) != str(error):
             self._log_failure(name, str(error))
         else:
-            source = error.source or name
+            source = short_path(error.source) if error.source else name
             self._log(f"{source} still can't be installed; the next save tries again", "ERROR")
         self._functions.apply([dependencies.with_packages_of(self._installed.get(name))])
         self._functions.set_package_state(name, PackageState(error=error))

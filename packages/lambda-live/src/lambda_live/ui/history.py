@@ -391,6 +391,8 @@ class HistoryListener(Listener):
         if error is not None:
             row.error_type, row.message = error.error_type, error_message(error)
             row.location = self._locations.locate_load_error(load.location, load.code_sha256)
+            if row.location is not None:
+                row.message = load.location.split(": ", 1)[1]
         self.last_load = row
         self._init_log = LogBuffer()
         if not load.is_first:

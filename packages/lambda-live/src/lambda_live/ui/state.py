@@ -13,6 +13,7 @@ from lambda_live.checks.reload_command import CommandResult
 from lambda_live.checks.sender import CheckProgress
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.requirements import PackageState
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.functions_view import function_detail, samples
@@ -77,6 +78,7 @@ class UiState:
         self._store = store
         self._flush: asyncio.Future[None] | None = None
         self._check_progress: CheckProgress | None = None
+        self._published_states: list[dict[str, object]] = []
         self._listeners: dict[str, HistoryListener] = {}
         set_pins = (lambda _: None) if store is None else store.set_pins
         self.replay = Replay(functions, self.history, self.broadcaster, on_replayed, set_pins)
@@ -125,12 +127,17 @@ class UiState:
 
     def function_states(self) -> list[dict[str, object]]:
         """Return each function's name and whether its code could be loaded."""
-        names = [each.configuration.name for each in self.functions]
-        return [_function_state(self._listeners[name]) for name in names]
+        return [
+            _function_state(self._listeners[each.configuration.name], each.package_state)
+            for each in self.functions
+        ]
 
     def tick(self) -> None:
         """Publish the statistics of the last second and the running invocations; store new rows."""
         self._forget_removed()
+        if (states := self.function_states()) != self._published_states:
+            self._published_states = states
+            self.broadcaster.publish("functions", states)
         environments = sum(each.environments() for each in self.functions)
         self.broadcaster.publish("second", self.stats.tick(environments))
         self.broadcaster.publish("running", self.running())
@@ -144,8 +151,6 @@ class UiState:
         for name in removed:
             del self._listeners[name]
             self.replay.remove_function(name)
-        if removed:
-            self.broadcaster.publish("functions", self.function_states())
 
     def running(self) -> list[dict[str, object]]:
         """Return the invocations that have been running for a while."""
@@ -301,11 +306,13 @@ class UiState:
         }
 
 
-def _function_state(listener: HistoryListener) -> dict[str, object]:
+def _function_state(listener: HistoryListener, packages: PackageState) -> dict[str, object]:
     load = listener.last_load
     state: dict[str, object] = {
         "name": listener.function,
         "shortSha": listener.code_sha256[:SHORT_SHA_LENGTH],
+        "packages": packages.label,
+        "packagesMessage": "\n".join(map(sanitize, str(packages.error or "").splitlines())),
     }
     if load is None:
         return state | {"state": "loading"}

@@ -503,3 +503,25 @@ def handler(event, context):
         expect(row(page, "1 of 1 events as expected")).to_be_visible()
         expect(page.get_by_role("button", name="Run checks")).to_be_enabled()
         expect(page.get_by_text("waiting for slow.json")).to_have_count(0)
+
+
+def test_failed_installation_is_shown_until_it_is_repaired(
+    browser: Browser, start_service: StartService
+) -> None:
+    service = start_service(
+        {"template.yaml": f"Resources:{FUNCTION % ('F', 'orders')}"}
+        | {"code/app.py": CODE, "code/requirements.txt": ""},
+        handler=None,
+    )
+    service.expected_stderr = service.stderr
+    requirements = service.project / "code/requirements.txt"
+    with browsers.open_page(browser, service.admin_url) as page:
+        requirements.write_text("./missing-1-py3-none-any.whl\n")
+        page.get_by_role("button", name="packages not installed").click()
+        expect(page.get_by_text("code/requirements.txt can't be installed")).to_be_visible()
+
+        requirements.write_text("")
+
+        expect(page.get_by_text("can't be installed")).to_have_count(0)
+        expect(page.get_by_role("button", name="packages")).to_have_count(0)
+        service.wait_for_line("code/requirements.txt: the packages are installed")

@@ -71,7 +71,8 @@ function stackTrace(row) {
 
 function errorView(row) {
   if (!row.errorType) return row.problem ? [h("p", { class: "problem" }, capitalized(row.problem))] : [];
-  return [h("p", { class: "problem" }, `${row.errorType}: ${stripColors(row.message)}`), sourceView(row.location)].filter(Boolean);
+  const message = row.kind === "reload" && row.location ? row.message : `${row.errorType}: ${row.message}`;
+  return [h("p", { class: "problem" }, stripColors(message)), sourceView(row.location)].filter(Boolean);
 }
 
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);

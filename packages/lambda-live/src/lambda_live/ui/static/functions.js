@@ -26,6 +26,8 @@ function card(each, onSend, onFilter) {
     ["Runtime", `${each.runtime} (Python ${each.python})`], ["Memory", `${each.memoryMb} MB`], ["Timeout", `${each.timeoutSeconds} s`],
     ["Environments", `${each.environments} running${each.reservedConcurrency === null ? "" : `, at most ${each.reservedConcurrency}`}`], ["Code", codeState(name, each.codeFolder)],
   ];
+  const packages = state.functions.find((one) => one.name === name);
+  if (packages?.packages) facts.push(["Packages", packages.packages === "installing" ? "installing" : h("span", { class: "problem lines" }, packages.packagesMessage)]);
   return h("section", { class: "function", "aria-label": name },
     h("h3", {}, h("b", {}, name), h("span", { class: "spacer" }),
       h("button", { type: "button", onclick: () => onSend(name) }, "Send event"),

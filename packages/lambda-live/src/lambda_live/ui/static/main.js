@@ -102,7 +102,7 @@ async function openFunctions({ replace = false } = {}) {
     });
     if (number !== latestRequest) return;
     navigate("functions", { replace });
-    opened = {};
+    opened = { isFunctions: true };
     show(actionBar(), view);
   } catch (error) {
     announce(error.message);
@@ -279,22 +279,28 @@ function showFunctions() {
     return;
   }
   if (names.length <= MAX_FUNCTION_BUTTONS) {
-    $("code").replaceChildren(...[...failed, ...others].map(functionButton));
+    $("code").replaceChildren(...[...failed, ...others].flatMap(functionButtons));
     return;
   }
   const single = failed.length === 1 ? failed : [];
   const groups = [[failed.slice(single.length), "failed", "do not load"], [others, "loaded", "live"]].filter(([group]) => group.length);
-  $("code").replaceChildren(...single.map(functionButton), ...groups.map(([group, kind, text]) =>
+  $("code").replaceChildren(...single.flatMap(functionButtons), ...groups.map(([group, kind, text]) =>
     h("button", { type: "button", class: `all ${kind}`, onclick: () => open(group[0].rowId) }, h("span", { class: "dot" }), `${group.length} ${text}`)));
 }
 
-function functionButton({ name, state: codeState, message, location, rowId, shortSha }) {
+function functionButtons(each) {
+  const { name, state: codeState, message, location, rowId, shortSha } = each;
   const tag = state.functions.length > 1 && h("span", { class: "name" }, `${name} `);
   const place = location ? `: ${location.path.split("/").at(-1)}:${location.line}` : "";
   const text = { loading: "loading", loaded: "live ", failed: `does not load${place}` }[codeState];
   const isLoaded = codeState === "loaded";
-  return h("button", { type: "button", class: codeState, title: message ?? (tag ? name : null), onclick: () => rowId && open(rowId) },
-    h("span", { class: "dot" }), tag, h("span", { class: tag && isLoaded ? "visually-hidden" : "words" }, text), isLoaded && h("code", {}, shortSha.slice(0, 7)));
+  const packages = { installing: "installing packages", failed: "packages not installed" }[each.packages];
+  return [
+    h("button", { type: "button", class: codeState, title: message ?? (tag ? name : null), onclick: () => rowId && open(rowId) },
+      h("span", { class: "dot" }), tag, h("span", { class: tag && isLoaded ? "visually-hidden" : "words" }, text), isLoaded && h("code", {}, shortSha.slice(0, 7))),
+    packages && h("button", { type: "button", class: each.packages === "failed" ? "failed" : "loading", title: each.packagesMessage || null, onclick: () => openFunctions() },
+      h("span", { class: "dot" }), h("span", { class: "words" }, packages)),
+  ].filter(Boolean);
 }
 
 let isOpened = false; // whether the URL that the page was opened with is shown
@@ -317,6 +323,7 @@ showList({ onOpen: (id) => open(id), onOpenPin: (id) => openPin(id) });
 onChange((changed) => {
   if (changed.has("functions") || changed.has("connected")) showFunctions();
   if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
+  if (changed.has("functions") && opened?.isFunctions) openFunctions({ replace: true });
   if (changed.has("checkProgress") || changed.has("snapshot")) showCheckButton();
   if (changed.has("replay")) $("replay").checked = state.replay;
   if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id, { replace: true });
