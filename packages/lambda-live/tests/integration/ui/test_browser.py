@@ -381,6 +381,7 @@ def test_functions_view_shows_addresses_and_last_results(
     page: Page, service: LambdaService
 ) -> None:
     invoke_labelled(service, "of the view")
+    expect(row(page, "of the view")).to_be_visible()
     page.get_by_role("button", name="Functions").click()
     shown = page.get_by_role("region", name="function", exact=True)
     expect(shown.get_by_text(f"{service.url}/", exact=True)).to_be_visible()
