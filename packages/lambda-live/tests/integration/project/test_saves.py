@@ -3,6 +3,7 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ def project(*functions: dict[str, Any], app: str = APP) -> dict[str, str]:
 
 def answer(service: LambdaService, name: str = "First") -> Any:
     return service.json_of(service.boto3.invoke(FunctionName=name, Payload="{}"))
+
+
+def answers(service: LambdaService, expected: object) -> bool:
+    return bool(answer(service) == expected)
 
 
 def save(service: LambdaService, text: str, file: str = "template.yaml") -> None:
@@ -349,6 +354,18 @@ def test_requirements_of_a_source_layer_are_installed(
     wait_until(lambda: answer(service) == "2")
 
 
+BACKEND = "[build-system]\nrequires=[]\nbuild-backend='slow'\nbackend-path=['.']\n"
+BUILDER = """
+import shutil, time
+
+def build_wheel(directory, *_):
+    with open({built!r}, "a") as file:
+        file.write("built\\n")
+    time.sleep(1)  # the other service asks meanwhile
+    return shutil.copy({wheel!r}, directory).rpartition("/")[2]
+"""
+
+
 def packages_state(service: LambdaService) -> str | None:
     path = "/2015-03-31/functions/First/invocations"
     return service.request("POST", path, b"{}").headers.get("x-lambda-live-packages")
@@ -396,13 +413,60 @@ def test_failed_installation_is_tried_again_at_the_next_save(
     assert "internal error" not in service.log
 
 
+def test_read_only_cache_is_reported_and_tried_again_at_the_next_save(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    cache = tmp_path / "cache"
+    cache.symlink_to("/sys")  # not even root may write there
+    files = project({}, {"name": "Second"}, app=APP) | {"other/app.py": APP}
+    service = start_service(files, handler=None, XDG_CACHE_HOME=str(cache))
+    wheel = write_wheel(service.project / "code", "ours", "1")
+    save(service, f"./{wheel}\n", "code/requirements.txt")
+    wait_until(lambda: packages_state(service) == "failed")
+    assert answer(service)[0] == "hello"
+    cache.unlink()
+
+    save(service, VERSION.format(name="ours"), "code/app.py")
+
+    wait_until(lambda: answer(service) == "1")
+    assert "code/requirements.txt can't be installed:" in service.log
+    assert f": {cache}/lambda-live" in service.log
+    assert "internal error" not in service.log
+
+
+def test_services_that_install_the_same_requirements_share_the_installation(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    built = tmp_path / "built"
+    wheel = tmp_path / write_wheel(tmp_path, "ours")
+    builder = BUILDER.format(wheel=str(wheel), built=str(built))
+    package = {"pyproject.toml": BACKEND, "slow.py": builder, "ours/__init__.py": "version = 1\n"}
+    write_project(tmp_path / "package", package)
+    services = []
+    for name in ("one", "two"):
+        root = tmp_path / name
+        write_project(root, project({}, app=VERSION.format(name="ours")))
+        services.append(
+            start_service(root, handler=None, ready=False, XDG_CACHE_HOME=str(tmp_path / "cache"))
+        )
+
+    with ThreadPoolExecutor() as pool:
+        for service in services:
+            pool.submit(
+                save, service, f"ours @ file://{tmp_path}/package\n", "code/requirements.txt"
+            )
+
+    for service in services:
+        wait_until(partial(answers, service, 1))
+        assert "can't be installed" not in service.log
+    assert built.read_text(encoding="utf-8") == "built\n"
+
+
 def test_newest_requirements_stop_the_installation_of_older_ones(
     tmp_path: Path, start_service: StartService
 ) -> None:
     slow = project({}, app=VERSION.format(name="idna"))
-    slow["code/slow/pyproject.toml"] = (
-        "[build-system]\nrequires=[]\nbuild-backend='slow'\nbackend-path=['.']\n"
-    )
+    slow["code/slow/pyproject.toml"] = BACKEND
     slow["code/slow/slow.py"] = (
         "import pathlib, time\n"
         f"pathlib.Path({str(tmp_path / 'began')!r}).touch()\ntime.sleep(600)\n"
