@@ -50,7 +50,7 @@ _EMULATOR_FUNCTION = "function"
 _ROLLOUT_POLL_SECONDS = 0.3
 _QUIET_WIDTH = 78
 """Leaves two columns to a program that indents the lines."""
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+_FAILED, _USAGE = 1, 2
 _CODE_HEADER = "x-lambda-live-code-sha256"
 
 _DESCRIPTION = """\
@@ -451,8 +451,5 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
 def main(arguments: Sequence[str]) -> NoReturn:
     """Run the command; exit with 0 if all is as expected, 1 if not, 2 for a wrong call."""
     options = _parse(arguments)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            sys.exit(_run_in(Path(folder), options))
-    except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(_run_in(Path(folder), options))

@@ -5,6 +5,7 @@ Only that command's module is imported: most of them need little of the service.
 """
 
 import importlib
+import os
 import sys
 
 from lambda_live import __version__
@@ -28,6 +29,9 @@ COMMANDS = {
     "completion": "print the completion of bash, zsh or fish",
 }
 
+_INTERRUPTED = 130
+"""The status of a program that Ctrl-C has ended, in shells: 128 and the number of the signal."""
+
 
 def main() -> None:
     """Run a command with the arguments of this process."""
@@ -38,4 +42,14 @@ def main() -> None:
     if name not in COMMANDS:
         name, arguments = "serve", sys.argv[1:]
     command = importlib.import_module(f"lambda_live.cli.{name.replace('-', '_')}")
-    command.main(arguments)
+    try:
+        try:
+            command.main(arguments)
+        finally:
+            if sys.stdout is not None:  # it may be closed
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:  # the reader has ended, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,6 +1,7 @@
 """Install requirements into a directory of the cache, apart from the service's own packages."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -177,7 +178,7 @@ class Installation:
                 self._follow_pip(self._pip)
             errors.seek(0)
             if self._pip.returncode != 0:
-                raise self._error(errors.read())
+                raise self._error(_explain(errors.read(), target.parent))
         remove_copies(target, requirements.folders)
 
     def _follow_pip(self, pip: subprocess.Popen[str]) -> None:
@@ -188,6 +189,12 @@ class Installation:
         except BaseException:  # Ctrl-C does not reach another process group
             self.stop()
             raise
+
+
+def _explain(output: str, cache: Path) -> str:
+    """Return pip's output, or what to do if the disk is full: pip then lists each file."""
+    full = os.strerror(errno.ENOSPC)
+    return f"{full}; free some in {cache} or {tempfile.gettempdir()}" if full in output else output
 
 
 def _try_lock(descriptor: int) -> bool:

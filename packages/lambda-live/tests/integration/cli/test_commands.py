@@ -56,6 +56,28 @@ def invoke(service: LambdaService, *args: str, stdin: str = "") -> subprocess.Co
     return run("invoke", "--url", service.url, *args, folder=service.project, stdin=stdin)
 
 
+@pytest.mark.parametrize(
+    "command", ["events", "events generate sqs", "describe", "completion bash"]
+)
+def test_command_ends_silently_if_its_reader_has_ended(
+    service: LambdaService, command: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "lambda_live", *command.split()],
+            cwd=service.project,
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (done.stderr, done.returncode) == ("", 1)
+
+
 def test_init_writes_project_that_runs(tmp_path: Path) -> None:
     written = run("init", "new", folder=tmp_path)
     folder = tmp_path / "new"

@@ -2,16 +2,20 @@
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lambda_live.dependencies.package_cache import prune
 from lambda_live.dependencies.requirements import find_requirements, has_open_versions
-from support.lambda_service import LambdaService
+from support.lambda_service import LambdaService, environment
 from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
@@ -366,6 +370,18 @@ def build_wheel(directory, *_):
 """
 
 
+def slow_package(folder: Path) -> dict[str, str]:
+    """Return the files of `code/slow`, whose installation writes its pid to `began`, and hangs."""
+    backend = f"""
+import os, pathlib, time
+
+pathlib.Path({str(folder / "began.part")!r}).write_text(str(os.getpid()))
+os.rename({str(folder / "began.part")!r}, {str(folder / "began")!r})
+time.sleep(600)
+"""
+    return {"code/slow/pyproject.toml": BACKEND, "code/slow/slow.py": backend}
+
+
 def packages_state(service: LambdaService) -> str | None:
     path = "/2015-03-31/functions/First/invocations"
     return service.request("POST", path, b"{}").headers.get("x-lambda-live-packages")
@@ -434,6 +450,39 @@ def test_read_only_cache_is_reported_and_tried_again_at_the_next_save(
     assert "internal error" not in service.log
 
 
+def test_full_disk_is_reported_in_one_line(tmp_path: Path, start_service: StartService) -> None:
+    files = project({}, app=APP)
+    files["code/full/pyproject.toml"] = BACKEND
+    files["code/full/slow.py"] = "import os\nraise OSError(28, os.strerror(28))\n"
+    service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    save(service, "./full\n", "code/requirements.txt")
+
+    wait_until(lambda: packages_state(service) == "failed")
+    reported = "code/requirements.txt can't be installed:\nNo space left on device; free some in "
+    assert f"{reported}{tmp_path}/cache" in service.log
+    assert "Traceback" not in service.log
+
+
+def test_interrupt_while_packages_are_installed_ends_pip_and_the_start(tmp_path: Path) -> None:
+    files = project({}) | {"code/requirements.txt": "./slow\n"}
+    write_project(tmp_path, files | slow_package(tmp_path))
+    start = subprocess.Popen(
+        [sys.executable, "-P", "-m", "lambda_live", "--port=0", "--admin-port=0"],
+        cwd=tmp_path,
+        env=environment() | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until((tmp_path / "began").exists)
+    start.send_signal(signal.SIGINT)
+
+    assert start.communicate()[1] == "lambda-live: installing code/requirements.txt\n"
+    assert start.returncode == 130
+    pid = int((tmp_path / "began").read_text(encoding="utf-8"))
+    wait_until(lambda: not psutil.pid_exists(pid))
+
+
 def test_services_that_install_the_same_requirements_share_the_installation(
     tmp_path: Path, start_service: StartService
 ) -> None:
@@ -465,12 +514,7 @@ def test_services_that_install_the_same_requirements_share_the_installation(
 def test_newest_requirements_stop_the_installation_of_older_ones(
     tmp_path: Path, start_service: StartService
 ) -> None:
-    slow = project({}, app=VERSION.format(name="idna"))
-    slow["code/slow/pyproject.toml"] = BACKEND
-    slow["code/slow/slow.py"] = (
-        "import pathlib, time\n"
-        f"pathlib.Path({str(tmp_path / 'began')!r}).touch()\ntime.sleep(600)\n"
-    )
+    slow = project({}, app=VERSION.format(name="idna")) | slow_package(tmp_path)
     service = start_service(slow, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
     service.expected_stderr = service.stderr
     write_wheel(service.project / "code", "idna", "2")
