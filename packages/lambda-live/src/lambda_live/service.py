@@ -51,6 +51,7 @@ from lambda_live.terminal.terminal import Terminal
 from lambda_live.ui.app import UiApp
 from lambda_live.ui.error_pages import BrowserErrorPages
 from lambda_live.ui.links import EditorLinks
+from lambda_live.ui.resources_view import ResourcesView
 from lambda_live.ui.state import CheckActions, UiState
 from lambda_live.ui.store import HistoryStore, database_path
 
@@ -214,6 +215,7 @@ def build_service(
         config_watcher.on_saved(name, saved_at)
 
     aws = _build_event_sources(engine, config, functions, log)
+    ui_state.resources = None if aws is None else ResourcesView(aws)
     manager = FunctionManager(
         functions,
         settings,

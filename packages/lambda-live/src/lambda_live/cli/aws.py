@@ -86,11 +86,8 @@ def _put(options: Namespace, file: Path) -> str:
         bucket, _, key = options.target.removeprefix("s3://").partition("/")
         seeding.put_object(aws, bucket, key or file.name, file)
         return f"put s3://{bucket}/{key or file.name}"
-    found = seeding.read_json(file)
-    items = found if isinstance(found, list) else [found]
-    for item in items:
-        seeding.put_item(aws, options.target, item, file)
-    return f"put {len(items)} item{'s'[: len(items) != 1]} into {options.target}"
+    count = seeding.put_items(aws, options.target, seeding.read_json(file), file)
+    return f"put {count} item{'s'[: count != 1]} into {options.target}"
 
 
 def _fire(options: Namespace) -> str:

@@ -87,6 +87,16 @@ class EventSources:
         self._is_started = False
         self._stopping = threading.Event()
 
+    @property
+    def clients(self) -> AwsClients:
+        """Clients of the engine."""
+        return self._aws
+
+    @property
+    def sources(self) -> list[EventSource]:
+        """The event sources of the template."""
+        return list(self._sources.values())
+
     def describe(self, specs: Iterable[ResourceSpec]) -> str:
         """Return the startup line, such as `1 table, 2 queues (MiniStack, http://…)`."""
         counts = count_resources(specs)

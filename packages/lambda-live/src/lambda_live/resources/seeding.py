@@ -33,10 +33,7 @@ def load_folder(aws: AwsClients, folder: Path) -> str:
     """
     items = objects = texts = 0
     for file in sorted(folder.glob("tables/*.json")):
-        found = read_json(file)
-        for item in found if isinstance(found, list) else [found]:
-            put_item(aws, file.stem, item, file)
-            items += 1
+        items += put_items(aws, file.stem, read_json(file), file)
     for bucket in sorted(filter(Path.is_dir, folder.glob("buckets/*"))):
         for file in sorted(filter(Path.is_file, bucket.rglob("*"))):
             put_object(aws, bucket.name, file.relative_to(bucket).as_posix(), file)
@@ -47,17 +44,26 @@ def load_folder(aws: AwsClients, folder: Path) -> str:
     for name, value in _texts(folder / "secrets.json"):
         aws.call_now("secretsmanager", "put_secret_value", SecretId=name, SecretString=value)
         texts += 1
-    counts = {"item": items, "object": objects, "parameter or secret": texts}
-    return ", ".join(f"{number} {noun}" for noun, number in counts.items() if number)
+    counts = [(items, "item", "s"), (objects, "object", "s"), (texts, "parameter or secret", "")]
+    return ", ".join(f"{n} {noun}{end[: n != 1]}" for n, noun, end in counts if n)
 
 
-def put_item(aws: AwsClients, table: str, item: Any, file: Path) -> None:
-    """Put an item of plain JSON. Raises SeedError, BotoCoreError, ClientError."""
-    if not isinstance(item, dict):
-        message = f"{file}: an item must be a JSON object; write {{NAME: VALUE}}"
-        raise SeedError(message)
-    typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
-    aws.call_now("dynamodb", "put_item", TableName=table, Item=typed)
+def put_items(aws: AwsClients, table: str, found: Any, place: object) -> int:
+    """
+    Put an item of plain JSON, or a list of items; return how many.
+
+    Raises:
+        SeedError: It is not an object; `place` is where it was read.
+        BotoCoreError, ClientError: The table is missing, or rejects an item.
+    """
+    items = found if isinstance(found, list) else [found]
+    for item in items:
+        if not isinstance(item, dict):
+            message = f"{place}: an item must be a JSON object; write {{NAME: VALUE}}"
+            raise SeedError(message)
+        typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+        aws.call_now("dynamodb", "put_item", TableName=table, Item=typed)
+    return len(items)
 
 
 def put_object(aws: AwsClients, bucket: str, key: str, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import zipfile
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from lambda_live.http.asgi import BodyTooLargeError, Receive, Scope, header, med
 from lambda_live.http.caller_policy import OTHER_USER, is_of_other_user
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
 from lambda_live.model.strict_json import loads
+from lambda_live.ui.resources_view import ResourcesView
 from lambda_live.ui.rows import ChecksRow, InvocationRow, Part, Row
 from lambda_live.ui.runner import UI_CLIENT, ApiError, rerun
 from lambda_live.ui.sender import Sender
@@ -73,24 +75,44 @@ class UiApi:
         raise ApiError(405, "Method not allowed")
 
     async def _handle_get(self, path: list[str], query: dict[str, str]) -> Any:
-        state, function = self._state, query.get("function", "")
+        function = query.get("function", "")
         match path:
-            case ["rows"]:
-                return [row.summary() for row in state.history]
             case ["rows", row_id]:
                 return self._state.detail(self._row(row_id))
             case ["rows", row_id, part]:
                 return await self._part(self._invocation(row_id), part, query)
             case ["pins", pin_id]:
                 return self._pin(pin_id)
+            case ["resources", *rest]:
+                return await self._resource(rest, query)
             case ["events", *name]:
                 return self._event_file(function, name)
             case [collection]:
                 return self._collection(collection, function, query.get("q", ""))
         raise ApiError(404, "Not found")
 
+    @property
+    def _resources(self) -> ResourcesView:
+        if self._state.resources is None:
+            raise ApiError(404, "The template has no resources.")
+        return self._state.resources
+
+    async def _resource(self, path: list[str], query: dict[str, str]) -> Any:
+        match path:
+            case []:
+                return await self._resources.overview()
+            case ["bucket", name] if key := query.get("key"):
+                content = await self._resources.download(name, key)
+                safe = re.sub(r"[^\w.-]", "_", key.rpartition("/")[2], flags=re.ASCII)
+                return Download(content, name=safe or "object")
+            case [kind, name]:
+                return await self._resources.contents(kind, name)
+        raise ApiError(404, "Not found")
+
     def _collection(self, name: str, function: str, text: str) -> Any:
         match name:
+            case "rows":
+                return [row.summary() for row in self._state.history]
             case "search":
                 return self._state.search(text)
             case "functions":
@@ -125,6 +147,8 @@ class UiApi:
             case ["checks"]:
                 state.run_checks()
                 return {}
+            case ["resources", kind, name]:
+                return await self._resources.add(kind, name, body)
             case ["rows", row_id, action]:
                 return await self._act(row_id, action, body)
         raise ApiError(404, "Not found")

@@ -21,6 +21,7 @@ from lambda_live.ui.history import History, HistoryListener, MemoryStore
 from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.replay import Replay
+from lambda_live.ui.resources_view import ResourcesView
 from lambda_live.ui.rows import (
     MAX_MESSAGE_LENGTH,
     SHORT_SHA_LENGTH,
@@ -75,6 +76,7 @@ class UiState:
         self.history = History(self.broadcaster, store or MemoryStore())
         self.stats = LiveStats()
         self.check_actions = CheckActions()
+        self.resources: ResourcesView | None = None
         self._store = store
         self._flush: asyncio.Future[None] | None = None
         self._check_progress: CheckProgress | None = None
@@ -303,6 +305,7 @@ class UiState:
             "running": self.running(),
             "canCheck": self.check_actions.run is not None,
             "checkProgress": self._check_progress and self._check_progress.to_json(),
+            "hasResources": self.resources is not None,
         }
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -46,18 +45,6 @@ END_IS_VISIBLE = """tag => {
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-_TIMEOUT_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = browsers.find_browser()
-    if executable is None:
-        assert "GITHUB_ACTIONS" not in os.environ, "GitHub's runners have a browser"
-        pytest.skip("no Chromium or Chrome on the PATH")
-    expect.set_options(timeout=_TIMEOUT_MS)
-    with browsers.launch(executable) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ function deliveryView({ id, source, attempts = [] }) {
   const tries = attempts.length > 1 && h("ol", { class: "attempts" }, attempts.map((each) => h("li", { class: each.outcome },
     h("a", { href: `#/rows/${each.id}`, "aria-current": each.id === id ? "true" : null }, formatTime(each.timestamp)), ` ${outcomeText(each)}`, each.consequence && h("span", { class: "remark" }, ` · ${each.consequence}`))));
   return [
-    ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, linked.includes(name) ? h("a", { href: "#/resources" }, value) : value)]).flat())) : []),
+    ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, linked.includes(name) ? h("a", { href: `#/resources/${encodeURIComponent(`${name}:${value}`)}` }, value) : value)]).flat())) : []),
     ...(tries ? section(`${attempts.length} attempts`, tries) : []),
   ];
 }

@@ -56,7 +56,7 @@ function results(name) {
   const rows = [...state.rows.values()].filter((row) => row.kind === "invocation" && row.function === name).slice(-MAX_RESULTS);
   if (!rows.length) return h("p", { class: "remark" }, "No requests yet.");
   const failed = rows.filter(({ outcome }) => outcome === "failed").length;
-  return h("p", { class: "results" }, rows.map((row) =>
-    h("a", { href: `#/rows/${row.id}`, class: row.outcome, title: `${formatTime(row.timestamp)} ${labelOf(row)}: ${outcomeText(row)}`, "aria-label": `${labelOf(row)}: ${outcomeText(row)}` }, "●")),
+  return h("p", { class: "results" }, h("span", { class: "dots" }, rows.map((row) =>
+    h("a", { href: `#/rows/${row.id}`, class: row.outcome, title: `${formatTime(row.timestamp)} ${labelOf(row)}: ${outcomeText(row)}`, "aria-label": `${labelOf(row)}: ${outcomeText(row)}` }, "●"))),
     h("span", {}, ` last ${rows.length}, ${failed} failed`));
 }

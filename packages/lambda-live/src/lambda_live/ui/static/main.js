@@ -5,6 +5,7 @@ import { request } from "./api.js";
 import { showCharts } from "./charts.js";
 import { detailView, hide, loadRow, pane, show } from "./detail.js";
 import { functionsView } from "./functions.js";
+import { resourcesView } from "./resources.js";
 import { navigate, onRoute, readRoute } from "./route.js";
 import { saveAsCheckDialog } from "./save_check.js";
 import { moveSelection, select, selectedRow, selectNewest, selectOldest, setFilter, setFunction, showList, toggleChecks, toggleFailed } from "./list.js";
@@ -16,7 +17,7 @@ import { connect, onChange, onRows, state } from "./state.js";
 const SHORTCUTS = [
   ["j k", "next, previous"], ["Enter", "open"], ["u Esc", "back to the list"], ["t", "rerun"], ["e", "edit and send"],
   ["p", "pin: rerun after each save"], ["x", "save as check"], ["i", "send an event"], ["c", "run the checks"], ["a", "accept the responses that the opened checks show"],
-  ["r", "replay after save on or off"], ["l", "functions"], ["/", "filter"], ["f", "failed only"], ["h", "show or hide checks"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
+  ["r", "replay after save on or off"], ["l", "functions"], ["d", "resources (data)"], ["/", "filter"], ["f", "failed only"], ["h", "show or hide checks"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
 ];
 
 const MAX_FUNCTION_BUTTONS = 4; // above this number, functions are summarised
@@ -109,6 +110,22 @@ async function openFunctions({ replace = false } = {}) {
   }
 }
 
+async function openResources(id = "", { replace = false } = {}) {
+  if (!state.hasResources) return;
+  const number = latestRequest += 1;
+  try {
+    const view = await resourcesView();
+    if (number !== latestRequest) return;
+    navigate(id ? `resources/${encodeURIComponent(id)}` : "resources", { replace });
+    opened = {};
+    show(actionBar(), view);
+    if (id) document.getElementById(`resource-${id}`)?.scrollIntoView();
+  } catch (error) {
+    announce(error.message);
+    if (replace && number === latestRequest) showMissing(error);
+  }
+}
+
 // Opens what the URL names: after a reload, after back, and from a link.
 async function openRoute({ view, id, filter }) {
   setFilter(filter);
@@ -116,6 +133,7 @@ async function openRoute({ view, id, filter }) {
   if (view === "rows") { select(Number(id)); await open(Number(id), how); }
   else if (view === "pins") await openPin(Number(id), how);
   else if (view === "functions") await openFunctions(how);
+  else if (view === "resources") await openResources(id, how);
   else if (view === "send") await (id ? editRow(Number(id), how) : compose(null, how));
   else if (view === "request") openRequest(id);
   else if (opened) closePane();
@@ -246,7 +264,7 @@ const openSelected = () => selectedRow() && open(selectedRow().id);
 
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected, o: openSelected,
-  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), s: () => compose(), c: runChecks, a: accept, l: () => openFunctions(),
+  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), s: () => compose(), c: runChecks, a: accept, l: () => openFunctions(), d: () => openResources(),
   "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, r: () => setReplay(!state.replay),
   g: selectNewest, G: selectOldest, Home: selectNewest, End: selectOldest, "?": showShortcuts,
 };
@@ -325,6 +343,7 @@ onChange((changed) => {
   if (changed.has("functions") && opened?.row?.kind === "reload") showRow(opened.row);
   if (changed.has("functions") && opened?.isFunctions) openFunctions({ replace: true });
   if (changed.has("checkProgress") || changed.has("snapshot")) showCheckButton();
+  if (changed.has("snapshot")) $("show-resources").hidden = !state.hasResources;
   if (changed.has("replay")) $("replay").checked = state.replay;
   if (changed.has("pins") && opened?.pin && state.pins.some(({ id }) => id === opened.pin.id)) openPin(opened.pin.id, { replace: true });
 });
@@ -332,6 +351,7 @@ onRows(announceRows);
 $("replay").addEventListener("change", (event) => setReplay(event.target.checked));
 $("run-checks").addEventListener("click", runChecks);
 $("show-functions").addEventListener("click", () => openFunctions());
+$("show-resources").addEventListener("click", () => openResources());
 $("compose").addEventListener("click", () => compose());
 $("help").addEventListener("click", showShortcuts);
 for (const dialog of document.querySelectorAll("dialog")) {

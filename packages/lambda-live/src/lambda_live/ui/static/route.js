@@ -1,6 +1,6 @@
 // What is open, and the filter, as the URL's fragment: reload, back and links restore both.
 //
-// #/rows/ID, #/pins/ID, #/send, #/send/ID (edit that row's event), #/functions; ?q=, &outcome=, &function= filter the list.
+// #/rows/ID, #/pins/ID, #/send, #/send/ID (edit that row's event), #/functions, #/resources, #/resources/KIND:NAME; ?q=, &outcome=, &function= filter the list.
 
 import { filter } from "./filter.js";
 

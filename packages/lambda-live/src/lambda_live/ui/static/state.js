@@ -5,7 +5,7 @@ const MAX_SECONDS = 300;
 const RECONNECT_MS = 1000;
 
 export const state = {
-  url: "", editor: { project: "", editorRoot: "", template: "" }, canCheck: false, checkProgress: null, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
+  url: "", editor: { project: "", editorRoot: "", template: "" }, canCheck: false, hasResources: false, checkProgress: null, rows: new Map(), functions: [], pins: [], running: [], seconds: [], replay: false, connected: false,
 };
 
 const changeListeners = new Set();
@@ -41,6 +41,7 @@ function update(message) {
     state.rows.clear();
     for (const ids of Object.values(groups)) ids.length = 0;
     state.canCheck = message.canCheck;
+    state.hasResources = message.hasResources;
     state.seconds = message.seconds;
     state.url = message.url;
     state.editor = message.editor;
