@@ -376,6 +376,67 @@ def has_startup_probe(manifest: dict[str, Any]) -> bool:
     return "startupProbe" in manifest["spec"]["template"]["spec"]["containers"][0]
 
 
+QUEUE = {
+    "template.yaml": """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Worker: {Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.handler}}
+  Orders: {Type: AWS::SQS::Queue}
+""",
+    "app.py": "",
+}
+
+
+def variables_of(result: dict[str, Any], name: str) -> dict[str, str]:
+    (pod,) = (
+        each
+        for each in read_documents(resources(result)[name]["DeployTarget"]["yaml"])
+        if each["kind"] == "Deployment"
+    )
+    container = pod["spec"]["template"]["spec"]["containers"][0]
+    return {each["name"]: each.get("value") for each in container["env"]}
+
+
+def test_template_with_resources_runs_the_emulator(
+    tmp_path: Path, evaluate_in: EvaluateIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = {"AWS_REGION": "eu-west-1", "AWS_ACCOUNT_ID": "210987654321"}
+    for name, value in account.items():
+        monkeypatch.setenv(name, value)
+
+    result = evaluate_in(tmp_path, QUEUE)
+
+    assert with_label(result, "app") == {"aws", "function", "live", "log"}
+    assert "aws" in resources(result)["function"]["ResourceDependencies"]
+    function, engine = variables_of(result, "function"), variables_of(result, "aws")
+    assert function["AWS_ENDPOINT_URL"] == "http://aws:4566"
+    assert account.items() <= function.items()
+    assert (engine["MINISTACK_REGION"], engine["MINISTACK_ACCOUNT_ID"]) == (*account.values(),)
+    (forward,) = resources(result)["aws"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
+    assert (forward["localPort"], forward["containerPort"]) == (14566, 4566)
+
+
+@pytest.mark.parametrize("place", ["shell", ".env"])
+def test_emulator_of_the_user_replaces_ours(
+    tmp_path: Path, evaluate_in: EvaluateIn, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    url, files = "http://localstack.tools:4566", {}
+    if place == "shell":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    else:
+        files = {".env": f"AWS_ENDPOINT_URL={url}\n"}
+
+    result = evaluate_in(tmp_path, QUEUE | files)
+
+    assert "aws" not in resources(result)
+    assert url in resources(result)["function"]["DeployTarget"]["yaml"]
+
+
+def test_emulator_can_be_turned_on(evaluate: Evaluate) -> None:
+    assert "aws" not in resources(evaluate())
+    assert "aws" in resources(evaluate("--aws"))
+
+
 def test_debug_with_scaled_is_rejected(
     run: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:

@@ -1,7 +1,8 @@
 """
 `lambda-live describe [--folders]`: print the functions as JSON, for scripts and Tilt.
 
-`files` are the other files that define them, such as nested templates and Dockerfiles.
+`files` are the other files that define them, such as nested templates and Dockerfiles. `aws` is
+whether they need an emulator of AWS's other services in a cluster.
 With `--folders` it prints only the folders of their code, one a line. With `--environment NAME` it
 prints what a container of AWS's base image needs to run the function: memory and variables.
 """
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lambda_live.dependencies.requirements import (
     spec_requirements,
 )
 from lambda_live.environments.variables import placeholder_credentials
+from lambda_live.model.function import Account
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
@@ -39,10 +41,14 @@ def load_template(folder: Path) -> Template:
     if path is None:
         return default_template(folder)
     sam = read_samconfig(folder)
-    account = read_account(DotEnv(folder / ".env", (), os.environ), os.environ, sam)
-    template = read_template(path, sam.parameters, account, deployed=sam.deployed)
+    template = read_template(path, sam.parameters, _account(folder), deployed=sam.deployed)
     others = (*cloud_assembly.assembly_files(folder, path), *filter(Path.is_file, sam.files))
     return replace(template, files=(*template.files, *others))
+
+
+def _account(folder: Path) -> Account:
+    dot_env = DotEnv(folder / ".env", (), os.environ)
+    return read_account(dot_env, os.environ, read_samconfig(folder))
 
 
 def _describe(function: FunctionSpec, project: Path) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def _environment(function: FunctionSpec, project: Path) -> dict[str, str]:
     """
     sam = read_samconfig(project)
     dot_env = DotEnv(project / ".env", (), os.environ)
-    account = read_account(dot_env, os.environ, sam)
+    account = _account(project)
     own = dict(function.environment or {})
     own |= sam_variables(function, sam) | dot_env.variables_for(function.name)
     return {
@@ -144,4 +150,10 @@ def main(arguments: Sequence[str]) -> None:
         sys.stdout.write("".join(rows))
         return
     files = list(dict.fromkeys(os.path.relpath(file, project) for file in template.files))
-    sys.stdout.write(f"{json.dumps({'functions': functions, 'files': files}, indent=2)}\n")
+    described = {
+        "functions": functions,
+        "files": files,
+        "aws": bool(template.resources or template.event_sources),
+        "account": asdict(_account(project)),
+    }
+    sys.stdout.write(f"{json.dumps(described, indent=2)}\n")

@@ -145,8 +145,7 @@ class EventSources:
         """Read the event sources from now on: another pod has stopped, or the engine is new."""
         self._is_leader = True
         self._state = await self._aws.run(self._engine.state)
-        if self._engine.is_new:
-            await self.create(self._specs.values())
+        await self.create(self._specs.values())
         await self._add(list(self._sources.values()))
 
     def _follow(self) -> None:

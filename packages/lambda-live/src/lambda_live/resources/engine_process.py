@@ -24,6 +24,7 @@ the same project finds it. If none comes within a minute, the process stops, exc
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -87,6 +88,11 @@ class EngineApp:
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
+    def stop(self) -> None:
+        """Stop the process. The server waits for open responses, so those without an end end."""
+        self.stopped.set()
+        self._notify("")
+
     def _notify(self, service: str) -> None:
         for queue in self._listeners:
             queue.put_nowait(service)
@@ -98,7 +104,7 @@ class EngineApp:
     def _exit_later(self) -> asyncio.TimerHandle | None:
         if self._key is None:
             return None
-        return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stopped.set)
+        return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stop)
 
     def _leader(self, project: bytes) -> asyncio.Queue[str] | None:
         queues = (queue for queue, name in self._listeners.items() if name == project)
@@ -126,7 +132,7 @@ class EngineApp:
                 await _respond(send, 200, {})
             case "POST", "stop":
                 await _respond(send, 200, {})
-                self.stopped.set()
+                self.stop()
             case _:
                 await _respond(send, 404, {})
 
@@ -139,7 +145,7 @@ class EngineApp:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             line = _LEADER if self._leader(project) is queue else ""
-            while not gone.done():
+            while not gone.done() and not self.stopped.is_set():
                 chunk = f"{line}\n".encode()
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 line = ""
@@ -185,6 +191,7 @@ async def _main() -> None:
     config.accesslog = None
     config.errorlog = None
     app = EngineApp(keys[0] if keys else None)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
     await serve(app, config, shutdown_trigger=app.stopped.wait)
 
 
