@@ -185,7 +185,7 @@ def test_resources_are_read_only_while_they_are_shown(
         expect(page.get_by_role("heading", name="Queues")).to_be_visible()
         with page.expect_request("**/api/resources"):
             page.clock.fast_forward(3_000)
-        functions = page.get_by_role("button", name="Functions")
+        functions = page.get_by_role("button", name="Functions", exact=True)
         functions.click()
         expect(page.get_by_role("heading", name="Function", exact=True)).to_be_visible()
         sent.clear()
