@@ -348,13 +348,18 @@ END
 COPY --from=one /b .
 {CMD}"""
 
-    first, second = image(folder, dockerfile).notices
+    first, used, second = image(folder, dockerfile).notices
 
     assert first == (
         f"{folder}/context/Dockerfile:3: not run locally: dnf install -y gcc-c++ (line 3),"
         " dnf clean all (line 3), python -m nltk.downloader punkt (line 4),"
         " COPY --from=ghcr.io/astral-sh/uv:0.8 /uv (line 6), COPY dist (line 7) and 2 more;"
-        " install what the code needs of it yourself"
+        " install what the code needs of it yourself, and put the files that it makes beside the"
+        " Dockerfile"
+    )
+    assert used == (
+        f"{folder}/context/Dockerfile:4: its command is not run locally; needs beside the"
+        " Dockerfile is used in place of what it makes"
     )
     data = folder / "context/shop/data.json"
     assert second.startswith(

@@ -8,6 +8,7 @@ import pytest
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
+from support.waiting import wait_until
 from support.wheel import write_wheel
 
 TEMPLATE = """
@@ -155,3 +156,53 @@ def test_folder_with_only_a_dockerfile_is_served(start_service: StartService) ->
 
     save(service, "Dockerfile", dockerfile.replace("app.handler", "app.other"))
     assert answer(service, "function") == 2
+
+
+READS = """
+def handler(event, context):
+    try:
+        return open(event).read()
+    except FileNotFoundError:
+        return None
+"""
+MAKES = """FROM python:3.12 AS build
+WORKDIR /build
+COPY train.py .
+RUN python train.py --epochs 3
+RUN wget -O /opt/weights/large.bin https://example.com/large
+
+FROM public.ecr.aws/lambda/python:3.12
+COPY --from=build /build/model.pkl ${LAMBDA_TASK_ROOT}/
+COPY --from=build /opt/weights ./weights
+COPY src/ ./
+RUN curl -sSL --output words.txt https://example.com/words && tar -xzf all.tgz -C data
+RUN echo 7 > version
+CMD ["app.handler"]
+"""
+MADE = {
+    "model.pkl": "model.pkl",
+    "large.bin": "weights/large.bin",
+    "words.txt": "words.txt",
+    "data/a.txt": "data/a.txt",
+    "version": "version",
+}
+
+
+def test_file_beside_the_dockerfile_stands_for_what_a_command_makes(
+    start_service: StartService,
+) -> None:
+    files = {"Dockerfile": MAKES, "train.py": "", "src/app.py": READS, "README.md": ""}
+    service = start_service(files, handler=None)
+    service.wait_for_line("put the files that it makes beside the Dockerfile")
+
+    def read(name: str) -> Any:
+        payload = json.dumps(name)
+        return service.json_of(service.boto3.invoke(FunctionName="function", Payload=payload))
+
+    before = [read(name) for name in MADE.values()]
+    write_project(service.project, dict.fromkeys(MADE, "made"))
+    wait_until(lambda: all(read(name) == "made" for name in MADE.values()))
+
+    assert before == [None] * len(MADE)
+    assert read("README.md") is None
+    service.wait_for_line("Dockerfile:12: its command is not run locally; version beside the")

@@ -5,9 +5,12 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
+from lambda_live.code.code_files import is_code
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.image.instructions import (
     Instruction,
@@ -24,6 +27,25 @@ _WITHOUT_EFFECT = (
     *("EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL", "STOPSIGNAL", "USER"),
     "VOLUME",
 )
+_INSTALLERS = re.compile(
+    r"apk|apt(-get)?|dnf|microdnf|yum|rpm|dpkg|ldconfig|(user|group)add|update-ca-\w+|ln|cp|mv|sed"
+)
+"""Commands whose files are not put beside a Dockerfile."""
+
+_NOT_DATA = re.compile(
+    r".*\.(cfg|dockerfile|ini|lock|md|py|rst|sh|tf|toml|ya?ml)|(cdk|package|template|tsconfig).*"
+    r"|(requirements|Dockerfile).*|docs|events|tests|[^.]*file|[A-Z]+"
+)
+"""Names of files and folders of a project that no program of a Dockerfile writes."""
+
+
+class Skipped(NamedTuple):
+    """An instruction, or a command of RUN, that is not interpreted."""
+
+    line: int
+    text: str
+    workdir: PurePosixPath
+    is_command: bool = False
 
 
 def _join(workdir: PurePosixPath, path: str) -> PurePosixPath:
@@ -65,7 +87,7 @@ class CopiedFiles:
         into_folder = len(sources) > 1 or target.endswith(("/", "/.")) or target == "."
         for source in sources:
             below = source.is_file() and (into_folder or self._is_folder(path, source))
-            self._add(path / source.name if below else path, source, line)
+            self.add(path / source.name if below else path, source, line)
 
     def copy_from(
         self, other: "CopiedFiles", source: str, target: str, workdir: PurePosixPath, line: int
@@ -77,7 +99,7 @@ class CopiedFiles:
         if found is not None:
             self.copy([found], target, workdir, line)
         for each, file in below:
-            self._add(_join(workdir, target) / each.relative_to(path), file, line)
+            self.add(_join(workdir, target) / each.relative_to(path), file, line)
         return found is not None or bool(below)
 
     def below(self, folder: PurePosixPath) -> list[tuple[PurePosixPath, Path]]:
@@ -90,7 +112,8 @@ class CopiedFiles:
                 found.append((PurePosixPath(), source / folder.relative_to(path)))
         return found
 
-    def _add(self, path: PurePosixPath, source: Path, line: int) -> None:
+    def add(self, path: PurePosixPath, source: Path, line: int) -> None:
+        """Add a file or folder, which an instruction on this line makes."""
         self._copied.append((path, source))
         self._lines[path] = line
 
@@ -109,8 +132,9 @@ class Stage:
 
     `line` is the line of FROM, `start_line` the line of CMD. `packages` are lines of a requirements
     file; a line that is only an option has the file for it. `installs_project` is set if the
-    project's own requirements are installed, `installs_anything` if any packages are. `skipped` has
-    the line and the text of what is not interpreted.
+    project's own requirements are installed, `installs_anything` if any packages are. `made_up` are
+    the names of the files beside the Dockerfile that stand for what a skipped command makes, by the
+    command's line.
     """
 
     name: str
@@ -125,7 +149,8 @@ class Stage:
     packages: list[tuple[str, Path | None]] = field(default_factory=list)
     installs_project: bool = False
     installs_anything: bool = False
-    skipped: list[tuple[int, str]] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    made_up: dict[int, list[str]] = field(default_factory=dict)
 
     def derive(self, name: str, line: int) -> "Stage":
         """Return a stage that is based on this one."""
@@ -133,7 +158,7 @@ class Stage:
 
     def skip(self, each: Instruction, text: str) -> None:
         """Record what is not interpreted."""
-        self.skipped.append((each.line, text))
+        self.skipped.append(Skipped(each.line, text, self.workdir, each.name == "RUN"))
 
     def set_variables(self, each: Instruction, values: Mapping[str, str]) -> None:
         """Apply ENV."""
@@ -186,8 +211,9 @@ class DockerfileReader:
         self._args: dict[str, str] = {}
         self._global_args: dict[str, str] = {}
         self._stages: list[Stage] = []
+        self._copied: set[Path] = set()
         self.glob_folders: set[Path] = set()
-        """Folders in which COPY selects files by a pattern; new files may match it."""
+        """Folders whose new files may be in the image, such as those that a pattern matches."""
 
     def read(self, target: str | None) -> Stage:
         """Return the target stage, or the last one. Raises TemplateError."""
@@ -199,7 +225,48 @@ class DockerfileReader:
         if stage is None:
             problem = f"no stage is named {target!r}"
             raise TemplateError(self._file, None, problem, "fix the target (DockerBuildTarget)")
+        self._make_up(stage)
         return stage
+
+    def _make_up(self, stage: Stage) -> None:
+        """Add the files that the user put where a skipped command would have made them."""
+        for step in stage.skipped:
+            command, *words = step.text.split()
+            if not step.is_command or _INSTALLERS.fullmatch(PurePosixPath(command).name):
+                continue
+            self.glob_folders.add(self._file.parent)
+            names = stage.made_up.setdefault(step.line, [])
+            for target, file in (*self._named(step, words),) or self._data(step.workdir):
+                if stage.files.find(target) is None:
+                    stage.files.add(target, file, step.line)
+                    names.append(file.name)
+
+    def _named(self, step: Skipped, words: list[str]) -> Iterator[tuple[PurePosixPath, Path]]:
+        """Yield the existing files that a command names, with their paths in the image."""
+        for word in words:
+            text = re.split("[=>]", word)[-1]
+            name = PurePosixPath(text).name
+            target = _join(step.workdir, name if "://" in text else text)
+            below = target.is_relative_to(step.workdir)
+            relative = target.relative_to(step.workdir if below else _ROOT)
+            for file in (self._context / relative, *self._beside(relative, name)):
+                with suppress(OSError, ValueError):  # such as the code of `python -c`
+                    if relative.parts and file.exists() and file not in self._copied:
+                        yield target, file
+                        break
+
+    def _beside(self, relative: PurePosixPath, name: str) -> tuple[Path, ...]:
+        return self._file.parent / relative, self._file.parent / name
+
+    def _data(self, workdir: PurePosixPath) -> Iterator[tuple[PurePosixPath, Path]]:
+        """Yield the data beside the Dockerfile that it does not copy: a program may write it."""
+        for file in sorted(self._file.parent.iterdir()):
+            if _NOT_DATA.fullmatch(file.name) or not is_code(file.name) or file == self._file:
+                continue
+            if file.is_dir() and any(any(file.glob(each)) for each in ("*.py", "*/*.py")):
+                continue
+            if not any(each.is_relative_to(file) for each in self._copied):
+                yield workdir / file.name, file
 
     def _follow(self, each: Instruction) -> None:  # one branch for each instruction
         if each.name == "FROM":
@@ -272,6 +339,8 @@ class DockerfileReader:
         if other is None:
             stage.skip(each, f"COPY --from={origin} {' '.join(sources)}")
             return
+        self._make_up(other)
+        stage.made_up |= other.made_up
         for source in sources:
             path = str(other.workdir / source)
             is_known = stage.files.copy_from(other.files, path, target, stage.workdir, each.line)
@@ -289,4 +358,5 @@ class DockerfileReader:
             found = [path] if path.exists() else []
         if not found:
             self._stages[-1].skip(each, f"{each.name} {source}")
+        self._copied.update(found)
         yield from found

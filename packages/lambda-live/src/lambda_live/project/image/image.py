@@ -75,7 +75,7 @@ def read_image(spec: BuildSpec, links: Path | None) -> Image:
     root, opened = _root(spec, stage, folder, links)
     version = _python_version(stage)
     package_files = [path for _, path in stage.packages if path is not None]
-    watched = opened | (reader.glob_folders if root == links else set())
+    watched = opened | (reader.glob_folders if root == links or stage.made_up else set())
     return Image(
         handler=handler,
         root=root,
@@ -111,7 +111,7 @@ def _handler(spec: BuildSpec, stage: Stage) -> str:
         arguments = stage.command or stage.entrypoint[1:]
     handler = arguments[0] if len(arguments) == 1 else ""
     if not _HANDLER.fullmatch(handler) or handler.endswith(_PROGRAM_SUFFIXES):
-        if any("lambda-adapter" in text for _, text in stage.skipped):
+        if any("lambda-adapter" in each.text for each in stage.skipped):
             message = f"its image is a web server; run {' '.join(words)!r} without Lambda"
             raise UnsupportedFunctionError(message)
         problem = f"the start command {' '.join(words)!r} names no handler"
@@ -212,12 +212,23 @@ def _notices(spec: BuildSpec, stage: Stage, folder: PurePosixPath) -> Iterator[s
             " add those that the code imports to the function's requirements.txt"
         )
     if stage.skipped:
-        items = [f"{text} (line {line})" for line, text in stage.skipped[:_MAX_NOTICE_ITEMS]]
+        hint = "install what the code needs of it yourself"
+        if stage.made_up:
+            hint += ", and put the files that it makes beside the Dockerfile"
+        items = [f"{each.text} (line {each.line})" for each in stage.skipped[:_MAX_NOTICE_ITEMS]]
         more = len(stage.skipped) - len(items)
         yield (
-            f"{spec.dockerfile}:{stage.skipped[0][0]}: not run locally: {', '.join(items)}"
-            f"{f' and {more} more' if more else ''}; install what the code needs of it yourself"
+            f"{spec.dockerfile}:{stage.skipped[0].line}: not run locally: {', '.join(items)}"
+            f"{f' and {more} more' if more else ''}; {hint}"
         )
+    for line, names in stage.made_up.items():
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            used = ", ".join(names[:_MAX_NOTICE_ITEMS])
+            yield (
+                f"{spec.dockerfile}:{line}: its command is not run locally;"
+                f" {used} beside the Dockerfile {verb} used in place of what it makes"
+            )
     for path, source in stage.files:
         is_used = path.is_relative_to(folder) or folder.is_relative_to(path)
         if not is_used and not Path(path).exists() and _is_code(stage, source):

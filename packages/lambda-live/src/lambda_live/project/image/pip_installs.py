@@ -44,7 +44,9 @@ _HARMLESS = (
     *("[", "cd", "chmod", "chown", "done", "echo", "exit", "export", "fi", "find", "ls", "mkdir"),
     *("printf", "pwd", "rm", "set", "test", "touch", "true", "which", "}", ")"),
 )
-"""Commands whose effect on the image the function does not need."""
+"""Commands whose effect on the image the function does not need, unless they write to a file."""
+
+_WRITES = re.compile(r">>?(?!\s*/dev/)")
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ def read_commands(script: str, installs: PipInstalls) -> Iterator[str]:
             _add_arguments(arguments, installs)
         elif words[0] in _PROJECT_TOOLS:
             installs.installs_project = installs.installs_anything = True
-        elif PurePosixPath(words[0]).name not in _HARMLESS:
+        elif PurePosixPath(words[0]).name not in _HARMLESS or _WRITES.search(" ".join(words)):
             yield shlex.join(words)
 
 
