@@ -13,6 +13,7 @@ from lambda_live.checks.event_files import is_regular
 from lambda_live.checks.expected_response import FIRST_EXPECTED, HttpMessage
 from lambda_live.checks.function_response import payload_of
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
+from lambda_live.model.text_files import text_or_empty
 
 _INDENT = re.compile(r'\n([ \t]+)"')
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
@@ -44,7 +45,7 @@ def accept(expected_file: Path, response: HttpResponse) -> None:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if is_regular(path) else ""
+    return text_or_empty(path) if is_regular(path) else ""
 
 
 def _formatted(value: Any, before: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lambda_live.checks.http_file import SUFFIX
 from lambda_live.code.code_files import warn_once
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
+from lambda_live.model.text_files import text_or_empty
 
 _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
@@ -112,6 +113,6 @@ def _text(path: Path) -> str | None:
         if (size := path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
             message = f"{path.name} has {size} bytes. An event may have {MAX_SYNC_PAYLOAD_BYTES}."
             raise ValueError(message)
-        return path.read_text(encoding="utf-8", errors="replace")
+        return text_or_empty(path)
     except OSError:
         return None

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import Account
+from lambda_live.model.text_files import read_file
 from lambda_live.resources import seeding
 from lambda_live.resources.aws import AwsClients
 from lambda_live.resources.engine import running_engine
@@ -75,7 +76,7 @@ def _send(options: Namespace, file: Path) -> str:
     if options.target.endswith(".fifo"):
         unique = uuid.uuid4().hex
         fifo = {"MessageGroupId": options.group or "default", "MessageDeduplicationId": unique}
-    body = file.read_text(encoding="utf-8")
+    body = read_file(file)
     sent = aws.call_now("sqs", "send_message", QueueUrl=url, MessageBody=body, **fifo)
     return f"sent message {sent['MessageId']} to {options.target}"
 

@@ -42,6 +42,7 @@ from lambda_live.checks.function_response import (
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
 from lambda_live.checks.sender import CheckProgress, EventSender, max_parallel_checks
 from lambda_live.cli.parser import CommandParser
+from lambda_live.model.text_files import text_or_empty
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _SOURCE = "check"
@@ -405,7 +406,7 @@ def _milliseconds(seconds: float) -> float:
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8", errors="replace") if is_regular(path) else None
+    return text_or_empty(path) if is_regular(path) else None
 
 
 def _print(*texts: str) -> None:

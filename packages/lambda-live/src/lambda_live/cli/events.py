@@ -18,6 +18,7 @@ from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Template
 from lambda_live.model.template_error import TemplateError
+from lambda_live.model.text_files import read_file
 
 
 def _remark(event: Path) -> str:
@@ -26,7 +27,7 @@ def _remark(event: Path) -> str:
         if event.suffix == SUFFIX:
             read_request(event)
         else:
-            loads(event.read_bytes())
+            loads(read_file(event))
     except (OSError, ValueError) as error:
         return f"invalid: {error}"
     return "check" if expected_file(event).is_file() else "no expected response"

@@ -21,6 +21,7 @@ from lambda_live.checks.function_response import error_of, http_error_of, log_of
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
 from lambda_live.cli.parser import CommandParser, log, suggest
 from lambda_live.model.strict_json import loads
+from lambda_live.model.text_files import read_file
 
 _CLIENT = "invoke"
 _NAMELESS = Path("-")
@@ -65,7 +66,7 @@ def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) ->
     elif event == _NAMELESS:
         content = sys.stdin.buffer.read() if options.event == "-" else b"{}"
     else:
-        content = event.read_bytes()
+        content = read_file(event).encode()
     try:
         loads(content)
     except ValueError as error:

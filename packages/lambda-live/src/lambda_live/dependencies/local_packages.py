@@ -127,7 +127,7 @@ def import_roots(folder: Path) -> list[Path]:
 
 def _pyproject_roots(folder: Path) -> Iterator[str]:
     try:
-        tool = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8-sig"))["tool"]
+        tool = tomllib.loads(read_file(folder / "pyproject.toml"))["tool"]
         yield from _tool_roots(tool)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # pip reports an invalid file
@@ -152,13 +152,13 @@ def _tool_roots(tool: dict[str, Any]) -> Iterator[str]:
 def _setup_roots(folder: Path) -> Iterator[str]:
     with contextlib.suppress(OSError, ValueError, configparser.Error):
         config = configparser.ConfigParser()
-        config.read_string((folder / "setup.cfg").read_text(encoding="utf-8-sig"))
+        config.read_string(read_file(folder / "setup.cfg"))
         for line in config.get("options", "package_dir", fallback="").splitlines():
             name, equals, path = line.partition("=")
             if equals and not name.strip():
                 yield path.strip()
     with contextlib.suppress(OSError, ValueError):
-        text = (folder / "setup.py").read_text(encoding="utf-8-sig")
+        text = read_file(folder / "setup.py")
         yield from _SETUP_PY_ROOT.findall(text)
 
 

@@ -10,7 +10,7 @@ https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile
 
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,14 +36,20 @@ class LockError(Exception):
     """A lock file cannot be read; the text says why and what to do."""
 
 
-def read_poetry_lock(lock: Path, group: str = "main") -> Locked:
+def _read_utf8(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def read_poetry_lock(
+    lock: Path, group: str = "main", read: Callable[[Path], str] = _read_utf8
+) -> Locked:
     """
-    Return the requirements of a group, empty if it has none.
+    Return the requirements of a group, empty if it has none. `read` returns the text of a file.
 
     Raises:
         LockError: The file is not from Poetry 2, or a package is not from an index.
     """
-    locked = _load(lock, "poetry lock")
+    locked = _load(lock, "poetry lock", read)
     if locked.get("metadata", {}).get("lock-version", "") < "2.1":
         message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
         raise LockError(message)
@@ -63,9 +69,9 @@ def read_poetry_lock(lock: Path, group: str = "main") -> Locked:
     )
 
 
-def _load(lock: Path, command: str) -> dict[str, Any]:
+def _load(lock: Path, command: str, read: Callable[[Path], str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(lock.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read(lock))
     except (OSError, ValueError) as error:
         message = f"{lock} can't be read: {error}; run {command}"
         raise LockError(message) from error
@@ -91,7 +97,9 @@ def _requirement(package: _Package, marker: str, hashes: Iterable[str]) -> str:
     return " \\\n".join([line, *(f"    --hash={each}" for each in hashes)]) + "\n"
 
 
-def read_uv_lock(lock: Path, member: str = ".") -> Locked | None:
+def read_uv_lock(
+    lock: Path, member: str = ".", read: Callable[[Path], str] = _read_utf8
+) -> Locked | None:
     """
     Return the requirements of a project without its groups and extras, empty if it has none.
 
@@ -101,7 +109,7 @@ def read_uv_lock(lock: Path, member: str = ".") -> Locked | None:
     Raises:
         LockError: The version is not supported, or a package is not from an index.
     """
-    locked = _load(lock, "uv lock")
+    locked = _load(lock, "uv lock", read)
     if locked.get("version") != 1:
         hint = "run uv export --no-dev -o requirements.txt beside the handler"
         message = f"{lock} has a version that is not supported; {hint}"

@@ -300,7 +300,7 @@ def parse_requirements(file: Path, project: Path) -> Requirements | None:
     try:
         return _parse_requirements(file, project)
     except (OSError, ValueError) as error:
-        message = f"{file} can't be read: {error}; save it as UTF-8"
+        message = f"{short_path(file)} can't be read: {error}"
         raise InstallError(message, file) from error
 
 
@@ -356,12 +356,12 @@ def _find_in_project(root: Path, project: Path) -> tuple[Path, Locked] | None:
 def _read_lock(folder: Path) -> tuple[Path, Locked] | None:
     lock = folder / _POETRY_LOCK
     if lock.is_file():
-        return lock, read_poetry_lock(lock)
+        return lock, read_poetry_lock(lock, read=read_file)
     return _read_uv_lock(folder / _UV_LOCK, ".")
 
 
 def _read_uv_lock(lock: Path, member: str) -> tuple[Path, Locked] | None:
-    locked = read_uv_lock(lock, member) if lock.is_file() else None
+    locked = read_uv_lock(lock, member, read_file) if lock.is_file() else None
     return None if locked is None else (lock, locked)
 
 

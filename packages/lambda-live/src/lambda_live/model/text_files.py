@@ -1,7 +1,8 @@
 """
 Read text files that people write.
 
-Editors save UTF-8, with or without a byte order mark. PowerShell's `>` saves UTF-16.
+Editors save UTF-8, with or without a byte order mark. PowerShell's `>` saves UTF-16. A UTF-16 file
+without a mark has a NUL in its first character, because that is ASCII in every file read here.
 """
 
 import codecs
@@ -18,24 +19,35 @@ _MARKS = {
 class EncodingError(ValueError):
     """A file is not text; `line` counts from 1."""
 
-    def __init__(self, line: int) -> None:
-        super().__init__(f"line {line} is not UTF-8; save the file as UTF-8")
+    def __init__(self, line: int, file: Path | None = None) -> None:
+        place = f"line {line}" if file is None else f"{file}:{line}: the line"
+        super().__init__(f"{place} is not UTF-8; save the file as UTF-8")
         self.line = line
 
 
 def decode(content: bytes) -> str:
     """Return the text of a file, with Unix line ends. Raises EncodingError."""
-    encoding = next((each for mark, each in _MARKS.items() if content.startswith(mark)), "utf-8")
     try:
-        text = content.decode(encoding)
+        text = content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         raise EncodingError(content.count(b"\n", 0, error.start) + 1) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _encoding(content: bytes) -> str:
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return encoding
+    first = content[:2]
+    return "utf-16-le" if first[1:] == b"\0" else "utf-16-be" if first[:1] == b"\0" else "utf-8"
+
+
 def read_file(file: Path) -> str:
     """Return the text of a file. Raises OSError, EncodingError."""
-    return decode(file.read_bytes())
+    try:
+        return decode(file.read_bytes())
+    except EncodingError as error:
+        raise EncodingError(error.line, file) from None
 
 
 def text_or_empty(file: Path, max_bytes: int = sys.maxsize) -> str:
@@ -43,6 +55,7 @@ def text_or_empty(file: Path, max_bytes: int = sys.maxsize) -> str:
     try:
         if file.stat().st_size > max_bytes:
             return ""
-        return file.read_text(encoding="utf-8-sig", errors="replace")
+        content = file.read_bytes()
+        return content.decode(_encoding(content), "replace").replace("\r\n", "\n")
     except OSError:
         return ""

@@ -14,6 +14,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
+from lambda_live.model.text_files import read_file
 from lambda_live.resources.aws import AwsClients
 
 
@@ -74,7 +75,7 @@ def put_object(aws: AwsClients, bucket: str, key: str, file: Path) -> None:
 def read_json(file: Path) -> Any:
     """Return a file's JSON with exact numbers. Raises SeedError."""
     try:
-        return json.loads(file.read_bytes(), parse_float=Decimal)
+        return json.loads(read_file(file), parse_float=Decimal)
     except (OSError, ValueError) as error:
         message = f"{file}: {error}; write JSON"
         raise SeedError(message) from error

@@ -14,6 +14,7 @@ from lambda_live.functions.request_queue import ServiceStoppingError, TenantErro
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
+from lambda_live.model.text_files import read_file
 from lambda_live.terminal.listener import TERMINAL_CLIENT
 from lambda_live.terminal.status_view import StatusView
 
@@ -36,7 +37,7 @@ class Event:
         if (size := self.path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
             message = f"it has {size} bytes; the limit is {MAX_SYNC_PAYLOAD_BYTES}"
             raise ValueError(message)
-        content = self.path.read_bytes()
+        content = read_file(self.path).encode()
         loads(content)
         return content
 

@@ -8,6 +8,10 @@ import pytest
 
 from lambda_live.checks.http_file import read_request
 from lambda_live.cli.command_line import parse
+from lambda_live.dependencies.local_packages import import_roots
+from lambda_live.dependencies.requirements import find_requirements
+from lambda_live.model.requirements import InstallError
+from support.cdk import function, stage, synthesize
 from support.project import write_project
 
 FILES = {
@@ -59,7 +63,10 @@ def messages(project: Path, capsys: pytest.CaptureFixture[str]) -> str:
         return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_files_are_read_in_each_encoding(project: Path, encoding: str, line_end: str) -> None:
     for name in (*NAMES, "request.http"):
@@ -86,12 +93,101 @@ def test_other_encoding_is_an_error_with_file_and_line(
     line = content.count(b"\n", 0, content.index(b"\xfc")) + 1
 
     if name == "request.http":
-        with pytest.raises(ValueError, match=f"line {line} is not UTF-8"):
+        with pytest.raises(ValueError, match=f":{line}: the line is not UTF-8"):
             read_request(project / name)
         return
     message = messages(project, capsys)
 
     assert f"{project / name}:{line}: the line is not UTF-8; save the file as UTF-8" in message
+
+
+REQUIREMENTS = {
+    "requirements.txt": "# ü\nidna==3.10\n",
+    "poetry.lock": """# ü
+[[package]]
+name = "idna"
+version = "3.10"
+groups = ["main"]
+files = [{file = "idna.whl", hash = "sha256:aa"}]
+[metadata]
+lock-version = "2.1"
+""",
+    "uv.lock": """# ü
+version = 1
+[[package]]
+name = "idna"
+version = "3.10"
+source = {registry = "https://pypi.org/simple"}
+[[package]]
+name = "own"
+source = {virtual = "."}
+dependencies = [{name = "idna"}]
+""",
+    "pyproject.toml": "# ü\n[project]\ndependencies = ['idna==3.10']\n",
+}
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_requirements_are_read_in_each_encoding(tmp_path: Path, name: str, encoding: str) -> None:
+    (tmp_path / name).write_bytes(REQUIREMENTS[name].encode(encoding))
+
+    found = find_requirements(tmp_path, tmp_path)
+
+    assert found is not None
+    assert "idna==3.10" in found.text
+
+
+@pytest.mark.parametrize("name", [*REQUIREMENTS, "included.txt"])
+def test_requirements_in_another_encoding_are_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "requirements.txt").write_text("-r included.txt\n", encoding="utf-8")
+    if name in REQUIREMENTS:
+        (tmp_path / "requirements.txt").unlink()
+    (tmp_path / name).write_bytes(REQUIREMENTS.get(name, "idna\n# ü\n").encode("latin-1"))
+
+    with pytest.raises(InstallError) as raised:
+        find_requirements(tmp_path, tmp_path)
+
+    line = 1 if name in REQUIREMENTS else 2
+    assert f"{tmp_path / name}:{line}: the line is not UTF-8; save" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.py", "# ü\nsetup(package_dir={'': 'lib'})\n"),
+        ("setup.cfg", "[options]\npackage_dir =\n    = lib\n# ü\n"),
+        ("pyproject.toml", "[tool.setuptools.package-dir]\n'' = 'lib'\n# ü\n"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_settings_of_a_local_package_are_read_in_each_encoding(
+    tmp_path: Path, name: str, text: str, encoding: str
+) -> None:
+    write_project(tmp_path, {"lib/ours/__init__.py": ""})
+    (tmp_path / name).write_bytes(text.encode(encoding))
+
+    assert import_roots(tmp_path) == [tmp_path / "lib"]
+
+
+@pytest.mark.parametrize("encoding", [*ENCODINGS, "latin-1"])
+def test_files_of_a_cdk_app_are_read_in_each_encoding(
+    tmp_path: Path, encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path, {"fn/index.py": "def handler(*_): ...\n"})
+    synthesize(tmp_path, Stack={"Work": function("a1")})
+    stage(tmp_path, "fn", "a1")
+    for name in ("cdk.json", "cdk.out/manifest.json", "cdk.out/Stack.template.json"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        text = text.replace("{", '{"Description": "ü", ', 1)
+        (tmp_path / name).write_bytes(text.encode(encoding))
+
+    said = messages(tmp_path, capsys)
+
+    if encoding == "latin-1":
+        assert "cdk.json:1: the line is not UTF-8; save the file as UTF-8" in said
+    else:
+        assert said == ""
 
 
 def test_aliases_that_multiply_are_refused(
