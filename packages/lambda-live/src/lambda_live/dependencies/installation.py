@@ -43,7 +43,8 @@ _IGNORED_VARIABLES = ("PIP_PREFIX", "PIP_PYTHON", "PIP_ROOT", "PIP_TARGET")
 
 def is_installed(requirements: Requirements) -> bool:
     """Return whether the cache has the packages. A lock file may have nothing but folders."""
-    return not requirements.text or install_dir(requirements).is_dir()
+    has_some = requirements.text or requirements.is_direct
+    return not has_some or install_dir(requirements).is_dir()
 
 
 def install_dir(requirements: Requirements) -> Path:
@@ -161,6 +162,11 @@ class Installation:
             if requirements.folders and not requirements.is_lock:
                 file = Path(directory) / "requirements.txt"
                 file.write_text(pip_text(requirements), encoding="utf-8")
+            elif requirements.is_direct:
+                file = Path(directory) / "requirements.txt"
+                lines = "".join(f"{each}\n" for each in requirements.folders)
+                file.write_text(requirements.text + lines, encoding="utf-8")
+                command.append("--no-deps")
             elif file.name != "requirements.txt":
                 copy_requirements(replace(requirements, folders=()), Path(directory))
                 file = Path(directory) / "requirements.txt"

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lambda_live.model.text_files import read_file
+from lambda_live.model.text_files import read_file, text_or_empty
 
 METADATA_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """The files that decide what pip installs for a folder."""
@@ -33,6 +33,10 @@ _LINE = re.compile(
     r"(?P<more>\[[^]]*\])?(?P<marker>\s*;[^#]*)?(?:\s*#.*)?"
 )
 _INCLUDED = re.compile(r"(?:-r|--requirement)[ =]*(\S+)")
+_BUILDS_EXTENSIONS = re.compile(
+    r"ext[_-]modules|Extension\(|cffi_modules|cythonize|maturin|mesonpy|scikit[_-]build|setuptools.rust"
+)
+_EXTENSION_SOURCES = (".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pyx", ".rs")
 _SETUP_PY_ROOT = re.compile(r"""package_dir\s*=\s*\{\s*["']{2}\s*:\s*["']([^"']+)["']""")
 
 
@@ -93,6 +97,17 @@ def local_requirements(
 def is_package(folder: Path) -> bool:
     """Return whether pip can install a folder."""
     return any((folder / name).is_file() for name in METADATA_FILES)
+
+
+def has_extensions(folder: Path) -> bool:
+    """Return whether pip compiles modules of a folder."""
+    texts = (text_or_empty(folder / name) for name in METADATA_FILES)
+    return any(map(_BUILDS_EXTENSIONS.search, texts))
+
+
+def extension_sources(folder: Path) -> Iterator[Path]:
+    """Yield the files that pip compiles."""
+    yield from sorted(each for each in folder.rglob("*") if each.suffix in _EXTENSION_SOURCES)
 
 
 def rewrite(file: Path, bases: Sequence[Path], place: Callable[[Path], str]) -> str:
@@ -166,20 +181,52 @@ def remove_copies(target: Path, folders: Iterable[Path]) -> None:
     """
     Remove pip's copies of the modules in these folders, and keep their metadata.
 
-    Otherwise a module that was deleted from its folder could still be imported.
+    Otherwise a module that was deleted from its folder could still be imported. Compiled modules
+    exist only in the copy: there, the others become links to the folder.
     """
     linked = {folder.resolve() for folder in folders}
+    for about, folder in _installed_folders(target):
+        if folder not in linked:
+            continue
+        names = _module_names(target, about)
+        roots = import_roots(folder) if any(map(_is_compiled, names)) else ()
+        for name in names:
+            source = next((root / name for root in roots if (root / name).is_file()), None)
+            if source is not None or not _is_compiled(name):
+                (target / name).unlink(missing_ok=True)
+            if source is not None:
+                (target / name).symlink_to(source)
+
+
+def compiled_folders(target: Path) -> set[Path]:
+    """Return the folders whose modules are imported from pip's copy, with links to the folder."""
+    return {
+        folder
+        for about, folder in _installed_folders(target)
+        if any(map(_is_compiled, _module_names(target, about)))
+    }
+
+
+def _installed_folders(target: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the metadata of each package that pip installed from a folder, and the folder."""
     for about in target.glob("*.dist-info"):
         with contextlib.suppress(OSError, ValueError, KeyError):
             url = json.loads((about / "direct_url.json").read_text(encoding="utf-8"))["url"]
-            if Path(unquote(urlsplit(url).path)).resolve() in linked:
-                _remove_modules(target, about)
+            if url.startswith("file:"):
+                yield about, Path(unquote(urlsplit(url).path)).resolve()
 
 
-def _remove_modules(target: Path, about: Path) -> None:
+def _is_compiled(name: str) -> bool:
+    return name.endswith((".so", ".pyd"))
+
+
+def _module_names(target: Path, about: Path) -> list[str]:
+    """Return the paths of a package's modules, relative to the folder of packages."""
     with (about / "RECORD").open(encoding="utf-8", newline="") as rows:
         names = [row[0] for row in csv.reader(rows) if row]
-    for name in names:
-        path = target / name
-        if about not in path.parents and target in path.parents and ".." not in path.parts:
-            path.unlink(missing_ok=True)
+    paths = ((name, target / name) for name in names)
+    return [
+        name
+        for name, path in paths
+        if about not in path.parents and target in path.parents and ".." not in path.parts
+    ]

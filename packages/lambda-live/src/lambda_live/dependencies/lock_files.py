@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 type _Package = dict[str, Any]
 type _Conditions = frozenset[str]
@@ -25,11 +26,13 @@ class Locked(NamedTuple):
     """
     What a lock file requires: requirements for pip, and folders of the repository.
 
-    The requirements of the folders are among the others.
+    The requirements of the folders are among the others. `direct` are requirements that are not
+    from an index, such as those from git: pip cannot check a hash of them.
     """
 
     text: str = ""
     folders: tuple[Path, ...] = ()
+    direct: tuple[str, ...] = ()
 
 
 class LockError(Exception):
@@ -47,26 +50,24 @@ def read_poetry_lock(
     Return the requirements of a group, empty if it has none. `read` returns the text of a file.
 
     Raises:
-        LockError: The file is not from Poetry 2, or a package is not from an index.
+        LockError: The file is not from Poetry 2.
     """
     locked = _load(lock, "poetry lock", read)
     if locked.get("metadata", {}).get("lock-version", "") < "2.1":
         message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
         raise LockError(message)
     packages = [each for each in locked.get("package", ()) if group in each["groups"]]
-    is_folder = [_source_type(each) == "directory" for each in packages]
-    return Locked(
-        "".join(
-            _poetry_requirement(lock, each, group)
-            for each, skip in zip(packages, is_folder, strict=True)
-            if not skip
-        ),
-        tuple(
-            (lock.parent / each["source"]["url"]).resolve()
-            for each, use in zip(packages, is_folder, strict=True)
-            if use
-        ),
-    )
+    text, folders, direct = "", [], []
+    for each in packages:
+        source = each.get("source", {})
+        if source.get("type") == "directory":
+            folders.append((lock.parent / source["url"]).resolve())
+        elif (location := _poetry_location(source)) is not None:
+            direct.append(_direct(each["name"], location, _poetry_marker(each, group)))
+        else:
+            hashes = sorted(file["hash"] for file in each["files"])
+            text += _requirement(each, _poetry_marker(each, group), hashes)
+    return Locked(text, tuple(folders), tuple(direct))
 
 
 def _load(lock: Path, command: str, read: Callable[[Path], str]) -> dict[str, Any]:
@@ -77,19 +78,28 @@ def _load(lock: Path, command: str, read: Callable[[Path], str]) -> dict[str, An
         raise LockError(message) from error
 
 
-def _source_type(package: _Package) -> str:
-    return str(package.get("source", {}).get("type", "legacy"))
+def _poetry_location(source: Mapping[str, str]) -> str | None:
+    """Return the URL or path of a package that is not from an index."""
+    match source.get("type"):
+        case "git":
+            folder = source.get("subdirectory")
+            url = f"git+{source['url']}@{source['resolved_reference']}"
+            return f"{url}#subdirectory={folder}" if folder else url
+        case "url" | "file":
+            return source["url"]
+        case _:
+            return None
 
 
-def _poetry_requirement(lock: Path, package: _Package, group: str) -> str:
-    kind = _source_type(package)
-    if kind != "legacy":
-        message = f"{lock}: {package['name']} is from a {kind}; list it in a requirements.txt"
-        raise LockError(message)
+def _poetry_marker(package: _Package, group: str) -> str:
     markers = package.get("markers", "")
-    if isinstance(markers, dict):
-        markers = markers.get(group, "")
-    return _requirement(package, markers, sorted(file["hash"] for file in package["files"]))
+    return str(markers.get(group, "") if isinstance(markers, dict) else markers)
+
+
+def _direct(name: str, location: str, marker: str) -> str:
+    """Return the requirement of a package at a URL or, relative to the lock file, at a path."""
+    line = f"{name} @ {location}" if "://" in location else f"./{location}"
+    return f"{line} ; {marker}" if marker else line
 
 
 def _requirement(package: _Package, marker: str, hashes: Iterable[str]) -> str:
@@ -107,7 +117,7 @@ def read_uv_lock(
     not contain it.
 
     Raises:
-        LockError: The version is not supported, or a package is not from an index.
+        LockError: The version is not supported, or a package is missing.
     """
     locked = _load(lock, "uv lock", read)
     if locked.get("version") != 1:
@@ -146,10 +156,19 @@ class _UvGraph:
             if package is not project:
                 _add(found.setdefault(key, (package, set()))[1], conditions)
             pending += self._dependencies(package, extra, conditions)
-        names = [key for key in sorted(found) if _folder(found[key][0]) is None]
+        folders = {key for key in found if _folder(found[key][0]) is not None}
+        direct = {key: each for key in found if (each := _uv_location(found[key][0])) is not None}
+        names = sorted(found.keys() - folders - direct.keys())
         has_hashes = all(_hashes(found[key][0]) for key in names)
-        lines = (self._line(*found[key], has_hashes=has_hashes) for key in names)
-        return Locked("".join(lines), tuple(self._folders(found.keys() - set(names))))
+        lines = []
+        for package, alternatives in map(found.__getitem__, names):
+            hashes = _hashes(package) if has_hashes else ()
+            lines.append(_requirement(package, _marker(alternatives), hashes))
+        return Locked(
+            "".join(lines),
+            tuple(self._folders(folders)),
+            tuple(_direct(key[0], direct[key], _marker(found[key][1])) for key in sorted(direct)),
+        )
 
     def _folders(self, keys: Iterable[tuple[str, str]]) -> Iterator[Path]:
         for name, _ in sorted(keys):
@@ -178,14 +197,17 @@ class _UvGraph:
             raise LockError(message)
         return package
 
-    def _line(self, package: _Package, alternatives: set[_Conditions], *, has_hashes: bool) -> str:
-        if "registry" not in package.get("source", {}):
-            kind = next(iter(package.get("source", {"unknown source": ""})))
-            hint = "list it in a requirements.txt"
-            message = f"{self._lock}: {package['name']} is from a {kind}; {hint}"
-            raise LockError(message)
-        hashes = _hashes(package) if has_hashes else ()
-        return _requirement(package, _marker(alternatives), hashes)
+
+def _uv_location(package: _Package) -> str | None:
+    """Return the URL or path of a package that is not from an index."""
+    source = package.get("source", {})
+    if "git" in source:  # as https://HOST/REPOSITORY?rev=main&subdirectory=DIRECTORY#COMMIT
+        url = urlsplit(source["git"])
+        folder = parse_qs(url.query).get("subdirectory")
+        commit = f"git+{url._replace(query='', fragment='').geturl()}@{url.fragment}"
+        return f"{commit}#subdirectory={folder[0]}" if folder else commit
+    location: str | None = source.get("url") or source.get("path")
+    return location
 
 
 def _add(alternatives: set[_Conditions], conditions: _Conditions) -> bool:

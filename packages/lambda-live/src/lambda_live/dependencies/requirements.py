@@ -20,6 +20,8 @@ from pathlib import Path
 
 from lambda_live.dependencies.local_packages import (
     METADATA_FILES,
+    extension_sources,
+    has_extensions,
     import_roots,
     is_package,
     local_requirements,
@@ -85,16 +87,20 @@ def cache_key(requirements: Requirements) -> str:
 
 
 def metadata_files(requirements: Requirements) -> Iterator[Path]:
-    """Return the files that decide what the folders require, existing or not."""
-    for folder in requirements.folders if not requirements.is_lock else ():
-        yield from (folder / name for name in METADATA_FILES)
+    """Return the files that decide what pip installs for the folders, existing or not."""
+    for folder in requirements.folders:
+        if requirements.is_direct or not requirements.is_lock:
+            yield from (folder / name for name in METADATA_FILES)
+            if has_extensions(folder):
+                yield from extension_sources(folder)
 
 
 def copy_requirements(requirements: Requirements, directory: Path) -> None:
     """
     Write a requirements file and its local files to a directory, for pip.
 
-    The folders of a lock file are in `folders.txt`: what they require is locked.
+    The folders of a lock file, and what is from git, are in `folders.txt`: what they require is
+    locked.
 
     Raises:
         InstallError: A file lies outside the folder of the requirements.
@@ -103,10 +109,11 @@ def copy_requirements(requirements: Requirements, directory: Path) -> None:
     text, files = requirements.text, requirements.files
     if requirements.folders and not requirements.is_lock:
         text, files = pip_text(requirements, lambda path: _copy_local(path, directory)), ()
-    (directory / "requirements.txt").write_text(text, encoding="utf-8")
-    if requirements.folders and requirements.is_lock:
-        lines = (f"{_copy_local(path, directory)}\n" for path in requirements.folders)
-        (directory / "folders.txt").write_text("".join(lines), encoding="utf-8")
+    is_direct, folders = requirements.is_direct, requirements.folders
+    (directory / "requirements.txt").write_text("" if is_direct else text, encoding="utf-8")
+    if is_direct or (folders and requirements.is_lock):
+        lines = "".join(f"{_copy_local(path, directory)}\n" for path in folders)
+        (directory / "folders.txt").write_text(text * is_direct + lines, encoding="utf-8")
     for path in files:
         if not path.is_relative_to(requirements.directory):
             message = f"{requirements.source} needs {path}; move it into {requirements.directory}"
@@ -157,8 +164,29 @@ def collect_requirements(
     has_own = image is None or image.installs_project
     own = [find_requirements(root, project)] if has_own else []
     layers = map(_layer_requirements, layer_sources)
-    declared = [each for each in (*own, *layers) if each is not None]
+    found = [each for each in (*own, *layers) if each is not None]
+    declared = [part for each in found for part in (each, *_direct_requirements(each))]
     return [*(image.requirements if image else ()), *declared, *public]
+
+
+def _direct_requirements(locked: Requirements) -> Iterator[Requirements]:
+    """Yield what pip installs apart for a lock file: what is from git, and compiled folders."""
+    compiled = tuple(filter(has_extensions, locked.folders)) if locked.is_lock else ()
+    if not (locked.direct or compiled):
+        return
+    names = [
+        each.partition(" @")[0] for each in (*locked.direct, *(each.name for each in compiled))
+    ]
+    files = (locked.directory / each.partition(" ;")[0] for each in locked.direct)
+    yield replace(
+        locked,
+        text="".join(f"{each}\n" for each in locked.direct),
+        files=tuple(each.resolve() for each in files if each.is_file()),
+        name=f"{locked.label} ({', '.join(names)})",
+        folders=compiled,
+        direct=(),
+        is_direct=True,
+    )
 
 
 def _layer_requirements(source: Path) -> Requirements | None:
@@ -206,10 +234,16 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
     except LockError as error:
         raise InstallError(str(error)) from error
     folders = tuple(each for each in locked.folders if each.is_dir())
-    if not (locked.text or folders):
+    if not (locked.text or folders or locked.direct):
         return None
     return Requirements(
-        file, locked.text, (), file.parent, folders=folders, project=project.resolve()
+        file,
+        locked.text,
+        (),
+        file.parent,
+        folders=folders,
+        project=project.resolve(),
+        direct=locked.direct,
     )
 
 
@@ -355,14 +389,25 @@ def _find_in_project(root: Path, project: Path) -> tuple[Path, Locked] | None:
 
 def _read_lock(folder: Path) -> tuple[Path, Locked] | None:
     lock = folder / _POETRY_LOCK
-    if lock.is_file():
+    if not lock.is_file():
+        return _read_uv_lock(folder / _UV_LOCK, ".")
+    with _reading(lock, "poetry lock"):
         return lock, read_poetry_lock(lock, read=read_file)
-    return _read_uv_lock(folder / _UV_LOCK, ".")
 
 
 def _read_uv_lock(lock: Path, member: str) -> tuple[Path, Locked] | None:
-    locked = read_uv_lock(lock, member, read_file) if lock.is_file() else None
+    with _reading(lock, "uv lock"):
+        locked = read_uv_lock(lock, member, read_file) if lock.is_file() else None
     return None if locked is None else (lock, locked)
+
+
+@contextlib.contextmanager
+def _reading(lock: Path, command: str) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        message = f"{lock} is invalid ({error!r}); run {command}"
+        raise LockError(message) from error
 
 
 def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, Locked] | None:

@@ -42,7 +42,9 @@ class Requirements:
     `python` is the interpreter that pip installs for. `name` is shown in place of `source`.
 
     `folders` are packages of the repository, imported from there. In `text`, they are relative to
-    `directory` or `project`; those of a lock file are not part of it.
+    `directory` or `project`; those of a lock file are not part of it. `direct` are requirements of
+    a lock file that are not from an index. pip installs them apart, as the `text` of requirements
+    that are `is_direct`: without hashes, and without what they require, because that is locked.
     """
 
     source: Path
@@ -53,6 +55,8 @@ class Requirements:
     name: str = ""
     folders: tuple[Path, ...] = ()
     project: Path = field(default_factory=Path)
+    direct: tuple[str, ...] = ()
+    is_direct: bool = False
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lambda_live.background import BackgroundTasks
 from lambda_live.dependencies.installation import Installation, install_dir, is_installed, is_stale
 from lambda_live.dependencies.interpreters import choose_interpreter, runtime_requirements
-from lambda_live.dependencies.local_packages import import_roots
+from lambda_live.dependencies.local_packages import compiled_folders, import_roots
 from lambda_live.dependencies.package_cache import hold
 from lambda_live.dependencies.requirements import (
     collect_requirements,
@@ -67,10 +67,10 @@ class FunctionDependencies:
             interpreter=self.python,
             runtime_packages=install_dir(self.runtime) if self.runtime else None,
             package_dirs=(
-                *(install_dir(each) for each in self.own if each.text),
+                *(install_dir(each) for each in self.own if each.text or each.is_direct),
                 *self.configuration.package_dirs,
             ),
-            source_dirs=tuple(root for each in self.folders for root in import_roots(each)),
+            source_dirs=tuple(root for each in self._linked() for root in import_roots(each)),
             watched_paths=self._watched_paths(),
         )
 
@@ -78,6 +78,11 @@ class FunctionDependencies:
     def folders(self) -> list[Path]:
         """The packages of the repository that it needs."""
         return list(dict.fromkeys(folder for each in self.own for folder in each.folders))
+
+    def _linked(self) -> list[Path]:
+        """Return the folders whose modules are imported from there, not from pip's copy."""
+        compiled = {folder for each in self.directories for folder in compiled_folders(each)}
+        return [each for each in self.folders if each not in compiled]
 
     def _watched_paths(self) -> tuple[Path, ...]:
         watched = self.configuration.watched_paths

@@ -1,5 +1,7 @@
 """Requirements that are folders of the repository."""
 
+import hashlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +204,113 @@ def test_image_gets_a_copy_of_each_folder(tmp_path: Path) -> None:
     assert lines["requirements.txt"].strip() == "" or "./local/" in lines["requirements.txt"]
     assert "./local/" in lines["folders.txt"]
     assert len(copies) == 2  # the lock files require the same
+
+
+GIT_PACKAGE = """
+[[package]]
+name = "shared"
+version = "1.0"
+groups = ["main"]
+files = []
+[package.source]
+type = "git"
+url = "file://{url}"
+reference = "main"
+resolved_reference = "{commit}"
+"""
+GIT_UV = """
+version = 1
+[[package]]
+name = "app"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "shared" }}, {{ name = "ours" }}]
+[[package]]
+name = "shared"
+source = {{ git = "file://{url}?rev=main#{commit}" }}
+[[package]]
+name = "ours"
+version = "0.0.1"
+source = {{ registry = "https://pypi.org/simple" }}
+"""
+BOTH = """
+import ours
+def handler(event, context):
+    try:
+        import shared
+    except ImportError:
+        return [ours.version, None]
+    return [ours.version, shared.answer]
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    command = ("git", "-C", str(folder), *identity, *arguments)
+    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
+    return done.stdout.strip()
+
+
+def test_packages_from_git_are_installed_and_do_not_stop_the_rest(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    package = {name: text for name, text in FILES.items() if name.startswith("libs/shared")}
+    write_project(tmp_path / "source", package)
+    source = tmp_path / "source/libs/shared"
+    git(source, "init", "--quiet", "--initial-branch=main")
+    git(source, "add", ".")
+    git(source, "commit", "--quiet", "-m", "first")
+    place = {"url": source, "commit": git(source, "rev-parse", "HEAD")}
+    wheel = write_wheel(tmp_path, "ours")
+    digest = hashlib.sha256((tmp_path / wheel).read_bytes()).hexdigest()
+    ours = POETRY.partition("[package.source]")[0].replace("shared", "ours").replace("1.0", "0.0.1")
+    ours = ours.replace("files = []", f'files = [{{file = "x", hash = "sha256:{digest}"}}]')
+    end = '[metadata]\nlock-version = "2.1"\n'
+    names = ("uv", "poetry", "gone")
+    files = {
+        "template.yaml": "Resources:"
+        + "".join(FUNCTION.format(name=each.title(), folder=each) for each in names),
+        "uv/uv.lock": GIT_UV.format_map(place),
+        "poetry/poetry.lock": ours + GIT_PACKAGE.format_map(place) + end,
+        "gone/poetry.lock": ours + GIT_PACKAGE.format_map(place | {"url": "/nowhere"}) + end,
+        **{f"{each}/app.py": BOTH for each in names},
+    }
+
+    variables: dict[str, Any] = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    cache = str(tmp_path / "cache")
+    service = start_service(files, handler=None, XDG_CACHE_HOME=cache, **variables)
+    service.expected_stderr = service.stderr
+
+    assert answer(service, "Uv") == ["0.0.1", 1]
+    assert answer(service, "Poetry") == ["0.0.1", 1]
+    assert answer(service, "Gone") == ["0.0.1", None]
+    service.wait_for_line("gone/poetry.lock (shared) can't be installed:")
+
+
+def test_compiled_modules_of_a_folder_are_found_and_the_others_stay_live(
+    tmp_path: Path, start_service: StartService
+) -> None:
+    adds = 'for path in pathlib.Path("src")'
+    assert adds in BACKEND
+    backend = BACKEND.replace(adds, f"wheel.writestr('shared/_fast.so', b'')\n        {adds}")
+    handler = (
+        "import importlib.util, shared\n"
+        "def handler(event, context):\n"
+        "    return [shared.answer, importlib.util.find_spec('shared._fast') is not None]\n"
+    )
+    names = ("pip", "poetry", "uv")
+    files = {
+        **FILES,
+        **{f"{each}/app.py": handler for each in names},
+        "template.yaml": FILES["template.yaml"].replace(LAYER, ""),
+        "libs/shared/backend.py": backend,
+        "libs/shared/pyproject.toml": BUILD + "[tool.maturin]\n",
+        "libs/shared/src/fast.rs": "",
+    }
+    service = start_service(files, handler=None, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    service.expected_stderr = service.stderr
+    before = [answer(service, each.title()) for each in names]
+
+    write_project(service.project, {"libs/shared/src/shared/__init__.py": "answer = 2\n"})
+
+    assert before == [[1, True]] * 3
+    assert [answer(service, each.title()) for each in names] == [[2, True]] * 3
