@@ -1,5 +1,6 @@
 """`lambda-live [serve] [HANDLER]`: run the functions until Ctrl-C or SIGTERM."""
 
+import errno
 import os
 import socket
 import sys
@@ -29,11 +30,15 @@ _POD_WAIT_SECONDS = 60.0
 """How long a pod waits for the emulator: after a restart of the cluster they start together."""
 
 
-def _listen(host: str, port: int, hint: str) -> socket.socket:
+def _listen(host: str, port: int, hint: str, project: Path) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            from lambda_live.cli.port_owner import explain_used_port  # noqa: PLC0415  # rarely needed
+
+            fail(f"{explain_used_port(host, port, project)}; stop it, or {hint}")
         why = str(error) if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         fail(f"cannot listen on {host}:{port}: {why}; {hint}")
 
@@ -62,7 +67,9 @@ def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
     if first is None:
         return {}
     return {
-        function.name: _listen(HOST, first and first + index, "choose others with --debug-port")
+        function.name: _listen(
+            HOST, first and first + index, "choose others with --debug-port", function.project
+        )
         for index, function in enumerate(config.functions)
     }
 
@@ -120,7 +127,8 @@ def main(arguments: Sequence[str]) -> None:
     _reserve_standard_descriptors()
     config = parse(arguments, os.environ, Path.cwd())
     _install_packages(config)
-    settings = config.service
-    front = _listen(settings.host, settings.port, "choose another with --port")
-    admin = _listen(settings.admin_host, settings.admin_port, "choose another with --admin-port")
+    settings, project = config.service, config.functions[0].project
+    front = _listen(settings.host, settings.port, "choose another with --port", project)
+    hint = "choose another with --admin-port"
+    admin = _listen(settings.admin_host, settings.admin_port, hint, project)
     uvloop.run(_serve(config, (front, admin), _start_engine(config)))

@@ -255,10 +255,24 @@ def test_port_in_use_is_one_line_with_status_2(root: Path, taken_port: int, opti
     ended = run(HANDLER, "--port=0", "--admin-port=0", f"{option}={taken_port}", root=root)
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        f"lambda-live: cannot listen on 127.0.0.1:{taken_port}: Address already in use;"
-        f" choose another with {option}\n"
+    assert re.fullmatch(
+        rf"lambda-live: port {taken_port} is in use by \S+ \(PID {os.getpid()}\);"
+        rf" stop it, or choose another with {option}\n",
+        ended.stderr,
     )
+
+
+def test_port_of_a_running_service_names_its_project(
+    start_service: StartService, root: Path
+) -> None:
+    service = start_service("def handler(event, context): pass\n")
+    port = service.url.rpartition(":")[2]
+
+    own = run(HANDLER, f"--port={port}", "--admin-port=0", root=service.project)
+    other = run("app.handler", f"--port={port}", "--admin-port=0", root=root / "function")
+
+    assert f"this project is already running, at {service.url}, as " in own.stderr
+    assert f"is in use by the lambda-live of {service.project}, " in other.stderr
 
 
 def test_unknown_host_is_one_line_with_status_2(root: Path) -> None:
