@@ -172,7 +172,10 @@ class Dispatcher(EnvironmentListener):
             return False  # the files may have been half saved: the requests wait for the new code
         configuration = code_version.configuration
         location = explain_load_error(location, configuration.task_root, configuration.project)
-        short_location = location.replace(f"{code_version.configuration.task_root}/", "")
+        if error("").error_type == "Runtime.HandlerNotFound" and configuration.handler_place:
+            location = f"{configuration.handler_place}: {location.partition(': ')[2]}"
+        short_location = location.replace(f"{configuration.task_root}/", "")
+        short_location = short_location.removeprefix(f"{configuration.project.absolute()}/")
         self._listener.on_load_failure(
             short_location or error("").error_type or "error", code_version.code_sha256
         )

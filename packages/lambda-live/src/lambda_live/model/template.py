@@ -225,6 +225,8 @@ class FunctionSpec:
     environment: Mapping[str, str] | None = None
     variable_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each variable in `template`."""
+    handler_line: int | None = None
+    """The line of the handler in `template`, if a person wrote it."""
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None

@@ -194,6 +194,11 @@ def _configuration(
             for name, line in function.variable_lines.items()
             if function.template
         },
+        handler_place=(
+            f"{function.template.absolute()}:{function.handler_line}"
+            if function.template and function.handler_line
+            else ""
+        ),
         image=function.image,
         public_layer_requirements=function.public_layer_requirements,
         package_dirs=(*(layer.modules for layer in function.layers), *bundle),

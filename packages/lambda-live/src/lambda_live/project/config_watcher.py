@@ -255,7 +255,7 @@ class ConfigWatcher:
         self._apply(config.functions)
 
     def _reject(self, error: TemplateError) -> None:
-        self._log(f"{error}. Keeping the last valid template.", "ERROR")
+        self._log(f"{_sentence(error)} Keeping the last valid template.", "ERROR")
         self._had_error = True
 
     def _newly_invalid_stack(self, config: Config) -> TemplateError | None:
@@ -276,8 +276,8 @@ class ConfigWatcher:
             if str(each.error) in known:
                 continue
             if function is not None:
-                message = f"{each.error}. {function.name} keeps its last valid configuration."
-                self._log(message, "ERROR")
+                kept_text = f"{function.name} keeps its last valid configuration."
+                self._log(f"{_sentence(each.error)} {kept_text}", "ERROR")
             else:
                 self._log(describe_invalid(each), "WARN")
         self._had_error = bool(kept)
@@ -371,6 +371,11 @@ class ConfigWatcher:
 
 def _differ(stamps: Mapping[Path, FileStamp | None]) -> bool:
     return any(file_stamp(path) != stamp for path, stamp in stamps.items())
+
+
+def _sentence(error: TemplateError | None) -> str:
+    """Return an error with a full stop, unless it ends with a question."""
+    return str(error) if str(error).endswith("?") else f"{error}."
 
 
 def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:

@@ -193,6 +193,21 @@ def test_invalid_template_is_logged_and_keeps_the_last_one(
     assert answer(service) == ["hello", "512", "First"]
 
 
+def test_wrong_handler_is_reported_at_its_line_in_the_template(service: LambdaService) -> None:
+    save(service, template({"handler": "app.handlr"}))
+
+    assert "missing on module" in answer(service)["errorMessage"]
+    wrong = "template.yaml:7: no function handlr in module app; did you mean app.handler?"
+    service.wait_for_line(f"init failed: {wrong}")
+
+    save(service, template({"handler": "ap.handler"}))
+
+    wrong = (
+        "template.yaml:7: the handler 'ap.handler' has no module in code; did you mean app.handler?"
+    )
+    service.wait_for_line(f"{wrong} Keeping the last valid template.")
+
+
 def test_added_function_that_is_not_supported_is_logged(service: LambdaService) -> None:
     other = (
         template({"name": "Other"}).removeprefix("Resources:").replace("python3.12", "nodejs22.x")

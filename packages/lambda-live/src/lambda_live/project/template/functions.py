@@ -1,5 +1,6 @@
 """Read one function of a template."""
 
+import difflib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from lambda_live.model.template import (
     Image,
     LoggingConfig,
 )
-from lambda_live.model.template_error import UnsupportedFunctionError
+from lambda_live.model.template_error import UnsupportedFunctionError, short_path
 from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import has_module, module_path
 from lambda_live.project.template.integrations import FunctionRoutes
@@ -48,6 +49,8 @@ _ARCHITECTURES = ("x86_64", "arm64")
 _NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 """https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html"""
+_CDK_TEMPLATE = ".template.json"
+"""End of the name of a template that `cdk synth` writes."""
 _OTHER_RUNTIMES = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.]*")
 
 
@@ -69,6 +72,7 @@ def function_of(
     module = None if image else module_path(folder, handler)
     source = None if image else code_folder.asset_source(resources, resource, folder, module)
     limits = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
+    is_generated = resources.document.path.name.endswith(_CDK_TEMPLATE)
     is_bundled = resource.metadata.flag("aws:asset:is-bundled")
     return FunctionSpec(
         name=_name(resources, resource),
@@ -83,6 +87,7 @@ def function_of(
         or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(resources, resource),
+        handler_line=None if image or is_generated else properties.line("Handler"),
         variable_lines=dict(_variables_section(resource).raw.lines),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
@@ -200,9 +205,20 @@ def _handler(resource: Resource, folder: Path) -> str:
         if code_folder.inline_code(resource):
             message = f"code in a template is the module index; use index.{name}, not {handler}"
             raise UnsupportedFunctionError(message)
-        problem = f"the handler {handler!r} has no module in {folder}"
-        properties.fail("Handler", problem, f"add {module.replace('.', '/')}.py or fix CodeUri")
+        problem = f"the handler {handler!r} has no module in {short_path(folder)}"
+        file = module.replace(".", "/")
+        near = difflib.get_close_matches(file, _modules(folder), 1)
+        hint = f"add {file}.py or fix CodeUri"
+        if near:
+            hint = f"did you mean {near[0].replace('/', '.')}.{name}?"
+        properties.fail("Handler", problem, hint)
     return handler
+
+
+def _modules(folder: Path) -> list[str]:
+    """Return the modules in a code folder and its packages, such as `app` and `api/app`."""
+    found = (*folder.glob("*.py"), *folder.glob("*/*.py"))
+    return [each.relative_to(folder).with_suffix("").as_posix() for each in found]
 
 
 def _logging(config: Properties) -> LoggingConfig:
