@@ -268,7 +268,7 @@ class CodeReloader:
         """Return the time since the save; the notification came a little later."""
         saved_at, started_at = self._source.last_saved_at(), self._reload_started_at
         is_this_save = started_at - _MAX_NOTIFICATION_DELAY_SECONDS < saved_at < started_at
-        return (time.time() - (saved_at if is_this_save else started_at)) * 1000
+        return round((time.time() - (saved_at if is_this_save else started_at)) * 1000, 3)
 
 
 def _source_of(configuration: FunctionConfiguration) -> WatchedCode:

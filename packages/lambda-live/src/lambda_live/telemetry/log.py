@@ -144,7 +144,8 @@ class LogListener(Listener):
     @override
     def on_code_load(self, load: CodeLoad) -> None:
         if load.error is None and not load.is_first:
-            self.service_log("reloaded", code_sha256=load.code_sha256)
+            reload_ms = load.elapsed_ms
+            self.service_log("reloaded", reload_ms=reload_ms, code_sha256=load.code_sha256)
 
     @override
     def on_load_failure(self, location: str, code_sha256: str) -> None:

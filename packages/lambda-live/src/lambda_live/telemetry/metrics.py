@@ -102,6 +102,11 @@ class MetricsListener(Listener):
             buckets=_INIT_BUCKETS,
         )
         self._reloads = counter("lambda_reloads", "Code changes that were loaded.", ["result"])
+        self._reload_duration = histogram(
+            "lambda_reload_duration_seconds",
+            "Time from a save until the code was loaded.",
+            buckets=_INIT_BUCKETS,
+        )
         self._async_dropped = counter(
             "lambda_async_dropped", "Asynchronous invocations that failed at every retry."
         )
@@ -153,6 +158,8 @@ class MetricsListener(Listener):
     def on_code_load(self, load: CodeLoad) -> None:
         if not load.is_first:
             self._reloads.labels("succeeded" if load.error is None else "failed").inc()
+            if load.error is None and load.elapsed_ms is not None:
+                self._reload_duration.observe(load.elapsed_ms / 1000)
 
     @override
     def on_init_end(self, report: InitReport) -> None:

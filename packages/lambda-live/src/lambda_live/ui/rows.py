@@ -255,7 +255,7 @@ class ReloadRow(Row):
             "function": self.function,
             "timestamp": round(self.timestamp * 1000),
             "isFirst": self.is_first,
-            "loadMs": None if self.load_ms is None else round(self.load_ms, 1),
+            "loadMs": self.load_ms,
             "initMs": None if self.init_ms is None else round(self.init_ms, 1),
             "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
             "errorType": self.error_type,

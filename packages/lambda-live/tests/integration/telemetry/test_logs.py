@@ -202,6 +202,7 @@ def test_json_log_reports_reload_and_load_error(json_service: LambdaService) -> 
     reloaded, failed = [each for each in records if each.get("logger") == "lambda_live"][:2]
     assert (reloaded["level"], reloaded["message"]) == ("INFO", "reloaded")
     assert reloaded["code_sha256"] == code
+    assert reloaded["reload_ms"] > 0
     assert failed["level"] == "ERROR"
     assert "function/app.py:1: ModuleNotFoundError" in failed["message"]
     assert failed["code_sha256"] == broken

@@ -12,7 +12,9 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from lambda_live.terminal.text import format_duration
 from support import browser as browsers
+from support.http import request
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -513,3 +515,25 @@ def test_failed_installation_is_shown_until_it_is_repaired(
         expect(page.get_by_text("can't be installed")).to_have_count(0)
         expect(page.get_by_role("button", name="packages")).to_have_count(0)
         service.wait_for_line("code/requirements.txt: the packages are installed")
+
+
+def test_reload_takes_the_same_time_in_terminal_page_and_metrics(
+    browser: Browser, tmp_path: Path
+) -> None:
+    write_project(tmp_path, {"function/__init__.py": "", "function/app.py": CODE})
+    with (
+        closing(TerminalService(tmp_path)) as terminal,
+        browsers.open_page(browser, dashboard(terminal)) as page,
+    ):
+        terminal.wait_for("loaded in")
+        terminal.save(f"{CODE}\n")
+        text = terminal.wait_for(r"reloaded in ([\d.]+ m?s)\n")
+
+        expect(row(page, f"Saved · {text[0].strip()}")).to_be_visible()
+        metrics = request(dashboard(terminal), "GET", "/metrics").body.decode()
+        (milliseconds,) = (
+            float(line.rpartition(" ")[2]) * 1000
+            for line in metrics.splitlines()
+            if line.startswith("lambda_reload_duration_seconds_sum")
+        )
+        assert format_duration(milliseconds) == text[1]

@@ -4,7 +4,7 @@ import { $, copyButton, h, previewOf } from "./dom.js";
 import { request } from "./api.js";
 import { bodyView, logView, responseView, section, textView } from "./body.js";
 import { sideBySide } from "./diff.js";
-import { comparableText, formatMs, formatTime, labelOf, outcomeText, outcomeWords, parseJson, stripColors } from "./format.js";
+import { comparableText, formatMs, formatTime, labelOf, loadText, outcomeText, outcomeWords, parseJson, stripColors } from "./format.js";
 import { state } from "./state.js";
 
 export const pane = $("detail");
@@ -130,7 +130,7 @@ function reloadView(row) {
   const [title, outcome] = row.errorType ? ["Code does not load", "Failed"] : [row.isFirst ? "Started" : "Saved", "Loaded"];
   return h("article", { class: row.errorType ? "failed" : "succeeded" },
     h("h2", {}, title, h("span", { class: "outcome" }, outcome)),
-    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), row.loadMs !== null && !row.errorType && h("span", {}, `loaded in ${formatMs(row.loadMs)}`), h("code", {}, row.shortSha)),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), !row.errorType && h("span", {}, loadText(row)), h("code", {}, row.shortSha)),
     errorView(row),
     row.errorType ? h("p", { class: "remark" }, isCurrent(row) ? "Every invocation fails until this is fixed." : "Superseded by a later save.") : "",
     importsView(row),

@@ -1,11 +1,14 @@
 // Numbers, times and bodies as readable text.
 
+// As the terminal shows durations.
 export function formatMs(value) {
   if (value === null || value === undefined) return "";
-  if (value >= 10000) return `${(value / 1000).toFixed(1)} s`;
-  if (value >= 1000) return `${(value / 1000).toFixed(2)} s`;
+  if (value >= 1000) return `${(value / 1000).toFixed(1)} s`;
   return value >= 10 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`;
 }
+
+// The time from the save, or from the start, until the code was loaded.
+export const loadText = ({ isFirst, loadMs }) => `${isFirst ? "loaded" : "reloaded"}${loadMs === null ? "" : ` in ${formatMs(loadMs)}`}`;
 
 export function formatSize(size) {
   return size < 1024 ? `${size} bytes` : size < 1048576 ? `${Math.round(size / 1024)} KB` : `${(size / 1048576).toFixed(1)} MB`;

@@ -3,7 +3,7 @@
 import { $, h, previewOf } from "./dom.js";
 import { request } from "./api.js";
 import { filter, HIDDEN_CLIENTS, passes } from "./filter.js";
-import { formatMs, formatTime, labelOf, outcomeText, outcomeWords, reasonOf } from "./format.js";
+import { formatMs, formatTime, labelOf, loadText, outcomeText, outcomeWords, reasonOf } from "./format.js";
 import { updateFilter } from "./route.js";
 import { state, onChange, onRows } from "./state.js";
 
@@ -70,8 +70,7 @@ function checksNote(row) {
 
 function reloadNote(row) {
   if (row.errorType) return ["✕", "failed", [h("b", {}, row.isFirst ? "Code does not load" : "Saved, but does not load"), ` · ${row.message}`]];
-  const duration = row.loadMs === null ? "" : ` · loaded in ${formatMs(row.loadMs)}`;
-  return ["↻", "loaded", [h("b", {}, row.isFirst ? "Started" : "Saved"), duration]];
+  return ["↻", "loaded", [h("b", {}, row.isFirst ? "Started" : "Saved"), ` · ${loadText(row)}`]];
 }
 
 function replayNote(row) {
