@@ -36,6 +36,7 @@ from lambda_live.http.operations import OperationRouter
 from lambda_live.http.origin_policy import OriginMiddleware, OriginPolicy
 from lambda_live.http.server import Server, create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.resources import TemplateResources
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from lambda_live.project.config_watcher import ConfigWatcher
@@ -232,13 +233,18 @@ def build_service(
             aws.update(changed.resources, changed.event_sources)
 
     config_watcher = ConfigWatcher(config, manager, log.service_log, on_accepted)
+
+    def template_resources() -> TemplateResources:
+        return config_watcher.config.resources, config_watcher.config.event_sources
+
+    ui_state.template = template_resources
     public_host = urlsplit(settings.public_url).hostname
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
     error_pages = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url)
     front = _build_function_app(functions, settings, log, error_pages, policy, aws)
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
-    actions = Actions(terminal.status, functions, reload_command, settings, url)
+    actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
     ui_state.check_actions = CheckActions(
         actions.check if settings.is_interactive and actions.can_check else None,
         actions.accept if settings.is_interactive and actions.can_accept else None,

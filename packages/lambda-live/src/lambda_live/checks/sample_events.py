@@ -1,43 +1,76 @@
 """
 Sample events, as AWS documents them for each service that invokes functions.
 
+They name the resources of the template: those of an event source, else the first of their type.
+
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
 """
 
 import base64
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lambda_live.model.function import Account, FunctionConfiguration
-from lambda_live.model.resources import ResourceSpec
+from lambda_live.model.resources import EventSource, ResourceSpec
 
 type _Event = dict[str, Any]
 
-_ACCOUNT = Account()
 _TIME = "2026-01-01T12:00:00.000Z"
 _SECONDS = 1_767_268_800
-_HTTP_HEADERS = {"accept": "*/*", "host": "localhost:3001", "user-agent": "curl/8"}
+_HTTP_HEADERS = {
+    "accept": "*/*",
+    "content-type": "application/json",
+    "host": "localhost:3001",
+    "user-agent": "curl/8",
+    "x-forwarded-for": "127.0.0.1",
+    "x-forwarded-port": "443",
+    "x-forwarded-proto": "https",
+}
+_NO_IDENTITY = dict.fromkeys(
+    (
+        *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
+        *("cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId"),
+        *("user", "userArn"),
+    )
+)
 _TEXT_BODY = '{"key": "value"}'
 _NUMBER_KEY = "101"
 
 
-class _ResourceNames:
-    """The first resource of each type among those of a template, or a placeholder."""
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names in an event. `source` and `settings` are those of an `EventSource`, if given."""
 
-    def __init__(self, resources: Sequence[ResourceSpec]) -> None:
-        self._resources = resources
+    resources: Sequence[ResourceSpec]
+    account: Account
+    source: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def name(self, *types: str, default: str) -> str:
-        """Return the name of the first resource of these types."""
-        found = (each.name for each in self._resources if each.type in types)
+        """Return the source's name, or that of the first resource of these types."""
+        if self.source:
+            parts = self.source.split(":", 5)[-1].split("/")
+            return parts[0] if len(parts) == 1 else parts[1]
+        found = (each.name for each in self.resources if each.type in types)
         return next(found, default)
 
-    def key(self) -> dict[str, Any]:
-        """Return a key of the first table, in DynamoDB's JSON."""
-        for each in self._resources:
-            if each.type == "AWS::DynamoDB::Table":
+    def arn(self, service: str, resource: str) -> str:
+        """Return the source's ARN, or that of a resource."""
+        if self.source.startswith("arn:"):
+            return self.source
+        account = self.account
+        return f"arn:{account.partition}:{service}:{account.region}:{account.account_id}:{resource}"
+
+    def key(self, table: str) -> dict[str, Any]:
+        """Return a key of a table, in DynamoDB's JSON."""
+        for each in self.resources:
+            if each.name != table:
+                continue
+            if each.type in ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"):
                 types = {
                     found["AttributeName"]: found["AttributeType"]
                     for found in each.properties.get("AttributeDefinitions", ())
@@ -54,11 +87,7 @@ def _key_value(kind: str) -> dict[str, str]:
     return {kind: _NUMBER_KEY if kind == "N" else "value"}
 
 
-def _arn(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:{_ACCOUNT.region}:{_ACCOUNT.account_id}:{resource}"
-
-
-def _sqs(names: _ResourceNames) -> _Event:
+def _sqs(names: _Names) -> _Event:
     record = {
         "messageId": str(uuid.uuid4()),
         "receiptHandle": "handle",
@@ -72,20 +101,25 @@ def _sqs(names: _ResourceNames) -> _Event:
         "messageAttributes": {},
         "md5OfBody": "88bac95f31528d13a072c05f2a1cf371",
         "eventSource": "aws:sqs",
-        "eventSourceARN": _arn("sqs", names.name("AWS::SQS::Queue", default="queue")),
-        "awsRegion": _ACCOUNT.region,
+        "eventSourceARN": names.arn("sqs", names.name("AWS::SQS::Queue", default="queue")),
+        "awsRegion": names.account.region,
     }
     return {"Records": [record]}
 
 
-def _s3(names: _ResourceNames) -> _Event:
+def _s3(names: _Names) -> _Event:
     bucket = names.name("AWS::S3::Bucket", default="bucket")
+    kind = str((names.settings.get("Events") or ["ObjectCreated:*"])[0]).removeprefix("s3:")
+    ends = {each["Name"]: each["Value"] for each in names.settings.get("Rules") or ()}
+    key = f"{ends.get('prefix', 'folder/')}a+file{ends.get('suffix', '.txt')}"
+    examples = {"ObjectCreated": "Put", "ObjectRemoved": "Delete"}
+    kind = kind.replace("*", examples.get(kind.partition(":")[0], ""))
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
-        "awsRegion": _ACCOUNT.region,
+        "awsRegion": names.account.region,
         "eventTime": _TIME,
-        "eventName": "ObjectCreated:Put",
+        "eventName": kind,
         "userIdentity": {"principalId": "AWS:EXAMPLE"},
         "requestParameters": {"sourceIPAddress": "127.0.0.1"},
         "responseElements": {"x-amz-request-id": "EXAMPLE", "x-amz-id-2": "EXAMPLE"},
@@ -98,7 +132,7 @@ def _s3(names: _ResourceNames) -> _Event:
                 "arn": f"arn:aws:s3:::{bucket}",
             },
             "object": {
-                "key": "folder/a+file.txt",
+                "key": key,
                 "size": 4,
                 "eTag": "098f6bcd4621d373cade4e832627b4f6",
                 "sequencer": "0A1B2C3D4E5F678901",
@@ -108,8 +142,8 @@ def _s3(names: _ResourceNames) -> _Event:
     return {"Records": [record]}
 
 
-def _sns(names: _ResourceNames) -> _Event:
-    topic = _arn("sns", names.name("AWS::SNS::Topic", default="topic"))
+def _sns(names: _Names) -> _Event:
+    topic = names.arn("sns", names.name("AWS::SNS::Topic", default="topic"))
     record = {
         "EventSource": "aws:sns",
         "EventVersion": "1.0",
@@ -131,15 +165,16 @@ def _sns(names: _ResourceNames) -> _Event:
     return {"Records": [record]}
 
 
-def _dynamodb(names: _ResourceNames) -> _Event:
+def _dynamodb(names: _Names) -> _Event:
     tables = ("AWS::DynamoDB::Table", "AWS::Serverless::SimpleTable")
-    table, key = names.name(*tables, default="table"), names.key()
+    table = names.name(*tables, default="table")
+    key = names.key(table)
     record = {
         "eventID": uuid.uuid4().hex,
         "eventName": "INSERT",
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
-        "awsRegion": _ACCOUNT.region,
+        "awsRegion": names.account.region,
         "dynamodb": {
             "ApproximateCreationDateTime": _SECONDS,
             "Keys": key,
@@ -148,12 +183,12 @@ def _dynamodb(names: _ResourceNames) -> _Event:
             "SizeBytes": 26,
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
-        "eventSourceARN": _arn("dynamodb", f"table/{table}/stream/{_TIME[:-1]}"),
+        "eventSourceARN": names.arn("dynamodb", f"table/{table}/stream/{_TIME[:-1]}"),
     }
     return {"Records": [record]}
 
 
-def _kinesis(names: _ResourceNames) -> _Event:
+def _kinesis(names: _Names) -> _Event:
     stream = names.name("AWS::Kinesis::Stream", default="stream")
     sequence = "49590338271490256608559692538361571095921575989136588898"
     record = {
@@ -168,36 +203,57 @@ def _kinesis(names: _ResourceNames) -> _Event:
         "eventVersion": "1.0",
         "eventID": f"shardId-000000000000:{sequence}",
         "eventName": "aws:kinesis:record",
-        "invokeIdentityArn": f"arn:aws:iam::{_ACCOUNT.account_id}:role/lambda",
-        "awsRegion": _ACCOUNT.region,
-        "eventSourceARN": _arn("kinesis", f"stream/{stream}"),
+        "invokeIdentityArn": f"arn:aws:iam::{names.account.account_id}:role/lambda",
+        "awsRegion": names.account.region,
+        "eventSourceARN": names.arn("kinesis", f"stream/{stream}"),
     }
     return {"Records": [record]}
 
 
-def _envelope(source: str, detail_type: str, detail: object, *resources: str) -> _Event:
+def _envelope(
+    names: _Names, source: str, detail_type: str, detail: object, *resources: str
+) -> _Event:
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": detail_type,
         "source": source,
-        "account": _ACCOUNT.account_id,
+        "account": names.account.account_id,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(_SECONDS)),
-        "region": _ACCOUNT.region,
+        "region": names.account.region,
         "resources": list(resources),
         "detail": detail,
     }
 
 
-def _eventbridge(_: _ResourceNames) -> _Event:
-    return _envelope("example", "Example", {"key": "value"})
+def _eventbridge(names: _Names) -> _Event:
+    pattern = names.settings.get("EventPattern")
+    pattern = json.loads(pattern) if isinstance(pattern, str) else pattern or {}
+    source = _first_text(pattern.get("source"), "example")
+    return _envelope(
+        names, source, _first_text(pattern.get("detail-type"), "Example"), {"key": "value"}
+    )
 
 
-def _schedule(_: _ResourceNames) -> _Event:
-    return _envelope("aws.events", "Scheduled Event", {}, _arn("events", "rule/schedule"))
+def _first_text(values: Any, default: str) -> str:
+    """Return the first value that a pattern accepts, if it is a text."""
+    return next((each for each in values or () if isinstance(each, str)), default)
 
 
-def _rest_api(_: _ResourceNames) -> _Event:
+def _schedule(names: _Names) -> _Event:
+    settings = names.settings
+    if (text := settings.get("Input")) is not None:
+        value: _Event = json.loads(text) if isinstance(text, str) else text
+        return value
+    if settings.get("IsScheduler"):
+        return {}
+    rule = settings.get("RuleName") or settings.get("Name") or "schedule"
+    return _envelope(
+        names, "aws.events", "Scheduled Event", {}, names.arn("events", f"rule/{rule}")
+    )
+
+
+def _rest_api(names: _Names) -> _Event:
     return {
         "resource": "/{proxy+}",
         "path": "/path",
@@ -209,14 +265,17 @@ def _rest_api(_: _ResourceNames) -> _Event:
         "pathParameters": {"proxy": "path"},
         "stageVariables": None,
         "requestContext": {
-            "accountId": _ACCOUNT.account_id,
+            "accountId": names.account.account_id,
             "apiId": "api",
             "httpMethod": "POST",
-            "identity": {"sourceIp": "127.0.0.1", "userAgent": "curl/8"},
+            "domainName": "localhost",
+            "identity": {**_NO_IDENTITY, "sourceIp": "127.0.0.1", "userAgent": "curl/8"},
             "path": "/Prod/path",
             "protocol": "HTTP/1.1",
             "requestId": str(uuid.uuid4()),
+            "requestTime": "01/Jan/2026:12:00:00 +0000",
             "requestTimeEpoch": _SECONDS * 1000,
+            "resourceId": "resource",
             "resourcePath": "/{proxy+}",
             "stage": "Prod",
         },
@@ -225,7 +284,7 @@ def _rest_api(_: _ResourceNames) -> _Event:
     }
 
 
-def _http_api(_: _ResourceNames) -> _Event:
+def _http_api(names: _Names) -> _Event:
     return {
         "version": "2.0",
         "routeKey": "$default",
@@ -234,7 +293,7 @@ def _http_api(_: _ResourceNames) -> _Event:
         "headers": _HTTP_HEADERS,
         "queryStringParameters": {"name": "value"},
         "requestContext": {
-            "accountId": _ACCOUNT.account_id,
+            "accountId": names.account.account_id,
             "apiId": "api",
             "domainName": "localhost",
             "domainPrefix": "api",
@@ -256,8 +315,14 @@ def _http_api(_: _ResourceNames) -> _Event:
     }
 
 
-def _load_balancer(_: _ResourceNames) -> _Event:
-    group = _arn("elasticloadbalancing", "targetgroup/lambda/0123456789abcdef")
+def _function_url(names: _Names) -> _Event:
+    event = _http_api(names)
+    event["requestContext"]["accountId"] = "anonymous"
+    return event
+
+
+def _load_balancer(names: _Names) -> _Event:
+    group = names.arn("elasticloadbalancing", "targetgroup/lambda/0123456789abcdef")
     return {
         "requestContext": {"elb": {"targetGroupArn": group}},
         "httpMethod": "POST",
@@ -269,12 +334,12 @@ def _load_balancer(_: _ResourceNames) -> _Event:
     }
 
 
-def _cognito(_: _ResourceNames) -> _Event:
+def _cognito(names: _Names) -> _Event:
     return {
         "version": "1",
         "triggerSource": "PreSignUp_SignUp",
-        "region": _ACCOUNT.region,
-        "userPoolId": f"{_ACCOUNT.region}_EXAMPLE",
+        "region": names.account.region,
+        "userPoolId": f"{names.account.region}_EXAMPLE",
         "userName": "user",
         "callerContext": {"awsSdkVersion": "aws-sdk", "clientId": "client"},
         "request": {"userAttributes": {"email": "user@example.com"}, "validationData": None},
@@ -286,7 +351,7 @@ def _cognito(_: _ResourceNames) -> _Event:
     }
 
 
-def _logs(_: _ResourceNames) -> _Event:
+def _logs(_: _Names) -> _Event:
     return {
         "awslogs": {
             "data": (
@@ -298,7 +363,7 @@ def _logs(_: _ResourceNames) -> _Event:
     }
 
 
-_KINDS: Mapping[str, Callable[[_ResourceNames], _Event]] = {
+_KINDS: Mapping[str, Callable[[_Names], _Event]] = {
     "sqs": _sqs,
     "s3": _s3,
     "sns": _sns,
@@ -308,7 +373,7 @@ _KINDS: Mapping[str, Callable[[_ResourceNames], _Event]] = {
     "schedule": _schedule,
     "apigateway": _rest_api,
     "httpapi": _http_api,
-    "url": _http_api,
+    "url": _function_url,
     "alb": _load_balancer,
     "cognito": _cognito,
     "logs": _logs,
@@ -334,16 +399,29 @@ _TRIGGER_KINDS = {
 """The kinds of SAM's events and of `EventSource`."""
 
 
-def sample_event(kind: str, resources: Sequence[ResourceSpec]) -> _Event:
+def sample_event(
+    kind: str,
+    resources: Sequence[ResourceSpec],
+    sources: Sequence[EventSource],
+    account: Account,
+) -> _Event:
     """Return an event of one of `SAMPLE_KINDS`, with the names of a template's resources."""
-    return _KINDS[kind](_ResourceNames(resources))
+    found = (each for each in sources if _TRIGGER_KINDS.get(each.kind) == kind)
+    if (source := next(found, None)) is None:
+        return _KINDS[kind](_Names(resources, account))
+    return _KINDS[kind](_Names(resources, account, source.source, source.settings))
 
 
-def sample_events(configuration: FunctionConfiguration) -> Iterator[tuple[str, Any]]:
+def sample_events(
+    configuration: FunctionConfiguration,
+    resources: Sequence[ResourceSpec],
+    sources: Sequence[EventSource],
+) -> Iterator[tuple[str, Any]]:
     """
     Yield a name and an event for each trigger of a function.
 
-    A trigger over HTTP yields a request as a `.http` file contains it, another one a JSON value.
+    `resources` and `sources` are the template's. A trigger over HTTP yields a request as a `.http`
+    file contains it, another one a JSON value.
     """
     for route in configuration.routes:
         method = "POST" if route.method == "ANY" else route.method
@@ -352,7 +430,10 @@ def sample_events(configuration: FunctionConfiguration) -> Iterator[tuple[str, A
         yield f"{route.method} {route.path}", f"{method} {_example_path(route.path)}\n{body}"
     for trigger in configuration.triggers:
         if kind := _TRIGGER_KINDS.get(trigger.type):
-            yield f"{trigger.type} {trigger.name}", sample_event(kind, ())
+            named = [each for each in sources if each.name == trigger.name]
+            settings = named[0].settings if named else {}
+            names = _Names(resources, configuration.account, trigger.source, settings)
+            yield f"{trigger.type} {trigger.name}", _KINDS[kind](names)
 
 
 def _example_path(path: str) -> str:

@@ -41,12 +41,13 @@ def load_template(folder: Path) -> Template:
     if path is None:
         return default_template(folder)
     sam = read_samconfig(folder)
-    template = read_template(path, sam.parameters, _account(folder), deployed=sam.deployed)
+    template = read_template(path, sam.parameters, account_of(folder), deployed=sam.deployed)
     others = (*cloud_assembly.assembly_files(folder, path), *filter(Path.is_file, sam.files))
     return replace(template, files=(*template.files, *others))
 
 
-def _account(folder: Path) -> Account:
+def account_of(folder: Path) -> Account:
+    """Return the account and region of a folder. Raises TemplateError."""
     dot_env = DotEnv(folder / ".env", (), os.environ)
     return read_account(dot_env, os.environ, read_samconfig(folder))
 
@@ -80,7 +81,7 @@ def _environment(function: FunctionSpec, project: Path) -> dict[str, str]:
     """
     sam = read_samconfig(project)
     dot_env = DotEnv(project / ".env", (), os.environ)
-    account = _account(project)
+    account = account_of(project)
     own = dict(function.environment or {})
     own |= sam_variables(function, sam) | dot_env.variables_for(function.name)
     return {
@@ -154,6 +155,6 @@ def main(arguments: Sequence[str]) -> None:
         "functions": functions,
         "files": files,
         "aws": bool(template.resources or template.event_sources),
-        "account": asdict(_account(project)),
+        "account": asdict(account_of(project)),
     }
     sys.stdout.write(f"{json.dumps(described, indent=2)}\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 from lambda_live.checks.event_files import events_of, expected_file
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event
-from lambda_live.cli.describe import load_template
+from lambda_live.cli.describe import account_of, load_template
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.model.strict_json import loads
 from lambda_live.model.template import Template
@@ -44,7 +44,9 @@ def _generate(arguments: Sequence[str]) -> None:
     parser = CommandParser("events generate", "Print a sample event for the current folder.")
     parser.add_argument("kind", choices=SAMPLE_KINDS, help="what sends the event")
     kind = parser.parse(arguments).kind
-    event = sample_event(kind, _load_template().resources)
+    template = _load_template()
+    account = account_of(Path.cwd())
+    event = sample_event(kind, template.resources, template.event_sources, account)
     sys.stdout.write(f"{json.dumps(event, indent=2)}\n")
 
 

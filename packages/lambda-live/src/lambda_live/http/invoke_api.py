@@ -37,8 +37,10 @@ from lambda_live.model.invocation import (
 )
 
 _MAX_CLIENT_CONTEXT_BYTES = 3583
-_TENANT_ID = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
-_MAX_TENANT_ID_CHARACTERS = 256
+TENANT_ID = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
+MAX_TENANT_ID_CHARACTERS = 256
+"""AWS's rules for a tenant id."""
+
 _MEDIA_TYPES = (
     # boto3 and AWS's SDKs, curl -d, curl --data-binary with no type of its own
     "application/json",
@@ -177,11 +179,11 @@ def _tenant_id(scope: Scope) -> str | None:
     if tenant_id is None:
         return None
     where = f"Value '{tenant_id}' at 'tenantId' failed to satisfy constraint: Member must"
-    if len(tenant_id) > _MAX_TENANT_ID_CHARACTERS:
-        limit = _MAX_TENANT_ID_CHARACTERS
+    if len(tenant_id) > MAX_TENANT_ID_CHARACTERS:
+        limit = MAX_TENANT_ID_CHARACTERS
         raise_validation_error(f"{where} have length less than or equal to {limit}")
-    if not _TENANT_ID.fullmatch(tenant_id):
-        pattern = _TENANT_ID.pattern
+    if not TENANT_ID.fullmatch(tenant_id):
+        pattern = TENANT_ID.pattern
         raise_validation_error(f"{where} satisfy regular expression pattern: {pattern}")
     return tenant_id
 

@@ -1,6 +1,6 @@
 """The AWS resources of a template, and what invokes its functions, with all values resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,3 +50,7 @@ class EventSource:
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
         return f"{short_path(self.template)}:{self.line}"
+
+
+type TemplateResources = tuple[Sequence[ResourceSpec], Sequence[EventSource]]
+"""The resources and the event sources of a template."""

@@ -159,6 +159,11 @@ class ConfigWatcher:
         self._watch_task: asyncio.Task[None] | None = None
         self._is_stopped = False
 
+    @property
+    def config(self) -> Config:
+        """The configuration that is served."""
+        return self._config
+
     def start(self) -> None:
         """Apply the configuration, and watch its files."""
         self._apply(self._config.functions, waits_for_packages=False)

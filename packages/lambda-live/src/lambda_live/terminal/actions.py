@@ -1,17 +1,21 @@
 """What a person can do at the terminal: run checks, accept responses, invoke events."""
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.checks.event_files import event_files_in
-from lambda_live.checks.http_file import SUFFIX, read_request
+from lambda_live.checks.http_file import SUFFIX, HttpRequest, parse_request, read_request
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
+from lambda_live.checks.sample_events import sample_events
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ServiceStoppingError, TenantError, ThrottledError
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
+from lambda_live.model.resources import TemplateResources
 from lambda_live.model.service import ServiceSettings
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
@@ -21,19 +25,38 @@ from lambda_live.terminal.status_view import StatusView
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event file, and the function that it is for."""
+    """
+    An event file, and the function that it is for.
+
+    A `sample` has a value, and no file. `tenant` is the tenant id for tenant isolation.
+    """
 
     name: str
     path: Path
     function: str
+    sample: Any = None
+    tenant: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What its invocation is called."""
+        return self.path.name if self.sample is None else self.name.rpartition(": ")[2]
 
     @property
     def is_request(self) -> bool:
         """Whether it is an HTTP request to the function's URL, and not an Invoke event."""
-        return self.path.suffix == SUFFIX
+        return isinstance(self.sample, str) or self.path.suffix == SUFFIX
+
+    def request(self) -> HttpRequest:
+        """Read the request. Raises OSError, or ValueError if it is invalid."""
+        if self.sample is not None:
+            return parse_request(self.sample, self.path)
+        return read_request(self.path)
 
     def payload(self) -> bytes:
         """Read the event. Raises OSError, or ValueError if it is invalid."""
+        if self.sample is not None:
+            return json.dumps(self.sample).encode()
         if (size := self.path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
             message = f"it has {size} bytes; the limit is {MAX_SYNC_PAYLOAD_BYTES}"
             raise ValueError(message)
@@ -59,17 +82,19 @@ def find_events(project: Path, functions: Sequence[str]) -> list[Event]:
 class Actions:
     """Runs the checks, accepts responses, and invokes events."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the composition alone calls it
         self,
         status: StatusView,
         functions: FunctionRegistry,
         reload_command: ReloadCommand,
         settings: ServiceSettings,
         url: str,
+        template: Callable[[], TemplateResources],
     ) -> None:
         self._status = status
         self._functions = functions
         self._url = url
+        self._template = template
         self._reload_command = reload_command
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
         self._background = BackgroundTasks(status.log)
@@ -95,9 +120,20 @@ class Actions:
             self.check()
 
     def events(self) -> Sequence[Event]:
-        """Return the event files as they are now on disk."""
+        """Return the event files as they are now on disk, and samples for the triggers."""
         names = [each.configuration.name for each in self._functions]
-        return find_events(self._functions.default.configuration.project, names)
+        project = self._functions.default.configuration.project
+        samples = [
+            Event(f"{name}: {label}" if len(names) > 1 else label, project, name, sample)
+            for name, function in zip(names, self._functions, strict=True)
+            for label, sample in sample_events(function.desired_configuration, *self._template())
+        ]
+        return [*find_events(project, names), *samples]
+
+    def needs_tenant(self, event: Event) -> bool:
+        """Return whether the function of an event has tenant isolation."""
+        function = self._functions.get(event.function) or self._functions.default
+        return function.desired_configuration.tenancy is not None and not event.is_request
 
     def invoke(self, event: Event) -> None:
         """Invoke a function with an event. Its line in the terminal shows the result."""
@@ -111,7 +147,12 @@ class Actions:
                 function = self._functions.get(event.function) or self._functions.default
                 payload = await asyncio.to_thread(event.payload)
                 await function.invoke(
-                    Invocation(payload, label=event.path.name, client=TERMINAL_CLIENT)
+                    Invocation(
+                        payload,
+                        label=event.label,
+                        client=TERMINAL_CLIENT,
+                        tenant_id=event.tenant,
+                    )
                 )
         except (OSError, ValueError, TenantError) as error:
             self._status.log(f"cannot invoke {event.name}: {error}", "ERROR")
@@ -122,9 +163,9 @@ class Actions:
 
     def _send_request(self, event: Event) -> None:
         """Send a request to the service's own HTTP port, which turns it into an AWS event."""
-        headers = {"X-Lambda-Live-Event": event.path.name, "X-Lambda-Live-Source": TERMINAL_CLIENT}
+        headers = {"X-Lambda-Live-Event": event.label, "X-Lambda-Live-Source": TERMINAL_CLIENT}
         headers |= self._functions.host_headers(event.function, self._url)
-        read_request(event.path).send(self._url, **headers)
+        event.request().send(self._url, **headers)
 
     async def stop(self) -> None:
         """Cancel what is running."""

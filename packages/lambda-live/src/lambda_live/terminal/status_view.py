@@ -10,6 +10,7 @@ from lambda_live.terminal.errors import error_name
 from lambda_live.terminal.grouping import BurstCounter, InvocationThrottle
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.text import (
+    bold,
     clock,
     dim,
     format_duration,
@@ -86,6 +87,11 @@ class StatusView:
     def print(self, lines: Iterable[str]) -> None:
         """Print lines."""
         self._screen.print(lines)
+
+    def show_prompt(self, prompt: str, typed: str, *, replace: bool = False) -> None:
+        """Show what a person types after a prompt."""
+        hint = dim("  (Enter to send, Esc to cancel)")
+        self._screen.start_line(f"  {prompt}: {bold(typed)}", hint, replace=replace)
 
     def print_once(self, lines: Iterable[str]) -> None:
         """Print the lines that were not printed since the code changed."""

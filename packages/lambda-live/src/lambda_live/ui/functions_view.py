@@ -1,10 +1,12 @@
 """What the page shows about each function: its URLs, its routes, its settings and its triggers."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from lambda_live.checks.sample_events import sample_events
+from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event, sample_events
 from lambda_live.functions.function import Function
+from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.template import Route
 
 
@@ -47,10 +49,20 @@ def _route(route: Route, url: str) -> dict[str, object]:
     }
 
 
-def samples(function: Function) -> list[dict[str, str]]:
-    """Return a sample event for each trigger of a function."""
-    found = sample_events(function.desired_configuration)
+def samples(
+    function: Function, resources: Sequence[ResourceSpec], sources: Sequence[EventSource]
+) -> list[dict[str, object]]:
+    """Return a sample event for each trigger of a function, then one of each other kind."""
+    configuration = function.desired_configuration
+    found = [(*each, True) for each in sample_events(configuration, resources, sources)]
+    account = configuration.account
+    for kind in SAMPLE_KINDS:
+        found += [(kind, sample_event(kind, resources, sources, account), False)]
     return [
-        {"name": name, "event": event if isinstance(event, str) else json.dumps(event, indent=2)}
-        for name, event in found
+        {
+            "name": name,
+            "event": event if isinstance(event, str) else json.dumps(event, indent=2),
+            "isTrigger": is_trigger,
+        }
+        for name, event, is_trigger in found
     ]

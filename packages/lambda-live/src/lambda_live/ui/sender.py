@@ -7,6 +7,7 @@ from lambda_live.checks.comparison import fill_json_text, json_text_matches
 from lambda_live.checks.event_files import EventFiles
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.http_file import HttpRequest, HttpResponse, parse_request
+from lambda_live.http.invoke_api import MAX_TENANT_ID_CHARACTERS, TENANT_ID
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.strict_json import validate
 from lambda_live.ui.rows import truncate
@@ -38,7 +39,13 @@ class Sender:
         except ValueError as error:
             raise ApiError(400, f"The event is not valid JSON: {error}") from error
         label = str(body.get("label") or "Send")[:_MAX_LABEL_LENGTH]
-        invocation = Invocation(payload, label=label, client=UI_CLIENT)
+        tenant = str(body.get("tenantId") or "") or None
+        if tenant and (
+            len(tenant) > MAX_TENANT_ID_CHARACTERS or TENANT_ID.fullmatch(tenant) is None
+        ):
+            allowed = f"up to {MAX_TENANT_ID_CHARACTERS} letters, digits, spaces and ._:/=+-@"
+            raise ApiError(400, f"Invalid tenant id {tenant!r}. Use {allowed}.")
+        invocation = Invocation(payload, label=label, client=UI_CLIENT, tenant_id=tenant)
         row = await invoke(self._state.functions, self._state.history, function, invocation)
         detail = row.detail()
         expected = _expected_text(self._state.event_files(function), body)

@@ -29,7 +29,7 @@ client = boto3.client(
     aws_secret_access_key="local",
 )
 event = {event}
-response = client.invoke(FunctionName={function!r}, Payload=json.dumps(event))
+response = client.invoke(FunctionName={function!r}, Payload=json.dumps(event){tenant})
 print(response["StatusCode"], response.get("FunctionError", ""))
 print(response["Payload"].read().decode())
 """
@@ -67,9 +67,9 @@ def curl_command(row: InvocationRow, event: bytes, url: str, *, multiple: bool) 
             pass  # the event has another format than 2.0, or only resembles a request
     invoke = f"{url}/2015-03-31/functions/{row.function}/invocations"
     body = event.decode("utf-8", "replace")
-    return shlex.join(
-        ["curl", "-H", "Content-Type: application/json", "--data-binary", body, invoke]
-    )
+    tenant = [] if row.tenant_id is None else ["-H", f"X-Amz-Tenant-Id: {row.tenant_id}"]
+    options = ["-H", "Content-Type: application/json", *tenant, "--data-binary", body]
+    return shlex.join(["curl", *options, invoke])
 
 
 def _request_command(content: bytes, method: str, url: str, function_url: str) -> str:
@@ -101,7 +101,10 @@ def _request_options(event: dict[str, Any]) -> list[str]:
 def boto3_script(row: InvocationRow, event: bytes, url: str, region: str) -> str:
     """Return a script that invokes the function with the event. Raises ValueError."""
     literal = _literal(loads(event), 0)
-    return _BOTO3.format(url=url, region=region, event=literal, function=row.function)
+    tenant = "" if row.tenant_id is None else f", TenantId={row.tenant_id!r}"
+    return _BOTO3.format(
+        url=url, region=region, event=literal, function=row.function, tenant=tenant
+    )
 
 
 def pytest_test(

@@ -14,6 +14,7 @@ from lambda_live.checks.sender import CheckProgress
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import PackageState
+from lambda_live.model.resources import TemplateResources
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.functions_view import function_detail, samples
@@ -77,6 +78,7 @@ class UiState:
         self.stats = LiveStats()
         self.check_actions = CheckActions()
         self.resources: ResourcesView | None = None
+        self.template: Callable[[], TemplateResources] = lambda: ((), ())
         self._store = store
         self._flush: asyncio.Future[None] | None = None
         self._check_progress: CheckProgress | None = None
@@ -131,6 +133,7 @@ class UiState:
         """Return each function's name and whether its code could be loaded."""
         return [
             _function_state(self._listeners[each.configuration.name], each.package_state)
+            | {"needsTenant": each.desired_configuration.tenancy is not None}
             for each in self.functions
         ]
 
@@ -278,9 +281,9 @@ class UiState:
             function_detail(each, self.public_url, multiple=multiple) for each in self.functions
         ]
 
-    def samples(self, name: str) -> list[dict[str, str]]:
-        """Return sample events for the triggers of a function."""
-        return samples(self.functions.get(name) or self.functions.default)
+    def samples(self, name: str) -> list[dict[str, object]]:
+        """Return sample events for a function, those for its triggers first."""
+        return samples(self.functions.get(name) or self.functions.default, *self.template())
 
     def search(self, text: str) -> list[int]:
         """Return the ids of the invocations whose event, response or log contains the text."""

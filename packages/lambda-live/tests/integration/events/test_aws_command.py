@@ -14,6 +14,7 @@ from support.waiting import wait_until
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Resources:
+  Other: {Type: AWS::SQS::Queue}
   Orders: {Type: AWS::SQS::Queue}
   Files: {Type: AWS::S3::Bucket}
   Items: {Type: AWS::Serverless::SimpleTable}
@@ -26,6 +27,15 @@ Resources:
       Environment: {Variables: {EVENTS: ../events.jsonl}}
       Events:
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}
+        Removed:
+          Type: S3
+          Properties:
+            Bucket: !Ref Files
+            Events: s3:ObjectRemoved:*
+            Filter:
+              S3Key:
+                Rules: [{Name: prefix, Value: in/}, {Name: suffix, Value: .csv}]
+        Rule: {Type: EventBridgeRule, Properties: {Pattern: {source: [shop]}}}
         Nightly: {Type: Schedule, Properties: {Schedule: cron(0 3 * * ? *), Name: nightly}}
 """
 PROJECT = {
@@ -110,12 +120,12 @@ def test_missing_queue_is_an_error(service: LambdaService) -> None:
     ("kind", "names"),
     [
         ("sqs", ["arn:aws:sqs:us-east-1:123456789012:Orders"]),
-        ("s3", ['"name": "files"']),
+        ("s3", ['"name": "files"', "ObjectRemoved:Delete", "in/a+file.csv"]),
         ("dynamodb", ["table/Items/stream/", '"id"']),
         ("sns", ["EventSubscriptionArn"]),
         ("kinesis", ["aws:kinesis:record"]),
-        ("eventbridge", ["detail-type"]),
-        ("schedule", ["Scheduled Event"]),
+        ("eventbridge", ['"source": "shop"', '"detail-type": "Example"']),
+        ("schedule", ["Scheduled Event", "rule/nightly"]),
         ("apigateway", ["httpMethod"]),
         ("httpapi", ['"version": "2.0"']),
         ("url", ["rawPath"]),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from support.http import HttpResponse, request
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
 from support.waiting import wait_until
@@ -118,3 +119,25 @@ def test_invalid_tenant_id_is_a_validation_error(service: LambdaService, tenant:
 
     assert (response.status, response.headers["x-amzn-errortype"]) == (400, "ValidationException")
     assert f"Value '{tenant}' at 'tenantId' failed" in response.json()["message"]
+
+
+def test_tenant_of_the_page_is_sent_shown_and_repeated(service: LambdaService) -> None:
+    def call(path: str, **body: Any) -> HttpResponse:
+        headers = {"Content-Type": "application/json"}
+        return request(
+            service.admin_url, "POST", f"/api/{path}", json.dumps(body).encode(), headers
+        )
+
+    missing = call("invoke", function="function", event="{}")
+    assert missing.status == 409
+    assert "tenant" in missing.json()["message"]
+    assert call("invoke", function="function", event="{}", tenantId="a;b").status == 400
+
+    sent = call("invoke", function="function", event="{}", tenantId="page").json()
+    assert json.loads(sent["response"]["text"])["seen"] == ["page"]
+    again = call(f"rows/{sent['id']}/rerun").json()
+    assert json.loads(again["response"]["text"])["seen"] == ["page", "page"]
+    assert again["tenantId"] == "page"
+    snippets = service.admin(f"/api/rows/{sent['id']}/snippets").json()
+    assert "X-Amz-Tenant-Id: page" in snippets["curl"]
+    assert "TenantId='page'" in snippets["boto3"]

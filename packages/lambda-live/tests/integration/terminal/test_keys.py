@@ -5,6 +5,7 @@ import subprocess
 import termios
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -261,3 +262,35 @@ def test_stdin_without_terminal_disables_keys(start: Start) -> None:
 
     assert not [row for row in service.rows if "quit" in row]
     assert service.modes_now() == service.modes
+
+
+SAMPLED = """
+Resources:
+  Orders: {Type: AWS::SQS::Queue}
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: work
+      Handler: app.handler
+      CodeUri: function
+      Runtime: python3.12
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+      Events:
+        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+"""
+
+
+def test_sample_for_a_trigger_asks_for_the_tenant(tmp_path: Path) -> None:
+    files = {"function/app.py": "def handler(event, context): return context.tenant_id\n"}
+    write_project(tmp_path, {**files, "template.yaml": SAMPLED})
+    with closing(TerminalService(tmp_path, "--no-resources", handler=None)) as service:
+        service.wait_for("loaded in")
+        service.press("i")
+        service.wait_for("  a Schedule FunctionNightly\n")
+        service.press("a")
+        service.wait_for("Tenant id: tenant")
+        for key in "\x7f" * 6 + "blue":
+            service.press(key)
+        service.wait_for("Tenant id: blue")
+        service.press("\n")
+        service.wait_for(r'(?s)✓ Schedule FunctionNightly .*"blue"')

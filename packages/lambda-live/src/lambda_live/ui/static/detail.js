@@ -80,7 +80,7 @@ const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export function invocationView(row) {
   return h("article", { class: row.outcome },
     h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.outcome === "failed" ? outcomeWords(row) : outcomeText(row))),
-    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
+    h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), row.tenantId && h("span", {}, `tenant ${row.tenantId}`), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
     errorView(row),
     row.consequence && h("p", { class: "remark" }, `Then: ${row.consequence}`),
     deliveryView(row),

@@ -183,7 +183,7 @@ async function editRow(id, how) {
   try {
     const detail = await loadRow(id);
     const text = detail.event.truncated ? await eventText(id) : detail.event.text;
-    compose({ id, text, label: detail.label, function: detail.function }, how);
+    compose({ id, text, label: detail.label, function: detail.function, tenantId: detail.tenantId ?? undefined }, how);
   } catch (error) {
     showError(error);
   }

@@ -17,6 +17,8 @@ export async function composer({ bar, initial, onSent }) {
   const selectedFunction = initial?.function ?? state.functions[0]?.name;
   const functions = h("select", { "aria-label": "Function", hidden: state.functions.length < 2 }, state.functions.map(({ name }) => h("option", { value: name, selected: name === selectedFunction }, name)));
   const eventFiles = h("select", { "aria-label": "Event file" });
+  const tenant = h("input", { type: "text", value: initial?.tenantId ?? "tenant", spellcheck: "false", required: true });
+  const tenantLabel = h("label", { hidden: true }, "Tenant id ", tenant);
   const text = h("textarea", { "aria-label": "Event or request", spellcheck: "false" });
   const hint = h("span", { class: "hint" });
   const result = h("div", { "aria-live": "polite" });
@@ -28,6 +30,8 @@ export async function composer({ bar, initial, onSent }) {
   const isRequest = () => eventFiles.value.endsWith(".http") || HTTP_REQUEST.test(text.value.trimStart());
 
   function showHint() {
+    tenantLabel.hidden = isRequest() || !state.functions.find(({ name }) => name === functions.value)?.needsTenant;
+    tenant.disabled = tenantLabel.hidden;
     hint.textContent = isRequest() ? "HTTP request to the function URL" : "JSON event, or an HTTP request such as POST /path";
   }
 
@@ -42,9 +46,14 @@ export async function composer({ bar, initial, onSent }) {
     samples = found;
     eventFiles.replaceChildren(h("option", { value: "" }, names.length || samples.length ? "Load an event" : "No saved events"),
       names.length ? h("optgroup", { label: "events/" }, names.map((name) => h("option", { value: name }, name))) : "",
-      samples.length ? h("optgroup", { label: "Samples for its triggers" }, samples.map(({ name }, index) => h("option", { value: `${SAMPLE}${index}` }, name))) : "");
+      sampleGroup("Samples for its triggers", true), sampleGroup("Other samples", false));
     eventFiles.disabled = !names.length && !samples.length;
     showHint();
+  }
+
+  function sampleGroup(label, isTrigger) {
+    const options = samples.map(({ name, ...each }, index) => each.isTrigger === isTrigger && h("option", { value: `${SAMPLE}${index}` }, name)).filter(Boolean);
+    return options.length ? h("optgroup", { label }, options) : "";
   }
 
   async function loadEventFile() {
@@ -73,7 +82,7 @@ export async function composer({ bar, initial, onSent }) {
       const sent = await request("POST", "request", { ...body, request: text.value });
       return { row: sent.row, content: [...comparisonView(sent, unchanged), ...responseView(sent)] };
     }
-    const row = await request("POST", "invoke", { ...body, event: text.value, label: unchanged?.name ?? initial?.label ?? "Send" });
+    const row = await request("POST", "invoke", { ...body, event: text.value, tenantId: tenant.disabled ? null : tenant.value, label: unchanged?.name ?? initial?.label ?? "Send" });
     const sides = { expected: row.expected && comparableText(row.expected), actual: comparableText(row.response.text) };
     return { row, content: comparisonView({ ...row, ...sides }, unchanged) };
   }
@@ -97,7 +106,7 @@ export async function composer({ bar, initial, onSent }) {
   text.addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event); });
   show(bar, h("h2", {}, "Send event"),
     h("form", { class: "send", onsubmit: submit },
-      h("div", { class: "line" }, functions, eventFiles), text,
+      h("div", { class: "line" }, functions, eventFiles, tenantLabel), text,
       h("div", { class: "line" }, button, h("kbd", {}, "Ctrl Enter"), hint)),
     result);
   text.focus();
