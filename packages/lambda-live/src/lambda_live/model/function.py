@@ -9,15 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
-from lambda_live.model.requirements import Requirements
 from lambda_live.model.template import (
-    DEFAULT_EPHEMERAL_STORAGE_MB,
     DEFAULT_MEMORY_MB,
     DEFAULT_TIMEOUT_SECONDS,
-    EventInvokeConfig,
+    FunctionSettings,
     FunctionUrlConfig,
-    Image,
-    Route,
     Trigger,
 )
 
@@ -77,7 +73,7 @@ def split_qualifier(arn: str) -> tuple[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionConfiguration:
+class FunctionConfiguration(FunctionSettings):
     """
     What AWS stores about a function, and what only the local service needs.
 
@@ -93,11 +89,6 @@ class FunctionConfiguration:
     - `source_dirs` are added to `sys.path`, too. They are folders of the repository, so their
       modules are the function's own code.
     - `layer_sources` are layers to build; they have requirements of their own.
-    - `public_layer_requirements` replace layers that other accounts publish.
-    - `tenancy` is PER_TENANT if environments must not be shared between tenants.
-    - `aliases` has the version of each alias. All qualifiers run the code on disk.
-    - `ephemeral_storage` is in MB, and `layer_arns` are those of the template; neither has an
-      effect here.
     - `interpreter` runs the function. It differs from `runtime` if that version is not installed.
     - `triggers` are shown on the page, which offers sample events for them.
     - `runtime_packages` has AWS's runtime client for an interpreter that is not the service's.
@@ -127,20 +118,9 @@ class FunctionConfiguration:
     runtime_packages: Path | None = None
     has_reserved_concurrency: bool = False
     url: FunctionUrlConfig = field(default_factory=FunctionUrlConfig)
-    event_invoke_config: EventInvokeConfig = field(default_factory=EventInvokeConfig)
-    routes: tuple[Route, ...] = ()
     triggers: tuple[Trigger, ...] = ()
-    image: Image | None = None
-    public_layer_requirements: Requirements | None = None
-    tenancy: str | None = None
-    allows_recursion: bool = False
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    versions: tuple[str, ...] = ()
-    description: str = ""
     architecture: str = "x86_64"
-    ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
     log_group: str | None = None
-    layer_arns: tuple[str, ...] = ()
 
     def version_of(self, qualifier: str | None) -> str | None:
         """Return the version that an alias or version leads to, or None if there is none."""

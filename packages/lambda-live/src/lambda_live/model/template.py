@@ -204,8 +204,32 @@ class Image:
     notices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionSettings:
+    """
+    What a template sets for a function, and the service uses without a change.
+
+    - `public_layer_requirements` replace layers that other accounts publish.
+    - `ephemeral_storage` is in MB; it and `layer_arns` have no effect here.
+    - `tenancy` is PER_TENANT if environments must not be shared between tenants.
+    - `aliases` has the version of each alias. All qualifiers run the code on disk.
+    """
+
+    routes: tuple[Route, ...] = ()
+    event_invoke_config: EventInvokeConfig = EventInvokeConfig()
+    image: Image | None = None
+    public_layer_requirements: Requirements | None = None
+    description: str = ""
+    ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
+    layer_arns: tuple[str, ...] = ()
+    tenancy: str | None = None
+    allows_recursion: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    versions: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
-class FunctionSpec:
+class FunctionSpec(FunctionSettings):
     """
     A function of a template. Memory is in MB, the timeout in seconds.
 
@@ -232,23 +256,9 @@ class FunctionSpec:
     cdk_bundle: Path | None = None
     """CDK's bundled copy of the code, which contains its packages."""
     url: FunctionUrlConfig | None = None
-    routes: tuple[Route, ...] = ()
     unsupported_events: tuple[UnsupportedEvent, ...] = ()
     logging: LoggingConfig = LoggingConfig()
-    event_invoke_config: EventInvokeConfig = EventInvokeConfig()
     template: Path | None = None
-    image: Image | None = None
-    public_layer_requirements: Requirements | None = None
-    """Packages that replace public layers."""
-    description: str = ""
-    ephemeral_storage: int = DEFAULT_EPHEMERAL_STORAGE_MB
-    layer_arns: tuple[str, ...] = ()
-    tenancy: str | None = None
-    """TenantIsolationMode of TenancyConfig: PER_TENANT, or None."""
-    allows_recursion: bool = False
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    """The version that each alias leads to."""
-    versions: tuple[str, ...] = ()
 
     @property
     def layer_sources(self) -> tuple[Path, ...]:

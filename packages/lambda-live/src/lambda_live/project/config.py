@@ -3,7 +3,7 @@
 import argparse
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
@@ -12,6 +12,7 @@ from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.service import ServiceSettings, UnverifiedCaller
 from lambda_live.model.template import (
+    FunctionSettings,
     FunctionSpec,
     FunctionUrlConfig,
     SkippedResource,
@@ -199,25 +200,15 @@ def _configuration(
             if function.template and function.handler_line
             else ""
         ),
-        image=function.image,
-        public_layer_requirements=function.public_layer_requirements,
         package_dirs=(*(layer.modules for layer in function.layers), *bundle),
         layer_sources=function.layer_sources,
         has_reserved_concurrency=reserved is not None,
         url=function.url or FunctionUrlConfig(),
-        event_invoke_config=function.event_invoke_config,
-        routes=function.routes,
         triggers=tuple(_triggers(function, template)),
         runtime=function.runtime if has_runtime else SERVICE_INTERPRETER.runtime,
-        tenancy=function.tenancy,
-        allows_recursion=function.allows_recursion,
-        aliases=function.aliases,
-        versions=function.versions,
-        description=function.description,
         architecture=function.architecture if template.path else _host_architecture(),
-        ephemeral_storage=function.ephemeral_storage,
         log_group=logging.group,
-        layer_arns=function.layer_arns,
+        **{each.name: getattr(function, each.name) for each in fields(FunctionSettings)},
     )
 
 
