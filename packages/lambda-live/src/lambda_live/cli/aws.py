@@ -12,7 +12,6 @@ import os
 import sys
 import urllib.error
 import urllib.request
-import uuid
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,15 +69,9 @@ def _own_engine() -> AwsClients | None:
 
 
 def _send(options: Namespace, file: Path) -> str:
-    aws = _clients()
-    url = aws.call_now("sqs", "get_queue_url", QueueName=options.target)["QueueUrl"]
-    fifo = {}
-    if options.target.endswith(".fifo"):
-        unique = uuid.uuid4().hex
-        fifo = {"MessageGroupId": options.group or "default", "MessageDeduplicationId": unique}
-    body = read_file(file)
-    sent = aws.call_now("sqs", "send_message", QueueUrl=url, MessageBody=body, **fifo)
-    return f"sent message {sent['MessageId']} to {options.target}"
+    group = options.group or "default"
+    message_id = _clients().send_message(options.target, read_file(file), group)
+    return f"sent message {message_id} to {options.target}"
 
 
 def _put(options: Namespace, file: Path) -> str:

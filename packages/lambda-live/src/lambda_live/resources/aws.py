@@ -68,8 +68,20 @@ class AwsClients:
 
     async def queue_url(self, arn: str) -> str:
         """Return the URL of a queue."""
-        found = await self.call("sqs", "get_queue_url", QueueName=arn.rpartition(":")[2])
-        return str(found["QueueUrl"])
+        return str(await self.run(partial(self.queue_url_now, arn.rpartition(":")[2])))
+
+    def queue_url_now(self, name: str) -> str:
+        """Return the URL of a queue; blocks."""
+        return str(self.call_now("sqs", "get_queue_url", QueueName=name)["QueueUrl"])
+
+    def send_message(self, queue: str, text: str, group: str = "default", **arguments: Any) -> str:
+        """Send a message to a queue, and return its id; blocks. `group` is for FIFO queues."""
+        if queue.endswith(".fifo"):
+            arguments["MessageGroupId"] = group
+            arguments["MessageDeduplicationId"] = uuid.uuid4().hex
+        url = self.queue_url_now(queue)
+        sent = self.call_now("sqs", "send_message", QueueUrl=url, MessageBody=text, **arguments)
+        return str(sent["MessageId"])
 
     async def send(self, arn: str, text: str, attributes: dict[str, str] | None = None) -> None:
         """
@@ -86,20 +98,8 @@ class AwsClients:
         service, name = arn.split(":")[2], arn.rpartition(":")[2]
         match service:
             case "sqs":
-                fifo: dict[str, Any] = (
-                    {"MessageGroupId": "lambda"} if name.endswith(".fifo") else {}
-                )
-                if fifo:
-                    fifo["MessageDeduplicationId"] = uuid.uuid4().hex
-                url = await self.queue_url(arn)
-                await self.call(
-                    "sqs",
-                    "send_message",
-                    QueueUrl=url,
-                    MessageBody=text,
-                    MessageAttributes=values,
-                    **fifo,
-                )
+                send = partial(self.send_message, name, text, "lambda", MessageAttributes=values)
+                await self.run(send)
             case "sns":
                 await self.call(
                     "sns", "publish", TopicArn=arn, Message=text, MessageAttributes=values

@@ -6,7 +6,6 @@ All of it is read from the emulator by AWS's API while the page's *Resources* is
 
 import base64
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -126,7 +125,7 @@ def _resource(kind: str, name: str, facts: list[tuple[str, str]], **more: Any) -
 def _queues(aws: "AwsClients") -> Iterator[_Resource]:
     urls = aws.call_now("sqs", "list_queues", MaxResults=1000).get("QueueUrls", [])
     names = [url.rpartition("/")[2] for url in urls]
-    for name, url in list(zip(names, urls, strict=True)):
+    for name, url in zip(names, urls, strict=True):
         if name.startswith(_INTERNAL):
             continue
         found = aws.call_now("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])
@@ -194,16 +193,12 @@ def _streams(aws: "AwsClients") -> Iterator[_Resource]:
 _LISTERS = (_queues, _tables, _buckets, _topics, _buses, _streams)
 
 
-def _queue_url(aws: "AwsClients", name: str) -> str:
-    return str(aws.call_now("sqs", "get_queue_url", QueueName=name)["QueueUrl"])
-
-
 def _messages(aws: "AwsClients", name: str) -> list[dict[str, Any]]:
-    """Return the first messages of a queue; each counts as received once more."""
+    """Return the first messages of a queue. It increases their receive counts."""
     found = aws.call_now(
         "sqs",
         "receive_message",
-        QueueUrl=_queue_url(aws, name),
+        QueueUrl=aws.queue_url_now(name),
         MaxNumberOfMessages=_MAX_MESSAGES,
         VisibilityTimeout=0,
         AttributeNames=["All"],
@@ -225,7 +220,7 @@ def _items(aws: "AwsClients", name: str) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of DynamoDB that JSON does not have as one that it has."""
+    """Convert a value of DynamoDB that is not a value of JSON."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, set):
@@ -254,13 +249,8 @@ def _text(body: Mapping[str, Any]) -> str:
 
 
 def _send(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
-    fifo = {}
-    if name.endswith(".fifo"):
-        group = str(body.get("group") or "default")
-        fifo = {"MessageGroupId": group, "MessageDeduplicationId": uuid.uuid4().hex}
-    url, text = _queue_url(aws, name), _text(body)
-    sent = aws.call_now("sqs", "send_message", QueueUrl=url, MessageBody=text, **fifo)
-    return f"Sent message {sent['MessageId']}"
+    group = str(body.get("group") or "default")
+    return f"Sent message {aws.send_message(name, _text(body), group)}"
 
 
 def _put(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
