@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.checks.comparison import keep_placeholders, parse_json
-from lambda_live.checks.event_files import is_regular
+from lambda_live.checks.event_files import text_of
 from lambda_live.checks.expected_response import FIRST_EXPECTED, HttpMessage
 from lambda_live.checks.function_response import payload_of
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
-from lambda_live.model.text_files import text_or_empty
 
 _INDENT = re.compile(r'\n([ \t]+)"')
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
@@ -30,7 +29,7 @@ class Acceptance:
 
 def accept(expected_file: Path, response: HttpResponse) -> None:
     """Write a response as the expected one. Raises OSError."""
-    before = _read(expected_file)
+    before = text_of(expected_file) or ""
     if expected_file.suffix == SUFFIX:
         message = FIRST_EXPECTED if not before else HttpMessage.parse(before)
         text = message.accept(response)
@@ -42,10 +41,6 @@ def accept(expected_file: Path, response: HttpResponse) -> None:
             else json.dumps(payload, indent=2, ensure_ascii=False) + "\n"
         )
     _replace(expected_file, text)
-
-
-def _read(path: Path) -> str:
-    return text_or_empty(path) if is_regular(path) else ""
 
 
 def _formatted(value: Any, before: str) -> str:

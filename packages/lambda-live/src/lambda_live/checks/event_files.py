@@ -35,10 +35,10 @@ def event_files_in(folder: Path) -> list[Path]:
     A named pipe is reported once and skipped: reading it would wait for another program.
     """
     found = sorted(path for path in folder.glob("[!.]*") if path.suffix in _KINDS)
-    return [path for path in found if is_regular(path)]
+    return [path for path in found if _is_regular(path)]
 
 
-def is_regular(path: Path) -> bool:
+def _is_regular(path: Path) -> bool:
     """Return whether a file exists and can be read without waiting; report a pipe once."""
     if path.is_file():
         return True
@@ -74,8 +74,8 @@ class EventFiles:
         """
         if name not in self.names():
             return None
-        event = _text(self.folder / name)
-        return None if event is None else (event, _text(expected_file(self.folder / name)))
+        event = _limited_text(self.folder / name)
+        return None if event is None else (event, _limited_text(expected_file(self.folder / name)))
 
     def paths_for(self, name: str) -> tuple[str, str]:
         """Return where an event of that name and its response are saved. Raises SaveError."""
@@ -106,13 +106,16 @@ class EventFiles:
             raise SaveError(message) from error
 
 
-def _text(path: Path) -> str | None:
-    if not is_regular(path):
-        return None
+def text_of(path: Path) -> str | None:
+    """Return the text of a regular file, or None if there is none."""
+    return text_or_empty(path) if _is_regular(path) else None
+
+
+def _limited_text(path: Path) -> str | None:
     try:
         if (size := path.stat().st_size) > MAX_SYNC_PAYLOAD_BYTES:
             message = f"{path.name} has {size} bytes. An event may have {MAX_SYNC_PAYLOAD_BYTES}."
             raise ValueError(message)
-        return text_or_empty(path)
+        return text_of(path)
     except OSError:
         return None

@@ -29,7 +29,7 @@ from lambda_live.checks.check_result import (
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
 from lambda_live.checks.curl import InvalidEventError, SendError, StateReader, Target
-from lambda_live.checks.event_files import events_of, expected_file, is_regular
+from lambda_live.checks.event_files import events_of, expected_file, text_of
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.function_response import (
     error_of,
@@ -42,7 +42,6 @@ from lambda_live.checks.function_response import (
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
 from lambda_live.checks.sender import CheckProgress, EventSender, max_parallel_checks
 from lambda_live.cli.parser import CommandParser
-from lambda_live.model.text_files import text_or_empty
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _SOURCE = "check"
@@ -276,8 +275,7 @@ class CheckCommand:
             return Check(name, function, "waiting")
         log = log_of(response)
         projects = self._projects(function)
-        expected_path = expected_file(event)
-        expected = _read(expected_path)
+        expected = text_of(expected_file(event))
         if event.suffix == SUFFIX:
             error = http_error_of(response, log, projects)
             payload = http_payload_of(response)
@@ -403,10 +401,6 @@ def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
 
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 3)
-
-
-def _read(path: Path) -> str | None:
-    return text_or_empty(path) if is_regular(path) else None
 
 
 def _print(*texts: str) -> None:
