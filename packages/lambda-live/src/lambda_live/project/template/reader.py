@@ -72,23 +72,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     all_resources = tuple(stack.resources for stack in stacks)
     _disambiguate_names(all_resources)
     root.resources.application.set_stacks(all_resources)
-    function_routes = FunctionRoutes(
-        each for resources in all_resources for each in routes.integrations_of(resources)
-    )
-    functions: list[FunctionSpec] = []
-    for resources in all_resources:
-        for resource in resources:
-            with resources.reading(resource):
-                report_properties(resources, resource)
-                if resource.type not in FUNCTIONS:
-                    continue
-                if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
-                    files.add(dockerfile)  # even if the function is skipped
-                functions.append(function_of(resources, resource, build_dir, function_routes))
-    for file in (file for each in functions if each.image for file in each.image.files):
-        files.add(file)
-    for file in (file for each in all_resources for file in each.code_files()):
-        files.add(file)
+    functions = _read_functions(all_resources, files, build_dir)
     skipped = list(_skip_equal_names(functions))
     if not functions:
         _fail_without_functions(path, stacks)
@@ -106,6 +90,30 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
     return Template(path, tuple(functions), tuple(skipped), tuple(notices), others, specs, sources)
+
+
+def _read_functions(
+    stacks: Sequence[Resources], files: TemplateFiles, build_dir: Path | None
+) -> list[FunctionSpec]:
+    """Return the functions, and add the files that define them to `files`."""
+    function_routes = FunctionRoutes(
+        each for resources in stacks for each in routes.integrations_of(resources)
+    )
+    functions: list[FunctionSpec] = []
+    for resources in stacks:
+        for resource in resources:
+            with resources.reading(resource):
+                report_properties(resources, resource)
+                if resource.type not in FUNCTIONS:
+                    continue
+                if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
+                    files.add(dockerfile)  # even if the function is skipped
+                functions.append(function_of(resources, resource, build_dir, function_routes))
+    for file in (file for each in functions if each.image for file in each.image.files):
+        files.add(file)
+    for file in (file for each in stacks for file in each.code_files()):
+        files.add(file)
+    return functions
 
 
 def _all_skipped(stacks: Sequence[Stack]) -> Iterator[SkippedResource]:
