@@ -104,7 +104,7 @@ def test_duration_in_graph_links_to_invocation(stack: Stack, sent: Sent) -> None
         return {labels["request_id"] for labels in stack.exemplars(buckets, time)}
 
     wait_until(lambda: sent_ids & shown(), "an exemplar of one of them", 30)
-    # A bucket keeps one exemplar, and nobody else invokes the subject.
+    # A bucket keeps one exemplar, and only this test invokes the subject.
     assert shown() <= sent_ids
 
 

@@ -1,4 +1,4 @@
-"""What `scripts/check --json` tells programs that edit code."""
+"""The JSON of `scripts/check --json`, for programs that edit code."""
 
 import json
 import subprocess

@@ -14,7 +14,7 @@ from support.server_thread import serve_in_thread
 
 EVENT = "events/event.json"
 EXPECTED = "events/expected/event.json"
-# Lists two pods that are ready and one that is not, and logs which of them is asked.
+# Lists two pods that are ready and one that is not, and logs which of them gets a request.
 KUBECTL = """#!/bin/sh
 case "$*" in
     *"get pods"*) cat "$0.json" ;;
@@ -141,5 +141,5 @@ def test_code_option_asks_every_ready_pod(
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
     calls = (checkout / "bin/kubectl.log").read_text().splitlines()
     pods = [line.split("/pods/")[1].partition(":")[0] for line in calls]
-    assert pods == ["one", "one", "two", "two"]  # each is asked again for the code on disk
+    assert pods == ["one", "one", "two", "two"]  # each gets another request for the code on disk
     assert all(call.startswith("--context k3d-test ") for call in calls)

@@ -6,7 +6,7 @@ import pytest
 from support.debugger import exclusive_port
 from tests.environment.support.machine import ANSWERS_NOT, TOOLS, Machine
 
-NO_PORT = 1  # privileged, and nobody's
+NO_PORT = 1  # privileged, and in use by no program
 
 
 def test_up_uses_a_running_cluster(machine: Machine) -> None:

@@ -28,7 +28,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Query:
-    """What a panel or an annotation asks of a datasource."""
+    """A query of a panel or an annotation to a datasource."""
 
     title: str
     ref: str

@@ -16,8 +16,8 @@ def alerts() -> list[dict[str, Any]]:
 
 def promql() -> list[str]:
     queries = [*panel_queries(), *annotation_queries()]
-    asked = [query.expression for query in queries if query.datasource == "prometheus"]
-    return asked + [alert["expr"] for alert in alerts()]
+    expressions = [query.expression for query in queries if query.datasource == "prometheus"]
+    return expressions + [alert["expr"] for alert in alerts()]
 
 
 def logql() -> list[Query]:

@@ -98,8 +98,8 @@ def test_ambiguous_name_is_replaced_by_the_stack_path(write: Write) -> None:
     deep = NESTED.replace("Child", "Deep").replace("child/", "")
     write(f"Resources:\n{deep}", "child/middle.yaml")
     outer = NESTED.replace("Child", "Outer").replace("child.yaml", "middle.yaml")
-    asks = "      Environment: {Variables: {OTHER: !GetAtt Child.Outputs.Name}}\n"
-    path = write(f"Resources: {WORK}{asks}{NESTED}{outer}")
+    variables = "      Environment: {Variables: {OTHER: !GetAtt Child.Outputs.Name}}\n"
+    path = write(f"Resources: {WORK}{variables}{NESTED}{outer}")
     template = read_template(path, {})
     names = {each.name: each for each in template.functions}
 
@@ -139,8 +139,8 @@ def test_outputs_of_a_later_stack_are_resolved(write: Write) -> None:
 
 def test_override_of_a_nested_stack_begins_with_its_name(write: Write) -> None:
     write(CHILD, "child/child.yaml")
-    asks = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
-    path = write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}")
+    variables = "      Environment: {Variables: {STREAM: !GetAtt Child.Outputs.Stream}}\n"
+    path = write(f"Resources: {WORK.replace('Work', 'Own')}{variables}{NESTED}")
     configured = read_template(path, {"Child/Table.TableId": "arn:stream", "Child/Stage": "here"})
 
     (notice,) = read_template(path, {}).notices
@@ -322,8 +322,8 @@ def test_inline_code_of_a_template_nested_twice_is_separate(write: Write, tmp_pa
 def test_import_resolves_the_export_of_another_stack(write: Write) -> None:
     export = "Export: {Name: !Sub '${AWS::Region}-arn'}"
     write(CHILD.replace("Work.Arn", f"Work.Arn, {export}"), "child/child.yaml")
-    asks = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
-    found = read_template(write(f"Resources: {WORK.replace('Work', 'Own')}{asks}{NESTED}"), {})
+    variables = "      Environment: {Variables: {ARN: !ImportValue us-east-1-arn}}\n"
+    found = read_template(write(f"Resources: {WORK.replace('Work', 'Own')}{variables}{NESTED}"), {})
 
     arn = "arn:aws:lambda:us-east-1:123456789012:function:Work"
     assert found.functions[0].environment == {"ARN": arn}

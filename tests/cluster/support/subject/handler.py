@@ -1,4 +1,4 @@
-"""Does what a test asks of it."""
+"""A handler that does what its event says."""
 
 import logging
 import time

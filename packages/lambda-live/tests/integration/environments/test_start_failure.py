@@ -54,7 +54,7 @@ def test_unencodable_variable_fails_requests_until_fixed(
 
 
 def test_unexpected_error_at_start_fails_requests_and_stops(start_service: StartService) -> None:
-    # a path that is a number stands for any error that nobody has thought of
+    # a path that is a number stands for any unexpected error
     constants = {"environments.process_spec.RUNTIME_DIRECTORY": 5}
     service = start_service(RUNS_ITS_EVENT, constants=constants)
 

@@ -175,14 +175,14 @@ def test_event_invoke_config_can_be_read_and_changed(service: LambdaService) -> 
         FunctionName="Audit", MaximumEventAgeInSeconds=60
     )
     record_of(service, send(service, "Audit", {"of": "success"}))
-    asked = client.get_function_event_invoke_config(FunctionName="Audit")
+    found = client.get_function_event_invoke_config(FunctionName="Audit")
     (listed,) = client.list_function_event_invoke_configs(FunctionName="Audit")[
         "FunctionEventInvokeConfigs"
     ]
     client.delete_function_event_invoke_config(FunctionName="Audit")
 
     assert put["DestinationConfig"] == updated["DestinationConfig"]
-    assert put["DestinationConfig"] == asked["DestinationConfig"] == destination
+    assert put["DestinationConfig"] == found["DestinationConfig"] == destination
     assert (listed["MaximumRetryAttempts"], listed["MaximumEventAgeInSeconds"]) == (0, 60)
     with pytest.raises(ClientError, match="doesn't have an EventInvokeConfig"):
         client.delete_function_event_invoke_config(FunctionName="Audit")

@@ -75,11 +75,11 @@ def invoke_during_load(service: LambdaService, answer: str) -> None:
         wait_until(lambda: load_events(service), "the first begins")
         first = load_events(service)[0].split()[0]
         last = [name for name in NAMES if name != first][-1]
-        asked = threads.submit(invoke, service, last)
+        waiting = threads.submit(invoke, service, last)
         wait_until(has_waiter(service, last), "a request that waits")
         assert load_events(service) == [f"{first} begins"]
         (service.project / "gate").touch()
-        assert asked.result() == answer
+        assert waiting.result() == answer
     wait_until(lambda: len(load_events(service)) == 2 * len(NAMES), "all have loaded")
     names = [line.split()[0] for line in load_events(service)[::2]]
     assert load_events(service) == begin_and_end(*names)

@@ -83,9 +83,9 @@ def test_request_after_save_runs_new_code(old: LambdaService) -> None:
 
 
 def test_save_is_loaded_without_request(old: LambdaService) -> None:
-    save(old, "print('nobody asked')\n" + returns("new"))
+    save(old, "print('of the new code')\n" + returns("new"))
 
-    old.wait_for_line("nobody asked")
+    old.wait_for_line("of the new code")
 
 
 def test_request_can_wait_for_a_code_hash(old: LambdaService) -> None:

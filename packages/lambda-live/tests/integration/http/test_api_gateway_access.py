@@ -206,7 +206,7 @@ def decide(event, context):
         "isAuthorized": said == "yes",
         "principalId": "me",
         "policyDocument": {"Version": "2012-10-17", "Statement": statements},
-        "context": {"number": 1, "asked": json.dumps(event)},
+        "context": {"number": 1, "received": json.dumps(event)},
     }
 """
 
@@ -327,7 +327,7 @@ def test_token_authorizer_context_is_in_event(apis: LambdaService) -> None:
     response = apis.request("GET", "/token/1", headers={"X-Token": "yes"})
 
     context = context_of(response)
-    assert json.loads(context.pop("asked")) == {
+    assert json.loads(context.pop("received")) == {
         "type": "TOKEN",
         "authorizationToken": "yes",
         "methodArn": "arn:aws:execute-api:us-east-1:123456789012:Rest/live/GET/token/1",
@@ -337,40 +337,40 @@ def test_token_authorizer_context_is_in_event(apis: LambdaService) -> None:
 
 
 def test_request_authorizer_event_has_no_body(apis: LambdaService) -> None:
-    asked = json.loads(context_of(apis.request("GET", "/request?say=yes"))["asked"])
+    received = json.loads(context_of(apis.request("GET", "/request?say=yes"))["received"])
 
-    assert asked["type"] == "REQUEST"
-    assert asked["methodArn"].endswith(":Rest/live/GET/request")
-    assert asked["queryStringParameters"] == {"say": "yes"}
-    assert asked["requestContext"]["stage"] == "live"
-    assert "body" not in asked
+    assert received["type"] == "REQUEST"
+    assert received["methodArn"].endswith(":Rest/live/GET/request")
+    assert received["queryStringParameters"] == {"say": "yes"}
+    assert received["requestContext"]["stage"] == "live"
+    assert "body" not in received
 
 
 def test_request_authorizer_stage_and_context_identity_is_sent(
     apis: LambdaService,
 ) -> None:
-    asked = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["asked"])
+    received = json.loads(context_of(apis.request("GET", "/sources?say=yes"))["received"])
 
-    assert asked["stageVariables"] == {"color": "blue"}
-    assert asked["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
+    assert received["stageVariables"] == {"color": "blue"}
+    assert received["requestContext"]["identity"]["sourceIp"] == "127.0.0.1"
 
 
 def test_http_api_authorizer_simple_response_is_supported(apis: LambdaService) -> None:
     context = context_of(apis.request("GET", "/simple?say=yes", headers={"X-Key": "k"}))["lambda"]
 
-    asked = json.loads(context.pop("asked"))
+    received = json.loads(context.pop("received"))
     assert context == {"number": 1}
-    assert (asked["version"], asked["type"]) == ("2.0", "REQUEST")
-    assert asked["routeArn"] == (
+    assert (received["version"], received["type"]) == ("2.0", "REQUEST")
+    assert received["routeArn"] == (
         "arn:aws:execute-api:us-east-1:123456789012:Http/$default/GET/simple"
     )
-    assert (asked["identitySource"], asked["routeKey"]) == (["k", "yes"], "GET /simple")
+    assert (received["identitySource"], received["routeKey"]) == (["k", "yes"], "GET /simple")
 
 
 def test_http_api_authorizer_policy_response_is_supported(apis: LambdaService) -> None:
-    asked = json.loads(context_of(apis.request("GET", "/policy?say=yes"))["lambda"]["asked"])
+    received = json.loads(context_of(apis.request("GET", "/policy?say=yes"))["lambda"]["received"])
 
-    assert (asked["version"], asked["identitySource"]) == ("1.0", "yes")
+    assert (received["version"], received["identitySource"]) == ("1.0", "yes")
 
 
 EXPLICIT = "User is not authorized to access this resource with an explicit deny"

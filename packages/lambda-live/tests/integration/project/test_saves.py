@@ -380,7 +380,7 @@ import shutil, time
 def build_wheel(directory, *_):
     with open({built!r}, "a") as file:
         file.write("built\\n")
-    time.sleep(1)  # the other service asks meanwhile
+    time.sleep(1)  # the other service waits meanwhile
     return shutil.copy({wheel!r}, directory).rpartition("/")[2]
 """
 

@@ -57,7 +57,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 @pytest.fixture
 def piped(start: Callable[..., Service]) -> Iterator[tuple[Service, int]]:
-    """A service after its first line, and the pipe, which nobody reads further."""
+    """A service after its first line, and the pipe, which is not read further."""
     read, write = os.pipe()
     service = start(write)
     os.close(write)

@@ -1,4 +1,4 @@
-"""Answers with the message, or does what else the event asks for."""
+"""Return the message, or do what the event says."""
 
 import os
 import signal
