@@ -67,7 +67,7 @@ def run_server(
     cwd: Path,
     env: Mapping[str, str],
 ) -> Iterator[Server]:
-    """Run a command for the duration of the block. Raises NotStartedError, with its output."""
+    """Run a command for the duration of the block. Raises StartError, with its output."""
     log = cwd / f"{port}.log"
     with log.open("wb") as output:
         process = psutil.Popen(
