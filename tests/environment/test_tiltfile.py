@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -435,6 +436,23 @@ def test_emulator_of_the_user_replaces_ours(
 def test_emulator_can_be_turned_on(evaluate: Evaluate) -> None:
     assert "aws" not in resources(evaluate())
     assert "aws" in resources(evaluate("--aws"))
+
+
+def test_env_file_that_is_a_named_pipe_is_rejected(
+    run: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    name = f".env.{FUNCTIONS[0].name}"
+    assert not Path(name).exists()
+    os.mkfifo(name)
+    try:
+        writer = threading.Thread(target=Path(name).write_text, args=["A=1"], daemon=True)
+        writer.start()  # for `describe`, which reads the pipe
+        rejected = run()
+    finally:
+        Path(name).unlink()
+
+    assert rejected.returncode == 5
+    assert f"{name} is a named pipe" in rejected.stderr
 
 
 def test_debug_with_scaled_is_rejected(

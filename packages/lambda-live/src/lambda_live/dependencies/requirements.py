@@ -356,6 +356,9 @@ def included_files(file: Path, seen: frozenset[Path] = frozenset()) -> Iterator[
     for line in read_file(file).splitlines():
         found = _INCLUDED.match(line.strip())
         path = file.parent / (found[1] or found[2]) if found else None
+        if path and path.is_fifo():  # pip would wait for a writer without end
+            message = f"{path} is a named pipe; replace it by a regular file"
+            raise InstallError(message, file)
         if found and path and path.is_file() and path.resolve() not in seen:
             yield path.resolve()
             if found[1]:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -280,6 +281,15 @@ def test_cache_key_changes_with_an_included_file(tmp_path: Path) -> None:
     (tmp_path / "more/base.txt").write_text("idna==2\n")
 
     assert cache_key(requirements) != before
+
+
+@pytest.mark.parametrize("line", ["-r pipe.txt", "--constraint=pipe.txt"])
+def test_included_named_pipe_is_reported(tmp_path: Path, line: str) -> None:
+    write_project(tmp_path, {"requirements.txt": f"idna\n{line}\n"})
+    os.mkfifo(tmp_path / "pipe.txt")
+
+    with pytest.raises(InstallError, match=r"pipe\.txt is a named pipe"):
+        find_requirements(tmp_path, tmp_path)
 
 
 def test_image_context_contains_what_ships(tmp_path: Path) -> None:
