@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,11 @@ from lambda_live.model.function import Account, FunctionConfiguration
 from lambda_live.model.service import ServiceSettings
 from lambda_live.project.config import Config
 from support.http import request
-from support.lambda_service import environment
-from support.project import HANDLER, PACKAGE
+from support.lambda_service import INVOKE, environment
+from support.program import Program, execute
+from support.project import HANDLER, PACKAGE, write_project
 from support.service_starter import StartService
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -434,3 +438,33 @@ def test_functions_keep_their_limits_unless_an_option_is_set(
 
     assert limits() == [(1, 128, 0), (20, 512, 4)]
     assert limits("--timeout=7", "--concurrency=3") == [(7, 128, 3), (7, 512, 3)]
+
+
+STANDARD_LIBRARY = (
+    *("enum", "json", "logging", "platform", "queue", "random", "re", "socket", "ssl", "types"),
+    *("typing", "yaml"),
+)
+
+
+@pytest.mark.parametrize("name", ["python -P -m", "lambda-live"])
+def test_modules_of_the_project_do_not_replace_those_of_python(root: Path, name: str) -> None:
+    own = {f"{name}.py": "raise SystemExit('of the project')" for name in STANDARD_LIBRARY}
+    write_project(root, own | {"function/app.py": "def handler(event, context): return 1\n"})
+    script = [str(Path(sys.executable).with_name("lambda-live"))]
+    program = script if name in script[0] else [sys.executable, "-P", "-m", "lambda_live"]
+    serve = [HANDLER, "--port=0", "--admin-port=0", "--no-history", "--watch=function"]
+    start = partial(execute, [*program, *serve])
+
+    with closing(Program(start, root, environment())) as service:
+        url = wait_until(lambda: re.search(r"http://[^\s;]+", service.log))[0]
+        assert request(url, "POST", INVOKE, b"{}").json() == 1
+    for command in ("events", "install", "check"):
+        done = subprocess.run(
+            [*program, command],
+            cwd=root,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "of the project" not in done.stderr + done.stdout
