@@ -17,17 +17,32 @@ Polling an emulator costs time and processor. So the process adds three requests
   exactly as long as the streams' records do.
 - `POST stop` stops the process.
 
+The emulator checks no credentials, and some of its services run code, such as Lambda functions. So
+any web page and any user of the machine could run commands as the developer. `_SERVICES` are those
+that only store and deliver. Requests of other sites' pages are rejected by the rules of
+`http/origin_policy.py`, except that a link is no exception: SQS sends messages by GET, too.
+
 A service that is killed leaves the engine running, with every message in it. The next service of
 the same project finds it. If none comes within a minute, the process stops, except in a cluster.
 """
 
+# ruff: noqa: E402  # a variable decides what the emulator imports
+
 import asyncio
+import ipaddress
 import json
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+_SERVICES = (
+    *("appconfig", "appconfigdata", "cognito-identity", "cognito-idp", "dynamodb"),
+    *("dynamodbstreams", "events", "firehose", "iam", "kinesis", "kms", "logs", "monitoring", "s3"),
+    *("scheduler", "secretsmanager", "ses", "sns", "sqs", "ssm", "sts"),
+)
+os.environ["SERVICES"] = ",".join(_SERVICES)  # the emulator reads it when it is imported
 
 from hypercorn.asyncio import serve  # type: ignore[import-not-found, unused-ignore]  # here alone
 from hypercorn.config import Config  # type: ignore[import-not-found, unused-ignore]  # likewise
@@ -62,6 +77,33 @@ def _changed_service(scope: Scope) -> str | None:
     return parts[3] if len(parts) > 3 else None  # noqa: PLR2004  # the position of the service
 
 
+def _reason_to_reject(scope: Scope) -> str:
+    """Return why a request is not one of this machine's programs or pages, or nothing."""
+    headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    if any(not _is_own(host, any_address=True) for host in hosts):
+        return f"Host {', '.join(hosts)} is not allowed."
+    origin = headers.get("origin") or headers.get("referer") or ""
+    if origin:
+        scheme, _, rest = origin.partition("://")
+        is_local = scheme in ("http", "https") and _is_own(rest.partition("/")[0])
+        return "" if is_local else f"Requests from pages of {origin} are not allowed."
+    is_foreign = headers.get("sec-fetch-site") == "cross-site"
+    return "Requests from pages of other sites are not allowed." if is_foreign else ""
+
+
+def _is_own(authority: str, *, any_address: bool = False) -> bool:
+    """Return whether a name with a port is this machine, or the emulator's in the cluster."""
+    name = authority.rpartition("]")[0].lstrip("[") or authority.partition(":")[0]
+    name = name.removesuffix(".").lower()
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        own = ("localhost", os.environ.get("MINISTACK_HOST"))
+        return name in own or name.endswith(".localhost")
+    return not address.is_unspecified if any_address else address.is_loopback
+
+
 class EngineApp:
     """The emulator's application, with the requests for this service in front."""
 
@@ -75,7 +117,9 @@ class EngineApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != "lifespan" and (rejected := _reason_to_reject(scope)):
+            await _reject(scope, rejected, send)
+        elif scope["type"] != "http":
             await emulator(scope, receive, send)
         elif scope["path"].startswith(PREFIX):
             await self._serve_own(scope, receive, send)
@@ -116,9 +160,6 @@ class EngineApp:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        if any(name == b"origin" for name, _ in scope["headers"]):
-            await _respond(send, 403, {})  # a web page
-            return
         match scope["method"], scope["path"].removeprefix(PREFIX):
             case "GET", "changes":
                 await self._stream(scope["query_string"], receive, send)
@@ -175,6 +216,13 @@ class EngineApp:
 async def _wait_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _reject(scope: Scope, rejected: str, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+    else:
+        await _respond(send, 403, {"message": rejected})
 
 
 async def _respond(send: Send, status: int, value: object) -> None:

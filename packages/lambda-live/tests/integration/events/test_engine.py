@@ -1,12 +1,16 @@
+import io
 import signal
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from support.aws import RECORDER, Aws
+from support.http import request
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -207,3 +211,44 @@ def test_pod_of_a_cluster_starts_no_engine(start_service: StartService) -> None:
     )
     assert not any("MiniStack" in each for each in service.lines)
     assert service.stderr == service.expected_stderr
+
+
+FOREIGN = [
+    {"Host": "attacker.example"},
+    {"Host": "intranet:4566"},
+    {"Origin": "http://attacker.example"},
+    {"Origin": "null"},
+    {"Referer": "https://attacker.example/page"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+]
+LOCAL: list[dict[str, str]] = [
+    {},
+    {"Host": "bucket.localhost:4566"},
+    {"Origin": "http://localhost:5173", "Sec-Fetch-Site": "cross-site"},
+]
+
+
+def test_emulator_rejects_other_sites_and_runs_no_code(start_service: StartService) -> None:
+    files = {"template.yaml": FUNCTION + QUEUE, "code/app.py": RECORDER}
+    aws = Aws(start_service(files, handler=None))
+    send = f"/?Action=SendMessage&MessageBody=forged&QueueUrl={aws.queue('Orders')}"
+    text = {"Content-Type": "text/plain"}
+
+    for headers in FOREIGN:
+        assert request(aws.url, "GET", send, None, headers).status == 403, headers
+        assert request(aws.url, "POST", send, b"", headers | text).status == 403, headers
+        own = request(aws.url, "POST", "/_lambda_live/stop", b"", headers | text)
+        assert own.status == 403, headers
+    for headers in LOCAL:
+        assert request(aws.url, "GET", "/?Action=ListQueues", None, headers).status == 200, headers
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("app.py", "def handler(event, context): return 1\n")
+    with pytest.raises(ClientError, match=r"\(400\) when calling the CreateFunction"):
+        aws.lambda_.create_function(
+            FunctionName="forged",
+            Role="arn:aws:iam::123456789012:role/any",
+            Runtime="python3.12",
+            Handler="app.handler",
+            Code={"ZipFile": archive.getvalue()},
+        )
