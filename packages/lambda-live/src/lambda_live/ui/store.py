@@ -41,9 +41,10 @@ MAX_BODY_STORE_BYTES = 128 * 2**20
 
 _MAX_PENDING_BYTES = 64 * 2**20
 _VERSION = 1
-_BUSY_TIMEOUT_SECONDS = 2.0
+_BUSY_TIMEOUT_SECONDS = 0.5
 _UNUSED_DAYS = 30
 _SCHEMA = f"""
+PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -94,6 +95,8 @@ class HistoryStore:
         """Open the database; replace one that is damaged or has another version."""
         try:
             self._database = self._connect()
+        except sqlite3.OperationalError as error:  # another service has it, or the disk is full
+            self._fail(error)
         except sqlite3.DatabaseError:
             try:
                 self._delete()
@@ -131,7 +134,9 @@ class HistoryStore:
     def _fail(self, error: Exception) -> None:
         if not self._is_failed:
             self._is_failed = True
-            self._log(f"the history is not stored: {self._path}: {error}", "WARN")
+            is_locked = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY
+            reason = "another service of this project stores its own" if is_locked else error
+            self._log(f"the history is not stored: {self._path}: {reason}", "WARN")
 
     def add(self, row: Row, bodies: Mapping[Part, bytes]) -> None:
         """Write a row with the next flush, and the whole bodies of which it has only the start."""

@@ -276,6 +276,22 @@ def test_history_that_cannot_be_stored_is_reported_once(tmp_path: Path) -> None:
         assert len(rows(service)) == 1
 
 
+def test_second_service_of_a_project_leaves_the_history_of_the_first(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    with closing(_start(project, tmp_path / "state")) as first:
+        first.invoke({})
+        with closing(_start(project, tmp_path / "state")) as second:
+            second.wait_for_line("another service of this project stores its own")
+            second.invoke({})
+            second.invoke({})
+            assert len(rows(second)) == 2
+        first.invoke({})
+
+    with closing(_start(project, tmp_path / "state")) as third:
+        assert len(rows(third)) == 2
+        assert "the history is not stored" not in third.log
+
+
 def _project(folder: Path) -> Path:
     write_project(folder / "project", {"function/app.py": ANSWERS})
     return folder / "project"
