@@ -37,13 +37,19 @@ class AdminClient:
         return http.client.HTTPConnection(self._address, timeout=_TIMEOUT_SECONDS)
 
     def exit_if_unreachable(self) -> None:
-        """Exit with status 1 if no service answers."""
+        """Exit with status 1 if no service answers, or not at its admin port."""
         try:
             with contextlib.closing(self._connection()) as connection:
-                connection.connect()
+                connection.request("GET", "/ready")
+                if "code_sha256" in json.load(connection.getresponse()):
+                    return
         except OSError:
             log(f"nothing answers at {self.url}; start the functions with: lambda-live")
             sys.exit(1)
+        except (ValueError, TypeError, http.client.HTTPException):
+            pass
+        log(f"{self.url} is not an admin port; write the dashboard's URL of the startup output")
+        sys.exit(1)
 
     def lines(self, path: str) -> Iterator[bytes]:
         """Yield the lines of a response until the service stops; none if no service answers."""

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambda_live.cli.admin_client import AdminClient
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import Account
@@ -85,6 +86,7 @@ def _put(options: Namespace, file: Path) -> str:
 
 
 def _fire(options: Namespace) -> str:
+    AdminClient(options.admin_url).exit_if_unreachable()
     url = f"{options.admin_url}/schedules/{quote(options.target)}/fire"
     request = urllib.request.Request(url, b"", method="POST")  # noqa: S310  # the user's URL
     try:

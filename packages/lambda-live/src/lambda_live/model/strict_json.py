@@ -7,6 +7,7 @@ nesting. These functions raise ValueError for both.
 
 import contextlib
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 
@@ -25,11 +26,11 @@ def validate(content: bytes) -> None:
         json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_int=str)
 
 
-def loads(content: bytes | str) -> Any:
+def loads(content: bytes | str, parse_float: Callable[[str], Any] | None = None) -> Any:
     """Parse JSON. Raises ValueError with a readable message."""
     text = content if isinstance(content, str) else content.decode("utf-8")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=parse_float)
     except RecursionError as error:
         message = "it is nested too deeply"
         raise ValueError(message) from error

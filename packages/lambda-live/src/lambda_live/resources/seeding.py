@@ -14,6 +14,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
+from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
 from lambda_live.resources.aws import AwsClients
 
@@ -62,7 +63,13 @@ def put_items(aws: AwsClients, table: str, found: Any, place: object) -> int:
         if not isinstance(item, dict):
             message = f"{place}: an item must be a JSON object; write {{NAME: VALUE}}"
             raise SeedError(message)
-        typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+        try:
+            typed = {name: TypeSerializer().serialize(value) for name, value in item.items()}
+        except (ArithmeticError, TypeError) as error:
+            message = (
+                f"{place}: DynamoDB cannot store {item}: {error}; it has 38 digits for a number"
+            )
+            raise SeedError(message) from error
         aws.call_now("dynamodb", "put_item", TableName=table, Item=typed)
     return len(items)
 
@@ -75,7 +82,7 @@ def put_object(aws: AwsClients, bucket: str, key: str, file: Path) -> None:
 def read_json(file: Path) -> Any:
     """Return a file's JSON with exact numbers. Raises SeedError."""
     try:
-        return json.loads(read_file(file), parse_float=Decimal)
+        return loads(read_file(file), parse_float=Decimal)
     except (OSError, ValueError) as error:
         message = f"{file}: {error}; write JSON"
         raise SeedError(message) from error

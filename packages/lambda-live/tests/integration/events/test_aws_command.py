@@ -110,6 +110,44 @@ def test_fired_schedule_invokes_its_function(service: LambdaService) -> None:
     assert event["detail"] == {}
 
 
+@pytest.mark.parametrize("command", ["aws fire WorkNightly --admin-url", "logs", "imports"])
+def test_port_of_the_functions_is_not_taken_for_the_admin_port(
+    service: LambdaService, command: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "lambda_live", *command.split(), service.url],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.stdout, result.returncode) == ("", 1)
+    assert f"{service.url} is not an admin port" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("item", "problem"),
+    [
+        ('{"id": NaN}', "NaN is not JSON; write JSON"),
+        ('{"id": "1", "n": 1e400}', "it has 38 digits for a number"),
+        (f'{{"id": "1", "n": 0.{"1" * 40}}}', "it has 38 digits for a number"),
+        ("[" * 100_000, "it is nested too deeply; write JSON"),
+    ],
+    ids=["NaN", "large", "long", "deep"],
+)
+def test_item_that_cannot_be_stored_is_an_error(
+    service: LambdaService, item: str, problem: str
+) -> None:
+    (service.project / "invalid.json").write_text(item, encoding="utf-8")
+
+    result = run(service, "put", "Items", "invalid.json")
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("lambda-live: invalid.json: ")
+    assert problem in result.stderr
+
+
 def test_missing_queue_is_an_error(service: LambdaService) -> None:
     result = run(service, "send", "missing", "message.json")
     assert result.returncode == 2
