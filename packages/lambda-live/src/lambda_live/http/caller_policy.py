@@ -23,10 +23,11 @@ from lambda_live.http.asgi import Scope
 from lambda_live.http.aws_errors import raise_user_error
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-_ESTABLISHED = "01"
-"""In other states, the kernel may no longer know the user, and reports root."""
+_CLOSED = "0"
+"""The inode of a connection that no process has any more: the kernel reports root as its user."""
 
-_LOCAL, _REMOTE, _STATE, _UID = 1, 2, 3, 7
+_LOCAL, _REMOTE, _UID, _INODE = 1, 2, 7, 9
+_NOBODY = -1
 
 _DECIDES_EXECUTION = re.compile(
     # the dynamic loader and the C library
@@ -82,13 +83,19 @@ def check_variables(scope: Scope, variables: Mapping[str, str], current: Mapping
 
 
 def _uid_of_client(scope: Scope) -> int | None:
-    """Return the user at the other end of a loopback connection; None if it is unknown."""
+    """
+    Return the user at the other end of a loopback connection; None if the system does not tell.
+
+    A client that has closed its end could be anybody: it is `_NOBODY`.
+    """
     client, server = scope.get("client"), scope.get("server")
-    if client is None or server is None or not ipaddress.ip_address(client[0]).is_loopback:
+    if client is None or server is None:
         return None
     ends = _end(*client[:2]), _end(*server[:2])
-    found = (uid for *pair, uid in _connections() if tuple(pair) == ends)
-    return next(found, None)
+    if not ipaddress.ip_address(ends[0][0]).is_loopback:
+        return None
+    users = {(local, remote): uid for local, remote, uid in _connections()}
+    return users.get(ends, _NOBODY) if users else None
 
 
 def _end(address: str, port: int) -> tuple[str, int]:
@@ -98,7 +105,7 @@ def _end(address: str, port: int) -> tuple[str, int]:
 
 
 def _connections() -> Iterator[tuple[tuple[str, int], tuple[str, int], int]]:
-    """Yield both ends of each established connection, and the user of the first one."""
+    """Yield both ends of each connection that a process has, and the user of the first one."""
     for table in _TABLES:
         try:
             rows = table.read_text(encoding="ascii").splitlines()[1:]
@@ -106,7 +113,7 @@ def _connections() -> Iterator[tuple[tuple[str, int], tuple[str, int], int]]:
             continue
         for row in rows:
             fields = row.split()
-            if fields[_STATE] == _ESTABLISHED:
+            if fields[_INODE] != _CLOSED:
                 yield _parse(fields[_LOCAL]), _parse(fields[_REMOTE]), int(fields[_UID])
 
 

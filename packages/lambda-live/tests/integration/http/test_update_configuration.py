@@ -268,6 +268,38 @@ def test_change_by_another_user_of_the_machine_is_rejected(
     assert (status, "Only the user who runs lambda-live" in body) == (403, True)
 
 
+HALF_CLOSE = """
+import os, socket, sys
+
+os.setuid(int(sys.argv[2]))
+connection = socket.socket()
+connection.connect(("127.0.0.1", int(sys.argv[1])))
+connection.sendall(sys.stdin.buffer.read())
+connection.shutdown(socket.SHUT_WR)
+print(connection.makefile("rb").readline().decode())
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="needs another user")
+@pytest.mark.parametrize(("user", "status"), [(65534, "403"), (0, "200")])
+def test_user_of_a_connection_that_is_half_closed_is_known(
+    shared_service: LambdaService, user: int, status: str
+) -> None:
+    body = '{"Timeout": 60}'
+    head = f"PUT {CONFIGURATION} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    port = urlsplit(shared_service.url).port
+
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_CLOSE, str(port), str(user)],
+        input=head + body,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split()[1] == status
+
+
 @pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="needs another user")
 def test_other_user_of_the_machine_may_invoke(shared_service: LambdaService) -> None:
     url = f"{shared_service.url}/2015-03-31/functions/{NAME}/invocations"
