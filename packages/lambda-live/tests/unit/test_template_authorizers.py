@@ -182,10 +182,18 @@ def test_iam_authorization_is_read(tmp_path: Path, api: str) -> None:
     assert authorizer(tmp_path, FUNCTIONS + guarded) == Authorizer("AWS_IAM", "AWS_IAM")
 
 
+POOL = Authorizer(
+    "Pool",
+    "COGNITO_USER_POOLS",
+    identity=("header.Authorization",),
+    issuers=("https://cognito-idp.us-east-1.amazonaws.com/one",),
+)
+
+
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [
-        ("", Authorizer("Pool", "COGNITO_USER_POOLS", identity=("header.Authorization",))),
+        ("", POOL),
         (", Auth: {Authorizer: NONE}", None),
         (", Auth: {Authorizer: AWS_IAM}", Authorizer("AWS_IAM", "AWS_IAM")),
         (
@@ -205,9 +213,18 @@ def test_sam_event_uses_its_own_or_the_default_authorizer(
 def test_preflight_can_skip_the_default_authorizer(
     tmp_path: Path,
 ) -> None:
-    default = Authorizer("Pool", "COGNITO_USER_POOLS", identity=("header.Authorization",))
     says_no = SAM.replace("Auth:", "Auth:\n        AddDefaultAuthorizerToCorsPreflight: false")
 
-    assert only_route(tmp_path, SAM).preflight_authorizer == default
+    assert only_route(tmp_path, SAM).preflight_authorizer == POOL
     route = only_route(tmp_path, says_no)
-    assert (route.authorizer, route.preflight_authorizer) == (default, None)
+    assert (route.authorizer, route.preflight_authorizer) == (POOL, None)
+
+
+def test_issuer_that_is_known_after_deployment_accepts_any(tmp_path: Path) -> None:
+    pool = SAM.replace('"arn:aws:cognito-idp:us-east-1:123456789012:userpool/one"', "!Ref Arn")
+    unknown = f"Parameters: {{Arn: {{Type: String}}}}\n{pool}"
+
+    found = authorizer(tmp_path, unknown)
+
+    assert found is not None
+    assert found.issuers == ()

@@ -1,7 +1,7 @@
 """
 Authorizers of the template's APIs.
 
-Results of Lambda authorizers are not cached. Other authorizers are not verified: see `identities`.
+Results of Lambda authorizers are not cached. For other authorizers see `identities`.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-use-lambda-authorizer.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -20,7 +20,9 @@ from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.http.asgi import Scope
 from lambda_live.http.aws_errors import ServiceError
 from lambda_live.http.identities import (
+    EXPIRED,
     InvalidTokenError,
+    check_claims,
     cognito_claims,
     iam_authorizer,
     iam_identity,
@@ -82,18 +84,20 @@ class Authorizers:
         return await self._decide(authorizer, function, match, scope)
 
     def _claims(self, authorizer: Authorizer, match: RouteMatch, scope: Scope) -> dict[str, Any]:
-        """Return the claims of the request's token, unverified. Raises ServiceError."""
+        """Return the claims of the request's token, without its signature. Raises ServiceError."""
         sources = authorizer.identity or _DEFAULT_SOURCES
         token = next(filter(None, (_identity_value(each, match, scope) for each in sources)), "")
         try:
             claims = read_claims(token, self._caller.claims)
+            if token:
+                check_claims(claims, authorizer)
         except InvalidTokenError as error:
             self._listener.service_log(
                 f"authorizer {authorizer.name} returned 401: {error} in {' or '.join(sources)};"
-                " send any JWT, or set --claims",
+                f" {_hint(authorizer)}, or set --claims",
                 "ERROR",
             )
-            _raise_unauthorized()
+            _raise_invalid_token(authorizer, str(error))
         scopes = [scope for scope in authorizer.scopes if scope in token_scopes(claims)]
         if authorizer.scopes and not scopes:
             names = " or ".join(authorizer.scopes)
@@ -145,6 +149,24 @@ class Authorizers:
             self._has_reported_condition.add(authorizer.name)
             message = f"authorizer {authorizer.name} returned a policy with a Condition"
             self._listener.service_log(f"{message}, which is not evaluated", "WARN")
+
+
+def _hint(authorizer: Authorizer) -> str:
+    """Return what a token needs."""
+    expected = {"iss": authorizer.issuers, "aud": authorizer.audiences}
+    needs = [f"{claim} {' or '.join(each)}" for claim, each in expected.items() if each]
+    return f"send a JWT with {' and '.join(needs)}" if needs else "send any JWT"
+
+
+def _raise_invalid_token(authorizer: Authorizer, reason: str) -> NoReturn:
+    if authorizer.kind == "COGNITO_USER_POOLS":
+        is_expired = reason == EXPIRED
+        message = "The incoming token has expired" if is_expired else "Unauthorized"
+        _raise_error(401, "UnauthorizedException", {"message": message})
+    scope = " ".join(authorizer.scopes)
+    value = f'Bearer scope="{scope}" error="invalid_token" error_description="{reason}"'
+    header = ("WWW-Authenticate", value)
+    raise ServiceError(401, "UnauthorizedException", {"message": "Unauthorized"}, header)
 
 
 def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[str]:

@@ -25,8 +25,15 @@ class ErrorPages(Protocol):
 class ServiceError(Exception):
     """An error response: the HTTP status, AWS's error type, and the body."""
 
-    def __init__(self, status: int, error_type: str, body: Mapping[str, str | None]) -> None:
+    def __init__(
+        self,
+        status: int,
+        error_type: str,
+        body: Mapping[str, str | None],
+        *headers: tuple[str, str],
+    ) -> None:
         super().__init__(error_type)
+        self.headers = headers
         self.status = status
         self.error_type = error_type
         self.body = body
@@ -34,6 +41,7 @@ class ServiceError(Exception):
     def response(self) -> Response:
         """Return the response as AWS sends it."""
         headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", self.error_type)]
+        headers += self.headers
         return Response(self.status, json.dumps(self.body).encode(), headers)
 
 

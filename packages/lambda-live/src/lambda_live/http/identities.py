@@ -1,12 +1,13 @@
 """
 Callers of routes with a JWT, Cognito or IAM authorizer, and of function URLs with IAM.
 
-Nothing is verified: no key of an issuer and no AWS account exists here. The claims of any token
-are accepted, and every caller of IAM is the configured user. So a function finds the members of
-`requestContext` that it reads on AWS. A request without a token is rejected as on AWS, unless
-claims are configured.
+No signature is verified: no key of an issuer and no AWS account exists here. A token with valid
+times, and with the issuer and audience of the template, is accepted, and every caller of IAM is the
+configured user. So a function finds the members of `requestContext` that it reads on AWS. A request
+without a token is rejected as on AWS, unless claims are configured.
 
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-jwt.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-enable-cognito-user-pool.html
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html (`authorizer.iam`)
 """
@@ -15,19 +16,25 @@ import base64
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambda_live.http.asgi import Scope, header
 from lambda_live.model.strict_json import loads
+from lambda_live.model.template import Authorizer
 
 _BEARER = re.compile(r"bearer\s+", re.IGNORECASE)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 _DATES = ("exp", "iat")
+_TIMES = ("exp", "iat", "nbf")
+_CLOCK_SKEW_SECONDS = 60.0
+"""The clocks of this machine and of an issuer may differ."""
+
+EXPIRED = "the token has expired"
 
 
 class InvalidTokenError(Exception):
-    """A token is missing or not a JWT. The message is the reason."""
+    """A token is missing or invalid. The message is the reason."""
 
 
 def read_claims(token: str, defaults: Mapping[str, object]) -> dict[str, object]:
@@ -52,6 +59,41 @@ def read_claims(token: str, defaults: Mapping[str, object]) -> dict[str, object]
         message = "the token is not a JWT"
         raise InvalidTokenError(message)
     return {**defaults, **claims}
+
+
+def check_claims(claims: Mapping[str, object], authorizer: Authorizer) -> None:
+    """
+    Compare the claims of a token with the time and the template, as AWS does.
+
+    Raises:
+        InvalidTokenError: A claim is invalid.
+    """
+    now, is_pool = time.time(), authorizer.kind == "COGNITO_USER_POOLS"
+    reason = None
+    if any(not isinstance(claims.get(each, 0), int | float) for each in _TIMES):
+        reason = "a time of the token is not a number"
+    elif _time(claims, "exp", now + 1) <= now:
+        reason = EXPIRED
+    elif max(_time(claims, "nbf", 0), _time(claims, "iat", 0)) > now + _CLOCK_SKEW_SECONDS:
+        reason = "the token is not valid yet"
+    elif authorizer.issuers and claims.get("iss") not in authorizer.issuers:
+        reason = "the token does not have a valid issuer"
+    elif authorizer.audiences and not _has_audience(claims, authorizer.audiences):
+        reason = "the token does not have a valid audience"
+    elif is_pool and not authorizer.scopes and claims.get("token_use") == "access":
+        reason = "it is an access token; without scopes, the authorizer accepts identity tokens"
+    if reason is not None:
+        raise InvalidTokenError(reason)
+
+
+def _time(claims: Mapping[str, object], name: str, default: float) -> float:
+    value = claims.get(name, default)
+    return value if isinstance(value, int | float) else default
+
+
+def _has_audience(claims: Mapping[str, object], audiences: Sequence[str]) -> bool:
+    found = claims.get("aud", claims.get("client_id"))
+    return any(each in audiences for each in (found if isinstance(found, list) else [found]))
 
 
 def token_scopes(claims: Mapping[str, object]) -> list[str]:

@@ -43,8 +43,8 @@ class Authorizer:
     `kind` is TOKEN or REQUEST for a Lambda authorizer, whose name is `function`; otherwise JWT,
     COGNITO_USER_POOLS or AWS_IAM. `identity` lists what a request must contain, such as
     `header.Authorization`. A token must match the regular expression `validation`, and a JWT must
-    have one of the `scopes`, if there are any. A simple response has `isAuthorized` instead of a
-    policy.
+    have one of the `scopes`, `issuers` and `audiences`, if there are any. A simple response has
+    `isAuthorized` instead of a policy.
     """
 
     name: str
@@ -56,6 +56,8 @@ class Authorizer:
     payload_format: str = "1.0"
     has_simple_response: bool = False
     scopes: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,10 @@ def _consequence(authorizer: str) -> str:
     if "AWS_IAM" in authorizer:
         return "verified: every request passes; --user-arn sets its user"
     if "(JWT)" in authorizer or "(COGNITO_USER_POOLS)" in authorizer:
-        return "verified: every token passes with its claims; --claims sets further ones"
+        return (
+            "verified: the signature of a token is not checked, but its times, issuer and audience"
+            " are; --claims sets further claims"
+        )
     return "enforced: requests pass without requestContext.authorizer"
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from support.service_starter import StartService
 from support.waiting import wait_until
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
+ISSUER = "https://cognito-idp.us-east-1.amazonaws.com/one"
 TEMPLATE = f"""
 Globals: {{Function: {{Runtime: python3.12, CodeUri: code, Timeout: 60}}}}
 Resources:
@@ -39,10 +41,10 @@ Resources:
             Identity: {{QueryStrings: [say]}}
           Outside:
             IdentitySource: $request.header.Authorization
-            JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
+            JwtConfiguration: {{issuer: "{ISSUER}", audience: [a, b]}}
           Query:
             IdentitySource: $request.querystring.token
-            JwtConfiguration: {{issuer: "https://issuer.example", audience: [a]}}
+            JwtConfiguration: {{issuer: "{ISSUER}", audience: [a, b]}}
   Whole:
     Type: AWS::Serverless::HttpApi
     Properties: {{StageVariables: {{color: red}}}}
@@ -472,16 +474,19 @@ def test_throttled_invocations_return_500(start_service: StartService) -> None:
 
 CLAIMS = {
     "sub": "42",
-    "exp": 1_618_237_776,
+    "exp": 4_102_444_800,
     "auth_time": 1_618_234_176,
     "email_verified": True,
     "cognito:groups": ["admins", "users"],
 }
 
 
+VALID = {"iss": ISSUER, "aud": "a"}
+
+
 def token(claims: object) -> str:
-    """Return a JSON Web Token with an invalid signature."""
-    parts = ({"alg": "RS256"}, claims)
+    """Return a JSON Web Token with an invalid signature, and a valid issuer and audience."""
+    parts = ({"alg": "RS256"}, VALID | claims if isinstance(claims, dict) else claims)
     encoded = [base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in parts]
     return b".".join([*encoded, b"signature"]).decode()
 
@@ -490,10 +495,11 @@ def test_jwt_authorizer_claims_are_in_event(apis: LambdaService) -> None:
     expected = {
         "claims": {
             "sub": "42",
-            "exp": "1618237776",
+            "exp": "4102444800",
             "auth_time": "1618234176",
             "email_verified": "true",
             "cognito:groups": "[admins users]",
+            **VALID,
         },
         "scopes": None,
     }
@@ -512,10 +518,11 @@ def test_cognito_authorizer_claims_are_in_event(apis: LambdaService, path: str, 
     assert context_of(response) == {
         "claims": {
             "sub": "42",
-            "exp": "Mon Apr 12 14:29:36 UTC 2021",
+            "exp": "Fri Jan 01 00:00:00 UTC 2100",
             "auth_time": "1618234176",
             "email_verified": "true",
             "cognito:groups": "admins,users",
+            **VALID,
         }
     }
 
@@ -548,6 +555,50 @@ def test_token_needs_one_of_the_scopes(apis: LambdaService, path: str) -> None:
     apis.wait_for_line("returned 403: the token has no scope orders/read")
 
 
+PAST, FUTURE = time.time() - 10, time.time() + 3600
+
+
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        ({"exp": PAST}, "the token has expired"),
+        ({"exp": "never"}, "a time of the token is not a number"),
+        ({"nbf": FUTURE}, "the token is not valid yet"),
+        ({"iat": FUTURE}, "the token is not valid yet"),
+        ({"iss": "https://issuer.example"}, "the token does not have a valid issuer"),
+        ({"aud": "c"}, "the token does not have a valid audience"),
+        ({"aud": ["c", "d"], "client_id": "a"}, "the token does not have a valid audience"),
+        ({"aud": None, "client_id": "a"}, "the token does not have a valid audience"),
+    ],
+)
+def test_token_with_an_invalid_claim_is_rejected(
+    apis: LambdaService, claims: dict[str, Any], reason: str
+) -> None:
+    headers = {"Authorization": token(claims)}
+    jwt = apis.request("GET", "/outside", headers=headers)
+    pool = apis.request("GET", "/pool", headers=headers)
+
+    assert (jwt.status, jwt.json()) == (401, {"message": "Unauthorized"})
+    assert jwt.headers["www-authenticate"] == (
+        f'Bearer scope="" error="invalid_token" error_description="{reason}"'
+    )
+    apis.wait_for_line(f"authorizer Outside returned 401: {reason} in header.Authorization; send")
+    expired = "The incoming token has expired" if reason.endswith("expired") else "Unauthorized"
+    if "aud" in claims:
+        assert pool.status == 200  # a user pool's audience is not compared
+    else:
+        assert (pool.status, pool.json()) == (401, {"message": expired})
+
+
+def test_token_of_a_client_and_of_several_audiences_is_accepted(apis: LambdaService) -> None:
+    for claims in ({"aud": ["c", "b"]}, {"exp": FUTURE, "nbf": PAST, "iat": PAST}):
+        response = apis.request("GET", "/outside", headers={"Authorization": token(claims)})
+        assert response.status == 200
+
+    access = {"Authorization": token({"token_use": "access"})}
+    assert apis.request("GET", "/pool", headers=access).status == 401
+
+
 SIGNATURE = (
     "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261130/us-east-1/execute-api/aws4_request,"
     " SignedHeaders=host, Signature=00"
@@ -577,8 +628,8 @@ def test_iam_authorizer_user_is_in_event(apis: LambdaService) -> None:
 
 def test_unverified_authorizers_are_reported_once(apis: LambdaService) -> None:
     for notice in (
-        "authorizer Outside (JWT) of Work is not verified: every token passes with its claims",
-        "authorizer Pool (COGNITO_USER_POOLS) of Work is not verified: every token passes",
+        "authorizer Outside (JWT) of Work is not verified: the signature of a token is not checked",
+        "authorizer Pool (COGNITO_USER_POOLS) of Work is not verified: the signature of a token",
         "authorizer AWS_IAM (AWS_IAM) of Work is not verified: every request passes",
         "authorizer AWS_IAM (function URL) of Signed is not verified: every request passes",
     ):
@@ -598,7 +649,7 @@ def test_claims_and_user_are_settable(start_service: StartService) -> None:
     iam = context_of(service.request("GET", "/signed"))["iam"]
 
     assert without == {"claims": {"sub": "7", "email": "a@b"}}
-    assert own == {"claims": {"sub": "1", "email": "a@b"}}
+    assert own == {"claims": VALID | {"sub": "1", "email": "a@b"}}
     assert (iam["userArn"], iam["accountId"]) == (role, "210987654321")
     assert iam["callerId"] == "AROALOCAL:me"
 

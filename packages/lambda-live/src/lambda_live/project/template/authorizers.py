@@ -8,11 +8,19 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resou
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypedDict
 
 from lambda_live.model.template import Authorizer
 from lambda_live.project.document import Object, Value
 from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resources
+
+
+class _JwtSettings(TypedDict, total=False):
+    issuers: tuple[str, ...]
+    audiences: tuple[str, ...]
+
 
 IAM = "AWS_IAM"
 _KINDS = ("Type", "TOKEN", "REQUEST", "COGNITO_USER_POOLS")
@@ -66,12 +74,22 @@ def _named(
     if "UserPoolArn" in authorizer:
         token = authorizer.section("Identity").text("Header") or "Authorization"
         sources: tuple[str, ...] = (f"header.{token}",)
-        scopes = authorizer.texts("AuthorizationScopes")
-        return Authorizer(name, "COGNITO_USER_POOLS", identity=sources, scopes=scopes)
+        return Authorizer(
+            name,
+            "COGNITO_USER_POOLS",
+            identity=sources,
+            scopes=authorizer.texts("AuthorizationScopes"),
+            issuers=issuers_of(authorizer, "UserPoolArn"),
+        )
     if "FunctionArn" not in authorizer:
         sources = tuple(identity_sources(authorizer, "IdentitySource"))
-        scopes = authorizer.texts("AuthorizationScopes")
-        return Authorizer(name, "JWT", identity=sources, scopes=scopes)
+        return Authorizer(
+            name,
+            "JWT",
+            identity=sources,
+            scopes=authorizer.texts("AuthorizationScopes"),
+            **jwt_settings(authorizer.section("JwtConfiguration")),
+        )
     return _sam_lambda_authorizer(resources, name, authorizer, rest=rest)
 
 
@@ -130,7 +148,39 @@ def for_method(resources: Resources, method: Properties) -> Authorizer | None:
         payload_format=properties.choice("AuthorizerPayloadFormatVersion", "1.0", "2.0"),
         has_simple_response=properties.flag("EnableSimpleResponses"),
         scopes=method.texts("AuthorizationScopes"),
+        **(
+            {"issuers": issuers_of(properties, "ProviderARNs")}
+            if rest
+            else jwt_settings(properties.section("JwtConfiguration"))
+        ),
     )
+
+
+def jwt_settings(configuration: Properties) -> _JwtSettings:
+    """Return issuer and audiences of a JWT authorizer, as far as the template has their values."""
+    # CloudFormation capitalizes the names, OpenAPI and SAM do not.
+    issuer, audience = (
+        next((each for each in (name, name.lower()) if each in configuration), name)
+        for name in ("Issuer", "Audience")
+    )
+    return _JwtSettings(
+        issuers=_known(configuration.texts(issuer)),
+        audiences=_known(configuration.texts(audience)),
+    )
+
+
+def issuers_of(properties: Properties, key: str) -> tuple[str, ...]:
+    """Return the issuers of the user pools whose ARNs a property lists, empty if one is unknown."""
+    parts = [each.split(":") for each in _known(properties.texts(key))]
+    return tuple(
+        f"https://cognito-idp.{region}.amazonaws.com/{pool.removeprefix('userpool/')}"
+        for *_, region, _, pool in parts
+    )
+
+
+def _known(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the texts; none if one is only known after deployment, because any may be right."""
+    return () if any(isinstance(each, Unresolved) for each in texts) else texts
 
 
 def identity_sources(properties: Properties, key: str) -> Iterable[str]:

@@ -147,4 +147,9 @@ def _scheme_authorizer(
         or properties.number("authorizerResultTtlInSeconds", 0, 3600, "seconds") != 0,
         payload_format=properties.choice("authorizerPayloadFormatVersion", "1.0", "2.0"),
         has_simple_response=properties.flag("enableSimpleResponses"),
+        **(
+            {"issuers": authorizers.issuers_of(properties, "providerARNs")}
+            if "providerARNs" in properties
+            else authorizers.jwt_settings(properties.section("jwtConfiguration"))
+        ),
     )
