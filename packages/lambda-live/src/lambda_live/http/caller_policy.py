@@ -84,9 +84,9 @@ def check_variables(scope: Scope, variables: Mapping[str, str], current: Mapping
 
 def _uid_of_client(scope: Scope) -> int | None:
     """
-    Return the user at the other end of a loopback connection; None if the system does not tell.
+    Return the user at the other end of a loopback connection, or None if the system has no list.
 
-    A client that has closed its end could be anybody: it is `_NOBODY`.
+    The user of a client that has closed its end is unknown: `_NOBODY`.
     """
     client, server = scope.get("client"), scope.get("server")
     if client is None or server is None:

@@ -252,7 +252,7 @@ class FunctionSpec(FunctionSettings):
     variable_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each variable in `template`."""
     handler_line: int | None = None
-    """The line of the handler in `template`, if a person wrote it."""
+    """The line of the handler in `template`, None in a template that CDK generated."""
     reserved_concurrency: int | None = None
     layers: tuple[Layer, ...] = ()
     cdk_bundle: Path | None = None
