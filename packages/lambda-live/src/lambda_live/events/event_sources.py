@@ -174,9 +174,11 @@ class EventSources:
         new = [spec for spec in specs if (spec.type, spec.name) not in known]
         await self.create(new)
         wanted = {_identity(each): each for each in sources}
-        for key in self._sources.keys() - wanted.keys():
-            await self._remove_source(self._sources.pop(key))
+        removed = [self._sources.pop(key) for key in self._sources.keys() - wanted.keys()]
+        for each in removed:
+            await self._remove_source(each)
         await self._add([each for key, each in wanted.items() if key not in self._sources])
+        await self._notify({each.source for each in removed if each.kind == "S3"})
 
     async def _remove_source(self, source: EventSource) -> None:
         if source.kind in _MAPPINGS:
@@ -200,7 +202,7 @@ class EventSources:
         if self._is_leader:
             pushes = [each for each in sources if each.kind in ("SNS", "EventBridge")]
             await self._add_pushes(pushes)
-            await self._add_buckets([each for each in sources if each.kind == "S3"])
+        await self._notify({each.source for each in sources if each.kind == "S3"})
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake the pumps when the engine reports changes; runs in a thread."""
@@ -344,27 +346,29 @@ class EventSources:
             except (*AwsError, KeyError, TypeError) as error:
                 self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
 
-    async def _add_buckets(self, sources: list[EventSource]) -> None:
-        buckets: dict[str, list[tuple[EventSource, str]]] = defaultdict(list)
-        for source in sources:
+    async def _notify(self, buckets: Iterable[str]) -> None:
+        """Set the notifications of buckets: all that the template has for each of them."""
+        for bucket in buckets if self._is_leader else ():
+            notified: list[tuple[EventSource, str]] = []
+            place = ""
             try:
-                buckets[source.source].append((source, await self._queue_of(source)))
-            except AwsError as error:
-                self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
-        for bucket, notified in buckets.items():
-            try:
+                for each in self._sources.values():
+                    if each.kind == "S3" and each.source == bucket:
+                        place = each.place
+                        notified.append((each, await self._queue_of(each)))
                 await notify(self._aws, bucket, notified)
             except AwsError as error:
-                place = notified[0][0].place
                 self._log(f"{place}: bucket {bucket} notifies nobody: {error}", "ERROR")
 
     async def _queue_of(self, source: EventSource) -> str:
         """Return the ARN that a notification goes to: its own target, or an internal queue."""
         if not is_function(source.target):
             return source.target
-        pump = PushPump(source, self._context)
-        await pump.create_queue()
-        self._start(_identity(source), "sqs", pump)
+        pump, _ = self._pumps.get(_identity(source), (None, None))
+        if not isinstance(pump, PushPump):
+            pump = PushPump(source, self._context)
+            await pump.create_queue()
+            self._start(_identity(source), "sqs", pump)
         return pump.arn
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from lambda_live.resources.aws import AwsClients
 IDLE_SECONDS = 2.0
 """How often an idle pump looks for messages that became visible without a signal."""
 
-MAX_PAYLOAD_BYTES = 6 * 2**20
+MAX_PAYLOAD_BYTES = 6 * 2**20 - 1000
+"""AWS's limit for a batch, without the members around the records."""
+
 _RETRY_SECONDS = (0.05, 1.0)
 """The first and the longest pause before a throttled invocation is repeated."""
 
@@ -92,6 +94,26 @@ class Filters:
             if found["Result"]:
                 return True
         return False
+
+
+def as_json(value: object) -> bytes:
+    """Return a value as AWS's payloads have it: other characters than ASCII are not escaped."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def split[T](items: Iterable[T], size_of: Callable[[T], int], count: int) -> Iterator[list[T]]:
+    """Yield batches of at most `count` items, whose sizes do not exceed AWS's limit together."""
+    batch: list[T] = []
+    total = 0
+    for item in items:
+        size = size_of(item)
+        if batch and (len(batch) >= count or total + size > MAX_PAYLOAD_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(item)
+        total += size
+    if batch:
+        yield batch
 
 
 def json_or_text(text: str) -> Any:

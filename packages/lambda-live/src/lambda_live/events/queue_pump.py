@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,11 +19,13 @@ from lambda_live.events.pump import (
     Filters,
     PumpContext,
     Signal,
+    as_json,
     count,
     invoke,
     json_or_text,
     repeat,
     report_failure,
+    split,
 )
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.function import DEFAULT_CONCURRENCY
@@ -68,27 +70,30 @@ class QueuePump:
         if not self._url:
             self._url = await self._context.aws.queue_url(self._mapping.source)
             await self._read_attributes()
+        await self._wait_for_capacity()
+        received_at = time.monotonic()
+        for batch in split(await self._collect(), self._size, self._mapping.settings.batch_size):
+            await self._wait_for_capacity()
+            task = asyncio.create_task(self._deliver(batch, received_at))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _wait_for_capacity(self) -> None:
         while len(self._running) >= self._limit():
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        received_at = time.monotonic()
-        if messages := await self._collect():
-            for batch in self._split(messages):
-                task = asyncio.create_task(self._deliver(batch, received_at))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
 
     async def _collect(self) -> list[Message]:
         """Return the next messages: up to the batch size, the window or the largest payload."""
         settings = self._mapping.settings
         messages = await self._receive(settings.batch_size, IDLE_SECONDS)
         deadline = time.monotonic() + settings.window
-        size = _size(messages)
-        while messages and len(messages) < settings.batch_size and size < MAX_PAYLOAD_BYTES:
-            if (left := deadline - time.monotonic()) <= 0:
+        while messages and len(messages) < settings.batch_size:
+            left = deadline - time.monotonic()
+            if left <= 0 or sum(map(self._size, messages)) >= MAX_PAYLOAD_BYTES:
                 break
             more = await self._receive(settings.batch_size - len(messages), left)
-            messages += more
-            size += _size(more)
+            again = {each["MessageId"] for each in more}  # they became visible in a long window
+            messages = [each for each in messages if each["MessageId"] not in again] + more
         return messages
 
     async def _receive(self, count: int, seconds: float) -> list[Message]:
@@ -109,14 +114,9 @@ class QueuePump:
             await self.signal.wait(seconds)
         return messages
 
-    def _split(self, messages: list[Message]) -> Iterator[list[Message]]:
-        batch: list[Message] = []
-        for message in messages:
-            if batch and _size([*batch, message]) > MAX_PAYLOAD_BYTES:
-                yield batch
-                batch = []
-            batch.append(message)
-        yield batch
+    def _size(self, message: Message) -> int:
+        """Return the bytes of a message in the payload."""
+        return len(as_json(self._record(message)))
 
     async def _deliver(self, batch: list[Message], received_at: float) -> None:
         try:
@@ -139,7 +139,7 @@ class QueuePump:
     async def _invoke(self, batch: list[Message], received_at: float) -> None:
         name = self._mapping.source_name
         timeout = self._visibility_timeout
-        payload = json.dumps({"Records": [self._record(each) for each in batch]}).encode()
+        payload = as_json({"Records": [self._record(each) for each in batch]})
         function, request_id = self._mapping.function, new_request_id()
         create = partial(
             Invocation,
@@ -158,6 +158,8 @@ class QueuePump:
             failed = failed_items(result.payload, identifiers) if reports else set()
         remaining = [each for each in batch if failed is None or each["MessageId"] in failed]
         await self._delete([each for each in batch if each not in remaining])
+        if self._mapping.source.endswith(".fifo"):
+            self.signal.set()  # the next messages of the group may be received
         if remaining:
             visible_in = max(received_at + timeout - time.monotonic(), 0.0)
             self._look_again_in(visible_in)
@@ -240,7 +242,3 @@ def _attribute(value: dict[str, Any]) -> dict[str, Any]:
 
 def _receive_count(message: Message) -> int:
     return int(message.get("Attributes", {}).get("ApproximateReceiveCount") or 1)
-
-
-def _size(messages: Sequence[Message]) -> int:
-    return sum(len(each["Body"]) for each in messages)

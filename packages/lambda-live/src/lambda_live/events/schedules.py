@@ -79,7 +79,7 @@ class Schedule:
                 await self.fire(time)
             except Exception as error:  # noqa: BLE001  # the next time is not affected
                 self._context.log(f"schedule {self.source.name}: {error}", "ERROR")
-            time = self.next_time(time)
+            time = self.next_time(max(time, datetime.now(UTC)))  # missed times do not fire
 
     async def fire(self, time: datetime | None = None) -> None:
         """

@@ -17,20 +17,22 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from typing import Any
 
-from lambda_live.events.mapping import DYNAMODB, EventSourceMapping, failed_items
+from lambda_live.events.mapping import DYNAMODB, KINESIS, EventSourceMapping, failed_items
 from lambda_live.events.pump import (
     IDLE_SECONDS,
-    MAX_PAYLOAD_BYTES,
     Filters,
     PumpContext,
     Signal,
+    as_json,
     count,
     invoke,
     json_or_text,
     repeat,
     report_failure,
+    split,
 )
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.invocation import Invocation, Result, new_request_id
@@ -39,6 +41,12 @@ _POLL_SECONDS = 0.5
 """How often a stream is read whose engine reports no changes."""
 
 _SHARD_REFRESH_SECONDS = 10.0
+_MAX_READ = {DYNAMODB: 1000, KINESIS: 10_000}
+"""The most records that AWS returns at once."""
+
+_MAX_STATE_BYTES = 2**20
+"""AWS ends a tumbling window whose state is larger."""
+
 _RETRY_SECONDS = (0.2, 10.0)
 """The first and the longest pause before a failed batch is repeated."""
 
@@ -80,9 +88,13 @@ class StreamPump:
 
     async def _watch(self) -> None:
         """Start a task for each new shard, and pass signals on."""
-        for shard_id in await self._shard_ids():
+        is_new = self.since is None
+        shard_ids = await self._shard_ids()
+        if is_new:
+            await self._save({self._mapping.uuid: int(time.time())})
+        for shard_id in shard_ids:
             if shard_id not in self._shards:
-                shard = _Shard(self, shard_id)
+                shard = _Shard(self, shard_id, is_new=is_new)
                 self._shards[shard_id] = shard, asyncio.create_task(shard.run())
         deadline = time.monotonic() + _SHARD_REFRESH_SECONDS
         while (left := deadline - time.monotonic()) > 0:
@@ -127,14 +139,18 @@ class StreamPump:
         """Call an operation of the stream's API."""
         return await self._context.aws.call(self._service, operation, **arguments)
 
-    def position(self, shard: str) -> str | None:
-        """Return the sequence number of the last record that is done, if one is."""
-        value = self._state.get(f"{self._mapping.uuid} {shard}")
-        return None if value is None else str(value)
+    @property
+    def since(self) -> int | None:
+        """When the mapping began to read, in seconds since the epoch; None before that."""
+        return self._state.get(self._mapping.uuid)
 
-    async def set_position(self, shard: str, sequence: str) -> None:
-        """Store the sequence number of the last record that is done."""
-        await self._save({f"{self._mapping.uuid} {shard}": sequence})
+    def stored(self, key: str) -> Any:
+        """Return what `store` stored for a key, or None."""
+        return self._state.get(f"{self._mapping.uuid} {key}")
+
+    async def store(self, members: Mapping[str, Any]) -> None:
+        """Store values for as long as the engine has the stream's records."""
+        await self._save({f"{self._mapping.uuid} {key}": each for key, each in members.items()})
 
     async def select(self, records: Sequence[Record]) -> list[Record]:
         """Return the records that match the filters."""
@@ -178,11 +194,14 @@ class StreamPump:
 class _Shard:
     """Reads one shard, and delivers its batches one after the other."""
 
-    def __init__(self, pump: StreamPump, shard_id: str) -> None:
+    def __init__(self, pump: StreamPump, shard_id: str, *, is_new: bool) -> None:
+        """`is_new` is whether the shard was there when the mapping began to read."""
         self.signal = Signal()
         self._pump = pump
         self._id = shard_id
         self._settings = pump.mapping.settings
+        self._is_new = is_new
+        self._oldest = 0
         self._iterator: str | None = None
         self._buffer: list[Record] = []
         self._windows = _TumblingWindow(self) if self._settings.tumbling_window else None
@@ -194,17 +213,23 @@ class _Shard:
 
     async def _open(self) -> None:
         options: dict[str, Any] = {"ShardIteratorType": self._settings.starting_position}
-        if (position := self._pump.position(self._id)) is not None:
+        self._oldest = 0
+        if (position := self._pump.stored(self._id)) is not None:
             options = {
                 "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
                 self._sequence_argument: position,
             }
         elif self._settings.starting_position == "AT_TIMESTAMP":
             options["Timestamp"] = self._settings.starting_timestamp
+        elif self._settings.starting_position == "LATEST" and not self._is_new:
+            # the latest record now is not the latest one when the mapping began to read
+            options["ShardIteratorType"] = "TRIM_HORIZON"
+            self._oldest = self._pump.since or 0
         found = await self._pump.call(
             "get_shard_iterator", **self._pump.stream, ShardId=self._id, **options
         )
         self._iterator = found["ShardIterator"]
+        self._is_new = False
 
     @property
     def _sequence_argument(self) -> str:
@@ -237,12 +262,11 @@ class _Shard:
             return
         iterator, self._iterator = self._iterator, None
         # an error leaves no iterator: the shard is opened again at its position
-        found = await self._pump.call(
-            "get_records", ShardIterator=iterator, Limit=capacity - len(self._buffer)
-        )
+        limit = min(capacity - len(self._buffer), _MAX_READ[self._pump.mapping.kind])
+        found = await self._pump.call("get_records", ShardIterator=iterator, Limit=limit)
         self._iterator = found.get("NextShardIterator")
         records = [self._pump.record(self._id, each) for each in found["Records"]]
-        self._buffer += records
+        self._buffer += [each for each in records if _arrival(each) >= self._oldest]
         if not records:
             has_signals = self._pump.context.has_signals
             await self.signal.wait(seconds if has_signals else min(seconds, _POLL_SECONDS))
@@ -259,38 +283,41 @@ class _Shard:
             await asyncio.gather(*(self._deliver_batches(lane) for lane in lanes.values()))
         else:
             await self._deliver_batches(wanted)
-        await self._pump.set_position(self._id, _sequence(records[-1]))
+        await self._store(records[-1])
+
+    async def _store(self, last: Record) -> None:
+        """Store the last record that is done, and the state of the window after it."""
+        window = self._windows.stored() if self._windows is not None else {}
+        await self._pump.store({self._id: _sequence(last)} | window)
 
     async def _deliver_batches(self, records: Sequence[Record]) -> None:
-        batch: list[Record] = []
-        size = 0
-        for each in records:
-            length = len(json.dumps(each))
-            if len(batch) >= self._settings.batch_size or size + length > MAX_PAYLOAD_BYTES:
-                await self.deliver(batch)
-                batch, size = [], 0
-            batch.append(each)
-            size += length
-        if batch:
+        for batch in split(records, _size, self._settings.batch_size):
             await self.deliver(batch)
 
     async def deliver(self, records: list[Record], first_attempt: int = 0) -> None:
-        """Deliver a batch: until it succeeds, is too old, or has no retries left."""
-        settings, attempts = self._settings, first_attempt
+        """
+        Deliver a batch: until it succeeds, is too old, or has no retries left.
+
+        A batch without records is the last one of a tumbling window.
+        """
+        settings, attempts, is_final = self._settings, first_attempt, not records
         pause, longest = _RETRY_SECONDS
         while True:
             records = await self._drop_expired(records, attempts)
-            if not records:
+            if not records and not is_final:
                 return
-            request_id = new_request_id()
-            result = await self.invoke({"Records": records}, records, request_id, attempts + 1)
+            window = self._windows.members(is_final=is_final) if self._windows is not None else {}
+            event, request_id = {"Records": records} | window, new_request_id()
+            result = await self._invoke(event, records, request_id, attempts + 1)
             failed_at = self._first_failure(result, records)
+            if self._windows is not None and failed_at != 0:
+                self._windows.accept(result)
             if failed_at is None:
                 self._pump.mapping.last_result = "OK"
                 return
             self._pump.mapping.last_result = "PROBLEM: Function call failed"
             if failed_at > 0 and settings.parallelization == 1:
-                await self._pump.set_position(self._id, _sequence(records[failed_at - 1]))
+                await self._store(records[failed_at - 1])
             if settings.bisects and len(records) > 1:
                 middle = failed_at or len(records) // 2
                 parts = "only the rest" if failed_at else f"in two parts: {middle} and"
@@ -332,7 +359,7 @@ class _Shard:
             await self._give_up(expired, "MaximumRecordAgeExceeded", attempts, None)
         return records[len(expired) :]
 
-    async def invoke(
+    async def _invoke(
         self, event: dict[str, Any], records: Sequence[Record], request_id: str, attempt: int
     ) -> Result:
         """Invoke the function; a throttled invocation is repeated until it runs."""
@@ -340,7 +367,7 @@ class _Shard:
         name, kind = mapping.source_name, "table" if mapping.kind == DYNAMODB else "stream"
         create = partial(
             Invocation,
-            json.dumps(event).encode(),
+            as_json(event),
             request_id=request_id,
             label=f"{mapping.kind} {name} ({len(records)})",
             source={kind: name, "shard": self._id, "batch": count(len(records), "record")},
@@ -368,7 +395,7 @@ class _Shard:
         mapping, context = self._pump.mapping, self._pump.context
         message = f"{mapping.source_name}: {condition}: {len(records)} records of {self._id}"
         context.log(f"{message} were not processed by {mapping.function}", "ERROR")
-        if (destination := self._settings.on_failure) is None:
+        if (destination := self._settings.on_failure) is None or not records:
             return
         record = self._failure_record(records, condition, attempts, result)
         if destination.split(":")[2] == "s3":
@@ -426,63 +453,61 @@ class _TumblingWindow:
     def __init__(self, shard: _Shard) -> None:
         self._shard = shard
         self._length = shard.pump.mapping.settings.tumbling_window
-        self._start: int | None = None
-        self._value: Any = {}
+        self._key = f"{shard.shard_id} window"
+        self._start: int | None
+        self._state: Any
+        self._start, self._state = shard.pump.stored(self._key) or (None, {})
+        self._is_early = False
+
+    def stored(self) -> dict[str, Any]:
+        """Return the state as the pump stores it."""
+        return {self._key: [self._start, self._state]}
+
+    def members(self, *, is_final: bool) -> dict[str, Any]:
+        """Return the members that an event has besides its records."""
+        start = self._start or 0
+        return {
+            "window": {"start": _iso(start), "end": _iso(start + self._length)},
+            "state": self._state,
+            "shardId": self._shard.shard_id,
+            "eventSourceARN": self._shard.pump.mapping.source,
+            "isFinalInvokeForWindow": is_final,
+            "isWindowTerminatedEarly": self._is_early,
+        }
+
+    def accept(self, result: Result) -> None:
+        """Take the state from the function's response."""
+        value = json_or_text(result.payload.decode())
+        self._state = (value.get("state") or {}) if isinstance(value, dict) else {}
 
     async def deliver(self, records: Sequence[Record]) -> None:
         """Deliver records, each in the window of its arrival."""
-        batch: list[Record] = []
-        for each in records:
-            start = int(_arrival(each)) // self._length * self._length
+        for start, group in groupby(records, self._start_of):
             if self._start is not None and start > self._start:
-                await self._invoke(batch)
-                batch = []
                 await self._finish()
-            if self._start is None:
-                self._start = start
-            batch.append(each)
-            if len(batch) >= self._shard.pump.mapping.settings.batch_size:
-                await self._invoke(batch)
-                batch = []
-        await self._invoke(batch)
+            for batch in split(group, _size, self._shard.pump.mapping.settings.batch_size):
+                self._start = start if self._start is None else self._start
+                await self._shard.deliver(batch)
+                if len(as_json(self._state)) > _MAX_STATE_BYTES:
+                    self._is_early = True
+                    await self._finish()
+
+    def _start_of(self, record: Record) -> int:
+        return int(_arrival(record)) // self._length * self._length
 
     async def close_ended(self) -> None:
         """Invoke the function for the last time of a window that is over."""
         if self._start is not None and time.time() >= self._start + self._length:
             await self._finish()
+            await self._shard.pump.store(self.stored())
 
     async def _finish(self) -> None:
-        await self._run([], is_final=True)
-        self._start, self._value = None, {}
+        await self._shard.deliver([])
+        self._start, self._state, self._is_early = None, {}, False
 
-    async def _invoke(self, records: list[Record]) -> None:
-        if records:
-            await self._run(records, is_final=False)
 
-    async def _run(self, records: list[Record], *, is_final: bool) -> None:
-        start = self._start or 0
-        event = {
-            "Records": records,
-            "window": {"start": _iso(start), "end": _iso(start + self._length)},
-            "state": self._value,
-            "shardId": self._shard.shard_id,
-            "eventSourceARN": self._shard.pump.mapping.source,
-            "isFinalInvokeForWindow": is_final,
-            "isWindowTerminatedEarly": False,
-        }
-        retries = self._shard.pump.mapping.settings.maximum_retries
-        attempts, (pause, longest) = 0, _RETRY_SECONDS
-        while True:
-            result = await self._shard.invoke(event, records, new_request_id(), attempts + 1)
-            if result.error_type is None:
-                break
-            attempts += 1
-            if -1 < retries < attempts:
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, longest)
-        value = json_or_text(result.payload.decode())
-        self._value = value.get("state", {}) if isinstance(value, dict) else {}
+def _size(record: Record) -> int:
+    return len(as_json(record))
 
 
 def _key(record: Record) -> str:

@@ -1,6 +1,7 @@
 """Clients of the engine for asyncio: boto3 in threads, so that one slow call delays no other."""
 
 import asyncio
+import json
 import threading
 import time
 import uuid
@@ -105,10 +106,13 @@ class AwsClients:
                     "sns", "publish", TopicArn=arn, Message=text, MessageAttributes=values
                 )
             case "events":
+                context = json.loads(text).get("requestContext") or {}
+                outcome = "Success" if context.get("condition") == "Success" else "Failure"
                 entry = {
                     "EventBusName": name.removeprefix("event-bus/"),
                     "Source": "lambda",
-                    "DetailType": "Lambda Function Invocation Result",
+                    "DetailType": f"Lambda Function Invocation Result - {outcome}",
+                    "Resources": [arn, *filter(None, [context.get("functionArn")])],
                     "Detail": text,
                 }
                 await self.call("events", "put_events", Entries=[entry])
