@@ -1,30 +1,37 @@
 """
 Measure the delivery of queue messages: `python -m bench.events`.
 
-It prints the delay from SendMessage to the handler, the rate of one mapping beside five receivers
-of boto3 alone, the processor time of ten idle mappings, and the start with ten resources.
+It prints the delay from SendMessage to the handler and the rate of one mapping, beside those of
+MiniStack's own event sources; the rate of five receivers of boto3 alone; the processor time of ten
+idle mappings, and the start with ten resources.
 """
 
+import io
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench.server import free_port, is_listening
 from bench.table import format_table
+from lambda_live.resources.engine import Engine
 from support.aws import Aws
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.waiting import wait_until
 
-_PROBES = 100
+_PROBES = 50
 _MESSAGES = 500
 _RECEIVERS = 5
 _IDLE_SECONDS = 10.0
@@ -57,13 +64,58 @@ _EVENTS = "".join(
 )
 
 
-def _received(service: LambdaService) -> list[tuple[str, float]]:
-    file = service.project / "events.txt"
+class _OwnPump(Aws):
+    """MiniStack with a function and event sources of its own."""
+
+    url = ""
+
+    def __init__(self, project: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(None)  # type: ignore[arg-type]  # no service
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("app.py", _APP)
+        self.lambda_.create_function(
+            FunctionName="Work",
+            Runtime="python3.12",
+            Role="arn:aws:iam::123456789012:role/lambda",
+            Handler="app.handler",
+            Code={"ZipFile": code.getvalue()},
+            Environment={"Variables": {"EVENTS": str(project / "events.txt")}},
+        )
+        for number in range(2):
+            self.sqs.create_queue(QueueName=f"Queue{number}")
+            arn = f"arn:aws:sqs:us-east-1:000000000000:Queue{number}"
+            self.lambda_.create_event_source_mapping(EventSourceArn=arn, FunctionName="Work")
+
+
+@contextmanager
+def _ministack() -> Iterator[tuple[Path, Aws]]:
+    with tempfile.TemporaryDirectory(prefix="lambda-bench-") as directory:
+        port = free_port()
+        environ = os.environ | {
+            "BIND_HOST": "127.0.0.1",
+            "DOCKER_HOST": f"unix://{directory}/no-docker",
+            "GATEWAY_PORT": str(port),
+            "LOG_LEVEL": "ERROR",
+            "PYTHONPATH": str(Engine.install(lambda _: None)),
+        }
+        command = [sys.executable, "-m", "ministack.app"]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: is_listening(port), "MiniStack")
+                yield Path(directory), _OwnPump(Path(directory), port)
+            finally:
+                process.terminate()
+
+
+def _received(project: Path) -> list[tuple[str, float]]:
+    file = project / "events.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [(body, float(when)) for body, when in map(str.split, lines)]
 
 
-def _delays_ms(service: LambdaService, aws: Aws) -> list[float]:
+def _delays_ms(project: Path, aws: Aws) -> list[float]:
     delays = []
     for number in range(_PROBES):
         body = f"probe-{number}"
@@ -71,7 +123,7 @@ def _delays_ms(service: LambdaService, aws: Aws) -> list[float]:
         aws.send("Queue0", body)
 
         def arrival(body: str = body) -> list[float]:
-            return [when for each, when in _received(service) if each == body]
+            return [when for each, when in _received(project) if each == body]
 
         delays.append((wait_until(arrival, body)[0] - sent_at) * 1000)
     return delays
@@ -84,11 +136,11 @@ def _fill(aws: Aws, queue: str) -> None:
         aws.sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
-def _mapping_rate(service: LambdaService, aws: Aws) -> float:
+def _mapping_rate(project: Path, aws: Aws) -> float:
     start = time.perf_counter()
     _fill(aws, "Queue1")
     wait_until(
-        lambda: sum(body.startswith("rate-") for body, _ in _received(service)) >= _MESSAGES,
+        lambda: sum(body.startswith("rate-") for body, _ in _received(project)) >= _MESSAGES,
         "the messages",
     )
     return _MESSAGES / (time.perf_counter() - start)
@@ -149,16 +201,24 @@ def main() -> int:
             started = time.perf_counter() - start
             aws = Aws(service)
             aws.send("Queue0", "first")
-            wait_until(lambda: _received(service), "the first message")
-            delays = _delays_ms(service, aws)
+            wait_until(lambda: _received(project), "the first message")
+            delay = statistics.median(_delays_ms(project, aws))
             idle = _idle_percent(service, aws)
             rows = [
                 ("start with 11 queues and a function", f"{started:.1f} s"),
-                ("SendMessage to handler, median", f"{statistics.median(delays):.0f} ms"),
+                ("SendMessage to handler, median", f"{delay:.0f} ms"),
                 ("idle: 10 mappings, service and engine", f"{idle:.1f} % of a core"),
-                ("500 messages: one mapping", f"{_mapping_rate(service, aws):.0f}/s"),
+                ("500 messages: one mapping", f"{_mapping_rate(project, aws):.0f}/s"),
                 ("500 messages: 5 receivers of boto3", f"{_boto3_rate(aws):.0f}/s"),
             ]
+    with _ministack() as (own, aws):
+        aws.send("Queue0", "first")
+        wait_until(lambda: _received(own), "the first message")
+        delay = statistics.median(_delays_ms(own, aws))
+        rows += [
+            ("MiniStack's own: SendMessage to handler, median", f"{delay:.0f} ms"),
+            ("MiniStack's own: 500 messages, one mapping", f"{_mapping_rate(own, aws):.0f}/s"),
+        ]
     load = json.dumps([round(each, 1) for each in os.getloadavg()])
     print(format_table(("figure", "value"), rows))
     print(f"load average {load}, {os.cpu_count()} CPUs")

@@ -7,6 +7,7 @@ Importing the service takes longer than most tests. A forked process is like one
 
 import fcntl
 import gc
+import importlib
 import inspect
 import json
 import os
@@ -111,7 +112,7 @@ def _become(caller: socket.socket, standard: tuple[int, ...]) -> None:
     own = {_SERVICE_ID: secrets.token_hex(8)}
     for name, value in ((request.get("constants") or {}) | own).items():
         module, _, constant = name.rpartition(".")
-        setattr(sys.modules[f"lambda_live.{module}"], constant, value)
+        setattr(importlib.import_module(f"lambda_live.{module}"), constant, value)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 SQS, DYNAMODB, KINESIS = "SQS", "DynamoDB", "Kinesis"
 _SERVICES = {"sqs": SQS, "dynamodb": DYNAMODB, "kinesis": KINESIS}
 _MAX_QUEUE_BATCH_WITHOUT_WINDOW = 10
+_MIN_AGE_SECONDS = 60
 _FAILURES = "ReportBatchItemFailures"
 _POSITIONS = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
 _QUEUE_ONLY = ("ScalingConfig",)
@@ -96,8 +97,8 @@ def parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSetting
     destination = (properties.get("DestinationConfig") or {}).get("OnFailure") or {}
     timestamp = properties.get("StartingPositionTimestamp")
     age = _number(properties, "MaximumRecordAgeInSeconds", -1, -1, 604_800)
-    if -1 < age < 60:  # noqa: PLR2004  # AWS's minimum
-        message = "MaximumRecordAgeInSeconds must be -1 or from 60 to 604800"
+    if -1 < age < _MIN_AGE_SECONDS:
+        message = f"MaximumRecordAgeInSeconds must be -1 or from {_MIN_AGE_SECONDS} to 604800"
         raise InvalidMappingError(message)
     return MappingSettings(
         batch_size=batch_size,
@@ -154,13 +155,21 @@ def _filters(criteria: Any) -> tuple[str, ...]:
     texts = [each if isinstance(each, str) else json.dumps(each) for each in patterns if each]
     for text in texts:
         try:
-            is_valid = isinstance(json.loads(text), dict)
+            pattern = json.loads(text)
+            is_valid = isinstance(pattern, dict) and _is_pattern(pattern)
         except ValueError:
             is_valid = False
         if not is_valid:
             message = f"Invalid filter pattern definition: {text}"
             raise InvalidMappingError(message)
     return tuple(text for text in texts if text != "{}")
+
+
+def _is_pattern(value: object) -> bool:
+    """Whether each member of a pattern is a list, or an object of such members."""
+    if isinstance(value, dict):
+        return all(map(_is_pattern, value.values()))
+    return isinstance(value, list)
 
 
 @dataclass(slots=True)

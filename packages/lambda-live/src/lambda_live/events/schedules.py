@@ -18,6 +18,7 @@ from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import EventSource
 
 _RATE = re.compile(r"rate\((\d+) +(minute|hour|day)s?\)")
+_UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON = re.compile(r"cron\(([^)]+)\)")
 _LONGEST_SLEEP_SECONDS = 3600.0
@@ -50,7 +51,7 @@ class Schedule:
         """Return the next time after `after`, or None if there is none."""
         expression = self.source.source.strip()
         if match := _RATE.fullmatch(expression):
-            return after + timedelta(**{f"{match[2]}s": int(match[1])})
+            return after + timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
         if match := _AT.fullmatch(expression):
             time = datetime.fromisoformat(match[1]).replace(tzinfo=self._zone)
             return time if time > after else None
@@ -64,11 +65,15 @@ class Schedule:
 
         try:
             local = after.astimezone(self._zone).replace(tzinfo=UTC)
-            found = AwsCroniter(fields).get_next(local)
+            found: datetime | None = next(iter(AwsCroniter(fields).get_next(local)), None)
         except Exception as error:
             message = f"invalid schedule cron({fields}): {error}"
             raise InvalidScheduleError(message) from error
-        return found[0].replace(tzinfo=self._zone) if found else None
+        if found is None:
+            return None
+        time = found.replace(tzinfo=self._zone)
+        # an hour that daylight saving time repeats has its times twice
+        return time if time.astimezone(UTC) > after else time.replace(fold=1)
 
     async def run(self) -> None:
         """Fire at each time until the task is cancelled."""

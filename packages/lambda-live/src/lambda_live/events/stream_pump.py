@@ -20,6 +20,8 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lambda_live.events.mapping import DYNAMODB, KINESIS, EventSourceMapping, failed_items
 from lambda_live.events.pump import (
     IDLE_SECONDS,
@@ -225,11 +227,20 @@ class _Shard:
             # the latest record now is not the latest one when the mapping began to read
             options["ShardIteratorType"] = "TRIM_HORIZON"
             self._oldest = self._pump.since or 0
-        found = await self._pump.call(
-            "get_shard_iterator", **self._pump.stream, ShardId=self._id, **options
-        )
+        try:
+            found = await self._get_iterator(options)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TrimmedDataAccessException":
+                raise
+            # the last record that is done is too old to be in the stream
+            found = await self._get_iterator({"ShardIteratorType": "TRIM_HORIZON"})
         self._iterator = found["ShardIterator"]
         self._is_new = False
+
+    async def _get_iterator(self, options: dict[str, Any]) -> Any:
+        return await self._pump.call(
+            "get_shard_iterator", **self._pump.stream, ShardId=self._id, **options
+        )
 
     @property
     def _sequence_argument(self) -> str:

@@ -1,9 +1,11 @@
 import io
 import signal
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -31,15 +33,69 @@ QUEUE = """
       Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}}
   Orders: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 2}}
 """
+SOURCES = """
+      Events:
+        Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}
+        Bucket: {Type: S3, Properties: {Bucket: !Ref Files, Events: s3:ObjectCreated:*}}
+        Table:
+          Type: DynamoDB
+          Properties: {Stream: !GetAtt Items.StreamArn, StartingPosition: LATEST}
+        Clicks:
+          Type: Kinesis
+          Properties: {Stream: !GetAtt Clicks.Arn, StartingPosition: TRIM_HORIZON}
+  Orders: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 2}}
+  Files: {Type: AWS::S3::Bucket}
+  Clicks: {Type: AWS::Kinesis::Stream}
+  Items:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      StreamSpecification: {StreamViewType: KEYS_ONLY}
+"""
 WAITS = """
 import pathlib, time
 
+def text(record):
+    if "kinesis" in record:
+        return record["kinesis"]["partitionKey"]
+    if "dynamodb" in record:
+        return record["dynamodb"]["Keys"]["id"]["S"]
+    return record["body"] if "body" in record else record["s3"]["object"]["key"]
+
 def handler(event, context):
-    pathlib.Path("../started").touch()
+    texts = list(map(text, event["Records"]))
+    pathlib.Path(f"../started-{texts[0]}").touch()
     while not pathlib.Path("../go").exists():
         time.sleep(0.01)
     with open("../done", "a") as file:
-        file.writelines(each["body"] + "\\n" for each in event["Records"])
+        file.writelines(each + "\\n" for each in texts)
+"""
+WINDOW = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Clicks: {Type: AWS::Kinesis::Stream}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Events:
+        Clicks:
+          Type: Kinesis
+          Properties:
+            Stream: !GetAtt Clicks.Arn
+            StartingPosition: LATEST
+            TumblingWindowInSeconds: 900
+"""
+COUNTS = """
+def handler(event, context):
+    count = event["state"].get("count", 0) + len(event["Records"])
+    keys = " ".join(each["kinesis"]["partitionKey"] for each in event["Records"])
+    with open("../count", "a") as file:
+        file.write(f"{count} {event['window']['start']} {keys}\\n")
+    return {"state": {"count": count}}
 """
 ENVIRONMENT = """
 import os
@@ -57,8 +113,20 @@ STORED = """
 """
 
 
-def test_project_without_resources_starts_no_engine(start_service: StartService) -> None:
-    service = start_service({"template.yaml": FUNCTION, "code/app.py": RECORDER}, handler=None)
+def test_project_without_resources_starts_and_imports_no_engine(
+    start_service: StartService,
+) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION, "code/app.py": RECORDER},
+        handler=None,
+        PYTHONPROFILEIMPORTTIME="1",
+    )
+    assert service.boto3.list_event_source_mappings()["EventSourceMappings"] == []
+    service.expected_stderr = service.stderr
+    imported = {line.rpartition("|")[2].strip() for line in service.stderr.splitlines()}
+    assert "lambda_live.service" in imported
+    assert not {each for each in imported if each.startswith(("boto", "lambda_live.resources"))}
+    assert "lambda_live.events.event_sources" not in imported
 
     commands = [" ".join(each.cmdline()) for each in psutil.Process(service.pid).children()]
     assert not any("engine_process" in each for each in commands)
@@ -66,25 +134,108 @@ def test_project_without_resources_starts_no_engine(start_service: StartService)
 
 
 def test_stored_and_running_messages_survive_a_killed_service(tmp_path: Path) -> None:
-    template = FUNCTION + QUEUE + "  Stored: {Type: AWS::SQS::Queue}\n"
+    template = FUNCTION + SOURCES + "  Stored: {Type: AWS::SQS::Queue}\n"
     write_project(tmp_path, {"template.yaml": template, "code/app.py": WAITS})
-    service = LambdaService(tmp_path, handler=None)
+    constants = {"events.push._VISIBILITY_SECONDS": 2, "events.push._HEARTBEAT_SECONDS": 1.0}
+    service = LambdaService(tmp_path, handler=None, constants=constants)
     service.wait_until_ready()
     before = Aws(service)
     before.send("Stored", "kept")
-    before.send("Orders", "running")
-    wait_until((tmp_path / "started").exists, "the invocation")
+    before.send("Orders", "message")
+    before.s3.put_object(Bucket="files", Key="object", Body=b"x")
+    before.dynamodb.put_item(TableName="Items", Item={"id": {"S": "item"}})
+    before.kinesis.put_record(StreamName="Clicks", PartitionKey="first", Data=b"x")
+    wait_until(lambda: len(list(tmp_path.glob("started-*"))) == 4, "the invocations")
     service.end(signal.SIGKILL)
     service.kill()
+    before.kinesis.put_record(StreamName="Clicks", PartitionKey="meanwhile", Data=b"x")
     (tmp_path / "go").touch()
 
+    def done() -> list[str]:
+        file = tmp_path / "done"
+        return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+    again = LambdaService(tmp_path, handler=None, constants=constants)
+    try:
+        again.wait_until_ready()
+        aws = Aws(again)
+        assert aws.url == before.url
+        assert [each["Body"] for each in aws.receive("Stored")] == ["kept"]
+        expected = {"message", "object", "item", "first", "meanwhile"}
+        wait_until(lambda: set(done()) == expected, "the second deliveries")
+        assert done().index("first") < done().index("meanwhile")
+    finally:
+        again.close()
+
+
+def test_latest_position_and_window_state_survive_a_killed_service(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": WINDOW, "code/app.py": COUNTS})
+    service = LambdaService(tmp_path, handler=None)
+    service.wait_until_ready()
+    aws = Aws(service)
+
+    def is_counted() -> bool:
+        aws.kinesis.put_record(StreamName="Clicks", PartitionKey="a", Data=b"x")
+        return (tmp_path / "count").exists()
+
+    wait_until(is_counted, "a record")
+    service.end(signal.SIGKILL)
+    service.kill()
+    aws.kinesis.put_record(StreamName="Clicks", PartitionKey="last", Data=b"x")
+    found = aws.kinesis.get_shard_iterator(
+        StreamName="Clicks", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )
+    records = aws.kinesis.get_records(ShardIterator=found["ShardIterator"])["Records"]
     again = LambdaService(tmp_path, handler=None)
     try:
         again.wait_until_ready()
-        assert Aws(again).url == before.url
-        assert [each["Body"] for each in Aws(again).receive("Stored")] == ["kept"]
-        wait_until((tmp_path / "done").exists, "the second delivery")
-        assert (tmp_path / "done").read_text(encoding="utf-8") == "running\n"
+        wait_until(lambda: "last" in (tmp_path / "count").read_text("utf-8"), "the last record")
+        lines = (tmp_path / "count").read_text("utf-8").splitlines()
+        counts = [int(each.split()[0]) for each in lines]
+        is_one_window = len({each.split()[1] for each in lines}) == 1
+        assert counts[-1] <= len(records)
+        assert counts[-1] > 1 or not is_one_window
+        assert counts == sorted(counts) or not is_one_window
+    finally:
+        again.close()
+
+
+def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
+    files = {
+        "template.yaml": FUNCTION + SOURCES + "  Stored: {Type: AWS::SQS::Queue}\n",
+        "code/app.py": WAITS,
+        "go": "",
+        "seed/tables/Items.json": '{"id": "seeded"}',
+    }
+    write_project(tmp_path, files)
+    service = LambdaService(tmp_path, "--persist", handler=None)
+    service.wait_until_ready()
+    service.wait_for_line("loaded 1 item")
+    aws = Aws(service)
+    aws.send("Stored", "kept")
+    aws.s3.put_object(Bucket="files", Key="object", Body=b"content")
+    aws.dynamodb.put_item(TableName="Items", Item={"id": {"S": "item"}})
+    aws.kinesis.put_record(StreamName="Clicks", PartitionKey="first", Data=b"x")
+
+    def done() -> list[str]:
+        file = tmp_path / "done"
+        return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+    wait_until(lambda: {"object", "item", "first"} <= set(done()), "the deliveries")
+    service.close()
+
+    again = LambdaService(tmp_path, "--persist", handler=None)
+    try:
+        again.wait_until_ready()
+        aws = Aws(again)
+        assert [each["Body"] for each in aws.receive("Stored")] == ["kept"]
+        assert aws.s3.get_object(Bucket="files", Key="object")["Body"].read() == b"content"
+        assert aws.dynamodb.scan(TableName="Items")["Count"] == 2
+        aws.kinesis.put_record(StreamName="Clicks", PartitionKey="second", Data=b"x")
+        aws.dynamodb.put_item(TableName="Items", Item={"id": {"S": "new"}})
+        wait_until(lambda: {"second", "new"} <= set(done()), "the new deliveries")
+        assert len(done()) == len(set(done()))
+        assert not any("loaded" in each for each in again.lines)
     finally:
         again.close()
 
@@ -184,6 +335,32 @@ def test_schedule_alone_needs_no_engine_and_creates_no_mapping(
         service.boto3.create_event_source_mapping(
             EventSourceArn="arn:aws:sqs:us-east-1:123456789012:q", FunctionName="Work"
         )
+
+
+def test_schedules_fire_by_themselves(start_service: StartService) -> None:
+    moment = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(seconds=2)
+    events = f"""
+      Events:
+        Often: {{Type: Schedule, Properties: {{Schedule: rate(2 minutes)}}}}
+        Never: {{Type: Schedule, Properties: {{Schedule: rate(1 minute), Enabled: false}}}}
+        Once:
+          Type: ScheduleV2
+          Properties:
+            ScheduleExpression: at({moment:%Y-%m-%dT%H:%M:%S})
+            ScheduleExpressionTimezone: Asia/Tokyo
+            Input: '{{"a": 1}}'
+"""
+    service = start_service(
+        {"template.yaml": FUNCTION + events, "code/app.py": RECORDER},
+        handler=None,
+        constants={"events.schedules._UNIT_SECONDS": {"minute": 0.5}},
+    )
+    aws = Aws(service)
+    wait_until(lambda: len(aws.events("Work")) >= 4, "four events")
+    found = aws.events("Work")
+    assert found.count({"a": 1}) == 1
+    rules = {each["resources"][0] for each in found if "resources" in each}
+    assert rules == {"arn:aws:events:us-east-1:123456789012:rule/WorkOften"}
 
 
 def test_invalid_schedule_is_reported_with_its_line(start_service: StartService) -> None:

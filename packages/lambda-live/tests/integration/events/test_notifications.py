@@ -30,6 +30,42 @@ Resources:
   Subscription:
     Type: AWS::SNS::Subscription
     Properties: {TopicArn: !Ref Changes, Protocol: sqs, Endpoint: !GetAtt Fanned.Arn}
+  Raw: {Type: AWS::SQS::Queue}
+  RawSubscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      TopicArn: !Ref News
+      Protocol: sqs
+      Endpoint: !GetAtt Raw.Arn
+      RawMessageDelivery: true
+      FilterPolicyScope: MessageBody
+      FilterPolicy: {price: [{numeric: ['>', 1]}]}
+  Dead: {Type: AWS::SQS::Queue}
+  Results: {Type: AWS::SQS::Queue}
+  ResultRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {source: [lambda], detail-type: [Lambda Function Invocation Result - Failure]}
+      Targets: [{Id: queue, Arn: !GetAtt Results.Arn}]
+  Given: {Type: AWS::Serverless::Function}
+  Part: {Type: AWS::Serverless::Function}
+  Never: {Type: AWS::Serverless::Function}
+  GivenRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {detail-type: [Order]}
+      Targets:
+        - {Id: given, Arn: !GetAtt Given.Arn, Input: '{"a": 1}'}
+        - {Id: part, Arn: !GetAtt Part.Arn, InputPath: $.detail}
+  DisabledRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventBusName: !Ref Bus
+      EventPattern: {detail-type: [Order]}
+      State: DISABLED
+      Targets: [{Id: never, Arn: !GetAtt Never.Arn}]
   Bus: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
   FromQueue:
     Type: AWS::Serverless::Function
@@ -50,7 +86,14 @@ Resources:
           Properties:
             Bucket: !Ref Pictures
             Events: s3:ObjectCreated:*
-            Filter: {S3Key: {Rules: [{Name: suffix, Value: .jpg}]}}
+            Filter: {S3Key: {Rules: [{Name: suffix, Value: .jpg}, {Name: prefix, Value: in/}]}}
+  FromRemovals:
+    Type: AWS::Serverless::Function
+    Properties:
+      EventInvokeConfig:
+        DestinationConfig: {OnSuccess: {Type: SNS, Destination: !Ref Changes}}
+      Events:
+        Bucket: {Type: S3, Properties: {Bucket: !Ref Pictures, Events: s3:ObjectRemoved:*}}
   FromBus:
     Type: AWS::Serverless::Function
     Properties:
@@ -66,6 +109,10 @@ Resources:
   Typed:
     Type: AWS::Serverless::Function
     Properties:
+      DeadLetterQueue: {Type: SQS, TargetArn: !GetAtt Dead.Arn}
+      EventInvokeConfig:
+        MaximumRetryAttempts: 0
+        DestinationConfig: {OnFailure: {Type: EventBridge, Destination: !GetAtt Bus.Arn}}
       Events:
         Rule:
           Type: EventBridgeRule
@@ -138,7 +185,8 @@ def test_object_fans_out_from_the_bucket_over_topic_and_queue(aws: Aws) -> None:
 
 
 def test_object_with_the_suffix_reaches_the_function_as_on_aws(aws: Aws) -> None:
-    aws.s3.put_object(Bucket="pictures", Key="a.txt", Body=b"x")
+    for key in ("in/a.txt", "out/a.jpg"):
+        aws.s3.put_object(Bucket="pictures", Key=key, Body=b"x")
     aws.s3.put_object(Bucket="pictures", Key="in/ä b.jpg", Body=b"xyz")
     (record,) = only_event(aws, "FromBucket")["Records"]
     assert record["eventName"] == "ObjectCreated:Put"
@@ -146,6 +194,34 @@ def test_object_with_the_suffix_reaches_the_function_as_on_aws(aws: Aws) -> None
     assert record["s3"]["bucket"]["name"] == "pictures"
     assert record["s3"]["object"]["key"] == "in/%C3%A4+b.jpg"
     assert record["s3"]["object"]["size"] == 3
+    assert record["eventVersion"].startswith("2.")
+    assert record["awsRegion"] == "us-east-1"
+    assert record["s3"]["s3SchemaVersion"] == "1.0"
+    assert record["s3"]["bucket"]["arn"] == "arn:aws:s3:::pictures"
+    assert record["s3"]["object"].keys() >= {"eTag", "sequencer"}
+    assert record["s3"].keys() >= {"configurationId"}
+    assert record.keys() >= {"eventTime", "userIdentity", "requestParameters", "responseElements"}
+
+
+def test_removed_object_reaches_its_function_whose_result_goes_to_a_topic(aws: Aws) -> None:
+    aws.s3.put_object(Bucket="pictures", Key="gone", Body=b"x")
+    aws.s3.delete_object(Bucket="pictures", Key="gone")
+    event = only_event(aws, "FromRemovals")
+    assert event["Records"][0]["eventName"] == "ObjectRemoved:Delete"
+
+    def results() -> list[Any]:
+        messages = [
+            json.loads(json.loads(record["body"])["Message"])
+            for found in aws.events("FromQueue")
+            for record in found["Records"]
+        ]
+        return [each for each in messages if "requestContext" in each]
+
+    wait_until(results, "the result")
+    (result,) = results()
+    assert result["requestContext"]["condition"] == "Success"
+    assert result["requestPayload"] == event
+    assert result["responsePayload"] == {}
 
 
 def test_message_of_a_topic_that_matches_the_policy_reaches_the_function(aws: Aws) -> None:
@@ -165,6 +241,13 @@ def test_message_of_a_topic_that_matches_the_policy_reaches_the_function(aws: Aw
     assert "UnsubscribeUrl" in record["Sns"]
 
 
+def test_raw_message_whose_body_matches_the_policy_reaches_the_queue(aws: Aws) -> None:
+    for price in (1, 2):
+        message = json.dumps({"price": price})
+        aws.sns.publish(TopicArn="arn:aws:sns:us-east-1:123456789012:news", Message=message)
+    assert [each["Body"] for each in aws.receive("Raw")] == ['{"price": 2}']
+
+
 def test_event_of_a_bus_reaches_the_functions_of_its_rules(aws: Aws) -> None:
     put_event(aws, {"total": 5})
     put_event(aws, {"total": 50})
@@ -175,6 +258,11 @@ def test_event_of_a_bus_reaches_the_functions_of_its_rules(aws: Aws) -> None:
     assert event["account"] == "123456789012"
     wait_until(lambda: len(aws.events("Transformed")) >= 2, "the transformed events")
     assert {5, 50} <= {each["sum"] for each in aws.events("Transformed")}
+    wait_until(lambda: len(aws.events("Part")) >= 2, "the parts")
+    assert {"total": 50} in aws.events("Part")
+    wait_until(lambda: aws.events("Given"), "the given input")
+    assert aws.events("Given")[0] == {"a": 1}
+    assert not aws.events("Never")
 
 
 def test_pattern_with_numbers_and_booleans_matches_them(aws: Aws) -> None:
@@ -193,3 +281,26 @@ def test_failed_event_goes_to_the_queue_of_its_destination(
     record = json.loads(message["Body"])
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestPayload"] == event
+
+
+def test_failed_event_goes_to_the_bus_and_the_dead_letter_queue(
+    service: LambdaService, aws: Aws
+) -> None:
+    event = {"Records": [{"body": "raise it"}]}
+    sent = service.boto3.invoke(
+        FunctionName="Typed", InvocationType="Event", Payload=json.dumps(event)
+    )
+    (message,) = aws.receive("Results")
+    result = json.loads(message["Body"])
+    assert result["detail"]["requestContext"]["condition"] == "RetriesExhausted"
+    assert result["detail"]["responsePayload"]["errorMessage"] == "raise it"
+    assert result["resources"][0] == "arn:aws:events:us-east-1:123456789012:event-bus/shop"
+    assert result["resources"][1].endswith(":function:Typed:$LATEST")
+
+    (dead,) = aws.sqs.receive_message(
+        QueueUrl=aws.queue("Dead"), MessageAttributeNames=["All"], WaitTimeSeconds=20
+    )["Messages"]
+    assert json.loads(dead["Body"]) == event
+    attributes = {name: each["StringValue"] for name, each in dead["MessageAttributes"].items()}
+    request_id = sent["ResponseMetadata"]["RequestId"]
+    assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "raise it"}

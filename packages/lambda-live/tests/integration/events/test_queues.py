@@ -1,3 +1,4 @@
+import hashlib
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from support.lambda_service import LambdaService
 from support.service_starter import StartService
 from support.waiting import wait_until
 
+ARN = "arn:aws:sqs:us-east-1:123456789012:"
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
 Globals:
@@ -23,14 +25,22 @@ Resources:
     Properties:
       VisibilityTimeout: 1
       RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}
+  DeadSequence: {Type: AWS::SQS::Queue, Properties: {FifoQueue: true}}
   Sequence:
     Type: AWS::SQS::Queue
-    Properties: {FifoQueue: true, ContentBasedDeduplication: true, VisibilityTimeout: 1}
+    Properties:
+      FifoQueue: true
+      ContentBasedDeduplication: true
+      VisibilityTimeout: 1
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadSequence.Arn, maxReceiveCount: 2}
+  Large: {Type: AWS::SQS::Queue}
+  Limited: {Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 60}}
   Windowed: {Type: AWS::SQS::Queue, Properties: {QueueName: windowed}}
   Filtered: {Type: AWS::SQS::Queue}
   Single:
     Type: AWS::Serverless::Function
     Properties:
+      Timeout: 1
       Events:
         Queue:
           Type: SQS
@@ -51,6 +61,25 @@ Resources:
       EventSourceArn: !GetAtt Windowed.Arn
       BatchSize: 12
       MaximumBatchingWindowInSeconds: 30
+  Whole:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Queue:
+          Type: SQS
+          Properties: {Queue: !GetAtt Large.Arn, BatchSize: 20, MaximumBatchingWindowInSeconds: 30}
+        Dead: {Type: SQS, Properties: {Queue: !GetAtt Dead.Arn, Enabled: false}}
+  Slow:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.wait
+      Events:
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Limited.Arn
+            BatchSize: 1
+            ScalingConfig: {MaximumConcurrency: 2}
   Chosen:
     Type: AWS::Serverless::Function
     Properties:
@@ -65,10 +94,25 @@ Resources:
                 - Pattern: '{"body": ["plain"]}'
 """
 
+WAITS = """
+def wait(event, context):
+    import time
+    running = FILE.parent / "running"
+    running.mkdir(exist_ok=True)
+    own = running / context.aws_request_id
+    own.touch()
+    while not (FILE.parent / "go").exists():
+        time.sleep(0.01)
+    count = len(list(running.iterdir()))
+    own.unlink()
+    handler({"count": count, "Records": event["Records"]}, context)
+"""
+
 
 @pytest.fixture(scope="module")
 def service(start_module_service: StartService) -> LambdaService:
-    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": RECORDER}, handler=None)
+    app = RECORDER + WAITS
+    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": app}, handler=None)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +126,17 @@ def bodies(events: list[Any]) -> list[str]:
 
 def test_startup_with_resources_lists_them_with_the_url(service: LambdaService, aws: Aws) -> None:
     line = next(each for each in service.lines if "MiniStack" in each)
-    assert f"5 queues (MiniStack, {aws.url})" in line
+    assert f"8 queues (MiniStack, {aws.url})" in line
 
 
 def test_message_reaches_the_function_as_on_aws(aws: Aws) -> None:
-    value = {"DataType": "String", "StringValue": "x"}
-    sent = aws.send("Orders", "one", MessageAttributes={"kind": value})
+    attributes = {
+        "kind": {"DataType": "String", "StringValue": "x"},
+        "blob": {"DataType": "Binary", "BinaryValue": b"xyz"},
+    }
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+    header = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
+    sent = aws.send("Orders", "one", MessageAttributes=attributes, MessageSystemAttributes=header)
     wait_until(lambda: "one" in bodies(aws.events("Single")), "the message")
     (record,) = (
         each for event in aws.events("Single") for each in event["Records"] if each["body"] == "one"
@@ -97,23 +146,41 @@ def test_message_reaches_the_function_as_on_aws(aws: Aws) -> None:
     assert record["eventSourceARN"] == "arn:aws:sqs:us-east-1:123456789012:Orders"
     assert record["awsRegion"] == "us-east-1"
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
-    assert record["messageAttributes"] == {
-        "kind": {
-            "stringValue": "x",
-            "stringListValues": [],
-            "binaryListValues": [],
-            "dataType": "String",
-        }
+    assert record["attributes"]["AWSTraceHeader"] == trace
+    assert record["attributes"].keys() >= {
+        "ApproximateFirstReceiveTimestamp",
+        "SenderId",
+        "SentTimestamp",
     }
-    assert record["md5OfBody"]
+    lists: dict[str, list[str]] = {"stringListValues": [], "binaryListValues": []}
+    assert record["messageAttributes"] == {
+        "kind": {"stringValue": "x", "dataType": "String"} | lists,
+        "blob": {"binaryValue": "eHl6", "dataType": "Binary"} | lists,
+    }
+    assert record["md5OfBody"] == hashlib.md5(b"one").hexdigest()  # noqa: S324  # SQS uses it
+    assert len(record["md5OfMessageAttributes"]) == 32
     wait_until(lambda: aws.is_empty("Orders"), "the deleted message")
 
 
-def test_message_of_a_failing_function_goes_to_the_dead_letter_queue(aws: Aws) -> None:
-    aws.send("Orders", "raise twice")
-    dead = aws.receive("Dead")
-    assert [each["Body"] for each in dead] == ["raise twice"]
-    assert bodies(aws.events("Single")).count("raise twice") == 2
+@pytest.mark.parametrize("how", ["raise", "exit", "hang"])
+def test_message_of_a_failing_function_goes_to_the_dead_letter_queue(aws: Aws, how: str) -> None:
+    aws.sqs.purge_queue(QueueUrl=aws.queue("Dead"))
+    aws.send("Orders", f"{how} twice")
+    (dead,) = aws.receive("Dead")
+    assert dead["Body"] == f"{how} twice"
+    assert dead["Attributes"]["DeadLetterQueueSourceArn"].endswith(":Orders")
+    assert bodies(aws.events("Single")).count(f"{how} twice") == 2
+
+
+def test_partial_failure_deletes_the_other_messages_of_the_batch(aws: Aws) -> None:
+    aws.sqs.purge_queue(QueueUrl=aws.queue("Dead"))
+    reported = 'return {"batchItemFailures": [{"itemIdentifier": "ID"}]}'
+    entries = [{"Id": str(at), "MessageBody": each} for at, each in enumerate(("a", reported))]
+    aws.sqs.send_message_batch(QueueUrl=aws.queue("Orders"), Entries=entries)
+    assert [each["Body"] for each in aws.receive("Dead")] == [reported]
+    batches = [bodies([each]) for each in aws.events("Single")]
+    assert ["a", reported] in batches
+    assert bodies(aws.events("Single")).count("a") == 1
 
 
 @pytest.mark.parametrize(
@@ -125,6 +192,8 @@ def test_message_of_a_failing_function_goes_to_the_dead_letter_queue(aws: Aws) -
         '{"batchItemFailures": [{"itemIdentifier": 1}]}',
         '{"batchItemFailures": [{"itemIdentifier": "unknown"}]}',
         '{"batchItemFailures": [{"foo": "ID"}]}',
+        '{"batchItemFailures": [null]}',
+        '{"batchItemFailures": "ID"}',
     ],
 )
 def test_reported_failure_keeps_the_message(aws: Aws, response: str) -> None:
@@ -151,6 +220,56 @@ def test_fifo_group_is_delivered_in_order(aws: Aws) -> None:
     assert bodies(aws.events("Ordered")) == list("01234")
 
 
+def test_record_of_a_fifo_queue_has_its_group_and_sequence(aws: Aws) -> None:
+    wait_until(lambda: aws.events("Ordered"), "a message")
+    attributes = aws.events("Ordered")[0]["Records"][0]["attributes"]
+    assert attributes["MessageGroupId"] == "group"
+    assert attributes.keys() >= {"MessageDeduplicationId", "SequenceNumber"}
+
+
+def test_failed_fifo_message_blocks_its_group_alone(aws: Aws) -> None:
+    for body, group in (("raise first", "bad"), ("second", "bad"), ("other", "good")):
+        aws.send("Sequence.fifo", body, MessageGroupId=group)
+    wait_until(lambda: "second" in bodies(aws.events("Ordered")), "the message after the failed")
+    found = [each for each in bodies(aws.events("Ordered")) if each not in "01234"]
+    assert found.index("other") < found.index("second")
+    assert [each for each in found if each != "other"] == ["raise first", "raise first", "second"]
+    assert [each["Body"] for each in aws.receive("DeadSequence.fifo")] == ["raise first"]
+
+
+def test_batch_ends_before_6_mb_of_utf_8(aws: Aws) -> None:
+    for _ in range(7):
+        aws.send("Large", "ä" * 520_000)
+    wait_until(lambda: len(bodies(aws.events("Whole"))) == 7, "seven messages")
+    assert sorted(len(each["Records"]) for each in aws.events("Whole")) == [1, 6]
+
+
+def test_failures_that_the_mapping_does_not_ask_for_are_ignored(
+    service: LambdaService, aws: Aws
+) -> None:
+    (mapping,) = service.boto3.list_event_source_mappings(
+        FunctionName="Whole", EventSourceArn="arn:aws:sqs:us-east-1:123456789012:Large"
+    )["EventSourceMappings"]
+    service.boto3.update_event_source_mapping(
+        UUID=mapping["UUID"], BatchSize=1, MaximumBatchingWindowInSeconds=0
+    )
+    body = 'return {"batchItemFailures": [{"itemIdentifier": "ID"}]}'
+    aws.send("Large", body)
+    wait_until(lambda: body in bodies(aws.events("Whole")), "the message")
+    wait_until(lambda: aws.is_empty("Large"), "the deleted message")
+
+
+def test_maximum_concurrency_limits_the_batches_in_flight(service: LambdaService, aws: Aws) -> None:
+    for number in range(6):
+        aws.send("Limited", str(number))
+    running = service.project / "running"
+    wait_until(lambda: running.exists() and len(list(running.iterdir())) == 2, "two batches")
+    (service.project / "go").touch()
+    wait_until(lambda: len(aws.events("Slow")) == 6, "all messages")
+    assert max(each["count"] for each in aws.events("Slow")) == 2
+    assert sorted(bodies(aws.events("Slow"))) == list("012345")
+
+
 def test_batch_with_a_window_is_filled_to_its_size(aws: Aws) -> None:
     for number in range(12):
         aws.send("windowed", str(number))
@@ -159,7 +278,7 @@ def test_batch_with_a_window_is_filled_to_its_size(aws: Aws) -> None:
 
 
 def test_filters_drop_other_messages(aws: Aws) -> None:
-    for body in ('{"total": 5}', "other", '{"total": 50}', "plain"):
+    for body in ('{"total": 5}', "other", '{"total": 50}', "plain", '{"body": "plain"}', "[]"):
         aws.send("Filtered", body)
     wait_until(lambda: len(bodies(aws.events("Chosen"))) == 2, "two messages")
     wait_until(lambda: aws.is_empty("Filtered"), "an empty queue")
@@ -197,3 +316,35 @@ def test_mapping_with_a_short_visibility_timeout_is_rejected(
         )
     message = "Queue visibility timeout: 2 seconds is less than Function timeout:"
     assert message in json.dumps(failure.value.response["Error"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"BatchSize": 11}, "Maximum batch window in seconds must be greater than 0"),
+        ({"BatchSize": 10_001, "MaximumBatchingWindowInSeconds": 1}, "from 1 to 10000"),
+        ({"MaximumBatchingWindowInSeconds": 301}, "from 0 to 300"),
+        ({"ScalingConfig": {"MaximumConcurrency": 1001}}, "from 2 to 1000"),
+        ({"FunctionResponseTypes": ["Report"]}, "FunctionResponseTypes"),
+        ({"FilterCriteria": {"Filters": [{"Pattern": "text"}]}}, "Invalid filter pattern"),
+        (
+            {"FilterCriteria": {"Filters": [{"Pattern": '{"body": "text"}'}]}},
+            "Invalid filter pattern",
+        ),
+        ({"StartingPosition": "LATEST"}, "isn't supported for SQS"),
+        ({"EventSourceArn": ARN + "Orders.fifo", "BatchSize": 11}, "at most 10 for FIFO"),
+        (
+            {"EventSourceArn": ARN + "Orders.fifo", "MaximumBatchingWindowInSeconds": 1},
+            "not supported for FIFO",
+        ),
+        ({"EventSourceArn": ARN + "missing"}, "SQS Error Code"),
+        ({"EventSourceArn": "arn:aws:kafka:us-east-1:123456789012:cluster"}, "Unrecognized"),
+    ],
+)
+def test_mapping_with_settings_that_aws_rejects_is_rejected(
+    service: LambdaService, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(service.boto3.exceptions.InvalidParameterValueException, match=message):
+        service.boto3.create_event_source_mapping(
+            **{"EventSourceArn": ARN + "Filtered", "FunctionName": "Single"} | settings
+        )

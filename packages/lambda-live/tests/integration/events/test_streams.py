@@ -1,3 +1,4 @@
+import base64
 import json
 from itertools import chain
 from typing import Any
@@ -21,6 +22,8 @@ def handler(event, context):
     for record in event["Records"]:
         dynamodb = record["dynamodb"]
         key = dynamodb["Keys"]["k"]["S"]
+        if key.startswith("return "):
+            return json.loads(key[7:].replace("ID", dynamodb["SequenceNumber"]))
         if key.startswith("raise"):
             raise ValueError(key)
         if key.startswith("report"):
@@ -31,9 +34,18 @@ def total(event, context):
     import base64
     with FILE.open("a") as file:
         file.write(json.dumps([context.function_name, event]) + "\\n")
-    state = event.get("state") or {}
-    count = state.get("count", 0) + len(event["Records"])
-    return {"state": {"count": count}, "batchItemFailures": []}
+    count, failed = (event.get("state") or {}).get("count", 0), []
+    for record in event["Records"]:
+        kinesis = record["kinesis"]
+        data = base64.b64decode(kinesis["data"])
+        if data == b"raise":
+            raise ValueError(data)
+        if data == b"report" and count < 2:
+            failed = [{"itemIdentifier": kinesis["sequenceNumber"]}]
+            count += 1
+            break
+        count += 1
+    return {"state": {"count": count}, "batchItemFailures": failed}
 """
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -54,7 +66,9 @@ Resources:
       StreamSpecification: {StreamViewType: NEW_AND_OLD_IMAGES}
   Others: *table
   Chosen: *table
+  Lost: {Type: AWS::SQS::Queue}
   Clicks: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
+  Views: {Type: AWS::Kinesis::Stream, Properties: {ShardCount: 1}}
   Bisecting:
     Type: AWS::Serverless::Function
     Properties:
@@ -101,6 +115,20 @@ Resources:
             Stream: !GetAtt Clicks.Arn
             StartingPosition: TRIM_HORIZON
             TumblingWindowInSeconds: 2
+  Windows:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.total
+      Events:
+        Stream:
+          Type: Kinesis
+          Properties:
+            Stream: !GetAtt Views.Arn
+            StartingPosition: TRIM_HORIZON
+            TumblingWindowInSeconds: 2
+            MaximumRetryAttempts: 1
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            DestinationConfig: {OnFailure: {Destination: !GetAtt Lost.Arn}}
 """
 
 
@@ -155,6 +183,54 @@ def test_record_of_a_table_has_the_form_of_aws(aws: Aws) -> None:
     assert record["dynamodb"]["NewImage"] == {"k": {"S": "a"}}
 
 
+def test_changes_of_an_item_have_both_images(aws: Aws) -> None:
+    for value in ("1", "1", "2"):  # the same item again is no change
+        aws.dynamodb.put_item(TableName="Items", Item={"k": {"S": "item"}, "v": {"N": value}})
+    aws.dynamodb.delete_item(TableName="Items", Key={"k": {"S": "item"}})
+
+    def changes() -> list[Any]:
+        records = chain.from_iterable(each["Records"] for each in aws.events("Bisecting"))
+        found = {each["eventID"]: each for each in records}
+        return [each for each in found.values() if each["dynamodb"]["Keys"]["k"]["S"] == "item"]
+
+    wait_until(lambda: len(changes()) == 3, "the changes")
+    assert [each["eventName"] for each in changes()] == ["INSERT", "MODIFY", "REMOVE"]
+    assert changes()[1]["dynamodb"]["OldImage"] == {"k": {"S": "item"}, "v": {"N": "1"}}
+    assert changes()[1]["dynamodb"]["NewImage"]["v"] == {"N": "2"}
+    assert "NewImage" not in changes()[2]["dynamodb"]
+    assert changes()[0]["awsRegion"] == "us-east-1"
+    sequences = [int(each["dynamodb"]["SequenceNumber"]) for each in changes()]
+    assert sequences == sorted(sequences)
+
+
+FAILURES = (
+    '{"batchItemFailures": [{"itemIdentifier": "ID"}]}',
+    '{"batchItemFailures": [{"itemIdentifier": 123}]}',
+    '{"batchItemFailures": [{"itemIdentifier": ""}]}',
+    '{"batchItemFailures": [{"itemIdentifier": null}]}',
+    '{"batchItemFailures": [{"foo": 123}]}',
+    '{"batchItemFailures": [{"foo": null}]}',
+)
+SUCCESSES = ("[]", "null", "{}", '{"batchItemFailures": []}', '{"batchItemFailures": null}')
+
+
+def test_response_decides_whether_a_batch_is_repeated(aws: Aws) -> None:
+    for response in (*FAILURES, *SUCCESSES):
+        put(aws, "Others", f"return {response}")
+        delivered = [f"return {response}"] * (2 if response in FAILURES else 1)
+
+        def is_done(delivered: list[str] = delivered) -> bool:
+            return [
+                each for each in all_keys(aws, "Reporting") if each == delivered[0]
+            ] == delivered
+
+        wait_until(is_done, response)
+    put(aws, "Others", "after the responses")
+    wait_until(lambda: "after the responses" in all_keys(aws, "Reporting"), "the last record")
+    counts = {each: all_keys(aws, "Reporting").count(f"return {each}") for each in SUCCESSES}
+    assert counts == dict.fromkeys(SUCCESSES, 1)
+
+
 def test_partial_failure_repeats_from_the_first_failed_record(aws: Aws) -> None:
     put(aws, "Others", "a")
     put(aws, "Others", "report")
@@ -185,3 +261,31 @@ def test_tumbling_window_carries_its_state_to_the_final_invocation(aws: Aws) -> 
     assert records[0]["kinesis"]["data"] == "YQ=="
     assert records[0]["eventName"] == "aws:kinesis:record"
     assert finals()[0]["Records"] == []
+
+
+def test_windows_repeat_failed_records_and_give_up_exhausted_batches(
+    service: LambdaService, aws: Aws
+) -> None:
+    for each in (b"a", b"report", b"raise", b"b"):
+        aws.kinesis.put_record(StreamName="Views", PartitionKey="a", Data=each)
+
+    def finals() -> list[Any]:
+        return [each for each in aws.events("Windows") if each["isFinalInvokeForWindow"]]
+
+    def data() -> list[list[str]]:
+        events = (each for each in aws.events("Windows") if each["Records"])
+        return [
+            [base64.b64decode(each["kinesis"]["data"]).decode() for each in event["Records"]]
+            for event in events
+        ]
+
+    (message,) = aws.receive("Lost")
+    record = json.loads(message["Body"])
+    assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert record["KinesisBatchInfo"]["streamArn"].endswith("/Views")
+    assert "RetryAttemptsExhausted" in service.wait_for_line("were not processed by Windows")
+    assert ["a"] not in data()[1:]  # only what failed is repeated
+    assert sum(each == "report" for batch in data() for each in batch) == 2
+    wait_until(finals, "the end of a window")
+    repeated = next(each for each in aws.events("Windows")[1:] if each["Records"])
+    assert repeated["state"]["count"] > 0  # of the records before the failed one
