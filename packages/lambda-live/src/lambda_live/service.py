@@ -215,7 +215,7 @@ def build_service(
     def on_saved(name: str, saved_at: float) -> None:
         config_watcher.on_saved(name, saved_at)
 
-    aws = _build_event_sources(engine, config, functions, log)
+    aws = _build_event_sources(engine, config, functions, log, admin_url)
     ui_state.resources = None if aws is None else ResourcesView(aws)
     manager = FunctionManager(
         functions,
@@ -233,6 +233,8 @@ def build_service(
             aws.update(changed.resources, changed.event_sources)
 
     config_watcher = ConfigWatcher(config, manager, log.service_log, on_accepted)
+    if aws is not None:
+        aws.on_values = config_watcher.read_again
 
     def template_resources() -> TemplateResources:
         return config_watcher.config.resources, config_watcher.config.event_sources
@@ -245,6 +247,8 @@ def build_service(
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
     actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
+    if aws is not None and aws.url:
+        actions.reset_resources = aws.request_reset
     ui_state.check_actions = CheckActions(
         actions.check if settings.is_interactive and actions.can_check else None,
         actions.accept if settings.is_interactive and actions.can_accept else None,
@@ -324,14 +328,17 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
 
 
 def _build_event_sources(
-    engine: "Engine | None", config: Config, functions: FunctionRegistry, log: Listener
+    engine: "Engine | None",
+    config: Config,
+    functions: FunctionRegistry,
+    log: Listener,
+    admin_url: str,
 ) -> "EventSources | None":
     if engine is None:
         return None
     from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
 
-    first = config.functions[0]
-    return EventSources(engine, first.project, first.account, functions.get, log.service_log)
+    return EventSources(engine, config, functions.get, log.service_log, admin_url)
 
 
 def _build_output(

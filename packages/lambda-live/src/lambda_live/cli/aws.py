@@ -3,7 +3,8 @@
 
 `send QUEUE FILE` sends a file as a message, `put s3://BUCKET/KEY FILE` an object, `put TABLE FILE`
 an item of plain JSON. `seed FOLDER` loads a folder of test data. `fire SCHEDULE` fires a schedule
-now. The command uses the emulator of the current folder's service, or AWS_ENDPOINT_URL.
+now. `reset` deletes all data, and creates the resources again. The command uses the emulator of the
+current folder's service, or AWS_ENDPOINT_URL.
 """
 
 import http.client
@@ -34,14 +35,14 @@ _TIMEOUT_SECONDS = 30
 def _parser() -> CommandParser:
     parser = CommandParser("aws", "Send messages and data to the resources of a running service.")
     add = parser.add_argument
-    add("action", nargs="?", choices=("send", "put", "seed", "fire"))
+    add("action", nargs="?", choices=("send", "put", "seed", "fire", "reset"))
     add("target", nargs="?", help="a queue, a table, s3://BUCKET/KEY, a folder or a schedule")
     add("file", nargs="?", type=Path, help="the message, the item or the object")
     add("--group", default="", help="the message group, for FIFO queues")
     add(
         "--admin-url",
         default=f"http://127.0.0.1:{os.environ.get('LAMBDA_LIVE_ADMIN_PORT', '9101')}",
-        help="the service's admin port, for `fire` [%(default)s]",
+        help="the service's admin port, for `fire` and `reset` [%(default)s]",
     )
     return parser
 
@@ -85,9 +86,9 @@ def _put(options: Namespace, file: Path) -> str:
     return f"put {count} item{'s'[: count != 1]} into {options.target}"
 
 
-def _fire(options: Namespace) -> str:
+def _post(options: Namespace, path: str) -> None:
     AdminClient(options.admin_url).exit_if_unreachable()
-    url = f"{options.admin_url}/schedules/{quote(options.target)}/fire"
+    url = f"{options.admin_url}/{path}"
     request = urllib.request.Request(url, b"", method="POST")  # noqa: S310  # the user's URL
     try:
         urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
@@ -95,15 +96,14 @@ def _fire(options: Namespace) -> str:
         fail(json.loads(error.read())["message"])
     except (OSError, http.client.HTTPException) as error:
         fail(f"no service answers at {options.admin_url}: {error}; name it with --admin-url")
-    return f"fired {options.target}"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command; exit with status 2 if it fails."""
     parser = _parser()
     options = parser.parse(arguments)
-    if options.target is None:
-        parser.error("name what to do: send, put, seed or fire, and its target; see --help")
+    if options.action is None or (options.target is None and options.action != "reset"):
+        parser.error("name what to do, such as `send QUEUE FILE`; see --help")
     if options.action in ("send", "put"):
         if options.file is None or not options.file.is_file():
             parser.error(f"{options.action} needs a file: {options.file or 'FILE'} does not exist")
@@ -118,8 +118,12 @@ def main(arguments: Sequence[str]) -> None:
             case "seed":
                 loaded = seeding.load_folder(_clients(), Path(options.target))
                 done = f"loaded {loaded or 'nothing'}"
+            case "fire":
+                _post(options, f"schedules/{quote(options.target)}/fire")
+                done = f"fired {options.target}"
             case _:
-                done = _fire(options)
+                _post(options, "resources/reset")
+                done = "deleted all data, and created the resources again"
     except (BotoCoreError, ClientError, OSError, ValueError) as error:
         fail(str(error))
     sys.stdout.write(f"{done}\n")

@@ -10,6 +10,7 @@ from lambda_live import __version__
 from lambda_live.cli.main import COMMANDS
 from lambda_live.cli.options import OPTIONS, Group, assignment
 from lambda_live.cli.parser import CommandParser, program_name, suggest
+from lambda_live.model.resources import StoredValues
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config, load_config
 from lambda_live.project.template import discovery
@@ -41,6 +42,12 @@ _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
         "development",
         True,
         "create the template's queues, tables, buckets, … in a local emulator, and deliver events",
+    ),
+    (
+        "persist",
+        "development",
+        False,
+        "keep the data of these resources for the next start; `lambda-live aws reset` deletes it",
     ),
     (
         "debug",
@@ -190,8 +197,10 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Config
     options.handler = _handler(parser, options.handler or environ.get("_HANDLER"), root)
     options.watch = _watched(parser, options.watch, environ, root)
 
+    stored = StoredValues()
+
     def read() -> Config:
-        return replace(load_config(options, environ, root), reader=read)
+        return replace(load_config(options, environ, root, stored), reader=read)
 
     try:
         return read()

@@ -15,6 +15,8 @@ from lambda_live.cli.parser import fail, log
 from lambda_live.debugger.server import HOST
 from lambda_live.dependencies.installation import install
 from lambda_live.model.requirements import InstallError
+from lambda_live.model.resources import SEED_FOLDER
+from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
 from lambda_live.project.package_installer import find_dependencies
 from lambda_live.service import build_service
@@ -78,9 +80,11 @@ def _start_engine(config: Config) -> "Engine | None":
     """
     Start the emulator of AWS's services if the template needs it; exit with status 1 on failure.
 
-    Schedules need none.
+    Schedules and custom resources need none.
     """
-    if not config.resources and not config.event_sources:
+    seeds = config.stored.wanted and (config.functions[0].project / SEED_FOLDER).is_dir()
+    has_values = config.stored.wanted and (seeds or config.aws_endpoint_url)
+    if not config.resources and not config.event_sources and not has_values:
         return None
     is_pod = _POD_VARIABLE in os.environ and config.service.public_url
     if is_pod and not config.aws_endpoint_url:  # each pod would have an emulator of its own
@@ -90,17 +94,39 @@ def _start_engine(config: Config) -> "Engine | None":
 
     if config.aws_endpoint_url:
         return Engine.connect(config.aws_endpoint_url, _POD_WAIT_SECONDS if is_pod else 0)
-    if not config.resources and all(
-        each.kind == "Schedule" and not each.target.startswith("arn:")
-        for each in config.event_sources
+    if (
+        not config.resources
+        and not seeds
+        and all(
+            each.kind in ("Schedule", "CustomResource") and not each.target.startswith("arn:")
+            for each in config.event_sources
+        )
     ):
         return Engine("", "", is_own=False)
     first = config.functions[0]
     try:
-        return Engine.start(first.project, first.account, log)
+        return Engine.start(first.project, first.account, log, persists=config.persists)
     except (InstallError, OSError) as error:
         log(f"{error}\nlambda-live: run it without the template's resources: --no-resources")
         sys.exit(1)
+
+
+def _with_stored_values(config: Config, engine: "Engine") -> Config:
+    """Return the configuration with the values of parameters, secrets and exports."""
+    from lambda_live.resources.aws import AwsClients  # noqa: PLC0415  # as above
+    from lambda_live.resources.stored_values import prepare_values  # noqa: PLC0415  # as above
+
+    first = config.functions[0]
+    seed = first.project / SEED_FOLDER if engine.is_new else None
+    aws = AwsClients(engine.url, first.account)
+    try:
+        if engine.is_reachable() and prepare_values(aws, config.stored, config.resources, seed):
+            return config.reload()
+    except TemplateError as error:
+        log(str(error))
+    finally:
+        aws.close()
+    return config
 
 
 async def _serve(
@@ -131,4 +157,7 @@ def main(arguments: Sequence[str]) -> None:
     front = _listen(settings.host, settings.port, "choose another with --port", project)
     hint = "choose another with --admin-port"
     admin = _listen(settings.admin_host, settings.admin_port, hint, project)
-    uvloop.run(_serve(config, (front, admin), _start_engine(config)))
+    engine = _start_engine(config)
+    if engine is not None and config.stored.wanted and engine.url:
+        config = _with_stored_values(config, engine)
+    uvloop.run(_serve(config, (front, admin), engine))

@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambda_live.background import BackgroundTasks
+from lambda_live.events.custom_resources import CustomResources
 from lambda_live.events.mapping import (
     DYNAMODB,
     KINESIS,
@@ -29,15 +29,15 @@ from lambda_live.events.queue_pump import QueuePump
 from lambda_live.events.schedules import InvalidScheduleError, Schedule
 from lambda_live.events.stream_pump import StreamPump
 from lambda_live.functions.function import Function
-from lambda_live.model.function import Account
-from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.model.resources import SEED_FOLDER, EventSource, ResourceSpec
+from lambda_live.project.config import Config
 from lambda_live.resources.aws import AwsClients, AwsError
 from lambda_live.resources.creation import count_resources, create_resources
 from lambda_live.resources.engine import LEADER, Engine
 from lambda_live.resources.seeding import SeedError, load_folder
+from lambda_live.resources.stored_values import read_values
 
 _MAPPINGS = (SQS, DYNAMODB, KINESIS)
-_SEED_FOLDER = "seed"
 _JOIN_SECONDS = 10.0
 _RECONNECT_SECONDS = 1.0
 _NAMESPACE = uuid.UUID("6b8a7f0e-36f1-4d0b-8f1b-0f3d5a0b8f52")
@@ -62,23 +62,28 @@ class EventSources:
     def __init__(
         self,
         engine: Engine,
-        project: Path,
-        account: Account,
+        config: Config,
         find_function: Callable[[str], Function | None],
         log: Callable[[str, str], None],
+        admin_url: str,
     ) -> None:
+        """`admin_url` is where functions send the responses of custom resources."""
+        self.on_values: Callable[[], None] = lambda: None  # called if the template has new values
         self.mappings: dict[str, EventSourceMapping] = {}
         self.schedules: dict[str, Schedule] = {}
         self.url = engine.url
         self._engine = engine
-        self._project = project
+        self._project = config.functions[0].project
+        self._stored = config.stored
         self._is_leader = not engine.reports_changes
         self._has_joined = asyncio.Event()
-        self._aws = aws = AwsClients(engine.url, account)
+        self._aws = aws = AwsClients(engine.url, config.functions[0].account)
         self._background = BackgroundTasks(log)
         self._sources: dict[str, EventSource] = {}
         self._specs: dict[tuple[str, str], ResourceSpec] = {}
+        self._latest_specs: Iterable[ResourceSpec] = config.resources
         self._context = PumpContext(aws, find_function, log, has_signals=engine.reports_changes)
+        self.custom_resources = CustomResources(self._context, f"{admin_url}/custom-resources")
         self._log = log
         self._signals: dict[str, set[Signal]] = defaultdict(set)
         self._pumps: dict[str, tuple[_Pump, asyncio.Task[None]]] = {}
@@ -112,7 +117,7 @@ class EventSources:
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
         await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
         if self._engine.is_new:
-            seed = self._project / _SEED_FOLDER
+            seed = self._project / SEED_FOLDER
             try:
                 loaded = await self._aws.run(partial(load_folder, self._aws, seed))
                 if loaded:
@@ -151,13 +156,7 @@ class EventSources:
     def _follow(self) -> None:
         """Stop the pumps: the connection is lost, and another pod may read the event sources."""
         self._is_leader = self._engine.is_new = False
-        for pump, task in self._pumps.values():
-            task.cancel()
-            for signals in self._signals.values():
-                signals.discard(pump.signal)
-        self._pumps.clear()
-        for timer in self._timers.values():
-            timer.cancel()
+        self._stop_pumps()
         self._log(f"{self._engine.name} ({self.url}) stopped; connecting again", "WARN")
 
     def update(self, specs: Iterable[ResourceSpec], sources: Iterable[EventSource]) -> None:
@@ -165,14 +164,16 @@ class EventSources:
         self._background.spawn(self._update(list(specs), list(sources)))
 
     async def _update(self, specs: list[ResourceSpec], sources: list[EventSource]) -> None:
-        known = self._specs
+        known, self._latest_specs = self._specs, specs
         for spec in specs:
             before = known.get((spec.type, spec.name))
             if before is not None and before.properties != spec.properties:
-                hint = "restart the service to create it again"
+                hint = "`lambda-live aws reset` creates it again, without its data"
                 self._log(f"{spec.place}: {spec.name} keeps its old properties; {hint}", "WARN")
         new = [spec for spec in specs if (spec.type, spec.name) not in known]
         await self.create(new)
+        if await self._aws.run(partial(read_values, self._aws, self._stored)):
+            self.on_values()
         wanted = {_identity(each): each for each in sources}
         removed = [self._sources.pop(key) for key in self._sources.keys() - wanted.keys()]
         for each in removed:
@@ -203,6 +204,25 @@ class EventSources:
             pushes = [each for each in sources if each.kind in ("SNS", "EventBridge")]
             await self._add_pushes(pushes)
         await self._notify({each.source for each in sources if each.kind == "S3"})
+        if self._is_leader:
+            created = [each for each in sources if each.kind == "CustomResource"]
+            self._background.spawn(self._create_custom(created))
+
+    async def _create_custom(self, sources: list[EventSource]) -> None:
+        """Create custom resources, one after the other, once for each engine."""
+        before = dict(self._stored.values)
+        for source in sources:
+            key = f"custom {_uuid_of(source)}"
+            attributes = self._state.get(key)
+            if attributes is None:
+                attributes = await self.custom_resources.create(source)
+            if attributes is not None:
+                await self._save({key: attributes})
+                for name, value in attributes.items():
+                    text = value if isinstance(value, str) else json.dumps(value)
+                    self._stored.values[f"attribute:{source.name}.{name}"] = text
+        if self._stored.values != before:
+            self.on_values()
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wake the pumps when the engine reports changes; runs in a thread."""
@@ -222,6 +242,44 @@ class EventSources:
                         self._log, f"the {self._engine.name} process stopped; {hint}", "ERROR"
                     )
                     return
+
+    async def reset(self) -> None:
+        """
+        Delete everything in the engine, and create the template's resources again.
+
+        Raises:
+            ValueError: The engine is the user's own, or another pod reads the event sources.
+            OSError: The engine does not respond.
+        """
+        if not self._engine.reports_changes:
+            message = f"the emulator at {self.url} isn't lambda-live's; reset it by its own means"
+            raise ValueError(message)
+        if not self._is_leader:
+            message = "another pod reads the event sources; try again"
+            raise ValueError(message)
+        self._stop_pumps()
+        self.mappings.clear()
+        self.schedules.clear()
+        await self._aws.run(self._engine.reset)
+        self._state = {}
+        self._specs.clear()
+        await self.create(self._latest_specs)
+        await self._add(list(self._sources.values()))
+        self._log("deleted all data, and created the resources again", "INFO")
+
+    def request_reset(self) -> None:
+        """Start a reset; its failure is logged."""
+        self._background.spawn(self.reset(), lambda error: self._log(str(error), "ERROR"))
+
+    def _stop_pumps(self) -> None:
+        for pump, task in self._pumps.values():
+            task.cancel()
+            for signals in self._signals.values():
+                signals.discard(pump.signal)
+        for timer in self._timers.values():
+            timer.cancel()
+        self._pumps.clear()
+        self._timers.clear()
 
     def _on_changes(self, names: Iterable[str]) -> None:
         if LEADER in names and not self._is_leader:

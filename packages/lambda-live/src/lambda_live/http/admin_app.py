@@ -1,5 +1,6 @@
 """The admin port: readiness, metrics, the web page, and the terminal's stream."""
 
+import json
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -7,11 +8,14 @@ from prometheus_client.exposition import choose_encoder
 
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
-from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, send
+from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, read_body, send
 from lambda_live.http.aws_errors import json_response
 
 if TYPE_CHECKING:
     from lambda_live.events.event_sources import EventSources
+
+_MAX_RESPONSE_BYTES = 2**20
+"""AWS accepts 4 KB from a custom resource."""
 
 
 class AdminApp:
@@ -46,6 +50,11 @@ class AdminApp:
                 return
             case path if path.startswith("/schedules/") and scope["method"] == "POST":
                 response = await self._fire(path.removeprefix("/schedules/").removesuffix("/fire"))
+            case path if path.startswith("/custom-resources/") and scope["method"] == "PUT":
+                body = await read_body(scope, receive, _MAX_RESPONSE_BYTES)
+                response = self._receive(path.removeprefix("/custom-resources/"), body)
+            case "/resources/reset" if scope["method"] == "POST":
+                response = await self._reset()
             case _:
                 await self._page(scope, receive, send_message)
                 return
@@ -63,6 +72,27 @@ class AdminApp:
             message = str(error) or "the function accepts no event now"
             return json_response({"message": message}, 503)
         return json_response({"fired": name})
+
+    def _receive(self, request_id: str, body: bytes) -> Response:
+        """Accept the response of a custom resource."""
+        try:
+            found = json.loads(body)
+        except ValueError:
+            found = None
+        if self._aws is None or not isinstance(found, dict):
+            return json_response({"message": "the body must be a JSON object"}, 400)
+        is_accepted = self._aws.custom_resources.receive(request_id, found)
+        return json_response({}, 200 if is_accepted else 404)
+
+    async def _reset(self) -> Response:
+        """Delete all data, and create the resources again."""
+        if self._aws is None:
+            return json_response({"message": "the template needs no AWS resources"}, 409)
+        try:
+            await self._aws.reset()
+        except (ValueError, OSError) as error:
+            return json_response({"message": str(error)}, 409)
+        return json_response({})
 
     def _ready(self) -> Response:
         is_ready = self._functions.is_loaded

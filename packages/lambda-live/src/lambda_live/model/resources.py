@@ -1,11 +1,14 @@
 """The AWS resources of a template, and what invokes its functions, with all values resolved."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lambda_live.model.template_error import short_path
+
+SEED_FOLDER = "seed"
+"""In a project's folder: test data for each new engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,24 @@ class ResourceSpec:
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
         return f"{short_path(self.template)}:{self.line}"
+
+
+@dataclass(slots=True)
+class StoredValues:
+    """
+    Values that a template has from AWS's services, by their reference.
+
+    A reference is `resolve:ssm:NAME` or `resolve:secretsmanager:…`, as in `{{…}}`, `export:NAME` or
+    `attribute:LOGICAL_ID.NAME` of a custom resource. `wanted` are those that the template has.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+    wanted: set[str] = field(default_factory=set)
+
+    def get(self, reference: str) -> str | None:
+        """Return a value, or None if it is not known yet."""
+        self.wanted.add(reference)
+        return self.values.get(reference)
 
 
 @dataclass(frozen=True, slots=True)

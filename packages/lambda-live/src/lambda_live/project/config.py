@@ -9,7 +9,7 @@ from pathlib import Path
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import DEFAULT_CONCURRENCY, Account, FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
-from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.model.resources import EventSource, ResourceSpec, StoredValues
 from lambda_live.model.service import ServiceSettings, UnverifiedCaller
 from lambda_live.model.template import (
     FunctionSettings,
@@ -38,8 +38,9 @@ class Config:
 
     `files` are those that define the functions, existing or not; `template` is one of them.
     `notices` are warnings for the startup output. `invalid` are parts of the template with an
-    error, which are not among the functions. `aws_endpoint_url` is an
-    emulator of the user's.
+    error, which are not among the functions. `aws_endpoint_url` is an emulator of the user's.
+    `persists` is whether the data of the service's own outlives it. `stored` are the values that
+    the template has from it.
     """
 
     functions: tuple[FunctionConfiguration, ...]
@@ -51,6 +52,8 @@ class Config:
     resources: tuple[ResourceSpec, ...] = ()
     event_sources: tuple[EventSource, ...] = ()
     aws_endpoint_url: str = ""
+    persists: bool = False
+    stored: StoredValues = field(default_factory=StoredValues, compare=False)
     reader: Callable[[], "Config"] | None = field(default=None, compare=False)
 
     @property
@@ -63,12 +66,17 @@ class Config:
         return self.reader() if self.reader else self
 
 
-def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: Path) -> Config:
+def load_config(
+    options: argparse.Namespace,
+    environ: Mapping[str, str],
+    root: Path,
+    stored: StoredValues | None = None,
+) -> Config:
     """
     Read the files that define the functions.
 
     `options` are from the command line and environment variables. `options.cli_only` are from the
-    command line alone.
+    command line alone. `stored` are the values of AWS's services that are known.
 
     Raises:
         TemplateError: A file is invalid.
@@ -78,7 +86,8 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
     project = root if path is None else cloud_assembly.app_folder(path) or path.parent
     sam = read_samconfig(project) if path else SamConfig()
     account = read_account(dot_env, environ, sam)
-    template = _read_template(path, options, account, root, sam, dot_env)
+    stored = stored or StoredValues()
+    template = _read_template(path, options, account, root, sam, dot_env, stored)
     has_several = len(template.functions) > 1
     if options.name and has_several:
         problem = "--name is for a single function; the template has several"
@@ -112,6 +121,8 @@ def load_config(options: argparse.Namespace, environ: Mapping[str, str], root: P
         template.resources if options.resources else (),
         template.event_sources if options.resources else (),
         dot_env.variables_for().get("AWS_ENDPOINT_URL", ""),
+        options.persist,
+        stored,
     )
 
 
@@ -140,6 +151,7 @@ def _read_template(  # noqa: PLR0913, PLR0917  # called once, with all sources o
     root: Path,
     sam: SamConfig,
     dot_env: DotEnv,
+    stored: StoredValues,
 ) -> Template:
     """Return the template, or the default one without a file. Raises TemplateError."""
     if path is None:
@@ -154,6 +166,7 @@ def _read_template(  # noqa: PLR0913, PLR0917  # called once, with all sources o
         build_dir=cache_dir(""),
         deployed=sam.deployed,
         local_variables=dot_env.variables_for,
+        stored=stored.get,
     )
 
 

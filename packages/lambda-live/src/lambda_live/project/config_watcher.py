@@ -210,6 +210,10 @@ class ConfigWatcher:
             self._reload_task = self._background.spawn(self._reload())
         return self._reload_task
 
+    def read_again(self) -> None:
+        """Read the files again, though none changed: they refer to values that changed."""
+        self._background.spawn(self._read())
+
     async def _watch(self) -> None:
         async for _ in self._files.changes():
             self._start_reload(has_changed=True)

@@ -31,6 +31,8 @@ _PROCESS = Path(__file__).with_name("engine_process.py")
 _TIMEOUT_SECONDS = 10.0
 _PROBE_SECONDS = 2.0
 _STOP_SECONDS = 5.0
+_SAVE_SECONDS = 60.0
+_OWN_STATE = "lambda_live.json"
 _RETRY_SECONDS = 0.2
 _SEEDED = "seeded"
 LEADER = "leader"
@@ -54,11 +56,16 @@ class Engine:
         self.is_new = False
         self._process: subprocess.Popen[bytes] | None = None
         self._file: Path | None = None
+        self._stop_seconds = _STOP_SECONDS
 
     @classmethod
-    def start(cls, project: Path, account: Account, log: Callable[[str], None]) -> "Engine":
+    def start(
+        cls, project: Path, account: Account, log: Callable[[str], None], *, persists: bool = False
+    ) -> "Engine":
         """
         Start the emulator, or take over the one of a killed service of this project.
+
+        If it `persists`, it has the data of the last such start, and stores its own at the stop.
 
         Raises:
             InstallError: Its packages cannot be installed.
@@ -85,8 +92,17 @@ class Engine:
             "MINISTACK_REGION": account.region,
             "PYTHONPATH": str(packages),
         }
+        state = folder / "state"
+        if persists:
+            engine._stop_seconds = _SAVE_SECONDS
+            environ |= {
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(state),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(folder / "objects"),
+            }
         with (folder / "engine.log").open("wb") as log_file:
-            engine.is_new = True
+            engine.is_new = not (persists and (state / _OWN_STATE).exists())
             engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
                 [sys.executable, "-P", "-S", str(_PROCESS), f"fd://{listener.fileno()}", key],
                 cwd=folder,
@@ -133,6 +149,12 @@ class Engine:
         if self.reports_changes:
             _request(self.url, "PUT", "state", json.dumps(members).encode())
 
+    def reset(self) -> None:
+        """Delete everything in the engine. Raises OSError."""
+        request = urllib.request.Request(f"{self.url}/_ministack/reset", b"", method="POST")  # noqa: S310  # http
+        urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
+        self.is_new = True
+
     def mark_seeded(self) -> None:
         """Store that the engine has the test data."""
         self.is_new = False
@@ -169,7 +191,7 @@ class Engine:
                 yield line.decode().split()
 
     def stop(self) -> None:
-        """Stop the engine, and what is in it is lost."""
+        """Stop the engine. What is in it is lost, unless it persists."""
         if not self.is_own:
             return
         with suppress(OSError, http.client.HTTPException):
@@ -178,7 +200,7 @@ class Engine:
             self._file.unlink(missing_ok=True)
         if self._process is not None:
             try:
-                self._process.wait(_STOP_SECONDS)
+                self._process.wait(self._stop_seconds)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -15,7 +15,8 @@ Polling an emulator costs time and processor. So the process adds three requests
   ends, without a lock that could expire.
 - `GET state` and `PUT state` read and change a JSON object: the positions of streams, which live
   exactly as long as the streams' records do.
-- `POST stop` stops the process.
+- `POST stop` stops the process. With PERSIST_STATE, the emulator then stores its data, and this
+  process the JSON object, in the folder STATE_DIR.
 
 The emulator checks no credentials, and some of its services run code, such as Lambda functions. So
 any web page and any user of the machine could run commands as the developer. `_SERVICES` are those
@@ -34,7 +35,10 @@ import json
 import os
 import signal
 import sys
+from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 _SERVICES = (
@@ -107,23 +111,32 @@ def _is_own(authority: str, *, any_address: bool = False) -> bool:
 class EngineApp:
     """The emulator's application, with the requests for this service in front."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, key: str | None, file: Path | None) -> None:
         self.stopped = asyncio.Event()
+        self.finished = asyncio.Event()
         self._key = key
+        self._file = file
         self._state: dict[str, Any] = {}
+        if file is not None and file.exists():
+            self._state = json.loads(file.read_text(encoding="utf-8"))
         self._listeners: dict[asyncio.Queue[str], bytes] = {}
         self._orphaned = self._exit_later()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "lifespan" and (rejected := _reason_to_reject(scope)):
+        if scope["type"] == "lifespan":
+            await emulator(scope, partial(self._receive_until_stopped, receive), send)
+            self.finished.set()
+        elif rejected := _reason_to_reject(scope):
             await _reject(scope, rejected, send)
         elif scope["type"] != "http":
             await emulator(scope, receive, send)
         elif scope["path"].startswith(PREFIX):
             await self._serve_own(scope, receive, send)
         else:
+            if scope["path"] == "/_ministack/reset":
+                self._state.clear()
             await emulator(scope, receive, send)
             if (service := _changed_service(scope)) is not None:
                 self._notify(service)
@@ -132,10 +145,19 @@ class EngineApp:
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
 
-    def stop(self) -> None:
-        """Stop the process. The server waits for open responses, so those without an end end."""
-        self.stopped.set()
-        self._notify("")
+    async def _receive_until_stopped(self, receive: Receive) -> dict[str, Any]:
+        """Return the server's message, or that of a shutdown after the request to stop."""
+        message = asyncio.ensure_future(receive())
+        stopped = asyncio.create_task(self.stopped.wait())
+        await asyncio.wait((message, stopped), return_when=FIRST_COMPLETED)
+        stopped.cancel()
+        return message.result() if message.done() else {"type": "lifespan.shutdown"}
+
+    def save(self) -> None:
+        """Store the JSON object if the emulator stores its data."""
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.write_text(json.dumps(self._state), encoding="utf-8")
 
     def _notify(self, service: str) -> None:
         for queue in self._listeners:
@@ -148,7 +170,7 @@ class EngineApp:
     def _exit_later(self) -> asyncio.TimerHandle | None:
         if self._key is None:
             return None
-        return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stop)
+        return asyncio.get_running_loop().call_later(_ORPHAN_SECONDS, self.stopped.set)
 
     def _leader(self, project: bytes) -> asyncio.Queue[str] | None:
         queues = (queue for queue, name in self._listeners.items() if name == project)
@@ -173,7 +195,7 @@ class EngineApp:
                 await _respond(send, 200, {})
             case "POST", "stop":
                 await _respond(send, 200, {})
-                self.stop()
+                self.stopped.set()
             case _:
                 await _respond(send, 404, {})
 
@@ -186,7 +208,7 @@ class EngineApp:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             line = _LEADER if self._leader(project) is queue else ""
-            while not gone.done() and not self.stopped.is_set():
+            while not gone.done():
                 chunk = f"{line}\n".encode()
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 line = ""
@@ -194,7 +216,7 @@ class EngineApp:
                 await asyncio.wait(
                     (getter, gone),
                     timeout=_HEARTBEAT_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    return_when=FIRST_COMPLETED,
                 )
                 if getter.done():
                     names = {getter.result()}
@@ -235,14 +257,18 @@ async def _main() -> None:
     config = Config()
     config.bind = [address]
     config.keep_alive_timeout = 600.0
-    config.graceful_timeout = 0.5
     config.accesslog = None
     config.errorlog = None
-    app = EngineApp(keys[0] if keys else None)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stop)
-    await serve(app, config, shutdown_trigger=app.stopped.wait)
+    persists = os.environ.get("PERSIST_STATE") == "1"
+    file = Path(os.environ["STATE_DIR"]) / "lambda_live.json" if persists else None
+    app = EngineApp(keys[0] if keys else None, file)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stopped.set)
+    server = asyncio.create_task(serve(app, config, shutdown_trigger=app.finished.wait))
+    finished = asyncio.create_task(app.finished.wait())
+    await asyncio.wait((server, finished), return_when=FIRST_COMPLETED)
+    app.save()
+    os._exit(0)  # the server would wait for its clients, and Python for the emulator's threads
 
 
 if __name__ == "__main__":
     asyncio.run(_main())
-    os._exit(0)  # without waiting for the emulator's threads

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
+from botocore.exceptions import ClientError
 
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
@@ -33,21 +34,41 @@ def load_folder(aws: AwsClients, folder: Path) -> str:
         SeedError: A file is invalid.
         BotoCoreError, ClientError: A table or a bucket is missing.
     """
-    items = objects = texts = 0
+    items = objects = 0
     for file in sorted(folder.glob("tables/*.json")):
         items += put_items(aws, file.stem, read_json(file), file)
     for bucket in sorted(filter(Path.is_dir, folder.glob("buckets/*"))):
         for file in sorted(filter(Path.is_file, bucket.rglob("*"))):
             put_object(aws, bucket.name, file.relative_to(bucket).as_posix(), file)
             objects += 1
+    texts = load_texts(aws, folder)
+    counts = (
+        (items, "item", "items"),
+        (objects, "object", "objects"),
+        (texts, "parameter or secret", "parameters or secrets"),
+    )
+    return ", ".join(f"{each} {one if each == 1 else many}" for each, one, many in counts if each)
+
+
+def load_texts(aws: AwsClients, folder: Path) -> int:
+    """
+    Load parameters and secrets; return their number; blocks.
+
+    Raises:
+        SeedError: A file is invalid.
+        BotoCoreError, ClientError: The engine rejects a value.
+    """
+    texts = 0
     for name, value in _texts(folder / "parameters.json"):
         aws.call_now("ssm", "put_parameter", Name=name, Value=value, Type="String", Overwrite=True)
         texts += 1
     for name, value in _texts(folder / "secrets.json"):
-        aws.call_now("secretsmanager", "put_secret_value", SecretId=name, SecretString=value)
+        try:
+            aws.call_now("secretsmanager", "create_secret", Name=name, SecretString=value)
+        except ClientError:
+            aws.call_now("secretsmanager", "put_secret_value", SecretId=name, SecretString=value)
         texts += 1
-    counts = [(items, "item", "s"), (objects, "object", "s"), (texts, "parameter or secret", "")]
-    return ", ".join(f"{n} {noun}{end[: n != 1]}" for n, noun, end in counts if n)
+    return texts
 
 
 def put_items(aws: AwsClients, table: str, found: Any, place: object) -> int:

@@ -19,6 +19,7 @@ _STDIN = 0
 _OPENERS = ("wslview", "xdg-open", "open")
 _LETTERS = string.ascii_lowercase + string.ascii_uppercase
 _COLUMN_GAP = 2
+_RESET = "delete all data of the AWS resources, and create them again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class KeyBindings:
         self._dashboard_url = dashboard_url
         self._toggle_replay = toggle_replay
         self._on_quit = on_quit
+        self._last_key = ""
         self._keyboard = Keyboard(_STDIN, self._on_key)
         self._choices: Mapping[str, Event] = {}
         self._last_event: Event | None = None
@@ -81,8 +83,16 @@ class KeyBindings:
             _Key(
                 "o", "dashboard", f"open the dashboard, {self._dashboard_url}", self._open_dashboard
             ),
+            *[_Key("x", "reset", _RESET, self._reset)] * (actions.reset_resources is not None),
             _Key("q", "quit", "quit", self._on_quit),
         ]
+
+    def _reset(self) -> None:
+        """Reset at the second press in a row: the data is gone for good."""
+        if self._last_key != "x":
+            self._status.log(f"Press x again to {_RESET}", "WARN")
+        elif self._actions.reset_resources is not None:
+            self._actions.reset_resources()
 
     def _on_key(self, key: str) -> None:
         if self._prompted is not None:
@@ -99,6 +109,7 @@ class KeyBindings:
         for each in self._keys():
             if key == each.key:
                 each.action()
+        self._last_key = "" if key == self._last_key else key
 
     def _print_help(self) -> None:
         self._status.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())

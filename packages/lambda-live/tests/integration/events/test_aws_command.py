@@ -8,6 +8,7 @@ import pytest
 from lambda_live.cli import events
 from support.aws import RECORDER, Aws
 from support.lambda_service import LambdaService, environment
+from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
 
@@ -38,6 +39,7 @@ Resources:
         Rule: {Type: EventBridgeRule, Properties: {Pattern: {source: [shop]}}}
         Nightly: {Type: Schedule, Properties: {Schedule: cron(0 3 * * ? *), Name: nightly}}
 """
+CHANGED_QUEUE = "{Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 77}}"
 PROJECT = {
     "template.yaml": TEMPLATE,
     "code/app.py": RECORDER,
@@ -69,6 +71,30 @@ def test_seed_folder_is_loaded_at_the_start(service: LambdaService) -> None:
     service.wait_for_line("loaded 1 item, 1 object from")
     assert aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "seeded"}})["Item"]
     assert aws.s3.get_object(Bucket="files", Key="in/a.txt")["Body"].read() == b"text"
+
+
+def test_seed_command_loads_a_folder_and_names_an_invalid_file(service: LambdaService) -> None:
+    files = {
+        "more/tables/Items.json": '[{"id": "more-1"}, {"id": "more-2", "price": 0.1}]',
+        "more/buckets/files/a/b.txt": "b",
+        "more/parameters.json": '{"/app/a": "1"}',
+        "more/secrets.json": '{"password": {"user": "u"}}',
+        "bad/tables/Items.json": "[{]",
+    }
+    write_project(service.project, files)
+    loaded = run(service, "seed", "more")
+    assert loaded.stdout == "loaded 2 items, 1 object, 2 parameters or secrets\n", loaded.stderr
+    aws = Aws(service)
+    item = aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "more-2"}})["Item"]
+    assert item["price"] == {"N": "0.1"}
+    assert aws.ssm.get_parameter(Name="/app/a")["Parameter"]["Value"] == "1"
+    secret = aws.secretsmanager.get_secret_value(SecretId="password")["SecretString"]
+    assert json.loads(secret) == {"user": "u"}
+
+    failed = run(service, "seed", "bad")
+    assert failed.returncode == 2
+    assert "Items.json: " in failed.stderr
+    assert "write JSON" in failed.stderr
 
 
 def test_sent_message_reaches_the_function(service: LambdaService) -> None:
@@ -184,3 +210,25 @@ def test_generated_event_has_the_names_of_the_template(
     text = capsys.readouterr().out
     assert json.loads(text)
     assert all(name in text for name in names)
+
+
+def test_reset_deletes_all_data_and_creates_the_resources_again(service: LambdaService) -> None:
+    aws = Aws(service)
+    aws.dynamodb.put_item(TableName="Items", Item={"id": {"S": "gone"}})
+    changed = TEMPLATE.replace("{Type: AWS::SQS::Queue}", CHANGED_QUEUE)
+    write_project(service.project, {"template.yaml": changed})
+    line = service.wait_for_line("Orders keeps its old properties; `lambda-live aws reset`")
+    assert "template.yaml:4: " in line
+
+    result = run(service, "reset", "--admin-url", service.admin_url)
+    assert result.returncode == 0, result.stderr
+    assert "Item" not in aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "gone"}})
+    assert aws.dynamodb.get_item(TableName="Items", Key={"id": {"S": "seeded"}})["Item"]
+    found = aws.sqs.get_queue_attributes(
+        QueueUrl=aws.queue("Orders"), AttributeNames=["VisibilityTimeout"]
+    )
+    assert found["Attributes"] == {"VisibilityTimeout": "77"}
+    before = len(aws.events("Work"))
+    aws.send("Orders", "after the reset")
+    wait_until(lambda: len(aws.events("Work")) > before, "the message")
+    assert run(service, "fire", "WorkNightly", "--admin-url", service.admin_url).returncode == 0

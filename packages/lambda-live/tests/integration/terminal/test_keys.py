@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lambda_live.resources.engine import Engine
 from support.checks import print_result
 from support.project import write_project
 from support.terminal import TerminalService
@@ -43,6 +44,25 @@ def test_help_key_prints_all_keys(service: TerminalService) -> None:
 
     service.press("?")
     service.wait_for("  q  quit\n")
+
+
+def test_reset_key_deletes_the_data_at_the_second_press(start: Start, tmp_path: Path) -> None:
+    template = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Orders: {Type: AWS::SQS::Queue}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, CodeUri: function/, Handler: app.handler}
+"""
+    write_project(tmp_path, {"template.yaml": template})
+    Engine.install(lambda _: None)
+    service = start(ANSWERS, handler=None)
+    service.wait_for("1 queue .MiniStack")
+    service.press("x")
+    service.wait_for("Press x again to delete all data")
+    service.press("x")
+    service.wait_for("deleted all data, and created the resources again")
 
 
 @pytest.mark.parametrize("keys", ["quit? that was copied from elsewhere", "\x1b?q"])

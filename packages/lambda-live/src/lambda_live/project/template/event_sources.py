@@ -13,7 +13,7 @@ from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.project.document import Array, Literal, Object, Value
-from lambda_live.project.template.references import as_text, muted
+from lambda_live.project.template.references import as_text, is_custom, muted
 from lambda_live.project.template.resources import FUNCTIONS, Resource, Resources
 
 _SUPPORTED = (
@@ -47,6 +47,18 @@ _SOURCES = (
 """Types of resources that invoke functions."""
 
 _PATTERNS = ("EventPattern", "FilterPolicy", "Pattern")
+_NOT_NEEDED = (
+    *("Custom::S3AutoDeleteObjects", "Custom::LogRetention"),
+    "Custom::VpcRestrictDefaultSG",
+)
+"""CDK's own, without a meaning on this machine."""
+
+_IGNORED = (
+    *("DeadLetterConfig", "RetryPolicy", "RedrivePolicy", "StartDate", "EndDate"),
+    "ProvisionedPollerConfig",
+)
+"""Properties of event sources that change what reaches a function on AWS, but not here."""
+
 _FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
 _SCHEDULED = ("Schedule", "ScheduleV2")
 
@@ -103,6 +115,8 @@ class EventSourceReader:
             yield from self._sam_events(each)
         elif each.type in _SOURCES:
             yield from self._resource(each, _section(self._resources, each.properties.raw))
+        elif is_custom(each.type) and each.type not in _NOT_NEEDED:
+            yield from self._custom(each, _section(self._resources, each.properties.raw))
 
     def _resource(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
         name = each.logical_id
@@ -128,6 +142,10 @@ class EventSourceReader:
         self, name: str, kind: str, target: str, source: Any, settings: Any, line: int
     ) -> EventSource:
         path = self._resources.document.path
+        given = {**(settings.get("Target") or {}), **settings}
+        if ignored := ", ".join(each for each in _IGNORED if each in given):
+            hint = "remove it, or test it on AWS"
+            self._resources.note(line, f"{ignored} of {name} has no effect locally; {hint}")
         return EventSource(name, kind, target, str(source or ""), settings, path, line)
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
@@ -161,7 +179,7 @@ class EventSourceReader:
                 settings = {"EventPattern": settings.get("Pattern"), "Target": settings, **settings}
             yield self._source(full_name, kind, target, source, settings, line)
 
-    def _target(self, value: Any, each: Resource) -> str | None:
+    def _target(self, value: Any, each: Resource, without: str = "delivers nothing") -> str | None:
         """Return the name of the function that a value stands for, or another ARN."""
         text = as_text(value)
         resource = self._resources.get(text)
@@ -175,7 +193,7 @@ class EventSourceReader:
         if arn is None and name.startswith("arn:"):
             return name
         hint = "its target is not served here"
-        self._resources.note(each.line, f"{each.logical_id} delivers nothing; {hint}")
+        self._resources.note(each.line, f"{each.logical_id} {without}; {hint}")
         return None
 
     def _mapping(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
@@ -238,6 +256,12 @@ class EventSourceReader:
             expression = settings.get("ScheduleExpression")
             own = {**settings, "IsScheduler": True, "Input": entry.get("Input")}
             yield self._source(each.logical_id, "Schedule", target, expression, own, each.line)
+
+    def _custom(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+        target = self._target(settings.get("ServiceToken"), each, "is not created")
+        if target is not None and not target.startswith("arn:"):
+            name = self._resources.qualified_name(each.logical_id)
+            yield self._source(name, "CustomResource", target, each.type, settings, each.line)
 
 
 def _dicts(value: Any) -> Sequence[dict[str, Any]]:

@@ -140,6 +140,8 @@ class Intrinsics:
             name = reference[1]
             value = self.references.override(name)
             if value is None:
+                value = self._context.stored(name)
+            if value is None:
                 problem = f"{reference[0]} is only known after deployment"
                 value = self.references.unresolved(name, problem)
             used.append(value)
@@ -190,6 +192,8 @@ class Intrinsics:
             return override
         if (exported := self._context.exported(text)) is not None:
             return exported
+        if (stored := self._context.stored(f"export:{text}")) is not None:
+            return stored
         return self.references.unresolved(text, f"{text} is imported from another stack")
 
     def _include(self, macro: Value) -> Value:

@@ -42,6 +42,7 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
     build_dir: Path | None = None,
     deployed: Mapping[str, str] | None = None,
     local_variables: Callable[[str], Container[str]] = lambda _: (),
+    stored: Callable[[str], str | None] = lambda _: None,
 ) -> Template:
     """
     Return the functions of a template and its nested stacks.
@@ -50,15 +51,20 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
     (`LogicalId.Attribute`) and source folders (`LogicalId.Code`). Those of a nested stack begin
     with its name (`Child/NAME`). `deployed` has the parameters of the last deployment; they apply
     to parameters without any other value. `local_variables` returns the names of the variables that
-    `.env` sets for a function. Generated code folders are written below `build_dir`;
-    without it, functions that need one are skipped.
+    `.env` sets for a function. `stored` returns values of AWS's services: see `StoredValues`.
+    Generated code folders are written below `build_dir`; without it, functions that need one are
+    skipped.
 
     Raises:
         TemplateError: The template is invalid, or none of its functions can run locally.
     """
     files = TemplateFiles()
     context = StackContext(
-        overrides, account, deployed=deployed or {}, local_variables=local_variables
+        overrides,
+        account,
+        deployed=deployed or {},
+        local_variables=local_variables,
+        stored=stored,
     )
     try:
         return _read(Stack(files, path, context, Application()), path, files, build_dir)

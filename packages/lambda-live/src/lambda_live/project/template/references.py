@@ -95,6 +95,7 @@ _NAME_PROPERTIES = {
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Serverless::StateMachine": "Name",
 }
+_SSM_VALUE = "AWS::SSM::Parameter::Value"
 _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)")
 _NAME = re.compile(r"[\w.-]+")
 _ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
@@ -120,6 +121,10 @@ def _no_value(*_: str) -> Value:
     return None
 
 
+def _not_stored(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class StackContext:
     """
@@ -131,7 +136,8 @@ class StackContext:
     `deployed` has the parameters of the last deployment; they apply after the defaults.
     The callables return None if there is no value: `parent_parameter(NAME)` is what the parent
     stack passes, `nested_output(LOGICAL_ID, OUTPUT)` the output of a nested stack,
-    `exported(NAME)` the export of another stack, `included(FILE)` the content of an included file.
+    `exported(NAME)` the export of another stack, `included(FILE)` the content of an included file,
+    `stored(REFERENCE)` a value in a service of AWS: see `StoredValues`.
     """
 
     overrides: Mapping[str, str]
@@ -143,6 +149,7 @@ class StackContext:
     nested_output: Callable[[str, str], Value] = _no_value
     exported: Callable[[str], Value] = _no_value
     included: Callable[[str], Value] = _no_value
+    stored: Callable[[str], str | None] = _not_stored
 
     @property
     def stack_name(self) -> str:
@@ -322,9 +329,12 @@ class References:
             return arn.rpartition(":")[2] if attribute == "Version" else arn
         if pattern := _ATTRIBUTES.get((kind, attribute)):
             return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
-        if (generated := self._generated_arn(name)) is not None:
-            return generated
-        return self.unresolved(name, f"{name} is only known after deployment")
+        value = self._generated_arn(name)
+        if value is None and is_custom(kind):
+            value = self._context.stored(f"attribute:{self._context.qualified_name(name)}")
+        if value is None:
+            return self.unresolved(name, f"{name} is only known after deployment")
+        return value
 
     def _output(self, logical_id: str, output: str) -> str:
         value = self._context.nested_output(logical_id, output)
@@ -410,18 +420,26 @@ class References:
         value = declared.get("Default") if override is None else override
         if value is None:
             value = self._context.deployed.get(name)
-        problem = None
+        line = self._parameters.line_of(name)
         if value is None:
-            problem = f"parameter {name} has no default"
-        elif name not in self._overrides and kind.startswith("AWS::SSM::Parameter::Value"):
-            problem = f"parameter {name} is read from SSM ({as_text(value)})"
-        if problem is not None:
-            return self.unresolved(name, problem, self._parameters.line_of(name))
+            return self.unresolved(name, f"parameter {name} has no default", line)
+        if name not in self._overrides and kind.startswith(_SSM_VALUE):
+            stored = self._context.stored(f"resolve:ssm:{as_text(value)}")
+            if stored is None:
+                problem = f"parameter {name} is read from SSM ({as_text(value)})"
+                return self.unresolved(name, problem, line)
+            value = stored
         if isinstance(value, Unresolved):
             return value
+        kind = kind.removeprefix(_SSM_VALUE).strip("<>")
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
             return Array(declared.line, map(str.strip, value.split(",")))
         return value
+
+
+def is_custom(kind: str) -> bool:
+    """Whether a type is that of a custom resource, which a function creates."""
+    return kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"
 
 
 def as_text(value: Value) -> str:

@@ -177,6 +177,7 @@ class Stack:
             path=self._context.qualified_name(name),
             parent_parameter=parameters.value,
             exported=self._export,
+            stored=self._context.stored,
         )
         application = self.resources.application
         stack = Stack(self._files, path, context, application, *self._parents)

@@ -1,0 +1,74 @@
+"""
+Custom resources that a function of the template creates: one Create event for each new engine.
+
+The function sends its response to a URL of the admin port, and not to S3 as on AWS.
+
+Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requesttypes-create.html
+"""
+
+import uuid
+from functools import partial
+from typing import Any
+
+from lambda_live.events.pump import PumpContext, as_json, invoke
+from lambda_live.functions.request_queue import ServiceStoppingError
+from lambda_live.model.invocation import Invocation
+from lambda_live.model.resources import EventSource
+
+
+class CustomResources:
+    """Invokes the functions, and receives their responses."""
+
+    def __init__(self, context: PumpContext, url: str) -> None:
+        """`url` is where `receive` gets its responses from."""
+        self._context = context
+        self._url = url
+        self._responses: dict[str, dict[str, Any] | None] = {}
+
+    def receive(self, request_id: str, response: dict[str, Any]) -> bool:
+        """Accept a response; return whether its request is running."""
+        if request_id not in self._responses:
+            return False
+        self._responses[request_id] = response
+        return True
+
+    async def create(self, source: EventSource) -> dict[str, Any] | None:
+        """Return the attributes of a custom resource; log a failure, and return None."""
+        request_id = str(uuid.uuid4())
+        self._responses[request_id] = None
+        account = self._context.aws.account
+        stack = f"cloudformation:{account.region}:{account.account_id}:stack/local/local"
+        event = {
+            "RequestType": "Create",
+            "ServiceToken": source.settings["ServiceToken"],
+            "ResponseURL": f"{self._url}/{request_id}",
+            "StackId": f"arn:{account.partition}:{stack}",
+            "RequestId": request_id,
+            "LogicalResourceId": source.name,
+            "ResourceType": source.source,
+            "ResourceProperties": source.settings,
+        }
+        create = partial(
+            Invocation,
+            as_json(event),
+            label=f"Create {source.name}",
+            source={"custom resource": source.name},
+        )
+        try:
+            result = await invoke(self._context, source.target, create)
+        except ServiceStoppingError:
+            return None
+        finally:
+            response = self._responses.pop(request_id)
+        problem = None
+        if result is not None and result.error_type is not None:
+            problem = f"{source.target} failed with {result.error_type}"
+        elif response is None:
+            problem = f"{source.target} sent no response to ResponseURL"
+        elif response.get("Status") != "SUCCESS":
+            problem = f"{source.target} reported {response.get('Reason') or 'no reason'}"
+        if problem is not None or response is None:
+            self._context.log(f"{source.place}: {source.name} was not created: {problem}", "ERROR")
+            return None
+        data = response.get("Data")
+        return data if isinstance(data, dict) else {}
