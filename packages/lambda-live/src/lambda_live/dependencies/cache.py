@@ -1,4 +1,4 @@
-"""Where the service stores files that it can create again."""
+"""Where the service stores files, after https://specifications.freedesktop.org/basedir-spec/latest/."""
 
 import hashlib
 import os
@@ -6,12 +6,14 @@ from pathlib import Path
 
 
 def cache_dir(kind: str) -> Path:
-    """
-    Return the folder for one kind of file; it may not exist yet.
-
-    Source: https://specifications.freedesktop.org/basedir-spec/latest/
-    """
+    """Return the folder for one kind of file that can be created again; it may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lambda-live" / kind
+
+
+def state_dir(kind: str) -> Path:
+    """Return the folder for one kind of file that outlives the cache; it may not exist yet."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "lambda-live" / kind
 
 

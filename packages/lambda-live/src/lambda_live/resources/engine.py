@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from lambda_live.dependencies.cache import cache_dir
+from lambda_live.dependencies.cache import cache_dir, state_dir
 from lambda_live.dependencies.installation import install
 from lambda_live.model.function import Account
 from lambda_live.model.requirements import Requirements
@@ -92,17 +92,17 @@ class Engine:
             "MINISTACK_REGION": account.region,
             "PYTHONPATH": str(packages),
         }
-        state = folder / "state"
+        stored = state_dir("resources") / folder.name
         if persists:
             engine._stop_seconds = _SAVE_SECONDS
             environ |= {
                 "PERSIST_STATE": "1",
-                "STATE_DIR": str(state),
+                "STATE_DIR": str(stored / "state"),
                 "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(folder / "objects"),
+                "S3_DATA_DIR": str(stored / "objects"),
             }
         with (folder / "engine.log").open("wb") as log_file:
-            engine.is_new = not (persists and (state / _OWN_STATE).exists())
+            engine.is_new = not (persists and (stored / "state" / _OWN_STATE).exists())
             engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
                 [sys.executable, "-P", "-S", str(_PROCESS), f"fd://{listener.fileno()}", key],
                 cwd=folder,

@@ -21,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lambda_live.dependencies.cache import state_dir
 from lambda_live.model.invocation import Report
 from lambda_live.model.outcome import Outcome, OutcomeKind
 from lambda_live.telemetry.source_location import SourceLocation
@@ -61,14 +62,9 @@ PRAGMA user_version = {_VERSION};
 
 
 def database_path(project: Path) -> Path:
-    """
-    Return the database of a project; its folder may not exist yet.
-
-    Source: https://specifications.freedesktop.org/basedir-spec/latest/
-    """
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    """Return the database of a project; its folder may not exist yet."""
     key = hashlib.sha256(str(project.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
-    return Path(base) / "lambda-live" / "history" / f"{key[:16]}.sqlite3"
+    return state_dir("history") / f"{key[:16]}.sqlite3"
 
 
 class HistoryStore:

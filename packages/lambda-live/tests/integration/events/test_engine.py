@@ -208,7 +208,8 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
         "seed/tables/Items.json": '{"id": "seeded"}',
     }
     write_project(tmp_path, files)
-    service = LambdaService(tmp_path, "--persist", handler=None)
+    state = str(tmp_path / "state")
+    service = LambdaService(tmp_path, "--persist", handler=None, XDG_STATE_HOME=state)
     service.wait_until_ready()
     service.wait_for_line("loaded 1 item")
     aws = Aws(service)
@@ -224,7 +225,7 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
     wait_until(lambda: {"object", "item", "first"} <= set(done()), "the deliveries")
     service.close()
 
-    again = LambdaService(tmp_path, "--persist", handler=None)
+    again = LambdaService(tmp_path, "--persist", handler=None, XDG_STATE_HOME=state)
     try:
         again.wait_until_ready()
         aws = Aws(again)
@@ -338,7 +339,7 @@ def test_schedule_alone_needs_no_engine_and_creates_no_mapping(
 
 
 def test_schedules_fire_by_themselves(start_service: StartService) -> None:
-    moment = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(seconds=2)
+    moment = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(seconds=10)
     events = f"""
       Events:
         Often: {{Type: Schedule, Properties: {{Schedule: rate(2 minutes)}}}}
@@ -356,6 +357,7 @@ def test_schedules_fire_by_themselves(start_service: StartService) -> None:
         constants={"events.schedules._UNIT_SECONDS": {"minute": 0.5}},
     )
     aws = Aws(service)
+    wait_until(lambda: {"a": 1} in aws.events("Work"), "the event of a moment")
     wait_until(lambda: len(aws.events("Work")) >= 4, "four events")
     found = aws.events("Work")
     assert found.count({"a": 1}) == 1
