@@ -69,6 +69,7 @@ class Engine:
 
         Raises:
             InstallError: Its packages cannot be installed.
+            OSError: The port in the stored data is in use.
         """
         key = f"{project.resolve()} {account.region} {account.account_id}"
         file = state_file(project, account)
@@ -77,7 +78,8 @@ class Engine:
             engine._file = file  # this class
             return engine
         packages = cls.install(log)
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        stored = state_dir("resources") / file.parent.name
+        listener = _listen(stored / "port" if persists else None)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         engine = cls(url, "MiniStack", is_own=True)
         folder = file.parent
@@ -92,7 +94,6 @@ class Engine:
             "MINISTACK_REGION": account.region,
             "PYTHONPATH": str(packages),
         }
-        stored = state_dir("resources") / folder.name
         if persists:
             engine._stop_seconds = _SAVE_SECONDS
             environ |= {
@@ -204,6 +205,23 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+
+
+def _listen(port_file: Path | None) -> socket.socket:
+    """Listen on a free port; with a file, on the same one each time: stored URLs have it."""
+    port = 0
+    if port_file is not None and port_file.exists():
+        port = int(port_file.read_text(encoding="utf-8"))
+    try:
+        listener = socket.create_server(("127.0.0.1", port), backlog=512)
+    except OSError as error:
+        hint = f"stop what uses it, or delete {port_file and port_file.parent}"
+        message = f"port {port}, which the persisted data names, is in use; {hint}"
+        raise OSError(message) from error
+    if port_file is not None:
+        port_file.parent.mkdir(parents=True, exist_ok=True)
+        port_file.write_text(str(listener.getsockname()[1]), encoding="utf-8")
+    return listener
 
 
 def state_file(project: Path, account: Account) -> Path:
