@@ -12,10 +12,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from lambda_live.model.function import Account
 
-AwsError = (BotoCoreError, ClientError)
+AwsError = (BotoCoreError, ClientError, ResponseParserError)
 """What a call may raise."""
 
 _MAX_CALLS = 128

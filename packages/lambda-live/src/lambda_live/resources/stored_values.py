@@ -10,10 +10,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lambda_live.model.resources import ResourceSpec, StoredValues
-from lambda_live.resources.aws import AwsClients
+from lambda_live.resources.aws import AwsClients, AwsError
 from lambda_live.resources.creation import create_resources
 from lambda_live.resources.seeding import SeedError, load_texts
 
@@ -38,7 +36,7 @@ def prepare_values(
     try:
         if seed is not None:
             load_texts(aws, seed)
-    except (BotoCoreError, ClientError, SeedError):
+    except (*AwsError, SeedError):
         pass
     return read_values(aws, stored)
 
@@ -54,7 +52,7 @@ def read_values(aws: AwsClients, stored: StoredValues) -> bool:
                 value = exports.get(reference.removeprefix("export:"))
             else:
                 value = _read(aws, reference)
-        except (BotoCoreError, ClientError, ValueError):
+        except (*AwsError, ValueError):
             continue  # the template's notice says that there is none
         if value is not None:
             found[reference] = value

@@ -1,8 +1,16 @@
 import json
-from typing import Any
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 
+from lambda_live.resources.engine import Engine
 from support.aws import Aws
 from support.lambda_service import LambdaService
 from support.project import write_project
@@ -139,14 +147,49 @@ def test_custom_resource_that_fails_is_reported_with_its_place(
 
 
 def test_value_that_is_stored_later_is_read_at_the_next_save(service: LambdaService) -> None:
-    output = {"Value": "subnet-1", "Export": {"Name": "network-Subnet"}}
-    topic = {"Type": "AWS::SNS::Topic"}
-    body: dict[str, Any] = {"Resources": {"Topic": topic}, "Outputs": {"Subnet": output}}
-    aws = Aws(service)
-    aws.cloudformation.create_stack(StackName="network", TemplateBody=json.dumps(body))
-    wait_until(lambda: aws.cloudformation.list_exports()["Exports"], "the export")
-    aws.ssm.put_parameter(Name="/app/missing", Value="found", Type="String")
+    Aws(service).ssm.put_parameter(Name="/app/missing", Value="found", Type="String")
     write_project(service.project, {"template.yaml": f"Description: saved\n{TEMPLATE}"})
-    wait_until(lambda: variables(service).get("IMPORTED") == "subnet-1", "the export's value")
-    assert variables(service)["MISSING"] == "found"
+    wait_until(lambda: variables(service)["MISSING"] == "found", "the parameter")
     assert variables(service)["LENGTH"] == "3"  # not created again
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[str]:
+    """The URL of an emulator that is not the service's own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    environ = os.environ | {
+        "BIND_HOST": "127.0.0.1",
+        "DOCKER_HOST": f"unix://{tmp_path}/no-docker",
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "ERROR",
+        "PYTHONPATH": str(Engine.install(lambda _: None)),
+    }
+    with subprocess.Popen([sys.executable, "-m", "ministack.app"], env=environ) as process:
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+def test_values_of_another_emulator_are_read_at_the_start(
+    start_service: StartService, emulator: str
+) -> None:
+    options = {
+        "endpoint_url": emulator,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "config": Config(retries={"max_attempts": 20}),
+    }
+    output = {"Value": "subnet-1", "Export": {"Name": "network-Subnet"}}
+    body = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Subnet": output}}
+    stacks = boto3.client("cloudformation", **options)
+    stacks.create_stack(StackName="network", TemplateBody=json.dumps(body))
+    wait_until(lambda: stacks.list_exports()["Exports"], "the export")
+    boto3.client("ssm", **options).put_parameter(Name="/app/missing", Value="it", Type="String")
+
+    service = start_service(PROJECT, handler=None, AWS_ENDPOINT_URL=emulator)
+    assert variables(service)["IMPORTED"] == "subnet-1"
+    assert variables(service)["MISSING"] == "it"
+    assert variables(service)["SIZE"] == "5"
+    for name in ("Unlucky", "Raising", "Silent"):
+        service.wait_for_line(f"{name} was not created")
