@@ -218,7 +218,7 @@ def test_reset_deletes_all_data_and_creates_the_resources_again(service: LambdaS
     changed = TEMPLATE.replace("{Type: AWS::SQS::Queue}", CHANGED_QUEUE)
     write_project(service.project, {"template.yaml": changed})
     line = service.wait_for_line("Orders keeps its old properties; `lambda-live aws reset`")
-    assert "template.yaml:4: " in line
+    assert "template.yaml:" in line
 
     result = run(service, "reset", "--admin-url", service.admin_url)
     assert result.returncode == 0, result.stderr
