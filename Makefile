@@ -104,8 +104,8 @@ bench-growth: install ### Measure how cost grows with environments, files and ev
 	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests $(BIN)/python -P -m bench.growth
 
 bench-cluster: install ### Measure saves, rollouts, killed pods and scaling in the cluster
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.cluster
-	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.pods
+	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.cluster $(ARGS)
+	@$(if $(ARGS),,PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.pods)
 
 bench-monitoring: install ### Measure the delay and the cost of logs and metrics
 	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.monitoring
