@@ -1,8 +1,20 @@
-"""Fixtures of the tests that run Tilt in a copy of the repository."""
+"""
+Fixtures of the tests that run Tilt in a copy of the repository.
+
+Three workers run the tests side by side, because most of the time they wait: the tests of the
+namespace `lambda`, those of monitoring, and the modules that have a namespace of their own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.cluster.support.workspace import Workspace
+from tests.cluster.support.workspace import PROJECT, Workspace
+
+DEFAULT_NAMESPACE = ("test_live", "test_scaled", "test_restart", "test_faults")
+"""Modules of the namespace `lambda`. The faults come last: they stop the node for everyone."""
 
 
 class _Failures:
@@ -16,6 +28,25 @@ class _Failures:
             self._config.get_terminal_writer().write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put each test in the group of its worker; the longest groups start first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=_position)
+
+
+def _group(item: pytest.Item) -> str:
+    if item.path.parent.name == "monitoring":
+        return "monitoring"
+    return "lambda" if item.path.stem in DEFAULT_NAMESPACE else item.path.stem
+
+
+def _position(item: pytest.Item) -> int:
+    if item.path.stem in DEFAULT_NAMESPACE:
+        return DEFAULT_NAMESPACE.index(item.path.stem)
+    return len(DEFAULT_NAMESPACE) + (item.path.parent.name != "monitoring")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Failures(config))
 
@@ -24,3 +55,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the copy that the tests of one module edit. Each test undoes its edit."""
     return Workspace(tmp_path_factory.mktemp("workspace"))
+
+
+class CreateWorkspace(Protocol):
+    """Copies the repository around a project, for a namespace of the module."""
+
+    def __call__(self, project: Path = PROJECT) -> Workspace: ...
+
+
+@pytest.fixture(scope="module")
+def create_workspace(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CreateWorkspace]:
+    namespace = Path(str(request.path)).stem.removeprefix("test_")
+    created: list[Workspace] = []
+
+    def create(project: Path = PROJECT) -> Workspace:
+        created.append(Workspace(tmp_path_factory.mktemp("workspace"), project, namespace))
+        return created[-1]
+
+    yield create
+    for workspace in created[:1]:
+        workspace.delete_namespace()

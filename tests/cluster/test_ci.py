@@ -1,8 +1,8 @@
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import CreateWorkspace
 from tests.cluster.support.workspace import CODE, TEXT, Workspace
 
 pytestmark = pytest.mark.cluster
@@ -11,8 +11,8 @@ LAST_LINES = 40
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(tmp_path)
+def workspace(create_workspace: CreateWorkspace) -> Workspace:
+    return create_workspace()
 
 
 def test_ci_of_unchanged_repository_succeeds(workspace: Workspace) -> None:

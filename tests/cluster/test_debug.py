@@ -1,6 +1,7 @@
 """A debugger that is attached to the pod through Tilt, as in .vscode/launch.json."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.debugger import Debugger, exclusive_port
-from tests.cluster.support.load import invoke
-from tests.cluster.support.workspace import CODE, TEXT, URL, Tilt, Workspace
+from tests.cluster.conftest import CreateWorkspace
+from tests.cluster.support.workspace import CODE, TEXT, Tilt, Workspace
 
 pytestmark = pytest.mark.cluster
 
@@ -19,15 +20,16 @@ SAVES = 20
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    workspace = Workspace(tmp_path)
+def workspace(create_workspace: CreateWorkspace) -> Iterator[Workspace]:
+    workspace = create_workspace()
     with exclusive_port(), Tilt(workspace, "--debug"):
         yield workspace
 
 
 def wait_for_save(workspace: Workspace) -> None:
     command = ["scripts/check", "--cluster", "--code"]
-    subprocess.run(command, cwd=workspace.directory, check=True)
+    environ = os.environ | workspace.ports
+    subprocess.run(command, cwd=workspace.directory, env=environ, check=True)
 
 
 def continue_at_breakpoints(debugger: Debugger, seen: list[str]) -> None:
@@ -54,7 +56,7 @@ def test_debugger_stays_attached_over_twenty_saves(workspace: Workspace) -> None
             wait_for_save(workspace)
             message = f"message {number}"
 
-            _, answer = invoke(URL, json.dumps({"message": message}).encode())
+            answer = workspace.invoke(json.dumps({"message": message}).encode())
 
             assert not continuing.done(), continuing.exception()
             assert json.loads(answer)["body"] == f"After save {number} it is: '{message}'"

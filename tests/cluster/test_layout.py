@@ -7,31 +7,33 @@ import pytest
 
 from support.cdk import function, stage, synthesize
 from support.waiting import wait_until
-from tests.cluster.support.load import invoke
-from tests.cluster.support.workspace import CODE, DEADLINE, TEXT, URL, Tilt, Workspace, pods
+from tests.cluster.conftest import CreateWorkspace
+from tests.cluster.support.workspace import CODE, DEADLINE, TEXT, Tilt, Workspace
 
 pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    workspace = Workspace(tmp_path)
+def workspace(create_workspace: CreateWorkspace) -> Workspace:
+    workspace = create_workspace()
     workspace.edit("template.yaml", "CodeUri: greeting/", "CodeUri: .")
-    for file in (tmp_path / CODE).parent.iterdir():
-        file.rename(tmp_path / file.name)
+    for file in (workspace.directory / CODE).parent.iterdir():
+        file.rename(workspace.directory / file.name)
     return workspace
 
 
 def test_save_of_function_at_root_is_live_in_running_pod(workspace: Workspace) -> None:
     with Tilt(workspace) as tilt:
-        wait_until(lambda: len(pods()) == 1, "the pods of earlier tests are gone", DEADLINE)
-        before = pods().keys()
+        wait_until(
+            lambda: len(workspace.pods()) == 1, "the pods of earlier tests are gone", DEADLINE
+        )
+        before = workspace.pods().keys()
 
         workspace.edit(Path(CODE).name, TEXT, "A message came")
 
-        wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
+        wait_until(lambda: b"A message came" in workspace.invoke(), "the save is live", DEADLINE)
         wait_until(lambda: tilt.statuses()["live"] == "ok", "the pod has the saved code", DEADLINE)
-        assert pods().keys() == before
+        assert workspace.pods().keys() == before
 
 
 INLINE = {
@@ -44,22 +46,25 @@ INLINE = {
 }
 
 
-def test_save_of_cdk_app_is_live_without_synth(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    (tmp_path / "template.yaml").unlink()
-    shutil.rmtree(tmp_path / "events")
-    shutil.move(tmp_path / "greeting", tmp_path / "lambda")
-    (tmp_path / "lambda/app.py").rename(tmp_path / "lambda/index.py")
+def test_save_of_cdk_app_is_live_without_synth(create_workspace: CreateWorkspace) -> None:
+    workspace = create_workspace()
+    folder = workspace.directory
+    (folder / "template.yaml").unlink()
+    shutil.rmtree(folder / "events")
+    shutil.move(folder / "greeting", folder / "lambda")
+    (folder / "lambda/app.py").rename(folder / "lambda/index.py")
     workspace.edit("lambda/index.py", "def lambda_handler", "def handler")
     stack = {"Function1A2B3C4D": function("1", "Stack/function"), "Inline": INLINE}
-    synthesize(tmp_path, Stack=stack)
-    stage(tmp_path, "lambda", "1")
+    synthesize(folder, Stack=stack)
+    stage(folder, "lambda", "1")
     with Tilt(workspace) as tilt:
-        wait_until(lambda: len(pods()) == 1, "the pods of earlier tests are gone", DEADLINE)
-        before = pods().keys()
+        wait_until(
+            lambda: len(workspace.pods()) == 1, "the pods of earlier tests are gone", DEADLINE
+        )
+        before = workspace.pods().keys()
 
         workspace.edit("lambda/index.py", TEXT, "A message came")
 
-        wait_until(lambda: b"A message came" in invoke(URL)[1], "the save is live", DEADLINE)
+        wait_until(lambda: b"A message came" in workspace.invoke(), "the save is live", DEADLINE)
         wait_until(lambda: tilt.statuses()["live"] == "ok", "the pod has the saved code", DEADLINE)
-        assert pods().keys() == before
+        assert workspace.pods().keys() == before

@@ -200,21 +200,5 @@ def test_failed_build_stays_red_after_save_and_is_repeated(
     wait_until(lambda: tilt.statuses()["live"] == "ok", "the row is green", DEADLINE)
 
 
-def test_deleted_namespace_turns_live_red_with_advice(tilt: Tilt) -> None:
-    output("kubectl", "delete", "namespace", "lambda")
-
-    wait_until(lambda: tilt.statuses().get("live") == "error", "the row is red", DEADLINE)
-    advice = "Trigger `namespaces`, then `function`."
-    wait_until(lambda: advice in tilt.log(), "the row shows what to do", DEADLINE)
-    tilt.trigger("namespaces")
-    wait_until(
-        lambda: output("kubectl", "get", "namespace", "lambda", "--ignore-not-found"),
-        "the namespace exists",
-        DEADLINE,
-    )
-    tilt.trigger("function")
-    wait_until(tilt.is_green, "every resource is green", DEADLINE)
-
-
 def images() -> set[str]:
     return {pod["spec"]["containers"][0]["image"] for pod in pods().values()}

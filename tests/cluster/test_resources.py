@@ -8,7 +8,8 @@ import pytest
 
 from support.project import write_project
 from support.waiting import wait_until
-from tests.cluster.support.workspace import DEADLINE, Tilt, Workspace, free_port, output, pods
+from tests.cluster.conftest import CreateWorkspace
+from tests.cluster.support.workspace import DEADLINE, Tilt, Workspace, output
 
 pytestmark = pytest.mark.cluster
 
@@ -65,9 +66,10 @@ def handler(event, context):
 class Orders:
     """The queue and the table, through the port that Tilt forwards."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
         options: dict[str, str] = {
-            "endpoint_url": f"http://127.0.0.1:{port}",
+            "endpoint_url": f"http://127.0.0.1:{workspace.ports['AWS_PORT']}",
             "region_name": "us-east-1",
             "aws_access_key_id": "test",
             "aws_secret_access_key": "test",
@@ -84,14 +86,19 @@ class Orders:
 
 
 @pytest.fixture(scope="module")
-def orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orders]:
+def orders(
+    tmp_path_factory: pytest.TempPathFactory, create_workspace: CreateWorkspace
+) -> Iterator[Orders]:
     project = tmp_path_factory.mktemp("orders")
     write_project(project, FILES)
-    port = free_port()
-    workspace = Workspace(tmp_path_factory.mktemp("workspace"), project)
-    with Tilt(workspace, AWS_PORT=str(port)) as tilt:
+    workspace = create_workspace(project)
+    with Tilt(workspace) as tilt:
         assert "aws" in tilt.statuses()  # because the template needs it
-        yield Orders(port)
+        yield Orders(workspace)
+
+
+def kubectl(orders: Orders, *arguments: str) -> None:
+    output("kubectl", "--namespace", orders.workspace.namespace, *arguments)
 
 
 def test_message_reaches_the_function_and_its_item_the_table(orders: Orders) -> None:
@@ -103,11 +110,16 @@ def test_message_reaches_the_function_and_its_item_the_table(orders: Orders) -> 
 
 def test_messages_during_a_rollout_are_delivered_and_each_record_once(orders: Orders) -> None:
     names = [str(number) for number in range(30)]
-    before = pods()
-    output("kubectl", "--namespace", "lambda", "rollout", "restart", "deployment/function")
+    before = orders.workspace.pods()
+    kubectl(orders, "rollout", "restart", "deployment/function")
     for name in names:
         orders.send(name)
-    wait_until(lambda: pods() and not pods().keys() & before.keys(), "another pod", DEADLINE)
+
+    def is_replaced() -> bool:
+        after = orders.workspace.pods()
+        return bool(after) and not after.keys() & before.keys()
+
+    wait_until(is_replaced, "another pod", DEADLINE)
     orders.send("last")
 
     for name in (*names, "last"):
@@ -116,7 +128,7 @@ def test_messages_during_a_rollout_are_delivered_and_each_record_once(orders: Or
 
 
 def test_restarted_engine_gets_its_resources_again(orders: Orders) -> None:
-    output("kubectl", "--namespace", "lambda", "delete", "pod", "-l", "app.kubernetes.io/name=aws")
+    kubectl(orders, "delete", "pod", "--selector", "app.kubernetes.io/name=aws")
 
     def is_delivered() -> bool:
         try:

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from support.http import request
 from support.project import write_project
 from support.waiting import wait_until
-from tests.cluster.support.workspace import DEADLINE, URL, Tilt, Workspace
+from tests.cluster.conftest import CreateWorkspace
+from tests.cluster.support.workspace import DEADLINE, Tilt, Workspace
 
 pytestmark = pytest.mark.cluster
 
@@ -42,10 +42,12 @@ Resources:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(
+    tmp_path_factory: pytest.TempPathFactory, create_workspace: CreateWorkspace
+) -> Workspace:
     project = tmp_path_factory.mktemp("two")
     write_project(project, TWO)
-    return Workspace(tmp_path_factory.mktemp("workspace"), project)
+    return create_workspace(project)
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +56,14 @@ def tilt(workspace: Workspace) -> Iterator[Tilt]:
         yield tilt
 
 
-def answer(function: str) -> Any:
+def answer(workspace: Workspace, function: str) -> Any:
     path = f"/2015-03-31/functions/{function}/invocations"
-    host = f"http://{urlsplit(URL).netloc}"
-    return request(host, "POST", path, json.dumps({"name": "Eve"}).encode()).json()
+    return request(workspace.url, "POST", path, json.dumps({"name": "Eve"}).encode()).json()
 
 
 @pytest.mark.usefixtures("tilt")
-def test_function_invokes_another_by_boto3() -> None:
-    assert answer("Caller") == {"greeted": "Eve"}
+def test_function_invokes_another_by_boto3(workspace: Workspace) -> None:
+    assert answer(workspace, "Caller") == {"greeted": "Eve"}
 
 
 def test_each_function_has_row_for_checks(tilt: Tilt) -> None:
@@ -72,7 +73,8 @@ def test_each_function_has_row_for_checks(tilt: Tilt) -> None:
 def test_save_of_one_function_is_live_and_checked(tilt: Tilt, workspace: Workspace) -> None:
     workspace.edit("greeter/app.py", "greeted", "saluted")
 
-    wait_until(lambda: answer("Greeter") == {"saluted": "Eve"}, "the edit is live", DEADLINE)
+    saluted = {"saluted": "Eve"}
+    wait_until(lambda: answer(workspace, "Greeter") == saluted, "the edit is live", DEADLINE)
     failed = {"Greeter-checks": "error", "Caller-checks": "error"}
     wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks fail", DEADLINE)
     workspace.write("greeter/app.py", GREETS)

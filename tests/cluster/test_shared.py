@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from support.waiting import wait_until
-from tests.cluster.support.load import Load, invoke
+from tests.cluster.support.load import Load
 from tests.cluster.support.workspace import (
     CODE,
     DEADLINE,
     TEXT,
     Tilt,
     Workspace,
-    free_port,
     output,
 )
 
@@ -30,10 +29,9 @@ class Developer:
 
     workspace: Workspace
     tilt: Tilt
-    url: str
 
     def answer(self) -> Any:
-        return json.loads(invoke(self.url)[1])["body"]
+        return json.loads(self.workspace.invoke())["body"]
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +45,12 @@ def developers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Devel
 
 @contextmanager
 def developer_in(namespace: str, directory: Path) -> Iterator[Developer]:
-    workspace = Workspace(directory)
-    workspace.write("tilt_config.json", json.dumps({"namespace": namespace}))
-    port = free_port()
-    ports = {"FUNCTION_PORT": str(port), "LAMBDA_LIVE_ADMIN_PORT": str(free_port())}
+    workspace = Workspace(directory, namespace=namespace)
     try:
-        with Tilt(workspace, **ports) as tilt:
-            yield Developer(workspace, tilt, f"http://127.0.0.1:{port}")
+        with Tilt(workspace) as tilt:
+            yield Developer(workspace, tilt)
     finally:
-        output("kubectl", "delete", "namespace", namespace, "--ignore-not-found")
+        workspace.delete_namespace()
 
 
 def test_save_of_one_developer_does_not_change_function_of_other(
@@ -64,7 +59,7 @@ def test_save_of_one_developer_does_not_change_function_of_other(
     ann, ben = developers
     code = ann.workspace.read(CODE)
 
-    with Load(ben.url, rate=20) as load:
+    with Load(ben.workspace.url, rate=20) as load:
         ann.workspace.edit(CODE, TEXT, "Ann says")
         wait_until(lambda: "Ann says" in ann.answer(), "the edit is live", DEADLINE)
 
@@ -84,3 +79,23 @@ def test_each_namespace_has_one_pod(
     for namespace in ("ann", "ben"):
         listed = output("kubectl", "--namespace", namespace, "get", "pods", "--output", "json")
         assert len(json.loads(listed)["items"]) == 1
+
+
+def test_deleted_namespace_makes_live_red_with_advice(
+    developers: tuple[Developer, Developer],
+) -> None:
+    ann, ben = developers
+    output("kubectl", "delete", "namespace", "ann")
+
+    wait_until(lambda: ann.tilt.statuses().get("live") == "error", "the row is red", DEADLINE)
+    advice = "Trigger `namespaces`, then `function`."
+    wait_until(lambda: advice in ann.tilt.log(), "the advice", DEADLINE)
+    ann.tilt.trigger("namespaces")
+    wait_until(
+        lambda: output("kubectl", "get", "namespace", "ann", "--ignore-not-found"),
+        "the namespace exists",
+        DEADLINE,
+    )
+    ann.tilt.trigger("function")
+    wait_until(ann.tilt.is_green, "every resource is green", DEADLINE)
+    assert ben.tilt.is_green()

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from support.project import REPOSITORY, machine
 from support.waiting import wait_until
+from tests.cluster.support.load import EVENT, invoke
 
 URL = f"http://127.0.0.1:{machine()['FUNCTION_PORT']}"
 CODE = "greeting/app.py"
@@ -32,10 +33,19 @@ def output(*command: str | Path, cwd: Path = REPOSITORY) -> str:
 
 
 class Workspace:
-    """A copy of the repository with uncommitted changes, and with a function for the tests."""
+    """
+    A copy of the repository with uncommitted changes, and with a function for the tests.
 
-    def __init__(self, directory: Path, project: Path = PROJECT) -> None:
+    With a namespace of its own it can run beside others, on ports of its own.
+    """
+
+    def __init__(self, directory: Path, project: Path = PROJECT, namespace: str = "lambda") -> None:
         self.directory = directory
+        self.namespace = namespace
+        self.ports = {}
+        if namespace != "lambda":
+            names = ("FUNCTION_PORT", "LAMBDA_LIVE_ADMIN_PORT", "AWS_PORT")
+            self.ports = {name: str(free_port()) for name in names}
         listed = output("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
         for name in filter(None, listed.split("\0")):
             if (source := REPOSITORY / name).is_file() and Path(name).parts[0] not in OWN:
@@ -43,6 +53,27 @@ class Workspace:
                 shutil.copy2(source, directory / name)
         shutil.copytree(project, directory, dirs_exist_ok=True)
         (directory / ".venv").symlink_to(REPOSITORY / ".venv")
+        if self.ports:
+            (directory / "tilt_config.json").write_text(json.dumps({"namespace": namespace}))
+
+    @property
+    def url(self) -> str:
+        """The URL of the function."""
+        return f"http://127.0.0.1:{self.ports['FUNCTION_PORT']}" if self.ports else URL
+
+    def invoke(self, event: bytes = EVENT) -> bytes:
+        """Return the function's response."""
+        return invoke(self.url, event)[1]
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """Return the function's pods that are not terminating, by name."""
+        return pods(self.namespace)
+
+    def delete_namespace(self) -> None:
+        """Delete what the tests deployed."""
+        output(
+            "kubectl", "delete", "namespace", self.namespace, "--ignore-not-found", "--wait=false"
+        )
 
     def write(self, name: str, text: str) -> None:
         """Replace a file at once, as editors do."""
@@ -64,6 +95,7 @@ class Workspace:
         return subprocess.run(
             ["tilt", "ci", "--port", str(free_port()), "--", "--monitoring=false", *settings],
             cwd=self.directory,
+            env=os.environ | self.ports,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -76,7 +108,7 @@ class Tilt:
 
     def __init__(self, workspace: Workspace, *settings: str, **environ: str) -> None:
         self._workspace = workspace
-        self._environ = os.environ | environ
+        self._environ = os.environ | workspace.ports | environ
         self._port = str(free_port())
         self._settings = settings
         self._log = workspace.directory / ".cache" / "tilt.log"  # Tilt does not watch it
@@ -177,10 +209,10 @@ def free_port() -> int:
         return port
 
 
-def pods() -> dict[str, dict[str, Any]]:
+def pods(namespace: str = "lambda") -> dict[str, dict[str, Any]]:
     """Return the function's pods by name, without those that are terminating."""
     listed = output(
-        *("kubectl", "--namespace", "lambda", "get", "pods", "--output", "json"),
+        *("kubectl", "--namespace", namespace, "get", "pods", "--output", "json"),
         *("--selector", "app.kubernetes.io/name=function"),
     )
     return {
