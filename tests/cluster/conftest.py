@@ -13,8 +13,8 @@ import pytest
 
 from tests.cluster.support.workspace import PROJECT, Workspace
 
-DEFAULT_NAMESPACE = ("test_live", "test_scaled", "test_restart", "test_faults")
-"""Modules of the namespace `lambda`. The faults come last: they stop the node for everyone."""
+DEFAULT_NAMESPACE = ("test_live", "test_faults", "test_scaled", "test_restart")
+"""Modules of the namespace `lambda`."""
 
 
 class _Failures:

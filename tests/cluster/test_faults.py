@@ -156,6 +156,7 @@ def test_rollout_loses_no_request() -> None:
     assert not pods().keys() & before.keys()
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("load")
 def test_paused_node_delays_requests_and_loses_none() -> None:
     node = container(NODE)
@@ -170,6 +171,7 @@ def test_paused_node_delays_requests_and_loses_none() -> None:
         subprocess.run(["docker", "unpause", node], capture_output=True, check=False)
 
 
+@pytest.mark.alone
 def test_cluster_that_does_not_respond_turns_live_red(tilt: Tilt) -> None:
     wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
     node = container(NODE)
@@ -182,6 +184,7 @@ def test_cluster_that_does_not_respond_turns_live_red(tilt: Tilt) -> None:
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)
 
 
+@pytest.mark.alone
 def test_save_without_registry_is_live(load: Load, workspace: Workspace) -> None:
     code = workspace.read(CODE)
     registry = container(REGISTRY)
@@ -219,6 +222,7 @@ def test_image_that_crashes_replaces_no_pod_and_tilt_shows_reason(
     wait_until(tilt.is_green, "every resource is green again", DEADLINE)
 
 
+@pytest.mark.alone
 def test_save_after_all_faults_is_live(tilt: Tilt, workspace: Workspace) -> None:
     code = workspace.read(CODE)
     workspace.edit(CODE, TEXT, "After all, the message is")
