@@ -105,6 +105,7 @@ bench-growth: install ### Measure how cost grows with environments, files and ev
 
 bench-cluster: install ### Measure saves, rollouts, killed pods and scaling in the cluster
 	@PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.cluster $(ARGS)
+	@$(if $(ARGS),,PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.messages)
 	@$(if $(ARGS),,PYTHONPATH=packages/lambda-live:packages/lambda-live/tests:. $(BIN)/python -P -m tests.cluster.bench.pods)
 
 bench-monitoring: install ### Measure the delay and the cost of logs and metrics
