@@ -52,7 +52,7 @@ RUN python -m compileall -q /opt/python/lambda_live
 COPY --from=packages --chown=1000:1000 /packages /opt/cache/lambda-live/packages
 COPY --chown=1000:1000 . $LAMBDA_TASK_ROOT
 # No bytecode of what live update replaces: Python tells it from stale by the source's size and second alone.
-ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python XDG_CACHE_HOME=/opt/cache
+ENV HOME=/tmp PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/opt/python XDG_CACHE_HOME=/opt/cache
 USER 1000:1000
 EXPOSE 8080 9101
 ENTRYPOINT ["python", "-P", "-m", "lambda_live", "--host", "0.0.0.0", "--port", "8080", "--admin-host", "0.0.0.0"]

@@ -4,7 +4,8 @@ Watch what Tilt's rows hide: a failed image build, a missing deployment, a clust
 Tilt runs this beside the row `live` (see Tiltfile). A live update turns the row `function` green
 even if the last image build failed, because the update itself succeeded. A deleted namespace or an
 API server that does not respond changes no row at all. This program writes each such problem as a
-line to `.cache/deployment`. The row `live` depends on that file and is red while it has a line.
+line to `.cache/deployment`. The row `live` depends on that file and is red while it has a line. The
+file is also written after each rollout: what `live` and the checks say is about the pod before.
 
 A failed build is repeated after 15 s, 30 s and so on. Its cause may be gone, such as a registry
 that did not respond, and no file changes then. `tilt trigger` would delete the deployment before
@@ -37,12 +38,11 @@ class Deployment:
     def __init__(self, context: str, namespace: str) -> None:
         self._namespace = namespace
         self._kubectl = ("kubectl", "--context", context, "--namespace", namespace)
-        self._deployments = (
-            *("get", "deployments", "--field-selector", "metadata.name=function"),
-            *("--output", "name"),
-        )
+        self._get = ("get", "deployments", "--field-selector", "metadata.name=function")
         self._build_error: str | None = None
         self._is_building = False
+        self.generation = 0
+        """The generation whose rollout was the last to finish; 0 if it is unknown."""
 
     @property
     def has_failed_build(self) -> bool:
@@ -57,7 +57,7 @@ class Deployment:
     def watches(self) -> list[tuple[str, ...]]:
         """Return the commands that print a line for each change, except live updates."""
         return [
-            (*self._kubectl, *self._deployments, "--watch"),
+            (*self._kubectl, *self._get, "--output", "name", "--watch"),
             ("tilt", "get", "dockerimages", "--output", "name", "--watch"),
             ("tilt", "get", "kubernetesapplys", "function", "--output", "name", "--watch"),
         ]
@@ -67,7 +67,7 @@ class Deployment:
         return [*self._cluster_problems(), *self._tilt_problems()]
 
     def _cluster_problems(self) -> list[str]:
-        command = (*self._kubectl, "--request-timeout", "5s", *self._deployments)
+        command = (*self._kubectl, "--request-timeout", "5s", *self._get, "--output", "json")
         found = _run(*command)
         if found.returncode:
             time.sleep(_RESTART_SECONDS)
@@ -75,13 +75,16 @@ class Deployment:
         if found.returncode:
             problem = "The cluster does not respond, so saves do not reach the function"
             return [f"{problem}: {_last(found)} If it does not come back, run: make up"]
-        if not found.stdout:
+        deployments = json.loads(found.stdout)["items"]
+        if not deployments:
             phase = ("--output", "jsonpath={.status.phase}", "--ignore-not-found")
             namespace = _run(*self._kubectl, "get", "namespace", self._namespace, *phase)
             problem = f"The deployment `function` is missing in the namespace {self._namespace}"
             if namespace.stdout == "Terminating":
                 return [f"{problem}, which is being deleted. Wait for that."]
             return [f"{problem}. Trigger `namespaces`, then `function`."]
+        if _is_rolled_out(deployments[0]):
+            self.generation = deployments[0]["metadata"]["generation"]
         return []
 
     def _tilt_problems(self) -> list[str]:
@@ -115,6 +118,14 @@ class Deployment:
         self._is_building = completed is None
         if completed is not None:
             self._build_error = _error(completed)
+
+
+def _is_rolled_out(deployment: dict[str, Any]) -> bool:
+    """Whether all pods have the newest manifest, as `kubectl rollout status` decides it."""
+    status, replicas = deployment["status"], deployment["spec"]["replicas"]
+    counts = [status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    is_seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return bool(is_seen and counts == [replicas] * 3)
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -156,9 +167,9 @@ def _wait(changes: "queue.SimpleQueue[None]", seconds: float | None) -> None:
         return
 
 
-def _write(text: str) -> None:
+def _write(text: str, *, again: bool) -> None:
     """Write the problems if they have changed, because the row `live` runs at each write."""
-    if text != (FILE.read_text() if FILE.exists() else ""):
+    if again or text != (FILE.read_text() if FILE.exists() else ""):
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(text)
 
@@ -172,8 +183,10 @@ def main(context: str, namespace: str) -> None:
     parent, delay = os.getppid(), _FIRST_RETRY_SECONDS
     due: float | None = None
     while os.getppid() == parent:
+        before = deployment.generation
         problems = deployment.problems()
-        _write("".join(f"{problem}\n" for problem in problems))
+        is_replaced = bool(before) and deployment.generation != before
+        _write("".join(f"{problem}\n" for problem in problems), again=is_replaced)
         now, poll = time.monotonic(), _RESTART_SECONDS if problems else _POLL_SECONDS
         if deployment.has_built:
             due, delay = None, _FIRST_RETRY_SECONDS

@@ -45,8 +45,9 @@ class FunctionCode:
         """Return why the code does not load, if it does not."""
         if (error := self.error) is None:
             return None
-        has_file = error.file is not None
-        where = f"{error.file}:{error.line}" if has_file else error.type
+        if error.file is not None and error.line is None:  # the message names the file
+            return " ".join(error.message.split())
+        where = f"{error.file}:{error.line}" if error.file is not None else error.type
         return " ".join(f"{where}: {error.message}".split())
 
 
