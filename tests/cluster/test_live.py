@@ -145,6 +145,14 @@ def test_save_is_live_in_replacement_of_pod(tilt: Tilt, workspace: Workspace) ->
     wait_until(lambda: "A message came" in answer()["body"], "the pod has the edit", DEADLINE)
 
 
+def test_rollout_runs_checks_again(tilt: Tilt) -> None:
+    checks = tilt.log().count("events as expected")
+
+    output("kubectl", "--namespace", "lambda", "rollout", "restart", "deployment/function")
+
+    wait_until(lambda: tilt.log().count("events as expected") > checks, "the checks", DEADLINE)
+
+
 def test_variable_of_env_file_reaches_function(tilt: Tilt, workspace: Workspace) -> None:
     event = json.dumps({"do": "tell", "variable": "TABLE_NAME"}).encode()
 
