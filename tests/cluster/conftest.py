@@ -28,6 +28,7 @@ class _Failures:
             self._config.get_terminal_writer().write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put each test in the group of its worker; the longest groups start first."""
     for item in items:
