@@ -7,9 +7,10 @@ namespace `lambda`, those of monitoring, and the modules that have a namespace o
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, override
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.cluster.support.workspace import PROJECT, Workspace
 
@@ -28,24 +29,18 @@ class _Failures:
             self._config.get_terminal_writer().write(f"\n{report.nodeid}\n{report.longreprtext}\n")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test in the group of its worker; the longest groups start first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=_position)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return a scheduler that keeps the tests of a group on one worker."""
+    return _GroupScheduling(config, log)
 
 
-def _group(item: pytest.Item) -> str:
-    if item.path.parent.name == "monitoring":
-        return "monitoring"
-    return "lambda" if item.path.stem in DEFAULT_NAMESPACE else item.path.stem
-
-
-def _position(item: pytest.Item) -> int:
-    if item.path.stem in DEFAULT_NAMESPACE:
-        return DEFAULT_NAMESPACE.index(item.path.stem)
-    return len(DEFAULT_NAMESPACE) + (item.path.parent.name != "monitoring")
+class _GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types for it
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0])
+        if path.parent.name == "monitoring":
+            return path.parent.name
+        return "lambda" if path.stem in DEFAULT_NAMESPACE else path.stem
 
 
 def pytest_configure(config: pytest.Config) -> None:
