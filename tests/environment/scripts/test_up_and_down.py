@@ -159,7 +159,7 @@ def test_down_removes_cluster_registry_volume_and_images(machine: Machine) -> No
     machine.docker_has(
         volume="0123abc",
         images=(
-            *("127.0.0.1:4/lambda-function:tilt-1", "127.0.0.1:4/lambda-function:tilt-2"),
+            *("127.0.0.1:4/lambda-function:tilt-1", "127.0.0.1:4/lambda-aws:tilt-2"),
             *("127.0.0.1:4/other:tilt-1", "lambda-function:latest", "rancher/k3s:v1"),
         ),
     )
@@ -174,7 +174,7 @@ def test_down_removes_cluster_registry_volume_and_images(machine: Machine) -> No
     ]
     assert machine.docker_removed() == [
         *("volume rm 0123abc", "rmi 127.0.0.1:4/lambda-function:tilt-1"),
-        "rmi 127.0.0.1:4/lambda-function:tilt-2",
+        "rmi 127.0.0.1:4/lambda-aws:tilt-2",
     ]
 
 
