@@ -27,6 +27,7 @@ from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
 from lambda_live.http.code_status_api import CodeStatusApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
+from lambda_live.http.delivery_api import DeliveryApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
 from lambda_live.http.event_source_mapping_api import EventSourceMappingApi
 from lambda_live.http.function_app import FunctionApp
@@ -57,6 +58,7 @@ from lambda_live.ui.state import CheckActions, UiState
 from lambda_live.ui.store import HistoryStore, database_path
 
 if TYPE_CHECKING:
+    from lambda_live.events.deliveries import Deliveries
     from lambda_live.events.event_sources import EventSources
     from lambda_live.resources.engine import Engine
 
@@ -207,6 +209,7 @@ def build_service(
             terminal.create_listener(configuration, show_name=len(config.functions) > 1),
             ui_state.create_listener(configuration),
             reload_command,
+            *([deliveries.create_listener(configuration.name)] if deliveries else []),
         ]
 
     def is_reload_blocked(name: str) -> bool:
@@ -217,6 +220,7 @@ def build_service(
 
     aws = _build_event_sources(engine, config, functions, log, admin_url)
     ui_state.resources = None if aws is None else ResourcesView(aws)
+    deliveries = _build_deliveries(aws)
     manager = FunctionManager(
         functions,
         settings,
@@ -243,7 +247,7 @@ def build_service(
     public_host = urlsplit(settings.public_url).hostname
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
     error_pages = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url)
-    front = _build_function_app(functions, settings, log, error_pages, policy, aws)
+    front = _build_function_app(functions, settings, log, error_pages, policy, aws, deliveries)
     ui_app = UiApp(ui_state)
     admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
     actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
@@ -308,6 +312,7 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
     error_pages: BrowserErrorPages,
     policy: OriginPolicy,
     aws: "EventSources | None",
+    deliveries: "Deliveries | None",
 ) -> FunctionApp:
     """Return the application of the function's port, with the operations of AWS's Lambda API."""
     apis = (
@@ -317,6 +322,7 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
         ConcurrencyApi(functions),
         EventInvokeApi(),
         EventSourceMappingApi(functions, aws),
+        DeliveryApi(functions, deliveries),
     )
     return FunctionApp(
         OperationRouter(functions, [route for api in apis for route in api.routes]),
@@ -339,6 +345,14 @@ def _build_event_sources(
     from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
 
     return EventSources(engine, config, functions.get, log.service_log, admin_url)
+
+
+def _build_deliveries(aws: "EventSources | None") -> "Deliveries | None":
+    if aws is None or not aws.url:
+        return None
+    from lambda_live.events.deliveries import Deliveries  # noqa: PLC0415  # few projects need it
+
+    return Deliveries(aws)
 
 
 def _build_output(

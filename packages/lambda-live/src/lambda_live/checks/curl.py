@@ -9,7 +9,10 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
+from lambda_live.checks.comparison import parse_json
+from lambda_live.checks.event_files import ResourceEvent, expected_file, text_of
 from lambda_live.checks.function_response import parse_response
 from lambda_live.checks.http_file import SUFFIX, HttpResponse, read_request
 
@@ -35,8 +38,27 @@ class Target:
     source: str
     functions: Sequence[str]
 
+    def functions_of(self, event: Path) -> list[str]:
+        """
+        Return the functions of an event. Raises InvalidEventError.
+
+        It is the one named like the event's folder, or the only one. For a message, an item or an
+        object, they are those whose results are expected, or all.
+        """
+        if ResourceEvent.parse(event) is None:
+            return [self.function_of(event)]
+        return self.expected_functions(event) or list(self.functions)
+
+    def expected_functions(self, event: Path) -> list[str]:
+        """Return the functions whose results are expected after a message, an item or an object."""
+        expected = parse_json(text_of(expected_file(event)) or "")
+        names = expected if isinstance(expected, dict) else ()
+        return [name for name in self.functions if name in names]
+
     def function_of(self, event: Path) -> str:
-        """Return the function of an event: the one named like its folder, or the only one."""
+        """Return the first function of an event. Raises InvalidEventError."""
+        if ResourceEvent.parse(event) is not None:
+            return self.functions_of(event)[0]
         folder = event.parent.name
         if folder in self.functions:
             return folder
@@ -93,6 +115,13 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         _header("X-Lambda-Live-Source", target.source),
         _header("X-Lambda-Live-Event", _escape_controls(event.name)),
     ]
+    if (resource := ResourceEvent.parse(event)) is not None:
+        return [
+            *lines,
+            _header("Content-Type", "application/octet-stream"),
+            _option("data-binary", f"@{event}"),
+            _option("url", target.url + delivery_path(target, event, resource)),
+        ]
     if event.suffix == SUFFIX:
         return lines + _http_request(target, event, function, output)
     return [
@@ -102,6 +131,17 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         _option("data-binary", f"@{event}"),
         _option("url", f"{target.url}{FUNCTIONS_PATH}/{function}/invocations"),
     ]
+
+
+def delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:
+    """Return the path that has the service send a message, an item or an object."""
+    query = {
+        "folder": resource.folder,
+        "resource": resource.resource,
+        "key": resource.key,
+        "functions": ",".join(target.expected_functions(event)),
+    }
+    return f"{STATE_PATH}/deliveries?{urlencode(query)}"
 
 
 def _http_request(target: Target, event: Path, function: str, output: Path) -> list[str]:

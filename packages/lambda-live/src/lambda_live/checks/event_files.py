@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_live.checks.http_file import SUFFIX
@@ -14,18 +15,52 @@ _KINDS = (".json", SUFFIX)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
+RESOURCE_FOLDERS = ("queues", "tables", "buckets")
+"""Folders of `events/` whose files are messages, items and objects."""
+
+_EXPECTED = "expected"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceEvent:
+    """A file that is a message to a queue, an item for a table or an object for a bucket."""
+
+    folder: str
+    resource: str
+    key: str
+
+    @classmethod
+    def parse(cls, event: Path) -> "ResourceEvent | None":
+        """Return what `events/queues/NAME/…` and the like stand for; None for other events."""
+        parts = event.parts
+        starts = [at for at, part in enumerate(parts) if part == "events"]
+        for at in reversed(starts):
+            folder, *rest = parts[at + 1 :]
+            if folder in RESOURCE_FOLDERS and len(rest) > 1 and _EXPECTED not in rest[1:]:
+                return cls(folder, rest[0], "/".join(rest[1:]))
+        return None
+
+
 class SaveError(Exception):
     """An event could not be written. The message is for the user."""
 
 
 def events_of(project: Path, functions: Iterable[str]) -> list[Path]:
-    """Return the event files of `events/` and of the folder of each function in it."""
-    folders = [project / "events", *(project / "events" / name for name in functions)]
-    return [
+    """Return the event files of `events/`, of each function's folder in it, and of resources."""
+    root = project / "events"
+    folders = [root, *(root / name for name in functions)]
+    found = [
         path
         for folder in folders
         for path in sorted(event_files_in(folder), key=lambda each: _KINDS.index(each.suffix))
     ]
+    others = (
+        path
+        for folder in RESOURCE_FOLDERS
+        for path in sorted((root / folder).rglob("[!.]*"))
+        if not path.is_dir() and ResourceEvent.parse(path) and _is_regular(path)
+    )
+    return [*found, *others]
 
 
 def event_files_in(folder: Path) -> list[Path]:
@@ -50,7 +85,8 @@ def _is_regular(path: Path) -> bool:
 
 def expected_file(event: Path) -> Path:
     """Return where the expected response of an event is."""
-    return event.parent / "expected" / event.name
+    suffix = "" if event.suffix in _KINDS else ".json"
+    return event.parent / _EXPECTED / f"{event.name}{suffix}"
 
 
 class EventFiles:

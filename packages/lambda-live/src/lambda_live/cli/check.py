@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, Self, override
+from typing import Any, NoReturn, Self, override
 
 from lambda_live.checks.accept import Acceptance, accept
 from lambda_live.checks.check_result import (
@@ -29,7 +29,7 @@ from lambda_live.checks.check_result import (
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
 from lambda_live.checks.curl import InvalidEventError, SendError, StateReader, Target
-from lambda_live.checks.event_files import events_of, expected_file, text_of
+from lambda_live.checks.event_files import ResourceEvent, events_of, expected_file, text_of
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.function_response import (
     error_of,
@@ -183,16 +183,17 @@ class CheckCommand:
     def _wanted(self, state: ServiceState) -> list[str]:
         """Return the names of the functions that the events are for."""
         target = Target(self._options.url, _SOURCE, state.names)
-        return list(dict.fromkeys(target.function_of(event) for event in self._events))
+        names = (name for event in self._events for name in target.functions_of(event))
+        return list(dict.fromkeys(names))
 
     def _find_events(self) -> list[Path]:
         events = events_of(self._project, self._target().functions)
         if self._state is not None:
             return events
-        skipped = [event for event in events if event.suffix == SUFFIX]
+        skipped = [each for each in events if each.suffix == SUFFIX or ResourceEvent.parse(each)]
         if skipped:
             names = " ".join(self._relative(event) for event in skipped)
-            sys.stderr.write(f"check: AWS's emulator has no function URL. Not sent: {names}\n")
+            sys.stderr.write(f"check: AWS's emulator only takes JSON events. Not sent: {names}\n")
         return [event for event in events if event not in skipped]
 
     def _wait_for_functions(self) -> None:
@@ -257,7 +258,7 @@ class CheckCommand:
     def _has_failed(self, event: Path) -> bool:
         if self._state is None or self._options.wait is None:
             return False
-        return self._state.has_failed([self._target().function_of(event)])
+        return self._state.has_failed(self._target().functions_of(event))
 
     def _is_current(self, responses: dict[Path, tuple[HttpResponse, float]]) -> bool:
         """Whether the code on disk sent each response. In a rollout two services respond."""
@@ -282,7 +283,7 @@ class CheckCommand:
             found = HttpMessage.parse(expected or "").differences(response)
         else:
             payload = payload_of(response)
-            error = error_of(response, payload, log, projects)
+            error = error_of(response, _first_error(event, payload), log, projects)
             found = differences(parse_json(expected or ""), payload)
         if error is not None and error.type == "ModuleNotFoundError":
             error = replace(error, advice=self._advice(function, error.message))
@@ -397,6 +398,14 @@ def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
         parts.append(waiting_text(done.waiting))
     hint = " (to accept errors: scripts/check --accept-errors)" if done.errors else ""
     return [", ".join(parts) + hint]
+
+
+def _first_error(event: Path, payload: Any) -> Any:
+    """Return the payload; of the results that follow a message, an item or an object, an error."""
+    if ResourceEvent.parse(event) is None or not isinstance(payload, dict):
+        return payload
+    errors = [each for each in payload.values() if isinstance(each, dict) and "errorType" in each]
+    return errors[0] if errors else payload
 
 
 def _milliseconds(seconds: float) -> float:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lambda_live.checks.event_files import events_of, expected_file
+from lambda_live.checks.event_files import ResourceEvent, events_of, expected_file
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event
 from lambda_live.cli.describe import account_of, load_template
@@ -23,14 +23,24 @@ from lambda_live.model.text_files import read_file
 
 def _remark(event: Path) -> str:
     """Return why an event cannot be sent, or whether it has an expected response."""
+    resource = ResourceEvent.parse(event)
     try:
         if event.suffix == SUFFIX:
             read_request(event)
-        else:
+        elif resource is None or resource.folder == "tables":
             loads(read_file(event))
     except (OSError, ValueError) as error:
         return f"invalid: {error}"
     return "check" if expected_file(event).is_file() else "no expected response"
+
+
+def _addressee(event: Path, names: Sequence[str]) -> str:
+    """Return the function or the resource that an event is for."""
+    if (resource := ResourceEvent.parse(event)) is not None:
+        return f"{resource.folder}/{resource.resource}"
+    if event.parent.name in names:
+        return event.parent.name
+    return names[0] if len(names) == 1 else "?"
 
 
 def _load_template() -> Template:
@@ -63,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
     rows = [
         (
             str(each.relative_to(project)),
-            each.parent.name if each.parent.name in names else names[0] if len(names) == 1 else "?",
+            _addressee(each, names),
             _remark(each),
         )
         for each in events

@@ -15,8 +15,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from lambda_live.checks.code_state import ServiceState
-from lambda_live.checks.curl import FUNCTIONS_PATH, STATE_PATH, InvalidEventError, Target
-from lambda_live.checks.event_files import events_of
+from lambda_live.checks.curl import (
+    FUNCTIONS_PATH,
+    STATE_PATH,
+    InvalidEventError,
+    Target,
+    delivery_path,
+)
+from lambda_live.checks.event_files import ResourceEvent, events_of
 from lambda_live.checks.function_response import error_of, http_error_of, log_of, payload_of
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
 from lambda_live.cli.parser import CommandParser, log, suggest
@@ -38,6 +44,7 @@ def _parser() -> CommandParser:
     add("--function", metavar="NAME", help="the function, if there is more than one")
     add("--data", metavar="JSON", help="the event itself")
     add("--url", default=url, help="the service [LAMBDA_LIVE_URL; http://127.0.0.1:3001]")
+    add("--tenant", metavar="ID", help="the tenant id, for a function with tenant isolation")
     add("--log", action="store_true", help="print the function's log to standard error")
     return parser
 
@@ -84,8 +91,13 @@ def _request(
         parser.error(
             f"no function {function}{hint or '; there are ' + ', '.join(target.functions)}"
         )
+    if (resource := ResourceEvent.parse(event)) is not None:
+        headers = [("Content-Type", "application/octet-stream")]
+        path = delivery_path(target, event, resource)
+        return HttpRequest("POST", path, headers, event.read_bytes())
     if event.suffix != SUFFIX:
         headers = [("Content-Type", "application/json"), ("X-Amz-Log-Type", "Tail")]
+        headers += [("X-Amz-Tenant-Id", options.tenant)] if options.tenant else []
         path = f"{FUNCTIONS_PATH}/{quote(function)}/invocations"
         return HttpRequest("POST", path, headers, _payload(parser, options, event))
     request = read_request(event)
