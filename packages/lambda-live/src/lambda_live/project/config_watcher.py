@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from lambda_live.background import BackgroundTasks
+from lambda_live.background import BackgroundTasks, read_in_thread
 from lambda_live.code.code_files import FileStamp, file_stamp
 from lambda_live.code.watcher import Watcher
 from lambda_live.model.function import FunctionConfiguration
@@ -83,7 +84,7 @@ class ConfigFiles:
         """Return the same, but call stat in a thread if a request would do so for each file."""
         if not self._watcher.may_have_missed_changes():
             return self.has_changed()
-        return await asyncio.to_thread(_differ, self._stamps)
+        return await read_in_thread(partial(_differ, self._stamps))
 
     async def wait_until_quiet(self) -> None:
         """Wait until a save is over, and record the files as they are then."""
@@ -228,11 +229,11 @@ class ConfigWatcher:
         self._functions.check_for_changes()
 
     async def _read(self) -> None:
-        result = await asyncio.to_thread(self._load)
+        result = await read_in_thread(self._load)
         while new := set(_files_of(result)).difference(self._watched_files):
             # a new file may have been saved after it was read, while nothing watched it
             self._set_watched(*self._watched_files, *new)
-            result = await asyncio.to_thread(self._load)
+            result = await read_in_thread(self._load)
         template = self._config.template
         if isinstance(result, TemplateError):
             if template is not None and not template.exists():

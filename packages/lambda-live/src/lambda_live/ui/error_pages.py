@@ -87,7 +87,7 @@ class BrowserErrorPages:
 
     def _render_source(self, location: SourceLocation) -> Iterator[str]:
         path = escape(location.relative_to(self._editor.project))
-        yield f'<p><a href="{self._editor.link(location)}"><code>{path}</code></a></p>'
+        yield f'<p><a href="{escape(self._editor.link(location))}"><code>{path}</code></a></p>'
         if location.lines:
             yield "<pre>"
             for number, line in enumerate(location.lines, location.first_line):

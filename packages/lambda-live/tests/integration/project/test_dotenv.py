@@ -14,6 +14,7 @@ from lambda_live.project.dotenv import DotEnv
 from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT, write_project
 from support.service_starter import StartService
+from support.waiting import wait_until
 
 FILES = {
     "template.yaml": """
@@ -212,6 +213,29 @@ def test_named_pipe_without_a_writer_is_reported(
 
     with pytest.raises(TemplateError, match="no program wrote to this named pipe"):
         DotEnv(tmp_path / ".env", (), {}).variables_for()
+
+
+def test_stop_does_not_wait_for_the_program_behind_a_named_pipe(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    template = FILES["template.yaml"].replace(", AWS_LAMBDA_EXEC_WRAPPER: /opt/wrapper", "")
+    files = {each: text for each, text in FILES.items() if not each.startswith(".env")}
+    constants = {"model.template_error._PIPE_TIMEOUT_SECONDS": 600}
+    service = start_service(files | {"template.yaml": template}, handler=None, constants=constants)
+    os.mkfifo(tmp_path / ".env")
+    writer = wait_until(lambda: open_for_writing(tmp_path / ".env"), "the reader")
+
+    assert service.end() == 0
+
+    os.close(writer)
+
+
+def open_for_writing(pipe: Path) -> int | None:
+    """Return a descriptor if a program reads the pipe."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 def test_http_file_with_a_named_pipe_is_reported(tmp_path: Path) -> None:
