@@ -111,6 +111,35 @@ def test_packages_in_hidden_folder_have_bytecode(
     assert service.invoke().json() == "bytecode"
 
 
+def test_package_that_is_installed_beside_the_code_is_preloaded(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    """As in an asset of CDK, or after `pip install --target .`."""
+    library = LIBRARY.replace("app.py", "lambda_function.py")
+    files = {
+        "vendored/__init__.py": library,
+        "vendored-1.dist-info/RECORD": "vendored/__init__.py,,\n",
+        "alone.py": library,
+        "alone-1.dist-info/RECORD": "alone.py,,\n",
+        "own.py": library,
+    }
+    code = (
+        "import alone, own, vendored\ndef lambda_handler(event, context):\n"
+        "    return [vendored.PRELOADED, alone.PRELOADED, own.PRELOADED]\n"
+    )
+    write_project(tmp_path, files | {"lambda_function.py": code})
+    service = start_service(tmp_path, handler=None)
+    before = service.invoke().json()
+
+    def saved() -> Any:
+        with (tmp_path / "lambda_function.py").open("a") as file:
+            file.write("#\n")
+        return service.invoke().json()
+
+    assert before == [False, False, False]
+    wait_until(lambda: saved() == [True, True, False])
+
+
 def test_library_is_preloaded_before_the_code(site: Site) -> None:
     site.write(
         "plain", "SETTING = os.environ['SETTING']\nNAME = sys.modules[__name__].__spec__.name"

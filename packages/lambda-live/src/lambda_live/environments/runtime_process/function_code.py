@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 
@@ -22,7 +23,8 @@ class FunctionCode:
     """Distinguishes the function's code from installed packages and the standard library."""
 
     def __init__(self, roots: Sequence[str], package_dirs: Sequence[str]) -> None:
-        excluded = [*package_dirs, os.path.dirname(os.__file__)]
+        installed = (path for root in roots for path in _installed(root))
+        excluded = [*package_dirs, os.path.dirname(os.__file__), *installed]
         self._names: frozenset[str] | None = None
         self._folders = tuple(roots)
         self._roots = tuple(root + os.sep for root in roots)
@@ -30,10 +32,10 @@ class FunctionCode:
 
     def contains(self, path: str) -> bool:
         """Whether a file or folder belongs to the function's code."""
-        if not f"{path}{os.sep}".startswith(self._roots):
+        if not (folder := f"{path}{os.sep}").startswith(self._roots):
             return False
-        # a virtual environment in the project's folder does not
-        return not path.startswith(self._excluded) and not any(part in path for part in _INSTALLED)
+        # a virtual environment, or a package that pip installed beside the code, does not
+        return not folder.startswith(self._excluded) and not any(p in path for p in _INSTALLED)
 
     def may_contain_module(self, name: str) -> bool:
         """Whether a root has a file or folder with the name of a module."""
@@ -48,6 +50,19 @@ class FunctionCode:
             return False
         paths = [spec.origin or "", *(spec.submodule_search_locations or ())]
         return any(self.contains(path) for path in paths)
+
+
+def _installed(root: str) -> set[str]:
+    """Return the files and folders of the packages that pip installed into a root."""
+    found = set()
+    for name in _entries(root):
+        if name.endswith(".dist-info"):
+            with (
+                suppress(OSError, ValueError),
+                open(f"{root}/{name}/RECORD", encoding="utf-8") as rows,
+            ):
+                found |= {row.partition(",")[0].partition("/")[0] for row in rows}
+    return {os.path.join(root, name) for name in found if name != ".."}
 
 
 def importing_file() -> str:
