@@ -31,7 +31,7 @@ from lambda_live.events.stream_pump import StreamPump
 from lambda_live.functions.function import Function
 from lambda_live.model.resources import SEED_FOLDER, EventSource, ResourceSpec
 from lambda_live.project.config import Config
-from lambda_live.resources.aws import AwsClients, AwsError
+from lambda_live.resources.aws import AwsClients, AwsError, explain
 from lambda_live.resources.creation import count_resources, create_resources
 from lambda_live.resources.engine import LEADER, Engine
 from lambda_live.resources.seeding import SeedError, load_folder
@@ -303,6 +303,7 @@ class EventSources:
                 parse_settings(source.source, source.settings),
                 enabled=is_enabled(source.settings),
                 uuid=_uuid_of(source),
+                place=source.place,
             )
         except InvalidMappingError as error:
             self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
@@ -402,7 +403,8 @@ class EventSources:
                 if isinstance(pump, PushPump):
                     pump.subscription = subscription
             except (*AwsError, KeyError, TypeError) as error:
-                self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
+                reason = explain(error)
+                self._log(f"{source.place}: {source.name} delivers nothing: {reason}", "ERROR")
 
     async def _notify(self, buckets: Iterable[str]) -> None:
         """Set the notifications of buckets: all that the template has for each of them."""
@@ -416,7 +418,7 @@ class EventSources:
                         notified.append((each, await self._queue_of(each)))
                 await notify(self._aws, bucket, notified)
             except AwsError as error:
-                self._log(f"{place}: bucket {bucket} notifies nobody: {error}", "ERROR")
+                self._log(f"{place}: bucket {bucket} notifies nobody: {explain(error)}", "ERROR")
 
     async def _queue_of(self, source: EventSource) -> str:
         """Return the ARN that a notification goes to: its own target, or an internal queue."""

@@ -177,7 +177,8 @@ class EventSourceMapping:
     """
     A mapping of a queue or a stream to a function.
 
-    `properties` are the settings as the client or the template gave them.
+    `properties` are the settings as the client or the template gave them. `place` is that in the
+    template, as `PATH:LINE`.
     """
 
     function: str
@@ -188,6 +189,7 @@ class EventSourceMapping:
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     last_modified: float = field(default_factory=time.time)
     last_result: str = "No records processed"
+    place: str = ""
 
     @property
     def kind(self) -> str:
@@ -199,6 +201,12 @@ class EventSourceMapping:
         """The name of the queue, the table or the stream."""
         resource = self.source.split(":", 5)[-1]
         return resource if self.kind == SQS else resource.split("/")[1]
+
+    @property
+    def label(self) -> str:
+        """The name that messages show, with the place in the template."""
+        name = f"{'queue' if self.kind == SQS else 'stream'} {self.source_name}"
+        return f"{self.place}: {name}" if self.place else name
 
     def describe(self, function_arn: str) -> dict[str, Any]:
         """

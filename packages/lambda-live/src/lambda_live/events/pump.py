@@ -10,7 +10,7 @@ from typing import Any
 from lambda_live.functions.function import Function
 from lambda_live.functions.request_queue import ThrottledError
 from lambda_live.model.invocation import Invocation, Result
-from lambda_live.resources.aws import AwsClients
+from lambda_live.resources.aws import AwsClients, explain
 
 IDLE_SECONDS = 2.0
 """How often an idle pump looks for messages that became visible without a signal."""
@@ -170,7 +170,7 @@ async def repeat(what: str, run: Callable[[], Any], log: Callable[[str, str], No
             await run()
             last = ""
         except Exception as error:  # noqa: BLE001  # a pump must survive any fault of an engine
-            if (text := f"{what}: {error}") != last:
+            if (text := f"{what}: {explain(error)}") != last:
                 log(text, "ERROR")
             last = text
             await asyncio.sleep(_ERROR_PAUSE_SECONDS)

@@ -53,8 +53,7 @@ class QueuePump:
 
     async def run(self) -> None:
         """Deliver messages until the task is cancelled; batches that run finish."""
-        what = f"queue {self._mapping.source_name}"
-        await repeat(what, self._deliver_next, self._context.log)
+        await repeat(self._mapping.label, self._deliver_next, self._context.log)
 
     async def drain(self) -> None:
         """Return when the running batches have finished."""

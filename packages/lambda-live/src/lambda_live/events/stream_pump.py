@@ -80,7 +80,7 @@ class StreamPump:
     async def run(self) -> None:
         """Deliver records until the task is cancelled."""
         try:
-            await repeat(f"stream {self._mapping.source_name}", self._watch, self._context.log)
+            await repeat(self._mapping.label, self._watch, self._context.log)
         finally:
             for _, task in self._shards.values():
                 task.cancel()

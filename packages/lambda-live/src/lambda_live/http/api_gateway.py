@@ -10,9 +10,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
@@ -43,7 +44,7 @@ from lambda_live.http.proxy_response import (
     parse_v2,
 )
 from lambda_live.http.request_checks import check_api_key, check_body, check_parameters
-from lambda_live.http.routes import RouteMatch, match_routes
+from lambda_live.http.routes import RouteMatch, match_routes, request_value
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
 from lambda_live.model.service import UnverifiedCaller
 from lambda_live.telemetry.listener import Listener
@@ -108,6 +109,7 @@ class ApiGateway:
             context[name] = context.get(name, {}) | members
         invocation.payload = json.dumps(event, separators=(",", ":")).encode()
         invocation.qualifier = match.route.qualifier
+        invocation.tenant_id = _tenant_id(match, scope, context)
         invocation.label = event_file_name(scope) or f"{scope['method']} {scope['path']}"
         invocation.read_status = partial(_read_status, match, scope)
         try:
@@ -169,6 +171,22 @@ class ApiGateway:
             self._listener.service_log(reason, "ERROR")
         request_id = request.invocation.request_id
         return self._error_pages.for_browser(response, request.scope, request_id, reason)
+
+
+def _tenant_id(match: RouteMatch, scope: Scope, context: Mapping[str, Any]) -> str | None:
+    """Return the tenant id that a REST API passes on."""
+    source = match.route.tenant
+    if source is None:
+        return None
+    if source.startswith("'"):
+        return source.strip("'")
+    kind, *names = source.split(".")
+    if kind != "context":
+        return request_value(source, match, scope)
+    value: Any = context
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return None if value is None else str(value)
 
 
 def _operation(operation: Operation, match: RouteMatch) -> OperationMatch:

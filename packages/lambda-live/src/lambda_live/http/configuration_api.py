@@ -23,6 +23,7 @@ from lambda_live.http.asgi import Response
 from lambda_live.http.aws_errors import (
     ServiceError,
     json_response,
+    raise_not_found,
     raise_user_error,
     raise_validation_error,
 )
@@ -68,6 +69,7 @@ class ConfigurationApi:
             OperationRoute("GET", f"{_FUNCTION}/configuration", self._get_function_configuration),
             OperationRoute("GET", f"{_FUNCTION}/versions", self._list_versions),
             OperationRoute("GET", f"{_FUNCTION}/aliases", self._list_aliases),
+            OperationRoute("GET", f"{_FUNCTION}/aliases/{{Name}}", self._get_alias),
             OperationRoute("GET", f"{_URL_FUNCTION}/url", self._get_url, missing=_NO_URL),
             OperationRoute("GET", f"{_URL_FUNCTION}/urls", self._list_urls),
             OperationRoute("GET", "/2016-08-19/account-settings", self._get_account_settings),
@@ -87,18 +89,16 @@ class ConfigurationApi:
         return json_response({"Versions": [_qualified_configuration(each) for each in references]})
 
     async def _list_aliases(self, request: Request) -> Response:
-        settings = request.reference.function.desired_configuration
-        aliases = [
-            {
-                "AliasArn": f"{settings.arn}:{name}",
-                "Name": name,
-                "FunctionVersion": version,
-                "Description": "",
-                "RevisionId": _revision(request.reference.function),
-            }
-            for name, version in settings.aliases.items()
-        ]
-        return json_response({"Aliases": aliases})
+        function = request.reference.function
+        names = function.desired_configuration.aliases
+        return json_response({"Aliases": [_alias(function, name) for name in names]})
+
+    async def _get_alias(self, request: Request) -> Response:
+        function, name = request.reference.function, request.scope["path"].rpartition("/")[2]
+        settings = function.desired_configuration
+        if name not in settings.aliases:
+            raise_not_found(f"Cannot find alias arn: {settings.arn}:{name}")
+        return json_response(_alias(function, name))
 
     async def _get_function(self, request: Request) -> Response:
         function = request.reference.function
@@ -289,6 +289,17 @@ def _logging(settings: FunctionConfiguration) -> dict[str, str]:
 def _time(version: CodeVersion) -> str:
     start = datetime.fromtimestamp(version.created_at, UTC)
     return start.isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+
+
+def _alias(function: Function, name: str) -> dict[str, str]:
+    settings = function.desired_configuration
+    return {
+        "AliasArn": f"{settings.arn}:{name}",
+        "Name": name,
+        "FunctionVersion": settings.aliases[name],
+        "Description": "",
+        "RevisionId": _revision(function),
+    }
 
 
 def _revision(function: Function) -> str:

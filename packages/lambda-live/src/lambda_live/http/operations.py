@@ -202,7 +202,7 @@ class OperationMatch:
 @dataclass(frozen=True)
 class OperationRoute:
     """
-    An operation's method and path; `{FunctionName}` and `{UUID}` in it stand for any name.
+    An operation's method and path; `{FunctionName}` and `{UUID}`, for instance, stand for any name.
 
     With `reports_latest`, AWS's error for a missing function has `$LATEST` at the end of its ARN.
     `missing` is the error's message if it names no ARN. Each operation that is neither a GET nor
@@ -220,7 +220,7 @@ class OperationRoute:
     def pattern(self) -> re.Pattern[str]:
         """The paths that match."""
         path = re.escape(self.path).replace(re.escape("{FunctionName}"), "(?P<name>[^/]+)")
-        path = path.replace(re.escape("{UUID}"), "[^/]+")
+        path = re.sub(r"\\\{\w+\\\}", "[^/]+", path)
         return re.compile(f"{path}/?")
 
 

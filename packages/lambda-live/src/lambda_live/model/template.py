@@ -92,7 +92,8 @@ class Route:
     A route of API Gateway to a function. The method is in capitals, ANY for all methods.
 
     SAM's events of type Api belong to REST APIs, those of type HttpApi to HTTP APIs. `timeout` is
-    in seconds, and None for AWS's default.
+    in seconds, and None for AWS's default. `tenant` is where a request has its tenant id, such as
+    `header.X-Tenant`, or the id in single quotes.
     """
 
     api: str
@@ -110,6 +111,7 @@ class Route:
     api_key: ApiKeyRequirement | None = None
     preflight_api_key: ApiKeyRequirement | None = None
     validation: RequestValidation | None = None
+    tenant: str | None = None
     qualifier: str | None = None
     """The alias or version of the function."""
 

@@ -93,13 +93,13 @@ def _runtimes(template: Template) -> Iterator[str]:
 def _unverified_authorizers(template: Template) -> Iterator[str]:
     served = {each.name for each in template.functions}
     items = (
-        (f"{authorizer.name} ({authorizer.kind})", function.logical_id, _place_of(function))
+        (f"{authorizer.name} ({authorizer.kind})", function.name, _place_of(function))
         for function in template.functions
         for authorizer in (route.authorizer for route in function.routes)
         if authorizer and authorizer.function not in served
     )
     urls = (
-        ("AWS_IAM (function URL)", function.logical_id, _place_of(function))
+        ("AWS_IAM (function URL)", function.name, _place_of(function))
         for function in template.functions
         if function.url and function.url.auth_type == "AWS_IAM"
     )
@@ -121,7 +121,7 @@ def _consequence(authorizer: str) -> str:
 
 def _response_streams(template: Template) -> Iterator[str]:
     items = (
-        (function.url.invoke_mode, function.logical_id, _place_of(function))
+        (function.url.invoke_mode, function.name, _place_of(function))
         for function in template.functions
         if function.url and function.url.invoke_mode == "RESPONSE_STREAM"
     )
@@ -134,7 +134,7 @@ def _response_streams(template: Template) -> Iterator[str]:
 
 def _unknown_api_keys(template: Template) -> Iterator[str]:
     items = (
-        (route.api, function.logical_id, _place_of(function))
+        (route.api, function.name, _place_of(function))
         for function in template.functions
         for route in function.routes
         if route.api_key and not route.api_key.keys

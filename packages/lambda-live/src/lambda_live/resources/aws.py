@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
 import uuid
@@ -18,6 +19,18 @@ from lambda_live.model.function import Account
 
 AwsError = (BotoCoreError, ClientError, ResponseParserError)
 """What a call may raise."""
+
+_MISSING = re.compile(r"NonExistent|NotFound|NoSuch")
+
+
+def explain(error: Exception) -> str:
+    """Return AWS's reason why a call failed, and what to do if a resource is missing."""
+    if not isinstance(error, ClientError):
+        return str(error)
+    details = error.response["Error"]
+    text = str(details.get("Message") or details["Code"]).rstrip(".")
+    return f"{text}; add it to the template" if _MISSING.search(details["Code"]) else text
+
 
 _MAX_CALLS = 128
 _LONG_POLL_SECONDS = 20

@@ -52,6 +52,11 @@ Resources:
     Properties:
       Events:
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Sequence.Arn, BatchSize: 1}}
+  Elsewhere:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !GetAtt Batched.Arn
+      EventSourceArn: arn:aws:sqs:us-east-1:123456789012:elsewhere
   Batched:
     Type: AWS::Serverless::Function
   Mapping:
@@ -348,3 +353,13 @@ def test_mapping_with_settings_that_aws_rejects_is_rejected(
         service.boto3.create_event_source_mapping(
             **{"EventSourceArn": ARN + "Filtered", "FunctionName": "Single"} | settings
         )
+
+
+def test_queue_outside_the_template_is_reported_with_its_line(service: LambdaService) -> None:
+    line = TEMPLATE[: TEMPLATE.index("  Elsewhere")].count("\n") + 1
+
+    service.wait_for_line(
+        f"template.yaml:{line}: queue elsewhere: The specified queue does not exist"
+    )
+    service.wait_for_line("; add it to the template")
+    assert not any("GetQueueUrl" in each for each in service.lines)

@@ -17,6 +17,8 @@ seen = []
 
 def handler(event, context):
     seen.append(context.tenant_id)
+    if "requestContext" in event:
+        return {"statusCode": 200, "body": context.tenant_id}
     if event.get("crash"):
         os._exit(1)
     return {"seen": seen, "pid": os.getpid()}
@@ -32,6 +34,21 @@ Resources:
       Runtime: python3.12
       ReservedConcurrentExecutions: 2
       TenancyConfig: {TenantIsolationMode: PER_TENANT}
+  Rest:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      DefinitionBody:
+        paths:
+          /header: {get: {x-amazon-apigateway-integration: &tenant
+            {type: aws_proxy, httpMethod: POST, uri: !GetAtt Isolated.Arn, requestParameters:
+              {integration.request.header.X-Amz-Tenant-Id: method.request.header.x-tenant}}}}
+          /{tenant}: {get: {x-amazon-apigateway-integration: {<<: *tenant, requestParameters:
+              {integration.request.header.X-Amz-Tenant-Id: method.request.path.tenant}}}}
+          /context: {get: {x-amazon-apigateway-integration: {<<: *tenant, requestParameters:
+              {integration.request.header.X-Amz-Tenant-Id: context.stage}}}}
+          /static: {get: {x-amazon-apigateway-integration: {<<: *tenant, requestParameters:
+              {integration.request.header.X-Amz-Tenant-Id: "'fixed'"}}}}
   Shared:
     Type: AWS::Serverless::Function
     Properties:
@@ -141,3 +158,13 @@ def test_tenant_of_the_page_is_sent_shown_and_repeated(service: LambdaService) -
     snippets = service.admin(f"/api/rows/{sent['id']}/snippets").json()
     assert "X-Amz-Tenant-Id: page" in snippets["curl"]
     assert "TenantId='page'" in snippets["boto3"]
+
+
+def test_rest_api_passes_the_mapped_tenant_id(service: LambdaService) -> None:
+    header = service.request("GET", "/header", headers={"X-Tenant": "blue"})
+    others = [service.request("GET", f"/{path}") for path in ("green", "context", "static")]
+
+    assert header.body == b"blue"
+    assert [each.body for each in others] == [b"green", b"live", b"fixed"]
+    assert service.request("GET", "/header").status == 500
+    assert not any("requestParameters has no effect" in line for line in service.lines)

@@ -12,6 +12,10 @@ from support.waiting import wait_until
 
 ARN = "arn:aws-us-gov:lambda:us-gov-west-1:210987654321:function:Orders"
 PROXY = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+BY_STAGE = (
+    f"{PROXY}/arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}"
+    ":function:${!stageVariables.function}:${!stageVariables.alias}"
+)
 TEMPLATE = f"""
 Transform: AWS::Serverless-2016-10-31
 Globals:
@@ -44,14 +48,59 @@ Resources:
       PayloadFormatVersion: "2.0"
   Route:
     Type: AWS::ApiGatewayV2::Route
-    Properties: {{ApiId: !Ref Api, RouteKey: GET /v2, Target: !Sub "integrations/${{Integration}}"}}
+    Properties:
+      ApiId: !Ref Api
+      RouteKey: GET /v2
+      Target: !Sub "integrations/${{Integration}}"
+  Asked:
+    Type: AWS::ApiGatewayV2::Route
+    Properties:
+      ApiId: !Ref Api
+      RouteKey: GET /asked
+      Target: !Sub "integrations/${{Integration}}"
+      AuthorizationType: CUSTOM
+      AuthorizerId: !Ref Authorizer
+  Authorizer:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties:
+      ApiId: !Ref Api
+      AuthorizerType: REQUEST
+      AuthorizerPayloadFormatVersion: "2.0"
+      EnableSimpleResponses: true
+      IdentitySource: [$request.header.X-Key]
+      AuthorizerUri: !Sub "{PROXY}/${{DeciderLive}}/invocations"
+  Decider: {{Type: AWS::Serverless::Function, Properties: {{Handler: app.decide}}}}
+  DeciderLive:
+    Type: AWS::Lambda::Alias
+    Properties: {{Name: live, FunctionName: !Ref Decider, FunctionVersion: "1"}}
+  Rest: {{Type: AWS::ApiGateway::RestApi, Properties: {{Name: rest}}}}
+  Stage:
+    Type: AWS::ApiGateway::Stage
+    Properties:
+      RestApiId: !Ref Rest
+      StageName: live
+      Variables: {{function: Orders, alias: live}}
+  Method:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Rest
+      ResourceId: !GetAtt Rest.RootResourceId
+      HttpMethod: PUT
+      Integration:
+        Type: AWS_PROXY
+        IntegrationHttpMethod: POST
+        Uri: !Sub "{BY_STAGE}/invocations"
 """
 APP = """
-import os
+import json, os
 
 def handler(event, context):
-    return {"arn": context.invoked_function_arn, "alias": os.environ["ALIAS"],
-            "version": os.environ["VERSION"]}
+    reply = {"arn": context.invoked_function_arn, "alias": os.environ["ALIAS"],
+             "version": os.environ["VERSION"]}
+    return {"statusCode": 200, "body": json.dumps(reply)} if "resource" in event else reply
+
+def decide(event, context):
+    return {"isAuthorized": event["headers"]["x-key"] == "yes"}
 
 def audit(event, context):
     print("audited", context.invoked_function_arn)
@@ -113,3 +162,23 @@ def test_configuration_and_lists_have_alias_and_version(service: LambdaService) 
     assert (configuration["FunctionArn"], configuration["Version"]) == (f"{ARN}:live", "1")
     assert [each["Version"] for each in versions] == ["$LATEST", "1"]
     assert [(each["Name"], each["FunctionVersion"]) for each in aliases] == [("prod", "1")]
+
+
+def test_authorizer_behind_an_alias_decides(service: LambdaService) -> None:
+    answers = [service.request("GET", "/asked", headers={"X-Key": key}) for key in ("yes", "no")]
+
+    assert [each.status for each in answers] == [200, 403]
+
+
+def test_stage_variables_of_an_integration_are_resolved(service: LambdaService) -> None:
+    assert service.request("PUT", "/").json()["arn"] == f"{ARN}:live"
+
+
+def test_get_alias_describes_it(service: LambdaService) -> None:
+    (listed,) = service.boto3.list_aliases(FunctionName="Orders")["Aliases"]
+    found = service.boto3.get_alias(FunctionName="Orders", Name="live")
+
+    assert (found["AliasArn"], found["FunctionVersion"]) == (f"{ARN}:live", "1")
+    assert listed.items() <= found.items()
+    with pytest.raises(ClientError, match=f"Cannot find alias arn: {ARN}:nope"):
+        service.boto3.get_alias(FunctionName="Orders", Name="nope")

@@ -13,6 +13,7 @@ from lambda_live.project.template.resources import Resources
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")
 _VARIABLE = re.compile(r"\{([^}+]+)\+?\}")
+_TENANT = "integration.request.header.x-amz-tenant-id"
 
 
 def check_path(properties: Properties, key: str, path: str) -> None:
@@ -67,8 +68,21 @@ def report_mappings(resources: Resources, integration: Properties) -> None:
     """
     for key in integration.raw:
         if key.lower() in ("requestparameters", "responseparameters"):
+            if all(each.lower() == _TENANT for each in integration.section(key).raw):
+                continue
             problem = "parameters are not mapped: the event and the response have their own"
             resources.note(integration.line(key), f"{key} has no effect: {problem}")
+
+
+def tenant_source(mappings: Properties) -> str | None:
+    """
+    Return where a request to a REST API has its tenant id, such as `header.X-Tenant`, or None.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-invoke-api-gateway.html
+    """
+    key = next((each for each in mappings.raw if each.lower() == _TENANT), None)
+    source = mappings.text(key) if key else None
+    return source.removeprefix("method.request.") if source else None
 
 
 class Stage(TypedDict, total=False):

@@ -6,24 +6,28 @@ from a condition, a mapping or another stack. So its URI is resolved first, and 
 the ARNs of all functions. Each URI is resolved once.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from lambda_live.model.template import Route
+from lambda_live.project.template.api_settings import Stage
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.resources import Resource, Resources, qualifier_in
 
 _SUBTYPES = ("IntegrationSubtype", "integrationSubtype")
 """CloudFormation's and OpenAPI's name of the AWS service action of an HTTP API's integration."""
 
+_STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
 _OTHER_BACKENDS = ("AWS", "HTTP", "HTTP_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
 class Integration:
     """
-    An integration of an API with a backend. `owner` is the resource that defines it.
+    An integration of an API with a backend.
 
+    `owner` is the resource that defines it. `stage` returns the settings of the API's stage.
     `keys` are the names of its URI and its type. `label` is the route as METHOD PATH. `read`
     returns the route if the backend is a function, or None, with a notice, if the integration is
     not supported; it raises TemplateError.
@@ -34,12 +38,17 @@ class Integration:
     properties: Properties
     keys: tuple[str, str]
     label: str
+    stage: Callable[[], Stage]
     read: Callable[[], Route | None]
 
     @property
     def uri(self) -> str:
-        """The resolved URI."""
-        return self.resources.resolve_quietly(self.properties.raw.get(self.keys[0]))
+        """The resolved URI, with the values of the stage's variables."""
+        uri = self.resources.resolve_quietly(self.properties.raw.get(self.keys[0]))
+        if "stageVariables" not in uri:
+            return uri
+        variables = self.stage().get("stage_variables") or {}
+        return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], found[0]), uri)
 
     def note_missing_function(self, uri: str) -> None:
         """Report a route that leads to no function of the application, unless it is a mock."""

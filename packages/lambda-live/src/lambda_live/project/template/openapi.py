@@ -25,6 +25,7 @@ from lambda_live.project.template.api_settings import (
     rest_api_cors,
     rest_api_stage,
     stage_of,
+    tenant_source,
 )
 from lambda_live.project.template.authorizers import IAM
 from lambda_live.project.template.integrations import Integration
@@ -59,7 +60,8 @@ def integrations_of(resources: Resources, api: Resource) -> Iterator[Integration
             check = partial(check_path, paths, key, path)
             read = partial(_route, resources, api, path, method, methods, operation, body, check)
             label = f"{method.upper().replace(_ANY.upper(), 'ANY')} {path}"
-            yield Integration(resources, api, integration, ("uri", "type"), label, read)
+            stage = partial(_stage, resources, api, rest=api.type in _REST)
+            yield Integration(resources, api, integration, ("uri", "type"), label, stage, read)
 
 
 def _body(resources: Resources, api: Resource) -> Properties:
@@ -100,6 +102,7 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
         validation=request_checks.operation_validation(resources, body, methods, operation)
         if rest
         else None,
+        tenant=tenant_source(integration.section("requestParameters")) if rest else None,
         **_stage(resources, api, rest=rest),
     )
 

@@ -172,7 +172,7 @@ class Resources:
 
     def skip(self, resource: Resource, reason: str | Exception) -> SkippedResource:
         """Return a record of a resource that is not served, because of an error or by design."""
-        name = self.qualified_name(resource.logical_id)
+        name = self.id_in_code(resource.logical_id)
         if not isinstance(reason, TemplateError):
             cause = reason.__cause__ if isinstance(reason, Exception) else None
             path, line = self.document.path, resource.line

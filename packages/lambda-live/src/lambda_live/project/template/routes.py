@@ -26,6 +26,7 @@ from lambda_live.project.template.api_settings import (
     rest_api_cors,
     rest_api_stage,
     stage_of,
+    tenant_source,
     url_cors,
 )
 from lambda_live.project.template.event_sources import SUPPORTED_EVENTS
@@ -123,7 +124,8 @@ def _http_api_integrations(resources: Resources, route: Resource) -> Iterator[In
         label = f"the route {route.properties.text('RouteKey') or '$default'}"
         read = partial(_http_api_route, resources, route.properties, integration)
         keys = ("IntegrationUri", "IntegrationType")
-        yield Integration(resources, route, integration, keys, label, read)
+        stage = partial(http_api_stage, *resources.resolve_owner(route.properties.raw.get("ApiId")))
+        yield Integration(resources, route, integration, keys, label, stage, read)
 
 
 def _integration_of(resources: Resources, route: Resource) -> Properties | None:
@@ -162,7 +164,9 @@ def _rest_api_integrations(resources: Resources, method: Resource) -> Iterator[I
     integration = method.properties.section("Integration")
     label = f"the method {method.logical_id}"
     read = partial(_rest_api_route, resources, method)
-    yield Integration(resources, method, integration, ("Uri", "Type"), label, read)
+    api = resources.resolve_owner(method.properties.raw.get("RestApiId"))
+    stage = partial(rest_api_stage, *api)
+    yield Integration(resources, method, integration, ("Uri", "Type"), label, stage, read)
 
 
 def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
@@ -183,6 +187,7 @@ def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
         timeout=integration_timeout(integration, "TimeoutInMillis", rest=True),
         api_key=request_checks.method_api_key(resources, properties),
         validation=request_checks.method_validation(resources, properties),
+        tenant=tenant_source(integration.section("RequestParameters")),
         **rest_api_stage(owner, api),
     )
 
