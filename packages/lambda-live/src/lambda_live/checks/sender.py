@@ -61,7 +61,7 @@ class CheckProgress:
 
     def text(self) -> str:
         """Return the progress for a person."""
-        waiting = f"waiting for {self.event} ({self.seconds:.0f} s)"
+        waiting = f"waiting {self.seconds:.0f} s for {self.event}"
         return f"{self.done} of {self.total} done, {waiting}"
 
     def to_json(self) -> dict[str, Any]:

@@ -199,7 +199,7 @@ class TerminalListener(Listener):
         if self._status.should_show(report.duration_ms, records, failed=failed):
             location = self._location(result) if result.error_type is not None else ""
             line = self._line_format.format(invocation, result, report, location)
-            response = [] if failed else self._response(invocation, result)
+            response = [] if result.error_type else self._response(invocation, result)
             self._print([line, *log, *error, *response])
         elif error:  # a new error is shown even while invocations are summarized
             line = self._line_format.format(invocation, result, report, self._location(result))

@@ -111,7 +111,7 @@ def test_progress_is_shown_after_a_save(tmp_path: Path) -> None:
     write_checks(tmp_path, folder, a={}, b={"waits_for": "go"}, c={})
     command = " ".join(CHECK)
     with closing(TerminalService(tmp_path, f"--after-reload={command}")) as terminal:
-        terminal.wait_for(r"loaded in .* · 2 of 3 done, waiting for b\.json \(\d+ s\)$")
+        terminal.wait_for(r"loaded in .* · 2 of 3 done, waiting \d+ s for b\.json$")
 
         (folder / "go").touch()
 
@@ -136,7 +136,7 @@ def test_progress_is_shown_in_a_terminal(
     )
     os.close(slave)
     shown = wait_until(lambda: os.read(master, 1000), "the progress")
-    assert shown.startswith(b"\r0 of 1 done, waiting for a.json (1 s)")
+    assert shown.startswith(b"\r0 of 1 done, waiting 1 s for a.json")
 
     (folder / "go").touch()
 

@@ -19,7 +19,11 @@ from support.waiting import wait_until
 
 type Start = Callable[..., TerminalService]
 
-ANSWERS = "def handler(event, context): print(event); return {'statusCode': 200}\n"
+ANSWERS = """
+def handler(event, context):
+    print(event)
+    return {"statusCode": 500 if event == "this is first" else 200}
+"""
 EVENTS = {f"events/{name}.json": f'"this is {name}"' for name in ("first", "second")}
 
 
@@ -92,7 +96,8 @@ def test_letter_invokes_event_and_enter_repeats_it(service: TerminalService) -> 
     service.press("?")  # closes the list and does not show the help
     service.press("i")
     service.press("a")
-    service.wait_for(r"✓ first\.json  200", before)
+    rows = '  this is first\n  {\n    "statusCode": 500\n  }\n'
+    service.wait_for(rf"✗ first\.json  500  .*\n{rows}", before)
     assert "  q  quit" not in service.rows[before:]
 
 

@@ -180,7 +180,7 @@ def test_composer_sends_event_and_compares_with_expected_response(page: Page) ->
 
 
 def test_composer_sends_http_request(page: Page) -> None:
-    page.keyboard.press("s")
+    page.keyboard.press("i")
     page.get_by_label("Event file").select_option("order.http")
     text = page.get_by_label("Event or request")
     expect(text).to_have_value(re.compile("^POST /orders\n"))

@@ -263,8 +263,8 @@ function step(by) {
 const openSelected = () => selectedRow() && open(selectedRow().id);
 
 const KEYS = {
-  j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected, o: openSelected,
-  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), s: () => compose(), c: runChecks, a: accept, l: () => openFunctions(), d: () => openResources(),
+  j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected,
+  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), c: runChecks, a: accept, l: () => openFunctions(), d: () => openResources(),
   "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, r: () => setReplay(!state.replay),
   g: selectNewest, G: selectOldest, Home: selectNewest, End: selectOldest, "?": showShortcuts,
 };
