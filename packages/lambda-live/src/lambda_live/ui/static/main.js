@@ -13,10 +13,10 @@ import { outcomeWords } from "./format.js";
 import { composer } from "./send.js";
 import { connect, onChange, onRows, state } from "./state.js";
 
-// c, a, i and r do the same as in the terminal.
+// c, a, i and r do the same as in the terminal. x, which resets AWS resources there, does nothing here.
 const SHORTCUTS = [
   ["j k", "next, previous"], ["Enter", "open"], ["u Esc", "back to the list"], ["t", "rerun"], ["e", "edit and send"],
-  ["p", "pin: rerun after each save"], ["x", "save as check"], ["i", "send an event"], ["c", "run the checks"], ["a", "accept the responses that the opened checks show"],
+  ["p", "pin: rerun after each save"], ["s", "save as check"], ["i", "send an event"], ["c", "run the checks"], ["a", "accept the responses that the opened checks show"],
   ["r", "replay after save on or off"], ["l", "functions"], ["d", "resources (data)"], ["/", "filter"], ["f", "failed only"], ["h", "show or hide checks"], ["g G", "newest, oldest"], ["?", "show shortcuts"],
 ];
 
@@ -46,7 +46,7 @@ function actionBar(row, pin) {
     buttons.push(actionButton("Rerun", "t", rerun), actionButton("Edit", "e", edit));
     if (!pin) {
       buttons.push(actionButton("Pin", "p", togglePin, truncated && "Only an event of at most 64 KB can be pinned."),
-        actionButton("Save as check", "x", saveAsCheck, row.errorType && "A failed invocation can't be a check."));
+        actionButton("Save as check", "s", saveAsCheck, row.errorType && "A failed invocation can't be a check."));
     }
   }
   if (row?.kind === "checks") {
@@ -264,7 +264,7 @@ const openSelected = () => selectedRow() && open(selectedRow().id);
 
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: openSelected,
-  u: close, Escape: close, t: rerun, e: edit, p: togglePin, x: saveAsCheck, i: () => compose(), c: runChecks, a: accept, l: () => openFunctions(), d: () => openResources(),
+  u: close, Escape: close, t: rerun, e: edit, p: togglePin, s: saveAsCheck, i: () => compose(), c: runChecks, a: accept, l: () => openFunctions(), d: () => openResources(),
   "/": () => $("text").focus(), f: toggleFailed, h: toggleChecks, r: () => setReplay(!state.replay),
   g: selectNewest, G: selectOldest, Home: selectNewest, End: selectOldest, "?": showShortcuts,
 };
