@@ -28,6 +28,7 @@ from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read
 from lambda_live.cli.parser import CommandParser, log, suggest
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
+from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
 _NAMELESS = Path("-")
@@ -112,13 +113,18 @@ def _print_response(event: Path, response: HttpResponse) -> None:
     if event.suffix == SUFFIX:
         headers = (each for each in response.headers if each[0].lower() not in _HIDDEN_HEADERS)
         lines = [f"HTTP {response.status}", *(f"{name}: {value}" for name, value in headers), ""]
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.write("".join(f"{sanitize(line)}\n" for line in lines))
     try:
         text = json.dumps(loads(response.body), ensure_ascii=False, indent=2)
+        text = "\n".join(map(escape_json, text.split("\n")))
     except ValueError:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(response.body)
         text = ""
+        if sys.stdout.isatty():
+            lines = response.body.decode("utf-8", "replace").split("\n")
+            text = "\n".join(map(sanitize, lines))
+        else:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(response.body)
     sys.stdout.write(f"{text}\n")
 
 
@@ -152,7 +158,7 @@ def _invoke(parser: CommandParser, options: argparse.Namespace) -> int:
         error = error_of(response, payload_of(response), reported, projects)
         failed = error is not None
     if options.log:
-        sys.stderr.write("".join(f"{line}\n" for line in reported.lines))
+        sys.stderr.write("".join(f"{sanitize(line)}\n" for line in reported.lines))
     place = f"{error.file}:{error.line}: " if error and error.file else ""
     text = f"{place}{error.type}: {error.message}" if error else _figures(response)
     if text:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from lambda_live.cli import admin_client
 from lambda_live.cli.admin_client import AdminClient, Row
 from lambda_live.cli.parser import CommandParser
+from lambda_live.telemetry.sanitize import sanitize
 
 
 def _rows(admin: AdminClient, *, follows: bool) -> Iterator[Row]:
@@ -41,7 +42,7 @@ def _print(admin: AdminClient, function: str | None, *, follows: bool) -> None:
     for row in _rows(admin, follows=follows):
         if row["kind"] not in ("invocation", "reload") or function not in (None, row["function"]):
             continue
-        sys.stdout.write("".join(f"{line}\n" for line in _lines(admin.detail(row))))
+        sys.stdout.write("".join(f"{sanitize(line)}\n" for line in _lines(admin.detail(row))))
         sys.stdout.flush()
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from lambda_live.cli import admin_client
 from lambda_live.cli.admin_client import AdminClient, Row
 from lambda_live.cli.parser import CommandParser
+from lambda_live.telemetry.sanitize import sanitize
 
 _MAX_PROBLEMS = 50
 """Problems of one function that are listed."""
@@ -99,7 +100,7 @@ class Problems:
 
 
 def _print(lines: Iterable[str]) -> None:
-    found = list(lines)
+    found = list(map(sanitize, lines))
     count = f"{len(found) or 'no'} problem{'s' * (len(found) != 1)}"
     text = "\n".join((f"--- {time.strftime('%H:%M:%S')}", *found, f"--- {count}"))
     sys.stdout.write(f"{text}\n")

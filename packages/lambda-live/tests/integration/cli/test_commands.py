@@ -19,7 +19,7 @@ APP = """
 def lambda_handler(event, context):
     if "headers" in event:
         return {"statusCode": 201, "headers": {"X-Path": event["rawPath"]}, "body": "made"}
-    print("the log")
+    print(event.get("log", "the log"))
     if event.get("fails"):
         raise ValueError("no")
     return {"message": f"Hello, {event.get('name', 'world')}!"}
@@ -76,6 +76,21 @@ def test_command_ends_silently_if_its_reader_has_ended(
         )
 
     assert (done.stderr, done.returncode) == ("", 1)
+
+
+CONTROLS = "\x1b]0;title\x07\x9b2J\u202e\u2066"
+
+
+def test_commands_escape_control_characters(service: LambdaService) -> None:
+    event = json.dumps({"log": CONTROLS, "name": CONTROLS})
+    invoked = invoke(service, "--data", event, "--log")
+    logged = run("logs", service.admin_url, folder=service.project)
+
+    assert json.loads(invoked.stdout) == {"message": f"Hello, {CONTROLS}!"}
+    assert "\\x1b]0;title\\x07\\x9b2J\\u202e" in invoked.stderr
+    assert "\\x1b]0;title\\x07\\x9b2J\\u202e" in logged.stdout
+    for text in (invoked.stdout, invoked.stderr, logged.stdout):
+        assert not set(CONTROLS) - set("]0;title2J") & set(text)
 
 
 def test_init_writes_project_that_runs(tmp_path: Path) -> None:
