@@ -24,6 +24,7 @@ from lambda_live.cli.admin_client import AdminClient
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import Account
+from lambda_live.model.resources import INTERNAL_QUEUES
 from lambda_live.model.text_files import read_file
 from lambda_live.resources import seeding
 from lambda_live.resources.aws import AwsClients
@@ -70,9 +71,20 @@ def _own_engine() -> AwsClients | None:
     return None
 
 
+def _check_name(kind: str, name: str, names: list[str]) -> None:
+    """Exit if there is no such resource, because boto3's error doesn't say which ones there are."""
+    if name not in names:
+        existing = ", ".join(sorted(names)) or "none"
+        fail(f"there is no {kind} {name}; the {kind}s are: {existing}")
+
+
 def _send(options: Namespace, file: Path) -> str:
-    group = options.group or "default"
-    message_id = _clients().send_message(options.target, read_file(file), group)
+    aws = _clients()
+    urls = aws.call_now("sqs", "list_queues").get("QueueUrls", [])
+    names = [url.rpartition("/")[2] for url in urls]
+    own = [each for each in names if not each.startswith(INTERNAL_QUEUES)]
+    _check_name("queue", options.target, own)
+    message_id = aws.send_message(options.target, read_file(file), options.group or "default")
     return f"sent message {message_id} to {options.target}"
 
 
@@ -80,8 +92,11 @@ def _put(options: Namespace, file: Path) -> str:
     aws = _clients()
     if options.target.startswith("s3://"):
         bucket, _, key = options.target.removeprefix("s3://").partition("/")
+        buckets = aws.call_now("s3", "list_buckets")["Buckets"]
+        _check_name("bucket", bucket, [each["Name"] for each in buckets])
         seeding.put_object(aws, bucket, key or file.name, file)
         return f"put s3://{bucket}/{key or file.name}"
+    _check_name("table", options.target, aws.call_now("dynamodb", "list_tables")["TableNames"])
     count = seeding.put_items(aws, options.target, seeding.read_json(file), file)
     return f"put {count} item{'s'[: count != 1]} into {options.target}"
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 from lambda_live.events.pump import IDLE_SECONDS, PumpContext, Signal, repeat
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
-from lambda_live.model.resources import EventSource
+from lambda_live.model.resources import INTERNAL_QUEUES, EventSource
 from lambda_live.resources.aws import AwsClients
 
 _VISIBILITY_SECONDS = 30
@@ -57,7 +57,7 @@ class PushPump:
         source, account = self.source, self._context.aws.account
         key = f"{source.target} {source.kind} {source.source} {source.name}"
         suffix = hashlib.sha256(key.encode()).hexdigest()[:8]
-        name = f"lambda-live-{source.target[:_MAX_NAME_LENGTH]}-{suffix}"
+        name = f"{INTERNAL_QUEUES}{source.target[:_MAX_NAME_LENGTH]}-{suffix}"
         attributes = {"VisibilityTimeout": str(_VISIBILITY_SECONDS)}
         found = await self._context.aws.call(
             "sqs", "create_queue", QueueName=name, Attributes=attributes

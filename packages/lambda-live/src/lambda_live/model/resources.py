@@ -10,6 +10,9 @@ from lambda_live.model.template_error import short_path
 SEED_FOLDER = "seed"
 """In a project's folder: test data for each new engine."""
 
+INTERNAL_QUEUES = "lambda-live-"
+"""The start of the names of the queues that notifications of functions go through."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceSpec:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from lambda_live.model.resources import INTERNAL_QUEUES
 from lambda_live.ui.rows import truncate
 from lambda_live.ui.runner import ApiError
 
@@ -23,8 +24,6 @@ _MAX_RESOURCES = 50
 
 _MAX_CONTENTS = 20
 _MAX_MESSAGES = 10
-_INTERNAL = "lambda-live-"
-"""The start of the names of the queues that notifications of functions go through."""
 
 type _Resource = dict[str, Any]
 
@@ -126,7 +125,7 @@ def _queues(aws: "AwsClients") -> Iterator[_Resource]:
     urls = aws.call_now("sqs", "list_queues", MaxResults=1000).get("QueueUrls", [])
     names = [url.rpartition("/")[2] for url in urls]
     for name, url in zip(names, urls, strict=True):
-        if name.startswith(_INTERNAL):
+        if name.startswith(INTERNAL_QUEUES):
             continue
         found = aws.call_now("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])
         attributes = found["Attributes"]

@@ -118,6 +118,21 @@ def test_put_stores_items_and_objects(service: LambdaService) -> None:
     assert json.load(aws.s3.get_object(Bucket="files", Key="new.json")["Body"])["id"] == "put"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("send", "Order"), "there is no queue Order; the queues are: Orders, Other"),
+        (("put", "s3://Files/a"), "there is no bucket Files; the buckets are: files"),
+        (("put", "Item"), "there is no table Item; the tables are: Items"),
+    ],
+)
+def test_unknown_resource_is_answered_with_the_existing_ones(
+    service: LambdaService, arguments: tuple[str, ...], message: str
+) -> None:
+    result = run(service, *arguments, "item.json")
+    assert (result.returncode, result.stderr) == (2, f"lambda-live: {message}\n")
+
+
 def test_fired_schedule_invokes_its_function(service: LambdaService) -> None:
     unknown = run(service, "fire", "other", "--admin-url", service.admin_url)
     assert unknown.returncode == 2
