@@ -66,6 +66,35 @@ def test_definition_in_s3_is_ignored(tmp_path: Path, named: str) -> None:
     assert found.files == ()
 
 
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("gone.yaml", "the file gone.yaml does not exist"),
+        ("s3://b/api.yaml", "it is in S3"),
+        ("{Bucket: b, Key: api.yaml}", "it is in S3"),
+    ],
+)
+def test_definition_that_is_not_on_this_machine_is_reported(
+    tmp_path: Path, uri: str, why: str
+) -> None:
+    (notice,) = template(tmp_path, f"      DefinitionUri: {uri}\n").notices
+
+    assert notice.endswith(
+        f"template.yaml:10: the routes of Api in its DefinitionUri are not served: {why};"
+        " name a local YAML or JSON file"
+    )
+
+
+def test_globals_that_are_no_mapping_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "app.py").touch()
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Globals: {{Function: text}}{TEMPLATE}", encoding="utf-8")
+
+    (notice,) = read_template(path, {}).notices
+
+    assert notice.endswith("template.yaml:1: Function in Globals must be a mapping; it is ignored")
+
+
 def test_invalid_include_is_refused_with_its_own_line(tmp_path: Path) -> None:
     template(tmp_path, INCLUDED, "paths: [\n")
 

@@ -139,10 +139,18 @@ class CodeFiles:
 
 def _is_used(entry: os.DirEntry[str]) -> bool:
     """Return whether the function may use what git ignores, such as `_version.py`, `generated/`."""
-    if not entry.is_dir():
-        return _is_output(entry.name) is None
-    folder = Path(entry.path)
-    return any(any(folder.glob(pattern)) for pattern in ("*.py", "*/*.py"))
+    try:
+        if not entry.is_dir():
+            return _is_output(entry.name) is None
+        return _has_python(entry.path, entry.stat().st_mtime_ns)
+    except OSError:
+        return False
+
+
+@lru_cache(1024)
+def _has_python(folder: str, _changed_at: int) -> bool:
+    """Return whether a folder, or one in it, has Python files. Data may be large: look once."""
+    return any(any(Path(folder).glob(pattern)) for pattern in ("*.py", "*/*.py"))
 
 
 def _entry(

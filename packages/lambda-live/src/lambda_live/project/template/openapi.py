@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from lambda_live.model.template import Authorizer, Route
-from lambda_live.project.document import Object
+from lambda_live.project.document import Object, Value
 from lambda_live.project.template import authorizers, request_checks
 from lambda_live.project.template.api_settings import (
     METHODS,
@@ -65,12 +65,21 @@ def integrations_of(resources: Resources, api: Resource) -> Iterator[Integration
 
 
 def _body(resources: Resources, api: Resource) -> Properties:
-    """Return the definition, from the template or from a local file."""
-    uri = api.properties.raw.get("DefinitionUri")
-    included = resources.included(uri) if isinstance(uri, str) else None
-    if isinstance(included, Object):
-        return api.properties.included(included)
+    """Return the definition, from the template or from a local file. Report one elsewhere."""
+    for key in ("DefinitionUri", "BodyS3Location"):
+        uri = api.properties.get(key)
+        included = resources.included(uri) if isinstance(uri, str) else None
+        if isinstance(included, Object):
+            return api.properties.included(included)
+        if uri is not None:
+            place = f"the file {uri} does not exist" if _is_local(uri) else "it is in S3"
+            problem = f"the routes of {api.logical_id} in its {key} are not served: {place}"
+            resources.note(api.properties.line(key), f"{problem}; name a local YAML or JSON file")
     return api.properties.section(BODIES[api.type])
+
+
+def _is_local(uri: Value) -> bool:
+    return isinstance(uri, str) and "://" not in uri
 
 
 def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation

@@ -65,6 +65,10 @@ class Resources:
         self._references = self.intrinsics.references
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
+        for section, raw in self._globals.items():
+            if not isinstance(raw, Object | None):
+                notice = f"{section} in Globals must be a mapping; it is ignored"
+                self.note(self._globals.line_of(section), notice)
         self._routes: dict[tuple[str, str, str], int] = {}
         self._code_files: list[Path] = []
         self._invalid: dict[tuple[str, str], SkippedResource] = {}
