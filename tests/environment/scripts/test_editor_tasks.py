@@ -92,7 +92,7 @@ def test_errors_of_a_save_are_listed_until_fixed(
     with closing(Listing(service.admin_url, service.project)) as listing:
         listing.wait_for()
         code.write_text("def handler(event, context):\n    foo(\n")
-        message = "Syntax error in module 'function.app': '(' was never closed (app.py, line 2)"
+        message = "SyntaxError: '(' was never closed"
         listing.wait_for((str(code), 2, f"UserCodeSyntaxError: {message}"))
 
         raises = "raise KeyError('three') if event else ValueError('one\\ntwo')"
