@@ -170,13 +170,11 @@ def _boto3_rate(aws: Aws) -> float:
     return _MESSAGES / (time.perf_counter() - start)
 
 
-def _idle_percent(service: LambdaService, aws: Aws) -> float:
-    port = int(aws.url.rpartition(":")[2])
+def _idle_percent(service: LambdaService) -> float:
     engine = next(
         each
-        for each in psutil.process_iter()
+        for each in psutil.Process(service.pid).children()
         if "engine_process" in " ".join(each.cmdline())
-        and any(found.laddr.port == port for found in each.net_connections("tcp"))
     )
     processes = (engine, psutil.Process(service.pid))
 
@@ -203,7 +201,7 @@ def main() -> int:
             aws.send("Queue0", "first")
             wait_until(lambda: _received(project), "the first message")
             delay = statistics.median(_delays_ms(project, aws))
-            idle = _idle_percent(service, aws)
+            idle = _idle_percent(service)
             rows = [
                 ("start with 11 queues and a function", f"{started:.1f} s"),
                 ("SendMessage to handler, median", f"{delay:.0f} ms"),

@@ -5,6 +5,7 @@ import pytest
 
 from support.aws import RECORDER, Aws
 from support.lambda_service import LambdaService
+from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
 
@@ -304,3 +305,30 @@ def test_failed_event_goes_to_the_bus_and_the_dead_letter_queue(
     attributes = {name: each["StringValue"] for name, each in dead["MessageAttributes"].items()}
     request_id = sent["ResponseMetadata"]["RequestId"]
     assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "raise it"}
+
+
+def test_saved_template_adds_a_notification_and_keeps_the_others(
+    service: LambdaService, aws: Aws
+) -> None:
+    added = """
+  FromTexts:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Bucket:
+          Type: S3
+          Properties:
+            Bucket: !Ref Pictures
+            Events: s3:ObjectCreated:*
+            Filter: {S3Key: {Rules: [{Name: suffix, Value: .txt}]}}
+"""
+    write_project(service.project, {"template.yaml": TEMPLATE + added})
+
+    def is_delivered() -> bool:
+        aws.s3.put_object(Bucket="pictures", Key="new.txt", Body=b"x")
+        return bool(aws.events("FromTexts"))
+
+    wait_until(is_delivered, "the new notification")
+    before = len(aws.events("FromBucket"))
+    aws.s3.put_object(Bucket="pictures", Key="in/later.jpg", Body=b"x")
+    wait_until(lambda: len(aws.events("FromBucket")) == before + 1, "the other notification")
