@@ -97,6 +97,12 @@ BAD_PARTS = {
     "Way: {Type: AWS::ApiGatewayV2::Route, Properties: {Target: !If [Nope, a, b]}}": (
         "condition Nope is not defined"
     ),
+    "Link: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: Gone}}": (
+        "Link has no effect: Gone is not a function of this template"
+    ),
+    "Lost: {Type: AWS::ApiGatewayV2::Route, Properties: {RouteKey: GET /a, Target: x/Gone}}": (
+        "the route GET /a is not served: its Target is not an integration"
+    ),
     "Fn::ForEach::Each: [a, b]": "needs the transform AWS::LanguageExtensions",
     "Child: {Type: AWS::Serverless::Application, Properties: {Location: [a]}}": "must be text",
 }

@@ -79,6 +79,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     _disambiguate_names(all_resources)
     root.resources.application.set_stacks(all_resources)
     functions = _read_functions(all_resources, files, build_dir)
+    root.resources.application.report_other_functions()
     skipped = list(_skip_equal_names(functions))
     if not functions:
         _fail_without_functions(path, stacks)

@@ -301,13 +301,21 @@ class Application:
                         self._referring[kind].setdefault(arn, []).append((stack, each))
         yield from self._referring[kind].get(resources.function_arn(function), ())
 
+    def report_other_functions(self) -> None:
+        """Report the aliases, URLs and settings of functions that the application does not have."""
+        for found in self._referring.values():
+            for arn in found.keys() - self._functions_by_arn().keys():
+                for stack, each in found[arn]:
+                    name = arn.rpartition(":")[2] or "nothing"
+                    problem = f"{each.logical_id} has no effect: {name} is not a function"
+                    stack.note(each.line, f"{problem} of this template; name one of its functions")
+
     def _functions_by_arn(self) -> "dict[str, FunctionResource]":
         if not self._functions:
-            self._functions = {
-                resources.function_arn(each): (resources, each)
-                for resources in self._stacks
-                for each in resources.by_type(*FUNCTIONS)
-            }
+            for resources in self._stacks:
+                for each in resources.by_type(*FUNCTIONS):
+                    with resources.reading(each):  # its name may be invalid
+                        self._functions[resources.function_arn(each)] = resources, each
         return self._functions
 
 

@@ -120,8 +120,13 @@ def _sam_api(resources: Resources, kind: str, name: str) -> Properties:
 
 def _http_api_integrations(resources: Resources, route: Resource) -> Iterator[Integration]:
     integration = _integration_of(resources, route)
-    if integration is not None and not _is_websocket(resources, route):
-        label = f"the route {route.properties.text('RouteKey') or '$default'}"
+    if _is_websocket(resources, route):
+        return
+    label = f"the route {route.properties.text('RouteKey') or '$default'}"
+    if integration is None:
+        reason = "its Target is not an integration of this template; write integrations/${NAME}"
+        resources.note(route.line, f"{label} is not served: {reason}")
+    else:
         read = partial(_http_api_route, resources, route.properties, integration)
         keys = ("IntegrationUri", "IntegrationType")
         stage = partial(http_api_stage, *resources.resolve_owner(route.properties.raw.get("ApiId")))
