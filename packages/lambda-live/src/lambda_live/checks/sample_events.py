@@ -114,7 +114,7 @@ def _s3(names: _Names) -> _Event:
     key = f"{ends.get('prefix', 'folder/')}a+file{ends.get('suffix', '.txt')}"
     examples = {"ObjectCreated": "Put", "ObjectRemoved": "Delete"}
     kind = kind.replace("*", examples.get(kind.partition(":")[0], ""))
-    record = {
+    record: dict[str, Any] = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": names.account.region,
@@ -129,7 +129,7 @@ def _s3(names: _Names) -> _Event:
             "bucket": {
                 "name": bucket,
                 "ownerIdentity": {"principalId": "EXAMPLE"},
-                "arn": f"arn:aws:s3:::{bucket}",
+                "arn": f"arn:{names.account.partition}:s3:::{bucket}",
             },
             "object": {
                 "key": key,
@@ -139,6 +139,8 @@ def _s3(names: _Names) -> _Event:
             },
         },
     }
+    if kind.startswith("ObjectRemoved"):
+        record["s3"]["object"] = {"key": key, "sequencer": "0A1B2C3D4E5F678901"}
     return {"Records": [record]}
 
 
@@ -351,6 +353,42 @@ def _cognito(names: _Names) -> _Event:
     }
 
 
+def _authorizer(names: _Names) -> _Event:
+    event = _rest_api(names)
+    del event["body"], event["isBase64Encoded"]
+    arn = names.arn("execute-api", "api/Prod/POST/path")
+    return {"type": "REQUEST", "methodArn": arn, **event}
+
+
+def _custom_resource(names: _Names) -> _Event:
+    return {
+        "RequestType": "Create",
+        "ResponseURL": "http://127.0.0.1/response",
+        "StackId": names.arn("cloudformation", f"stack/stack/{uuid.uuid4()}"),
+        "RequestId": str(uuid.uuid4()),
+        "ResourceType": "Custom::Resource",
+        "LogicalResourceId": "Resource",
+        "ResourceProperties": {
+            "ServiceToken": names.arn("lambda", "function:function"),
+            "key": "value",
+        },
+    }
+
+
+def _firehose(names: _Names) -> _Event:
+    record = {
+        "recordId": "49546986683135544286507457936321625675700192471156785154",
+        "approximateArrivalTimestamp": _SECONDS * 1000,
+        "data": base64.b64encode(_TEXT_BODY.encode()).decode(),
+    }
+    return {
+        "invocationId": str(uuid.uuid4()),
+        "deliveryStreamArn": names.arn("firehose", "deliverystream/stream"),
+        "region": names.account.region,
+        "records": [record],
+    }
+
+
 def _logs(_: _Names) -> _Event:
     return {
         "awslogs": {
@@ -375,7 +413,10 @@ _KINDS: Mapping[str, Callable[[_Names], _Event]] = {
     "httpapi": _http_api,
     "url": _function_url,
     "alb": _load_balancer,
+    "authorizer": _authorizer,
     "cognito": _cognito,
+    "cloudformation": _custom_resource,
+    "firehose": _firehose,
     "logs": _logs,
 }
 

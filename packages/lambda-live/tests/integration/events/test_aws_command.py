@@ -210,6 +210,9 @@ def test_missing_queue_is_an_error(service: LambdaService) -> None:
         ("url", ["rawPath"]),
         ("alb", ["targetGroupArn"]),
         ("cognito", ["triggerSource"]),
+        ("authorizer", ["methodArn", '"type": "REQUEST"']),
+        ("cloudformation", ["ResponseURL"]),
+        ("firehose", ["deliveryStreamArn"]),
     ],
 )
 def test_generated_event_has_the_names_of_the_template(
