@@ -97,7 +97,7 @@ def _put(options: Namespace, file: Path) -> str:
         seeding.put_object(aws, bucket, key or file.name, file)
         return f"put s3://{bucket}/{key or file.name}"
     _check_name("table", options.target, aws.call_now("dynamodb", "list_tables")["TableNames"])
-    count = seeding.put_items(aws, options.target, seeding.read_json(file), file)
+    count = len(seeding.put_items(aws, options.target, seeding.read_json(file), file))
     return f"put {count} item{'s'[: count != 1]} into {options.target}"
 
 

@@ -36,7 +36,7 @@ def load_folder(aws: AwsClients, folder: Path) -> str:
     """
     items = objects = 0
     for file in sorted(folder.glob("tables/*.json")):
-        items += put_items(aws, file.stem, read_json(file), file)
+        items += len(put_items(aws, file.stem, read_json(file), file))
     for bucket in sorted(filter(Path.is_dir, folder.glob("buckets/*"))):
         for file in sorted(filter(Path.is_file, bucket.rglob("*"))):
             put_object(aws, bucket.name, file.relative_to(bucket).as_posix(), file)
@@ -71,16 +71,16 @@ def load_texts(aws: AwsClients, folder: Path) -> int:
     return texts
 
 
-def put_items(aws: AwsClients, table: str, found: Any, place: object) -> int:
+def put_items(aws: AwsClients, table: str, found: Any, place: object) -> list[bool]:
     """
-    Put an item of plain JSON, or a list of items; return how many.
+    Put an item of plain JSON, or a list of items; return whether each one is new or changed.
 
     Raises:
         SeedError: It is not an object; `place` is where it was read.
         BotoCoreError, ClientError: The table is missing, or rejects an item.
     """
-    items = found if isinstance(found, list) else [found]
-    for item in items:
+    changed = []
+    for item in found if isinstance(found, list) else [found]:
         if not isinstance(item, dict):
             message = f"{place}: an item must be a JSON object; write {{NAME: VALUE}}"
             raise SeedError(message)
@@ -91,8 +91,11 @@ def put_items(aws: AwsClients, table: str, found: Any, place: object) -> int:
                 f"{place}: DynamoDB cannot store {item}: {error}; it has 38 digits for a number"
             )
             raise SeedError(message) from error
-        aws.call_now("dynamodb", "put_item", TableName=table, Item=typed)
-    return len(items)
+        before = aws.call_now(
+            "dynamodb", "put_item", TableName=table, Item=typed, ReturnValues="ALL_OLD"
+        )
+        changed.append(before.get("Attributes") != typed)
+    return changed
 
 
 def put_object(aws: AwsClients, bucket: str, key: str, file: Path) -> None:

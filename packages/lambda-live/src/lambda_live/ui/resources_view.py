@@ -255,7 +255,8 @@ def _send(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
 def _put(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
     from lambda_live.resources.seeding import put_items  # noqa: PLC0415  # as above
 
-    count = put_items(aws, name, json.loads(_text(body), parse_float=Decimal), "the item")
+    items = json.loads(_text(body), parse_float=Decimal)
+    count = len(put_items(aws, name, items, "the item"))
     return f"Put {count} item{'s'[: count != 1]}"
 
 

@@ -84,8 +84,8 @@ PROJECT = {
     "events/queues/Orders/expected/order.json": '{"Queued": {"total": 3, "id": "<uuid>"}}',
     "events/queues/Orders/filtered.json": '{"other": 1}',
     "events/queues/Orders/expected/filtered.json": "{}",
-    "events/tables/Items/item.json": '{"id": "checked", "price": 1.5}',
-    "events/tables/Items/expected/item.json": '{"Streamed": {"put": "checked"}}',
+    "events/tables/Items/item.json": '{"id": "<uuid>", "price": 1.5}',
+    "events/tables/Items/expected/item.json": '{"Streamed": {"put": "<uuid>"}}',
     "events/buckets/files/in/a.csv": "a;b",
     "events/buckets/files/in/expected/a.csv.json": json.dumps(
         {"Notified": {"key": "in/a.csv"}, "Chained": {"copied": "in/a.csv"}}
@@ -160,6 +160,15 @@ def test_error_of_the_function_that_follows_is_reported(service: LambdaService) 
 def test_invoke_sends_the_message_and_prints_what_follows(service: LambdaService) -> None:
     result = run(service, "queues/Orders/order.json", command="invoke")
     assert json.loads(result.stdout)["Queued"]["total"] == 3
+
+
+def test_unchanged_item_is_an_error(service: LambdaService) -> None:
+    event = service.project / "events/tables/Items/same.json"
+    event.write_text('{"id": "same"}')
+    (first,) = check(service, str(event))["checks"]
+    assert first["response"] == {"Streamed": {"put": "same"}}
+    (second,) = check(service, str(event))["checks"]
+    assert "no stream record follows" in second["error"]["message"]
 
 
 def test_missing_resource_is_named(service: LambdaService) -> None:
