@@ -55,13 +55,13 @@ def test_messages_during_a_rollout_are_delivered_and_each_record_once(orders: Or
         assert item["streamed"] == 1, name
 
 
-def test_restarted_engine_gets_its_resources_again(orders: Orders) -> None:
+def test_restarted_emulator_gets_its_resources_again(orders: Orders) -> None:
     kubectl(orders, "delete", "pod", "--selector", "app.kubernetes.io/name=aws")
 
     def is_delivered() -> bool:
         try:
             orders.send("again")
-        except Exception:  # noqa: BLE001  # the engine or the queue is missing
+        except Exception:  # noqa: BLE001  # the emulator or the queue is missing
             return False
         return bool(orders.get("again"))
 

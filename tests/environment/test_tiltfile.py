@@ -409,10 +409,10 @@ def test_template_with_resources_runs_the_emulator(
 
     assert with_label(result, "app") == {"aws", "function", "live", "log"}
     assert "aws" in resources(result)["function"]["ResourceDependencies"]
-    function, engine = variables_of(result, "function"), variables_of(result, "aws")
+    function, emulator = variables_of(result, "function"), variables_of(result, "aws")
     assert function["AWS_ENDPOINT_URL"] == "http://aws:4566"
     assert account.items() <= function.items()
-    assert (engine["MINISTACK_REGION"], engine["MINISTACK_ACCOUNT_ID"]) == (*account.values(),)
+    assert (emulator["MINISTACK_REGION"], emulator["MINISTACK_ACCOUNT_ID"]) == (*account.values(),)
     (forward,) = resources(result)["aws"]["DeployTarget"]["portForwardTemplateSpec"]["forwards"]
     assert (forward["localPort"], forward["containerPort"]) == (14566, 4566)
 

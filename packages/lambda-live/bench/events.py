@@ -25,7 +25,7 @@ import psutil
 
 from bench.server import free_port, is_listening
 from bench.table import format_table
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.emulator import Emulator
 from support.aws import Aws
 from support.lambda_service import LambdaService
 from support.project import write_project
@@ -64,7 +64,7 @@ _EVENTS = "".join(
 )
 
 
-class _OwnPump(Aws):
+class _OwnPoller(Aws):
     """MiniStack with a function and event sources of its own."""
 
     url = ""
@@ -98,13 +98,13 @@ def _ministack() -> Iterator[tuple[Path, Aws]]:
             "DOCKER_HOST": f"unix://{directory}/no-docker",
             "GATEWAY_PORT": str(port),
             "LOG_LEVEL": "ERROR",
-            "PYTHONPATH": str(Engine.install(lambda _: None)),
+            "PYTHONPATH": str(Emulator.install(lambda _: None)),
         }
         command = [sys.executable, "-m", "ministack.app"]
         with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
             try:
                 wait_until(lambda: is_listening(port), "MiniStack")
-                yield Path(directory), _OwnPump(Path(directory), port)
+                yield Path(directory), _OwnPoller(Path(directory), port)
             finally:
                 process.terminate()
 
@@ -171,12 +171,12 @@ def _boto3_rate(aws: Aws) -> float:
 
 
 def _idle_percent(service: LambdaService) -> float:
-    engine = next(
+    emulator = next(
         each
         for each in psutil.Process(service.pid).children()
-        if "engine_process" in " ".join(each.cmdline())
+        if "emulator_process" in " ".join(each.cmdline())
     )
-    processes = (engine, psutil.Process(service.pid))
+    processes = (emulator, psutil.Process(service.pid))
 
     def used() -> float:
         return sum(sum(each.cpu_times()[:2]) for each in processes)
@@ -205,7 +205,7 @@ def main() -> int:
             rows = [
                 ("start with 11 queues and a function", f"{started:.1f} s"),
                 ("SendMessage to handler, median", f"{delay:.0f} ms"),
-                ("idle: 10 mappings, service and engine", f"{idle:.1f} % of a core"),
+                ("idle: 10 mappings, service and emulator", f"{idle:.1f} % of a core"),
                 ("500 messages: one mapping", f"{_mapping_rate(project, aws):.0f}/s"),
                 ("500 messages: 5 receivers of boto3", f"{_boto3_rate(aws):.0f}/s"),
             ]

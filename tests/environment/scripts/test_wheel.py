@@ -25,7 +25,7 @@ def test_wheel_has_code_and_page_and_no_hidden_files(wheel: zipfile.Path) -> Non
     shipped = {name for name in names if name.startswith("lambda_live/")}
     package = PACKAGE / "src" / "lambda_live"
     sources = [*package.rglob("*.py"), *(package / "ui" / "static").iterdir()]
-    sources += [package / "checks" / "result.schema.json", package / "resources" / "engine.txt"]
+    sources += [package / "checks" / "result.schema.json", package / "resources" / "emulator.txt"]
 
     assert package / "ui" / "static" / "index.html" in sources
     assert shipped == {str(path.relative_to(PACKAGE / "src")) for path in sources}

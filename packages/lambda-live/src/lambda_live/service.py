@@ -60,7 +60,7 @@ from lambda_live.ui.store import HistoryStore, database_path
 if TYPE_CHECKING:
     from lambda_live.events.deliveries import Deliveries
     from lambda_live.events.event_sources import EventSources
-    from lambda_live.resources.engine import Engine
+    from lambda_live.resources.emulator import Emulator
 
 _STDOUT = 1
 _LOG_FLUSH_TIMEOUT_SECONDS = 1.0
@@ -185,12 +185,12 @@ def build_service(
     front_socket: socket.socket,
     admin_socket: socket.socket,
     debug_sockets: Mapping[str, socket.socket],
-    engine: "Engine | None" = None,
+    emulator: "Emulator | None" = None,
 ) -> Service:
     """
     Create every object of the service, each after those that it needs.
 
-    `debug_sockets` has a listening socket for each function if debuggers may attach. `engine` has
+    `debug_sockets` has a listening socket for each function if debuggers may attach. `emulator` has
     AWS's other services, if the template needs them.
     """
     settings = config.service
@@ -218,7 +218,7 @@ def build_service(
     def on_saved(name: str, saved_at: float) -> None:
         config_watcher.on_saved(name, saved_at)
 
-    aws = _build_event_sources(engine, config, functions, log, admin_url)
+    aws = _build_event_sources(emulator, config, functions, log, admin_url)
     ui_state.resources = None if aws is None else ResourcesView(aws)
     deliveries = _build_deliveries(aws)
     manager = FunctionManager(
@@ -334,17 +334,17 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
 
 
 def _build_event_sources(
-    engine: "Engine | None",
+    emulator: "Emulator | None",
     config: Config,
     functions: FunctionRegistry,
     log: Listener,
     admin_url: str,
 ) -> "EventSources | None":
-    if engine is None:
+    if emulator is None:
         return None
     from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
 
-    return EventSources(engine, config, functions.get, log.service_log, admin_url)
+    return EventSources(emulator, config, functions.get, log.service_log, admin_url)
 
 
 def _build_deliveries(aws: "EventSources | None") -> "Deliveries | None":

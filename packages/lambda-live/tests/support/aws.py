@@ -41,7 +41,7 @@ class Aws:
     @property
     def url(self) -> str:
         """The emulator's URL, from the startup output."""
-        wait_until(lambda: any("MiniStack" in each for each in self._service.lines), "the engine")
+        wait_until(lambda: any("MiniStack" in each for each in self._service.lines), "the emulator")
         line = next(each for each in self._service.lines if "MiniStack" in each)
         found = re.search(r"http://[\d.:]+", line)
         assert found is not None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambda_live.events.pump import PumpContext
+from lambda_live.events.poller import PollerContext
 from lambda_live.events.schedules import InvalidScheduleError, Schedule
 from lambda_live.model.function import Account
 from lambda_live.model.resources import EventSource
@@ -14,7 +14,7 @@ from lambda_live.resources.aws import AwsClients
 def schedule(expression: str, zone: str | None = None) -> Schedule:
     settings: dict[str, Any] = {"ScheduleExpressionTimezone": zone} if zone else {}
     source = EventSource("Often", "Schedule", "Work", expression, settings, Path("t.yaml"), 1)
-    context = PumpContext(AwsClients("", Account()), lambda _: None, lambda *_: None, False)  # noqa: FBT003  # a field
+    context = PollerContext(AwsClients("", Account()), lambda _: None, lambda *_: None, False)  # noqa: FBT003  # a field
     return Schedule(source, context)
 
 

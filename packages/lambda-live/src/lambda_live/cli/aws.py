@@ -28,7 +28,7 @@ from lambda_live.model.resources import INTERNAL_QUEUES
 from lambda_live.model.text_files import read_file
 from lambda_live.resources import seeding
 from lambda_live.resources.aws import AwsClients
-from lambda_live.resources.engine import running_engine
+from lambda_live.resources.emulator import running_emulator
 
 _TIMEOUT_SECONDS = 30
 
@@ -49,23 +49,23 @@ def _parser() -> CommandParser:
 
 
 def _clients() -> AwsClients:
-    """Return clients of the project's engine; exit with status 2 if it does not run."""
+    """Return clients of the project's emulator; exit with status 2 if it does not run."""
     if url := os.environ.get("AWS_ENDPOINT_URL"):
         return AwsClients(url, Account(os.environ.get("AWS_REGION") or Account().region))
-    found = _own_engine()
+    found = _own_emulator()
     if found is None:
         fail("no emulator runs for this folder; start lambda-live in it, or set AWS_ENDPOINT_URL")
     return found
 
 
-def _own_engine() -> AwsClients | None:
+def _own_emulator() -> AwsClients | None:
     project = f"{Path.cwd().resolve()} "
-    for file in cache_dir("engines").glob("*/engine.json"):
+    for file in cache_dir("emulators").glob("*/emulator.json"):
         try:
             key = str(json.loads(file.read_text(encoding="utf-8"))["key"])
         except (OSError, ValueError, KeyError):
             continue
-        if key.startswith(project) and (url := running_engine(file, in_use=True)):
+        if key.startswith(project) and (url := running_emulator(file, in_use=True)):
             region, account = key.removeprefix(project).split(" ")
             return AwsClients(url, Account(region, account))
     return None

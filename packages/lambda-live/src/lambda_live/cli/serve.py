@@ -22,7 +22,7 @@ from lambda_live.project.package_installer import find_dependencies
 from lambda_live.service import build_service
 
 if TYPE_CHECKING:
-    from lambda_live.resources.engine import Engine
+    from lambda_live.resources.emulator import Emulator
 
 
 _POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
@@ -76,7 +76,7 @@ def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
     }
 
 
-def _start_engine(config: Config) -> "Engine | None":
+def _start_emulator(config: Config) -> "Emulator | None":
     """
     Start the emulator of AWS's services if the template needs it; exit with status 1 on failure.
 
@@ -90,10 +90,10 @@ def _start_engine(config: Config) -> "Engine | None":
     if is_pod and not config.aws_endpoint_url:  # each pod would have an emulator of its own
         log("no AWS resources in the cluster: use `tilt up -- --aws`, or set AWS_ENDPOINT_URL")
         return None
-    from lambda_live.resources.engine import Engine  # noqa: PLC0415  # other projects need none
+    from lambda_live.resources.emulator import Emulator  # noqa: PLC0415  # other projects need none
 
     if config.aws_endpoint_url:
-        return Engine.connect(config.aws_endpoint_url, _POD_WAIT_SECONDS if is_pod else 0)
+        return Emulator.connect(config.aws_endpoint_url, _POD_WAIT_SECONDS if is_pod else 0)
     if (
         not config.resources
         and not seeds
@@ -102,25 +102,25 @@ def _start_engine(config: Config) -> "Engine | None":
             for each in config.event_sources
         )
     ):
-        return Engine("", "", is_own=False)
+        return Emulator("", "", is_own=False)
     first = config.functions[0]
     try:
-        return Engine.start(first.project, first.account, log, persists=config.persists)
+        return Emulator.start(first.project, first.account, log, persists=config.persists)
     except (InstallError, OSError) as error:
         log(f"{error}\nlambda-live: run it without the template's resources: --no-resources")
         sys.exit(1)
 
 
-def _with_stored_values(config: Config, engine: "Engine") -> Config:
+def _with_stored_values(config: Config, emulator: "Emulator") -> Config:
     """Return the configuration with the values of parameters, secrets and exports."""
     from lambda_live.resources.aws import AwsClients  # noqa: PLC0415  # as above
     from lambda_live.resources.stored_values import prepare_values  # noqa: PLC0415  # as above
 
     first = config.functions[0]
-    seed = first.project / SEED_FOLDER if engine.is_new else None
-    aws = AwsClients(engine.url, first.account)
+    seed = first.project / SEED_FOLDER if emulator.is_new else None
+    aws = AwsClients(emulator.url, first.account)
     try:
-        if engine.is_reachable() and prepare_values(aws, config.stored, config.resources, seed):
+        if emulator.is_reachable() and prepare_values(aws, config.stored, config.resources, seed):
             return config.reload()
     except TemplateError as error:
         log(str(error))
@@ -130,9 +130,9 @@ def _with_stored_values(config: Config, engine: "Engine") -> Config:
 
 
 async def _serve(
-    config: Config, sockets: tuple[socket.socket, socket.socket], engine: "Engine | None"
+    config: Config, sockets: tuple[socket.socket, socket.socket], emulator: "Emulator | None"
 ) -> None:
-    await build_service(config, *sockets, _listen_for_debuggers(config), engine).run()
+    await build_service(config, *sockets, _listen_for_debuggers(config), emulator).run()
 
 
 def _reserve_standard_descriptors() -> None:
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str]) -> None:
     front = _listen(settings.host, settings.port, "choose another with --port", project)
     hint = "choose another with --admin-port"
     admin = _listen(settings.admin_host, settings.admin_port, hint, project)
-    engine = _start_engine(config)
-    if engine is not None and config.stored.wanted and engine.url:
-        config = _with_stored_values(config, engine)
-    uvloop.run(_serve(config, (front, admin), engine))
+    emulator = _start_emulator(config)
+    if emulator is not None and config.stored.wanted and emulator.url:
+        config = _with_stored_values(config, emulator)
+    uvloop.run(_serve(config, (front, admin), emulator))

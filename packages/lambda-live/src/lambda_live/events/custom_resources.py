@@ -1,5 +1,5 @@
 """
-Custom resources that a function of the template creates: one Create event for each new engine.
+Custom resources that a function of the template creates: one Create event for each new emulator.
 
 The function sends its response to a URL of the admin port, and not to S3 as on AWS.
 
@@ -10,7 +10,7 @@ import uuid
 from functools import partial
 from typing import Any
 
-from lambda_live.events.pump import PumpContext, as_json, invoke
+from lambda_live.events.poller import PollerContext, as_json, invoke
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import EventSource
@@ -19,7 +19,7 @@ from lambda_live.model.resources import EventSource
 class CustomResources:
     """Invokes the functions, and receives their responses."""
 
-    def __init__(self, context: PumpContext, url: str) -> None:
+    def __init__(self, context: PollerContext, url: str) -> None:
         """`url` is where `receive` gets its responses from."""
         self._context = context
         self._url = url

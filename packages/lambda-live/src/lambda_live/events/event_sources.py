@@ -1,4 +1,4 @@
-"""The event sources of a service: created in the engine, then pumped to their functions."""
+"""The event sources of a service: created in the emulator, then polled for their functions."""
 
 import asyncio
 import json
@@ -23,17 +23,17 @@ from lambda_live.events.mapping import (
     is_enabled,
     parse_settings,
 )
-from lambda_live.events.pump import PumpContext, Signal
-from lambda_live.events.push import PushPump, is_function, notify, put_rule, subscribe
-from lambda_live.events.queue_pump import QueuePump
+from lambda_live.events.poller import PollerContext, Signal
+from lambda_live.events.push import NotificationPoller, is_function, notify, put_rule, subscribe
+from lambda_live.events.queue_poller import QueuePoller
 from lambda_live.events.schedules import InvalidScheduleError, Schedule
-from lambda_live.events.stream_pump import StreamPump
+from lambda_live.events.stream_poller import StreamPoller
 from lambda_live.functions.function import Function
 from lambda_live.model.resources import SEED_FOLDER, EventSource, ResourceSpec
 from lambda_live.project.config import Config
 from lambda_live.resources.aws import AwsClients, AwsError, explain
 from lambda_live.resources.creation import count_resources, create_resources
-from lambda_live.resources.engine import LEADER, Engine
+from lambda_live.resources.emulator import LEADER, Emulator
 from lambda_live.resources.seeding import SeedError, load_folder
 from lambda_live.resources.stored_values import read_values
 
@@ -48,20 +48,20 @@ _SIGNALS = {
 }
 """The services whose changes can put something into a queue or a stream."""
 
-type _Pump = QueuePump | StreamPump | PushPump
+type _Poller = QueuePoller | StreamPoller | NotificationPoller
 
 
 class EventSources:
     """
-    Runs one pump for each event source; no pump waits for another.
+    Runs one poller for each event source; no poller waits for another.
 
-    In a cluster, the pods of a project share an engine. It names one of them the leader, which
-    reads the event sources of the template. The others have the mappings without a pump.
+    In a cluster, the pods of a project share an emulator. It names one of them the leader, which
+    reads the event sources of the template. The others have the mappings without a poller.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        emulator: Emulator,
         config: Config,
         find_function: Callable[[str], Function | None],
         log: Callable[[str, str], None],
@@ -71,22 +71,22 @@ class EventSources:
         self.on_values: Callable[[], None] = lambda: None  # called if the template has new values
         self.mappings: dict[str, EventSourceMapping] = {}
         self.schedules: dict[str, Schedule] = {}
-        self.url = engine.url
-        self._engine = engine
+        self.url = emulator.url
+        self._emulator = emulator
         self._project = config.functions[0].project
         self._stored = config.stored
-        self._is_leader = not engine.reports_changes
+        self._is_leader = not emulator.reports_changes
         self._has_joined = asyncio.Event()
-        self._aws = aws = AwsClients(engine.url, config.functions[0].account)
+        self._aws = aws = AwsClients(emulator.url, config.functions[0].account)
         self._background = BackgroundTasks(log)
         self._sources: dict[str, EventSource] = {}
         self._specs: dict[tuple[str, str], ResourceSpec] = {}
         self._latest_specs: Iterable[ResourceSpec] = config.resources
-        self._context = PumpContext(aws, find_function, log, has_signals=engine.reports_changes)
+        self._context = PollerContext(aws, find_function, log, has_signals=emulator.reports_changes)
         self.custom_resources = CustomResources(self._context, f"{admin_url}/custom-resources")
         self._log = log
         self._signals: dict[str, set[Signal]] = defaultdict(set)
-        self._pumps: dict[str, tuple[_Pump, asyncio.Task[None]]] = {}
+        self._pollers: dict[str, tuple[_Poller, asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._state: dict[str, Any] = {}
         self._is_started = False
@@ -94,7 +94,7 @@ class EventSources:
 
     @property
     def clients(self) -> AwsClients:
-        """Clients of the engine."""
+        """Clients of the emulator."""
         return self._aws
 
     @property
@@ -105,24 +105,24 @@ class EventSources:
     def describe(self, specs: Iterable[ResourceSpec]) -> str:
         """Return the startup line, such as `1 table, 2 queues (MiniStack, http://…)`."""
         counts = count_resources(specs)
-        return f"{counts} ({self._engine.name}, {self.url})" if counts else ""
+        return f"{counts} ({self._emulator.name}, {self.url})" if counts else ""
 
     async def create(self, specs: Iterable[ResourceSpec]) -> None:
-        """Create the resources that do not exist; a new engine gets the project's data, too."""
+        """Create the resources that do not exist; a new emulator gets the project's data, too."""
         specs = list(specs)
-        if specs and not await self._aws.run(self._engine.is_reachable):
+        if specs and not await self._aws.run(self._emulator.is_reachable):
             hint = "start the emulator, then lambda-live again"
-            self._log(f"nothing answers at {self._engine.name} ({self.url}); {hint}", "ERROR")
+            self._log(f"nothing answers at {self._emulator.name} ({self.url}); {hint}", "ERROR")
             return
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
         await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
-        if self._engine.is_new:
+        if self._emulator.is_new:
             seed = self._project / SEED_FOLDER
             try:
                 loaded = await self._aws.run(partial(load_folder, self._aws, seed))
                 if loaded:
                     self._log(f"loaded {loaded} from {seed}", "INFO")
-                await self._aws.run(self._engine.mark_seeded)
+                await self._aws.run(self._emulator.mark_seeded)
             except (*AwsError, SeedError, OSError) as error:
                 self._log(f"{seed}: {error}", "ERROR")
 
@@ -136,28 +136,28 @@ class EventSources:
 
     async def start(self, sources: Iterable[EventSource]) -> None:
         """Create the event sources of the template, and start to deliver."""
-        if self._engine.reports_changes:
+        if self._emulator.reports_changes:
             loop = asyncio.get_running_loop()
             threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._has_joined.wait(), _JOIN_SECONDS)
             if self._is_leader:
-                self._state = await self._aws.run(self._engine.state)
+                self._state = await self._aws.run(self._emulator.state)
         await self._add(list(sources))
         self._is_started = True
 
     async def _lead(self) -> None:
-        """Read the event sources from now on: another pod has stopped, or the engine is new."""
+        """Read the event sources from now on: another pod has stopped, or the emulator is new."""
         self._is_leader = True
-        self._state = await self._aws.run(self._engine.state)
+        self._state = await self._aws.run(self._emulator.state)
         await self.create(self._specs.values())
         await self._add(list(self._sources.values()))
 
     def _follow(self) -> None:
-        """Stop the pumps: the connection is lost, and another pod may read the event sources."""
-        self._is_leader = self._engine.is_new = False
-        self._stop_pumps()
-        self._log(f"{self._engine.name} ({self.url}) stopped; connecting again", "WARN")
+        """Stop the pollers: the connection is lost, and another pod may read the event sources."""
+        self._is_leader = self._emulator.is_new = False
+        self._stop_pollers()
+        self._log(f"{self._emulator.name} ({self.url}) stopped; connecting again", "WARN")
 
     def update(self, specs: Iterable[ResourceSpec], sources: Iterable[EventSource]) -> None:
         """Apply a changed template: create what is new, report what changed, delete nothing."""
@@ -190,7 +190,7 @@ class EventSources:
             self.schedules.pop(source.name, None)
             if (timer := self._timers.pop(source.name, None)) is not None:
                 timer.cancel()
-        elif (running := self._pumps.pop(_identity(source), None)) is not None:
+        elif (running := self._pollers.pop(_identity(source), None)) is not None:
             running[1].cancel()
 
     async def _add(self, sources: list[EventSource]) -> None:
@@ -209,7 +209,7 @@ class EventSources:
             self._background.spawn(self._create_custom(created))
 
     async def _create_custom(self, sources: list[EventSource]) -> None:
-        """Create custom resources, one after the other, once for each engine."""
+        """Create custom resources, one after the other, once for each emulator."""
         before = dict(self._stored.values)
         for source in sources:
             key = f"custom {_uuid_of(source)}"
@@ -225,42 +225,42 @@ class EventSources:
             self.on_values()
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake the pumps when the engine reports changes; runs in a thread."""
+        """Wake the pollers when the emulator reports changes; runs in a thread."""
         with suppress(RuntimeError):  # the loop is closed: the service stopped
             while not self._stopping.is_set():
                 is_connected = False
-                for names in self._engine.changes(self._project):
+                for names in self._emulator.changes(self._project):
                     is_connected = True
                     loop.call_soon_threadsafe(self._on_changes, names)
-                if not self._engine.is_own:
+                if not self._emulator.is_own:
                     if is_connected and not self._stopping.is_set():
                         loop.call_soon_threadsafe(self._follow)
                     self._stopping.wait(_RECONNECT_SECONDS)
-                elif not self._stopping.is_set() and not self._engine.is_reachable():
-                    hint = f"restart lambda-live; {self._engine.log_file} may say why"
+                elif not self._stopping.is_set() and not self._emulator.is_reachable():
+                    hint = f"restart lambda-live; {self._emulator.log_file} may say why"
                     loop.call_soon_threadsafe(
-                        self._log, f"the {self._engine.name} process stopped; {hint}", "ERROR"
+                        self._log, f"the {self._emulator.name} process stopped; {hint}", "ERROR"
                     )
                     return
 
     async def reset(self) -> None:
         """
-        Delete everything in the engine, and create the template's resources again.
+        Delete everything in the emulator, and create the template's resources again.
 
         Raises:
-            ValueError: The engine is the user's own, or another pod reads the event sources.
-            OSError: The engine does not respond.
+            ValueError: The emulator is the user's own, or another pod reads the event sources.
+            OSError: The emulator does not respond.
         """
-        if not self._engine.reports_changes:
+        if not self._emulator.reports_changes:
             message = f"the emulator at {self.url} isn't lambda-live's; reset it by its own means"
             raise ValueError(message)
         if not self._is_leader:
             message = "another pod reads the event sources; try again"
             raise ValueError(message)
-        self._stop_pumps()
+        self._stop_pollers()
         self.mappings.clear()
         self.schedules.clear()
-        await self._aws.run(self._engine.reset)
+        await self._aws.run(self._emulator.reset)
         self._state = {}
         self._specs.clear()
         await self.create(self._latest_specs)
@@ -271,14 +271,14 @@ class EventSources:
         """Start a reset; its failure is logged."""
         self._background.spawn(self.reset(), lambda error: self._log(str(error), "ERROR"))
 
-    def _stop_pumps(self) -> None:
-        for pump, task in self._pumps.values():
+    def _stop_pollers(self) -> None:
+        for poller, task in self._pollers.values():
             task.cancel()
             for signals in self._signals.values():
-                signals.discard(pump.signal)
+                signals.discard(poller.signal)
         for timer in self._timers.values():
             timer.cancel()
-        self._pumps.clear()
+        self._pollers.clear()
         self._timers.clear()
 
     def _on_changes(self, names: Iterable[str]) -> None:
@@ -319,14 +319,14 @@ class EventSources:
         if not mapping.enabled:
             return
         if mapping.kind == SQS:
-            self._start(mapping.uuid, "sqs", QueuePump(mapping, self._context))
+            self._start(mapping.uuid, "sqs", QueuePoller(mapping, self._context))
         else:
-            pump = StreamPump(mapping, self._context, self._state, self._save)
-            self._start(mapping.uuid, "dynamodb" if mapping.kind == DYNAMODB else "kinesis", pump)
+            poller = StreamPoller(mapping, self._context, self._state, self._save)
+            self._start(mapping.uuid, "dynamodb" if mapping.kind == DYNAMODB else "kinesis", poller)
 
     async def _save(self, members: Mapping[str, Any]) -> None:
         self._state |= members
-        await self._aws.run(lambda: self._engine.save_state(dict(members)))
+        await self._aws.run(lambda: self._emulator.save_state(dict(members)))
 
     async def check_source(self, mapping: EventSourceMapping) -> int:
         """
@@ -370,16 +370,16 @@ class EventSources:
     async def remove(self, identifier: str) -> EventSourceMapping:
         """Stop to deliver, and return the mapping. Its running batches finish."""
         mapping = self.mappings.pop(identifier)
-        if (running := self._pumps.pop(identifier, None)) is not None:
-            pump, task = running
+        if (running := self._pollers.pop(identifier, None)) is not None:
+            poller, task = running
             task.cancel()
             for signals in self._signals.values():
-                signals.discard(pump.signal)
+                signals.discard(poller.signal)
         return mapping
 
-    def _start(self, key: str, service: str, pump: _Pump) -> None:
-        self._signals[service].add(pump.signal)
-        self._pumps[key] = pump, asyncio.create_task(pump.run())
+    def _start(self, key: str, service: str, poller: _Poller) -> None:
+        self._signals[service].add(poller.signal)
+        self._pollers[key] = poller, asyncio.create_task(poller.run())
 
     def _add_schedule(self, source: EventSource) -> None:
         try:
@@ -399,9 +399,9 @@ class EventSources:
                     await put_rule(self._aws, source, arn)
                     continue
                 subscription = await subscribe(self._aws, source, arn)
-                pump, _ = self._pumps.get(_identity(source), (None, None))
-                if isinstance(pump, PushPump):
-                    pump.subscription = subscription
+                poller, _ = self._pollers.get(_identity(source), (None, None))
+                if isinstance(poller, NotificationPoller):
+                    poller.subscription = subscription
             except (*AwsError, KeyError, TypeError) as error:
                 reason = explain(error)
                 self._log(f"{source.place}: {source.name} delivers nothing: {reason}", "ERROR")
@@ -424,26 +424,26 @@ class EventSources:
         """Return the ARN that a notification goes to: its own target, or an internal queue."""
         if not is_function(source.target):
             return source.target
-        pump, _ = self._pumps.get(_identity(source), (None, None))
-        if not isinstance(pump, PushPump):
-            pump = PushPump(source, self._context)
-            await pump.create_queue()
-            self._start(_identity(source), "sqs", pump)
-        return pump.arn
+        poller, _ = self._pollers.get(_identity(source), (None, None))
+        if not isinstance(poller, NotificationPoller):
+            poller = NotificationPoller(source, self._context)
+            await poller.create_queue()
+            self._start(_identity(source), "sqs", poller)
+        return poller.arn
 
     def stop(self) -> None:
         """Deliver nothing more. What was delivered still runs."""
         self._stopping.set()
-        for _, task in self._pumps.values():
+        for _, task in self._pollers.values():
             task.cancel()
         for timer in self._timers.values():
             timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Return when the delivered batches have finished, or at the timeout."""
-        pumps = [asyncio.create_task(pump.drain()) for pump, _ in self._pumps.values()]
-        if pumps:
-            _, late = await asyncio.wait(pumps, timeout=timeout_seconds)
+        pollers = [asyncio.create_task(poller.drain()) for poller, _ in self._pollers.values()]
+        if pollers:
+            _, late = await asyncio.wait(pollers, timeout=timeout_seconds)
             for each in late:
                 each.cancel()
 
@@ -456,8 +456,8 @@ class EventSources:
         return True
 
     async def close(self) -> None:
-        """Stop the engine."""
-        await self._aws.run(self._engine.stop)
+        """Stop the emulator."""
+        await self._aws.run(self._emulator.stop)
         self._aws.close()
 
 

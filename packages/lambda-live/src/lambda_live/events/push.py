@@ -1,8 +1,8 @@
 """
 Notifications of buckets, topics and rules, as asynchronous invocations.
 
-The engine sends each notification to an internal queue, one for each event source. A message leaves
-that queue when its invocation has an outcome, so a notification outlives a killed service.
+The emulator sends each notification to an internal queue, one for each event source. A message
+leaves that queue when its invocation has an outcome, so a notification outlives a killed service.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
-from lambda_live.events.pump import IDLE_SECONDS, PumpContext, Signal, repeat
+from lambda_live.events.poller import IDLE_SECONDS, PollerContext, Signal, repeat
 from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import INTERNAL_QUEUES, EventSource
@@ -40,10 +40,10 @@ def is_function(target: str) -> bool:
     return not target.startswith("arn:")
 
 
-class PushPump:
+class NotificationPoller:
     """Delivers the notifications of one event source to its function."""
 
-    def __init__(self, source: EventSource, context: PumpContext) -> None:
+    def __init__(self, source: EventSource, context: PollerContext) -> None:
         self.signal = Signal()
         self.source = source
         self._context = context

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lambda_live.events.pump import PumpContext
+from lambda_live.events.poller import PollerContext
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import EventSource
 
@@ -31,7 +31,7 @@ class InvalidScheduleError(ValueError):
 class Schedule:
     """Fires an event source at the times of its expression."""
 
-    def __init__(self, source: EventSource, context: PumpContext) -> None:
+    def __init__(self, source: EventSource, context: PollerContext) -> None:
         """Create the schedule. Raises InvalidScheduleError."""
         self.source = source
         self._context = context

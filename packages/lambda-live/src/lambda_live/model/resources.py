@@ -8,7 +8,7 @@ from typing import Any
 from lambda_live.model.template_error import short_path
 
 SEED_FOLDER = "seed"
-"""In a project's folder: test data for each new engine."""
+"""In a project's folder: test data for each new emulator."""
 
 INTERNAL_QUEUES = "lambda-live-"
 """The start of the names of the queues that notifications of functions go through."""
@@ -17,7 +17,7 @@ INTERNAL_QUEUES = "lambda-live-"
 @dataclass(frozen=True, slots=True)
 class ResourceSpec:
     """
-    A resource that the engine can create.
+    A resource that the emulator can create.
 
     `properties` are CloudFormation's, as JSON; scalars are texts, as they are in the template.
     """

@@ -1,4 +1,4 @@
-"""Clients of the engine for asyncio: boto3 in threads, so that one slow call delays no other."""
+"""Clients of the emulator for asyncio: boto3 in threads, so that one slow call delays no other."""
 
 import asyncio
 import json

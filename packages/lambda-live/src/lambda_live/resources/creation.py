@@ -1,5 +1,5 @@
 """
-Create the resources of a template in the engine.
+Create the resources of a template in the emulator.
 
 What exists is not created again, and nothing is deleted: a killed service finds its data.
 """
@@ -57,7 +57,7 @@ def count_resources(specs: Iterable[ResourceSpec]) -> str:
 def create_resources(
     aws: AwsClients, specs: Iterable[ResourceSpec], log: Callable[[str, str], None]
 ) -> None:
-    """Create resources, and report those that the engine rejects; blocks."""
+    """Create resources, and report those that the emulator rejects; blocks."""
     specs = list(specs)
     # a queue's dead-letter queue must exist before it
     specs.sort(key=lambda each: bool(each.properties.get("RedrivePolicy")))

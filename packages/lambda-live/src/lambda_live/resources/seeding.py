@@ -1,5 +1,5 @@
 """
-Load a folder of test data into the engine: items, objects, parameters and secrets.
+Load a folder of test data into the emulator: items, objects, parameters and secrets.
 
 - `tables/NAME.json`: a list of items, or one item, as plain JSON
 - `buckets/NAME/KEY`: objects
@@ -56,7 +56,7 @@ def load_texts(aws: AwsClients, folder: Path) -> int:
 
     Raises:
         SeedError: A file is invalid.
-        BotoCoreError, ClientError: The engine rejects a value.
+        BotoCoreError, ClientError: The emulator rejects a value.
     """
     texts = 0
     for name, value in _texts(folder / "parameters.json"):

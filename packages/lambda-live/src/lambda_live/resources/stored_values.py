@@ -29,7 +29,7 @@ def prepare_values(
     """
     Create the parameters and secrets that a template refers to; return whether it has new values.
 
-    `seed` is the folder with the test data of a new engine. Errors are reported when everything
+    `seed` is the folder with the test data of a new emulator. Errors are reported when everything
     else is created. Blocks.
     """
     create_resources(aws, (each for each in specs if each.type in _TYPES), lambda *_: None)

@@ -13,17 +13,17 @@ Event sources against the emulator. Which test has which of AWS's rules:
 | S3, SNS, EventBridge: form, filters, inputs; nested and raw messages | test_notifications |
 | destinations: queue, topic, bus; dead-letter queue | test_notifications |
 | schedules: expressions and time zones | unit/test_schedules |
-| schedules that fire; a killed service; persisted data; one of several services | test_engine |
+| schedules that fire; a killed service; persisted data; one of several services | test_emulator |
 | applications of several parts | test_projects |
 | parameters, secrets, exports, custom resources | test_stored_values |
 """
 
 import pytest
 
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.emulator import Emulator
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _engine() -> None:
+def _emulator() -> None:
     """Install the emulator before a service starts: a start must not wait for it."""
-    Engine.install(lambda _: None)
+    Emulator.install(lambda _: None)

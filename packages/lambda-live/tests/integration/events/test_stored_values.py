@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.emulator import Emulator
 from support.aws import Aws
 from support.lambda_service import LambdaService
 from support.project import write_project
@@ -163,7 +163,7 @@ def emulator(tmp_path: Path) -> Iterator[str]:
         "DOCKER_HOST": f"unix://{tmp_path}/no-docker",
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "ERROR",
-        "PYTHONPATH": str(Engine.install(lambda _: None)),
+        "PYTHONPATH": str(Emulator.install(lambda _: None)),
     }
     with subprocess.Popen([sys.executable, "-m", "ministack.app"], env=environ) as process:
         yield f"http://127.0.0.1:{port}"

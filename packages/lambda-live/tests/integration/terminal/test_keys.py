@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.emulator import Emulator
 from support.checks import print_result
 from support.project import write_project
 from support.terminal import TerminalService
@@ -60,7 +60,7 @@ Resources:
     Properties: {Runtime: python3.12, CodeUri: function/, Handler: app.handler}
 """
     write_project(tmp_path, {"template.yaml": template})
-    Engine.install(lambda _: None)
+    Emulator.install(lambda _: None)
     service = start(ANSWERS, handler=None)
     service.wait_for("1 queue .MiniStack")
     service.press("x")

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from lambda_live.resources.engine import Engine
+from lambda_live.resources.emulator import Emulator
 from support import browser as browsers
 
 _TIMEOUT_MS = 30_000
 
 
 @pytest.fixture(scope="session")
-def engine() -> None:
+def emulator() -> None:
     """Install the emulator before a service starts: a start must not wait for it."""
-    Engine.install(lambda _: None)
+    Emulator.install(lambda _: None)
 
 
 @pytest.fixture(scope="module")

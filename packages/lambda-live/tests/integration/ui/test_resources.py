@@ -66,7 +66,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def service(engine: None, start_module_service: StartService) -> LambdaService:  # noqa: ARG001  # it must be installed first
+def service(emulator: None, start_module_service: StartService) -> LambdaService:  # noqa: ARG001  # it must be installed first
     files = {"template.yaml": TEMPLATE, "code/app.py": CODE, "seed/tables/Items.json": "[]"}
     service = start_module_service(files, handler=None)
     service.wait_until_ready()

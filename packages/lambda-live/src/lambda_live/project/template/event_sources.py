@@ -64,7 +64,7 @@ _SCHEDULED = ("Schedule", "ScheduleV2")
 
 
 def resources_of(resources: Resources) -> Iterator[ResourceSpec]:
-    """Yield the resources that an engine can create; record a notice about each other kind."""
+    """Yield the resources that an emulator can create; record a notice about each other kind."""
     yield from resources.read(resources.by_type(*_SUPPORTED), partial(_specs_of, resources))
     missing: dict[str, list[Resource]] = {}
     for each in resources:

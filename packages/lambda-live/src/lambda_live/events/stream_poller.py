@@ -23,10 +23,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lambda_live.events.mapping import DYNAMODB, KINESIS, EventSourceMapping, failed_items
-from lambda_live.events.pump import (
+from lambda_live.events.poller import (
     IDLE_SECONDS,
     Filters,
-    PumpContext,
+    PollerContext,
     Signal,
     as_json,
     count,
@@ -40,7 +40,7 @@ from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.invocation import Invocation, Result, new_request_id
 
 _POLL_SECONDS = 0.5
-"""How often a stream is read whose engine reports no changes."""
+"""How often a stream is read whose emulator reports no changes."""
 
 _SHARD_REFRESH_SECONDS = 10.0
 _MAX_READ = {DYNAMODB: 1000, KINESIS: 10_000}
@@ -56,13 +56,13 @@ type Record = dict[str, Any]
 type _Lanes = dict[int, list[Record]]
 
 
-class StreamPump:
+class StreamPoller:
     """Delivers the records of one mapping, with a task for each shard."""
 
     def __init__(
         self,
         mapping: EventSourceMapping,
-        context: PumpContext,
+        context: PollerContext,
         state: Mapping[str, Any],
         save: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
@@ -122,7 +122,7 @@ class StreamPump:
 
     @property
     def stream(self) -> dict[str, str]:
-        """The argument that names the stream in the engine's API."""
+        """The argument that names the stream in the emulator's API."""
         if self._mapping.kind == DYNAMODB:
             return {"StreamArn": self._arn}
         return {"StreamName": self._mapping.source_name}
@@ -133,8 +133,8 @@ class StreamPump:
         return self._mapping
 
     @property
-    def context(self) -> PumpContext:
-        """What the pump uses."""
+    def context(self) -> PollerContext:
+        """What the poller uses."""
         return self._context
 
     async def call(self, operation: str, **arguments: Any) -> Any:
@@ -151,7 +151,7 @@ class StreamPump:
         return self._state.get(f"{self._mapping.uuid} {key}")
 
     async def store(self, members: Mapping[str, Any]) -> None:
-        """Store values for as long as the engine has the stream's records."""
+        """Store values for as long as the emulator has the stream's records."""
         await self._save({f"{self._mapping.uuid} {key}": each for key, each in members.items()})
 
     async def select(self, records: Sequence[Record]) -> list[Record]:
@@ -196,12 +196,12 @@ class StreamPump:
 class _Shard:
     """Reads one shard, and delivers its batches one after the other."""
 
-    def __init__(self, pump: StreamPump, shard_id: str, *, is_new: bool) -> None:
+    def __init__(self, poller: StreamPoller, shard_id: str, *, is_new: bool) -> None:
         """`is_new` is whether the shard was there when the mapping began to read."""
         self.signal = Signal()
-        self._pump = pump
+        self._poller = poller
         self._id = shard_id
-        self._settings = pump.mapping.settings
+        self._settings = poller.mapping.settings
         self._is_new = is_new
         self._oldest = 0
         self._iterator: str | None = None
@@ -210,13 +210,13 @@ class _Shard:
 
     async def run(self) -> None:
         """Deliver records until the shard is closed or the task is cancelled."""
-        what = f"shard {self._id} of {self._pump.mapping.source_name}"
-        await repeat(what, self._step, self._pump.context.log)
+        what = f"shard {self._id} of {self._poller.mapping.source_name}"
+        await repeat(what, self._step, self._poller.context.log)
 
     async def _open(self) -> None:
         options: dict[str, Any] = {"ShardIteratorType": self._settings.starting_position}
         self._oldest = 0
-        if (position := self._pump.stored(self._id)) is not None:
+        if (position := self._poller.stored(self._id)) is not None:
             options = {
                 "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
                 self._sequence_argument: position,
@@ -226,7 +226,7 @@ class _Shard:
         elif self._settings.starting_position == "LATEST" and not self._is_new:
             # the latest record now is not the latest one when the mapping began to read
             options["ShardIteratorType"] = "TRIM_HORIZON"
-            self._oldest = self._pump.since or 0
+            self._oldest = self._poller.since or 0
         try:
             found = await self._get_iterator(options)
         except ClientError as error:
@@ -238,13 +238,13 @@ class _Shard:
         self._is_new = False
 
     async def _get_iterator(self, options: dict[str, Any]) -> Any:
-        return await self._pump.call(
-            "get_shard_iterator", **self._pump.stream, ShardId=self._id, **options
+        return await self._poller.call(
+            "get_shard_iterator", **self._poller.stream, ShardId=self._id, **options
         )
 
     @property
     def _sequence_argument(self) -> str:
-        is_table = self._pump.mapping.kind == DYNAMODB
+        is_table = self._poller.mapping.kind == DYNAMODB
         return "SequenceNumber" if is_table else "StartingSequenceNumber"
 
     async def _step(self) -> None:
@@ -273,17 +273,17 @@ class _Shard:
             return
         iterator, self._iterator = self._iterator, None
         # an error leaves no iterator: the shard is opened again at its position
-        limit = min(capacity - len(self._buffer), _MAX_READ[self._pump.mapping.kind])
-        found = await self._pump.call("get_records", ShardIterator=iterator, Limit=limit)
+        limit = min(capacity - len(self._buffer), _MAX_READ[self._poller.mapping.kind])
+        found = await self._poller.call("get_records", ShardIterator=iterator, Limit=limit)
         self._iterator = found.get("NextShardIterator")
-        records = [self._pump.record(self._id, each) for each in found["Records"]]
+        records = [self._poller.record(self._id, each) for each in found["Records"]]
         self._buffer += [each for each in records if _arrival(each) >= self._oldest]
         if not records:
-            has_signals = self._pump.context.has_signals
+            has_signals = self._poller.context.has_signals
             await self.signal.wait(seconds if has_signals else min(seconds, _POLL_SECONDS))
 
     async def _deliver_buffer(self, records: list[Record]) -> None:
-        wanted = await self._pump.select(records)
+        wanted = await self._poller.select(records)
         if self._windows is not None:
             await self._windows.deliver(wanted)
         elif self._settings.parallelization > 1:
@@ -299,7 +299,7 @@ class _Shard:
     async def _store(self, last: Record) -> None:
         """Store the last record that is done, and the state of the window after it."""
         window = self._windows.stored() if self._windows is not None else {}
-        await self._pump.store({self._id: _sequence(last)} | window)
+        await self._poller.store({self._id: _sequence(last)} | window)
 
     async def _deliver_batches(self, records: Sequence[Record]) -> None:
         for batch in split(records, _size, self._settings.batch_size):
@@ -324,9 +324,9 @@ class _Shard:
             if self._windows is not None and failed_at != 0:
                 self._windows.accept(result)
             if failed_at is None:
-                self._pump.mapping.last_result = "OK"
+                self._poller.mapping.last_result = "OK"
                 return
-            self._pump.mapping.last_result = "PROBLEM: Function call failed"
+            self._poller.mapping.last_result = "PROBLEM: Function call failed"
             if failed_at > 0 and settings.parallelization == 1:
                 await self._store(records[failed_at - 1])
             if settings.bisects and len(records) > 1:
@@ -374,7 +374,7 @@ class _Shard:
         self, event: dict[str, Any], records: Sequence[Record], request_id: str, attempt: int
     ) -> Result:
         """Invoke the function; a throttled invocation is repeated until it runs."""
-        mapping = self._pump.mapping
+        mapping = self._poller.mapping
         name, kind = mapping.source_name, "table" if mapping.kind == DYNAMODB else "stream"
         create = partial(
             Invocation,
@@ -386,7 +386,7 @@ class _Shard:
             attempt=attempt,
         )
         try:
-            result = await invoke(self._pump.context, mapping.function, create)
+            result = await invoke(self._poller.context, mapping.function, create)
         except ServiceStoppingError:
             await asyncio.Event().wait()  # the service cancels this task
             raise
@@ -397,13 +397,13 @@ class _Shard:
 
     def _report(self, request_id: str, consequence: str, records: Sequence[Record]) -> None:
         text = f"{consequence} {count(len(records), 'record')}"
-        report_failure(self._pump.context, self._pump.mapping.function, request_id, text)
+        report_failure(self._poller.context, self._poller.mapping.function, request_id, text)
 
     async def _give_up(
         self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
     ) -> None:
         """Report records that are not delivered again, and send them to OnFailure."""
-        mapping, context = self._pump.mapping, self._pump.context
+        mapping, context = self._poller.mapping, self._poller.context
         message = f"{mapping.source_name}: {condition}: {len(records)} records of {self._id}"
         context.log(f"{message} were not processed by {mapping.function}", "ERROR")
         if (destination := self._settings.on_failure) is None or not records:
@@ -419,7 +419,7 @@ class _Shard:
     def _failure_record(
         self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
     ) -> dict[str, Any]:
-        mapping, account = self._pump.mapping, self._pump.context.aws.account
+        mapping, account = self._poller.mapping, self._poller.context.aws.account
         is_table = mapping.kind == DYNAMODB
         failed: dict[str, Any] = {
             "requestContext": {
@@ -453,9 +453,9 @@ class _Shard:
         return self._id
 
     @property
-    def pump(self) -> StreamPump:
-        """The pump of this shard."""
-        return self._pump
+    def poller(self) -> StreamPoller:
+        """The poller of this shard."""
+        return self._poller
 
 
 class _TumblingWindow:
@@ -463,15 +463,15 @@ class _TumblingWindow:
 
     def __init__(self, shard: _Shard) -> None:
         self._shard = shard
-        self._length = shard.pump.mapping.settings.tumbling_window
+        self._length = shard.poller.mapping.settings.tumbling_window
         self._key = f"{shard.shard_id} window"
         self._start: int | None
         self._state: Any
-        self._start, self._state = shard.pump.stored(self._key) or (None, {})
+        self._start, self._state = shard.poller.stored(self._key) or (None, {})
         self._is_early = False
 
     def stored(self) -> dict[str, Any]:
-        """Return the state as the pump stores it."""
+        """Return the state as the poller stores it."""
         return {self._key: [self._start, self._state]}
 
     def members(self, *, is_final: bool) -> dict[str, Any]:
@@ -481,7 +481,7 @@ class _TumblingWindow:
             "window": {"start": _iso(start), "end": _iso(start + self._length)},
             "state": self._state,
             "shardId": self._shard.shard_id,
-            "eventSourceARN": self._shard.pump.mapping.source,
+            "eventSourceARN": self._shard.poller.mapping.source,
             "isFinalInvokeForWindow": is_final,
             "isWindowTerminatedEarly": self._is_early,
         }
@@ -496,7 +496,7 @@ class _TumblingWindow:
         for start, group in groupby(records, self._start_of):
             if self._start is not None and start > self._start:
                 await self._finish()
-            for batch in split(group, _size, self._shard.pump.mapping.settings.batch_size):
+            for batch in split(group, _size, self._shard.poller.mapping.settings.batch_size):
                 self._start = start if self._start is None else self._start
                 await self._shard.deliver(batch)
                 if len(as_json(self._state)) > _MAX_STATE_BYTES:
@@ -510,7 +510,7 @@ class _TumblingWindow:
         """Invoke the function for the last time of a window that is over."""
         if self._start is not None and time.time() >= self._start + self._length:
             await self._finish()
-            await self._shard.pump.store(self.stored())
+            await self._shard.poller.store(self.stored())
 
     async def _finish(self) -> None:
         await self._shard.deliver([])

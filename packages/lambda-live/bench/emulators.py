@@ -1,7 +1,7 @@
 """
-Compare moto and MiniStack as the engine of local resources.
+Compare moto and MiniStack as the emulator of local resources.
 
-`python -m bench.engines MOTO MINISTACK` takes a Python with each of them, and prints which of the
+`python -m bench.emulators MOTO MINISTACK` takes a Python with each of them, and prints which of the
 behaviours that the event sources rely on are AWS's, then start, memory and latency.
 """
 
@@ -38,8 +38,8 @@ def _commands(moto: str, ministack: str, port: int) -> dict[str, list[str]]:
     }
 
 
-class Engine:
-    """A running engine, and its clients."""
+class Emulator:
+    """A running emulator, and its clients."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -79,112 +79,112 @@ class Engine:
         return json.loads(self.receive(url)[0]["Body"])
 
 
-def _fifo_in_order(engine: Engine) -> bool:
-    url, _ = engine.queue("order.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+def _fifo_in_order(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("order.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     for body in "abc":
-        engine.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
-    return [each["Body"] for each in engine.receive(url)] == ["a", "b", "c"]
+        emulator.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
+    return [each["Body"] for each in emulator.receive(url)] == ["a", "b", "c"]
 
 
-def _fifo_after_failure(engine: Engine) -> bool:
-    url, _ = engine.queue(
+def _fifo_after_failure(emulator: Emulator) -> bool:
+    url, _ = emulator.queue(
         "again.fifo", FifoQueue="true", ContentBasedDeduplication="true", VisibilityTimeout="1"
     )
     for body in "abc":
-        engine.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
-    first = engine.receive(url)[0]
-    engine.sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+        emulator.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
+    first = emulator.receive(url)[0]
+    emulator.sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
     time.sleep(1.3)
-    return [each["Body"] for each in engine.receive(url)] == ["b", "c"]
+    return [each["Body"] for each in emulator.receive(url)] == ["b", "c"]
 
 
-def _fifo_group_blocked(engine: Engine) -> bool:
-    url, _ = engine.queue("block.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+def _fifo_group_blocked(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("block.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     for body in "ab":
-        engine.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
-    engine.receive(url, MaxNumberOfMessages=1)
-    return not engine.receive(url, 0.3)
+        emulator.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
+    emulator.receive(url, MaxNumberOfMessages=1)
+    return not emulator.receive(url, 0.3)
 
 
-def _fifo_sequence(engine: Engine) -> bool:
-    url, _ = engine.queue("number.fifo", FifoQueue="true", ContentBasedDeduplication="true")
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
-    return "SequenceNumber" in engine.receive(url)[0]["Attributes"]
+def _fifo_sequence(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("number.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
+    return "SequenceNumber" in emulator.receive(url)[0]["Attributes"]
 
 
-def _fifo_deduplicates(engine: Engine) -> bool:
-    url, _ = engine.queue("once.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+def _fifo_deduplicates(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("once.fifo", FifoQueue="true", ContentBasedDeduplication="true")
     for _ in range(2):
-        engine.sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
-    return len(engine.receive(url)) == 1
+        emulator.sqs.send_message(QueueUrl=url, MessageBody="a", MessageGroupId="g")
+    return len(emulator.receive(url)) == 1
 
 
-def _visible_again(engine: Engine) -> bool:
-    url, _ = engine.queue("visible", VisibilityTimeout="1")
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a")
-    engine.receive(url)
-    again = engine.receive(url)
+def _visible_again(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("visible", VisibilityTimeout="1")
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a")
+    emulator.receive(url)
+    again = emulator.receive(url)
     return bool(again) and bool(again[0]["Attributes"]["ApproximateReceiveCount"] == "2")
 
 
-def _change_visibility(engine: Engine) -> bool:
-    url, _ = engine.queue("change", VisibilityTimeout="60")
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a")
-    handle = engine.receive(url)[0]["ReceiptHandle"]
-    engine.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
-    return bool(engine.receive(url))
+def _change_visibility(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("change", VisibilityTimeout="60")
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a")
+    handle = emulator.receive(url)[0]["ReceiptHandle"]
+    emulator.sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+    return bool(emulator.receive(url))
 
 
-def _redrive(engine: Engine) -> bool:
-    dead, arn = engine.queue("dead")
+def _redrive(emulator: Emulator) -> bool:
+    dead, arn = emulator.queue("dead")
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-    url, _ = engine.queue("source", VisibilityTimeout="1", RedrivePolicy=policy)
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a")
-    engine.receive(url)
+    url, _ = emulator.queue("source", VisibilityTimeout="1", RedrivePolicy=policy)
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a")
+    emulator.receive(url)
     time.sleep(1.2)
-    return not engine.receive(url, 0.3) and bool(engine.receive(dead))
+    return not emulator.receive(url, 0.3) and bool(emulator.receive(dead))
 
 
-def _redrive_source(engine: Engine) -> bool:
-    dead, arn = engine.queue("dead2")
+def _redrive_source(emulator: Emulator) -> bool:
+    dead, arn = emulator.queue("dead2")
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-    url, _ = engine.queue("source2", VisibilityTimeout="0", RedrivePolicy=policy)
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a")
-    engine.receive(url)
-    engine.receive(url, 0.3)
-    return "DeadLetterQueueSourceArn" in engine.receive(dead)[0]["Attributes"]
+    url, _ = emulator.queue("source2", VisibilityTimeout="0", RedrivePolicy=policy)
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a")
+    emulator.receive(url)
+    emulator.receive(url, 0.3)
+    return "DeadLetterQueueSourceArn" in emulator.receive(dead)[0]["Attributes"]
 
 
-def _attributes(engine: Engine) -> bool:
-    url, _ = engine.queue("attributes")
+def _attributes(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("attributes")
     value = {"StringValue": "x", "DataType": "String"}
     binary = {"BinaryValue": b"\0\xff", "DataType": "Binary"}
-    engine.sqs.send_message(
+    emulator.sqs.send_message(
         QueueUrl=url, MessageBody="a", MessageAttributes={"k": value, "b": binary}
     )
-    message = engine.receive(url, MessageAttributeNames=["All"])[0]
+    message = emulator.receive(url, MessageAttributeNames=["All"])[0]
     found = message["MessageAttributes"]
     return bool(found["k"]["StringValue"] == "x" and found["b"]["BinaryValue"] == b"\0\xff")
 
 
-def _delay(engine: Engine) -> bool:
-    url, _ = engine.queue("delay")
-    engine.sqs.send_message(QueueUrl=url, MessageBody="a", DelaySeconds=1)
-    return not engine.receive(url, 0.3) and bool(engine.receive(url))
+def _delay(emulator: Emulator) -> bool:
+    url, _ = emulator.queue("delay")
+    emulator.sqs.send_message(QueueUrl=url, MessageBody="a", DelaySeconds=1)
+    return not emulator.receive(url, 0.3) and bool(emulator.receive(url))
 
 
-def _queue_again(engine: Engine) -> bool:
-    engine.queue("twice", VisibilityTimeout="5")
-    engine.queue("twice", VisibilityTimeout="5")
+def _queue_again(emulator: Emulator) -> bool:
+    emulator.queue("twice", VisibilityTimeout="5")
+    emulator.queue("twice", VisibilityTimeout="5")
     try:
-        engine.queue("twice", VisibilityTimeout="6")
+        emulator.queue("twice", VisibilityTimeout="6")
     except ClientError:
         return True
     return False
 
 
-def _table(engine: Engine, name: str) -> str:
-    found = engine.dynamodb.create_table(
+def _table(emulator: Emulator, name: str) -> str:
+    found = emulator.dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
@@ -194,8 +194,8 @@ def _table(engine: Engine, name: str) -> str:
     return str(found["TableDescription"]["LatestStreamArn"])
 
 
-def _stream_records(engine: Engine, arn: str) -> list[dict[str, Any]]:
-    streams = engine.dynamodbstreams
+def _stream_records(emulator: Emulator, arn: str) -> list[dict[str, Any]]:
+    streams = emulator.dynamodbstreams
     shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
     iterator = streams.get_shard_iterator(
         StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
@@ -203,204 +203,204 @@ def _stream_records(engine: Engine, arn: str) -> list[dict[str, Any]]:
     return list(streams.get_records(ShardIterator=iterator)["Records"])
 
 
-def _stream_kinds(engine: Engine) -> bool:
-    arn = _table(engine, "kinds")
-    engine.dynamodb.put_item(TableName="kinds", Item={"k": {"S": "a"}})
-    engine.dynamodb.put_item(TableName="kinds", Item={"k": {"S": "a"}, "v": {"N": "1"}})
-    engine.dynamodb.delete_item(TableName="kinds", Key={"k": {"S": "a"}})
-    kinds = [each["eventName"] for each in _stream_records(engine, arn)]
+def _stream_kinds(emulator: Emulator) -> bool:
+    arn = _table(emulator, "kinds")
+    emulator.dynamodb.put_item(TableName="kinds", Item={"k": {"S": "a"}})
+    emulator.dynamodb.put_item(TableName="kinds", Item={"k": {"S": "a"}, "v": {"N": "1"}})
+    emulator.dynamodb.delete_item(TableName="kinds", Key={"k": {"S": "a"}})
+    kinds = [each["eventName"] for each in _stream_records(emulator, arn)]
     return kinds == ["INSERT", "MODIFY", "REMOVE"]
 
 
-def _stream_unchanged(engine: Engine) -> bool:
-    arn = _table(engine, "unchanged")
+def _stream_unchanged(emulator: Emulator) -> bool:
+    arn = _table(emulator, "unchanged")
     for _ in range(2):
-        engine.dynamodb.put_item(TableName="unchanged", Item={"k": {"S": "a"}})
-    return len(_stream_records(engine, arn)) == 1
+        emulator.dynamodb.put_item(TableName="unchanged", Item={"k": {"S": "a"}})
+    return len(_stream_records(emulator, arn)) == 1
 
 
-def _stream_update(engine: Engine) -> bool:
-    arn = _table(engine, "update")
-    engine.dynamodb.update_item(
+def _stream_update(emulator: Emulator) -> bool:
+    arn = _table(emulator, "update")
+    emulator.dynamodb.update_item(
         TableName="update",
         Key={"k": {"S": "a"}},
         UpdateExpression="SET v = :v",
         ExpressionAttributeValues={":v": {"N": "1"}},
     )
-    records = _stream_records(engine, arn)
+    records = _stream_records(emulator, arn)
     return len(records) == 1 and "v" in records[0]["dynamodb"]["NewImage"]
 
 
-def _stream_sequence(engine: Engine) -> bool:
-    arn = _table(engine, "sequence")
+def _stream_sequence(emulator: Emulator) -> bool:
+    arn = _table(emulator, "sequence")
     for key in "abc":
-        engine.dynamodb.put_item(TableName="sequence", Item={"k": {"S": key}})
-    numbers = [int(each["dynamodb"]["SequenceNumber"]) for each in _stream_records(engine, arn)]
+        emulator.dynamodb.put_item(TableName="sequence", Item={"k": {"S": key}})
+    numbers = [int(each["dynamodb"]["SequenceNumber"]) for each in _stream_records(emulator, arn)]
     return len(numbers) == len("abc") and numbers == sorted(set(numbers))
 
 
-def _transaction(engine: Engine) -> bool:
-    _table(engine, "transaction")
+def _transaction(emulator: Emulator) -> bool:
+    _table(emulator, "transaction")
     put = {"TableName": "transaction", "Item": {"k": {"S": "a"}}}
     condition = {"ConditionExpression": "attribute_not_exists(k)"}
-    engine.dynamodb.transact_write_items(TransactItems=[{"Put": put | condition}])
+    emulator.dynamodb.transact_write_items(TransactItems=[{"Put": put | condition}])
     try:
-        engine.dynamodb.put_item(**put, **condition)
-    except engine.dynamodb.exceptions.ConditionalCheckFailedException:
+        emulator.dynamodb.put_item(**put, **condition)
+    except emulator.dynamodb.exceptions.ConditionalCheckFailedException:
         return True
     return False
 
 
-def _kinesis(engine: Engine) -> bool:
-    engine.kinesis.create_stream(StreamName="stream", ShardCount=1)
-    engine.kinesis.get_waiter("stream_exists").wait(StreamName="stream")
+def _kinesis(emulator: Emulator) -> bool:
+    emulator.kinesis.create_stream(StreamName="stream", ShardCount=1)
+    emulator.kinesis.get_waiter("stream_exists").wait(StreamName="stream")
     for key in "ab":
-        engine.kinesis.put_record(StreamName="stream", PartitionKey=key, Data=key.encode())
-    shard = engine.kinesis.list_shards(StreamName="stream")["Shards"][0]["ShardId"]
-    iterator = engine.kinesis.get_shard_iterator(
+        emulator.kinesis.put_record(StreamName="stream", PartitionKey=key, Data=key.encode())
+    shard = emulator.kinesis.list_shards(StreamName="stream")["Shards"][0]["ShardId"]
+    iterator = emulator.kinesis.get_shard_iterator(
         StreamName="stream", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
-    records = engine.kinesis.get_records(ShardIterator=iterator)["Records"]
+    records = emulator.kinesis.get_records(ShardIterator=iterator)["Records"]
     numbers = [int(each["SequenceNumber"]) for each in records]
     data = [each["Data"] for each in records]
     return data == [b"a", b"b"] and numbers[0] < numbers[1]
 
 
-def _kinesis_order(engine: Engine) -> bool:
-    engine.kinesis.create_stream(StreamName="later", ShardCount=1)
-    engine.kinesis.get_waiter("stream_exists").wait(StreamName="later")
-    put = engine.kinesis.put_record(StreamName="later", PartitionKey="a", Data=b"a")
-    engine.kinesis.put_record(StreamName="later", PartitionKey="b", Data=b"b")
-    iterator = engine.kinesis.get_shard_iterator(
+def _kinesis_order(emulator: Emulator) -> bool:
+    emulator.kinesis.create_stream(StreamName="later", ShardCount=1)
+    emulator.kinesis.get_waiter("stream_exists").wait(StreamName="later")
+    put = emulator.kinesis.put_record(StreamName="later", PartitionKey="a", Data=b"a")
+    emulator.kinesis.put_record(StreamName="later", PartitionKey="b", Data=b"b")
+    iterator = emulator.kinesis.get_shard_iterator(
         StreamName="later",
         ShardId=put["ShardId"],
         ShardIteratorType="AFTER_SEQUENCE_NUMBER",
         StartingSequenceNumber=put["SequenceNumber"],
     )["ShardIterator"]
-    records = engine.kinesis.get_records(ShardIterator=iterator)["Records"]
+    records = emulator.kinesis.get_records(ShardIterator=iterator)["Records"]
     return [each["Data"] for each in records] == [b"b"]
 
 
-def _sns_to_sqs(engine: Engine) -> bool:
-    url, arn = engine.queue("topic-queue")
-    topic = engine.sns.create_topic(Name="topic")["TopicArn"]
-    engine.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    engine.sns.publish(TopicArn=topic, Message="hello", Subject="s")
-    body = engine.body(url)
+def _sns_to_sqs(emulator: Emulator) -> bool:
+    url, arn = emulator.queue("topic-queue")
+    topic = emulator.sns.create_topic(Name="topic")["TopicArn"]
+    emulator.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    emulator.sns.publish(TopicArn=topic, Message="hello", Subject="s")
+    body = emulator.body(url)
     return bool(body["Message"] == "hello" and body["Type"] == "Notification")
 
 
-def _sns_raw(engine: Engine) -> bool:
-    url, arn = engine.queue("raw-queue")
-    topic = engine.sns.create_topic(Name="raw")["TopicArn"]
-    engine.sns.subscribe(
+def _sns_raw(emulator: Emulator) -> bool:
+    url, arn = emulator.queue("raw-queue")
+    topic = emulator.sns.create_topic(Name="raw")["TopicArn"]
+    emulator.sns.subscribe(
         TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
     )
-    engine.sns.publish(TopicArn=topic, Message="hello")
-    return bool(engine.receive(url)[0]["Body"] == "hello")
+    emulator.sns.publish(TopicArn=topic, Message="hello")
+    return bool(emulator.receive(url)[0]["Body"] == "hello")
 
 
-def _sns_filter(engine: Engine) -> bool:
-    url, arn = engine.queue("filter-queue")
-    topic = engine.sns.create_topic(Name="filter")["TopicArn"]
+def _sns_filter(emulator: Emulator) -> bool:
+    url, arn = emulator.queue("filter-queue")
+    topic = emulator.sns.create_topic(Name="filter")["TopicArn"]
     policy = {"FilterPolicy": json.dumps({"kind": ["a"]})}
-    engine.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
+    emulator.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
     for kind in "ba":
         value = {"DataType": "String", "StringValue": kind}
-        engine.sns.publish(TopicArn=topic, Message=kind, MessageAttributes={"kind": value})
-    return [json.loads(each["Body"])["Message"] for each in engine.receive(url)] == ["a"]
+        emulator.sns.publish(TopicArn=topic, Message=kind, MessageAttributes={"kind": value})
+    return [json.loads(each["Body"])["Message"] for each in emulator.receive(url)] == ["a"]
 
 
-def _sns_filter_body(engine: Engine) -> bool:
-    url, arn = engine.queue("body-queue")
-    topic = engine.sns.create_topic(Name="body")["TopicArn"]
+def _sns_filter_body(emulator: Emulator) -> bool:
+    url, arn = emulator.queue("body-queue")
+    topic = emulator.sns.create_topic(Name="body")["TopicArn"]
     policy = json.dumps({"detail": {"n": [{"numeric": [">", 5]}]}})
     attributes = {"FilterPolicy": policy, "FilterPolicyScope": "MessageBody"}
-    engine.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    emulator.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
     for number in (1, 9):
-        engine.sns.publish(TopicArn=topic, Message=json.dumps({"detail": {"n": number}}))
-    found = [json.loads(json.loads(each["Body"])["Message"]) for each in engine.receive(url)]
+        emulator.sns.publish(TopicArn=topic, Message=json.dumps({"detail": {"n": number}}))
+    found = [json.loads(json.loads(each["Body"])["Message"]) for each in emulator.receive(url)]
     return found == [{"detail": {"n": 9}}]
 
 
-def _notify(engine: Engine, name: str) -> str:
-    url, arn = engine.queue(f"{name}-queue")
-    engine.s3.create_bucket(Bucket=name)
+def _notify(emulator: Emulator, name: str) -> str:
+    url, arn = emulator.queue(f"{name}-queue")
+    emulator.s3.create_bucket(Bucket=name)
     rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".json"}]
     configuration = {
         "QueueArn": arn,
         "Events": ["s3:ObjectCreated:*"],
         "Filter": {"Key": {"FilterRules": rules}},
     }
-    engine.s3.put_bucket_notification_configuration(
+    emulator.s3.put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration={"QueueConfigurations": [configuration]}
     )
-    engine.receive(url, 0.5)  # the test event
+    emulator.receive(url, 0.5)  # the test event
     return url
 
 
-def _s3_filter(engine: Engine) -> bool:
-    url = _notify(engine, "filtered")
+def _s3_filter(emulator: Emulator) -> bool:
+    url = _notify(emulator, "filtered")
     for key in ("out/a.json", "in/a.txt", "in/a.json"):
-        engine.s3.put_object(Bucket="filtered", Key=key, Body=b"{}")
-    messages = [json.loads(each["Body"]) for each in engine.receive(url)]
+        emulator.s3.put_object(Bucket="filtered", Key=key, Body=b"{}")
+    messages = [json.loads(each["Body"]) for each in emulator.receive(url)]
     return len(messages) == 1 and messages[0]["Records"][0]["eventName"] == "ObjectCreated:Put"
 
 
-def _s3_key(engine: Engine) -> bool:
-    url = _notify(engine, "keyed")
-    engine.s3.put_object(Bucket="keyed", Key="in/a b+ü.json", Body=b"{}")
-    key = engine.body(url)["Records"][0]["s3"]["object"]["key"]
+def _s3_key(emulator: Emulator) -> bool:
+    url = _notify(emulator, "keyed")
+    emulator.s3.put_object(Bucket="keyed", Key="in/a b+ü.json", Body=b"{}")
+    key = emulator.body(url)["Records"][0]["s3"]["object"]["key"]
     return bool(key == "in/a+b%2B%C3%BC.json")
 
 
-def _rule(engine: Engine, name: str, **options: Any) -> str:
-    url, arn = engine.queue(f"{name}-queue")
+def _rule(emulator: Emulator, name: str, **options: Any) -> str:
+    url, arn = emulator.queue(f"{name}-queue")
     pattern = json.dumps({"source": ["shop"], "detail": {"n": [{"numeric": [">", 5]}]}})
     state = options.pop("State", "ENABLED")
-    engine.events.put_rule(Name=name, EventPattern=pattern, State=state)
-    engine.events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn, **options}])
+    emulator.events.put_rule(Name=name, EventPattern=pattern, State=state)
+    emulator.events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn, **options}])
     for number in (1, 9):
         detail = json.dumps({"n": number})
-        engine.events.put_events(
+        emulator.events.put_events(
             Entries=[{"Source": "shop", "DetailType": "Order", "Detail": detail}]
         )
     return url
 
 
-def _bus_pattern(engine: Engine) -> bool:
-    url = _rule(engine, "pattern")
-    bodies = [json.loads(each["Body"]) for each in engine.receive(url)]
+def _bus_pattern(emulator: Emulator) -> bool:
+    url = _rule(emulator, "pattern")
+    bodies = [json.loads(each["Body"]) for each in emulator.receive(url)]
     return [each["detail"] for each in bodies] == [{"n": 9}] and "account" in bodies[0]
 
 
-def _bus_input(engine: Engine) -> bool:
-    return bool(engine.body(_rule(engine, "input", Input='{"a": 1}')) == {"a": 1})
+def _bus_input(emulator: Emulator) -> bool:
+    return bool(emulator.body(_rule(emulator, "input", Input='{"a": 1}')) == {"a": 1})
 
 
-def _bus_transformer(engine: Engine) -> bool:
+def _bus_transformer(emulator: Emulator) -> bool:
     transformer = {"InputPathsMap": {"n": "$.detail.n"}, "InputTemplate": '{"got": <n>}'}
     return bool(
-        engine.body(_rule(engine, "transformer", InputTransformer=transformer)) == {"got": 9}
+        emulator.body(_rule(emulator, "transformer", InputTransformer=transformer)) == {"got": 9}
     )
 
 
-def _bus_disabled(engine: Engine) -> bool:
-    return not engine.receive(_rule(engine, "disabled", State="DISABLED"), 0.5)
+def _bus_disabled(emulator: Emulator) -> bool:
+    return not emulator.receive(_rule(emulator, "disabled", State="DISABLED"), 0.5)
 
 
-def _parameter(engine: Engine) -> bool:
-    engine.ssm.put_parameter(Name="/a/b", Value="1", Type="String")
-    found = engine.ssm.get_parameters_by_path(Path="/a")["Parameters"]
+def _parameter(emulator: Emulator) -> bool:
+    emulator.ssm.put_parameter(Name="/a/b", Value="1", Type="String")
+    found = emulator.ssm.get_parameters_by_path(Path="/a")["Parameters"]
     return bool(found[0]["Value"] == "1")
 
 
-def _secret(engine: Engine) -> bool:
-    arn = engine.secretsmanager.create_secret(Name="secret", SecretString="x")["ARN"]
-    return bool(engine.secretsmanager.get_secret_value(SecretId=arn)["SecretString"] == "x")
+def _secret(emulator: Emulator) -> bool:
+    arn = emulator.secretsmanager.create_secret(Name="secret", SecretString="x")["ARN"]
+    return bool(emulator.secretsmanager.get_secret_value(SecretId=arn)["SecretString"] == "x")
 
 
-_BEHAVIOURS: dict[str, Callable[[Engine], bool]] = {
+_BEHAVIOURS: dict[str, Callable[[Emulator], bool]] = {
     "FIFO: order": _fifo_in_order,
     "FIFO: order after a failure": _fifo_after_failure,
     "FIFO: a group in flight is blocked": _fifo_group_blocked,
@@ -435,37 +435,37 @@ _BEHAVIOURS: dict[str, Callable[[Engine], bool]] = {
 }
 
 
-def _judge(behaviour: Callable[[Engine], bool], engine: Engine) -> str:
+def _judge(behaviour: Callable[[Emulator], bool], emulator: Emulator) -> str:
     try:
-        return "yes" if behaviour(engine) else "no"
-    except Exception as error:  # noqa: BLE001  # an engine may fail in any way
+        return "yes" if behaviour(emulator) else "no"
+    except Exception as error:  # noqa: BLE001  # an emulator may fail in any way
         return f"no: {type(error).__name__}"
 
 
-def _call_ms(engine: Engine) -> str:
-    url, _ = engine.queue("probe")
+def _call_ms(emulator: Emulator) -> str:
+    url, _ = emulator.queue("probe")
     times = []
     for _ in range(_PROBES):
         start = time.perf_counter()
-        engine.sqs.send_message(QueueUrl=url, MessageBody="a")
+        emulator.sqs.send_message(QueueUrl=url, MessageBody="a")
         times.append(time.perf_counter() - start)
     return f"{statistics.median(times) * 1000:.1f} ms"
 
 
-def _receive_rate(engine: Engine) -> str:
-    url, _ = engine.queue("rate")
+def _receive_rate(emulator: Emulator) -> str:
+    url, _ = emulator.queue("rate")
     for _ in range(_MESSAGES // 10):
         entries = [{"Id": str(number), "MessageBody": "a"} for number in range(10)]
-        engine.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+        emulator.sqs.send_message_batch(QueueUrl=url, Entries=entries)
     start, received = time.perf_counter(), 0
     while received < _MESSAGES and time.perf_counter() - start < _START_TIMEOUT_SECONDS:
-        messages = engine.receive(url)
+        messages = emulator.receive(url)
         handles = [
             {"Id": str(number), "ReceiptHandle": each["ReceiptHandle"]}
             for number, each in enumerate(messages)
         ]
         if handles:
-            engine.sqs.delete_message_batch(QueueUrl=url, Entries=handles)
+            emulator.sqs.delete_message_batch(QueueUrl=url, Entries=handles)
         received += len(messages)
     return f"{received / (time.perf_counter() - start):.0f}/s"
 
@@ -476,7 +476,7 @@ def _measure(command: list[str], port: int) -> dict[str, str]:
     start = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(  # the engines of this benchmark
+        subprocess.Popen(  # the emulators of this benchmark
             command,
             env=os.environ | variables | credentials,
             cwd=folder,
@@ -489,12 +489,12 @@ def _measure(command: list[str], port: int) -> dict[str, str]:
                 if time.perf_counter() - start > _START_TIMEOUT_SECONDS:
                     return {"start": "does not start"}
                 time.sleep(0.01)
-            engine = Engine(f"http://127.0.0.1:{port}")
-            engine.sqs.list_queues()
+            emulator = Emulator(f"http://127.0.0.1:{port}")
+            emulator.sqs.list_queues()
             figures = {"start and first call": f"{time.perf_counter() - start:.1f} s"}
-            results = {name: _judge(each, engine) for name, each in _BEHAVIOURS.items()}
-            figures["send_message"] = _call_ms(engine)
-            figures["receive and delete, batches of 10"] = _receive_rate(engine)
+            results = {name: _judge(each, emulator) for name, each in _BEHAVIOURS.items()}
+            figures["send_message"] = _call_ms(emulator)
+            figures["receive and delete, batches of 10"] = _receive_rate(emulator)
             memory = psutil.Process(process.pid).memory_info().rss / 2**20
             figures["memory at the end"] = f"{memory:.0f} MB"
             right = sum(result == "yes" for result in results.values())

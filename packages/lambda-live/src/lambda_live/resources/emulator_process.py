@@ -1,9 +1,9 @@
 """
-The process of the engine: MiniStack's ASGI application.
+The process of the emulator: MiniStack's ASGI application.
 
-Usage: `engine_process.py fd://DESCRIPTOR KEY` on an inherited socket, for the service that started
-it, or `engine_process.py HOST:PORT` for the pods of a cluster. It runs with the packages of the
-engine's environment alone, so it imports nothing of this service.
+Usage: `emulator_process.py fd://DESCRIPTOR KEY` on an inherited socket, for the service that
+started it, or `emulator_process.py HOST:PORT` for the pods of a cluster. It runs with the packages
+of the emulator's environment alone, so it imports nothing of this service.
 
 Polling an emulator costs time and processor. So the process adds three requests of its own below
 `/_lambda_live/` to the emulator's:
@@ -23,7 +23,7 @@ any web page and any user of the machine could run commands as the developer. `_
 that only store and deliver. Requests of other sites' pages are rejected by the rules of
 `http/origin_policy.py`, except that a link is no exception: SQS sends messages by GET, too.
 
-A service that is killed leaves the engine running, with every message in it. The next service of
+A service that is killed leaves the emulator running, with every message in it. The next service of
 the same project finds it. If none comes within a minute, the process stops, except in a cluster.
 """
 
@@ -108,7 +108,7 @@ def _is_own(authority: str, *, any_address: bool = False) -> bool:
     return not address.is_unspecified if any_address else address.is_loopback
 
 
-class EngineApp:
+class EmulatorApp:
     """The emulator's application, with the requests for this service in front."""
 
     def __init__(self, key: str | None, file: Path | None) -> None:
@@ -261,7 +261,7 @@ async def _main() -> None:
     config.errorlog = None
     persists = os.environ.get("PERSIST_STATE") == "1"
     file = Path(os.environ["STATE_DIR"]) / "lambda_live.json" if persists else None
-    app = EngineApp(keys[0] if keys else None, file)
+    app = EmulatorApp(keys[0] if keys else None, file)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, app.stopped.set)
     server = asyncio.create_task(serve(app, config, shutdown_trigger=app.finished.wait))
     finished = asyncio.create_task(app.finished.wait())

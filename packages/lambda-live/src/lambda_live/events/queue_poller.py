@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from lambda_live.events.mapping import EventSourceMapping, failed_items
-from lambda_live.events.pump import (
+from lambda_live.events.poller import (
     IDLE_SECONDS,
     MAX_PAYLOAD_BYTES,
     Filters,
-    PumpContext,
+    PollerContext,
     Signal,
     as_json,
     count,
@@ -38,10 +38,10 @@ _VISIBLE_MARGIN_SECONDS = 0.05
 type Message = dict[str, Any]
 
 
-class QueuePump:
+class QueuePoller:
     """Delivers the messages of one mapping."""
 
-    def __init__(self, mapping: EventSourceMapping, context: PumpContext) -> None:
+    def __init__(self, mapping: EventSourceMapping, context: PollerContext) -> None:
         self.signal = Signal()
         self._mapping = mapping
         self._context = context

@@ -1,4 +1,4 @@
-"""What the pumps share: the wake-up signal, filters, and an invocation that outlasts throttling."""
+"""What the pollers share: the signal, filters, and an invocation that outlasts throttling."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from lambda_live.model.invocation import Invocation, Result
 from lambda_live.resources.aws import AwsClients, explain
 
 IDLE_SECONDS = 2.0
-"""How often an idle pump looks for messages that became visible without a signal."""
+"""How often an idle poller looks for messages that became visible without a signal."""
 
 MAX_PAYLOAD_BYTES = 6 * 2**20 - 1000
 """AWS's limit for a batch, without the members around the records."""
@@ -35,7 +35,7 @@ _ENVELOPE = {
 
 
 class Signal:
-    """Wakes a pump when the data of its service may have changed."""
+    """Wakes a poller when the data of its service may have changed."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -45,7 +45,7 @@ class Signal:
         self._event.clear()
 
     def set(self) -> None:
-        """Wake the pump."""
+        """Wake the poller."""
         self._event.set()
 
     async def wait(self, seconds: float) -> bool:
@@ -58,8 +58,8 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class PumpContext:
-    """What all pumps use. `has_signals` is whether the engine reports changes."""
+class PollerContext:
+    """What all pollers use. `has_signals` is whether the emulator reports changes."""
 
     aws: AwsClients
     find_function: Callable[[str], Function | None]
@@ -69,7 +69,7 @@ class PumpContext:
 
 class Filters:
     """
-    The filter criteria of a mapping, evaluated by the engine's TestEventPattern.
+    The filter criteria of a mapping, evaluated by the emulator's TestEventPattern.
 
     Lambda's patterns are EventBridge's:
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
@@ -126,7 +126,7 @@ def json_or_text(text: str) -> Any:
 
 
 async def invoke(
-    context: PumpContext,
+    context: PollerContext,
     name: str,
     create_invocation: Callable[[], Invocation],
     deadline: float | None = None,
@@ -151,7 +151,7 @@ async def invoke(
         pause = min(pause * 2, longest)
 
 
-def report_failure(context: PumpContext, name: str, request_id: str, consequence: str) -> None:
+def report_failure(context: PollerContext, name: str, request_id: str, consequence: str) -> None:
     """Report what happens to the messages of an invocation that failed."""
     if (function := context.find_function(name)) is not None:
         function.report_failure(request_id, consequence)
@@ -163,13 +163,13 @@ def count(number: int, noun: str) -> str:
 
 
 async def repeat(what: str, run: Callable[[], Any], log: Callable[[str, str], None]) -> None:
-    """Run a pump for ever; log an error once until it changes."""
+    """Run a poller for ever; log an error once until it changes."""
     last = ""
     while True:
         try:
             await run()
             last = ""
-        except Exception as error:  # noqa: BLE001  # a pump must survive any fault of an engine
+        except Exception as error:  # noqa: BLE001  # a poller must survive any fault of an emulator
             if (text := f"{what}: {explain(error)}") != last:
                 log(text, "ERROR")
             last = text

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from lambda_live.resources import engine
+from lambda_live.resources import emulator
 from support.aws import RECORDER
 from support.lambda_service import LambdaService
 from support.project import write_project
@@ -41,7 +41,7 @@ Resources:
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       StreamSpecification: {StreamViewType: KEYS_ONLY}
 """
-PROGRAM = Path(engine.__file__).with_name("engine_process.py")
+PROGRAM = Path(emulator.__file__).with_name("emulator_process.py")
 SEED = '[{"id": "seed"}]'
 
 
@@ -61,11 +61,11 @@ class Shared:
         ).Table("items")
 
     @contextmanager
-    def engine(self) -> Iterator[None]:
+    def emulator(self) -> Iterator[None]:
         """Run the emulator as a cluster does."""
         program = [sys.executable, "-P", "-S", str(PROGRAM), f"127.0.0.1:{self.port}"]
         environ = {
-            "PYTHONPATH": str(engine.Engine.install(lambda _: None)),
+            "PYTHONPATH": str(emulator.Emulator.install(lambda _: None)),
             "HOME": str(self.project),
             "PATH": os.environ["PATH"],
             "MINISTACK_ACCOUNT_ID": "123456789012",
@@ -76,7 +76,7 @@ class Shared:
         with subprocess.Popen(program, env=environ, cwd=self.project) as process:
             try:
                 url = f"http://127.0.0.1:{self.port}"
-                found = engine.Engine.connect(url, timeout=30)
+                found = emulator.Emulator.connect(url, timeout=30)
                 assert found.reports_changes
                 yield
             finally:
@@ -111,7 +111,7 @@ def shared(tmp_path: Path) -> Shared:
 
 
 def test_one_of_two_services_reads_a_stream_and_the_other_takes_over(shared: Shared) -> None:
-    with shared.engine(), shared.service() as first, shared.service():
+    with shared.emulator(), shared.service() as first, shared.service():
         shared.put("a")
         wait_until(lambda: "a" in shared.delivered(), "the record")
         first.end(signal.SIGKILL)
@@ -123,13 +123,13 @@ def test_one_of_two_services_reads_a_stream_and_the_other_takes_over(shared: Sha
         assert shared.delivered() == ["a", "b", "seed"]
 
 
-def test_a_restarted_engine_gets_resources_and_data_again(shared: Shared) -> None:
+def test_a_restarted_emulator_gets_resources_and_data_again(shared: Shared) -> None:
     with ExitStack() as stack:
-        with shared.engine():
+        with shared.emulator():
             service = stack.enter_context(shared.service())
             wait_until(lambda: shared.delivered() == ["seed"], "the first record")
         service.wait_for_line("stopped; connecting again")
-        with shared.engine():
+        with shared.emulator():
             wait_until(lambda: shared.delivered() == ["seed", "seed"], "the data")
 
             shared.put("a")

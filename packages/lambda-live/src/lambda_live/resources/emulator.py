@@ -1,5 +1,5 @@
 """
-The engine: an emulator of AWS's services, or the one at `AWS_ENDPOINT_URL`.
+The emulator: an emulator of AWS's services, or the one at `AWS_ENDPOINT_URL`.
 
 The emulator is MiniStack. It runs as a child process on a free port of 127.0.0.1, with packages of
 its own in the cache. docs/resources.md says why it was chosen.
@@ -26,8 +26,8 @@ from lambda_live.dependencies.installation import install
 from lambda_live.model.function import Account
 from lambda_live.model.requirements import Requirements
 
-_REQUIREMENTS = Path(__file__).with_name("engine.txt")
-_PROCESS = Path(__file__).with_name("engine_process.py")
+_REQUIREMENTS = Path(__file__).with_name("emulator.txt")
+_PROCESS = Path(__file__).with_name("emulator_process.py")
 _TIMEOUT_SECONDS = 10.0
 _PROBE_SECONDS = 2.0
 _STOP_SECONDS = 5.0
@@ -40,12 +40,12 @@ LEADER = "leader"
 _INHERITED = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 
 
-class Engine:
+class Emulator:
     """
     A running emulator.
 
     `is_own` is whether this service stops it. `reports_changes` is whether its process is that of
-    `engine_process`: then it also stores positions. `is_new` is whether it has no test data yet.
+    `emulator_process`: then it also stores positions. `is_new` is whether it has no test data yet.
     """
 
     def __init__(self, url: str, name: str, *, is_own: bool) -> None:
@@ -61,7 +61,7 @@ class Engine:
     @classmethod
     def start(
         cls, project: Path, account: Account, log: Callable[[str], None], *, persists: bool = False
-    ) -> "Engine":
+    ) -> "Emulator":
         """
         Start the emulator, or take over the one of a killed service of this project.
 
@@ -73,15 +73,15 @@ class Engine:
         """
         key = f"{project.resolve()} {account.region} {account.account_id}"
         file = state_file(project, account)
-        if (url := running_engine(file, key)) is not None:
-            engine = cls(url, "MiniStack", is_own=True)
-            engine._file = file  # this class
-            return engine
+        if (url := running_emulator(file, key)) is not None:
+            emulator = cls(url, "MiniStack", is_own=True)
+            emulator._file = file  # this class
+            return emulator
         packages = cls.install(log)
         stored = state_dir("resources") / file.parent.name
         listener = _listen(stored / "port" if persists else None)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        engine = cls(url, "MiniStack", is_own=True)
+        emulator = cls(url, "MiniStack", is_own=True)
         folder = file.parent
         folder.mkdir(parents=True, exist_ok=True)
         environ = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -95,16 +95,16 @@ class Engine:
             "PYTHONPATH": str(packages),
         }
         if persists:
-            engine._stop_seconds = _SAVE_SECONDS
+            emulator._stop_seconds = _SAVE_SECONDS
             environ |= {
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(stored / "state"),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(stored / "objects"),
             }
-        with (folder / "engine.log").open("wb") as log_file:
-            engine.is_new = not (persists and (stored / "state" / _OWN_STATE).exists())
-            engine._process = subprocess.Popen(  # noqa: S603  # this class and its program
+        with (folder / "emulator.log").open("wb") as log_file:
+            emulator.is_new = not (persists and (stored / "state" / _OWN_STATE).exists())
+            emulator._process = subprocess.Popen(  # noqa: S603  # this class and its program
                 [sys.executable, "-P", "-S", str(_PROCESS), f"fd://{listener.fileno()}", key],
                 cwd=folder,
                 env=environ,
@@ -116,20 +116,20 @@ class Engine:
             )
         listener.close()
         file.write_text(json.dumps({"url": url, "key": key}), encoding="utf-8")
-        engine._file = file  # this class
-        return engine
+        emulator._file = file  # this class
+        return emulator
 
     @classmethod
-    def connect(cls, url: str, timeout: float = 0) -> "Engine":
+    def connect(cls, url: str, timeout: float = 0) -> "Emulator":
         """Return the emulator at a URL, once it responds or after some seconds."""
-        engine = cls(url, "AWS_ENDPOINT_URL", is_own=False)
+        emulator = cls(url, "AWS_ENDPOINT_URL", is_own=False)
         deadline = time.monotonic() + timeout
-        while not engine.is_reachable() and time.monotonic() < deadline:
+        while not emulator.is_reachable() and time.monotonic() < deadline:
             time.sleep(_RETRY_SECONDS)
         with suppress(OSError, ValueError, KeyError, http.client.HTTPException):
-            engine.is_new = _SEEDED not in _read_state(url)["state"]
-            engine.reports_changes = True
-        return engine
+            emulator.is_new = _SEEDED not in _read_state(url)["state"]
+            emulator.reports_changes = True
+        return emulator
 
     @staticmethod
     def install(log: Callable[[str], None]) -> Path:
@@ -146,18 +146,18 @@ class Engine:
         return stored
 
     def save_state(self, members: dict[str, Any]) -> None:
-        """Store values for the time that the engine runs."""
+        """Store values for the time that the emulator runs."""
         if self.reports_changes:
             _request(self.url, "PUT", "state", json.dumps(members).encode())
 
     def reset(self) -> None:
-        """Delete everything in the engine. Raises OSError."""
+        """Delete everything in the emulator. Raises OSError."""
         request = urllib.request.Request(f"{self.url}/_ministack/reset", b"", method="POST")  # noqa: S310  # http
         urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
         self.is_new = True
 
     def mark_seeded(self) -> None:
-        """Store that the engine has the test data."""
+        """Store that the emulator has the test data."""
         self.is_new = False
         self.save_state({_SEEDED: True})
 
@@ -174,14 +174,14 @@ class Engine:
     @property
     def log_file(self) -> Path | None:
         """The file with the emulator's own errors."""
-        return self._file.with_name("engine.log") if self._file is not None else None
+        return self._file.with_name("emulator.log") if self._file is not None else None
 
     def changes(self, project: Path) -> Iterator[list[str]]:
         """
         Yield the names of services after each change of their data; blocks between them.
 
         `LEADER` among them says that this service reads the project's event sources from now on. A
-        heartbeat is an empty list. The iteration ends with the engine.
+        heartbeat is an empty list. The iteration ends with the emulator.
         """
         url = f"{self.url}/_lambda_live/changes?{quote(str(project.resolve()), safe='')}"
         with (
@@ -192,7 +192,7 @@ class Engine:
                 yield line.decode().split()
 
     def stop(self) -> None:
-        """Stop the engine. What is in it is lost, unless it persists."""
+        """Stop the emulator. What is in it is lost, unless it persists."""
         if not self.is_own:
             return
         with suppress(OSError, http.client.HTTPException):
@@ -225,16 +225,16 @@ def _listen(port_file: Path | None) -> socket.socket:
 
 
 def state_file(project: Path, account: Account) -> Path:
-    """Return the file with the URL of a project's engine."""
+    """Return the file with the URL of a project's emulator."""
     key = f"{project.resolve()} {account.region} {account.account_id}"
-    return cache_dir("engines") / hashlib.sha256(key.encode()).hexdigest()[:16] / "engine.json"
+    return cache_dir("emulators") / hashlib.sha256(key.encode()).hexdigest()[:16] / "emulator.json"
 
 
-def running_engine(file: Path, key: str | None = None, *, in_use: bool = False) -> str | None:
+def running_emulator(file: Path, key: str | None = None, *, in_use: bool = False) -> str | None:
     """
-    Return the URL of the engine that a file names, if it runs.
+    Return the URL of the emulator that a file names, if it runs.
 
-    Without `in_use`, an engine that another service uses does not count.
+    Without `in_use`, an emulator that another service uses does not count.
     """
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))

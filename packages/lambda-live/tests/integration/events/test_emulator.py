@@ -113,7 +113,7 @@ STORED = """
 """
 
 
-def test_project_without_resources_starts_and_imports_no_engine(
+def test_project_without_resources_starts_and_imports_no_emulator(
     start_service: StartService,
 ) -> None:
     service = start_service(
@@ -129,7 +129,7 @@ def test_project_without_resources_starts_and_imports_no_engine(
     assert "lambda_live.events.event_sources" not in imported
 
     commands = [" ".join(each.cmdline()) for each in psutil.Process(service.pid).children()]
-    assert not any("engine_process" in each for each in commands)
+    assert not any("emulator_process" in each for each in commands)
     assert not any("MiniStack" in each for each in service.lines)
 
 
@@ -241,7 +241,7 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
         again.close()
 
 
-def test_engine_stops_with_the_service(start_service: StartService) -> None:
+def test_emulator_stops_with_the_service(start_service: StartService) -> None:
     service = start_service(
         {"template.yaml": FUNCTION + QUEUE, "code/app.py": RECORDER}, handler=None
     )
@@ -273,7 +273,7 @@ def _queue_exists(aws: Aws) -> bool:
     return any(each.endswith("/Orders") for each in aws.sqs.list_queues().get("QueueUrls", []))
 
 
-def test_functions_get_the_url_of_the_engine(start_service: StartService, tmp_path: Path) -> None:
+def test_functions_get_the_url_of_the_emulator(start_service: StartService, tmp_path: Path) -> None:
     service = start_service(
         {"template.yaml": FUNCTION + QUEUE, "code/app.py": ENVIRONMENT}, handler=None
     )
@@ -307,22 +307,22 @@ def test_unreachable_endpoint_is_reported_once(start_service: StartService) -> N
     assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
 
 
-def test_killed_engine_is_reported(start_service: StartService) -> None:
+def test_killed_emulator_is_reported(start_service: StartService) -> None:
     service = start_service(
         {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER}, handler=None
     )
     assert Aws(service).url
-    (engine,) = (
+    (emulator,) = (
         each
         for each in psutil.Process(service.pid).children()
-        if "engine_process" in " ".join(each.cmdline())
+        if "emulator_process" in " ".join(each.cmdline())
     )
-    engine.kill()
+    emulator.kill()
     line = service.wait_for_line("the MiniStack process stopped; restart lambda-live")
-    assert "engine.log" in line
+    assert "emulator.log" in line
 
 
-def test_schedule_alone_needs_no_engine_and_creates_no_mapping(
+def test_schedule_alone_needs_no_emulator_and_creates_no_mapping(
     start_service: StartService,
 ) -> None:
     events = """
@@ -377,7 +377,7 @@ def test_invalid_schedule_is_reported_with_its_line(start_service: StartService)
     assert "invalid schedule 'rate(1 fortnight)'" in line
 
 
-def test_pod_of_a_cluster_starts_no_engine(start_service: StartService) -> None:
+def test_pod_of_a_cluster_starts_no_emulator(start_service: StartService) -> None:
     service = start_service(
         {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER},
         "--public-url=http://localhost:3001",
