@@ -113,14 +113,15 @@ def shared(tmp_path: Path) -> Shared:
 def test_one_of_two_services_reads_a_stream_and_the_other_takes_over(shared: Shared) -> None:
     with shared.emulator(), shared.service() as first, shared.service():
         shared.put("a")
-        wait_until(lambda: "a" in shared.delivered(), "the record")
+        wait_until(lambda: shared.delivered() == ["a", "seed"], "the record, once")
         first.end(signal.SIGKILL)
         first.kill()
 
         shared.put("b")
 
         wait_until(lambda: "b" in shared.delivered(), "the next record")
-        assert shared.delivered() == ["a", "b", "seed"]
+        # A killed service may not have saved that it delivered the last record.
+        assert sorted(set(shared.delivered())) == ["a", "b", "seed"]
 
 
 def test_a_restarted_emulator_gets_resources_and_data_again(shared: Shared) -> None:

@@ -28,8 +28,12 @@ def service(start_module_service: StartService) -> LambdaService:
 @pytest.fixture
 def old(service: LambdaService) -> LambdaService:
     """The module's service, with code that returns "old"."""
+    is_changed = (service.project / "function/app.py").read_text(encoding="utf-8") != returns("old")
+    reloads = Counts(service, "lambda_reloads_total")
     save(service, returns("old"))
     assert service.invoke().json() == "old"
+    if is_changed:  # a reload may be counted after the first response
+        wait_until(lambda: reloads == 1, "the reload")
     return service
 
 
