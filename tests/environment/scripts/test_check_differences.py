@@ -1,5 +1,7 @@
 """What `scripts/check` says of answers that are not as expected."""
 
+import pytest
+
 from tests.environment.support.checks import Checks, proxy
 
 UUID = "3b241101-e2bb-4255-8caf-4136c566a962"
@@ -117,6 +119,16 @@ def test_a_new_event_is_reported_and_the_others_are_checked(checks: Checks) -> N
         "1 of 2 events as expected",
     ]
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_an_event_in_the_encoding_of_powershell_is_sent(checks: Checks, encoding: str) -> None:
+    checks.write("event", "tschüss", "tschüss")
+    for file in ("event.json", "expected/event.json"):
+        path = checks.project / "events" / file
+        path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+
+    assert checks.rows() == ["1 of 1 events as expected"]
 
 
 def test_check_without_events_succeeds(checks: Checks) -> None:

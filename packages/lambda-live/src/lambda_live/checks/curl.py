@@ -15,6 +15,7 @@ from lambda_live.checks.comparison import parse_json
 from lambda_live.checks.event_files import ResourceEvent, expected_file, text_of
 from lambda_live.checks.function_response import parse_response
 from lambda_live.checks.http_file import SUFFIX, HttpResponse, read_request
+from lambda_live.model.text_files import EncodingError, encoding_of, read_file
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
@@ -128,9 +129,25 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         *lines,
         _header("Content-Type", "application/json"),
         _header("X-Amz-Log-Type", "Tail"),
-        _option("data-binary", f"@{event}"),
+        _option("data-binary", f"@{_utf8_file(event, output)}"),
         _option("url", f"{target.url}{FUNCTIONS_PATH}/{function}/invocations"),
     ]
+
+
+def _utf8_file(event: Path, output: Path) -> Path:
+    """Return a file with the event as UTF-8: a copy if it is UTF-16 or has a byte order mark."""
+    try:
+        with event.open("rb") as file:
+            encoding = encoding_of(file.read(4))
+        if encoding == "utf-8":
+            return event
+        copy = output.with_suffix(".event")
+        copy.write_text(read_file(event), encoding="utf-8")
+    except EncodingError as error:
+        raise InvalidEventError(str(error)) from None
+    except OSError:
+        return event  # curl reports it
+    return copy
 
 
 def delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:

@@ -28,13 +28,14 @@ class EncodingError(ValueError):
 def decode(content: bytes) -> str:
     """Return the text of a file, with Unix line ends. Raises EncodingError."""
     try:
-        text = content.decode(_encoding(content))
+        text = content.decode(encoding_of(content))
     except UnicodeDecodeError as error:
         raise EncodingError(content.count(b"\n", 0, error.start) + 1) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _encoding(content: bytes) -> str:
+def encoding_of(content: bytes) -> str:
+    """Return the encoding of a file that begins with these bytes, as Python names it."""
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             return encoding
@@ -56,6 +57,6 @@ def text_or_empty(file: Path, max_bytes: int = sys.maxsize) -> str:
         if file.stat().st_size > max_bytes:
             return ""
         content = file.read_bytes()
-        return content.decode(_encoding(content), "replace").replace("\r\n", "\n")
+        return content.decode(encoding_of(content), "replace").replace("\r\n", "\n")
     except OSError:
         return ""
