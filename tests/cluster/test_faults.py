@@ -42,7 +42,7 @@ def tilt(workspace: Workspace) -> Iterator[Tilt]:
 @pytest.fixture
 def load(tilt: Tilt) -> Iterator[Load]:
     """Load whose requests must all get the function's response."""
-    wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
+    tilt.wait_until_green()
     with Load(URL) as load:
         wait_for(load, FEW)
         yield load
@@ -173,7 +173,7 @@ def test_paused_node_delays_requests_and_loses_none() -> None:
 
 @pytest.mark.alone
 def test_cluster_that_does_not_respond_turns_live_red(tilt: Tilt) -> None:
-    wait_until(tilt.is_green, "every resource is green before the test", DEADLINE)
+    tilt.wait_until_green()
     node = container(NODE)
     output("docker", "pause", node)
     try:
@@ -181,7 +181,7 @@ def test_cluster_that_does_not_respond_turns_live_red(tilt: Tilt) -> None:
         assert "The cluster does not respond" in tilt.log()
     finally:
         output("docker", "unpause", node)
-    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+    tilt.wait_until_green()
 
 
 @pytest.mark.alone
@@ -219,7 +219,7 @@ def test_image_that_crashes_replaces_no_pod_and_tilt_shows_reason(
         assert load.lost == 0
     finally:
         workspace.write("Dockerfile", dockerfile)
-    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+    tilt.wait_until_green()
 
 
 @pytest.mark.alone
@@ -230,4 +230,4 @@ def test_save_after_all_faults_is_live(tilt: Tilt, workspace: Workspace) -> None
 
     workspace.write(CODE, code)
 
-    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+    tilt.wait_until_green()

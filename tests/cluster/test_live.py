@@ -30,11 +30,11 @@ def started(workspace: Workspace) -> Iterator[Tilt]:
 @pytest.fixture
 def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
     """Tilt with green rows before the test, and again after its edit is undone."""
-    wait_until(started.is_green, "every resource is green before the test", DEADLINE)
+    started.wait_until_green()
     code = workspace.read(CODE)
     yield started
     workspace.write(CODE, code)
-    wait_until(started.is_green, "every resource is green after the test", DEADLINE)
+    started.wait_until_green()
 
 
 def answer() -> Any:
@@ -165,7 +165,7 @@ def test_variable_of_env_file_reaches_function(tilt: Tilt, workspace: Workspace)
         DEADLINE,
     )
     (workspace.directory / ".env").unlink()
-    wait_until(tilt.is_green, "every resource is green", DEADLINE)
+    tilt.wait_until_green()
 
 
 @pytest.mark.parametrize("file", ["poetry.lock", "greeting/requirements.txt"])
@@ -177,7 +177,7 @@ def test_changed_dependencies_rebuild_image_once(
     workspace.write(file, workspace.read(file) + "# changed\n")
 
     wait_until(lambda: images() and not images() & before, "a pod of another image", DEADLINE)
-    wait_until(tilt.is_green, "every resource is green", DEADLINE)
+    tilt.wait_until_green()
     rebuilt = images()
     workspace.edit(CODE, TEXT, "A message came")
     wait_until(lambda: "A message came" in answer()["body"], "the save is live", DEADLINE)

@@ -47,7 +47,7 @@ def tilt(started: Tilt, workspace: Workspace) -> Iterator[Tilt]:
     yield started
     let_autoscaler_choose()
     workspace.write(CODE, code)
-    wait_until(started.is_green, "every resource is green after the test", DEADLINE)
+    started.wait_until_green()
 
 
 def code_of(pod: str) -> str:

@@ -78,4 +78,4 @@ def test_save_of_one_function_is_live_and_checked(tilt: Tilt, workspace: Workspa
     failed = {"Greeter-checks": "error", "Caller-checks": "error"}
     wait_until(lambda: failed.items() <= tilt.statuses().items(), "the checks fail", DEADLINE)
     workspace.write("greeter/app.py", GREETS)
-    wait_until(tilt.is_green, "every resource is green again", DEADLINE)
+    tilt.wait_until_green()

@@ -97,5 +97,5 @@ def test_deleted_namespace_makes_live_red_with_advice(
         DEADLINE,
     )
     ann.tilt.trigger("function")
-    wait_until(ann.tilt.is_green, "every resource is green", DEADLINE)
+    ann.tilt.wait_until_green()
     assert ben.tilt.is_green()

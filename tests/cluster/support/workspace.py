@@ -189,6 +189,15 @@ class Tilt:
         statuses = self.statuses()
         return "function" in statuses and set(statuses.values()) == {"ok"}
 
+    def wait_until_green(self) -> None:
+        """Wait until every resource is green; name the others if the time is over."""
+        try:
+            wait_until(self.is_green, "every resource is green", DEADLINE)
+        except AssertionError as error:
+            others = {name: each for name, each in self.statuses().items() if each != "ok"}
+            error.add_note(f"not green: {others}; the log ends with:\n{self.log()[-3000:]}")
+            raise
+
     def is_at_rest(self) -> bool:
         """Return whether no resource is pending or in progress."""
         statuses = self.statuses()
