@@ -84,16 +84,19 @@ class QueuePoller:
     async def _collect(self) -> list[Message]:
         """Return the next messages: up to the batch size, the window or the largest payload."""
         settings = self._mapping.settings
-        messages = await self._receive(settings.batch_size, IDLE_SECONDS)
+        more = await self._receive(settings.batch_size, IDLE_SECONDS)
         deadline = time.monotonic() + settings.window
-        while messages and len(messages) < settings.batch_size:
+        messages: dict[str, Message] = {}
+        size = 0
+        while more or messages:
+            size += sum(self._size(each) for each in more if each["MessageId"] not in messages)
+            # A message that became visible again in a long window has a new receipt handle.
+            messages |= {each["MessageId"]: each for each in more}
             left = deadline - time.monotonic()
-            if left <= 0 or sum(map(self._size, messages)) >= MAX_PAYLOAD_BYTES:
+            if len(messages) >= settings.batch_size or left <= 0 or size >= MAX_PAYLOAD_BYTES:
                 break
             more = await self._receive(settings.batch_size - len(messages), left)
-            again = {each["MessageId"] for each in more}  # they became visible in a long window
-            messages = [each for each in messages if each["MessageId"] not in again] + more
-        return messages
+        return list(messages.values())
 
     async def _receive(self, count: int, seconds: float) -> list[Message]:
         """Return messages; if there are none, wait for a change or some seconds."""
@@ -155,8 +158,11 @@ class QueuePoller:
             identifiers = [each["MessageId"] for each in batch]
             reports = self._mapping.settings.reports_failures
             failed = failed_items(result.payload, identifiers) if reports else set()
-        remaining = [each for each in batch if failed is None or each["MessageId"] in failed]
-        await self._delete([each for each in batch if each not in remaining])
+        if failed is None:
+            remaining = batch
+        else:
+            remaining = [each for each in batch if each["MessageId"] in failed]
+            await self._delete([each for each in batch if each["MessageId"] not in failed])
         if self._mapping.source.endswith(".fifo"):
             self.signal.set()  # the next messages of the group may be received
         if remaining:
