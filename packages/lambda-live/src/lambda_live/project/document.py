@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -16,7 +16,7 @@ type Value = str | Object | Array | None
 
 
 class Literal(str):
-    """A number or boolean, as CloudFormation reads it: text, except in Fn::ToJsonString."""
+    """A number or boolean, as written. CloudFormation reads it as text, except in JSON."""
 
     __slots__ = ()
 
@@ -49,6 +49,15 @@ class Array(list[Value]):
     def __init__(self, line: int, items: Iterable[Value] = ()) -> None:
         super().__init__(items)
         self.line = line
+
+
+def to_json(value: Value) -> Any:
+    """Return a value as data for `json.dumps`, with its numbers and booleans."""
+    if isinstance(value, Object):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, Array):
+        return [to_json(item) for item in value]
+    return json.loads(value) if isinstance(value, Literal) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,13 @@ An event source is an entry of SAM's `Events`, an `AWS::Lambda::EventSourceMappi
 rule or of a schedule, a subscription, or the notification of a bucket (also CDK's custom resource).
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
-from lambda_live.project.document import Array, Literal, Object, Value
+from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.references import as_text, is_custom, muted
 from lambda_live.project.template.resources import FUNCTIONS, Resource, Resources
 
@@ -88,15 +87,13 @@ def _section(resources: Resources, value: Value) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def _plain(value: Value, *, is_typed: bool = False) -> Any:
+def _plain(value: Value) -> Any:
     """Return a value as JSON; numbers and booleans are texts, except in patterns."""
     if isinstance(value, Object):
         return {
-            key: _plain(item, is_typed=is_typed or key in _PATTERNS) for key, item in value.items()
+            key: to_json(item) if key in _PATTERNS else _plain(item) for key, item in value.items()
         }
-    if isinstance(value, Array):
-        return [_plain(item, is_typed=is_typed) for item in value]
-    return json.loads(value) if is_typed and isinstance(value, Literal) else value
+    return [_plain(item) for item in value] if isinstance(value, Array) else value
 
 
 class EventSourceReader:

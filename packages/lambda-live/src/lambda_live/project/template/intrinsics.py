@@ -3,10 +3,10 @@
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NoReturn
 
-from lambda_live.project.document import Array, Document, Literal, Object, Value
+from lambda_live.project.document import Array, Document, Object, Value, to_json
 from lambda_live.project.template.references import References, StackContext, Unresolved, as_text
 
 _IF = "Fn::If"
@@ -288,26 +288,25 @@ class _StringFunctions:
         """
         if not isinstance(value, Object | Array):
             raise TypeError
-        texts: list[str] = []
-
-        def typed(item: Value) -> object:
-            if isinstance(item, Array):
-                return [typed(each) for each in item]
-            if isinstance(item, Object):
-                return {key: typed(each) for key, each in item.items()}
-            texts.append(item or "")
-            return json.loads(item) if isinstance(item, Literal) else item
-
-        items = typed(self._resolve(value))
-        whole = json.dumps(items, separators=(",", ":"), ensure_ascii=False)
-        return _propagate_unresolved(texts, whole)
+        resolved = self._resolve(value)
+        whole = json.dumps(to_json(resolved), separators=(",", ":"), ensure_ascii=False)
+        return _propagate_unresolved(_texts(resolved), whole)
 
     def base64(self, value: Value) -> Value:
         """Fn::Base64."""
         return base64.b64encode(self.text(value).encode()).decode()
 
 
-def _propagate_unresolved(parts: list[str], whole: str) -> str:
+def _texts(value: Value) -> Iterator[str]:
+    """Yield the scalars of a value."""
+    if isinstance(value, str):
+        yield value
+    elif value is not None:
+        for item in value.values() if isinstance(value, Object) else value:
+            yield from _texts(item)
+
+
+def _propagate_unresolved(parts: Iterable[str], whole: str) -> str:
     return Unresolved(whole) if any(isinstance(part, Unresolved) for part in parts) else whole
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
 from lambda_live.model.template import ApiKeyRequirement, RequestValidation
-from lambda_live.project.document import Array, Object, Value
+from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resource, Resources
@@ -23,6 +23,7 @@ _JSON = "application/json"
 _VALIDATOR = "x-amazon-apigateway-request-validator"
 _PARAMETER_KINDS = {"header": "header", "path": "path", "query": "querystring"}
 _EMPTY_MODEL = {"type": "object"}
+_MODEL_URL = re.compile(r"https://apigateway\.amazonaws\.com/restapis/[^/]*/models/(\w+)")
 
 # API keys
 
@@ -207,51 +208,10 @@ def _valid(
     return {media_type: text}
 
 
-# Schemas. A template's scalars are text, so keywords decide which of them are numbers.
-
-_SCALARS = frozenset(
-    (
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
-        *("uniqueItems", "additionalProperties", "additionalItems"),
-    )
-)
-_NAMED = frozenset(("properties", "patternProperties", "definitions", "schemas", "dependencies"))
-_VALUES = frozenset(("enum", "const", "default", "example"))
-_MODEL_URL = re.compile(r"https://apigateway\.amazonaws\.com/restapis/[^/]*/models/(\w+)")
-
-
 def _schema(value: Value) -> Any:
-    """Return a JSON Schema with the types that its keywords need."""
-    if isinstance(value, Array):
-        return [_schema(item) for item in value]
-    if isinstance(value, Object):
-        return {name: _member(name, item, value.get("type")) for name, item in value.items()}
-    if value is not None and value.lstrip().startswith("{"):
-        try:
-            return json.loads(_MODEL_URL.sub(r"#/definitions/\1", value))
-        except ValueError:
-            return value
-    return value
-
-
-def _member(name: str, value: Value, kind: Value) -> Any:
-    if name in _NAMED and isinstance(value, Object):
-        return {key: _schema(item) for key, item in value.items()}
-    if name in _VALUES:
-        is_text = kind not in ("integer", "number", "boolean")
-        if isinstance(value, Array):
-            return [item if is_text else _scalar(item) for item in value]
-        return value if is_text else _scalar(value)
-    if name in _SCALARS and isinstance(value, str):
-        return _scalar(value)
-    if name == "$ref" and isinstance(value, str):
-        return _MODEL_URL.sub(r"#/definitions/\1", value)
-    return _schema(value)
-
-
-def _scalar(value: Value) -> Any:
+    """Return a JSON Schema, which the template has as a value or as JSON text."""
+    text = value if isinstance(value, str) else json.dumps(to_json(value))
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return json.loads(_MODEL_URL.sub(r"#/definitions/\1", text))
     except ValueError:
         return value
