@@ -34,19 +34,17 @@ _REQUEST_HEADERS = ("x-amzn-trace-id", "x-forwarded-port", "x-forwarded-for")
 
 
 def fingerprint(row: InvocationRow) -> str:
-    """Return a hash of the event, without the ids and times of an HTTP request."""
-    content = row.event.content
-    if b'"requestContext"' in content and not row.event.is_truncated:
-        content = _without_request_fields(content)
-    rest = (
-        f"{row.event.size}{row.client_context or ''}"
-        if row.event.is_truncated
-        else row.client_context
-    )
-    return hashlib.sha256(content + (rest or "").encode()).hexdigest()
+    """Return a hash of function, tenant and event, without the ids and times of an HTTP request."""
+    content, size = row.event.content, row.event.size
+    if not row.event.is_truncated:
+        content, size = _without_request_fields(content), 0
+    others = json.dumps([row.function, row.tenant_id, row.client_context, size])
+    return hashlib.sha256(others.encode() + content).hexdigest()
 
 
 def _without_request_fields(content: bytes) -> bytes:
+    if b'"requestContext"' not in content:
+        return content
     try:
         event = loads(content)
     except ValueError:

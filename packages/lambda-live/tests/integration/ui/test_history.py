@@ -189,6 +189,41 @@ def test_removed_function_disappears_from_the_page(start_service: StartService) 
     assert names == ["one"]
 
 
+TENANTS = """
+  Tenants:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: function
+      FunctionName: tenants
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+"""
+NAMES_ITSELF = "def handler(event, context): return [context.function_name, context.tenant_id]\n"
+
+
+def test_same_event_of_another_function_or_tenant_replays_apart(
+    start_service: StartService,
+) -> None:
+    files = {"template.yaml": TWO_FUNCTIONS + TENANTS, "function/app.py": NAMES_ITSELF}
+    service = start_service(files, "--replay", handler=None)
+    for name, tenant in (("one", ""), ("tenants", "a"), ("tenants", "b")):
+        headers = {"X-Amz-Tenant-Id": tenant} if tenant else {}
+        service.request("POST", f"/2015-03-31/functions/{name}/invocations", b"{}", headers)
+    pins = {
+        call_api(service, "POST", f"rows/{row['id']}/pin").json()["id"] for row in rows(service)
+    }
+    assert len(pins) == 3
+
+    for number in (1, 2):
+        (service.project / "function/app.py").write_text(f"{NAMES_ITSELF}# save {number}\n")
+        wait_until(lambda number=number: len(rows(service, "replay")) == 2 * number, "the replays")  # type: ignore[misc]  # mypy infers no default's type
+    found = {
+        (row["function"], row["count"], *row["changedLabels"]) for row in rows(service, "replay")
+    }
+    assert found == {("one", 1), ("tenants", 2)}
+
+
 def test_imports_of_a_cold_start_are_measured(start_service: StartService) -> None:
     files = {
         "function/__init__.py": "",
