@@ -154,6 +154,49 @@ def test_pattern_keeps_numbers_and_booleans(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "problem"),
+    [
+        ("{Type: 'AWS::Events::Rule', Properties: {Targets: text}}", "Targets must be a list of"),
+        ("{Type: 'AWS::Events::Rule', Properties: {Targets: [text]}}", "Targets must be a list of"),
+        ("{Type: 'AWS::SNS::Topic', Properties: {Subscription: {a: b}}}", "Subscription must be"),
+        (
+            (
+                "{Type: 'AWS::S3::Bucket', Properties: {NotificationConfiguration:"
+                " {QueueConfigurations: text}}}"
+            ),
+            "QueueConfigurations must be a list of mappings",
+        ),
+    ],
+)
+def test_event_source_of_a_wrong_type_is_reported(
+    folder: Path, resource: str, problem: str
+) -> None:
+    (skipped,) = read(folder, f"  Other: {resource}\n").skipped
+
+    assert problem in skipped.reason
+    assert (skipped.logical_id, skipped.line) == ("Other", 6)
+
+
+def test_function_with_an_invalid_event_is_not_served(folder: Path) -> None:
+    template = read(
+        folder,
+        """
+  Broken:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      Events:
+        Files: {Type: S3, Properties: {Filter: {S3Key: {Rules: [{Name: prefix}]}}}}
+""",
+    )
+
+    assert [each.name for each in template.functions] == ["Work"]
+    assert [(each.served_name, each.line) for each in template.skipped] == [("Broken", 7)]
+    assert "'Value' is missing" in template.skipped[0].reason
+
+
+@pytest.mark.parametrize(
     ("resource", "notice"),
     [
         ("{Type: 'AWS::Cognito::UserPool'}", "AWS::Cognito::UserPool isn't created locally (Other"),

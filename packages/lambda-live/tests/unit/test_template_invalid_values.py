@@ -122,6 +122,14 @@ def test_valid_template_has_no_notices(tmp_path: Path, text: str) -> None:
         ("CodeUri: .", f"CodeUri: {'a' * 5000}", "; name the folder of the code"),
         ("Handler: app.", f"Handler: {'a' * 5000}.", "the handler 'aaa"),
         ("Method: get", "Method: fetch", "invalid method 'fetch'; use ANY or one of"),
+        ("Prod\n", "Prod\n      Cors: [a]\n", "Cors must be text"),
+        ("Prod\n", "Prod\n      Cors: {AllowCredentials: tru}\n", "invalid AllowCredentials 'tru'"),
+        ("[arm64]", "[{a: b}]", "Architectures must be a list of texts"),
+        (
+            "AWS::Serverless::Function\n",
+            "AWS::Serverless::Function\n    Condition: [a]\n",
+            "Condition must be a name",
+        ),
         (
             "Type: HttpApi",
             "Type: HTTPAPI",
@@ -155,6 +163,23 @@ def test_invalid_sam_value_is_refused_with_its_line(
         ("GET /a", "GET a", "invalid path 'a'"),
         ("GET /a", "GOT /a", "invalid method 'GOT'"),
         ("/defined/{path}", "/defined/{}", "invalid path '/defined/{}'"),
+        (
+            "      DefinitionBody:",
+            "      CorsConfiguration: all\n      DefinitionBody:",
+            "invalid CorsConfiguration 'all'; use true or false",
+        ),
+        ("get: {x-", "get: {security: text, x-", "security must be a list"),
+        ("get: {x-", "get: {security: [text], x-", "security must contain mappings"),
+        (
+            "HttpMethod: GET",
+            "HttpMethod: GET\n      ApiKeyRequired: 1",
+            "invalid ApiKeyRequired '1'",
+        ),
+        (
+            "Handler: app.",
+            "Description: !Select [-1, [a]], Handler: app.",
+            "Fn::Select has invalid",
+        ),
     ],
 )
 def test_invalid_cloudformation_value_is_refused_with_its_line(
@@ -208,3 +233,14 @@ def test_misspelled_property_is_reported(tmp_path: Path, line: str, notices: lis
     found = template(tmp_path, SAM.replace("Timeout: 5", line)).notices
 
     assert list(found) == [each.format(tmp_path / "template.yaml") for each in notices]
+
+
+def test_api_resource_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    loop = "  Loop: {Type: AWS::ApiGateway::Resource, Properties: {ParentId: !Ref Loop}}\n"
+    method = CLOUDFORMATION.replace(
+        "HttpMethod: GET", "HttpMethod: GET\n      ResourceId: !Ref Loop"
+    )
+
+    (skipped,) = template(tmp_path, method + loop).skipped
+
+    assert (skipped.logical_id, "recursion" in skipped.reason) == ("Get", True)

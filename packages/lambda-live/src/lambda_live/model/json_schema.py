@@ -41,7 +41,7 @@ def compile_schema(schema: str) -> Callable[[object], object]:
             handlers=dict.fromkeys(("http", "https"), _raise_external),
             use_default=False,
         )
-    except (fastjsonschema.JsonSchemaDefinitionException, re.error, ValueError) as error:
+    except (fastjsonschema.JsonSchemaDefinitionException, re.error, TypeError, ValueError) as error:
         raise InvalidSchemaError(str(error)) from error
     return validator
 

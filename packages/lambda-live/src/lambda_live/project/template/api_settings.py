@@ -141,10 +141,8 @@ def http_api_cors(api: Properties) -> Cors | None:
     match api.get("CorsConfiguration"):
         case Object():
             return _cors(api.section("CorsConfiguration"))
-        case "true":
-            return Cors(allow_origins=("*",))
         case _:
-            return None
+            return Cors(allow_origins=("*",)) if api.flag("CorsConfiguration") else None
 
 
 def rest_api_cors(api: Properties) -> Cors | None:
@@ -153,10 +151,9 @@ def rest_api_cors(api: Properties) -> Cors | None:
         case Object():
             cors = api.section("Cors")
             return _from_headers(cors.text, cors.flag("AllowCredentials"))
-        case str() as origin:
-            return Cors(allow_origins=(origin.strip("'"),))
         case _:
-            return None
+            origin = api.text("Cors")
+            return Cors(allow_origins=(origin.strip("'"),)) if origin else None
 
 
 def mock_cors(integration: Properties) -> Cors | None:

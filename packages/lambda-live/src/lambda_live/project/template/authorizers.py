@@ -52,10 +52,8 @@ def default_authorizer(resources: Resources, api: Properties, *, rest: bool) -> 
 
 def for_preflight(resources: Resources, api: Properties) -> Authorizer | None:
     """Return the authorizer of the OPTIONS method that SAM adds: the API's, unless turned off."""
-    auth = api.section("Auth")
-    if auth.text("AddDefaultAuthorizerToCorsPreflight") == "false":
-        return None
-    return default_authorizer(resources, api, rest=True)
+    is_added = api.section("Auth").flag("AddDefaultAuthorizerToCorsPreflight", default=True)
+    return default_authorizer(resources, api, rest=True) if is_added else None
 
 
 def _named(

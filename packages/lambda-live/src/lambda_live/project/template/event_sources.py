@@ -6,7 +6,7 @@ rule or of a schedule, a subscription, or the notification of a bucket (also CDK
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -84,7 +84,10 @@ def _specs_of(resources: Resources, each: Resource) -> Iterator[ResourceSpec]:
 def _section(resources: Resources, value: Value) -> dict[str, Any]:
     with muted():  # most of the properties do not matter here
         plain = _plain(resources.intrinsics.resolve(value))
-    return plain if isinstance(plain, dict) else {}
+    if not isinstance(plain, dict | None):
+        message = "Properties must be a mapping"
+        raise TypeError(message)
+    return plain or {}
 
 
 def _plain(value: Value) -> Any:
@@ -126,7 +129,7 @@ class EventSourceReader:
                 yield from self._subscribe(each, name, settings.get("TopicArn"), settings)
             case "AWS::SNS::Topic":
                 topic = self._resources.intrinsics.references.ref(name)
-                for position, entry in enumerate(_dicts(settings.get("Subscription"))):
+                for position, entry in enumerate(_mappings(settings, "Subscription")):
                     yield from self._subscribe(each, f"{name}-{position}", topic, entry)
             case "AWS::S3::Bucket":
                 yield from self._notifications(each, self._resources.name_of(name), settings)
@@ -206,7 +209,7 @@ class EventSourceReader:
 
     def _rule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
         rule = self._resources.name_of(each.logical_id)
-        for position, entry in enumerate(_dicts(settings.get("Targets"))):
+        for position, entry in enumerate(_mappings(settings, "Targets")):
             if (target := self._target(entry.get("Arn"), each)) is None:
                 continue
             name = f"{each.logical_id}-{entry.get('Id') or position}"
@@ -239,7 +242,7 @@ class EventSourceReader:
             "TopicConfigurations": "Topic",
         }
         for section, key in keys.items():
-            for position, entry in enumerate(_dicts(configuration.get(section))):
+            for position, entry in enumerate(_mappings(configuration, section)):
                 arn = entry.get(key) or entry.get(f"{key}Arn")
                 if (target := self._target(arn, each)) is not None:
                     events = _listed(entry.get("Event") or entry.get("Events"))
@@ -261,8 +264,13 @@ class EventSourceReader:
             yield self._source(name, "CustomResource", target, each.type, settings, each.line)
 
 
-def _dicts(value: Any) -> Sequence[dict[str, Any]]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+def _mappings(settings: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return a list of mappings, empty if it is missing. Raises TypeError for any other value."""
+    found = settings.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        message = f"{key} must be a list of mappings"
+        raise TypeError(message)
+    return found
 
 
 def _listed(value: Any) -> list[str]:
@@ -274,5 +282,5 @@ def _rules(notification: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the prefix and the suffix of a notification, as Name and Value."""
     found = notification.get("Filter") or {}
     key = found.get("S3Key") or found.get("Key") or {}
-    rules = _dicts(key.get("Rules") or key.get("FilterRules"))
+    rules = [*_mappings(key, "Rules"), *_mappings(key, "FilterRules")]
     return [{"Name": str(each.get("Name")).lower(), "Value": str(each["Value"])} for each in rules]

@@ -255,6 +255,8 @@ class _StringFunctions:
             return resolved
         found = _array(resolved)
         position = int(self.text(index))
+        if position < 0:
+            raise IndexError
         if position >= len(found) and any(isinstance(item, Unresolved) for item in found):
             return Unresolved("".join(map(as_text, found)))
         return found[position]

@@ -92,9 +92,14 @@ class Properties:
             self.fail(key, f"invalid {key} {value!r}", hint)
         return int(value)
 
-    def flag(self, key: str) -> bool:
-        """Return whether the value is true."""
-        return (self.text(key) or "").lower() == "true"
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        """Return a boolean, or the default if the value is missing or unresolved."""
+        value = self.text(key)
+        if value is None or isinstance(value, Unresolved):
+            return default
+        if value.lower() not in ("true", "false"):
+            self.fail(key, f"invalid {key} {value!r}", "use true or false")
+        return value.lower() == "true"
 
     def section(self, key: str) -> "Properties":
         """Return a nested mapping, empty if it is missing."""
@@ -117,17 +122,22 @@ class Properties:
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; a single text is a list of one."""
         value = self.value(key)
-        if isinstance(value, Object):
-            self.fail(key, f"{key} must be a list", f"write {key}: [TEXT, …]")
         items = value if isinstance(value, Array) else [value]
+        if any(isinstance(item, Object | Array) for item in items):
+            self.fail(key, f"{key} must be a list of texts", f"write {key}: [TEXT, …]")
         return tuple(as_text(item) for item in items if item is not None)
 
     def items(self, key: str) -> Iterator["Properties"]:
         """Yield the mappings of a list."""
         listed = self.get(key)
+        if not isinstance(listed, Array | Unresolved | None):
+            self.fail(key, f"{key} must be a list", "write - NAME: VALUE below it")
         for item in listed if isinstance(listed, Array) else ():
-            if isinstance(value := self._intrinsics.head(item), Object):
+            value = self._intrinsics.head(item)
+            if isinstance(value, Object):
                 yield Properties(value, self._document, self._intrinsics)
+            elif not isinstance(value, Unresolved | None):
+                self.fail(key, f"{key} must contain mappings", "write - NAME: VALUE below it")
 
     def variables(self, key: str) -> dict[str, str]:
         """Return a mapping of names to texts."""

@@ -81,22 +81,25 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     functions = _read_functions(all_resources, files, build_dir)
     root.resources.application.report_other_functions()
     skipped = list(_skip_equal_names(functions))
+    names = frozenset(each.name for each in functions)
+    sources = [each for stack in all_resources for each in EventSourceReader(stack, names).read()]
+    invalid = {each.served_name for stack in all_resources for each in stack.invalid()}
+    functions = [each for each in functions if each.name not in invalid]
+    sources = [each for each in sources if each.target not in invalid]
     if not functions:
         _fail_without_functions(path, stacks)
     _report_misspelt_types(all_resources)
     # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
-    names = frozenset(each.name for each in functions)
     specs = tuple(each for stack in all_resources for each in resources_of(stack))
-    sources = tuple(
-        each for stack in all_resources for each in EventSourceReader(stack, names).read()
-    )
     skipped += _all_skipped(stacks)
     # A template that is nested twice has each notice twice.
     notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
-    return Template(path, tuple(functions), tuple(skipped), tuple(notices), others, specs, sources)
+    return Template(
+        path, tuple(functions), tuple(skipped), tuple(notices), others, specs, tuple(sources)
+    )
 
 
 def _read_functions(

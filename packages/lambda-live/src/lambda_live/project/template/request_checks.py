@@ -41,8 +41,8 @@ def preflight_api_key(resources: Resources, api: Properties) -> ApiKeyRequiremen
     """Return the API key that the OPTIONS method requires, which SAM adds."""
     auth = api.section("Auth")
     is_required = auth.flag("ApiKeyRequired")
-    is_skipped = auth.text("AddApiKeyRequiredToCorsPreflight") == "false"
-    return _requirement(resources, api) if is_required and not is_skipped else None
+    is_added = auth.flag("AddApiKeyRequiredToCorsPreflight", default=True)
+    return _requirement(resources, api) if is_required and is_added else None
 
 
 def method_api_key(resources: Resources, method: Properties) -> ApiKeyRequirement | None:
@@ -96,7 +96,7 @@ def _requirement(resources: Resources, api: Properties) -> ApiKeyRequirement:
             value = key.properties.text("Value")
             if value is None or isinstance(value, Unresolved):
                 return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER")
-            if key.properties.text("Enabled") != "false":
+            if key.properties.flag("Enabled", default=True):
                 keys[value] = key.logical_id
     return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER", keys)
 

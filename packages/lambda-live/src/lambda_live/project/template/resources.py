@@ -37,6 +37,9 @@ _GLOBALS = {
     "AWS::Serverless::HttpApi": "HttpApi",
 }
 
+_READ_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a value of a wrong type, or a resource that contains itself, raises."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -84,8 +87,9 @@ class Resources:
             yield
         except (TemplateError, UnsupportedFunctionError) as error:
             self._record(resource, error)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            problem = f"a property has an invalid value ({error})"
+        except _READ_ERRORS as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            problem = f"a property has an invalid value ({reason})"
             hint = f"compare it with AWS's page about {resource.type}"
             path, line = self.document.path, resource.line
             self._record(resource, TemplateError(path, line, problem, hint))
@@ -246,7 +250,9 @@ class Resources:
     def _is_enabled(self, raw: Object) -> bool:
         condition = raw.get("Condition")
         line = raw.line_of("Condition")
-        return not isinstance(condition, str) or self.intrinsics.condition(condition, line)
+        if not isinstance(condition, str | None):
+            self.document.fail(line, "Condition must be a name", "define it in Conditions")
+        return condition is None or self.intrinsics.condition(condition, line)
 
     def _properties(self, raw: Object) -> Properties:
         return Properties(raw, self.document, self.intrinsics)
