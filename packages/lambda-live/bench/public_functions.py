@@ -26,6 +26,7 @@ import psutil
 from bench.server import free_port, is_ready
 from lambda_live.dependencies.installation import install_dir
 from lambda_live.dependencies.requirements import collect_requirements
+from lambda_live.model.template import FunctionSpec, Layer
 
 _SAVES = 5
 _START_TIMEOUT_SECONDS = 300.0
@@ -146,9 +147,9 @@ def _import_ms(case: Case, project: Path, port: int) -> float:
     module = case.imports or edited.stem
     root = project.joinpath(case.edited).parents[module.count(".")]
     sources = [project / each for each in case.sources]
-    packages = [
-        install_dir(each) for each in collect_requirements(root, project, sources, None, None)
-    ]
+    layers = tuple(Layer("", each, "python3.12") for each in sources)
+    function = FunctionSpec("", "", None, "", root, "python3.12", layers=layers)
+    packages = map(install_dir, collect_requirements(function, project))
     path = [root, *packages, *sources]
     path += [project / case.packages] if case.packages else []
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path)), **_variables(case, port)}

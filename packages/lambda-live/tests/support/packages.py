@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import cache_key, find_requirements
+from lambda_live.dependencies.pip_input import cache_key
+from lambda_live.dependencies.requirements import find_requirements
 
 
 def require(project: Path, cache: Path) -> Path:

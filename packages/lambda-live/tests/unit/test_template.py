@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.dependencies.requirements import spec_requirements
+from lambda_live.dependencies.requirements import collect_requirements
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.template.reader import read_template
@@ -214,7 +214,7 @@ REGION = "arn:aws:lambda:${AWS::Region}"
 def test_public_layer_is_replaced_by_its_package(folder: Path, layer: str, package: str) -> None:
     found = template(folder, PUBLISHED.replace("{layer}", layer))
     (function,) = found.functions
-    (published,) = spec_requirements(function, folder)
+    (published,) = collect_requirements(function, folder)
     assert published.text == f"{package}\n"
     assert published.source == folder / "template.yaml"
     (notice,) = found.notices
@@ -225,6 +225,7 @@ def test_public_layer_is_replaced_by_its_package(folder: Path, layer: str, packa
 def test_layer_of_another_account_is_reported(folder: Path) -> None:
     layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
     found = template(folder, PUBLISHED.replace("{layer}", layer))
-    assert spec_requirements(found.functions[0], folder) == []
+    (function,) = found.functions
+    assert collect_requirements(function, folder) == []
     (notice,) = found.notices
     assert "is not local; add its packages to requirements.txt" in notice

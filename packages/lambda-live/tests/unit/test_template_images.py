@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.image_context import ImageContextError, write_function
-from lambda_live.dependencies.requirements import copy_requirements, spec_requirements
+from lambda_live.dependencies.pip_input import copy_requirements
+from lambda_live.dependencies.requirements import collect_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Image, Template
 from lambda_live.model.template_error import TemplateError
@@ -86,7 +87,7 @@ RUN python3.12 -m pip install -r requirements.txt -t .
 
     assert (function.handler, function.code_uri) == ("app.handler", folder / "context")
     assert (function.runtime, function.timeout) == ("python3.12", 7)
-    assert [each.source for each in spec_requirements(function, folder)] == [
+    assert [each.source for each in collect_requirements(function, folder)] == [
         folder / "context/requirements.txt"
     ]
     assert function.image is not None
@@ -212,7 +213,7 @@ def test_target_stage_is_served_or_the_last(folder: Path) -> None:
     assert (last.handler, last.runtime) == ("app.other", "python3.13")
     assert (chosen.handler, chosen.runtime) == ("app.handler", "python3.12")
     assert last.code_uri == chosen.code_uri == folder / "context/shop"
-    assert [each.text for each in spec_requirements(last, folder)] == ["idna>=3\n"]
+    assert [each.text for each in collect_requirements(last, folder)] == ["idna>=3\n"]
 
 
 @pytest.mark.parametrize(
@@ -255,14 +256,15 @@ def test_target_stage_is_served_or_the_last(folder: Path) -> None:
 def test_packages_of_run_are_required(runs: str, texts: list[str], folder: Path) -> None:
     function = only(folder, f"{AWS}COPY . .\n{runs}\n{CMD}")
 
-    assert [each.text for each in spec_requirements(function, folder)] == texts
+    assert [each.text for each in collect_requirements(function, folder)] == texts
     assert function.image is not None
     assert function.image.notices == ()
 
 
 def test_included_requirement_files_are_part_of_them(folder: Path) -> None:
     dockerfile = f"{AWS}COPY . .\nRUN pip install -r needs/all.txt\n{CMD}"
-    (needed,) = spec_requirements(only(folder, dockerfile), folder)
+    function = only(folder, dockerfile)
+    (needed,) = collect_requirements(function, folder)
     copy_requirements(needed, folder / "written")
 
     assert (folder / "written/needs/base.txt").read_text(encoding="utf-8") == "idna\n"

@@ -305,7 +305,7 @@ class CheckCommand:
 
     def _advice(self, function: str, message: str) -> str | None:
         """Return how to add the package that an error says is missing."""
-        from lambda_live.dependencies.requirements import missing_module_advice  # noqa: PLC0415  # rarely needed
+        from lambda_live.dependencies.missing_modules import missing_module_advice  # noqa: PLC0415  # rarely needed
 
         states = self._state.functions if self._state else ()
         folders = [each.folders for each in states if each.name == function]

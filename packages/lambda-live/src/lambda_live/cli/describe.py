@@ -16,11 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.cli.parser import CommandParser, fail
-from lambda_live.dependencies.requirements import (
-    metadata_files,
-    requirement_files,
-    spec_requirements,
-)
+from lambda_live.dependencies.pip_input import metadata_files
+from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.environments.variables import placeholder_credentials
 from lambda_live.model.function import Account
 from lambda_live.model.requirements import InstallError
@@ -111,7 +108,7 @@ def _print_environment(template: Template, name: str, project: Path) -> None:
 def _local_packages(function: FunctionSpec, project: Path) -> tuple[list[Path], list[Path]]:
     """Return the project's folders that a function requires as packages, and their metadata."""
     try:
-        found = spec_requirements(function, project)
+        found = collect_requirements(function, project)
     except InstallError:
         return [], []  # the service reports it
     folders = [folder for each in found for folder in each.folders]

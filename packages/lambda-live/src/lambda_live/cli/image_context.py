@@ -16,7 +16,8 @@ from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail, log
 from lambda_live.code.code_files import EXCLUDED_NAMES
 from lambda_live.dependencies.interpreters import is_supported
-from lambda_live.dependencies.requirements import cache_key, copy_requirements, spec_requirements
+from lambda_live.dependencies.pip_input import cache_key, copy_requirements
+from lambda_live.dependencies.requirements import collect_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
@@ -74,7 +75,7 @@ def write_requirements(project: Path, directory: Path) -> None:
     """
     directory.mkdir(parents=True)
     for function in load_template(project).functions:
-        for requirements in spec_requirements(function, project):
+        for requirements in collect_requirements(function, project):
             copy_requirements(requirements, directory / cache_key(requirements))
 
 
@@ -95,7 +96,7 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
         opt = directory / "opt" / ("python" if layer.is_source else "")
         shutil.copytree(layer.content, opt, ignore=_NOT_SHIPPED, dirs_exist_ok=True)
     (directory / "handler").write_text(function.handler)
-    keys = map(cache_key, spec_requirements(function, project))
+    keys = map(cache_key, collect_requirements(function, project))
     (directory / "keys").write_text("".join(f"{key}\n" for key in keys))
 
 

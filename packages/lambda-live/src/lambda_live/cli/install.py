@@ -13,7 +13,8 @@ from lambda_live.cli.describe import load_template
 from lambda_live.cli.parser import CommandParser, fail, log
 from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.local_packages import import_roots
-from lambda_live.dependencies.requirements import cache_key, spec_requirements
+from lambda_live.dependencies.pip_input import cache_key
+from lambda_live.dependencies.requirements import collect_requirements
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.template_error import TemplateError
 
@@ -31,7 +32,7 @@ def install_all(project: Path) -> list[Path]:
     unique = {
         cache_key(each): each
         for function in load_template(project).functions
-        for each in spec_requirements(function, project)
+        for each in collect_requirements(function, project)
         if each.source != project / "poetry.lock"
     }
     folders = [folder for each in unique.values() for folder in each.folders]

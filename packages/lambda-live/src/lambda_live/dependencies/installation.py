@@ -12,19 +12,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.dependencies.local_packages import remove_copies
 from lambda_live.dependencies.package_cache import hold, prune
-from lambda_live.dependencies.requirements import (
-    cache_key,
-    copy_requirements,
-    find_line_without_hash,
-    has_open_versions,
-    pip_text,
-)
+from lambda_live.dependencies.pip_input import cache_key, copy_files, has_open_versions, pip_text
+from lambda_live.dependencies.requirements import find_line_without_hash
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template_error import short_path
@@ -159,17 +153,13 @@ class Installation:
         inherited = (each for each in os.environ.items() if each[0] not in _IGNORED_VARIABLES)
         file = requirements.source
         with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as errors:
-            if requirements.folders and not requirements.is_lock:
+            if requirements.folders or requirements.is_lock:
                 file = Path(directory) / "requirements.txt"
                 file.write_text(pip_text(requirements), encoding="utf-8")
-            elif requirements.is_direct:
-                file = Path(directory) / "requirements.txt"
-                lines = "".join(f"{each}\n" for each in requirements.folders)
-                file.write_text(requirements.text + lines, encoding="utf-8")
+            if requirements.is_direct:
                 command.append("--no-deps")
-            elif file.name != "requirements.txt":
-                copy_requirements(replace(requirements, folders=()), Path(directory))
-                file = Path(directory) / "requirements.txt"
+            elif requirements.is_lock:
+                copy_files(requirements, file.parent)
             with subprocess.Popen(  # noqa: S603  # pip, with the user's own files
                 [*command, "--target", target, "--requirement", file],
                 cwd=requirements.directory,

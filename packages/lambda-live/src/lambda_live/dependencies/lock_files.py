@@ -8,6 +8,7 @@ Sources: https://python-poetry.org/docs/dependency-specification/
 https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile
 """
 
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -52,7 +53,7 @@ def read_poetry_lock(
     Raises:
         LockError: The file is not from Poetry 2.
     """
-    locked = _load(lock, "poetry lock", read)
+    locked = load_toml(lock, "run poetry lock", read)
     if locked.get("metadata", {}).get("lock-version", "") < "2.1":
         message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
         raise LockError(message)
@@ -70,12 +71,26 @@ def read_poetry_lock(
     return Locked(text, tuple(folders), tuple(direct))
 
 
-def _load(lock: Path, command: str, read: Callable[[Path], str]) -> dict[str, Any]:
+def load_toml(file: Path, hint: str, read: Callable[[Path], str] = _read_utf8) -> dict[str, Any]:
+    """Return the content of a TOML file. Raises LockError, whose text ends with the hint."""
     try:
-        return tomllib.loads(read(lock))
+        text = read(file)
     except (OSError, ValueError) as error:
-        message = f"{lock} can't be read: {error}; run {command}"
+        message = f"{file} can't be read: {error}; {hint}"
         raise LockError(message) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line, problem = explain_toml_error(error, text)
+        message = f"{file}:{line}: invalid TOML: {problem}; {hint}"
+        raise LockError(message) from error
+
+
+def explain_toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
+    """Return the line of a syntax error in a text, and what is wrong."""
+    problem, _, place = str(error).rpartition(" (at ")
+    line = re.search(r"line (\d+)", place)
+    return int(line[1]) if line else text.count("\n") + 1, problem  # else the end of the text
 
 
 def _poetry_location(source: Mapping[str, str]) -> str | None:
@@ -119,7 +134,7 @@ def read_uv_lock(
     Raises:
         LockError: The version is not supported, or a package is missing.
     """
-    locked = _load(lock, "uv lock", read)
+    locked = load_toml(lock, "run uv lock", read)
     if locked.get("version") != 1:
         hint = "run uv export --no-dev -o requirements.txt beside the handler"
         message = f"{lock} has a version that is not supported; {hint}"

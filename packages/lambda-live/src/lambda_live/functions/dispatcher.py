@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 from dataclasses import replace
 from typing import override
 
-from lambda_live.dependencies.requirements import explain_load_error
+from lambda_live.dependencies.missing_modules import explain_load_error
 from lambda_live.environments.environment import Environment, EnvironmentListener
 from lambda_live.environments.lifecycle import State
 from lambda_live.functions.code_reloader import CodeReloader

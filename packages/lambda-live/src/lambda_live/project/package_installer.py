@@ -11,11 +11,8 @@ from lambda_live.dependencies.installation import Installation, install_dir, is_
 from lambda_live.dependencies.interpreters import choose_interpreter, runtime_requirements
 from lambda_live.dependencies.local_packages import compiled_folders, import_roots
 from lambda_live.dependencies.package_cache import hold
-from lambda_live.dependencies.requirements import (
-    collect_requirements,
-    metadata_files,
-    requirement_files,
-)
+from lambda_live.dependencies.pip_input import metadata_files
+from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
 from lambda_live.model.requirements import InstallError, Requirements
@@ -117,13 +114,7 @@ class FunctionDependencies:
 def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependencies:
     """Return what a function needs. Raises InstallError if its requirements cannot be read."""
     python = choose_interpreter(configuration.runtime)
-    own = collect_requirements(
-        configuration.task_root,
-        configuration.project,
-        configuration.layer_sources,
-        configuration.image,
-        configuration.public_layer_requirements,
-    )
+    own = collect_requirements(configuration, configuration.project)
     return FunctionDependencies(
         configuration,
         python,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lambda_live.dependencies.requirements import explain_error
+from lambda_live.dependencies.missing_modules import explain_error
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.invocation import Result
 from lambda_live.telemetry.sanitize import sanitize

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, override
 
-from lambda_live.dependencies.requirements import explain_error
+from lambda_live.dependencies.missing_modules import explain_error
 from lambda_live.model.code_version import CodeLoad
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.invocation import InitReport, Invocation, Report, Result

@@ -10,7 +10,7 @@ import pytest
 from lambda_live.cli.describe import load_template
 from lambda_live.cli.image_context import write_requirements
 from lambda_live.dependencies.local_packages import import_roots
-from lambda_live.dependencies.requirements import spec_requirements
+from lambda_live.dependencies.requirements import collect_requirements
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -139,7 +139,7 @@ def test_requirements_of_a_makefile_layer_are_those_of_its_project(tmp_path: Pat
     write_project(tmp_path, FILES | {"made/pyproject.toml": project})
     (layered,) = (each for each in load_template(tmp_path).functions if each.name == "Layered")
 
-    assert [each.text for each in spec_requirements(layered, tmp_path)] == ["idna>=3\n"]
+    assert [each.text for each in collect_requirements(layered, tmp_path)] == ["idna>=3\n"]
 
 
 def test_module_deleted_from_a_folder_cannot_be_imported(service: LambdaService) -> None:

@@ -7,12 +7,9 @@ import pytest
 
 from lambda_live.cli.image_context import write_function
 from lambda_live.dependencies.installation import install
-from lambda_live.dependencies.requirements import (
-    cache_key,
-    copy_requirements,
-    explain_load_error,
-    find_requirements,
-)
+from lambda_live.dependencies.missing_modules import explain_load_error
+from lambda_live.dependencies.pip_input import cache_key, copy_requirements
+from lambda_live.dependencies.requirements import find_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError
 from support.lambda_service import environment
@@ -130,7 +127,7 @@ def test_requirements_txt_comes_before_poetry_even_if_empty(
 @pytest.mark.parametrize(
     ("lock", "why"),
     [
-        ("[[package]", "can't be read"),
+        ("[[package]", "poetry.lock:1: invalid TOML: Expected .*; run poetry lock"),
         ('[metadata]\nlock-version = "2.0"\n', "has no dependency groups; run poetry lock"),
         (
             LOCK.replace('groups = ["main"]', 'groups = ["main"]\nsource = {type = "git"}'),
@@ -241,9 +238,10 @@ def test_nearest_project_above_the_code_is_used(
 @pytest.mark.parametrize(
     ("file", "text", "why"),
     [
-        ("pyproject.toml", "[project", "pyproject.toml can't be read"),
-        ("pyproject.toml", "[project]\ndependencies = 1\n", "pyproject.toml can't be read"),
-        ("uv.lock", "[", "uv.lock can't be read.*; run uv lock"),
+        ("pyproject.toml", "\n[project\n", "pyproject.toml:2: invalid TOML: Expected .*; fix it"),
+        ("pyproject.toml", "[project]\n'a' = [\n", "pyproject.toml:3: invalid TOML"),
+        ("pyproject.toml", "[project]\ndependencies = 1\n", "dependencies must be a list of text"),
+        ("uv.lock", "[", "uv.lock:1: invalid TOML: .*; run uv lock"),
         ("uv.lock", UV.replace("version = 1", "version = 2", 1), "run uv export --no-dev -o req"),
         (
             "uv.lock",

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from lambda_live.dependencies.package_cache import prune
-from lambda_live.dependencies.requirements import find_requirements, has_open_versions
+from lambda_live.dependencies.pip_input import has_open_versions
+from lambda_live.dependencies.requirements import find_requirements
 from support.lambda_service import LambdaService, environment
 from support.project import write_project
 from support.service_starter import StartService
