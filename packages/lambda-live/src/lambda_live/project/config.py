@@ -109,7 +109,7 @@ def load_config(
         *sam.files,
         *dot_env.files(*(each.name for each in functions)),
     )
-    notices = tuple(collect_notices(template))
+    notices = (*collect_notices(template), *sam.notices)
     invalid = tuple(each for each in template.skipped if each.error)
     return Config(
         functions,

@@ -90,7 +90,7 @@ def load_document(path: Path) -> Document:
     try:
         root = reader.value(_parse(text))
     except yaml.YAMLError as error:
-        raise _syntax_error(path, text, error) from error
+        raise syntax_error(path, text, error) from error
     except RecursionError:
         raise TemplateError(path, 1, "an alias contains itself", "remove the alias") from None
     if not isinstance(root, Object):
@@ -114,7 +114,8 @@ def _parse(text: str) -> yaml.Node | None:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_node()
 
 
-def _syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:
+def syntax_error(path: Path, text: str, error: yaml.YAMLError) -> TemplateError:
+    """Return a syntax error of a YAML file, with its line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line = mark.line + 1 if mark else None
     lines = (text.splitlines() or [""])[mark.line : mark.line + 1] if mark else []

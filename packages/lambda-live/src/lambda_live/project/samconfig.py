@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambda_live.model.template_error import TemplateError, read_text
+from lambda_live.dependencies.lock_files import explain_toml_error
+from lambda_live.model.template_error import TemplateError, read_text, short_path
 
 _NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
 _LOCAL_COMMANDS = ("global", "local_invoke", "local_start_lambda", "local_start_api")
 """The sections for local commands; the last one that has an option wins."""
 
-_LINE = re.compile(r"line (\d+)")
 _PAIR = re.compile(r"ParameterKey=(?P<name>[^,]+),ParameterValue=(?P<value>.*)", re.DOTALL)
 
 
@@ -29,7 +29,8 @@ class SamConfig:
     Settings from samconfig.toml.
 
     `parameters` come before the template's defaults; `deployed` are used for those without any.
-    `files` are those that define the settings, existing or not.
+    `files` are those that define the settings, existing or not. `notices` are for the startup
+    output.
     """
 
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class SamConfig:
     region: str | None = None
     variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def variables_for(self, *names: str, declared: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of a function that the template declares, by any of its names."""
@@ -59,12 +61,17 @@ def read_samconfig(folder: Path) -> SamConfig:
     deploy.add(sections, "deploy")
     env_vars = local.options.get("env_vars")
     env_file = folder / env_vars if isinstance(env_vars, str) else None
+    notices = []
+    if env_file and not env_file.is_file():
+        problem = f"env_vars names {env_vars}, which does not exist"
+        notices.append(f"{short_path(file)}: {problem}; create it or remove env_vars")
     return SamConfig(
         parameters=local.parameters,
         deployed=deploy.parameters,
         region=local.region or deploy.region,
         variables=_read_variables(env_file) if env_file else {},
         files=(*files, env_file) if env_file else files,
+        notices=tuple(notices),
     )
 
 
@@ -120,8 +127,8 @@ def _read_variables(file: Path) -> dict[str, dict[str, str]]:
         return {}
     try:
         functions = _mapping(json.loads(read_text(file, "make it readable")))
-    except ValueError as error:
-        raise _syntax_error(file, "JSON", error) from error
+    except json.JSONDecodeError as error:
+        raise TemplateError(file, error.lineno, f"invalid JSON: {error.msg}", "fix it") from error
     return {name: _texts(_mapping(variables)) for name, variables in functions.items()}
 
 
@@ -141,18 +148,16 @@ def _load(file: Path) -> Mapping[str, Any]:
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise _syntax_error(file, "TOML", error) from error
+            line, problem = explain_toml_error(error, text)
+            raise TemplateError(file, line, f"invalid TOML: {problem}", "fix it") from error
     import yaml  # noqa: PLC0415  # needed only if there is such a file
+
+    from lambda_live.project.document import syntax_error  # noqa: PLC0415  # it imports yaml
 
     try:
         return _mapping(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise _syntax_error(file, "YAML", error) from error
-
-
-def _syntax_error(file: Path, kind: str, error: Exception) -> TemplateError:
-    line = _LINE.search(str(error))
-    return TemplateError(file, int(line[1]) if line else None, f"invalid {kind}: {error}", "fix it")
+        raise syntax_error(file, text, error) from error
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -108,6 +108,13 @@ def test_env_vars_are_used_if_the_template_declares_them(tmp_path: Path) -> None
     assert only(tmp_path, samconfig_toml=text).local_environment["TABLE"] == "mine"
 
 
+def test_missing_env_vars_file_is_reported(tmp_path: Path) -> None:
+    text = '[default.local_start_api.parameters]\nenv_vars = "env.json"'
+    config = given(tmp_path, files={"samconfig.toml": text})
+    problem = "env_vars names env.json, which does not exist; create it or remove env_vars"
+    assert f"{tmp_path}/samconfig.toml: {problem}" in config.startup_notices
+
+
 def test_samconfig_can_be_yaml(tmp_path: Path) -> None:
     text = "default: {global: {parameters: {parameter_overrides: [Stage=test, Table=t]}}}"
     assert only(tmp_path, samconfig_yaml=text).name == "orders-test"
@@ -123,7 +130,9 @@ def test_all_files_are_watched_before_they_exist(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({"samconfig.toml": "version = 0.1\n[default\n"}, "samconfig.toml:2: invalid TOML"),
+        ({"samconfig.toml": "[default]\n\na = [\n"}, "samconfig.toml:4: invalid TOML"),
         ({"samconfig.yaml": "a: [\n"}, "samconfig.yaml:2: invalid YAML"),
+        ({"samconfig.yaml": "a:\n  b: c\n d: e\n"}, "samconfig.yaml:3: invalid YAML"),
         (
             {"samconfig.toml": '[default.global.parameters]\nparameter_overrides = "Stage"'},
             "invalid parameter_overrides of global: 'Stage' is not NAME=VALUE",
