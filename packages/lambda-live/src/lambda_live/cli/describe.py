@@ -18,9 +18,9 @@ from typing import Any
 from lambda_live.cli.parser import CommandParser, fail
 from lambda_live.dependencies.pip_input import metadata_files
 from lambda_live.dependencies.requirements import collect_requirements, requirement_files
-from lambda_live.environments.variables import placeholder_credentials
 from lambda_live.model.function import Account
 from lambda_live.model.requirements import InstallError
+from lambda_live.model.reserved_variables import placeholder_credentials
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER, Interpreter
@@ -110,6 +109,8 @@ def runtime_requirements(python: Interpreter) -> Requirements | None:
 
 
 def _pinned(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # takes 12 ms, and few functions need it
+
     try:
         return f"{name}=={version(name)}\n"
     except PackageNotFoundError:

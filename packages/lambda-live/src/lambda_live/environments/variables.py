@@ -13,11 +13,12 @@ import pwd
 import secrets
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from lambda_live.environments.function_python import FunctionPython, site_dirs
 from lambda_live.model.function import FunctionConfiguration
+from lambda_live.model.reserved_variables import placeholder_credentials
 from lambda_live.telemetry.levels import DEFAULT_LEVEL
 
 SERVICE_ID = secrets.token_hex(8)
@@ -36,12 +37,6 @@ _INTERPRETER_VARIABLES = (
 """An interpreter that needs these may not start without them."""
 
 _AWS_FOLDERS = ("/opt/", "/var/task")
-_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_CREDENTIAL_SOURCES = (
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
 
 
 def per_environment(port: int) -> dict[str, str]:
@@ -177,12 +172,6 @@ def _reserved(configuration: FunctionConfiguration) -> dict[str, str]:
         "TZ": ":UTC",
         "_HANDLER": configuration.handler,
     }
-
-
-def placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return fake credentials if there are no others: an SDK does not start without any."""
-    has_credentials = any(name in variables for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
-    return {} if has_credentials else dict.fromkeys(_CREDENTIALS, "placeholder")
 
 
 def _home() -> dict[str, str]:

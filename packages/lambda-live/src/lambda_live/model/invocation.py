@@ -1,6 +1,5 @@
 """An invocation: the event, its result, and the reports of AWS's log about it."""
 
-import asyncio
 import base64
 import hashlib
 import math
@@ -9,9 +8,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lambda_live.model.outcome import SUCCEEDED, Outcome
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 LOG_TAIL_BYTES = 4096
 """What `X-Amz-Log-Type: Tail` returns (AWS, Invoke, LogResult: "the last 4 KB")."""
@@ -87,8 +90,10 @@ def count_lineage(trace: str, function_arn: str) -> tuple[str, int]:
     return f"{header};Lineage={lineage}", counts[key]
 
 
-def _future() -> asyncio.Future[Result]:
-    return asyncio.get_running_loop().create_future()
+def _future() -> "Future[Result]":
+    from asyncio import get_running_loop  # noqa: PLC0415  # commands without a loop start faster
+
+    return get_running_loop().create_future()
 
 
 @dataclass(slots=True, eq=False)
@@ -114,7 +119,7 @@ class Invocation:
     client_context: str | None = None
     request_id: str = field(default_factory=new_request_id)
     trace_id: str = field(default_factory=_trace_id)
-    result: asyncio.Future[Result] = field(default_factory=_future)
+    result: "Future[Result]" = field(default_factory=_future)
     log_tail: bytearray = field(default_factory=bytearray)
     init_ms: float | None = None
     is_started: bool = False

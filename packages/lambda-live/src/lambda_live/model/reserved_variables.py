@@ -1,5 +1,5 @@
 """
-Environment variables that only Lambda may set, and the size of all others.
+Environment variables that only Lambda may set, its credentials, and the size of all others.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """
@@ -17,6 +17,19 @@ RESERVED_VARIABLES = (
     *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "LAMBDA_RUNTIME_DIR"),
     *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
+
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_CREDENTIAL_SOURCES = (
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
+
+
+def placeholder_credentials(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return fake credentials if there are no others: an SDK does not start without any."""
+    has_credentials = any(name in variables for name in (*_CREDENTIALS, *_CREDENTIAL_SOURCES))
+    return {} if has_credentials else dict.fromkeys(_CREDENTIALS, "placeholder")
 
 
 def size_of_variables(variables: Mapping[str, str]) -> int:

@@ -17,12 +17,12 @@ from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.document import Object
-from lambda_live.project.template import cfnresponse
 from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resource, Resources
 
-_INLINE_MODULES = {"cfnresponse.py": Path(cfnresponse.__file__).read_text(encoding="utf-8")}
+_CFNRESPONSE = Path(__file__).with_name("cfnresponse.py")
+"""A module that AWS adds to code in the template."""
 
 
 def function_folder(resources: Resources, resource: Resource, build_dir: Path | None) -> Path:
@@ -68,8 +68,8 @@ def _write_inline_code(code: str, folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in {"index.py": code, **_INLINE_MODULES}.items():
-            _write_if_changed(folder / name, text)
+        _write_if_changed(folder / "index.py", code)
+        _write_if_changed(folder / _CFNRESPONSE.name, _CFNRESPONSE.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"its code is in the template and cannot be written to a file: {error}"
         raise UnsupportedFunctionError(message) from error
