@@ -45,13 +45,24 @@ def checkout_of(directory: Path, files: Mapping[str, str]) -> Path:
     write_project(directory, files)
     write_wheel(directory / "shop", "wares")
     shutil.copytree(REPOSITORY / "scripts", directory / "scripts")
-    shutil.copy2(REPOSITORY / "pytest.toml", directory)
+    for name in ("conftest.py", "pytest.toml"):
+        shutil.copy2(REPOSITORY / name, directory)
     (directory / ".venv").symlink_to(REPOSITORY / ".venv")
     return directory
 
 
 def test_unit_tests_can_import_the_functions_requirements(tmp_path: Path) -> None:
     ended = unit(checkout_of(tmp_path, FILES))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout
+
+
+@pytest.mark.parametrize("module", ["queue", "asyncio"])
+def test_unit_tests_can_run_beside_a_module_named_as_in_the_standard_library(
+    tmp_path: Path, module: str
+) -> None:
+    ended = unit(checkout_of(tmp_path, {**FILES, f"{module}.py": "raise RuntimeError\n"}))
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "1 passed" in ended.stdout
