@@ -222,6 +222,12 @@ def test_public_layer_is_replaced_by_its_package(folder: Path, layer: str, packa
     assert f"is replaced by the package {package};" in notice
 
 
+def test_layer_with_an_extension_is_reported_as_such(folder: Path) -> None:
+    layer = f"{REGION}:580247275435:layer:LambdaInsightsExtension-Arm64:1"
+    (notice,) = template(folder, PUBLISHED.replace("{layer}", layer)).notices
+    assert notice.endswith("Extension-Arm64:1 has no effect: extensions are not supported")
+
+
 def test_layer_of_another_account_is_reported(folder: Path) -> None:
     layer = f"{REGION}:123456789012:layer:AWSLambdaPowertoolsPythonV3:7"
     found = template(folder, PUBLISHED.replace("{layer}", layer))

@@ -38,6 +38,13 @@ _DISTRIBUTIONS = {
 }
 """Packages on PyPI whose name differs from that of their module."""
 
+_REMOVED = {
+    *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils"),
+    *("imghdr", "imp", "lib2to3", "mailcap", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd"),
+    *("sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"),
+}
+"""Modules that Python 3.12 and 3.13 removed. Source: https://docs.python.org/3/whatsnew/3.13.html"""
+
 
 def _add_command(root: Path, project: Path, package: str) -> str:
     """Return the command or the edit that adds a package to a function."""
@@ -58,13 +65,15 @@ def missing_module_advice(message: str, root: Path, project: Path) -> str:
     """
     Return what adds the package that an error says is missing: a command, or what to edit.
 
-    It is empty for a part of the function's own package, for the handler's module, and for other
-    errors.
+    It is empty for a part of a package that exists, for the handler's module, and for other errors.
     """
     missing = _MISSING_MODULE.search(message)
-    module = missing["module"].partition(".")[0] if missing else ""
+    module = missing["module"] if missing else ""
+    if module.partition(".")[0] in _REMOVED - sys.stdlib_module_names:
+        return f"newer versions of Python have no {module}; update the package that imports it"
     if (
         not module
+        or "." in module  # Python names the first part that is missing
         or f"Unable to import module '{module}'" in message
         or module in sys.stdlib_module_names
         or (root / module).is_dir()

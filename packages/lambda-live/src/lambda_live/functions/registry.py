@@ -6,6 +6,11 @@ from urllib.parse import urlsplit
 from lambda_live.functions.function import Function
 
 
+def is_function_host(host: str) -> bool:
+    """Return whether a Host header has the form of a function's: `NAME.localhost`."""
+    return host.lower().partition(":")[0].removesuffix(".").endswith(".localhost")
+
+
 class FunctionRegistry:
     """There is always at least one function."""
 
@@ -49,9 +54,15 @@ class FunctionRegistry:
 
         `NAME.localhost` stands for the function with that name only.
         """
-        is_function_name = host.lower().partition(":")[0].removesuffix(".").endswith(".localhost")
-        is_only = len(self._functions) == 1 and not is_function_name
+        is_only = self.has_root_url and not is_function_host(host)
         return self.by_host(host) or (self.default if is_only else None)
+
+    @property
+    def has_root_url(self) -> bool:
+        """Whether the service's own URL is a function's: one function, and no API without it."""
+        configuration = self.default.desired_configuration
+        is_reachable = configuration.url.is_declared or not configuration.routes
+        return len(self._functions) == 1 and is_reachable
 
     def host_headers(self, name: str, url: str) -> dict[str, str]:
         """Return the headers that lead a request for the service's `url` to this function."""

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.registry import FunctionRegistry
+from lambda_live.functions.registry import FunctionRegistry, is_function_host
 from lambda_live.functions.request_queue import TenantError, ThrottledError
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
@@ -69,10 +69,10 @@ class ApiGateway:
         self._authorizers = Authorizers(functions, listener, caller)
 
     def resolve(self, scope: Scope) -> OperationMatch | None:
-        """Return the operation and the function of a request, or None if no route has its path."""
+        """Return the operation and the function of a request, or None if no API serves it."""
         matches = match_routes(self._functions, scope)
         if not matches:
-            return None
+            return self._without_route(scope)
         if (preflight := _preflight(matches, scope)) is not None:
             return _operation(partial(self._answer_preflight, matches[0], preflight), matches[0])
         methods = (scope["method"], "ANY")
@@ -81,6 +81,19 @@ class ApiGateway:
             return _operation(partial(self._invoke, match), match)
         match = next((match for match in matches if match.route.is_rest), matches[0])
         return _operation(partial(_raise_no_method, match), match)
+
+    def _without_route(self, scope: Scope) -> OperationMatch | None:
+        """Return AWS's error for a path without a route, or None if it can be a function URL's."""
+        host = header(scope, b"host") or ""
+        if is_function_host(host) or self._functions.by_host_or_only(host) is not None:
+            return None
+        routes = [
+            RouteMatch(function, route, {}, ())
+            for function in self._functions
+            for route in function.desired_configuration.routes
+        ]
+        match = next((each for each in routes if each.route.is_rest), next(iter(routes), None))
+        return None if match is None else _operation(partial(_raise_no_method, match), match)
 
     async def _answer_preflight(
         self, match: RouteMatch, preflight: Response, request: Request
@@ -261,7 +274,7 @@ def _preflight(matches: list[RouteMatch], scope: Scope) -> Response | None:
 
 
 async def _raise_no_method(match: RouteMatch, _: Request) -> NoReturn:
-    """Raise AWS's error for a path that has no route with the request's method."""
+    """Raise the error of an API of AWS for a request without a route."""
     if match.route.is_rest:
         raise ServiceError(
             403, "MissingAuthenticationTokenException", {"message": "Missing Authentication Token"}

@@ -33,6 +33,7 @@ class FunctionUrlConfig:
     auth_type: str = "NONE"
     invoke_mode: str = "BUFFERED"
     cors: Cors | None = None
+    is_declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.template import Route
 
 
-def function_detail(function: Function, url: str, *, multiple: bool) -> dict[str, object]:
+def function_detail(function: Function, url: str, *, at_root: bool) -> dict[str, object]:
     """
     Return what the page shows about a function.
 
-    `url` reaches the service. `multiple` says that the service runs more than one function.
+    `url` reaches the service. `at_root`: it is the function's URL.
     """
     configuration = function.desired_configuration
     name = configuration.name
@@ -31,7 +31,7 @@ def function_detail(function: Function, url: str, *, multiple: bool) -> dict[str
         "codeFolder": str(configuration.task_root),
         "arn": configuration.arn,
         "environments": function.environments(),
-        "url": f"{function_url if multiple else url}/",
+        "url": f"{url if at_root else function_url}/",
         "invokeUrl": f"{url}/2015-03-31/functions/{name}/invocations",
         "routes": [_route(route, url) for route in configuration.routes],
         "triggers": [asdict(each) for each in configuration.triggers],

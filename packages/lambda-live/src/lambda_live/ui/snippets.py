@@ -52,17 +52,17 @@ def test_{name}():
 """
 
 
-def curl_command(row: InvocationRow, event: bytes, url: str, *, multiple: bool) -> str:
+def curl_command(row: InvocationRow, event: bytes, url: str, *, at_root: bool) -> str:
     """
     Return the command that repeats an invocation.
 
-    `multiple` says that the service at `url` runs more than one function.
+    `at_root` says that the service's `url` is the function's URL.
     """
     method, _, path = row.label.partition(" ")
     if path.startswith("/"):
         function_url = url.replace("://127.0.0.1", f"://{row.function}.localhost", 1)
         try:
-            return _request_command(event, method, url, function_url if multiple else url)
+            return _request_command(event, method, url, url if at_root else function_url)
         except (ValueError, LookupError, TypeError, AttributeError):
             pass  # the event has another format than 2.0, or only resembles a request
     invoke = f"{url}/2015-03-31/functions/{row.function}/invocations"

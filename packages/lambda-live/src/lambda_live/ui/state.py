@@ -248,8 +248,8 @@ class UiState:
         """Return how an invocation is repeated with curl, boto3 and pytest. Raises ApiError."""
         event = await self.whole_body(row, "event")
         response = await self.whole_body(row, "response")
-        multiple = len(self.functions) > 1
-        found = {"curl": curl_command(row, event, self.public_url, multiple=multiple)}
+        at_root = self.functions.has_root_url
+        found = {"curl": curl_command(row, event, self.public_url, at_root=at_root)}
         function = self.functions.get(row.function)
         if function is None:
             return found
@@ -276,10 +276,8 @@ class UiState:
 
     def function_details(self) -> list[dict[str, object]]:
         """Return what the page shows about each function."""
-        multiple = len(self.functions) > 1
-        return [
-            function_detail(each, self.public_url, multiple=multiple) for each in self.functions
-        ]
+        at_root = self.functions.has_root_url
+        return [function_detail(each, self.public_url, at_root=at_root) for each in self.functions]
 
     def samples(self, name: str) -> list[dict[str, object]]:
         """Return sample events for a function, those for its triggers first."""

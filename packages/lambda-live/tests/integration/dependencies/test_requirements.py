@@ -94,12 +94,18 @@ def test_package_without_hash_beside_hashes_is_named(
 @pytest.mark.parametrize(
     ("files", "module", "hint"),
     [
-        ({"code/requirements.txt": ""}, "yaml.x", "; add pyyaml to {0}/code/requirements.txt"),
+        ({"code/requirements.txt": ""}, "yaml", "; add pyyaml to {0}/code/requirements.txt"),
         ({"poetry.lock": LOCK}, "requests", "; run poetry add requests"),
         ({"poetry.lock": LOCK, ".poetry/x": ""}, "a", "; run .poetry/bin/poetry add a"),
         ({"uv.lock": ""}, "requests", "; run uv add requests"),
         ({"pyproject.toml": "[project]"}, "a", "; add a to the dependencies in {0}/pyproject.toml"),
         ({}, "PIL", "; add pillow to {0}/code/requirements.txt"),
+        ({}, "urllib3.packages.six", ""),
+        (
+            {},
+            "distutils",
+            "; newer versions of Python have no distutils; update the package that imports it",
+        ),
         ({"code/own/__init__.py": ""}, "own.gone", ""),
         ({}, "json.gone", ""),
     ],

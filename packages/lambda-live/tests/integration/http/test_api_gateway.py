@@ -236,7 +236,7 @@ def test_function_url_host_takes_precedence_over_routes(apis: LambdaService) -> 
     named = apis.request("GET", "/items/1", headers={"Host": "other.localhost"})
 
     assert named.json() == {"other": "$default"}
-    assert apis.request("GET", "/nowhere").status == 404
+    assert apis.request("GET", "/nowhere", headers={"Host": "none.localhost"}).status == 404
 
 
 def test_rest_api_response_multi_value_headers_are_merged(apis: LambdaService) -> None:
@@ -414,8 +414,17 @@ def test_unsupported_event_source_is_reported_once(apis: LambdaService) -> None:
     assert "invoke Work with a sample event" in notices[0]
 
 
-def test_single_function_serves_paths_without_route(start_service: StartService) -> None:
+def test_path_without_route_returns_aws_error_of_the_api(apis: LambdaService) -> None:
+    response = apis.request("GET", "/nowhere")
+
+    assert (response.status, response.json()) == (403, {"message": "Missing Authentication Token"})
+
+
+def test_single_function_serves_paths_without_route_if_it_has_a_url(
+    start_service: StartService,
+) -> None:
     template = TEMPLATE.partition("  Other:")[0]
+    url = template + "      FunctionUrlConfig: {AuthType: NONE}\n"
     service = start_service({"template.yaml": template, "code/app.py": APP}, handler=None)
 
     assert service.request("GET", "/items/1").json()["resource"] == "/items/{id}"
@@ -424,4 +433,9 @@ def test_single_function_serves_paths_without_route(start_service: StartService)
     shown = request(service.admin_url, "POST", "/api/request", body, json_type).json()
     assert json.loads(shown["row"]["event"]["text"])["routeKey"] == "POST /orders/{id}"
     assert [name for name, _ in shown["response"]["headers"] if name.startswith("Apigw")] == []
+    assert service.request("GET", "/nowhere").status == 403
+    named = service.request("GET", "/nowhere", headers={"Host": "work.localhost"})
+    assert named.json()["routeKey"] == "$default"
+    (service.project / "template.yaml").write_text(url)
+    wait_until(lambda: service.request("GET", "/nowhere").status == 200)
     assert service.request("GET", "/nowhere").json()["routeKey"] == "$default"

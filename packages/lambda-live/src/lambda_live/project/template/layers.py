@@ -23,6 +23,7 @@ _LAYER = r"arn:aws[\w-]*:lambda:[\w-]+:{account}:layer:{name}:\d+"
 _POWERTOOLS = re.compile(
     _LAYER.format(account="017000801446", name=r"AWSLambdaPowertoolsPython(?:V(\d))?[\w-]*")
 )
+_EXTENSION = re.compile("adapter|extension", re.IGNORECASE)
 _NEWEST_POWERTOOLS = re.compile(r"resolve:ssm:/aws/service/powertools/python/.+")
 _PANDAS = re.compile(
     _LAYER.format(account="336392948345", name=r"(?:AWSSDKPandas|AWSDataWrangler)-Python[\w-]*")
@@ -47,8 +48,10 @@ def layers_of(
                 line, f"{notice}; to choose a version add it to requirements.txt", str(value)
             )
         elif value is not None:
-            notice = f"the layer {value} is not local; add its packages to requirements.txt"
-            resources.note(line, notice, str(value))
+            why = "is not local; add its packages to requirements.txt"
+            if _EXTENSION.search(str(value)):
+                why = "has no effect: extensions are not supported"
+            resources.note(line, f"the layer {value} {why}", str(value))
 
 
 def public_layer_requirements(resources: Resources, properties: Properties) -> Requirements | None:

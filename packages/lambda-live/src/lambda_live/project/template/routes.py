@@ -55,6 +55,7 @@ def _url(url: Properties) -> FunctionUrlConfig:
         auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
         invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
         cors=url_cors(url),
+        is_declared=True,
     )
 
 
