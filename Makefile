@@ -27,7 +27,7 @@ needs:
 doctor: ## Check prerequisites, and show what make up would do
 	@scripts/doctor
 
-up: needs install ## Start the function with live reload (EMBEDDED=yes: no cluster)
+up: needs ## Start the function with live reload (EMBEDDED=yes: no cluster)
 	@scripts/up $(if $(call on,EMBEDDED),--embedded) $(if $(call on,DEBUG),--debug)
 
 down: ## Remove the cluster and its registry

@@ -25,9 +25,8 @@ NETWORK = {
 def cluster(machine: Machine, **settings: str) -> dict[str, Any]:
     machine.install("kubectl", ANSWERS_NOT)
     machine.prints_what_it_reads("ctlptl")
-    made = machine.run("up", **settings)
-    text = made.stdout.partition("tilt up")[0]
-    _, document = read_documents(text)
+    machine.run("up", **settings)
+    _, document = read_documents(machine.cluster_log)
     return dict(document)
 
 

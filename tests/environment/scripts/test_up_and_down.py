@@ -21,7 +21,46 @@ def test_up_creates_a_missing_cluster(machine: Machine) -> None:
 
     up = machine.run("up")
 
-    assert up.stdout.splitlines() == ["ctlptl apply -f -", "tilt up -- at 0"]
+    assert up.stdout.splitlines() == [
+        "up: creating the cluster k3d-lambda-dev, see .cache/cluster.log",
+        "up: waiting for the cluster and the image",
+        "tilt up -- at 0",
+    ]
+    assert machine.cluster_log == "ctlptl apply -f -\n"
+
+
+def test_up_installs_and_builds_while_the_cluster_is_created(machine: Machine) -> None:
+    machine.install("kubectl", ANSWERS_NOT)
+    for tool in ("docker", "ctlptl", "make"):  # each waits for the others
+        others = "[ -e docker.ran ] && [ -e ctlptl.ran ] && [ -e make.ran ]"
+        machine.runs(
+            tool, f'[ "$1" != info ] || exit 0; : >{tool}.ran; until {others}; do :; done'
+        )
+
+    up = machine.run("up")
+
+    assert up.stdout.splitlines()[-1] == "tilt up -- at 0"
+
+
+def test_up_stops_all_if_the_dependencies_are_not_installed(machine: Machine) -> None:
+    machine.install("kubectl", ANSWERS_NOT)
+    machine.runs("ctlptl", "echo started >ctlptl.ran; while :; do :; done")
+    machine.runs("make", "until [ -e ctlptl.ran ]; do :; done; exit 2")
+
+    up = machine.run("up")  # the output ends when all of its processes have ended
+
+    assert up.returncode == 2
+    assert "tilt" not in up.stdout
+
+
+def test_up_installs_first_without_cluster(machine: Machine) -> None:
+    machine.runs("make", 'echo "make $*"')
+
+    up = machine.run("up", "--embedded")
+
+    installed, started = up.stdout.splitlines()
+    assert installed == "make --silent install"
+    assert started.startswith("python -P -m lambda_live ")
 
 
 def test_up_passes_the_configured_ports(machine: Machine) -> None:
@@ -30,8 +69,8 @@ def test_up_passes_the_configured_ports(machine: Machine) -> None:
 
     up = machine.run("up", FUNCTION_PORT=3, REGISTRY_PORT=4, TILT_PORT=5)
 
-    assert "\nport: 4 #" in up.stdout
-    assert "- port: 127.0.0.1:3:5432\n" in up.stdout
+    assert "\nport: 4 #" in machine.cluster_log
+    assert "- port: 127.0.0.1:3:5432\n" in machine.cluster_log
     assert up.stdout.endswith("tilt up -- at 5\n")
 
 

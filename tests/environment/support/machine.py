@@ -30,7 +30,7 @@ class Machine:
         self._directory = directory
         self._bin = directory / "bin"
         self._bin.mkdir()
-        for name in ("bash", "cat", "dirname", "sed"):
+        for name in ("bash", "cat", "dirname", "mkdir", "sed"):
             self.link(name)
         (directory / "scripts").mkdir()
         for name in ("doctor", "down", "machine.bash", "up"):
@@ -41,11 +41,17 @@ class Machine:
         (directory / "machine.env").write_text(ports)
         self._script(directory / ".venv" / "bin" / "python", 'echo "python $*"')
         self.install(*TOOLS)
+        self.runs("make", "")  # nothing is to install
         self.tilt_runs("")
 
     @property
     def path(self) -> Path:
         return self._bin
+
+    @property
+    def cluster_log(self) -> str:
+        """The output of the cluster's creation."""
+        return (self._directory / ".cache" / "cluster.log").read_text()
 
     @property
     def tiltfile(self) -> Path:
@@ -63,6 +69,7 @@ class Machine:
         found = sys.executable if name == "python3" else shutil.which(name)
         if not found:
             pytest.skip(f"no {name} on this machine")
+        (self._bin / name).unlink(missing_ok=True)
         (self._bin / name).symlink_to(found)
 
     def tilt_runs(self, tiltfile: str | Path) -> None:
@@ -73,10 +80,14 @@ class Machine:
         )
 
     def prints_what_it_reads(self, name: str) -> None:
-        self._script(self._bin / name, "cat")
+        self.runs(name, "cat")
+
+    def runs(self, name: str, body: str) -> None:
+        """Let a tool run a script of sh, in the project's folder."""
+        self._script(self._bin / name, body)
 
     def prints(self, name: str, text: str) -> None:
-        self._script(self._bin / name, f'echo "{text}"')
+        self.runs(name, f'echo "{text}"')
 
     def append(self, name: str, line: str) -> None:
         """Append a line to a tool."""
