@@ -33,9 +33,7 @@ def test_up_installs_and_builds_while_the_cluster_is_created(machine: Machine) -
     machine.install("kubectl", ANSWERS_NOT)
     for tool in ("docker", "ctlptl", "make"):  # each waits for the others
         others = "[ -e docker.ran ] && [ -e ctlptl.ran ] && [ -e make.ran ]"
-        machine.runs(
-            tool, f'[ "$1" != info ] || exit 0; : >{tool}.ran; until {others}; do :; done'
-        )
+        machine.runs(tool, f'[ "$1" != info ] || exit 0; : >{tool}.ran; until {others}; do :; done')
 
     up = machine.run("up")
 
