@@ -59,6 +59,11 @@ class BackgroundTasks:
         else:
             self._log(f"internal error: {error!r}", "ERROR")
 
+    async def wait_for_fewer_than(self, limit: int) -> None:
+        """Return when fewer than `limit` tasks run."""
+        while len(self._tasks) >= limit:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
     def cancel(self) -> None:
         """Cancel every task that still runs."""
         for task in self._tasks:

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from lambda_live.events.poller import PollerContext, as_json, invoke
-from lambda_live.functions.request_queue import ServiceStoppingError
-from lambda_live.model.invocation import Invocation
+from lambda_live.functions.request_queue import RejectedError, ServiceStoppingError
+from lambda_live.model.invocation import Invocation, Result
 from lambda_live.model.resources import EventSource
 
 
@@ -36,9 +36,32 @@ class CustomResources:
         """Return the attributes of a custom resource; log a failure, and return None."""
         request_id = str(uuid.uuid4())
         self._responses[request_id] = None
+        create = partial(
+            Invocation,
+            as_json(self._event(source, request_id)),
+            label=f"Create {source.name}",
+            source={"custom resource": source.name},
+        )
+        try:
+            result = await invoke(self._context, source.target, create)
+            problem = _problem(result, self._responses[request_id])
+        except RejectedError as error:
+            problem = f"was not invoked: {error}"
+        except ServiceStoppingError:
+            return None
+        finally:
+            response = self._responses.pop(request_id) or {}
+        if problem:
+            message = f"{source.name} was not created: {source.target} {problem}"
+            self._context.log(f"{source.place}: {message}", "ERROR")
+            return None
+        data = response.get("Data")
+        return data if isinstance(data, dict) else {}
+
+    def _event(self, source: EventSource, request_id: str) -> dict[str, Any]:
         account = self._context.aws.account
         stack = f"cloudformation:{account.region}:{account.account_id}:stack/local/local"
-        event = {
+        return {
             "RequestType": "Create",
             "ServiceToken": source.settings["ServiceToken"],
             "ResponseURL": f"{self._url}/{request_id}",
@@ -48,27 +71,14 @@ class CustomResources:
             "ResourceType": source.source,
             "ResourceProperties": source.settings,
         }
-        create = partial(
-            Invocation,
-            as_json(event),
-            label=f"Create {source.name}",
-            source={"custom resource": source.name},
-        )
-        try:
-            result = await invoke(self._context, source.target, create)
-        except ServiceStoppingError:
-            return None
-        finally:
-            response = self._responses.pop(request_id)
-        problem = None
-        if result is not None and result.error_type is not None:
-            problem = f"{source.target} failed with {result.error_type}"
-        elif response is None:
-            problem = f"{source.target} sent no response to ResponseURL"
-        elif response.get("Status") != "SUCCESS":
-            problem = f"{source.target} reported {response.get('Reason') or 'no reason'}"
-        if problem is not None or response is None:
-            self._context.log(f"{source.place}: {source.name} was not created: {problem}", "ERROR")
-            return None
-        data = response.get("Data")
-        return data if isinstance(data, dict) else {}
+
+
+def _problem(result: Result, response: dict[str, Any] | None) -> str:
+    """Return why a resource was not created, or an empty text."""
+    if result.error_type is not None:
+        return f"failed with {result.error_type}"
+    if response is None:
+        return "sent no response to ResponseURL"
+    if response.get("Status") != "SUCCESS":
+        return f"reported {response.get('Reason') or 'no reason'}"
+    return ""

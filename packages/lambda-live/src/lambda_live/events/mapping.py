@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMappi
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -247,7 +247,7 @@ class EventSourceMapping:
         }
 
 
-def failed_items(response: bytes, identifiers: Sequence[str]) -> set[str] | None:
+def failed_items(response: bytes, identifiers: Collection[str]) -> set[str] | None:
     """
     Return the failed items that a function reports; None if the whole batch counts as failed.
 

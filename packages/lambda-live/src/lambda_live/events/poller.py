@@ -1,15 +1,18 @@
-"""What the pollers share: the signal, filters, and an invocation that outlasts throttling."""
+"""What the pollers share: queues, signals, filters, and an invocation that outlasts throttling."""
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from lambda_live.functions.function import Function
-from lambda_live.functions.request_queue import ThrottledError
+from lambda_live.functions.request_queue import RejectedError, ThrottledError
 from lambda_live.model.invocation import Invocation, Result
+from lambda_live.model.resources import EventSource
 from lambda_live.resources.aws import AwsClients, explain
 
 IDLE_SECONDS = 2.0
@@ -22,6 +25,10 @@ _RETRY_SECONDS = (0.05, 1.0)
 """The first and the longest pause before a throttled invocation is repeated."""
 
 _ERROR_PAUSE_SECONDS = 1.0
+_MAX_RECEIVED = 10
+"""SQS's limit of messages in one call."""
+
+_LONG_POLL_SECONDS = 20
 _ENVELOPE = {
     "id": "0",
     "account": "0",
@@ -32,6 +39,9 @@ _ENVELOPE = {
     "detail-type": "lambda",
 }
 """The members that TestEventPattern requires."""
+
+type Message = dict[str, Any]
+"""A message as boto3 returns it, and the monotonic time `ReceivedAt`."""
 
 
 class Signal:
@@ -65,6 +75,57 @@ class PollerContext:
     find_function: Callable[[str], Function | None]
     log: Callable[[str, str], None]
     has_signals: bool
+
+
+class Queue:
+    """A queue in the emulator; `signal` wakes the poller that receives from it."""
+
+    def __init__(self, context: PollerContext) -> None:
+        """Set `url` before any call."""
+        self.signal = Signal()
+        self.url = ""
+        self._context = context
+
+    async def call(self, operation: str, **arguments: Any) -> Any:
+        """Call an operation of SQS on this queue."""
+        return await self._context.aws.call("sqs", operation, QueueUrl=self.url, **arguments)
+
+    async def receive(self, count: int, seconds: float) -> list[Message]:
+        """Return some of the next messages; if there are none, wait for a change or a timeout."""
+        self.signal.clear()
+        has_signals = self._context.has_signals
+        found = await self.call(
+            "receive_message",
+            MaxNumberOfMessages=min(count, _MAX_RECEIVED),
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=0 if has_signals else min(_LONG_POLL_SECONDS, int(seconds) or 1),
+        )
+        messages = found.get("Messages", [])
+        if not messages and has_signals:
+            await self.signal.wait(seconds)
+        return [{**each, "ReceivedAt": time.monotonic()} for each in messages]
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        """Delete messages. Raises ValueError if the queue keeps some of them."""
+        for start in range(0, len(messages), _MAX_RECEIVED):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": each["ReceiptHandle"]}
+                for number, each in enumerate(messages[start : start + _MAX_RECEIVED])
+            ]
+            deleted = await self.call("delete_message_batch", Entries=entries)
+            if failed := deleted.get("Failed"):
+                message = f"{count(len(failed), 'message')} not deleted: {failed[0].get('Message')}"
+                raise ValueError(message)
+
+    async def set_visibility(self, messages: Sequence[Message], seconds: int) -> None:
+        """Let messages become visible after some seconds."""
+        for each in messages:
+            await self.call(
+                "change_message_visibility",
+                ReceiptHandle=each["ReceiptHandle"],
+                VisibilityTimeout=seconds,
+            )
 
 
 class Filters:
@@ -129,24 +190,24 @@ async def invoke(
     context: PollerContext,
     name: str,
     create_invocation: Callable[[], Invocation],
-    deadline: float | None = None,
-) -> Result | None:
+    deadline: float = math.inf,
+) -> Result:
     """
-    Invoke a function; return None if it was throttled up to the deadline, a monotonic time.
+    Invoke a function; repeat a throttled invocation until the deadline, a monotonic time.
 
     Raises:
+        ThrottledError: The function was throttled until the deadline.
+        RejectedError: AWS rejects the invocation; a retry cannot succeed.
         ServiceStoppingError: The service is stopping.
     """
     pause, longest = _RETRY_SECONDS
     while True:
         function = context.find_function(name)
         if function is not None:
-            try:
+            with suppress(ThrottledError):
                 return await function.invoke(create_invocation())
-            except ThrottledError:
-                pass
-        if deadline is not None and time.monotonic() + pause > deadline:
-            return None
+        if time.monotonic() + pause > deadline:
+            raise ThrottledError
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest)
 
@@ -155,6 +216,24 @@ def report_failure(context: PollerContext, name: str, request_id: str, consequen
     """Report what happens to the messages of an invocation that failed."""
     if (function := context.find_function(name)) is not None:
         function.report_failure(request_id, consequence)
+
+
+async def reject_event(
+    context: PollerContext, source: EventSource, event: str, error: RejectedError
+) -> None:
+    """
+    Report an event that its function rejects, and send it to the event source's dead-letter queue.
+
+    Errors of the function itself go to the function's destinations, like on AWS:
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    settings = {**(source.settings.get("Target") or {}), **source.settings}
+    queue = (settings.get("DeadLetterConfig") or {}).get("Arn")
+    sent = f"sent to {queue.rpartition(':')[2]}" if queue else "dropped"
+    context.log(f"{source.place}: {source.name} is not delivered, but {sent}: {error}", "ERROR")
+    if queue:
+        attributes = {"ERROR_CODE": "SDK_CLIENT_ERROR", "ERROR_MESSAGE": str(error)}
+        await context.aws.send(queue, event, attributes)
 
 
 def count(number: int, noun: str) -> str:

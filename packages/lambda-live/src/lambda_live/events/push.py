@@ -16,8 +16,16 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
-from lambda_live.events.poller import IDLE_SECONDS, PollerContext, Signal, repeat
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.background import BackgroundTasks
+from lambda_live.events.poller import (
+    IDLE_SECONDS,
+    Message,
+    PollerContext,
+    Queue,
+    reject_event,
+    repeat,
+)
+from lambda_live.functions.request_queue import RejectedError, ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import INTERNAL_QUEUES, EventSource
 from lambda_live.resources.aws import AwsClients
@@ -26,8 +34,7 @@ _VISIBILITY_SECONDS = 30
 _HEARTBEAT_SECONDS = 10.0
 _MAX_RUNNING = 200
 _MAX_RECEIVED = 10
-_LONG_POLL_SECONDS = 20
-_THROTTLE_PAUSE_SECONDS = 0.5
+_THROTTLE_PAUSE_SECONDS = 1
 _MAX_NAME_LENGTH = 60
 _SNS_MEMBERS = (
     *("Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion"),
@@ -44,13 +51,13 @@ class NotificationPoller:
     """Delivers the notifications of one event source to its function."""
 
     def __init__(self, source: EventSource, context: PollerContext) -> None:
-        self.signal = Signal()
         self.source = source
-        self._context = context
-        self._url = ""
         self.arn = ""
         self.subscription = ""
-        self._running: set[asyncio.Task[None]] = set()
+        self._context = context
+        self._queue = Queue(context)
+        self.signal = self._queue.signal
+        self._running = BackgroundTasks(context.log)
 
     async def create_queue(self) -> None:
         """Create the internal queue."""
@@ -62,79 +69,59 @@ class NotificationPoller:
         found = await self._context.aws.call(
             "sqs", "create_queue", QueueName=name, Attributes=attributes
         )
-        self._url = found["QueueUrl"]
+        self._queue.url = found["QueueUrl"]
         self.arn = f"arn:aws:sqs:{account.region}:{account.account_id}:{name}"
 
     async def run(self) -> None:
         """Deliver notifications until the task is cancelled."""
-        what = f"{self.source.kind} events for {self.source.target}"
-        await repeat(what, self._deliver_next, self._context.log)
+        await repeat(self._label, self._deliver_next, self._context.log)
+
+    @property
+    def _label(self) -> str:
+        return f"{self.source.place}: {self.source.kind} events for {self.source.target}"
 
     async def drain(self) -> None:
         """Return when the accepted notifications have an outcome."""
-        if self._running:
-            await asyncio.wait(self._running)
+        await self._running.wait_for_fewer_than(1)
 
     async def _deliver_next(self) -> None:
-        while len(self._running) >= _MAX_RUNNING:
-            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        self.signal.clear()
-        has_signals = self._context.has_signals
-        found = await self._context.aws.call(
-            "sqs",
-            "receive_message",
-            QueueUrl=self._url,
-            MaxNumberOfMessages=_MAX_RECEIVED,
-            WaitTimeSeconds=0 if has_signals else _LONG_POLL_SECONDS,
-        )
-        messages = found.get("Messages", [])
-        for message in messages:
-            task = asyncio.create_task(self._deliver(message))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        if not messages and has_signals:
-            await self.signal.wait(IDLE_SECONDS)
+        await self._running.wait_for_fewer_than(_MAX_RUNNING)
+        for message in await self._queue.receive(_MAX_RECEIVED, IDLE_SECONDS):
+            self._running.spawn(self._deliver(message))
 
-    async def _deliver(self, message: dict[str, Any]) -> None:
+    async def _deliver(self, message: Message) -> None:
         """Invoke the function, and delete the message when the invocation has an outcome."""
-        handle = message["ReceiptHandle"]
-        event = self._event(message["Body"])
         try:
-            if event is not None:
-                outcome = await self._enqueue(event)
-                while not (await asyncio.wait((outcome,), timeout=_HEARTBEAT_SECONDS))[0]:
-                    await self._keep(handle, _VISIBILITY_SECONDS)
-                if outcome.cancelled():
-                    return
-            await self._context.aws.call(
-                "sqs", "delete_message", QueueUrl=self._url, ReceiptHandle=handle
-            )
+            event = self._event(message["Body"])
+            if event is None or await self._run(event, message):
+                await self._queue.delete([message])
         except ServiceStoppingError:
-            await self._keep(handle, 0)
+            await self._queue.set_visibility([message], 0)
+        except ThrottledError:
+            await self._queue.set_visibility([message], _THROTTLE_PAUSE_SECONDS)
         except Exception as error:  # noqa: BLE001  # the message becomes visible again
-            self._context.log(
-                f"{self.source.kind} event for {self.source.target}: {error}", "ERROR"
-            )
+            self._context.log(f"{self._label}: {error}", "ERROR")
 
-    async def _enqueue(self, event: bytes) -> asyncio.Task[None]:
-        while True:
-            function = self._context.find_function(self.source.target)
-            if function is not None:
-                try:
-                    label, source = self._describe(event)
-                    return function.enqueue_event(Invocation(event, label=label, source=source))
-                except ThrottledError:
-                    pass
-            await asyncio.sleep(_THROTTLE_PAUSE_SECONDS)
+    async def _run(self, event: bytes, message: Message) -> bool:
+        """
+        Run an event, and keep its message invisible; return whether it has an outcome.
 
-    async def _keep(self, handle: str, seconds: int) -> None:
-        await self._context.aws.call(
-            "sqs",
-            "change_message_visibility",
-            QueueUrl=self._url,
-            ReceiptHandle=handle,
-            VisibilityTimeout=seconds,
-        )
+        Raises:
+            ThrottledError: The function accepts no event now.
+            ServiceStoppingError: The service is stopping.
+        """
+        function = self._context.find_function(self.source.target)
+        if function is None:
+            raise ThrottledError
+        label, source = self._describe(event)
+        try:
+            outcome = function.enqueue_event(Invocation(event, label=label, source=source))
+        except RejectedError as error:
+            await reject_event(self._context, self.source, event.decode(), error)
+            return True
+        while not (await asyncio.wait((outcome,), timeout=_HEARTBEAT_SECONDS))[0]:
+            await self._queue.set_visibility([message], _VISIBILITY_SECONDS)
+        return not outcome.cancelled()
 
     def _describe(self, event: bytes) -> tuple[str, dict[str, str]]:
         """Return an event's label and its source."""
@@ -150,7 +137,7 @@ class NotificationPoller:
         return f"{self.source.kind} {name}", {"topic": name}
 
     def _event(self, body: str) -> bytes | None:
-        """Return the function's event; None for a message that is none, such as S3's test."""
+        """Return the function's event, or None for S3's test message."""
         if self.source.kind == "EventBridge":
             return body.encode()
         message = json.loads(body)

@@ -386,14 +386,10 @@ class _Shard:
             attempt=attempt,
         )
         try:
-            result = await invoke(self._poller.context, mapping.function, create)
+            return await invoke(self._poller.context, mapping.function, create)
         except ServiceStoppingError:
             await asyncio.Event().wait()  # the service cancels this task
             raise
-        if result is None:
-            message = "the invocation has no result"
-            raise RuntimeError(message)
-        return result
 
     def _report(self, request_id: str, consequence: str, records: Sequence[Record]) -> None:
         text = f"{consequence} {count(len(records), 'record')}"

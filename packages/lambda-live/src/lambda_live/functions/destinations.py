@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.functions.async_invocations import AsyncOutcome
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.model.function import split_qualifier
 from lambda_live.model.invocation import Invocation, continue_trace
 
@@ -80,7 +80,7 @@ class Destinations:
                     Invocation(payload, qualifier=qualifier, label=label, trace_id=trace)
                 )
                 return
-        except (ServiceStoppingError, ThrottledError):
+        except NotInvokedError:
             pass  # the file gets it
         self._deliver_outside(outcome, destination, {"record": record})
 

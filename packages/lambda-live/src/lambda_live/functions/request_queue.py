@@ -12,20 +12,34 @@ from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
 
 
-class ThrottledError(Exception):
+class NotInvokedError(Exception):
+    """The function does not run an invocation."""
+
+
+class ThrottledError(NotInvokedError):
     """All environments are busy and the queue is full: AWS's 429."""
 
 
-class ServiceStoppingError(Exception):
+class ServiceStoppingError(NotInvokedError):
     """The service is stopping and accepts no more requests."""
 
 
-class RecursiveLoopError(ThrottledError):
-    """The function was called too often in one chain of requests, so AWS does not run it."""
+class RejectedError(NotInvokedError):
+    """AWS rejects the invocation, and would reject a retry, too: its 400."""
 
 
-class TenantError(ThrottledError):
-    """The request must name a tenant and does not, or names one and must not: AWS's 400."""
+class RecursiveLoopError(RejectedError):
+    """The function was called too often in one chain of requests."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Lambda has detected your function being invoked in a recursive loop with other Amazon"
+            " Web Services resources and stopped your function's invocation."
+        )
+
+
+class TenantError(RejectedError):
+    """The request must name a tenant and does not, or names one and must not."""
 
 
 class RequestQueue:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, read_body, send
 from lambda_live.http.aws_errors import json_response
 
@@ -68,7 +68,7 @@ class AdminApp:
             return json_response({"message": f"no schedule {name}; there are: {known}"}, 404)
         try:
             await schedules[name].fire()
-        except (ThrottledError, ServiceStoppingError, ValueError) as error:
+        except (NotInvokedError, ValueError) as error:
             message = str(error) or "the function accepts no event now"
             return json_response({"message": message}, 503)
         return json_response({"fired": name})

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry, is_function_host
-from lambda_live.functions.request_queue import TenantError, ThrottledError
+from lambda_live.functions.request_queue import RejectedError, ThrottledError
 from lambda_live.http import cors
 from lambda_live.http.asgi import (
     BodyTooLargeError,
@@ -127,7 +127,7 @@ class ApiGateway:
         invocation.read_status = partial(_read_status, match, scope)
         try:
             result = await self._wait_for_result(match, invocation, scope)
-        except TenantError as error:
+        except RejectedError as error:
             return self._failure(match, request, 500, str(error))
         except ThrottledError:
             return self._failure(match, request, 500, "the function was throttled (429)")

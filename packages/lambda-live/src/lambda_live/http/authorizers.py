@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ThrottledError
+from lambda_live.functions.request_queue import RejectedError, ThrottledError
 from lambda_live.http.asgi import Scope
 from lambda_live.http.aws_errors import ServiceError
 from lambda_live.http.identities import (
@@ -125,8 +125,9 @@ class Authorizers:
         try:
             result = await invoke(function, invocation, scope)
             decision = _decision(authorizer, match, result, _arn(match, scope))
-        except (ThrottledError, ValueError) as error:
+        except (RejectedError, ThrottledError, ValueError) as error:
             reason = "was throttled" if isinstance(error, ThrottledError) else error
+            reason = f"was rejected: {error}" if isinstance(error, RejectedError) else reason
             self._listener.service_log(f"authorizer {authorizer.name} {reason}", "ERROR")
             message = None if match.route.is_rest else "Internal Server Error"
             _raise_error(500, "AuthorizerConfigurationException", {"message": message})

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 from lambda_live.functions.request_queue import (
+    NotInvokedError,
     RecursiveLoopError,
-    ServiceStoppingError,
-    TenantError,
+    RejectedError,
     ThrottledError,
 )
 from lambda_live.http.asgi import Response, Scope
@@ -67,22 +67,16 @@ def json_response(value: object, status: int = 200) -> Response:
     return Response(status, json.dumps(value).encode(), [("Content-Type", "application/json")])
 
 
-def to_service_error(
-    error: ServiceError | ThrottledError | ServiceStoppingError, *, is_reserved: bool
-) -> ServiceError:
+def to_service_error(error: ServiceError | NotInvokedError, *, is_reserved: bool) -> ServiceError:
     """Return AWS's error for `error`. With `is_reserved`, the function has reserved concurrency."""
     if isinstance(error, ServiceError):
         return error
-    if isinstance(error, TenantError):
+    if isinstance(error, RecursiveLoopError):
+        body = {"Type": "User", "Message": str(error)}
+        return ServiceError(400, "RecursiveInvocationException", body)
+    if isinstance(error, RejectedError):
         body = {"Type": "User", "message": str(error)}
         return ServiceError(400, "InvalidParameterValueException", body)
-    if isinstance(error, RecursiveLoopError):
-        message = (
-            "Lambda has detected your function being invoked in a recursive loop with other Amazon"
-            " Web Services resources and stopped your function's invocation."
-        )
-        body = {"Type": "User", "Message": message}
-        return ServiceError(400, "RecursiveInvocationException", body)
     if isinstance(error, ThrottledError):
         return _throttled(is_reserved=is_reserved)
     return ServiceError(

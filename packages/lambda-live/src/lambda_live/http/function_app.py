@@ -8,7 +8,7 @@ of a route is API Gateway's. Every other path belongs to the function URL.
 import asyncio
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import NotInvokedError, ServiceStoppingError
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import DisconnectedError, Receive, Scope, Send, header, send
 from lambda_live.http.aws_errors import ServiceError, to_service_error
@@ -68,7 +68,7 @@ class FunctionApp:
             return
         except asyncio.CancelledError:  # the service stops before the whole request arrived
             response = to_service_error(ServiceStoppingError(), is_reserved=False).response()
-        except (ServiceError, ThrottledError, ServiceStoppingError) as error:
+        except (ServiceError, NotInvokedError) as error:
             is_reserved = function.desired_configuration.has_reserved_concurrency
             response = to_service_error(error, is_reserved=is_reserved).response()
         add_ids(response, invocation)

@@ -130,8 +130,7 @@ async def invoke(function: Function, invocation: Invocation, scope: Scope) -> Re
 
     Raises:
         DisconnectedError: The client disconnected.
-        ThrottledError: No environment became free in time.
-        ServiceStoppingError: The service is stopping.
+        NotInvokedError: It is throttled or rejected, or the service is stopping.
     """
     sender = client(scope)
     if not sender.is_connected:
@@ -176,7 +175,7 @@ def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int
 type Operation = Callable[[Request], Awaitable[Response]]
 """An async function that serves a request.
 
-Raises DisconnectedError, ServiceError, ThrottledError or ServiceStoppingError.
+Raises DisconnectedError, NotInvokedError or ServiceError.
 """
 
 

@@ -40,6 +40,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 _SERVICES = (
     *("appconfig", "appconfigdata", "cognito-identity", "cognito-idp", "dynamodb"),
@@ -137,7 +138,7 @@ class EmulatorApp:
         else:
             if scope["path"] == "/_ministack/reset":
                 self._state.clear()
-            await emulator(scope, receive, send)
+            await emulator(*await _with_trace(scope, receive), send)
             if (service := _changed_service(scope)) is not None:
                 self._notify(service)
                 if service in _PASSED_ON:
@@ -177,11 +178,7 @@ class EmulatorApp:
         return next(queues, None)
 
     async def _serve_own(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = b""
-        while (message := await receive())["type"] == "http.request":
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await _read_body(receive)
         match scope["method"], scope["path"].removeprefix(PREFIX):
             case "GET", "changes":
                 await self._stream(scope["query_string"], receive, send)
@@ -233,6 +230,39 @@ class EmulatorApp:
                 successor.put_nowait(_LEADER)
             if not self._listeners:
                 self._orphaned = self._exit_later()
+
+
+async def _with_trace(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """
+    Store the sender's trace in the messages of a request to SQS; return the changed request.
+
+    AWS detects recursive loops by it; AWS's SDKs send it in a header of each request.
+    """
+    headers = dict(scope["headers"])
+    operation = headers.get(b"x-amz-target", b"").removeprefix(b"AmazonSQS.")
+    trace = unquote(headers.get(b"x-amzn-trace-id", b"").decode("latin-1"))
+    if not trace or operation not in (b"SendMessage", b"SendMessageBatch"):
+        return scope, receive
+    content = json.loads(await _read_body(receive))
+    value = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
+    for message in content.get("Entries", [content]):
+        message["MessageSystemAttributes"] = value | message.get("MessageSystemAttributes", {})
+    changed = [{"type": "http.request", "body": json.dumps(content).encode()}]
+
+    async def receive_changed() -> dict[str, Any]:
+        return changed.pop() if changed else await receive()
+
+    others = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    return scope | {"headers": others}, receive_changed
+
+
+async def _read_body(receive: Receive) -> bytes:
+    body = b""
+    while (message := await receive())["type"] == "http.request":
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return body
 
 
 async def _wait_disconnected(receive: Receive) -> None:

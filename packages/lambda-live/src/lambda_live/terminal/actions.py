@@ -13,7 +13,7 @@ from lambda_live.checks.http_file import SUFFIX, HttpRequest, parse_request, rea
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
 from lambda_live.checks.sample_events import sample_events
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ServiceStoppingError, TenantError, ThrottledError
+from lambda_live.functions.request_queue import RejectedError, ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation
 from lambda_live.model.resources import TemplateResources
 from lambda_live.model.service import ServiceSettings
@@ -155,7 +155,7 @@ class Actions:
                         tenant_id=event.tenant,
                     )
                 )
-        except (OSError, ValueError, TenantError) as error:
+        except (OSError, ValueError, RejectedError) as error:
             self._status.log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:
             self._status.log(f"{event.name} was throttled (429)", "ERROR")

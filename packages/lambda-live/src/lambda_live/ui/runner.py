@@ -3,7 +3,7 @@
 import asyncio
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import ServiceStoppingError, TenantError, ThrottledError
+from lambda_live.functions.request_queue import RejectedError, ServiceStoppingError, ThrottledError
 from lambda_live.model.invocation import Invocation
 from lambda_live.ui.history import History
 from lambda_live.ui.rows import MAX_BODY_BYTES, InvocationRow, format_size
@@ -37,7 +37,7 @@ async def invoke(
         raise InvokeError(message)
     try:
         await found.invoke(invocation)
-    except TenantError as error:
+    except RejectedError as error:
         raise InvokeError(str(error)) from error
     except ThrottledError as error:
         message = "Throttled (429): all environments are busy and the queue is full."

@@ -74,6 +74,59 @@ Resources:
           Type: SQS
           Properties: {Queue: !GetAtt Large.Arn, BatchSize: 20, MaximumBatchingWindowInSeconds: 30}
         Dead: {Type: SQS, Properties: {Queue: !GetAtt Dead.Arn, Enabled: false}}
+  Looped:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 2
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Stopped.Arn, maxReceiveCount: 2}
+  Stopped: {Type: AWS::SQS::Queue}
+  Loops:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: loop.send_again
+      Timeout: 2
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Looped.Arn}}}
+  Tenants:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 1
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt WithoutTenant.Arn, maxReceiveCount: 2}
+  WithoutTenant: {Type: AWS::SQS::Queue}
+  Isolated:
+    Type: AWS::Serverless::Function
+    Properties:
+      Timeout: 1
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Tenants.Arn}}}
+  Busy:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 1
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Throttled.Arn, maxReceiveCount: 9}
+  Throttled: {Type: AWS::SQS::Queue}
+  Bytes:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 1
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt DeadBytes.Arn, maxReceiveCount: 2}
+  DeadBytes: {Type: AWS::SQS::Queue}
+  Binary:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: app.return_bytes
+      Timeout: 1
+      Events:
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Bytes.Arn
+            FunctionResponseTypes: [ReportBatchItemFailures]
+  Reserved:
+    Type: AWS::Serverless::Function
+    Properties:
+      Timeout: 1
+      ReservedConcurrentExecutions: 0
+      Events: {Queue: {Type: SQS, Properties: {Queue: !GetAtt Busy.Arn}}}
   Slow:
     Type: AWS::Serverless::Function
     Properties:
@@ -99,6 +152,23 @@ Resources:
                 - Pattern: '{"body": ["plain"]}'
 """
 
+LOOP = """
+import boto3
+import app
+
+sqs = boto3.client("sqs")
+url = sqs.get_queue_url(QueueName="Looped")["QueueUrl"]
+
+def send_again(event, context):
+    app.handler(event, context)
+    for record in event["Records"]:
+        sqs.send_message(QueueUrl=url, MessageBody=record["body"])
+"""
+BYTES = """
+def return_bytes(event, context):
+    handler(event, context)
+    return b"not json"
+"""
 WAITS = """
 def wait(event, context):
     import time
@@ -116,8 +186,8 @@ def wait(event, context):
 
 @pytest.fixture(scope="module")
 def service(start_module_service: StartService) -> LambdaService:
-    app = RECORDER + WAITS
-    return start_module_service({"template.yaml": TEMPLATE, "code/app.py": app}, handler=None)
+    files = {"code/app.py": RECORDER + WAITS + BYTES, "code/loop.py": LOOP}
+    return start_module_service({"template.yaml": TEMPLATE, **files}, handler=None)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +201,7 @@ def bodies(events: list[Any]) -> list[str]:
 
 def test_startup_with_resources_lists_them_with_the_url(service: LambdaService, aws: Aws) -> None:
     line = next(each for each in service.lines if "MiniStack" in each)
-    assert f"8 queues (MiniStack, {aws.url})" in line
+    assert f"16 queues (MiniStack, {aws.url})" in line
 
 
 def test_message_reaches_the_function_as_on_aws(aws: Aws) -> None:
@@ -216,6 +286,42 @@ def test_response_without_failures_deletes_the_message(aws: Aws, response: str) 
     wait_until(lambda: f"return {response}" in bodies(aws.events("Single")), "the message")
     wait_until(lambda: aws.is_empty("Orders"), "the deleted message")
     assert bodies(aws.events("Single")).count(f"return {response}") == 1
+
+
+def test_response_that_is_not_json_keeps_the_messages(aws: Aws) -> None:
+    aws.send("Bytes", "bytes")
+    assert [each["Body"] for each in aws.receive("DeadBytes")] == ["bytes"]
+    assert bodies(aws.events("Binary")) == ["bytes", "bytes"]
+
+
+def test_throttled_messages_wait_until_the_function_has_capacity(
+    service: LambdaService, aws: Aws
+) -> None:
+    aws.send("Busy", "throttled")
+    line = service.wait_for_line("Busy: 1 of 1 message failed in Reserved (throttled)")
+    assert "visible again in" in line
+    service.boto3.put_function_concurrency(FunctionName="Reserved", ReservedConcurrentExecutions=1)
+    wait_until(lambda: bodies(aws.events("Reserved")) == ["throttled"], "the message")
+    wait_until(lambda: aws.is_empty("Busy"), "an empty queue")
+
+
+def test_message_in_a_recursive_loop_goes_to_the_dead_letter_queue(
+    service: LambdaService, aws: Aws
+) -> None:
+    aws.send("Looped", "again")
+    (stopped,) = aws.receive("Stopped")
+    assert stopped["Body"] == "again"
+    assert bodies(aws.events("Loops")) == ["again"] * 16
+    service.wait_for_line("Looped: 1 of 1 message failed in Loops (Lambda has detected")
+
+
+def test_message_for_a_function_with_tenants_goes_to_the_dead_letter_queue(
+    service: LambdaService, aws: Aws
+) -> None:
+    aws.send("Tenants", "without a tenant")
+    assert [each["Body"] for each in aws.receive("WithoutTenant")] == ["without a tenant"]
+    service.wait_for_line("Tenants: 1 of 1 message failed in Isolated (The invoked function is")
+    assert not aws.events("Isolated")
 
 
 def test_fifo_group_is_delivered_in_order(aws: Aws) -> None:
@@ -363,3 +469,12 @@ def test_queue_outside_the_template_is_reported_with_its_line(service: LambdaSer
     )
     service.wait_for_line("; add it to the template")
     assert not any("GetQueueUrl" in each for each in service.lines)
+
+
+def test_mapping_of_the_template_that_aws_rejects_is_reported_with_its_line(
+    service: LambdaService,
+) -> None:
+    line = TEMPLATE[: TEMPLATE.index("Queue: {Type: SQS, Properties: {Queue: !GetAtt Sequence")]
+    place = f"template.yaml:{line.count(chr(10)) + 1}: queue Sequence.fifo"
+
+    service.wait_for_line(f"{place}: AWS rejects this mapping: its visibility timeout, 1 s,")
