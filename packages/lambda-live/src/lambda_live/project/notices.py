@@ -1,7 +1,6 @@
 """The startup notices about a template, `PATH:LINE: PROBLEM; HINT`, each once for all functions."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 from lambda_live.dependencies.interpreters import explain_substitute
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
@@ -9,8 +8,6 @@ from lambda_live.model.template_error import short_path
 
 _MAX_NAMES = 4
 """Names in one notice; a terminal has 24 rows."""
-
-type _Place = tuple[Path | None, int | None]
 
 
 def describe_invalid(part: SkippedResource) -> str:
@@ -31,25 +28,15 @@ def collect_notices(template: Template) -> Iterator[str]:
     yield from _unknown_api_keys(template)
 
 
-def _grouped(
-    items: Iterable[tuple[str, str, _Place]],
-) -> Iterator[tuple[str, list[str], str]]:
-    """Yield each key with its names and the place of the first one, as `PATH:LINE: `."""
+def _grouped(items: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, list[str], str]]:
+    """Yield each key with its names and the place of the first one. Items have all three."""
     names: dict[str, dict[str, None]] = {}
-    places: dict[str, _Place] = {}
+    places: dict[str, str] = {}
     for key, name, place in items:
         names.setdefault(key, {})[name] = None
         places.setdefault(key, place)
     for key, group in names.items():
-        path, line = places[key]
-        prefix = (
-            ""
-            if path is None
-            else f"{short_path(path)}:{line}: "
-            if line
-            else f"{short_path(path)}: "
-        )
-        yield key, list(group), prefix
+        yield key, list(group), places[key]
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -59,15 +46,16 @@ def list_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[: _MAX_NAMES - 1])} and {len(names) - _MAX_NAMES + 1} more"
 
 
-def _place_of(function: FunctionSpec) -> _Place:
-    if function.template is None and function.image is not None:
-        return function.image.files[0], None
-    return function.template, function.line
+def _place_of(function: FunctionSpec) -> str:
+    """Return the place of a function in the project, as `PATH:LINE: `."""
+    if function.template is not None:
+        return f"{short_path(function.template)}:{function.line}: "
+    return f"{short_path(function.image.files[0])}: " if function.image else ""
 
 
 def _skipped(template: Template) -> Iterator[str]:
     items = (
-        (each.reason, each.logical_id, (each.template, each.line))
+        (each.reason, each.logical_id, f"{short_path(each.template)}:{each.line}: ")
         for each in template.skipped
         if each.error is None
     )

@@ -17,6 +17,7 @@ _VERSION_FILE = "cdk.out"
 """The file in each assembly with the format's version; the folder has the same name."""
 
 _MANIFEST = "manifest.json"
+_STACK = "aws:cloudformation:stack"
 
 
 def assembly_folder(template: Path) -> Path | None:
@@ -70,7 +71,8 @@ def find_template(folder: Path) -> Path:
         problem = f"this is a CDK app, but {manifest} does not exist"
         raise TemplateError(folder / _APP, None, problem, "run `cdk synth`")
     for each in _manifests(manifest):
-        found = [template for template in _templates(each) if _has_function(template)]
+        templates = map(each.with_name, _artifacts(each, _STACK, "templateFile"))
+        found = [template for template in templates if _has_function(template)]
         if found:
             return found[0] if len(found) == 1 else each
     problem = "no stack has a Python function"
@@ -91,50 +93,40 @@ def _output(folder: Path) -> Path:
 
 
 def _manifests(manifest: Path) -> Iterator[Path]:
+    """Yield a manifest, then those of the nested assemblies, which are folders beside it."""
     yield manifest
-    for kind, properties in _artifacts(manifest):
-        match kind, properties:
-            case "cdk:cloud-assembly", {"directoryName": str() as name} if Path(name).name == name:
-                yield from _manifests(manifest.parent / name / _MANIFEST)
-            case _:
-                continue
+    for name in _artifacts(manifest, "cdk:cloud-assembly", "directoryName"):
+        if "/" not in name and name != "..":
+            yield from _manifests(manifest.parent / name / _MANIFEST)
 
 
-def _templates(manifest: Path) -> Iterator[Path]:
-    for kind, properties in _artifacts(manifest):
-        match kind, properties:
-            case "aws:cloudformation:stack", {"templateFile": str() as name}:
-                yield manifest.with_name(name)
-            case _:
-                continue
-
-
-def _artifacts(manifest: Path) -> Iterator[tuple[object, object]]:
+def _artifacts(manifest: Path, kind: str, key: str) -> Iterator[str]:
+    """Yield a property of each artifact of a kind."""
     for artifact in _objects(_read(manifest).get("artifacts")):
-        yield artifact.get("type"), artifact.get("properties")
+        properties = artifact.get("properties")
+        value = properties.get(key) if isinstance(properties, dict) else None
+        if artifact.get("type") == kind and isinstance(value, str):
+            yield value
 
 
 def _has_function(template: Path) -> bool:
-    for each in _objects(_read(template).get("Resources")):
-        match each:
+    """Return whether a template, or one nested in it, has a Python function or an image."""
+    for resource in _objects(_read(template).get("Resources")):
+        match resource:
+            case {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": str() as runtime}}:
+                found = runtime.startswith("python")
+            case {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ImageUri": _}}}:
+                found = True
             case {
                 "Type": "AWS::CloudFormation::Stack",
                 "Metadata": {"aws:asset:path": str() as nested},
-            } if _has_function(template.with_name(nested)):
-                return True
-            case _ if _is_python(each):
-                return True
-    return False
-
-
-def _is_python(resource: dict[str, Any]) -> bool:
-    match resource:
-        case {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": str() as runtime}}:
-            return runtime.startswith("python")
-        case {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ImageUri": _}}}:
+            }:
+                found = _has_function(template.with_name(nested))
+            case _:
+                found = False
+        if found:
             return True
-        case _:
-            return False
+    return False
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from lambda_live.project.document import Document, Object, Value
+from lambda_live.project.document import Document, Object
 
 _PATH_SUFFIXES = {
     "AWS::Lambda::Function": "/Resource",
@@ -22,23 +22,16 @@ def application_of(manifest: Document) -> Document:
         match artifact:
             case {
                 "type": "aws:cloudformation:stack",
-                "properties": {"templateFile": str() as file},
+                "properties": {"templateFile": str() as file, **others},
             }:
                 line = artifacts.line_of(name)
-                resources.put(_stack_name(name, artifact), _nested_stack(file, line), line)
+                stack = str(others.get("stackName", name))
+                resources.put(stack, _nested_stack(file, line), line)
             case _:
                 continue
     root = Object(1)
     root.put("Resources", resources, artifacts.line)
     return Document(manifest.path, root, manifest.notices)
-
-
-def _stack_name(name: str, artifact: Value) -> str:
-    match artifact:
-        case {"properties": {"stackName": str() as stack}}:
-            return stack
-        case _:
-            return name
 
 
 def _nested_stack(file: str, line: int) -> Object:

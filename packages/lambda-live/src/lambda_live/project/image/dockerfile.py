@@ -132,9 +132,9 @@ class Stage:
 
     `line` is the line of FROM, `start_line` the line of CMD. `packages` are lines of a requirements
     file; a line that is only an option has the file for it. `installs_project` is set if the
-    project's own requirements are installed, `installs_anything` if any packages are. `made_up` are
-    the names of the files beside the Dockerfile that stand for what a skipped command makes, by the
-    command's line.
+    project's own requirements are installed, `installs_anything` if any packages are. `substitutes`
+    are the names of the files beside the Dockerfile that are used in place of what a skipped
+    command writes, by the command's line.
     """
 
     name: str
@@ -150,7 +150,7 @@ class Stage:
     installs_project: bool = False
     installs_anything: bool = False
     skipped: list[Skipped] = field(default_factory=list)
-    made_up: dict[int, list[str]] = field(default_factory=dict)
+    substitutes: dict[int, list[str]] = field(default_factory=dict)
 
     def derive(self, name: str, line: int) -> "Stage":
         """Return a stage that is based on this one."""
@@ -225,40 +225,41 @@ class DockerfileReader:
         if stage is None:
             problem = f"no stage is named {target!r}"
             raise TemplateError(self._file, None, problem, "fix the target (DockerBuildTarget)")
-        self._make_up(stage)
+        self._add_substitutes(stage)
         return stage
 
-    def _make_up(self, stage: Stage) -> None:
-        """Add the files that the user put where a skipped command would have made them."""
-        for step in stage.skipped:
-            command, *words = step.text.split()
-            if not step.is_command or _INSTALLERS.fullmatch(PurePosixPath(command).name):
+    def _add_substitutes(self, stage: Stage) -> None:
+        """Add the files that the user has in place of what a skipped command would write."""
+        for skipped in stage.skipped:
+            command, *words = skipped.text.split()
+            if not skipped.is_command or _INSTALLERS.fullmatch(PurePosixPath(command).name):
                 continue
             self.glob_folders.add(self._file.parent)
-            names = stage.made_up.setdefault(step.line, [])
-            for target, file in (*self._named(step, words),) or self._data(step.workdir):
+            names = stage.substitutes.setdefault(skipped.line, [])
+            found = list(self._named_files(skipped, words)) or self._data_files(skipped.workdir)
+            for target, file in found:
                 if stage.files.find(target) is None:
-                    stage.files.add(target, file, step.line)
+                    stage.files.add(target, file, skipped.line)
                     names.append(file.name)
 
-    def _named(self, step: Skipped, words: list[str]) -> Iterator[tuple[PurePosixPath, Path]]:
+    def _named_files(
+        self, skipped: Skipped, words: list[str]
+    ) -> Iterator[tuple[PurePosixPath, Path]]:
         """Yield the existing files that a command names, with their paths in the image."""
+        folder = self._file.parent
         for word in words:
             text = re.split("[=>]", word)[-1]
             name = PurePosixPath(text).name
-            target = _join(step.workdir, name if "://" in text else text)
-            below = target.is_relative_to(step.workdir)
-            relative = target.relative_to(step.workdir if below else _ROOT)
-            for file in (self._context / relative, *self._beside(relative, name)):
+            target = _join(skipped.workdir, name if "://" in text else text)
+            below = target.is_relative_to(skipped.workdir)
+            relative = target.relative_to(skipped.workdir if below else _ROOT)
+            for file in (self._context / relative, folder / relative, folder / name):
                 with suppress(OSError, ValueError):  # such as the code of `python -c`
                     if relative.parts and file.exists() and file not in self._copied:
                         yield target, file
                         break
 
-    def _beside(self, relative: PurePosixPath, name: str) -> tuple[Path, ...]:
-        return self._file.parent / relative, self._file.parent / name
-
-    def _data(self, workdir: PurePosixPath) -> Iterator[tuple[PurePosixPath, Path]]:
+    def _data_files(self, workdir: PurePosixPath) -> Iterator[tuple[PurePosixPath, Path]]:
         """Yield the data beside the Dockerfile that it does not copy: a program may write it."""
         for file in sorted(self._file.parent.iterdir()):
             if _NOT_DATA.fullmatch(file.name) or not is_code(file.name) or file == self._file:
@@ -339,8 +340,8 @@ class DockerfileReader:
         if other is None:
             stage.skip(each, f"COPY --from={origin} {' '.join(sources)}")
             return
-        self._make_up(other)
-        stage.made_up |= other.made_up
+        self._add_substitutes(other)
+        stage.substitutes |= other.substitutes
         for source in sources:
             path = str(other.workdir / source)
             is_known = stage.files.copy_from(other.files, path, target, stage.workdir, each.line)

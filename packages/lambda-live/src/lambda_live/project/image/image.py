@@ -31,9 +31,7 @@ _IMAGE_VARIABLES = (
 )
 """Variables about the image's own files, or set by Lambda."""
 
-_PROJECT_FILES = (
-    *("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock"),
-)
+_PROJECT_FILES = ("Pipfile", "poetry.lock", "pyproject.toml", "requirements", "setup.py", "uv.lock")
 """Prefixes of files that are copied for package installers only."""
 
 _MAX_NOTICE_ITEMS = 5
@@ -75,7 +73,7 @@ def read_image(spec: BuildSpec, links: Path | None) -> Image:
     root, opened = _root(spec, stage, folder, links)
     version = _python_version(stage)
     package_files = [path for _, path in stage.packages if path is not None]
-    watched = opened | (reader.glob_folders if root == links or stage.made_up else set())
+    watched = opened | (reader.glob_folders if root == links or stage.substitutes else set())
     return Image(
         handler=handler,
         root=root,
@@ -213,7 +211,7 @@ def _notices(spec: BuildSpec, stage: Stage, folder: PurePosixPath) -> Iterator[s
         )
     if stage.skipped:
         hint = "install what the code needs of it yourself"
-        if stage.made_up:
+        if stage.substitutes:
             hint += ", and put the files that it makes beside the Dockerfile"
         items = [f"{each.text} (line {each.line})" for each in stage.skipped[:_MAX_NOTICE_ITEMS]]
         more = len(stage.skipped) - len(items)
@@ -221,7 +219,7 @@ def _notices(spec: BuildSpec, stage: Stage, folder: PurePosixPath) -> Iterator[s
             f"{spec.dockerfile}:{stage.skipped[0].line}: not run locally: {', '.join(items)}"
             f"{f' and {more} more' if more else ''}; {hint}"
         )
-    for line, names in stage.made_up.items():
+    for line, names in stage.substitutes.items():
         if names:
             verb = "is" if len(names) == 1 else "are"
             used = ", ".join(names[:_MAX_NOTICE_ITEMS])

@@ -1,7 +1,7 @@
 """Settings that REST APIs, HTTP APIs and function URLs share: paths, stages, timeouts, CORS."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypedDict
 
 from lambda_live.model.template import Cors
@@ -13,6 +13,15 @@ from lambda_live.project.template.resources import Resources
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")
 _VARIABLE = re.compile(r"\{([^}+]+)\+?\}")
+_CORS_HEADERS = {
+    "AllowCredentials": "Allow-Credentials",
+    "AllowHeaders": "Allow-Headers",
+    "AllowMethods": "Allow-Methods",
+    "AllowOrigin": "Allow-Origin",
+    "MaxAge": "Max-Age",
+}
+"""SAM's names of CORS headers, and their names after `Access-Control-`."""
+
 _TENANT = "integration.request.header.x-amz-tenant-id"
 
 
@@ -147,26 +156,24 @@ def http_api_cors(api: Properties) -> Cors | None:
 
 def rest_api_cors(api: Properties) -> Cors | None:
     """Return the CORS settings of a SAM REST API."""
-    match api.get("Cors"):
-        case Object():
-            cors = api.section("Cors")
-            return _from_headers(cors.text, cors.flag("AllowCredentials"))
-        case _:
-            origin = api.text("Cors")
-            return Cors(allow_origins=(origin.strip("'"),)) if origin else None
+    if not isinstance(api.get("Cors"), Object):
+        origin = api.text("Cors")
+        return Cors(allow_origins=(origin.strip("'"),)) if origin else None
+    cors = api.section("Cors")
+    headers = {key: cors.text(key) for key in _CORS_HEADERS}
+    return _cors_of_headers(headers, allow_credentials=cors.flag("AllowCredentials"))
 
 
 def mock_cors(integration: Properties) -> Cors | None:
     """Return the CORS settings of an OPTIONS method that CDK or the Serverless Framework wrote."""
     for response in integration.items("IntegrationResponses"):
-        headers = response.section("ResponseParameters")
-
-        def text(key: str, headers: Properties = headers) -> str | None:
-            name = "".join(f"-{each}" if each.isupper() else each for each in key)
-            return headers.text(f"method.response.header.Access-Control{name}")
-
-        if text("AllowOrigin"):
-            return _from_headers(text, bool(text("AllowCredentials")))
+        parameters = response.section("ResponseParameters")
+        headers = {
+            key: parameters.text(f"method.response.header.Access-Control-{name}")
+            for key, name in _CORS_HEADERS.items()
+        }
+        if headers["AllowOrigin"]:
+            return _cors_of_headers(headers, allow_credentials=bool(headers["AllowCredentials"]))
     return None
 
 
@@ -181,17 +188,16 @@ def _cors(cors: Properties) -> Cors:
     )
 
 
-def _from_headers(text_of: Callable[[str], str | None], credentials: bool) -> Cors:  # noqa: FBT001  # it is a value of a template
-    # These values are header texts within single quotes, such as "'GET,POST'".
-    def items(key: str) -> tuple[str, ...]:
-        text = (text_of(key) or "").strip("'")
-        return tuple(item.strip() for item in text.split(",") if item)
-
-    age = (text_of("MaxAge") or "").strip("'")
+def _cors_of_headers(headers: Mapping[str, str | None], *, allow_credentials: bool) -> Cors:
+    """Return CORS settings from the texts of headers in single quotes, such as "'GET,POST'"."""
+    texts = {key: (text or "").strip("'") for key, text in headers.items()}
+    lists = {
+        key: tuple(item.strip() for item in text.split(",") if item) for key, text in texts.items()
+    }
     return Cors(
-        allow_origins=items("AllowOrigin"),
-        allow_methods=items("AllowMethods"),
-        allow_headers=items("AllowHeaders"),
-        allow_credentials=credentials,
-        max_age=int(age) if age.isdecimal() else None,
+        allow_origins=lists["AllowOrigin"],
+        allow_methods=lists["AllowMethods"],
+        allow_headers=lists["AllowHeaders"],
+        allow_credentials=allow_credentials,
+        max_age=int(texts["MaxAge"]) if texts["MaxAge"].isdecimal() else None,
     )

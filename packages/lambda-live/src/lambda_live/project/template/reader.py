@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -171,11 +170,11 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
     AWS adds the stack's name and a random suffix to a generated name.
     """
     for kinds in (FUNCTIONS, tuple(LAYERS)):
-        named = [
-            found
-            for resources in stacks
-            for found in resources.read(resources.by_type(*kinds), partial(_named, resources))
-        ]
+        named: list[tuple[Resources, Resource, str]] = []
+        for resources in stacks:
+            for each in resources.by_type(*kinds):
+                with resources.reading(each):  # its name may be invalid
+                    named.append((resources, each, resources.name_of(each.logical_id)))
         uses = Counter(name.lower() for *_, name in named)
         for resources, resource, name in named:
             if resources.stack_path and uses[name.lower()] > 1 and not _has_own_name(resource):
@@ -186,10 +185,6 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
                     hint = "set FunctionName to choose another name"
                     notice = f"{path} is served as {new_name}, because {name} is not unique; {hint}"
                     resources.note(resource.line, notice)
-
-
-def _named(resources: Resources, each: Resource) -> Iterator[tuple[Resources, Resource, str]]:
-    yield resources, each, resources.name_of(each.logical_id)
 
 
 def _has_own_name(resource: Resource) -> bool:
@@ -203,15 +198,9 @@ def _skip_equal_names(functions: list[FunctionSpec]) -> Iterator[SkippedResource
     for function in tuple(functions):
         first = seen.setdefault(function.name.lower(), function)
         if first is not function and function.template:
-            problem = (
-                f"{first.logical_id} and {function.logical_id} have the same name, {function.name}"
-            )
+            path, line, name = function.template, function.line or 1, function.logical_id
+            problem = f"{first.logical_id} and {name} have the same name, {function.name}"
             hint = "give each a unique FunctionName"
+            error = TemplateError(path, line, problem, hint)
             functions.remove(function)
-            line, error = (
-                function.line or 1,
-                TemplateError(function.template, function.line, problem, hint),
-            )
-            yield SkippedResource(
-                function.logical_id, function.template, line, f"{problem}; {hint}", error
-            )
+            yield SkippedResource(name, path, line, f"{problem}; {hint}", error)
