@@ -237,7 +237,7 @@ def test_an_unreachable_service_is_reported_in_one_line(
     )
 
 
-@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("script", ["check", "load"])
 def test_a_missing_curl_is_reported(script: str, checkout: Path, tmp_path: Path) -> None:
     for tool in ("bash", "dirname", "mktemp", "rm"):
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))

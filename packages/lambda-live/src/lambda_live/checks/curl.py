@@ -5,6 +5,7 @@ One curl process sends many events, one after the other, which saves a process a
 each. `EventSender` starts another process for the rest if an event takes long.
 """
 
+import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 from lambda_live.checks.comparison import parse_json
 from lambda_live.checks.event_files import ResourceEvent, expected_file, text_of
 from lambda_live.checks.function_response import parse_response
-from lambda_live.checks.http_file import SUFFIX, HttpResponse, read_request
+from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
 from lambda_live.model.text_files import EncodingError, encoding_of, read_file
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
@@ -161,15 +162,20 @@ def delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:
     return f"{STATE_PATH}/deliveries?{urlencode(query)}"
 
 
-def _http_request(target: Target, event: Path, function: str, output: Path) -> list[str]:
+def request_of(event: Path) -> HttpRequest:
+    """Return the request of a `.http` file. Raises InvalidEventError."""
     try:
-        request = read_request(event)
+        return read_request(event)
     except FileNotFoundError as error:
         message = f"{event}: no such file: {error.filename}"
         raise InvalidEventError(message) from error
     except (OSError, ValueError) as error:
         message = f"{event}: {error}"
         raise InvalidEventError(message) from error
+
+
+def _http_request(target: Target, event: Path, function: str, output: Path) -> list[str]:
+    request = request_of(event)
     lines = [
         "path-as-is",
         _header("X-Lambda-Live-Log", "Tail"),
@@ -205,8 +211,9 @@ def _option(name: str, value: str) -> str:
 
 
 def unreachable(url: str) -> SendError:
-    """Return the error of a service that does not respond."""
-    return SendError(f"nothing answers at {url}. Start the function with: make up")
+    """Return the error of a service that does not respond. A script of the repository has make."""
+    command = "make up" if "LAMBDA_LIVE_PROGRAM" in os.environ else "lambda-live"
+    return SendError(f"nothing answers at {url}. Start the function with: {command}")
 
 
 class StateReader:

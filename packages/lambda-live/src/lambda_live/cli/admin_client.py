@@ -4,14 +4,14 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
 import sys
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lambda_live.cli.parser import CommandParser, log
-
-_DEFAULT_URL = "http://127.0.0.1:9101"
+from lambda_live.checks.curl import unreachable
+from lambda_live.cli.parser import CommandParser, check_function, log, service_url
 
 RETRY_SECONDS = 0.5
 """Time between two attempts to connect."""
@@ -26,12 +26,8 @@ class AdminClient:
     """Reads from the admin port of one service."""
 
     def __init__(self, url: str) -> None:
-        """Raises ValueError for an invalid URL."""
         self.url = url
         self._address = urllib.parse.urlsplit(url).netloc
-        if not self._address:
-            message = f"invalid URL {url!r}: write http://HOST:ADMIN_PORT"
-            raise ValueError(message)
 
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address, timeout=_TIMEOUT_SECONDS)
@@ -44,7 +40,7 @@ class AdminClient:
                 if "code_sha256" in json.load(connection.getresponse()):
                     return
         except OSError:
-            log(f"nothing answers at {self.url}; start the functions with: lambda-live")
+            log(str(unreachable(self.url)))
             sys.exit(1)
         except (ValueError, TypeError, http.client.HTTPException):
             pass
@@ -71,25 +67,51 @@ class AdminClient:
             if line.startswith(b"data: "):
                 yield json.loads(line.removeprefix(b"data: "))
 
+    def rows(self, function: str | None, *, follows: bool) -> Iterator[Row]:
+        """
+        Yield the rows of a function, or of all, the oldest first.
+
+        Exit with status 2 if there is no such function. Without `follows`, end at the newest row.
+        """
+        for event in self.events():
+            rows = event.get("rows", ())
+            if "snapshot" in event and function is not None:
+                named = (each.get("function") for each in rows)
+                names = [*(each["name"] for each in event["functions"]), *filter(None, named)]
+                check_function(function, list(dict.fromkeys(names)))
+            yield from (row for row in rows if function in (None, row.get("function")))
+            if "snapshot" in event and not follows:
+                return
+
     def detail(self, row: Row) -> Row:
         """Return a row with all its details, or as it is if the service has dropped it."""
-        with contextlib.closing(self._connection()) as connection:
+        details: Row = {}
+        with (
+            contextlib.closing(self._connection()) as connection,
+            contextlib.suppress(OSError, http.client.HTTPException),
+        ):
             connection.request("GET", f"/api/rows/{row['id']}")
             response = connection.getresponse()
-            details: Row = json.load(response) if response.status == http.client.OK else {}
+            details = json.load(response) if response.status == http.client.OK else {}
         return row | {"location": None} | details
+
+
+def default_url() -> str:
+    """Return the URL of the admin port, unless an option names another one."""
+    return f"http://127.0.0.1:{os.environ.get('LAMBDA_LIVE_ADMIN_PORT', '9101')}"
 
 
 def parse(arguments: Sequence[str], parser: CommandParser) -> argparse.Namespace:
     """Return the options, with the client of `URL` as `admin`; exit with 2 if it is invalid."""
     parser.add_argument(
-        "url", nargs="?", default=_DEFAULT_URL, help="the service's admin port [%(default)s]"
+        "url",
+        nargs="?",
+        type=service_url,
+        default=default_url(),
+        help="the service's admin port [%(default)s]",
     )
     options = parser.parse(arguments)
-    try:
-        options.admin = AdminClient(options.url)
-    except ValueError as error:
-        parser.error(str(error))
+    options.admin = AdminClient(options.url)
     return options
 
 

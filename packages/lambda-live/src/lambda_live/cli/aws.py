@@ -20,8 +20,8 @@ from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambda_live.cli.admin_client import AdminClient
-from lambda_live.cli.parser import CommandParser, fail
+from lambda_live.cli.admin_client import AdminClient, default_url
+from lambda_live.cli.parser import CommandParser, fail, service_url
 from lambda_live.dependencies.cache import cache_dir
 from lambda_live.model.function import Account
 from lambda_live.model.resources import INTERNAL_QUEUES
@@ -42,7 +42,8 @@ def _parser() -> CommandParser:
     add("--group", default="", help="the message group, for FIFO queues")
     add(
         "--admin-url",
-        default=f"http://127.0.0.1:{os.environ.get('LAMBDA_LIVE_ADMIN_PORT', '9101')}",
+        type=service_url,
+        default=default_url(),
         help="the service's admin port, for `fire` and `reset` [%(default)s]",
     )
     return parser

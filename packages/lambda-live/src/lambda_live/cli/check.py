@@ -41,7 +41,7 @@ from lambda_live.checks.function_response import (
 )
 from lambda_live.checks.http_file import SUFFIX, HttpResponse
 from lambda_live.checks.sender import CheckProgress, EventSender, max_parallel_checks
-from lambda_live.cli.parser import CommandParser
+from lambda_live.cli.parser import CommandParser, cluster_url, log
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _SOURCE = "check"
@@ -73,11 +73,7 @@ class _Parser(CommandParser):
     def error(self, message: str) -> NoReturn:
         if self.prints_json:
             _print_json(CheckResult(self.get_default("url") or "", reason=message).to_json())
-        self.exit(_USAGE, f"{_SOURCE}: {message}\n")
-
-    @override
-    def format_help(self) -> str:
-        return super().format_help().replace("usage: ", "Usage: ", 1)
+        super().error(message)
 
 
 def _parser() -> _Parser:
@@ -87,13 +83,9 @@ def _parser() -> _Parser:
         usage="%(prog)s [--url URL | --cluster] [--wait SECONDS | --no-wait] [--patient]"
         " [--quiet | --full | --each | --json] [--code | [--accept] EVENT...]",
     )
-    parser.prog = os.environ.get("LAMBDA_LIVE_PROGRAM", parser.prog)
-    port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
-    url = os.environ.get("LAMBDA_LIVE_URL") or f"http://127.0.0.1:{port}"
+    parser.add_url()
     add = parser.add_argument
     add("events", nargs="*", metavar="EVENT", help=argparse.SUPPRESS)
-    add("--url", default=url, help="the service [LAMBDA_LIVE_URL; http://127.0.0.1:3001]")
-    add("--cluster", action="store_true", help="the service in the cluster: http://127.0.0.1:5432")
     add("--wait", type=int, default=30, metavar="SECONDS", help="timeout of the wait [30]")
     add("--no-wait", dest="wait", action="store_const", const=None, help="for AWS's emulator")
     add("--patient", action="store_true", help="also wait as long as the code does not load")
@@ -116,15 +108,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
     parser.prints_json = "--json" in arguments
     options = parser.parse(arguments)
+    options.program = parser.prog
     options.accept = options.accept or options.accept_errors
     if options.code and options.events:
         parser.error("--code takes no EVENT")
     if options.json and options.accept:
         parser.error("--json and --accept exclude each other")
-    if not options.url:
-        parser.error("--url needs a URL")
-    if options.cluster:
-        options.url = f"http://127.0.0.1:{os.environ.get('FUNCTION_PORT', '5432')}"
     for event in options.events:
         if not os.path.isfile(event):  # noqa: PTH113  # as it was written
             parser.error(f"no such event: {event}")
@@ -148,7 +137,7 @@ class CheckCommand:
             self._reader,
             options.url,
             options.wait or 0,
-            is_cluster=options.cluster and options.wait is not None,
+            is_cluster=options.url == cluster_url() and options.wait is not None,
         )
         self._state: ServiceState | None = None
 
@@ -193,7 +182,7 @@ class CheckCommand:
         skipped = [each for each in events if each.suffix == SUFFIX or ResourceEvent.parse(each)]
         if skipped:
             names = " ".join(self._relative(event) for event in skipped)
-            sys.stderr.write(f"check: AWS's emulator only takes JSON events. Not sent: {names}\n")
+            log(f"AWS's emulator only takes JSON events. Not sent: {names}")
         return [event for event in events if event not in skipped]
 
     def _wait_for_functions(self) -> None:
@@ -274,16 +263,16 @@ class CheckCommand:
         name = self._relative(event)
         if response is None:
             return Check(name, function, "waiting")
-        log = log_of(response)
+        reported = log_of(response)
         projects = self._projects(function)
         expected = text_of(expected_file(event))
         if event.suffix == SUFFIX:
-            error = http_error_of(response, log, projects)
+            error = http_error_of(response, reported, projects)
             payload = http_payload_of(response)
             found = HttpMessage.parse(expected or "").differences(response)
         else:
             payload = payload_of(response)
-            error = error_of(response, _first_error(event, payload), log, projects)
+            error = error_of(response, _first_error(event, payload), reported, projects)
             found = differences(parse_json(expected or ""), payload)
         if error is not None and error.type == "ModuleNotFoundError":
             error = replace(error, advice=self._advice(function, error.message))
@@ -297,10 +286,10 @@ class CheckCommand:
             error,
             payload,
             request_id_of(response),
-            log.duration_ms,
-            log.init_ms,
+            reported.duration_ms,
+            reported.init_ms,
             _milliseconds(seconds),
-            log.lines,
+            reported.lines,
         )
 
     def _advice(self, function: str, message: str) -> str | None:
@@ -352,7 +341,8 @@ class CheckCommand:
                 else:
                     accept(expected_file(event), responses[event])
                     accepted += 1
-        _print(*_acceptance_lines(Acceptance(accepted, errors, waiting), len(checks)))
+        done = Acceptance(accepted, errors, waiting)
+        _print(_acceptance_line(done, len(checks), self._options.program))
         return _FAILED if errors or waiting else 0
 
 
@@ -386,7 +376,7 @@ class _ProgressLine:
             sys.stderr.flush()
 
 
-def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
+def _acceptance_line(done: Acceptance, checks: int, program: str) -> str:
     parts = []
     if done.accepted:
         parts.append(f"{done.accepted} response{'s' * (done.accepted > 1)} accepted")
@@ -396,8 +386,8 @@ def _acceptance_lines(done: Acceptance, checks: int) -> list[str]:
         parts.append(f"{done.errors} error{'s' * (done.errors > 1)} not accepted")
     if done.waiting:
         parts.append(waiting_text(done.waiting))
-    hint = " (to accept errors: scripts/check --accept-errors)" if done.errors else ""
-    return [", ".join(parts) + hint]
+    hint = f" (to accept errors: {program} --accept-errors)" if done.errors else ""
+    return ", ".join(parts) + hint
 
 
 def _first_error(event: Path, payload: Any) -> Any:
@@ -441,14 +431,13 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     except InvalidEventError as error:
         if options.json:
             _print_json(CheckResult(options.url, reason=str(error)).to_json())
-        sys.stderr.write(f"check: {error}\n")
+        log(str(error))
         return _USAGE
     except (SendError, OSError) as error:
         if options.json:
-            result = CheckResult(options.url, reason=str(error)).to_json()
-            _print_json(result)
+            _print_json(CheckResult(options.url, reason=str(error)).to_json())
         else:
-            sys.stderr.write(f"check: {error}\n")
+            log(str(error))
         return _FAILED
 
 

@@ -1,19 +1,17 @@
 """
-Print a curl configuration that sends events, for `scripts/invoke` and `scripts/load`.
+Print a curl configuration that sends an event many times, for `scripts/load`.
 
-`lambda-live curl-config URL FOLDER EVENT...` sends each event once; curl writes the
-responses to FOLDER/1, FOLDER/1.headers, and so on. With `--repeat N` it sends one event N times; if
-none is named, it is the first in the `events` folder of FOLDER. Standard input is what the service
-reports about its functions.
+Without EVENT, it is the first event in the project's `events` folder, of the first function that
+has one.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lambda_live.checks.code_state import ServiceState
-from lambda_live.checks.curl import InvalidEventError, Target, config_of, load_config
-from lambda_live.cli.parser import CommandParser
+from lambda_live.checks.curl import InvalidEventError, load_config
+from lambda_live.cli.invoke import read_target
+from lambda_live.cli.parser import CommandParser, fail
 
 
 def _first_event(project: Path, functions: Sequence[str]) -> tuple[str, Path | None]:
@@ -27,26 +25,19 @@ def _first_event(project: Path, functions: Sequence[str]) -> tuple[str, Path | N
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the configuration; exit with 2 and one line if an event is invalid."""
-    parser = CommandParser("curl-config", "Print a curl configuration that sends events.")
-    parser.add_argument("--repeat", type=int)
-    parser.add_argument("--source", default="invoke", help="the client's name in the log")
-    parser.add_argument("url")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("events", nargs="*", type=Path)
+    """Print the configuration; exit with 1 if no service answers, 2 if the event is invalid."""
+    parser = CommandParser("curl-config", "Print a curl configuration that sends an event.")
+    parser.add_url()
+    parser.add_argument("--requests", type=int, default=1000, help="how many [%(default)s]")
+    parser.add_argument("--project", type=Path, default=Path.cwd(), help="has the folder events/")
+    parser.add_argument("event", nargs="?", type=Path, metavar="EVENT")
     options = parser.parse(arguments)
-    state = ServiceState.parse(sys.stdin.read())
-    # AWS's emulator does not report its functions: it has one, of this name
-    target = Target(options.url, options.source, state.names if state else ("function",))
-    try:
-        if options.repeat is None:
-            sys.stdout.write(config_of(target, options.events, options.folder))
-        elif options.events:
-            function, event = target.function_of(options.events[0]), options.events[0]
-            sys.stdout.write(load_config(target.url, function, event, options.repeat))
-        else:
-            function, first = _first_event(options.folder, target.functions)
-            sys.stdout.write(load_config(target.url, function, first, options.repeat))
-    except InvalidEventError as error:
-        sys.stderr.write(f"{options.source}: {error}\n")
-        sys.exit(2)
+    target = read_target(options.url, "load")
+    if options.event is None:
+        function, event = _first_event(options.project, target.functions)
+    else:
+        try:
+            function, event = target.function_of(options.event), options.event
+        except InvalidEventError as error:
+            fail(str(error))
+    sys.stdout.write(load_config(target.url, function, event, options.requests))

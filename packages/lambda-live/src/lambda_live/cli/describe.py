@@ -15,14 +15,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from lambda_live.cli.parser import CommandParser, fail
+from lambda_live.cli.parser import CommandParser, check_function, fail
 from lambda_live.dependencies.pip_input import metadata_files
 from lambda_live.dependencies.requirements import collect_requirements, requirement_files
 from lambda_live.model.function import Account
 from lambda_live.model.requirements import InstallError
 from lambda_live.model.reserved_variables import placeholder_credentials
 from lambda_live.model.template import FunctionSpec, Template
-from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.config import read_account, sam_variables
 from lambda_live.project.dotenv import DotEnv
@@ -99,8 +98,7 @@ def _print_environment(template: Template, name: str, project: Path) -> None:
         for each in template.skipped:
             if name in (each.served_name, each.logical_id):
                 fail(describe_invalid(each))
-        names = ", ".join(each.name for each in template.functions)
-        fail(f"unknown function {name}; the template has {names}")
+        check_function(name, [each.name for each in template.functions])
     pairs = _environment(found[0], project).items()
     sys.stdout.write("".join(f"{key}={value}\0" for key, value in pairs))
 
@@ -120,7 +118,7 @@ def _local_packages(function: FunctionSpec, project: Path) -> tuple[list[Path], 
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command; exit with status 2 if the template is invalid."""
+    """Run the command. Raises TemplateError."""
     parser = CommandParser("describe", "Print the functions of the current folder as JSON.")
     parser.add_argument("--folders", action="store_true", help="print only the folders of code")
     parser.add_argument(
@@ -131,14 +129,11 @@ def main(arguments: Sequence[str]) -> None:
     )
     options = parser.parse(arguments)
     project = Path.cwd()
-    try:
-        template = load_template(project)
-        if options.environment:
-            _print_environment(template, options.environment, project)
-            return
-        functions = [_describe(each, project) for each in template.functions]
-    except TemplateError as error:
-        fail(str(error))
+    template = load_template(project)
+    if options.environment:
+        _print_environment(template, options.environment, project)
+        return
+    functions = [_describe(each, project) for each in template.functions]
     if options.folders:
         folders = dict.fromkeys(folder for each in functions for folder in each["folders"])
         sys.stdout.write("".join(f"{each}\n" for each in folders))

@@ -14,10 +14,8 @@ from lambda_live.checks.event_files import ResourceEvent, events_of, expected_fi
 from lambda_live.checks.http_file import SUFFIX, read_request
 from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event
 from lambda_live.cli.describe import account_of, load_template
-from lambda_live.cli.parser import CommandParser, fail
+from lambda_live.cli.parser import CommandParser
 from lambda_live.model.strict_json import loads
-from lambda_live.model.template import Template
-from lambda_live.model.template_error import TemplateError
 from lambda_live.model.text_files import read_file
 
 
@@ -43,32 +41,25 @@ def _addressee(event: Path, names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else "?"
 
 
-def _load_template() -> Template:
-    try:
-        return load_template(Path.cwd())
-    except TemplateError as error:
-        fail(str(error))
-
-
 def _generate(arguments: Sequence[str]) -> None:
     parser = CommandParser("events generate", "Print a sample event for the current folder.")
     parser.add_argument("kind", choices=SAMPLE_KINDS, help="what sends the event")
     kind = parser.parse(arguments).kind
-    template = _load_template()
+    template = load_template(Path.cwd())
     account = account_of(Path.cwd())
     event = sample_event(kind, template.resources, template.event_sources, account)
     sys.stdout.write(f"{json.dumps(event, indent=2)}\n")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print PATH, function and remark of each event; exit with 2 if the template is invalid."""
+    """Print PATH, function and remark of each event. Raises TemplateError."""
     if arguments[:1] == ["generate"]:
         _generate(arguments[1:])
         return
     description = "List the events of the current folder. `events generate KIND` prints a sample."
     CommandParser("events", description).parse(arguments)
     project = Path.cwd()
-    names = [each.name for each in _load_template().functions]
+    names = [each.name for each in load_template(project).functions]
     events = events_of(project, names)
     rows = [
         (

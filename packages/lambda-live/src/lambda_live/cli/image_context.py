@@ -19,9 +19,7 @@ from lambda_live.dependencies.interpreters import is_supported
 from lambda_live.dependencies.pip_input import cache_key, copy_requirements
 from lambda_live.dependencies.requirements import collect_requirements
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
-from lambda_live.model.requirements import InstallError
 from lambda_live.model.template import FunctionSpec, Template
-from lambda_live.model.template_error import TemplateError
 
 _NOT_SHIPPED = shutil.ignore_patterns(*EXCLUDED_NAMES)
 
@@ -101,16 +99,16 @@ def write_function(project: Path, directory: Path, name: str = "") -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command; exit with status 2 on an error."""
+    """Run the command. Raises TemplateError, InstallError, OSError."""
     parser = CommandParser("image-context", "Write what a function's image is built from.")
     parser.add_argument("content", choices=("requirements", "function"))
     parser.add_argument("directory", type=Path)
     parser.add_argument("name", nargs="?", default="", help="the function")
     options = parser.parse(arguments)
+    if options.content == "requirements":
+        write_requirements(Path.cwd(), options.directory)
+        return
     try:
-        if options.content == "function":
-            write_function(Path.cwd(), options.directory, options.name)
-        else:
-            write_requirements(Path.cwd(), options.directory)
-    except (ImageContextError, InstallError, TemplateError) as error:
+        write_function(Path.cwd(), options.directory, options.name)
+    except ImageContextError as error:
         fail(str(error))

@@ -18,16 +18,11 @@ _MAX_DEPTH = 8
 
 def _newest_loads(admin: AdminClient, function: str | None) -> Iterator[Row]:
     """Yield the newest successful load of each function."""
-    found: dict[str, Row] = {}
-    for event in admin.events():
-        for row in event.get("rows", ()):
-            is_load = row["kind"] == "reload" and not row["errorType"]
-            if is_load and function in (None, row["function"]):
-                found[row["function"]] = row
-        if "snapshot" in event:
-            break
-    for name in sorted(found):
-        yield admin.detail(found[name])
+    rows = admin.rows(function, follows=False)
+    found = {
+        row["function"]: row for row in rows if row["kind"] == "reload" and not row["errorType"]
+    }
+    yield from (admin.detail(found[name]) for name in sorted(found))
 
 
 def _lines(load: Row) -> Iterator[str]:
@@ -55,4 +50,5 @@ def main(arguments: Sequence[str]) -> None:
     options = admin_client.parse(arguments, parser)
     options.admin.exit_if_unreachable()
     for load in _newest_loads(options.admin, options.function):
-        sys.stdout.write("".join(f"{line}\n" for line in _lines(load)))
+        if "imports" in load:  # the service may have dropped it
+            sys.stdout.write("".join(f"{line}\n" for line in _lines(load)))

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lambda_live.cli.describe import load_template
-from lambda_live.cli.parser import CommandParser, fail, log
+from lambda_live.cli.parser import CommandParser, log
 from lambda_live.dependencies.installation import install
 from lambda_live.dependencies.local_packages import import_roots
 from lambda_live.dependencies.pip_input import cache_key
 from lambda_live.dependencies.requirements import collect_requirements
-from lambda_live.model.requirements import InstallError
-from lambda_live.model.template_error import TemplateError
 
 
 def install_all(project: Path) -> list[Path]:
@@ -41,12 +39,8 @@ def install_all(project: Path) -> list[Path]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command; exit with status 2 on an error."""
+    """Run the command. Raises TemplateError, InstallError."""
     CommandParser("install", "Install the functions' requirements and print the folders.").parse(
         arguments
     )
-    try:
-        folders = install_all(Path.cwd())
-    except (TemplateError, InstallError) as error:
-        fail(str(error))
-    sys.stdout.write(os.pathsep.join(map(str, folders)))
+    sys.stdout.write(os.pathsep.join(map(str, install_all(Path.cwd()))))

@@ -1,17 +1,18 @@
 """
-`lambda-live invoke [EVENT]`: send one event to a running function and print the response.
+`lambda-live invoke [EVENT...]`: send events to a running function and print the responses.
 
 EVENT is a JSON file, a `.http` file, the name of one in `events/`, or `-` for standard input.
-Without EVENT it is an empty object. The response goes to standard output, the figures to standard
-error. Exit status: 0, 1 if the invocation failed, 2 for a wrong call.
+Without EVENT it is an empty object. The responses go to standard output. The figures of a single
+event, or the names of several ones, go to standard error.
+Exit status: 0, 1 if an invocation failed, 2 for a wrong call.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from lambda_live.checks.code_state import ServiceState
@@ -21,40 +22,48 @@ from lambda_live.checks.curl import (
     InvalidEventError,
     Target,
     delivery_path,
+    request_of,
+    unreachable,
 )
 from lambda_live.checks.event_files import ResourceEvent, events_of
 from lambda_live.checks.function_response import error_of, http_error_of, log_of, payload_of
-from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
-from lambda_live.cli.parser import CommandParser, log, suggest
+from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse
+from lambda_live.cli.parser import CommandParser, check_function, log, suggest
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
 _NAMELESS = Path("-")
-_OK, _FIRST_ERROR = 200, 400
+_SOURCE = "X-Lambda-Live-Source"
+_FIRST_ERROR = 400
 _HIDDEN_HEADERS = ("x-amz-log-result", "x-lambda-live-code-sha256")
 
 
 def _parser() -> CommandParser:
-    parser = CommandParser("invoke", "Send one event to a running function; print the response.")
-    port = os.environ.get("LAMBDA_LIVE_PORT", "3001")
-    url = os.environ.get("LAMBDA_LIVE_URL") or f"http://127.0.0.1:{port}"
+    parser = CommandParser("invoke", "Send events to a running function; print the responses.")
+    parser.add_url()
     add = parser.add_argument
-    add("event", nargs="?", help="a .json or .http file, its name in events/, or - for stdin [{}]")
+    add(
+        "events",
+        nargs="*",
+        metavar="EVENT",
+        help="a .json or .http file, its name in events/, or - for stdin [{}]",
+    )
     add("--function", metavar="NAME", help="the function, if there is more than one")
     add("--data", metavar="JSON", help="the event itself")
-    add("--url", default=url, help="the service [LAMBDA_LIVE_URL; http://127.0.0.1:3001]")
     add("--tenant", metavar="ID", help="the tenant id, for a function with tenant isolation")
     add("--log", action="store_true", help="print the function's log to standard error")
     return parser
 
 
-def _find_event(parser: CommandParser, name: str, functions: Sequence[str]) -> Path:
+def _find_event(parser: CommandParser, name: str, function: str | None) -> Path:
     """Return the file of an event. A name in `events/` needs no suffix."""
-    if (path := Path(name)).is_file():
-        return path
+    if name == "-" or Path(name).is_file():
+        return Path(name)
     project = Path.cwd()
+    folders = (each.name for each in project.glob("events/*/") if each.name != "expected")
+    functions = folders if function is None else (function,)
     known = {
         str(each.relative_to(project / "events")): each for each in events_of(project, functions)
     }
@@ -72,7 +81,7 @@ def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) ->
     if options.data is not None:
         content: bytes = options.data.encode()
     elif event == _NAMELESS:
-        content = sys.stdin.buffer.read() if options.event == "-" else b"{}"
+        content = sys.stdin.buffer.read() if options.events else b"{}"
     else:
         content = read_file(event).encode()
     try:
@@ -86,12 +95,11 @@ def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) ->
 def _request(
     parser: CommandParser, options: argparse.Namespace, target: Target, event: Path
 ) -> HttpRequest:
-    function = options.function or target.function_of(event)
-    if function not in target.functions:
-        hint = suggest(function, target.functions)
-        parser.error(
-            f"no function {function}{hint or '; there are ' + ', '.join(target.functions)}"
-        )
+    try:
+        function = options.function or target.function_of(event)
+    except InvalidEventError:
+        parser.error("there is more than one function; name one with --function")
+    check_function(function, target.functions)
     if (resource := ResourceEvent.parse(event)) is not None:
         headers = [("Content-Type", "application/octet-stream")]
         path = delivery_path(target, event, resource)
@@ -101,7 +109,7 @@ def _request(
         headers += [("X-Amz-Tenant-Id", options.tenant)] if options.tenant else []
         path = f"{FUNCTIONS_PATH}/{quote(function)}/invocations"
         return HttpRequest("POST", path, headers, _payload(parser, options, event))
-    request = read_request(event)
+    request = request_of(event)
     host = [("Host", f"{function}.localhost:{urlsplit(options.url).port}")]
     several = len(target.functions) > 1
     return HttpRequest(
@@ -112,7 +120,11 @@ def _request(
 def _print_response(event: Path, response: HttpResponse) -> None:
     if event.suffix == SUFFIX:
         headers = (each for each in response.headers if each[0].lower() not in _HIDDEN_HEADERS)
-        lines = [f"HTTP {response.status}", *(f"{name}: {value}" for name, value in headers), ""]
+        lines = [
+            f"HTTP/1.1 {response.status}",
+            *(f"{name}: {value}" for name, value in headers),
+            "",
+        ]
         sys.stdout.write("".join(f"{sanitize(line)}\n" for line in lines))
     try:
         text = json.dumps(loads(response.body), ensure_ascii=False, indent=2)
@@ -136,17 +148,34 @@ def _figures(response: HttpResponse) -> str:
     return ", ".join(figures)
 
 
-def _invoke(parser: CommandParser, options: argparse.Namespace) -> int:
-    own = {"X-Lambda-Live-Source": _CLIENT}
-    state = ServiceState.parse(
-        HttpRequest("GET", STATE_PATH, [], b"").send(options.url, **own).body.decode()
-    )
+def read_target(url: str, client: str) -> Target:
+    """Return the service and its functions; exit with status 1 if no service answers."""
+    try:
+        response = HttpRequest("GET", STATE_PATH, [], b"").send(url, **{_SOURCE: client})
+    except ConnectionRefusedError:
+        _stop(str(unreachable(url)))
+    except (OSError, ValueError) as error:
+        _stop(f"{url}: {error}")
+    state = ServiceState.parse(response.body.decode("utf-8", "replace"))
     # AWS's emulator does not report its functions: it has one, of this name
-    target = Target(options.url, _CLIENT, state.names if state else ("function",))
-    is_file = options.event not in {None, "-"} and options.data is None
-    event = _find_event(parser, options.event, target.functions) if is_file else _NAMELESS
+    return Target(url, client, state.names if state else ("function",))
+
+
+def _stop(message: str) -> NoReturn:
+    log(message)
+    sys.exit(1)
+
+
+def _invoke(
+    parser: CommandParser, options: argparse.Namespace, target: Target, event: Path
+) -> bool:
+    """Send an event, and print the response; return whether the invocation succeeded."""
     request = _request(parser, options, target, event)
-    own |= {"X-Lambda-Live-Log": "Tail"} | ({"X-Lambda-Live-Event": event.name} if is_file else {})
+    own = {_SOURCE: _CLIENT, "X-Lambda-Live-Log": "Tail"}
+    own |= {} if event == _NAMELESS else {"X-Lambda-Live-Event": event.name}
+    several = len(options.events) > 1
+    if several:
+        sys.stderr.write(f"{sanitize(str(event))}\n")
     response = request.send(options.url, **own)
     _print_response(event, response)
     reported = log_of(response)
@@ -160,23 +189,24 @@ def _invoke(parser: CommandParser, options: argparse.Namespace) -> int:
     if options.log:
         sys.stderr.write("".join(f"{sanitize(line)}\n" for line in reported.lines))
     place = f"{error.file}:{error.line}: " if error and error.file else ""
-    text = f"{place}{error.type}: {error.message}" if error else _figures(response)
-    if text:
+    figures = "" if several else _figures(response)
+    if text := f"{place}{error.type}: {error.message}" if error else figures:
         log(text)
-    return 1 if failed else 0
+    return not failed
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command; exit with 1 if the invocation failed, 2 for a wrong call."""
+    """Run the command; exit with 1 if an invocation failed, 2 for a wrong call."""
     parser = _parser()
     options = parser.parse(arguments)
+    if options.data is not None and options.events:
+        parser.error("--data and EVENT exclude each other")
+    events = [_find_event(parser, name, options.function) for name in options.events]
+    target = read_target(options.url, _CLIENT)
     try:
-        sys.exit(_invoke(parser, options))
-    except InvalidEventError:
-        parser.error("there is more than one function; name one with --function")
-    except ConnectionRefusedError:
-        log(f"nothing answers at {options.url}; start the functions with: lambda-live")
-        sys.exit(1)
+        succeeded = [_invoke(parser, options, target, each) for each in events or [_NAMELESS]]
+    except InvalidEventError as error:
+        parser.error(str(error))
     except (OSError, ValueError) as error:
-        log(str(error))
-        sys.exit(1)
+        _stop(str(error))
+    sys.exit(0 if all(succeeded) else 1)

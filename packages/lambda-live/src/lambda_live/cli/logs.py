@@ -15,14 +15,6 @@ from lambda_live.cli.parser import CommandParser
 from lambda_live.telemetry.sanitize import sanitize
 
 
-def _rows(admin: AdminClient, *, follows: bool) -> Iterator[Row]:
-    """Yield the invocations and loads, the oldest first."""
-    for event in admin.events():
-        yield from event.get("rows", ())
-        if "snapshot" in event and not follows:
-            return
-
-
 def _lines(row: Row) -> Iterator[str]:
     """Yield a title, and the log below it."""
     clock = time.strftime("%H:%M:%S", time.localtime(row["timestamp"] / 1000))
@@ -39,11 +31,10 @@ def _text(log: object) -> str:
 
 
 def _print(admin: AdminClient, function: str | None, *, follows: bool) -> None:
-    for row in _rows(admin, follows=follows):
-        if row["kind"] not in ("invocation", "reload") or function not in (None, row["function"]):
-            continue
-        sys.stdout.write("".join(f"{sanitize(line)}\n" for line in _lines(admin.detail(row))))
-        sys.stdout.flush()
+    for row in admin.rows(function, follows=follows):
+        if row["kind"] in ("invocation", "reload"):
+            sys.stdout.write("".join(f"{sanitize(line)}\n" for line in _lines(admin.detail(row))))
+            sys.stdout.flush()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """
 Run the command that the first argument names, `serve` if it names none.
 
-Only that command's module is imported: most of them need little of the service.
+Only that command's module is imported: most of them need little of the service. An error in a file
+of the user is one line, with exit status 2.
 """
 
 import importlib
@@ -9,17 +10,20 @@ import os
 import sys
 
 from lambda_live import __version__
+from lambda_live.cli.parser import fail
+from lambda_live.model.requirements import InstallError
+from lambda_live.model.template_error import TemplateError
 
 COMMANDS = {
     "serve": "run the functions of the current folder (default)",
     "init": "write a template, a function, an event and a test to a folder",
-    "invoke": "send one event to a running function and print the response",
+    "invoke": "send events to a running function and print the responses",
     "events": "list the events of the current folder",
     "imports": "print how long the imports of a function's cold start took",
     "logs": "print what the functions of a running service wrote to their logs",
     "aws": "send messages and data to the AWS resources of a running service",
     "check": "send events to a running function and compare the responses",
-    "curl-config": "print a curl configuration that sends events, for scripts",
+    "curl-config": "print a curl configuration that sends an event many times",
     "describe": "print the functions as JSON",
     "install": "install the functions' requirements for their tests, print the folders",
     "clear-cache": "remove installed packages that no service uses",
@@ -53,3 +57,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except (TemplateError, InstallError) as error:
+        fail(str(error))
+    except OSError as error:
+        if name == "serve":
+            raise  # a fault of the service, whose traceback is needed
+        fail(str(error))

@@ -140,7 +140,7 @@ def test_invoke_prints_http_response(service: LambdaService) -> None:
     invoked = invoke(service, "post")
 
     assert invoked.returncode == 0
-    assert invoked.stdout.startswith("HTTP 201\n")
+    assert invoked.stdout.startswith("HTTP/1.1 201\n")
     assert "x-path: /path\n" in invoked.stdout.lower()
     assert invoked.stdout.endswith("\n\nmade\n")
 
@@ -153,7 +153,10 @@ def test_invoke_prints_http_response(service: LambdaService) -> None:
         (["--function", "helo"], 2, "no function helo; did you mean hello?"),
         (["--data", "{"], 2, "the event is not JSON: "),
         (["--dat", "1"], 2, "unknown option --dat; did you mean --data?"),
-        (["--url", "http://127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1; start the"),
+        (["--data", "{}", "hello"], 2, "--data and EVENT exclude each other"),
+        (["--url", "http://127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1. Start the"),
+        (["--url", "127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1. Start the"),
+        (["--url", "http://[::1"], 2, "argument --url: invalid URL 'http://[::1': write http://HO"),
     ],
 )
 def test_invoke_explains_wrong_call(
@@ -164,6 +167,52 @@ def test_invoke_explains_wrong_call(
     assert (invoked.returncode, invoked.stdout) == (status, "")
     assert invoked.stderr.startswith(f"lambda-live: {message}")
     assert len(invoked.stderr.splitlines()) == 1
+
+
+def test_invoke_sends_each_event_and_names_it(service: LambdaService) -> None:
+    invoked = invoke(service, "hello", "fails", "post")
+
+    assert invoked.returncode == 1
+    assert [invoked.stdout.count(text) for text in ("Hello, Lambda!", "errorType", "made")] == [
+        1
+    ] * 3
+    names = [line for line in invoked.stderr.splitlines() if not line.startswith("lambda-live: ")]
+    assert [Path(name).name for name in names] == ["hello.json", "fails.json", "post.http"]
+
+
+def test_check_accepts_url_with_slash_or_without_scheme(service: LambdaService) -> None:
+    for url in (f"{service.url}/", service.url.removeprefix("http://")):
+        checked = run("check", "--url", url, "events/hello.json", folder=service.project)
+        assert (checked.returncode, checked.stdout) == (0, "1 of 1 events as expected\n")
+
+
+@pytest.mark.parametrize("command", ["logs", "imports"])
+def test_unknown_function_is_reported(service: LambdaService, command: str) -> None:
+    done = run(command, "--function", "helo", service.admin_url, folder=service.project)
+
+    message = "lambda-live: no function helo; did you mean hello?\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("describe", ".env:2: the line is not UTF-8; save the file as UTF-8"),
+        ("events generate sqs", ".env:2: the line is not UTF-8; save the file as UTF-8"),
+        ("image-context function image", "[Errno 17] File exists: 'image/code'"),
+        ("image-context requirements image", "[Errno 17] File exists: 'image'"),
+    ],
+)
+def test_error_in_a_file_is_one_line(tmp_path: Path, command: str, message: str) -> None:
+    code = "def lambda_handler(event, context): pass\n"
+    write_project(tmp_path, {"lambda_function.py": code, "image/code/file": ""})
+    (tmp_path / ".env").write_bytes(b"A=1\n\xff\n")
+
+    done = run(*command.split(), folder=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(f"{message}\n")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_events_lists_files_and_what_is_wrong(service: LambdaService) -> None:

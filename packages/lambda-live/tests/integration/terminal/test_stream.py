@@ -80,5 +80,5 @@ def test_invalid_url_is_rejected() -> None:
     )
     assert (run.returncode, run.stderr) == (
         2,
-        "lambda-live: invalid URL '9101': write http://HOST:ADMIN_PORT\n",
+        "lambda-live: argument url: invalid URL '9101': write http://HOST:PORT\n",
     )
