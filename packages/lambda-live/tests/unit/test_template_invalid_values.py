@@ -223,6 +223,45 @@ def test_event_may_repeat_a_route_of_its_api_definition(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cors", "problem"),
+    [
+        ("'*'", """AWS rejects Cors * without single quotes; write Cors: "'*'\""""),
+        (
+            "{AllowOrigin: \"'*'\", MaxAge: 60}",
+            """AWS rejects MaxAge 60 without single quotes; write MaxAge: "'60'\"""",
+        ),
+    ],
+)
+def test_cors_without_single_quotes_is_reported(tmp_path: Path, cors: str, problem: str) -> None:
+    found = template(tmp_path, SAM.replace("Prod\n", f"Prod\n      Cors: {cors}\n"))
+
+    assert found.notices == (f"{tmp_path}/template.yaml:7: {problem}",)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "notices"),
+    [
+        ({"Stage": "prod"}, []),
+        ({"Stage": "live"}, ["3: AWS rejects live as the parameter Stage; AllowedValues has dev,"]),
+        ({"Stag": "prod"}, ["3: there is no parameter Stag; did you mean Stage?"]),
+    ],
+)
+def test_parameter_that_aws_rejects_is_reported(
+    tmp_path: Path, overrides: dict[str, str], notices: list[str]
+) -> None:
+    (tmp_path / "app.py").touch()
+    path = tmp_path / "template.yaml"
+    parameter = "\nParameters:\n  Stage: {Type: String, Default: dev, AllowedValues: [dev, prod]}"
+    text = SAM.replace("FunctionName: work", "Description: !Ref Stage")
+    path.write_text(parameter + text, encoding="utf-8")
+
+    found = read_template(path, overrides).notices
+
+    assert len(found) == len(notices)
+    assert all(map(str.startswith, found, [f"{path}:{each}" for each in notices]))
+
+
+@pytest.mark.parametrize(
     ("line", "notices"),
     [
         ("Timout: 5", ["{}:20: unknown property Timout; did you mean Timeout?"]),

@@ -154,14 +154,25 @@ def http_api_cors(api: Properties) -> Cors | None:
             return Cors(allow_origins=("*",)) if api.flag("CorsConfiguration") else None
 
 
-def rest_api_cors(api: Properties) -> Cors | None:
+def rest_api_cors(resources: Resources, api: Properties) -> Cors | None:
     """Return the CORS settings of a SAM REST API."""
     if not isinstance(api.get("Cors"), Object):
         origin = api.text("Cors")
+        _report_unquoted(resources, api, "Cors", origin)
         return Cors(allow_origins=(origin.strip("'"),)) if origin else None
     cors = api.section("Cors")
     headers = {key: cors.text(key) for key in _CORS_HEADERS}
+    for key, text in headers.items():
+        if key != "AllowCredentials":
+            _report_unquoted(resources, cors, key, text)
     return _cors_of_headers(headers, allow_credentials=cors.flag("AllowCredentials"))
+
+
+def _report_unquoted(resources: Resources, cors: Properties, key: str, text: str | None) -> None:
+    """Report a header of a REST API without single quotes, which AWS rejects as an expression."""
+    if text and not text.startswith("'") and not isinstance(text, Unresolved):
+        hint = f"""write {key}: "'{text}'\""""
+        resources.note(cors.line(key), f"AWS rejects {key} {text} without single quotes; {hint}")
 
 
 def mock_cors(integration: Properties) -> Cors | None:

@@ -104,7 +104,7 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
         method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,
         authorizer=_operation_authorizer(resources, api, body, operation, rest=rest),
-        cors=rest_api_cors(api.properties) if rest else http_api_cors(api.properties),
+        cors=rest_api_cors(resources, api.properties) if rest else http_api_cors(api.properties),
         is_rest=rest,
         timeout=integration_timeout(integration, "timeoutInMillis", rest=rest),
         api_key=request_checks.operation_api_key(resources, api, body, operation) if rest else None,

@@ -1,7 +1,7 @@
 """Read a template file into functions."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -66,7 +66,9 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
         stored=stored,
     )
     try:
-        return _read(Stack(files, path, context, Application()), path, files, build_dir)
+        root = Stack(files, path, context, Application())
+        _report_misspelt_parameters(root.resources, overrides)
+        return _read(root, path, files, build_dir)
     except TemplateError as error:
         error.files_read = files.paths()
         raise
@@ -153,6 +155,15 @@ def _report_misspelt_types(stacks: Sequence[Resources]) -> None:
     for resources in stacks:
         for resource, problem, hint in _misspelt_types(resources):
             resources.note(resource.line, f"{problem}; {hint}")
+
+
+def _report_misspelt_parameters(root: Resources, names: Iterable[str]) -> None:
+    parameters = root.document.section("Parameters")
+    for name in names:
+        if name not in parameters and name.isalnum():  # else it is an attribute or of a stack
+            for near in get_close_matches(name, parameters, 1, _SIMILARITY):
+                hint = f"did you mean {near}?"
+                root.note(parameters.line_of(near), f"there is no parameter {name}; {hint}")
 
 
 def _misspelt_types(resources: Resources) -> Iterator[tuple[Resource, str, str]]:

@@ -433,8 +433,19 @@ class References:
             return value
         kind = kind.removeprefix(_SSM_VALUE).strip("<>")
         if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
-            return Array(declared.line, map(str.strip, value.split(",")))
+            value = Array(declared.line, map(str.strip, value.split(",")))
+        self._check_allowed(name, declared, value)
         return value
+
+    def _check_allowed(self, name: str, parameter: Object, value: Value) -> None:
+        allowed = parameter.get("AllowedValues")
+        if not isinstance(allowed, Array):
+            return
+        for each in value if isinstance(value, Array) else [value]:
+            if each not in allowed:
+                problem = f"AWS rejects {as_text(each)} as the parameter {name}"
+                notice = f"{problem}; AllowedValues has {as_text(allowed)}"
+                self.note(f"{name} {as_text(each)}", parameter.line_of("AllowedValues"), notice)
 
 
 def is_custom(kind: str) -> bool:

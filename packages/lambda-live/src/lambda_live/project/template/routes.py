@@ -100,7 +100,7 @@ def _event_route(resources: Resources, kind: str, event: Properties) -> Route:
         method=method,
         payload_format="1.0" if rest else event.choice("PayloadFormatVersion", "2.0", "1.0"),
         authorizer=authorizers.for_event(resources, api, event, rest=rest),
-        cors=rest_api_cors(api) if rest else http_api_cors(api),
+        cors=rest_api_cors(resources, api) if rest else http_api_cors(api),
         is_rest=rest,
         preflight_authorizer=authorizers.for_preflight(resources, api) if rest else None,
         timeout=integration_timeout(event, "TimeoutInMillis", rest=rest),
