@@ -35,7 +35,7 @@ class FunctionState:
 
     `folders` are pairs of path and name. `ignored` are files that are not part of the code hash,
     relative to the project: the function writes them itself. `reserved` is its reserved
-    concurrency, if it has one.
+    concurrency, if it has one. `needs_tenant` is whether it has tenant isolation.
     """
 
     name: str
@@ -46,6 +46,7 @@ class FunctionState:
     error: CheckError | None
     ignored: Sequence[str] = ()
     reserved: int | None = None
+    needs_tenant: bool = False
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -59,6 +60,7 @@ class FunctionState:
             CheckError.from_json(value.get("error")),
             value.get("ignored", ()),
             value.get("reserved_concurrency"),
+            value.get("needs_tenant", False),
         )
 
     def to_code(self) -> FunctionCode:

@@ -7,8 +7,8 @@ each. `EventSender` starts another process for the rest if an event takes long.
 
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -34,11 +34,16 @@ class SendError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The service to which events are sent, and the names of its functions."""
+    """
+    The service to which events are sent, and the names of its functions.
+
+    `tenants` has the tenant id for each function with tenant isolation.
+    """
 
     url: str
     source: str
     functions: Sequence[str]
+    tenants: Mapping[str, str] = field(default_factory=dict)
 
     def functions_of(self, event: Path) -> list[str]:
         """
@@ -126,6 +131,8 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         ]
     if event.suffix == SUFFIX:
         return lines + _http_request(target, event, function, output)
+    if tenant := target.tenants.get(function):
+        lines.append(_header("X-Amz-Tenant-Id", tenant))
     return [
         *lines,
         _header("Content-Type", "application/json"),

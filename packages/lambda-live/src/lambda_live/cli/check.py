@@ -97,6 +97,12 @@ def _parser() -> _Parser:
         action="store_true",
         help="print one object, see lambda_live/checks/result.schema.json",
     )
+    add(
+        "--tenant",
+        default="tenant",
+        metavar="ID",
+        help="tenant id for functions with tenant isolation [tenant]",
+    )
     add("--code", action="store_true", help="wait for the code only, on every pod")
     add("--accept", action="store_true", help="record the responses as expected")
     add("--accept-errors", action="store_true", help="the same, errors included")
@@ -167,7 +173,9 @@ class CheckCommand:
 
     def _target(self) -> Target:
         names = (_EMULATOR_FUNCTION,) if self._state is None else self._state.names
-        return Target(self._options.url, _SOURCE, names)
+        functions = () if self._state is None else self._state.functions
+        tenants = {each.name: self._options.tenant for each in functions if each.needs_tenant}
+        return Target(self._options.url, _SOURCE, names, tenants)
 
     def _wanted(self, state: ServiceState) -> list[str]:
         """Return the names of the functions that the events are for."""

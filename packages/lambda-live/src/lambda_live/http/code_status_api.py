@@ -71,6 +71,7 @@ def _describe(function: Function) -> dict[str, Any]:
         "reserved_concurrency": configuration.concurrency
         if configuration.has_reserved_concurrency
         else None,
+        "needs_tenant": configuration.tenancy is not None,
         "code_sha256": version.code_sha256,
         "state": "Pending" if is_loading or function.package_state.is_installing else "Active",
         "error": None,

@@ -1,13 +1,16 @@
 """A function with tenant isolation never shares an environment between tenants."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from support.http import HttpResponse, request
-from support.lambda_service import LambdaService
+from support.lambda_service import LambdaService, environment
+from support.project import write_project
 from support.service_starter import StartService
 from support.waiting import wait_until
 
@@ -98,6 +101,22 @@ def test_asynchronous_invocation_has_tenant(service: LambdaService) -> None:
     )
 
     wait_until(lambda: len(invoke(service, "later")["seen"]) > len(before["seen"]) + 1)
+
+
+def test_checks_send_tenant_id(service: LambdaService) -> None:
+    write_project(service.project, {"events/function/event.json": "{}"})
+    command = [sys.executable, "-m", "lambda_live", "check", "--url", service.url, "--json"]
+    for options, tenant in (([], "tenant"), (["--tenant", "blue"], "blue")):
+        done = subprocess.run(
+            [*command, *options],
+            cwd=service.project,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        check = json.loads(done.stdout)["checks"][0]
+        assert (check["error"], set(check["response"]["seen"])) == (None, {tenant})
 
 
 MISSING = (
