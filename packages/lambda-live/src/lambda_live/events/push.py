@@ -92,8 +92,8 @@ class NotificationPoller:
     async def _deliver(self, message: Message) -> None:
         """Invoke the function, and delete the message when the invocation has an outcome."""
         try:
-            event = self._event(message["Body"])
-            if event is None or await self._run(event, message):
+            invocation = self._read(message["Body"])
+            if invocation is None or await self._run(invocation, message):
                 await self._queue.delete([message])
         except ServiceStoppingError:
             await self._queue.set_visibility([message], 0)
@@ -102,7 +102,23 @@ class NotificationPoller:
         except Exception as error:  # noqa: BLE001  # the message becomes visible again
             self._context.log(f"{self._label}: {error}", "ERROR")
 
-    async def _run(self, event: bytes, message: Message) -> bool:
+    def _read(self, body: str) -> Invocation | None:
+        """
+        Return the invocation for a message, or None if it needs none.
+
+        Any program of this machine can send to the queue, so a message may be no notification.
+        """
+        try:
+            if (event := self._event(body)) is None:
+                return None
+            label, source = self._describe(event)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            problem = f"{self._label}: deleted a message that is no notification"
+            self._context.log(problem, "WARNING")
+            return None
+        return Invocation(event, label=label, source=source)
+
+    async def _run(self, invocation: Invocation, message: Message) -> bool:
         """
         Run an event, and keep its message invisible; return whether it has an outcome.
 
@@ -113,11 +129,10 @@ class NotificationPoller:
         function = self._context.find_function(self.source.target)
         if function is None:
             raise ThrottledError
-        label, source = self._describe(event)
         try:
-            outcome = function.enqueue_event(Invocation(event, label=label, source=source))
+            outcome = function.enqueue_event(invocation)
         except RejectedError as error:
-            await reject_event(self._context, self.source, event.decode(), error)
+            await reject_event(self._context, self.source, invocation.payload.decode(), error)
             return True
         while not (await asyncio.wait((outcome,), timeout=_HEARTBEAT_SECONDS))[0]:
             await self._queue.set_visibility([message], _VISIBILITY_SECONDS)

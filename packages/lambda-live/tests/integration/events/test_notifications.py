@@ -249,6 +249,23 @@ def test_raw_message_whose_body_matches_the_policy_reaches_the_queue(aws: Aws) -
     assert [each["Body"] for each in aws.receive("Raw")] == ['{"price": 2}']
 
 
+@pytest.mark.parametrize(
+    ("function", "body"),
+    [("FromTopic", "text"), ("FromTopic", "["), ("FromBucket", '{"Records": [1]}')],
+)
+def test_message_that_is_no_notification_is_deleted_and_logged(
+    service: LambdaService, aws: Aws, function: str, body: str
+) -> None:
+    body = body * 50_000 if body == "[" else body
+    urls = aws.sqs.list_queues(QueueNamePrefix=f"lambda-live-{function}")["QueueUrls"]
+    logged = len([line for line in service.lines if "that is no notification" in line])
+
+    aws.sqs.send_message(QueueUrl=urls[0], MessageBody=body)
+
+    service.wait_for_line("that is no notification", logged + 1)
+    wait_until(lambda: aws.is_empty(urls[0].rpartition("/")[2]))
+
+
 def test_event_of_a_bus_reaches_the_functions_of_its_rules(aws: Aws) -> None:
     put_event(aws, {"total": 5})
     put_event(aws, {"total": 50})
