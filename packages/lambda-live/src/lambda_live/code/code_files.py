@@ -33,7 +33,8 @@ _LOGGER = logging.getLogger(__name__)
 EXCLUDED_NAMES = (
     *("__pycache__", "cdk.out", "node_modules", "*.pyc", "*~"),
     # editors and systems
-    *("..*", ".#*", "._*", ".*.sw?", ".DS_Store", ".nfs*", ".idea", ".vscode", ".editorconfig"),
+    *("..*", ".#*", "._*", ".*.sw?", ".DS_Store", ".local", ".nfs*"),
+    *(".idea", ".vscode", ".editorconfig"),
     # version control, CI and containers
     *(".ci", ".circleci", ".git*", ".hg", ".svn", ".pre-commit*", ".devcontainer", ".dockerignore"),
     # Python's tools

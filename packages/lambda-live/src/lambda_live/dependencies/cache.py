@@ -7,14 +7,18 @@ from pathlib import Path
 
 def cache_dir(kind: str) -> Path:
     """Return the folder for one kind of file that can be created again; it may not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lambda-live" / kind
+    return _base("XDG_CACHE_HOME", ".cache") / "lambda-live" / kind
 
 
 def state_dir(kind: str) -> Path:
     """Return the folder for one kind of file that outlives the cache; it may not exist yet."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "lambda-live" / kind
+    return _base("XDG_STATE_HOME", ".local/state") / "lambda-live" / kind
+
+
+def _base(variable: str, default: str) -> Path:
+    """Return the folder that a variable names; a relative one is invalid, and ignored."""
+    base = Path(os.environ.get(variable, ""))
+    return base if base.is_absolute() else Path.home() / default
 
 
 def function_dir(folder: Path, template: Path, logical_id: str) -> Path:

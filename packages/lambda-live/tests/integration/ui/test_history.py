@@ -327,6 +327,20 @@ def test_second_service_of_a_project_leaves_the_history_of_the_first(tmp_path: P
         assert "the history is not stored" not in third.log
 
 
+def test_history_in_the_folder_of_the_code_is_not_code(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    options = ("--history", "--watch=.")
+    state = "relative"  # which is invalid
+    service = LambdaService(project, *options, HOME=str(project), XDG_STATE_HOME=state)
+    with closing(service):
+        for _ in range(2):
+            service.invoke({})
+            wait_until(lambda: [*project.glob(".local/state/lambda-live/history/*")])
+
+        assert service.metric("lambda_reloads_total") == 0
+    assert not (project / "relative").exists()
+
+
 def _project(folder: Path) -> Path:
     write_project(folder / "project", {"function/app.py": ANSWERS})
     return folder / "project"
