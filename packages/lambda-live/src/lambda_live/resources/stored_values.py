@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lambda_live.model.resources import ResourceSpec, StoredValues
+from lambda_live.model.strict_json import loads
 from lambda_live.resources.aws import AwsClients, AwsError
 from lambda_live.resources.creation import create_resources
 from lambda_live.resources.seeding import SeedError, load_texts
@@ -52,7 +53,7 @@ def read_values(aws: AwsClients, stored: StoredValues) -> bool:
                 value = exports.get(reference.removeprefix("export:"))
             else:
                 value = _read(aws, reference)
-        except (*AwsError, ValueError):
+        except (*AwsError, ValueError, LookupError, AttributeError):  # or the secret is no object
             continue  # the template's notice says that there is none
         if value is not None:
             found[reference] = value
@@ -77,6 +78,6 @@ def _read(aws: AwsClients, reference: str) -> str | None:
         text = str(found["SecretString"])
         if not secret["key"]:
             return text
-        value = json.loads(text).get(secret["key"])
+        value = loads(text).get(secret["key"])
         return value if isinstance(value, str | None) else json.dumps(value)
     return None

@@ -67,6 +67,7 @@ Resources:
           SECURE: '{{{{resolve:ssm-secure:/app/size:1}}}}'
           HIDDEN: '{{{{resolve:secretsmanager:seeded}}}}'
           MISSING: !Ref Missing
+          LISTED: '{{{{resolve:secretsmanager:listed:SecretString:name}}}}'
           IMPORTED: !ImportValue network-Subnet
           LENGTH: !GetAtt Setup.Length
           UPPER: !Sub '${{Setup.Upper}}!'
@@ -89,7 +90,7 @@ PROJECT = {
     "template.yaml": TEMPLATE,
     "code/app.py": APP,
     "seed/parameters.json": '{"/app/zones": "a,b"}',
-    "seed/secrets.json": '{"seeded": "hidden"}',
+    "seed/secrets.json": '{"seeded": "hidden", "listed": "[1]"}',
 }
 
 
@@ -121,7 +122,8 @@ def test_reference_without_a_value_alone_is_reported(service: LambdaService) -> 
     notices = [each for each in service.lines if "--parameter" in each]
     assert any("parameter Missing is read from SSM (/app/missing)" in each for each in notices)
     assert any("network-Subnet is imported from another stack" in each for each in notices)
-    assert not any("Size" in each or "resolve:" in each for each in notices)
+    assert not any("Size" in each for each in notices)
+    assert all(":listed:" in each for each in notices if "resolve:" in each)  # no JSON object
 
 
 def test_custom_resource_is_created_once_and_its_attributes_reach_functions(
