@@ -50,7 +50,7 @@ def _read(path: str) -> bytes:
     except OSError:
         return b""
     try:
-        return os.read(file, 8192)
+        return b"".join(iter(lambda: os.read(file, 8192), b""))  # one read returns 4 KB of children
     except OSError:
         return b""
     finally:
@@ -58,15 +58,18 @@ def _read(path: str) -> bytes:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield the pids of a process's children, and of all processes below them."""
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208  # pathlib is slower, and this runs 20 times a second
-    except OSError:
-        return
-    for thread in threads:
-        for child in map(int, _read(f"/proc/{pid}/task/{thread}/children").split()):
-            yield child
-            yield from descendants(child)
+    """Yield the pids of a process's children, and of all processes below them, at any depth."""
+    pending = [pid]
+    while pending:
+        parent = pending.pop()
+        try:
+            threads = os.listdir(f"/proc/{parent}/task")  # noqa: PTH208  # pathlib is slower, and this runs 20 times a second
+        except OSError:
+            continue
+        for thread in threads:
+            children = [*map(int, _read(f"/proc/{parent}/task/{thread}/children").split())]
+            yield from children
+            pending += children
 
 
 def _resident_by_psutil(pid: int) -> Iterator[int]:

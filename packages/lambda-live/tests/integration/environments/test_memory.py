@@ -1,10 +1,12 @@
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from lambda_live.environments import memory
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -27,6 +29,19 @@ def test_running_process_uses_memory() -> None:
 
     assert memory.resident_bytes(os.getpid()) > len(block)
     assert memory.peak_bytes(os.getpid()) > len(block)
+
+
+@pytest.mark.skipif(not memory._LINUX, reason="needs /proc")
+def test_descendants_include_more_children_than_one_read_returns() -> None:
+    code = "import os, signal\nfor _ in range(800):\n if not os.fork(): signal.pause()\ninput()"
+    parent = subprocess.Popen(
+        [sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        wait_until(lambda: len(list(memory.descendants(parent.pid))) == 800)
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
 
 
 @pytest.mark.usefixtures("_platform")
