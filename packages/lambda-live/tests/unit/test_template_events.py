@@ -223,6 +223,7 @@ Resources:
     ("value", "why"),
     [
         ("!Select [9, [a]]", "Fn::Select has invalid arguments"),
+        ("!Select [-1, [a]]", "Fn::Select has invalid arguments"),
         ("!If [Missing, a, b]", "condition Missing is not defined"),
         ("!Join [a]", "Fn::Join has invalid arguments"),
     ],

@@ -92,7 +92,8 @@ def load_document(path: Path) -> Document:
     except yaml.YAMLError as error:
         raise syntax_error(path, text, error) from error
     except RecursionError:
-        raise TemplateError(path, 1, "an alias contains itself", "remove the alias") from None
+        problem = "an alias contains itself, or the values are nested too deeply"
+        raise TemplateError(path, 1, problem, "remove the alias, or use fewer levels") from None
     if not isinstance(root, Object):
         raise TemplateError(path, 1, "a template must be a mapping", "begin with Resources:")
     for name in _OPTIONAL_SECTIONS:
