@@ -14,6 +14,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
+from lambda_live.model.strict_json import loads
+
 _LENGTH_HEADER = b"Content-Length:"
 _HEADER_END = b"\r\n\r\n"
 _MAX_MESSAGE_BYTES = 64 * 2**20
@@ -255,7 +257,7 @@ async def read_messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
             length = int(head.removeprefix(_LENGTH_HEADER).strip())
             if length > _MAX_MESSAGE_BYTES:
                 return
-            message = json.loads(await reader.readexactly(length))
+            message = loads(await reader.readexactly(length))
             if isinstance(message, dict):
                 yield message
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, ValueError):

@@ -221,5 +221,5 @@ def _as_utf8(body: bytes) -> bytes:
 def _error_type(body: bytes) -> str:
     try:
         return str(json.loads(body)["errorType"])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return "Runtime.Unknown"

@@ -65,7 +65,7 @@ def parse_init_message(message: bytes) -> InitMessage:
                 for name, depth, ms, self_ms, is_preloaded in fields.get("imports", ())
             ),
         )
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return InitMessage()
 
 

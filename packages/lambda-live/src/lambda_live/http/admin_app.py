@@ -1,6 +1,5 @@
 """The admin port: readiness, metrics, the web page, and the terminal's stream."""
 
-import json
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -10,6 +9,7 @@ from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.http.asgi import App, Receive, Response, Scope, Send, header, read_body, send
 from lambda_live.http.aws_errors import json_response
+from lambda_live.model.strict_json import loads
 
 if TYPE_CHECKING:
     from lambda_live.events.event_sources import EventSources
@@ -76,7 +76,7 @@ class AdminApp:
     def _receive(self, request_id: str, body: bytes) -> Response:
         """Accept the response of a custom resource."""
         try:
-            found = json.loads(body)
+            found = loads(body)
         except ValueError:
             found = None
         if self._aws is None or not isinstance(found, dict):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lambda_live.model.resources import INTERNAL_QUEUES
+from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import truncate
 from lambda_live.ui.runner import ApiError
 
@@ -255,7 +256,7 @@ def _send(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
 def _put(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
     from lambda_live.resources.seeding import put_items  # noqa: PLC0415  # as above
 
-    items = json.loads(_text(body), parse_float=Decimal)
+    items = loads(_text(body), parse_float=Decimal)
     count = len(put_items(aws, name, items, "the item"))
     return f"Put {count} item{'s'[: count != 1]}"
 
@@ -277,7 +278,7 @@ def _publish(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
 
 
 def _put_event(aws: "AwsClients", name: str, body: Mapping[str, Any]) -> str:
-    event = json.loads(_text(body))
+    event = loads(_text(body))
     if not isinstance(event, dict) or not {"source", "detail-type", "detail"} <= event.keys():
         message = "An event needs source, detail-type and detail."
         raise ValueError(message)

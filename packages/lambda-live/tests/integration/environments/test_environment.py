@@ -729,6 +729,22 @@ def test_runtime_api_closes_upgrade_and_oversized_head(service: LambdaService, m
     assert service.run("reply = 1") == 1
 
 
+def test_function_that_writes_to_all_descriptors_at_import_is_loaded(
+    start_service: StartService,
+) -> None:
+    service = start_service("""
+import os
+for descriptor in range(3, 256):
+    try:
+        os.write(descriptor, b"[" * 30_000)
+    except OSError:
+        pass
+def handler(event, context): return 1
+""")
+
+    assert service.invoke().json() == 1
+
+
 def test_error_without_type_counts_as_unknown(service: LambdaService) -> None:
     code = """
 import http.client, os, time
@@ -738,11 +754,12 @@ connection.request("POST", path, event["error"])
 assert connection.getresponse().status == 202
 os._exit(0)
 """
-    for error in ("nope", "[]", "{}"):
+    errors = ("nope", "[]", "{}", "[" * 100_000)
+    for error in errors:
         response = service.invoke({"code": code, "error": error})
         assert (response.body, response.headers["x-amz-function-error"]) == (
             error.encode(),
             "Unhandled",
         )
-    assert service.metric("lambda_errors_total", error_type="Runtime.Unknown") == 3
+    assert service.metric("lambda_errors_total", error_type="Runtime.Unknown") == len(errors)
     assert json.loads(service.invoke({"code": "reply = 1"}).body) == 1
