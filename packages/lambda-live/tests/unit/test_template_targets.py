@@ -86,7 +86,11 @@ def test_route_to_another_function_is_reported(tmp_path: Path, uri: str, named: 
     template = read(tmp_path, "Integration: {Type: MOCK}", uri)
 
     assert [each.routes for each in template.functions] == [(), ()]
-    route, url = sorted(template.notices, key=lambda each: "the route" not in each)
+    kinds = ("the route", "has no effect", "the method")
+    route, url, mock = (next(each for each in template.notices if kind in each) for kind in kinds)
     assert route.startswith(f"{template.path}:22: the route GET /v2 is not served: it leads to ")
     assert named in route
     assert "has no effect: " in url
+    assert mock.endswith(
+        "the method Method is not served: it is a mock; only functions are called here"
+    )

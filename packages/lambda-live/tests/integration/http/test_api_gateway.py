@@ -24,6 +24,36 @@ Resources:
       Variables: {color: green}
       BinaryMediaTypes: [image~1png]
   Staged: {Type: AWS::Serverless::HttpApi, Properties: {StageName: live}}
+  Defined:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      DefinitionBody:
+        x-amazon-apigateway-binary-media-types: [image/png]
+        x-amazon-apigateway-gateway-responses: {DEFAULT_4XX: {statusCode: 418}}
+        paths:
+          /defined:
+            get: &proxy
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                uri: !Sub arn:aws:apigateway:x:lambda:path/x/functions/${Work.Arn}/invocations
+            options:
+              x-amazon-apigateway-integration:
+                type: mock
+                responses:
+                  default:
+                    statusCode: 200
+                    responseParameters:
+                      method.response.header.Access-Control-Allow-Origin: "'https://a.example'"
+                      method.response.header.Access-Control-Allow-Headers: "'X-A,X-B'"
+          /mocked: {get: {x-amazon-apigateway-integration: {type: mock}}}
+  Crossing:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefinitionBody:
+        x-amazon-apigateway-cors: {allowOrigins: [https://a.example], exposeHeaders: [x-e]}
+        paths: {/crossing: {get: *proxy}}
   Work:
     Type: AWS::Serverless::Function
     Properties:
@@ -412,6 +442,33 @@ def test_unsupported_event_source_is_reported_once(apis: LambdaService) -> None:
 
     assert len(notices) == 1
     assert "invoke Work with a sample event" in notices[0]
+
+
+def test_binary_types_of_a_definition_decode_the_response(apis: LambdaService) -> None:
+    image = {"statusCode": 200, "body": base64.b64encode(b"\xff").decode(), "isBase64Encoded": True}
+
+    assert respond_with(apis, image, "/defined", Accept="image/png").body == b"\xff"
+
+
+def test_cors_of_definitions_allows_their_origins_only(apis: LambdaService) -> None:
+    origin = {"Origin": "https://a.example"}
+    preflight = apis.request("OPTIONS", "/defined", headers=origin)
+    crossing = apis.request("GET", "/crossing", headers=origin)
+
+    assert preflight.headers["access-control-allow-origin"] == "https://a.example"
+    assert preflight.headers["access-control-allow-headers"] == "X-A,X-B"
+    assert apis.request("GET", "/defined", headers=origin).status == 200
+    assert apis.request("GET", "/defined", headers={"Origin": "https://b.example"}).status == 403
+    assert crossing.headers["access-control-allow-origin"] == "https://a.example"
+    assert crossing.headers["access-control-expose-headers"] == "x-e"
+
+
+def test_unsupported_parts_of_a_definition_are_reported(apis: LambdaService) -> None:
+    text = "\n".join(apis.lines)
+
+    assert "GET /mocked is not served: it is a mock; only functions are called here" in text
+    assert "x-amazon-apigateway-gateway-responses has no effect: gateway responses" in text
+    assert "OPTIONS /defined is not served" not in text
 
 
 def test_path_without_route_returns_aws_error_of_the_api(apis: LambdaService) -> None:

@@ -1,7 +1,7 @@
 """Settings that REST APIs, HTTP APIs and function URLs share: paths, stages, timeouts, CORS."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from lambda_live.model.template import Cors
@@ -142,14 +142,14 @@ def integration_timeout(integration: Properties, key: str, *, rest: bool) -> flo
 
 def url_cors(url: Properties) -> Cors | None:
     """Return the CORS settings of a function URL."""
-    return _cors(url.section("Cors")) if "Cors" in url else None
+    return cors_section(url.section("Cors")) if "Cors" in url else None
 
 
 def http_api_cors(api: Properties) -> Cors | None:
     """Return the CORS settings of an HTTP API of SAM or CloudFormation."""
     match api.get("CorsConfiguration"):
         case Object():
-            return _cors(api.section("CorsConfiguration"))
+            return cors_section(api.section("CorsConfiguration"))
         case _:
             return Cors(allow_origins=("*",)) if api.flag("CorsConfiguration") else None
 
@@ -175,10 +175,9 @@ def _report_unquoted(resources: Resources, cors: Properties, key: str, text: str
         resources.note(cors.line(key), f"AWS rejects {key} {text} without single quotes; {hint}")
 
 
-def mock_cors(integration: Properties) -> Cors | None:
-    """Return the CORS settings of an OPTIONS method that CDK or the Serverless Framework wrote."""
-    for response in integration.items("IntegrationResponses"):
-        parameters = response.section("ResponseParameters")
+def mock_cors(responses: Iterable[Properties]) -> Cors | None:
+    """Return the CORS settings in the response parameters of an OPTIONS method's mock."""
+    for parameters in responses:
         headers = {
             key: parameters.text(f"method.response.header.Access-Control-{name}")
             for key, name in _CORS_HEADERS.items()
@@ -188,14 +187,16 @@ def mock_cors(integration: Properties) -> Cors | None:
     return None
 
 
-def _cors(cors: Properties) -> Cors:
+def cors_section(cors: Properties, allow: str = "Allow") -> Cors:
+    """Return the CORS settings of an HTTP API; OpenAPI's keys start with a small letter."""
+    expose, age = ("ExposeHeaders", "MaxAge") if allow == "Allow" else ("exposeHeaders", "maxAge")
     return Cors(
-        allow_origins=cors.texts("AllowOrigins"),
-        allow_methods=cors.texts("AllowMethods"),
-        allow_headers=cors.texts("AllowHeaders"),
-        expose_headers=cors.texts("ExposeHeaders"),
-        allow_credentials=cors.flag("AllowCredentials"),
-        max_age=cors.number("MaxAge", 0, 86_400, "seconds"),
+        allow_origins=cors.texts(f"{allow}Origins"),
+        allow_methods=cors.texts(f"{allow}Methods"),
+        allow_headers=cors.texts(f"{allow}Headers"),
+        expose_headers=cors.texts(expose),
+        allow_credentials=cors.flag(f"{allow}Credentials"),
+        max_age=cors.number(age, 0, 86_400, "seconds"),
     )
 
 

@@ -50,8 +50,13 @@ class Integration:
         variables = self.stage().get("stage_variables") or {}
         return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], found[0]), uri)
 
+    @property
+    def _is_preflight(self) -> bool:
+        is_options = self.owner.properties.text("HttpMethod") == "OPTIONS"
+        return is_options or self.label.startswith("OPTIONS ")
+
     def note_missing_function(self, uri: str) -> None:
-        """Report a route that leads to no function of the application, unless it is a mock."""
+        """Report a route that leads to no function of the application, except CORS's mocks."""
         kind = (self.properties.text(self.keys[1]) or "").upper()
         subtypes = (self.properties.text(key) for key in _SUBTYPES if key in self.properties)
         if action := next(subtypes, None):
@@ -65,6 +70,8 @@ class Integration:
         elif kind in _OTHER_BACKENDS:
             backend = uri.rpartition(":apigateway:")[2] or "a backend"
             reason = f"it leads to {backend}; only functions are called here"
+        elif kind == "MOCK" and not self._is_preflight:
+            reason = "it is a mock; only functions are called here"
         else:
             return
         key = self.keys[0] if self.keys[0] in self.properties.raw else self.keys[1]

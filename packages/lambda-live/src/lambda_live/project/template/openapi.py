@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from lambda_live.model.template import Authorizer, Route
+from lambda_live.model.template import Authorizer, Cors, Route
 from lambda_live.project.document import Object, Value
 from lambda_live.project.template import authorizers, request_checks
 from lambda_live.project.template.api_settings import (
     METHODS,
     Stage,
     check_path,
+    cors_section,
     http_api_cors,
     http_api_stage,
     integration_timeout,
     is_proxy,
+    mock_cors,
     report_mappings,
     rest_api_cors,
     rest_api_stage,
@@ -30,6 +32,7 @@ from lambda_live.project.template.api_settings import (
 from lambda_live.project.template.authorizers import IAM
 from lambda_live.project.template.integrations import Integration
 from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.property_support import SAM_API_REPORTS, report
 from lambda_live.project.template.resources import Resource, Resources
 
 BODIES = {
@@ -44,11 +47,18 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 _AUTHORIZER = "x-amazon-apigateway-authorizer"
 _AUTH_TYPE = "x-amazon-apigateway-authtype"
 _AUTH = "x-amazon-apigateway-auth"
+_CORS = "x-amazon-apigateway-cors"
+_BINARY_TYPES = "x-amazon-apigateway-binary-media-types"
+_REPORTS = {
+    "x-amazon-apigateway-gateway-responses": SAM_API_REPORTS["GatewayResponses"],
+    "x-amazon-apigateway-policy": SAM_API_REPORTS["Policy"],
+}
 
 
 def integrations_of(resources: Resources, api: Resource) -> Iterator[Integration]:
     """Yield the integrations of an API's definition."""
     body = _body(resources, api)
+    report(resources, body, _REPORTS)
     paths = body.section("paths")
     for key, methods in paths.sections():
         path = key.removeprefix("/") if key == "/$default" else key
@@ -98,13 +108,17 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
     report_mappings(resources, integration)
     check()
     version = integration.choice("payloadFormatVersion", "1.0", "2.0")
+    stage = _stage(resources, api, rest=rest)
+    if rest:
+        types = (*stage.get("binary_media_types", ()), *body.texts(_BINARY_TYPES))
+        stage["binary_media_types"] = types
     return Route(
         api=resources.qualified_id(api.logical_id),
         path=path,
         method="ANY" if method == _ANY else method.upper(),
         payload_format="1.0" if rest else version,
         authorizer=_operation_authorizer(resources, api, body, operation, rest=rest),
-        cors=rest_api_cors(resources, api.properties) if rest else http_api_cors(api.properties),
+        cors=_rest_cors(resources, api, methods) if rest else _http_cors(api, body),
         is_rest=rest,
         timeout=integration_timeout(integration, "timeoutInMillis", rest=rest),
         api_key=request_checks.operation_api_key(resources, api, body, operation) if rest else None,
@@ -112,8 +126,23 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
         if rest
         else None,
         tenant=tenant_source(integration.section("requestParameters")) if rest else None,
-        **_stage(resources, api, rest=rest),
+        **stage,
     )
+
+
+def _rest_cors(resources: Resources, api: Resource, methods: Properties) -> Cors | None:
+    """Return SAM's CORS settings, else those of the path's OPTIONS method if it is a mock."""
+    integration = methods.section("options").section(_INTEGRATION)
+    if (integration.text("type") or "").lower() != "mock":
+        return rest_api_cors(resources, api.properties)
+    responses = integration.section("responses").sections()
+    found = mock_cors(each.section("responseParameters") for _, each in responses)
+    return found or rest_api_cors(resources, api.properties)
+
+
+def _http_cors(api: Resource, body: Properties) -> Cors | None:
+    found = http_api_cors(api.properties)
+    return cors_section(body.section(_CORS), "allow") if found is None and _CORS in body else found
 
 
 def _stage(resources: Resources, api: Resource, *, rest: bool) -> Stage:

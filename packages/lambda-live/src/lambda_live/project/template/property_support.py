@@ -42,20 +42,20 @@ _FUNCTION_REPORTS = {
     "FileSystemConfigs": "file systems are not mounted: the handler sees this machine's files",
     "SnapStart": "SnapStart is not supported: each environment runs its init",
 }
-_SAM_API_REPORTS = {
+SAM_API_REPORTS = {
     "CanarySetting": "canaries are not emulated: all requests reach the same code",
     "GatewayResponses": "gateway responses are not applied: errors have AWS's default responses",
     "Policy": "the resource policy is not enforced: requests from anywhere pass",
 }
 _REPORTS: Mapping[str, Mapping[str, str]] = {
     **dict.fromkeys(FUNCTIONS, _FUNCTION_REPORTS),
-    "AWS::Serverless::Api": _SAM_API_REPORTS,
-    "AWS::ApiGateway::RestApi": {"Policy": _SAM_API_REPORTS["Policy"]},
+    "AWS::Serverless::Api": SAM_API_REPORTS,
+    "AWS::ApiGateway::RestApi": {"Policy": SAM_API_REPORTS["Policy"]},
 }
-_AUTH_REPORTS = {"ResourcePolicy": _SAM_API_REPORTS["Policy"]}
+_AUTH_REPORTS = {"ResourcePolicy": SAM_API_REPORTS["Policy"]}
 
 _UNSUPPORTED_TYPES = {
-    "AWS::ApiGateway::GatewayResponse": _SAM_API_REPORTS["GatewayResponses"],
+    "AWS::ApiGateway::GatewayResponse": SAM_API_REPORTS["GatewayResponses"],
     "AWS::Lambda::MicroVMImage": "images of Lambda MicroVMs are not supported",
     "AWS::Lambda::WebFunction": "web functions are not supported; start its web server yourself",
     "AWS::Serverless::GraphQLApi": "GraphQL APIs are not supported; invoke its functions by name",
@@ -81,11 +81,12 @@ def report_properties(resources: Resources, each: Resource) -> None:
     if each.type in FUNCTIONS:
         _report_unknown(resources, each)
     if each.type in _REPORTS:
-        _report(resources, each.properties, _REPORTS[each.type])
-        _report(resources, each.properties.section("Auth"), _AUTH_REPORTS)
+        report(resources, each.properties, _REPORTS[each.type])
+        report(resources, each.properties.section("Auth"), _AUTH_REPORTS)
 
 
-def _report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:
+def report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:
+    """Report the keys that have no effect here, with the reasons in `reports`."""
     for key, problem in reports.items():
         is_off = key == "SnapStart" and properties.section(key).text("ApplyOn") == "None"
         if key in properties and not is_off:

@@ -206,7 +206,8 @@ def _options_cors(resources: Resources, resource: Value) -> Cors | None:
         is_options = properties.text("HttpMethod") == "OPTIONS"
         is_mock = is_options and integration.text("Type") == "MOCK"
         if is_mock and properties.raw.get("ResourceId") == resource:
-            return mock_cors(integration)
+            responses = integration.items("IntegrationResponses")
+            return mock_cors(each.section("ResponseParameters") for each in responses)
     return None
 
 
