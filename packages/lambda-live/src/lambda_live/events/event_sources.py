@@ -4,7 +4,6 @@ import asyncio
 import json
 import threading
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -23,7 +22,7 @@ from lambda_live.events.mapping import (
     is_enabled,
     parse_settings,
 )
-from lambda_live.events.poller import PollerContext, Signal
+from lambda_live.events.poller import PollerContext
 from lambda_live.events.push import NotificationPoller, is_function, notify, put_rule, subscribe
 from lambda_live.events.queue_poller import QueuePoller
 from lambda_live.events.schedules import InvalidScheduleError, Schedule
@@ -41,13 +40,6 @@ _MAPPINGS = (SQS, DYNAMODB, KINESIS)
 _JOIN_SECONDS = 10.0
 _RECONNECT_SECONDS = 1.0
 _NAMESPACE = uuid.UUID("6b8a7f0e-36f1-4d0b-8f1b-0f3d5a0b8f52")
-_SIGNALS = {
-    "sqs": ("sqs", "sns", "s3", "events"),
-    "dynamodb": ("dynamodb",),
-    "kinesis": ("kinesis",),
-}
-"""The services whose changes can put something into a queue or a stream."""
-
 type _Poller = QueuePoller | StreamPoller | NotificationPoller
 
 
@@ -85,11 +77,11 @@ class EventSources:
         self._context = PollerContext(aws, find_function, log, has_signals=emulator.reports_changes)
         self.custom_resources = CustomResources(self._context, f"{admin_url}/custom-resources")
         self._log = log
-        self._signals: dict[str, set[Signal]] = defaultdict(set)
         self._pollers: dict[str, tuple[_Poller, asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._state: dict[str, Any] = {}
         self._is_started = False
+        self._changing = asyncio.Lock()  # only one template or leader is applied at a time
         self._stopping = threading.Event()
 
     @property
@@ -143,15 +135,20 @@ class EventSources:
                 await asyncio.wait_for(self._has_joined.wait(), _JOIN_SECONDS)
             if self._is_leader:
                 self._state = await self._aws.run(self._emulator.state)
-        await self._add(list(sources))
+        async with self._changing:
+            await self._add(list(sources))
         self._is_started = True
 
     async def _lead(self) -> None:
         """Read the event sources from now on: another pod has stopped, or the emulator is new."""
-        self._is_leader = True
-        self._state = await self._aws.run(self._emulator.state)
-        await self.create(self._specs.values())
-        await self._add(list(self._sources.values()))
+        async with self._changing:
+            self._is_leader = True
+            self._state = await self._aws.run(self._emulator.state)
+            await self.create(self._specs.values())
+            await self._add(list(self._sources.values()))
+            for mapping in self.mappings.values():
+                if mapping.uuid not in self._pollers:  # a client created it
+                    self.add(mapping)
 
     def _follow(self) -> None:
         """Stop the pollers: the connection is lost, and another pod may read the event sources."""
@@ -164,6 +161,10 @@ class EventSources:
         self._background.spawn(self._update(list(specs), list(sources)))
 
     async def _update(self, specs: list[ResourceSpec], sources: list[EventSource]) -> None:
+        async with self._changing:
+            await self._apply(specs, sources)
+
+    async def _apply(self, specs: list[ResourceSpec], sources: list[EventSource]) -> None:
         known, self._latest_specs = self._specs, specs
         for spec in specs:
             before = known.get((spec.type, spec.name))
@@ -177,21 +178,25 @@ class EventSources:
         wanted = {_identity(each): each for each in sources}
         removed = [self._sources.pop(key) for key in self._sources.keys() - wanted.keys()]
         for each in removed:
-            await self._remove_source(each)
-        await self._add([each for key, each in wanted.items() if key not in self._sources])
+            self._remove_source(each)
+        added = [each for key, each in wanted.items() if key not in self._sources]
+        for each in added:
+            if each.kind == "CustomResource" and _state_key(each) in self._state:
+                hint = "`lambda-live aws reset` creates it again"
+                self._log(f"{each.place}: {each.name} keeps its old attributes; {hint}", "WARN")
+        await self._add(added)
         await self._notify({each.source for each in removed if each.kind == "S3"})
 
-    async def _remove_source(self, source: EventSource) -> None:
+    def _remove_source(self, source: EventSource) -> None:
         if source.kind in _MAPPINGS:
-            identifier = _uuid_of(source)
-            if identifier in self.mappings:
-                await self.remove(identifier)
+            if (identifier := _uuid_of(source)) in self.mappings:
+                self.remove(identifier)
         elif source.kind == "Schedule":
             self.schedules.pop(source.name, None)
             if (timer := self._timers.pop(source.name, None)) is not None:
                 timer.cancel()
-        elif (running := self._pollers.pop(_identity(source), None)) is not None:
-            running[1].cancel()
+        else:
+            self._stop_poller(_identity(source))
 
     async def _add(self, sources: list[EventSource]) -> None:
         self._sources |= {_identity(each): each for each in sources}
@@ -212,7 +217,7 @@ class EventSources:
         """Create custom resources, one after the other, once for each emulator."""
         before = dict(self._stored.values)
         for source in sources:
-            key = f"custom {_uuid_of(source)}"
+            key = _state_key(source)
             attributes = self._state.get(key)
             if attributes is None:
                 attributes = await self.custom_resources.create(source)
@@ -257,6 +262,10 @@ class EventSources:
         if not self._is_leader:
             message = "another pod reads the event sources; try again"
             raise ValueError(message)
+        async with self._changing:
+            await self._reset()
+
+    async def _reset(self) -> None:
         self._stop_pollers()
         self.mappings.clear()
         self.schedules.clear()
@@ -272,10 +281,8 @@ class EventSources:
         self._background.spawn(self.reset(), lambda error: self._log(str(error), "ERROR"))
 
     def _stop_pollers(self) -> None:
-        for poller, task in self._pollers.values():
+        for _, task in self._pollers.values():
             task.cancel()
-            for signals in self._signals.values():
-                signals.discard(poller.signal)
         for timer in self._timers.values():
             timer.cancel()
         self._pollers.clear()
@@ -288,11 +295,9 @@ class EventSources:
             else:
                 self._is_leader = True
         self._has_joined.set()
-        for service in names:
-            for kind, changed_by in _SIGNALS.items():
-                if service in changed_by:
-                    for signal in self._signals[kind]:
-                        signal.set()
+        for poller, _ in self._pollers.values():
+            if not poller.services.isdisjoint(names):
+                poller.signal.set()
 
     def _add_mapping_of(self, source: EventSource) -> None:
         try:
@@ -319,10 +324,10 @@ class EventSources:
         if not mapping.enabled:
             return
         if mapping.kind == SQS:
-            self._start(mapping.uuid, "sqs", QueuePoller(mapping, self._context))
+            self._start(mapping.uuid, QueuePoller(mapping, self._context))
         else:
             poller = StreamPoller(mapping, self._context, self._state, self._save)
-            self._start(mapping.uuid, "dynamodb" if mapping.kind == DYNAMODB else "kinesis", poller)
+            self._start(mapping.uuid, poller)
 
     async def _save(self, members: Mapping[str, Any]) -> None:
         self._state |= members
@@ -367,19 +372,17 @@ class EventSources:
             raise LookupError(message) from error
         return 0
 
-    async def remove(self, identifier: str) -> EventSourceMapping:
-        """Stop to deliver, and return the mapping. Its running batches finish."""
-        mapping = self.mappings.pop(identifier)
-        if (running := self._pollers.pop(identifier, None)) is not None:
-            poller, task = running
-            task.cancel()
-            for signals in self._signals.values():
-                signals.discard(poller.signal)
-        return mapping
+    def remove(self, identifier: str) -> None:
+        """Remove a mapping, and deliver nothing more. Its running batches finish."""
+        del self.mappings[identifier]
+        self._stop_poller(identifier)
 
-    def _start(self, key: str, service: str, poller: _Poller) -> None:
-        self._signals[service].add(poller.signal)
+    def _start(self, key: str, poller: _Poller) -> None:
         self._pollers[key] = poller, asyncio.create_task(poller.run())
+
+    def _stop_poller(self, key: str) -> None:
+        if (running := self._pollers.pop(key, None)) is not None:
+            running[1].cancel()
 
     def _add_schedule(self, source: EventSource) -> None:
         try:
@@ -428,7 +431,7 @@ class EventSources:
         if not isinstance(poller, NotificationPoller):
             poller = NotificationPoller(source, self._context)
             await poller.create_queue()
-            self._start(_identity(source), "sqs", poller)
+            self._start(_identity(source), poller)
         return poller.arn
 
     def stop(self) -> None:
@@ -464,6 +467,11 @@ class EventSources:
 def _identity(source: EventSource) -> str:
     settings = json.dumps(source.settings, sort_keys=True)
     return f"{source.kind} {source.name} {source.target} {source.source} {settings}"
+
+
+def _state_key(source: EventSource) -> str:
+    """Return the key by which the emulator stores the attributes of a custom resource."""
+    return f"custom {_uuid_of(source)}"
 
 
 def _uuid_of(source: EventSource) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +75,10 @@ class PollerContext:
     find_function: Callable[[str], Function | None]
     log: Callable[[str, str], None]
     has_signals: bool
+
+
+QUEUE_SERVICES = frozenset(("sqs", "sns", "s3", "events"))
+"""The services whose changes can put a message into a queue."""
 
 
 class Queue:
@@ -241,12 +245,15 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s'[: number != 1]}"
 
 
-async def repeat(what: str, run: Callable[[], Any], log: Callable[[str, str], None]) -> None:
-    """Run a poller for ever; log an error once until it changes."""
+async def repeat(
+    what: str, run: Callable[[], Awaitable[bool | None]], log: Callable[[str, str], None]
+) -> None:
+    """Run a poller until it returns True; log an error once until it changes."""
     last = ""
     while True:
         try:
-            await run()
+            if await run():
+                return
             last = ""
         except Exception as error:  # noqa: BLE001  # a poller must survive any fault of an emulator
             if (text := f"{what}: {explain(error)}") != last:

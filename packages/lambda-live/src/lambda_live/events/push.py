@@ -19,6 +19,7 @@ from urllib.parse import unquote_plus
 from lambda_live.background import BackgroundTasks
 from lambda_live.events.poller import (
     IDLE_SECONDS,
+    QUEUE_SERVICES,
     Message,
     PollerContext,
     Queue,
@@ -49,6 +50,8 @@ def is_function(target: str) -> bool:
 
 class NotificationPoller:
     """Delivers the notifications of one event source to its function."""
+
+    services = QUEUE_SERVICES
 
     def __init__(self, source: EventSource, context: PollerContext) -> None:
         self.source = source

@@ -17,6 +17,7 @@ from lambda_live.events.mapping import EventSourceMapping, failed_items
 from lambda_live.events.poller import (
     IDLE_SECONDS,
     MAX_PAYLOAD_BYTES,
+    QUEUE_SERVICES,
     Filters,
     Message,
     PollerContext,
@@ -38,6 +39,8 @@ _VISIBLE_MARGIN_SECONDS = 0.05
 
 class QueuePoller:
     """Delivers the messages of one mapping."""
+
+    services = QUEUE_SERVICES
 
     def __init__(self, mapping: EventSourceMapping, context: PollerContext) -> None:
         self._mapping = mapping

@@ -38,6 +38,7 @@ from lambda_live.events.poller import (
 )
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.invocation import Invocation, Result, new_request_id
+from lambda_live.resources.aws import explain
 
 _POLL_SECONDS = 0.5
 """How often a stream is read whose emulator reports no changes."""
@@ -57,7 +58,12 @@ type _Lanes = dict[int, list[Record]]
 
 
 class StreamPoller:
-    """Delivers the records of one mapping, with a task for each shard."""
+    """
+    Delivers the records of one mapping, with a task for each shard.
+
+    A shard that resharding created is read after its parents, as on AWS:
+    https://docs.aws.amazon.com/streams/latest/dev/kinesis-using-sdk-java-after-resharding.html
+    """
 
     def __init__(
         self,
@@ -68,19 +74,22 @@ class StreamPoller:
     ) -> None:
         """`state` has the positions that `save` stored."""
         self.signal = Signal()
-        self._mapping = mapping
-        self._context = context
+        self.services = frozenset((mapping.kind.lower(),))
+        self.mapping = mapping
+        self.context = context
         self._state = state
         self._save = save
         self._filters = Filters(context.aws, mapping.settings.filters)
         self._service = "dynamodbstreams" if mapping.kind == DYNAMODB else "kinesis"
         self._shards: dict[str, tuple[_Shard, asyncio.Task[None]]] = {}
+        self._finished: set[str] = set()
+        self._has_new_finished = False
         self._arn = ""
 
     async def run(self) -> None:
         """Deliver records until the task is cancelled."""
         try:
-            await repeat(self._mapping.label, self._watch, self._context.log)
+            await repeat(self.mapping.label, self._watch, self.context.log)
         finally:
             for _, task in self._shards.values():
                 task.cancel()
@@ -91,80 +100,83 @@ class StreamPoller:
     async def _watch(self) -> None:
         """Start a task for each new shard, and pass signals on."""
         is_new = self.since is None
-        shard_ids = await self._shard_ids()
+        listed = {each["ShardId"]: each for each in await self._list_shards()}
         if is_new:
-            await self._save({self._mapping.uuid: int(time.time())})
-        for shard_id in shard_ids:
-            if shard_id not in self._shards:
+            await self._save({self.mapping.uuid: int(time.time())})
+        for shard_id in self._shards.keys() - listed.keys():
+            self._shards.pop(shard_id)[1].cancel()  # the emulator has deleted it
+        unread = listed.keys() - self._finished
+        for shard_id, each in listed.items():
+            parents = {each.get("ParentShardId"), each.get("AdjacentParentShardId")}
+            if shard_id not in self._shards and not parents & unread:
                 shard = _Shard(self, shard_id, is_new=is_new)
-                self._shards[shard_id] = shard, asyncio.create_task(shard.run())
+                task = asyncio.create_task(shard.run())
+                task.add_done_callback(partial(self._on_shard_done, shard_id))
+                self._shards[shard_id] = shard, task
+        self._has_new_finished = False
         deadline = time.monotonic() + _SHARD_REFRESH_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
+        while not self._has_new_finished and (left := deadline - time.monotonic()) > 0:
             if await self.signal.wait(left):
                 self.signal.clear()
                 for shard, _ in self._shards.values():
                     shard.signal.set()
 
-    async def _shard_ids(self) -> list[str]:
-        if self._mapping.kind == DYNAMODB:
-            table = await self._context.aws.call(
-                "dynamodb", "describe_table", TableName=self._mapping.source_name
+    def _on_shard_done(self, shard_id: str, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._finished.add(shard_id)
+            self._has_new_finished = True
+            self.signal.set()
+
+    async def _list_shards(self) -> list[dict[str, Any]]:
+        if self.mapping.kind == DYNAMODB:
+            table = await self.context.aws.call(
+                "dynamodb", "describe_table", TableName=self.mapping.source_name
             )
             self._arn = table["Table"]["LatestStreamArn"]
-            found = await self._context.aws.call(
+            found = await self.context.aws.call(
                 self._service, "describe_stream", StreamArn=self._arn
             )
-            return [each["ShardId"] for each in found["StreamDescription"]["Shards"]]
-        found = await self._context.aws.call(
-            self._service, "list_shards", StreamName=self._mapping.source_name
+            return list(found["StreamDescription"]["Shards"])
+        found = await self.context.aws.call(
+            self._service, "list_shards", StreamName=self.mapping.source_name
         )
-        return [each["ShardId"] for each in found["Shards"]]
+        return list(found["Shards"])
 
     @property
     def stream(self) -> dict[str, str]:
         """The argument that names the stream in the emulator's API."""
-        if self._mapping.kind == DYNAMODB:
+        if self.mapping.kind == DYNAMODB:
             return {"StreamArn": self._arn}
-        return {"StreamName": self._mapping.source_name}
-
-    @property
-    def mapping(self) -> EventSourceMapping:
-        """The mapping."""
-        return self._mapping
-
-    @property
-    def context(self) -> PollerContext:
-        """What the poller uses."""
-        return self._context
+        return {"StreamName": self.mapping.source_name}
 
     async def call(self, operation: str, **arguments: Any) -> Any:
         """Call an operation of the stream's API."""
-        return await self._context.aws.call(self._service, operation, **arguments)
+        return await self.context.aws.call(self._service, operation, **arguments)
 
     @property
     def since(self) -> int | None:
         """When the mapping began to read, in seconds since the epoch; None before that."""
-        return self._state.get(self._mapping.uuid)
+        return self._state.get(self.mapping.uuid)
 
     def stored(self, key: str) -> Any:
         """Return what `store` stored for a key, or None."""
-        return self._state.get(f"{self._mapping.uuid} {key}")
+        return self._state.get(f"{self.mapping.uuid} {key}")
 
     async def store(self, members: Mapping[str, Any]) -> None:
         """Store values for as long as the emulator has the stream's records."""
-        await self._save({f"{self._mapping.uuid} {key}": each for key, each in members.items()})
+        await self._save({f"{self.mapping.uuid} {key}": each for key, each in members.items()})
 
     async def select(self, records: Sequence[Record]) -> list[Record]:
         """Return the records that match the filters."""
-        if not self._mapping.settings.filters:
+        if not self.mapping.settings.filters:
             return list(records)
         matches = await self._filters.select([_filtered_item(each) for each in records])
         return [each for each, matched in zip(records, matches, strict=True) if matched]
 
     def record(self, shard: str, found: Record) -> Record:
         """Return a record as AWS's event has it."""
-        source = self._mapping.source
-        if self._mapping.kind == DYNAMODB:
+        source = self.mapping.source
+        if self.mapping.kind == DYNAMODB:
             data = _as_json(found["dynamodb"])
             return {
                 **{key: found[key] for key in ("eventID", "eventName")},
@@ -174,7 +186,7 @@ class StreamPoller:
                 "dynamodb": data,
                 "eventSourceARN": source,
             }
-        account = self._context.aws.account.account_id
+        account = self.context.aws.account.account_id
         return {
             "kinesis": {
                 "kinesisSchemaVersion": "1.0",
@@ -199,8 +211,8 @@ class _Shard:
     def __init__(self, poller: StreamPoller, shard_id: str, *, is_new: bool) -> None:
         """`is_new` is whether the shard was there when the mapping began to read."""
         self.signal = Signal()
-        self._poller = poller
-        self._id = shard_id
+        self.poller = poller
+        self.id = shard_id
         self._settings = poller.mapping.settings
         self._is_new = is_new
         self._oldest = 0
@@ -210,13 +222,13 @@ class _Shard:
 
     async def run(self) -> None:
         """Deliver records until the shard is closed or the task is cancelled."""
-        what = f"shard {self._id} of {self._poller.mapping.source_name}"
-        await repeat(what, self._step, self._poller.context.log)
+        what = f"shard {self.id} of {self.poller.mapping.source_name}"
+        await repeat(what, self._step, self.poller.context.log)
 
     async def _open(self) -> None:
         options: dict[str, Any] = {"ShardIteratorType": self._settings.starting_position}
         self._oldest = 0
-        if (position := self._poller.stored(self._id)) is not None:
+        if (position := self.poller.stored(self.id)) is not None:
             options = {
                 "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
                 self._sequence_argument: position,
@@ -226,7 +238,7 @@ class _Shard:
         elif self._settings.starting_position == "LATEST" and not self._is_new:
             # the latest record now is not the latest one when the mapping began to read
             options["ShardIteratorType"] = "TRIM_HORIZON"
-            self._oldest = self._poller.since or 0
+            self._oldest = self.poller.since or 0
         try:
             found = await self._get_iterator(options)
         except ClientError as error:
@@ -238,17 +250,21 @@ class _Shard:
         self._is_new = False
 
     async def _get_iterator(self, options: dict[str, Any]) -> Any:
-        return await self._poller.call(
-            "get_shard_iterator", **self._poller.stream, ShardId=self._id, **options
+        return await self.poller.call(
+            "get_shard_iterator", **self.poller.stream, ShardId=self.id, **options
         )
 
     @property
     def _sequence_argument(self) -> str:
-        is_table = self._poller.mapping.kind == DYNAMODB
+        is_table = self.poller.mapping.kind == DYNAMODB
         return "SequenceNumber" if is_table else "StartingSequenceNumber"
 
-    async def _step(self) -> None:
-        """Read records, and deliver them once the batch is full or its window ends."""
+    async def _step(self) -> bool:
+        """
+        Read records, and deliver them once the batch is full or its window ends.
+
+        Return True when the shard is closed and everything in it is delivered.
+        """
         if self._iterator is None:
             self._buffer.clear()
             await self._open()
@@ -258,32 +274,33 @@ class _Shard:
             if self._buffer and deadline is None:
                 deadline = time.monotonic() + self._settings.window
             left = IDLE_SECONDS if deadline is None else deadline - time.monotonic()
-            if self._buffer and (len(self._buffer) >= capacity or left <= 0):
+            is_closed = self._iterator is None
+            if self._buffer and (is_closed or len(self._buffer) >= capacity or left <= 0):
                 await self._deliver_buffer(self._buffer)
                 self._buffer, deadline = [], None
                 continue
-            await self._read(capacity, left)
+            if not is_closed:
+                await self._read(capacity, left)
             if self._windows is not None and not self._buffer:
-                await self._windows.close_ended()
+                await self._windows.close_ended(is_shard_closed=is_closed)
+            if is_closed:
+                return True
 
     async def _read(self, capacity: int, seconds: float) -> None:
         self.signal.clear()
-        if self._iterator is None:
-            await asyncio.sleep(_SHARD_REFRESH_SECONDS)  # the shard is closed and read
-            return
         iterator, self._iterator = self._iterator, None
         # an error leaves no iterator: the shard is opened again at its position
-        limit = min(capacity - len(self._buffer), _MAX_READ[self._poller.mapping.kind])
-        found = await self._poller.call("get_records", ShardIterator=iterator, Limit=limit)
+        limit = min(capacity - len(self._buffer), _MAX_READ[self.poller.mapping.kind])
+        found = await self.poller.call("get_records", ShardIterator=iterator, Limit=limit)
         self._iterator = found.get("NextShardIterator")
-        records = [self._poller.record(self._id, each) for each in found["Records"]]
+        records = [self.poller.record(self.id, each) for each in found["Records"]]
         self._buffer += [each for each in records if _arrival(each) >= self._oldest]
         if not records:
-            has_signals = self._poller.context.has_signals
+            has_signals = self.poller.context.has_signals
             await self.signal.wait(seconds if has_signals else min(seconds, _POLL_SECONDS))
 
     async def _deliver_buffer(self, records: list[Record]) -> None:
-        wanted = await self._poller.select(records)
+        wanted = await self.poller.select(records)
         if self._windows is not None:
             await self._windows.deliver(wanted)
         elif self._settings.parallelization > 1:
@@ -299,7 +316,7 @@ class _Shard:
     async def _store(self, last: Record) -> None:
         """Store the last record that is done, and the state of the window after it."""
         window = self._windows.stored() if self._windows is not None else {}
-        await self._poller.store({self._id: _sequence(last)} | window)
+        await self.poller.store({self.id: _sequence(last)} | window)
 
     async def _deliver_batches(self, records: Sequence[Record]) -> None:
         for batch in split(records, _size, self._settings.batch_size):
@@ -324,9 +341,9 @@ class _Shard:
             if self._windows is not None and failed_at != 0:
                 self._windows.accept(result)
             if failed_at is None:
-                self._poller.mapping.last_result = "OK"
+                self.poller.mapping.last_result = "OK"
                 return
-            self._poller.mapping.last_result = "PROBLEM: Function call failed"
+            self.poller.mapping.last_result = "PROBLEM: Function call failed"
             if failed_at > 0 and settings.parallelization == 1:
                 await self._store(records[failed_at - 1])
             if settings.bisects and len(records) > 1:
@@ -335,8 +352,8 @@ class _Shard:
                 self._report(request_id, f"delivered again, {parts}", records[middle:])
                 if not failed_at:
                     await self.deliver(records[:middle], attempts)
-                await self.deliver(records[middle:], attempts)
-                return
+                records = records[middle:]
+                continue
             records = records[failed_at:]
             attempts += 1
             if -1 < settings.maximum_retries < attempts:
@@ -374,34 +391,34 @@ class _Shard:
         self, event: dict[str, Any], records: Sequence[Record], request_id: str, attempt: int
     ) -> Result:
         """Invoke the function; a throttled invocation is repeated until it runs."""
-        mapping = self._poller.mapping
+        mapping = self.poller.mapping
         name, kind = mapping.source_name, "table" if mapping.kind == DYNAMODB else "stream"
         create = partial(
             Invocation,
             as_json(event),
             request_id=request_id,
             label=f"{mapping.kind} {name} ({len(records)})",
-            source={kind: name, "shard": self._id, "batch": count(len(records), "record")},
+            source={kind: name, "shard": self.id, "batch": count(len(records), "record")},
             keys=tuple(map(_sequence, records)),
             attempt=attempt,
         )
         try:
-            return await invoke(self._poller.context, mapping.function, create)
+            return await invoke(self.poller.context, mapping.function, create)
         except ServiceStoppingError:
             await asyncio.Event().wait()  # the service cancels this task
             raise
 
     def _report(self, request_id: str, consequence: str, records: Sequence[Record]) -> None:
         text = f"{consequence} {count(len(records), 'record')}"
-        report_failure(self._poller.context, self._poller.mapping.function, request_id, text)
+        report_failure(self.poller.context, self.poller.mapping.function, request_id, text)
 
     async def _give_up(
         self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
     ) -> None:
         """Report records that are not delivered again, and send them to OnFailure."""
-        mapping, context = self._poller.mapping, self._poller.context
-        message = f"{mapping.source_name}: {condition}: {len(records)} records of {self._id}"
-        context.log(f"{message} were not processed by {mapping.function}", "ERROR")
+        mapping, context = self.poller.mapping, self.poller.context
+        message = f"{mapping.label}: {condition}: {count(len(records), 'record')} of {self.id}"
+        context.log(f"{message} not processed by {mapping.function}", "ERROR")
         if (destination := self._settings.on_failure) is None or not records:
             return
         record = self._failure_record(records, condition, attempts, result)
@@ -410,12 +427,13 @@ class _Shard:
         try:
             await context.aws.send(destination, json.dumps(record))
         except Exception as error:  # noqa: BLE001  # the stream goes on, as on AWS
-            context.log(f"{mapping.source_name}: OnFailure {destination}: {error}", "ERROR")
+            reason = f"OnFailure {destination} gets no record: {explain(error)}"
+            context.log(f"{mapping.label}: {reason}", "ERROR")
 
     def _failure_record(
         self, records: Sequence[Record], condition: str, attempts: int, result: Result | None
     ) -> dict[str, Any]:
-        mapping, account = self._poller.mapping, self._poller.context.aws.account
+        mapping, account = self.poller.mapping, self.poller.context.aws.account
         is_table = mapping.kind == DYNAMODB
         failed: dict[str, Any] = {
             "requestContext": {
@@ -433,7 +451,7 @@ class _Shard:
             "version": "1.0",
             "timestamp": _iso(time.time()),
             "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
-                "shardId": self._id,
+                "shardId": self.id,
                 "startSequenceNumber": _sequence(records[0]),
                 "endSequenceNumber": _sequence(records[-1]),
                 "approximateArrivalOfFirstRecord": _iso(_arrival(records[0])),
@@ -443,16 +461,6 @@ class _Shard:
             },
         }
 
-    @property
-    def shard_id(self) -> str:
-        """The shard's id."""
-        return self._id
-
-    @property
-    def poller(self) -> StreamPoller:
-        """The poller of this shard."""
-        return self._poller
-
 
 class _TumblingWindow:
     """Passes a state from batch to batch within windows of a fixed length."""
@@ -460,7 +468,7 @@ class _TumblingWindow:
     def __init__(self, shard: _Shard) -> None:
         self._shard = shard
         self._length = shard.poller.mapping.settings.tumbling_window
-        self._key = f"{shard.shard_id} window"
+        self._key = f"{shard.id} window"
         self._start: int | None
         self._state: Any
         self._start, self._state = shard.poller.stored(self._key) or (None, {})
@@ -476,7 +484,7 @@ class _TumblingWindow:
         return {
             "window": {"start": _iso(start), "end": _iso(start + self._length)},
             "state": self._state,
-            "shardId": self._shard.shard_id,
+            "shardId": self._shard.id,
             "eventSourceARN": self._shard.poller.mapping.source,
             "isFinalInvokeForWindow": is_final,
             "isWindowTerminatedEarly": self._is_early,
@@ -502,9 +510,11 @@ class _TumblingWindow:
     def _start_of(self, record: Record) -> int:
         return int(_arrival(record)) // self._length * self._length
 
-    async def close_ended(self) -> None:
-        """Invoke the function for the last time of a window that is over."""
-        if self._start is not None and time.time() >= self._start + self._length:
+    async def close_ended(self, *, is_shard_closed: bool) -> None:
+        """Invoke the function for the last time of a window that is over, or whose shard is."""
+        if self._start is None:
+            return
+        if is_shard_closed or time.time() >= self._start + self._length:
             await self._finish()
             await self._shard.poller.store(self.stored())
 

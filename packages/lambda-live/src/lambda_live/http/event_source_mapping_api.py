@@ -129,7 +129,7 @@ class EventSourceMappingApi:
         properties = {**before.properties, **members}
         mapping = _mapping(function, before.source, properties, before.uuid)
         assert self._aws is not None  # noqa: S101  # it has the mapping
-        await self._aws.remove(before.uuid)
+        self._aws.remove(before.uuid)
         self._aws.add(mapping)
         state = None
         if mapping.enabled != before.enabled:
@@ -139,7 +139,7 @@ class EventSourceMappingApi:
     async def _delete(self, request: Request) -> Response:
         mapping = self._find(request)
         assert self._aws is not None  # noqa: S101  # it has the mapping
-        await self._aws.remove(mapping.uuid)
+        self._aws.remove(mapping.uuid)
         return json_response(self._describe(mapping, "Deleting"), 202)
 
     def _find(self, request: Request) -> EventSourceMapping:

@@ -45,6 +45,15 @@ Resources:
   Newest: *function
   Chosen: *function
   Idle: *function
+  Lost: *function
+  LostMapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !Ref Lost
+      EventSourceArn: !GetAtt Retried.Arn
+      StartingPosition: TRIM_HORIZON
+      MaximumRetryAttempts: 0
+      DestinationConfig: {OnFailure: {Destination: arn:aws:sqs:us-east-1:123456789012:missing}}
   LanesMapping:
     Type: AWS::Lambda::EventSourceMapping
     Properties:
@@ -151,6 +160,16 @@ def test_batch_without_retries_left_goes_to_the_bucket(service: LambdaService, a
     assert record["KinesisBatchInfo"]["shardId"].startswith("shardId-")
     assert "Records" in json.loads(record["payload"])
     service.wait_for_line("RetryAttemptsExhausted")
+
+
+def test_missing_destination_is_reported_with_its_line(service: LambdaService, aws: Aws) -> None:
+    aws.kinesis.put_record(StreamName="retried", PartitionKey="a", Data=b"bad")
+
+    line = TEMPLATE[: TEMPLATE.index("  LostMapping")].count("\n") + 1
+    mapping = f"template.yaml:{line}: stream retried: OnFailure arn:aws:sqs:us-east-1:123456789012:"
+    service.wait_for_line(
+        f"{mapping}missing gets no record: The specified queue does not exist; add it to the"
+    )
 
 
 def test_disabled_mapping_delivers_once_it_is_enabled(service: LambdaService, aws: Aws) -> None:
