@@ -163,7 +163,7 @@ def _handler(parser: CommandParser, handler: str | None, root: Path) -> str | No
     if not module or not function:
         hint = suggest(handler, list(COMMANDS)) or "; write module.function, as in AWS"
         parser.error(f"{handler!r} is not a handler or command{hint}")
-    if not discovery.has_module(root, handler):
+    if not discovery.module_path(root, handler):
         path = root.joinpath(*module.replace("/", ".").split("."))
         parser.error(f"no module for the handler {handler!r}: {path}.py does not exist")
     return handler

@@ -5,7 +5,7 @@ What ships is code, because the function may read it: hidden files and what git 
 code are tests, events and what tools write. `.dockerignore` and `.tiltignore` have the same names.
 """
 
-# ruff: noqa: PTH116  # pathlib takes twice as long for a stat
+# ruff: noqa: PTH100, PTH115, PTH116, PTH120, PTH123  # pathlib takes twice as long
 
 import fnmatch
 import hashlib
@@ -17,7 +17,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+type _Gitignore = tuple[int, GitIgnoreSpec]
+"""The length of the prefix that a path has in a folder, and the patterns of the folder."""
 
 type FileStamp = tuple[int, int, int]
 """A file's change time in nanoseconds, size in bytes, and inode; a copy may keep other times."""
@@ -52,15 +58,6 @@ _is_output = re.compile(
     r"coverage\.xml|junit.*\.xml|.*\.(bak|db|lcov|log|orig|pid|prof|sock|sqlite3?|tmp|zip)(-\w+)?"
 ).fullmatch
 """Whether git ignores a file of that name because a tool or the function writes it often."""
-
-
-class _IgnoreSpec(Protocol):
-    def check_file(self, file: str) -> "_CheckResult": ...
-
-
-class _CheckResult(Protocol):
-    @property
-    def include(self) -> bool | None: ...
 
 
 def is_code(name: str) -> bool:
@@ -119,14 +116,15 @@ class CodeFiles:
             yield folder, False, stamp
             if ".gitignore" in names and (own := _read_gitignore(folder)):
                 ignored = [*ignored, own]
-                yield from _existing_file(f"{folder}/.gitignore")
+                if (found := file_stamp(f"{folder}/.gitignore")) is not None:
+                    yield f"{folder}/.gitignore", False, found
             for entry in entries:
                 if is_code(entry.name) and not self._is_excluded(entry, ignored):
                     yield from _entry(entry, on_folder)
                     if _is_folder_to_walk(entry):
                         pending.append((entry.path, ignored))
 
-    def _is_excluded(self, entry: os.DirEntry[str], ignored: list[tuple[int, _IgnoreSpec]]) -> bool:
+    def _is_excluded(self, entry: os.DirEntry[str], ignored: list[_Gitignore]) -> bool:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
             # a function may have a package called events
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
@@ -192,13 +190,13 @@ def _follow_links(
     """
     links = list(_links(path))
     for each in [*links, os.path.realpath(path)] if links else ():
-        on_folder(os.path.dirname(each))  # noqa: PTH120  # as the rest of the file
+        on_folder(os.path.dirname(each))
         if (stamp := file_stamp(each)) is not None:
             yield each, False, stamp
 
 
 def _links(path: str) -> Iterator[str]:
-    parts, count = os.path.abspath(path).split("/")[1:], 0  # noqa: PTH100  # as the rest of the file
+    parts, count = os.path.abspath(path).split("/")[1:], 0
     resolved = ""
     while parts and count < _MAX_LINKS:
         name = parts.pop(0)
@@ -209,18 +207,13 @@ def _links(path: str) -> Iterator[str]:
             continue
         resolved += f"/{name}"
         try:
-            target = os.readlink(resolved)  # noqa: PTH115  # as the rest of the file
+            target = os.readlink(resolved)
         except OSError:
             continue
         yield resolved
         count += 1
         resolved = "" if target.startswith("/") else resolved.rpartition("/")[0]
         parts[:0] = target.split("/")
-
-
-def _existing_file(path: str) -> Iterator[tuple[str, bool, FileStamp]]:
-    if (stamp := file_stamp(path)) is not None:
-        yield path, False, stamp
 
 
 def _folders_above(root: Path, project: Path) -> Iterator[str]:
@@ -232,8 +225,7 @@ def _folders_above(root: Path, project: Path) -> Iterator[str]:
             yield str(folder)
 
 
-def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
-    """Return the length of the prefix that a path has in this folder, and its patterns."""
+def _read_gitignore(folder: str) -> _Gitignore | None:
     file = Path(folder, ".gitignore")
     try:
         if not file.is_file():
@@ -246,7 +238,7 @@ def _read_gitignore(folder: str) -> tuple[int, _IgnoreSpec] | None:
     return len(folder.rstrip("/")) + 1, _ignore_spec(file, lines)
 
 
-def _ignore_spec(file: Path, lines: Sequence[str]) -> _IgnoreSpec:
+def _ignore_spec(file: Path, lines: Sequence[str]) -> "GitIgnoreSpec":
     from pathspec import GitIgnoreSpec  # noqa: PLC0415  # needed only if there is such a file
 
     try:
@@ -297,7 +289,7 @@ class HashCache:
 
 def _digest(path: str) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # pathlib takes twice as long
+        with open(path, "rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest().encode()
     except OSError:
         return b""

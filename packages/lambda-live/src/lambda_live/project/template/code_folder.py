@@ -104,7 +104,7 @@ def content_folder(
     path = _local_path(resources, resource, key, location)
     if path.is_dir():
         return path
-    resources.add_code_file(path)
+    resources.code_files.append(path)
     if build_dir is None or not is_zipfile(path):
         message = f"its code is the file {location}; name a folder in {key}"
         raise UnsupportedFunctionError(message)
@@ -133,7 +133,7 @@ def _local_path(resources: Resources, resource: Resource, key: str, location: st
         return path.parent  # AWS packages this file only
     if not is_file and not path.is_dir():
         problem = f"{key} is {location!r}, but {path} does not exist"
-        resources.add_code_file(path)  # it is served once the folder exists
+        resources.code_files.append(path)  # it is served once the folder exists
         folder = resources.document.path.parent.resolve()
         hint = hint_for_missing(path, folder, "name the folder of the code")
         resource.properties.fail(key, problem, hint)

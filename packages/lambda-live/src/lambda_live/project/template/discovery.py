@@ -60,13 +60,13 @@ def default_template(
         TemplateError: The handler does not exist.
     """
     dockerfile = folder / "Dockerfile"
-    if handler is None and not has_module(folder, DEFAULT_HANDLER) and dockerfile.is_file():
+    if handler is None and dockerfile.is_file() and not module_path(folder, DEFAULT_HANDLER):
         return _dockerfile_template(folder, dockerfile, build_dir)
     handler = handler or DEFAULT_HANDLER
     module, _, name = handler.rpartition(".")
     if not module or not name:
         raise TemplateError(folder, None, f"invalid handler {handler!r}", "use MODULE.FUNCTION")
-    if not has_module(folder, handler):
+    if not module_path(folder, handler):
         problem = f"no template.yaml or {module.replace('.', '/')}.py found"
         hint = _hint_about_templates(folder) or _HINT
         if hint is _HINT and (other := _other_framework(folder)) is not None:
@@ -159,11 +159,6 @@ def _dockerfile_template(folder: Path, dockerfile: Path, build_dir: Path | None)
         "function", "function", None, image.handler, image.root, runtime, image=image
     )
     return Template(None, (only,), files=image.files)
-
-
-def has_module(root: Path, handler: str) -> bool:
-    """Whether the handler's module is in the folder."""
-    return module_path(root, handler) is not None
 
 
 def module_path(root: Path, handler: str) -> Path | None:

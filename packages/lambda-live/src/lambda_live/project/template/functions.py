@@ -3,7 +3,6 @@
 import difflib
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.reserved_variables import (
@@ -22,7 +21,7 @@ from lambda_live.model.template import (
 )
 from lambda_live.model.template_error import UnsupportedFunctionError, short_path
 from lambda_live.project.template import code_folder, images, layers, routes
-from lambda_live.project.template.discovery import has_module, module_path
+from lambda_live.project.template.discovery import module_path
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import FIRST_VERSION, Unresolved, muted
@@ -33,16 +32,10 @@ _PYTHON = re.compile(r"python3\.(\d{1,2})")
 _NEWEST_MINOR = 15
 """python3.15 is a preview, see https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html."""
 
+_LIMITS = 10_240, 900
+"""The most memory in MB, and the longest timeout in seconds."""
 
-class _Limits(NamedTuple):
-    memory: int
-    timeout: int
-
-
-_LIMITS = _Limits(memory=10_240, timeout=900)
-"""In MB and seconds."""
-
-_MANAGED_LIMITS = _Limits(memory=32_768, timeout=5_400)
+_MANAGED_LIMITS = 32_768, 5_400
 """With a capacity provider: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html"""
 
 _ARCHITECTURES = ("x86_64", "arm64")
@@ -71,7 +64,7 @@ def function_of(
     handler, folder, runtime, image = _code(resources, resource, build_dir)
     module = None if image else module_path(folder, handler)
     source = None if image else code_folder.asset_source(resources, resource, folder, module)
-    limits = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
+    max_memory, max_timeout = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
     is_generated = resources.document.path.name.endswith(_CDK_TEMPLATE)
     is_bundled = resource.metadata.flag("aws:asset:is-bundled")
     return FunctionSpec(
@@ -82,9 +75,8 @@ def function_of(
         code_uri=source or folder,
         cdk_bundle=folder if source and is_bundled else None,
         runtime=runtime,
-        memory=properties.number("MemorySize", 128, limits.memory, "MB") or DEFAULT_MEMORY_MB,
-        timeout=properties.number("Timeout", 1, limits.timeout, "seconds")
-        or DEFAULT_TIMEOUT_SECONDS,
+        memory=properties.number("MemorySize", 128, max_memory, "MB") or DEFAULT_MEMORY_MB,
+        timeout=properties.number("Timeout", 1, max_timeout, "seconds") or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
         environment=_environment(resources, resource),
         handler_line=None if image or is_generated else properties.line("Handler"),
@@ -201,7 +193,7 @@ def _handler(resource: Resource, folder: Path) -> str:
     if not module or not name:
         properties.fail("Handler", f"invalid Handler {handler!r}", "use MODULE.FUNCTION")
     # A layer may contain the module, as the layers of Datadog and other tracers do.
-    if "Layers" not in properties and not has_module(folder, handler):
+    if "Layers" not in properties and not module_path(folder, handler):
         if code_folder.inline_code(resource):
             message = f"code in a template is the module index; use index.{name}, not {handler}"
             raise UnsupportedFunctionError(message)

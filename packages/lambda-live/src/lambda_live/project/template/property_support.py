@@ -56,15 +56,17 @@ _AUTH_REPORTS = {"ResourcePolicy": SAM_API_REPORTS["Policy"]}
 
 _UNSUPPORTED_TYPES = {
     "AWS::ApiGateway::GatewayResponse": SAM_API_REPORTS["GatewayResponses"],
-    "AWS::Lambda::MicroVMImage": "images of Lambda MicroVMs are not supported",
-    "AWS::Lambda::WebFunction": "web functions are not supported; start its web server yourself",
     "AWS::Serverless::GraphQLApi": "GraphQL APIs are not supported; invoke its functions by name",
-    "AWS::Serverless::MicroVMImage": "images of Lambda MicroVMs are not supported",
-    "AWS::Serverless::WebFunction": (
-        "web functions are not supported; start its web server yourself"
-    ),
     "AWS::Serverless::WebSocketApi": (
         "WebSocket APIs are not supported; invoke its functions by name"
+    ),
+    **dict.fromkeys(
+        ("AWS::Lambda::MicroVMImage", "AWS::Serverless::MicroVMImage"),
+        "images of Lambda MicroVMs are not supported",
+    ),
+    **dict.fromkeys(
+        ("AWS::Lambda::WebFunction", "AWS::Serverless::WebFunction"),
+        "web functions are not supported; start its web server yourself",
     ),
     MACRO: "macros are not supported; write its result instead",
 }

@@ -78,7 +78,7 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     stacks = tuple(root.all())
     all_resources = tuple(stack.resources for stack in stacks)
     _disambiguate_names(all_resources)
-    root.resources.application.set_stacks(all_resources)
+    root.resources.application.stacks = all_resources
     functions = _read_functions(all_resources, files, build_dir)
     root.resources.application.report_other_functions()
     skipped = list(_skip_equal_names(functions))
@@ -120,10 +120,10 @@ def _read_functions(
                 if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
                     files.add(dockerfile)  # even if the function is skipped
                 functions.append(function_of(resources, resource, build_dir, function_routes))
-    for file in (file for each in functions if each.image for file in each.image.files):
-        files.add(file)
-    for file in (file for each in stacks for file in each.code_files()):
-        files.add(file)
+    for each in functions:
+        files.add(*(each.image.files if each.image else ()))
+    for resources in stacks:
+        files.add(*resources.code_files)
     return functions
 
 

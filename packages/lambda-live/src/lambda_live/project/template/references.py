@@ -117,11 +117,7 @@ def muted() -> Iterator[None]:
         _is_muted.reset(token)
 
 
-def _no_value(*_: str) -> Value:
-    return None
-
-
-def _not_stored(_: str) -> None:
+def _no_value(*_: str) -> None:
     return None
 
 
@@ -149,7 +145,7 @@ class StackContext:
     nested_output: Callable[[str, str], Value] = _no_value
     exported: Callable[[str], Value] = _no_value
     included: Callable[[str], Value] = _no_value
-    stored: Callable[[str], str | None] = _not_stored
+    stored: Callable[[str], str | None] = _no_value
 
     @property
     def stack_name(self) -> str:

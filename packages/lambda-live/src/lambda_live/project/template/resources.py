@@ -73,7 +73,8 @@ class Resources:
                 notice = f"{section} in Globals must be a mapping; it is ignored"
                 self.note(self._globals.line_of(section), notice)
         self._routes: dict[tuple[str, str, str], int] = {}
-        self._code_files: list[Path] = []
+        self.code_files: list[Path] = []
+        """Files, such as zip archives, whose change may change a function."""
         self._invalid: dict[tuple[str, str], SkippedResource] = {}
         self._all = {each.logical_id: each for each in self._read()}
 
@@ -191,14 +192,6 @@ class Resources:
             served = self.name_of(resource.logical_id) if resource.type in FUNCTIONS else None
         return SkippedResource(name, reason.path, reason.line or 1, problem, reason, served)
 
-    def add_code_file(self, path: Path) -> None:
-        """Record a file, such as a zip archive, whose change may change a function."""
-        self._code_files.append(path)
-
-    def code_files(self) -> tuple[Path, ...]:
-        """Return the recorded files."""
-        return tuple(self._code_files)
-
     def register_route(self, event: Properties, api: str, method: str, path: str) -> None:
         """Reserve a route for a SAM event. Raises TemplateError if another event has it."""
         route = api, method, path
@@ -263,22 +256,14 @@ class Application:
 
     def __init__(self) -> None:
         self.asset_sources = AssetSourceFinder()
-        self._stacks: tuple[Resources, ...] = ()
+        self.stacks: Sequence[Resources] = ()
+        """All stacks, once they are read."""
         self._functions: dict[str, FunctionResource] = {}
         self._referring: dict[str, dict[str, list[FunctionResource]]] = {}
 
-    @property
-    def stacks(self) -> tuple[Resources, ...]:
-        """All stacks."""
-        return self._stacks
-
-    def set_stacks(self, stacks: Sequence[Resources]) -> None:
-        """Set the stacks, once all of them are read."""
-        self._stacks = tuple(stacks)
-
     def layer(self, arn: str) -> tuple[Resources, Resource] | None:
         """Return the layer with this ARN, and its stack."""
-        for resources in self._stacks:
+        for resources in self.stacks:
             for each in resources.by_type(*LAYERS):
                 if resources.intrinsics.references.ref(each.logical_id) == arn:
                     return resources, each
@@ -299,7 +284,7 @@ class Application:
         """
         if kind not in self._referring:
             self._referring[kind] = {}
-            for stack in self._stacks:
+            for stack in self.stacks:
                 for each in stack.by_type(kind):
                     with stack.reading(each):
                         text = stack.resolve_quietly(each.properties.raw.get(key))
@@ -318,7 +303,7 @@ class Application:
 
     def _functions_by_arn(self) -> "dict[str, FunctionResource]":
         if not self._functions:
-            for resources in self._stacks:
+            for resources in self.stacks:
                 for each in resources.by_type(*FUNCTIONS):
                     with resources.reading(each):  # its name may be invalid
                         self._functions[resources.function_arn(each)] = resources, each

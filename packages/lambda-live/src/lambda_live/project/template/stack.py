@@ -36,9 +36,9 @@ class TemplateFiles:
         """Whether there are more stacks than are read."""
         return self._stacks > _MAX_STACKS
 
-    def add(self, path: Path) -> None:
-        """Record a file, even if it does not exist."""
-        self._paths[path] = None
+    def add(self, *paths: Path) -> None:
+        """Record files, even if they do not exist."""
+        self._paths |= dict.fromkeys(paths)
 
     def paths(self) -> tuple[Path, ...]:
         """Return the recorded files."""
