@@ -422,6 +422,22 @@ def test_binary_response_is_shown_as_an_image(
     expect(page.get_by_text("Binary body: image/png, 70 bytes")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    "more", [{"cookies": 5}, {"body": 5, "isBase64Encoded": True}, {"headers": None, "body": None}]
+)
+def test_invalid_proxy_response_is_shown(
+    page: Page, service: LambdaService, code: Path, more: dict[str, object]
+) -> None:
+    response = {"statusCode": 200, **more}
+    code.write_text(f"def handler(event, context): return {response}\n")
+    name = "-".join(more)
+    service.invoke({}, {"X-Lambda-Live-Event": name})
+    row(page, name).click()
+
+    expect(page.locator("#detail h2 .label")).to_have_text(name)
+    expect(page.locator(".body pre").first).to_contain_text("200")
+
+
 def test_copy_copies_what_is_shown(page: Page, service: LambdaService) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     invoke_labelled(service, "copied")

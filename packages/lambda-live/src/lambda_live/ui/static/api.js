@@ -1,7 +1,5 @@
 // Calls of the service's JSON API.
 
-export class ApiError extends Error {}
-
 export async function request(method, path, body) {
   const options = { method };
   if (method !== "GET") {
@@ -12,9 +10,9 @@ export async function request(method, path, body) {
   try {
     response = await fetch(`/api/${path}`, options);
   } catch {
-    throw new ApiError("The service is not reachable.");
+    throw new Error("The service is not reachable.");
   }
   const value = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(value.message ?? `The service returned status ${response.status}.`);
+  if (!response.ok) throw new Error(value.message ?? `The service returned status ${response.status}.`);
   return value;
 }

@@ -55,7 +55,6 @@ function asRendered(result, text) {
 function truncatedNote(row, part, fill) {
   const { size } = row[part];
   const note = h("p", { class: "warning" }, `Shows the first 64 KB of ${formatSize(size)}. `);
-  if (part === "log") { note.append("The rest of a log is not kept."); return note; }
   note.append(h("button", { type: "button", onclick: async (event) => {
     event.target.disabled = true;
     const response = await fetch(`/api/rows/${row.id}/${part}`).catch(() => null);

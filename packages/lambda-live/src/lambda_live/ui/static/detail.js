@@ -1,6 +1,6 @@
 // The details of one row.
 
-import { $, copyButton, h, previewOf } from "./dom.js";
+import { $, copyButton, h, previewOf, termList } from "./dom.js";
 import { request } from "./api.js";
 import { bodyView, logView, responseView, section, textView } from "./body.js";
 import { sideBySide } from "./diff.js";
@@ -27,7 +27,8 @@ function sourceView(location) {
   const inProject = location.path.startsWith(`${project}/`);
   const path = inProject ? editorRoot + location.path.slice(project.length) : location.path;
   const shown = inProject ? location.path.slice(project.length + 1) : location.path;
-  const href = state.editor.template.replace("{path}", encodeURI(path)).replace("{line}", location.line);
+  const encoded = path.split("/").map(encodeURIComponent).join("/");
+  const href = state.editor.template.replace("{path}", () => encoded).replace("{line}", location.line);
   const link = h("a", { href, title: "Open in the editor" }, `${shown}:${location.line}`);
   const lines = location.lines.map((text, index) =>
     h("li", { "data-number": location.firstLine + index, class: location.firstLine + index === location.line ? "error-line" : null }, text || " "));
@@ -99,7 +100,7 @@ function deliveryView({ id, source, attempts = [] }) {
   const tries = attempts.length > 1 && h("ol", { class: "attempts" }, attempts.map((each) => h("li", { class: each.outcome },
     h("a", { href: `#/rows/${each.id}`, "aria-current": each.id === id ? "true" : null }, formatTime(each.timestamp)), ` ${outcomeText(each)}`, each.consequence && h("span", { class: "remark" }, ` · ${each.consequence}`))));
   return [
-    ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, linked.includes(name) ? h("a", { href: `#/resources/${encodeURIComponent(`${name}:${value}`)}` }, value) : value)]).flat())) : []),
+    ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, termList(facts.map(([name, value]) => [name, linked.includes(name) ? h("a", { href: `#/resources/${encodeURIComponent(`${name}:${value}`)}` }, value) : value])))) : []),
     ...(tries ? section(`${attempts.length} attempts`, tries) : []),
   ];
 }

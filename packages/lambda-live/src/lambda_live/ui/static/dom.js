@@ -26,6 +26,9 @@ export function previewOf({ preview }) {
   return preview ? h("span", { class: "preview", "aria-hidden": "true" }, preview) : null;
 }
 
+// The children of a `dl`. `pairs` are terms and their descriptions.
+export const termList = (pairs) => pairs.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]);
+
 // `text` is the text, or a function that returns what is shown at that moment.
 export function copyButton(text, label = null) {
   const button = h("button", { type: "button", "aria-label": label, onclick: async () => {

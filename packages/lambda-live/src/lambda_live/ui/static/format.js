@@ -29,10 +29,11 @@ export function pretty(text) {
   return value === undefined ? text : JSON.stringify(value, null, 2);
 }
 
-// The HTTP response of a proxy response; null for any other response.
+// The HTTP response of a proxy response; null for any other response, such as one whose cookies or body have another type.
 export function parseProxyResponse(text) {
   const value = parseJson(text);
   if (value === null || typeof value !== "object" || Array.isArray(value) || !("statusCode" in value)) return null;
+  if (!Array.isArray(value.cookies ?? []) || (value.isBase64Encoded && typeof (value.body ?? "") !== "string")) return null;
   const headers = Object.entries(value.headers ?? {}).map(([name, item]) => [name, String(item)]);
   for (const [name, items] of Object.entries(value.multiValueHeaders ?? {})) headers.push(...[items].flat().map((item) => [name, String(item)]));
   for (const cookie of value.cookies ?? []) headers.push(["Set-Cookie", cookie]);

@@ -1,6 +1,6 @@
 // The functions: their URLs and routes, their settings, their triggers and their last results.
 
-import { copyButton, h } from "./dom.js";
+import { copyButton, h, termList } from "./dom.js";
 import { request } from "./api.js";
 import { formatTime, labelOf, outcomeText } from "./format.js";
 import { state } from "./state.js";
@@ -33,7 +33,7 @@ function card(each, onSend, onFilter) {
       h("button", { type: "button", onclick: () => onSend(name) }, "Send event"),
       state.functions.length > 1 && h("button", { type: "button", onclick: () => onFilter(name) }, "Show its requests")),
     results(name),
-    h("dl", {}, facts.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]).flat()),
+    h("dl", {}, termList(facts)),
     routes.length > 0 && table("Routes", routes.map((route) => [h("b", {}, route.method), h("code", {}, route.path), `${route.api}${route.authorizer ? `, ${route.authorizer}` : ""}`, copyButton(route.url, `Copy the URL of ${route.method} ${route.path}`)])),
     triggers.length > 0 && table("Triggers", triggers.map((trigger) => [h("b", {}, trigger.type), trigger.name, trigger.source || "not emulated", h("button", { type: "button", onclick: () => onSend(name, `${trigger.type} ${trigger.name}`) }, "Sample event")])));
 }

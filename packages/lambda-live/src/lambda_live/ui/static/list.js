@@ -162,7 +162,7 @@ function setOutcome(outcome) {
   rebuild();
 }
 
-function setFunction(name) {
+export function setFunction(name) {
   filter.function = name;
   updateFilter();
   rebuild();
@@ -224,8 +224,6 @@ export function select(id) {
   selected = id;
   markSelected(true);
 }
-
-export { setFunction };
 
 export const selectedRow = () => state.rows.get(selected);
 

@@ -1,6 +1,6 @@
 // The page: the opened row, the keyboard shortcuts, and the announcements for screen readers.
 
-import { $, h } from "./dom.js";
+import { $, h, termList } from "./dom.js";
 import { request } from "./api.js";
 import { showCharts } from "./charts.js";
 import { detailView, hide, loadRow, pane, show } from "./detail.js";
@@ -251,7 +251,7 @@ async function setReplay(enabled) {
 
 function showShortcuts() {
   $("shortcuts").replaceChildren(h("h2", {}, "Keyboard shortcuts"),
-    h("dl", {}, SHORTCUTS.flatMap(([keys, what]) => [h("dt", {}, keys.split(" ").map((key) => [h("kbd", {}, key), " "]).flat()), h("dd", {}, what)])));
+    h("dl", {}, termList(SHORTCUTS.map(([keys, what]) => [keys.split(" ").map((key) => [h("kbd", {}, key), " "]), what]))));
   $("shortcuts").showModal();
 }
 

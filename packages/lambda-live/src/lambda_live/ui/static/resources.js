@@ -1,6 +1,6 @@
 // The AWS resources: their numbers, their contents, and forms that add to them. They are read only while they are shown.
 
-import { h } from "./dom.js";
+import { h, termList } from "./dom.js";
 import { request } from "./api.js";
 import { textView } from "./body.js";
 import { formatSize } from "./format.js";
@@ -103,7 +103,7 @@ function card(resource, refresh) {
     if (text === shown) return;
     shown = text;
     const readers = each.functions.length ? [["Read by", [...new Set(each.functions)].join(", ")]] : [];
-    facts.replaceChildren(...[...each.facts, ...readers].flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]));
+    facts.replaceChildren(...termList([...each.facts, ...readers]));
     if (show.getAttribute("aria-expanded") === "true") load();
   }
 
