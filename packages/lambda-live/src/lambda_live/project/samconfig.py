@@ -55,49 +55,43 @@ def read_samconfig(folder: Path) -> SamConfig:
     if file is None:
         return SamConfig(files=files)
     sections = _mapping(_load(file).get("default"))
-    local, deploy = _Options(file), _Options(file)
-    for name in _LOCAL_COMMANDS:
-        local.add(sections, name)
-    deploy.add(sections, "deploy")
-    env_vars = local.options.get("env_vars")
-    env_file = folder / env_vars if isinstance(env_vars, str) else None
+    local: dict[str, Any] = {}
+    parameters: dict[str, str] = {}
+    for command in _LOCAL_COMMANDS:
+        local |= _options(sections, command)
+        parameters |= _parameters(file, sections, command)
+    env_vars = _text(local, "env_vars")
+    env_file = folder / env_vars if env_vars else None
     notices = []
     if env_file and not env_file.is_file():
         problem = f"env_vars names {env_vars}, which does not exist"
         notices.append(f"{short_path(file)}: {problem}; create it or remove env_vars")
     return SamConfig(
-        parameters=local.parameters,
-        deployed=deploy.parameters,
-        region=local.region or deploy.region,
+        parameters=parameters,
+        deployed=_parameters(file, sections, "deploy"),
+        region=_text(local, "region") or _text(_options(sections, "deploy"), "region"),
         variables=_read_variables(env_file) if env_file else {},
         files=(*files, env_file) if env_file else files,
         notices=tuple(notices),
     )
 
 
-class _Options:
-    """The options of some commands."""
+def _options(sections: Mapping[str, Any], command: str) -> Mapping[str, Any]:
+    return _mapping(_mapping(sections.get(command)).get("parameters"))
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.options: dict[str, Any] = {}
-        self.parameters: dict[str, str] = {}
 
-    def add(self, sections: Mapping[str, Any], name: str) -> None:
-        """Add the options of a command. Raises TemplateError."""
-        options = _mapping(_mapping(sections.get(name)).get("parameters"))
-        self.options |= options
-        try:
-            self.parameters |= _overrides(options.get("parameter_overrides"))
-        except ValueError as error:
-            problem = f"invalid parameter_overrides of {name}: {error}"
-            hint = 'write "NAME=VALUE NAME=VALUE"'
-            raise TemplateError(self._file, None, problem, hint) from error
+def _text(options: Mapping[str, Any], name: str) -> str | None:
+    value = options.get(name)
+    return value if isinstance(value, str) else None
 
-    @property
-    def region(self) -> str | None:
-        region = self.options.get("region")
-        return region if isinstance(region, str) else None
+
+def _parameters(file: Path, sections: Mapping[str, Any], command: str) -> dict[str, str]:
+    try:
+        return _overrides(_options(sections, command).get("parameter_overrides"))
+    except ValueError as error:
+        problem = f"invalid parameter_overrides of {command}: {error}"
+        hint = 'write "NAME=VALUE NAME=VALUE"'
+        raise TemplateError(file, None, problem, hint) from error
 
 
 def _overrides(value: object) -> dict[str, str]:

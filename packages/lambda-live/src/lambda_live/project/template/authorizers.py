@@ -11,13 +11,15 @@ from dataclasses import replace
 from typing import TypedDict
 
 from lambda_live.model.template import Authorizer
-from lambda_live.project.document import Object, Value
+from lambda_live.project.document import Value
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.resources import Resources
 
 
-class _JwtSettings(TypedDict, total=False):
+class TokenSettings(TypedDict, total=False):
+    """The part of an `Authorizer` that says whose tokens it accepts, with the same keys."""
+
     issuers: tuple[str, ...]
     audiences: tuple[str, ...]
 
@@ -64,27 +66,25 @@ def _named(
         return None
     if name == IAM:
         return Authorizer(name, IAM)
-    authorizers = api.section("Auth").get("Authorizers")
-    if name not in authorizers if isinstance(authorizers, Object) else authorizers is None:
+    authorizers = api.section("Auth").section("Authorizers")
+    if name not in authorizers:
         hint = "add it to Auth: Authorizers: of the API"
         auth.fail(key, f"the API has no authorizer {name!r}", hint)
-    authorizer = api.section("Auth").section("Authorizers").section(name)
+    authorizer = authorizers.section(name)
     if "UserPoolArn" in authorizer:
         token = authorizer.section("Identity").text("Header") or "Authorization"
-        sources: tuple[str, ...] = (f"header.{token}",)
         return Authorizer(
             name,
             "COGNITO_USER_POOLS",
-            identity=sources,
+            identity=(f"header.{token}",),
             scopes=authorizer.texts("AuthorizationScopes"),
-            issuers=issuers_of(authorizer, "UserPoolArn"),
+            **user_pool_settings(authorizer, "UserPoolArn"),
         )
     if "FunctionArn" not in authorizer:
-        sources = tuple(identity_sources(authorizer, "IdentitySource"))
         return Authorizer(
             name,
             "JWT",
-            identity=sources,
+            identity=tuple(identity_sources(authorizer, "IdentitySource")),
             scopes=authorizer.texts("AuthorizationScopes"),
             **jwt_settings(authorizer.section("JwtConfiguration")),
         )
@@ -97,8 +97,8 @@ def _sam_lambda_authorizer(
     identity = properties.section("Identity")
     kind = properties.choice("FunctionPayloadType", "TOKEN", "REQUEST") if rest else "REQUEST"
     listed = tuple(
-        f"{_IDENTITY_SOURCES[key]}.{each}"
-        for key in _IDENTITY_SOURCES
+        f"{source}.{each}"
+        for key, source in _IDENTITY_SOURCES.items()
         for each in identity.texts(key)
     )
     token = (f"header.{identity.text('Header') or 'Authorization'}",)
@@ -147,33 +147,34 @@ def for_method(resources: Resources, method: Properties) -> Authorizer | None:
         has_simple_response=properties.flag("EnableSimpleResponses"),
         scopes=method.texts("AuthorizationScopes"),
         **(
-            {"issuers": issuers_of(properties, "ProviderARNs")}
+            user_pool_settings(properties, "ProviderARNs")
             if rest
             else jwt_settings(properties.section("JwtConfiguration"))
         ),
     )
 
 
-def jwt_settings(configuration: Properties) -> _JwtSettings:
+def jwt_settings(configuration: Properties) -> TokenSettings:
     """Return issuer and audiences of a JWT authorizer, as far as the template has their values."""
     # CloudFormation capitalizes the names, OpenAPI and SAM do not.
     issuer, audience = (
         next((each for each in (name, name.lower()) if each in configuration), name)
         for name in ("Issuer", "Audience")
     )
-    return _JwtSettings(
+    return TokenSettings(
         issuers=_known(configuration.texts(issuer)),
         audiences=_known(configuration.texts(audience)),
     )
 
 
-def issuers_of(properties: Properties, key: str) -> tuple[str, ...]:
-    """Return the issuers of the user pools whose ARNs a property lists, empty if one is unknown."""
+def user_pool_settings(properties: Properties, key: str) -> TokenSettings:
+    """Return the issuers of the user pools whose ARNs a property lists, none if one is unknown."""
     parts = [each.split(":") for each in _known(properties.texts(key))]
-    return tuple(
+    issuers = (
         f"https://cognito-idp.{region}.amazonaws.com/{pool.removeprefix('userpool/')}"
         for *_, region, _, pool in parts
     )
+    return TokenSettings(issuers=tuple(issuers))
 
 
 def _known(texts: tuple[str, ...]) -> tuple[str, ...]:

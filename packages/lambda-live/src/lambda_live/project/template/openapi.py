@@ -189,7 +189,7 @@ def _scheme_authorizer(
         payload_format=properties.choice("authorizerPayloadFormatVersion", "1.0", "2.0"),
         has_simple_response=properties.flag("enableSimpleResponses"),
         **(
-            {"issuers": authorizers.issuers_of(properties, "providerARNs")}
+            authorizers.user_pool_settings(properties, "providerARNs")
             if "providerARNs" in properties
             else authorizers.jwt_settings(properties.section("jwtConfiguration"))
         ),
