@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from lambda_live.model.resources import EventSource
 from lambda_live.resources.aws import AwsClients
 
 
-def schedule(expression: str, zone: str | None = None) -> Schedule:
-    settings: dict[str, Any] = {"ScheduleExpressionTimezone": zone} if zone else {}
+def schedule(expression: str, zone: str | None = None, **settings: Any) -> Schedule:
+    settings |= {"ScheduleExpressionTimezone": zone} if zone else {}
     source = EventSource("Often", "Schedule", "Work", expression, settings, Path("t.yaml"), 1)
     context = PollerContext(AwsClients("", Account()), lambda _: None, lambda *_: None, False)  # noqa: FBT003  # a field
     return Schedule(source, context)
@@ -53,6 +54,7 @@ def test_schedule_in_the_past_has_no_next_time(expression: str) -> None:
     ("expression", "zone"),
     [
         ("rate(0.5 hours)", None),
+        ("rate(0 minutes)", None),
         ("cron(0 10 * * *)", None),
         ("cron(0 10 * * * *)", None),
         ("every day", None),
@@ -62,3 +64,42 @@ def test_schedule_in_the_past_has_no_next_time(expression: str) -> None:
 def test_invalid_schedule_is_rejected(expression: str, zone: str | None) -> None:
     with pytest.raises(InvalidScheduleError):
         schedule(expression, zone)
+
+
+@pytest.mark.parametrize(
+    ("expression", "after", "expected"),
+    [
+        ("rate(2 days)", "2026-11-29", "2026-12-01T06:00:00"),
+        ("rate(2 days)", "2026-12-02", "2026-12-04T00:00:00"),
+        ("rate(2 days)", "2026-12-30", None),
+        ("cron(0 5 * * ? *)", "2026-11-29", "2026-12-02T05:00:00"),
+        ("cron(0 5 * * ? *)", "2026-12-31T04:00", None),
+        ("at(2027-01-01T00:00:00)", "2026-12-31", "2027-01-01T00:00:00"),
+    ],
+)
+def test_schedule_with_dates_fires_between_them(
+    expression: str, after: str, expected: str | None
+) -> None:
+    dates = {"StartDate": "2026-12-01T06:00:00Z", "EndDate": "2026-12-31T00:00:00"}
+    moment = datetime.fromisoformat(after).replace(tzinfo=UTC)
+    found = schedule(expression, **dates).next_time(moment)
+    assert (found and found.isoformat()) == (expected and f"{expected}+00:00")
+
+
+def test_schedule_with_an_invalid_date_is_rejected() -> None:
+    with pytest.raises(InvalidScheduleError, match="invalid EndDate 'soon'"):
+        schedule("rate(1 day)", EndDate="soon")
+
+
+def test_context_attributes_in_the_input_of_a_schedule_are_filled() -> None:
+    names = ("attempt-number", "execution-id", "schedule-arn", "scheduled-time")
+    text = json.dumps({name: f"<aws.scheduler.{name}>" for name in names})
+    event = json.loads(
+        schedule("rate(1 day)", IsScheduler=True, Input=text).event(
+            datetime(2026, 12, 1, tzinfo=UTC)
+        )
+    )
+    assert event.pop("execution-id")
+    arn = "arn:aws:scheduler:us-east-1:123456789012:schedule/default/Often"
+    time = "2026-12-01T00:00:00Z"
+    assert event == {"attempt-number": "1", "schedule-arn": arn, "scheduled-time": time}

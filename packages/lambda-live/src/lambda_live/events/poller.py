@@ -233,6 +233,7 @@ async def reject_event(
     """
     settings = {**(source.settings.get("Target") or {}), **source.settings}
     queue = (settings.get("DeadLetterConfig") or {}).get("Arn")
+    queue = queue or (settings.get("RedrivePolicy") or {}).get("deadLetterTargetArn")
     sent = f"sent to {queue.rpartition(':')[2]}" if queue else "dropped"
     context.log(f"{source.place}: {source.name} is not delivered, but {sent}: {error}", "ERROR")
     if queue:

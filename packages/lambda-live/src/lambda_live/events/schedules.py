@@ -9,15 +9,18 @@ import asyncio
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lambda_live.events.poller import PollerContext
+from lambda_live.events.poller import PollerContext, reject_event
+from lambda_live.functions.request_queue import RejectedError
 from lambda_live.model.invocation import Invocation
 from lambda_live.model.resources import EventSource
+from lambda_live.resources.aws import AwsError, explain
 
-_RATE = re.compile(r"rate\((\d+) +(minute|hour|day)s?\)")
+_RATE = re.compile(r"rate\(([1-9]\d*) +(minute|hour|day)s?\)")
 _UNIT_SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON = re.compile(r"cron\(([^)]+)\)")
@@ -45,18 +48,26 @@ class Schedule:
         except (KeyError, ValueError, OSError) as error:
             message = f"unknown time zone {zone!r}"
             raise InvalidScheduleError(message) from error
+        self._start, self._end = _date(settings, "StartDate"), _date(settings, "EndDate")
         self.next_time(datetime.now(UTC))  # checks the expression
 
     def next_time(self, after: datetime) -> datetime | None:
         """Return the next time after `after`, or None if there is none."""
         expression = self.source.source.strip()
-        if match := _RATE.fullmatch(expression):
-            return after + timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
-        if match := _AT.fullmatch(expression):
+        if match := _AT.fullmatch(expression):  # AWS ignores the dates of such a schedule
             time = datetime.fromisoformat(match[1]).replace(tzinfo=self._zone)
             return time if time > after else None
+        following = self._next_repeated(expression, after)
+        is_over = following is None or (self._end is not None and following > self._end)
+        return None if is_over else following
+
+    def _next_repeated(self, expression: str, after: datetime) -> datetime | None:
+        starts_later = self._start is not None and self._start > after
+        if match := _RATE.fullmatch(expression):
+            period = timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
+            return self._start if starts_later else after + period
         if match := _CRON.fullmatch(expression):
-            return self._next_cron(match[1], after)
+            return self._next_cron(match[1], self._start or after if starts_later else after)
         message = f"invalid schedule {expression!r}; use rate(5 minutes) or cron(0 12 * * ? *)"
         raise InvalidScheduleError(message)
 
@@ -83,7 +94,9 @@ class Schedule:
             try:
                 await self.fire(time)
             except Exception as error:  # noqa: BLE001  # the next time is not affected
-                self._context.log(f"schedule {self.source.name}: {error}", "ERROR")
+                reason = str(error) or "the function accepts no event now"
+                message = f"{self.source.place}: {self.source.name} was not fired: {reason}"
+                self._context.log(message, "ERROR")
             time = self.next_time(max(time, datetime.now(UTC)))  # missed times do not fire
 
     async def fire(self, time: datetime | None = None) -> None:
@@ -92,11 +105,14 @@ class Schedule:
 
         Raises:
             ThrottledError, ServiceStoppingError: The function accepts no event.
-            BotoCoreError, ClientError, ValueError: The target is no function and is missing.
+            ValueError: The target is missing.
         """
         event = self.event(time or datetime.now(UTC))
         if self.source.target.startswith("arn:"):
-            await self._context.aws.send(self.source.target, event)
+            try:
+                await self._context.aws.send(self.source.target, event)
+            except AwsError as error:
+                raise ValueError(explain(error)) from error
             return
         function = self._context.find_function(self.source.target)
         if function is None:
@@ -104,16 +120,19 @@ class Schedule:
             raise ValueError(message)
         label = f"Schedule {self.source.name}"
         described = {"schedule": self.source.name, "expression": self.source.source}
-        function.enqueue_event(Invocation(event.encode(), label=label, source=described))
+        try:
+            function.enqueue_event(Invocation(event.encode(), label=label, source=described))
+        except RejectedError as error:
+            await reject_event(self._context, self.source, event, error)
 
     def event(self, time: datetime) -> str:
         """Return the event of one time, as JSON."""
-        settings = self.source.settings
-        if (text := settings.get("Input")) is not None:
-            return text if isinstance(text, str) else json.dumps(text)
+        settings, account = self.source.settings, self._context.aws.account
+        text = settings.get("Input")
         if settings.get("IsScheduler"):
-            return "{}"
-        account = self._context.aws.account
+            return self._fill(_text(text), time) if text is not None else "{}"
+        if text is not None:
+            return _text(text)
         rule = settings.get("RuleName") or settings.get("Name") or self.source.name
         event: dict[str, Any] = {
             "version": "0",
@@ -121,12 +140,53 @@ class Schedule:
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": account.account_id,
-            "time": time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "time": _iso(time),
             "region": account.region,
             "resources": [f"arn:aws:events:{account.region}:{account.account_id}:rule/{rule}"],
             "detail": {},
         }
         return json.dumps(event)
+
+    def _fill(self, text: str, time: datetime) -> str:
+        """
+        Replace the context attributes in an input.
+
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+        """
+        account, settings = self._context.aws.account, self.source.settings
+        name = (
+            f"{settings.get('GroupName') or 'default'}/{settings.get('Name') or self.source.name}"
+        )
+        place = f"{account.region}:{account.account_id}"
+        values = {
+            "attempt-number": "1",
+            "execution-id": str(uuid.uuid4()),
+            "schedule-arn": f"arn:{account.partition}:scheduler:{place}:schedule/{name}",
+            "scheduled-time": _iso(time),
+        }
+        for attribute, value in values.items():
+            text = text.replace(f"<aws.scheduler.{attribute}>", value)
+        return text
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _iso(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _date(settings: Mapping[str, Any], name: str) -> datetime | None:
+    """Return a date of a schedule, which is in UTC. Raises InvalidScheduleError."""
+    if not (text := settings.get(name)):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        message = f"invalid {name} {text!r}; write a date such as 2030-01-31T00:00:00Z"
+        raise InvalidScheduleError(message) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def _sleep_until(time: datetime) -> None:

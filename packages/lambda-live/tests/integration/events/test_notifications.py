@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from support.aws import RECORDER, Aws
+from support.http import request
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import StartService
@@ -132,6 +133,36 @@ Resources:
           InputTransformer:
             InputPathsMap: {total: $.detail.total}
             InputTemplate: '{"sum": <total>}'
+  Undelivered: {Type: AWS::SQS::Queue}
+  Isolated:
+    Type: AWS::Serverless::Function
+    Properties:
+      TenancyConfig: {TenantIsolationMode: PER_TENANT}
+      Events:
+        Rule:
+          Type: EventBridgeRule
+          Properties:
+            EventBusName: shop
+            Pattern: {detail: {total: [99]}}
+            DeadLetterConfig: {Arn: !GetAtt Undelivered.Arn}
+            RetryPolicy: {MaximumRetryAttempts: 1}
+        Topic:
+          Type: SNS
+          Properties:
+            Topic: !Ref Changes
+            FilterPolicy: {kind: [tenant]}
+            RedrivePolicy: {deadLetterTargetArn: !GetAtt Undelivered.Arn}
+        Nightly:
+          Type: Schedule
+          Properties:
+            Schedule: rate(1 day)
+            Input: '{"nightly": true}'
+            DeadLetterConfig: {Arn: !GetAtt Undelivered.Arn}
+  Transforming:
+    Type: AWS::Events::Rule
+    Properties:
+      ScheduleExpression: rate(1 day)
+      Targets: [{Id: a, Arn: !GetAtt Given.Arn, InputPath: $.time, DeadLetterConfig: {Type: SQS}}]
   Timed:
     Type: AWS::Serverless::Function
     Properties:
@@ -288,6 +319,40 @@ def test_pattern_with_numbers_and_booleans_matches_them(aws: Aws) -> None:
         put_event(aws, detail)
     put_event(aws, {"total": 7, "paid": True})
     assert only_event(aws, "Typed")["detail"] == {"total": 7, "paid": True}
+
+
+def test_event_that_the_function_rejects_goes_to_the_dead_letter_queue(
+    service: LambdaService, aws: Aws
+) -> None:
+    put_event(aws, {"total": 99})
+    value = {"DataType": "String", "StringValue": "tenant"}
+    topic = "arn:aws:sns:us-east-1:123456789012:Changes"
+    aws.sns.publish(TopicArn=topic, Message="lost", MessageAttributes={"kind": value})
+    post = request(service.admin_url, "POST", "/schedules/IsolatedNightly/fire")
+    assert post.status == 200
+    found: list[Any] = []
+
+    def are_there() -> bool:
+        found.extend(json.loads(each["Body"]) for each in aws.receive("Undelivered"))
+        return len(found) == 3
+
+    wait_until(are_there, "the events")
+    by_first_name = {min(each): each for each in found}
+    assert by_first_name["account"]["detail"] == {"total": 99}
+    assert by_first_name["Message"]["Message"] == "lost"
+    assert by_first_name["nightly"] == {"nightly": True}
+    event = TEMPLATE.index("Type: EventBridgeRule", TEMPLATE.index("  Isolated:"))
+    line = TEMPLATE[:event].count("\n") + 1
+    service.wait_for_line(
+        f"template.yaml:{line}: IsolatedRule is not delivered, but sent to Undelivered: The invoked"
+    )
+    assert not aws.events("Isolated")
+
+
+def test_properties_without_effect_are_reported(service: LambdaService) -> None:
+    names = "InputPath, DeadLetterConfig without Arn of Transforming-a has no effect locally"
+    service.wait_for_line(names)
+    assert not any("RetryPolicy" in each for each in service.lines)
 
 
 def test_failed_event_goes_to_the_queue_of_its_destination(

@@ -52,11 +52,13 @@ _NOT_NEEDED = (
 )
 """CDK's own, without a meaning on this machine."""
 
-_IGNORED = (
-    *("DeadLetterConfig", "RetryPolicy", "RedrivePolicy", "StartDate", "EndDate"),
-    "ProvisionedPollerConfig",
-)
-"""Properties of event sources that change what reaches a function on AWS, but not here."""
+_IGNORED = {
+    "DynamoDB": ("ProvisionedPollerConfig",),
+    "Kinesis": ("ProvisionedPollerConfig",),
+    "SQS": ("ProvisionedPollerConfig", "DestinationConfig"),
+    "Schedule": ("InputPath", "InputTransformer"),
+}
+"""Properties of event sources, by kind, that have no effect here."""
 
 _FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
 _SCHEDULED = ("Schedule", "ScheduleV2")
@@ -143,9 +145,13 @@ class EventSourceReader:
     ) -> EventSource:
         path = self._resources.document.path
         given = {**(settings.get("Target") or {}), **settings}
-        if ignored := ", ".join(each for each in _IGNORED if each in given):
+        ignored = [each for each in _IGNORED.get(kind, ()) if each in given]
+        if "Arn" not in (given.get("DeadLetterConfig") or ("Arn",)):  # SAM creates a queue
+            ignored.append("DeadLetterConfig without Arn")
+        if ignored:
             hint = "remove it, or test it on AWS"
-            self._resources.note(line, f"{ignored} of {name} has no effect locally; {hint}")
+            text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
+            self._resources.note(line, text)
         return EventSource(name, kind, target, str(source or ""), settings, path, line)
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
