@@ -17,9 +17,8 @@ from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
 
-_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_LAMBDA"
+_LAMBDA_VARIABLE = "AWS_ENDPOINT_URL_LAMBDA"
 """Where AWS's SDKs call Lambda: here, so that functions can invoke each other."""
-
 
 _AWS_VARIABLE = "AWS_ENDPOINT_URL"
 """Where they call the other services: the local emulator."""
@@ -55,7 +54,7 @@ class FunctionManager:
 
     def apply(self, configurations: Sequence[FunctionConfiguration]) -> None:
         """Add the functions that are new, and reconfigure the others."""
-        for configuration in map(self._with_local_endpoint, configurations):
+        for configuration in map(self._with_local_endpoints, configurations):
             function = self._functions.get(configuration.name)
             if function is None:
                 self._add(configuration)
@@ -107,13 +106,14 @@ class FunctionManager:
         function.kill()
         await function.wait_closed()
 
-    def _with_local_endpoint(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
-        if _ENDPOINT_VARIABLE in configuration.environment:
-            return configuration
-        local = {_ENDPOINT_VARIABLE: self._url, **configuration.local_environment}
-        if self._aws and self._aws.url and _AWS_VARIABLE not in configuration.environment:
-            local.setdefault(_AWS_VARIABLE, self._aws.url)
-        return replace(configuration, local_environment=local)
+    def _with_local_endpoints(self, configuration: FunctionConfiguration) -> FunctionConfiguration:
+        """Set the endpoint variables, except those of the template, `.env` and `--env`."""
+        urls = {_LAMBDA_VARIABLE: self._url, _AWS_VARIABLE: self._aws.url if self._aws else ""}
+        own = configuration.environment
+        missing = {name: url for name, url in urls.items() if url and name not in own}
+        return replace(
+            configuration, local_environment={**missing, **configuration.local_environment}
+        )
 
     def _add(self, configuration: FunctionConfiguration) -> None:
         name = configuration.name

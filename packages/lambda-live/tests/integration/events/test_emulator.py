@@ -103,6 +103,15 @@ import os
 def handler(event, context):
     return {name: value for name, value in os.environ.items() if "ENDPOINT" in name}
 """
+OWN_ENDPOINT = """
+  OwnEndpoint:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code/
+      Handler: app.handler
+      Environment: {Variables: {AWS_ENDPOINT_URL_LAMBDA: "http://127.0.0.1:9"}}
+"""
 STORED = """
   Stored: {Type: AWS::SQS::Queue}
   Settings: {Type: AWS::SSM::Parameter, Properties: {Name: /app/size, Type: String, Value: "5"}}
@@ -275,12 +284,17 @@ def _queue_exists(aws: Aws) -> bool:
 
 def test_functions_get_the_url_of_the_emulator(start_service: StartService, tmp_path: Path) -> None:
     service = start_service(
-        {"template.yaml": FUNCTION + QUEUE, "code/app.py": ENVIRONMENT}, handler=None
+        {"template.yaml": FUNCTION + QUEUE + OWN_ENDPOINT, "code/app.py": ENVIRONMENT}, handler=None
     )
     variables = service.json_of(service.boto3.invoke(FunctionName="Work", Payload="{}"))
 
     assert variables["AWS_ENDPOINT_URL"] == Aws(service).url
     assert variables["AWS_ENDPOINT_URL_LAMBDA"] == service.url
+
+    # otherwise the function would call AWS
+    variables = service.json_of(service.boto3.invoke(FunctionName="OwnEndpoint", Payload="{}"))
+    assert variables["AWS_ENDPOINT_URL"] == Aws(service).url
+    assert variables["AWS_ENDPOINT_URL_LAMBDA"] == "http://127.0.0.1:9"
 
     # a second project uses the emulator of the first one
     other = tmp_path / "other"
