@@ -401,6 +401,20 @@ def test_standard_input_is_empty(service: LambdaService) -> None:
     assert service.run("import sys; reply = sys.stdin.read()") == ""
 
 
+def test_open_files_are_limited_as_on_aws(service: LambdaService) -> None:
+    count, error = service.run(
+        "import os\nopened, error = [], None\n"
+        "while error is None and len(opened) < 2000:\n"
+        "    try:\n        opened.append(os.open(os.devnull, os.O_RDONLY))\n"
+        "    except OSError as raised:\n        error = raised.strerror\n"
+        "reply = len(opened), error\n"
+        "for each in opened: os.close(each)\n"
+    )
+
+    assert 1000 < count < 1024
+    assert error == "Too many open files"
+
+
 LOADS_WHEN_RELEASED = """
 import time
 from pathlib import Path

@@ -27,6 +27,7 @@ Source: https://github.com/aws/aws-lambda-python-runtime-interface-client
 
 import json
 import os
+import resource
 import socket
 import sys
 from importlib.machinery import (
@@ -47,6 +48,17 @@ if TYPE_CHECKING:
     from lambda_live.environments.runtime_process.handler_loader import HandlerLoader
 
     type _Parts = tuple[type[ControlChannel], type[HandlerLoader], type[FunctionCode]]
+
+
+_MAX_OPEN_FILES = 1024
+"""AWS's limit (Lambda quotas, "File descriptors")."""
+
+
+def _limit_open_files() -> None:
+    """Apply AWS's limit to this process and those that it starts."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def _isolate(runtime_packages: list[str]) -> None:
@@ -200,6 +212,7 @@ def _serve_forks(descriptor: int) -> int:
 def main() -> None:
     """Run an environment, or a zygote and in each fork of it an environment."""
     control, handler = int(sys.argv[1]), sys.argv[2]
+    _limit_open_files()
     is_zygote = bool(_pop_private("IS_ZYGOTE"))
     deferred_client = _DeferredRuntimeClient()
     deferred_client.install()
