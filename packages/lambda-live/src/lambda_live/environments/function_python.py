@@ -82,10 +82,11 @@ class FunctionPython:
         partial = Path(tempfile.mkdtemp(prefix="partial-", dir=self._root.parent))
         try:
             self._write(partial)
-            shutil.rmtree(self._root, ignore_errors=True)  # its interpreter was removed
-            partial.rename(self._root)
+            if not self.executable.exists():  # or another service was faster
+                shutil.rmtree(self._root, ignore_errors=True)  # its interpreter was removed
+                partial.rename(self._root)
         except OSError:
-            if not self.executable.exists():  # another service was faster
+            if not self.executable.exists():
                 raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -148,19 +148,20 @@ class Zygote:
         Raises OSError if the fork fails, ZygoteExitedError if the zygote has exited.
         """
         async with self._lock:
-            self._pending_fork = self._loop.create_future()
             try:
                 message = json.dumps({"environ": environ, "command": command}).encode()
                 socket.send_fds(self._control, [message], descriptors)
             except OSError:
                 raise ZygoteExitedError from None
+            self._pending_fork = self._loop.create_future()
             for _ in range(_FORK_ATTEMPTS):
                 self._wake()
                 await asyncio.wait([self._pending_fork], timeout=_FORK_TIMEOUT_SECONDS)
                 if self._pending_fork.done():
-                    return self._pending_fork.result()
-            self.close()
-            raise ZygoteExitedError
+                    break
+            else:
+                self.close()
+            return self._pending_fork.result()
 
     def _wake(self) -> None:
         """Continue the zygote if something has stopped it: everybody would wait for it."""
