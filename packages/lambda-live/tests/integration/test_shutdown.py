@@ -129,7 +129,7 @@ def test_second_signal_kills_at_once(start_service: StartService) -> None:
         service.process.send_signal(signal.SIGTERM)
 
         assert service.wait() == 0
-    assert "lambda-live: event not run: the service stopped (event 3)" in service.lines
+    assert "lambda-live: event lost: the service stopped (event 3)" in service.lines
     wait_until(lambda: not service.processes())
 
 

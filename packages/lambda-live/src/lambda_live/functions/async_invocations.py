@@ -63,7 +63,7 @@ class AsyncInvocationQueue:
         self,
         invoke: Callable[[Invocation], Awaitable[Result]],
         configuration: Callable[[], FunctionConfiguration],
-        on_done: Callable[[AsyncOutcome], None],
+        on_done: Callable[[AsyncOutcome], Awaitable[None]],
         listener: Listener,
     ) -> None:
         self._invoke = invoke
@@ -77,7 +77,7 @@ class AsyncInvocationQueue:
 
     def enqueue(self, invocation: Invocation, *, is_recursive: bool = False) -> asyncio.Task[None]:
         """
-        Accept an event; the task ends when it has an outcome.
+        Accept an event; the task ends when its outcome has been delivered.
 
         An event that `is_recursive` does not run: it is part of a recursive loop.
 
@@ -114,7 +114,7 @@ class AsyncInvocationQueue:
             error = outcome.result or errors.event_not_run(outcome.condition)
             self._listener.on_event_dropped(invocation, error)
             self._listener.on_failure_handled(invocation.request_id, _consequence(outcome))
-        self._on_done(outcome)
+        await self._on_done(outcome)
 
     def _drop_recursive(self, invocation: Invocation) -> AsyncOutcome:
         message = (
@@ -206,7 +206,7 @@ class AsyncInvocationQueue:
 
     def _log_lost(self, invocation: Invocation) -> None:
         payload = invocation.payload.decode("utf-8", "replace")
-        self._listener.service_log("event not run: the service stopped", "ERROR", event=payload)
+        self._listener.service_log("event lost: the service stopped", "ERROR", event=payload)
 
 
 def _consequence(outcome: AsyncOutcome) -> str:

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from lambda_live.background import BackgroundTasks
 from lambda_live.functions.async_invocations import AsyncOutcome
 from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.model.function import split_qualifier
@@ -55,19 +54,18 @@ class Destinations:
         self._find_function = find_function
         self._log = log
         self._aws = aws
-        self._background = BackgroundTasks(log)
 
-    def deliver(self, outcome: AsyncOutcome) -> None:
+    async def deliver(self, outcome: AsyncOutcome) -> None:
         """Deliver the record to OnSuccess, or to OnFailure and the dead-letter queue."""
         config = outcome.configuration.event_invoke_config
         is_success = outcome.condition == "Success"
         destination = config.on_success if is_success else config.on_failure
         if destination is not None:
-            self._send(outcome, destination)
+            await self._send(outcome, destination)
         if config.dead_letter is not None and not is_success:
-            self._deliver_outside(outcome, config.dead_letter, _dead_letter(outcome))
+            await self._send_outside(outcome, config.dead_letter, _dead_letter(outcome))
 
-    def _send(self, outcome: AsyncOutcome, destination: str) -> None:
+    async def _send(self, outcome: AsyncOutcome, destination: str) -> None:
         record = _record(outcome)
         target = self._find_function(destination)
         try:
@@ -82,24 +80,17 @@ class Destinations:
                 return
         except NotInvokedError:
             pass  # the file gets it
-        self._deliver_outside(outcome, destination, {"record": record})
+        await self._send_outside(outcome, destination, {"record": record})
 
-    def _deliver_outside(
+    async def _send_outside(
         self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]
     ) -> None:
         """Send a record to a queue, topic or bus; write it to the file if there is none."""
         if self._aws is not None and self._aws.url:
-            self._background.spawn(self._send_outside(self._aws, outcome, destination, members))
-        else:
-            self._write(outcome, destination, members)
-
-    async def _send_outside(
-        self, aws: LocalAws, outcome: AsyncOutcome, destination: str, members: dict[str, Any]
-    ) -> None:
-        body = members["record"] if "record" in members else members["body"]
-        text = json.dumps(body)
-        if not await aws.send(destination, text, members.get("attributes", {})):
-            self._write(outcome, destination, members)
+            text = json.dumps(members["record"] if "record" in members else members["body"])
+            if await self._aws.send(destination, text, members.get("attributes", {})):
+                return
+        self._write(outcome, destination, members)
 
     def _write(self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]) -> None:
         file = outcome.configuration.project / RECORDS_FILE

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from lambda_live.background import BackgroundTasks
@@ -50,7 +50,7 @@ class Function:
         settings: ServiceSettings,
         listener: Listener,
         reload_hooks: ReloadHooks,
-        on_async_done: Callable[[AsyncOutcome], None],
+        on_async_done: Callable[[AsyncOutcome], Awaitable[None]],
         debug_server: DebugServer | None,
     ) -> None:
         """
@@ -197,7 +197,7 @@ class Function:
 
     def enqueue_event(self, invocation: Invocation) -> asyncio.Task[None]:
         """
-        Accept an asynchronous invocation; the task ends when it has an outcome.
+        Accept an asynchronous invocation; the task ends when its outcome has been delivered.
 
         Raises:
             ServiceStoppingError: The service is stopping.

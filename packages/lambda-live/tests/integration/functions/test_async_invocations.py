@@ -110,7 +110,7 @@ def handler(event, context):
 
     assert service.end() == 0
 
-    assert 'lambda-live: event not run: the service stopped (event {"a": 1})' in service.lines
+    assert 'lambda-live: event lost: the service stopped (event {"a": 1})' in service.lines
 
 
 def test_event_response_is_empty_with_request_id(service: LambdaService) -> None:
