@@ -25,8 +25,10 @@ class FunctionRegistry:
 
     def remove(self, name: str) -> Function:
         """Remove and return a function."""
-        del self._by_host[name.lower()]
-        return self._functions.pop(name)
+        removed = self._functions.pop(name)
+        # the name may be the same as another one except for case: a function was renamed
+        self._by_host = {each.lower(): function for each, function in self._functions.items()}
+        return removed
 
     @property
     def default(self) -> Function:

@@ -140,6 +140,18 @@ def test_saved_template_adds_and_removes_functions(service: LambdaService) -> No
     service.wait_for_line("function First removed")
 
 
+def test_function_renamed_in_case_only_is_found_by_host(service: LambdaService) -> None:
+    save(service, template({}, {"name": "Other"}))
+    answer(service, "Other")
+
+    save(service, template({"name": "FIRST"}, {"name": "Other"}))
+
+    assert answer(service, "FIRST")[2] == "FIRST"
+    service.wait_for_line("function First removed")
+    event = service.request("POST", "/", b"{}", headers={"Host": "first.localhost"})
+    assert event.json()[2] == "FIRST"
+
+
 def test_running_invocation_finishes_after_its_function_is_removed(
     start_service: StartService, tmp_path: Path
 ) -> None:
