@@ -115,9 +115,7 @@ def site_dirs(configuration: FunctionConfiguration) -> tuple[Path, ...]:
     The modules of layers are not if PYTHONPATH is set, even if it is empty: AWS's bootstrap then
     adds neither `/opt/python` nor its `site-packages`.
     """
-    image = configuration.image.variables if configuration.image else {}
-    variables = (image, configuration.environment, configuration.local_environment)
-    if not any("PYTHONPATH" in each for each in variables):
+    if "PYTHONPATH" not in configuration.variables:
         return configuration.package_dirs
     return tuple(
         folder

@@ -13,12 +13,7 @@ from pathlib import Path
 from typing import Protocol, override
 
 from lambda_live.environments.function_python import FunctionPython
-from lambda_live.environments.variables import (
-    RUNTIME_DIRECTORY,
-    exec_wrapper,
-    function_variables,
-    variables,
-)
+from lambda_live.environments.variables import RUNTIME_DIRECTORY, exec_wrapper, variables
 from lambda_live.model.function import FunctionConfiguration
 
 
@@ -156,7 +151,7 @@ def describe_error(error: Exception) -> str:
 
 def explain_start_failure(configuration: FunctionConfiguration) -> str | None:
     """Return which file, folder or value is wrong, and how to fix it; None if all are right."""
-    for name, value in function_variables(configuration).items():
+    for name, value in configuration.variables.items():
         if not (_is_encodable(name) and _is_encodable(value)):
             return (
                 f"environment variable {name!a} has a character that no process can receive;"

@@ -55,7 +55,7 @@ def log_stream_name(name: str) -> str:
 
 def variables(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return the variables that all environments of a configuration share."""
-    function = function_variables(configuration)
+    function = configuration.variables
     python = FunctionPython(configuration)
     python_path = filter(None, function.pop("PYTHONPATH", str(python.python_path)).split(":"))
     variables = {
@@ -139,10 +139,9 @@ def _map_paths(configuration: FunctionConfiguration, value: str) -> str:
 
 def missing_paths(configuration: FunctionConfiguration) -> list[tuple[str, str]]:
     """Return variables and their paths below `/opt` and `/var/task` that do not exist here."""
-    values = {**configuration.environment, **configuration.local_environment}
     return [
         (name, part)
-        for name, value in values.items()
+        for name, value in {**configuration.environment, **configuration.local_environment}.items()
         for part in _map_paths(configuration, value).split(":")
         if part.startswith(_AWS_FOLDERS) and not Path(part).exists()
     ]
@@ -189,14 +188,8 @@ def exec_wrapper(configuration: FunctionConfiguration) -> list[str]:
 
     Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
     """
-    path = function_variables(configuration).get("AWS_LAMBDA_EXEC_WRAPPER")
+    path = configuration.variables.get("AWS_LAMBDA_EXEC_WRAPPER")
     return [str(_local_path(configuration, path))] if path else []
-
-
-def function_variables(configuration: FunctionConfiguration) -> dict[str, str]:
-    """Return the variables of the image, the template and `.env`; later ones take precedence."""
-    image = configuration.image.variables if configuration.image else {}
-    return {**image, **configuration.environment, **configuration.local_environment}
 
 
 def _python_path_entries(configuration: FunctionConfiguration, aws_path: str) -> list[Path]:

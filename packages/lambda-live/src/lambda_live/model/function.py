@@ -129,6 +129,12 @@ class FunctionConfiguration(FunctionSettings):
         return self.aliases.get(qualifier, qualifier if qualifier in self.versions else None)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the image, the template and `.env`; later ones take precedence."""
+        image = self.image.variables if self.image else {}
+        return {**image, **self.environment, **self.local_environment}
+
+    @property
     def log_group_name(self) -> str:
         """The log group: the template's, else AWS's default."""
         return self.log_group or f"/aws/lambda/{self.name}"
