@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import asyncio
 import json
+from http import HTTPStatus
 from typing import Protocol, cast, override
 
 import httptools
@@ -17,16 +18,6 @@ from lambda_live.model.invocation import Invocation
 _VERSION = "/2018-06-01/runtime/"
 _MAX_HEAD_BYTES = 2**22
 """Limit of a request's head. AWS's client sends a stack trace of up to 1 MiB in a header."""
-
-_REASONS = {
-    200: b"OK",
-    202: b"Accepted",
-    400: b"Bad Request",
-    403: b"Forbidden",
-    404: b"Not Found",
-    410: b"Gone",
-    413: b"Payload Too Large",
-}
 
 
 class RuntimeCalls(Protocol):
@@ -168,8 +159,8 @@ class RuntimeApiConnection(asyncio.Protocol):
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
         )
         if self._transport is not None:
-            first = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
-            self._transport.write(first + head.encode("latin-1", "replace") + body)
+            first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+            self._transport.write((first + head).encode("latin-1", "replace") + body)
 
 
 def event_headers(
@@ -206,7 +197,8 @@ def _error_body(status: int) -> bytes:
         413: "RequestEntityTooLarge",
     }
     kind = kinds.get(status, "NotFound")
-    return json.dumps({"errorMessage": _REASONS[status].decode(), "errorType": kind}).encode()
+    message = HTTPStatus(status).phrase
+    return json.dumps({"errorMessage": message, "errorType": kind}).encode()
 
 
 def _as_utf8(body: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """The execution environments of a function, and its warm standby."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 from lambda_live.background import BackgroundTasks
@@ -19,7 +18,6 @@ class EnvironmentPool:
     def __init__(self) -> None:
         self._all: set[Environment] = set()
         self._idle: list[Environment] = []
-        self._discarded = asyncio.Event()
 
     def __iter__(self) -> Iterator[Environment]:
         return iter(list(self._all))
@@ -76,7 +74,6 @@ class EnvironmentPool:
         self._all.discard(environment)
         if environment in self._idle:
             self._idle.remove(environment)
-        self._discarded.set()
 
     def live(self) -> list[Environment]:
         """Return the environments that are not terminating."""
@@ -99,12 +96,6 @@ class EnvironmentPool:
         """Return the peak memory of the largest environment, in bytes."""
         return max((each.sandbox.max_memory_bytes for each in self.live()), default=0)
 
-    async def wait_empty(self) -> None:
-        """Return when every environment has exited."""
-        while self._all:
-            self._discarded.clear()
-            await self._discarded.wait()
-
 
 class WarmStandby:
     """
@@ -121,9 +112,13 @@ class WarmStandby:
         self._create_environment = create_environment
         self._background = background
         self._environment: Environment | None = None
-        self._discarded = asyncio.Event()
         self._preload = ""
         self._is_closed = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a standby process."""
+        return self._environment is not None
 
     def take(self, configuration: FunctionConfiguration) -> Environment | None:
         """Return the standby if it is usable and was created for that configuration."""
@@ -166,7 +161,6 @@ class WarmStandby:
         """Forget an environment that has exited; if preloading broke it, do not preload again."""
         if environment is self._environment:
             self._environment = None
-            self._discarded.set()
             if self._preload:
                 self._preload = ""
                 self.prepare()
@@ -178,9 +172,3 @@ class WarmStandby:
         self._is_closed = True
         if self._environment is not None:
             self._environment.shutdown()
-
-    async def wait_empty(self) -> None:
-        """Return when it has exited."""
-        while self._environment is not None:
-            self._discarded.clear()
-            await self._discarded.wait()

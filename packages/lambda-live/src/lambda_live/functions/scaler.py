@@ -4,6 +4,7 @@ How many execution environments a function has.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
+import asyncio
 from collections.abc import Callable
 
 from lambda_live.background import BackgroundTasks
@@ -46,6 +47,7 @@ class Scaler:
         self._standby = WarmStandby(self._create_environment, self._background)
         self._environment_listener: EnvironmentListener | None = None
         self._load_slot = LoadSlot(LoadSlots())  # start() replaces it by one of the service's
+        self._discarded = asyncio.Event()
         self._is_closed = False
 
     def start(
@@ -108,6 +110,7 @@ class Scaler:
         """Forget an environment that has exited."""
         self._standby.discard(environment)
         self._pool.discard(environment)
+        self._discarded.set()
         failed_preload = environment.has_preload and environment.code_version is None
         # one that could not start would fail again, without end
         is_debugged = self._resources.debug_server and environment.sandbox.is_watched
@@ -125,8 +128,9 @@ class Scaler:
 
     async def wait_closed(self) -> None:
         """Return when every process has exited."""
-        await self._pool.wait_empty()
-        await self._standby.wait_empty()
+        while len(self._pool) or self._standby.is_running:
+            self._discarded.clear()
+            await self._discarded.wait()
 
     def standby_memory(self) -> int:
         """Return the current memory of the standby process, in bytes."""

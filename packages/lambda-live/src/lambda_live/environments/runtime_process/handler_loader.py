@@ -191,15 +191,10 @@ class HandlerLoader:
         names = {name for name, *_ in preloaded}
         own = [timing for timing in timings if timing[0] not in names]
         found = [(*timing, 0) for timing in own] + [(*timing, 1) for timing in preloaded]
-        limit = MAX_IMPORTS
-        while True:
-            longest = sorted((each[2] for each in found), reverse=True)[:limit]
-            kept = [each for each in found if longest and each[2] >= longest[-1]]
-            if len(json.dumps(kept)) <= max_bytes or not kept:
-                return list(kept)
-            limit //= 2
-            if not limit:
-                return []
+        longest = sorted(found, key=lambda each: each[2], reverse=True)[:MAX_IMPORTS]
+        while longest and len(json.dumps(longest)) > max_bytes:
+            longest.pop()
+        return [each for each in found if each in longest]
 
     def _next_preload(self, recorder: ImportRecorder, seconds: float) -> str:
         """Return the imports for the next process, as JSON."""
