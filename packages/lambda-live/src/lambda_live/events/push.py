@@ -135,7 +135,7 @@ class NotificationPoller:
         try:
             outcome = function.enqueue_event(invocation)
         except RejectedError as error:
-            await reject_event(self._context, self.source, invocation.payload.decode(), error)
+            await reject_event(self._context, self.source, message["Body"], error)
             return True
         while not (await asyncio.wait((outcome,), timeout=_HEARTBEAT_SECONDS))[0]:
             await self._queue.set_visibility([message], _VISIBILITY_SECONDS)
