@@ -1,10 +1,4 @@
-"""
-`lambda-live completion SHELL`: print a script that completes commands and options.
-
-For bash add `eval "$(lambda-live completion bash)"` to `~/.bashrc`, for zsh the same with `zsh` to
-`~/.zshrc` after `compinit`, for fish write the output to
-`~/.config/fish/completions/lambda-live.fish`.
-"""
+"""`lambda-live completion SHELL`: print a script that completes commands and options."""
 
 import contextlib
 import importlib
@@ -18,6 +12,13 @@ from lambda_live.cli.parser import CommandParser
 
 _PROGRAM = "lambda-live"
 _SHELLS = ("bash", "zsh", "fish")
+_DESCRIPTION = """\
+Print a script that completes commands and options. Write it to a file:
+
+bash  ~/.local/share/bash-completion/completions/lambda-live
+fish  ~/.config/fish/completions/lambda-live.fish
+zsh   any, such as ~/.lambda-live.zsh; add `source ~/.lambda-live.zsh` to ~/.zshrc after `compinit`
+"""
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 
 
@@ -67,7 +68,7 @@ def _fish(options: Mapping[str, Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Print the script; exit with status 2 for an unknown shell."""
-    parser = CommandParser("completion", "Print the completion of a shell.")
+    parser = CommandParser("completion", _DESCRIPTION)
     parser.add_argument("shell", choices=_SHELLS)
     shell = parser.parse(arguments).shell
     write = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]

@@ -19,9 +19,11 @@ from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
 
 
-def _remark(event: Path) -> str:
+def _remark(event: Path, names: Sequence[str]) -> str:
     """Return why an event cannot be sent, or whether it has an expected response."""
     resource = ResourceEvent.parse(event)
+    if resource is None and len(names) > 1 and event.parent.name not in names:
+        return "invalid: move it into events/NAME/, the folder of its function"
     try:
         if event.suffix == SUFFIX:
             read_request(event)
@@ -38,7 +40,7 @@ def _addressee(event: Path, names: Sequence[str]) -> str:
         return f"{resource.folder}/{resource.resource}"
     if event.parent.name in names:
         return event.parent.name
-    return names[0] if len(names) == 1 else "?"
+    return names[0] if len(names) == 1 else "-"
 
 
 def _generate(arguments: Sequence[str]) -> None:
@@ -62,11 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     names = [each.name for each in load_template(project).functions]
     events = events_of(project, names)
     rows = [
-        (
-            str(each.relative_to(project)),
-            _addressee(each, names),
-            _remark(each),
-        )
+        (str(each.relative_to(project)), _addressee(each, names), _remark(each, names))
         for each in events
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]

@@ -4,6 +4,7 @@
 Nothing is overwritten. The event has an expected response, so that it is a check, too.
 """
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,4 +88,6 @@ def main(arguments: Sequence[str]) -> None:
         except OSError as error:
             parser.error(f"cannot write {path}: {error.strerror}")
         sys.stdout.write(f"wrote {path}\n")
-    sys.stdout.write(_NEXT.format(enter="" if folder == Path() else f"cd {folder} && "))
+    sys.stdout.write(
+        _NEXT.format(enter="" if folder == Path() else f"cd {shlex.quote(str(folder))} && ")
+    )

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lambda_live.model.resources import INTERNAL_QUEUES
@@ -82,7 +83,7 @@ class ResourcesView:
         return [
             {**found, "functions": readers.get((found["kind"], found["name"]), [])}
             for list_kind in _LISTERS
-            for found in list_kind(aws)
+            for found in islice(list_kind(aws), _MAX_RESOURCES)
         ]
 
     def _readers(self) -> dict[tuple[str, str], list[str]]:
@@ -146,7 +147,7 @@ def _queues(aws: "AwsClients") -> Iterator[_Resource]:
 
 
 def _tables(aws: "AwsClients") -> Iterator[_Resource]:
-    for name in aws.call_now("dynamodb", "list_tables")["TableNames"][:_MAX_RESOURCES]:
+    for name in aws.call_now("dynamodb", "list_tables")["TableNames"]:
         table = aws.call_now("dynamodb", "describe_table", TableName=name)["Table"]
         types = {
             each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]
@@ -158,7 +159,7 @@ def _tables(aws: "AwsClients") -> Iterator[_Resource]:
 
 
 def _buckets(aws: "AwsClients") -> Iterator[_Resource]:
-    for bucket in aws.call_now("s3", "list_buckets")["Buckets"][:_MAX_RESOURCES]:
+    for bucket in aws.call_now("s3", "list_buckets")["Buckets"]:
         found = aws.call_now("s3", "list_objects_v2", Bucket=bucket["Name"])
         more = "+" if found.get("IsTruncated") else ""
         objects = f"{found.get('KeyCount', 0)}{more}"
@@ -166,7 +167,7 @@ def _buckets(aws: "AwsClients") -> Iterator[_Resource]:
 
 
 def _topics(aws: "AwsClients") -> Iterator[_Resource]:
-    for topic in aws.call_now("sns", "list_topics")["Topics"][:_MAX_RESOURCES]:
+    for topic in aws.call_now("sns", "list_topics")["Topics"]:
         arn = topic["TopicArn"]
         found = aws.call_now("sns", "list_subscriptions_by_topic", TopicArn=arn)
         facts = [("Subscriptions", str(len(found["Subscriptions"])))]
@@ -174,7 +175,7 @@ def _topics(aws: "AwsClients") -> Iterator[_Resource]:
 
 
 def _buses(aws: "AwsClients") -> Iterator[_Resource]:
-    for bus in aws.call_now("events", "list_event_buses")["EventBuses"][:_MAX_RESOURCES]:
+    for bus in aws.call_now("events", "list_event_buses")["EventBuses"]:
         rules = aws.call_now("events", "list_rules", EventBusName=bus["Name"])["Rules"]
         if rules or bus["Name"] != "default":
             names = ", ".join(each["Name"] for each in rules) or "none"

@@ -44,6 +44,7 @@ def test_{name}():
     context = SimpleNamespace(
         function_name={function!r},
         aws_request_id={request_id!r},
+        tenant_id={tenant!r},
         invoked_function_arn={arn!r},
         memory_limit_in_mb={memory!r},
         get_remaining_time_in_millis=lambda: {timeout_ms},
@@ -129,6 +130,7 @@ def pytest_test(
         event=_literal(loads(event), 4),
         function=row.function,
         request_id=row.request_id,
+        tenant=row.tenant_id,
         arn=configuration.arn,
         memory=str(configuration.memory),
         timeout_ms=round(configuration.timeout * 1000),

@@ -14,6 +14,7 @@ import pytest
 from lambda_live.cli.main import COMMANDS
 from support.lambda_service import LambdaService, environment
 from support.project import write_project
+from support.service_starter import StartService
 
 APP = """
 def lambda_handler(event, context):
@@ -224,6 +225,27 @@ def test_events_lists_files_and_what_is_wrong(service: LambdaService) -> None:
         ["events/post.http", "hello", "no expected response"],
     ]
     assert listed[0].split(maxsplit=2)[2].startswith("invalid: ")
+
+
+def test_commands_tell_two_functions_apart(start_service: StartService) -> None:
+    function = "{Runtime: python3.12, Handler: app.lambda_handler, CodeUri: hello}"
+    resources = "".join(
+        f"  {name}: {{Type: AWS::Serverless::Function, Properties: {function}}}\n"
+        for name in ("One", "Two")
+    )
+    events = {f"events/{name}/a.json": f'{{"name": "{name}"}}' for name in ("One", "Two")}
+    files = {"template.yaml": f"Resources:\n{resources}", "hello/app.py": APP, "events/b.json": "1"}
+    service = start_service(files | events, handler=None)
+
+    assert "Hello, Two!" in invoke(service, "a", "--function", "Two").stdout
+    ambiguous = "lambda-live: a is ambiguous; write one of events/One/a.json, events/Two/a.json\n"
+    assert invoke(service, "a").stderr == ambiguous
+    listed = run("events", folder=service.project).stdout.splitlines()
+    assert [row.split(maxsplit=2)[1:] for row in listed] == [
+        ["-", "invalid: move it into events/NAME/, the folder of its function"],
+        ["One", "no expected response"],
+        ["Two", "no expected response"],
+    ]
 
 
 @pytest.fixture
