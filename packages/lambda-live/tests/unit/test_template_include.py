@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.model.template import Template
+from lambda_live.project.notices import describe_invalid
 from lambda_live.project.template.reader import read_template
 from support.documents import template_error
 
@@ -99,6 +100,26 @@ def test_invalid_include_is_refused_with_its_own_line(tmp_path: Path) -> None:
     template(tmp_path, INCLUDED, "paths: [\n")
 
     assert "api.yaml:2: invalid YAML" in str(template_error(tmp_path / "template.yaml"))
+
+
+@pytest.mark.parametrize("named", [INCLUDED, BY_URI])
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        ("        timeoutInMillis: 5", "invalid timeoutInMillis '5'"),
+        ("        timeoutInMillis: !Join [1]", "Fn::Join has invalid arguments"),
+        ("        type: http", "duplicate key type, first on line 7"),
+        ("    post: {x-amazon-apigateway-integration: {type: http}}", "POST /orders/{id} is not"),
+    ],
+)
+def test_problem_in_an_include_has_its_file_and_line(
+    tmp_path: Path, named: str, added: str, problem: str
+) -> None:
+    found = template(tmp_path, named, f"{DEFINITION}{added}\n")
+
+    (notice,) = (*found.notices, *map(describe_invalid, found.skipped))
+    assert notice.startswith(f"{tmp_path}/api.yaml:9: ")
+    assert problem in notice
 
 
 def test_other_macro_is_reported(tmp_path: Path) -> None:

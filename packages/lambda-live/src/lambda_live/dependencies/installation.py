@@ -21,7 +21,7 @@ from lambda_live.dependencies.pip_input import cache_key, copy_files, has_open_v
 from lambda_live.dependencies.requirements import find_line_without_hash
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.requirements import InstallError, Requirements
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of
 
 _PROGRESS = ("Building wheel", "Collecting", "Downloading")
 _PROGRESS_INTERVAL_SECONDS = 2.0
@@ -111,7 +111,7 @@ class Installation:
         source = self._requirements.source
         if source.name == "requirements.txt" and (line := find_line_without_hash(source)):
             text = (
-                f"{short_path(source)}:{line[0]}: {line[1]} has no hash, but other packages have;"
+                f"{place_of(source, line[0])}: {line[1]} has no hash, but other packages have;"
                 " add hashes for it and what it needs (pip-compile --generate-hashes),"
                 " or remove all hashes"
             )

@@ -29,7 +29,7 @@ from lambda_live.dependencies.lock_files import (
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of, short_path
 from lambda_live.model.text_files import read_file, text_or_empty
 
 POETRY_LOCK, UV_LOCK, PYPROJECT = "poetry.lock", "uv.lock", "pyproject.toml"
@@ -99,7 +99,7 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
             return parse_requirements(own, project)
         if line := find_line_without_hash(own):
             message = (
-                f"{short_path(own)}:{line[0]}: poetry.lock, from which this file is generated,"
+                f"{place_of(own, line[0])}: poetry.lock, from which this file is generated,"
                 f" has no {line[1]}; run {poetry_command(project)} add {line[1]}"
             )
             raise InstallError(message, own)

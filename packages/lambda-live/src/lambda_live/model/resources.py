@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of
 
 SEED_FOLDER = "seed"
 """In a project's folder: test data for each new emulator."""
@@ -31,7 +31,7 @@ class ResourceSpec:
     @property
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
-        return f"{short_path(self.template)}:{self.line}"
+        return place_of(self.template, self.line)
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class EventSource:
     @property
     def place(self) -> str:
         """The place in the template, as `PATH:LINE`."""
-        return f"{short_path(self.template)}:{self.line}"
+        return place_of(self.template, self.line)
 
 
 type TemplateResources = tuple[Sequence[ResourceSpec], Sequence[EventSource]]

@@ -16,7 +16,7 @@ class TemplateError(Exception):
 
     def __init__(self, path: Path, line: int | None, problem: str, hint: str) -> None:
         super().__init__(path, line, problem, hint)
-        self.path = path
+        self.path = file_of(line, path)
         self.line = line
         self.problem = problem
         self.hint = hint
@@ -25,9 +25,24 @@ class TemplateError(Exception):
 
     @override
     def __str__(self) -> str:
-        path = short_path(self.path)
-        place = f"{path}:{self.line}" if self.line else path
-        return f"{place}: {self.problem}; {self.hint}"
+        return f"{place_of(self.path, self.line)}: {self.problem}; {self.hint}"
+
+
+class Line(int):
+    """The number of a line. It knows its file, because a template may include others."""
+
+    file: Path | None = None
+
+
+def file_of(line: int | None, template: Path) -> Path:
+    """Return the file of a line that was read for a template."""
+    return (line.file if isinstance(line, Line) else None) or template
+
+
+def place_of(path: Path, line: int | None) -> str:
+    """Return `PATH:LINE` as messages show it, or the path if the line is unknown."""
+    path = file_of(line, path)
+    return f"{short_path(path)}:{line}" if line else short_path(path)
 
 
 def short_path(path: Path) -> str:

@@ -19,7 +19,7 @@ from lambda_live.model.template import (
     Template,
     Trigger,
 )
-from lambda_live.model.template_error import TemplateError, short_path
+from lambda_live.model.template_error import TemplateError, place_of
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.dotenv import DotEnv
 from lambda_live.project.notices import collect_notices, describe_invalid
@@ -204,7 +204,7 @@ def _configuration(
         system_log_level=system_log_level,
         environment=dict(function.environment or {}),
         variable_places={
-            name: f"{short_path(function.template)}:{line}"
+            name: place_of(function.template, line)
             for name, line in function.variable_lines.items()
             if function.template
         },

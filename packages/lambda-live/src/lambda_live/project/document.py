@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from lambda_live.model.template_error import TemplateError, read_text, short_path
+from lambda_live.model.template_error import Line, TemplateError, place_of, read_text
 
 type Value = str | Object | Array | None
 """A scalar is the text as written. CloudFormation also accepts `MemorySize: "512"`."""
@@ -98,7 +98,7 @@ def load_document(path: Path) -> Document:
         raise TemplateError(path, 1, "a template must be a mapping", "begin with Resources:")
     for name in _OPTIONAL_SECTIONS:
         if not isinstance(root.get(name), Object | None):
-            problem = f"{short_path(path)}:{root.line_of(name)}: {name} must be a mapping"
+            problem = f"{place_of(path, root.line_of(name))}: {name} must be a mapping"
             reader.notices[f"{problem}; it is ignored, write NAME: … below it"] = None
             del root[name]
     return Document(path, root, tuple(reader.notices))
@@ -142,8 +142,13 @@ class _Reader:
         self.notices: dict[str, None] = {}
 
     def _note_duplicate(self, key: str, first: int, line: int) -> None:
-        problem = f"{short_path(self._path)}:{line}: duplicate key {key}, first on line {first}"
+        problem = f"{place_of(self._path, line)}: duplicate key {key}, first on line {first}"
         self.notices[f"{problem}; the last one is used, remove the other"] = None
+
+    def _line(self, node: yaml.Node) -> Line:
+        line = Line(node.start_mark.line + 1)
+        line.file = self._path
+        return line
 
     def value(self, node: yaml.Node | None) -> Value:
         if node is None:
@@ -151,12 +156,11 @@ class _Reader:
         self._count += 1
         if self._count > _MAX_VALUES:
             problem = f"the template has more than {_MAX_VALUES:,} values"
-            line = node.start_mark.line + 1
-            raise TemplateError(self._path, line, problem, "use fewer aliases (*NAME)")
+            raise TemplateError(self._path, self._line(node), problem, "use fewer aliases (*NAME)")
         value = self._untagged(node)
         if node.tag.startswith(_STANDARD) or not node.tag.removeprefix("!"):
             return value
-        line = node.start_mark.line + 1
+        line = self._line(node)
         call = Object(line)
         call.put(*_intrinsic(node.tag.removeprefix("!"), value, line), line)
         return call
@@ -166,14 +170,14 @@ class _Reader:
             case yaml.MappingNode():
                 return self._object(node)
             case yaml.SequenceNode():
-                return Array(node.start_mark.line + 1, map(self.value, node.value))
+                return Array(self._line(node), map(self.value, node.value))
             case _:
                 return _scalar(self._path, node)
 
     def _object(self, node: yaml.MappingNode) -> Object:
-        result = Object(node.start_mark.line + 1)
+        result = Object(self._line(node))
         for key, value in node.value:
-            line = key.start_mark.line + 1
+            line = self._line(key)
             if key.tag == f"{_STANDARD}merge":
                 continue
             if not isinstance(key, yaml.ScalarNode):

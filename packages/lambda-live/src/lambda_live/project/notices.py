@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lambda_live.dependencies.interpreters import explain_substitute
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of, short_path
 
 _MAX_NAMES = 4
 """Names in one notice; a terminal has 24 rows."""
@@ -49,13 +49,13 @@ def list_names(names: Sequence[str]) -> str:
 def _place_of(function: FunctionSpec) -> str:
     """Return the place of a function in the project, as `PATH:LINE: `."""
     if function.template is not None:
-        return f"{short_path(function.template)}:{function.line}: "
+        return f"{place_of(function.template, function.line)}: "
     return f"{short_path(function.image.files[0])}: " if function.image else ""
 
 
 def _skipped(template: Template) -> Iterator[str]:
     items = (
-        (each.reason, each.logical_id, f"{short_path(each.template)}:{each.line}: ")
+        (each.reason, each.logical_id, f"{place_of(each.template, each.line)}: ")
         for each in template.skipped
         if each.error is None
     )

@@ -95,7 +95,8 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
     specs = tuple(each for stack in all_resources for each in resources_of(stack))
     skipped += _all_skipped(stacks)
     # A template that is nested twice has each notice twice.
-    notices = dict.fromkeys(notice for each in all_resources for notice in each.notices())
+    notices = dict.fromkeys(files.notices())
+    notices.update(dict.fromkeys(each for stack in all_resources for each in stack.notices()))
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
     return Template(

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from lambda_live.model.function import Account
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of
 from lambda_live.project.cdk.stacks import construct_ids
 from lambda_live.project.document import Array, Document, Object, Value
 
@@ -399,9 +399,7 @@ class References:
     def notices(self) -> Iterator[str]:
         """Yield the notices as `PATH:LINE: PROBLEM; HINT`."""
         for line, notice in self._notes.values():
-            path = short_path(self._document.path)
-            place = f"{path}:{line}" if line else path
-            yield f"{place}: {notice}"
+            yield f"{place_of(self._document.path, line)}: {notice}"
 
     def why(self, value: Unresolved) -> str:
         """Return the notice about a value without its place."""

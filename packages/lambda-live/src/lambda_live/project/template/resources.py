@@ -177,7 +177,7 @@ class Resources:
 
     def notices(self) -> tuple[str, ...]:
         """Return all notices as `PATH:LINE: PROBLEM; HINT`."""
-        return (*self.document.notices, *self._references.notices())
+        return tuple(self._references.notices())
 
     def skip(self, resource: Resource, reason: str | Exception) -> SkippedResource:
         """Return a record of a resource that is not served, because of an error or by design."""

@@ -11,7 +11,7 @@ from lambda_live.model.template import (
     Route,
     UnsupportedEvent,
 )
-from lambda_live.model.template_error import short_path
+from lambda_live.model.template_error import place_of
 from lambda_live.project.document import Value
 from lambda_live.project.template import authorizers, openapi, request_checks
 from lambda_live.project.template.api_settings import (
@@ -248,7 +248,7 @@ def unsupported_events(resources: Resources, function: Resource) -> Iterator[Uns
 def _unsupported_event(
     resources: Resources, function_name: str, name: str, kind: str, line: int
 ) -> UnsupportedEvent:
-    place = f"{short_path(resources.document.path)}:{line}"
+    place = place_of(resources.document.path, line)
     hint = f"invoke {function_name} with a sample event"
     return UnsupportedEvent(name, kind, f"{place}: {kind} trigger {name} isn't emulated; {hint}")
 

@@ -44,6 +44,11 @@ class TemplateFiles:
         """Return the recorded files."""
         return tuple(self._paths)
 
+    def notices(self) -> Iterator[str]:
+        """Yield the notices about the syntax of the files."""
+        for document in self._documents.values():
+            yield from document.notices
+
     def load_include(self, template: Path, location: str) -> Object | None:
         """Return the content of an included file, or None if it is not a local file."""
         path = template.parent / location
