@@ -57,6 +57,8 @@ PREFIX = "/_lambda_live/"
 _LEADER = "leader"
 _ORPHAN_SECONDS = 60.0
 _HEARTBEAT_SECONDS = 5.0
+_FORM = b"application/x-www-form-urlencoded"
+_REST_XML = ("cloudfront", "route53")
 _DELIVERY_SECONDS = 0.05
 """How long the emulator may take to pass on what it accepted, such as a notification."""
 
@@ -69,17 +71,19 @@ type Receive = Callable[[], Awaitable[dict[str, Any]]]
 type Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def _changed_service(scope: Scope) -> str | None:
-    """Return the service whose data a request may change."""
-    headers = dict(scope["headers"])
-    target = headers.get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
-    is_read = target.startswith(_READS) and target not in _WRITES
-    if is_read or scope["method"] in ("GET", "HEAD"):
-        return None
+def _signed_service(scope: Scope) -> str | None:
+    """Return the service that a request is signed for, or None if it is not signed."""
     # the credential has the form KEY/DATE/REGION/SERVICE/aws4_request
-    fields = headers.get(b"authorization", b"").decode("latin-1").partition("Credential=")[2]
-    parts = fields.partition(",")[0].split("/")
+    signature = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    parts = signature.partition("Credential=")[2].partition(",")[0].split("/")
     return parts[3] if len(parts) > 3 else None  # noqa: PLR2004  # the position of the service
+
+
+def _changes_data(scope: Scope) -> bool:
+    """Return whether a request may change data of its service."""
+    target = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1").rpartition(".")[2]
+    is_read = target.startswith(_READS) and target not in _WRITES
+    return not is_read and scope["method"] not in ("GET", "HEAD")
 
 
 def _reason_to_reject(scope: Scope) -> str:
@@ -135,11 +139,14 @@ class EmulatorApp:
             await emulator(scope, receive, send)
         elif scope["path"].startswith(PREFIX):
             await self._serve_own(scope, receive, send)
+        elif (service := _signed_service(scope)) is not None and service not in _SERVICES:
+            await _read_body(receive)
+            await _respond_unsupported(scope, service, send)
         else:
             if scope["path"] == "/_ministack/reset":
                 self._state.clear()
             await emulator(*await _with_trace(scope, receive), send)
-            if (service := _changed_service(scope)) is not None:
+            if service is not None and _changes_data(scope):
                 self._notify(service)
                 if service in _PASSED_ON:
                     task = asyncio.create_task(self._notify_later(service))
@@ -277,9 +284,30 @@ async def _reject(scope: Scope, rejected: str, send: Send) -> None:
         await _respond(send, 403, {"message": rejected})
 
 
+async def _respond_unsupported(scope: Scope, service: str, send: Send) -> None:
+    """Send an error that the SDKs of all protocols of AWS show with its message."""
+    code = "UnsupportedServiceException"
+    message = (
+        f"the local emulator has no service '{service}'; to call another emulator or AWS, set the"
+        " service's AWS_ENDPOINT_URL_... in .env"
+    )
+    is_form = dict(scope["headers"]).get(b"content-type", b"").startswith(_FORM)
+    if is_form or service in _REST_XML:
+        error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        both = f"<ErrorResponse>{error}<Errors>{error}</Errors></ErrorResponse>"  # EC2 has Errors
+        await _send(send, 400, both.encode(), [])
+    else:
+        value = json.dumps({"__type": code, "message": message})
+        await _send(send, 400, value.encode(), [(b"x-amzn-errortype", code.encode())])
+
+
 async def _respond(send: Send, status: int, value: object) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": []})
-    await send({"type": "http.response.body", "body": json.dumps(value).encode()})
+    await _send(send, status, json.dumps(value).encode(), [])
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _main() -> None:

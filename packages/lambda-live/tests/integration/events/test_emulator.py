@@ -421,6 +421,15 @@ LOCAL: list[dict[str, str]] = [
 ]
 
 
+OTHER_SERVICES = [  # of each of AWS's protocols
+    ("stepfunctions", "list_state_machines"),
+    ("cloudformation", "list_stacks"),
+    ("ec2", "describe_instances"),
+    ("polly", "describe_voices"),
+    ("route53", "list_hosted_zones"),
+]
+
+
 def test_emulator_rejects_other_sites_and_runs_no_code(start_service: StartService) -> None:
     files = {"template.yaml": FUNCTION + QUEUE, "code/app.py": RECORDER}
     aws = Aws(start_service(files, handler=None))
@@ -434,10 +443,13 @@ def test_emulator_rejects_other_sites_and_runs_no_code(start_service: StartServi
         assert own.status == 403, headers
     for headers in LOCAL:
         assert request(aws.url, "GET", "/?Action=ListQueues", None, headers).status == 200, headers
+    for client, operation in OTHER_SERVICES:
+        with pytest.raises(ClientError, match=r"UnsupportedServiceException.* has no service '"):
+            getattr(getattr(aws, client), operation)()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("app.py", "def handler(event, context): return 1\n")
-    with pytest.raises(ClientError, match=r"\(400\) when calling the CreateFunction"):
+    with pytest.raises(ClientError, match=r"UnsupportedServiceException.* no service 'lambda'"):
         aws.lambda_.create_function(
             FunctionName="forged",
             Role="arn:aws:iam::123456789012:role/any",
