@@ -29,7 +29,7 @@ class TemplateError(Exception):
 
 
 class Line(int):
-    """The number of a line. It knows its file, because a template may include others."""
+    """The number of a line in a file that a template includes."""
 
     file: Path | None = None
 

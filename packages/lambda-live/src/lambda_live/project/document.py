@@ -84,9 +84,10 @@ class Document:
         return section
 
 
-def load_document(path: Path) -> Document:
+def load_document(path: Path, *, is_included: bool = False) -> Document:
     """Read a YAML or JSON template. Raises TemplateError, also if it is not a mapping."""
-    text, reader = read_text(path, "check the path and its permissions"), _Reader(path)
+    text = read_text(path, "check the path and its permissions")
+    reader = _Reader(path, is_included=is_included)
     try:
         root = reader.value(_parse(text))
     except yaml.YAMLError as error:
@@ -136,8 +137,9 @@ _MAX_VALUES = 300_000
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_included: bool) -> None:
         self._path = path
+        self._is_included = is_included
         self._count = 0
         self.notices: dict[str, None] = {}
 
@@ -145,8 +147,11 @@ class _Reader:
         problem = f"{place_of(self._path, line)}: duplicate key {key}, first on line {first}"
         self.notices[f"{problem}; the last one is used, remove the other"] = None
 
-    def _line(self, node: yaml.Node) -> Line:
-        line = Line(node.start_mark.line + 1)
+    def _line(self, node: yaml.Node) -> int:
+        number: int = node.start_mark.line + 1
+        if not self._is_included:
+            return number
+        line = Line(number)
         line.file = self._path
         return line
 

@@ -56,7 +56,7 @@ class TemplateFiles:
             return None
         self.add(path)
         if path not in self._documents and path.is_file():
-            self._documents[path] = load_document(path)
+            self._documents[path] = load_document(path, is_included=True)
         found = self._documents.get(path)
         return found.root if found else None
 
