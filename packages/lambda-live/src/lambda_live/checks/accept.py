@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,6 @@ from lambda_live.checks.http_file import SUFFIX, HttpResponse
 
 _INDENT = re.compile(r'\n([ \t]+)"')
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """How many responses were recorded, and how many errors and waiting events were not."""
-
-    accepted: int
-    errors: int
-    waiting: int
 
 
 def accept(expected_file: Path, response: HttpResponse) -> None:

@@ -20,6 +20,9 @@ from lambda_live.model.text_files import EncodingError, encoding_of, read_file
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
+EMULATOR_FUNCTIONS = ("function",)
+"""The only name that AWS's emulator accepts. It does not report its functions."""
+
 UNREACHABLE = (6, 7)
 """Exit statuses of curl: the host is unknown, or the connection was refused."""
 
@@ -100,14 +103,6 @@ def response_of(folder: Path, number: int) -> HttpResponse:
     """Return a response that curl received."""
     headers = headers_file(folder, number).read_bytes().decode("utf-8", "replace")
     return parse_response(headers, (folder / str(number)).read_bytes())
-
-
-def load_config(service: str, function: str, event: Path | None, requests: int) -> str:
-    """Return a curl configuration that sends one event, or `{}`, many times."""
-    # Each is the same URL: curl expands the range in the fragment, which it does not send.
-    url = f"{service}{FUNCTIONS_PATH}/{function}/invocations#[1-{requests}]"
-    data = "{}" if event is None else f"@{event}"
-    return f"{_option('data-binary', data)}\n{_option('url', url)}\n"
 
 
 def _transfer(target: Target, event: Path, output: Path) -> list[str]:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, Self, override
 
-from lambda_live.checks.accept import Acceptance, accept
+from lambda_live.checks.accept import accept
 from lambda_live.checks.check_result import (
     MAX_ROWS,
     WIDTH,
@@ -28,7 +28,13 @@ from lambda_live.checks.check_result import (
 )
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
-from lambda_live.checks.curl import InvalidEventError, SendError, StateReader, Target
+from lambda_live.checks.curl import (
+    EMULATOR_FUNCTIONS,
+    InvalidEventError,
+    SendError,
+    StateReader,
+    Target,
+)
 from lambda_live.checks.event_files import ResourceEvent, events_of, expected_file, text_of
 from lambda_live.checks.expected_response import HttpMessage
 from lambda_live.checks.function_response import (
@@ -45,8 +51,6 @@ from lambda_live.cli.parser import CommandParser, cluster_url, log
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _SOURCE = "check"
-_EMULATOR_FUNCTION = "function"
-"""The only name that AWS's emulator accepts."""
 _ROLLOUT_POLL_SECONDS = 0.3
 _QUIET_WIDTH = 78
 """Leaves two columns to a program that indents the lines."""
@@ -172,7 +176,7 @@ class CheckCommand:
         return 0 if result.as_expected else _FAILED
 
     def _target(self) -> Target:
-        names = (_EMULATOR_FUNCTION,) if self._state is None else self._state.names
+        names = EMULATOR_FUNCTIONS if self._state is None else self._state.names
         functions = () if self._state is None else self._state.functions
         tenants = {each.name: self._options.tenant for each in functions if each.needs_tenant}
         return Target(self._options.url, _SOURCE, names, tenants)
@@ -349,8 +353,17 @@ class CheckCommand:
                 else:
                     accept(expected_file(event), responses[event])
                     accepted += 1
-        done = Acceptance(accepted, errors, waiting)
-        _print(_acceptance_line(done, len(checks), self._options.program))
+        parts = []
+        if accepted:
+            parts.append(f"{accepted} response{'s' * (accepted > 1)} accepted")
+        elif not errors and not waiting:
+            parts.append(f"nothing to accept: {len(checks)} of {len(checks)} events as expected")
+        if errors:
+            parts.append(f"{errors} error{'s' * (errors > 1)} not accepted")
+        if waiting:
+            parts.append(waiting_text(waiting))
+        hint = f" (to accept errors: {self._options.program} --accept-errors)" if errors else ""
+        _print(", ".join(parts) + hint)
         return _FAILED if errors or waiting else 0
 
 
@@ -382,20 +395,6 @@ class _ProgressLine:
             width = os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH
             sys.stderr.write(f"\r{sanitize(text)[: width - 1]}\x1b[K")
             sys.stderr.flush()
-
-
-def _acceptance_line(done: Acceptance, checks: int, program: str) -> str:
-    parts = []
-    if done.accepted:
-        parts.append(f"{done.accepted} response{'s' * (done.accepted > 1)} accepted")
-    elif not done.errors and not done.waiting:
-        parts.append(f"nothing to accept: {checks} of {checks} events as expected")
-    if done.errors:
-        parts.append(f"{done.errors} error{'s' * (done.errors > 1)} not accepted")
-    if done.waiting:
-        parts.append(waiting_text(done.waiting))
-    hint = f" (to accept errors: {program} --accept-errors)" if done.errors else ""
-    return ", ".join(parts) + hint
 
 
 def _first_error(event: Path, payload: Any) -> Any:

@@ -12,11 +12,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from lambda_live.checks.code_state import ServiceState
 from lambda_live.checks.curl import (
+    EMULATOR_FUNCTIONS,
     FUNCTIONS_PATH,
     STATE_PATH,
     InvalidEventError,
@@ -26,16 +26,22 @@ from lambda_live.checks.curl import (
     unreachable,
 )
 from lambda_live.checks.event_files import ResourceEvent, events_of
-from lambda_live.checks.function_response import error_of, http_error_of, log_of, payload_of
+from lambda_live.checks.function_response import (
+    InvocationLog,
+    error_of,
+    http_error_of,
+    log_of,
+    payload_of,
+)
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse
-from lambda_live.cli.parser import CommandParser, check_function, log, suggest
+from lambda_live.cli.parser import CommandParser, check_function, fail, log, suggest
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
 _NAMELESS = Path("-")
-_SOURCE = "X-Lambda-Live-Source"
+_SOURCE = {"X-Lambda-Live-Source": _CLIENT}
 _FIRST_ERROR = 400
 _HIDDEN_HEADERS = ("x-amz-log-result", "x-lambda-live-code-sha256")
 
@@ -57,7 +63,7 @@ def _parser() -> CommandParser:
     return parser
 
 
-def _find_event(parser: CommandParser, name: str, function: str | None) -> Path:
+def _find_event(name: str, function: str | None) -> Path:
     """Return the file of an event. A name in `events/` needs no suffix."""
     if name == "-" or Path(name).is_file():
         return Path(name)
@@ -70,14 +76,14 @@ def _find_event(parser: CommandParser, name: str, function: str | None) -> Path:
     found = [path for each, path in known.items() if name in {each, Path(each).stem, path.name}]
     if not found:
         hint = suggest(name, [*known, *(Path(each).stem for each in known)])
-        parser.error(f"no event {name}{hint or '; lambda-live events lists them'}")
+        fail(f"no event {name}{hint or '; lambda-live events lists them'}")
     if len(found) > 1:
         paths = ", ".join(str(each.relative_to(project)) for each in found)
-        parser.error(f"{name} is ambiguous; write one of {paths}")
+        fail(f"{name} is ambiguous; write one of {paths}")
     return found[0]
 
 
-def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) -> bytes:
+def _payload(options: argparse.Namespace, event: Path) -> bytes:
     if options.data is not None:
         content: bytes = options.data.encode()
     elif event == _NAMELESS:
@@ -88,17 +94,15 @@ def _payload(parser: CommandParser, options: argparse.Namespace, event: Path) ->
         loads(content)
     except ValueError as error:
         where = "" if event == _NAMELESS else f"{event}: "
-        parser.error(f"{where}the event is not JSON: {error}")
+        fail(f"{where}the event is not JSON: {error}")
     return content
 
 
-def _request(
-    parser: CommandParser, options: argparse.Namespace, target: Target, event: Path
-) -> HttpRequest:
+def _request(options: argparse.Namespace, target: Target, event: Path) -> HttpRequest:
     try:
         function = options.function or target.function_of(event)
     except InvalidEventError:
-        parser.error("there is more than one function; name one with --function")
+        fail("there is more than one function; name one with --function")
     check_function(function, target.functions)
     if (resource := ResourceEvent.parse(event)) is not None:
         headers = [("Content-Type", "application/octet-stream")]
@@ -108,7 +112,7 @@ def _request(
         headers = [("Content-Type", "application/json"), ("X-Amz-Log-Type", "Tail")]
         headers += [("X-Amz-Tenant-Id", options.tenant)] if options.tenant else []
         path = f"{FUNCTIONS_PATH}/{quote(function)}/invocations"
-        return HttpRequest("POST", path, headers, _payload(parser, options, event))
+        return HttpRequest("POST", path, headers, _payload(options, event))
     request = request_of(event)
     host = [("Host", f"{function}.localhost:{urlsplit(options.url).port}")]
     several = len(target.functions) > 1
@@ -120,11 +124,8 @@ def _request(
 def _print_response(event: Path, response: HttpResponse) -> None:
     if event.suffix == SUFFIX:
         headers = (each for each in response.headers if each[0].lower() not in _HIDDEN_HEADERS)
-        lines = [
-            f"HTTP/1.1 {response.status}",
-            *(f"{name}: {value}" for name, value in headers),
-            "",
-        ]
+        fields = [f"{name}: {value}" for name, value in headers]
+        lines = [f"HTTP/1.1 {response.status}", *fields, ""]
         sys.stdout.write("".join(f"{sanitize(line)}\n" for line in lines))
     try:
         text = json.dumps(loads(response.body), ensure_ascii=False, indent=2)
@@ -140,38 +141,22 @@ def _print_response(event: Path, response: HttpResponse) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _figures(response: HttpResponse) -> str:
-    reported = log_of(response)
-    figures = [] if reported.duration_ms is None else [f"{reported.duration_ms:.1f} ms"]
-    if reported.init_ms is not None:
-        figures.append(f"cold start {reported.init_ms:.1f} ms")
-    return ", ".join(figures)
+def _figures(reported: InvocationLog) -> str:
+    figures = {"": reported.duration_ms, "cold start ": reported.init_ms}
+    return ", ".join(f"{name}{ms:.1f} ms" for name, ms in figures.items() if ms is not None)
 
 
-def read_target(url: str, client: str) -> Target:
-    """Return the service and its functions; exit with status 1 if no service answers."""
-    try:
-        response = HttpRequest("GET", STATE_PATH, [], b"").send(url, **{_SOURCE: client})
-    except ConnectionRefusedError:
-        _stop(str(unreachable(url)))
-    except (OSError, ValueError) as error:
-        _stop(f"{url}: {error}")
+def _read_target(url: str) -> Target:
+    """Return the service and its functions. Raises OSError, ValueError."""
+    response = HttpRequest("GET", STATE_PATH, [], b"").send(url, **_SOURCE)
     state = ServiceState.parse(response.body.decode("utf-8", "replace"))
-    # AWS's emulator does not report its functions: it has one, of this name
-    return Target(url, client, state.names if state else ("function",))
+    return Target(url, _CLIENT, state.names if state else EMULATOR_FUNCTIONS)
 
 
-def _stop(message: str) -> NoReturn:
-    log(message)
-    sys.exit(1)
-
-
-def _invoke(
-    parser: CommandParser, options: argparse.Namespace, target: Target, event: Path
-) -> bool:
+def _invoke(options: argparse.Namespace, target: Target, event: Path) -> bool:
     """Send an event, and print the response; return whether the invocation succeeded."""
-    request = _request(parser, options, target, event)
-    own = {_SOURCE: _CLIENT, "X-Lambda-Live-Log": "Tail"}
+    request = _request(options, target, event)
+    own = {**_SOURCE, "X-Lambda-Live-Log": "Tail"}
     own |= {} if event == _NAMELESS else {"X-Lambda-Live-Event": event.name}
     several = len(options.events) > 1
     if several:
@@ -189,7 +174,7 @@ def _invoke(
     if options.log:
         sys.stderr.write("".join(f"{sanitize(line)}\n" for line in reported.lines))
     place = f"{error.file}:{error.line}: " if error and error.file else ""
-    figures = "" if several else _figures(response)
+    figures = "" if several else _figures(reported)
     if text := f"{place}{error.type}: {error.message}" if error else figures:
         log(text)
     return not failed
@@ -197,16 +182,18 @@ def _invoke(
 
 def main(arguments: Sequence[str]) -> None:
     """Run the command; exit with 1 if an invocation failed, 2 for a wrong call."""
-    parser = _parser()
-    options = parser.parse(arguments)
+    options = _parser().parse(arguments)
     if options.data is not None and options.events:
-        parser.error("--data and EVENT exclude each other")
-    events = [_find_event(parser, name, options.function) for name in options.events]
-    target = read_target(options.url, _CLIENT)
+        fail("--data and EVENT exclude each other")
+    events = [_find_event(name, options.function) for name in options.events]
     try:
-        succeeded = [_invoke(parser, options, target, each) for each in events or [_NAMELESS]]
+        target = _read_target(options.url)
+        succeeded = [_invoke(options, target, each) for each in events or [_NAMELESS]]
+        sys.exit(0 if all(succeeded) else 1)
     except InvalidEventError as error:
-        parser.error(str(error))
+        fail(str(error))
+    except ConnectionRefusedError:
+        log(str(unreachable(options.url)))
     except (OSError, ValueError) as error:
-        _stop(str(error))
-    sys.exit(0 if all(succeeded) else 1)
+        log(str(error))
+    sys.exit(1)

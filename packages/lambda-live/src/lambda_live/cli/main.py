@@ -23,7 +23,6 @@ COMMANDS = {
     "logs": "print what the functions of a running service wrote to their logs",
     "aws": "send messages and data to the AWS resources of a running service",
     "check": "send events to a running function and compare the responses",
-    "curl-config": "print a curl configuration that sends an event many times",
     "describe": "print the functions as JSON",
     "install": "install the functions' requirements for their tests, print the folders",
     "clear-cache": "remove installed packages that no service uses",

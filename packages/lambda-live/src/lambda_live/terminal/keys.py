@@ -59,7 +59,7 @@ class KeyBindings:
         """Print the keys and read them, if the standard input is a terminal."""
         if self._keyboard.is_available:
             labels = " · ".join(f"{each.key} {each.label}" for each in self._keys())
-            self._status.print([dim(f"? help · {labels}")])
+            self._status.screen.print([dim(f"? help · {labels}")])
             if self._actions.can_accept:
                 self._status.enable_accept()
             self._keyboard.start()
@@ -112,7 +112,7 @@ class KeyBindings:
         self._last_key = "" if key == self._last_key else key
 
     def _print_help(self) -> None:
-        self._status.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())
+        self._status.screen.print(f"  {bold(each.key)}  {each.help}" for each in self._keys())
 
     def _accept(self) -> None:
         """Accept the differences that are shown; later ones must be shown first."""
@@ -135,10 +135,10 @@ class KeyBindings:
             self._status.log("No events yet. Add a .json or .http file to events/.", "WARN")
             return
         self._choices = dict(zip(_LETTERS, events, strict=False))
-        self._status.print(_menu_rows(self._choices, self._status.width))
+        self._status.screen.print(_menu_rows(self._choices, self._status.screen.width))
         omitted = len(events) - len(self._choices)
         more = f"{omitted} more events without a letter · " * (omitted > 0)
-        self._status.print([dim(f"  {more}Press a letter to invoke, Esc to cancel")])
+        self._status.screen.print([dim(f"  {more}Press a letter to invoke, Esc to cancel")])
 
     def _choose(self, choices: Mapping[str, Event], key: str) -> None:
         event = choices.get(key)
@@ -155,7 +155,7 @@ class KeyBindings:
         """Add a key to the tenant id; Enter invokes the event, Esc cancels."""
         if key == "\x1b" or (key == "\n" and self._tenant):
             self._prompted, self._keyboard.accepts_text = None, False
-            self._status.print([dim("  Cancelled" if key == "\x1b" else "  Sent")])
+            self._status.screen.print([dim("  Cancelled" if key == "\x1b" else "  Sent")])
             if key == "\n":
                 self._last_event = replace(event, tenant=self._tenant)
                 self._actions.invoke(self._last_event)

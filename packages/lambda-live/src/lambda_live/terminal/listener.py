@@ -138,7 +138,7 @@ class TerminalListener(Listener):
     @override
     def on_invocation_start(self, invocation: Invocation) -> None:
         status = self._status
-        if status.is_summarizing or not status.has_viewers:
+        if status.throttle.is_summarizing or not status.screen.has_viewers:
             return
         if invocation.client not in _SUMMARIZED_CLIENTS:
             on_long = partial(self._print_running, invocation)
@@ -158,7 +158,9 @@ class TerminalListener(Listener):
 
     def _add_outside_record(self, record: bytes) -> None:
         status = self._status
-        if not status.has_viewers or status.is_summarizing or is_runtime_error(record):
+        if not status.screen.has_viewers or status.throttle.is_summarizing:
+            return
+        if is_runtime_error(record):
             return
         if not self._outside_records and not self._inits:
             asyncio.get_running_loop().call_later(_COLLECT_SECONDS, self._print_outside_records)
@@ -189,14 +191,14 @@ class TerminalListener(Listener):
         preview = self._running.pop(invocation, None)
         records = 0 if preview is None else len(preview)
         log = [] if preview is None else preview.finish(failed=failed)
-        if not self._status.has_viewers:
+        if not self._status.screen.has_viewers:
             return
         if invocation.client in _SUMMARIZED_CLIENTS:
             if result.error_type is not None and invocation.is_check:
                 self._status.record_check_error(lambda: self._code_excerpt(result))
             return
         error = self._format_error(result) if result.error_type is not None else []
-        if self._status.should_show(report.duration_ms, records, failed=failed):
+        if self._status.throttle.should_show(report.duration_ms, records, failed=failed):
             location = self._location(result) if result.error_type is not None else ""
             line = self._line_format.format(invocation, result, report, location)
             response = [] if result.error_type else self._response(invocation, result)
@@ -208,21 +210,21 @@ class TerminalListener(Listener):
     def _response(self, invocation: Invocation, result: Result) -> list[str]:
         if invocation.client != TERMINAL_CLIENT:
             return []
-        return _response_rows(result.payload, self._status.width)
+        return _response_rows(result.payload, self._status.screen.width)
 
     @property
     def _line_format(self) -> InvocationLine:
-        return InvocationLine(self._name, self._status.width)
+        return InvocationLine(self._name, self._status.screen.width)
 
     def _format_error(self, result: Result) -> list[str]:
         if self._is_load_error(result):
             return []  # shown when the load failed
         location = self._errors.locate(result)
-        return self._errors.format_error(result, location, self._status.width)
+        return self._errors.format_error(result, location, self._status.screen.width)
 
     def _code_excerpt(self, result: Result) -> list[str]:
         location = self._errors.locate(result)
-        return [] if location is None else code_excerpt(location, self._status.width)
+        return [] if location is None else code_excerpt(location, self._status.screen.width)
 
     def _location(self, result: Result) -> str:
         if self._load_error is not None and self._is_load_error(result):
@@ -248,7 +250,7 @@ class TerminalListener(Listener):
             self._status.show_load(load, self._name, fixed=fixed)
         else:
             location = self._errors.locate_load_error(load)
-            lines = self._errors.format_load_error(load, location, self._status.width)
+            lines = self._errors.format_load_error(load, location, self._status.screen.width)
             path = self._errors.relative_path(location)
             self._status.show_load_error(load, self._name, path, lines)
 
@@ -267,4 +269,4 @@ class TerminalListener(Listener):
         self._status.log(message, level, **fields)
 
     def _print(self, lines: Iterable[str]) -> None:
-        self._status.print(lines)
+        self._status.screen.print(lines)

@@ -43,9 +43,9 @@ class StatusView:
         self, screen: Screen, *, runs_checks: bool, is_debugging: Callable[[], bool]
     ) -> None:
         """`runs_checks`: checks follow each load, except while `is_debugging()`."""
+        self.screen = screen
+        self.throttle = InvocationThrottle(lambda line: screen.print([line]))
         self._is_debugging = is_debugging
-        self._screen = screen
-        self._throttle = InvocationThrottle(lambda line: screen.print([line]))
         self._runs_checks = runs_checks
         self._started_line = ""
         self._printed_once: set[str] = set()
@@ -56,49 +56,26 @@ class StatusView:
         self.shown_checks: CommandResult | None = None
         """The last result that was shown. None if the code has changed since, or checks run."""
 
-    @property
-    def has_viewers(self) -> bool:
-        """Whether anybody reads the output."""
-        return self._screen.has_viewers
-
-    @property
-    def is_summarizing(self) -> bool:
-        """Whether invocations are summarized instead of shown."""
-        return self._throttle.is_summarizing
-
-    @property
-    def width(self) -> int:
-        """The columns of a line."""
-        return self._screen.width
-
-    def should_show(self, duration_ms: float, records: int, *, failed: bool) -> bool:
-        """Return whether to show an invocation and its log records. If not, count it."""
-        return self._throttle.should_show(duration_ms, records, failed=failed)
-
     def count_throttled(self) -> None:
         """Count a request that got a 429."""
-        if self.has_viewers:
-            self._throttle.count_throttled()
+        if self.screen.has_viewers:
+            self.throttle.count_throttled()
 
     def enable_accept(self) -> None:
         """Say below checks that failed which of their responses the key `a` accepts."""
         self._can_accept = True
 
-    def print(self, lines: Iterable[str]) -> None:
-        """Print lines."""
-        self._screen.print(lines)
-
     def show_prompt(self, prompt: str, typed: str, *, replace: bool = False) -> None:
         """Show what a person types after a prompt."""
         hint = dim("  (Enter to send, Esc to cancel)")
-        self._screen.start_line(f"  {prompt}: {bold(typed)}", hint, replace=replace)
+        self.screen.start_line(f"  {prompt}: {bold(typed)}", hint, replace=replace)
 
     def print_once(self, lines: Iterable[str]) -> None:
         """Print the lines that were not printed since the code changed."""
         new = [line for line in dict.fromkeys(lines) if line not in self._printed_once]
         if len(self._printed_once) < _MAX_REMEMBERED_LINES:
             self._printed_once.update(new)
-            self.print(new)
+            self.screen.print(new)
 
     def reset(self) -> None:
         """Forget which lines were printed, because the code changed."""
@@ -116,15 +93,15 @@ class StatusView:
         words = " ".join(filter(None, (dim(clock()), green("✓"), subject, verb)))
         self._started_line = words + duration
         if fixed:
-            self._screen.set_title(f"✓ {name or 'lambda'}", bell=False)
+            self.screen.set_title(f"✓ {name or 'lambda'}", bell=False)
         if self._runs_checks and self._is_debugging():
-            self._screen.print_state([self._started_line + dim(_CHECKS_SKIPPED)])
+            self.screen.print_state([self._started_line + dim(_CHECKS_SKIPPED)])
         elif self._runs_checks and not self._failed_functions:
-            self._screen.start_line(self._started_line, dim(_RUNNING_CHECKS), replace=count > 1)
-        elif name and self._screen.is_attached:
-            self._screen.start_line(self._started_line, "", replace=count > 1)
+            self.screen.start_line(self._started_line, dim(_RUNNING_CHECKS), replace=count > 1)
+        elif name and self.screen.is_attached:
+            self.screen.start_line(self._started_line, "", replace=count > 1)
         else:
-            self._screen.print_state([self._started_line])
+            self.screen.print_state([self._started_line])
 
     def show_load_error(
         self, load: CodeLoad, name: str, location: str, lines: Sequence[str]
@@ -135,13 +112,13 @@ class StatusView:
         others = self._bursts.count("\n".join((location, *lines)), name) - 1
         text = f"{others} more functions do not load" if others > 1 else f"{name} does not load"
         line = f"{dim(clock())} {red('✗')} {red(text.lstrip())}  {location}"
-        if others and self._screen.is_attached:
-            self._screen.start_line(line, "", replace=others > 1)
+        if others and self.screen.is_attached:
+            self.screen.start_line(line, "", replace=others > 1)
             return
         if not others:
-            self._screen.set_title(" ".join(filter(None, ("✗", name, location))), bell=True)
+            self.screen.set_title(" ".join(filter(None, ("✗", name, location))), bell=True)
         paused = [dim("  Checks paused until the code loads")] if self._runs_checks else []
-        self._screen.print_state([line, *lines, *paused])
+        self.screen.print_state([line, *lines, *paused])
 
     def record_check_error(self, excerpt: Callable[[], list[str]]) -> None:
         """Remember the first error in an invocation by a check. It is shown if the check fails."""
@@ -151,11 +128,11 @@ class StatusView:
         """Show that the user started the checks."""
         self.shown_checks = None
         self._started_line = f"{dim(clock())} {dim('·')} checks"
-        self._screen.start_line(self._started_line, dim(" · running…"))
+        self.screen.start_line(self._started_line, dim(" · running…"))
 
     def show_check_progress(self, progress: CheckProgress) -> None:
         """Show how far the running checks are."""
-        self._screen.show_progress(dim(f" · {progress.text()}"))
+        self.screen.show_progress(dim(f" · {progress.text()}"))
 
     def show_checks_finished(self, result: CommandResult) -> None:
         """Show the result of the checks."""
@@ -163,7 +140,7 @@ class StatusView:
         summary = green(result.summary) if result.succeeded else red(result.summary)
         mark = green("✓") if result.succeeded else red("✗")
         short_line = f"{dim(clock())} {mark} {summary}"
-        self._screen.finish_line(f"{self._started_line} · {summary}", short_line)
+        self.screen.finish_line(f"{self._started_line} · {summary}", short_line)
         rows = self._rows(result)
         failed = not result.succeeded
         excerpt = self._check_error() if self._check_error is not None and failed else []
@@ -171,27 +148,29 @@ class StatusView:
             rows += excerpt
         if self._can_accept and result.is_check and result.acceptable:
             rows.append(dim(f"  {_accept_hint(result)}"))
-        self._screen.print(rows)
+        self.screen.print(rows)
         self._check_error = None
 
     def show_accepted(self, result: CommandResult) -> None:
         """Show which responses were saved as expected, or why none were."""
         summary = dim(result.summary) if result.succeeded else red(result.summary)
         mark = dim("·") if result.succeeded else red("✗")
-        self._screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(result)])
+        self.screen.print([f"{dim(clock())} {mark} {summary}", *self._rows(result)])
 
     def show_replay(self, count: int, changed: Sequence[str]) -> None:
         """Show how many replayed requests got a different response, and which."""
         text = f"{len(changed)} of {count} replayed responses changed"
         names = ", ".join(dict.fromkeys(map(sanitize, changed)))
-        text = truncate(f"{text}: {names}" if changed else text, self.width - _PREFIX_COLUMNS)
+        text = truncate(
+            f"{text}: {names}" if changed else text, self.screen.width - _PREFIX_COLUMNS
+        )
         styled = yellow(text) if changed else dim(text)
-        self._screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
+        self.screen.print([f"{dim(clock())} {dim('↻')} {styled}"])
 
     def _rows(self, result: CommandResult) -> list[str]:
         columns = _MAX_COMMAND_COLUMNS
         if result.is_check:
-            columns = max(_MIN_CHECK_COLUMNS, self.width - 2)
+            columns = max(_MIN_CHECK_COLUMNS, self.screen.width - 2)
         rows = [f"  {truncate(row, columns)}" for row in result.rows[:_MAX_ROWS]]
         omitted = len(result.rows) - _MAX_ROWS
         return rows + [dim(f"  … {omitted} more lines")] * (omitted > 0)
@@ -203,7 +182,7 @@ class StatusView:
         first, *more = map(sanitize, text.split("\n", _MAX_ROWS)[:_MAX_ROWS])
         mark = _MARKS.get(level, red("✗"))
         line = f"{dim(clock())} {mark} {dim(first) if level == 'INFO' else first}"
-        self._screen.print([line, *(f"{' ' * _PREFIX_COLUMNS}{each}" for each in more)])
+        self.screen.print([line, *(f"{' ' * _PREFIX_COLUMNS}{each}" for each in more)])
 
 
 def _accept_hint(result: CommandResult) -> str:
