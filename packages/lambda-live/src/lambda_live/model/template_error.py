@@ -20,7 +20,7 @@ class TemplateError(Exception):
         self.line = line
         self.problem = problem
         self.hint = hint
-        self.files_read: tuple[Path, ...] = ()
+        self.files: tuple[Path, ...] = ()
         """The files that were read up to the error, including this one."""
 
     @override

@@ -33,10 +33,6 @@ _MAX_WAIT_SECONDS = 5.0
 """Files that keep changing are read after this time."""
 
 
-def _ignore(_: Config) -> None:
-    pass
-
-
 class ConfigFiles:
     """A few files, and folders by their entries, that are watched; they need not exist."""
 
@@ -142,7 +138,7 @@ class ConfigWatcher:
         config: Config,
         functions: FunctionManagerProtocol,
         log: Callable[[str, str], None],
-        on_accepted: Callable[[Config], None] = _ignore,
+        on_accepted: Callable[[Config], None],
     ) -> None:
         """`on_accepted` receives each changed configuration that is valid."""
         self._on_accepted = on_accepted
@@ -230,7 +226,7 @@ class ConfigWatcher:
 
     async def _read(self) -> None:
         result = await read_in_thread(self._load)
-        while new := set(_files_of(result)).difference(self._watched_files):
+        while new := set(result.files).difference(self._watched_files):
             # a new file may have been saved after it was read, while nothing watched it
             self._set_watched(*self._watched_files, *new)
             result = await read_in_thread(self._load)
@@ -311,7 +307,7 @@ class ConfigWatcher:
             states[name] = self._request_packages(dependencies)
             if not (states[name].is_installing and waits_for_packages):
                 ready.append(dependencies.with_packages_of(self._installed.get(name)))
-        self._watch_dependencies(found)
+        self._set_watched(*self._config.files, *(file for each in found for file in each.files()))
         self._functions.apply(ready)
         self._functions.remove_all_except(states)
         for name, state in states.items():
@@ -353,10 +349,6 @@ class ConfigWatcher:
         kept_packages = "the previously installed packages" if kept else "those that are installed"
         self._log(f"{reason}\n{name}: still using {kept_packages}", "ERROR")
 
-    def _watch_dependencies(self, dependencies: Iterable[FunctionDependencies]) -> None:
-        files = [file for each in dependencies for file in each.files()]
-        self._set_watched(*self._config.files, *files)
-
     def _set_watched(self, *files: Path) -> None:
         self._watched_files = files
         if self._files.set_paths(files) and self._watch_task is not None:
@@ -386,10 +378,6 @@ def _differ(stamps: Mapping[Path, FileStamp | None]) -> bool:
 def _sentence(error: TemplateError | None) -> str:
     """Return an error with a full stop, unless it ends with a question."""
     return str(error) if str(error).endswith("?") else f"{error}."
-
-
-def _files_of(result: Config | TemplateError) -> tuple[Path, ...]:
-    return result.files_read if isinstance(result, TemplateError) else result.files
 
 
 def _describe_change(template: Path | None) -> str:

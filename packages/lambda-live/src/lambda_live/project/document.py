@@ -143,10 +143,6 @@ class _Reader:
         self._count = 0
         self.notices: dict[str, None] = {}
 
-    def _note_duplicate(self, key: str, first: int, line: int) -> None:
-        problem = f"{place_of(self._path, line)}: duplicate key {key}, first on line {first}"
-        self.notices[f"{problem}; the last one is used, remove the other"] = None
-
     def _line(self, node: yaml.Node) -> int:
         number: int = node.start_mark.line + 1
         if not self._is_included:
@@ -188,7 +184,10 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise TemplateError(self._path, line, "a key must be text", "write NAME: …")
             if key.value in result:
-                self._note_duplicate(key.value, result.lines[key.value], line)
+                first = result.lines[key.value]
+                problem = f"duplicate key {key.value}, first on line {first}"
+                hint = "the last one is used, remove the other"
+                self.notices[f"{place_of(self._path, line)}: {problem}; {hint}"] = None
             result.put(key.value, self.value(value), line)
         for merged in self._merged(node):
             for name in merged.keys() - result.keys():

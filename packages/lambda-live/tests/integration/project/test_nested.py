@@ -134,7 +134,7 @@ def test_nested_template_saved_while_read_is_read_again(tmp_path: Path) -> None:
 
     async def save() -> None:
         config = Config((), ServiceSettings(), files=(parent,), reader=reader)
-        watcher = ConfigWatcher(config, NoFunctions(), lambda *_: None)
+        watcher = ConfigWatcher(config, NoFunctions(), lambda *_: None, lambda _: None)
         watcher.start()
         write_project(tmp_path, {"parent": "saved"})
         await watcher.wait_current()

@@ -70,7 +70,7 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
         _report_misspelt_parameters(root.resources, overrides)
         return _read(root, path, files, build_dir)
     except TemplateError as error:
-        error.files_read = files.paths()
+        error.files = files.paths()
         raise
 
 
@@ -183,13 +183,16 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
     """
     for kinds in (FUNCTIONS, tuple(LAYERS)):
         named: list[tuple[Resources, Resource, str]] = []
+        uses = Counter[str]()
         for resources in stacks:
             for each in resources.by_type(*kinds):
                 with resources.reading(each):  # its name may be invalid
-                    named.append((resources, each, resources.name_of(each.logical_id)))
-        uses = Counter(name.lower() for *_, name in named)
+                    name = resources.name_of(each.logical_id)
+                    uses[name.lower()] += 1
+                    if isinstance(each.properties.text("FunctionName"), Unresolved | None):
+                        named.append((resources, each, name))
         for resources, resource, name in named:
-            if resources.stack_path and uses[name.lower()] > 1 and not _has_own_name(resource):
+            if resources.stack_path and uses[name.lower()] > 1:
                 path = resources.id_in_code(resource.logical_id)
                 new_name = path.replace("/", "-")[-_MAX_NAME_LENGTH:].lstrip("-")
                 resources.rename(resource.logical_id, new_name)
@@ -197,11 +200,6 @@ def _disambiguate_names(stacks: Sequence[Resources]) -> None:
                     hint = "set FunctionName to choose another name"
                     notice = f"{path} is served as {new_name}, because {name} is not unique; {hint}"
                     resources.note(resource.line, notice)
-
-
-def _has_own_name(resource: Resource) -> bool:
-    name = resource.properties.text("FunctionName")
-    return name is not None and not isinstance(name, Unresolved)
 
 
 def _skip_equal_names(functions: list[FunctionSpec]) -> Iterator[SkippedResource]:

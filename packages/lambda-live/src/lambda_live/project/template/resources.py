@@ -136,7 +136,7 @@ class Resources:
     def resolve_owner(self, value: Value) -> "tuple[Resources, str]":
         """Return the stack that owns the resource a value refers to, and its logical ID there."""
         logical_id = referenced_id(self.intrinsics.without_conditions(value)) or ""
-        if self._is_parameter(logical_id):
+        if self.stack_path and logical_id in self.document.section("Parameters"):
             passed = self.resolve_quietly(value)
             owner = next((each for each in self.application.stacks if each.get(passed)), None)
             return (owner, passed) if owner else (self, logical_id)
@@ -145,9 +145,6 @@ class Resources:
     def qualified_id(self, logical_id: str) -> str:
         """Return an ID for use in ARNs that is unique among the application's stacks."""
         return self.qualified_name(logical_id).replace("/", "-")
-
-    def _is_parameter(self, name: str) -> bool:
-        return bool(self.stack_path) and name in self.document.section("Parameters")
 
     def name_of(self, logical_id: str) -> str:
         """Return the name that `Ref` and clients use."""
