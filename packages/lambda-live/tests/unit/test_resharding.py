@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from lambda_live.events.mapping import EventSourceMapping, parse_settings
+from lambda_live.events.mapping import EventSourceMapping
 from lambda_live.events.poller import PollerContext
 from lambda_live.events.stream_poller import StreamPoller
 from lambda_live.functions.function import Function
@@ -77,8 +77,7 @@ async def deliver() -> list[str]:
     async def save(members: Mapping[str, Any]) -> None:
         state.update(members)
 
-    properties = {"StartingPosition": "TRIM_HORIZON"}
-    mapping = EventSourceMapping("work", ARN, properties, parse_settings(ARN, properties))
+    mapping = EventSourceMapping("work", ARN, {"StartingPosition": "TRIM_HORIZON"}, "uuid")
     aws = cast("AwsClients", ReshardedStream())
     found = cast("Function", function)
     context = PollerContext(aws, lambda _: found, lambda *_: None, has_signals=True)

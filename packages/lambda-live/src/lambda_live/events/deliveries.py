@@ -1,9 +1,8 @@
 """
-What follows when a message, an item or an object is sent: for checks.
+Send a message, an item or an object for a check, and wait for the functions that get it.
 
-The sender waits until the named functions have a result. A function that gets events of the same
-resource must have got this one. A function further on, such as one behind a topic, counts with its
-first delivery after the sending.
+A function that the resource invokes must get this very event. For a function further on, such as
+one behind a topic, its first delivery after the sending counts.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ _KINDS = {"queues": "queue", "tables": "table", "buckets": "bucket"}
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class DeliveryResults:
     """The results of the functions that got an event, by name, and the first one's request id."""
 
     results: dict[str, Any]
@@ -58,7 +57,7 @@ class Deliveries:
 
     async def send(
         self, folder: str, resource: str, key: str, body: bytes, functions: Sequence[str]
-    ) -> Followed:
+    ) -> DeliveryResults:
         """
         Send a body to `queues`, `tables` or `buckets`, and wait for the functions.
 
@@ -72,7 +71,7 @@ class Deliveries:
         self._waiters.add(waiter)
         try:
             sent = await self._aws.clients.run(partial(self._put, folder, resource, key, body))
-            is_this = partial(_is_this, _KINDS[folder], resource, sent)
+            has_it = partial(_has_it, _KINDS[folder], resource, sent)
             seconds = _TIMEOUT_SECONDS if functions else _UNNAMED_TIMEOUT_SECONDS
             found: dict[str, tuple[Invocation, Result]] = {}
             try:
@@ -80,12 +79,12 @@ class Deliveries:
                     while not (found and set(functions) <= found.keys()):
                         await waiter.changed.wait()
                         waiter.changed.clear()
-                        found = _select(waiter, functions, is_this)
+                        found = _select(waiter, functions, has_it)
             except TimeoutError:
                 pass  # what is missing is a difference
         finally:
             self._waiters.discard(waiter)
-        return Followed(
+        return DeliveryResults(
             {name: _json(result.payload) for name, (_, result) in found.items()},
             next((invocation.request_id for invocation, _ in found.values()), ""),
             any(result.error_type is not None for _, result in found.values()),
@@ -95,9 +94,9 @@ class Deliveries:
         """Send a body; return what identifies it: a message id, an item or a key."""
         aws = self._aws.clients
         if folder == "queues":
-            return aws.send_message(resource, _filled(body), "check")
+            return aws.send_message(resource, _with_uuid(body), "check")
         if folder == "tables":
-            items = json.loads(_filled(body), parse_float=Decimal)
+            items = json.loads(_with_uuid(body), parse_float=Decimal)
             changed = put_items(aws, resource, items, key)
             has_stream = any(each.source_name == resource for each in self._aws.mappings.values())
             if has_stream and not any(changed):
@@ -125,20 +124,20 @@ class _Recorder(Listener):
 
 
 def _select(
-    waiter: _Waiter, functions: Sequence[str], is_this: "partial[bool | None]"
+    waiter: _Waiter, functions: Sequence[str], has_it: "partial[bool | None]"
 ) -> dict[str, tuple[Invocation, Result]]:
     """Return the first invocation of each function that got what was sent, or what followed."""
     found: dict[str, tuple[Invocation, Result]] = {}
     for function, invocation, result in waiter.ended:
-        matches = is_this(invocation)
+        matches = has_it(invocation)
         is_further_on = matches is None and function in functions
         if is_further_on or (matches and (function in functions or not functions)):
             found.setdefault(function, (invocation, result))
     return found
 
 
-def _is_this(kind: str, resource: str, sent: Any, invocation: Invocation) -> bool | None:
-    """Whether an invocation got what was sent; None if another resource delivered its event."""
+def _has_it(kind: str, resource: str, sent: Any, invocation: Invocation) -> bool | None:
+    """Return whether an invocation has what was sent; None if another resource invoked it."""
     source = invocation.source
     if source.get(kind) != resource:
         return None
@@ -148,19 +147,15 @@ def _is_this(kind: str, resource: str, sent: Any, invocation: Invocation) -> boo
         return bool(source.get("object") == sent)
     items = sent if isinstance(sent, list) else [sent]
     records = json.loads(invocation.payload).get("Records", ())
-    keys = [_plain_values(each["dynamodb"]["Keys"]) for each in records]
+    keys = [each["dynamodb"]["Keys"] for each in records]
     return any(
-        all(str(item.get(name)) == value for name, value in key.items())
+        all(str(item.get(name)) in value.values() for name, value in key.items())
         for item in items
         for key in keys
     )
 
 
-def _plain_values(key: dict[str, dict[str, str]]) -> dict[str, str]:
-    return {name: next(iter(value.values())) for name, value in key.items()}
-
-
-def _filled(body: bytes) -> str:
+def _with_uuid(body: bytes) -> str:
     return body.decode().replace(_UUID, str(uuid.uuid4()))
 
 

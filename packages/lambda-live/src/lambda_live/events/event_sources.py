@@ -19,8 +19,6 @@ from lambda_live.events.mapping import (
     SQS,
     EventSourceMapping,
     InvalidMappingError,
-    is_enabled,
-    parse_settings,
 )
 from lambda_live.events.poller import PollerContext
 from lambda_live.events.push import NotificationPoller, is_function, notify, put_rule, subscribe
@@ -302,13 +300,7 @@ class EventSources:
     def _add_mapping_of(self, source: EventSource) -> None:
         try:
             mapping = EventSourceMapping(
-                source.target,
-                source.source,
-                dict(source.settings),
-                parse_settings(source.source, source.settings),
-                enabled=is_enabled(source.settings),
-                uuid=_uuid_of(source),
-                place=source.place,
+                source.target, source.source, dict(source.settings), _uuid_of(source), source.place
             )
         except InvalidMappingError as error:
             self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
@@ -341,36 +333,30 @@ class EventSources:
             LookupError: The queue or the stream does not exist; the text is AWS's.
         """
         try:
-            if mapping.kind == SQS:
-                url = await self._aws.queue_url(mapping.source)
-                found = await self._aws.call(
-                    "sqs",
-                    "get_queue_attributes",
-                    QueueUrl=url,
-                    AttributeNames=["VisibilityTimeout"],
-                )
-                return int(found["Attributes"]["VisibilityTimeout"])
-            if mapping.kind == DYNAMODB:
-                table = await self._aws.call(
-                    "dynamodb", "describe_table", TableName=mapping.source_name
-                )
-                if not table["Table"].get("LatestStreamArn"):
-                    message = f"Stream not found: {mapping.source}"
-                    raise LookupError(message)
-            else:
-                await self._aws.call(
-                    "kinesis", "describe_stream_summary", StreamName=mapping.source_name
-                )
-        except ClientError as error:
-            details = error.response["Error"]
-            message = (
-                "Error occurred while ReceiveMessage. SQS Error Code: "
-                f"{details['Code']}. SQS Error Message: {details['Message']}"
-                if mapping.kind == SQS
-                else f"Stream not found: {mapping.source}"
-            )
+            return await self._visibility_timeout(mapping)
+        except (ClientError, KeyError) as error:
+            message = f"Stream not found: {mapping.source}"
+            if mapping.kind == SQS and isinstance(error, ClientError):
+                details = error.response["Error"]
+                message = "Error occurred while ReceiveMessage. SQS Error Code: "
+                message += f"{details['Code']}. SQS Error Message: {details['Message']}"
             raise LookupError(message) from error
-        return 0
+
+    async def _visibility_timeout(self, mapping: EventSourceMapping) -> int:
+        name = mapping.source_name
+        if mapping.kind == DYNAMODB:
+            table = await self._aws.call("dynamodb", "describe_table", TableName=name)
+            if "LatestStreamArn" not in table["Table"]:
+                raise KeyError(name)
+            return 0
+        if mapping.kind == KINESIS:
+            await self._aws.call("kinesis", "describe_stream_summary", StreamName=name)
+            return 0
+        names, url = ["VisibilityTimeout"], await self._aws.queue_url(mapping.source)
+        found = await self._aws.call(
+            "sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=names
+        )
+        return int(found["Attributes"]["VisibilityTimeout"])
 
     def remove(self, identifier: str) -> None:
         """Remove a mapping, and deliver nothing more. Its running batches finish."""

@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMappi
 
 import json
 import time
-import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,13 +57,8 @@ def kind_of(arn: str) -> str | None:
     return _SERVICES.get(parts[2]) if len(parts) > 5 else None  # noqa: PLR2004  # an ARN's parts
 
 
-def parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettings:
-    """
-    Return the settings in CloudFormation's or the API's properties.
-
-    Raises:
-        InvalidMappingError: AWS rejects them.
-    """
+def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettings:
+    """Return the settings in CloudFormation's or the API's properties."""
     kind, is_fifo = kind_of(source), source.endswith(".fifo")
     is_queue = kind == SQS
     for name in _STREAM_ONLY if is_queue else _QUEUE_ONLY:
@@ -115,12 +109,6 @@ def parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSetting
         on_failure=destination.get("Destination"),
         tumbling_window=_number(properties, "TumblingWindowInSeconds", 0, 0, 900),
     )
-
-
-def is_enabled(properties: Mapping[str, Any]) -> bool:
-    """Whether a mapping with these properties is enabled: the default."""
-    value = properties.get("Enabled", True)
-    return value is None or _is_true(value)
 
 
 def _is_true(value: object) -> bool:
@@ -177,19 +165,27 @@ class EventSourceMapping:
     """
     A mapping of a queue or a stream to a function.
 
-    `properties` are the settings as the client or the template gave them. `place` is that in the
-    template, as `PATH:LINE`.
+    `properties` are the settings in the template or in the client's request. `place` is
+    `PATH:LINE` in the template. Raises InvalidMappingError if AWS rejects the settings.
     """
 
     function: str
     source: str
     properties: dict[str, Any]
-    settings: MappingSettings
-    enabled: bool = True
-    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    uuid: str
+    place: str = ""
+    settings: MappingSettings = field(init=False)
     last_modified: float = field(default_factory=time.time)
     last_result: str = "No records processed"
-    place: str = ""
+
+    def __post_init__(self) -> None:
+        self.settings = _parse_settings(self.source, self.properties)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the mapping delivers, which is the default."""
+        value = self.properties.get("Enabled")
+        return value is None or _is_true(value)
 
     @property
     def kind(self) -> str:

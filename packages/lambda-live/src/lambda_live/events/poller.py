@@ -44,27 +44,13 @@ type Message = dict[str, Any]
 """A message as boto3 returns it, and the monotonic time `ReceivedAt`."""
 
 
-class Signal:
+class Signal(asyncio.Event):
     """Wakes a poller when the data of its service may have changed."""
 
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def clear(self) -> None:
-        """Forget earlier changes; call it before looking for them."""
-        self._event.clear()
-
-    def set(self) -> None:
-        """Wake the poller."""
-        self._event.set()
-
-    async def wait(self, seconds: float) -> bool:
-        """Return True at the next change, or False after some seconds."""
-        try:
-            await asyncio.wait_for(self._event.wait(), max(seconds, 0))
-        except TimeoutError:
-            return False
-        return True
+    async def wait_for(self, seconds: float) -> None:
+        """Return when the signal is set, or after some seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.wait(), max(seconds, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +93,7 @@ class Queue:
         )
         messages = found.get("Messages", [])
         if not messages and has_signals:
-            await self.signal.wait(seconds)
+            await self.signal.wait_for(seconds)
         return [{**each, "ReceivedAt": time.monotonic()} for each in messages]
 
     async def delete(self, messages: Sequence[Message]) -> None:

@@ -116,10 +116,10 @@ class StreamPoller:
         self._has_new_finished = False
         deadline = time.monotonic() + _SHARD_REFRESH_SECONDS
         while not self._has_new_finished and (left := deadline - time.monotonic()) > 0:
-            if await self.signal.wait(left):
-                self.signal.clear()
-                for shard, _ in self._shards.values():
-                    shard.signal.set()
+            await self.signal.wait_for(left)
+            self.signal.clear()
+            for shard, _ in self._shards.values():
+                shard.signal.set()
 
     def _on_shard_done(self, shard_id: str, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -133,21 +133,18 @@ class StreamPoller:
                 "dynamodb", "describe_table", TableName=self.mapping.source_name
             )
             self._arn = table["Table"]["LatestStreamArn"]
-            found = await self.context.aws.call(
-                self._service, "describe_stream", StreamArn=self._arn
-            )
+            found = await self.call("describe_stream", StreamArn=self._arn)
             return list(found["StreamDescription"]["Shards"])
-        found = await self.context.aws.call(
-            self._service, "list_shards", StreamName=self.mapping.source_name
-        )
+        found = await self.call("list_shards", StreamName=self.mapping.source_name)
         return list(found["Shards"])
 
-    @property
-    def stream(self) -> dict[str, str]:
-        """The argument that names the stream in the emulator's API."""
+    async def get_iterator(self, shard: str, options: Mapping[str, Any]) -> str:
+        """Return an iterator over a shard."""
+        stream = {"StreamName": self.mapping.source_name}
         if self.mapping.kind == DYNAMODB:
-            return {"StreamArn": self._arn}
-        return {"StreamName": self.mapping.source_name}
+            stream = {"StreamArn": self._arn}
+        found = await self.call("get_shard_iterator", ShardId=shard, **stream, **options)
+        return str(found["ShardIterator"])
 
     async def call(self, operation: str, **arguments: Any) -> Any:
         """Call an operation of the stream's API."""
@@ -229,10 +226,9 @@ class _Shard:
         options: dict[str, Any] = {"ShardIteratorType": self._settings.starting_position}
         self._oldest = 0
         if (position := self.poller.stored(self.id)) is not None:
-            options = {
-                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
-                self._sequence_argument: position,
-            }
+            is_table = self.poller.mapping.kind == DYNAMODB
+            name = "SequenceNumber" if is_table else "StartingSequenceNumber"
+            options = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", name: position}
         elif self._settings.starting_position == "AT_TIMESTAMP":
             options["Timestamp"] = self._settings.starting_timestamp
         elif self._settings.starting_position == "LATEST" and not self._is_new:
@@ -240,24 +236,14 @@ class _Shard:
             options["ShardIteratorType"] = "TRIM_HORIZON"
             self._oldest = self.poller.since or 0
         try:
-            found = await self._get_iterator(options)
+            self._iterator = await self.poller.get_iterator(self.id, options)
         except ClientError as error:
             if error.response["Error"]["Code"] != "TrimmedDataAccessException":
                 raise
             # the last record that is done is too old to be in the stream
-            found = await self._get_iterator({"ShardIteratorType": "TRIM_HORIZON"})
-        self._iterator = found["ShardIterator"]
+            options = {"ShardIteratorType": "TRIM_HORIZON"}
+            self._iterator = await self.poller.get_iterator(self.id, options)
         self._is_new = False
-
-    async def _get_iterator(self, options: dict[str, Any]) -> Any:
-        return await self.poller.call(
-            "get_shard_iterator", **self.poller.stream, ShardId=self.id, **options
-        )
-
-    @property
-    def _sequence_argument(self) -> str:
-        is_table = self.poller.mapping.kind == DYNAMODB
-        return "SequenceNumber" if is_table else "StartingSequenceNumber"
 
     async def _step(self) -> bool:
         """
@@ -297,7 +283,7 @@ class _Shard:
         self._buffer += [each for each in records if _arrival(each) >= self._oldest]
         if not records:
             has_signals = self.poller.context.has_signals
-            await self.signal.wait(seconds if has_signals else min(seconds, _POLL_SECONDS))
+            await self.signal.wait_for(seconds if has_signals else min(seconds, _POLL_SECONDS))
 
     async def _deliver_buffer(self, records: list[Record]) -> None:
         wanted = await self.poller.select(records)

@@ -6,7 +6,7 @@ A mapping of a client exists until the service stops.
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 """
 
-import time
+import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,9 +14,7 @@ from lambda_live.events.mapping import (
     SQS,
     EventSourceMapping,
     InvalidMappingError,
-    is_enabled,
     kind_of,
-    parse_settings,
 )
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
@@ -70,7 +68,7 @@ class EventSourceMappingApi:
         if kind_of(source) is None:
             raise_user_error(400, _INVALID, f"Unrecognized event source, {source or 'none'}.")
         self._check_unique(source, function)
-        mapping = _mapping(function, source, members)
+        mapping = _mapping(function, source, members, str(uuid.uuid4()))
         await self._check_source(self._aws, mapping, function)
         self._aws.add(mapping)
         return json_response(self._describe(mapping, "Creating"), 202)
@@ -151,21 +149,10 @@ class EventSourceMappingApi:
 
 
 def _mapping(
-    function: Function, source: str, members: dict[str, Any], identifier: str | None = None
+    function: Function, source: str, members: dict[str, Any], identifier: str
 ) -> EventSourceMapping:
     """Return a mapping with a client's settings. Raises ServiceError."""
     try:
-        settings = parse_settings(source, members)
+        return EventSourceMapping(function.configuration.name, source, members, identifier)
     except InvalidMappingError as error:
         raise_user_error(400, _INVALID, str(error))
-    mapping = EventSourceMapping(
-        function.configuration.name,
-        source,
-        members,
-        settings,
-        enabled=is_enabled(members),
-        last_modified=time.time(),
-    )
-    if identifier is not None:
-        mapping.uuid = identifier
-    return mapping
