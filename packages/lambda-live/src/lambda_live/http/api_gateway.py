@@ -189,17 +189,9 @@ class ApiGateway:
 def _tenant_id(match: RouteMatch, scope: Scope, context: Mapping[str, Any]) -> str | None:
     """Return the tenant id that a REST API passes on."""
     source = match.route.tenant
-    if source is None:
-        return None
-    if source.startswith("'"):
-        return source.strip("'")
-    kind, *names = source.split(".")
-    if kind != "context":
-        return request_value(source, match, scope)
-    value: Any = context
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return None if value is None else str(value)
+    if source is None or source.startswith("'"):
+        return source and source.strip("'")
+    return request_value(source, match, scope, context)
 
 
 def _operation(operation: Operation, match: RouteMatch) -> OperationMatch:

@@ -1,6 +1,6 @@
 """ASGI types (https://asgi.readthedocs.io), and helpers that read requests and send responses."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,8 +120,12 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     ):
         raise BodyTooLargeError(content_length)
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in _chunks(receive):
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        chunk, more = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size <= limit:
             chunks.append(chunk)
@@ -132,26 +136,12 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise DisconnectedError
-        yield message.get("body", b"")
-        more = message.get("more_body", False)
-
-
 async def send(response: Response, send: Send) -> None:
     """Send a response. The statuses 204 and 304 have no body."""
     has_body = response.status not in (204, 304)
     body = response.body if has_body else b""
-    headers = _encode_headers(response.headers)
+    headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]
     if has_body:
         headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _encode_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

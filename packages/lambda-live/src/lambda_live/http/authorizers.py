@@ -183,13 +183,10 @@ def _identity(authorizer: Authorizer, match: RouteMatch, scope: Scope) -> list[s
 
 
 def _identity_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
-    kind, *names = source.split(".")
-    if kind != "context":
-        return request_value(source, match, scope)
-    value: Any = api_event_v1(match, scope, b"", Invocation(b""))["requestContext"]
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return None if value is None else str(value)
+    context = None
+    if source.startswith("context."):
+        context = api_event_v1(match, scope, b"", Invocation(b""))["requestContext"]
+    return request_value(source, match, scope, context)
 
 
 def _event(

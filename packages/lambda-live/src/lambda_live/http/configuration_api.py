@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
@@ -342,16 +342,12 @@ def _changed(function: Function, members: dict[str, Any]) -> FunctionConfigurati
             case "Environment":
                 settings = replace(settings, environment=dict(_variables(value)))
             case _ if value != current.get(name):
-                _raise_not_changeable(name)
+                message = (
+                    f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
+                    " Change the template instead."
+                )
+                raise_user_error(400, "InvalidParameterValueException", message)
     return settings
-
-
-def _raise_not_changeable(name: str) -> NoReturn:
-    message = (
-        f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
-        " Change the template instead."
-    )
-    raise_user_error(400, "InvalidParameterValueException", message)
 
 
 def _variables(environment: object) -> Iterator[tuple[str, str]]:

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import BodyTooLargeError, Response, query_parameter, read_body
+from lambda_live.http.asgi import Response, query_parameter
 from lambda_live.http.aws_errors import json_response, raise_user_error
 from lambda_live.http.code_status_api import PATH
-from lambda_live.http.operations import OperationRoute, Request
-from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
+from lambda_live.http.operations import OperationRoute, Request, read_whole_body
 
 if TYPE_CHECKING:
     from lambda_live.events.deliveries import Deliveries
@@ -37,19 +36,16 @@ class DeliveryApi:
             for each in ("folder", "resource", "key", "functions")
         )
         functions = names.split(",") if names else []
+        body = await read_whole_body(request)
         try:
-            body = await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
-            followed = await self._deliveries.send(folder, resource, key, body, functions)
-        except BodyTooLargeError:
-            message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
-            raise_user_error(413, "RequestTooLargeException", message)
+            found = await self._deliveries.send(folder, resource, key, body, functions)
         except (BotoCoreError, ClientError, ValueError, KeyError) as error:
             message = f"{folder}/{resource}: {error}"
             raise_user_error(400, "InvalidParameterValueException", message)
         function = self._functions.get(next(iter(functions), "")) or self._functions.default
-        response = json_response(followed.results)
+        response = json_response(found.results)
         response.code_sha256 = function.code_version.code_sha256
-        request.invocation.request_id = followed.request_id or request.invocation.request_id
-        if followed.has_error:
+        request.invocation.request_id = found.request_id or request.invocation.request_id
+        if found.has_error:
             response.headers.append(("X-Amz-Function-Error", "Unhandled"))
         return response

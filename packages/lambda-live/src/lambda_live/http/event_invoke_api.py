@@ -33,10 +33,8 @@ class EventInvokeApi:
         )
 
     async def _get(self, request: Request) -> Response:
-        function = request.reference.function
-        if not _is_configured(function):
-            _raise_not_configured(function)
-        return json_response(_describe(function))
+        _check_configured(request.reference.function)
+        return json_response(_describe(request.reference.function))
 
     async def _list(self, request: Request) -> Response:
         function = request.reference.function
@@ -53,8 +51,7 @@ class EventInvokeApi:
 
     async def _delete(self, request: Request) -> Response:
         function = request.reference.function
-        if not _is_configured(function):
-            _raise_not_configured(function)
+        _check_configured(function)
         _configure(function, _unconfigured(function), {})
         return Response(204)
 
@@ -70,9 +67,10 @@ def _is_configured(function: Function) -> bool:
     return function.desired_configuration.event_invoke_config != _unconfigured(function)
 
 
-def _raise_not_configured(function: Function) -> None:
-    arn = f"{function.desired_configuration.arn}:$LATEST"
-    raise_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
+def _check_configured(function: Function) -> None:
+    if not _is_configured(function):
+        arn = f"{function.desired_configuration.arn}:$LATEST"
+        raise_not_found(f"The function {arn} doesn't have an EventInvokeConfig")
 
 
 def _configure(

@@ -26,7 +26,7 @@ from lambda_live.http.asgi import (
     read_body,
 )
 from lambda_live.http.aws_errors import raise_user_error, raise_validation_error
-from lambda_live.http.operations import OperationRoute, Request, invoke
+from lambda_live.http.operations import OperationRoute, Request, constraint_errors, invoke
 from lambda_live.model import strict_json
 from lambda_live.model.function import LATEST
 from lambda_live.model.invocation import (
@@ -161,8 +161,8 @@ def _stream_response(
             "ErrorCode": result.error_type,
             "ErrorDetails": result.payload.decode("utf-8", "replace"),
         }
-    body = chunk + _stream_document("InvokeComplete", end)
-    return Response(200, body, headers, result.code_sha256)
+    last = _stream_event("InvokeComplete", json.dumps(end).encode(), "application/json")
+    return Response(200, chunk + last, headers, result.code_sha256)
 
 
 def _enum_header(scope: Scope, name: str, allowed: tuple[str, ...]) -> str:
@@ -178,13 +178,9 @@ def _tenant_id(scope: Scope) -> str | None:
     tenant_id = header(scope, b"x-amz-tenant-id")
     if tenant_id is None:
         return None
-    where = f"Value '{tenant_id}' at 'tenantId' failed to satisfy constraint: Member must"
-    if len(tenant_id) > MAX_TENANT_ID_CHARACTERS:
-        limit = MAX_TENANT_ID_CHARACTERS
-        raise_validation_error(f"{where} have length less than or equal to {limit}")
-    if not TENANT_ID.fullmatch(tenant_id):
-        pattern = TENANT_ID.pattern
-        raise_validation_error(f"{where} satisfy regular expression pattern: {pattern}")
+    limit, pattern = MAX_TENANT_ID_CHARACTERS, TENANT_ID.pattern
+    if errors := constraint_errors("tenantId", tenant_id, limit, pattern):
+        raise_validation_error(*errors)
     return tenant_id
 
 
@@ -228,11 +224,6 @@ def _stream_event(kind: str, payload: bytes, content_type: str) -> bytes:
     prelude = struct.pack("!II", length, len(headers))
     message = prelude + struct.pack("!I", zlib.crc32(prelude)) + headers + payload
     return message + struct.pack("!I", zlib.crc32(message))
-
-
-def _stream_document(kind: str, members: Mapping[str, object]) -> bytes:
-    """Return an event with a JSON payload as a message of the stream."""
-    return _stream_event(kind, json.dumps(members).encode(), "application/json")
 
 
 def _stream_headers(values: Mapping[str, str]) -> bytes:

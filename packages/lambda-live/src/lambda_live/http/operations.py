@@ -94,8 +94,8 @@ def _split_name(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
     """Split a name into region, account, name and qualifier. Missing parts are empty."""
     errors = []
     if qualifier is not None:
-        errors += _errors("qualifier", qualifier, 128, _QUALIFIER)
-    errors += _errors("functionName", name, 256, _NAME)
+        errors += constraint_errors("qualifier", qualifier, 128, _QUALIFIER)
+    errors += constraint_errors("functionName", name, 256, _NAME)
     match = re.fullmatch(_NAME, name)
     if errors or match is None:
         raise_validation_error(*errors)
@@ -103,7 +103,8 @@ def _split_name(name: str, qualifier: str | None) -> tuple[str, str, str, str]:
     return (region or "").rstrip(":"), (account_id or "").rstrip(":"), own_name, derived or ""
 
 
-def _errors(member: str, value: str, max_length: int, pattern: str) -> list[str]:
+def constraint_errors(member: str, value: str, max_length: int, pattern: str) -> list[str]:
+    """Return AWS's messages for a value that is too long or does not match a pattern."""
     failed = f"Value '{value}' at '{member}' failed to satisfy constraint: Member must"
     if len(value) > max_length:
         return [f"{failed} have length less than or equal to {max_length}"]
@@ -139,15 +140,19 @@ async def invoke(function: Function, invocation: Invocation, scope: Scope) -> Re
         return await function.invoke(invocation)
 
 
-async def read_json_body(request: Request) -> dict[str, Any]:
-    """Return the members of a request's JSON object. Raises ServiceError, DisconnectedError."""
+async def read_whole_body(request: Request) -> bytes:
+    """Return the body of a request. Raises ServiceError, DisconnectedError."""
     try:
-        members = loads(
-            await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES) or b"{}"
-        )
+        return await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
     except BodyTooLargeError:
         message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
         raise_user_error(413, "RequestTooLargeException", message)
+
+
+async def read_json_body(request: Request) -> dict[str, Any]:
+    """Return the members of a request's JSON object. Raises ServiceError, DisconnectedError."""
+    try:
+        members = loads(await read_whole_body(request) or b"{}")
     except ValueError as error:
         raise_user_error(
             400, "SerializationException", f"Could not parse request body into json: {error}"

@@ -90,10 +90,9 @@ def parse_v1(
             message = f"headers: {name} must be a string, got {type(item).__name__}"
             raise MalformedResponseError(message)
     value["isBase64Encoded"] = decode_binary and bool(value.get("isBase64Encoded"))
+    lists = _typed_member(value, "multiValueHeaders", dict)
     multiple = [
-        _parse_header(name, item)
-        for name, items in _typed_member(value, "multiValueHeaders", dict).items()
-        for item in _header_values(name, items)
+        _parse_header(name, item) for name in lists for item in _typed_member(lists, name, list)
     ]
     seen = {(name.lower(), text) for name, text in multiple}
     single = [_parse_header(name, item) for name, item in headers.items()]
@@ -135,14 +134,6 @@ def _typed_member[T: (dict[str, Any], list[Any])](
         message = f"{name} must be a {kind.__name__}, got {type(member).__name__}"
         raise MalformedResponseError(message)
     return member
-
-
-def _header_values(name: str, values: object) -> list[Any]:
-    """Return the values of one of `multiValueHeaders`. Raises MalformedResponseError."""
-    if not isinstance(values, list):
-        message = f"multiValueHeaders: {name} must be a list, got {type(values).__name__}"
-        raise MalformedResponseError(message)
-    return values
 
 
 def _parse_header(name: str, value: object) -> tuple[str, str]:

@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 from lambda_live.functions.function import Function
@@ -63,8 +64,10 @@ def _generality(segment: str) -> int:
     return _GREEDY if variable[2] else _SINGLE
 
 
-def request_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
-    """Return what a request has at a source, such as `header.X-One` or `path.id`."""
+def request_value(
+    source: str, match: RouteMatch, scope: Scope, context: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return what a request has at a source, such as `header.X-One` or `context.stage`."""
     kind, _, name = source.partition(".")
     match kind:
         case "header":
@@ -75,6 +78,11 @@ def request_value(source: str, match: RouteMatch, scope: Scope) -> str | None:
             return match.parameters.get(name)
         case "stageVariables":
             return (match.route.stage_variables or {}).get(name)
+        case "context":
+            value: Any = context
+            for each in name.split("."):
+                value = value.get(each) if isinstance(value, dict) else None
+            return None if value is None else str(value)
     return None
 
 

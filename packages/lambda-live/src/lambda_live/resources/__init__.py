@@ -1,5 +1,5 @@
 """
-The AWS resources of a template, in an emulator on this machine (the emulator).
+The AWS resources of a template, in an emulator on this machine.
 
 In: the resources and event sources of a template. Out: a running emulator with these resources, and
 clients for it. Every call to the emulator is a call of AWS's own API through boto3, so any other

@@ -5,14 +5,13 @@ What exists is not created again, and nothing is deleted: a killed service finds
 """
 
 import json
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lambda_live.model.resources import ResourceSpec
-from lambda_live.resources.aws import AwsClients
+from lambda_live.resources.aws import AwsClients, AwsError, explain
 
 _EXISTS = (
     *("BucketAlreadyExists", "BucketAlreadyOwnedByYou", "ParameterAlreadyExists"),
@@ -25,27 +24,20 @@ _QUEUE_ATTRIBUTES = (
     *("ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "VisibilityTimeout"),
 )
 _TABLE_MEMBERS = ("AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
+_PASSWORD_FLAGS = (
+    *("ExcludeLowercase", "ExcludeNumbers", "ExcludePunctuation", "ExcludeUppercase"),
+    *("IncludeSpace", "RequireEachIncludedType"),
+)
 _SIMPLE_KEY = {"Name": "id", "Type": "String"}
 _TYPES = {"String": "S", "Number": "N", "Binary": "B"}
-_NOUNS = {
-    "AWS::DynamoDB::GlobalTable": "table",
-    "AWS::DynamoDB::Table": "table",
-    "AWS::Serverless::SimpleTable": "table",
-    "AWS::SQS::Queue": "queue",
-    "AWS::SNS::Topic": "topic",
-    "AWS::S3::Bucket": "bucket",
-    "AWS::Events::EventBus": "event bus",
-    "AWS::SSM::Parameter": "parameter",
-    "AWS::SecretsManager::Secret": "secret",
-    "AWS::Kinesis::Stream": "stream",
-}
 
 
 def count_resources(specs: Iterable[ResourceSpec]) -> str:
     """Return a text such as `3 tables, 1 queue`."""
     counts: dict[str, int] = {}
     for spec in specs:
-        if (noun := _NOUNS.get(spec.type)) is not None:
+        if spec.type in _KINDS:
+            noun, _ = _KINDS[spec.type]
             counts[noun] = counts.get(noun, 0) + 1
     plurals = (
         f"{number} {noun}{'' if number == 1 else 'es' if noun == 'event bus' else 's'}"
@@ -62,38 +54,33 @@ def create_resources(
     # a queue's dead-letter queue must exist before it
     specs.sort(key=lambda each: bool(each.properties.get("RedrivePolicy")))
     for spec in specs:
-        if (create := _CREATE.get(spec.type)) is None:
+        if spec.type not in _KINDS:
             continue
+        _, create = _KINDS[spec.type]
         try:
             create(aws, spec)
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _EXISTS:
-                log(f"{spec.place}: {spec.name} can't be created: {_message(error)}", "ERROR")
-        except (BotoCoreError, KeyError, TypeError, ValueError) as error:
-            log(f"{spec.place}: {spec.name} can't be created: {error}", "ERROR")
+        except (*AwsError, KeyError, TypeError, ValueError) as error:
+            if not (isinstance(error, ClientError) and error.response["Error"]["Code"] in _EXISTS):
+                log(f"{spec.place}: {spec.name} can't be created: {explain(error)}", "ERROR")
 
 
-def _message(error: ClientError) -> str:
-    details = error.response["Error"]
-    return f"{details.get('Message') or details['Code']}"
+def _attributes(spec: ResourceSpec, names: Iterable[str]) -> dict[str, str]:
+    """Return properties as texts, without a FIFO property that is false: AWS rejects it."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name in names
+        if (value := spec.properties.get(name)) is not None
+        and (name, value) not in (("FifoQueue", "false"), ("FifoTopic", "false"))
+    }
 
 
 def _create_queue(aws: AwsClients, spec: ResourceSpec) -> None:
-    attributes = {
-        key: value if isinstance(value, str) else json.dumps(value)
-        for key in _QUEUE_ATTRIBUTES
-        if (value := spec.properties.get(key)) is not None
-    }
-    if attributes.get("FifoQueue") == "false":
-        del attributes["FifoQueue"]  # AWS accepts true alone
+    attributes = _attributes(spec, _QUEUE_ATTRIBUTES)
     aws.call_now("sqs", "create_queue", QueueName=spec.name, Attributes=attributes)
 
 
 def _create_topic(aws: AwsClients, spec: ResourceSpec) -> None:
-    names = ("FifoTopic", "ContentBasedDeduplication", "DisplayName")
-    attributes = {key: spec.properties[key] for key in names if key in spec.properties}
-    if attributes.get("FifoTopic") == "false":
-        del attributes["FifoTopic"]
+    attributes = _attributes(spec, ("FifoTopic", "ContentBasedDeduplication", "DisplayName"))
     aws.call_now("sns", "create_topic", Name=spec.name, Attributes=attributes)
 
 
@@ -173,26 +160,34 @@ def _create_parameter(aws: AwsClients, spec: ResourceSpec) -> None:
 def _create_secret(aws: AwsClients, spec: ResourceSpec) -> None:
     text = spec.properties.get("SecretString")
     if text is None:
-        text = _generated_secret(spec.properties.get("GenerateSecretString") or {})
+        text = _generated_secret(aws, spec.properties.get("GenerateSecretString") or {})
     aws.call_now("secretsmanager", "create_secret", Name=spec.name, SecretString=text)
 
 
-def _generated_secret(settings: Mapping[str, Any]) -> str:
-    password = secrets.token_hex(16)[: int(settings.get("PasswordLength") or 32)]
+def _generated_secret(aws: AwsClients, settings: Mapping[str, Any]) -> str:
+    options: dict[str, Any] = {
+        name: settings[name] == "true" for name in _PASSWORD_FLAGS if name in settings
+    }
+    options["PasswordLength"] = int(settings.get("PasswordLength") or 32)
+    options["ExcludeCharacters"] = settings.get("ExcludeCharacters") or ""
+    password: str = aws.call_now("secretsmanager", "get_random_password", **options)[
+        "RandomPassword"
+    ]
     if (key := settings.get("GenerateStringKey")) is None:
         return password
     return json.dumps({**json.loads(settings.get("SecretStringTemplate") or "{}"), key: password})
 
 
-_CREATE: Mapping[str, Callable[[AwsClients, ResourceSpec], None]] = {
-    "AWS::DynamoDB::GlobalTable": _create_table,
-    "AWS::DynamoDB::Table": _create_table,
-    "AWS::Events::EventBus": _create_bus,
-    "AWS::Kinesis::Stream": _create_stream,
-    "AWS::S3::Bucket": _create_bucket,
-    "AWS::SNS::Topic": _create_topic,
-    "AWS::SQS::Queue": _create_queue,
-    "AWS::SSM::Parameter": _create_parameter,
-    "AWS::SecretsManager::Secret": _create_secret,
-    "AWS::Serverless::SimpleTable": _create_simple_table,
+_KINDS: Mapping[str, tuple[str, Callable[[AwsClients, ResourceSpec], None]]] = {
+    "AWS::DynamoDB::GlobalTable": ("table", _create_table),
+    "AWS::DynamoDB::Table": ("table", _create_table),
+    "AWS::Events::EventBus": ("event bus", _create_bus),
+    "AWS::Kinesis::Stream": ("stream", _create_stream),
+    "AWS::S3::Bucket": ("bucket", _create_bucket),
+    "AWS::SNS::Topic": ("topic", _create_topic),
+    "AWS::SQS::Queue": ("queue", _create_queue),
+    "AWS::SSM::Parameter": ("parameter", _create_parameter),
+    "AWS::SecretsManager::Secret": ("secret", _create_secret),
+    "AWS::Serverless::SimpleTable": ("table", _create_simple_table),
 }
+"""The noun for a resource of each type, and the function that creates it."""

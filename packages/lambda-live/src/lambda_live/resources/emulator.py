@@ -1,8 +1,8 @@
 """
-The emulator: an emulator of AWS's services, or the one at `AWS_ENDPOINT_URL`.
+The emulator of AWS's services: MiniStack, or the one at `AWS_ENDPOINT_URL`.
 
-The emulator is MiniStack. It runs as a child process on a free port of 127.0.0.1, with packages of
-its own in the cache. docs/resources.md says why it was chosen.
+MiniStack runs as a child process on a free port of 127.0.0.1, with packages of its own in the
+cache. docs/resources.md says why it was chosen.
 """
 
 import hashlib

@@ -49,7 +49,9 @@ Resources:
   User:
     Type: AWS::SecretsManager::Secret
     Properties: {{Name: app/user, SecretString: '{{"name": "ann", "age": 7}}'}}
-  Key: {{Type: AWS::SecretsManager::Secret, Properties: {{GenerateSecretString: {{}}}}}}
+  Key:
+    Type: AWS::SecretsManager::Secret
+    Properties: {{GenerateSecretString: {{PasswordLength: 40, ExcludePunctuation: true}}}}
   Work:
     Type: AWS::Serverless::Function
     Properties:
@@ -115,7 +117,8 @@ def test_references_to_parameters_and_secrets_have_their_values(service: LambdaS
     assert found["HIDDEN"] == "hidden"
     stored = Aws(service).secretsmanager.get_secret_value(SecretId="Key")["SecretString"]
     assert found["KEY"] == stored
-    assert len(stored) == 32
+    assert len(stored) == 40
+    assert stored.isalnum()
 
 
 def test_reference_without_a_value_alone_is_reported(service: LambdaService) -> None:
@@ -153,6 +156,14 @@ def test_value_that_is_stored_later_is_read_at_the_next_save(service: LambdaServ
     write_project(service.project, {"template.yaml": f"Description: saved\n{TEMPLATE}"})
     wait_until(lambda: variables(service)["MISSING"] == "found", "the parameter")
     assert variables(service)["LENGTH"] == "3"  # not created again
+
+
+def test_changed_custom_resource_is_reported_with_its_line(service: LambdaService) -> None:
+    service.wait_for_line("Silent was not created")
+    changed = TEMPLATE.replace("Name: abc}", "Name: abcd}")
+    write_project(service.project, {"template.yaml": changed})
+    line = TEMPLATE[: TEMPLATE.index("  Setup:")].count("\n") + 1
+    service.wait_for_line(f"template.yaml:{line}: Setup keeps its old attributes; `lambda-live aws")
 
 
 @pytest.fixture
