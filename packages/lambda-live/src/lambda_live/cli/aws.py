@@ -31,12 +31,21 @@ from lambda_live.resources.aws import AwsClients
 from lambda_live.resources.emulator import running_emulator
 
 _TIMEOUT_SECONDS = 30
+_USAGE = """\
+lambda-live aws send QUEUE FILE [--group GROUP]
+       lambda-live aws put TABLE FILE
+       lambda-live aws put s3://BUCKET/KEY FILE
+       lambda-live aws seed FOLDER
+       lambda-live aws fire SCHEDULE
+       lambda-live aws reset"""
 
 
 def _parser() -> CommandParser:
-    parser = CommandParser("aws", "Send messages and data to the resources of a running service.")
+    description = "Send messages and data to the AWS resources of a service."
+    parser = CommandParser("aws", description, usage=_USAGE)
     add = parser.add_argument
-    add("action", nargs="?", choices=("send", "put", "seed", "fire", "reset"))
+    actions = ("send", "put", "seed", "fire", "reset")
+    add("action", nargs="?", choices=actions, help="reset deletes all data")
     add("target", nargs="?", help="a queue, a table, s3://BUCKET/KEY, a folder or a schedule")
     add("file", nargs="?", type=Path, help="the message, the item or the object")
     add("--group", default="", help="the message group, for FIFO queues")

@@ -58,15 +58,17 @@ _FAILED, _USAGE = 1, 2
 _CODE_HEADER = "x-lambda-live-code-sha256"
 
 _DESCRIPTION = """\
-Send events to a running function and compare each response with the file of the same name in
-expected/ beside the event. Exit with 1 if one differs. Without EVENT all of events/ are sent; if
-there is more than one function, the events of each are in events/NAME/. The command first waits
-until the service runs the code on disk.
+Send events to a running function and compare each response with the file of
+the same name in expected/ beside the event. Exit with 1 if one differs.
+Without EVENT all of events/ are sent; if there is more than one function, the
+events of each are in events/NAME/. The command first waits until the service
+runs the code on disk.
 
-An event is a JSON file, or an HTTP request in a .http file as editors send it. Of an HTTP response
-the status, the expected headers and the body are compared. In an expected response the
-placeholders "<any>", "<string>", "<number>", "<uuid>" and "<timestamp>" match any such value,
-alone or in a text. Identical differences are grouped.
+An event is a JSON file, or an HTTP request in a .http file as editors send it.
+Of an HTTP response the status, the expected headers and the body are compared.
+In an expected response the placeholders "<any>", "<string>", "<number>",
+"<uuid>" and "<timestamp>" match any such value, alone or in a text. Identical
+differences are grouped.
 """
 
 
@@ -84,8 +86,7 @@ def _parser() -> _Parser:
     parser = _Parser(
         "check",
         _DESCRIPTION,
-        usage="%(prog)s [--url URL | --cluster] [--wait SECONDS | --no-wait] [--patient]"
-        " [--quiet | --full | --each | --json] [--code | [--accept] EVENT...]",
+        usage="%(prog)s [OPTION...] [EVENT...]",
     )
     parser.add_url()
     add = parser.add_argument

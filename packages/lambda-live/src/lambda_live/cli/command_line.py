@@ -17,6 +17,13 @@ from lambda_live.project.template import discovery
 
 _DESCRIPTION = "Run the Python Lambda functions of the current folder, with live reload."
 
+_METAVARS = (
+    dict.fromkeys(("concurrency", "queue"), "N")
+    | dict.fromkeys(("reload", "accept"), "COMMAND")
+    | {"timeout": "SECONDS", "memory": "MB", "claims": "JSON", "root": "FOLDER"}
+)
+"""What the help names the values, by the last word of their options."""
+
 _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
     ("terminal", "development", False, "interactive output and keys; the default in a terminal"),
     (
@@ -86,11 +93,12 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
     )
     for option in OPTIONS:
+        word = option.name.rpartition("-")[2]
         groups[option.group].add_argument(
             f"--{option.name}",
             type=option.parse,
             default=environ.get(option.variable) or option.parser_default,
-            metavar=option.name.rpartition("-")[2].upper(),
+            metavar=_METAVARS.get(word, word.upper()),
             help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
         )
     groups["limits"].add_argument(
@@ -117,6 +125,7 @@ def _add_function_arguments(add: Callable[..., object]) -> None:
     add(
         "handler",
         nargs="?",
+        metavar="HANDLER",
         help="handler as in AWS: module.function [_HANDLER; the template's handlers, or"
         " lambda_function.lambda_handler]",
     )

@@ -58,8 +58,9 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[:1] == ["generate"]:
         _generate(arguments[1:])
         return
-    description = "List the events of the current folder. `events generate KIND` prints a sample."
-    CommandParser("events", description).parse(arguments)
+    usage = "lambda-live events\n       lambda-live events generate KIND"
+    description = "List the events of the current folder. `generate` prints a sample event."
+    CommandParser("events", description, usage=usage).parse(arguments)
     project = Path.cwd()
     names = [each.name for each in load_template(project).functions]
     events = events_of(project, names)

@@ -283,6 +283,13 @@ def test_logs_prints_what_functions_wrote(service: LambdaService) -> None:
     assert "nothing answers at http://127.0.0.1:1" in missing.stderr
 
 
+def test_check_without_service_names_the_command_that_starts_it(service: LambdaService) -> None:
+    checked = run("check", "--url", "http://127.0.0.1:1", "--no-wait", folder=service.project)
+
+    text = "check: nothing answers at http://127.0.0.1:1. Start the function with: lambda-live\n"
+    assert (checked.returncode, checked.stderr) == (1, text)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_commands_and_options(tmp_path: Path, shell: str) -> None:
     script = run("completion", shell, folder=tmp_path).stdout
