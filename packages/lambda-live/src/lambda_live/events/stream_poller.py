@@ -349,6 +349,10 @@ class _Shard:
                 await self._give_up(records, condition, attempts, result)
                 return
             self._report(request_id, f"delivered again in {pause:g} s:", records)
+            if result.error_type is None:  # nothing else says that items failed
+                mapping, failed = self.poller.mapping, count(len(records), "record")
+                message = f"{mapping.label}: {failed} failed in {mapping.function}"
+                self.poller.context.log(f"{message}; delivered again in {pause:g} s", "WARN")
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 

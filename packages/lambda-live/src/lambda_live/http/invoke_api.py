@@ -50,7 +50,7 @@ _MEDIA_TYPES = (
     "application/octet-stream",
     "binary/octet-stream",
 )
-_LABELS = {"RequestResponse": "Invoke", "Event": "Event", "DryRun": "DryRun"}
+_LABELS = {"RequestResponse": "Invoke", "Event": "Invoke (async)", "DryRun": "DryRun"}
 
 
 class InvokeApi:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from lambda_live.events.poller import count
 from lambda_live.model.resources import INTERNAL_QUEUES
 from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import truncate
@@ -140,9 +141,8 @@ def _queues(aws: "AwsClients") -> Iterator[_Resource]:
         redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
         dead = str(redrive.get("deadLetterTargetArn", "")).rpartition(":")[2]
         if dead:
-            facts.append(
-                ("Dead-letter queue", f"{dead} after {redrive['maxReceiveCount']} receives")
-            )
+            receives = count(int(redrive["maxReceiveCount"]), "receive")
+            facts.append(("Dead-letter queue", f"{dead} after {receives}"))
         yield _resource("queue", name, facts, deadLetter=dead, isFifo=name.endswith(".fifo"))
 
 

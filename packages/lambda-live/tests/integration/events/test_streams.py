@@ -231,13 +231,16 @@ def test_response_decides_whether_a_batch_is_repeated(aws: Aws) -> None:
     assert counts == dict.fromkeys(SUCCESSES, 1)
 
 
-def test_partial_failure_repeats_from_the_first_failed_record(aws: Aws) -> None:
+def test_partial_failure_repeats_from_the_first_failed_record(
+    service: LambdaService, aws: Aws
+) -> None:
     put(aws, "Others", "a")
     put(aws, "Others", "report")
     put(aws, "Others", "b")
     wait_until(lambda: "b" in all_keys(aws, "Reporting"), "the last record")
     wait_until(lambda: all_keys(aws, "Reporting").count("report") == 2, "a retry")
     assert all_keys(aws, "Reporting").count("a") == 1
+    service.wait_for_line("failed in Reporting; delivered again in 0.2 s")
 
 
 def test_filter_on_the_event_name_selects_records(aws: Aws) -> None:
