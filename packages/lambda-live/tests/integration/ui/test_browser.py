@@ -21,11 +21,15 @@ from support.service_starter import StartService
 from support.terminal import TerminalService
 
 CODE = """
+import logging
+
 def answer(event):
     return {"said": event.get("message")}
 
 def handler(event, context):
     print("called")
+    if "warn" in event:
+        logging.getLogger().warning(event["warn"])
     if "raise" in event:
         raise ValueError(event["raise"])
     return answer(event)
@@ -243,12 +247,12 @@ def test_replay_after_save_is_off_until_enabled(
 
 def test_load_error_is_shown_until_fixed(page: Page, service: LambdaService, code: Path) -> None:
     code.write_text(CODE.replace("def answer(event):", "def answer(event)"))
-    expect(page.get_by_role("button", name="does not load: app.py:2")).to_be_visible()
-    page.get_by_role("button", name="does not load: app.py:2").click()
+    page.get_by_role("button", name="does not load: app.py:4").click()
     detail = page.get_by_role("region", name="Details")
     expect(detail.locator("li.error-line")).to_have_text("def answer(event)")
-    link = detail.get_by_role("link", name="app.py:2")
-    expect(link).to_have_attribute("href", f"vscode://file{code}:2")
+    link = detail.get_by_role("link", name="app.py:4")
+    expect(link).to_have_attribute("href", f"vscode://file{code}:4")
+    expect(detail.get_by_text("LAMBDA_WARNING")).to_have_count(0)
     expect(detail.get_by_text("Every invocation fails until this is fixed.")).to_be_visible()
 
     code.write_text(CODE)
@@ -278,7 +282,7 @@ def test_nothing_overflows(
     page.set_viewport_size(size)
 
 
-def test_truncated_function_name_shows_its_end(
+def test_long_function_names_fit_a_phone_and_show_their_end(
     browser: Browser, start_service: StartService
 ) -> None:
     functions = "".join(FUNCTION % (f"F{at}", name) for at, name in enumerate(NAMES))
@@ -293,6 +297,14 @@ def test_truncated_function_name_shows_its_end(
             tag = page.get_by_role("option", name=name).locator(".tag")
             expect(tag).to_have_attribute("title", name)
             assert tag.evaluate(END_IS_VISIBLE)
+        page.get_by_role("option").last.click()
+        expect(page.get_by_role("heading", name="Started")).to_be_visible()
+        for view in ("", "Functions", "Send event"):
+            if view:
+                page.get_by_role("button", name=view, exact=True).first.click()
+                expect(page.get_by_role("heading", name=view, level=2)).to_be_visible()
+            details = page.get_by_role("region", name="Details")
+            assert details.evaluate("tag => tag.scrollWidth <= tag.clientWidth"), view
 
 
 def test_list_focused_by_keyboard_has_outline(page: Page) -> None:
@@ -316,6 +328,18 @@ def test_older_rows_are_added_on_demand(page: Page, service: LambdaService) -> N
     page.keyboard.press("g")
     invoke_labelled(service, "a new one")
     expect(row(page, "a new one")).to_be_visible()
+
+
+def test_log_shows_level_and_message_and_raw_the_whole_record(
+    page: Page, service: LambdaService
+) -> None:
+    service.invoke({"warn": "low stock"}, {"X-Lambda-Live-Event": "warned"})
+    row(page, "warned").click()
+    log = page.get_by_role("region", name="Details").locator("pre.log")
+
+    expect(log).to_have_text(re.compile(r"\d\.\d{3} WARNING +low stock\n$"))
+    page.get_by_role("button", name="Raw").click()
+    expect(log).to_have_text(re.compile(r"\[WARNING\]\t\S+Z\t\S+\tlow stock"))
 
 
 def test_log_of_error_omits_runtime_lines(page: Page, service: LambdaService) -> None:

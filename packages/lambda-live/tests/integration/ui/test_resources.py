@@ -42,7 +42,11 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       Events:
-        Queue: {Type: SQS, Properties: {Queue: !GetAtt Orders.Arn}}
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Orders.Arn
+            FunctionResponseTypes: [ReportBatchItemFailures]
         Fifo: {Type: SQS, Properties: {Queue: !GetAtt Sequence.Arn}}
         Upload: {Type: S3, Properties: {Bucket: !Ref Files, Events: s3:ObjectCreated:*}}
         News: {Type: SNS, Properties: {Topic: !Ref News}}
@@ -60,6 +64,8 @@ def handler(event, context):
     print("called")
     if "raise" in json.dumps(event):
         raise ValueError("cannot work on this")
+    if "reject" in json.dumps(event):
+        return {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     return {"records": len(event.get("Records", []))}
 """
 _JSON = {"Content-Type": "application/json"}
@@ -108,7 +114,7 @@ def rows(service: LambdaService, label: str) -> list[dict[str, Any]]:
 def test_sent_message_fails_and_ends_in_the_dead_letter_queue(page: Page) -> None:
     add(page, "Send message", "Orders", "raise")
     expect(card(page, "Orders").get_by_role("status")).to_contain_text("Sent message")
-    expect(card(page, "Orders")).to_contain_text("Dead after 1 receives")
+    expect(card(page, "Orders")).to_contain_text("Dead after 1 receive")
     expect(card(page, "Orders")).to_contain_text("Read byWork")
     expect(card(page, "Orders").get_by_role("button", name="Show messages")).to_be_hidden()
 
@@ -121,6 +127,19 @@ def test_sent_message_fails_and_ends_in_the_dead_letter_queue(page: Page) -> Non
     expect(details).to_contain_text("1 message then in Dead")
     details.get_by_role("link", name="Orders").click()
     expect(card(page, "Orders")).to_be_in_viewport()
+
+
+def test_batch_with_failed_items_is_listed_among_the_failed(
+    page: Page, service: LambdaService
+) -> None:
+    Aws(service).send("Orders", "reject")
+
+    page.get_by_role("button", name="Failed").click()
+    name = re.compile("^Failed items, .* failed items 1 of 1 message failed; visible again in ")
+    page.get_by_role("option", name=name).click()
+    details = page.get_by_role("region", name="Details")
+    expect(details.get_by_role("heading", name="SQS Orders (1) failed items")).to_be_visible()
+    expect(details).to_contain_text("1 message then in Dead")
 
 
 def test_put_item_is_listed(page: Page, service: LambdaService) -> None:

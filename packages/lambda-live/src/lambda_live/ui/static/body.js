@@ -126,8 +126,9 @@ function textRanges(holder, text) {
   return ranges;
 }
 
-const WARNING = /^.*LAMBDA_WARNING: Unhandled exception\..*$/;
-const TRACEBACK = /^\[ERROR\] .*\nTraceback \(most recent call last\):/;
+const OF_RUNTIME = /^\[WARNING\]\t.*LAMBDA_WARNING: Unhandled exception\.|^\[ERROR\] .*\nTraceback \(most recent call last\):/;
+const TEXT_RECORD = /^\[([A-Z]+)\]\t\S+\t[^\t]*\t([^]*)$/; // of Python's logging
+const NEXT_RECORD = /\n(?!\s|Traceback \(most)/;
 const COMMON_FIELDS = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
   "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
 
@@ -135,7 +136,7 @@ const COMMON_FIELDS = new Set(["timestamp", "time", "level", "message", "msg", "
 export function logView(row) {
   const { log, logTimes } = row;
   if (!log.text) return [];
-  const records = splitRecords(log.text, logTimes).filter(({ text }) => !WARNING.test(text) && !TRACEBACK.test(text));
+  const records = splitRecords(log.text, logTimes).filter(({ text }) => !OF_RUNTIME.test(text));
   if (!records.length && row.errorType) return [];
   let isRaw = false;
   const pre = h("pre", { tabindex: 0, class: "log" });
@@ -158,7 +159,7 @@ function splitRecords(text, times) {
   const lines = text.split("\n");
   const starts = [];
   for (let index = 0; index < (times?.length ?? 0); index += 2) if (times[index] < lines.length) starts.push([times[index], times[index + 1]]);
-  if (!starts.length) return lines.map((line) => ({ text: line, ms: null }));
+  if (!starts.length) return text.split(NEXT_RECORD).map((record) => ({ text: record, ms: null }));
   return starts.map(([first, ms], index) => ({ text: lines.slice(first, starts[index + 1]?.[0]).join("\n"), ms }));
 }
 
@@ -166,8 +167,10 @@ function time(ms) {
   return ms === null ? "" : h("span", { class: "when", title: "since the start of the invocation" }, `${(ms / 1000).toFixed(3).padStart(7)} `);
 }
 
-// A structured log record: its level, its message, and the fields that not every record has.
+// A record of a logger: its level, its message, and the fields that not every record has.
 function logParts(line) {
+  const plain = TEXT_RECORD.exec(line);
+  if (plain) return { level: plain[1], message: stripColors(plain[2]), fields: "" };
   const record = line.startsWith("{") ? parseJson(line) : undefined;
   const message = record?.message ?? record?.msg ?? record?.event;
   if (message === undefined) return null;

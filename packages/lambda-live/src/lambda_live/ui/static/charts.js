@@ -49,7 +49,8 @@ function draw(chart, points, last, width) {
     value.textContent = shown === null || shown === undefined ? "–" : chart.format(shown);
     values.push(`${label} ${value.textContent}`);
   }
-  chart.maximum.textContent = points.length ? chart.format(highest) : "";
+  const hasValues = points.some(([, second]) => chart.lines.some(({ field }) => second[field] !== null));
+  chart.maximum.textContent = hasValues ? chart.format(highest) : "";
   chart.start.textContent = last ? formatTime((last.timestamp - width + 1) * 1000) : "";
   chart.end.textContent = last ? formatTime(last.timestamp * 1000) : "";
   chart.saves.setAttribute("d", savePath(points, true));

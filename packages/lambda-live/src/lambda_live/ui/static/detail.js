@@ -4,7 +4,7 @@ import { $, copyButton, h, previewOf, termList } from "./dom.js";
 import { request } from "./api.js";
 import { bodyView, logView, responseView, section, textView } from "./body.js";
 import { sideBySide } from "./diff.js";
-import { comparableText, formatMs, formatTime, labelOf, loadText, outcomeText, outcomeWords, parseJson, stripColors } from "./format.js";
+import { comparableText, formatMs, formatTime, labelOf, loadText, outcomeOf, outcomeText, outcomeWords, parseJson, stripColors } from "./format.js";
 import { state } from "./state.js";
 
 export const pane = $("detail");
@@ -59,7 +59,10 @@ function importsView(row) {
   const bars = h("ol", { class: "imports" }, imports.map(({ name, ms, selfMs, depth, preloaded }) =>
     h("li", { style: { "padding-left": `${Math.min(depth, 8) * 12}px` } }, h("code", {}, name), h("span", { class: "bar-of", "aria-hidden": "true" }, h("span", { style: { width: `${(ms / longest) * 100}%` }, class: preloaded ? "preloaded" : "own" })),
       h("span", { class: "number", title: `${formatMs(selfMs)} of it in the module itself` }, formatMs(ms)))));
-  const legend = h("p", { class: "legend" }, "Imports ", h("b", {}, formatMs(total)), row.memoryMb ? [" · memory ", h("b", {}, `${row.memoryMb} MB`)] : null, change);
+  const memory = row.kind === "reload" && row.memoryMb ? [" · memory ", h("b", {}, `${row.memoryMb} MB`)] : null;
+  const isAhead = imports.some(({ preloaded }) => preloaded);
+  const legend = [h("p", { class: "legend" }, "Imports ", h("b", {}, formatMs(total)), memory, change),
+    isAhead && h("p", { class: "legend" }, h("span", { class: "memory" }, "made ahead by the standby process; on AWS every cold start makes them"))];
   return section("Imports of the init", h("div", {}, legend, bars));
 }
 
@@ -79,7 +82,7 @@ function errorView(row) {
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function invocationView(row) {
-  return h("article", { class: row.outcome },
+  return h("article", { class: outcomeOf(row) },
     h("h2", {}, h("span", { class: "label" }, labelOf(row)), h("span", { class: "outcome" }, row.outcome === "failed" ? outcomeWords(row) : outcomeText(row))),
     h("div", { class: "meta" }, h("span", {}, formatTime(row.timestamp)), h("span", {}, row.function), row.tenantId && h("span", {}, `tenant ${row.tenantId}`), h("code", { title: "Request ID" }, row.requestId), h("code", { title: "SHA-256 of the code" }, row.shortSha)),
     errorView(row),
@@ -97,7 +100,7 @@ export function invocationView(row) {
 function deliveryView({ id, source, attempts = [] }) {
   const facts = Object.entries(source ?? {});
   const linked = ["queue", "table", "bucket", "topic", "bus", "stream"];
-  const tries = attempts.length > 1 && h("ol", { class: "attempts" }, attempts.map((each) => h("li", { class: each.outcome },
+  const tries = attempts.length > 1 && h("ol", { class: "attempts" }, attempts.map((each) => h("li", { class: outcomeOf(each) },
     h("a", { href: `#/rows/${each.id}`, "aria-current": each.id === id ? "true" : null }, formatTime(each.timestamp)), ` ${outcomeText(each)}`, each.consequence && h("span", { class: "remark" }, ` · ${each.consequence}`))));
   return [
     ...(facts.length ? section("Delivered by", h("dl", { class: "facts" }, termList(facts.map(([name, value]) => [name, linked.includes(name) ? h("a", { href: `#/resources/${encodeURIComponent(`${name}:${value}`)}` }, value) : value])))) : []),

@@ -12,13 +12,15 @@ export function sideBySide(before, after, titles) {
   let skipped = 0;
   pairs.forEach(([left, right], number) => {
     if (!shown.has(number)) { skipped += 1; return; }
-    if (skipped) cells.push(h("div", { class: "skipped" }, `${skipped} equal lines`));
+    if (skipped) cells.push(skippedRow(skipped));
     skipped = 0;
     cells.push(...lineCells(left, right));
   });
-  if (skipped) cells.push(h("div", { class: "skipped" }, `${skipped} equal lines`));
+  if (skipped) cells.push(skippedRow(skipped));
   return h("div", { class: "diff" }, h("div", { class: "title" }, titles[0]), h("div", { class: "title" }, titles[1]), cells);
 }
+
+const skippedRow = (count) => h("div", { class: "skipped" }, `${count} equal line${count === 1 ? "" : "s"}`);
 
 function lineCells(left, right) {
   if (left === right) return [h("div", {}, left), h("div", { class: "same" }, right)];

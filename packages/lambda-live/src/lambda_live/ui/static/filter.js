@@ -1,5 +1,7 @@
 // What the list shows.
 
+import { hasFailed } from "./format.js";
+
 export const filter = { text: "", outcome: "all", function: "", checks: localStorage.getItem("checks") === "shown", found: null };
 
 // Invocations by these clients are hidden by default. The values are their tags.
@@ -8,13 +10,12 @@ export const HIDDEN_CLIENTS = { check: "check", replay: "replay" };
 export function passes(row) {
   if (row.kind === "invocation" && !filter.checks && row.client in HIDDEN_CLIENTS) return false;
   if (filter.function && row.function && row.function !== filter.function) return false;
-  if (filter.outcome !== "all" && hasFailed(row) !== (filter.outcome === "failed")) return false;
+  if (filter.outcome !== "all" && isFailure(row) !== (filter.outcome === "failed")) return false;
   return !filter.text || matches(row);
 }
 
-// The service judges invocations: see model/outcome.py.
-function hasFailed(row) {
-  return row.kind === "invocation" ? row.outcome === "failed" : Boolean(row.errorType) || row.succeeded === false || row.failedCount > 0;
+function isFailure(row) {
+  return row.kind === "invocation" ? hasFailed(row) : Boolean(row.errorType) || row.succeeded === false || row.failedCount > 0;
 }
 
 function matches(row) {

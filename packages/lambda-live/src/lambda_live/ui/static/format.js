@@ -63,19 +63,25 @@ export function stripColors(text) {
   return text.replace(/\x1b\[[0-9;:]*m/g, "");
 }
 
+// The service judges invocations (model/outcome.py). Of a batch, items may fail although the invocation succeeded.
+export const outcomeOf = (row) => (row.outcome === "succeeded" && row.consequence ? "failed-items" : row.outcome);
+
+export const hasFailed = (row) => outcomeOf(row).startsWith("failed");
+
 // The outcome in words, for headings and screen readers.
 export function outcomeWords(row) {
   if (row.status === "timeout") return "Timed out";
-  return { succeeded: "Succeeded", "client-error": "Client error", failed: "Failed" }[row.outcome];
+  return { succeeded: "Succeeded", "client-error": "Client error", "failed-items": "Failed items", failed: "Failed" }[outcomeOf(row)];
 }
 
 export const labelOf = (row) => row.label || "Invoke";
 
 export function outcomeText(row) {
-  if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType.replace(/^Runtime\./, "");
+  if (row.errorType) return row.status === "timeout" ? "timed out" : row.errorType.replace(/^Runtime\.(UserCode)?/, "");
+  if (outcomeOf(row) === "failed-items") return "failed items";
   if (row.httpStatus !== null) return String(row.httpStatus);
   return row.outcome === "failed" ? "failed" : "ok";
 }
 
 // Why an invocation failed: the error's message, or what is wrong with its result.
-export const reasonOf = (row) => (row.errorType ? stripColors(row.message) : row.problem);
+export const reasonOf = (row) => (row.errorType ? stripColors(row.message) : row.problem || row.consequence);

@@ -2,7 +2,7 @@
 
 import { copyButton, h, termList } from "./dom.js";
 import { request } from "./api.js";
-import { formatTime, labelOf, outcomeText } from "./format.js";
+import { formatTime, hasFailed, labelOf, outcomeOf, outcomeText } from "./format.js";
 import { state } from "./state.js";
 
 const MAX_RESULTS = 30;
@@ -55,8 +55,8 @@ function codeState(name, folder) {
 function results(name) {
   const rows = [...state.rows.values()].filter((row) => row.kind === "invocation" && row.function === name).slice(-MAX_RESULTS);
   if (!rows.length) return h("p", { class: "remark" }, "No requests yet.");
-  const failed = rows.filter(({ outcome }) => outcome === "failed").length;
+  const failed = rows.filter(hasFailed).length;
   return h("p", { class: "results" }, h("span", { class: "dots" }, rows.map((row) =>
-    h("a", { href: `#/rows/${row.id}`, class: row.outcome, title: `${formatTime(row.timestamp)} ${labelOf(row)}: ${outcomeText(row)}`, "aria-label": `${labelOf(row)}: ${outcomeText(row)}` }, "●"))),
+    h("a", { href: `#/rows/${row.id}`, class: outcomeOf(row), title: `${formatTime(row.timestamp)} ${labelOf(row)}: ${outcomeText(row)}`, "aria-label": `${labelOf(row)}: ${outcomeText(row)}` }, "●"))),
     h("span", {}, ` last ${rows.length}, ${failed} failed`));
 }

@@ -3,7 +3,7 @@
 import { $, h, previewOf } from "./dom.js";
 import { request } from "./api.js";
 import { filter, HIDDEN_CLIENTS, passes } from "./filter.js";
-import { formatMs, formatTime, labelOf, loadText, outcomeText, outcomeWords, reasonOf } from "./format.js";
+import { formatMs, formatTime, labelOf, loadText, outcomeOf, outcomeText, outcomeWords, reasonOf } from "./format.js";
 import { updateFilter } from "./route.js";
 import { state, onChange, onRows } from "./state.js";
 
@@ -31,10 +31,10 @@ function node(row) {
 }
 
 function invocationRow(row) {
-  const kind = row.outcome;
+  const kind = outcomeOf(row);
   const reason = reasonOf(row);
   const outcomeTitle = reason ? `${outcomeText(row)}: ${reason}` : null;
-  const again = row.attempt > 1 && h("span", { class: "tag" }, `attempt ${row.attempt}`);
+  const again = row.attempt > 1 && h("span", { class: "tag attempt", title: `attempt ${row.attempt}` }, h("i", {}, "attempt "), row.attempt);
   const tag = HIDDEN_CLIENTS[row.client] ? h("span", { class: "tag" }, HIDDEN_CLIENTS[row.client]) : functionTag(row);
   return h("div", { class: `row invocation ${kind}` },
     glyph(kind === "failed" ? "✕" : "●", `${outcomeWords(row)}, `),
@@ -183,11 +183,13 @@ function setChecks(shown) {
   rebuild();
 }
 
-// Shows a row whose fields changed, such as a check's invocation after the check.
+// Shows a row whose fields changed, such as a check's invocation after the check. The filter may now show or hide it.
 function replaceNode(row) {
   const old = nodes.get(row.id);
-  if (passes(row)) old.replaceWith(node(row));
-  else { nodes.delete(row.id); old.remove(); }
+  const next = old ?? [...list.children].find((each) => Number(each.dataset.id) < row.id) ?? null;
+  if (passes(row) && (next || nodes.size < limit)) list.insertBefore(node(row), next);
+  else nodes.delete(row.id);
+  old?.remove();
 }
 
 let newestId = 0;
@@ -199,9 +201,8 @@ function addRows(message, removed) {
   if (!message.rows && !removed.length) return;
   for (const id of removed) { nodes.get(id)?.remove(); nodes.delete(id); }
   const rows = message.rows ?? [];
-  for (const row of rows.filter(({ id }) => nodes.has(id))) replaceNode(row);
-  const known = new Set(nodes.keys());
-  const fresh = rows.filter((row) => !known.has(row.id) && row.id > newestId && passes(row)).map(node).reverse();
+  for (const row of rows.filter(({ id }) => id <= newestId)) replaceNode(row);
+  const fresh = rows.filter((row) => row.id > newestId && passes(row)).map(node).reverse();
   newestId = Math.max(newestId, ...rows.map(({ id }) => id));
   if (fresh.length <= MAX_ANIMATED_ROWS) for (const each of fresh) each.classList.add("new");
   list.prepend(...fresh);
