@@ -350,9 +350,9 @@ class _Shard:
                 return
             self._report(request_id, f"delivered again in {pause:g} s:", records)
             if result.error_type is None:  # nothing else says that items failed
-                mapping, failed = self.poller.mapping, count(len(records), "record")
-                message = f"{mapping.label}: {failed} failed in {mapping.function}"
-                self.poller.context.log(f"{message}; delivered again in {pause:g} s", "WARN")
+                mapping, again = self.poller.mapping, count(len(records), "record")
+                message = f"{mapping.label}: failed items in {mapping.function}; {again}"
+                self.poller.context.log(f"{message} delivered again in {pause:g} s", "WARN")
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 

@@ -286,7 +286,9 @@ def test_logs_prints_what_functions_wrote(service: LambdaService) -> None:
 def test_check_without_service_names_the_command_that_starts_it(service: LambdaService) -> None:
     checked = run("check", "--url", "http://127.0.0.1:1", "--no-wait", folder=service.project)
 
-    text = "check: nothing answers at http://127.0.0.1:1. Start the function with: lambda-live\n"
+    text = (
+        "lambda-live: nothing answers at http://127.0.0.1:1. Start the function with: lambda-live\n"
+    )
     assert (checked.returncode, checked.stderr) == (1, text)
 
 
