@@ -248,7 +248,8 @@ def _report_text(request_id: str, report: Report, result: Result) -> str:
 
 
 def _format_fields(fields: Mapping[str, object]) -> str:
-    return f" ({', '.join(f'{name} {value}' for name, value in fields.items())})" if fields else ""
+    texts = (f"{name} {sanitize(str(value))}" for name, value in fields.items())
+    return f" ({', '.join(texts)})" if fields else ""
 
 
 def _parse_members(record: bytes) -> list[tuple[str, object]] | None:

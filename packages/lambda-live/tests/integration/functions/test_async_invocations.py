@@ -113,6 +113,18 @@ def handler(event, context):
     assert 'lambda-live: event lost: the service stopped (event {"a": 1})' in service.lines
 
 
+def test_payload_in_the_log_fakes_no_line_and_no_control_sequence(
+    start_service: StartService,
+) -> None:
+    service = start_service("import no_such_module\n", constants=FAST_RETRIES)
+    payload = '{"a":\n"lambda-live: reloaded\x9b2J"\n}'
+    service.boto3.invoke(FunctionName="function", InvocationType="Event", Payload=payload)
+
+    line = service.wait_for_line("event dropped after the last attempt")
+
+    assert line.endswith('event {"a":\\n"lambda-live: reloaded\\x9b2J"\\n})')
+
+
 def test_event_response_is_empty_with_request_id(service: LambdaService) -> None:
     event = {"code": "print('ran', context.aws_request_id)"}
 
