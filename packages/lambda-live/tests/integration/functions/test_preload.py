@@ -153,6 +153,16 @@ def test_library_is_preloaded_before_the_code(site: Site) -> None:
     assert site.invoke("from plain import PRELOADED", "PRELOADED") is True
 
 
+def test_library_is_preloaded_if_the_function_creates_its_temporary_folder(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    site = Site(start_service, tmp_path, "--env=TMPDIR=/tmp/missing")
+
+    site.preload_library("creates", "")
+
+    assert site.invoke("import creates", "creates.PRELOADED") is True
+
+
 def test_lazy_submodule_is_preloaded_in_each_process(
     site: Site,
 ) -> None:

@@ -27,7 +27,8 @@ class OutputCapture:
 
     def start(self) -> None:
         """Redirect the descriptors."""
-        name = os.path.join(os.environ.get("TMPDIR", "/tmp"), f".lambda-live-{os.getpid()}")  # noqa: S108  # unlinked at once; `tempfile` imports much
+        # not in TMPDIR, because a function may name a folder that it creates later
+        name = f"/tmp/.lambda-live-{os.getpid()}"  # noqa: S108  # unlinked at once; `tempfile` imports much
         self._file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         os.unlink(name)
         self._originals = {descriptor: os.dup(descriptor) for descriptor in self._descriptors}
