@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, override
 
 from lambda_live.environments.function_python import FunctionPython
-from lambda_live.environments.variables import RUNTIME_DIRECTORY, exec_wrapper, variables
+from lambda_live.environments.variables import RUNTIME_DIRECTORY, exec_wrapper, shared_variables
 from lambda_live.model.function import FunctionConfiguration
 
 
@@ -103,7 +103,7 @@ def process_spec(configuration: FunctionConfiguration) -> ProcessSpec:
         configuration.interpreter.executable,
         configuration.handler,
         str(configuration.task_root),
-        variables(configuration),
+        shared_variables(configuration),
     )
 
 

@@ -53,7 +53,7 @@ def log_stream_name(name: str) -> str:
     return f"{day}/[$LATEST]{SERVICE_ID}{name}"
 
 
-def variables(configuration: FunctionConfiguration) -> dict[str, str]:
+def shared_variables(configuration: FunctionConfiguration) -> dict[str, str]:
     """Return the variables that all environments of a configuration share."""
     function = configuration.variables
     python = FunctionPython(configuration)

@@ -50,10 +50,9 @@ class Dispatcher(EnvironmentListener):
         """Assign queued requests to idle environments, and start the missing environments."""
         code_version = self._reloader.code_version
         while self._pool.has_idle:
-            invocation = self._queue.pop_first(code_version.verified_at, self._has_idle)
-            if invocation is None or (idle := self._pool.find_idle(invocation)) is None:
+            invocation = self._queue.pop_first(code_version.verified_at, self._pool.has_idle_for)
+            if invocation is None or (idle := self._pool.take_idle_for(invocation)) is None:
                 break
-            self._pool.take_idle(idle)
             idle.assign(invocation)
         if self._reloader.in_progress:
             return
@@ -64,9 +63,6 @@ class Dispatcher(EnvironmentListener):
             while missing > 0 and (self._scaler.scale_out() or self._replace_tenant()):
                 missing -= 1
 
-    def _has_idle(self, invocation: Invocation) -> bool:
-        return self._pool.find_idle(invocation) is not None
-
     def _replace_tenant(self) -> bool:
         """Replace an idle environment of another tenant at the limit; return success."""
         code_version = self._reloader.code_version
@@ -74,7 +70,7 @@ class Dispatcher(EnvironmentListener):
             return False
         if not self._queue.arrived_by(code_version.verified_at):
             return False  # the request waits for a check of the code, and may fit then
-        if (environment := self._pool.take_idle()) is not None:
+        if (environment := self._pool.take_longest_idle()) is not None:
             environment.shutdown()
         return self._scaler.scale_out()
 

@@ -33,21 +33,25 @@ class EnvironmentPool:
         """Make an environment available for the next request."""
         self._idle.append(environment)
 
-    def find_idle(self, invocation: Invocation) -> Environment | None:
+    def has_idle_for(self, invocation: Invocation) -> bool:
+        """Whether an idle environment accepts an invocation."""
+        return any(each.accepts(invocation) for each in self._idle)
+
+    def take_idle_for(self, invocation: Invocation) -> Environment | None:
         """
-        Return the idle environment for an invocation that was busy last.
+        Remove and return the idle environment for an invocation that was busy last.
 
         The others can then expire. One of the invocation's tenant is better than an unused one.
         """
         accepting = [each for each in reversed(self._idle) if each.accepts(invocation)]
         same = (each for each in accepting if each.tenant_id == invocation.tenant_id)
-        return next(same, accepting[0] if accepting else None)
-
-    def take_idle(self, environment: Environment | None = None) -> Environment | None:
-        """Remove and return an idle environment; without one, that which was idle longest."""
+        environment = next(same, accepting[0] if accepting else None)
         if environment is not None:
             self._idle.remove(environment)
-            return environment
+        return environment
+
+    def take_longest_idle(self) -> Environment | None:
+        """Remove and return the environment that was idle for the longest time."""
         return self._idle.pop(0) if self._idle else None
 
     @property

@@ -41,10 +41,11 @@ class Requirements:
     `files` are the local files that it needs. Relative names in `text` start at `directory`.
     `python` is the interpreter that pip installs for. `name` is shown in place of `source`.
 
-    `folders` are packages of the repository, imported from there. In `text`, they are relative to
-    `directory` or `project`; those of a lock file are not part of it. `direct` are requirements of
-    a lock file that are not from an index. pip installs them apart, as the `text` of requirements
-    that are `is_direct`: without hashes, and without what they require, because that is locked.
+    `folders` are packages of the repository that functions import from their source. `text` names
+    them relative to `directory` or `project`, unless it comes from a lock file. `direct` are
+    requirements of a lock file that are not from an index, such as a Git repository. They become
+    requirements of their own with `is_direct`, which pip installs without hashes and without
+    dependencies: the lock file has these as well.
     """
 
     source: Path
