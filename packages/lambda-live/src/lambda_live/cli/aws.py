@@ -29,6 +29,7 @@ from lambda_live.model.text_files import read_file
 from lambda_live.resources import seeding
 from lambda_live.resources.aws import AwsClients
 from lambda_live.resources.emulator import running_emulator
+from lambda_live.telemetry.sanitize import sanitize
 
 _TIMEOUT_SECONDS = 30
 _USAGE = """\
@@ -151,4 +152,4 @@ def main(arguments: Sequence[str]) -> None:
                 done = "deleted all data, and created the resources again"
     except (BotoCoreError, ClientError, OSError, ValueError) as error:
         fail(str(error))
-    sys.stdout.write(f"{done}\n")
+    sys.stdout.write(f"{sanitize(done)}\n")

@@ -17,6 +17,7 @@ from lambda_live.cli.describe import account_of, load_template
 from lambda_live.cli.parser import CommandParser
 from lambda_live.model.strict_json import loads
 from lambda_live.model.text_files import read_file
+from lambda_live.telemetry.sanitize import sanitize
 
 
 def _remark(event: Path, names: Sequence[str]) -> str:
@@ -64,10 +65,11 @@ def main(arguments: Sequence[str]) -> None:
     project = Path.cwd()
     names = [each.name for each in load_template(project).functions]
     events = events_of(project, names)
-    rows = [
+    columns = (
         (str(each.relative_to(project)), _addressee(each, names), _remark(each, names))
         for each in events
-    ]
+    )
+    rows = [[sanitize(text) for text in row] for row in columns]
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     for path, function, remark in rows:
         sys.stdout.write(f"{path:{widths[0]}}  {function:{widths[1]}}  {remark}\n")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from lambda_live.cli import admin_client
 from lambda_live.cli.admin_client import AdminClient, Row
 from lambda_live.cli.parser import CommandParser
+from lambda_live.telemetry.sanitize import sanitize
 
 _BAR_COLUMNS = 24
 _MAX_DEPTH = 8
@@ -51,4 +52,4 @@ def main(arguments: Sequence[str]) -> None:
     options.admin.exit_if_unreachable()
     for load in _newest_loads(options.admin, options.function):
         if "imports" in load:  # the service may have dropped it
-            sys.stdout.write("".join(f"{line}\n" for line in _lines(load)))
+            sys.stdout.write("".join(f"{sanitize(line)}\n" for line in _lines(load)))

@@ -248,6 +248,17 @@ def test_commands_tell_two_functions_apart(start_service: StartService) -> None:
     ]
 
 
+def test_events_escapes_names_of_files(service: LambdaService) -> None:
+    file = service.project / "events" / os.fsdecode(b"\x1b]0;title\x07\n\xff.json")
+    file.write_text("{}")
+    try:
+        listed = run("events", folder=service.project)
+    finally:
+        file.unlink()
+
+    assert listed.stdout.splitlines()[0].startswith("events/\\x1b]0;title\\x07\\n\\udcff.json ")
+
+
 @pytest.fixture
 def named_pipe(service: LambdaService) -> Iterator[str]:
     """An event that is a named pipe without a writer: reading it would never end."""
