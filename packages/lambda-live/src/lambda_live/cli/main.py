@@ -44,10 +44,9 @@ def main() -> None:
         return
     if name not in COMMANDS:
         name, arguments = "serve", sys.argv[1:]
-    command = importlib.import_module(f"lambda_live.cli.{name.replace('-', '_')}")
     try:
         try:
-            command.main(arguments)
+            importlib.import_module(f"lambda_live.cli.{name.replace('-', '_')}").main(arguments)
         finally:
             if sys.stdout is not None:  # it may be closed
                 sys.stdout.flush()

@@ -254,6 +254,27 @@ def test_invalid_handler_is_one_line_with_status_2(root: Path) -> None:
     assert re.fullmatch(r"lambda-live: no module for the handler .*\n", ended.stderr)
 
 
+def test_ctrl_c_during_the_imports_of_the_start_prints_nothing(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "lambda_live.service":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+from lambda_live.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("option", ["--port", "--admin-port"])
 def test_port_in_use_is_one_line_with_status_2(root: Path, taken_port: int, option: str) -> None:
     ended = run(HANDLER, "--port=0", "--admin-port=0", f"{option}={taken_port}", root=root)
