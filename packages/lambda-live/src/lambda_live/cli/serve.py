@@ -18,7 +18,7 @@ from lambda_live.model.requirements import InstallError
 from lambda_live.model.resources import SEED_FOLDER
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.config import Config
-from lambda_live.project.package_installer import find_dependencies
+from lambda_live.project.function_dependencies import find_dependencies
 from lambda_live.service import build_service
 
 if TYPE_CHECKING:

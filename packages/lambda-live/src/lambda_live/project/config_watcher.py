@@ -2,103 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from lambda_live.background import BackgroundTasks, read_in_thread
-from lambda_live.code.code_files import FileStamp, file_stamp
-from lambda_live.code.watcher import Watcher
+from lambda_live.code.watched_files import WatchedFiles
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError, PackageState
 from lambda_live.model.template_error import TemplateError, short_path
 from lambda_live.project.config import Config
+from lambda_live.project.function_dependencies import FunctionDependencies, find_dependencies
 from lambda_live.project.notices import describe_invalid
-from lambda_live.project.package_installer import (
-    FunctionDependencies,
-    PackageInstaller,
-    find_dependencies,
-    refresh,
-)
-
-_QUIET_SECONDS = 0.02
-"""A save is over after this time without a change; file systems have ticks of up to 10 ms."""
+from lambda_live.project.package_installer import PackageInstaller, refresh
 
 _CLOCK_TICK_SECONDS = 0.01
 """How much a file's time may lag behind the clock."""
-
-_MAX_WAIT_SECONDS = 5.0
-"""Files that keep changing are read after this time."""
-
-
-class ConfigFiles:
-    """A few files, and folders by their entries, that are watched; they need not exist."""
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._stamps: dict[Path, FileStamp | None] = {}
-        self._names: frozenset[str] = frozenset()
-        self._watcher = Watcher(lambda path: path in self._names)
-        self._is_compared = False
-        self.set_paths(paths)
-
-    def set_paths(self, paths: Iterable[Path]) -> bool:
-        """Watch these files; return whether that changes the set of their folders."""
-        before, paths = self._stamps, list(paths)
-        self._watch(paths)
-        self._stamps = {
-            path: before[path] if path in before else file_stamp(path) for path in paths
-        }
-        self._is_compared = False
-        return {path.parent for path in paths} != {path.parent for path in before}
-
-    def _watch(self, paths: Iterable[Path]) -> None:
-        folders = frozenset(str(path.parent) for path in paths)
-        # inotify reports the removal or return of a folder, too
-        self._names = folders | frozenset(map(str, paths))
-        self._watcher.reset(folders)
-        for folder in folders:
-            self._watcher.follow(folder)
-        if any(path.is_symlink() or path.is_dir() for path in paths):
-            self._watcher.is_reliable = False  # the target, or an entry, is in another folder
-
-    def has_changed(self) -> bool:
-        """
-        Return whether a file changed since the last call of `wait_until_quiet`.
-
-        This calls stat for each file, unless the kernel guarantees that nothing changed.
-        """
-        if self._watcher.is_unchanged() and self._is_compared:
-            return False
-        self._is_compared = not _differ(self._stamps)
-        if self._is_compared:
-            self._watcher.acknowledge()
-        return not self._is_compared
-
-    async def has_changed_now(self) -> bool:
-        """Return the same, but call stat in a thread if a request would do so for each file."""
-        if not self._watcher.may_have_missed_changes():
-            return self.has_changed()
-        return await read_in_thread(partial(_differ, self._stamps))
-
-    async def wait_until_quiet(self) -> None:
-        """Wait until a save is over, and record the files as they are then."""
-        end = asyncio.get_running_loop().time() + _MAX_WAIT_SECONDS
-        while True:
-            self._watch(self._stamps)
-            self._stamps = {path: file_stamp(path) for path in self._stamps}
-            await asyncio.sleep(_QUIET_SECONDS)
-            if not self.has_changed() or asyncio.get_running_loop().time() > end:
-                return
-
-    async def changes(self) -> AsyncIterator[None]:
-        """Yield after each change of a file."""
-        all_folders = (path if path.is_dir() else path.parent for path in self._stamps)
-        folders = {folder for folder in all_folders if folder.is_dir()}
-        async for _ in self._watcher.wakeups(folders, recursive=False):
-            if await self.has_changed_now():
-                yield
 
 
 class FunctionManagerProtocol(Protocol):
@@ -150,7 +70,7 @@ class ConfigWatcher:
         self._installer = PackageInstaller(self._background, log, self._on_installed)
         self._installed: dict[str, FunctionDependencies] = {}
         self._failed: dict[str, _Failure] = {}
-        self._files = ConfigFiles(config.files)
+        self._files = WatchedFiles(config.files)
         self._watched_files = config.files
         self._reload_task: asyncio.Task[None] | None = None
         self._watch_task: asyncio.Task[None] | None = None
@@ -369,10 +289,6 @@ class ConfigWatcher:
             self._log(f"{source} still can't be installed; the next save tries again", "ERROR")
         self._functions.apply([dependencies.with_packages_of(self._installed.get(name))])
         self._functions.set_package_state(name, PackageState(error=error))
-
-
-def _differ(stamps: Mapping[Path, FileStamp | None]) -> bool:
-    return any(file_stamp(path) != stamp for path, stamp in stamps.items())
 
 
 def _sentence(error: TemplateError | None) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 
 from lambda_live.model.template import Authorizer, Cors, Route
 from lambda_live.project.document import Object, Value
-from lambda_live.project.template import authorizers, request_checks
+from lambda_live.project.template import api_keys, authorizers, request_validation
 from lambda_live.project.template.api_settings import (
     METHODS,
     Stage,
@@ -121,8 +121,8 @@ def _route(  # noqa: PLR0913, PLR0917  # all of them describe one operation
         cors=_rest_cors(resources, api, methods) if rest else _http_cors(api, body),
         is_rest=rest,
         timeout=integration_timeout(integration, "timeoutInMillis", rest=rest),
-        api_key=request_checks.operation_api_key(resources, api, body, operation) if rest else None,
-        validation=request_checks.operation_validation(resources, body, methods, operation)
+        api_key=api_keys.for_operation(resources, api, body, operation) if rest else None,
+        validation=request_validation.for_operation(resources, body, methods, operation)
         if rest
         else None,
         tenant=tenant_source(integration.section("requestParameters")) if rest else None,
@@ -157,7 +157,7 @@ def _operation_authorizer(
     """Return the authorizer of an operation, else of its definition, else SAM's default."""
     if operation.section(_AUTH).text("type") == IAM:
         return Authorizer(IAM, IAM)
-    required = request_checks.required_schemes(body, operation)
+    required = api_keys.required_schemes(body, operation)
     if required is None:
         return authorizers.default_authorizer(resources, api.properties, rest=rest)
     for name, scheme, requirement in required:

@@ -13,7 +13,7 @@ from lambda_live.model.template import (
 )
 from lambda_live.model.template_error import place_of
 from lambda_live.project.document import Value
-from lambda_live.project.template import authorizers, openapi, request_checks
+from lambda_live.project.template import api_keys, authorizers, openapi, request_validation
 from lambda_live.project.template.api_settings import (
     check_path,
     http_api_cors,
@@ -104,9 +104,9 @@ def _event_route(resources: Resources, kind: str, event: Properties) -> Route:
         is_rest=rest,
         preflight_authorizer=authorizers.for_preflight(resources, api) if rest else None,
         timeout=integration_timeout(event, "TimeoutInMillis", rest=rest),
-        api_key=request_checks.event_api_key(resources, api, event) if rest else None,
-        preflight_api_key=request_checks.preflight_api_key(resources, api) if rest else None,
-        validation=request_checks.event_validation(resources, api, event) if rest else None,
+        api_key=api_keys.for_event(resources, api, event) if rest else None,
+        preflight_api_key=api_keys.for_preflight(resources, api) if rest else None,
+        validation=request_validation.for_event(resources, api, event) if rest else None,
         **stage_of(api, rest=rest),
     )
 
@@ -191,8 +191,8 @@ def _rest_api_route(resources: Resources, method: Resource) -> Route | None:
         cors=_options_cors(resources, properties.raw.get("ResourceId")),
         is_rest=True,
         timeout=integration_timeout(integration, "TimeoutInMillis", rest=True),
-        api_key=request_checks.method_api_key(resources, properties),
-        validation=request_checks.method_validation(resources, properties),
+        api_key=api_keys.for_method(resources, properties),
+        validation=request_validation.for_method(resources, properties),
         tenant=tenant_source(integration.section("RequestParameters")),
         **rest_api_stage(owner, api),
     )

@@ -1,8 +1,7 @@
 """
-API keys and request validation of REST APIs.
+What a REST API checks of a request before it invokes the function.
 
-Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-apifunctionauth.html
-https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-requestmodel.html
+Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-requestmodel.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-request-validators.html
 """
@@ -13,11 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
-from lambda_live.model.template import ApiKeyRequirement, RequestValidation
+from lambda_live.model.template import RequestValidation
 from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved
-from lambda_live.project.template.resources import Resource, Resources
+from lambda_live.project.template.resources import Resources
 
 _JSON = "application/json"
 _VALIDATOR = "x-amazon-apigateway-request-validator"
@@ -25,88 +23,8 @@ _PARAMETER_KINDS = {"header": "header", "path": "path", "query": "querystring"}
 _EMPTY_MODEL = {"type": "object"}
 _MODEL_URL = re.compile(r"https://apigateway\.amazonaws\.com/restapis/[^/]*/models/(\w+)")
 
-# API keys
 
-
-def event_api_key(
-    resources: Resources, api: Properties, event: Properties
-) -> ApiKeyRequirement | None:
-    """Return the API key that a SAM event, or else its API, requires."""
-    own, default = event.section("Auth"), api.section("Auth")
-    auth = own if "ApiKeyRequired" in own else default
-    return _requirement(resources, api) if auth.flag("ApiKeyRequired") else None
-
-
-def preflight_api_key(resources: Resources, api: Properties) -> ApiKeyRequirement | None:
-    """Return the API key that the OPTIONS method requires, which SAM adds."""
-    auth = api.section("Auth")
-    is_required = auth.flag("ApiKeyRequired")
-    is_added = auth.flag("AddApiKeyRequiredToCorsPreflight", default=True)
-    return _requirement(resources, api) if is_required and is_added else None
-
-
-def method_api_key(resources: Resources, method: Properties) -> ApiKeyRequirement | None:
-    """Return the API key that a CloudFormation method requires."""
-    if not method.flag("ApiKeyRequired"):
-        return None
-    owner, name = resources.resolve_owner(method.raw.get("RestApiId"))
-    api = owner.get(name)
-    return _requirement(resources, api.properties if api else method)
-
-
-def operation_api_key(
-    resources: Resources, api: Resource, body: Properties, operation: Properties
-) -> ApiKeyRequirement | None:
-    """Return the API key that an operation, or else its definition, or else SAM, requires."""
-    required = required_schemes(body, operation)
-    if required is None:
-        is_required = api.properties.section("Auth").flag("ApiKeyRequired")
-    else:
-        is_required = any(
-            scheme.text("type") == "apiKey" and (scheme.text("name") or "").lower() == "x-api-key"
-            for _, scheme, _ in required
-        )
-    return _requirement(resources, api.properties) if is_required else None
-
-
-def required_schemes(
-    body: Properties, operation: Properties
-) -> list[tuple[str, Properties, Properties]] | None:
-    """
-    Return name, definition and requirement of each security scheme of an OpenAPI operation.
-
-    The operation's own come first, then the definition's. Return None if neither has `security`.
-    """
-    own = "security" in operation.raw
-    if not own and "security" not in body.raw:
-        return None
-    schemes = body.section("components").section("securitySchemes")
-    definitions = body.section("securityDefinitions")
-    return [
-        (name, (schemes if name in schemes else definitions).section(name), requirement)
-        for requirement in (operation if own else body).items("security")
-        for name in requirement.raw
-    ]
-
-
-def _requirement(resources: Resources, api: Properties) -> ApiKeyRequirement:
-    keys: dict[str, str] = {}
-    for stack in resources.application.stacks:
-        for key in stack.by_type("AWS::ApiGateway::ApiKey"):
-            value = key.properties.text("Value")
-            if value is None or isinstance(value, Unresolved):
-                return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER")
-            if key.properties.flag("Enabled", default=True):
-                keys[value] = key.logical_id
-    return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER", keys)
-
-
-# Validation of requests
-
-
-def event_validation(
-    resources: Resources, api: Properties, event: Properties
-) -> RequestValidation | None:
+def for_event(resources: Resources, api: Properties, event: Properties) -> RequestValidation | None:
     """Return what SAM validates for an event."""
     model = event.section("RequestModel")
     name = model.text("Model")
@@ -129,7 +47,7 @@ def _sam_parameters(listed: Value) -> Iterator[str]:
                 yield name.removeprefix("method.request.")
 
 
-def method_validation(resources: Resources, method: Properties) -> RequestValidation | None:
+def for_method(resources: Resources, method: Properties) -> RequestValidation | None:
     """Return what a CloudFormation method validates."""
     owner, name = resources.resolve_owner(method.raw.get("RequestValidatorId"))
     validator = owner.get(name)
@@ -160,7 +78,7 @@ def _model_schema(resources: Resources, models: Properties, media_type: str) -> 
     return {"$ref": f"#/definitions/{name}", "definitions": definitions}
 
 
-def operation_validation(
+def for_operation(
     resources: Resources, body: Properties, path: Properties, operation: Properties
 ) -> RequestValidation | None:
     """Return what an OpenAPI operation validates."""
