@@ -235,3 +235,18 @@ def test_layer_of_another_account_is_reported(folder: Path) -> None:
     assert collect_requirements(function, folder) == []
     (notice,) = found.notices
     assert "is not local; add its packages to requirements.txt" in notice
+
+
+def test_layer_that_is_not_built_is_reported(folder: Path) -> None:
+    layer = """
+  Libs:
+    Type: AWS::Serverless::LayerVersion
+    Properties: {ContentUri: libs}
+"""
+    (folder / "libs").mkdir()
+    (folder / "libs/requirements.txt").write_text("requests\n", encoding="utf-8")
+    text = PUBLISHED.replace('!Sub "{layer}"', "!Ref Libs") + layer
+    (notice,) = template(folder, text).notices
+    assert "the layer Libs adds no modules: it has no folder python; install its" in notice
+    (folder / "libs/python").mkdir()
+    assert template(folder, text).notices == ()

@@ -8,9 +8,9 @@ from lambda_live.dependencies.requirements import (
     POETRY_LOCK,
     PYPROJECT,
     UV_LOCK,
-    folders_above,
     is_generated,
     poetry_command,
+    requirement_folders,
 )
 from lambda_live.model.invocation import Result
 from lambda_live.model.template_error import short_path
@@ -51,7 +51,7 @@ def _add_command(root: Path, project: Path, package: str) -> str:
     own = root / "requirements.txt"
     if own.is_file() and not is_generated(own, root, project):
         return f"add {package} to {short_path(own)}"
-    for folder in folders_above(root, project):
+    for folder in requirement_folders(root, project):
         if (folder / POETRY_LOCK).is_file():
             return f"{poetry_command(project)} add {package}"
         if (folder / UV_LOCK).is_file():

@@ -199,11 +199,16 @@ def folders_above(root: Path, project: Path) -> list[Path]:
     return above[: above.index(project) + 1]
 
 
+def requirement_folders(root: Path, project: Path) -> list[Path]:
+    """Return the folders whose lock file or pyproject.toml may be the function's."""
+    # those beside cdk.json are the requirements of the CDK app, not of its functions
+    above = folders_above(root, project)
+    return [each for each in above if each == root or not (each / "cdk.json").is_file()]
+
+
 def _find_in_project(root: Path, project: Path) -> tuple[Path, Locked] | None:
-    folders = folders_above(root, project)
+    folders = requirement_folders(root, project)
     for index, folder in enumerate(folders):
-        if folder != root and (folder / "cdk.json").is_file():
-            continue  # these are the requirements of the CDK app, not of its functions
         found = _read_lock(folder) or _read_pyproject(folder, folders[index + 1 :])
         if found is not None:
             return found

@@ -100,6 +100,7 @@ def test_package_without_hash_beside_hashes_is_named(
         ({"uv.lock": ""}, "requests", "; run uv add requests"),
         ({"pyproject.toml": "[project]"}, "a", "; add a to the dependencies in {0}/pyproject.toml"),
         ({}, "PIL", "; add pillow to {0}/code/requirements.txt"),
+        ({"uv.lock": "", "cdk.json": ""}, "a", "; add a to {0}/code/requirements.txt"),
         ({}, "urllib3.packages.six", ""),
         (
             {},

@@ -100,7 +100,11 @@ def _layer(resources: Resources, layer: Resource, build_dir: Path | None) -> Ite
         named = next((each for each in files if (content / each).is_file()), None)
         instead = f"what {named} requires is installed" if named else "add a requirements.txt to it"
         resources.note(layer.line, f"{problem}; {instead}")
-    yield Layer(layer.logical_id, content, method)
+    found = Layer(layer.logical_id, content, method)
+    if (content / "requirements.txt").is_file() and not found.modules.is_dir():
+        problem = f"the layer {layer.logical_id} adds no modules: it has no folder python"
+        resources.note(layer.line, f"{problem}; install its requirements.txt into {found.modules}")
+    yield found
 
 
 def _requirement(layer: str) -> str | None:
