@@ -169,6 +169,11 @@ class CheckResult:
         parts = [f"{passed} of {sent} events as expected"] * (sent > 0)
         return ", ".join([*parts, *[waiting_text(waiting)] * (waiting > 0)])
 
+    @property
+    def load_problems(self) -> list[str]:
+        """Why code does not load."""
+        return [problem for each in self.functions if (problem := each.problem()) is not None]
+
     def rows(
         self, width: int | None = WIDTH, max_rows: int | None = MAX_ROWS, *, is_named: bool = True
     ) -> list[str]:
@@ -177,20 +182,18 @@ class CheckResult:
 
         None as width or number of rows is unlimited. Unless `is_named`, events are only counted.
         """
-        problems = [problem for each in self.functions if (problem := each.problem()) is not None]
         groups = self._groups(width and width - _PREFIX_WIDTH)
         shown = list(groups.items())[:max_rows]
         rows = [row for group in shown for row in self._group_rows(group, width, is_named=is_named)]
         if (left := len(groups) - len(shown)) > 0:
             rows.append(f"and {left} other difference{'s' * (left > 1)} (--full shows each)")
-        return [*problems, *rows]
+        return [*self.load_problems, *rows]
 
     def lines(self) -> list[str]:
         """Return code that does not load, then a line for each event that was sent."""
-        problems = [problem for each in self.functions if (problem := each.problem()) is not None]
         sent = [each for each in self.checks if each.outcome != "waiting"]
         width = max((len(each.name) for each in sent), default=0)
-        return [*problems, *(each.line(width) for each in sent)]
+        return [*self.load_problems, *(each.line(width) for each in sent)]
 
     def _groups(self, width: int | None) -> dict[str, list[tuple[Check, int]]]:
         """Return the checks that have each problem, with its index among the check's problems."""

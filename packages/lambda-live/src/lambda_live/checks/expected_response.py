@@ -47,7 +47,7 @@ class HttpMessage:
         """Return a response without the headers that are not expected."""
         found = [(name, response.header(name.lower())) for name, _ in expected.headers]
         headers = [(name, value) for name, value in found if value is not None]
-        return cls(response.status, headers, _text(response))
+        return cls(response.status, headers, response.text.rstrip("\n"))
 
     def differences(self, response: HttpResponse) -> Iterator[Difference]:
         """Yield each place where a response differs from this expected one."""
@@ -59,7 +59,7 @@ class HttpMessage:
                 yield Difference(path, value, MISSING)
             elif not text_matches(value, actual):
                 yield Difference(path, value, actual)
-        body = _text(response)
+        body = response.text.rstrip("\n")
         want, got = json_structure(self.body), json_structure(body)
         if want is not None and got is not None:
             yield from differences(want, got, ("body",))
@@ -91,7 +91,7 @@ class HttpMessage:
             for name, want, value in found
             if value is not None
         ]
-        body = self._accepted_body(_text(response))
+        body = self._accepted_body(response.text.rstrip("\n"))
         return "\n".join([first, *headers]) + (f"\n\n{body}" if body else "") + "\n"
 
     def _accepted_body(self, body: str) -> str:
@@ -112,10 +112,6 @@ class HttpMessage:
 
 FIRST_EXPECTED = HttpMessage("", [("content-type", "")], "")
 """Stands for the expected response where none exists yet: only Content-Type is recorded."""
-
-
-def _text(response: HttpResponse) -> str:
-    return response.body.decode("utf-8", "replace").rstrip("\n")
 
 
 def _readable(body: str) -> str:

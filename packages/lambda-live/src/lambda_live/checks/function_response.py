@@ -82,14 +82,14 @@ def parse_response(headers: str, body: bytes) -> HttpResponse:
 
 def payload_of(response: HttpResponse) -> Any:
     """Return the payload of an Invoke API response: a JSON value, else the text."""
-    return parse_json(_text(response))
+    return parse_json(response.text)
 
 
 def http_payload_of(response: HttpResponse) -> dict[str, Any]:
     """Return what a check shows of an HTTP response."""
     names = dict.fromkeys(name.lower() for name, _ in response.headers)
     headers = {name: response.header(name) for name in names if not _UNCOMPARED_HEADERS.match(name)}
-    text = _text(response).rstrip("\n")
+    text = response.text.rstrip("\n")
     structure = json_structure(text)
     return {
         "status": response.status,
@@ -223,10 +223,6 @@ def _location(trace: Any, projects: Sequence[str]) -> tuple[str | None, int | No
     for project in (*projects, "/var/task"):
         file = file.removeprefix(f"{project}/")
     return file, int(frame["line"])
-
-
-def _text(response: HttpResponse) -> str:
-    return response.body.decode("utf-8", "replace")
 
 
 def _as_text(payload: Any) -> str:

@@ -33,6 +33,11 @@ class HttpResponse:
     headers: Sequence[tuple[str, str]]
     body: bytes
 
+    @property
+    def text(self) -> str:
+        """The body as text; invalid UTF-8 is replaced."""
+        return self.body.decode("utf-8", "replace")
+
     def header(self, name: str) -> str | None:
         """Return a header's values, joined by commas, or None. `name` is in lower case."""
         found = [value for each, value in self.headers if each.lower() == name]

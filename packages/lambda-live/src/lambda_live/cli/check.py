@@ -157,9 +157,10 @@ class CheckCommand:
         self._state = self._waiter.read_state()
         if self._options.code:
             state = self._wait()
-            problems = [each.to_code().problem() for each in state.functions]
-            _print(*(problem for problem in problems if problem))
-            return _FAILED if any(problems) else 0
+            codes = [each.to_code() for each in state.functions]
+            problems = CheckResult(self._options.url, codes).load_problems
+            _print(*problems)
+            return _FAILED if problems else 0
         if not self._options.events:
             self._events = self._find_events()
         self._wait_for_functions()
@@ -422,8 +423,7 @@ def _without_waiting(result: CheckResult) -> CheckResult:
     checks = [each for each in result.checks if each.outcome != "waiting"]
     if len(checks) == len(result.checks):
         return result
-    problems = [problem for each in result.functions if (problem := each.problem())]
-    reason = "; ".join(problems) or "the code does not load"
+    reason = "; ".join(result.load_problems) or "the code does not load"
     return CheckResult(result.url, result.functions, checks, result.timings, reason)
 
 

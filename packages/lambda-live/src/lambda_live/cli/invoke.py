@@ -133,8 +133,7 @@ def _print_response(event: Path, response: HttpResponse) -> None:
     except ValueError:
         text = ""
         if sys.stdout.isatty():
-            lines = response.body.decode("utf-8", "replace").split("\n")
-            text = "\n".join(map(sanitize, lines))
+            text = "\n".join(map(sanitize, response.text.split("\n")))
         else:
             sys.stdout.flush()
             sys.stdout.buffer.write(response.body)
@@ -149,7 +148,7 @@ def _figures(reported: InvocationLog) -> str:
 def _read_target(url: str) -> Target:
     """Return the service and its functions. Raises OSError, ValueError."""
     response = HttpRequest("GET", STATE_PATH, [], b"").send(url, **_SOURCE)
-    state = ServiceState.parse(response.body.decode("utf-8", "replace"))
+    state = ServiceState.parse(response.text)
     return Target(url, _CLIENT, state.names if state else EMULATOR_FUNCTIONS)
 
 

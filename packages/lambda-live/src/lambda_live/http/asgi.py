@@ -1,6 +1,7 @@
 """ASGI types (https://asgi.readthedocs.io), and helpers that read requests and send responses."""
 
-from collections.abc import Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,3 +146,28 @@ async def send(response: Response, send: Send) -> None:
         headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_stream(
+    headers: Iterable[tuple[str, str]],
+    chunks: AsyncIterator[bytes],
+    receive: Receive,
+    send_message: Send,
+    on_disconnect: Callable[[], None],
+) -> None:
+    """Send a response that lasts until `chunks` end; `on_disconnect` must end them."""
+    head = {"status": 200, "headers": [(name.encode(), value.encode()) for name, value in headers]}
+    await send_message({"type": "http.response.start", **head})
+    watch = asyncio.create_task(_call_on_disconnect(receive, on_disconnect))
+    try:
+        async for chunk in chunks:
+            await send_message({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send_message({"type": "http.response.body", "body": b""})
+    finally:
+        watch.cancel()
+
+
+async def _call_on_disconnect(receive: Receive, callback: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+    callback()

@@ -67,15 +67,13 @@ class Event:
 
 def find_events(project: Path, functions: Sequence[str]) -> list[Event]:
     """Return the events that `scripts/check` sends: `events/`, or a folder for each function."""
-    folder = project / "events"
-    shared = event_files_in(folder) if len(functions) == 1 else ()
+    root = project / "events"
+    folders = [(root, functions[0])] if len(functions) == 1 else []
+    folders += [(root / name, name) for name in functions]
     return [
-        *(Event(path.name, path, functions[0]) for path in shared),
-        *(
-            Event(f"{name}/{path.name}", path, name)
-            for name in functions
-            for path in event_files_in(folder / name)
-        ),
+        Event(str(path.relative_to(root)), path, name)
+        for folder, name in folders
+        for path in event_files_in(folder)
     ]
 
 

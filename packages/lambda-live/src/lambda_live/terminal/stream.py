@@ -1,10 +1,9 @@
 """The terminal's lines over HTTP, for `lambda-live terminal` and Tilt."""
 
-import asyncio
-import contextlib
+from functools import partial
 
-from lambda_live.http.asgi import Receive, Scope, Send
-from lambda_live.terminal.screen import Screen, Subscriber
+from lambda_live.http.asgi import Receive, Scope, Send, send_stream
+from lambda_live.terminal.screen import Screen
 
 PATH = "/terminal"
 
@@ -17,22 +16,11 @@ class TerminalStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
         """Handle one request."""
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
-        await send_message({"type": "http.response.start", "status": 200, "headers": headers})
+        headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
         subscriber = self._screen.subscribe()
-        disconnected = asyncio.create_task(self._wait_for_disconnect(receive, subscriber))
+        chunks = (text.encode("utf-8", "replace") async for text in subscriber.lines())
+        unsubscribe = partial(self._screen.unsubscribe, subscriber)
         try:
-            async for text in subscriber.lines():
-                body = text.encode("utf-8", "replace")
-                chunk = {"type": "http.response.body", "body": body, "more_body": True}
-                await send_message(chunk)
+            await send_stream(headers, chunks, receive, send_message, unsubscribe)
         finally:
-            disconnected.cancel()
-            self._screen.unsubscribe(subscriber)
-        await send_message({"type": "http.response.body", "body": b""})
-
-    async def _wait_for_disconnect(self, receive: Receive, subscriber: Subscriber) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            while (await receive())["type"] != "http.disconnect":
-                continue
-            self._screen.unsubscribe(subscriber)
+            unsubscribe()

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from functools import partial
 
 from wcwidth import clip, width, wrap
 
@@ -17,29 +18,11 @@ def _styled(code: int, text: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def bold(text: str) -> str:
-    """Style a title or a key."""
-    return _styled(1, text)
-
-
-def dim(text: str) -> str:
-    """Style secondary information."""
-    return _styled(2, text)
-
-
-def red(text: str) -> str:
-    """Style a failure."""
-    return _styled(31, text)
-
-
-def green(text: str) -> str:
-    """Style a success."""
-    return _styled(32, text)
-
-
-def yellow(text: str) -> str:
-    """Style a warning."""
-    return _styled(33, text)
+bold = partial(_styled, 1)
+dim = partial(_styled, 2)  # secondary information
+red = partial(_styled, 31)  # a failure
+green = partial(_styled, 32)  # a success
+yellow = partial(_styled, 33)  # a warning
 
 
 def strip_styles(text: str) -> str:

@@ -1,14 +1,20 @@
 """The page's ASGI application: static files, JSON API, event stream."""
 
 import asyncio
-import contextlib
 import json
 import time
 from importlib.resources import files
 
-from lambda_live.http.asgi import DisconnectedError, Receive, Response, Scope, Send, send
+from lambda_live.http.asgi import (
+    DisconnectedError,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    send,
+    send_stream,
+)
 from lambda_live.ui.api import Download, UiApi
-from lambda_live.ui.broadcaster import Subscription, encode
 from lambda_live.ui.state import UiState
 
 _TICK_SECONDS = 1.0
@@ -75,17 +81,11 @@ class UiApp:
 
     async def _stream(self, receive: Receive, send_message: Send) -> None:
         head = [("Content-Type", "text/event-stream"), *_SECURITY_HEADERS]
-        headers = [(name.encode(), value.encode()) for name, value in head]
-        await send_message({"type": "http.response.start", "status": 200, "headers": headers})
         subscription = self._state.broadcaster.subscribe()
-        watch = asyncio.get_running_loop().create_task(_close_on_disconnect(receive, subscription))
+        messages = subscription.messages(self._state.snapshot())
         try:
-            await _send_chunk(send_message, encode(self._state.snapshot()))
-            async for message in subscription.messages():
-                await _send_chunk(send_message, message)
-            await send_message({"type": "http.response.body", "body": b""})
+            await send_stream(head, messages, receive, send_message, subscription.close)
         finally:
-            watch.cancel()
             self._state.broadcaster.unsubscribe(subscription)
 
     async def run_clock(self) -> None:
@@ -115,14 +115,3 @@ def _api_response(status: int, value: object) -> Response:
         return Response(status, value.content, headers)
     body = json.dumps(value, separators=(",", ":")).encode()
     return Response(status, body, [("Content-Type", "application/json"), *_SECURITY_HEADERS])
-
-
-async def _send_chunk(send_message: Send, body: bytes) -> None:
-    await send_message({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _close_on_disconnect(receive: Receive, subscription: Subscription) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        while (await receive())["type"] != "http.disconnect":
-            continue
-        subscription.close()

@@ -45,14 +45,15 @@ class Subscription:
         self._closed = True
         self._wake.set()
 
-    async def messages(self) -> AsyncIterator[bytes]:
-        """Yield the encoded messages until the subscription is closed."""
+    async def messages(self, first: dict[str, object]) -> AsyncIterator[bytes]:
+        """Yield the first message, and the following ones until the subscription is closed."""
+        yield _encode(first)
         while True:
             await self._wake.wait()
             if self._closed:
                 return
             self._wake.clear()
-            yield encode(self._take())
+            yield _encode(self._take())
             await asyncio.sleep(MIN_INTERVAL_SECONDS)
 
     def _take(self) -> dict[str, object]:
@@ -98,6 +99,6 @@ class Broadcaster:
             subscription.close()
 
 
-def encode(fields: dict[str, object]) -> bytes:
+def _encode(fields: dict[str, object]) -> bytes:
     """Return a message as one event of the stream."""
     return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"
