@@ -1,7 +1,16 @@
 # shellcheck shell=bash
-# Settings of machine.env, tools, and ports in use. Other scripts source this file.
+# Arguments, settings of machine.env, tools, and ports in use. Other scripts source this file.
 
 port_settings=()
+
+# Prints the usage for --help; rejects every other argument.
+take_no_argument() {
+    case ${1:-} in
+        -h | --help) usage; exit 0 ;;
+        '') ;;
+        *) printf '%s: unknown option %s (see scripts/%s --help)\n' "${0##*/}" "$1" "${0##*/}" >&2; exit 2 ;;
+    esac
+}
 
 # Sets each setting of machine.env that the shell does not set.
 read_machine() {
