@@ -218,9 +218,8 @@ def build_service(
     def on_saved(name: str, saved_at: float) -> None:
         config_watcher.on_saved(name, saved_at)
 
-    aws = _build_event_sources(emulator, config, functions, log, admin_url)
+    aws, deliveries = _build_event_sources(emulator, config, functions, log, admin_url)
     ui_state.resources = None if aws is None else ResourcesView(aws)
-    deliveries = _build_deliveries(aws)
     manager = FunctionManager(
         functions,
         settings,
@@ -339,20 +338,14 @@ def _build_event_sources(
     functions: FunctionRegistry,
     log: Listener,
     admin_url: str,
-) -> "EventSources | None":
+) -> "tuple[EventSources | None, Deliveries | None]":
     if emulator is None:
-        return None
-    from lambda_live.events.event_sources import EventSources  # noqa: PLC0415  # few projects need it
+        return None, None
+    from lambda_live.events.deliveries import Deliveries  # noqa: PLC0415  # few projects need them
+    from lambda_live.events.event_sources import EventSources  # noqa: PLC0415
 
-    return EventSources(emulator, config, functions.get, log.service_log, admin_url)
-
-
-def _build_deliveries(aws: "EventSources | None") -> "Deliveries | None":
-    if aws is None or not aws.url:
-        return None
-    from lambda_live.events.deliveries import Deliveries  # noqa: PLC0415  # few projects need it
-
-    return Deliveries(aws)
+    aws = EventSources(emulator, config, functions.get, log.service_log, admin_url)
+    return aws, Deliveries(aws) if aws.url else None
 
 
 def _build_output(

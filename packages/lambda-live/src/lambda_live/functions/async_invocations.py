@@ -49,11 +49,7 @@ class AsyncOutcome:
 
 
 class _NoMoreRetriesError(Exception):
-    """The event is not retried; `condition` is AWS's reason."""
-
-    def __init__(self, condition: str) -> None:
-        super().__init__(condition)
-        self.condition = condition
+    """The event is not retried; the text is AWS's reason."""
 
 
 class AsyncInvocationQueue:
@@ -137,7 +133,7 @@ class AsyncInvocationQueue:
                 invocation.reset_for_retry()
                 invocation.attempt = attempts + 1
         except _NoMoreRetriesError as error:
-            condition = error.condition
+            condition = str(error)
         return AsyncOutcome(invocation, self._configuration(), condition, attempts, result)
 
     def _retry_delay(self, attempts: int, accepted_at: float) -> float:

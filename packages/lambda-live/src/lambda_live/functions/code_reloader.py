@@ -66,7 +66,8 @@ class CodeReloader:
     ) -> None:
         """`on_settled` is called after each reload, with the error if it failed."""
         self._source = _source_of(configuration)
-        self._desired_configuration = configuration
+        self.desired_configuration = configuration
+        """The configuration of the next code version; `configure` changes it."""
         self._listener = listener
         self._background = background
         self._on_settled = on_settled
@@ -82,20 +83,15 @@ class CodeReloader:
         self.code_version = CodeVersion("", configuration, time.monotonic(), is_initial=True)
 
     @property
-    def desired_configuration(self) -> FunctionConfiguration:
-        """The configuration of the next code version."""
-        return self._desired_configuration
-
-    @property
     def ignored_files(self) -> list[str]:
         """The code files that the function writes itself, relative to the project."""
-        project = self._desired_configuration.project.absolute()
+        project = self.desired_configuration.project.absolute()
         return sorted(os.path.relpath(path, project) for path in self._source.ignored_files)
 
     @property
     def code_size(self) -> int:
         """The size of the function's code files in bytes, without layers."""
-        return self._source.size(self._desired_configuration.task_root)
+        return self._source.size(self.desired_configuration.task_root)
 
     def start(self) -> None:
         """Read the code in the background, and watch it."""
@@ -109,9 +105,9 @@ class CodeReloader:
         """Complete the first code version."""
         try:
             while True:
-                desired, source = self._desired_configuration, self._source
+                desired, source = self.desired_configuration, self._source
                 code_sha256 = await source.read()
-                if desired is self._desired_configuration:
+                if desired is self.desired_configuration:
                     break
         finally:
             self.in_progress = False
@@ -132,8 +128,8 @@ class CodeReloader:
 
     def configure(self, configuration: FunctionConfiguration) -> None:
         """Reload with this configuration if it is a new one, or if the code changed."""
-        if configuration != self._desired_configuration:
-            previous, self._desired_configuration = self._desired_configuration, configuration
+        if configuration != self.desired_configuration:
+            previous, self.desired_configuration = self.desired_configuration, configuration
             if configuration.watched_paths != previous.watched_paths:
                 self._source = _source_of(configuration)
                 if self._watch_task is not None:
@@ -167,7 +163,7 @@ class CodeReloader:
             self.check_for_changes()
 
     def _start_reload(self, verified_at: float, *, has_changed: bool) -> None:
-        name = self._desired_configuration.name
+        name = self.desired_configuration.name
         if not has_changed or self._hooks.is_blocked(name):
             self.code_version.verified_at = verified_at
             return
@@ -182,7 +178,7 @@ class CodeReloader:
 
     @property
     def _is_reconfigured(self) -> bool:
-        return self._desired_configuration is not self.code_version.configuration
+        return self.desired_configuration is not self.code_version.configuration
 
     async def _reload(self) -> None:
         try:
@@ -206,16 +202,16 @@ class CodeReloader:
 
     async def _wait_until_settled(self) -> tuple[FunctionConfiguration, str]:
         while True:
-            desired, source = self._desired_configuration, self._source
+            desired, source = self.desired_configuration, self._source
             code_sha256 = await source.wait_until_quiet()
             if paths := self.self_writes.written_by_function(source.changed_files):
                 self._warn_of_ignored(paths)
                 code_sha256 = await source.ignore(paths)
-            if desired is self._desired_configuration:
+            if desired is self.desired_configuration:
                 return desired, code_sha256
 
     def _warn_of_ignored(self, paths: list[str]) -> None:
-        project = self._desired_configuration.project
+        project = self.desired_configuration.project
         names = ", ".join(os.path.relpath(path, project) for path in paths)
         verb = "is" if len(paths) == 1 else "are"
         message = (

@@ -15,17 +15,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lambda_live.functions.async_invocations import AsyncOutcome
+from lambda_live.functions.function import Function
 from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.model.function import split_qualifier
 from lambda_live.model.invocation import Invocation, continue_trace
 
 RECORDS_FILE = ".cache/destinations.jsonl"
 """In the project's folder, one JSON object a line: the destination's ARN and the record."""
-
-
-class _Target(Protocol):
-    def enqueue_event(self, invocation: Invocation) -> object:
-        """Accept an event."""
 
 
 class LocalAws(Protocol):
@@ -46,7 +42,7 @@ class Destinations:
 
     def __init__(
         self,
-        find_function: Callable[[str], _Target | None],
+        find_function: Callable[[str], Function | None],
         log: Callable[..., None],
         aws: LocalAws | None = None,
     ) -> None:

@@ -43,11 +43,7 @@ from types import CodeType, ModuleType
 
 TYPE_CHECKING = False  # like typing's, without the time that its import takes
 if TYPE_CHECKING:
-    from lambda_live.environments.runtime_process.control_channel import ControlChannel
-    from lambda_live.environments.runtime_process.function_code import FunctionCode
     from lambda_live.environments.runtime_process.handler_loader import HandlerLoader
-
-    type _Parts = tuple[type[ControlChannel], type[HandlerLoader], type[FunctionCode]]
 
 
 _MAX_OPEN_FILES = 1024
@@ -169,23 +165,20 @@ def _set_function_pythonpath(environ: dict[str, str]) -> None:
         os.environ["PYTHONPATH"] = path
 
 
-def _import_parts() -> "_Parts":
-    """Import the rest of this folder, and remove its names: they are all the function's."""
+def _import_handler_loader() -> ModuleType:
+    """Import `handler_loader`, and remove its name: all names are the function's."""
     sys.path.insert(0, __file__.rpartition(f"{os.sep}lambda_live{os.sep}")[0])
-    from lambda_live.environments.runtime_process.control_channel import ControlChannel  # noqa: PLC0415
-    from lambda_live.environments.runtime_process.function_code import FunctionCode  # noqa: PLC0415
-    from lambda_live.environments.runtime_process.handler_loader import HandlerLoader  # noqa: PLC0415
+    from lambda_live.environments.runtime_process import handler_loader  # noqa: PLC0415
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "lambda_live"]:
         del sys.modules[name]
-    return ControlChannel, HandlerLoader, FunctionCode
+    return handler_loader
 
 
 def _create_loader(
-    control: socket.socket, environ: dict[str, str], parts: "_Parts"
+    control: socket.socket, environ: dict[str, str], module: ModuleType
 ) -> "HandlerLoader":
-    control_channel, handler_loader, function_code = parts
     roots = _pop_private_paths("WATCHED_PATHS")
     package_dirs = _pop_private_paths("PACKAGE_DIRS")
     preload, is_started = _pop_private("PRELOAD"), bool(_pop_private("IS_STARTED"))
@@ -196,10 +189,13 @@ def _create_loader(
     site_dirs = _pop_private_paths("SITE_DIRS")
     sys.path[:0] = [task_root, *source_dirs, *site_dirs, *python_path]
     _compile_watched(roots)
-    channel = control_channel(control, is_started=is_started)
+    channel = module.ControlChannel(control, is_started=is_started)
     channel.dump_stacks_on_signal()
-    code = function_code([task_root, *source_dirs, *roots], package_dirs)
-    return handler_loader(channel, code, preload, environ, [task_root, *site_dirs])
+    code = module.FunctionCode([task_root, *source_dirs, *roots], package_dirs)
+    loader: HandlerLoader = module.HandlerLoader(
+        channel, code, preload, environ, [task_root, *site_dirs]
+    )
+    return loader
 
 
 def _serve_forks(descriptor: int) -> int:
@@ -219,7 +215,7 @@ def main() -> None:
     from awslambdaric import bootstrap  # noqa: PLC0415  # reads variables when it is imported
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
-    parts = _import_parts()
+    handler_loader = _import_handler_loader()
     if is_zygote:
         control = _serve_forks(control)
     elif sys.platform.startswith("linux"):
@@ -245,7 +241,7 @@ def main() -> None:
             super().call_rapid(http_method, endpoint, expected_http_code, payload, headers)
 
     client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"], use_thread_for_polling_next=False)
-    loader = _create_loader(socket.socket(fileno=control), environ, parts)
+    loader = _create_loader(socket.socket(fileno=control), environ, handler_loader)
     loader.install(bootstrap, [1, 2, log])
     if debug_socket:
         _load_sibling("debugger").listen(int(debug_socket))
