@@ -12,7 +12,6 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lambda_live.events.poller import count
 from lambda_live.model.resources import INTERNAL_QUEUES
 from lambda_live.model.strict_json import loads
 from lambda_live.ui.rows import truncate
@@ -141,8 +140,9 @@ def _queues(aws: "AwsClients") -> Iterator[_Resource]:
         redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
         dead = str(redrive.get("deadLetterTargetArn", "")).rpartition(":")[2]
         if dead:
-            receives = count(int(redrive["maxReceiveCount"]), "receive")
-            facts.append(("Dead-letter queue", f"{dead} after {receives}"))
+            receives = int(redrive["maxReceiveCount"])
+            text = f"{dead} after {receives} receive{'s'[: receives != 1]}"
+            facts.append(("Dead-letter queue", text))
         yield _resource("queue", name, facts, deadLetter=dead, isFifo=name.endswith(".fifo"))
 
 
