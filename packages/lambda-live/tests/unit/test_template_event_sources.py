@@ -166,6 +166,20 @@ def test_pattern_keeps_numbers_and_booleans(folder: Path) -> None:
             ),
             "QueueConfigurations must be a list of mappings",
         ),
+        (
+            (
+                "{Type: 'AWS::SNS::Subscription', Properties: {Protocol: lambda, TopicArn: [a],"
+                " Endpoint: !GetAtt Work.Arn}}"
+            ),
+            "the source of Other must be text",
+        ),
+        (
+            (
+                "{Type: 'AWS::S3::Bucket', Properties: {NotificationConfiguration:"
+                " {LambdaConfigurations: [{Event: {a: b}, Function: !GetAtt Work.Arn}]}}}"
+            ),
+            "Events must be a list of texts",
+        ),
     ],
 )
 def test_event_source_of_a_wrong_type_is_reported(

@@ -41,6 +41,7 @@ Resources:
           Type: HttpApi
           Properties: {Path: "/c/{d+}", Method: ANY}
 """
+VALIDATED = "RequestModel: {ValidateParameters: true}, RequestParameters: "
 CLOUDFORMATION = """
 Resources:
   Work:
@@ -123,6 +124,8 @@ def test_valid_template_has_no_notices(tmp_path: Path, text: str) -> None:
         ("Handler: app.", f"Handler: {'a' * 5000}.", "the handler 'aaa"),
         ("Method: get", "Method: fetch", "invalid method 'fetch'; use ANY or one of"),
         ("Prod\n", "Prod\n      Cors: [a]\n", "Cors must be text"),
+        ("Method: get,", f"Method: get, {VALIDATED}a,", "RequestParameters must be a list"),
+        ("Method: get,", f"Method: get, {VALIDATED}[{{a: b}}],", "a in RequestParameters must be"),
         ("Prod\n", "Prod\n      Cors: {AllowCredentials: tru}\n", "invalid AllowCredentials 'tru'"),
         ("[arm64]", "[{a: b}]", "Architectures must be a list of texts"),
         (
@@ -274,12 +277,17 @@ def test_misspelled_property_is_reported(tmp_path: Path, line: str, notices: lis
     assert list(found) == [each.format(tmp_path / "template.yaml") for each in notices]
 
 
-def test_api_resource_that_contains_itself_is_refused(tmp_path: Path) -> None:
-    loop = "  Loop: {Type: AWS::ApiGateway::Resource, Properties: {ParentId: !Ref Loop}}\n"
-    method = CLOUDFORMATION.replace(
-        "HttpMethod: GET", "HttpMethod: GET\n      ResourceId: !Ref Loop"
-    )
+@pytest.mark.parametrize(
+    ("properties", "why"),
+    [
+        ("{ParentId: !Ref Part, PathPart: a}", "recursion"),
+        ("{ParentId: !GetAtt Api.RootResourceId}", "Part has no PathPart; add it"),
+    ],
+)
+def test_invalid_resource_of_an_api_is_refused(tmp_path: Path, properties: str, why: str) -> None:
+    part = f"  Part: {{Type: AWS::ApiGateway::Resource, Properties: {properties}}}\n"
+    text = CLOUDFORMATION.replace("HttpMethod: GET", "HttpMethod: GET\n      ResourceId: !Ref Part")
 
-    (skipped,) = template(tmp_path, method + loop).skipped
+    (skipped,) = template(tmp_path, text + part).skipped
 
-    assert (skipped.logical_id, "recursion" in skipped.reason) == ("Get", True)
+    assert (skipped.logical_id, why in skipped.reason) == ("Get", True)

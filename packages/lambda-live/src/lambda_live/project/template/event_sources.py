@@ -143,6 +143,9 @@ class EventSourceReader:
     def _source(  # noqa: PLR0913, PLR0917  # the fields of EventSource
         self, name: str, kind: str, target: str, source: Any, settings: Any, line: int
     ) -> EventSource:
+        if not isinstance(source, str | None):
+            message = f"the source of {name} must be text"
+            raise TypeError(message)
         path = self._resources.document.path
         given = {**(settings.get("Target") or {}), **settings}
         ignored = [each for each in _IGNORED.get(kind, ()) if each in given]
@@ -152,7 +155,7 @@ class EventSourceReader:
             hint = "remove it, or test it on AWS"
             text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
             self._resources.note(line, text)
-        return EventSource(name, kind, target, str(source or ""), settings, path, line)
+        return EventSource(name, kind, target, source or "", settings, path, line)
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
         target = self._resources.name_of(function.logical_id)
@@ -280,8 +283,12 @@ def _mappings(settings: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def _listed(value: Any) -> list[str]:
+    """Return a list of events, which may be a single text. Raises TypeError."""
     items = value if isinstance(value, list) else [value]
-    return [str(item) for item in items if item]
+    if not all(isinstance(item, str | None) for item in items):
+        message = "Events must be a list of texts"
+        raise TypeError(message)
+    return [item for item in items if item]
 
 
 def _rules(notification: Mapping[str, Any]) -> list[dict[str, str]]:

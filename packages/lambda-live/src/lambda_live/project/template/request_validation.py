@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
@@ -36,15 +37,20 @@ def for_event(resources: Resources, api: Properties, event: Properties) -> Reque
         definitions = {key: _schema(models.value(key)) for key in models.raw}
         root = {"$ref": f"#/definitions/{name}", "definitions": definitions}
         schemas |= _valid(resources, model.line("Model"), _JSON, root)
-    listed = event.value("RequestParameters") if model.flag("ValidateParameters") else None
-    return _validation(_sam_parameters(listed), schemas)
+    is_checked = model.flag("ValidateParameters")
+    return _validation(_required_parameters(event) if is_checked else iter(()), schemas)
 
 
-def _sam_parameters(listed: Value) -> Iterator[str]:
-    for item in listed if isinstance(listed, Array) else ():
-        for name, options in item.items() if isinstance(item, Object) else ():
-            if isinstance(options, Object) and options.get("Required") == "true":
-                yield name.removeprefix("method.request.")
+def _required_parameters(event: Properties) -> Iterator[str]:
+    key, listed = "RequestParameters", event.value("RequestParameters")
+    if not isinstance(listed, Array | None):
+        event.fail(key, f"{key} must be a list", "write - method.request.header.NAME below it")
+    named = (item.items() for item in listed or () if isinstance(item, Object))
+    for name, options in chain.from_iterable(named):
+        if not isinstance(options, Object):
+            event.fail(key, f"{name} in {key} must be a mapping", "write Required: true below it")
+        if options.get("Required") == "true":
+            yield name.removeprefix("method.request.")
 
 
 def for_method(resources: Resources, method: Properties) -> RequestValidation | None:

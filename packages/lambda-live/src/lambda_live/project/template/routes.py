@@ -216,7 +216,10 @@ def _rest_api_path(resources: Resources, logical_id: str) -> str:
     if resource is None or resource.type != "AWS::ApiGateway::Resource":
         return ""  # the root, which is an attribute of the API
     parent = _rest_api_path(*resources.resolve_owner(resource.properties.raw.get("ParentId")))
-    return f"{parent}/{resource.properties.text('PathPart')}"
+    part = resource.properties.text("PathPart")
+    if part is None:
+        resource.properties.fail("PathPart", f"{logical_id} has no PathPart", "add it")
+    return f"{parent}/{part}"
 
 
 # Triggers that are not emulated
