@@ -67,7 +67,7 @@ class EventSources:
         self._stored = config.stored
         self._is_leader = not emulator.reports_changes
         self._has_joined = asyncio.Event()
-        self._aws = aws = AwsClients(emulator.url, config.functions[0].account)
+        self.clients = aws = AwsClients(emulator.url, config.functions[0].account)
         self._background = BackgroundTasks(log)
         self._sources: dict[str, EventSource] = {}
         self._specs: dict[tuple[str, str], ResourceSpec] = {}
@@ -83,11 +83,6 @@ class EventSources:
         self._stopping = threading.Event()
 
     @property
-    def clients(self) -> AwsClients:
-        """Clients of the emulator."""
-        return self._aws
-
-    @property
     def sources(self) -> list[EventSource]:
         """The event sources of the template."""
         return list(self._sources.values())
@@ -100,19 +95,21 @@ class EventSources:
     async def create(self, specs: Iterable[ResourceSpec]) -> None:
         """Create the resources that do not exist; a new emulator gets the project's data, too."""
         specs = list(specs)
-        if specs and not await self._aws.run(self._emulator.is_reachable):
+        if specs and not await self.clients.run(self._emulator.is_reachable):
             hint = "start the emulator, then lambda-live again"
             self._log(f"nothing answers at {self._emulator.name} ({self.url}); {hint}", "ERROR")
             return
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
-        await self._aws.run(partial(create_resources, self._aws, specs, self._log_from_thread()))
+        await self.clients.run(
+            partial(create_resources, self.clients, specs, self._log_from_thread())
+        )
         if self._emulator.is_new:
             seed = self._project / SEED_FOLDER
             try:
-                loaded = await self._aws.run(partial(load_folder, self._aws, seed))
+                loaded = await self.clients.run(partial(load_folder, self.clients, seed))
                 if loaded:
                     self._log(f"loaded {loaded} from {seed}", "INFO")
-                await self._aws.run(self._emulator.mark_seeded)
+                await self.clients.run(self._emulator.mark_seeded)
             except (*AwsError, SeedError, OSError) as error:
                 self._log(f"{seed}: {error}", "ERROR")
 
@@ -132,7 +129,7 @@ class EventSources:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._has_joined.wait(), _JOIN_SECONDS)
             if self._is_leader:
-                self._state = await self._aws.run(self._emulator.state)
+                self._state = await self.clients.run(self._emulator.state)
         async with self._changing:
             await self._add(list(sources))
         self._is_started = True
@@ -141,7 +138,7 @@ class EventSources:
         """Read the event sources from now on: another pod has stopped, or the emulator is new."""
         async with self._changing:
             self._is_leader = True
-            self._state = await self._aws.run(self._emulator.state)
+            self._state = await self.clients.run(self._emulator.state)
             await self.create(self._specs.values())
             await self._add(list(self._sources.values()))
             for mapping in self.mappings.values():
@@ -171,7 +168,7 @@ class EventSources:
                 self._log(f"{spec.place}: {spec.name} keeps its old properties; {hint}", "WARN")
         new = [spec for spec in specs if (spec.type, spec.name) not in known]
         await self.create(new)
-        if await self._aws.run(partial(read_values, self._aws, self._stored)):
+        if await self.clients.run(partial(read_values, self.clients, self._stored)):
             self.on_values()
         wanted = {_identity(each): each for each in sources}
         removed = [self._sources.pop(key) for key in self._sources.keys() - wanted.keys()]
@@ -183,7 +180,8 @@ class EventSources:
                 hint = "`lambda-live aws reset` creates it again"
                 self._log(f"{each.place}: {each.name} keeps its old attributes; {hint}", "WARN")
         await self._add(added)
-        await self._notify({each.source for each in removed if each.kind == "S3"})
+        if self._is_leader:
+            await self._notify(removed)
 
     def _remove_source(self, source: EventSource) -> None:
         if source.kind in _MAPPINGS:
@@ -204,10 +202,8 @@ class EventSources:
             elif source.kind == "Schedule":
                 self._add_schedule(source)
         if self._is_leader:
-            pushes = [each for each in sources if each.kind in ("SNS", "EventBridge")]
-            await self._add_pushes(pushes)
-        await self._notify({each.source for each in sources if each.kind == "S3"})
-        if self._is_leader:
+            await self._add_pushes(sources)
+            await self._notify(sources)
             created = [each for each in sources if each.kind == "CustomResource"]
             self._background.spawn(self._create_custom(created))
 
@@ -267,7 +263,7 @@ class EventSources:
         self._stop_pollers()
         self.mappings.clear()
         self.schedules.clear()
-        await self._aws.run(self._emulator.reset)
+        await self.clients.run(self._emulator.reset)
         self._state = {}
         self._specs.clear()
         await self.create(self._latest_specs)
@@ -323,7 +319,7 @@ class EventSources:
 
     async def _save(self, members: Mapping[str, Any]) -> None:
         self._state |= members
-        await self._aws.run(lambda: self._emulator.save_state(dict(members)))
+        await self.clients.run(lambda: self._emulator.save_state(dict(members)))
 
     async def check_source(self, mapping: EventSourceMapping) -> int:
         """
@@ -345,15 +341,15 @@ class EventSources:
     async def _visibility_timeout(self, mapping: EventSourceMapping) -> int:
         name = mapping.source_name
         if mapping.kind == DYNAMODB:
-            table = await self._aws.call("dynamodb", "describe_table", TableName=name)
+            table = await self.clients.call("dynamodb", "describe_table", TableName=name)
             if "LatestStreamArn" not in table["Table"]:
                 raise KeyError(name)
             return 0
         if mapping.kind == KINESIS:
-            await self._aws.call("kinesis", "describe_stream_summary", StreamName=name)
+            await self.clients.call("kinesis", "describe_stream_summary", StreamName=name)
             return 0
-        names, url = ["VisibilityTimeout"], await self._aws.queue_url(mapping.source)
-        found = await self._aws.call(
+        names, url = ["VisibilityTimeout"], await self.clients.queue_url(mapping.source)
+        found = await self.clients.call(
             "sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=names
         )
         return int(found["Attributes"]["VisibilityTimeout"])
@@ -382,12 +378,14 @@ class EventSources:
 
     async def _add_pushes(self, sources: list[EventSource]) -> None:
         for source in sources:
+            if source.kind not in ("SNS", "EventBridge"):
+                continue
             try:
                 arn = await self._queue_of(source)
                 if source.kind == "EventBridge":
-                    await put_rule(self._aws, source, arn)
+                    await put_rule(self.clients, source, arn)
                     continue
-                subscription = await subscribe(self._aws, source, arn)
+                subscription = await subscribe(self.clients, source, arn)
                 poller, _ = self._pollers.get(_identity(source), (None, None))
                 if isinstance(poller, NotificationPoller):
                     poller.subscription = subscription
@@ -395,9 +393,9 @@ class EventSources:
                 reason = explain(error)
                 self._log(f"{source.place}: {source.name} delivers nothing: {reason}", "ERROR")
 
-    async def _notify(self, buckets: Iterable[str]) -> None:
-        """Set the notifications of buckets: all that the template has for each of them."""
-        for bucket in buckets if self._is_leader else ():
+    async def _notify(self, changed: Iterable[EventSource]) -> None:
+        """Set the notifications of buckets, after some of their event sources have changed."""
+        for bucket in {each.source for each in changed if each.kind == "S3"}:
             notified: list[tuple[EventSource, str]] = []
             place = ""
             try:
@@ -405,7 +403,7 @@ class EventSources:
                     if each.kind == "S3" and each.source == bucket:
                         place = each.place
                         notified.append((each, await self._queue_of(each)))
-                await notify(self._aws, bucket, notified)
+                await notify(self.clients, bucket, notified)
             except AwsError as error:
                 self._log(f"{place}: bucket {bucket} notifies nobody: {explain(error)}", "ERROR")
 
@@ -439,15 +437,15 @@ class EventSources:
     async def send(self, arn: str, text: str, attributes: Mapping[str, str]) -> bool:
         """Send a text to a queue, a topic, an event bus or a bucket; return whether it exists."""
         try:
-            await self._aws.send(arn, text, dict(attributes))
+            await self.clients.send(arn, text, dict(attributes))
         except (*AwsError, ValueError, IndexError):
             return False
         return True
 
     async def close(self) -> None:
         """Stop the emulator."""
-        await self._aws.run(self._emulator.stop)
-        self._aws.close()
+        await self.clients.run(self._emulator.stop)
+        self.clients.close()
 
 
 def _identity(source: EventSource) -> str:

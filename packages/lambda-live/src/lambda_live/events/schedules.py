@@ -48,7 +48,8 @@ class Schedule:
         except (KeyError, ValueError, OSError) as error:
             message = f"unknown time zone {zone!r}"
             raise InvalidScheduleError(message) from error
-        self._start, self._end = _date(settings, "StartDate"), _date(settings, "EndDate")
+        self._start = _date(settings, "StartDate", datetime.min.replace(tzinfo=UTC))
+        self._end = _date(settings, "EndDate", datetime.max.replace(tzinfo=UTC))
         self.next_time(datetime.now(UTC))  # checks the expression
 
     def next_time(self, after: datetime) -> datetime | None:
@@ -57,17 +58,15 @@ class Schedule:
         if match := _AT.fullmatch(expression):  # AWS ignores the dates of such a schedule
             time = datetime.fromisoformat(match[1]).replace(tzinfo=self._zone)
             return time if time > after else None
-        following = self._next_repeated(expression, after)
-        is_over = following is None or (self._end is not None and following > self._end)
-        return None if is_over else following
+        found = self._next_repeated(expression, after)
+        return found if found is not None and found <= self._end else None
 
     def _next_repeated(self, expression: str, after: datetime) -> datetime | None:
-        starts_later = self._start is not None and self._start > after
         if match := _RATE.fullmatch(expression):
             period = timedelta(seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
-            return self._start if starts_later else after + period
+            return self._start if self._start > after else after + period
         if match := _CRON.fullmatch(expression):
-            return self._next_cron(match[1], self._start or after if starts_later else after)
+            return self._next_cron(match[1], max(after, self._start))
         message = f"invalid schedule {expression!r}; use rate(5 minutes) or cron(0 12 * * ? *)"
         raise InvalidScheduleError(message)
 
@@ -154,14 +153,13 @@ class Schedule:
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
         """
         account, settings = self._context.aws.account, self.source.settings
-        name = (
-            f"{settings.get('GroupName') or 'default'}/{settings.get('Name') or self.source.name}"
-        )
-        place = f"{account.region}:{account.account_id}"
+        name = settings.get("Name") or self.source.name
+        schedule = f"schedule/{settings.get('GroupName') or 'default'}/{name}"
+        service = f"arn:{account.partition}:scheduler:{account.region}:{account.account_id}"
         values = {
             "attempt-number": "1",
             "execution-id": str(uuid.uuid4()),
-            "schedule-arn": f"arn:{account.partition}:scheduler:{place}:schedule/{name}",
+            "schedule-arn": f"{service}:{schedule}",
             "scheduled-time": _iso(time),
         }
         for attribute, value in values.items():
@@ -177,12 +175,11 @@ def _iso(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _date(settings: Mapping[str, Any], name: str) -> datetime | None:
+def _date(settings: Mapping[str, Any], name: str, default: datetime) -> datetime:
     """Return a date of a schedule, which is in UTC. Raises InvalidScheduleError."""
-    if not (text := settings.get(name)):
-        return None
+    text = settings.get(name)
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text) if text else default
     except (TypeError, ValueError) as error:
         message = f"invalid {name} {text!r}; write a date such as 2030-01-31T00:00:00Z"
         raise InvalidScheduleError(message) from error

@@ -425,21 +425,19 @@ class _Shard:
     ) -> dict[str, Any]:
         mapping, account = self.poller.mapping, self.poller.context.aws.account
         is_table = mapping.kind == DYNAMODB
-        failed: dict[str, Any] = {
+        response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        if result is not None and result.error_type is not None:
+            response["functionError"] = "Unhandled"
+        return {
+            "version": "1.0",
+            "timestamp": _iso(time.time()),
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
                 "functionArn": account.function_arn(mapping.function),
                 "condition": condition,
                 "approximateInvokeCount": attempts,
-            }
-        }
-        if result is not None:
-            context = {"statusCode": 200, "executedVersion": "$LATEST"}
-            error = {"functionError": "Unhandled"} if result.error_type else {}
-            failed["responseContext"] = context | error
-        return failed | {
-            "version": "1.0",
-            "timestamp": _iso(time.time()),
+            },
+            **({"responseContext": response} if result is not None else {}),
             "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
                 "shardId": self.id,
                 "startSequenceNumber": _sequence(records[0]),

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from lambda_live.http.asgi import Response
@@ -23,8 +24,8 @@ type Headers = list[tuple[str, str]]
 class HeaderRemapping:
     """The headers that one front end renames and drops, in lower case."""
 
-    renamed: frozenset[str]
-    dropped: frozenset[str]
+    renamed: AbstractSet[str]
+    dropped: AbstractSet[str]
 
     def apply(self, headers: Iterable[tuple[str, str]]) -> Headers:
         """Return the headers as the front end sends them."""
@@ -36,31 +37,24 @@ class HeaderRemapping:
 
 
 REST_API = HeaderRemapping(
-    frozenset(
-        (
-            *("authorization", "connection", "content-length", "content-md5", "date"),
-            *("max-forwards", "server", "user-agent", "www-authenticate", "x-amzn-requestid"),
-        )
-    ),
-    frozenset(
-        (
-            *("expect", "host", "proxy-authenticate", "te", "trailer", "transfer-encoding"),
-            *("upgrade", "via"),
-        )
-    ),
+    renamed={
+        *("authorization", "connection", "content-length", "content-md5", "date", "max-forwards"),
+        *("server", "user-agent", "www-authenticate", "x-amzn-requestid"),
+    },
+    dropped={
+        *("expect", "host", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"),
+        "via",
+    },
 )
 FUNCTION_URL = HeaderRemapping(
-    frozenset(("connection", "content-length", "www-authenticate")),
-    frozenset(("transfer-encoding",)),
+    renamed={"connection", "content-length", "www-authenticate"}, dropped={"transfer-encoding"}
 )
-HTTP_API = HeaderRemapping(frozenset(), frozenset(("content-length", "transfer-encoding")))
+HTTP_API = HeaderRemapping(renamed=set(), dropped={"content-length", "transfer-encoding"})
 
-REST_API_DROPPED_REQUEST_HEADERS = frozenset(
-    (
-        *("content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate"),
-        *("server", "te", "trailer", "transfer-encoding", "upgrade", "www-authenticate"),
-    )
-)
+REST_API_DROPPED_REQUEST_HEADERS = {
+    *("content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server"),
+    *("te", "trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+}
 """Request headers that a REST API does not pass on in the event."""
 
 

@@ -18,9 +18,7 @@ from lambda_live.http.routes import DEFAULT_ROUTE, RouteMatch, event_path, reque
 from lambda_live.model.invocation import Invocation
 
 _TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
-_HANDLED_HEADERS = frozenset(
-    ("connection", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto")
-)
+_HANDLED_HEADERS = {"connection", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
 """Request headers that AWS drops or writes itself."""
 
 _V1_NAMES = {
@@ -28,8 +26,6 @@ _V1_NAMES = {
 }
 """Headers that AWS writes so in events of payload format 1.0, however the client wrote them."""
 
-
-_DEPLOYMENT_ID = "local"
 
 _IDENTITY_FIELDS = (
     *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider"),
@@ -185,7 +181,6 @@ def _v1_request_context(
 ) -> dict[str, Any]:
     route, now = match.route, time.time()
     domain = _value(headers, "host") or "localhost"
-    identity = dict.fromkeys(_IDENTITY_FIELDS)
     context = {
         "accountId": match.function.configuration.account.account_id,
         "apiId": route.api,
@@ -193,8 +188,8 @@ def _v1_request_context(
         "domainPrefix": domain.partition(".")[0],
         "extendedRequestId": invocation.request_id,
         "httpMethod": scope["method"],
-        "identity": identity
-        | {
+        "identity": {
+            **dict.fromkeys(_IDENTITY_FIELDS),
             "sourceIp": _source_ip(scope),
             "userAgent": _value(headers, "user-agent"),
         },
@@ -207,7 +202,7 @@ def _v1_request_context(
         "resourcePath": route.path,
         "stage": route.stage,
     }
-    return context | {"deploymentId": _DEPLOYMENT_ID} if route.is_rest else context
+    return context | {"deploymentId": "local"} if route.is_rest else context
 
 
 def _path_with_stage(match: RouteMatch, scope: Scope) -> str:

@@ -148,12 +148,11 @@ class Emulator:
     def save_state(self, members: dict[str, Any]) -> None:
         """Store values for the time that the emulator runs."""
         if self.reports_changes:
-            _request(self.url, "PUT", "state", json.dumps(members).encode())
+            _request(self.url, "PUT", "_lambda_live/state", json.dumps(members).encode())
 
     def reset(self) -> None:
         """Delete everything in the emulator. Raises OSError."""
-        request = urllib.request.Request(f"{self.url}/_ministack/reset", b"", method="POST")  # noqa: S310  # http
-        urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
+        _request(self.url, "POST", "_ministack/reset", b"")
         self.is_new = True
 
     def mark_seeded(self) -> None:
@@ -196,7 +195,7 @@ class Emulator:
         if not self.is_own:
             return
         with suppress(OSError, http.client.HTTPException):
-            _request(self.url, "POST", "stop")
+            _request(self.url, "POST", "_lambda_live/stop")
         if self._file is not None:
             self._file.unlink(missing_ok=True)
         if self._process is not None:
@@ -246,14 +245,16 @@ def running_emulator(file: Path, key: str | None = None, *, in_use: bool = False
 
 
 def _read_state(url: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(_request(url, "GET", "state", timeout=_PROBE_SECONDS))
+    found: dict[str, Any] = json.loads(
+        _request(url, "GET", "_lambda_live/state", timeout=_PROBE_SECONDS)
+    )
     return found
 
 
 def _request(
-    url: str, method: str, name: str, body: bytes | None = None, timeout: float = _TIMEOUT_SECONDS
+    url: str, method: str, path: str, body: bytes | None = None, timeout: float = _TIMEOUT_SECONDS
 ) -> bytes:
-    request = urllib.request.Request(f"{url}/_lambda_live/{name}", body, method=method)  # noqa: S310  # http
+    request = urllib.request.Request(f"{url}/{path}", body, method=method)  # noqa: S310  # http
     with urllib.request.urlopen(request, timeout=timeout) as response:  # noqa: S310  # as above
         content: bytes = response.read()
     return content
