@@ -391,6 +391,8 @@ Resources:
         ("!Select [3, !Split [',', !Ref Secret]]", "Secret"),
         ("!Select [1, !Ref Secret]", "Secret"),
         ("!Length [a, b]", "2"),
+        ("!Length {Ref: Secret}", "Secret"),
+        ("!Join [',', !Ref Secret]", "Secret"),
         ("!ToJsonString {a: [b]}", '{"a":["b"]}'),
         (
             '!ToJsonString {a: 1, b: yes, c: "1", d: 1.5, e: ü}',

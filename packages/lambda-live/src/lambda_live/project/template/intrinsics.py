@@ -26,28 +26,26 @@ class Intrinsics:
         self._document = document
         self._context = context
         self.references = References(document, context, self.resolve)
-        strings = _StringFunctions(self.references, self.resolve)
-        self._text = strings.text
         self._functions: Mapping[str, Callable[[Value], Value]] = {
             "Ref": lambda name: self.references.ref(as_text(name)),
             "Condition": lambda name: _boolean(self.condition(as_text(name))),
             "Fn::And": lambda values: _boolean(all(map(self._is_true, _array(values)))),
-            "Fn::Base64": strings.base64,
+            "Fn::Base64": self._base64,
             "Fn::Equals": self._equals,
             "Fn::FindInMap": self._find_in_map,
             "Fn::GetAtt": self._get_att,
             "Fn::GetAZs": self._availability_zones,
             _IF: self._if,
             "Fn::ImportValue": self._import_value,
-            "Fn::Join": strings.join,
-            "Fn::Length": lambda values: str(len(_array(self.resolve(values)))),
+            "Fn::Join": self._join,
+            "Fn::Length": self._length,
             "Fn::Not": lambda values: _boolean(not self._is_true(_array(values)[0])),
             "Fn::Or": lambda values: _boolean(any(map(self._is_true, _array(values)))),
-            "Fn::Select": strings.select,
-            "Fn::Split": strings.split,
-            "Fn::Sub": strings.sub,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::Sub": self._sub,
             _MACRO: lambda macro: self.resolve(self._include(macro)),
-            "Fn::ToJsonString": strings.to_json_string,
+            "Fn::ToJsonString": self._to_json_string,
         }
 
     def resolve(self, value: Value) -> Value:
@@ -217,54 +215,46 @@ class Intrinsics:
         name = self._text(region) or as_text(self.references.ref("AWS::Region"))
         return Array(0, (f"{name}{letter}" for letter in "abc"))
 
-
-class _StringFunctions:
-    """
-    The intrinsic functions that build texts. A result made from an unresolved value is unresolved.
-
-    Each raises TypeError, ValueError or IndexError if its arguments are invalid.
-    """
-
-    def __init__(self, references: References, resolve: Callable[[Value], Value]) -> None:
-        self._references = references
-        self._resolve = resolve
-
-    def text(self, value: Value) -> str:
+    def _text(self, value: Value) -> str:
         """Resolve a value to text, and keep it `Unresolved` if it is."""
-        resolved = self._resolve(value)
+        resolved = self.resolve(value)
         return resolved if isinstance(resolved, Unresolved) else as_text(resolved)
 
-    def join(self, values: Value) -> Value:
-        """Fn::Join."""
+    def _join(self, values: Value) -> Value:
         separator, items = _array(values)
-        texts = [self.text(item) for item in _array(self._resolve(items))]
+        resolved = self.resolve(items)
+        if isinstance(resolved, Unresolved):
+            return resolved
+        texts = [self._text(item) for item in _array(resolved)]
         return _propagate_unresolved(texts, as_text(separator).join(texts))
 
-    def split(self, values: Value) -> Value:
-        """Fn::Split."""
+    def _length(self, values: Value) -> Value:
+        resolved = self.resolve(values)
+        return resolved if isinstance(resolved, Unresolved) else str(len(_array(resolved)))
+
+    def _split(self, values: Value) -> Value:
         separator, text = _array(values)
-        whole = self.text(text)
+        whole = self._text(text)
         parts = whole.split(as_text(separator))
         return Array(0, (_propagate_unresolved([whole], part) for part in parts))
 
-    def select(self, values: Value) -> Value:
-        """Fn::Select; beyond the end of a list with unresolved items the result is unresolved."""
+    def _select(self, values: Value) -> Value:
+        """Return an item, unresolved beyond the end of a list with unresolved items."""
         index, items = _array(values)
-        resolved = self._resolve(items)
+        resolved = self.resolve(items)
         if isinstance(resolved, Unresolved):
             return resolved
         found = _array(resolved)
-        position = int(self.text(index))
+        position = int(self._text(index))
         if position < 0:
             raise IndexError
         if position >= len(found) and any(isinstance(item, Unresolved) for item in found):
             return Unresolved("".join(map(as_text, found)))
         return found[position]
 
-    def sub(self, argument: Value) -> Value:
-        """Fn::Sub, with or without a mapping of variables."""
+    def _sub(self, argument: Value) -> Value:
         text, variables = (argument, Object(0)) if isinstance(argument, str) else _array(argument)
-        known = {name: self.text(value) for name, value in _object(variables).items()}
+        known = {name: self._text(value) for name, value in _object(variables).items()}
         used: list[str] = []
 
         def replace(variable: re.Match[str]) -> str:
@@ -279,24 +269,23 @@ class _StringFunctions:
 
     def _variable(self, name: str) -> str:
         if "." in name:
-            return self._references.attribute(*name.split(".", 1))
-        return self.text(self._references.ref(name))
+            return self.references.attribute(*name.split(".", 1))
+        return self._text(self.references.ref(name))
 
-    def to_json_string(self, value: Value) -> Value:
+    def _to_json_string(self, value: Value) -> Value:
         """
-        Fn::ToJsonString: compact JSON with numbers and booleans as written.
+        Return compact JSON with numbers and booleans as written.
 
         https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-ToJsonString.html
         """
         if not isinstance(value, Object | Array):
             raise TypeError
-        resolved = self._resolve(value)
+        resolved = self.resolve(value)
         whole = json.dumps(to_json(resolved), separators=(",", ":"), ensure_ascii=False)
         return _propagate_unresolved(_texts(resolved), whole)
 
-    def base64(self, value: Value) -> Value:
-        """Fn::Base64."""
-        return base64.b64encode(self.text(value).encode()).decode()
+    def _base64(self, value: Value) -> Value:
+        return base64.b64encode(self._text(value).encode()).decode()
 
 
 def _texts(value: Value) -> Iterator[str]:
