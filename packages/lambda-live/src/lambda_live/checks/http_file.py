@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lambda_live.model.text_files import read_file
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 SUFFIX = ".http"
 _SEPARATOR = "###"
@@ -67,12 +71,14 @@ class HttpRequest:
         Raises OSError if that fails, and ValueError if the request is not valid HTTP.
         """
         import http.client  # noqa: PLC0415  # `scripts/check` sends with curl and starts faster
-        from urllib.parse import urlsplit  # noqa: PLC0415
 
-        address = urlsplit(url).netloc
-        connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
+        connection = connect(url, _TIMEOUT_SECONDS)
         named = {name.lower() for name, _ in self.headers}
-        default = {"Host": address, "User-Agent": "lambda_live", "Accept": "*/*"} | own_headers
+        default = {
+            "Host": url.partition("://")[2],
+            "User-Agent": "lambda_live",
+            "Accept": "*/*",
+        } | own_headers
         added = [(name, value) for name, value in default.items() if name.lower() not in named]
         try:
             connection.putrequest(
@@ -89,6 +95,16 @@ class HttpRequest:
             raise OSError(repr(error)) from error
         finally:
             connection.close()
+
+
+def connect(url: str, timeout: float) -> "HTTPConnection":
+    """Return a connection to a service. It connects with the first request."""
+    import http.client  # noqa: PLC0415  # as above
+
+    scheme, _, address = url.partition("://")
+    is_https = scheme == "https"
+    kind = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
+    return kind(address, timeout=timeout)
 
 
 def read_request(path: Path) -> HttpRequest:

@@ -6,11 +6,11 @@ import http.client
 import json
 import os
 import sys
-import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from lambda_live.checks.curl import unreachable
+from lambda_live.checks.http_file import connect
 from lambda_live.cli.parser import CommandParser, check_function, log, service_url
 
 RETRY_SECONDS = 0.5
@@ -27,10 +27,9 @@ class AdminClient:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._address = urllib.parse.urlsplit(url).netloc
 
     def _connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._address, timeout=_TIMEOUT_SECONDS)
+        return connect(self.url, _TIMEOUT_SECONDS)
 
     def exit_if_unreachable(self) -> None:
         """Exit with status 1 if no service answers, or not at its admin port."""

@@ -34,7 +34,8 @@ def service_url(text: str) -> str:
     """Parse the URL of a service, or HOST:PORT."""
     url = (text if "://" in text else f"http://{text}").rstrip("/")
     try:
-        is_valid = ":" in text and urlsplit(url).hostname and urlsplit(url).port != 0
+        parts = urlsplit(url)
+        is_valid = ":" in text and parts.hostname and parts.port != 0 and not parts.path
     except ValueError:
         is_valid = False
     if not is_valid:

@@ -157,6 +157,7 @@ def test_invoke_prints_http_response(service: LambdaService) -> None:
         (["--data", "{}", "hello"], 2, "--data and EVENT exclude each other"),
         (["--url", "http://127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1. Start the"),
         (["--url", "127.0.0.1:1"], 1, "nothing answers at http://127.0.0.1:1. Start the"),
+        (["--url", "http://localhost:1/api"], 2, "argument --url: invalid URL 'http://localhost:1"),
         (["--url", "http://[::1"], 2, "argument --url: invalid URL 'http://[::1': write http://HO"),
     ],
 )
@@ -185,6 +186,13 @@ def test_check_accepts_url_with_slash_or_without_scheme(service: LambdaService) 
     for url in (f"{service.url}/", service.url.removeprefix("http://")):
         checked = run("check", "--url", url, "events/hello.json", folder=service.project)
         assert (checked.returncode, checked.stdout) == (0, "1 of 1 events as expected\n")
+
+
+def test_invoke_does_not_send_plain_http_to_https_url(service: LambdaService) -> None:
+    invoked = run("invoke", "--url", service.url.replace("http:", "https:"), folder=service.project)
+
+    assert (invoked.returncode, invoked.stdout) == (1, "")
+    assert "SSL" in invoked.stderr
 
 
 @pytest.mark.parametrize("command", ["logs", "imports"])
