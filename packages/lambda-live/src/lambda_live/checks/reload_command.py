@@ -68,7 +68,7 @@ class CommandResult:
         """
         Return the result of `scripts/check`, or the exit status and last lines of another command.
 
-        A negative status is the number of the signal that ended the command.
+        A negative status is the number of the signal that killed the command.
         """
         text = output.decode("utf-8", "replace").rstrip()
         last = text.rpartition("\n")[2]
@@ -121,7 +121,7 @@ def _status_text(status: int) -> str:
 
 type OnFinished = Callable[[CommandResult], None]
 type OnProgress = Callable[[CheckProgress | None], None]
-"""Is called without a total when the command starts, and with None when it has ended."""
+"""Is called without a total when the command starts, and with None when it has exited."""
 
 
 class _CommandRun:
@@ -200,7 +200,7 @@ class _CommandRun:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(psutil.Error):  # it has ended
+        with contextlib.suppress(psutil.Error):  # it has exited
             self._others |= set(psutil.Process(self._process.pid).children(recursive=True))
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
@@ -243,7 +243,7 @@ class ReloadCommand(Listener):
             self.run(load.code_sha256)
 
     def run(self, code_sha256: str) -> None:
-        """Start the command for that code, after the current run has ended."""
+        """Start the command for that code, after the current run has exited."""
         self._next_code = code_sha256
         if self._run is None:
             self._start()

@@ -33,7 +33,7 @@ COMMANDS = {
 }
 
 _INTERRUPTED = 130
-"""The status of a program that Ctrl-C has ended, in shells: 128 and the number of the signal."""
+"""The status of a program that Ctrl-C stopped, in shells: 128 and the number of the signal."""
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
                 sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:  # the reader has ended, such as `head`
+    except BrokenPipeError:  # the reader has exited, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (TemplateError, InstallError) as error:
