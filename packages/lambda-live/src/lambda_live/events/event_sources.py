@@ -434,13 +434,13 @@ class EventSources:
             for each in late:
                 each.cancel()
 
-    async def send(self, arn: str, text: str, attributes: Mapping[str, str]) -> bool:
-        """Send a text to a queue, a topic, an event bus or a bucket; return whether it exists."""
+    async def send(self, arn: str, text: str, attributes: Mapping[str, str]) -> str | None:
+        """Send a text to a queue, topic, event bus or bucket; return why that failed, or None."""
         try:
             await self.clients.send(arn, text, dict(attributes))
-        except (*AwsError, ValueError, IndexError):
-            return False
-        return True
+        except (*AwsError, ValueError, IndexError) as error:
+            return explain(error)
+        return None
 
     async def close(self) -> None:
         """Stop the emulator."""

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 SQS, DYNAMODB, KINESIS = "SQS", "DynamoDB", "Kinesis"
 _SERVICES = {"sqs": SQS, "dynamodb": DYNAMODB, "kinesis": KINESIS}
@@ -63,37 +63,30 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
     is_queue = kind == SQS
     for name in _STREAM_ONLY if is_queue else _QUEUE_ONLY:
         if properties.get(name) and name != "DestinationConfig":
-            message = f"{name} isn't supported for {kind} event sources"
-            raise InvalidMappingError(message)
+            _reject(f"{name} isn't supported for {kind} event sources")
     batch_size = _number(properties, "BatchSize", 10 if is_queue else 100, 1, 10_000)
     window = _number(properties, "MaximumBatchingWindowInSeconds", 0, 0, 300)
     if is_fifo and batch_size > _MAX_QUEUE_BATCH_WITHOUT_WINDOW:
-        message = "BatchSize must be at most 10 for FIFO queues"
-        raise InvalidMappingError(message)
+        _reject("BatchSize must be at most 10 for FIFO queues")
     if is_fifo and window:
-        message = "Batching window is not supported for FIFO queues"
-        raise InvalidMappingError(message)
+        _reject("Batching window is not supported for FIFO queues")
     if is_queue and batch_size > _MAX_QUEUE_BATCH_WITHOUT_WINDOW and not window:
-        message = (
+        _reject(
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is"
             " greater than 10"
         )
-        raise InvalidMappingError(message)
     position = str(properties.get("StartingPosition") or "")
     if not is_queue and position not in _POSITIONS[: 3 if kind == KINESIS else 2]:
-        message = f"invalid StartingPosition {position!r}; use LATEST or TRIM_HORIZON"
-        raise InvalidMappingError(message)
+        _reject(f"invalid StartingPosition {position!r}; use LATEST or TRIM_HORIZON")
     types = _texts(properties.get("FunctionResponseTypes"))
     if any(each != _FAILURES for each in types):
-        message = f"invalid FunctionResponseTypes {types}; use [{_FAILURES}]"
-        raise InvalidMappingError(message)
+        _reject(f"invalid FunctionResponseTypes {types}; use [{_FAILURES}]")
     scaling = properties.get("ScalingConfig") or {}
     destination = (properties.get("DestinationConfig") or {}).get("OnFailure") or {}
     timestamp = properties.get("StartingPositionTimestamp")
     age = _number(properties, "MaximumRecordAgeInSeconds", -1, -1, 604_800)
     if -1 < age < _MIN_AGE_SECONDS:
-        message = f"MaximumRecordAgeInSeconds must be -1 or from {_MIN_AGE_SECONDS} to 604800"
-        raise InvalidMappingError(message)
+        _reject(f"MaximumRecordAgeInSeconds must be -1 or from {_MIN_AGE_SECONDS} to 604800")
     return MappingSettings(
         batch_size=batch_size,
         window=window,
@@ -111,6 +104,10 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
     )
 
 
+def _reject(message: str) -> NoReturn:
+    raise InvalidMappingError(message)
+
+
 def _is_true(value: object) -> bool:
     return value is True or str(value).lower() == "true"
 
@@ -126,8 +123,7 @@ def _number(
     except (TypeError, ValueError):
         number = minimum - 1
     if not minimum <= number <= maximum:
-        message = f"{name} must be a number from {minimum} to {maximum}, not {value!r}"
-        raise InvalidMappingError(message)
+        _reject(f"{name} must be a number from {minimum} to {maximum}, not {value!r}")
     return number
 
 
@@ -148,8 +144,7 @@ def _filters(criteria: Any) -> tuple[str, ...]:
         except ValueError:
             is_valid = False
         if not is_valid:
-            message = f"Invalid filter pattern definition: {text}"
-            raise InvalidMappingError(message)
+            _reject(f"Invalid filter pattern definition: {text}")
     return tuple(text for text in texts if text != "{}")
 
 

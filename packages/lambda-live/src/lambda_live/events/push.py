@@ -237,10 +237,7 @@ async def put_rule(aws: AwsClients, source: EventSource, arn: str) -> None:
         State=settings.get("State") or "ENABLED",
     )
     entry: dict[str, Any] = {"Id": str(target.get("Id") or source.name)[:64], "Arn": arn}
-    for key in ("Input", "InputPath"):
+    for key in ("Input", "InputPath", "InputTransformer"):
         if (value := target.get(key)) is not None:
             entry[key] = value
-    if transformer := target.get("InputTransformer"):
-        wanted = ("InputPathsMap", "InputTemplate")
-        entry["InputTransformer"] = {key: transformer[key] for key in wanted if key in transformer}
     await aws.call("events", "put_targets", Rule=name, EventBusName=bus, Targets=[entry])

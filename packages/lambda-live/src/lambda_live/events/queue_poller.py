@@ -140,7 +140,8 @@ class QueuePoller:
             self.signal.set()  # the next messages of the group may be received
         if remaining:
             visible_in = max(visible_at - time.monotonic(), 0.0)
-            self._look_again_in(visible_in)
+            loop = asyncio.get_running_loop()
+            loop.call_later(visible_in + _VISIBLE_MARGIN_SECONDS, self.signal.set)
             failures = f"{len(remaining)} of {count(len(batch), 'message')} failed"
             again = f"visible again in {visible_in:.0f} s{self._dead_letter(remaining)}"
             self._context.log(f"{name}: {failures} in {function}{why}; {again}", "WARN")
@@ -180,10 +181,6 @@ class QueuePoller:
             )
             self._context.log(f"{self._mapping.label}: {message}", "ERROR")
         self._queue.url = url
-
-    def _look_again_in(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(seconds + _VISIBLE_MARGIN_SECONDS, self.signal.set)
 
     def _record(self, message: Message) -> dict[str, Any]:
         """Return a message as AWS's event has it."""

@@ -33,8 +33,8 @@ class LocalAws(Protocol):
 
     def send(
         self, arn: str, text: str, attributes: Mapping[str, str]
-    ) -> Coroutine[None, None, bool]:
-        """Send a text to a queue, a topic, an event bus or a bucket; return whether it exists."""
+    ) -> Coroutine[None, None, str | None]:
+        """Send a text to a queue, topic, event bus or bucket; return why that failed, or None."""
 
 
 class Destinations:
@@ -82,11 +82,17 @@ class Destinations:
         self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]
     ) -> None:
         """Send a record to a queue, topic or bus; write it to the file if there is none."""
+        problem = None
         if self._aws is not None and self._aws.url:
             text = json.dumps(members["record"] if "record" in members else members["body"])
-            if await self._aws.send(destination, text, members.get("attributes", {})):
+            problem = await self._aws.send(destination, text, members.get("attributes", {}))
+            if problem is None:
                 return
         self._write(outcome, destination, members)
+        if problem is not None:
+            place, function = outcome.configuration.handler_place, outcome.configuration.name
+            message = f"{function} cannot send to {destination}: {problem}"
+            self._log(f"{place}: {message}" if place else message, "ERROR")
 
     def _write(self, outcome: AsyncOutcome, destination: str, members: dict[str, Any]) -> None:
         file = outcome.configuration.project / RECORDS_FILE

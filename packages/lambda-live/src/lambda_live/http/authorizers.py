@@ -11,7 +11,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
@@ -105,7 +105,7 @@ class Authorizers:
                 f"authorizer {authorizer.name} returned 403: the token has no scope {names}",
                 "ERROR",
             )
-            _raise_error(403, "ForbiddenException", {"message": "Forbidden"})
+            raise ServiceError(403, "ForbiddenException", {"message": "Forbidden"})
         if authorizer.kind == "COGNITO_USER_POOLS":
             return {"claims": cognito_claims(claims)}
         context = {"claims": jwt_claims(claims), "scopes": scopes or None}
@@ -130,7 +130,8 @@ class Authorizers:
             reason = f"was rejected: {error}" if isinstance(error, RejectedError) else reason
             self._listener.service_log(f"authorizer {authorizer.name} {reason}", "ERROR")
             message = None if match.route.is_rest else "Internal Server Error"
-            _raise_error(500, "AuthorizerConfigurationException", {"message": message})
+            body = {"message": message}
+            raise ServiceError(500, "AuthorizerConfigurationException", body) from error
         self._report_condition(authorizer, decision)
         if match.route.is_rest:
             latency_ms = int((time.monotonic() - start) * 1000)
@@ -163,7 +164,7 @@ def _raise_invalid_token(authorizer: Authorizer, reason: str) -> NoReturn:
     if authorizer.kind == "COGNITO_USER_POOLS":
         is_expired = reason == EXPIRED
         message = "The incoming token has expired" if is_expired else "Unauthorized"
-        _raise_error(401, "UnauthorizedException", {"message": message})
+        raise ServiceError(401, "UnauthorizedException", {"message": message})
     scope = " ".join(authorizer.scopes)
     value = f'Bearer scope="{scope}" error="invalid_token" error_description="{reason}"'
     header = ("WWW-Authenticate", value)
@@ -233,7 +234,7 @@ def _decision(
     if effect != "Allow":
         message = _EXPLICIT_DENY if effect else _IMPLICIT_DENY
         body = {"Message": message} if match.route.is_rest else {"message": "Forbidden"}
-        _raise_error(403, "AccessDeniedException", body)
+        raise ServiceError(403, "AccessDeniedException", body)
     return dict(decision)
 
 
@@ -262,11 +263,7 @@ def _as_strings(decision: dict[str, Any]) -> dict[str, str]:
 
 
 def _raise_unauthorized() -> NoReturn:
-    _raise_error(401, "UnauthorizedException", {"message": "Unauthorized"})
-
-
-def _raise_error(status: int, error_type: str, body: Mapping[str, str | None]) -> NoReturn:
-    raise ServiceError(status, error_type, body)
+    raise ServiceError(401, "UnauthorizedException", {"message": "Unauthorized"})
 
 
 def _evaluate(document: dict[str, Any], arn: str) -> str | None:

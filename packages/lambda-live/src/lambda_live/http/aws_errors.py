@@ -78,17 +78,10 @@ def to_service_error(error: ServiceError | NotInvokedError, *, is_reserved: bool
         body = {"Type": "User", "message": str(error)}
         return ServiceError(400, "InvalidParameterValueException", body)
     if isinstance(error, ThrottledError):
-        return _throttled(is_reserved=is_reserved)
+        limit = "ConcurrentInvocationLimitExceeded"
+        reason = f"ReservedFunction{limit}" if is_reserved else limit
+        body = {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
+        return ServiceError(429, "TooManyRequestsException", body)
     return ServiceError(
         503, "ServiceException", {"Type": "Service", "Message": "Service is stopping."}
     )
-
-
-def _throttled(*, is_reserved: bool) -> ServiceError:
-    limit = "ConcurrentInvocationLimitExceeded"
-    body = {
-        "Reason": f"ReservedFunction{limit}" if is_reserved else limit,
-        "Type": "User",
-        "message": "Rate Exceeded.",
-    }
-    return ServiceError(429, "TooManyRequestsException", body)

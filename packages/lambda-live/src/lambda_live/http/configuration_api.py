@@ -185,23 +185,13 @@ class ConcurrencyApi:
         value = members.get("ReservedConcurrentExecutions")
         number = parse_integer(value, name, 0, _ACCOUNT_CONCURRENCY)
         self._check_unreserved(function, number)
-        function.configure(
-            replace(
-                function.desired_configuration, concurrency=number, has_reserved_concurrency=True
-            )
-        )
+        _configure(function, concurrency=number, has_reserved_concurrency=True)
         return json_response(_reserved_concurrency(function))
 
     async def _delete(self, request: Request) -> Response:
         _check_unqualified(request)
         function = request.reference.function
-        function.configure(
-            replace(
-                function.desired_configuration,
-                concurrency=DEFAULT_CONCURRENCY,
-                has_reserved_concurrency=False,
-            )
-        )
+        _configure(function, concurrency=DEFAULT_CONCURRENCY, has_reserved_concurrency=False)
         return Response(204)
 
     def _check_unreserved(self, function: Function, number: int) -> None:
@@ -213,6 +203,10 @@ class ConcurrencyApi:
                 f" UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}]."
             )
             raise_user_error(400, "InvalidParameterValueException", message)
+
+
+def _configure(function: Function, **changes: Any) -> None:
+    function.configure(replace(function.desired_configuration, **changes))
 
 
 def function_configuration(function: Function) -> dict[str, Any]:

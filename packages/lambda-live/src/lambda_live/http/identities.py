@@ -138,7 +138,7 @@ def iam_identity(scope: Scope, user_arn: str) -> dict[str, Any]:
     user = _user_id(user_arn)
     return {
         "accessKey": _access_key(scope),
-        "accountId": _account_id(user_arn),
+        "accountId": user_arn.split(":")[4],
         "caller": user,
         "user": user,
         "userArn": user_arn,
@@ -151,7 +151,7 @@ def iam_authorizer(scope: Scope, user_arn: str) -> dict[str, Any]:
     return {
         "iam": {
             "accessKey": _access_key(scope),
-            "accountId": _account_id(user_arn),
+            "accountId": user_arn.split(":")[4],
             "callerId": user,
             "cognitoIdentity": None,
             "principalOrgId": None,
@@ -159,10 +159,6 @@ def iam_authorizer(scope: Scope, user_arn: str) -> dict[str, Any]:
             "userId": user,
         }
     }
-
-
-def _account_id(user_arn: str) -> str:
-    return user_arn.split(":")[4]
 
 
 def _user_id(user_arn: str) -> str:

@@ -389,6 +389,22 @@ def test_failed_event_goes_to_the_bus_and_the_dead_letter_queue(
     assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "raise it"}
 
 
+def test_missing_destination_of_an_event_is_reported_with_the_function(
+    service: LambdaService,
+) -> None:
+    missing = "arn:aws:sqs:us-east-1:123456789012:missing"
+    service.boto3.put_function_event_invoke_config(
+        FunctionName="Timed", DestinationConfig={"OnSuccess": {"Destination": missing}}
+    )
+    service.boto3.invoke(FunctionName="Timed", InvocationType="Event", Payload="{}")
+
+    line = TEMPLATE[: TEMPLATE.index("Handler:")].count("\n") + 1
+    service.wait_for_line(
+        f"template.yaml:{line}: Timed cannot send to {missing}: The specified queue does not exist"
+    )
+    assert missing in (service.project / ".cache/destinations.jsonl").read_text(encoding="utf-8")
+
+
 def test_saved_template_adds_a_notification_and_keeps_the_others(
     service: LambdaService, aws: Aws
 ) -> None:
