@@ -137,7 +137,7 @@ function emptyState(nothingShown) {
   const hidden = count ? [h("p", {}, `${count} check ${count === 1 ? "run" : "runs"} hidden. `, h("button", { type: "button", onclick: () => setChecks(true) }, "Show"))] : [];
   return [
     h("h2", {}, "No invocations yet"),
-    h("p", {}, "Send an event with ", h("kbd", {}, "i"), ", or from a terminal:"),
+    h("p", {}, "Press ", h("b", {}, "Send event"), ", or use a terminal:"),
     h("pre", {}, `curl -d '{"message": "hello"}' ${state.url}/2015-03-31/functions/${name}/invocations`),
     ...hidden,
   ];
