@@ -505,3 +505,22 @@ def test_account_id_is_that_of_the_account(folder: Path) -> None:
     (function,) = read_template(path, {}, Account(account_id="111122223333")).functions
 
     assert (function.environment or {})["VALUE"] == "111122223333"
+
+
+def test_ref_of_rule_that_sam_generates_is_its_logical_id(folder: Path) -> None:
+    text = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: code
+      Handler: app.handler
+      Environment: {Variables: {RULE: !Ref WorkNightly, NONE: !Ref WorkNever}}
+      Events: {Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}}
+"""
+    found = template(folder, text)
+
+    assert found.functions[0].environment == {"RULE": "WorkNightly", "NONE": "WorkNever"}
+    (notice,) = found.notices
+    assert "WorkNever is not defined in the template" in notice

@@ -100,6 +100,7 @@ _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)")
 _NAME = re.compile(r"[\w.-]+")
 _ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
 _SAM_FUNCTION = "AWS::Serverless::Function"
+_SAM_RULES = ("CloudWatchEvent", "EventBridgeRule", "Schedule", "ScheduleV2")
 _SAM_VERSION = re.compile(r"\.?Version([0-9a-f]{10})?")
 FIRST_VERSION = "1"
 _PUBLISHED_ATTRIBUTES = ((_ALIAS, "AliasArn"), (_VERSION, "FunctionArn"), (_VERSION, "Version"))
@@ -238,7 +239,7 @@ class References:
             return self._overrides[name]
         if isinstance(resource := self._resources.get(name), Object):
             return self._resource_ref(name, resource)
-        if (generated := self._generated_arn(name)) is not None:
+        if (generated := self._generated_by_sam(name)) is not None:
             return generated
         is_implicit = name in _IMPLICIT
         what = "is only known after deployment" if is_implicit else "is not defined in the template"
@@ -284,9 +285,9 @@ class References:
                 break
         return str(number)
 
-    def _generated_arn(self, name: str) -> str | None:
+    def _generated_by_sam(self, name: str) -> str | None:
         """
-        Return the ARN of an alias or version that SAM generates for a function.
+        Return what SAM generates for a function: the ARN of an alias or version, a rule's name.
 
         https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
         """
@@ -300,6 +301,8 @@ class References:
                 return f"{self.attribute(function, 'Arn')}:{alias or '$LATEST'}"
             if _SAM_VERSION.fullmatch(rest):
                 return f"{self.attribute(function, 'Arn')}:{FIRST_VERSION if alias else '$LATEST'}"
+            if _member(resource, "Properties", "Events", rest, "Type") in _SAM_RULES:
+                return name
         return None
 
     def _sam_alias(self, function: str) -> str:
@@ -325,7 +328,7 @@ class References:
             return arn.rpartition(":")[2] if attribute == "Version" else arn
         if pattern := _ATTRIBUTES.get((kind, attribute)):
             return pattern.format(name=self.name_of(logical_id), **self._arn_fields)
-        value = self._generated_arn(name)
+        value = self._generated_by_sam(name)
         if value is None and is_custom(kind):
             value = self._context.stored(f"attribute:{self._context.qualified_name(name)}")
         if value is None:
@@ -440,6 +443,13 @@ class References:
                 problem = f"AWS rejects {as_text(each)} as the parameter {name}"
                 notice = f"{problem}; AllowedValues has {as_text(allowed)}"
                 self.note(f"{name} {as_text(each)}", parameter.line_of("AllowedValues"), notice)
+
+
+def _member(value: Value, *keys: str) -> Value:
+    """Return a nested value, None if a mapping on the way has no such key."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Object) else None
+    return value
 
 
 def is_custom(kind: str) -> bool:
