@@ -39,6 +39,7 @@ from lambda_live.http.server import Server, create_server, socket_url
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.resources import TemplateResources
 from lambda_live.model.service import ServiceSettings
+from lambda_live.model.template import Route
 from lambda_live.project.config import Config
 from lambda_live.project.config_watcher import ConfigWatcher
 from lambda_live.telemetry import log as log_records
@@ -422,7 +423,17 @@ def _log_urls(
         log.service_log(message, url=url, admin_url=admin_url)
         return
     log.service_log(f"{message}; dashboard at {admin_url}")
-    has_event = (first.project / "events" / "event.json").is_file()
-    event = "@events/event.json" if has_event else "'{}'"
-    path = f"{url}/2015-03-31/functions/{first.name}/invocations"
-    log.service_log(f"try it: curl -d {event} {path}")
+    routes = [each for function in functions for each in function.routes]
+    paths = [each.path for each in routes if _is_open_page(each)]
+    invoke = f"{url}/2015-03-31/functions/{first.name}/invocations"
+    example = f"{url}{paths[0]}" if paths else f"-d '{{}}' {invoke}"
+    if (first.project / "events" / "event.json").is_file():
+        example = f"-d @events/event.json {invoke}"
+    log.service_log(f"try it: curl {example}")
+
+
+def _is_open_page(route: Route) -> bool:
+    """Return whether a GET request without a token reaches the route."""
+    is_plain = route.path.startswith("/") and "{" not in route.path
+    is_open = route.authorizer is None and route.api_key is None
+    return is_plain and is_open and route.method in ("GET", "ANY")

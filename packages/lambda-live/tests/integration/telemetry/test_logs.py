@@ -49,6 +49,27 @@ def test_startup_example_uses_existing_event(start_service: StartService) -> Non
     assert "try it: curl -d @events/event.json http" in service.lines[1]
 
 
+def test_startup_example_calls_a_page_of_the_api(start_service: StartService) -> None:
+    template = """
+Resources:
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      CodeUri: .
+      Handler: app.handler
+      Events:
+        One: {Type: HttpApi, Properties: {Path: "/items/{id}", Method: get}}
+        New: {Type: HttpApi, Properties: {Path: /items, Method: post}}
+        All: {Type: HttpApi, Properties: {Path: /items, Method: get}}
+"""
+    code = "def handler(event, context):\n    return event['routeKey']\n"
+    service = start_service({"template.yaml": template, "app.py": code}, handler=None)
+
+    assert service.lines[1] == f"lambda-live: try it: curl {service.url}/items"
+    assert service.request("GET", "/items").body == b"GET /items"
+
+
 def test_text_log_matches_aws(
     start_service: StartService,
 ) -> None:
