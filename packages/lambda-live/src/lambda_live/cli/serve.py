@@ -1,7 +1,9 @@
 """`lambda-live [serve] [HANDLER]`: run the functions until Ctrl-C or SIGTERM."""
 
+import contextlib
 import errno
 import os
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
 """https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
+
+_OPEN_FILES = 1024
+"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (File descriptors)"""
 
 _POD_WAIT_SECONDS = 60.0
 """How long a pod waits for the emulator: after a restart of the cluster they start together."""
@@ -148,9 +153,18 @@ def _reserve_standard_descriptors() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  # as os has it
 
 
+def _raise_limit_of_open_files() -> None:
+    """Allow what functions have on AWS: macOS allows 256 files, too few for many environments."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < _OPEN_FILES:  # -1 is no limit
+        with contextlib.suppress(ValueError):  # the system allows fewer
+            resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, hard))
+
+
 def main(arguments: Sequence[str]) -> None:
     """Run the service; exit with status 2 if it cannot start."""
     _reserve_standard_descriptors()
+    _raise_limit_of_open_files()
     config = parse(arguments, os.environ, Path.cwd())
     _install_packages(config)
     settings, project = config.service, config.functions[0].project

@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -252,6 +253,18 @@ def test_invalid_handler_is_one_line_with_status_2(root: Path) -> None:
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(r"lambda-live: no module for the handler .*\n", ended.stderr)
+
+
+def test_functions_may_open_as_many_files_as_on_aws(root: Path) -> None:
+    code = "import resource\ndef handler(event, context):\n return resource.getrlimit(7)[0]\n"
+    (root / "function/app.py").write_text(code.replace("7", str(resource.RLIMIT_NOFILE)))
+    serve = [HANDLER, "--port=0", "--admin-port=0", "--no-history", "--watch=function"]
+    limited = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", sys.executable, "-m", "lambda_live"]
+    start = partial(execute, [*limited, *serve])
+
+    with closing(Program(start, root, environment())) as service:
+        url = wait_until(lambda: re.search(r"http://[^\s;]+", service.log))[0]
+        assert request(url, "POST", INVOKE, b"{}").json() == 1024
 
 
 def test_ctrl_c_during_the_imports_of_the_start_prints_nothing(tmp_path: Path) -> None:
