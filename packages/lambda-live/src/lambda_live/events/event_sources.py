@@ -444,7 +444,9 @@ class EventSources:
 
     async def close(self) -> None:
         """Stop the emulator."""
-        await self.clients.run(self._emulator.stop)
+        if not await self.clients.run(self._emulator.stop):
+            hint = f"{self._emulator.log_file} says why"
+            self._log(f"the data of the resources was not stored; {hint}", "ERROR")
         self.clients.close()
 
 

@@ -190,10 +190,14 @@ class Emulator:
             for line in lines:
                 yield line.decode().split()
 
-    def stop(self) -> None:
-        """Stop the emulator. What is in it is lost, unless it persists."""
+    def stop(self) -> bool:
+        """
+        Stop the emulator. What is in it is lost, unless it persists.
+
+        Return False if it could not store its data.
+        """
         if not self.is_own:
-            return
+            return True
         with suppress(OSError, http.client.HTTPException):
             _request(self.url, "POST", "_lambda_live/stop")
         if self._file is not None:
@@ -204,13 +208,16 @@ class Emulator:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        persists = self._stop_seconds == _SAVE_SECONDS
+        return not persists or self._process is None or self._process.returncode == 0
 
 
 def _listen(port_file: Path | None) -> socket.socket:
     """Listen on a free port; with a file, on the same one each time: stored URLs have it."""
     port = 0
-    if port_file is not None and port_file.exists():
-        port = int(port_file.read_text(encoding="utf-8"))
+    if port_file is not None:
+        with suppress(OSError, ValueError):  # missing, or damaged by a full disk
+            port = int(port_file.read_text(encoding="utf-8"))
     try:
         listener = socket.create_server(("127.0.0.1", port), backlog=512)
     except OSError as error:
@@ -218,7 +225,7 @@ def _listen(port_file: Path | None) -> socket.socket:
         message = f"port {port}, which the persisted data names, is in use; {hint}"
         raise OSError(message) from error
     if port_file is not None:
-        port_file.parent.mkdir(parents=True, exist_ok=True)
+        port_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # it may have secrets
         port_file.write_text(str(listener.getsockname()[1]), encoding="utf-8")
     return listener
 

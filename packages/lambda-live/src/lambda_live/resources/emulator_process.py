@@ -30,6 +30,7 @@ the same project finds it. If none comes within a minute, the process stops, exc
 # ruff: noqa: E402  # a variable decides what the emulator imports
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import os
@@ -122,8 +123,9 @@ class EmulatorApp:
         self._key = key
         self._file = file
         self._state: dict[str, Any] = {}
-        if file is not None and file.exists():
-            self._state = json.loads(file.read_text(encoding="utf-8"))
+        if file is not None:
+            with contextlib.suppress(OSError, ValueError):  # missing, or damaged by a full disk
+                self._state = dict(json.loads(file.read_text(encoding="utf-8")))
         self._listeners: dict[asyncio.Queue[str], bytes] = {}
         self._orphaned = self._exit_later()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,7 +167,9 @@ class EmulatorApp:
         """Store the JSON object if the emulator stores its data."""
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(self._state), encoding="utf-8")
+            new = self._file.with_suffix(".tmp")
+            new.write_text(json.dumps(self._state), encoding="utf-8")
+            new.replace(self._file)
 
     def _notify(self, service: str) -> None:
         for queue in self._listeners:
@@ -324,7 +328,12 @@ async def _main() -> None:
     server = asyncio.create_task(serve(app, config, shutdown_trigger=app.finished.wait))
     finished = asyncio.create_task(app.finished.wait())
     await asyncio.wait((server, finished), return_when=FIRST_COMPLETED)
-    app.save()
+    try:
+        app.save()
+    except OSError as error:
+        sys.stderr.write(f"cannot store {file}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
     os._exit(0)  # the server would wait for its clients, and Python for the emulator's threads
 
 

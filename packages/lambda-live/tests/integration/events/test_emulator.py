@@ -11,6 +11,8 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from lambda_live.model.function import Account
+from lambda_live.resources.emulator import state_file
 from support.aws import RECORDER, Aws
 from support.http import request
 from support.lambda_service import LambdaService
@@ -233,6 +235,8 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
 
     wait_until(lambda: {"object", "item", "first"} <= set(done()), "the deliveries")
     service.close()
+    (stored,) = (tmp_path / "state/lambda-live/resources").iterdir()
+    assert stored.stat().st_mode & 0o077 == 0
 
     again = LambdaService(tmp_path, "--persist", handler=None, XDG_STATE_HOME=state)
     try:
@@ -248,6 +252,25 @@ def test_data_outlives_a_service_that_persists_it(tmp_path: Path) -> None:
         assert not any("loaded" in each for each in again.lines)
     finally:
         again.close()
+
+
+def test_stored_data_that_is_damaged_or_cannot_be_written_is_survived(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": FUNCTION + QUEUE, "code/app.py": RECORDER})
+    name = state_file(tmp_path, Account()).parent.name
+    stored = tmp_path / f"state/lambda-live/resources/{name}"
+    (stored / "state/lambda_live.tmp").mkdir(parents=True)  # so that no file can be written there
+    for file in ("port", "state/lambda_live.json"):
+        (stored / file).touch()  # as a full disk leaves it
+    service = LambdaService(
+        tmp_path, "--persist", handler=None, XDG_STATE_HOME=str(tmp_path / "state")
+    )
+    try:
+        service.wait_until_ready()
+        Aws(service).send("Orders", "x")
+        service.close()
+    finally:
+        service.kill()
+    assert "the data of the resources was not stored" in service.log
 
 
 def test_emulator_stops_with_the_service(start_service: StartService) -> None:
