@@ -100,9 +100,12 @@ class EventSources:
             self._log(f"nothing answers at {self._emulator.name} ({self.url}); {hint}", "ERROR")
             return
         self._specs |= {(spec.type, spec.name): spec for spec in specs}
-        await self.clients.run(
-            partial(create_resources, self.clients, specs, self._log_from_thread())
-        )
+        loop = asyncio.get_running_loop()
+
+        def log(text: str, level: str) -> None:
+            loop.call_soon_threadsafe(self._log, text, level)
+
+        await self.clients.run(partial(create_resources, self.clients, specs, log))
         if self._emulator.is_new:
             seed = self._project / SEED_FOLDER
             try:
@@ -112,14 +115,6 @@ class EventSources:
                 await self.clients.run(self._emulator.mark_seeded)
             except (*AwsError, SeedError, OSError) as error:
                 self._log(f"{seed}: {error}", "ERROR")
-
-    def _log_from_thread(self) -> Callable[[str, str], None]:
-        loop = asyncio.get_running_loop()
-
-        def log(text: str, level: str) -> None:
-            loop.call_soon_threadsafe(self._log, text, level)
-
-        return log
 
     async def start(self, sources: Iterable[EventSource]) -> None:
         """Create the event sources of the template, and start to deliver."""

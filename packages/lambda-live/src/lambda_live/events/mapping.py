@@ -78,8 +78,8 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
     position = str(properties.get("StartingPosition") or "")
     if not is_queue and position not in _POSITIONS[: 3 if kind == KINESIS else 2]:
         _reject(f"invalid StartingPosition {position!r}; use LATEST or TRIM_HORIZON")
-    types = _texts(properties.get("FunctionResponseTypes"))
-    if any(each != _FAILURES for each in types):
+    types = properties.get("FunctionResponseTypes") or []
+    if types not in ([], [_FAILURES]):
         _reject(f"invalid FunctionResponseTypes {types}; use [{_FAILURES}]")
     scaling = properties.get("ScalingConfig") or {}
     destination = (properties.get("DestinationConfig") or {}).get("OnFailure") or {}
@@ -91,7 +91,7 @@ def _parse_settings(source: str, properties: Mapping[str, Any]) -> MappingSettin
         batch_size=batch_size,
         window=window,
         filters=_filters(properties.get("FilterCriteria")),
-        reports_failures=_FAILURES in types,
+        reports_failures=bool(types),
         maximum_concurrency=_number(scaling, "MaximumConcurrency", 0, 2, 1000) or None,
         starting_position=position,
         starting_timestamp=None if timestamp is None else float(timestamp),
@@ -125,10 +125,6 @@ def _number(
     if not minimum <= number <= maximum:
         _reject(f"{name} must be a number from {minimum} to {maximum}, not {value!r}")
     return number
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _filters(criteria: Any) -> tuple[str, ...]:

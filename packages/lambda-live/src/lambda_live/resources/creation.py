@@ -86,15 +86,13 @@ def _create_topic(aws: AwsClients, spec: ResourceSpec) -> None:
 
 def _create_bucket(aws: AwsClients, spec: ResourceSpec) -> None:
     region = aws.account.region
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"Bucket": spec.name}
     if region != "us-east-1":
         options["CreateBucketConfiguration"] = {"LocationConstraint": region}
-    aws.call_now("s3", "create_bucket", Bucket=spec.name, **options)
-    if spec.properties.get("VersioningConfiguration"):
-        status = {"Status": spec.properties["VersioningConfiguration"].get("Status", "Enabled")}
-        aws.call_now(
-            "s3", "put_bucket_versioning", Bucket=spec.name, VersioningConfiguration=status
-        )
+    aws.call_now("s3", "create_bucket", **options)
+    if versioning := spec.properties.get("VersioningConfiguration"):
+        options = {"Bucket": spec.name, "VersioningConfiguration": versioning}
+        aws.call_now("s3", "put_bucket_versioning", **options)
 
 
 def _create_table(aws: AwsClients, spec: ResourceSpec) -> None:
