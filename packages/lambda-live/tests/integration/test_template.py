@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lambda_live.cli.command_line import parse
-from lambda_live.cli.describe import main as describe
+from lambda_live.cli.main import main
 from support.http import request
 from support.lambda_service import LambdaService, environment
 from support.project import write_project
@@ -264,9 +264,10 @@ def test_describe_reports_an_invalid_template(
 ) -> None:
     write_project(tmp_path, {"template.yaml": "Resources: ["})
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lambda-live", "describe", "--folders"])
 
     with pytest.raises(SystemExit) as raised:
-        describe(["--folders"])
+        main()
 
     out, err = capsys.readouterr()
     assert (raised.value.code, out) == (2, "")
