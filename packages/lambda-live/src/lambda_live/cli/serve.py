@@ -31,7 +31,7 @@ _POD_VARIABLE = "KUBERNETES_SERVICE_HOST"
 """https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables"""
 
 _OPEN_FILES = 1024
-"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (File descriptors)"""
+"""Linux's default. An environment needs four, a request one."""
 
 _POD_WAIT_SECONDS = 60.0
 """How long a pod waits for the emulator: after a restart of the cluster they start together."""
@@ -154,7 +154,7 @@ def _reserve_standard_descriptors() -> None:
 
 
 def _raise_limit_of_open_files() -> None:
-    """Allow what functions have on AWS: macOS allows 256 files, too few for many environments."""
+    """Allow the service as many as on Linux: macOS allows 256, too few for many environments."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < _OPEN_FILES:  # -1 is no limit
         with contextlib.suppress(ValueError):  # the system allows fewer
