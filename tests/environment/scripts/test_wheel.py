@@ -47,4 +47,4 @@ def test_wheel_command_is_the_command_line(wheel: zipfile.Path, tmp_path: Path) 
         check=False,
     )
 
-    assert helped.stdout.startswith("usage: lambda-live "), helped.stderr
+    assert helped.stdout.startswith("Usage: lambda-live "), helped.stderr
