@@ -49,7 +49,10 @@ function update(message) {
   }
   for (const name of ["functions", "pins", "running", "replay", "checkProgress"]) if (name in message) state[name] = message[name];
   if (message.second) state.seconds = [...state.seconds, message.second].slice(-MAX_SECONDS);
-  const removed = addRows(message.rows ?? []);
+  const rows = message.rows ?? [];
+  const stillRunning = state.running.filter(({ requestId }) => !rows.some((row) => row.requestId === requestId));
+  if (stillRunning.length < state.running.length) { state.running = stillRunning; changed.add("running"); } // the list of running ones comes once a second
+  const removed = addRows(rows);
   notify(changed);
   for (const listener of rowListeners) listener(message, removed);
 }
