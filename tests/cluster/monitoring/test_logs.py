@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import subprocess
@@ -91,10 +92,13 @@ def test_collector_restart_loses_and_repeats_no_line(stack: Stack, end: Callable
     stop = threading.Event()
 
     def invoke_repeatedly() -> None:
-        while not stop.is_set():
-            text = f"{run} {len(printed):05}"
-            assert stack.invoke({"print": text}).body == b'"done"'
-            printed.append(text)
+        for number in itertools.count():
+            text = f"{run} {number:05}"
+            # On a busy machine an invocation may exceed the timeout of 1 s.
+            if stack.invoke({"print": text}).body == b'"done"':
+                printed.append(text)
+            if stop.is_set():
+                return
 
     thread = threading.Thread(target=invoke_repeatedly)
     thread.start()
@@ -112,8 +116,9 @@ def test_collector_restart_loses_and_repeats_no_line(stack: Stack, end: Callable
         return sorted(line.json()["record"] for line in stack.logs(f'{SUBJECT} |= "{run}"'))
 
     # Lines that waited on the node arrive together with new ones.
-    wait_until(lambda: len(stored()) >= len(printed), "every line", 30)
-    assert stored() == printed
+    wait_until(lambda: set(printed) <= set(stored()), "every line", 30)
+    lines = stored()
+    assert len(lines) == len(set(lines))
 
 
 def test_line_is_stored_within_five_seconds(stack: Stack) -> None:
