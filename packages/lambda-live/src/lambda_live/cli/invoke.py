@@ -2,8 +2,8 @@
 `lambda-live invoke [EVENT...]`: send events to a running function and print the responses.
 
 EVENT is a JSON file, a `.http` file, the name of one in `events/`, or `-` for standard input.
-Without EVENT it is an empty object. The responses go to standard output. The figures of a single
-event, or the names of several ones, go to standard error.
+Without EVENT it is an empty object. The responses go to standard output. Standard error gets the
+figures of the invocation if there is one event, and otherwise the name of each event.
 Exit status: 0, 1 if an invocation failed, 2 for a wrong call.
 """
 
