@@ -59,13 +59,14 @@ def test_save_of_one_developer_does_not_change_function_of_other(
     ann, ben = developers
     code = ann.workspace.read(CODE)
 
-    with Load(ben.workspace.url, rate=20) as load:
-        ann.workspace.edit(CODE, TEXT, "Ann says")
-        wait_until(lambda: "Ann says" in ann.answer(), "the edit is live", DEADLINE)
-
-    assert load.outcomes.keys() == {"200"}
-    assert TEXT in ben.answer()
-    ann.workspace.write(CODE, code)
+    try:
+        with Load(ben.workspace.url, rate=20) as load:
+            ann.workspace.edit(CODE, TEXT, "Ann says")
+            wait_until(lambda: "Ann says" in ann.answer(), "the edit is live", DEADLINE)
+        assert load.outcomes.keys() == {"200"}
+        assert TEXT in ben.answer()
+    finally:
+        ann.workspace.write(CODE, code)
     wait_until(
         lambda: ann.tilt.is_green() and ben.tilt.is_green(), "every resource is green", DEADLINE
     )
@@ -78,7 +79,7 @@ def test_each_namespace_has_one_pod(
 
     for namespace in ("ann", "ben"):
         listed = output("kubectl", "--namespace", namespace, "get", "pods", "--output", "json")
-        assert len(json.loads(listed)["items"]) == 1
+        assert len(json.loads(listed)["items"]) == 1, namespace
 
 
 def test_deleted_namespace_makes_live_red_with_advice(

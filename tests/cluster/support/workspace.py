@@ -205,7 +205,8 @@ class Tilt:
 
 
 def _status(status: dict[str, Any]) -> str:
-    both = {status.get("updateStatus"), status.get("runtimeStatus")} - {"not_applicable", None}
+    # Right after the Tiltfile ran, Tilt lists its resources without a status.
+    both = {status.get("updateStatus", "pending"), status.get("runtimeStatus", "pending")}
     for worst in ("error", "in_progress", "pending"):
         if worst in both:
             return worst
