@@ -140,10 +140,10 @@ def test_an_error_behind_an_http_api_has_its_location(
 )
 def test_an_invalid_http_file_is_rejected(checks: Checks, request_: str, why: str) -> None:
     checks.write_request("r", request_)
-    done = checks.run("events/r.http", script="invoke")
+    done = checks.run("events/r.http")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("invoke: events/r.http")
+    assert done.stderr.startswith("check: events/r.http")
     assert why in done.stderr
 
 
@@ -152,7 +152,7 @@ def test_invoke_prints_status_headers_and_body(checks: Checks) -> None:
     done = checks.run("events/order.http", script="invoke")
 
     head, _, body = done.stdout.partition("\n\n")
-    assert head.startswith("HTTP/1.1 201")
+    assert head.startswith("events/order.http:\nHTTP/1.1 201")
     assert "x-id: 7" in head.lower()
     assert json.loads(body) == {"id": 7}
     assert done.returncode == 0

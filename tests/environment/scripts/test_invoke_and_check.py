@@ -163,26 +163,34 @@ def test_check_suggests_no_wait_if_the_service_reports_no_code(
     assert "--no-wait" in done.stderr
 
 
-def test_invoke_prints_each_response(service: LambdaService, checkout: Path) -> None:
-    events = ["events/event.json", "events/event_no_message.json"]
-    done = run(
-        checkout / "scripts/invoke", *events, cwd=checkout, env={"LAMBDA_LIVE_URL": service.url}
-    )
+def test_invoke_without_an_event_sends_all(service: LambdaService, checkout: Path) -> None:
+    done = run(checkout / "scripts/invoke", env={"LAMBDA_LIVE_URL": service.url})
 
-    expected = [(checkout / "events/expected" / Path(event).name).read_text() for event in events]
-    assert done.stdout == "".join(expected)
-    assert done.stderr.splitlines() == events
-    assert done.returncode == 0
+    rows = done.stdout.splitlines()
+    names = ["event.json", "event_alb.json", "event_no_message.json"]
+    expected = [(checkout / "events/expected" / name).read_text() for name in names]
+    assert rows[0::2] == [f"events/{name}: 200" for name in names]
+    assert [json.loads(row) for row in rows[1::2]] == [json.loads(text) for text in expected]
+    assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_invoke_prints_the_error_of_a_failed_invocation(
-    service: LambdaService, checkout: Path
-) -> None:
-    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "contest")
-    done = run(checkout / "scripts/invoke", "--url", service.url, checkout / "events/event.json")
+def test_invoke_fails_if_an_invocation_fails(service: LambdaService, checkout: Path) -> None:
+    edit(checkout / "lambda_app/app.py", "context.aws_request_id", "1 / len(event)")
+    events = ["events/event_no_message.json", "events/event.json"]
+    done = run(checkout / "scripts/invoke", "--url", service.url, *events, cwd=checkout)
 
+    rows = done.stdout.splitlines()
+    assert rows[0::2] == [f"{event}: 200" for event in events]
+    assert json.loads(rows[1])["errorType"] == "ZeroDivisionError"
     assert done.returncode == 1
-    assert json.loads(done.stdout)["errorType"] == "NameError"
+
+
+def test_invoke_fails_for_an_unknown_function(service: LambdaService, checkout: Path) -> None:
+    options = ["--url", service.url, "--function", "other"]
+    done = run(checkout / "scripts/invoke", *options, "events/event.json", cwd=checkout)
+
+    assert done.stdout.startswith("events/event.json: 404\n")
+    assert done.returncode == 1
 
 
 def test_check_sends_events_with_any_file_name(service: LambdaService, checkout: Path) -> None:
@@ -222,7 +230,8 @@ def test_check_and_invoke_escape_control_characters(
 
 
 @pytest.mark.parametrize(
-    ("script", "more"), [("invoke", []), ("check", []), ("check", ["--no-wait"])]
+    ("script", "more"),
+    [("invoke", []), ("load", []), ("check", []), ("check", ["--no-wait"])],
 )
 def test_an_unreachable_service_is_reported_in_one_line(
     script: str, more: list[str], checkout: Path
@@ -237,7 +246,7 @@ def test_an_unreachable_service_is_reported_in_one_line(
     )
 
 
-@pytest.mark.parametrize("script", ["check", "load"])
+@pytest.mark.parametrize("script", ["check", "invoke", "load"])
 def test_a_missing_curl_is_reported(script: str, checkout: Path, tmp_path: Path) -> None:
     for tool in ("bash", "dirname", "mktemp", "rm"):
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))
@@ -248,17 +257,16 @@ def test_a_missing_curl_is_reported(script: str, checkout: Path, tmp_path: Path)
     assert done.stderr.startswith(f"{script}: curl is missing")
 
 
-@pytest.mark.parametrize("script", ["invoke", "check", "load"])
-def test_a_missing_installation_is_reported(script: str, tmp_path: Path) -> None:
+def test_check_reports_a_missing_installation(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts")
     shutil.copy2(REPOSITORY / "machine.env", tmp_path)
-    done = run(tmp_path / "scripts" / script, tmp_path / "machine.env")
+    done = run(tmp_path / "scripts/check")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"{script}: no .venv: run make install first.\n"
+    assert done.stderr == "check: no .venv: run make install first.\n"
 
 
-@pytest.mark.parametrize("script", ["invoke", "check"])
+@pytest.mark.parametrize("script", ["invoke", "check", "load"])
 @pytest.mark.parametrize("args", [["--nonsense"], ["--url"], ["no/such/event.json"]])
 def test_a_wrong_call_exits_with_2(script: str, args: list[str]) -> None:
     done = run(REPOSITORY / "scripts" / script, *args)

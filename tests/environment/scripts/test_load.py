@@ -1,7 +1,13 @@
+"""`scripts/load`, and to which function it and `scripts/invoke` send an event."""
+
+import json
+import shutil
 import subprocess
 from pathlib import Path
 
-from support.project import REPOSITORY
+import pytest
+
+from support.lambda_service import LambdaService
 from support.service_starter import StartService
 
 TEMPLATE = """
@@ -12,66 +18,66 @@ Resources:
   Second: *function
 """
 APP = """
-import json
-
 def handler(event, context):
-    print(context.function_name, "got", json.dumps(event))
+    return f"{context.function_name} got {event}"
 """
 
 
-def load(*args: str, checkout: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+def run(
+    checkout: Path, script: str, url: str, *args: str | Path
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [checkout / "scripts/load", *args], capture_output=True, text=True, timeout=120, check=False
+        [checkout / "scripts" / script, "--url", url, *args],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
 
 
-def test_load_counts_responses_by_status(start_service: StartService) -> None:
-    service = start_service("def handler(event, context): return event")
+def test_load_counts_responses_by_status(served: LambdaService, checkout: Path) -> None:
+    loaded = run(checkout, "load", served.url, "--requests", "30", "--parallel", "3")
 
-    loaded = load("--url", service.url, "--requests", "30", "--parallel", "3")
-
-    assert loaded.returncode == 0
+    assert (loaded.returncode, loaded.stderr) == (0, "")
     assert loaded.stdout == "responses of function by status:\n     30 200\n"
 
 
-def test_load_sends_a_function_the_event_of_its_folder(
+def test_event_in_a_folder_is_sent_to_the_function_of_its_name(
     start_service: StartService, checkout: Path
 ) -> None:
-    project = {"template.yaml": TEMPLATE, "app.py": APP}
-    service = start_service(project, handler=None)
-    event = checkout / "Second" / "event.json"
-    event.parent.mkdir()
-    event.write_text('"the event"')
+    service = start_service({"template.yaml": TEMPLATE, "app.py": APP}, handler=None)
+    stray = run(checkout, "invoke", service.url, "events/event.json")
+    shutil.rmtree(checkout / "events")
+    for name in ("First", "Second"):
+        (checkout / "events" / name).mkdir(parents=True)
+        (checkout / "events" / name / "a.json").write_text(json.dumps(name.lower()))
 
-    loaded = load("--url", service.url, "--requests", "2", str(event), checkout=checkout)
-    first = load("--url", service.url, "--requests", "3", checkout=checkout)
+    invoked = run(checkout, "invoke", service.url)
+    named = run(checkout, "invoke", service.url, "--function", "First", "events/Second/a.json")
+    first = run(checkout, "load", service.url, "--requests", "3")
+    second = run(checkout, "load", service.url, "--requests", "2", "events/Second/a.json")
 
-    assert loaded.stdout == "responses of Second by status:\n      2 200\n"
+    assert invoked.stdout.splitlines()[1::2] == ['"First got first"', '"Second got second"']
+    assert named.stdout.splitlines()[1] == '"First got second"'
     assert first.stdout == "responses of First by status:\n      3 200\n"
-    service.wait_for_line('First got {"message": "hello world"}', 3)
-    service.wait_for_line('Second got "the event"', 2)
+    assert second.stdout == "responses of Second by status:\n      2 200\n"
+    assert stray.returncode == 2
+    assert "cannot tell which function events/event.json is for" in stray.stderr
 
 
-def test_load_fails_if_a_request_is_rejected(start_service: StartService) -> None:
+def test_load_fails_if_a_request_is_rejected(start_service: StartService, checkout: Path) -> None:
     service = start_service("def handler(event, context): return event", "--concurrency", "0")
 
-    loaded = load("--url", service.url, "--requests", "3")
+    loaded = run(checkout, "load", service.url, "--requests", "3")
 
     assert loaded.returncode == 1
     assert loaded.stdout.split()[-2:] == ["3", "429"]
 
 
-def test_load_fails_without_a_service(start_service: StartService) -> None:
-    service = start_service("def handler(event, context): return event")
-    service.close()
-
-    loaded = load("--url", service.url, "--requests", "3")
-
-    assert loaded.returncode == 1
-    assert "Start the function with: make up" in loaded.stderr
-
-
-def test_load_rejects_an_invalid_number() -> None:
-    assert load("--requests", "many").returncode == 2
-    assert load("--parallel").returncode == 2
-    assert load("no-such-event.json").returncode == 2
+@pytest.mark.parametrize(
+    "args",
+    [("--requests", "many"), ("--parallel",), ("events/event.json", "events/event_alb.json")],
+)
+def test_load_rejects_a_wrong_call(args: tuple[str, ...], checkout: Path) -> None:
+    assert run(checkout, "load", "http://127.0.0.1:1", *args).returncode == 2
