@@ -8,46 +8,41 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key
 from lambda_live.model.template import ApiKeyRequirement
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved
-from lambda_live.project.template.resources import Resource, Resources
 
 
-def for_event(resources: Resources, api: Properties, event: Properties) -> ApiKeyRequirement | None:
+def for_event(api: Properties, event: Properties) -> ApiKeyRequirement | None:
     """Return the API key that a SAM event, or else its API, requires."""
     own, default = event.section("Auth"), api.section("Auth")
     auth = own if "ApiKeyRequired" in own else default
-    return _requirement(resources, api) if auth.flag("ApiKeyRequired") else None
+    return _requirement(api) if auth.flag("ApiKeyRequired") else None
 
 
-def for_preflight(resources: Resources, api: Properties) -> ApiKeyRequirement | None:
+def for_preflight(api: Properties) -> ApiKeyRequirement | None:
     """Return the API key that the OPTIONS method requires, which SAM adds."""
     auth = api.section("Auth")
-    is_required = auth.flag("ApiKeyRequired")
     is_added = auth.flag("AddApiKeyRequiredToCorsPreflight", default=True)
-    return _requirement(resources, api) if is_required and is_added else None
+    return _requirement(api) if auth.flag("ApiKeyRequired") and is_added else None
 
 
-def for_method(resources: Resources, method: Properties) -> ApiKeyRequirement | None:
+def for_method(method: Properties) -> ApiKeyRequirement | None:
     """Return the API key that a CloudFormation method requires."""
-    if not method.flag("ApiKeyRequired"):
-        return None
-    owner, name = resources.resolve_owner(method.raw.get("RestApiId"))
-    api = owner.get(name)
-    return _requirement(resources, api.properties if api else method)
+    api = method.resource("RestApiId").properties
+    return _requirement(api) if method.flag("ApiKeyRequired") else None
 
 
 def for_operation(
-    resources: Resources, api: Resource, body: Properties, operation: Properties
+    api: Properties, body: Properties, operation: Properties
 ) -> ApiKeyRequirement | None:
     """Return the API key that an operation, or else its definition, or else SAM, requires."""
     required = required_schemes(body, operation)
     if required is None:
-        is_required = api.properties.section("Auth").flag("ApiKeyRequired")
+        is_required = api.section("Auth").flag("ApiKeyRequired")
     else:
         is_required = any(
             scheme.text("type") == "apiKey" and (scheme.text("name") or "").lower() == "x-api-key"
             for _, scheme, _ in required
         )
-    return _requirement(resources, api.properties) if is_required else None
+    return _requirement(api) if is_required else None
 
 
 def required_schemes(
@@ -70,13 +65,13 @@ def required_schemes(
     ]
 
 
-def _requirement(resources: Resources, api: Properties) -> ApiKeyRequirement:
-    keys: dict[str, str] = {}
-    for stack in resources.application.stacks:
+def _requirement(api: Properties) -> ApiKeyRequirement:
+    source, keys = api.text("ApiKeySourceType") or "HEADER", dict[str, str]()
+    for stack in api.stack.application.stacks:
         for key in stack.by_type("AWS::ApiGateway::ApiKey"):
             value = key.properties.text("Value")
             if value is None or isinstance(value, Unresolved):
-                return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER")
+                return ApiKeyRequirement(source)
             if key.properties.flag("Enabled", default=True):
                 keys[value] = key.logical_id
-    return ApiKeyRequirement(api.text("ApiKeySourceType") or "HEADER", keys)
+    return ApiKeyRequirement(source, keys)

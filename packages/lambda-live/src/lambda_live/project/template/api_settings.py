@@ -8,7 +8,7 @@ from lambda_live.model.template import Cors
 from lambda_live.project.document import Object
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved
-from lambda_live.project.template.resources import Resources
+from lambda_live.project.template.stack import Resource
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")
@@ -49,46 +49,45 @@ def http_method(properties: Properties, key: str, method: str) -> str:
     return name
 
 
-def is_proxy(resources: Resources, integration: Properties, kind: str, method: str) -> bool:
+def is_proxy(integration: Properties, method: str) -> bool:
     """
     Return whether a REST API's integration passes the request on as an event. Report any other.
 
-    `kind` and `method` are the keys of the integration's type and HTTP method.
+    `method` is the key of the integration's HTTP method.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-integrations.html
     """
-    if (integration.text(kind) or "AWS_PROXY").upper() == "AWS":
+    if (integration.text("Type") or "AWS_PROXY").upper() == "AWS":
         problem = "the integration type AWS, with mapping templates, is not supported"
         hint = "use AWS_PROXY, or invoke the function with a sample event"
-        resources.note(integration.line(kind), f"{problem}; {hint}")
+        integration.note("Type", f"{problem}; {hint}")
         return False
     http_method = integration.text(method) or "POST"
     if http_method.upper() != "POST":
         problem = f"{method} is {http_method}, for which AWS responds 500"
-        resources.note(integration.line(method), f"{problem}; use POST, which invokes functions")
+        integration.note(method, f"{problem}; use POST, which invokes functions")
     return True
 
 
-def report_mappings(resources: Resources, integration: Properties) -> None:
+def report_mappings(integration: Properties) -> None:
     """
     Report that an integration's parameter mappings are not applied.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
     """
-    for key in integration.raw:
-        if key.lower() in ("requestparameters", "responseparameters"):
-            if all(each.lower() == _TENANT for each in integration.section(key).raw):
-                continue
+    for key in ("RequestParameters", "ResponseParameters"):
+        if any(each.lower() != _TENANT for each in integration.section(key).raw):
             problem = "parameters are not mapped: the event and the response have their own"
-            resources.note(integration.line(key), f"{key} has no effect: {problem}")
+            integration.note(key, f"{key} has no effect: {problem}")
 
 
-def tenant_source(mappings: Properties) -> str | None:
+def tenant_source(integration: Properties) -> str | None:
     """
     Return where a request to a REST API has its tenant id, such as `header.X-Tenant`, or None.
 
     https://docs.aws.amazon.com/lambda/latest/dg/tenant-isolation-invoke-api-gateway.html
     """
+    mappings = integration.section("RequestParameters")
     key = next((each for each in mappings.raw if each.lower() == _TENANT), None)
     source = mappings.text(key) if key else None
     return source.removeprefix("method.request.") if source else None
@@ -114,35 +113,29 @@ def stage_of(api: Properties, *, rest: bool) -> Stage:
     )
 
 
-def http_api_stage(resources: Resources, api: str) -> Stage:
+def http_api_stage(api: Resource) -> Stage:
     """Return the stage of a CloudFormation HTTP API."""
-    stages = resources.referring_to(api, "AWS::ApiGatewayV2::Stage", "ApiId")
+    stages = api.stack.referring_to(api.logical_id, "AWS::ApiGatewayV2::Stage", "ApiId")
     return next((stage_of(stage.properties, rest=False) for stage in stages), Stage())
 
 
-def rest_api_stage(resources: Resources, api: str) -> Stage:
+def rest_api_stage(api: Resource) -> Stage:
     """Return the stage of a CloudFormation REST API."""
-    found = resources.get(api)
     stage = Stage(stage="Prod")
     for kind in ("AWS::ApiGateway::Deployment", "AWS::ApiGateway::Stage"):
-        for each in resources.referring_to(api, kind, "RestApiId"):
+        for each in api.stack.referring_to(api.logical_id, kind, "RestApiId"):
             if "StageName" in each.properties:
                 stage = stage_of(each.properties, rest=True)
-    if found is not None:
-        stage["binary_media_types"] = found.properties.texts("BinaryMediaTypes")
+    stage["binary_media_types"] = api.properties.texts("BinaryMediaTypes")
     return stage
 
 
-def integration_timeout(integration: Properties, key: str, *, rest: bool) -> float | None:
+def integration_timeout(integration: Properties, *, rest: bool) -> float | None:
     """Return how many seconds the API waits for a function, or None for AWS's default."""
     # AWS raises the quota of a REST API on request.
-    milliseconds = integration.number(key, 50, 900_000 if rest else 30_000, "milliseconds")
+    maximum = 900_000 if rest else 30_000
+    milliseconds = integration.number("TimeoutInMillis", 50, maximum, "milliseconds")
     return milliseconds and milliseconds / 1000
-
-
-def url_cors(url: Properties) -> Cors | None:
-    """Return the CORS settings of a function URL."""
-    return cors_section(url.section("Cors")) if "Cors" in url else None
 
 
 def http_api_cors(api: Properties) -> Cors | None:
@@ -154,25 +147,25 @@ def http_api_cors(api: Properties) -> Cors | None:
             return Cors(allow_origins=("*",)) if api.flag("CorsConfiguration") else None
 
 
-def rest_api_cors(resources: Resources, api: Properties) -> Cors | None:
+def rest_api_cors(api: Properties) -> Cors | None:
     """Return the CORS settings of a SAM REST API."""
     if not isinstance(api.get("Cors"), Object):
         origin = api.text("Cors")
-        _report_unquoted(resources, api, "Cors", origin)
+        _report_unquoted(api, "Cors", origin)
         return Cors(allow_origins=(origin.strip("'"),)) if origin else None
     cors = api.section("Cors")
     headers = {key: cors.text(key) for key in _CORS_HEADERS}
     for key, text in headers.items():
         if key != "AllowCredentials":
-            _report_unquoted(resources, cors, key, text)
+            _report_unquoted(cors, key, text)
     return _cors_of_headers(headers, allow_credentials=cors.flag("AllowCredentials"))
 
 
-def _report_unquoted(resources: Resources, cors: Properties, key: str, text: str | None) -> None:
+def _report_unquoted(cors: Properties, key: str, text: str | None) -> None:
     """Report a header of a REST API without single quotes, which AWS rejects as an expression."""
     if text and not text.startswith("'") and not isinstance(text, Unresolved):
         hint = f"""write {key}: "'{text}'\""""
-        resources.note(cors.line(key), f"AWS rejects {key} {text} without single quotes; {hint}")
+        cors.note(key, f"AWS rejects {key} {text} without single quotes; {hint}")
 
 
 def mock_cors(responses: Iterable[Properties]) -> Cors | None:
@@ -187,16 +180,15 @@ def mock_cors(responses: Iterable[Properties]) -> Cors | None:
     return None
 
 
-def cors_section(cors: Properties, allow: str = "Allow") -> Cors:
-    """Return the CORS settings of an HTTP API; OpenAPI's keys start with a small letter."""
-    expose, age = ("ExposeHeaders", "MaxAge") if allow == "Allow" else ("exposeHeaders", "maxAge")
+def cors_section(cors: Properties) -> Cors:
+    """Return the CORS settings of an HTTP API or a function URL."""
     return Cors(
-        allow_origins=cors.texts(f"{allow}Origins"),
-        allow_methods=cors.texts(f"{allow}Methods"),
-        allow_headers=cors.texts(f"{allow}Headers"),
-        expose_headers=cors.texts(expose),
-        allow_credentials=cors.flag(f"{allow}Credentials"),
-        max_age=cors.number(age, 0, 86_400, "seconds"),
+        allow_origins=cors.texts("AllowOrigins"),
+        allow_methods=cors.texts("AllowMethods"),
+        allow_headers=cors.texts("AllowHeaders"),
+        expose_headers=cors.texts("ExposeHeaders"),
+        allow_credentials=cors.flag("AllowCredentials"),
+        max_age=cors.number("MaxAge", 0, 86_400, "seconds"),
     )
 
 

@@ -19,13 +19,13 @@ from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.document import Object
 from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.references import Unresolved
-from lambda_live.project.template.resources import Resource, Resources
+from lambda_live.project.template.stack import Resource
 
 _CFNRESPONSE = Path(__file__).with_name("cfnresponse.py")
 """A module that AWS adds to code in the template."""
 
 
-def function_folder(resources: Resources, resource: Resource, build_dir: Path | None) -> Path:
+def function_folder(resource: Resource, build_dir: Path | None) -> Path:
     """
     Return the folder of a function's code.
 
@@ -33,17 +33,16 @@ def function_folder(resources: Resources, resource: Resource, build_dir: Path | 
         UnsupportedFunctionError: The code is not on this machine.
         TemplateError: The template names a folder that does not exist.
     """
-    template = resources.document.path
+    stack = resource.stack
     if code := inline_code(resource):
         if build_dir is None:
             message = "its code is in the template; put it into a file and name the folder"
             raise UnsupportedFunctionError(message)
-        folder = function_dir(
-            build_dir / "inline" / resources.stack_path, template, resource.logical_id
-        )
+        parent = build_dir / "inline" / stack.context.path
+        folder = function_dir(parent, stack.document.path, resource.logical_id)
         return _write_inline_code(code, folder)
     key = "CodeUri" if resource.type == "AWS::Serverless::Function" else "Code"
-    return content_folder(resources, resource, key, build_dir) or template.parent
+    return content_folder(resource, key, build_dir) or stack.document.path.parent
 
 
 def inline_code(resource: Resource) -> str | None:
@@ -84,47 +83,45 @@ def _write_if_changed(file: Path, text: str) -> None:
     partial.replace(file)
 
 
-def content_folder(
-    resources: Resources, resource: Resource, key: str, build_dir: Path | None
-) -> Path | None:
+def content_folder(resource: Resource, key: str, build_dir: Path | None) -> Path | None:
     """
     Return the folder that a property or CDK's metadata names, or None if neither does.
 
     Raises the errors of `function_folder`.
     """
-    asset = resource.metadata.text("aws:asset:path") or _cdk_asset(resources, resource, key)
-    override = source_override(resources, resource)
+    asset = resource.metadata.text("aws:asset:path") or _cdk_asset(resource, key)
+    override = source_override(resource)
     if override is not None and asset is None:
         return override
     if asset is None and isinstance(resource.properties.get(key), Object):
-        return _serverless_folder(resources, resource, key)
+        return _serverless_folder(resource, key)
     location = asset or resource.properties.require_known(key)
     if location is None:
         return None
-    path = _local_path(resources, resource, key, location)
+    path = _local_path(resource, key, location)
     if path.is_dir():
         return path
-    resources.code_files.append(path)
+    resource.stack.code_files.append(path)
     if build_dir is None or not is_zipfile(path):
         message = f"its code is the file {location}; name a folder in {key}"
         raise UnsupportedFunctionError(message)
     return _unpack(path, build_dir / "archives")
 
 
-def _cdk_asset(resources: Resources, resource: Resource, key: str) -> str | None:
+def _cdk_asset(resource: Resource, key: str) -> str | None:
     """Return the folder of a CDK asset whose template has no metadata, only the S3 key."""
     if not isinstance(resource.properties.get(key), Object):
         return None
     archive = resource.properties.section(key).text("S3Key")
-    return cloud_assembly.find_asset(resources.document.path, archive) if archive else None
+    return cloud_assembly.find_asset(resource.stack.document.path, archive) if archive else None
 
 
-def _local_path(resources: Resources, resource: Resource, key: str, location: str) -> Path:
+def _local_path(resource: Resource, key: str, location: str) -> Path:
+    project = resource.stack.document.path.parent
     if location.startswith(("s3://", "https://")):
-        raise _not_local(resources, resource, f"S3 ({location})")
-    path = resources.document.path.parent / location
+        raise _not_local(resource, f"S3 ({location})")
     try:
-        path = Path(os.path.abspath(path))  # noqa: PTH100  # a link may be exchanged later
+        path = Path(os.path.abspath(project / location))  # noqa: PTH100  # a link may be exchanged later
         is_file = path.is_file()
     except OSError as error:
         hint = "name the folder of the code"
@@ -133,25 +130,24 @@ def _local_path(resources: Resources, resource: Resource, key: str, location: st
         return path.parent  # AWS packages this file only
     if not is_file and not path.is_dir():
         problem = f"{key} is {location!r}, but {path} does not exist"
-        resources.code_files.append(path)  # it is served once the folder exists
-        folder = resources.document.path.parent.resolve()
-        hint = hint_for_missing(path, folder, "name the folder of the code")
+        resource.stack.code_files.append(path)  # it is served once the folder exists
+        hint = hint_for_missing(path, project.resolve(), "name the folder of the code")
         resource.properties.fail(key, problem, hint)
     return path
 
 
-def _serverless_folder(resources: Resources, resource: Resource, key: str) -> Path:
-    template, section = resources.document.path, resource.properties.section(key)
+def _serverless_folder(resource: Resource, key: str) -> Path:
+    template, section = resource.stack.document.path, resource.properties.section(key)
     # `serverless package` writes its template and the archive to .serverless, beside the code.
     if template.parent.name == ".serverless":
         return template.parent.parent
     archive = section.text("S3Key" if "S3Key" in section else "Key")
     place = "S3" if isinstance(archive, Unresolved | None) else f"S3 ({archive})"
-    raise _not_local(resources, resource, place)
+    raise _not_local(resource, place)
 
 
-def _not_local(resources: Resources, resource: Resource, place: str) -> UnsupportedFunctionError:
-    option = f"--parameter {resources.id_in_code(resource.logical_id)}.Code=FOLDER"
+def _not_local(resource: Resource, place: str) -> UnsupportedFunctionError:
+    option = f"--parameter {resource.id_in_code}.Code=FOLDER"
     return UnsupportedFunctionError(f"its code is in {place}; name its folder with {option}")
 
 
@@ -180,43 +176,38 @@ def _unpack_to(archive: Path, target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def source_override(
-    resources: Resources, resource: Resource, attribute: str = "Code"
-) -> Path | None:
+def source_override(resource: Resource, attribute: str = "Code") -> Path | None:
     """Return the folder of `--parameter LogicalId.Code=FOLDER`. Raises TemplateError."""
-    folder = resources.override(resource.logical_id, attribute)
+    folder = resource.override(attribute)
     if folder is None:
         return None
-    template = resources.document.path
+    template = resource.stack.document.path
     path = ((cloud_assembly.app_folder(template) or template.parent) / folder).resolve()
     if not path.is_dir():
-        name = f"{resources.id_in_code(resource.logical_id)}.{attribute}"
+        name = f"{resource.id_in_code}.{attribute}"
         problem = f"the parameter {name} is {folder!r}, but {path} is not a folder"
-        resources.document.fail(resource.line, problem, "name the folder of the code")
+        resource.stack.document.fail(resource.line, problem, "name the folder of the code")
     return path
 
 
-def asset_source(
-    resources: Resources, resource: Resource, asset: Path, known_file: Path | None
-) -> Path | None:
+def asset_source(resource: Resource, asset: Path, known_file: Path | None) -> Path | None:
     """
     Return the folder that CDK copied an asset from, or None if it is unknown or not an asset.
 
     The folder contains `known_file`, a relative path of one of the asset's files.
     """
-    if (override := source_override(resources, resource)) is not None:
+    if (override := source_override(resource)) is not None:
         return override
     if known_file is None:
         return None
-    finder = resources.application.asset_sources
-    found = finder.find(asset, known_file, resources.document.path)
+    finder = resource.stack.application.asset_sources
+    found = finder.find(asset, known_file, resource.stack.document.path)
     if found is None or len(found) == 1:
         return found[0] if found else None
-    name = resources.id_in_code(resource.logical_id)
+    name = resource.id_in_code
     reason = f"{' and '.join(map(str, found))} match it" if found else "no folder matches it"
-    resources.note(
-        resource.line,
-        f"{name} runs the copy in {asset}, because {reason}; run `cdk synth` after each save, or"
-        f" name its source with --parameter {name}.Code=FOLDER",
+    hint = (
+        f"run `cdk synth` after each save, or name its source with --parameter {name}.Code=FOLDER"
     )
+    resource.note(f"{name} runs the copy in {asset}, because {reason}; {hint}")
     return None

@@ -7,13 +7,12 @@ rule or of a schedule, a subscription, or the notification of a bucket (also CDK
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.references import as_text, is_custom, muted
-from lambda_live.project.template.resources import FUNCTIONS, Resource, Resources
+from lambda_live.project.template.stack import FUNCTIONS, Resource, Stack
 
 _SUPPORTED = (
     *("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table", "AWS::Events::EventBus"),
@@ -64,28 +63,27 @@ _FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
 _SCHEDULED = ("Schedule", "ScheduleV2")
 
 
-def resources_of(resources: Resources) -> Iterator[ResourceSpec]:
+def resources_of(stack: Stack) -> Iterator[ResourceSpec]:
     """Yield the resources that an emulator can create; record a notice about each other kind."""
-    yield from resources.read(resources.by_type(*_SUPPORTED), partial(_specs_of, resources))
+    yield from stack.read(stack.by_type(*_SUPPORTED), _specs_of)
     missing: dict[str, list[Resource]] = {}
-    for each in resources:
+    for each in stack:
         if _USED_AT_RUN_TIME.fullmatch(each.type):
             missing.setdefault(each.type, []).append(each)
     for kind, found in missing.items():
         names = ", ".join(each.logical_id for each in found)
         hint = "calls that need it fail"
-        resources.note(found[0].line, f"{kind} isn't created locally ({names}); {hint}")
+        found[0].note(f"{kind} isn't created locally ({names}); {hint}")
 
 
-def _specs_of(resources: Resources, each: Resource) -> Iterator[ResourceSpec]:
-    name, path = resources.name_of(each.logical_id), resources.document.path
-    properties = _section(resources, each.properties.raw)
-    yield ResourceSpec(each.type, name, properties, path, each.line)
+def _specs_of(each: Resource) -> Iterator[ResourceSpec]:
+    properties = _section(each.stack, each.properties.raw)
+    yield ResourceSpec(each.type, each.name, properties, each.stack.document.path, each.line)
 
 
-def _section(resources: Resources, value: Value) -> dict[str, Any]:
+def _section(stack: Stack, value: Value) -> dict[str, Any]:
     with muted():  # most of the properties do not matter here
-        plain = _plain(resources.intrinsics.resolve(value))
+        plain = _plain(stack.intrinsics.resolve(value))
     if not isinstance(plain, dict | None):
         message = "Properties must be a mapping"
         raise TypeError(message)
@@ -104,21 +102,21 @@ def _plain(value: Value) -> Any:
 class EventSourceReader:
     """Reads the event sources of one stack; `names` are those of the functions that are served."""
 
-    def __init__(self, resources: Resources, names: frozenset[str]) -> None:
-        self._resources = resources
+    def __init__(self, stack: Stack, names: frozenset[str]) -> None:
+        self._stack = stack
         self._names = names
 
     def read(self) -> Iterator[EventSource]:
         """Yield the event sources."""
-        return self._resources.read(self._resources, self._read)
+        return self._stack.read(self._stack, self._read)
 
     def _read(self, each: Resource) -> Iterator[EventSource]:
         if each.type in FUNCTIONS:
             yield from self._sam_events(each)
         elif each.type in _SOURCES:
-            yield from self._resource(each, _section(self._resources, each.properties.raw))
+            yield from self._resource(each, _section(self._stack, each.properties.raw))
         elif is_custom(each.type) and each.type not in _NOT_NEEDED:
-            yield from self._custom(each, _section(self._resources, each.properties.raw))
+            yield from self._custom(each, _section(self._stack, each.properties.raw))
 
     def _resource(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
         name = each.logical_id
@@ -130,11 +128,11 @@ class EventSourceReader:
             case "AWS::SNS::Subscription":
                 yield from self._subscribe(each, name, settings.get("TopicArn"), settings)
             case "AWS::SNS::Topic":
-                topic = self._resources.intrinsics.references.ref(name)
+                topic = self._stack.references.ref(name)
                 for position, entry in enumerate(_mappings(settings, "Subscription")):
                     yield from self._subscribe(each, f"{name}-{position}", topic, entry)
             case "AWS::S3::Bucket":
-                yield from self._notifications(each, self._resources.name_of(name), settings)
+                yield from self._notifications(each, each.name, settings)
             case "Custom::S3BucketNotifications":
                 yield from self._notifications(each, settings.get("BucketName"), settings)
             case "AWS::Scheduler::Schedule":
@@ -146,7 +144,7 @@ class EventSourceReader:
         if not isinstance(source, str | None):
             message = f"the source of {name} must be text"
             raise TypeError(message)
-        path = self._resources.document.path
+        path = self._stack.document.path
         given = {**(settings.get("Target") or {}), **settings}
         ignored = [each for each in _IGNORED.get(kind, ()) if each in given]
         if "Arn" not in (given.get("DeadLetterConfig") or ("Arn",)):  # SAM creates a queue
@@ -154,18 +152,18 @@ class EventSourceReader:
         if ignored:
             hint = "remove it, or test it on AWS"
             text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
-            self._resources.note(line, text)
+            self._stack.references.note(line, text)
         return EventSource(name, kind, target, source or "", settings, path, line)
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
-        target = self._resources.name_of(function.logical_id)
+        target = function.name
         if target not in self._names:
             return
         for name, event in function.properties.section("Events").sections():
             kind = event.text("Type") or ""
             if kind not in SUPPORTED_EVENTS:
                 continue
-            settings = _section(self._resources, event.raw.get("Properties"))
+            settings = _section(self._stack, event.raw.get("Properties"))
             full_name, line = f"{function.logical_id}{name}", event.line("Type")
             if kind in _MAPPINGS:
                 source = settings.get("Queue" if kind == "SQS" else "Stream")
@@ -177,7 +175,7 @@ class EventSourceReader:
                 if settings.get("SqsSubscription"):
                     hint = "write the queue and its SQS event instead"
                     notice = f"SqsSubscription of {full_name} isn't emulated; {hint}"
-                    self._resources.note(line, notice)
+                    event.note("Type", notice)
                     continue
             elif kind in _SCHEDULED:
                 source = settings.get("Schedule") or settings.get("ScheduleExpression")
@@ -191,10 +189,9 @@ class EventSourceReader:
     def _target(self, value: Any, each: Resource, without: str = "delivers nothing") -> str | None:
         """Return the name of the function that a value stands for, or another ARN."""
         text = as_text(value)
-        resource = self._resources.get(text)
+        resource = self._stack.get(text)
         if resource and resource.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
-            raw = self._resources.intrinsics.resolve(resource.properties.raw.get("FunctionName"))
-            text = as_text(raw)
+            text = as_text(resource.properties.value("FunctionName"))
         arn = _FUNCTION_ARN.match(text)
         name = arn[1] if arn else text
         if name in self._names:
@@ -202,7 +199,7 @@ class EventSourceReader:
         if arn is None and name.startswith("arn:"):
             return name
         hint = "its target is not served here"
-        self._resources.note(each.line, f"{each.logical_id} {without}; {hint}")
+        each.note(f"{each.logical_id} {without}; {hint}")
         return None
 
     def _mapping(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
@@ -212,12 +209,12 @@ class EventSourceReader:
         if kind is None:
             hint = f"its source is {source or 'unknown'}"
             notice = f"EventSourceMapping {each.logical_id} isn't emulated; {hint}"
-            self._resources.note(each.line, notice)
+            each.note(notice)
         elif (target := self._target(settings.get("FunctionName"), each)) is not None:
             yield self._source(each.logical_id, kind, target, source, settings, each.line)
 
     def _rule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        rule = self._resources.name_of(each.logical_id)
+        rule = each.name
         for position, entry in enumerate(_mappings(settings, "Targets")):
             if (target := self._target(entry.get("Arn"), each)) is None:
                 continue
@@ -236,7 +233,7 @@ class EventSourceReader:
         protocol = settings.get("Protocol")
         if protocol not in ("lambda", "sqs"):
             notice = f"subscription {name} ({protocol}) isn't emulated; nothing is sent to it"
-            self._resources.note(each.line, notice)
+            each.note(notice)
         elif (target := self._target(settings.get("Endpoint"), each)) is not None:
             yield self._source(name, "SNS", target, topic, settings, each.line)
 
@@ -269,7 +266,7 @@ class EventSourceReader:
     def _custom(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
         target = self._target(settings.get("ServiceToken"), each, "is not created")
         if target is not None and not target.startswith("arn:"):
-            name = self._resources.qualified_name(each.logical_id)
+            name = self._stack.context.qualified_name(each.logical_id)
             yield self._source(name, "CustomResource", target, each.type, settings, each.line)
 
 

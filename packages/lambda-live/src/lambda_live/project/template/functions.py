@@ -25,7 +25,7 @@ from lambda_live.project.template.discovery import module_path
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import FIRST_VERSION, Unresolved, muted
-from lambda_live.project.template.resources import Resource, Resources
+from lambda_live.project.template.stack import Resource
 from lambda_live.telemetry import levels
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
@@ -48,10 +48,7 @@ _OTHER_RUNTIMES = re.compile(r"(nodejs|java|dotnet|go|ruby|provided|python2)[\w.
 
 
 def function_of(
-    resources: Resources,
-    resource: Resource,
-    build_dir: Path | None,
-    function_routes: FunctionRoutes,
+    resource: Resource, build_dir: Path | None, function_routes: FunctionRoutes
 ) -> FunctionSpec:
     """
     Return the function that a resource describes.
@@ -60,16 +57,16 @@ def function_of(
         UnsupportedFunctionError: The template is valid, but the function cannot run locally.
         TemplateError: The template is invalid.
     """
-    properties = resource.properties
-    handler, folder, runtime, image = _code(resources, resource, build_dir)
+    properties, template = resource.properties, resource.stack.document.path
+    handler, folder, runtime, image = _code(resource, build_dir)
     module = None if image else module_path(folder, handler)
-    source = None if image else code_folder.asset_source(resources, resource, folder, module)
+    source = None if image else code_folder.asset_source(resource, folder, module)
     max_memory, max_timeout = _MANAGED_LIMITS if "CapacityProviderConfig" in properties else _LIMITS
-    is_generated = resources.document.path.name.endswith(_CDK_TEMPLATE)
+    is_generated = template.name.endswith(_CDK_TEMPLATE)
     is_bundled = resource.metadata.flag("aws:asset:is-bundled")
     return FunctionSpec(
-        name=_name(resources, resource),
-        logical_id=resources.qualified_name(resource.logical_id),
+        name=_name(resource),
+        logical_id=resource.stack.context.qualified_name(resource.logical_id),
         line=resource.line,
         handler=handler,
         code_uri=source or folder,
@@ -78,20 +75,20 @@ def function_of(
         memory=properties.number("MemorySize", 128, max_memory, "MB") or DEFAULT_MEMORY_MB,
         timeout=properties.number("Timeout", 1, max_timeout, "seconds") or DEFAULT_TIMEOUT_SECONDS,
         architecture=_architecture(properties),
-        environment=_environment(resources, resource),
+        environment=_environment(resource),
         handler_line=None if image or is_generated else properties.line("Handler"),
         variable_lines=dict(_variables_section(resource).raw.lines),
         reserved_concurrency=properties.number(
             "ReservedConcurrentExecutions", 0, 1_000_000, "environments"
         ),
-        layers=tuple(layers.layers_of(resources, properties, build_dir)),
-        public_layer_requirements=layers.public_layer_requirements(resources, properties),
-        url=routes.function_url(resources, resource),
-        routes=tuple(routes.routes_of(resources, resource, function_routes)),
-        unsupported_events=tuple(routes.unsupported_events(resources, resource)),
+        layers=tuple(layers.layers_of(properties, build_dir)),
+        public_layer_requirements=layers.public_layer_requirements(properties),
+        url=routes.function_url(resource),
+        routes=tuple(routes.routes_of(resource, function_routes)),
+        unsupported_events=tuple(routes.unsupported_events(resource)),
         logging=_logging(properties.section("LoggingConfig")),
-        event_invoke_config=_event_invoke_config(resources, resource),
-        template=resources.document.path,
+        event_invoke_config=_event_invoke_config(resource),
+        template=template,
         image=image,
         description=properties.text("Description") or "",
         ephemeral_storage=properties.section("EphemeralStorage").number("Size", 512, 10_240, "MB")
@@ -101,32 +98,30 @@ def function_of(
             "TenantIsolationMode", "PER_TENANT"
         ),
         allows_recursion=properties.choice("RecursiveLoop", "Terminate", "Allow") == "Allow",
-        aliases=_aliases(resources, resource),
-        versions=_versions(resources, resource),
+        aliases=_aliases(resource),
+        versions=_versions(resource),
     )
 
 
-def _code(
-    resources: Resources, resource: Resource, build_dir: Path | None
-) -> tuple[str, Path, str, Image | None]:
+def _code(resource: Resource, build_dir: Path | None) -> tuple[str, Path, str, Image | None]:
     """Return the handler, the folder of the code, the runtime, and the image if it is one."""
     if images.is_image(resource):
-        links = build_dir and build_dir / "images" / resources.stack_path
-        image = images.image_of(resources, resource, links)
+        links = build_dir and build_dir / "images" / resource.stack.context.path
+        image = images.image_of(resource, links)
         return image.handler, image.root, image.runtime or SERVICE_INTERPRETER.runtime, image
     # Checked first: the build output of other languages may not exist.
     _check_language(resource.properties)
-    folder = code_folder.function_folder(resources, resource, build_dir)
+    folder = code_folder.function_folder(resource, build_dir)
     runtime = _runtime(resource)
     return _handler(resource, folder), folder, runtime, None
 
 
-def _name(resources: Resources, resource: Resource) -> str:
+def _name(resource: Resource) -> str:
     name = resource.properties.text("FunctionName")
     if name is not None and not isinstance(name, Unresolved) and not _NAME.fullmatch(name):
         hint = "use at most 64 letters, digits, - and _"
         resource.properties.fail("FunctionName", f"invalid FunctionName {name!r}", hint)
-    return resources.name_of(resource.logical_id)
+    return resource.name
 
 
 def _architecture(properties: Properties) -> str:
@@ -144,13 +139,13 @@ def _variables_section(function: Resource) -> Properties:
     return function.properties.section("Environment").section("Variables")
 
 
-def _environment(resources: Resources, function: Resource) -> dict[str, str]:
+def _environment(function: Resource) -> dict[str, str]:
     section = _variables_section(function)
-    local = resources.local_variables(resources.name_of(function.logical_id))
+    local = function.stack.context.local_variables(function.name)
     variables: dict[str, str] = {}
     for name in section.raw:
         # the template's value is not used if there is a local one
-        with muted() if name in local else resources.intrinsics.references.in_variable(name):
+        with muted() if name in local else function.stack.references.in_variable(name):
             if (value := section.text(name)) is not None:
                 variables[name] = value
     for name in variables:
@@ -161,7 +156,8 @@ def _environment(resources: Resources, function: Resource) -> dict[str, str]:
             section.fail(name, f"{name} is a reserved Lambda variable", "rename it")
     if (size := size_of_variables(variables)) > MAX_VARIABLES_BYTES:
         problem = f"the variables have {size:,} bytes, and AWS accepts {MAX_VARIABLES_BYTES:,}"
-        resources.note(section.raw.line, f"{problem}; read the larger ones from Parameter Store")
+        hint = "read the larger ones from Parameter Store"
+        function.stack.references.note(section.raw.line, f"{problem}; {hint}")
     return variables
 
 
@@ -222,32 +218,28 @@ def _logging(config: Properties) -> LoggingConfig:
     )
 
 
-def _aliases(resources: Resources, resource: Resource) -> dict[str, str]:
+def _aliases(resource: Resource) -> dict[str, str]:
     """Return the version that each alias of a function leads to."""
     alias = resource.properties.text("AutoPublishAlias")
     aliases = {alias: FIRST_VERSION} if alias else {}
-    for owner, each in resources.application.referring_to_function(
-        resources, resource, "AWS::Lambda::Alias", "FunctionName"
-    ):
-        with owner.reading(each):
-            name = owner.name_of(each.logical_id)
-            aliases[name] = each.properties.text("FunctionVersion") or FIRST_VERSION
+    application = resource.stack.application
+    for each in application.referring_to(resource, "AWS::Lambda::Alias", "FunctionName"):
+        with each.reading():
+            aliases[each.name] = each.properties.text("FunctionVersion") or FIRST_VERSION
     return aliases
 
 
-def _versions(resources: Resources, resource: Resource) -> tuple[str, ...]:
-    published = resources.application.referring_to_function(
-        resources, resource, "AWS::Lambda::Version", "FunctionName"
-    )
+def _versions(resource: Resource) -> tuple[str, ...]:
+    application = resource.stack.application
+    published = application.referring_to(resource, "AWS::Lambda::Version", "FunctionName")
     count = max(len(list(published)), "AutoPublishAlias" in resource.properties)
     return tuple(map(str, range(1, count + 1)))
 
 
-def _event_invoke_config(resources: Resources, resource: Resource) -> EventInvokeConfig:
-    for owner, each in resources.application.referring_to_function(
-        resources, resource, "AWS::Lambda::EventInvokeConfig", "FunctionName"
-    ):
-        with owner.reading(each):
+def _event_invoke_config(resource: Resource) -> EventInvokeConfig:
+    application, kind = resource.stack.application, "AWS::Lambda::EventInvokeConfig"
+    for each in application.referring_to(resource, kind, "FunctionName"):
+        with each.reading():
             return _invoke_config(resource, each.properties)
     return _invoke_config(resource, resource.properties.section("EventInvokeConfig"))
 

@@ -13,7 +13,7 @@ from lambda_live.model.template_error import TemplateError, UnsupportedFunctionE
 from lambda_live.project.document import Object
 from lambda_live.project.template.code_folder import asset_source, source_override
 from lambda_live.project.template.references import Unresolved
-from lambda_live.project.template.resources import Resource, Resources
+from lambda_live.project.template.stack import Resource
 
 _ASSET = "aws:asset:path"
 _NO_CONTEXT = (
@@ -30,13 +30,13 @@ def is_image(resource: Resource) -> bool:
     return has_uri or properties.text("PackageType") == "Image" or "ImageUri" in properties
 
 
-def dockerfile_of(resources: Resources, resource: Resource) -> Path | None:
+def dockerfile_of(resource: Resource) -> Path | None:
     """Return the Dockerfile of an image, even if it does not exist; None if none is named."""
-    context = _context(resources, resource) if is_image(resource) else None
+    context = _context(resource) if is_image(resource) else None
     return context and _dockerfile(resource, context)
 
 
-def image_of(resources: Resources, resource: Resource, links: Path | None) -> Image:
+def image_of(resource: Resource, links: Path | None) -> Image:
     """
     Return what to run of an image. If it copies several folders, they are linked below `links`.
 
@@ -47,9 +47,9 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
     from lambda_live.project.image.image import BuildSpec, read_image  # noqa: PLC0415  # most templates have no image
 
     metadata, config = resource.metadata, resource.properties.section("ImageConfig")
-    context = _context(resources, resource)
+    context = _context(resource)
     if context is None:
-        name = resources.qualified_name(resource.logical_id)
+        name = resource.stack.context.qualified_name(resource.logical_id)
         raise UnsupportedFunctionError(_NO_CONTEXT.format(name))
     if not context.is_dir():
         key = "DockerContext" if "DockerContext" in metadata else _ASSET
@@ -60,7 +60,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
     context = context.resolve()
     if dockerfile.is_relative_to(context) and dockerfile.is_file():
         relative = dockerfile.relative_to(context)
-        context = asset_source(resources, resource, context, relative) or context
+        context = asset_source(resource, context, relative) or context
         dockerfile = context / relative
     spec = BuildSpec(
         context,
@@ -71,7 +71,7 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         config.texts("EntryPoint"),
         config.text("WorkingDirectory"),
     )
-    template = resources.document.path
+    template = resource.stack.document.path
     try:
         return read_image(spec, links and function_dir(links, template, resource.logical_id))
     except TemplateError as error:
@@ -81,14 +81,14 @@ def image_of(resources: Resources, resource: Resource, links: Path | None) -> Im
         raise UnsupportedFunctionError(message) from error
 
 
-def _context(resources: Resources, resource: Resource) -> Path | None:
+def _context(resource: Resource) -> Path | None:
     """Return the build context: from the user, else from the template, else from CDK."""
-    if (override := source_override(resources, resource, "DockerContext")) is not None:
+    if (override := source_override(resource, "DockerContext")) is not None:
         return override
     for key in ("DockerContext", _ASSET):
         text = resource.metadata.text(key)
         if text is not None and not isinstance(text, Unresolved):
-            return resources.document.path.parent / text
+            return resource.stack.document.path.parent / text
     return None
 
 

@@ -1,5 +1,5 @@
 """
-Which function each route of an API leads to.
+The integrations of APIs with backends, and which function each of them leads to.
 
 An integration names its function by an ARN, which may be that of an alias or of a version, or come
 from a condition, a mapping or another stack. So its URI is resolved first, and then compared with
@@ -7,47 +7,70 @@ the ARNs of all functions. Each URI is resolved once.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import override
 
-from lambda_live.model.template import Route
-from lambda_live.project.template.api_settings import Stage
+from lambda_live.model.template import Cors, Route
+from lambda_live.project.template import api_keys, authorizers, request_validation
+from lambda_live.project.template.api_settings import (
+    Stage,
+    check_path,
+    http_api_cors,
+    http_api_stage,
+    http_method,
+    integration_timeout,
+    is_proxy,
+    mock_cors,
+    report_mappings,
+    rest_api_stage,
+    tenant_source,
+)
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.resources import Resource, Resources, qualifier_in
+from lambda_live.project.template.stack import Resource
 
-_SUBTYPES = ("IntegrationSubtype", "integrationSubtype")
-"""CloudFormation's and OpenAPI's name of the AWS service action of an HTTP API's integration."""
-
+_QUALIFIER = re.compile(r":lambda:[\w-]*:\d*:function:[\w-]+:(\$LATEST|[\w-]+)")
 _STAGE_VARIABLE = re.compile(r"\$\{stageVariables\.(\w+)\}")
 _OTHER_BACKENDS = ("AWS", "HTTP", "HTTP_PROXY")
 
 
-@dataclass(frozen=True, slots=True)
-class Integration:
+class Integration(ABC):
     """
     An integration of an API with a backend.
 
-    `owner` is the resource that defines it. `stage` returns the settings of the API's stage.
-    `keys` are the names of its URI and its type. `label` is the route as METHOD PATH. `read`
-    returns the route if the backend is a function, or None, with a notice, if the integration is
-    not supported; it raises TemplateError.
+    `owner` is the resource that defines it. `label` describes the route. `prefix` starts the names
+    of its type and its URI.
     """
 
-    resources: Resources
-    owner: Resource
-    properties: Properties
-    keys: tuple[str, str]
-    label: str
-    stage: Callable[[], Stage]
-    read: Callable[[], Route | None]
+    prefix = ""
+
+    def __init__(self, owner: Resource, api: Resource, properties: Properties, label: str) -> None:
+        self.owner = owner
+        self.api = api
+        self.properties = properties
+        self.label = label
+
+    @property
+    @abstractmethod
+    def stage(self) -> Stage:
+        """The settings of the API's stage."""
+
+    @abstractmethod
+    def route(self) -> Route | None:
+        """
+        Return the route to a function.
+
+        None means that the integration is not supported, which is reported. Raises TemplateError.
+        """
 
     @property
     def uri(self) -> str:
         """The resolved URI, with the values of the stage's variables."""
-        uri = self.resources.resolve_quietly(self.properties.raw.get(self.keys[0]))
+        uri = self.properties.quiet_text(f"{self.prefix}Uri")
         if "stageVariables" not in uri:
             return uri
-        variables = self.stage().get("stage_variables") or {}
+        variables = self.stage.get("stage_variables") or {}
         return _STAGE_VARIABLE.sub(lambda found: variables.get(found[1], found[0]), uri)
 
     @property
@@ -57,9 +80,8 @@ class Integration:
 
     def note_missing_function(self, uri: str) -> None:
         """Report a route that leads to no function of the application, except CORS's mocks."""
-        kind = (self.properties.text(self.keys[1]) or "").upper()
-        subtypes = (self.properties.text(key) for key in _SUBTYPES if key in self.properties)
-        if action := next(subtypes, None):
+        kind = (self.properties.text(f"{self.prefix}Type") or "").upper()
+        if action := self.properties.text("IntegrationSubtype"):
             reason = f"it calls the AWS service action {action}; only functions are called here"
         elif kind == "AWS_PROXY":
             backend = uri.rpartition("/functions/")[2].removesuffix("/invocations") or "nothing"
@@ -74,9 +96,121 @@ class Integration:
             reason = "it is a mock; only functions are called here"
         else:
             return
-        key = self.keys[0] if self.keys[0] in self.properties.raw else self.keys[1]
-        line = self.properties.line(key)
-        self.resources.note(line, f"{self.label} is not served: {reason}")
+        key = "Uri" if f"{self.prefix}Uri" in self.properties else "Type"
+        self.properties.note(f"{self.prefix}{key}", f"{self.label} is not served: {reason}")
+
+
+class HttpApiIntegration(Integration):
+    """An AWS::ApiGatewayV2::Integration, as CDK and `serverless package` write them."""
+
+    prefix = "Integration"
+
+    @property
+    @override
+    def stage(self) -> Stage:
+        return http_api_stage(self.api)
+
+    @override
+    def route(self) -> Route:
+        route = self.owner.properties
+        method, _, path = (route.text("RouteKey") or "$default").rpartition(" ")
+        check_path(route, "RouteKey", path)
+        report_mappings(self.properties)
+        return Route(
+            api=self.api.qualified_id,
+            path=path,
+            method=http_method(route, "RouteKey", method or "ANY"),
+            payload_format=self.properties.choice("PayloadFormatVersion", "1.0", "2.0"),
+            authorizer=authorizers.for_method(route),
+            cors=http_api_cors(self.api.properties),
+            timeout=integration_timeout(self.properties, rest=False),
+            **self.stage,
+        )
+
+
+def http_api_integrations(route: Resource) -> Iterator[Integration]:
+    """Yield the integration of an AWS::ApiGatewayV2::Route. Report one elsewhere."""
+    if is_websocket(route):
+        return
+    label = f"the route {route.properties.text('RouteKey') or '$default'}"
+    if (integration := integration_of(route)) is not None:
+        api = route.properties.resource("ApiId")
+        yield HttpApiIntegration(route, api, integration, label)
+    else:
+        reason = "its Target is not an integration of this template; write integrations/${NAME}"
+        route.note(f"{label} is not served: {reason}")
+
+
+def integration_of(route: Resource) -> Properties | None:
+    """Return the integration that an AWS::ApiGatewayV2::Route names."""
+    found = route.stack.get(route.properties.reference("Target") or "")
+    return found.properties if found else None
+
+
+def is_websocket(route: Resource) -> bool:
+    """Whether the route belongs to a WebSocket API."""
+    return route.properties.resource("ApiId").properties.text("ProtocolType") == "WEBSOCKET"
+
+
+class RestApiIntegration(Integration):
+    """The integration of an AWS::ApiGateway::Method; a resource has each part of its path."""
+
+    @property
+    @override
+    def stage(self) -> Stage:
+        return rest_api_stage(self.api)
+
+    @override
+    def route(self) -> Route | None:
+        method = self.owner.properties
+        if not is_proxy(self.properties, "IntegrationHttpMethod"):
+            return None
+        report_mappings(self.properties)
+        return Route(
+            api=self.api.qualified_id,
+            path=_rest_api_path(method.resource("ResourceId")) or "/",
+            method=http_method(method, "HttpMethod", method.text("HttpMethod") or "ANY"),
+            payload_format="1.0",
+            authorizer=authorizers.for_method(method),
+            cors=_options_cors(self.owner),
+            is_rest=True,
+            timeout=integration_timeout(self.properties, rest=True),
+            api_key=api_keys.for_method(method),
+            validation=request_validation.for_method(method),
+            tenant=tenant_source(self.properties),
+            **self.stage,
+        )
+
+
+def rest_api_integrations(method: Resource) -> Iterator[Integration]:
+    """Yield the integration of an AWS::ApiGateway::Method."""
+    integration, api = (
+        method.properties.section("Integration"),
+        method.properties.resource("RestApiId"),
+    )
+    yield RestApiIntegration(method, api, integration, f"the method {method.logical_id}")
+
+
+def _options_cors(method: Resource) -> Cors | None:
+    """Return the CORS settings of the OPTIONS method of the same path."""
+    path = method.properties.raw.get("ResourceId")
+    for each in method.stack.by_type("AWS::ApiGateway::Method"):
+        integration = each.properties.section("Integration")
+        is_options = each.properties.text("HttpMethod") == "OPTIONS"
+        is_mock = is_options and integration.text("Type") == "MOCK"
+        if is_mock and each.properties.raw.get("ResourceId") == path:
+            responses = integration.items("IntegrationResponses")
+            return mock_cors(each.section("ResponseParameters") for each in responses)
+    return None
+
+
+def _rest_api_path(resource: Resource) -> str:
+    if resource.type != "AWS::ApiGateway::Resource":
+        return ""  # the root, which is an attribute of the API
+    part = resource.properties.text("PathPart")
+    if part is None:
+        resource.properties.fail("PathPart", f"{resource.logical_id} has no PathPart", "add it")
+    return f"{_rest_api_path(resource.properties.resource('ParentId'))}/{part}"
 
 
 class FunctionRoutes:
@@ -84,19 +218,27 @@ class FunctionRoutes:
 
     def __init__(self, integrations: Iterable[Integration]) -> None:
         self._integrations: dict[str, list[tuple[Integration, str | None]]] = {}
+        self._event_routes: dict[tuple[str, str, str], int] = {}
         for each in integrations:
-            with each.resources.reading(each.owner):
+            with each.owner.reading():
                 uri = each.uri
-                if (found := each.resources.application.function(uri)) is None:
+                if (function := each.owner.stack.application.function(uri)) is None:
                     each.note_missing_function(uri)
                 else:
-                    resources, function = found
-                    arn = resources.function_arn(function)
-                    self._integrations.setdefault(arn, []).append((each, qualifier_in(uri)))
+                    qualifier = _QUALIFIER.search(uri)
+                    found = each, qualifier[1] if qualifier else None
+                    self._integrations.setdefault(function.arn, []).append(found)
 
-    def routes_to(self, resources: Resources, function: Resource) -> Iterator[Route]:
+    def routes_to(self, function: Resource) -> Iterator[Route]:
         """Yield the valid routes to a function."""
-        for each, qualifier in self._integrations.get(resources.function_arn(function), ()):
-            with each.resources.reading(each.owner):
-                if (route := each.read()) is not None:
+        for each, qualifier in self._integrations.get(function.arn, ()):
+            with each.owner.reading():
+                if (route := each.route()) is not None:
                     yield replace(route, qualifier=qualifier)
+
+    def add_event(self, event: Properties, api: str, method: str, path: str) -> None:
+        """Record the route of a SAM event. Raises TemplateError if another event has it."""
+        if (first := self._event_routes.get((api, method, path))) is not None:
+            problem = f"duplicate route {method} {path} of {api}, first on line {first}"
+            event.fail("Path", problem, "remove one of them")
+        self._event_routes[api, method, path] = event.line("Path")

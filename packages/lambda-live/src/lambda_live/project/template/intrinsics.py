@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NoReturn
 
 from lambda_live.project.document import Array, Document, Object, Value, to_json
-from lambda_live.project.template.references import References, StackContext, Unresolved, as_text
+from lambda_live.project.template.references import (
+    References,
+    StackContext,
+    Unresolved,
+    as_text,
+    muted,
+)
 
 _IF = "Fn::If"
 _MACRO = "Fn::Transform"
@@ -69,6 +75,11 @@ class Intrinsics:
             if (resolved_item := self.resolve(item)) is not None:
                 result.put(key, resolved_item, value.line_of(key))
         return result
+
+    def quiet_text(self, value: Value) -> str:
+        """Return the value as text, without notices about its unresolved parts."""
+        with muted():
+            return as_text(self.resolve(value))
 
     def head(self, value: Value) -> Value:
         """Resolve a value that is itself an intrinsic function, but not the values inside it."""

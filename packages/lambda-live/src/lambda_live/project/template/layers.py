@@ -17,7 +17,7 @@ from lambda_live.project.document import Array, Object, Value
 from lambda_live.project.template import code_folder
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.references import Unresolved, muted, referenced_id
-from lambda_live.project.template.resources import LAYERS, Resource, Resources
+from lambda_live.project.template.stack import LAYERS, Resource
 
 _LAYER = r"arn:aws[\w-]*:lambda:[\w-]+:{account}:layer:{name}:\d+"
 _POWERTOOLS = re.compile(
@@ -30,50 +30,47 @@ _PANDAS = re.compile(
 )
 
 
-def layers_of(
-    resources: Resources, properties: Properties, build_dir: Path | None
-) -> Iterator[Layer]:
+def layers_of(properties: Properties, build_dir: Path | None) -> Iterator[Layer]:
     """Yield the layers of a function whose files are on this machine."""
-    line = properties.line("Layers")
-    for item, value in _items(resources, properties):
+    stack = properties.stack
+    for item, value in _items(properties):
         logical_id = referenced_id(item) if isinstance(item, Object) else None
-        layer = resources.get(logical_id or "") or resources.get(str(value))
-        if layer is not None and layer.type in LAYERS:
-            yield from _layer(resources, layer, build_dir)
-        elif (foreign := resources.application.layer(str(value))) is not None:
-            yield from _layer(*foreign, build_dir)
+        layer = stack.get(logical_id or "") or stack.get(str(value))
+        if layer is None or layer.type not in LAYERS:
+            layer = stack.application.layer(str(value))
+        if layer is not None:
+            yield from _layer(layer, build_dir)
         elif requirement := _requirement(str(value)):
             notice = f"the layer {value} is replaced by the package {requirement}"
-            resources.note(
-                line, f"{notice}; to choose a version add it to requirements.txt", str(value)
-            )
+            hint = "to choose a version add it to requirements.txt"
+            properties.note("Layers", f"{notice}; {hint}", str(value))
         elif value is not None:
             why = "is not local; add its packages to requirements.txt"
             if _EXTENSION.search(str(value)):
                 why = "has no effect: extensions are not supported"
-            resources.note(line, f"the layer {value} {why}", str(value))
+            properties.note("Layers", f"the layer {value} {why}", str(value))
 
 
-def public_layer_requirements(resources: Resources, properties: Properties) -> Requirements | None:
+def public_layer_requirements(properties: Properties) -> Requirements | None:
     """Return the packages to install in place of public layers."""
-    known = (_requirement(str(value)) for _, value in _items(resources, properties))
+    known = (_requirement(str(value)) for _, value in _items(properties))
     packages = [each for each in dict.fromkeys(known) if each]
-    template, text = resources.document.path, "".join(f"{each}\n" for each in packages)
+    template, text = properties.stack.document.path, "".join(f"{each}\n" for each in packages)
     name = f"{' '.join(packages)}, for {template.name}'s layers"
     return Requirements(template, text, (), template.parent, name=name) if packages else None
 
 
-def _items(resources: Resources, properties: Properties) -> Iterator[tuple[Value, Value]]:
+def _items(properties: Properties) -> Iterator[tuple[Value, Value]]:
     """Yield each item of Layers as it is in the template, and its value."""
-    listed = properties.get("Layers")
+    listed, resolve = properties.get("Layers"), properties.stack.intrinsics.resolve
     if isinstance(listed, Object) or (
         isinstance(listed, str) and not isinstance(listed, Unresolved)
     ):
         properties.fail("Layers", "Layers must be a list", "write Layers: [!Ref LAYER, …]")
     for item in listed if isinstance(listed, Array) else ():
         with muted():  # a layer that a package replaces needs no value
-            value = resources.intrinsics.resolve(item)
-        yield item, value if _requirement(str(value)) else resources.intrinsics.resolve(item)
+            value = resolve(item)
+        yield item, value if _requirement(str(value)) else resolve(item)
 
 
 def layer_arns(properties: Properties) -> tuple[str, ...]:
@@ -82,28 +79,28 @@ def layer_arns(properties: Properties) -> tuple[str, ...]:
         return properties.texts("Layers")
 
 
-def _layer(resources: Resources, layer: Resource, build_dir: Path | None) -> Iterator[Layer]:
+def _layer(layer: Resource, build_dir: Path | None) -> Iterator[Layer]:
     try:
-        content = code_folder.content_folder(resources, layer, LAYERS[layer.type], build_dir)
+        content = code_folder.content_folder(layer, LAYERS[layer.type], build_dir)
     except UnsupportedFunctionError as error:
-        resources.note(layer.line, f"the layer {layer.logical_id} is skipped: {error}")
+        layer.note(f"the layer {layer.logical_id} is skipped: {error}")
         return
     if content is None:
         return
     if not layer.metadata.flag("aws:asset:is-bundled"):
         file = next(python_files(content), None)
-        content = code_folder.asset_source(resources, layer, content, file) or content
+        content = code_folder.asset_source(layer, content, file) or content
     method = layer.metadata.text("BuildMethod")
     if method == "makefile":
         problem = f"the Makefile of the layer {layer.logical_id} is not run"
         files = ("requirements.txt", "uv.lock", "poetry.lock", "pyproject.toml")
         named = next((each for each in files if (content / each).is_file()), None)
         instead = f"what {named} requires is installed" if named else "add a requirements.txt to it"
-        resources.note(layer.line, f"{problem}; {instead}")
+        layer.note(f"{problem}; {instead}")
     found = Layer(layer.logical_id, content, method)
     if (content / "requirements.txt").is_file() and not found.modules.is_dir():
         problem = f"the layer {layer.logical_id} adds no modules: it has no folder python"
-        resources.note(layer.line, f"{problem}; install its requirements.txt into {found.modules}")
+        layer.note(f"{problem}; install its requirements.txt into {found.modules}")
     yield found
 
 

@@ -2,40 +2,61 @@
 
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from lambda_live.model.template_error import UnsupportedFunctionError
-from lambda_live.project.document import Array, Document, Object, Value
-from lambda_live.project.template.intrinsics import Intrinsics
+from lambda_live.project.document import Array, Object, Value
 from lambda_live.project.template.references import Unresolved, as_text, referenced_id
+
+if TYPE_CHECKING:
+    from lambda_live.project.template.stack import Resource, Stack
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 
 
 class Properties:
-    """Reads typed values. Errors name the line of the value."""
+    """
+    Reads typed values. Errors and notices name the line of the value.
 
-    def __init__(self, raw: Object, document: Document, intrinsics: Intrinsics) -> None:
+    With `in_openapi`, keys may start with a small letter: the value of `Type` is that of `type`.
+    """
+
+    def __init__(self, raw: Object, stack: "Stack", *, in_openapi: bool = False) -> None:
         self.raw = raw
-        self._document = document
-        self._intrinsics = intrinsics
+        self.stack = stack
+        self._in_openapi = in_openapi
 
     def __contains__(self, key: str) -> bool:
         return self.get(key) is not None
 
+    def _spelled(self, key: str) -> str:
+        is_small = self._in_openapi and key not in self.raw
+        return key[:1].lower() + key[1:] if is_small else key
+
+    def _raw(self, key: str) -> Value:
+        return self.raw.get(self._spelled(key))
+
     def get(self, key: str) -> Value:
         """Return the value with only its outermost intrinsic function resolved."""
-        return self._intrinsics.head(self.raw.get(key))
+        return self.stack.intrinsics.head(self._raw(key))
 
     def value(self, key: str) -> Value:
         """Return the completely resolved value."""
-        with self._intrinsics.references.at_line(self.raw.line_of(key)):
-            value = self._intrinsics.resolve(self.raw.get(key))
+        with self.stack.references.at_line(self.line(key)):
+            value = self.stack.intrinsics.resolve(self._raw(key))
         return value  # noqa: RET504  # mypy requires a return after the `with`
 
     def reference(self, key: str) -> str | None:
         """Return the logical ID that the value refers to."""
-        return referenced_id(self._intrinsics.without_conditions(self.raw.get(key)))
+        return referenced_id(self.stack.intrinsics.without_conditions(self._raw(key)))
+
+    def resource(self, key: str) -> "Resource":
+        """Return the resource that the value refers to; if there is none, one without a type."""
+        return self.stack.referenced(self._raw(key))
+
+    def quiet_text(self, key: str) -> str:
+        """Return the value as text, without notices about its unresolved parts."""
+        return self.stack.intrinsics.quiet_text(self._raw(key))
 
     def text(self, key: str) -> str | None:
         """Return a scalar as text."""
@@ -53,7 +74,7 @@ class Properties:
         """
         value = self.text(key)
         if isinstance(value, Unresolved):
-            message = f"its {key} is unknown: {self._intrinsics.references.why(value)}"
+            message = f"its {key} is unknown: {self.stack.references.why(value)}"
             raise UnsupportedFunctionError(message)
         return value
 
@@ -101,18 +122,14 @@ class Properties:
             self.fail(key, f"invalid {key} {value!r}", "use true or false")
         return value.lower() == "true"
 
-    def section(self, key: str) -> "Properties":
+    def section(self, key: str, *, in_openapi: bool = False) -> "Properties":
         """Return a nested mapping, empty if it is missing."""
         value = self.get(key)
         if value is None or isinstance(value, Unresolved):
-            value = Object(self.raw.line_of(key))
+            value = Object(self.line(key))
         if not isinstance(value, Object):
             self.fail(key, f"{key} must be a mapping", "write NAME: VALUE below it")
-        return Properties(value, self._document, self._intrinsics)
-
-    def included(self, value: Object) -> "Properties":
-        """Return the properties of an included file."""
-        return Properties(value, self._document, self._intrinsics)
+        return Properties(value, self.stack, in_openapi=in_openapi or self._in_openapi)
 
     def sections(self) -> Iterator[tuple[str, "Properties"]]:
         """Yield each key and its nested mapping."""
@@ -133,9 +150,9 @@ class Properties:
         if not isinstance(listed, Array | Unresolved | None):
             self.fail(key, f"{key} must be a list", "write - NAME: VALUE below it")
         for item in listed if isinstance(listed, Array) else ():
-            value = self._intrinsics.head(item)
+            value = self.stack.intrinsics.head(item)
             if isinstance(value, Object):
-                yield Properties(value, self._document, self._intrinsics)
+                yield Properties(value, self.stack)
             elif not isinstance(value, Unresolved | None):
                 self.fail(key, f"{key} must contain mappings", "write - NAME: VALUE below it")
 
@@ -147,8 +164,16 @@ class Properties:
 
     def line(self, key: str) -> int:
         """Return the line of a key."""
-        return self.raw.line_of(key)
+        return self.raw.line_of(self._spelled(key))
+
+    def note(self, key: str, notice: str, subject: str | None = None) -> None:
+        """Record a notice, `PROBLEM; HINT`, about a key; once for each line, or each subject."""
+        self.stack.references.note(self.line(key), self._as_written(key, notice), subject)
 
     def fail(self, key: str, problem: str, hint: str) -> NoReturn:
         """Raise a TemplateError for a key."""
-        self._document.fail(self.raw.line_of(key), problem, hint)
+        problem, hint = (self._as_written(key, text) for text in (problem, hint))
+        self.stack.document.fail(self.line(key), problem, hint)
+
+    def _as_written(self, key: str, message: str) -> str:
+        return message.replace(key, self._spelled(key)) if self._in_openapi else message

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from lambda_live.model.template import SkippedResource
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.resources import FUNCTIONS, MACRO, Resource, Resources
+from lambda_live.project.template.stack import FUNCTIONS, MACRO, Resource, Stack
 
 _SIMILARITY = 0.8
 
@@ -72,33 +72,33 @@ _UNSUPPORTED_TYPES = {
 }
 
 
-def unsupported_resources(resources: Resources) -> Iterator[SkippedResource]:
+def unsupported_resources(stack: Stack) -> Iterator[SkippedResource]:
     """Yield the resources that would receive events on AWS, but not here."""
-    for each in resources.by_type(*_UNSUPPORTED_TYPES):
-        yield resources.skip(each, _UNSUPPORTED_TYPES[each.type])
+    for each in stack.by_type(*_UNSUPPORTED_TYPES):
+        yield each.skip(_UNSUPPORTED_TYPES[each.type])
 
 
-def report_properties(resources: Resources, each: Resource) -> None:
+def report_properties(each: Resource) -> None:
     """Report the properties of a function or API that have no effect here but have on AWS."""
     if each.type in FUNCTIONS:
-        _report_unknown(resources, each)
+        _report_unknown(each.properties)
     if each.type in _REPORTS:
-        report(resources, each.properties, _REPORTS[each.type])
-        report(resources, each.properties.section("Auth"), _AUTH_REPORTS)
+        report(each.properties, _REPORTS[each.type])
+        report(each.properties.section("Auth"), _AUTH_REPORTS)
 
 
-def report(resources: Resources, properties: Properties, reports: Mapping[str, str]) -> None:
+def report(properties: Properties, reports: Mapping[str, str]) -> None:
     """Report the keys that have no effect here, with the reasons in `reports`."""
     for key, problem in reports.items():
         is_off = key == "SnapStart" and properties.section(key).text("ApplyOn") == "None"
         if key in properties and not is_off:
-            resources.note(properties.line(key), f"{key} has no effect: {problem}")
+            properties.note(key, f"{key} has no effect: {problem}")
 
 
-def _report_unknown(resources: Resources, function: Resource) -> None:
+def _report_unknown(function: Properties) -> None:
     known = (*_READ, *_WITHOUT_EFFECT, *_FUNCTION_REPORTS)
-    for key in function.properties.raw:
+    for key in function.raw:
         if key not in known:
             near = get_close_matches(key, known, 1, _SIMILARITY)
             hint = f"did you mean {near[0]}?" if near else "it has no effect here"
-            resources.note(function.properties.line(key), f"unknown property {key}; {hint}")
+            function.note(key, f"unknown property {key}; {hint}")

@@ -11,6 +11,7 @@ from lambda_live.model.template import FunctionSpec, SkippedResource, Template
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.cdk.stacks import is_singleton
 from lambda_live.project.template import images, routes
+from lambda_live.project.template.application import Application
 from lambda_live.project.template.event_sources import EventSourceReader, resources_of
 from lambda_live.project.template.functions import function_of
 from lambda_live.project.template.integrations import FunctionRoutes
@@ -19,14 +20,8 @@ from lambda_live.project.template.property_support import (
     unsupported_resources,
 )
 from lambda_live.project.template.references import StackContext, Unresolved
-from lambda_live.project.template.resources import (
-    FUNCTIONS,
-    LAYERS,
-    Application,
-    Resource,
-    Resources,
-)
-from lambda_live.project.template.stack import Stack, TemplateFiles
+from lambda_live.project.template.stack import FUNCTIONS, LAYERS, Resource, Stack
+from lambda_live.project.template.stack_reader import StackReader, TemplateFiles
 
 _MAX_NAME_LENGTH = 64
 _SIMILARITY = 0.85
@@ -66,37 +61,38 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
         stored=stored,
     )
     try:
-        root = Stack(files, path, context, Application())
-        _report_misspelt_parameters(root.resources, overrides)
+        root = StackReader(files, path, context, Application())
+        _report_misspelt_parameters(root.stack, overrides)
         return _read(root, path, files, build_dir)
     except TemplateError as error:
         error.files = files.paths()
         raise
 
 
-def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None) -> Template:
-    stacks = tuple(root.all())
-    all_resources = tuple(stack.resources for stack in stacks)
-    _disambiguate_names(all_resources)
-    root.resources.application.stacks = all_resources
-    functions = _read_functions(all_resources, files, build_dir)
-    root.resources.application.report_other_functions()
+def _read(root: StackReader, path: Path, files: TemplateFiles, build_dir: Path | None) -> Template:
+    readers = tuple(root.all())
+    stacks = tuple(each.stack for each in readers)
+    _disambiguate_names(stacks)
+    root.stack.application.stacks = stacks
+    functions = _read_functions(stacks, files, build_dir)
+    root.stack.application.report_other_functions()
     skipped = list(_skip_equal_names(functions))
     names = frozenset(each.name for each in functions)
-    sources = [each for stack in all_resources for each in EventSourceReader(stack, names).read()]
-    invalid = {each.served_name for stack in all_resources for each in stack.invalid()}
+    sources = [each for stack in stacks for each in EventSourceReader(stack, names).read()]
+    invalid = {each.served_name for stack in stacks for each in stack.invalid()}
     functions = [each for each in functions if each.name not in invalid]
     sources = [each for each in sources if each.target not in invalid]
     if not functions:
-        _fail_without_functions(path, stacks)
-    _report_misspelt_types(all_resources)
+        _fail_without_functions(path, readers)
+    for resource, problem, hint in _misspelt_types(stacks):
+        resource.note(f"{problem}; {hint}")
     # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
-    specs = tuple(each for stack in all_resources for each in resources_of(stack))
-    skipped += _all_skipped(stacks)
+    specs = tuple(each for stack in stacks for each in resources_of(stack))
+    skipped += _all_skipped(readers)
     # A template that is nested twice has each notice twice.
     notices = dict.fromkeys(files.notices())
-    notices.update(dict.fromkeys(each for stack in all_resources for each in stack.notices()))
+    notices.update(dict.fromkeys(each for stack in stacks for each in stack.references.notices()))
     notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
     others = tuple(file for file in files.paths() if file != path)
     return Template(
@@ -105,45 +101,43 @@ def _read(root: Stack, path: Path, files: TemplateFiles, build_dir: Path | None)
 
 
 def _read_functions(
-    stacks: Sequence[Resources], files: TemplateFiles, build_dir: Path | None
+    stacks: Sequence[Stack], files: TemplateFiles, build_dir: Path | None
 ) -> list[FunctionSpec]:
     """Return the functions, and add the files that define them to `files`."""
     function_routes = FunctionRoutes(
-        each for resources in stacks for each in routes.integrations_of(resources)
+        each for stack in stacks for each in routes.integrations_of(stack)
     )
     functions: list[FunctionSpec] = []
-    for resources in stacks:
-        for resource in resources:
-            with resources.reading(resource):
-                report_properties(resources, resource)
-                if resource.type not in FUNCTIONS:
-                    continue
-                if (dockerfile := images.dockerfile_of(resources, resource)) is not None:
-                    files.add(dockerfile)  # even if the function is skipped
-                functions.append(function_of(resources, resource, build_dir, function_routes))
+    for resource in (each for stack in stacks for each in stack):
+        with resource.reading():
+            report_properties(resource)
+            if resource.type not in FUNCTIONS:
+                continue
+            if (dockerfile := images.dockerfile_of(resource)) is not None:
+                files.add(dockerfile)  # even if the function is skipped
+            functions.append(function_of(resource, build_dir, function_routes))
     for each in functions:
         files.add(*(each.image.files if each.image else ()))
-    for resources in stacks:
-        files.add(*resources.code_files)
+    for stack in stacks:
+        files.add(*stack.code_files)
     return functions
 
 
-def _all_skipped(stacks: Sequence[Stack]) -> Iterator[SkippedResource]:
-    for stack in stacks:
-        yield from stack.skipped
-        yield from unsupported_resources(stack.resources)
-        yield from stack.resources.invalid()
+def _all_skipped(readers: Sequence[StackReader]) -> Iterator[SkippedResource]:
+    for each in readers:
+        yield from each.skipped
+        yield from unsupported_resources(each.stack)
+        yield from each.stack.invalid()
 
 
-def _fail_without_functions(path: Path, stacks: Sequence[Stack]) -> NoReturn:
-    skipped = sorted(_all_skipped(stacks), key=lambda each: each.served_name is None)
+def _fail_without_functions(path: Path, readers: Sequence[StackReader]) -> NoReturn:
+    skipped = sorted(_all_skipped(readers), key=lambda each: each.served_name is None)
     if (invalid := next((each.error for each in skipped if each.error), None)) is not None:
         raise invalid
     if len(skipped) == 1 and isinstance(skipped[0].cause, TemplateError):
         raise skipped[0].cause  # it names the file of the only function
-    for stack in stacks:
-        for resource, problem, hint in _misspelt_types(stack.resources):
-            stack.resources.document.fail(resource.line, problem, hint)
+    for resource, problem, hint in _misspelt_types(each.stack for each in readers):
+        resource.stack.document.fail(resource.line, problem, hint)
     if skipped:
         first = skipped[0]
         hint = f"{first.logical_id}: {first.reason}"
@@ -152,54 +146,48 @@ def _fail_without_functions(path: Path, stacks: Sequence[Stack]) -> NoReturn:
     raise TemplateError(path, 1, "the template has no function", hint)
 
 
-def _report_misspelt_types(stacks: Sequence[Resources]) -> None:
-    for resources in stacks:
-        for resource, problem, hint in _misspelt_types(resources):
-            resources.note(resource.line, f"{problem}; {hint}")
-
-
-def _report_misspelt_parameters(root: Resources, names: Iterable[str]) -> None:
+def _report_misspelt_parameters(root: Stack, names: Iterable[str]) -> None:
     parameters = root.document.section("Parameters")
     for name in names:
         if name not in parameters and name.isalnum():  # else it is an attribute or of a stack
             for near in get_close_matches(name, parameters, 1, _SIMILARITY):
                 hint = f"did you mean {near}?"
-                root.note(parameters.line_of(near), f"there is no parameter {name}; {hint}")
+                root.references.note(
+                    parameters.line_of(near), f"there is no parameter {name}; {hint}"
+                )
 
 
-def _misspelt_types(resources: Resources) -> Iterator[tuple[Resource, str, str]]:
+def _misspelt_types(stacks: Iterable[Stack]) -> Iterator[tuple[Resource, str, str]]:
     """Yield the resources whose type is similar to that of a function, with problem and hint."""
-    for each in resources:
+    for each in (each for stack in stacks for each in stack):
         if each.type not in FUNCTIONS:
             for near in get_close_matches(each.type, FUNCTIONS, 1, _SIMILARITY):
                 yield each, f"unknown Type {each.type}", f"did you mean {near}?"
 
 
-def _disambiguate_names(stacks: Sequence[Resources]) -> None:
+def _disambiguate_names(stacks: Sequence[Stack]) -> None:
     """
     Give functions and layers of nested stacks unique names, such as `Child-Function`.
 
     AWS adds the stack's name and a random suffix to a generated name.
     """
     for kinds in (FUNCTIONS, tuple(LAYERS)):
-        named: list[tuple[Resources, Resource, str]] = []
+        named: list[tuple[Resource, str]] = []
         uses = Counter[str]()
-        for resources in stacks:
-            for each in resources.by_type(*kinds):
-                with resources.reading(each):  # its name may be invalid
-                    name = resources.name_of(each.logical_id)
-                    uses[name.lower()] += 1
-                    if isinstance(each.properties.text("FunctionName"), Unresolved | None):
-                        named.append((resources, each, name))
-        for resources, resource, name in named:
-            if resources.stack_path and uses[name.lower()] > 1:
-                path = resources.id_in_code(resource.logical_id)
+        for each in (each for stack in stacks for each in stack.by_type(*kinds)):
+            with each.reading():  # its name may be invalid
+                uses[(name := each.name).lower()] += 1
+                if isinstance(each.properties.text("FunctionName"), Unresolved | None):
+                    named.append((each, name))
+        for each, name in named:
+            if each.stack.context.path and uses[name.lower()] > 1:
+                path = each.id_in_code
                 new_name = path.replace("/", "-")[-_MAX_NAME_LENGTH:].lstrip("-")
-                resources.rename(resource.logical_id, new_name)
+                each.stack.references.rename(each.logical_id, new_name)
                 if kinds == FUNCTIONS:
                     hint = "set FunctionName to choose another name"
                     notice = f"{path} is served as {new_name}, because {name} is not unique; {hint}"
-                    resources.note(resource.line, notice)
+                    each.note(notice)
 
 
 def _skip_equal_names(functions: list[FunctionSpec]) -> Iterator[SkippedResource]:

@@ -386,18 +386,18 @@ class References:
         hint = f"set it with --parameter {option}"
         if self._variable:
             hint += f", or {self._variable} in .env"
-        self.note(name, line or self._line, f"{problem}; {hint}")
+        self.note(line or self._line, f"{problem}; {hint}", name)
         return Unresolved(name)
 
     def placeholder(self, name: str, notice: str) -> Unresolved:
         """Record a notice about a name that the user cannot set."""
-        self.note(name, self._line, notice)
+        self.note(self._line, notice, name)
         return Unresolved(name)
 
-    def note(self, key: str, line: int | None, notice: str) -> None:
-        """Record a notice, `PROBLEM; HINT`, unless there is one for the same key."""
+    def note(self, line: int | None, notice: str, subject: str | None = None) -> None:
+        """Record a notice, `PROBLEM; HINT`, once for each line, or for each subject."""
         if not _is_muted.get():
-            self._notes.setdefault(key, (line, notice))
+            self._notes.setdefault(subject or f"{line}: {notice}", (line, notice))
 
     def notices(self) -> Iterator[str]:
         """Yield the notices as `PATH:LINE: PROBLEM; HINT`."""
@@ -442,7 +442,7 @@ class References:
             if each not in allowed:
                 problem = f"AWS rejects {as_text(each)} as the parameter {name}"
                 notice = f"{problem}; AllowedValues has {as_text(allowed)}"
-                self.note(f"{name} {as_text(each)}", parameter.line_of("AllowedValues"), notice)
+                self.note(parameter.line_of("AllowedValues"), notice, f"{name} {as_text(each)}")
 
 
 def _member(value: Value, *keys: str) -> Value:

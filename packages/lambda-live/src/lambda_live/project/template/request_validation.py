@@ -16,7 +16,6 @@ from lambda_live.model.json_schema import InvalidSchemaError, compile_schema
 from lambda_live.model.template import RequestValidation
 from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.resources import Resources
 
 _JSON = "application/json"
 _VALIDATOR = "x-amazon-apigateway-request-validator"
@@ -25,7 +24,7 @@ _EMPTY_MODEL = {"type": "object"}
 _MODEL_URL = re.compile(r"https://apigateway\.amazonaws\.com/restapis/[^/]*/models/(\w+)")
 
 
-def for_event(resources: Resources, api: Properties, event: Properties) -> RequestValidation | None:
+def for_event(api: Properties, event: Properties) -> RequestValidation | None:
     """Return what SAM validates for an event."""
     model = event.section("RequestModel")
     name = model.text("Model")
@@ -36,7 +35,7 @@ def for_event(resources: Resources, api: Properties, event: Properties) -> Reque
             model.fail("Model", f"the API has no model {name!r}", "add it to Models: of the API")
         definitions = {key: _schema(models.value(key)) for key in models.raw}
         root = {"$ref": f"#/definitions/{name}", "definitions": definitions}
-        schemas |= _valid(resources, model.line("Model"), _JSON, root)
+        schemas |= _valid(model, "Model", _JSON, root)
     is_checked = model.flag("ValidateParameters")
     return _validation(_required_parameters(event) if is_checked else iter(()), schemas)
 
@@ -53,27 +52,23 @@ def _required_parameters(event: Properties) -> Iterator[str]:
             yield name.removeprefix("method.request.")
 
 
-def for_method(resources: Resources, method: Properties) -> RequestValidation | None:
+def for_method(method: Properties) -> RequestValidation | None:
     """Return what a CloudFormation method validates."""
-    owner, name = resources.resolve_owner(method.raw.get("RequestValidatorId"))
-    validator = owner.get(name)
-    if validator is None:
-        return None
+    validator = method.resource("RequestValidatorId").properties
     schemas: dict[str, str] = {}
-    if validator.properties.flag("ValidateRequestBody"):
+    if validator.flag("ValidateRequestBody"):
         models = method.section("RequestModels")
         for media_type in models.raw:
-            root = _model_schema(resources, models, media_type)
-            schemas |= _valid(resources, models.line(media_type), media_type, root)
+            schemas |= _valid(models, media_type, media_type, _model_schema(models, media_type))
     required: list[str] = []
-    if validator.properties.flag("ValidateRequestParameters"):
+    if validator.flag("ValidateRequestParameters"):
         parameters = method.section("RequestParameters")
         required += [key for key in parameters.raw if parameters.flag(key)]
     return _validation((key.removeprefix("method.request.") for key in required), schemas)
 
 
-def _model_schema(resources: Resources, models: Properties, media_type: str) -> dict[str, Any]:
-    resolved = {each.logical_id: each for each in resources.by_type("AWS::ApiGateway::Model")}
+def _model_schema(models: Properties, media_type: str) -> dict[str, Any]:
+    resolved = {each.logical_id: each for each in models.stack.by_type("AWS::ApiGateway::Model")}
     names = {each.properties.text("Name") or key: key for key, each in resolved.items()}
     definitions: dict[str, Any] = {"Empty": _EMPTY_MODEL}
     for name, key in names.items():
@@ -85,7 +80,7 @@ def _model_schema(resources: Resources, models: Properties, media_type: str) -> 
 
 
 def for_operation(
-    resources: Resources, body: Properties, path: Properties, operation: Properties
+    body: Properties, path: Properties, operation: Properties
 ) -> RequestValidation | None:
     """Return what an OpenAPI operation validates."""
     name = operation.text(_VALIDATOR) or body.text(_VALIDATOR)
@@ -101,7 +96,7 @@ def for_operation(
         bodies.update((_JSON, each.value("schema")) for each in in_body)
         for key, schema in bodies.items():
             root = {**_schema(schema or Object(0)), **shared}
-            schemas |= _valid(resources, operation.raw.line, key, root)
+            schemas |= _valid(operation, "requestBody", key, root)
     required: list[str] = []
     if validator.flag("validateRequestParameters"):
         kinds = [(_PARAMETER_KINDS.get(each.text("in") or ""), each) for each in parameters]
@@ -118,16 +113,15 @@ def _validation(required: Iterator[str], schemas: Mapping[str, str]) -> RequestV
 
 
 def _valid(
-    resources: Resources, line: int, media_type: str, schema: dict[str, Any]
+    properties: Properties, key: str, media_type: str, schema: dict[str, Any]
 ) -> dict[str, str]:
     """Return a schema by its media type, or nothing if it is invalid, which is reported."""
     text = json.dumps(schema)
     try:
         compile_schema(text)
     except InvalidSchemaError as error:
-        resources.note(
-            line, f"invalid JSON Schema: {error}; bodies are not validated, fix the model"
-        )
+        hint = "bodies are not validated, fix the model"
+        properties.note(key, f"invalid JSON Schema: {error}; {hint}")
         return {}
     return {media_type: text}
 

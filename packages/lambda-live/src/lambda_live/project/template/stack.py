@@ -1,257 +1,256 @@
-"""Read a template and its nested stacks, each with the values that its parent passes."""
+"""
+The resources of one stack: find them by ID, type and reference.
 
-from collections.abc import Iterator
-from dataclasses import replace
+An application consists of a root stack and its nested stacks; see `application.py`.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
 
 from lambda_live.model.template import SkippedResource
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
-from lambda_live.project.cdk.cloud_assembly import is_manifest
-from lambda_live.project.cdk.stacks import application_of
-from lambda_live.project.document import Document, Object, Value, load_document
-from lambda_live.project.template.build_output import hint_for_missing
-from lambda_live.project.template.discovery import TEMPLATE_NAMES
-from lambda_live.project.template.foreach import ForEach
-from lambda_live.project.template.references import StackContext
-from lambda_live.project.template.resources import NESTED, Application, Resource, Resources
+from lambda_live.project.document import Array, Document, Object, Value
+from lambda_live.project.template.intrinsics import Intrinsics, is_intrinsic
+from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.references import StackContext, referenced_id
 
-_MAX_DEPTH = 10
-_MAX_STACKS = 500
-_INCLUDED_SUFFIXES = (".json", ".yaml", ".yml")
-_BUILD_FOLDER = ".aws-sam"
-_REMOTE = ("s3://", "https://", "http://")
+if TYPE_CHECKING:
+    from lambda_live.project.template.application import Application
+
+FUNCTIONS = ("AWS::Serverless::Function", "AWS::Lambda::Function")
+LAYERS = {"AWS::Serverless::LayerVersion": "ContentUri", "AWS::Lambda::LayerVersion": "Content"}
+NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
+MACRO = "Fn::Transform"
+
+_GLOBALS = {
+    "AWS::Serverless::Api": "Api",
+    "AWS::Serverless::Function": "Function",
+    "AWS::Serverless::HttpApi": "HttpApi",
+}
+
+_READ_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What a value of a wrong type, or a resource that contains itself, raises."""
 
 
-class TemplateFiles:
-    """Parses each file of an application once, and records every file that may change it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """One resource whose condition is true."""
 
-    def __init__(self) -> None:
-        self._documents: dict[Path, Document] = {}
-        self._paths: dict[Path, None] = {}
-        self._stacks = 0
+    stack: "Stack"
+    logical_id: str
+    type: str
+    line: int
+    properties: Properties
+    metadata: Properties
 
     @property
-    def is_full(self) -> bool:
-        """Whether there are more stacks than are read."""
-        return self._stacks > _MAX_STACKS
+    def name(self) -> str:
+        """The name that `Ref` and clients use."""
+        return self.stack.references.name_of(self.logical_id)
 
-    def add(self, *paths: Path) -> None:
-        """Record files, even if they do not exist."""
-        self._paths |= dict.fromkeys(paths)
+    @property
+    def arn(self) -> str:
+        """The unqualified ARN of a function."""
+        return self.stack.references.function_arn(self.name)
 
-    def paths(self) -> tuple[Path, ...]:
-        """Return the recorded files."""
-        return tuple(self._paths)
+    @property
+    def qualified_id(self) -> str:
+        """An ID for use in ARNs that is unique among the application's stacks."""
+        return self.stack.context.qualified_name(self.logical_id).replace("/", "-")
 
-    def notices(self) -> Iterator[str]:
-        """Yield the notices about the syntax of the files."""
-        for document in self._documents.values():
-            yield from document.notices
+    @property
+    def id_in_code(self) -> str:
+        """The ID that the user knows, with the stack's path: CDK's construct ID if any."""
+        references = self.stack.references
+        return self.stack.context.qualified_name(references.id_in_code(self.logical_id))
 
-    def load_include(self, template: Path, location: str) -> Object | None:
-        """Return the content of an included file, or None if it is not a local file."""
-        path = template.parent / location
-        if path.suffix.lower() not in _INCLUDED_SUFFIXES or "://" in location:
-            return None
-        self.add(path)
-        if path not in self._documents and path.is_file():
-            self._documents[path] = load_document(path, is_included=True)
-        found = self._documents.get(path)
-        return found.root if found else None
+    def override(self, attribute: str) -> str | None:
+        """Return the user's `--parameter LogicalId.Attribute=VALUE`."""
+        references = self.stack.references
+        ids = (references.id_in_code(self.logical_id), self.logical_id)
+        overrides = (references.override(f"{each}.{attribute}") for each in ids)
+        return next((each for each in overrides if each is not None), None)
 
-    def load_template(self, path: Path) -> Document:
-        """Return the template for one more stack. Raises TemplateError."""
-        self.add(path)
-        self._stacks += 1
-        if path not in self._documents:
-            document = load_document(path)
-            self._documents[path] = application_of(document) if is_manifest(path) else document
-        document = self._documents[path]
-        if "Resources" not in document.root:
-            document.fail(1, "the template has no Resources", "add Resources: with the functions")
-        if self._stacks > _MAX_STACKS:
-            problem = f"there are more than {_MAX_STACKS} nested stacks"
-            document.fail(1, problem, "serve a nested template by itself")
-        return document
+    def note(self, notice: str) -> None:
+        """Record a notice, `PROBLEM; HINT`, about the resource; once."""
+        self.stack.references.note(self.line, notice)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Record an error in the block, and go on: one invalid resource must not stop the rest."""
+        try:
+            yield
+        except (TemplateError, UnsupportedFunctionError) as error:
+            self.stack.add_invalid(self, error)
+        except _READ_ERRORS as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            problem = f"a property has an invalid value ({reason})"
+            hint = f"compare it with AWS's page about {self.type}"
+            path = self.stack.document.path
+            self.stack.add_invalid(self, TemplateError(path, self.line, problem, hint))
+
+    def skip(self, reason: str | Exception) -> SkippedResource:
+        """Return a record of a resource that is not served, because of an error or by design."""
+        name = self.id_in_code
+        if not isinstance(reason, TemplateError):
+            cause = reason.__cause__ if isinstance(reason, Exception) else None
+            path = self.stack.document.path
+            return SkippedResource(name, path, self.line, str(reason), cause=cause)
+        problem = f"{reason.problem}; {reason.hint}"
+        served = None
+        with contextlib.suppress(TemplateError):  # its name may be the error
+            served = self.name if self.type in FUNCTIONS else None
+        return SkippedResource(name, reason.path, reason.line or 1, problem, reason, served)
 
 
 class Stack:
-    """
-    One stack.
-
-    Its nested stacks are read on demand, because the values of one may depend on another.
-    """
+    """The resources of one stack, with `Globals` merged into their properties."""
 
     def __init__(
-        self,
-        files: TemplateFiles,
-        path: Path,
-        context: StackContext,
-        application: Application,
-        *parents: Path,
+        self, document: Document, context: StackContext, application: "Application"
     ) -> None:
-        self._files = files
-        self._path = path
-        self._parents = (path.resolve(), *parents)
-        self._context = context
-        loops = ForEach(files.load_template(path), context)
-        document = loops.expand()
-        self.skipped: list[SkippedResource] = loops.skipped
-        own_context = replace(
-            context,
-            nested_output=self._nested_output,
-            exported=self._export,
-            included=self._include,
+        self.document = document
+        self.application = application
+        self.context = context
+        self.intrinsics = Intrinsics(document, context)
+        self.references = self.intrinsics.references
+        self._raw = document.section("Resources")
+        self._globals = document.section("Globals")
+        for section, raw in self._globals.items():
+            if not isinstance(raw, Object | None):
+                notice = f"{section} in Globals must be a mapping; it is ignored"
+                self.references.note(self._globals.line_of(section), notice)
+        self.code_files: list[Path] = []
+        """Files, such as zip archives, whose change may change a function."""
+        self._invalid: dict[tuple[str, str], SkippedResource] = {}
+        self._all = {each.logical_id: each for each in self._read()}
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(tuple(self._all.values()))
+
+    def get(self, logical_id: str) -> Resource | None:
+        """Return the resource with this logical ID."""
+        return self._all.get(logical_id)
+
+    def by_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these types."""
+        return (each for each in self if each.type in types)
+
+    def referring_to(self, logical_id: str, kind: str, key: str) -> Iterator[Resource]:
+        """Yield the resources of a type whose property refers to another resource."""
+        for each in self.by_type(kind):
+            with each.reading():
+                if each.properties.reference(key) == logical_id:
+                    yield each
+
+    def referenced(self, value: Value) -> Resource:
+        """Return the resource of any stack that a value refers to; if none, one without a type."""
+        logical_id = referenced_id(self.intrinsics.without_conditions(value)) or ""
+        if self.context.path and logical_id in self.document.section("Parameters"):
+            passed = self.intrinsics.quiet_text(value)
+            owners = (each.get(passed) for each in self.application.stacks)
+            if (found := next(filter(None, owners), None)) is not None:
+                return found
+        return self.get(logical_id) or self._empty(logical_id, "", self._raw.line)
+
+    def read[Item](
+        self, resources: Iterable[Resource], read: Callable[[Resource], Iterable[Item]]
+    ) -> Iterator[Item]:
+        """Yield what `read` yields for each resource, and record the invalid ones."""
+        for each in resources:
+            items: list[Item] = []
+            with each.reading():
+                items.extend(read(each))
+            yield from items
+
+    def add_invalid(self, resource: Resource, error: Exception) -> None:
+        """Record that a resource is not served because of an error."""
+        skipped = resource.skip(error)
+        self._invalid[resource.logical_id, skipped.reason] = skipped
+
+    def invalid(self) -> tuple[SkippedResource, ...]:
+        """Return the resources that are not served because of an error."""
+        return tuple(self._invalid.values())
+
+    def globals_for(self, section: str) -> Properties:
+        """Return a section of `Globals`."""
+        raw = self._globals.get(section)
+        return self._properties(raw if isinstance(raw, Object) else Object(self._globals.line))
+
+    def _read(self) -> Iterator[Resource]:
+        for logical_id, raw in self._raw.items():
+            line = self._raw.line_of(logical_id)
+            kind = MACRO if logical_id.startswith("Fn::") else _type_of(raw)
+            resource = self._empty(logical_id, kind, line)
+            if kind == MACRO:
+                yield resource
+                continue
+            enabled: list[Resource] = []
+            with resource.reading():
+                if not isinstance(raw, Object) or not kind:
+                    hint = "write Type: AWS::Serverless::Function"
+                    self.document.fail(line, f"{logical_id} has no Type", hint)
+                if self._is_enabled(raw):
+                    enabled.append(self._resource(logical_id, kind, line, raw))
+            yield from enabled
+
+    def _resource(self, logical_id: str, kind: str, line: int, raw: Object) -> Resource:
+        own = self.intrinsics.head(raw.get("Properties"))
+        properties = merge_globals(self._globals.get(_GLOBALS.get(kind, "")), own)
+        if not isinstance(properties, Object | None):
+            problem = f"the Properties of {logical_id} must be a mapping"
+            self.document.fail(line, problem, "write NAME: VALUE below it")
+        metadata = raw.get("Metadata")
+        return Resource(
+            self,
+            logical_id,
+            kind,
+            line,
+            self._properties(properties or Object(line)),
+            self._properties(metadata if isinstance(metadata, Object) else Object(line)),
         )
-        self.resources = Resources(document, own_context, application)
-        self._parameters = document.section("Parameters")
-        self._outputs = document.section("Outputs")
-        self._nested: dict[str, Stack | None] = {}
 
-    def all(self) -> Iterator["Stack"]:
-        """Yield this stack, then its nested stacks. Raises TemplateError."""
-        yield self
-        for resource in self.resources.by_type(*NESTED):
-            if (nested := self._nested_stack(resource)) is not None:
-                yield from nested.all()
+    def _empty(self, logical_id: str, kind: str, line: int) -> Resource:
+        empty = self._properties(Object(line))
+        return Resource(self, logical_id, kind, line, empty, empty)
 
-    def _include(self, location: str) -> Value:
-        return self._files.load_include(self._path, location)
+    def _is_enabled(self, raw: Object) -> bool:
+        condition = raw.get("Condition")
+        line = raw.line_of("Condition")
+        if not isinstance(condition, str | None):
+            self.document.fail(line, "Condition must be a name", "define it in Conditions")
+        return condition is None or self.intrinsics.condition(condition, line)
 
-    def _nested_output(self, logical_id: str, output: str) -> Value:
-        resource = self.resources.get(logical_id)
-        is_nested = resource is not None and resource.type in NESTED
-        nested = self._nested_stack(resource) if resource and is_nested else None
-        return nested.output(output) if nested else None
-
-    def output(self, name: str) -> Value:
-        """Return the value of an output, or None if it is missing."""
-        found = self._outputs.get(name)
-        value = found.get("Value") if isinstance(found, Object) else None
-        return self.resources.intrinsics.resolve(value)
-
-    def _export(self, name: str) -> Value:
-        """Return the value that a stack of the application exports, or None."""
-        found = self._nested_export(name)
-        return self._context.exported(name) if found is None else found
-
-    def _nested_export(self, name: str) -> Value:
-        for resource in self.resources.by_type(*NESTED):
-            nested = self._nested_stack(resource)
-            if nested is not None and (value := nested.exported(name)) is not None:
-                return value
-        return None
-
-    def exported(self, name: str) -> Value:
-        """Return the value that this stack, or one nested in it, exports, or None."""
-        for output, found in self._outputs.items():
-            match found:
-                case {"Export": {"Name": Object() | str() as export}}:
-                    if self.resources.intrinsics.resolve(export) == name:
-                        return self.output(output)
-                case _:
-                    continue
-        return self._nested_export(name)
-
-    def has_parameter(self, name: str) -> bool:
-        """Whether the template declares the parameter."""
-        return name in self._parameters
-
-    def _nested_stack(self, resource: Resource) -> "Stack | None":
-        if resource.logical_id not in self._nested:
-            # A stack that depends on its own outputs gets no value for them.
-            self._nested[resource.logical_id] = None
-            try:
-                self._nested[resource.logical_id] = self._read(resource)
-            except (UnsupportedFunctionError, TemplateError) as error:
-                if self._files.is_full:
-                    raise
-                self.skipped.append(self.resources.skip(resource, error))
-        return self._nested[resource.logical_id]
-
-    def _read(self, resource: Resource) -> "Stack":
-        path = _nested_template(self._path, resource, self._files)
-        self._check_nesting(resource, path)
-        parameters = resource.properties.section("Parameters")
-        name = self.resources.intrinsics.references.id_in_code(resource.logical_id)
-        context = StackContext(
-            overrides=self._context.overrides_for(name),
-            account=self._context.account,
-            local_variables=self._context.local_variables,
-            path=self._context.qualified_name(name),
-            parent_parameter=parameters.value,
-            exported=self._export,
-            stored=self._context.stored,
-        )
-        application = self.resources.application
-        stack = Stack(self._files, path, context, application, *self._parents)
-        for parameter in parameters.raw:
-            if not stack.has_parameter(parameter):
-                problem = f"{path.name} has no parameter {parameter}"
-                notice = f"{problem}; remove it, because AWS rejects the template"
-                self.resources.note(parameters.line(parameter), notice)
-        return stack
-
-    def _check_nesting(self, resource: Resource, path: Path) -> None:
-        key, properties = NESTED[resource.type], resource.properties
-        if path in self._parents:
-            problem = f"{resource.logical_id} is nested in itself through {path.name}"
-            properties.fail(key, problem, "name another template")
-        if len(self._parents) > _MAX_DEPTH:
-            problem = f"{resource.logical_id} is nested more than {_MAX_DEPTH} levels deep"
-            properties.fail(key, problem, "serve a nested template by itself")
+    def _properties(self, raw: Object) -> Properties:
+        return Properties(raw, self)
 
 
-def _nested_template(parent: Path, resource: Resource, files: TemplateFiles) -> Path:
+def _type_of(raw: Value) -> str:
+    kind = raw.get("Type") if isinstance(raw, Object) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def merge_globals(general: Value, own: Value) -> Value:
     """
-    Return the local file of a nested template, without symbolic links.
+    Merge `Globals` into a property as SAM does.
 
-    Raises:
-        UnsupportedFunctionError: The template is not a local file.
-        TemplateError: No template is named, or it does not exist.
+    Lists are concatenated and mappings merged by key. Otherwise the resource's own value wins.
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """
-    key, location = NESTED[resource.type], _nested_location(resource)
-    is_url = location.startswith("file://")
-    local = unquote(urlsplit(location).path) if is_url else location
-    path = _before_build(parent.parent, Path(local))
-    files.add(path)
-    try:
-        path, is_file = path.resolve(), path.is_file()
-    except OSError as error:
-        resource.properties.fail(key, f"invalid {key}: {error.strerror}", "name the template")
-    files.add(path)
-    if not is_file:
-        problem = f"{key} is {location!r}, but {path} does not exist"
-        otherwise = f"name the template of {resource.logical_id}"
-        hint = hint_for_missing(path, parent.parent.resolve(), otherwise)
-        resource.properties.fail(key, problem, hint)
-    return path
-
-
-def _before_build(folder: Path, local: Path) -> Path:
-    """Return a template as it was before `sam build` and `sam package`, if that file exists."""
-    for built in (each for each in local.parents if each.name == _BUILD_FOLDER):
-        for name in TEMPLATE_NAMES:
-            if (source := folder / built.parent / name).is_file():
-                return source
-    return folder / local
-
-
-def _nested_location(resource: Resource) -> str:
-    if asset := resource.metadata.text("aws:asset:path"):
-        return asset
-    key, properties = NESTED[resource.type], resource.properties
-    if isinstance(properties.get(key), Object):
-        application = properties.section(key).text("ApplicationId")
-        place = f"the Serverless Application Repository ({application})"
-        message = f"its template is in {place}; name a local template in {key}"
-        raise UnsupportedFunctionError(message)
-    location = properties.text(key)
-    if location is not None and location.startswith(_REMOTE):
-        message = f"its template is in S3 ({location}); use the template before packaging"
-        raise UnsupportedFunctionError(message)
-    location = properties.require_known(key)
-    if location is None:
-        properties.fail(key, f"{resource.logical_id} has no {key}", "name its template")
-    return location
+    if own is None or general is None:
+        return general if own is None else own
+    if isinstance(general, Array) and isinstance(own, Array):
+        return Array(own.line, (*general, *own))
+    if not isinstance(general, Object) or not isinstance(own, Object):
+        return own
+    if is_intrinsic(general) or is_intrinsic(own):
+        return own
+    result = Object(own.line)
+    for key in {**general, **own}:
+        line = own.line_of(key) if key in own else general.line_of(key)
+        result.put(key, merge_globals(general.get(key), own.get(key)), line)
+    return result
