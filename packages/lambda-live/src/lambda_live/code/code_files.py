@@ -5,7 +5,7 @@ What ships is code, because the function may read it: hidden files and what git 
 code are tests, events and what tools write. `.dockerignore` and `.tiltignore` have the same names.
 """
 
-# ruff: noqa: PTH100, PTH115, PTH116, PTH120, PTH123  # pathlib takes twice as long
+# ruff: noqa: PTH100, PTH111, PTH115, PTH116, PTH120, PTH123  # pathlib takes twice as long
 
 import fnmatch
 import hashlib
@@ -39,7 +39,7 @@ _LOGGER = logging.getLogger(__name__)
 EXCLUDED_NAMES = (
     *("__pycache__", "cdk.out", "node_modules", "*.pyc", "*~"),
     # editors and systems
-    *("..*", ".#*", "._*", ".*.sw?", ".DS_Store", ".local", ".nfs*"),
+    *("..*", ".#*", "._*", ".*.sw?", ".DS_Store", ".nfs*"),
     *(".idea", ".vscode", ".editorconfig"),
     # version control, CI and containers
     *(".ci", ".circleci", ".git*", ".hg", ".svn", ".pre-commit*", ".devcontainer", ".dockerignore"),
@@ -90,6 +90,8 @@ class CodeFiles:
         self._root = str(root)
         self._tests = str(project / "tests")
         self._events = str(project / "events")
+        # programs write there all the time if the home folder is a project; so does this one
+        self._user_data = os.path.realpath(os.path.expanduser("~/.local"))
         self._above = list(_folders_above(root, project))
 
     def walk(self, on_folder: Callable[[str], None]) -> Iterator[tuple[str, bool, FileStamp]]:
@@ -128,6 +130,8 @@ class CodeFiles:
         if entry.path in (self._tests, self._events) and entry.is_dir(follow_symlinks=False):
             # a function may have a package called events
             return entry.path == self._tests or not any(Path(entry.path).glob("*.py"))
+        if entry.path == self._user_data:
+            return True
         for length, spec in reversed(ignored):
             suffix = "/" if entry.is_dir(follow_symlinks=False) else ""
             decided = spec.check_file(entry.path[length:] + suffix).include

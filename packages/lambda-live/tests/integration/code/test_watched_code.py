@@ -469,7 +469,7 @@ def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
 
 def test_what_ships_is_code_even_if_it_is_hidden_or_git_ignores_it(tmp_path: Path) -> None:
     ignored = {"_version.py", "generated/client.py", "generated/api/types.py", "key.json"}
-    hidden = {".settings.json", ".config/levels.yaml", ".known/deep/a.txt"}
+    hidden = {".settings.json", ".local/share/a.json", ".config/levels.yaml", ".known/deep/a.txt"}
     outputs = {
         *("a.log", "coverage.xml", "data/big.csv", ".env.local", ".venv/a.py", ".app.py.swp"),
         *("test.sqlite-wal", ".coverage", ".ruff_cache/a", ".git/config", ".DS_Store"),
