@@ -10,7 +10,15 @@ export function readRoute() {
   const [path, query] = hash.split("?");
   const [, view = "", id = ""] = path.split("/");
   const parameters = new URLSearchParams(query);
-  return { view, id: decodeURIComponent(id), filter: { text: parameters.get("q") ?? "", outcome: parameters.get("outcome") ?? "all", function: parameters.get("function") ?? "" } };
+  return { view, id: decode(id), filter: { text: parameters.get("q") ?? "", outcome: parameters.get("outcome") ?? "all", function: parameters.get("function") ?? "" } };
+}
+
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a link that was cut, or that someone wrote by hand
+  }
 }
 
 function hashOf(path) {
