@@ -36,7 +36,7 @@ from lambda_live.checks.function_response import (
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse
 from lambda_live.cli.parser import CommandParser, check_function, fail, log, suggest
 from lambda_live.model.strict_json import loads
-from lambda_live.model.text_files import read_file
+from lambda_live.model.text_files import is_given, read_file
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
@@ -65,7 +65,7 @@ def _parser() -> CommandParser:
 
 def _find_event(name: str, function: str | None) -> Path:
     """Return the file of an event. A name in `events/` needs no suffix."""
-    if name == "-" or Path(name).is_file():
+    if name == "-" or is_given(Path(name)):
         return Path(name)
     project = Path.cwd()
     folders = (each.name for each in project.glob("events/*/") if each.name != "expected")
@@ -102,7 +102,8 @@ def _request(options: argparse.Namespace, target: Target, event: Path) -> HttpRe
     try:
         function = options.function or target.function_of(event)
     except InvalidEventError:
-        fail("there is more than one function; name one with --function")
+        names = ", ".join(target.functions)
+        fail(f"there is more than one function; name one with --function: {names}")
     check_function(function, target.functions)
     if (resource := ResourceEvent.parse(event)) is not None:
         headers = [("Content-Type", "application/octet-stream")]

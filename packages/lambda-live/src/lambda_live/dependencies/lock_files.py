@@ -37,7 +37,12 @@ class Locked(NamedTuple):
 
 
 class LockError(Exception):
-    """A lock file cannot be read; the text says why and what to do."""
+    """A lock file cannot be read; `problem` follows the path, and says what to do."""
+
+    def __init__(self, file: Path, problem: str) -> None:
+        super().__init__(f"{file}{problem}")
+        self.file = file
+        self.problem = problem
 
 
 def _read_utf8(file: Path) -> str:
@@ -55,8 +60,7 @@ def read_poetry_lock(
     """
     locked = load_toml(lock, "run poetry lock", read)
     if locked.get("metadata", {}).get("lock-version", "") < "2.1":
-        message = f"{lock} has no dependency groups; run poetry lock with Poetry 2"
-        raise LockError(message)
+        raise LockError(lock, " has no dependency groups; run poetry lock with Poetry 2")
     packages = [each for each in locked.get("package", ()) if group in each["groups"]]
     text, folders, direct = "", [], []
     for each in packages:
@@ -76,14 +80,12 @@ def load_toml(file: Path, hint: str, read: Callable[[Path], str] = _read_utf8) -
     try:
         text = read(file)
     except (OSError, ValueError) as error:
-        message = f"{file} can't be read: {error}; {hint}"
-        raise LockError(message) from error
+        raise LockError(file, f" can't be read: {error}; {hint}") from error
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line, problem = explain_toml_error(error, text)
-        message = f"{file}:{line}: invalid TOML: {problem}; {hint}"
-        raise LockError(message) from error
+        raise LockError(file, f":{line}: invalid TOML: {problem}; {hint}") from error
 
 
 def explain_toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
@@ -137,8 +139,7 @@ def read_uv_lock(
     locked = load_toml(lock, "run uv lock", read)
     if locked.get("version") != 1:
         hint = "run uv export --no-dev -o requirements.txt beside the handler"
-        message = f"{lock} has a version that is not supported; {hint}"
-        raise LockError(message)
+        raise LockError(lock, f" has a version that is not supported; {hint}")
     packages = locked.get("package", [])
     project = next((each for each in packages if _folder(each) == member), None)
     return None if project is None else _UvGraph(lock, packages).requirements(project)
@@ -208,8 +209,8 @@ class _UvGraph:
         found = (each for each in packages if version in (None, each.get("version")))
         package = next(found, None)
         if package is None:
-            message = f"{self._lock}: the package {dependency['name']} is missing; run uv lock"
-            raise LockError(message)
+            problem = f": the package {dependency['name']} is missing; run uv lock"
+            raise LockError(self._lock, problem)
         return package
 
 

@@ -30,7 +30,7 @@ from lambda_live.model.function import FunctionConfiguration
 from lambda_live.model.requirements import InstallError, Requirements
 from lambda_live.model.template import FunctionSpec
 from lambda_live.model.template_error import place_of, short_path
-from lambda_live.model.text_files import read_file, text_or_empty
+from lambda_live.model.text_files import is_given, read_file, text_or_empty
 
 POETRY_LOCK, UV_LOCK, PYPROJECT = "poetry.lock", "uv.lock", "pyproject.toml"
 
@@ -94,7 +94,7 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
         InstallError: A file cannot be read, or a package was added to a generated file.
     """
     own = root / "requirements.txt"
-    if own.is_file():
+    if _is_given(own):
         if not is_generated(own, root, project):
             return parse_requirements(own, project)
         if line := find_line_without_hash(own):
@@ -106,7 +106,8 @@ def find_requirements(root: Path, project: Path) -> Requirements | None:
     try:
         file, locked = _find_in_project(root, project) or (root, Locked())
     except LockError as error:
-        raise InstallError(str(error)) from error
+        message = f"{short_path(error.file)}{error.problem}"
+        raise InstallError(message, error.file) from error
     folders = tuple(each for each in locked.folders if each.is_dir())
     if not (locked.text or folders or locked.direct):
         return None
@@ -175,13 +176,18 @@ def included_files(file: Path, seen: frozenset[Path] = frozenset()) -> Iterator[
     for line in read_file(file).splitlines():
         found = _INCLUDED.match(line.strip())
         path = file.parent / (found[1] or found[2]) if found else None
-        if path and path.is_fifo():  # pip would wait for a writer without end
-            message = f"{path} is a named pipe; replace it by a regular file"
-            raise InstallError(message, file)
-        if found and path and path.is_file() and path.resolve() not in seen:
+        if found and path and _is_given(path) and path.resolve() not in seen:
             yield path.resolve()
             if found[1]:
                 yield from included_files(path, seen | {file.resolve(), path.resolve()})
+
+
+def _is_given(file: Path) -> bool:
+    """Return whether a file or link exists. Raises InstallError for a named pipe."""
+    if file.is_fifo():  # pip would wait for a writer without end
+        message = f"{short_path(file)} is a named pipe; replace it by a regular file"
+        raise InstallError(message, file)
+    return is_given(file)
 
 
 def requirement_files(root: Path, project: Path) -> Iterator[Path]:
@@ -217,7 +223,7 @@ def _find_in_project(root: Path, project: Path) -> tuple[Path, Locked] | None:
 
 def _read_lock(folder: Path) -> tuple[Path, Locked] | None:
     lock = folder / POETRY_LOCK
-    if not lock.is_file():
+    if not _is_given(lock):
         return _read_uv_lock(folder / UV_LOCK, ".")
     with _reading(lock, "poetry lock"):
         return lock, read_poetry_lock(lock, read=read_file)
@@ -225,7 +231,7 @@ def _read_lock(folder: Path) -> tuple[Path, Locked] | None:
 
 def _read_uv_lock(lock: Path, member: str) -> tuple[Path, Locked] | None:
     with _reading(lock, "uv lock"):
-        locked = read_uv_lock(lock, member, read_file) if lock.is_file() else None
+        locked = read_uv_lock(lock, member, read_file) if _is_given(lock) else None
     return None if locked is None else (lock, locked)
 
 
@@ -234,13 +240,12 @@ def _reading(lock: Path, command: str) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError) as error:
-        message = f"{lock} is invalid ({error!r}); run {command}"
-        raise LockError(message) from error
+        raise LockError(lock, f" is invalid ({error!r}); run {command}") from error
 
 
 def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, Locked] | None:
     file = folder / PYPROJECT
-    if not file.is_file():
+    if not _is_given(file):
         return None
     try:
         listed = load_toml(file, "fix it", read_file).get("project", {})["dependencies"]
@@ -248,8 +253,7 @@ def _read_pyproject(folder: Path, above: list[Path]) -> tuple[Path, Locked] | No
     except KeyError:
         return None
     except (AttributeError, TypeError) as error:
-        message = f"{file}: project.dependencies must be a list of texts; fix it"
-        raise LockError(message) from error
+        raise LockError(file, ": project.dependencies must be a list of texts; fix it") from error
     # the lock of a uv workspace is in a folder above its members
     locks = (_read_uv_lock(each / UV_LOCK, os.path.relpath(folder, each)) for each in above)
     return next(filter(None, locks), (file, Locked(text)))

@@ -1,14 +1,10 @@
 """Errors in the user's files."""
 
 import contextlib
-import os
-import select
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import override
 
-from lambda_live.model.text_files import EncodingError, decode, read_file
+from lambda_live.model.text_files import EncodingError, read_file
 
 
 class TemplateError(Exception):
@@ -57,48 +53,17 @@ class UnsupportedFunctionError(Exception):
     """One function cannot run locally, though the template is valid. The others still can."""
 
 
-_PIPE_TIMEOUT_SECONDS = 10.0
-_pipes: dict[tuple[int, int], bytes] = {}
-"""What was read from each named pipe, by device and inode."""
-
-
 def read_text(file: Path, hint: str) -> str:
-    """
-    Return the text of a file.
-
-    A named pipe is read once, because password managers ask for each read.
-
-    Raises TemplateError with the hint if it is unreadable.
-    """
+    """Return the text of a file or named pipe. Raises TemplateError with the hint."""
     try:
-        return decode(_read_pipe(file)) if file.is_fifo() else read_file(file)
+        return read_file(file)
     except EncodingError as error:
         raise TemplateError(
             file, error.line, "the line is not UTF-8", "save the file as UTF-8"
         ) from error
     except OSError as error:
+        if isinstance(error, TimeoutError):
+            hint = "start the program, or replace the pipe by a file"
+        elif file.is_symlink():
+            hint = "fix or remove the link"
         raise TemplateError(file, None, error.strerror or "unreadable", hint) from error
-
-
-def _read_pipe(file: Path) -> bytes:
-    """Return what another program writes to a named pipe, or wrote to it before."""
-    found = file.stat()
-    key = found.st_dev, found.st_ino
-    if key not in _pipes:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # else it waits without end
-        try:
-            _pipes[key] = b"".join(_chunks(file, descriptor))
-        finally:
-            os.close(descriptor)
-    return _pipes[key]
-
-
-def _chunks(file: Path, descriptor: int) -> Iterator[bytes]:
-    end = time.monotonic() + _PIPE_TIMEOUT_SECONDS
-    while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
-        chunk = os.read(descriptor, 65_536)
-        if not chunk:
-            return
-        yield chunk
-    problem = f"no program wrote to this named pipe within {_PIPE_TIMEOUT_SECONDS:.0f} s"
-    raise TemplateError(file, None, problem, "start the program, or replace the pipe by a file")

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 from lambda_live.model.template_error import TemplateError, read_text
+from lambda_live.model.text_files import is_given
 
 _ENDPOINT_PREFIX = "AWS_ENDPOINT_URL"
 
@@ -39,7 +40,7 @@ class DotEnv:
             name: value for name, value in environ.items() if name.startswith(_ENDPOINT_PREFIX)
         }
         for file in self.files(*functions):
-            if file.is_file() or file.is_fifo():
+            if is_given(file):
                 found |= self._resolve(_read(file))
         pairs = (text.partition("=") for text in self._assignments)
         assigned = {name: value if equals else None for name, equals, value in pairs}

@@ -12,7 +12,7 @@ _MAX_NAMES = 4
 
 def describe_invalid(part: SkippedResource) -> str:
     """Return the notice about a part of a template that is skipped because of an error."""
-    return f"{part.template}:{part.line}: {part.logical_id} is not served: {part.reason}"
+    return f"{place_of(part.template, part.line)}: {part.logical_id} is not served: {part.reason}"
 
 
 def collect_notices(template: Template) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from lambda_live.dependencies.lock_files import explain_toml_error
 from lambda_live.model.template_error import TemplateError, read_text, short_path
+from lambda_live.model.text_files import is_given
 
 _NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
 _LOCAL_COMMANDS = ("global", "local_invoke", "local_start_lambda", "local_start_api")
@@ -51,7 +52,7 @@ class SamConfig:
 def read_samconfig(folder: Path) -> SamConfig:
     """Return the settings beside a template. Raises TemplateError."""
     files = tuple(folder / name for name in _NAMES)
-    file = next(filter(Path.is_file, files), None)
+    file = next(filter(is_given, files), None)
     if file is None:
         return SamConfig(files=files)
     sections = _mapping(_load(file).get("default"))
@@ -63,7 +64,7 @@ def read_samconfig(folder: Path) -> SamConfig:
     env_vars = _text(local, "env_vars")
     env_file = folder / env_vars if env_vars else None
     notices = []
-    if env_file and not env_file.is_file():
+    if env_file and not is_given(env_file):
         problem = f"env_vars names {env_vars}, which does not exist"
         notices.append(f"{short_path(file)}: {problem}; create it or remove env_vars")
     return SamConfig(
@@ -117,7 +118,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _read_variables(file: Path) -> dict[str, dict[str, str]]:
-    if not file.is_file():
+    if not is_given(file):
         return {}
     try:
         functions = _mapping(json.loads(read_text(file, "make it readable")))

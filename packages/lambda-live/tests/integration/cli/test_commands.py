@@ -248,6 +248,7 @@ def test_commands_tell_two_functions_apart(start_service: StartService) -> None:
     assert "Hello, Two!" in invoke(service, "a", "--function", "Two").stdout
     ambiguous = "lambda-live: a is ambiguous; write one of events/One/a.json, events/Two/a.json\n"
     assert invoke(service, "a").stderr == ambiguous
+    assert "name one with --function: One, Two\n" in invoke(service, "b").stderr
     listed = run("events", folder=service.project).stdout.splitlines()
     assert [row.split(maxsplit=2)[1:] for row in listed] == [
         ["-", "invalid: move it into events/NAME/, the folder of its function"],
@@ -274,6 +275,21 @@ def named_pipe(service: LambdaService) -> Iterator[str]:
     os.mkfifo(pipe)
     yield "events/pipe.json' is a named pipe; it is skipped"
     pipe.unlink()
+
+
+def test_invoke_reads_a_pipe(service: LambdaService) -> None:
+    command = 'cat <(echo "$0") | "$@" /dev/stdin'
+    program = [sys.executable, "-m", "lambda_live", "invoke", "--url", service.url]
+    done = subprocess.run(
+        ["bash", "-c", command, '{"name": "pipe"}', *program],
+        cwd=service.project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "Hello, pipe!" in done.stdout
 
 
 def test_events_reports_named_pipe_once(service: LambdaService, named_pipe: str) -> None:

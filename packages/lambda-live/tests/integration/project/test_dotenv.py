@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from lambda_live.checks.http_file import read_request
-from lambda_live.model.template_error import TemplateError
-from lambda_live.project.dotenv import DotEnv
 from support.lambda_service import LambdaService
 from support.project import RUNS_ITS_EVENT, write_project
 from support.service_starter import StartService
@@ -205,22 +203,12 @@ def test_env_file_that_is_a_named_pipe_is_read_once(
     assert (first, variables(service, "Orders")["TABLE"]) == ("secret", "secret")
 
 
-def test_named_pipe_without_a_writer_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lambda_live.model.template_error._PIPE_TIMEOUT_SECONDS", 0.01)
-    os.mkfifo(tmp_path / ".env")
-
-    with pytest.raises(TemplateError, match="no program wrote to this named pipe"):
-        DotEnv(tmp_path / ".env", (), {}).variables_for()
-
-
 def test_stop_does_not_wait_for_the_program_behind_a_named_pipe(
     start_service: StartService, tmp_path: Path
 ) -> None:
     template = FILES["template.yaml"].replace(", AWS_LAMBDA_EXEC_WRAPPER: /opt/wrapper", "")
     files = {each: text for each, text in FILES.items() if not each.startswith(".env")}
-    constants = {"model.template_error._PIPE_TIMEOUT_SECONDS": 600}
+    constants = {"model.text_files._PIPE_TIMEOUT_SECONDS": 600}
     service = start_service(files | {"template.yaml": template}, handler=None, constants=constants)
     os.mkfifo(tmp_path / ".env")
     writer = wait_until(lambda: open_for_writing(tmp_path / ".env"), "the reader")

@@ -44,14 +44,12 @@ def names(service: LambdaService) -> list[str]:
 
 
 def test_other_functions_are_served_and_errors_are_reported(service: LambdaService) -> None:
-    template = service.project / "template.yaml"
-
     assert names(service) == ["Good"]
     for notice in (
-        f"{template}:6: Slow is not served: invalid Timeout '901'; use a whole number of seconds",
-        f"{template}:7: Built is not served: CodeUri is 'dist/app', but",
+        "template.yaml:6: Slow is not served: invalid Timeout '901'; use a whole number of seconds",
+        "template.yaml:7: Built is not served: CodeUri is 'dist/app', but",
         "it looks like a build's output; run `make build` first",
-        f"{template}:8: Queue is not served: Location is 'cdk.out/queue.yaml', but",
+        "template.yaml:8: Queue is not served: Location is 'cdk.out/queue.yaml', but",
         "does not exist; run `cdk synth` first",
     ):
         service.wait_for_line(notice)

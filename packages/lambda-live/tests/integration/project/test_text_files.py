@@ -1,5 +1,6 @@
 """Files that people write are read in each encoding that editors and shells save."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -188,6 +189,46 @@ def test_files_of_a_cdk_app_are_read_in_each_encoding(
         assert "cdk.json:1: the line is not UTF-8; save the file as UTF-8" in said
     else:
         assert said == ""
+
+
+@pytest.mark.parametrize("name", [*NAMES[:4], ".env.Zip"])
+def test_link_without_a_target_is_reported(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (project / name).unlink(missing_ok=True)
+    (project / name).symlink_to("nowhere")
+
+    said = messages(project, capsys)
+    assert f"/{name}:" in said
+    assert "the link's target nowhere does not exist; fix or remove the link" in said
+
+
+@pytest.mark.parametrize("name", ["template.yaml", "samconfig.toml", "variables.json", ".env.Zip"])
+def test_named_pipe_without_a_writer_is_reported(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("lambda_live.model.text_files._PIPE_TIMEOUT_SECONDS", 0.01)
+    (project / name).unlink(missing_ok=True)
+    os.mkfifo(project / name)
+
+    said = messages(project, capsys)
+    assert f"/{name}:" in said
+    assert "no program wrote to this named pipe within" in said
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_requirements_that_cannot_be_read_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).symlink_to("nowhere")
+    with pytest.raises(InstallError, match=f"^{name} can't be read: .* nowhere does not exist"):
+        find_requirements(tmp_path, tmp_path)
+
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InstallError, match=f"^{name} is a named pipe"):
+        find_requirements(tmp_path, tmp_path)
 
 
 def test_aliases_that_multiply_are_refused(

@@ -13,7 +13,7 @@ from lambda_live.dependencies.cache import function_dir
 from lambda_live.model.interpreter import SERVICE_INTERPRETER
 from lambda_live.model.template import FunctionSpec, Template
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
-from lambda_live.model.text_files import text_or_empty
+from lambda_live.model.text_files import is_given, text_or_empty
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.notices import list_names
 
@@ -41,7 +41,7 @@ def candidate_files(folder: Path, found: Path | None = None) -> tuple[Path, ...]
 
 def find_template(folder: Path) -> Path | None:
     """Return a folder's template, else that of its CDK app, else None. Raises TemplateError."""
-    template = next((path for name in TEMPLATE_NAMES if (path := folder / name).is_file()), None)
+    template = next((path for name in TEMPLATE_NAMES if is_given(path := folder / name)), None)
     if template is None and cloud_assembly.is_app(folder):
         return cloud_assembly.find_template(folder)
     return template
