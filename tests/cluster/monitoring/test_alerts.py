@@ -8,23 +8,10 @@ from contextlib import contextmanager
 import pytest
 
 from support.waiting import wait_until
-from tests.cluster.support.stack import SUBJECT, Stack, kubectl
+from tests.cluster.support.stack import Stack, kubectl, python_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 LOKI_IS_FULL = 'ALERTS{alertname="LokiVolumeFull", alertstate="firing"}'
-CRASHER = """
-apiVersion: v1
-kind: Pod
-metadata: {{name: crasher, namespace: lambda}}
-spec:
-  securityContext: {{runAsNonRoot: true, runAsUser: 1000, seccompProfile: {{type: RuntimeDefault}}}}
-  containers:
-    - name: crasher
-      image: {image}
-      command: [python, -c, exit(1)]
-      ports: [{{name: admin, containerPort: 9101}}]
-      securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +24,8 @@ def trouble(stack: Stack) -> None:
 
 @pytest.fixture
 def crasher() -> Iterator[str]:
-    image = kubectl(
-        *("-n", "lambda", "get", "deployment", SUBJECT),
-        *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),
-    )
-    kubectl("apply", "-f", "-", stdin=CRASHER.format(image=image))
-    yield "crasher"
-    kubectl("-n", "lambda", "delete", "pod", "crasher", "--ignore-not-found")
+    with python_pod("crasher", "exit(1)"):
+        yield "crasher"
 
 
 @contextmanager

@@ -4,14 +4,15 @@ import os
 import subprocess
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from support.http import HttpResponse
 from support.project import REPOSITORY
 from support.waiting import wait_until
-from tests.cluster.support.stack import Line, Stack, kubectl
+from tests.cluster.support.stack import Line, Stack, kubectl, python_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("subject")]
 SUBJECT = '{service_name="subject"}'
@@ -119,6 +120,50 @@ def test_collector_restart_loses_and_repeats_no_line(stack: Stack, end: Callable
     wait_until(lambda: set(printed) <= set(stored()), "every line", 30)
     lines = stored()
     assert len(lines) == len(set(lines))
+
+
+@contextmanager
+def collector_stopped() -> Iterator[None]:
+    select_nodes({"none": "yes"})
+    kubectl("-n", "collector", "wait", "pods", "--all", "--for=delete", "--timeout=60s")
+    try:
+        yield
+    finally:
+        select_nodes(None)
+        kubectl("-n", "collector", "rollout", "status", "daemonset/collector", "--timeout=60s")
+
+
+def select_nodes(labels: dict[str, str] | None) -> None:
+    patch = {"spec": {"template": {"spec": {"nodeSelector": labels}}}}
+    kubectl("-n", "collector", "patch", "daemonset", "collector", "--patch", json.dumps(patch))
+
+
+def log_files(pod: str) -> str:
+    """Return the kubelet's list of all log files of a pod, as HTML."""
+    node, uid = kubectl(
+        *("-n", "lambda", "get", "pod", pod),
+        *("-o", "jsonpath={.spec.nodeName} {.metadata.uid}"),
+    ).split()
+    return kubectl(
+        "get", "--raw", f"/api/v1/nodes/{node}/proxy/logs/pods/lambda_{pod}_{uid}/{pod}/"
+    )
+
+
+def test_lines_of_file_rotated_while_collector_is_stopped_arrive_once(stack: Stack) -> None:
+    # The kubelet rotates a log file of 10 MiB.
+    numbers = [f"{number:05}" for number in range(2500)]
+    program = "for n in range(2500): print(f'{n:05}', 'x' * 5000)\nimport time; time.sleep(600)"
+
+    with python_pod("talker", program):
+        with collector_stopped():
+            kubectl("-n", "lambda", "wait", "pod/talker", "--for=condition=Ready", "--timeout=60s")
+            wait_until(lambda: "0.log.2" in log_files("talker"), "a rotated file", 60)
+
+        def stored() -> list[str]:
+            return sorted(line.text[:5] for line in stack.logs('{service_name="talker"}'))
+
+        wait_until(lambda: len(stored()) >= len(numbers), "every line", 60)
+        assert stored() == numbers
 
 
 def test_line_is_stored_within_five_seconds(stack: Stack) -> None:

@@ -19,6 +19,19 @@ from tests.environment.support.dashboard import Query, Range
 CONTEXT = "k3d-lambda-dev"
 SUBJECT = "subject"
 MANIFESTS = Path(__file__).parent / "subject"
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: lambda}}
+spec:
+  securityContext: {{runAsNonRoot: true, runAsUser: 1000, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+    - name: {name}
+      image: {image}
+      command: [python, -uc, {program}]
+      ports: [{{name: admin, containerPort: 9101}}]
+      securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
+"""
 
 
 def kubectl(*args: str, stdin: str | None = None) -> str:
@@ -29,6 +42,21 @@ def kubectl(*args: str, stdin: str | None = None) -> str:
         text=True,
         check=True,
     ).stdout
+
+
+@contextmanager
+def python_pod(name: str, program: str) -> Iterator[None]:
+    """Run a Python program in a pod of its own, beside the function."""
+    image = kubectl(
+        *("-n", "lambda", "get", "deployment", SUBJECT),
+        *("-o", "jsonpath={.spec.template.spec.containers[0].image}"),
+    )
+    manifest = POD.format(name=name, image=image, program=json.dumps(program))
+    kubectl("apply", "-f", "-", stdin=manifest)
+    try:
+        yield
+    finally:
+        kubectl("-n", "lambda", "delete", "pod", name, "--ignore-not-found", "--grace-period=1")
 
 
 @dataclass(frozen=True)
