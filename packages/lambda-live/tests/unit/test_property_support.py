@@ -1,10 +1,21 @@
 """Properties and resources of a template that have no effect here are reported."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from botocore.session import get_session
+from samtranslator.internal.schema_source import (
+    aws_serverless_api,
+    aws_serverless_function,
+    aws_serverless_httpapi,
+)
 from samtranslator.model.lambda_ import LambdaFunction
 from samtranslator.model.sam_resources import SamFunction
+from samtranslator.plugins.globals.globals import Globals
 
 from lambda_live.cli.command_line import parse
 from lambda_live.model.template import Template
@@ -79,6 +90,156 @@ def test_every_property_of_aws_is_known(tmp_path: Path) -> None:
     lines = "\n      ".join(f"{name}: !Ref AWS::NoValue" for name in names)
 
     assert read(tmp_path, lines).notices == ()
+
+
+MISSPELT = """
+Transform: AWS::Serverless-2016-10-31
+Paramaters: {}
+Globals: {Functions: {Timeout: 1}, Function: {Timeout: 5, FunctionName: x, Envronment: {}}}
+Resources:
+  Api: {Type: AWS::Serverless::Api, Propertis: {}, Properties: {StageName: a, Cros: "'*'"}}
+  Http:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      CorsConfiguration: !If [Always, {AllowOrigin: a}, {}]
+      RouteSettings: {"GET /": {ThrottlingRatelimit: 1}}
+      Auth: {Authorizers: {One: {JwtConfiguration: {Audiences: []}}}}
+  Queue: {Type: AWS::SQS::Queue, Properties: {VisibiltyTimeout: 60}}
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties: {FunctionName: !Ref Work, DestinationConfig: {OnFailed: {}}}
+  Work:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: .
+      Handler: app.handler
+      Runtime: python3.12
+      FunctionUrlConfig: {AuthType: NONE, Cors: {AllowOrigin: "*"}}
+      EventInvokeConfig: {MaxRetryAttempts: 1}
+      Events:
+        Get: {Type: HttpApi, Propertis: {Path: /}}
+        One:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Queue.Arn
+            Batchsize: 1
+            FilterCriteria: {Filters: [{Patern: "{}"}]}
+Conditions: {Always: !Equals [a, a]}
+"""
+
+
+def test_misspelt_names_are_reported_in_every_section(tmp_path: Path) -> None:
+    write_project(tmp_path, {"template.yaml": MISSPELT, "app.py": ""})
+
+    notices = read_template(tmp_path / "template.yaml", {}).notices
+
+    hints = [each.partition("template.yaml:")[2] for each in notices if "EventSource" not in each]
+    assert sorted(hints, key=lambda each: (int(each.partition(":")[0]), each)) == [
+        "3: unknown property Paramaters; did you mean Parameters?",
+        "4: AWS rejects FunctionName in Globals; write it below each resource",
+        "4: unknown property Envronment; did you mean Environment?",
+        "4: unknown property Functions; did you mean Function?",
+        "6: unknown property Cros; did you mean Cors?",
+        "6: unknown property Propertis; did you mean Properties?",
+        "10: unknown property AllowOrigin; did you mean AllowOrigins?",
+        "11: unknown property ThrottlingRatelimit; did you mean ThrottlingRateLimit?",
+        "12: unknown property Audiences; did you mean Audience?",
+        "13: unknown property VisibiltyTimeout; did you mean VisibilityTimeout?",
+        "16: unknown property OnFailed; did you mean OnFailure?",
+        "23: unknown property AllowOrigin; did you mean AllowOrigins?",
+        "24: unknown property MaxRetryAttempts; did you mean MaximumRetryAttempts?",
+        "26: unknown property Propertis; did you mean Properties?",
+        "31: unknown property Batchsize; did you mean BatchSize?",
+        "32: unknown property Patern; did you mean Pattern?",
+    ]
+
+
+def tree(model: Any) -> Any:
+    """Return all names that a model of AWS's translator accepts, with the names below them."""
+    if get_origin(model) in {Union, UnionType}:
+        trees = [each for each in map(tree, get_args(model)) if isinstance(each, dict)]
+        return {name: below for each in trees for name, below in each.items()} or None
+    if get_origin(model) in {dict, list}:
+        below = tree(get_args(model)[-1])
+        return below and ({"Any": below} if get_origin(model) is dict else [below])
+    fields = getattr(model, "__fields__", {})
+    hints = get_type_hints(model) if fields and "__root__" not in fields else {}
+    return {name: tree(hint) for name, hint in hints.items() if name in fields} or None
+
+
+APIS = {"Api": aws_serverless_api.Properties, "HttpApi": aws_serverless_httpapi.Properties}
+EVENTS = (
+    *("Api", "CloudWatchEvent", "DynamoDB", "EventBridgeRule", "HttpApi", "Kinesis", "S3", "SNS"),
+    *("SQS", "Schedule", "ScheduleV2"),
+)
+OPERATIONS = {
+    "ApiGateway::Method": ("apigateway", "PutMethod"),
+    "ApiGatewayV2::Api": ("apigatewayv2", "CreateApi"),
+    "ApiGatewayV2::Authorizer": ("apigatewayv2", "CreateAuthorizer"),
+    "ApiGatewayV2::Integration": ("apigatewayv2", "CreateIntegration"),
+    "ApiGatewayV2::Route": ("apigatewayv2", "CreateRoute"),
+    "Events::Rule": ("events", "PutRule"),
+    "Lambda::EventInvokeConfig": ("lambda", "PutFunctionEventInvokeConfig"),
+    "Lambda::EventSourceMapping": ("lambda", "CreateEventSourceMapping"),
+    "SQS::Queue": ("sqs", "CreateQueue"),
+}
+NOT_IN_TEMPLATES = {"KMSKeyArn", "Attributes", "tags"}
+
+
+def known_properties() -> Iterator[tuple[str, Any]]:
+    for kind, model in APIS.items():
+        yield f"Serverless::{kind}", {**tree(model), "DefinitionUri": None}
+    session = get_session()
+    for kind, (service, operation) in OPERATIONS.items():
+        members = session.get_service_model(service).operation_model(operation).input_shape.members
+        names = {each[0].upper() + each[1:] for each in members.keys() - NOT_IN_TEMPLATES}
+        yield kind, dict.fromkeys(names)
+    models = vars(aws_serverless_function)
+    events = {each: tree(models[f"{each.removesuffix('Event')}Event"]) for each in EVENTS}
+    named = {kind: {**each, "Type": kind} for kind, each in events.items()}
+    function = {**tree(aws_serverless_function.Properties), "CodeUri": "."}
+    yield "Serverless::Function", {**function, "Events": named}
+
+
+def test_every_name_of_aws_is_known_in_every_section(tmp_path: Path) -> None:
+    resources = {
+        f"One{number}": {"Type": f"AWS::{kind}", "Properties": properties}
+        for number, (kind, properties) in enumerate(known_properties())
+    }
+    work = {"CodeUri": ".", "Handler": "app.handler", "Runtime": "python3.12"}
+    resources["Work"] = {"Type": "AWS::Lambda::Function", "Properties": work}
+    text = json.dumps({"Resources": resources})
+    write_project(tmp_path, {"template.yaml": text, "app.py": ""})
+
+    notices = read_template(tmp_path / "template.yaml", {}).notices
+
+    assert [each for each in notices if "unknown property" in each] == []
+
+
+@pytest.mark.parametrize(
+    ("section", "model"), [*APIS.items(), ("Function", aws_serverless_function.Properties)]
+)
+def test_globals_accept_what_aws_accepts(tmp_path: Path, section: str, model: Any) -> None:
+    names = list(tree(model))
+    lines = json.dumps({"Globals": {section: dict.fromkeys(names)}})[1:-1]
+    write_project(
+        tmp_path, {"template.yaml": f"{lines}\n{SAM.format(line='', more='')}", "app.py": ""}
+    )
+
+    notices = read_template(tmp_path / "template.yaml", {}).notices
+
+    rejected = {each.split()[3] for each in notices if "in Globals" in each}
+    assert rejected == set(names) - set(Globals.supported_properties[f"AWS::Serverless::{section}"])
+
+
+def test_ignored_globals_do_not_apply(tmp_path: Path) -> None:
+    text = SAM.format(line="", more="    IgnoreGlobals: [Timeout]\n")
+    text += "Globals: {Function: {Timeout: 9, MemorySize: 512}}"
+    write_project(tmp_path, {"template.yaml": text, "app.py": ""})
+
+    (function,) = read_template(tmp_path / "template.yaml", {}).functions
+
+    assert (function.timeout, function.memory) == (3, 512)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.document import Array, Object, Value
-from lambda_live.project.template.references import Unresolved, as_text, referenced_id
+from lambda_live.project.template.references import Unresolved, as_text, muted, referenced_id
 
 if TYPE_CHECKING:
     from lambda_live.project.template.stack import Resource, Stack
@@ -143,6 +143,14 @@ class Properties:
         if any(isinstance(item, Object | Array) for item in items):
             self.fail(key, f"{key} must be a list of texts", f"write {key}: [TEXT, …]")
         return tuple(as_text(item) for item in items if item is not None)
+
+    def nested(self, key: str) -> Iterator["Properties"]:
+        """Yield the mapping, or those of a list, and nothing for any other value."""
+        with muted():  # it is only compared with names
+            value = self.get(key)
+        for item in value if isinstance(value, Array) else (value,):
+            if isinstance(item, Object):
+                yield Properties(item, self.stack)
 
     def items(self, key: str) -> Iterator["Properties"]:
         """Yield the mappings of a list."""

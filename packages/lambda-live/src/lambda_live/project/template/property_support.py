@@ -3,9 +3,6 @@ Which properties and resources of a template have an effect here.
 
 A property is read, has no effect on one machine, or is reported. Nothing else is silent: AWS
 rejects unknown properties.
-
-Sources: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
-https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,27 +10,17 @@ from difflib import get_close_matches
 
 from lambda_live.model.template import SkippedResource
 from lambda_live.project.template.properties import Properties
+from lambda_live.project.template.property_names import (
+    EVENTS,
+    NOT_IN_GLOBALS,
+    RESOURCES,
+    TEMPLATE,
+    Names,
+)
 from lambda_live.project.template.stack import FUNCTIONS, MACRO, Resource, Stack
 
-_SIMILARITY = 0.8
+_SIMILARITY = 0.7
 
-_READ = (
-    *("Architectures", "AutoPublishAlias", "Code", "CodeUri", "DeadLetterConfig"),
-    *("DeadLetterQueue", "Description", "Environment", "EphemeralStorage", "EventInvokeConfig"),
-    *("Events", "FunctionName", "FunctionUrlConfig", "Handler", "ImageConfig", "ImageUri"),
-    *("InlineCode", "Layers", "LoggingConfig", "MemorySize", "PackageType", "RecursiveLoop"),
-    *("ReservedConcurrentExecutions", "Runtime", "TenancyConfig", "Timeout"),
-)
-_WITHOUT_EFFECT = (
-    # permissions, keys and networks
-    *("AssumeRolePolicyDocument", "CodeSigningConfigArn", "KmsKeyArn", "PermissionsBoundary"),
-    *("Policies", "Role", "RolePath", "SourceKMSKeyArn", "VpcConfig"),
-    # deployment and scaling
-    *("AutoPublishAliasAllProperties", "AutoPublishCodeSha256", "DeploymentPreference"),
-    *("FunctionScalingConfig", "ProvisionedConcurrencyConfig", "PublishToLatestPublished"),
-    *("RuntimeManagementConfig", "VersionDeletionPolicy", "VersionDescription"),
-    *("PropagateTags", "Tags", "Tracing", "TracingConfig"),
-)
 _FUNCTION_REPORTS = {
     "CapacityProviderConfig": (
         "the capacity provider is not emulated: each environment runs one invocation at a time"
@@ -79,9 +66,12 @@ def unsupported_resources(stack: Stack) -> Iterator[SkippedResource]:
 
 
 def report_properties(each: Resource) -> None:
-    """Report the properties of a function or API that have no effect here but have on AWS."""
+    """Report the properties that are unknown, or that have no effect here but have on AWS."""
+    _report_unknown(each.properties, RESOURCES.get(each.type, {}))
     if each.type in FUNCTIONS:
-        _report_unknown(each.properties)
+        for _, event in each.properties.section("Events").sections():
+            names = {"Type": {}, "Properties": EVENTS.get(event.text("Type") or "", {})}
+            _report_unknown(event, names)
     if each.type in _REPORTS:
         report(each.properties, _REPORTS[each.type])
         report(each.properties.section("Auth"), _AUTH_REPORTS)
@@ -95,10 +85,24 @@ def report(properties: Properties, reports: Mapping[str, str]) -> None:
             properties.note(key, f"{key} has no effect: {problem}")
 
 
-def _report_unknown(function: Properties) -> None:
-    known = (*_READ, *_WITHOUT_EFFECT, *_FUNCTION_REPORTS)
-    for key in function.raw:
-        if key not in known:
-            near = get_close_matches(key, known, 1, _SIMILARITY)
+def report_sections(stack: Stack) -> None:
+    """Report the unknown keys of a template, of its `Globals` and of its resources."""
+    _report_unknown(Properties(stack.document.root, stack), TEMPLATE)
+    for section, names in NOT_IN_GLOBALS.items():
+        general = stack.globals_for(section)
+        for key in filter(names.__contains__, general.raw):
+            general.note(key, f"AWS rejects {key} in Globals; write it below each resource")
+
+
+def _report_unknown(properties: Properties, names: Names) -> None:
+    """Report the keys that AWS does not know, also those below known ones."""
+    for key in properties.raw if names else ():
+        if key.startswith("Fn::") or key == "Ref":
+            continue
+        if key not in names and "*" not in names:
+            near = get_close_matches(key, names, 1, _SIMILARITY)
             hint = f"did you mean {near[0]}?" if near else "it has no effect here"
-            function.note(key, f"unknown property {key}; {hint}")
+            properties.note(key, f"unknown property {key}; {hint}")
+        if below := names.get(key, names.get("*", {})):
+            for each in properties.nested(key):
+                _report_unknown(each, below)

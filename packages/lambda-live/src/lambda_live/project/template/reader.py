@@ -17,6 +17,7 @@ from lambda_live.project.template.functions import function_of
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.property_support import (
     report_properties,
+    report_sections,
     unsupported_resources,
 )
 from lambda_live.project.template.references import StackContext, Unresolved
@@ -119,6 +120,7 @@ def _read_functions(
     for each in functions:
         files.add(*(each.image.files if each.image else ()))
     for stack in stacks:
+        report_sections(stack)
         files.add(*stack.code_files)
     return functions
 

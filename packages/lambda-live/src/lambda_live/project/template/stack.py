@@ -200,7 +200,7 @@ class Stack:
 
     def _resource(self, logical_id: str, kind: str, line: int, raw: Object) -> Resource:
         own = self.intrinsics.head(raw.get("Properties"))
-        properties = merge_globals(self._globals.get(_GLOBALS.get(kind, "")), own)
+        properties = merge_globals(self._general(kind, raw.get("IgnoreGlobals")), own)
         if not isinstance(properties, Object | None):
             problem = f"the Properties of {logical_id} must be a mapping"
             self.document.fail(line, problem, "write NAME: VALUE below it")
@@ -213,6 +213,17 @@ class Stack:
             self._properties(properties or Object(line)),
             self._properties(metadata if isinstance(metadata, Object) else Object(line)),
         )
+
+    def _general(self, kind: str, ignored: Value) -> Value:
+        """Return the `Globals` of a type, without those that a resource ignores: "*" is all."""
+        general = self._globals.get(_GLOBALS.get(kind, ""))
+        if not ignored or not isinstance(general, Object):
+            return general
+        result = Object(general.line)
+        for key in general if ignored != "*" else ():
+            if key not in ignored:
+                result.put(key, general[key], general.line_of(key))
+        return result
 
     def _empty(self, logical_id: str, kind: str, line: int) -> Resource:
         empty = self._properties(Object(line))
