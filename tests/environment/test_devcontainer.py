@@ -11,7 +11,7 @@ from support.project import machine
 FILE = Path(".devcontainer/devcontainer.json")
 SCHEMA = Path(__file__).with_name("devcontainer.schema.json")
 DEVCONTAINER = json.loads(FILE.read_text())
-# What a person opens, and the debugger
+# Those of machine.env except the registry, and the debugger
 PORTS = {5678} | {
     int(value)
     for name, value in machine().items()

@@ -21,7 +21,7 @@ def stage(name: str) -> str:
 
 
 @pytest.mark.parametrize("file", ["Dockerfile", "k8s/aws/Dockerfile"])
-def test_hadolint_finds_nothing(file: str) -> None:
+def test_hadolint_reports_no_problem(file: str) -> None:
     linted = subprocess.run([HADOLINT, file], capture_output=True, text=True, check=False)
 
     assert linted.returncode == 0, linted.stdout

@@ -1,4 +1,4 @@
-"""The workflows run only commands that a person can run too."""
+"""The workflows run only commands that a person can run, too."""
 
 import json
 import os

@@ -9,7 +9,7 @@ import pytest
 from support.lambda_service import LambdaService
 from support.project import write_project
 from support.service_starter import starter
-from tests.environment.support.checks import ANSWERS, Checks, copy_scripts
+from tests.environment.support.checks import RETURNS_RESPONSE, Checks, copy_scripts
 from tests.environment.support.machine import Machine, listening
 
 APP = """
@@ -47,7 +47,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
-    """A service with the checkout's function."""
+    """Return a service with the checkout's function."""
     directory = tmp_path_factory.mktemp("checkout")
     write_checkout(directory)
     with closing(LambdaService(directory, handler="lambda_app.app.lambda_handler")) as service:
@@ -62,20 +62,20 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port in use by this process."""
+    """Return a port that this process uses."""
     with listening("127.0.0.1") as port:
         yield port
 
 
 @pytest.fixture(scope="session")
-def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
+def response_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LambdaService]:
     with ExitStack() as services:
-        source = {"function/__init__.py": "", "function/app.py": ANSWERS}
-        yield starter(tmp_path_factory.mktemp("answering"), services)(source)
+        source = {"function/__init__.py": "", "function/app.py": RETURNS_RESPONSE}
+        yield starter(tmp_path_factory.mktemp("project"), services)(source)
 
 
 @pytest.fixture
-def checks(answering: LambdaService, tmp_path: Path) -> Checks:
+def checks(response_service: LambdaService, tmp_path: Path) -> Checks:
     if not shutil.which("curl"):
         pytest.skip("scripts/check needs curl")
-    return Checks(tmp_path, answering.project / "function", answering.url)
+    return Checks(tmp_path, response_service.project / "function", response_service.url)

@@ -59,9 +59,9 @@ def test_accept_keeps_order_escapes_and_mode_of_a_file(checks: Checks) -> None:
 
 
 def test_accept_keeps_placeholders_that_match(checks: Checks) -> None:
-    answer = proxy('{"id": 7, "n": 2, "s": 3}') | {"at": "2026-11-25", "list": [1, 2]}
+    response = proxy('{"id": 7, "n": 2, "s": 3}') | {"at": "2026-11-25", "list": [1, 2]}
     expected = proxy('{"id": "<number>", "n": 1, "s": "<string>"}')
-    checks.write("a", answer, expected | {"at": "<timestamp>", "list": ["<number>"]})
+    checks.write("a", response, expected | {"at": "<timestamp>", "list": ["<number>"]})
     checks.run("--accept")
 
     accepted = json.loads(checks.expected("a"))

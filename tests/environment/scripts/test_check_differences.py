@@ -1,4 +1,4 @@
-"""What `scripts/check` says of answers that are not as expected."""
+"""What `scripts/check` prints for responses that are not as expected."""
 
 import pytest
 
@@ -57,8 +57,8 @@ DIFFERENT = [
 
 
 def test_a_difference_is_printed_with_its_path(checks: Checks) -> None:
-    for number, (answer, expected, _) in enumerate(DIFFERENT, 10):
-        checks.write(f"e{number}", answer, expected)
+    for number, (response, expected, _) in enumerate(DIFFERENT, 10):
+        checks.write(f"e{number}", response, expected)
 
     *rows, _ = checks.rows("--full")
     assert rows == [f"e{number}.json: {row}" for number, (*_, row) in enumerate(DIFFERENT, 10)]
@@ -80,8 +80,8 @@ SAME = [
 
 
 def test_placeholders_match_values_of_their_kind(checks: Checks) -> None:
-    for number, (answer, expected) in enumerate(SAME):
-        checks.write(f"e{number}", answer, expected)
+    for number, (response, expected) in enumerate(SAME):
+        checks.write(f"e{number}", response, expected)
 
     assert checks.rows() == [f"{len(SAME)} of {len(SAME)} events as expected"]
 

@@ -21,11 +21,11 @@ Resources:
     Type: AWS::Serverless::Function
     Properties: {FunctionName: Stock-2, CodeUri: src/stock}
 """
-ANSWER = "def handler(event, context): return {name!r}\n"
+RETURNS_NAME = "def handler(event, context): return {name!r}\n"
 FILES = {
     "template.yaml": TEMPLATE,
-    "src/orders/app.py": ANSWER.format(name="orders"),
-    "src/stock/app.py": ANSWER.format(name="stock"),
+    "src/orders/app.py": RETURNS_NAME.format(name="orders"),
+    "src/stock/app.py": RETURNS_NAME.format(name="stock"),
     "events/orders/a.json": "{}",
     "events/orders/expected/a.json": '"orders"',
     "events/Stock-2/a.json": "{}",
@@ -59,7 +59,7 @@ def shared(
 
 @pytest.fixture
 def two(shared: LambdaService) -> LambdaService:
-    """The module's, with its files as they were."""
+    """Return the module's service, and restore its files afterwards."""
     write_project(shared.project, FILES)
     return shared
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.service_starter import StartService
-from tests.environment.support.checks import ANSWERS, Checks
+from tests.environment.support.checks import RETURNS_RESPONSE, Checks
 
 ORDER = """
 # What an editor's REST client sends.
@@ -19,7 +19,7 @@ POST {{host}}/orders/7
 Content-Type: application/json
 X-Tag: one: two
 
-{"answer": {"statusCode": 201, "headers": {"x-id": "7"}, "body": "{\\"id\\": 7}"}}
+{"response": {"statusCode": 201, "headers": {"x-id": "7"}, "body": "{\\"id\\": 7}"}}
 """
 CREATED = """HTTP/1.1 201 Created
 X-Id: <number>
@@ -64,7 +64,7 @@ def test_status_headers_and_body_are_compared(checks: Checks) -> None:
 
 
 def test_an_http_file_is_sent_as_written(checks: Checks) -> None:
-    request = ORDER.replace("ORDER", "").partition('{"answer')[0] + "null\n\n###\n"
+    request = ORDER.replace("ORDER", "").partition('{"response')[0] + "null\n\n###\n"
     event = received(checks, request.replace(" HTTP/1.1", "").replace("POST", "PUT"))
 
     assert event["requestContext"]["http"]["method"] == "PUT"
@@ -111,12 +111,12 @@ def test_an_error_behind_a_function_url_has_its_location(checks: Checks) -> None
 def test_an_error_behind_an_http_api_has_its_location(
     start_service: StartService, tmp_path: Path
 ) -> None:
-    code = {"template.yaml": HTTP_API, "function/app.py": ANSWERS}
+    code = {"template.yaml": HTTP_API, "function/app.py": RETURNS_RESPONSE}
     service = start_service(code, handler=None)
     checks = Checks(tmp_path / "checks", service.project / "function", service.url)
     head = "POST /http\nContent-Type: text/json\n\n"
     checks.write_request("bad", head + '{"raised": "no"}', "200")
-    checks.write_request("own", head + '{"answer": {"statusCode": 500}}', "500")
+    checks.write_request("own", head + '{"response": {"statusCode": 500}}', "500")
 
     bad, own = json.loads(checks.run("--json").stdout)["checks"]
 

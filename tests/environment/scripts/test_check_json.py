@@ -21,23 +21,25 @@ SCHEMA = json.loads((PACKAGE / "src/lambda_live/checks/result.schema.json").read
 def result(checks: Checks, *args: str) -> tuple[int, dict[str, Any]]:
     done = checks.run("--json", *args)
     assert done.stderr == ""
-    said = json.loads(done.stdout)
-    jsonschema.validate(said, SCHEMA)
-    return done.returncode, said
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, SCHEMA)
+    return done.returncode, report
 
 
-def test_json_is_one_object_with_every_check(checks: Checks, answering: LambdaService) -> None:
+def test_json_is_one_object_with_every_check(
+    checks: Checks, response_service: LambdaService
+) -> None:
     checks.write("a", {"n": 1}, {"n": 2}, printed="one line\nand another")
     checks.write("b", None, 3, raised="no")
     checks.write("c", 3, 3)
     checks.write("d", 4)
-    status, said = result(checks)
+    status, report = result(checks)
 
-    assert (status, said["as_expected"], said["reason"]) == (1, False, None)
-    (function,) = said["functions"]
-    assert function["code_sha256"] == answering.admin("/ready").json()["code_sha256"]
+    assert (status, report["as_expected"], report["reason"]) == (1, False, None)
+    (function,) = report["functions"]
+    assert function["code_sha256"] == response_service.admin("/ready").json()["code_sha256"]
     assert (function["name"], function["loaded"], function["error"]) == ("function", True, None)
-    a, b, c, d = said["checks"]
+    a, b, c, d = report["checks"]
     assert a["event"] == "events/a.json"
     assert a["differences"] == [{"path": "n", "expected": 2, "actual": 1}]
     assert a["log"] == ["one line", "and another"]
@@ -50,16 +52,16 @@ def test_json_is_one_object_with_every_check(checks: Checks, answering: LambdaSe
         "advice": None,
     }
     assert [each["result"] for each in (a, b, c, d)] == ["failed", "failed", "passed", "new"]
-    assert said["timings"]["checks_ms"] > 0
+    assert report["timings"]["checks_ms"] > 0
 
 
 def test_json_without_events_is_as_expected(checks: Checks) -> None:
-    status, said = result(checks)
-    assert (status, said["as_expected"], said["checks"]) == (0, True, [])
+    status, report = result(checks)
+    assert (status, report["as_expected"], report["checks"]) == (0, True, [])
 
     checks.write("a", 1, 1)
-    status, said = result(checks)
-    assert (status, said["as_expected"]) == (0, True)
+    status, report = result(checks)
+    assert (status, report["as_expected"]) == (0, True)
 
 
 def test_json_has_the_reason_if_nothing_could_be_checked(checks: Checks) -> None:
@@ -75,10 +77,10 @@ def test_json_has_the_reason_if_nothing_could_be_checked(checks: Checks) -> None
 def test_json_of_a_wrong_call_has_the_reason(checks: Checks) -> None:
     done = checks.run("--json", "events/missing.json")
 
-    said = json.loads(done.stdout)
-    jsonschema.validate(said, SCHEMA)
-    assert (done.returncode, said["as_expected"]) == (2, False)
-    assert said["reason"] == "no such event: events/missing.json"
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, SCHEMA)
+    assert (done.returncode, report["as_expected"]) == (2, False)
+    assert report["reason"] == "no such event: events/missing.json"
 
 
 def test_the_service_gets_json_and_shows_the_same_rows(checks: Checks) -> None:
@@ -104,10 +106,10 @@ def test_the_service_shows_the_reason_if_nothing_could_be_checked(checks: Checks
     assert parsed.rows[0].startswith("nothing answers at http://127.0.0.1:1")
 
 
-def test_lambda_live_check_needs_no_script(checks: Checks, answering: LambdaService) -> None:
+def test_lambda_live_check_needs_no_script(checks: Checks, response_service: LambdaService) -> None:
     checks.write("a", {"n": 1}, {"n": 2})
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "lambda_live", "check", "--url", answering.url],
+        [sys.executable, "-P", "-m", "lambda_live", "check", "--url", response_service.url],
         cwd=checks.project,
         env=environment(),
         capture_output=True,

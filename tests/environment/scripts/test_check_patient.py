@@ -1,4 +1,4 @@
-"""A check that is under way when the code breaks."""
+"""A check that is running when a save breaks the code."""
 
 import json
 import shutil
@@ -18,10 +18,10 @@ import pathlib
 import time
 
 def handler(event, context):
-    pathlib.Path(event["began"]).touch()
+    pathlib.Path(event["started"]).touch()
     while event["until"] and not pathlib.Path(event["until"]).exists():
         time.sleep(0.01)
-    return "answered"
+    return "done"
 """
 TEMPLATE = """
 Resources:
@@ -35,13 +35,13 @@ pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="scripts/check 
 
 @pytest.fixture
 def service(start_service: StartService, tmp_path: Path) -> LambdaService:
-    """A function whose first event is answered when the test says so."""
-    first = {"began": str(tmp_path / "began"), "until": str(tmp_path / "until")}
+    """Return a function whose first invocation ends when the test creates a file."""
+    first = {"started": str(tmp_path / "started"), "until": str(tmp_path / "until")}
     second = first | {"until": ""}
     files = {"template.yaml": TEMPLATE, "code/app.py": SLOW}
     for name, event in (("a", first), ("b", second)):
         files[f"events/{name}.json"] = json.dumps(event)
-        files[f"events/expected/{name}.json"] = '"answered"'
+        files[f"events/expected/{name}.json"] = '"done"'
     service = start_service(files, handler=None)
     copy_scripts(service.project)
     return service
@@ -64,7 +64,7 @@ def check(service: LambdaService) -> Iterator[subprocess.Popen[str]]:
 def test_patient_check_waits_until_the_code_loads(
     service: LambdaService, check: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    wait_until((tmp_path / "began").exists, "the first event is under way")
+    wait_until((tmp_path / "started").exists, "the first invocation has started")
     (service.project / "code/app.py").write_text("def broken(:\n")
     wait_until(lambda: "errorType" in service.invoke().json(), "the save is live")
 

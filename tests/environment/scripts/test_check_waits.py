@@ -14,7 +14,7 @@ from support.server_thread import serve_in_thread
 
 EVENT = "events/event.json"
 EXPECTED = "events/expected/event.json"
-# Lists two pods that are ready and one that is not, and logs which of them gets a request.
+# Lists two pods that are ready and one that is not, and logs which pods get a request.
 KUBECTL = """#!/bin/sh
 case "$*" in
     *"get pods"*) cat "$0.json" ;;
@@ -32,7 +32,7 @@ type Check = Callable[..., subprocess.CompletedProcess[str]]
 
 
 class Rollout(ThreadingHTTPServer):
-    """Says that it runs the code that is awaited; the first invocation gets the code before."""
+    """A service that reports the expected code, but runs the previous code once more."""
 
     def __init__(self, expected: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -47,25 +47,25 @@ class Rollout(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Rollout
-    awaited = ""
+    expected_code = ""
 
     def do_GET(self) -> None:  # http.server's name
         query = parse_qs(urlsplit(self.path).query)
-        type(self).awaited = query.get("function", [OLD])[0]
+        type(self).expected_code = query.get("function", [OLD])[0]
         folder = {"path": "lambda_app", "name": "lambda_app"}
-        function = {"name": "function", "folders": [folder], "code_sha256": self.awaited}
+        function = {"name": "function", "folders": [folder], "code_sha256": self.expected_code}
         state = {"functions": [function | {"state": "Active"}], "pods": self.server.pods}
-        self.answer(json.dumps(state).encode())
+        self.respond(json.dumps(state).encode())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.invocations += 1
         if self.server.invocations == 1:
-            self.answer(self.server.expected, OLD)
+            self.respond(self.server.expected, OLD)
         else:
-            self.answer(b'"of the new code"', self.awaited)
+            self.respond(b'"of the new code"', self.expected_code)
 
-    def answer(self, body: bytes, code: str = "") -> None:
+    def respond(self, body: bytes, code: str = "") -> None:
         self.send_response(200)
         self.send_header("X-Lambda-Live-Code-Sha256", code)
         self.send_header("Content-Length", str(len(body)))
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_code_option_rejects_events(check: Check) -> None:
     assert check("--code", EVENT).returncode == 2
 
 
-def test_code_option_asks_every_ready_pod(
+def test_code_option_reads_the_state_of_every_ready_pod(
     rollout: Rollout, check: Check, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kubectl = checkout / "bin/kubectl"

@@ -24,7 +24,7 @@ case "$*" in
     "lambda get-alias "*) [ "$OLD" ] || exit 254; echo "$OLD" ;;
     "lambda invoke "*)
         while [ "$1" != --payload ]; do shift; done
-        echo '"the answer"' >"$3"
+        echo '"the response"' >"$3"
         echo "${{ERROR:-None}}" ;;
 esac
 """
@@ -87,7 +87,7 @@ def test_successful_version_gets_the_alias_and_rollback_is_printed(
     done = deploy(old="7")
 
     assert done.returncode == 0, done.stderr
-    assert '"the answer"' in done.stdout
+    assert '"the response"' in done.stdout
     assert done.stdout.endswith("update-alias --function-name f --name live --function-version 7\n")
     assert deploy.calls == [
         "update-function-code",
@@ -159,7 +159,7 @@ def test_deployment_without_event_or_function_is_refused(
 
 
 def test_role_has_exactly_the_permissions_of_the_script() -> None:
-    """AWS's model names the operation of each waiter."""
+    """AWS's model of each waiter names its operation."""
     statements = json.loads(Path(".github/aws/permissions.json").read_text())["Statement"]
     allowed = {
         action for statement in statements for action in statement["Action"] if "lambda:" in action

@@ -65,7 +65,7 @@ class Listing:
         self._running.kill()
 
     def shown(self) -> set[Problem] | None:
-        """Return what the last list says that is whole, if there is one."""
+        """Return the problems of the last complete list, or None."""
         last, open_list = None, list[str]()
         for line in list(self._running.lines):
             if re.search(self._background["beginsPattern"], line):
@@ -126,7 +126,7 @@ def test_error_expected_by_a_check_is_not_a_problem(
     expects = "def handler(event, context):\n    raise ValueError('expected')\n"
     write_project(tmp_path, {"function/__init__.py": "", "function/app.py": CALLED})
     url = "$LAMBDA_LIVE_URL/2015-03-31/functions/function/invocations"
-    invoked = f"curl -s -o answer -H 'X-Lambda-Live-Source: check' -d 1 {url}"
+    invoked = f"curl -s -o response -H 'X-Lambda-Live-Source: check' -d 1 {url}"
     command = f"[ -e begun ] || exit 0; {invoked}; until [ -e go ]; do sleep 0.05; done"
     with closing(TerminalService(tmp_path, "--after-reload", command)) as service:
         page = service.wait_for(r"Dashboard +(http://\S+:\d+)")[1]

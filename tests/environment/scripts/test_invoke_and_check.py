@@ -14,7 +14,7 @@ from support.lambda_service import LambdaService, environment
 from support.project import REPOSITORY
 
 NEEDED = ["bash", "curl"]
-FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which nothing runs
+FREE_OF_SERVICE = "http://127.0.0.1:1"  # the port of tcpmux, which is not in use
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)), reason=f"the scripts need {', '.join(NEEDED)}"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def service(served: LambdaService) -> Iterator[LambdaService]:
-    """The one that all share, which gets its files back as they were."""
+    """Return the shared service, and restore its files afterwards."""
     saved = {path: path.read_bytes() for path in _files(served.project)}
     yield served
     for path in _files(served.project) - saved.keys():
@@ -31,7 +31,7 @@ def service(served: LambdaService) -> Iterator[LambdaService]:
     for path, content in saved.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
-    assert served.invoke({}).json()["statusCode"] == 400  # by the code as it was
+    assert served.invoke({}).json()["statusCode"] == 400  # the original code
 
 
 def _files(checkout: Path) -> set[Path]:
@@ -296,9 +296,9 @@ def test_code_that_does_not_load_is_reported_and_nothing_sent(
     reason = f"{error}; add nonsuch to requirements.txt"
     assert done.stdout.splitlines() == [reason, "3 events wait for code that loads"]
     assert waited.stdout.splitlines() == [reason]
-    said = json.loads(run(checkout / "scripts/check", "--url", service.url, "--json").stdout)
-    assert said["functions"][0]["loaded"] is False
-    assert said["functions"][0]["error"]["line"] == 2
-    assert (said["reason"], said["checks"]) == (reason, [])
+    report = json.loads(run(checkout / "scripts/check", "--url", service.url, "--json").stdout)
+    assert report["functions"][0]["loaded"] is False
+    assert report["functions"][0]["error"]["line"] == 2
+    assert (report["reason"], report["checks"]) == (reason, [])
     assert (done.returncode, waited.returncode) == (1, 1)
     assert service.metric("lambda_invocations_total") == before

@@ -25,7 +25,7 @@ class _Loki(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def logs(*arguments: str, loki: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from support.documents import read_document, read_documents
 from support.project import REPOSITORY
-from tests.environment.support.machine import ANSWERS_NOT, Machine
+from tests.environment.support.machine import NO_RESPONSE, Machine
 
 CHECK = Path(sys.executable).with_name("check-jsonschema")
 SCHEMA = REPOSITORY / "tests/environment/ctlptl.schema.json"
@@ -23,7 +23,7 @@ NETWORK = {
 
 
 def cluster(machine: Machine, **settings: str) -> dict[str, Any]:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     machine.prints_what_it_reads("ctlptl")
     machine.run("up", **settings)
     _, document = read_documents(machine.cluster_log)
@@ -55,7 +55,7 @@ def test_cluster_without_settings_equals_ctlptl_yaml(machine: Machine) -> None:
 
 
 def test_unreadable_certificates_are_reported(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
 
     up = machine.run("up", CA_FILE="/nowhere.pem")
 

@@ -1,4 +1,4 @@
-"""Scripts under macOS's bash, and with other tools than GNU's."""
+"""Scripts with macOS's bash 3.2, and with tools other than GNU's."""
 
 import os
 import re
@@ -86,11 +86,11 @@ def test_every_script_is_well_formed(other_path: str) -> None:
 
 
 def test_check_accept_and_invoke_work_with_other_tools(checks: Checks, other_path: str) -> None:
-    for name in ("__pycache__/x.pyc", ".x.swp", "x~"):  # none of them is code
+    for name in ("__pycache__/x.pyc", ".x.swp", "x~"):  # files that are not code
         (checks.project / "function" / name).parent.mkdir(exist_ok=True)
         (checks.project / "function" / name).touch()
     checks.write("a", {"n": 1}, {"n": 2})
-    checks.write_request("r", 'POST /\nContent-Type: application/json\n\n{"answer": 1}\n', "200")
+    checks.write_request("r", 'POST /\nContent-Type: application/json\n\n{"response": 1}\n', "200")
 
     failed = checks.run(PATH=other_path)
     accepted = checks.run("--accept", PATH=other_path)
@@ -104,7 +104,7 @@ def test_check_accept_and_invoke_work_with_other_tools(checks: Checks, other_pat
 
 
 def test_python_never_imports_modules_of_the_project(tmp_path: Path) -> None:
-    """A project may have modules called random or json. Without -P or -I they come first."""
+    """A project may have modules called random or json. Without -P or -I, Python imports these."""
     for name in ("json", "random", "types", "yaml"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the module of the project')\n")
     calls = {

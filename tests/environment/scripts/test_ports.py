@@ -8,8 +8,8 @@ import pytest
 
 from support.lambda_service import LambdaService
 from support.service_starter import StartService
-from tests.environment.support.checks import ANSWERS
-from tests.environment.support.machine import ANSWERS_NOT, Machine, listening
+from tests.environment.support.checks import RETURNS_RESPONSE
+from tests.environment.support.machine import NO_RESPONSE, Machine, listening
 
 
 def test_ports_used_by_another_tilt_names_its_tiltfile(machine: Machine, taken: int) -> None:
@@ -31,14 +31,14 @@ def test_port_in_use_is_reported_with_its_program(
     setting: str, machine: Machine, taken: int
 ) -> None:
     machine.link("lsof")
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
 
     up = machine.run("up", *["--embedded"] * ("LAMBDA" in setting), **{setting: taken})
 
-    said, advice = up.stderr.splitlines()
+    problem, advice = up.stderr.splitlines()
     assert up.returncode == 1
-    assert said.startswith(f"up: port {taken} ({setting}) is in use by ")
-    assert said.endswith(f" (PID {os.getpid()}).")
+    assert problem.startswith(f"up: port {taken} ({setting}) is in use by ")
+    assert problem.endswith(f" (PID {os.getpid()}).")
     (other,) = re.findall(rf"make up {setting}=(\d+)$", advice)
     assert int(other) > taken
     assert up.stdout == ""
@@ -60,7 +60,7 @@ def test_running_service_of_this_project_is_not_started_again(
 ) -> None:
     machine.link("curl")
     machine.link("lsof")
-    service = start_service(ANSWERS)
+    service = start_service(RETURNS_RESPONSE)
     port = service.url.rpartition(":")[2]
 
     up = machine.run("up", "--embedded", LAMBDA_LIVE_PORT=port)
@@ -71,15 +71,18 @@ def test_running_service_of_this_project_is_not_started_again(
 
 
 def test_running_service_of_another_project_is_named(
-    machine: Machine, answering: LambdaService
+    machine: Machine, response_service: LambdaService
 ) -> None:
     machine.link("curl")
-    port = answering.url.rpartition(":")[2]
+    port = response_service.url.rpartition(":")[2]
 
     up = machine.run("up", "--embedded", LAMBDA_LIVE_PORT=port)
 
     assert up.returncode == 1
-    assert f"(LAMBDA_LIVE_PORT) is in use by the function of {answering.project}.\n" in up.stderr
+    assert (
+        f"(LAMBDA_LIVE_PORT) is in use by the function of {response_service.project}.\n"
+        in up.stderr
+    )
 
 
 def test_every_port_in_use_is_reported_at_once(machine: Machine, taken: int) -> None:
@@ -97,7 +100,7 @@ def test_unneeded_port_is_not_checked(machine: Machine, taken: int) -> None:
 
 
 def test_container_that_publishes_the_port_is_named(machine: Machine, taken: int) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     machine.publishes("postgres", taken)
 
     up = machine.run("up", FUNCTION_PORT=taken)
@@ -106,7 +109,7 @@ def test_container_that_publishes_the_port_is_named(machine: Machine, taken: int
 
 
 def test_existing_registry_of_this_project_is_reused(machine: Machine, taken: int) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     machine.publishes("lambda-dev-registry", taken)
 
     up = machine.run("up", REGISTRY_PORT=taken)

@@ -11,7 +11,7 @@ import pytest
 
 from support.project import REPOSITORY, write_project
 
-# Each image has a digest of its own, which it is known by when its parts are joined.
+# Each image has its own digest, which identifies it when the platforms are joined.
 DOCKER = """#!/bin/sh
 echo "$*" >>"$CALLS"
 case "$*" in

@@ -4,9 +4,9 @@ import subprocess
 import pytest
 
 from support.debugger import exclusive_port
-from tests.environment.support.machine import ANSWERS_NOT, TOOLS, Machine
+from tests.environment.support.machine import NO_RESPONSE, TOOLS, Machine
 
-NO_PORT = 1  # privileged, and in use by no program
+NO_PORT = 1  # privileged ports that no program uses
 
 
 def test_up_uses_a_running_cluster(machine: Machine) -> None:
@@ -17,7 +17,7 @@ def test_up_uses_a_running_cluster(machine: Machine) -> None:
 
 
 def test_up_creates_a_missing_cluster(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
 
     up = machine.run("up")
 
@@ -30,7 +30,7 @@ def test_up_creates_a_missing_cluster(machine: Machine) -> None:
 
 
 def test_up_installs_and_builds_while_the_cluster_is_created(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     for tool in ("docker", "ctlptl", "make"):  # each waits for the others
         others = "[ -e docker.ran ] && [ -e ctlptl.ran ] && [ -e make.ran ]"
         machine.runs(tool, f'[ "$1" != info ] || exit 0; : >{tool}.ran; until {others}; do :; done')
@@ -41,11 +41,11 @@ def test_up_installs_and_builds_while_the_cluster_is_created(machine: Machine) -
 
 
 def test_up_stops_all_if_the_dependencies_are_not_installed(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     machine.runs("ctlptl", "echo started >ctlptl.ran; while :; do :; done")
     machine.runs("make", "until [ -e ctlptl.ran ]; do :; done; exit 2")
 
-    up = machine.run("up")  # the output ends when all of its processes have ended
+    up = machine.run("up")  # the output ends when all processes have exited
 
     assert up.returncode == 2
     assert "tilt" not in up.stdout
@@ -62,7 +62,7 @@ def test_up_installs_first_without_cluster(machine: Machine) -> None:
 
 
 def test_up_passes_the_configured_ports(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
     machine.prints_what_it_reads("ctlptl")
 
     up = machine.run("up", FUNCTION_PORT=3, REGISTRY_PORT=4, TILT_PORT=5)
@@ -91,7 +91,7 @@ def test_up_finds_tools_of_mise_without_activation(machine: Machine) -> None:
 
 
 def test_up_dry_run_changes_nothing(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
 
     up = machine.run("up", "--dry-run")
 
@@ -134,7 +134,7 @@ def test_up_without_docker_says_where_to_get_it(machine: Machine) -> None:
 
 
 def test_up_reports_docker_that_does_not_respond(machine: Machine) -> None:
-    machine.install("docker", ANSWERS_NOT)
+    machine.install("docker", NO_RESPONSE)
 
     up = machine.run("up")
 
@@ -143,8 +143,8 @@ def test_up_reports_docker_that_does_not_respond(machine: Machine) -> None:
 
 
 def test_up_runs_embedded_if_the_cluster_cannot_be_created(machine: Machine) -> None:
-    machine.install("kubectl", ANSWERS_NOT)
-    machine.install("ctlptl", ANSWERS_NOT)
+    machine.install("kubectl", NO_RESPONSE)
+    machine.install("ctlptl", NO_RESPONSE)
 
     up = machine.run("up")
 

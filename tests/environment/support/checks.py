@@ -1,4 +1,4 @@
-"""Running `scripts/check` on answers that the events themselves bring along."""
+"""Running `scripts/check` with a function whose responses are in its events."""
 
 import json
 import shutil
@@ -9,30 +9,30 @@ from typing import Any
 from support.lambda_service import environment
 from support.project import REPOSITORY, write_project
 
-ANSWERS = """
+RETURNS_RESPONSE = """
 import json
 
 def handler(event, context):
     if "requestContext" in event:
         request = event
-        event = json.loads(request.get("body") or "null") or {"answer": request}
+        event = json.loads(request.get("body") or "null") or {"response": request}
     if "printed" in event:
         print(event["printed"])
     if "raised" in event:
         raise ValueError(event["raised"])
-    return event["answer"]
+    return event["response"]
 """
 
 
 def copy_scripts(project: Path) -> None:
-    """Copy what the scripts are: themselves, their settings, and the Python that they run."""
+    """Copy the scripts and their settings; link the Python that they run."""
     shutil.copytree(REPOSITORY / "scripts", project / "scripts")
     shutil.copy2(REPOSITORY / "machine.env", project)
     (project / ".venv").symlink_to(REPOSITORY / ".venv")
 
 
 class Checks:
-    """A project of its own, whose code is that of a service that runs `ANSWERS`."""
+    """A project with the code of a service that runs `RETURNS_RESPONSE`."""
 
     def __init__(self, project: Path, code: Path, url: str) -> None:
         self.project = project
@@ -40,9 +40,9 @@ class Checks:
         shutil.copytree(code, project / code.name, ignore=shutil.ignore_patterns("__pycache__"))
         copy_scripts(project)
 
-    def write(self, name: str, answer: object, expected: object = None, **event: Any) -> None:
-        """Write an event that is answered so, and what is expected unless that is None."""
-        files = {f"events/{name}.json": json.dumps({"answer": answer, **event})}
+    def write(self, name: str, response: object, expected: object = None, **event: Any) -> None:
+        """Write an event that has this response, and an expected response unless that is None."""
+        files = {f"events/{name}.json": json.dumps({"response": response, **event})}
         if expected is not None:
             text = expected if isinstance(expected, bytes) else json.dumps(expected).encode()
             files[f"events/expected/{name}.json"] = text.decode()
@@ -73,7 +73,7 @@ class Checks:
         )
 
     def rows(self, *args: str) -> list[str]:
-        """Return what it prints."""
+        """Run `scripts/check`; return the lines that it prints."""
         done = self.run(*args)
         assert done.stderr == ""
         return done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The dashboard's queries, with its variables filled in as Grafana fills them."""
+"""The dashboard's queries, with their variables filled in like Grafana does."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Query:
         return f"{self.title} {self.ref}"
 
     def filled_in(self, time: Range, **variables: str) -> str:
-        """Return the expression that Grafana would send for a function alone in its service."""
+        """Return the expression that Grafana would send for the only function of a service."""
         builtin = {
             "__range": f"{time.span}s",
             "__interval": f"{time.step}s",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = ("docker", "tilt", "ctlptl", "k3d", "kubectl")
-ANSWERS_NOT = "exit 1"
+NO_RESPONSE = "exit 1"
 
 
 @contextlib.contextmanager
@@ -41,7 +41,7 @@ class Machine:
         (directory / "machine.env").write_text(ports)
         self._script(directory / ".venv" / "bin" / "python", 'echo "python $*"')
         self.install(*TOOLS)
-        self.runs("make", "")  # nothing is to install
+        self.runs("make", "")  # everything is installed
         self.tilt_runs("")
 
     @property
@@ -58,13 +58,13 @@ class Machine:
         return self._directory / "Tiltfile"
 
     def mise_has(self, *names: str) -> None:
-        """Let mise know of tools that are not on the PATH."""
+        """Let mise have tools that are not on the PATH."""
         for name in names:
             self._script(self._directory / "mise" / name, f'echo "{name} $* of mise"')
         self._script(self._bin / "mise", f'[ "$*" = bin-paths ] && echo "{self._directory}/mise"')
 
     def link(self, name: str) -> None:
-        """Give it a program of this machine."""
+        """Link a program of this machine."""
         # a Python may be a shim, which is a script that needs more
         found = sys.executable if name == "python3" else shutil.which(name)
         if not found:
@@ -73,7 +73,7 @@ class Machine:
         (self._bin / name).symlink_to(found)
 
     def tilt_runs(self, tiltfile: str | Path) -> None:
-        """Let Tilt answer that it runs a Tiltfile, or none."""
+        """Let Tilt report that it runs a Tiltfile, or none."""
         session = f'printf "%s" "{tiltfile}"; exit 0' if tiltfile else "exit 1"
         self._script(
             self._bin / "tilt", f'[ "$1" != get ] || {{ {session}; }}\necho "tilt $* at $TILT_PORT"'
@@ -95,7 +95,7 @@ class Machine:
             script.write(f"{line}\n")
 
     def publishes(self, container: str, port: int) -> None:
-        """Let Docker answer that a container has a port of this machine."""
+        """Let Docker report that a container publishes a port."""
         row = f"{container} 127.0.0.1:{port}->5432/tcp"
         self._script(self._bin / "docker", f'[ "$1" != ps ] || echo "{row}"')
 

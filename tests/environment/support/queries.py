@@ -1,4 +1,4 @@
-"""What the dashboard and the alerts ask of Prometheus and of Loki."""
+"""The queries of the dashboard and the alerts to Prometheus and Loki."""
 
 from pathlib import Path
 from typing import Any
