@@ -1,7 +1,7 @@
 """
 The HTTP server: uvicorn on a socket, with its protocol and its main loop adapted.
 
-`Connection` replaces uvicorn's protocol, for five reasons:
+`Connection` replaces uvicorn's protocol, for six reasons:
 
 - A client that gets an error while it still sends must be able to read that error. If a server
   closes a socket with unread data, the kernel sends a reset and the client loses the response. So
@@ -13,6 +13,8 @@ The HTTP server: uvicorn on a socket, with its protocol and its main loop adapte
   because a field after the body could replace a header that was already checked (RFC 9110).
 - An event has the header names as the client wrote them, and a request that waits is dropped if its
   client disconnects. `Connection` puts both into the request's `state`: `header_names`, `client`.
+- uvicorn logs each connection of a client that sends HTTPS, without the reason. `Connection` logs
+  the first one of each port with what to do.
 
 `_Transport` also sends a response's head and body in one packet, which wakes the client once.
 
@@ -30,7 +32,7 @@ import math
 import re
 import socket
 from collections.abc import Iterator
-from typing import cast, override
+from typing import ClassVar, cast, override
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -46,6 +48,9 @@ MAX_LINGER_BYTES = 2**26
 
 _LINGER_TIMEOUT_SECONDS = 2.0
 """The connection closes after the client has sent nothing for this time."""
+
+_TLS_HANDSHAKE = b"\x16\x03"
+"""The first bytes of a client that sends HTTPS (RFC 8446, section 5.1)."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
@@ -131,6 +136,8 @@ class Connection(HttpToolsProtocol):
     transport: _Transport  # type: ignore[assignment]  # it has everything that uvicorn calls
     _in_head = False
     _head_bytes = 0
+    _https_ports: ClassVar[set[int | None]] = set()
+    """Ports to which a client sent HTTPS, and that was logged."""
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -151,6 +158,9 @@ class Connection(HttpToolsProtocol):
             self.transport.discard(data)
             return
         was_in_head = self._in_head
+        if data.startswith(_TLS_HANDSHAKE) and not self.transport.is_receiving:
+            self._reject_https()
+            return
         if was_in_head or not self.transport.is_receiving:
             data = _without_upgrade(data)
         super().data_received(data)
@@ -182,6 +192,14 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.transport.is_receiving = False
         super().on_message_complete()
+
+    def _reject_https(self) -> None:
+        port = self.server and self.server[1]
+        if port not in self._https_ports:
+            self._https_ports.add(port)
+            message = "a client sent HTTPS to port %s; use http:// (crhelper always uses HTTPS)"
+            self.logger.warning(message, port)
+        self.send_400_response("Use http://")
 
     def _reject_head(self) -> None:
         self._in_head = False

@@ -1,6 +1,7 @@
 import http.client
 import json
 import socket
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -48,6 +49,17 @@ def test_too_large_body_client_receives_the_error(service: LambdaService, path: 
     with closing(rejected.value):
         assert rejected.value.code == (404 if "unknown" in path else 413)
         assert json.load(rejected.value)
+
+
+def test_https_client_is_logged_once_with_what_to_do(service: LambdaService) -> None:
+    port = urllib.parse.urlsplit(service.url).port
+    for _ in range(3):
+        with connect(service) as connection, pytest.raises(ssl.SSLError, match="WRONG_VERSION"):
+            ssl.create_default_context().wrap_socket(connection, server_hostname="localhost")
+    service.wait_for_line(f"a client sent HTTPS to port {port}; use http://")
+    service.invoke()
+    service.wait_for_line("START RequestId")  # after the lines of all three
+    assert len([each for each in service.lines if "HTTP" in each]) == 1
 
 
 def test_endless_body_closes_the_connection(service: LambdaService) -> None:
