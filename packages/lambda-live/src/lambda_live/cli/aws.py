@@ -65,7 +65,7 @@ def _clients() -> AwsClients:
         return AwsClients(url, Account(os.environ.get("AWS_REGION") or Account().region))
     found = _own_emulator()
     if found is None:
-        fail("no emulator runs for this folder; start lambda-live in it, or set AWS_ENDPOINT_URL")
+        fail("no emulator runs here; start `lambda-live --resources`, or set AWS_ENDPOINT_URL")
     return found
 
 

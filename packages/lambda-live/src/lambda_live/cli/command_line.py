@@ -24,7 +24,7 @@ _METAVARS = (
 )
 """What the help names the values, by the last word of their options."""
 
-_SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
+_SWITCHES: tuple[tuple[str, Group, bool | None, str], ...] = (
     ("terminal", "development", False, "interactive output and keys; the default in a terminal"),
     (
         "replay",
@@ -47,8 +47,8 @@ _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
     (
         "resources",
         "development",
-        True,
-        "create the template's queues, tables, buckets, … in a local emulator, and deliver events",
+        None,
+        "start a local emulator with the template's queues, tables, buckets, …; deliver events",
     ),
     (
         "persist",
@@ -63,6 +63,8 @@ _SWITCHES: tuple[tuple[str, Group, bool, str], ...] = (
         "open a debugger port; each function gets one environment and no timeout",
     ),
 )
+
+_DEFAULTS = {True: "on", False: "off", None: "if the template has any"}
 
 
 def _commands() -> str:
@@ -115,7 +117,7 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
             f"--{name}",
             action=BooleanOptionalAction,
             default=_switch(parser, variable, environ, default=is_on),
-            help=f"{text} [{variable}; {'on' if is_on else 'off'}]",
+            help=f"{text} [{variable}; {_DEFAULTS[is_on]}]",
         )
     return parser
 
@@ -153,8 +155,8 @@ def _add_function_arguments(add: Callable[..., object]) -> None:
 
 
 def _switch(
-    parser: CommandParser, variable: str, environ: Mapping[str, str], *, default: bool
-) -> bool:
+    parser: CommandParser, variable: str, environ: Mapping[str, str], *, default: bool | None
+) -> bool | None:
     value = environ.get(variable, "").lower()
     if not value:
         return default

@@ -83,13 +83,14 @@ def _listen_for_debuggers(config: Config) -> dict[str, socket.socket]:
 
 def _start_emulator(config: Config) -> "Emulator | None":
     """
-    Start the emulator of AWS's services if the template needs it; exit with status 1 on failure.
+    Start the emulator of AWS's services if it is needed; exit with status 1 on failure.
 
     Schedules and custom resources need none.
     """
     seeds = config.stored.wanted and (config.functions[0].project / SEED_FOLDER).is_dir()
     has_values = config.stored.wanted and (seeds or config.aws_endpoint_url)
-    if not config.resources and not config.event_sources and not has_values:
+    has_resources = config.resources or config.always_emulates
+    if not has_resources and not config.event_sources and not has_values:
         return None
     is_pod = _POD_VARIABLE in os.environ and config.service.public_url
     if is_pod and not config.aws_endpoint_url:  # each pod would have an emulator of its own
@@ -100,7 +101,7 @@ def _start_emulator(config: Config) -> "Emulator | None":
     if config.aws_endpoint_url:
         return Emulator.connect(config.aws_endpoint_url, _POD_WAIT_SECONDS if is_pod else 0)
     if (
-        not config.resources
+        not has_resources
         and not seeds
         and all(
             each.kind in ("Schedule", "CustomResource") and not each.target.startswith("arn:")

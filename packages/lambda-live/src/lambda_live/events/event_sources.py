@@ -90,7 +90,7 @@ class EventSources:
     def describe(self, specs: Iterable[ResourceSpec]) -> str:
         """Return the startup line, such as `1 table, 2 queues (MiniStack, http://…)`."""
         counts = count_resources(specs)
-        return f"{counts} ({self._emulator.name}, {self.url})" if counts else ""
+        return f"{counts or 'AWS emulator'} ({self._emulator.name}, {self.url})" if self.url else ""
 
     async def create(self, specs: Iterable[ResourceSpec]) -> None:
         """Create the resources that do not exist; a new emulator gets the project's data, too."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache, partial
+from typing import override
 
 from lambda_live.background import BackgroundTasks
 from lambda_live.debugger.server import DebugServer
@@ -12,7 +14,9 @@ from lambda_live.functions.function import Function
 from lambda_live.functions.load_slots import LoadSlots
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.model.function import FunctionConfiguration, split_qualifier
+from lambda_live.model.invocation import InitReport
 from lambda_live.model.requirements import PackageState
+from lambda_live.model.reserved_variables import placeholder_credentials
 from lambda_live.model.service import ServiceSettings
 from lambda_live.telemetry.listener import CompositeListener, Listener
 from lambda_live.telemetry.metrics import MetricsListener
@@ -22,6 +26,30 @@ _LAMBDA_VARIABLE = "AWS_ENDPOINT_URL_LAMBDA"
 
 _AWS_VARIABLE = "AWS_ENDPOINT_URL"
 """Where they call the other services: the local emulator."""
+
+_CALLS_FAIL = (
+    "the code imports boto3 without an emulator and credentials, so calls to AWS fail; start"
+    " lambda-live with --resources for an emulator, or add AWS_PROFILE to .env for AWS itself"
+)
+
+
+class _CredentialsCheck(Listener):
+    """Warns if a function imports boto3, and has neither an emulator nor credentials."""
+
+    def __init__(self, warn: Callable[[], None]) -> None:
+        self._warn = warn
+        self._calls_fail = False
+
+    @override
+    def on_configured(self, configuration: FunctionConfiguration, *, multiple: bool) -> None:
+        own = {each for each in configuration.variables if each.startswith(_AWS_VARIABLE)}
+        has_credentials = not placeholder_credentials(configuration.variables)
+        self._calls_fail = not has_credentials and own <= {_LAMBDA_VARIABLE}
+
+    @override
+    def on_init_end(self, report: InitReport) -> None:
+        if self._calls_fail and any(each.name == "boto3" for each in report.imports):
+            self._warn()
 
 
 class FunctionManager:
@@ -49,6 +77,7 @@ class FunctionManager:
         self._listeners: dict[str, CompositeListener] = {}
         self._draining: set[Function] = set()
         self._load_slots = LoadSlots()
+        self._warn_of_credentials = cache(partial(log, _CALLS_FAIL, "WARN"))
         self._is_started = False
         self.metrics: dict[str, MetricsListener] = {}
 
@@ -118,7 +147,8 @@ class FunctionManager:
     def _add(self, configuration: FunctionConfiguration) -> None:
         name = configuration.name
         metrics = self.metrics[name] = MetricsListener(configuration.timeout)
-        listener = CompositeListener([*self._create_listeners(configuration), metrics])
+        check = _CredentialsCheck(self._warn_of_credentials)
+        listener = CompositeListener([*self._create_listeners(configuration), metrics, check])
         self._listeners[name] = listener
         function = Function(
             configuration,

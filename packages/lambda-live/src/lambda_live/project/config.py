@@ -39,8 +39,8 @@ class Config:
     `files` are those that define the functions, existing or not; `template` is one of them.
     `notices` are warnings for the startup output. `invalid` are parts of the template with an
     error, which are not among the functions. `aws_endpoint_url` is an emulator of the user's.
-    `persists` is whether the data of the service's own outlives it. `stored` are the values that
-    the template has from it.
+    `persists` is whether the data of the service's own outlives it. `always_emulates` is whether
+    it starts without resources, too. `stored` are the values that the template has from it.
     """
 
     functions: tuple[FunctionConfiguration, ...]
@@ -53,6 +53,7 @@ class Config:
     event_sources: tuple[EventSource, ...] = ()
     aws_endpoint_url: str = ""
     persists: bool = False
+    always_emulates: bool = False
     stored: StoredValues = field(default_factory=StoredValues, compare=False)
     reader: Callable[[], "Config"] | None = field(default=None, compare=False)
 
@@ -118,10 +119,11 @@ def load_config(
         invalid,
         files,
         template.path,
-        template.resources if options.resources else (),
-        template.event_sources if options.resources else (),
+        template.resources if options.resources is not False else (),
+        template.event_sources if options.resources is not False else (),
         dot_env.variables_for().get("AWS_ENDPOINT_URL", ""),
         options.persist,
+        options.resources is True,
         stored,
     )
 

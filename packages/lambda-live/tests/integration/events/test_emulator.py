@@ -99,6 +99,15 @@ def handler(event, context):
         file.write(f"{count} {event['window']['start']} {keys}\\n")
     return {"state": {"count": count}}
 """
+BUCKETS = """
+import boto3
+
+def handler(event, context):
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="files")
+    return [each["Name"] for each in s3.list_buckets()["Buckets"]]
+"""
+CALLS_FAIL = "the code imports boto3 without an emulator and credentials"
 ENVIRONMENT = """
 import os
 
@@ -331,6 +340,43 @@ def test_functions_get_the_url_of_the_emulator(start_service: StartService, tmp_
         wait_until(lambda: Aws(second).events("Work"), "the message")
     finally:
         second.close()
+
+
+def test_option_starts_the_emulator_if_the_template_has_no_resources(
+    start_service: StartService,
+) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION, "code/app.py": BUCKETS}, "--resources", handler=None
+    )
+    service.wait_for_line("AWS emulator (MiniStack, http://127.0.0.1:")
+    answer = service.boto3.invoke(FunctionName="Work", Payload="{}")
+    assert service.json_of(answer) == ["files"]
+    assert not any(CALLS_FAIL in each for each in service.lines)
+
+
+def test_boto3_without_an_emulator_and_credentials_is_reported_once(
+    start_service: StartService,
+) -> None:
+    other = FUNCTION[FUNCTION.index("  Work:") :].replace("Work", "Other")
+    service = start_service(
+        {"template.yaml": FUNCTION + other, "code/app.py": BUCKETS}, handler=None
+    )
+    assert "--resources" in service.wait_for_line(CALLS_FAIL)
+    assert len([each for each in service.lines if CALLS_FAIL in each]) == 1
+
+
+def test_boto3_with_credentials_or_an_endpoint_is_not_reported(
+    start_service: StartService,
+) -> None:
+    other = FUNCTION[FUNCTION.index("  Work:") :].replace("Work", "Other")
+    project = {
+        "template.yaml": FUNCTION + other,
+        "code/app.py": BUCKETS,
+        ".env.Work": "AWS_PROFILE=team",
+        ".env.Other": "AWS_ENDPOINT_URL_S3=http://127.0.0.1:9",
+    }
+    service = start_service(project, handler=None)
+    assert not any(CALLS_FAIL in each for each in service.lines)
 
 
 def test_unreachable_endpoint_is_reported_once(start_service: StartService) -> None:
