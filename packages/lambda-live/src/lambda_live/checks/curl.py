@@ -15,7 +15,13 @@ from urllib.parse import urlencode
 from lambda_live.checks.comparison import parse_json
 from lambda_live.checks.event_files import ResourceEvent, expected_file, text_of
 from lambda_live.checks.function_response import parse_response
-from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse, read_request
+from lambda_live.checks.http_file import (
+    SUFFIX,
+    HttpRequest,
+    HttpResponse,
+    escape_controls,
+    read_request,
+)
 from lambda_live.model.text_files import EncodingError, encoding_of, read_file
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
@@ -115,7 +121,7 @@ def _transfer(target: Target, event: Path, output: Path) -> list[str]:
         _option("output", str(output)),
         _option("dump-header", str(headers_file(output.parent, int(output.name)))),
         _header("X-Lambda-Live-Source", target.source),
-        _header("X-Lambda-Live-Event", _escape_controls(event.name)),
+        _header("X-Lambda-Live-Event", escape_controls(event.name)),
     ]
     if (resource := ResourceEvent.parse(event)) is not None:
         return [
@@ -194,11 +200,6 @@ def _http_request(target: Target, event: Path, function: str, output: Path) -> l
         if not any(name.lower() == "content-type" for name, _ in request.headers):
             lines.append(_option("header", "Content-Type:"))  # without curl's default
     return lines
-
-
-def _escape_controls(name: str) -> str:
-    """Return a file name as a header's value: control characters are percent-encoded."""
-    return "".join(f"%{ord(c):02X}" if c < " " or c in "%\x7f" else c for c in name)
 
 
 def _header(name: str, value: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lambda_live.checks.http_file import SUFFIX
 from lambda_live.code.code_files import warn_once
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES
+from lambda_live.model.template_error import short_path
 from lambda_live.model.text_files import text_or_empty
 
 _KINDS = (".json", SUFFIX)
@@ -79,7 +80,7 @@ def _is_regular(path: Path) -> bool:
         return True
     if path.exists() or path.is_symlink():
         kind = "a named pipe" if path.is_fifo() else "not a regular file"
-        warn_once(f"{str(path)!r} is {kind}; it is skipped: write the event into a regular file")
+        warn_once(f"{short_path(path)!r} is {kind}; it is skipped: write it into a regular file")
     return False
 
 

@@ -68,6 +68,7 @@ class HttpRequest:
         """
         Send the request to the service at a URL and return the response.
 
+        `own_headers` are those that the request does not name; file names in them are escaped.
         Raises OSError if that fails, and ValueError if the request is not valid HTTP.
         """
         import http.client  # noqa: PLC0415  # `scripts/check` sends with curl and starts faster
@@ -78,14 +79,14 @@ class HttpRequest:
             "Host": url.partition("://")[2],
             "User-Agent": "lambda_live",
             "Accept": "*/*",
-        } | own_headers
+        } | {name: escape_controls(value) for name, value in own_headers.items()}
         added = [(name, value) for name, value in default.items() if name.lower() not in named]
         try:
             connection.putrequest(
                 self.method, self.encoded_target, skip_host=True, skip_accept_encoding=True
             )
             for name, value in (*added, *self.headers):
-                connection.putheader(name, value.encode())
+                connection.putheader(name, value.encode("utf-8", "surrogateescape"))
             if self.body:
                 connection.putheader("Content-Length", str(len(self.body)))
             connection.endheaders(self.body or None)
@@ -95,6 +96,11 @@ class HttpRequest:
             raise OSError(repr(error)) from error
         finally:
             connection.close()
+
+
+def escape_controls(name: str) -> str:
+    """Return a file name as a header's value: control characters are percent-encoded."""
+    return "".join(f"%{ord(c):02X}" if c < " " or c in "%\x7f" else c for c in name)
 
 
 def connect(url: str, timeout: float) -> "HTTPConnection":

@@ -211,7 +211,11 @@ def parse(argv: Sequence[str], environ: Mapping[str, str], root: Path) -> Config
     stored = StoredValues()
 
     def read() -> Config:
-        return replace(load_config(options, environ, root, stored), reader=read)
+        try:
+            return replace(load_config(options, environ, root, stored), reader=read)
+        except OSError as error:
+            path, problem = Path(error.filename or root), error.strerror or str(error)
+            raise TemplateError(path, None, problem, "check its name and permissions") from error
 
     try:
         return read()

@@ -1,6 +1,5 @@
 """`lambda-live [serve] [HANDLER]`: run the functions until Ctrl-C or SIGTERM."""
 
-import contextlib
 import errno
 import os
 import resource
@@ -158,8 +157,10 @@ def _raise_limit_of_open_files() -> None:
     """Allow the service as many as on Linux: macOS allows 256, too few for many environments."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < _OPEN_FILES:  # -1 is no limit
-        with contextlib.suppress(ValueError):  # the system allows fewer
-            resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, hard))
+        allowed = _OPEN_FILES if hard < 0 else min(_OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < _OPEN_FILES:
+            log(f"only {allowed} open files are allowed: connections may be reset; see ulimit -n")
 
 
 def main(arguments: Sequence[str]) -> None:

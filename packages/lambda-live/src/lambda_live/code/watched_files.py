@@ -1,6 +1,9 @@
 """Some files, such as those of the configuration: whether one changed."""
 
+# ruff: noqa: ASYNC240, PTH112, PTH114  # stat is fast; pathlib raises for a folder without permissions
+
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -43,7 +46,7 @@ class WatchedFiles:
         self._watcher.reset(folders)
         for folder in folders:
             self._watcher.follow(folder)
-        if any(path.is_symlink() or path.is_dir() for path in paths):
+        if any(os.path.islink(path) or os.path.isdir(path) for path in paths):
             self._watcher.is_reliable = False  # the target, or an entry, is in another folder
 
     def has_changed(self) -> bool:
@@ -77,8 +80,8 @@ class WatchedFiles:
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield after each change of a file."""
-        all_folders = (path if path.is_dir() else path.parent for path in self._stamps)
-        folders = {folder for folder in all_folders if folder.is_dir()}
+        all_folders = (path if os.path.isdir(path) else path.parent for path in self._stamps)
+        folders = {folder for folder in all_folders if os.path.isdir(folder)}
         async for _ in self._watcher.wakeups(folders, recursive=False):
             if await self.has_changed_now():
                 yield

@@ -68,7 +68,7 @@ def read_file(file: Path) -> str:
         if not file.is_symlink():
             raise
         problem = f"the link's target {file.readlink()} does not exist"
-        raise OSError(error.errno, problem) from error
+        raise OSError(error.errno, problem, str(file)) from error
 
 
 _PIPE_TIMEOUT_SECONDS = 10.0
@@ -83,13 +83,13 @@ def _read_pipe(file: Path) -> bytes:
     if key not in _pipes:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # else it waits without end
         try:
-            _pipes[key] = b"".join(_chunks(descriptor))
+            _pipes[key] = b"".join(_chunks(file, descriptor))
         finally:
             os.close(descriptor)
     return _pipes[key]
 
 
-def _chunks(descriptor: int) -> Iterator[bytes]:
+def _chunks(file: Path, descriptor: int) -> Iterator[bytes]:
     end = time.monotonic() + _PIPE_TIMEOUT_SECONDS
     while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
         chunk = os.read(descriptor, 65_536)
@@ -97,7 +97,7 @@ def _chunks(descriptor: int) -> Iterator[bytes]:
             return
         yield chunk
     problem = f"no program wrote to this named pipe within {_PIPE_TIMEOUT_SECONDS:.0f} s"
-    raise OSError(errno.ETIMEDOUT, problem)
+    raise OSError(errno.ETIMEDOUT, problem, str(file))
 
 
 def text_or_empty(file: Path, max_bytes: int = sys.maxsize) -> str:

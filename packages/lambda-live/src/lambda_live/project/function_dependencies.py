@@ -111,7 +111,10 @@ class FunctionDependencies:
 def find_dependencies(configuration: FunctionConfiguration) -> FunctionDependencies:
     """Return what a function needs. Raises InstallError if its requirements cannot be read."""
     python = choose_interpreter(configuration.runtime)
-    own = collect_requirements(configuration, configuration.project)
+    try:
+        own = collect_requirements(configuration, configuration.project)
+    except OSError as error:
+        raise InstallError(str(error)) from error
     return FunctionDependencies(
         configuration,
         python,

@@ -220,6 +220,7 @@ def test_arn_has_region_account_and_name(root: Path) -> None:
             {"LAMBDA_LIVE_DEBUG": "maybe"},
             "LAMBDA_LIVE_DEBUG must be true or false, got 'maybe'",
         ),
+        ([HANDLER, "--env-file", "x" * 300], {}, "File name too long; check its name and"),
         ([HANDLER, "--watch", "nowhere"], {}, "it is not a directory"),
         ([HANDLER], {"LAMBDA_LIVE_WATCH": "nowhere"}, "it is not a directory"),
         ([HANDLER, "--nonsense"], {}, "unknown option --nonsense; see "),
@@ -253,6 +254,17 @@ def test_invalid_handler_is_one_line_with_status_2(root: Path) -> None:
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert re.fullmatch(r"lambda-live: no module for the handler .*\n", ended.stderr)
+
+
+def test_low_hard_limit_of_open_files_is_reported(root: Path) -> None:
+    serve = [HANDLER, "--port=0", "--admin-port=0", "--no-history", "--watch=function"]
+    limited = ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh", sys.executable, "-m", "lambda_live"]
+    start = partial(execute, [*limited, *serve])
+
+    with closing(Program(start, root, environment())) as service:
+        service.wait_for_line("answers at")
+        warning = "only 200 open files are allowed: connections may be reset; see ulimit -n"
+        service.expected_stderr = f"lambda-live: {warning}\n"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs prlimit")

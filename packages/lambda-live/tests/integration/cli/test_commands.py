@@ -257,13 +257,16 @@ def test_commands_tell_two_functions_apart(start_service: StartService) -> None:
     ]
 
 
-def test_events_escapes_names_of_files(service: LambdaService) -> None:
+def test_names_of_events_are_escaped(service: LambdaService) -> None:
     file = service.project / "events" / os.fsdecode(b"\x1b]0;title\x07\n\xff.json")
     file.write_text("{}")
     try:
         listed = run("events", folder=service.project)
+        invoked = invoke(service, str(file))
     finally:
         file.unlink()
+
+    assert "Hello, world!" in invoked.stdout, invoked
 
     assert listed.stdout.splitlines()[0].startswith("events/\\x1b]0;title\\x07\\n\\udcff.json ")
 
