@@ -39,6 +39,7 @@ class CustomResources:
         create = partial(
             Invocation,
             as_json(self._event(source, request_id)),
+            qualifier=source.qualifier,
             label=f"Create {source.name}",
             source={"custom resource": source.name},
         )

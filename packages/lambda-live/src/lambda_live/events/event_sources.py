@@ -291,7 +291,12 @@ class EventSources:
     def _add_mapping_of(self, source: EventSource) -> None:
         try:
             mapping = EventSourceMapping(
-                source.target, source.source, dict(source.settings), _uuid_of(source), source.place
+                source.target,
+                source.source,
+                dict(source.settings),
+                _uuid_of(source),
+                source.place,
+                source.qualifier,
             )
         except InvalidMappingError as error:
             self._log(f"{source.place}: {source.name} delivers nothing: {error}", "ERROR")
@@ -447,7 +452,8 @@ class EventSources:
 
 def _identity(source: EventSource) -> str:
     settings = json.dumps(source.settings, sort_keys=True)
-    return f"{source.kind} {source.name} {source.target} {source.source} {settings}"
+    target = f"{source.target}:{source.qualifier}"
+    return f"{source.kind} {source.name} {target} {source.source} {settings}"
 
 
 def _state_key(source: EventSource) -> str:

@@ -157,7 +157,8 @@ class EventSourceMapping:
     A mapping of a queue or a stream to a function.
 
     `properties` are the settings in the template or in the client's request. `place` is
-    `PATH:LINE` in the template. Raises InvalidMappingError if AWS rejects the settings.
+    `PATH:LINE` in the template. `qualifier` is the function's alias or version. Raises
+    InvalidMappingError if AWS rejects the settings.
     """
 
     function: str
@@ -165,6 +166,7 @@ class EventSourceMapping:
     properties: dict[str, Any]
     uuid: str
     place: str = ""
+    qualifier: str | None = None
     settings: MappingSettings = field(init=False)
     last_modified: float = field(default_factory=time.time)
     last_result: str = "No records processed"
@@ -194,6 +196,11 @@ class EventSourceMapping:
         """The name that messages show, with the place in the template."""
         name = f"{'queue' if self.kind == SQS else 'stream'} {self.source_name}"
         return f"{self.place}: {name}" if self.place else name
+
+    @property
+    def target(self) -> str:
+        """The name of the function, with its alias or version."""
+        return f"{self.function}:{self.qualifier}" if self.qualifier else self.function
 
     def describe(self, function_arn: str) -> dict[str, Any]:
         """

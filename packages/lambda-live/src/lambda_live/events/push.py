@@ -119,7 +119,7 @@ class NotificationPoller:
             problem = f"{self._label}: deleted a message that is no notification"
             self._context.log(problem, "WARNING")
             return None
-        return Invocation(event, label=label, source=source)
+        return Invocation(event, qualifier=self.source.qualifier, label=label, source=source)
 
     async def _run(self, invocation: Invocation, message: Message) -> bool:
         """

@@ -120,6 +120,7 @@ class QueuePoller:
             Invocation,
             as_json({"Records": [self._record(each) for each in batch]}),
             request_id=request_id,
+            qualifier=self._mapping.qualifier,
             trace_id=continue_trace(_trace_of(batch)),
             label=f"SQS {name} ({len(batch)})",
             source={"queue": name, "batch": count(len(batch), "message")},

@@ -120,7 +120,14 @@ class Schedule:
         label = f"Schedule {self.source.name}"
         described = {"schedule": self.source.name, "expression": self.source.source}
         try:
-            function.enqueue_event(Invocation(event.encode(), label=label, source=described))
+            function.enqueue_event(
+                Invocation(
+                    event.encode(),
+                    qualifier=self.source.qualifier,
+                    label=label,
+                    source=described,
+                )
+            )
         except RejectedError as error:
             await reject_event(self._context, self.source, event, error)
 

@@ -387,6 +387,7 @@ class _Shard:
             Invocation,
             as_json(event),
             request_id=request_id,
+            qualifier=mapping.qualifier,
             label=f"{mapping.kind} {name} ({len(records)})",
             source={kind: name, "shard": self.id, "batch": count(len(records), "record")},
             keys=tuple(map(_sequence, records)),
@@ -433,7 +434,7 @@ class _Shard:
             "timestamp": _iso(time.time()),
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
-                "functionArn": account.function_arn(mapping.function),
+                "functionArn": account.function_arn(mapping.target),
                 "condition": condition,
                 "approximateInvokeCount": attempts,
             },

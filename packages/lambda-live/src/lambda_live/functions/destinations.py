@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from lambda_live.functions.async_invocations import AsyncOutcome
 from lambda_live.functions.function import Function
 from lambda_live.functions.request_queue import NotInvokedError
-from lambda_live.model.function import split_qualifier
+from lambda_live.model.function import LATEST, split_qualifier
 from lambda_live.model.invocation import Invocation, continue_trace
 
 RECORDS_FILE = ".cache/destinations.jsonl"
@@ -114,19 +114,21 @@ def _append(file: Path, line: str) -> None:
 
 def _record(outcome: AsyncOutcome) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    qualifier = outcome.invocation.qualifier or LATEST
     record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": now,
         "requestContext": {
             "requestId": outcome.invocation.request_id,
-            "functionArn": f"{outcome.configuration.arn}:$LATEST",
+            "functionArn": f"{outcome.configuration.arn}:{qualifier}",
             "condition": outcome.condition,
             "approximateInvokeCount": outcome.attempts,
         },
         "requestPayload": _json(outcome.invocation.payload),
     }
     if outcome.result is not None:
-        context: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
+        version = outcome.configuration.version_of(qualifier)
+        context: dict[str, Any] = {"statusCode": 200, "executedVersion": version}
         if outcome.result.error_type is not None:
             context["functionError"] = "Unhandled"
         record |= {"responseContext": context, "responsePayload": _json(outcome.result.payload)}

@@ -24,7 +24,13 @@ from lambda_live.http.aws_errors import (
     raise_not_found,
     raise_user_error,
 )
-from lambda_live.http.operations import OperationRoute, Request, read_json_body, resolve_function
+from lambda_live.http.operations import (
+    FunctionReference,
+    OperationRoute,
+    Request,
+    read_json_body,
+    resolve_function,
+)
 
 if TYPE_CHECKING:
     from lambda_live.events.event_sources import EventSources
@@ -54,39 +60,38 @@ class EventSourceMappingApi:
 
     def _describe(self, mapping: EventSourceMapping, state: str | None = None) -> dict[str, Any]:
         account = self._functions.default.configuration.account
-        described = mapping.describe(account.function_arn(mapping.function))
+        described = mapping.describe(account.function_arn(mapping.target))
         return described | ({"State": state} if state else {})
 
     async def _create(self, request: Request) -> Response:
         members = await read_json_body(request)
         source = str(members.get("EventSourceArn") or "")
         name = str(members.get("FunctionName") or "")
-        function = self._function(name)
+        reference = self._reference(name)
         if self._aws is None or not self._aws.url:
             hint = "the template has no AWS resources, so the service started no emulator"
             raise_user_error(400, _INVALID, f"No event source can be polled: {hint}.")
         if kind_of(source) is None:
             raise_user_error(400, _INVALID, f"Unrecognized event source, {source or 'none'}.")
-        self._check_unique(source, function)
-        mapping = _mapping(function, source, members, str(uuid.uuid4()))
-        await self._check_source(self._aws, mapping, function)
+        mapping = _mapping(reference, source, members, str(uuid.uuid4()))
+        self._check_unique(mapping)
+        await self._check_source(self._aws, mapping, reference.function)
         self._aws.add(mapping)
         return json_response(self._describe(mapping, "Creating"), 202)
 
-    def _function(self, name: str) -> Function:
+    def _reference(self, name: str) -> FunctionReference:
         """Return a function of the request's body. Raises ServiceError."""
         if not name:
             raise_user_error(400, _INVALID, "FunctionName is required.")
-        return resolve_function(self._functions, name, None, reports_latest=False).function
+        return resolve_function(self._functions, name, None, reports_latest=False)
 
-    def _check_unique(self, source: str, function: Function) -> None:
-        name = function.configuration.name
+    def _check_unique(self, mapping: EventSourceMapping) -> None:
         for each in self._mappings.values():
-            if each.source == source and each.function == name:
+            if (each.source, each.target) == (mapping.source, mapping.target):
                 message = (
-                    f'An event source mapping with {each.kind} arn (" {source} ") and function'
-                    f' (" {name} ") already exists. Please update or delete the existing mapping'
-                    f" with UUID {each.uuid}"
+                    f'An event source mapping with {each.kind} arn (" {each.source} ") and'
+                    f' function (" {each.target} ") already exists. Please update or delete the'
+                    f" existing mapping with UUID {each.uuid}"
                 )
                 raise_user_error(409, "ResourceConflictException", message)
 
@@ -109,7 +114,7 @@ class EventSourceMappingApi:
     async def _list(self, request: Request) -> Response:
         source = query_parameter(request.scope, "EventSourceArn")
         name = query_parameter(request.scope, "FunctionName")
-        wanted = self._function(name).configuration.name if name else None
+        wanted = self._reference(name).function.configuration.name if name else None
         found = [
             self._describe(each)
             for each in self._mappings.values()
@@ -123,9 +128,9 @@ class EventSourceMappingApi:
     async def _update(self, request: Request) -> Response:
         members = await read_json_body(request)
         before = self._find(request)
-        function = self._function(str(members.pop("FunctionName", None) or before.function))
+        reference = self._reference(str(members.pop("FunctionName", None) or before.target))
         properties = {**before.properties, **members}
-        mapping = _mapping(function, before.source, properties, before.uuid)
+        mapping = _mapping(reference, before.source, properties, before.uuid)
         assert self._aws is not None  # noqa: S101  # it has the mapping
         self._aws.remove(before.uuid)
         self._aws.add(mapping)
@@ -149,10 +154,11 @@ class EventSourceMappingApi:
 
 
 def _mapping(
-    function: Function, source: str, members: dict[str, Any], identifier: str
+    reference: FunctionReference, source: str, members: dict[str, Any], identifier: str
 ) -> EventSourceMapping:
     """Return a mapping with a client's settings. Raises ServiceError."""
     try:
-        return EventSourceMapping(function.configuration.name, source, members, identifier)
+        name, qualifier = reference.function.configuration.name, reference.qualifier
+        return EventSourceMapping(name, source, members, identifier, qualifier=qualifier)
     except InvalidMappingError as error:
         raise_user_error(400, _INVALID, str(error))

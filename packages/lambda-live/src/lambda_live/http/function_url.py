@@ -64,6 +64,7 @@ class FunctionUrl:
         scope, receive, invocation = request.scope, request.receive, request.invocation
         function = request.reference.function
         cors_config = function.desired_configuration.url.cors
+        invocation.qualifier = function.desired_configuration.url.qualifier
         if (preflight := cors.preflight(cors_config, scope)) is not None:
             return preflight
         try:

@@ -60,6 +60,7 @@ class EventSource:
     `kind` is SQS, DynamoDB, Kinesis, S3, SNS, EventBridge or Schedule. `target` is the name of a
     function, or an ARN. `source` is the ARN of a queue, a stream, a topic or a table, the name of a
     bucket or a bus, or the expression of a schedule. `settings` are CloudFormation's properties.
+    `qualifier` is the alias or version of the function.
     """
 
     name: str
@@ -69,6 +70,7 @@ class EventSource:
     settings: Mapping[str, Any]
     template: Path
     line: int
+    qualifier: str | None = None
 
     @property
     def place(self) -> str:

@@ -28,12 +28,17 @@ class Cors:
 
 @dataclass(frozen=True, slots=True)
 class FunctionUrlConfig:
-    """A function URL: `auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM."""
+    """
+    A function URL, of an alias if there is a `qualifier`.
+
+    `auth_type` is NONE or AWS_IAM, `invoke_mode` BUFFERED or RESPONSE_STREAM.
+    """
 
     auth_type: str = "NONE"
     invoke_mode: str = "BUFFERED"
     cors: Cors | None = None
     is_declared: bool = False
+    qualifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Event sources against the emulator. Which test has which of AWS's rules:
 | destinations: queue, topic, bus; dead-letter queue | test_notifications |
 | schedules: expressions and time zones | unit/test_schedules |
 | schedules that fire; a killed service; persisted data; one of several services | test_emulator |
+| aliases and versions of functions | test_qualifiers |
 | applications of several parts | test_projects |
 | parameters, secrets, exports, custom resources | test_stored_values |
 """

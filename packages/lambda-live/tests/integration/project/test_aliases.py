@@ -103,7 +103,8 @@ def decide(event, context):
     return {"isAuthorized": event["headers"]["x-key"] == "yes"}
 
 def audit(event, context):
-    print("audited", context.invoked_function_arn)
+    invoked, version = event["requestContext"]["functionArn"], event["responseContext"]
+    print("audited", context.invoked_function_arn, invoked, version["executedVersion"])
 """
 
 
@@ -146,9 +147,9 @@ def test_route_to_alias_leads_to_its_function(service: LambdaService, path: str)
 
 
 def test_destination_may_be_alias(service: LambdaService) -> None:
-    service.boto3.invoke(FunctionName="Orders", InvocationType="Event")
+    service.boto3.invoke(FunctionName="Orders", Qualifier="live", InvocationType="Event")
 
-    audited = f"audited {ARN.replace('Orders', 'Audit')}:prod"
+    audited = f"audited {ARN.replace('Orders', 'Audit')}:prod {ARN}:live 1"
     wait_until(lambda: any(audited in each for each in service.lines), "the audit")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
+from lambda_live.model.template import FunctionSpec
 from lambda_live.project.document import Array, Object, Value, to_json
 from lambda_live.project.template.references import as_text, is_custom, muted
 from lambda_live.project.template.stack import FUNCTIONS, Resource, Stack
@@ -59,7 +60,7 @@ _IGNORED = {
 }
 """Properties of event sources, by kind, that have no effect here."""
 
-_FUNCTION_ARN = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:([\w-]+)")
+_FUNCTION = re.compile(r"(?:(?:arn:[^:]*:lambda:[^:]*:)?[^:]*:function:)?([\w-]+)(?::([\w$-]+))?")
 _SCHEDULED = ("Schedule", "ScheduleV2")
 
 
@@ -100,11 +101,11 @@ def _plain(value: Value) -> Any:
 
 
 class EventSourceReader:
-    """Reads the event sources of one stack; `names` are those of the functions that are served."""
+    """Reads the event sources of one stack; `functions` are those that are served."""
 
-    def __init__(self, stack: Stack, names: frozenset[str]) -> None:
+    def __init__(self, stack: Stack, functions: Mapping[str, FunctionSpec]) -> None:
         self._stack = stack
-        self._names = names
+        self._functions = functions
 
     def read(self) -> Iterator[EventSource]:
         """Yield the event sources."""
@@ -153,12 +154,18 @@ class EventSourceReader:
             hint = "remove it, or test it on AWS"
             text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
             self._stack.references.note(line, text)
-        return EventSource(name, kind, target, source or "", settings, path, line)
+        qualifier = ""
+        if not target.startswith("arn:"):
+            target, _, qualifier = target.partition(":")
+        own = (path, line, qualifier or None)
+        return EventSource(name, kind, target, source or "", settings, *own)
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
-        target = function.name
-        if target not in self._names:
+        target, alias = function.name, function.properties.text("AutoPublishAlias")
+        if target not in self._functions:
             return
+        if alias:
+            target = f"{target}:{alias}"
         for name, event in function.properties.section("Events").sections():
             kind = event.text("Type") or ""
             if kind not in SUPPORTED_EVENTS:
@@ -187,18 +194,17 @@ class EventSourceReader:
             yield self._source(full_name, kind, target, source, settings, line)
 
     def _target(self, value: Any, each: Resource, without: str = "delivers nothing") -> str | None:
-        """Return the name of the function that a value stands for, or another ARN."""
+        """Return NAME or NAME:QUALIFIER of the function that a value stands for, or another ARN."""
         text = as_text(value)
-        resource = self._stack.get(text)
-        if resource and resource.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version"):
-            text = as_text(resource.properties.value("FunctionName"))
-        arn = _FUNCTION_ARN.match(text)
-        name = arn[1] if arn else text
-        if name in self._names:
-            return name
-        if arn is None and name.startswith("arn:"):
-            return name
+        found = _FUNCTION.fullmatch(text)
+        if found is None and text.startswith("arn:"):
+            return text
         hint = "its target is not served here"
+        if found is not None and (function := self._functions.get(found[1])) is not None:
+            name, qualifier = found.groups()
+            if qualifier in {None, "$LATEST", *function.aliases, *function.versions}:
+                return f"{name}:{qualifier}" if qualifier else name
+            hint = f"{name} has no alias or version {qualifier}"
         each.note(f"{each.logical_id} {without}; {hint}")
         return None
 

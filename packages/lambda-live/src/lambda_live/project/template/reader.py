@@ -78,8 +78,8 @@ def _read(root: StackReader, path: Path, files: TemplateFiles, build_dir: Path |
     functions = _read_functions(stacks, files, build_dir)
     root.stack.application.report_other_functions()
     skipped = list(_skip_equal_names(functions))
-    names = frozenset(each.name for each in functions)
-    sources = [each for stack in stacks for each in EventSourceReader(stack, names).read()]
+    served = {each.name: each for each in functions}
+    sources = [each for stack in stacks for each in EventSourceReader(stack, served).read()]
     invalid = {each.served_name for stack in stacks for each in stack.invalid()}
     functions = [each for each in functions if each.name not in invalid]
     sources = [each for each in sources if each.target not in invalid]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from lambda_live.model.function import split_qualifier
 from lambda_live.model.template import FunctionSpec, FunctionUrlConfig, Route, UnsupportedEvent
 from lambda_live.model.template_error import place_of
 from lambda_live.project.template import api_keys, authorizers, openapi, request_validation
@@ -34,20 +35,23 @@ _SPELLINGS = {kind.lower(): kind for kind in _IMPLICIT_APIS}
 def function_url(function: Resource) -> FunctionUrlConfig | None:
     """Return the function URL, from the function or from an AWS::Lambda::Url."""
     if "FunctionUrlConfig" in function.properties:
-        return _url(function.properties.section("FunctionUrlConfig"))
+        alias = function.properties.text("AutoPublishAlias")
+        return _url(function.properties.section("FunctionUrlConfig"), alias)
     application = function.stack.application
     for url in application.referring_to(function, "AWS::Lambda::Url", "TargetFunctionArn"):
         with url.reading():
-            return _url(url.properties)
+            _, qualifier = split_qualifier(url.properties.quiet_text("TargetFunctionArn"))
+            return _url(url.properties, url.properties.text("Qualifier") or qualifier)
     return None
 
 
-def _url(url: Properties) -> FunctionUrlConfig:
+def _url(url: Properties, qualifier: str | None) -> FunctionUrlConfig:
     return FunctionUrlConfig(
         auth_type=url.choice("AuthType", "NONE", "AWS_IAM"),
         invoke_mode=url.choice("InvokeMode", "BUFFERED", "RESPONSE_STREAM"),
         cors=cors_section(url.section("Cors")) if "Cors" in url else None,
         is_declared=True,
+        qualifier=qualifier,
     )
 
 
