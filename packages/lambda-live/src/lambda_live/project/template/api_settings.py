@@ -7,8 +7,8 @@ from typing import TypedDict
 from lambda_live.model.template import Cors
 from lambda_live.project.document import Object
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.stack import Resource
+from lambda_live.project.template.values import Unresolved
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _PATH = re.compile(r"(/([^/{}?#\s]|\{[\w.:-]+\})*)+(\{[\w.:-]+\+\})?")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from lambda_live.model.template import SkippedResource
 from lambda_live.project.cdk.asset_source import AssetSourceFinder
 from lambda_live.project.template.stack import FUNCTIONS, LAYERS, Resource, Stack
 
@@ -19,9 +20,20 @@ class Application:
         self._functions: dict[str, Resource] = {}
         self._referring: dict[str, dict[str, list[Resource]]] = {}
 
+    def __iter__(self) -> Iterator[Resource]:
+        return (each for stack in self.stacks for each in stack)
+
+    def by_type(self, *types: str) -> Iterator[Resource]:
+        """Yield the resources of these types."""
+        return (each for each in self if each.type in types)
+
+    def skipped(self) -> Iterator[SkippedResource]:
+        """Yield the resources that are not served."""
+        return (each for stack in self.stacks for each in stack.skipped.values())
+
     def layer(self, arn: str) -> Resource | None:
         """Return the layer with this ARN."""
-        layers = (each for stack in self.stacks for each in stack.by_type(*LAYERS))
+        layers = self.by_type(*LAYERS)
         found = (each for each in layers if each.stack.references.ref(each.logical_id) == arn)
         return next(found, None)
 
@@ -38,10 +50,10 @@ class Application:
         """
         if kind not in self._referring:
             self._referring[kind] = {}
-            for each in (each for stack in self.stacks for each in stack.by_type(kind)):
+            for each in self.by_type(kind):
                 with each.reading():
                     text = each.properties.quiet_text(key)
-                    arn = each.stack.references.function_arn(text)
+                    arn = each.stack.names.function_arn(text)
                     self._referring[kind].setdefault(arn, []).append(each)
         yield from self._referring[kind].get(function.arn, ())
 
@@ -56,7 +68,7 @@ class Application:
 
     def _functions_by_arn(self) -> dict[str, Resource]:
         if not self._functions:
-            for each in (each for stack in self.stacks for each in stack.by_type(*FUNCTIONS)):
+            for each in self.by_type(*FUNCTIONS):
                 with each.reading():  # its name may be invalid
                     self._functions[each.arn] = each
         return self._functions

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from lambda_live.model.template import Authorizer
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved
+from lambda_live.project.template.values import Unresolved
 
 IAM = "AWS_IAM"
 _EXTENSION = "x-amazon-apigateway-authorizer"

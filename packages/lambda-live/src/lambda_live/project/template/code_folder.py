@@ -18,8 +18,8 @@ from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.cdk import cloud_assembly
 from lambda_live.project.document import Object
 from lambda_live.project.template.build_output import hint_for_missing
-from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.stack import Resource
+from lambda_live.project.template.values import Unresolved
 
 _CFNRESPONSE = Path(__file__).with_name("cfnresponse.py")
 """A module that AWS adds to code in the template."""

@@ -12,8 +12,9 @@ from typing import Any
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.template import FunctionSpec
 from lambda_live.project.document import Array, Object, Value, to_json
-from lambda_live.project.template.references import as_text, is_custom, muted
 from lambda_live.project.template.stack import FUNCTIONS, Resource, Stack
+from lambda_live.project.template.template_notices import muted
+from lambda_live.project.template.values import as_text, is_custom
 
 _SUPPORTED = (
     *("AWS::DynamoDB::GlobalTable", "AWS::DynamoDB::Table", "AWS::Events::EventBus"),
@@ -153,7 +154,7 @@ class EventSourceReader:
         if ignored:
             hint = "remove it, or test it on AWS"
             text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
-            self._stack.references.note(line, text)
+            self._stack.notices.add(line, text)
         qualifier = ""
         if not target.startswith("arn:"):
             target, _, qualifier = target.partition(":")

@@ -11,7 +11,8 @@ from lambda_live.model.template import SkippedResource
 from lambda_live.model.template_error import TemplateError
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics
-from lambda_live.project.template.references import StackContext, Unresolved
+from lambda_live.project.template.stack_context import StackContext
+from lambda_live.project.template.values import Unresolved
 
 _LOOP = "Fn::ForEach::"
 _SECTIONS = ("Conditions", "Resources", "Outputs")
@@ -102,7 +103,7 @@ class ForEach:
         listed = values if isinstance(values, Array) else [values]
         unknown = next((each for each in listed if isinstance(each, Unresolved)), None)
         if unknown is not None:
-            why = self._intrinsics.references.why(unknown)
+            why = self._intrinsics.notices.why(unknown)
             reason = f"its collection is unknown: {why}"
             name = self._qualified_name(key)
             self.skipped.append(SkippedResource(name, self._document.path, line, reason))

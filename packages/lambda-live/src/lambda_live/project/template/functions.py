@@ -24,8 +24,10 @@ from lambda_live.project.template import code_folder, images, layers, routes
 from lambda_live.project.template.discovery import module_path
 from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import FIRST_VERSION, Unresolved, muted
+from lambda_live.project.template.resource_names import FIRST_VERSION
 from lambda_live.project.template.stack import Resource
+from lambda_live.project.template.template_notices import muted
+from lambda_live.project.template.values import Unresolved
 from lambda_live.telemetry import levels
 
 _PYTHON = re.compile(r"python3\.(\d{1,2})")
@@ -145,7 +147,7 @@ def _environment(function: Resource) -> dict[str, str]:
     variables: dict[str, str] = {}
     for name in section.raw:
         # the template's value is not used if there is a local one
-        with muted() if name in local else function.stack.references.in_variable(name):
+        with muted() if name in local else function.stack.notices.in_variable(name):
             if (value := section.text(name)) is not None:
                 variables[name] = value
     for name in variables:
@@ -157,7 +159,7 @@ def _environment(function: Resource) -> dict[str, str]:
     if (size := size_of_variables(variables)) > MAX_VARIABLES_BYTES:
         problem = f"the variables have {size:,} bytes, and AWS accepts {MAX_VARIABLES_BYTES:,}"
         hint = "read the larger ones from Parameter Store"
-        function.stack.references.note(section.raw.line, f"{problem}; {hint}")
+        function.stack.notices.add(section.raw.line, f"{problem}; {hint}")
     return variables
 
 

@@ -12,8 +12,8 @@ from lambda_live.model.template import Image
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.document import Object
 from lambda_live.project.template.code_folder import asset_source, source_override
-from lambda_live.project.template.references import Unresolved
 from lambda_live.project.template.stack import Resource
+from lambda_live.project.template.values import Unresolved
 
 _ASSET = "aws:asset:path"
 _NO_CONTEXT = (

@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NoReturn
 
 from lambda_live.project.document import Array, Document, Object, Value, to_json
-from lambda_live.project.template.references import (
-    References,
-    StackContext,
-    Unresolved,
-    as_text,
-    muted,
-)
+from lambda_live.project.template.references import References
+from lambda_live.project.template.stack_context import StackContext
+from lambda_live.project.template.template_notices import muted
+from lambda_live.project.template.values import Unresolved, as_text
 
 _IF = "Fn::If"
 _MACRO = "Fn::Transform"
@@ -32,6 +29,7 @@ class Intrinsics:
         self._document = document
         self._context = context
         self.references = References(document, context, self.resolve)
+        self.notices = self.references.notices
         self._functions: Mapping[str, Callable[[Value], Value]] = {
             "Ref": lambda name: self.references.ref(as_text(name)),
             "Condition": lambda name: _boolean(self.condition(as_text(name))),
@@ -88,7 +86,7 @@ class Intrinsics:
             return value
         if _MACRO not in value:
             return self.resolve(value)
-        with self.references.at_line(value.line):
+        with self.notices.at_line(value.line):
             included = self._include(value[_MACRO])
         return included  # noqa: RET504  # mypy requires a return after the `with`
 
@@ -118,7 +116,7 @@ class Intrinsics:
         """Whether a condition of the template, which is used on this line, is true."""
         conditions = self._document.section("Conditions")
         if name not in conditions:
-            line = line or self.references.line or conditions.line
+            line = line or self.notices.line or conditions.line
             self._document.fail(line, f"condition {name} is not defined", "add it to Conditions")
         return self._is_true(conditions[name])
 
@@ -126,7 +124,7 @@ class Intrinsics:
         ((name, argument),) = call.items()
         function = self._functions.get(name) or self._unsupported(name)
         try:
-            with self.references.at_line(call.line):
+            with self.notices.at_line(call.line):
                 result = function(argument)
                 result = self._dynamic(result) if isinstance(result, str) else result
         except (ValueError, TypeError, IndexError, KeyError, AttributeError):

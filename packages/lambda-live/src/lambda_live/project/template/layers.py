@@ -16,8 +16,9 @@ from lambda_live.project.cdk.asset_source import python_files
 from lambda_live.project.document import Array, Object, Value
 from lambda_live.project.template import code_folder
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import Unresolved, muted, referenced_id
 from lambda_live.project.template.stack import LAYERS, Resource
+from lambda_live.project.template.template_notices import muted
+from lambda_live.project.template.values import Unresolved, referenced_id
 
 _LAYER = r"arn:aws[\w-]*:lambda:[\w-]+:{account}:layer:{name}:\d+"
 _POWERTOOLS = re.compile(

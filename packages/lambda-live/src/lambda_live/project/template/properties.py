@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from lambda_live.model.template_error import UnsupportedFunctionError
 from lambda_live.project.document import Array, Object, Value
-from lambda_live.project.template.references import Unresolved, as_text, muted, referenced_id
+from lambda_live.project.template.template_notices import muted
+from lambda_live.project.template.values import Unresolved, as_text, referenced_id
 
 if TYPE_CHECKING:
     from lambda_live.project.template.stack import Resource, Stack
@@ -42,7 +43,7 @@ class Properties:
 
     def value(self, key: str) -> Value:
         """Return the completely resolved value."""
-        with self.stack.references.at_line(self.line(key)):
+        with self.stack.notices.at_line(self.line(key)):
             value = self.stack.intrinsics.resolve(self._raw(key))
         return value  # noqa: RET504  # mypy requires a return after the `with`
 
@@ -74,7 +75,7 @@ class Properties:
         """
         value = self.text(key)
         if isinstance(value, Unresolved):
-            message = f"its {key} is unknown: {self.stack.references.why(value)}"
+            message = f"its {key} is unknown: {self.stack.notices.why(value)}"
             raise UnsupportedFunctionError(message)
         return value
 
@@ -176,7 +177,7 @@ class Properties:
 
     def note(self, key: str, notice: str, subject: str | None = None) -> None:
         """Record a notice, `PROBLEM; HINT`, about a key; once for each line, or each subject."""
-        self.stack.references.note(self.line(key), self._as_written(key, notice), subject)
+        self.stack.notices.add(self.line(key), self._as_written(key, notice), subject)
 
     def fail(self, key: str, problem: str, hint: str) -> NoReturn:
         """Raise a TemplateError for a key."""

@@ -5,10 +5,10 @@ A property is read, has no effect on one machine, or is reported. Nothing else i
 rejects unknown properties.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 
-from lambda_live.model.template import SkippedResource
+from lambda_live.project.template.application import Application
 from lambda_live.project.template.properties import Properties
 from lambda_live.project.template.property_names import (
     EVENTS,
@@ -59,10 +59,10 @@ _UNSUPPORTED_TYPES = {
 }
 
 
-def unsupported_resources(stack: Stack) -> Iterator[SkippedResource]:
-    """Yield the resources that would receive events on AWS, but not here."""
-    for each in stack.by_type(*_UNSUPPORTED_TYPES):
-        yield each.skip(_UNSUPPORTED_TYPES[each.type])
+def skip_unsupported(application: Application) -> None:
+    """Skip the resources that would receive events on AWS, but not here."""
+    for each in application.by_type(*_UNSUPPORTED_TYPES):
+        each.skip(_UNSUPPORTED_TYPES[each.type])
 
 
 def report_properties(each: Resource) -> None:

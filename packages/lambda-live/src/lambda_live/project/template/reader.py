@@ -1,7 +1,7 @@
 """Read a template file into functions."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
@@ -18,11 +18,12 @@ from lambda_live.project.template.integrations import FunctionRoutes
 from lambda_live.project.template.property_support import (
     report_properties,
     report_sections,
-    unsupported_resources,
+    skip_unsupported,
 )
-from lambda_live.project.template.references import StackContext, Unresolved
 from lambda_live.project.template.stack import FUNCTIONS, LAYERS, Resource, Stack
+from lambda_live.project.template.stack_context import StackContext
 from lambda_live.project.template.stack_reader import StackReader, TemplateFiles
+from lambda_live.project.template.values import Unresolved
 
 _MAX_NAME_LENGTH = 64
 _SIMILARITY = 0.85
@@ -53,7 +54,7 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
     Raises:
         TemplateError: The template is invalid, or none of its functions can run locally.
     """
-    files = TemplateFiles()
+    files, application = TemplateFiles(), Application()
     context = StackContext(
         overrides,
         account,
@@ -62,54 +63,61 @@ def read_template(  # noqa: PLR0913  # most are keywords with a default
         stored=stored,
     )
     try:
-        root = StackReader(files, path, context, Application())
+        root = StackReader(files, path, context, application)
         _report_misspelt_parameters(root.stack, overrides)
-        return _read(root, path, files, build_dir)
+        application.stacks = tuple(root.read_all())
+        return _read(application, path, files, build_dir)
     except TemplateError as error:
         error.files = files.paths()
         raise
 
 
-def _read(root: StackReader, path: Path, files: TemplateFiles, build_dir: Path | None) -> Template:
-    readers = tuple(root.all())
-    stacks = tuple(each.stack for each in readers)
-    _disambiguate_names(stacks)
-    root.stack.application.stacks = stacks
-    functions = _read_functions(stacks, files, build_dir)
-    root.stack.application.report_other_functions()
-    skipped = list(_skip_equal_names(functions))
+def _read(
+    application: Application, path: Path, files: TemplateFiles, build_dir: Path | None
+) -> Template:
+    skip_unsupported(application)
+    _disambiguate_names(application)
+    functions = _read_functions(application, files, build_dir)
+    application.report_other_functions()
+    duplicates = tuple(_skip_equal_names(functions))
     served = {each.name: each for each in functions}
+    stacks = application.stacks
     sources = [each for stack in stacks for each in EventSourceReader(stack, served).read()]
-    invalid = {each.served_name for stack in stacks for each in stack.invalid()}
+    invalid = {each.served_name for each in application.skipped()}
     functions = [each for each in functions if each.name not in invalid]
     sources = [each for each in sources if each.target not in invalid]
     if not functions:
-        _fail_without_functions(path, readers)
-    for resource, problem, hint in _misspelt_types(stacks):
+        _fail_without_functions(path, application)
+    for resource, problem, hint in _misspelt_types(application):
         resource.note(f"{problem}; {hint}")
     # The first function is the default; it must not be one that CDK added.
     functions.sort(key=lambda each: is_singleton(each.name))
     specs = tuple(each for stack in stacks for each in resources_of(stack))
-    skipped += _all_skipped(readers)
-    # A template that is nested twice has each notice twice.
-    notices = dict.fromkeys(files.notices())
-    notices.update(dict.fromkeys(each for stack in stacks for each in stack.references.notices()))
-    notices.update(dict.fromkeys(routes.find_duplicate_routes(functions)))
-    others = tuple(file for file in files.paths() if file != path)
+    notices = (
+        *files.notices(),
+        *(each for stack in stacks for each in stack.notices),
+        *routes.find_duplicate_routes(functions),
+    )
     return Template(
-        path, tuple(functions), tuple(skipped), tuple(notices), others, specs, tuple(sources)
+        path,
+        tuple(functions),
+        (*duplicates, *application.skipped()),
+        tuple(dict.fromkeys(notices)),  # a template that is nested twice has each notice twice
+        tuple(file for file in files.paths() if file != path),
+        specs,
+        tuple(sources),
     )
 
 
 def _read_functions(
-    stacks: Sequence[Stack], files: TemplateFiles, build_dir: Path | None
+    application: Application, files: TemplateFiles, build_dir: Path | None
 ) -> list[FunctionSpec]:
     """Return the functions, and add the files that define them to `files`."""
     function_routes = FunctionRoutes(
-        each for stack in stacks for each in routes.integrations_of(stack)
+        each for stack in application.stacks for each in routes.integrations_of(stack)
     )
     functions: list[FunctionSpec] = []
-    for resource in (each for stack in stacks for each in stack):
+    for resource in application:
         with resource.reading():
             report_properties(resource)
             if resource.type not in FUNCTIONS:
@@ -119,26 +127,19 @@ def _read_functions(
             functions.append(function_of(resource, build_dir, function_routes))
     for each in functions:
         files.add(*(each.image.files if each.image else ()))
-    for stack in stacks:
+    for stack in application.stacks:
         report_sections(stack)
         files.add(*stack.code_files)
     return functions
 
 
-def _all_skipped(readers: Sequence[StackReader]) -> Iterator[SkippedResource]:
-    for each in readers:
-        yield from each.skipped
-        yield from unsupported_resources(each.stack)
-        yield from each.stack.invalid()
-
-
-def _fail_without_functions(path: Path, readers: Sequence[StackReader]) -> NoReturn:
-    skipped = sorted(_all_skipped(readers), key=lambda each: each.served_name is None)
+def _fail_without_functions(path: Path, application: Application) -> NoReturn:
+    skipped = sorted(application.skipped(), key=lambda each: each.served_name is None)
     if (invalid := next((each.error for each in skipped if each.error), None)) is not None:
         raise invalid
     if len(skipped) == 1 and isinstance(skipped[0].cause, TemplateError):
         raise skipped[0].cause  # it names the file of the only function
-    for resource, problem, hint in _misspelt_types(each.stack for each in readers):
+    for resource, problem, hint in _misspelt_types(application):
         resource.stack.document.fail(resource.line, problem, hint)
     if skipped:
         first = skipped[0]
@@ -154,20 +155,18 @@ def _report_misspelt_parameters(root: Stack, names: Iterable[str]) -> None:
         if name not in parameters and name.isalnum():  # else it is an attribute or of a stack
             for near in get_close_matches(name, parameters, 1, _SIMILARITY):
                 hint = f"did you mean {near}?"
-                root.references.note(
-                    parameters.line_of(near), f"there is no parameter {name}; {hint}"
-                )
+                root.notices.add(parameters.line_of(near), f"there is no parameter {name}; {hint}")
 
 
-def _misspelt_types(stacks: Iterable[Stack]) -> Iterator[tuple[Resource, str, str]]:
+def _misspelt_types(application: Application) -> Iterator[tuple[Resource, str, str]]:
     """Yield the resources whose type is similar to that of a function, with problem and hint."""
-    for each in (each for stack in stacks for each in stack):
+    for each in application:
         if each.type not in FUNCTIONS:
             for near in get_close_matches(each.type, FUNCTIONS, 1, _SIMILARITY):
                 yield each, f"unknown Type {each.type}", f"did you mean {near}?"
 
 
-def _disambiguate_names(stacks: Sequence[Stack]) -> None:
+def _disambiguate_names(application: Application) -> None:
     """
     Give functions and layers of nested stacks unique names, such as `Child-Function`.
 
@@ -176,7 +175,7 @@ def _disambiguate_names(stacks: Sequence[Stack]) -> None:
     for kinds in (FUNCTIONS, tuple(LAYERS)):
         named: list[tuple[Resource, str]] = []
         uses = Counter[str]()
-        for each in (each for stack in stacks for each in stack.by_type(*kinds)):
+        for each in application.by_type(*kinds):
             with each.reading():  # its name may be invalid
                 uses[(name := each.name).lower()] += 1
                 if isinstance(each.properties.text("FunctionName"), Unresolved | None):
@@ -185,7 +184,7 @@ def _disambiguate_names(stacks: Sequence[Stack]) -> None:
             if each.stack.context.path and uses[name.lower()] > 1:
                 path = each.id_in_code
                 new_name = path.replace("/", "-")[-_MAX_NAME_LENGTH:].lstrip("-")
-                each.stack.references.rename(each.logical_id, new_name)
+                each.stack.names.rename(each.logical_id, new_name)
                 if kinds == FUNCTIONS:
                     hint = "set FunctionName to choose another name"
                     notice = f"{path} is served as {new_name}, because {name} is not unique; {hint}"

@@ -16,7 +16,8 @@ from lambda_live.model.template_error import TemplateError, UnsupportedFunctionE
 from lambda_live.project.document import Array, Document, Object, Value
 from lambda_live.project.template.intrinsics import Intrinsics, is_intrinsic
 from lambda_live.project.template.properties import Properties
-from lambda_live.project.template.references import StackContext, referenced_id
+from lambda_live.project.template.stack_context import StackContext
+from lambda_live.project.template.values import referenced_id
 
 if TYPE_CHECKING:
     from lambda_live.project.template.application import Application
@@ -50,12 +51,12 @@ class Resource:
     @property
     def name(self) -> str:
         """The name that `Ref` and clients use."""
-        return self.stack.references.name_of(self.logical_id)
+        return self.stack.names.name_of(self.logical_id)
 
     @property
     def arn(self) -> str:
         """The unqualified ARN of a function."""
-        return self.stack.references.function_arn(self.name)
+        return self.stack.names.function_arn(self.name)
 
     @property
     def qualified_id(self) -> str:
@@ -65,19 +66,18 @@ class Resource:
     @property
     def id_in_code(self) -> str:
         """The ID that the user knows, with the stack's path: CDK's construct ID if any."""
-        references = self.stack.references
-        return self.stack.context.qualified_name(references.id_in_code(self.logical_id))
+        name = self.stack.names.id_in_code(self.logical_id)
+        return self.stack.context.qualified_name(name)
 
     def override(self, attribute: str) -> str | None:
         """Return the user's `--parameter LogicalId.Attribute=VALUE`."""
-        references = self.stack.references
-        ids = (references.id_in_code(self.logical_id), self.logical_id)
-        overrides = (references.override(f"{each}.{attribute}") for each in ids)
+        ids = (self.stack.names.id_in_code(self.logical_id), self.logical_id)
+        overrides = (self.stack.context.overrides.get(f"{each}.{attribute}") for each in ids)
         return next((each for each in overrides if each is not None), None)
 
     def note(self, notice: str) -> None:
         """Record a notice, `PROBLEM; HINT`, about the resource; once."""
-        self.stack.references.note(self.line, notice)
+        self.stack.notices.add(self.line, notice)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -85,26 +85,28 @@ class Resource:
         try:
             yield
         except (TemplateError, UnsupportedFunctionError) as error:
-            self.stack.add_invalid(self, error)
+            self.skip(error)
         except _READ_ERRORS as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
             problem = f"a property has an invalid value ({reason})"
             hint = f"compare it with AWS's page about {self.type}"
             path = self.stack.document.path
-            self.stack.add_invalid(self, TemplateError(path, self.line, problem, hint))
+            self.skip(TemplateError(path, self.line, problem, hint))
 
-    def skip(self, reason: str | Exception) -> SkippedResource:
-        """Return a record of a resource that is not served, because of an error or by design."""
-        name = self.id_in_code
-        if not isinstance(reason, TemplateError):
+    def skip(self, reason: str | Exception) -> None:
+        """Record that the resource is not served, because of an error or by design."""
+        name, path = self.id_in_code, self.stack.document.path
+        if isinstance(reason, TemplateError):
+            served = None
+            with contextlib.suppress(TemplateError):  # its name may be the error
+                served = self.name if self.type in FUNCTIONS else None
+            problem = f"{reason.problem}; {reason.hint}"
+            line = reason.line or 1
+            skipped = SkippedResource(name, reason.path, line, problem, reason, served)
+        else:
             cause = reason.__cause__ if isinstance(reason, Exception) else None
-            path = self.stack.document.path
-            return SkippedResource(name, path, self.line, str(reason), cause=cause)
-        problem = f"{reason.problem}; {reason.hint}"
-        served = None
-        with contextlib.suppress(TemplateError):  # its name may be the error
-            served = self.name if self.type in FUNCTIONS else None
-        return SkippedResource(name, reason.path, reason.line or 1, problem, reason, served)
+            skipped = SkippedResource(name, path, self.line, str(reason), cause=cause)
+        self.stack.skipped[name, skipped.reason] = skipped
 
 
 class Stack:
@@ -118,15 +120,17 @@ class Stack:
         self.context = context
         self.intrinsics = Intrinsics(document, context)
         self.references = self.intrinsics.references
+        self.names, self.notices = self.references.names, self.references.notices
         self._raw = document.section("Resources")
         self._globals = document.section("Globals")
         for section, raw in self._globals.items():
             if not isinstance(raw, Object | None):
                 notice = f"{section} in Globals must be a mapping; it is ignored"
-                self.references.note(self._globals.line_of(section), notice)
+                self.notices.add(self._globals.line_of(section), notice)
         self.code_files: list[Path] = []
         """Files, such as zip archives, whose change may change a function."""
-        self._invalid: dict[tuple[str, str], SkippedResource] = {}
+        self.skipped: dict[tuple[str, str], SkippedResource] = {}
+        """The resources that are not served, by name and reason."""
         self._all = {each.logical_id: each for each in self._read()}
 
     def __iter__(self) -> Iterator[Resource]:
@@ -166,15 +170,6 @@ class Stack:
             with each.reading():
                 items.extend(read(each))
             yield from items
-
-    def add_invalid(self, resource: Resource, error: Exception) -> None:
-        """Record that a resource is not served because of an error."""
-        skipped = resource.skip(error)
-        self._invalid[resource.logical_id, skipped.reason] = skipped
-
-    def invalid(self) -> tuple[SkippedResource, ...]:
-        """Return the resources that are not served because of an error."""
-        return tuple(self._invalid.values())
 
     def globals_for(self, section: str) -> Properties:
         """Return a section of `Globals`."""

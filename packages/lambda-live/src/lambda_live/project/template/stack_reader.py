@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from lambda_live.model.template import SkippedResource
 from lambda_live.model.template_error import TemplateError, UnsupportedFunctionError
 from lambda_live.project.cdk.cloud_assembly import is_manifest
 from lambda_live.project.cdk.stacks import application_of
@@ -14,8 +13,8 @@ from lambda_live.project.template.application import Application
 from lambda_live.project.template.build_output import hint_for_missing
 from lambda_live.project.template.discovery import TEMPLATE_NAMES
 from lambda_live.project.template.foreach import ForEach
-from lambda_live.project.template.references import StackContext
 from lambda_live.project.template.stack import NESTED, Resource, Stack
+from lambda_live.project.template.stack_context import StackContext
 
 _MAX_DEPTH = 10
 _MAX_STACKS = 500
@@ -94,7 +93,6 @@ class StackReader:
         self._context = context
         loops = ForEach(files.load_template(path), context)
         document = loops.expand()
-        self.skipped: list[SkippedResource] = loops.skipped
         own_context = replace(
             context,
             nested_output=self._nested_output,
@@ -102,16 +100,17 @@ class StackReader:
             included=self._include,
         )
         self.stack = Stack(document, own_context, application)
+        self.stack.skipped |= {(each.logical_id, each.reason): each for each in loops.skipped}
         self.parameters = document.section("Parameters")
         self._outputs = document.section("Outputs")
         self._nested: dict[str, StackReader | None] = {}
 
-    def all(self) -> Iterator["StackReader"]:
+    def read_all(self) -> Iterator[Stack]:
         """Yield this stack, then its nested stacks. Raises TemplateError."""
-        yield self
+        yield self.stack
         for resource in self.stack.by_type(*NESTED):
             if (nested := self._nested_stack(resource)) is not None:
-                yield from nested.all()
+                yield from nested.read_all()
 
     def _include(self, location: str) -> Value:
         return self._files.load_include(self._path, location)
@@ -160,14 +159,14 @@ class StackReader:
             except (UnsupportedFunctionError, TemplateError) as error:
                 if self._files.is_full:
                     raise
-                self.skipped.append(resource.skip(error))
+                resource.skip(error)
         return self._nested[resource.logical_id]
 
     def _read(self, resource: Resource) -> "StackReader":
         path = _nested_template(self._path, resource, self._files)
         self._check_nesting(resource, path)
         parameters = resource.properties.section("Parameters")
-        name = self.stack.references.id_in_code(resource.logical_id)
+        name = self.stack.names.id_in_code(resource.logical_id)
         context = StackContext(
             overrides=self._context.overrides_for(name),
             account=self._context.account,

@@ -1,0 +1,226 @@
+"""The names, ARNs and attributes of a template's resources."""
+
+import re
+from collections.abc import Callable
+
+from lambda_live.model.function import Account
+from lambda_live.project.cdk.stacks import construct_ids
+from lambda_live.project.document import Document, Object, Value
+from lambda_live.project.template.values import Unresolved, as_text
+
+# Where Ref is not the name. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+_MACHINE_ARN = "arn:{partition}:states:{region}:{account}:stateMachine:{name}"
+_BUCKET = "AWS::S3::Bucket"
+_LAYER_ARN = "arn:{partition}:lambda:{region}:{account}:layer:{name}:1"
+_SECRETS = "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}"
+_REFS = {
+    "AWS::Lambda::LayerVersion": _LAYER_ARN,
+    "AWS::Serverless::LayerVersion": _LAYER_ARN,
+    "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::SecretsManager::Secret": _SECRETS,
+    "AWS::SQS::Queue": "https://sqs.{region}.{suffix}/{account}/{name}",
+    "AWS::StepFunctions::StateMachine": _MACHINE_ARN,
+    "AWS::Serverless::StateMachine": _MACHINE_ARN,
+}
+_GENERATED = re.compile(
+    r"AWS::("
+    r"(Cognito|EC2|EFS|AppConfig|Batch|Bedrock|ElasticLoadBalancingV2)::\w+"
+    r"|ApiGateway::(RestApi|ApiKey|UsagePlan)|ApiGatewayV2::Api"
+    r"|Serverless::(Api|HttpApi|GraphQLApi|WebSocketApi)"
+    r"|AppSync::GraphQLApi|CertificateManager::Certificate|CloudFront::Distribution"
+    r"|ECS::(Service|TaskDefinition)|IAM::(AccessKey|ManagedPolicy)|KMS::Key"
+    r"|Lambda::EventSourceMapping|OpenSearchServerless::\w+|Pinpoint::App|RDS::DBProxy"
+    r"|Route53::HostedZone|SNS::Subscription|ServiceDiscovery::\w+|StepFunctions::Activity"
+    r")"
+)
+"""Types whose Ref is an ID or an ARN that AWS generates."""
+
+_IMPLICIT = ("ServerlessRestApi", "ServerlessHttpApi")
+"""The APIs that SAM adds for events."""
+
+_FUNCTION_ARN = "arn:{partition}:lambda:{region}:{account}:function:{name}"
+_TABLE_ARN = "arn:{partition}:dynamodb:{region}:{account}:table/{name}"
+_STREAM_LABEL = "2024-01-01T00:00:00.000"
+"""AWS's label is the time at which the stream was enabled."""
+
+_ARNS = {
+    "AWS::DynamoDB::GlobalTable": _TABLE_ARN,
+    "AWS::DynamoDB::Table": _TABLE_ARN,
+    "AWS::Events::EventBus": "arn:{partition}:events:{region}:{account}:event-bus/{name}",
+    "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
+    "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
+    "AWS::Kinesis::Stream": "arn:{partition}:kinesis:{region}:{account}:stream/{name}",
+    "AWS::Lambda::Function": _FUNCTION_ARN,
+    "AWS::S3::Bucket": "arn:{partition}:s3:::{name}",
+    "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "AWS::Serverless::Function": _FUNCTION_ARN,
+    "AWS::Serverless::SimpleTable": _TABLE_ARN,
+}
+_ATTRIBUTES = {
+    # the resource of the path /, which has no name
+    ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}",
+    ("AWS::DynamoDB::GlobalTable", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
+    ("AWS::DynamoDB::Table", "StreamArn"): f"{_TABLE_ARN}/stream/{_STREAM_LABEL}",
+    ("AWS::SQS::Queue", "QueueName"): "{name}",
+    ("AWS::SQS::Queue", "QueueUrl"): _REFS["AWS::SQS::Queue"],
+    ("AWS::SNS::Topic", "TopicName"): "{name}",
+    ("AWS::SecretsManager::Secret", "Id"): _REFS["AWS::SecretsManager::Secret"],
+    ("AWS::SNS::Topic", "TopicArn"): _REFS["AWS::SNS::Topic"],
+    **{((kind), "Arn"): arn for kind, arn in (_REFS | _ARNS).items() if arn.startswith("arn")},
+}
+_NAME_PROPERTIES = {
+    "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::Events::EventBus": "Name",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Alias": "Name",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Events::Rule": "Name",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::Serverless::LayerVersion": "LayerName",
+    "AWS::Serverless::SimpleTable": "TableName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::Serverless::StateMachine": "Name",
+}
+_NAME = re.compile(r"[\w.-]+")
+_ALIAS, _VERSION = "AWS::Lambda::Alias", "AWS::Lambda::Version"
+_SAM_FUNCTION = "AWS::Serverless::Function"
+_SAM_RULES = ("CloudWatchEvent", "EventBridgeRule", "Schedule", "ScheduleV2")
+_SAM_VERSION = re.compile(r"\.?Version([0-9a-f]{10})?")
+FIRST_VERSION = "1"
+_PUBLISHED_ATTRIBUTES = ((_ALIAS, "AliasArn"), (_VERSION, "FunctionArn"), (_VERSION, "Version"))
+
+
+class ResourceNames:
+    """The names and ARNs of one template's resources, as far as the template determines them."""
+
+    def __init__(
+        self, document: Document, account: Account, resolve: Callable[[Value], Value]
+    ) -> None:
+        self._document = document
+        self._resources = document.section("Resources")
+        self._construct_ids = construct_ids(self._resources)
+        self._resolve = resolve
+        self._account = account
+        self._new_names: dict[str, str] = {}
+
+    def name_of(self, logical_id: str) -> str:
+        """Return a resource's name: from the template, else from CDK, else its logical ID."""
+        if logical_id in self._new_names:
+            return self._new_names[logical_id]
+        resource, kind = self._resources.get(logical_id), self.type_of(logical_id)
+        generated = self._generated_name(kind, logical_id)
+        key = _NAME_PROPERTIES.get(kind, f"{kind.rpartition('::')[2]}Name")
+        value = self._resolve(_member(resource, "Properties", key))
+        if isinstance(value, Unresolved):
+            if not _NAME.fullmatch(value):
+                return generated
+            if kind == _BUCKET:
+                return value.lower()  # other names are invalid
+        return as_text(value) or generated
+
+    def type_of(self, logical_id: str) -> str:
+        """Return the type of a resource, empty if there is none."""
+        return as_text(_member(self._resources, logical_id, "Type"))
+
+    def _generated_name(self, kind: str, logical_id: str) -> str:
+        """Return a name for a resource without one; AWS adds the stack and a random suffix."""
+        name = self.id_in_code(logical_id)
+        if kind == _BUCKET:
+            return name.lower()
+        properties = _member(self._resources, logical_id, "Properties")
+        flags = (_member(properties, key) for key in ("FifoQueue", "FifoTopic"))
+        return f"{name}.fifo" if "true" in map(self._resolve, flags) else name
+
+    def rename(self, logical_id: str, name: str) -> None:
+        """Give a resource another name."""
+        self._new_names[logical_id] = name
+
+    def id_in_code(self, logical_id: str) -> str:
+        """Return the construct ID from the CDK code, or the logical ID without CDK."""
+        return self._construct_ids.get(logical_id, logical_id)
+
+    def function_arn(self, function: str) -> str:
+        """Return the unqualified ARN of a function, given by its name or by any ARN of it."""
+        parts = function.split(":")
+        return ":".join(parts[:7]) if parts[0] == "arn" else self._account.function_arn(parts[0])
+
+    def ref(self, logical_id: str) -> str | None:
+        """Return what `Ref` of a resource returns, or None if AWS generates it."""
+        kind = self.type_of(logical_id)
+        if kind in (_ALIAS, _VERSION):
+            return self._published_arn(logical_id)
+        if _GENERATED.fullmatch(kind):
+            return None
+        return self._format(_REFS.get(kind, "{name}"), logical_id)
+
+    def attribute(self, logical_id: str, attribute: str) -> str | None:
+        """Return what `GetAtt` returns, or None if it does not follow from the name."""
+        kind = self.type_of(logical_id)
+        if (kind, attribute) in _PUBLISHED_ATTRIBUTES:
+            arn = self._published_arn(logical_id)
+            return arn.rpartition(":")[2] if attribute == "Version" else arn
+        if pattern := _ATTRIBUTES.get((kind, attribute)):
+            return self._format(pattern, logical_id)
+        return self.generated_by_sam(f"{logical_id}.{attribute}")
+
+    def _format(self, pattern: str, logical_id: str) -> str:
+        account = self._account
+        return pattern.format(
+            name=self.name_of(logical_id),
+            partition=account.partition,
+            region=account.region,
+            account=account.account_id,
+            suffix=account.url_suffix,
+        )
+
+    def _published_arn(self, logical_id: str) -> str:
+        """Return the ARN of an AWS::Lambda::Alias or AWS::Lambda::Version."""
+        function = self._function_of(logical_id)
+        is_alias = self.type_of(logical_id) == _ALIAS
+        name = self.name_of(logical_id) if is_alias else self._version_of(logical_id, function)
+        arn = f"{self.function_arn(function)}:{name}"
+        return Unresolved(arn) if isinstance(function, Unresolved) else arn
+
+    def _function_of(self, published: str) -> str:
+        value = self._resolve(_member(self._resources, published, "Properties", "FunctionName"))
+        return value if isinstance(value, Unresolved) else as_text(value)
+
+    def _version_of(self, logical_id: str, function: str) -> str:
+        """Return a version's number: AWS counts the versions of each function from 1."""
+        versions = [each for each in self._resources if self.type_of(each) == _VERSION]
+        before = versions[: versions.index(logical_id) + 1]
+        return str(sum(self._function_of(each) == function for each in before))
+
+    def generated_by_sam(self, name: str) -> str | None:
+        """
+        Return what SAM generates for a function: the ARN of an alias or version, a rule's name.
+
+        https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-generated-resources.html
+        """
+        for function, resource in self._resources.items():
+            rest = name.removeprefix(function)
+            if rest == name or self.type_of(function) != _SAM_FUNCTION:
+                continue
+            alias = self._sam_alias(function)
+            arn = self._format(_FUNCTION_ARN, function)
+            if rest == ".Alias" or (alias and rest == f"Alias{alias}"):
+                return f"{arn}:{alias or '$LATEST'}"
+            if _SAM_VERSION.fullmatch(rest):
+                return f"{arn}:{FIRST_VERSION if alias else '$LATEST'}"
+            if _member(resource, "Properties", "Events", rest, "Type") in _SAM_RULES:
+                return name
+        return None
+
+    def _sam_alias(self, function: str) -> str:
+        own = _member(self._resources, function, "Properties", "AutoPublishAlias")
+        general = _member(self._document.section("Globals"), "Function", "AutoPublishAlias")
+        return as_text(self._resolve(general if own is None else own))
+
+
+def _member(value: Value, *keys: str) -> Value:
+    """Return a nested value, None if a mapping on the way has no such key."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Object) else None
+    return value
