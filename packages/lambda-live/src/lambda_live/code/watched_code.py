@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lambda_live.background import read_in_thread
@@ -29,24 +30,18 @@ class WatchedCode:
     a request awaits `compare_all()` instead, because a network drive takes long for many files.
     """
 
-    def __init__(
-        self, roots: tuple[Path, ...], project: Path | None = None, *, is_read: bool = True
-    ) -> None:
-        """With `is_read=False`, `read()` or `wait_until_quiet()` reads the files in a thread."""
+    def __init__(self, roots: tuple[Path, ...], project: Path | None = None) -> None:
         self._roots = roots
         self._code_files = {root: CodeFiles(root, project or root) for root in roots}
         self._hashes = {root: HashCache(root.parent) for root in roots}
         self._stamps: dict[str, FileStamp | None] = {}
         self._files: dict[Path, list[tuple[str, FileStamp]]] = {}
         self._watcher = Watcher(self._is_relevant)
-        self._is_read = is_read
-        self._is_scanning = not is_read
+        self._is_read = self._is_scanning = False
         self.ignored_files: set[str] = set()
         """Absolute paths of code files that are not watched."""
         self.changed_files: dict[str, float] = {}
         """The files of the last change, with the time of each in seconds since the epoch."""
-        if is_read:
-            self.snapshot()
 
     def snapshot(self) -> int:
         """Record the code as it is on disk; return how many files changed since the last time."""
@@ -66,6 +61,7 @@ class WatchedCode:
             for root, below in found.items()
         }
         paths = self._paths()
+        self._is_read = True
         changed = {path for path in paths if before.get(path) != self._stamps[path]}
         self.changed_files |= {path: s[0] / 1e9 for path, _, s in entries if path in changed}
         return len(changed | paths_before - paths)
@@ -85,7 +81,7 @@ class WatchedCode:
         This calls stat for the files that the kernel reports as changed, or for each file if it
         does not report all changes. It returns False during `wait_until_quiet`, which looks itself.
         """
-        return not self._is_scanning and self._differs()
+        return self._is_read and not self._is_scanning and self._differs()
 
     @property
     def must_compare_all(self) -> bool:
@@ -94,9 +90,14 @@ class WatchedCode:
 
     async def compare_all(self) -> bool:
         """Return whether anything changed since the last snapshot; call stat in a thread."""
+        with self._scanning():
+            return await read_in_thread(self._differs)
+
+    @contextmanager
+    def _scanning(self) -> Iterator[None]:
         self._is_scanning = True
         try:
-            return await read_in_thread(self._differs)
+            yield
         finally:
             self._is_scanning = False
 
@@ -125,14 +126,10 @@ class WatchedCode:
 
     async def read(self) -> str:
         """Read the code in a thread, as it is now; return its hash."""
-        self._is_scanning = True
-        try:
+        with self._scanning():
             await read_in_thread(self.snapshot)
-            self._is_read = True
             self.changed_files = {}
             return await read_in_thread(self.sha256)
-        finally:
-            self._is_scanning = False
 
     async def wait_until_quiet(self) -> str:
         """
@@ -140,14 +137,10 @@ class WatchedCode:
 
         A thread reads the files, because large or many files take seconds.
         """
-        self._is_scanning = True
-        try:
+        with self._scanning():
             if not self._is_read:
                 await read_in_thread(self.snapshot)
-                self._is_read = True
             return await self._wait_until_quiet()
-        finally:
-            self._is_scanning = False
 
     async def _wait_until_quiet(self) -> str:
         loop = asyncio.get_running_loop()
@@ -191,5 +184,5 @@ class WatchedCode:
             yield
 
     async def _wait_for_scan(self) -> None:
-        while self._is_scanning:  # noqa: ASYNC110  # it takes milliseconds
+        while self._is_scanning or not self._is_read:  # noqa: ASYNC110  # it takes milliseconds
             await asyncio.sleep(_QUIET_SECONDS)

@@ -268,7 +268,7 @@ class CodeReloader:
 
 
 def _source_of(configuration: FunctionConfiguration) -> WatchedCode:
-    return WatchedCode(configuration.watched_paths, configuration.project, is_read=False)
+    return WatchedCode(configuration.watched_paths, configuration.project)
 
 
 class SelfWriteDetector(Listener):

@@ -5,6 +5,7 @@ The texts were recorded on AWS in November 2025.
 """
 
 import json
+import signal
 from collections.abc import Callable
 
 from lambda_live.model.invocation import Result
@@ -41,7 +42,9 @@ def exited(request_id: str, returncode: int) -> Result:
     elif returncode > 0:
         how = f"exited with error: exit status {returncode}"
     else:
-        how = f"exited with error: signal: {_SIGNALS.get(-returncode, str(-returncode))}"
+        # AWS's platform is written in Go, which has C's names in small letters
+        name = signal.strsignal(-returncode) or str(-returncode)
+        how = f"exited with error: signal: {name.partition(':')[0].lower()}"
     return _error("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime {how}")
 
 
@@ -69,20 +72,3 @@ def event_not_run(condition: str) -> Result:
 def environment_not_started(why: str) -> Result:
     """Return the error if no environment can be started."""
     return _error("ServiceException", f"Cannot start an execution environment: {why}")
-
-
-_SIGNALS = {
-    # Go's names, because AWS's platform is written in Go
-    1: "hangup",
-    2: "interrupt",
-    3: "quit",
-    4: "illegal instruction",
-    6: "aborted",
-    7: "bus error",
-    8: "floating point exception",
-    9: "killed",
-    11: "segmentation fault",
-    13: "broken pipe",
-    14: "alarm clock",
-    15: "terminated",
-}

@@ -1,6 +1,6 @@
 """The startup notices about a template, `PATH:LINE: PROBLEM; HINT`, each once for all functions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from lambda_live.dependencies.interpreters import explain_substitute
 from lambda_live.model.template import FunctionSpec, SkippedResource, Template
@@ -8,6 +8,18 @@ from lambda_live.model.template_error import place_of, short_path
 
 _MAX_NAMES = 4
 """Names in one notice; a terminal has 24 rows."""
+
+_OTHER = "enforced: requests pass without requestContext.authorizer"
+_SIGNED = (
+    "verified: the signature of a token is not checked, but its times, issuer and audience are;"
+    " --claims sets further claims"
+)
+_CONSEQUENCES = {
+    "AWS_IAM": "verified: every request passes; --user-arn sets its user",
+    "COGNITO_USER_POOLS": _SIGNED,
+    "JWT": _SIGNED,
+}
+"""What happens without the check of an authorizer, by its kind."""
 
 
 def describe_invalid(part: SkippedResource) -> str:
@@ -23,9 +35,7 @@ def collect_notices(template: Template) -> Iterator[str]:
     for function in template.functions:
         yield from function.image.notices if function.image else ()
         yield from (event.reason for event in function.unsupported_events)
-    yield from _unverified_authorizers(template)
-    yield from _response_streams(template)
-    yield from _unknown_api_keys(template)
+    yield from _grouped_differences(template)
 
 
 def _grouped(items: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, list[str], str]]:
@@ -78,57 +88,33 @@ def _runtimes(template: Template) -> Iterator[str]:
             yield f"{place}{explanation}"
 
 
-def _unverified_authorizers(template: Template) -> Iterator[str]:
-    served = {each.name for each in template.functions}
+def _grouped_differences(template: Template) -> Iterator[str]:
+    """Yield what AWS checks or streams and this service does not, once for all functions."""
     items = (
-        (f"{authorizer.name} ({authorizer.kind})", function.name, _place_of(function))
+        (key, function.name, _place_of(function))
         for function in template.functions
-        for authorizer in (route.authorizer for route in function.routes)
-        if authorizer and authorizer.function not in served
+        for key in _differences(function, {each.name for each in template.functions})
     )
-    urls = (
-        ("AWS_IAM (function URL)", function.name, _place_of(function))
-        for function in template.functions
-        if function.url and function.url.auth_type == "AWS_IAM"
-    )
-    for authorizer, names, place in _grouped((*items, *urls)):
-        consequence = _consequence(authorizer)
-        yield f"{place}authorizer {authorizer} of {list_names(names)} is not {consequence}"
+    for key, names, place in _grouped(items):
+        yield place + key.replace("FUNCTIONS", list_names(names))
 
 
-def _consequence(authorizer: str) -> str:
-    if "AWS_IAM" in authorizer:
-        return "verified: every request passes; --user-arn sets its user"
-    if "(JWT)" in authorizer or "(COGNITO_USER_POOLS)" in authorizer:
-        return (
-            "verified: the signature of a token is not checked, but its times, issuer and audience"
-            " are; --claims sets further claims"
-        )
-    return "enforced: requests pass without requestContext.authorizer"
-
-
-def _response_streams(template: Template) -> Iterator[str]:
-    items = (
-        (function.url.invoke_mode, function.name, _place_of(function))
-        for function in template.functions
-        if function.url and function.url.invoke_mode == "RESPONSE_STREAM"
-    )
-    for mode, names, place in _grouped(items):
+def _differences(function: FunctionSpec, served: Container[str]) -> Iterator[str]:
+    """Yield notices in which FUNCTIONS stands for the names of functions."""
+    for route in function.routes:
+        if (authorizer := route.authorizer) and authorizer.function not in served:
+            consequence = _CONSEQUENCES.get(authorizer.kind, _OTHER)
+            name = f"{authorizer.name} ({authorizer.kind})"
+            yield f"authorizer {name} of FUNCTIONS is not {consequence}"
+        if route.api_key and not route.api_key.keys:
+            yield (
+                f"{route.api} requires an API key of FUNCTIONS, and any key passes;"
+                " add AWS::ApiGateway::ApiKey with a Value to accept this key only"
+            )
+    if function.url and function.url.auth_type == "AWS_IAM":
+        yield f"authorizer AWS_IAM (function URL) of FUNCTIONS is not {_CONSEQUENCES['AWS_IAM']}"
+    if function.url and function.url.invoke_mode == "RESPONSE_STREAM":
         yield (
-            f"{place}InvokeMode {mode} of {list_names(names)} sends the whole result as one body,"
+            "InvokeMode RESPONSE_STREAM of FUNCTIONS sends the whole result as one body,"
             " because Python's runtime does not stream; use BUFFERED for statusCode and headers"
-        )
-
-
-def _unknown_api_keys(template: Template) -> Iterator[str]:
-    items = (
-        (route.api, function.name, _place_of(function))
-        for function in template.functions
-        for route in function.routes
-        if route.api_key and not route.api_key.keys
-    )
-    for api, names, place in _grouped(items):
-        yield (
-            f"{place}{api} requires an API key of {list_names(names)}, and any key passes;"
-            " add AWS::ApiGateway::ApiKey with a Value to accept this key only"
         )

@@ -57,22 +57,32 @@ def test_hash_equals_that_of_a_shell(root: Path) -> None:
         text=True,
     )
 
-    assert WatchedCode((root,)).sha256() == found.stdout.strip()
+    assert hash_of(root) == found.stdout.strip()
 
 
 def test_hash_depends_on_contents_and_names_only(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "copy/function")
-    before = WatchedCode((root,)).sha256()
+    before = hash_of(root)
     (root / "app.py").touch()
 
-    assert WatchedCode((root,)).sha256() == before
-    assert WatchedCode((tmp_path / "copy/function",)).sha256() == before
+    assert hash_of(root) == before
+    assert hash_of(tmp_path / "copy/function") == before
 
 
 def test_hash_depends_on_order_of_folders(root: Path) -> None:
     below = root / "a"
 
-    assert WatchedCode((root, below)).sha256() != WatchedCode((below, root)).sha256()
+    assert hash_of(root, below) != hash_of(below, root)
+
+
+def read_code(*roots: Path) -> WatchedCode:
+    code = WatchedCode(roots)
+    code.snapshot()
+    return code
+
+
+def hash_of(*roots: Path) -> str:
+    return read_code(*roots).sha256()
 
 
 def write_over(root: Path) -> None:
@@ -131,10 +141,10 @@ def test_change_is_detected_once(root: Path, change: Callable[[Path], None]) -> 
 
 def test_link_target_is_code(root: Path, tmp_path: Path) -> None:
     write_project(tmp_path, {"shared/text.py": "1\n", "common/own/deep.py": "1\n"})
-    before = WatchedCode((root,)).sha256()
+    before = hash_of(root)
     (root / "dangling.py").symlink_to("nowhere")
     (root / "a/round").symlink_to("..")
-    assert WatchedCode((root,)).sha256() == before
+    assert hash_of(root) == before
 
     (root / "text.py").symlink_to(tmp_path / "shared/text.py")
     (root / "common").symlink_to(tmp_path / "common")
@@ -233,9 +243,9 @@ def test_deep_folders_are_code(start_service: StartService, deep_project: Path) 
     write_project(deep_project, returns(2))
 
     assert service.invoke().json() == 2
-    before = WatchedCode((deep_project / "function",)).sha256()
+    before = hash_of(deep_project / "function")
     deepest.write_text("2", encoding="utf-8")
-    assert WatchedCode((deep_project / "function",)).sha256() != before
+    assert hash_of(deep_project / "function") != before
     wait_until(lambda: answers_by_what_is_there(service))
 
 
@@ -285,7 +295,7 @@ def name_in_no_unicode(service: LambdaService) -> None:
 
 
 def answers_by_what_is_there(service: LambdaService) -> bool:
-    code_sha256 = WatchedCode((service.project / "function",)).sha256()
+    code_sha256 = hash_of(service.project / "function")
     return code_sha256 in service.admin("/ready").body.decode()
 
 
@@ -324,7 +334,7 @@ def test_no_watched_folder_never_changes() -> None:
     async def changes() -> list[None]:
         return [change async for change in WatchedCode(()).changes()]
 
-    assert not WatchedCode(()).has_changed()
+    assert not read_code().has_changed()
     assert asyncio.run(changes()) == []
 
 
@@ -456,9 +466,11 @@ def test_files_beside_the_code_are_excluded(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | {"events/event.json": ""})
     (tmp_path / ".git").mkdir()
     code = WatchedCode((tmp_path,), tmp_path)
+    code.snapshot()
     before, files = code.sha256(), shipped(tmp_path, "code")
 
     write_project(tmp_path, BESIDE)
+    code.snapshot()
 
     assert code.sha256() == before
     assert shipped(tmp_path, "code") == files
@@ -514,6 +526,7 @@ def test_events_folder_is_code_if_it_has_python_files(tmp_path: Path) -> None:
 def test_change_of_an_excluded_file_is_ignored(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT | BESIDE)
     code = WatchedCode((tmp_path / "code",), tmp_path)
+    code.snapshot()
 
     write_project(tmp_path, {name: "changed" for name in BESIDE if name.count("/") > 1})
 

@@ -111,22 +111,20 @@ def _artifacts(manifest: Path, kind: str, key: str) -> Iterator[str]:
 
 def _has_function(template: Path) -> bool:
     """Return whether a template, or one nested in it, has a Python function or an image."""
-    for resource in _objects(_read(template).get("Resources")):
-        match resource:
-            case {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": str() as runtime}}:
-                found = runtime.startswith("python")
-            case {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ImageUri": _}}}:
-                found = True
-            case {
-                "Type": "AWS::CloudFormation::Stack",
-                "Metadata": {"aws:asset:path": str() as nested},
-            }:
-                found = _has_function(template.with_name(nested))
-            case _:
-                found = False
-        if found:
+    resources = _objects(_read(template).get("Resources"))
+    return any(_is_function(each, template) for each in resources)
+
+
+def _is_function(resource: dict[str, Any], template: Path) -> bool:
+    match resource:
+        case {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": str() as runtime}}:
+            return runtime.startswith("python")
+        case {"Type": "AWS::CloudFormation::Stack", "Metadata": {"aws:asset:path": str() as path}}:
+            return _has_function(template.with_name(path))
+        case {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ImageUri": _}}}:
             return True
-    return False
+        case _:
+            return False
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:
