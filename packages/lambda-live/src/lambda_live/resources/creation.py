@@ -5,7 +5,10 @@ What exists is not created again, and nothing is deleted: a killed service finds
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +27,7 @@ _QUEUE_ATTRIBUTES = (
     *("ReceiveMessageWaitTimeSeconds", "RedrivePolicy", "VisibilityTimeout"),
 )
 _TABLE_MEMBERS = ("AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes")
+_INDEX_MEMBERS = ("IndexName", "KeySchema", "Projection")
 _PASSWORD_FLAGS = (
     *("ExcludeLowercase", "ExcludeNumbers", "ExcludePunctuation", "ExcludeUppercase"),
     *("IncludeSpace", "RequireEachIncludedType"),
@@ -34,11 +38,7 @@ _TYPES = {"String": "S", "Number": "N", "Binary": "B"}
 
 def count_resources(specs: Iterable[ResourceSpec]) -> str:
     """Return a text such as `3 tables, 1 queue`."""
-    counts: dict[str, int] = {}
-    for spec in specs:
-        if spec.type in _KINDS:
-            noun, _ = _KINDS[spec.type]
-            counts[noun] = counts.get(noun, 0) + 1
+    counts = Counter(_KINDS[spec.type][0] for spec in specs if spec.type in _KINDS)
     plurals = (
         f"{number} {noun}{'' if number == 1 else 'es' if noun == 'event bus' else 's'}"
         for noun, number in counts.items()
@@ -50,10 +50,8 @@ def create_resources(
     aws: AwsClients, specs: Iterable[ResourceSpec], log: Callable[[str, str], None]
 ) -> None:
     """Create resources, and report those that the emulator rejects; blocks."""
-    specs = list(specs)
     # a queue's dead-letter queue must exist before it
-    specs.sort(key=lambda each: bool(each.properties.get("RedrivePolicy")))
-    for spec in specs:
+    for spec in sorted(specs, key=lambda each: bool(each.properties.get("RedrivePolicy"))):
         if spec.type not in _KINDS:
             continue
         _, create = _KINDS[spec.type]
@@ -86,10 +84,10 @@ def _create_topic(aws: AwsClients, spec: ResourceSpec) -> None:
 
 def _create_bucket(aws: AwsClients, spec: ResourceSpec) -> None:
     region = aws.account.region
-    options: dict[str, Any] = {"Bucket": spec.name}
-    if region != "us-east-1":
-        options["CreateBucketConfiguration"] = {"LocationConstraint": region}
-    aws.call_now("s3", "create_bucket", **options)
+    place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    aws.call_now(
+        "s3", "create_bucket", Bucket=spec.name, **(place if region != "us-east-1" else {})
+    )
     if versioning := spec.properties.get("VersioningConfiguration"):
         options = {"Bucket": spec.name, "VersioningConfiguration": versioning}
         aws.call_now("s3", "put_bucket_versioning", **options)
@@ -97,47 +95,40 @@ def _create_bucket(aws: AwsClients, spec: ResourceSpec) -> None:
 
 def _create_table(aws: AwsClients, spec: ResourceSpec) -> None:
     properties = spec.properties
-    members: dict[str, Any] = {key: properties[key] for key in _TABLE_MEMBERS if key in properties}
-    members["TableName"], members["BillingMode"] = spec.name, "PAY_PER_REQUEST"
+    members = _picked(properties, _TABLE_MEMBERS)
     if indexes := properties.get("GlobalSecondaryIndexes"):
-        wanted = ("IndexName", "KeySchema", "Projection")
-        members["GlobalSecondaryIndexes"] = [
-            {key: each[key] for key in wanted if key in each} for each in indexes
-        ]
+        members["GlobalSecondaryIndexes"] = [_picked(each, _INDEX_MEMBERS) for each in indexes]
     if stream := properties.get("StreamSpecification"):
         view = stream.get("StreamViewType", "NEW_AND_OLD_IMAGES")
         members["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": view}
-    aws.call_now("dynamodb", "create_table", **members)
+    table = partial(aws.call_now, "dynamodb", TableName=spec.name)
+    table(operation="create_table", BillingMode="PAY_PER_REQUEST", **members)
     ttl = properties.get("TimeToLiveSpecification") or {}
     if ttl.get("Enabled") == "true":
         setting = {"Enabled": True, "AttributeName": ttl.get("AttributeName")}
-        aws.call_now(
-            "dynamodb",
-            "update_time_to_live",
-            TableName=spec.name,
-            TimeToLiveSpecification=setting,
-        )
+        table(operation="update_time_to_live", TimeToLiveSpecification=setting)
 
 
 def _create_simple_table(aws: AwsClients, spec: ResourceSpec) -> None:
     key = spec.properties.get("PrimaryKey") or _SIMPLE_KEY
     name, kind = key.get("Name", "id"), _TYPES[key.get("Type", "String")]
-    aws.call_now(
-        "dynamodb",
-        "create_table",
-        TableName=spec.name,
-        KeySchema=[{"AttributeName": name, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    properties = {
+        "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind}],
+    }
+    _create_table(aws, replace(spec, properties=properties))
+
+
+def _picked(mapping: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    return {key: mapping[key] for key in keys if key in mapping}
 
 
 def _create_stream(aws: AwsClients, spec: ResourceSpec) -> None:
     shards = int(spec.properties.get("ShardCount") or 1)
     aws.call_now("kinesis", "create_stream", StreamName=spec.name, ShardCount=shards)
-    aws.client("kinesis").get_waiter("stream_exists").wait(
-        StreamName=spec.name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-    )
+    waiting = {"Delay": 1, "MaxAttempts": 20}
+    waiter = aws.client("kinesis").get_waiter("stream_exists")
+    waiter.wait(StreamName=spec.name, WaiterConfig=waiting)
 
 
 def _create_bus(aws: AwsClients, spec: ResourceSpec) -> None:
@@ -145,14 +136,8 @@ def _create_bus(aws: AwsClients, spec: ResourceSpec) -> None:
 
 
 def _create_parameter(aws: AwsClients, spec: ResourceSpec) -> None:
-    properties = spec.properties
-    aws.call_now(
-        "ssm",
-        "put_parameter",
-        Name=spec.name,
-        Type=properties.get("Type", "String"),
-        Value=properties["Value"],
-    )
+    kind, value = spec.properties.get("Type", "String"), spec.properties["Value"]
+    aws.call_now("ssm", "put_parameter", Name=spec.name, Type=kind, Value=value)
 
 
 def _create_secret(aws: AwsClients, spec: ResourceSpec) -> None:
@@ -168,9 +153,8 @@ def _generated_secret(aws: AwsClients, settings: Mapping[str, Any]) -> str:
     }
     options["PasswordLength"] = int(settings.get("PasswordLength") or 32)
     options["ExcludeCharacters"] = settings.get("ExcludeCharacters") or ""
-    password: str = aws.call_now("secretsmanager", "get_random_password", **options)[
-        "RandomPassword"
-    ]
+    found = aws.call_now("secretsmanager", "get_random_password", **options)
+    password = str(found["RandomPassword"])
     if (key := settings.get("GenerateStringKey")) is None:
         return password
     return json.dumps({**json.loads(settings.get("SecretStringTemplate") or "{}"), key: password})

@@ -6,7 +6,8 @@ rule or of a schedule, a subscription, or the notification of a bucket (also CDK
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lambda_live.model.resources import EventSource, ResourceSpec
@@ -39,13 +40,6 @@ SUPPORTED_EVENTS = (
 )
 """SAM's types of events that are delivered locally, besides those of APIs."""
 
-_SOURCES = (
-    *("AWS::Events::Rule", "AWS::Lambda::EventSourceMapping", "AWS::S3::Bucket"),
-    *("AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::Scheduler::Schedule"),
-    "Custom::S3BucketNotifications",
-)
-"""Types of resources that invoke functions."""
-
 _PATTERNS = ("EventPattern", "FilterPolicy", "Pattern")
 _NOT_NEEDED = (
     *("Custom::S3AutoDeleteObjects", "Custom::LogRetention"),
@@ -61,8 +55,19 @@ _IGNORED = {
 }
 """Properties of event sources, by kind, that have no effect here."""
 
+_NOTIFICATION_TARGETS = {
+    "LambdaConfigurations": "Function",
+    "LambdaFunctionConfigurations": "LambdaFunctionArn",
+    "QueueConfigurations": "Queue",
+    "TopicConfigurations": "Topic",
+}
+"""The sections of a bucket's notifications, and the key of the target in each."""
+
 _FUNCTION = re.compile(r"(?:(?:arn:[^:]*:lambda:[^:]*:)?[^:]*:function:)?([\w-]+)(?::([\w$-]+))?")
 _SCHEDULED = ("Schedule", "ScheduleV2")
+
+
+type _Settings = dict[str, Any]
 
 
 def resources_of(stack: Stack) -> Iterator[ResourceSpec]:
@@ -74,16 +79,15 @@ def resources_of(stack: Stack) -> Iterator[ResourceSpec]:
             missing.setdefault(each.type, []).append(each)
     for kind, found in missing.items():
         names = ", ".join(each.logical_id for each in found)
-        hint = "calls that need it fail"
-        found[0].note(f"{kind} isn't created locally ({names}); {hint}")
+        found[0].note(f"{kind} isn't created locally ({names}); calls that need it fail")
 
 
 def _specs_of(each: Resource) -> Iterator[ResourceSpec]:
-    properties = _section(each.stack, each.properties.raw)
-    yield ResourceSpec(each.type, each.name, properties, each.stack.document.path, each.line)
+    path, settings = each.stack.document.path, _settings(each.stack, each.properties.raw)
+    yield ResourceSpec(each.type, each.name, settings, path, each.line)
 
 
-def _section(stack: Stack, value: Value) -> dict[str, Any]:
+def _settings(stack: Stack, value: Value) -> _Settings:
     with muted():  # most of the properties do not matter here
         plain = _plain(stack.intrinsics.resolve(value))
     if not isinstance(plain, dict | None):
@@ -102,64 +106,29 @@ def _plain(value: Value) -> Any:
 
 
 class EventSourceReader:
-    """Reads the event sources of one stack; `functions` are those that are served."""
+    """Reads the event sources of resources; `functions` are those that are served."""
 
-    def __init__(self, stack: Stack, functions: Mapping[str, FunctionSpec]) -> None:
-        self._stack = stack
+    def __init__(self, functions: Mapping[str, FunctionSpec]) -> None:
         self._functions = functions
+        self._readers: Mapping[str, Callable[[Resource, _Settings], Iterator[EventSource]]] = {
+            "AWS::Events::Rule": self._rule,
+            "AWS::Lambda::EventSourceMapping": self._mapping,
+            "AWS::S3::Bucket": self._bucket,
+            "AWS::SNS::Subscription": self._subscription,
+            "AWS::SNS::Topic": self._topic,
+            "AWS::Scheduler::Schedule": self._schedule,
+            "Custom::S3BucketNotifications": self._cdk_notifications,
+        }
 
-    def read(self) -> Iterator[EventSource]:
-        """Yield the event sources."""
-        return self._stack.read(self._stack, self._read)
-
-    def _read(self, each: Resource) -> Iterator[EventSource]:
+    def read(self, each: Resource) -> Iterator[EventSource]:
+        """Yield the event sources that a resource declares."""
+        reader = self._readers.get(each.type)
         if each.type in FUNCTIONS:
             yield from self._sam_events(each)
-        elif each.type in _SOURCES:
-            yield from self._resource(each, _section(self._stack, each.properties.raw))
+        elif reader is not None:
+            yield from reader(each, _settings(each.stack, each.properties.raw))
         elif is_custom(each.type) and each.type not in _NOT_NEEDED:
-            yield from self._custom(each, _section(self._stack, each.properties.raw))
-
-    def _resource(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        name = each.logical_id
-        match each.type:
-            case "AWS::Lambda::EventSourceMapping":
-                yield from self._mapping(each, settings)
-            case "AWS::Events::Rule":
-                yield from self._rule(each, settings)
-            case "AWS::SNS::Subscription":
-                yield from self._subscribe(each, name, settings.get("TopicArn"), settings)
-            case "AWS::SNS::Topic":
-                topic = self._stack.references.ref(name)
-                for position, entry in enumerate(_mappings(settings, "Subscription")):
-                    yield from self._subscribe(each, f"{name}-{position}", topic, entry)
-            case "AWS::S3::Bucket":
-                yield from self._notifications(each, each.name, settings)
-            case "Custom::S3BucketNotifications":
-                yield from self._notifications(each, settings.get("BucketName"), settings)
-            case "AWS::Scheduler::Schedule":
-                yield from self._schedule(each, settings)
-
-    def _source(  # noqa: PLR0913, PLR0917  # the fields of EventSource
-        self, name: str, kind: str, target: str, source: Any, settings: Any, line: int
-    ) -> EventSource:
-        if not isinstance(source, str | None):
-            message = f"the source of {name} must be text"
-            raise TypeError(message)
-        path = self._stack.document.path
-        given = {**(settings.get("Target") or {}), **settings}
-        ignored = [each for each in _IGNORED.get(kind, ()) if each in given]
-        if "Arn" not in (given.get("DeadLetterConfig") or ("Arn",)):  # SAM creates a queue
-            ignored.append("DeadLetterConfig without Arn")
-        if ignored:
-            hint = "remove it, or test it on AWS"
-            text = f"{', '.join(ignored)} of {name} has no effect locally; {hint}"
-            self._stack.notices.add(line, text)
-        qualifier = ""
-        if not target.startswith("arn:"):
-            target, _, qualifier = target.partition(":")
-        own = (path, line, qualifier or None)
-        return EventSource(name, kind, target, source or "", settings, *own)
+            yield from self._custom(each, _settings(each.stack, each.properties.raw))
 
     def _sam_events(self, function: Resource) -> Iterator[EventSource]:
         target, alias = function.name, function.properties.text("AutoPublishAlias")
@@ -171,8 +140,8 @@ class EventSourceReader:
             kind = event.text("Type") or ""
             if kind not in SUPPORTED_EVENTS:
                 continue
-            settings = _section(self._stack, event.raw.get("Properties"))
-            full_name, line = f"{function.logical_id}{name}", event.line("Type")
+            settings = _settings(function.stack, event.raw.get("Properties"))
+            full_name = f"{function.logical_id}{name}"
             if kind in _MAPPINGS:
                 source = settings.get("Queue" if kind == "SQS" else "Stream")
             elif kind == "S3":
@@ -182,8 +151,7 @@ class EventSourceReader:
                 source = settings.get("Topic")
                 if settings.get("SqsSubscription"):
                     hint = "write the queue and its SQS event instead"
-                    notice = f"SqsSubscription of {full_name} isn't emulated; {hint}"
-                    event.note("Type", notice)
+                    event.note("Type", f"SqsSubscription of {full_name} isn't emulated; {hint}")
                     continue
             elif kind in _SCHEDULED:
                 source = settings.get("Schedule") or settings.get("ScheduleExpression")
@@ -192,7 +160,8 @@ class EventSourceReader:
             else:
                 source, kind = settings.get("EventBusName") or "default", "EventBridge"
                 settings = {"EventPattern": settings.get("Pattern"), "Target": settings, **settings}
-            yield self._source(full_name, kind, target, source, settings, line)
+            line = event.line("Type")
+            yield _source(function, full_name, kind, target, source, settings, line)
 
     def _target(self, value: Any, each: Resource, without: str = "delivers nothing") -> str | None:
         """Return NAME or NAME:QUALIFIER of the function that a value stands for, or another ARN."""
@@ -209,72 +178,108 @@ class EventSourceReader:
         each.note(f"{each.logical_id} {without}; {hint}")
         return None
 
-    def _mapping(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        source = str(settings.get("EventSourceArn") or "")
+    def _deliver(  # noqa: PLR0913, PLR0917  # the fields of EventSource
+        self, each: Resource, name: str, kind: str, target: Any, source: Any, settings: _Settings
+    ) -> Iterator[EventSource]:
+        if (found := self._target(target, each)) is not None:
+            yield _source(each, name, kind, found, source, settings)
+
+    def _mapping(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        source, name = str(settings.get("EventSourceArn") or ""), each.logical_id
         services = {"sqs": "SQS", "dynamodb": "DynamoDB", "kinesis": "Kinesis"}
         kind = services.get([*source.split(":"), "", "", ""][2])
         if kind is None:
             hint = f"its source is {source or 'unknown'}"
-            notice = f"EventSourceMapping {each.logical_id} isn't emulated; {hint}"
-            each.note(notice)
-        elif (target := self._target(settings.get("FunctionName"), each)) is not None:
-            yield self._source(each.logical_id, kind, target, source, settings, each.line)
+            each.note(f"EventSourceMapping {name} isn't emulated; {hint}")
+        else:
+            target = settings.get("FunctionName")
+            yield from self._deliver(each, name, kind, target, source, settings)
 
-    def _rule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        rule = each.name
+    def _rule(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
         for position, entry in enumerate(_mappings(settings, "Targets")):
-            if (target := self._target(entry.get("Arn"), each)) is None:
-                continue
-            name = f"{each.logical_id}-{entry.get('Id') or position}"
-            own = {"RuleName": rule, "Target": entry, **settings}
+            name, target = f"{each.logical_id}-{entry.get('Id') or position}", entry.get("Arn")
+            own = {"RuleName": each.name, "Target": entry, **settings}
             if expression := settings.get("ScheduleExpression"):
                 scheduled = {**own, "Input": entry.get("Input")}
-                yield self._source(name, "Schedule", target, expression, scheduled, each.line)
+                yield from self._deliver(each, name, "Schedule", target, expression, scheduled)
             if settings.get("EventPattern"):
                 bus = settings.get("EventBusName") or "default"
-                yield self._source(name, "EventBridge", target, bus, own, each.line)
+                yield from self._deliver(each, name, "EventBridge", target, bus, own)
+
+    def _subscription(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        yield from self._subscribe(each, each.logical_id, settings.get("TopicArn"), settings)
+
+    def _topic(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        topic = each.stack.references.ref(each.logical_id)
+        for position, entry in enumerate(_mappings(settings, "Subscription")):
+            yield from self._subscribe(each, f"{each.logical_id}-{position}", topic, entry)
 
     def _subscribe(
-        self, each: Resource, name: str, topic: Any, settings: dict[str, Any]
+        self, each: Resource, name: str, topic: Any, settings: _Settings
     ) -> Iterator[EventSource]:
         protocol = settings.get("Protocol")
-        if protocol not in ("lambda", "sqs"):
-            notice = f"subscription {name} ({protocol}) isn't emulated; nothing is sent to it"
-            each.note(notice)
-        elif (target := self._target(settings.get("Endpoint"), each)) is not None:
-            yield self._source(name, "SNS", target, topic, settings, each.line)
+        if protocol in ("lambda", "sqs"):
+            yield from self._deliver(each, name, "SNS", settings.get("Endpoint"), topic, settings)
+        else:
+            each.note(f"subscription {name} ({protocol}) isn't emulated; nothing is sent to it")
+
+    def _bucket(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        yield from self._notifications(each, each.name, settings)
+
+    def _cdk_notifications(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        yield from self._notifications(each, settings.get("BucketName"), settings)
 
     def _notifications(
-        self, each: Resource, bucket: Any, settings: dict[str, Any]
+        self, each: Resource, bucket: Any, settings: _Settings
     ) -> Iterator[EventSource]:
         configuration = settings.get("NotificationConfiguration") or {}
-        keys = {
-            "LambdaConfigurations": "Function",
-            "LambdaFunctionConfigurations": "LambdaFunctionArn",
-            "QueueConfigurations": "Queue",
-            "TopicConfigurations": "Topic",
-        }
-        for section, key in keys.items():
+        for section, key in _NOTIFICATION_TARGETS.items():
             for position, entry in enumerate(_mappings(configuration, section)):
-                arn = entry.get(key) or entry.get(f"{key}Arn")
-                if (target := self._target(arn, each)) is not None:
-                    events = _listed(entry.get("Event") or entry.get("Events"))
-                    own = {"Events": events, "Rules": _rules(entry)}
-                    name = f"{each.logical_id}-{section}-{position}"
-                    yield self._source(name, "S3", target, bucket, own, each.line)
+                name = f"{each.logical_id}-{section}-{position}"
+                events = _listed(entry.get("Event") or entry.get("Events"))
+                own = {"Events": events, "Rules": _rules(entry)}
+                target = entry.get(key) or entry.get(f"{key}Arn")
+                yield from self._deliver(each, name, "S3", target, bucket, own)
 
-    def _schedule(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
-        entry = settings.get("Target") or {}
-        if (target := self._target(entry.get("Arn"), each)) is not None:
-            expression = settings.get("ScheduleExpression")
-            own = {**settings, "IsScheduler": True, "Input": entry.get("Input")}
-            yield self._source(each.logical_id, "Schedule", target, expression, own, each.line)
+    def _schedule(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
+        entry, expression = settings.get("Target") or {}, settings.get("ScheduleExpression")
+        own = {**settings, "IsScheduler": True, "Input": entry.get("Input")}
+        target = entry.get("Arn")
+        yield from self._deliver(each, each.logical_id, "Schedule", target, expression, own)
 
-    def _custom(self, each: Resource, settings: dict[str, Any]) -> Iterator[EventSource]:
+    def _custom(self, each: Resource, settings: _Settings) -> Iterator[EventSource]:
         target = self._target(settings.get("ServiceToken"), each, "is not created")
         if target is not None and not target.startswith("arn:"):
-            name = self._stack.context.qualified_name(each.logical_id)
-            yield self._source(name, "CustomResource", target, each.type, settings, each.line)
+            name = each.stack.context.qualified_name(each.logical_id)
+            yield _source(each, name, "CustomResource", target, each.type, settings)
+
+
+def _source(  # noqa: PLR0913, PLR0917  # the fields of EventSource
+    each: Resource,
+    name: str,
+    kind: str,
+    target: str,
+    source: Any,
+    settings: _Settings,
+    line: int | None = None,
+) -> EventSource:
+    """Return an event source, and report its properties that have no effect here."""
+    line, path = line or each.line, each.stack.document.path
+    if not isinstance(source, str | None):
+        message = f"the source of {name} must be text"
+        raise TypeError(message)
+    given = {**(settings.get("Target") or {}), **settings}
+    ignored = [key for key in _IGNORED.get(kind, ()) if key in given]
+    if "Arn" not in (given.get("DeadLetterConfig") or ("Arn",)):  # SAM creates a queue
+        ignored.append("DeadLetterConfig without Arn")
+    if ignored:
+        names, hint = ", ".join(ignored), "remove it, or test it on AWS"
+        each.stack.notices.add(line, f"{names} of {name} has no effect locally; {hint}")
+    qualifier = ""
+    if not target.startswith("arn:"):
+        target, _, qualifier = target.partition(":")
+    found = EventSource(name, kind, target, source or "", settings, path, line)
+    return replace(found, qualifier=qualifier or None)
 
 
 def _mappings(settings: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

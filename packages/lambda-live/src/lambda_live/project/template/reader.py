@@ -81,8 +81,8 @@ def _read(
     application.report_other_functions()
     duplicates = tuple(_skip_equal_names(functions))
     served = {each.name: each for each in functions}
-    stacks = application.stacks
-    sources = [each for stack in stacks for each in EventSourceReader(stack, served).read()]
+    stacks, reader = application.stacks, EventSourceReader(served)
+    sources = [each for stack in stacks for each in stack.read(stack, reader.read)]
     invalid = {each.served_name for each in application.skipped()}
     functions = [each for each in functions if each.name not in invalid]
     sources = [each for each in sources if each.target not in invalid]
