@@ -65,6 +65,8 @@ def check_claims(claims: Mapping[str, object], authorizer: Authorizer) -> None:
     """
     Compare the claims of a token with the time and the template, as AWS does.
 
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+
     Raises:
         InvalidTokenError: A claim is invalid.
     """
@@ -72,7 +74,9 @@ def check_claims(claims: Mapping[str, object], authorizer: Authorizer) -> None:
     reason = None
     if any(not isinstance(claims.get(each, 0), int | float) for each in _TIMES):
         reason = "a time of the token is not a number"
-    elif _time(claims, "exp", now + 1) <= now:
+    elif "exp" not in claims:
+        reason = "the token has no expiration time (exp)"
+    elif _time(claims, "exp", 0) <= now:
         reason = EXPIRED
     elif max(_time(claims, "nbf", 0), _time(claims, "iat", 0)) > now + _CLOCK_SKEW_SECONDS:
         reason = "the token is not valid yet"
