@@ -1,7 +1,6 @@
 """The options of `serve` that take a value, and how each value is parsed."""
 
 import argparse
-import json
 import os
 import re
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lambda_live.debugger.server import DEFAULT_PORT
+from lambda_live.model import strict_json
 from lambda_live.model.function import DEFAULT_CONCURRENCY
 from lambda_live.model.template import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_SECONDS
 from lambda_live.telemetry import levels
@@ -64,7 +64,7 @@ def pods(text: str) -> tuple[str, str] | None:
 def claims(text: str) -> dict[str, object]:
     """Parse the claims of a token; an empty text has none."""
     try:
-        value = json.loads(text or "{}")
+        value = strict_json.loads(text or "{}")
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -15,13 +15,13 @@ import contextlib
 import csv
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from lambda_live.dependencies.lock_files import parse_toml
 from lambda_live.model.text_files import read_file, text_or_empty
 
 METADATA_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
@@ -142,7 +142,7 @@ def import_roots(folder: Path) -> list[Path]:
 
 def _pyproject_roots(folder: Path) -> Iterator[str]:
     try:
-        tool = tomllib.loads(read_file(folder / "pyproject.toml"))["tool"]
+        tool = parse_toml(read_file(folder / "pyproject.toml"))["tool"]
         yield from _tool_roots(tool)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return  # pip reports an invalid file

@@ -82,17 +82,33 @@ def load_toml(file: Path, hint: str, read: Callable[[Path], str] = _read_utf8) -
     except (OSError, ValueError) as error:
         raise LockError(file, f" can't be read: {error}; {hint}") from error
     try:
+        return parse_toml(text)
+    except TomlError as error:
+        raise LockError(file, f":{error.line}: invalid TOML: {error}; {hint}") from error
+
+
+class TomlError(ValueError):
+    """Invalid TOML: the text says what is wrong."""
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML. Raises TomlError."""
+    try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, problem = explain_toml_error(error, text)
-        raise LockError(file, f":{line}: invalid TOML: {problem}; {hint}") from error
-
-
-def explain_toml_error(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
-    """Return the line of a syntax error in a text, and what is wrong."""
-    problem, _, place = str(error).rpartition(" (at ")
-    line = re.search(r"line (\d+)", place)
-    return int(line[1]) if line else text.count("\n") + 1, problem  # else the end of the text
+        problem, _, place = str(error).rpartition(" (at ")
+        line = re.search(r"line (\d+)", place)
+        number = int(line[1]) if line else text.count("\n") + 1  # else the end of the text
+        raise TomlError(problem, number) from error
+    except RecursionError:
+        lines = text.splitlines()
+        deepest = max(lines, key=lambda each: each.count("[") + each.count("{"))
+        problem = "the values are nested too deeply"
+        raise TomlError(problem, lines.index(deepest) + 1) from None
 
 
 def _poetry_location(source: Mapping[str, str]) -> str | None:

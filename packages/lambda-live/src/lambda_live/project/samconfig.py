@@ -4,17 +4,16 @@ The settings of `samconfig.toml` for running functions on this machine with AWS 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
 """
 
-import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lambda_live.dependencies.lock_files import explain_toml_error
-from lambda_live.model.template_error import TemplateError, read_text, short_path
+from lambda_live.dependencies.lock_files import TomlError, parse_toml
+from lambda_live.model import strict_json
+from lambda_live.model.template_error import TemplateError, place_of, read_text
 from lambda_live.model.text_files import is_given
 
 _NAMES = ("samconfig.toml", "samconfig.yaml", "samconfig.yml")
@@ -66,7 +65,8 @@ def read_samconfig(folder: Path) -> SamConfig:
     notices = []
     if env_file and not is_given(env_file):
         problem = f"env_vars names {env_vars}, which does not exist"
-        notices.append(f"{short_path(file)}: {problem}; create it or remove env_vars")
+        place = place_of(file, _line_of(file, "env_vars"))
+        notices.append(f"{place}: {problem}; create it or remove env_vars")
     return SamConfig(
         parameters=parameters,
         deployed=_parameters(file, sections, "deploy"),
@@ -92,7 +92,16 @@ def _parameters(file: Path, sections: Mapping[str, Any], command: str) -> dict[s
     except ValueError as error:
         problem = f"invalid parameter_overrides of {command}: {error}"
         hint = 'write "NAME=VALUE NAME=VALUE"'
-        raise TemplateError(file, None, problem, hint) from error
+        line = _line_of(file, command, "parameter_overrides")
+        raise TemplateError(file, line, problem, hint) from error
+
+
+def _line_of(file: Path, *words: str) -> int:
+    """Return the line of the last word, after the first of each other word."""
+    text, position = read_text(file, "make it readable"), 0
+    for word in words:
+        position = max(text.find(word, position), position)
+    return text.count("\n", 0, position) + 1
 
 
 def _overrides(value: object) -> dict[str, str]:
@@ -121,9 +130,10 @@ def _read_variables(file: Path) -> dict[str, dict[str, str]]:
     if not is_given(file):
         return {}
     try:
-        functions = _mapping(json.loads(read_text(file, "make it readable")))
-    except json.JSONDecodeError as error:
-        raise TemplateError(file, error.lineno, f"invalid JSON: {error.msg}", "fix it") from error
+        functions = _mapping(strict_json.loads(read_text(file, "make it readable")))
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        raise TemplateError(file, line, f"invalid JSON: {error}", "fix it") from error
     return {name: _texts(_mapping(variables)) for name, variables in functions.items()}
 
 
@@ -141,10 +151,9 @@ def _load(file: Path) -> Mapping[str, Any]:
     text = read_text(file, "make it readable")
     if file.suffix == ".toml":
         try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            line, problem = explain_toml_error(error, text)
-            raise TemplateError(file, line, f"invalid TOML: {problem}", "fix it") from error
+            return parse_toml(text)
+        except TomlError as error:
+            raise TemplateError(file, error.line, f"invalid TOML: {error}", "fix it") from error
     import yaml  # noqa: PLC0415  # needed only if there is such a file
 
     from lambda_live.project.document import syntax_error  # noqa: PLC0415  # it imports yaml
@@ -153,6 +162,9 @@ def _load(file: Path) -> Mapping[str, Any]:
         return _mapping(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise syntax_error(file, text, error) from error
+    except RecursionError:
+        problem, hint = "the values are nested too deeply", "use fewer levels"
+        raise TemplateError(file, 1, problem, hint) from None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

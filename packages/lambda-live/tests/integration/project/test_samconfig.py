@@ -112,7 +112,7 @@ def test_missing_env_vars_file_is_reported(tmp_path: Path) -> None:
     text = '[default.local_start_api.parameters]\nenv_vars = "env.json"'
     config = given(tmp_path, files={"samconfig.toml": text})
     problem = "env_vars names env.json, which does not exist; create it or remove env_vars"
-    assert f"{tmp_path}/samconfig.toml: {problem}" in config.startup_notices
+    assert f"{tmp_path}/samconfig.toml:2: {problem}" in config.startup_notices
 
 
 def test_samconfig_can_be_yaml(tmp_path: Path) -> None:
@@ -126,6 +126,15 @@ def test_all_files_are_watched_before_they_exist(tmp_path: Path) -> None:
     assert {"samconfig.toml", "samconfig.yaml", "env.json"} <= names
 
 
+DEEP = "[" * 20_000 + "]" * 20_000
+TWO_COMMANDS = """
+[default.local_invoke.parameters]
+parameter_overrides = "Stage=test"
+[default.deploy.parameters]
+parameter_overrides = 'Stage="test'
+"""
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -135,7 +144,7 @@ def test_all_files_are_watched_before_they_exist(tmp_path: Path) -> None:
         ({"samconfig.yaml": "a:\n  b: c\n d: e\n"}, "samconfig.yaml:3: invalid YAML"),
         (
             {"samconfig.toml": '[default.global.parameters]\nparameter_overrides = "Stage"'},
-            "invalid parameter_overrides of global: 'Stage' is not NAME=VALUE",
+            "samconfig.toml:2: invalid parameter_overrides of global: 'Stage' is not NAME=VALUE",
         ),
         (
             {
@@ -143,6 +152,19 @@ def test_all_files_are_watched_before_they_exist(tmp_path: Path) -> None:
                 "env.json": "{\n1}",
             },
             "env.json:2: invalid JSON",
+        ),
+        (
+            {"samconfig.toml": TWO_COMMANDS},
+            "samconfig.toml:5: invalid parameter_overrides of deploy: No closing quotation",
+        ),
+        ({"samconfig.toml": f"\na = {DEEP}"}, "samconfig.toml:2: invalid TOML: the values are"),
+        ({"samconfig.yaml": f"a: {DEEP}"}, "samconfig.yaml:1: the values are nested too deeply"),
+        (
+            {
+                "samconfig.toml": '[default.global.parameters]\nenv_vars = "env.json"',
+                "env.json": DEEP,
+            },
+            "env.json:1: invalid JSON: it is nested too deeply",
         ),
     ],
 )

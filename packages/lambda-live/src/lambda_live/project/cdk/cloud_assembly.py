@@ -5,11 +5,11 @@ This module needs no YAML reader: its import would slow down projects without a 
 Format: https://github.com/aws/aws-cdk/tree/main/packages/%40aws-cdk/cloud-assembly-schema
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lambda_live.model import strict_json
 from lambda_live.model.template_error import TemplateError, read_text
 
 _APP = "cdk.json"
@@ -151,7 +151,7 @@ def find_asset(template: Path, key: str) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(read_text(path, "run `cdk synth` again"))
+        value = strict_json.loads(read_text(path, "run `cdk synth` again"))
     except ValueError as error:
         line = getattr(error, "lineno", None)
         hint = "fix it or run `cdk synth` again"

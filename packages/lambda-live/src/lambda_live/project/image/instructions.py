@@ -4,7 +4,6 @@ Parse a Dockerfile into instructions.
 Source: https://docs.docker.com/reference/dockerfile/#format
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from lambda_live.model import strict_json
 from lambda_live.model.template_error import TemplateError, read_text
 
 _CONTINUED = re.compile(r"\\[ \t]*$")
@@ -54,7 +54,7 @@ class Instruction:
         """Return the words of the exec form (a JSON list), or None for the shell form."""
         text = self.without_flags()
         try:
-            words = json.loads(text) if text.startswith("[") else None
+            words = strict_json.loads(text) if text.startswith("[") else None
         except ValueError:
             return None
         return [str(each) for each in words] if isinstance(words, list) else None
