@@ -210,10 +210,26 @@ def test_function_with_an_invalid_event_is_not_served(folder: Path) -> None:
     assert "'Value' is missing" in template.skipped[0].reason
 
 
+def test_target_group_of_servers_is_not_reported(folder: Path) -> None:
+    group = "{Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: {TargetType: ip}}"
+    assert not read(folder, f"  Other: {group}\n").notices
+
+
 @pytest.mark.parametrize(
     ("resource", "notice"),
     [
         ("{Type: 'AWS::Cognito::UserPool'}", "AWS::Cognito::UserPool isn't created locally (Other"),
+        (
+            "{Type: 'AWS::Synthetics::Canary', Properties: {Schedule: {Expression: rate(1 hour)}}}",
+            "AWS::Synthetics::Canary isn't created locally (Other); nothing is run by it",
+        ),
+        (
+            (
+                "{Type: 'AWS::ElasticLoadBalancingV2::TargetGroup',"
+                " Properties: {TargetType: lambda, Targets: [{Id: !GetAtt Work.Arn}]}}"
+            ),
+            "AWS::ElasticLoadBalancingV2::TargetGroup isn't created locally (Other); nothing",
+        ),
         (
             (
                 "{Type: 'AWS::SNS::Subscription', Properties: {TopicArn: a, Protocol: email,"

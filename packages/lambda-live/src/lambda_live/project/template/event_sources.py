@@ -33,6 +33,12 @@ _USED_AT_RUN_TIME = re.compile(
 )
 """Functions may call these, so leaving them out is worth a notice; roles and policies are not."""
 
+_RUN_CODE = re.compile(
+    r"AWS::(?:Synthetics::Canary|SecretsManager::RotationSchedule|Logs::SubscriptionFilter"
+    r"|SSM::MaintenanceWindowTask|Bedrock::Agent)"
+)
+"""These invoke functions, or run code of their own."""
+
 _MAPPINGS = ("SQS", "DynamoDB", "Kinesis")
 SUPPORTED_EVENTS = (
     *_MAPPINGS,
@@ -73,13 +79,15 @@ type _Settings = dict[str, Any]
 def resources_of(stack: Stack) -> Iterator[ResourceSpec]:
     """Yield the resources that an emulator can create; record a notice about each other kind."""
     yield from stack.read(stack.by_type(*_SUPPORTED), _specs_of)
-    missing: dict[str, list[Resource]] = {}
+    missing: dict[tuple[str, str], list[Resource]] = {}
     for each in stack:
         if _USED_AT_RUN_TIME.fullmatch(each.type):
-            missing.setdefault(each.type, []).append(each)
-    for kind, found in missing.items():
+            missing.setdefault((each.type, "calls that need it fail"), []).append(each)
+        elif _RUN_CODE.fullmatch(each.type) or each.properties.get("TargetType") == "lambda":
+            missing.setdefault((each.type, "nothing is run by it"), []).append(each)
+    for (kind, consequence), found in missing.items():
         names = ", ".join(each.logical_id for each in found)
-        found[0].note(f"{kind} isn't created locally ({names}); calls that need it fail")
+        found[0].note(f"{kind} isn't created locally ({names}); {consequence}")
 
 
 def _specs_of(each: Resource) -> Iterator[ResourceSpec]:
