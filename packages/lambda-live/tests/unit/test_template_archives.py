@@ -81,6 +81,15 @@ def test_archive_without_a_build_folder_is_skipped(project: Path) -> None:
         template(project, None)
 
 
+def test_layer_with_extensions_is_reported_without_a_hint_to_build_it(
+    project: Path, tmp_path: Path
+) -> None:
+    archive(project / "layer.zip", extensions__log="")
+    metadata = "Metadata: {BuildMethod: makefile}"
+    (notice,) = template(project, tmp_path / "build", metadata=metadata).notices
+    assert "the extensions of the layer Shared have no effect" in notice
+
+
 def test_layer_built_by_a_makefile_is_reported(project: Path, tmp_path: Path) -> None:
     metadata = "Metadata: {BuildMethod: makefile}"
     (notice,) = template(project, tmp_path / "build", metadata=metadata).notices

@@ -92,7 +92,10 @@ def _layer(layer: Resource, build_dir: Path | None) -> Iterator[Layer]:
         file = next(python_files(content), None)
         content = code_folder.asset_source(layer, content, file) or content
     method = layer.metadata.text("BuildMethod")
-    if method == "makefile":
+    if (content / "extensions").is_dir():
+        problem = f"the extensions of the layer {layer.logical_id} have no effect"
+        layer.note(f"{problem}: extensions are not supported")
+    elif method == "makefile":
         problem = f"the Makefile of the layer {layer.logical_id} is not run"
         files = ("requirements.txt", "uv.lock", "poetry.lock", "pyproject.toml")
         named = next((each for each in files if (content / each).is_file()), None)
