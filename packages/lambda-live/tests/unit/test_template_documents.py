@@ -200,8 +200,21 @@ Resources:
 
     assert [each.name for each in template.functions] == ["Good"]
     assert (template.functions[0].code_uri / "index.py").read_text(encoding="utf-8") == "a = 1"
-    reason = "code in a template is the module index; use index.a, not main.a"
+    reason = (
+        "code in a template is the module index; use index.a, not main.a,"
+        " or name its folder with --parameter Bad.Code=FOLDER"
+    )
     assert [each.reason for each in template.skipped] == [reason]
+
+
+def test_inline_placeholder_is_replaced_by_the_folder_of_the_user(folder: Path) -> None:
+    placeholder = FUNCTION.replace("CodeUri: code", "InlineCode: a = 1")
+    path = folder / "template.yaml"
+    path.write_text(f"Resources: {placeholder}", encoding="utf-8")
+
+    (function,) = read_template(path, {"Work.Code": "code"}).functions
+
+    assert function.code_uri == folder / "code"
 
 
 def test_inline_code_that_cannot_be_written_is_skipped(folder: Path) -> None:

@@ -47,10 +47,12 @@ def function_folder(resource: Resource, build_dir: Path | None) -> Path:
 
 def inline_code(resource: Resource) -> str | None:
     """
-    Return the code that is part of the template.
+    Return the code that is part of the template, unless `--parameter` names a folder instead.
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-function.html
     """
+    if resource.override("Code") is not None:
+        return None
     if "InlineCode" in resource.properties:
         return resource.properties.require_known("InlineCode")
     key = "Code" if "Code" in resource.properties else "CodeUri"

@@ -194,6 +194,7 @@ def _handler(resource: Resource, folder: Path) -> str:
     if "Layers" not in properties and not module_path(folder, handler):
         if code_folder.inline_code(resource):
             message = f"code in a template is the module index; use index.{name}, not {handler}"
+            message += f", or name its folder with --parameter {resource.id_in_code}.Code=FOLDER"
             raise UnsupportedFunctionError(message)
         problem = f"the handler {handler!r} has no module in {short_path(folder)}"
         file = module.replace(".", "/")
