@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lambda_live import __version__
 from lambda_live.cli.main import COMMANDS
-from lambda_live.cli.options import OPTIONS, Group, assignment
+from lambda_live.cli.options import OPTIONS, assignment
 from lambda_live.cli.parser import CommandParser, program_name, suggest
 from lambda_live.model.resources import StoredValues
 from lambda_live.model.template_error import TemplateError
@@ -24,45 +24,28 @@ _METAVARS = (
 )
 """What the help names the values, by the last word of their options."""
 
-_SWITCHES: tuple[tuple[str, Group, bool | None, str], ...] = (
-    ("terminal", "development", False, "interactive output and keys; the default in a terminal"),
-    (
-        "replay",
-        "development",
+_SWITCHES: Mapping[str, tuple[bool | None, str]] = {
+    "terminal": (False, "interactive output and keys; the default in a terminal"),
+    "replay": (
         False,
         "after each save, run the last 50 distinct invocations again and show changed responses",
     ),
-    (
-        "preload",
-        "development",
-        True,
-        "keep a standby process that has imported the function's libraries",
-    ),
-    (
-        "history",
-        "development",
+    "preload": (True, "keep a standby process that has imported the function's libraries"),
+    "history": (
         True,
         "keep the page's history for the next start, in ~/.local/state/lambda-live",
     ),
-    (
-        "resources",
-        "development",
+    "resources": (
         None,
         "start a local emulator with the template's queues, tables, buckets, …; deliver events",
     ),
-    (
-        "persist",
-        "development",
+    "persist": (
         False,
         "keep the data of these resources for the next start; `lambda-live aws reset` deletes it",
     ),
-    (
-        "debug",
-        "development",
-        False,
-        "open a debugger port; each function gets one environment and no timeout",
-    ),
-)
+    "debug": (False, "open a debugger port; each function gets one environment and no timeout"),
+}
+"""Options without a value: their default, unless the standard output decides, and their help."""
 
 _DEFAULTS = {True: "on", False: "off", None: "if the template has any"}
 
@@ -80,8 +63,7 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
     parser.epilog = f"An environment variable in brackets can set its option.\n\n{_commands()}"
     version = f"lambda-live {__version__}"
     parser.add_argument("--version", action="version", version=version, help="print the version")
-    names: tuple[Group, ...] = ("functions", "limits", "network", "development")
-    groups = {name: parser.add_argument_group(name) for name in names}
+    groups = {name: parser.add_argument_group(name) for name in OPTIONS}
     _add_function_arguments(groups["functions"].add_argument)
     watch = groups["functions"].add_mutually_exclusive_group()
     watch.add_argument(
@@ -94,15 +76,16 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
     watch.add_argument(
         "--no-watch", dest="watch", action="store_const", const=[], help="never reload"
     )
-    for option in OPTIONS:
-        word = option.name.rpartition("-")[2]
-        groups[option.group].add_argument(
-            f"--{option.name}",
-            type=option.parse,
-            default=environ.get(option.variable) or option.parser_default,
-            metavar=_METAVARS.get(word, word.upper()),
-            help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
-        )
+    for name, options in OPTIONS.items():
+        for option in options:
+            word = option.name.rpartition("-")[2]
+            groups[name].add_argument(
+                f"--{option.name}",
+                type=option.parse,
+                default=environ.get(option.variable) or option.parser_default,
+                metavar=_METAVARS.get(word, word.upper()),
+                help=f"{option.help} [{option.variable}; {option.default or 'none'}]",
+            )
     groups["limits"].add_argument(
         "--no-queue",
         dest="queue",
@@ -110,10 +93,10 @@ def _parser(environ: Mapping[str, str]) -> CommandParser:
         const=0,
         help="throttle when all environments are busy, like AWS; short for --queue=0",
     )
-    for name, group, default, text in _SWITCHES:
+    for name, (default, text) in _SWITCHES.items():
         variable = f"LAMBDA_LIVE_{name.upper()}"
         is_on = os.isatty(1) if name == "terminal" else default
-        groups[group].add_argument(
+        groups["development"].add_argument(
             f"--{name}",
             action=BooleanOptionalAction,
             default=_switch(parser, variable, environ, default=is_on),

@@ -3,9 +3,8 @@
 import argparse
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from lambda_live.debugger.server import DEFAULT_PORT
 from lambda_live.model import strict_json
@@ -13,8 +12,6 @@ from lambda_live.model.function import DEFAULT_CONCURRENCY
 from lambda_live.model.template import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_SECONDS
 from lambda_live.telemetry import levels
 from lambda_live.ui.links import editor_template
-
-type Group = Literal["functions", "limits", "network", "development"]
 
 
 def number[N: (int, float)](kind: type[N], least: N, most: N, name: str) -> Callable[[str], N]:
@@ -111,10 +108,9 @@ class Option:
     """An option and its environment variable, LAMBDA_LIVE_NAME unless AWS has one."""
 
     name: str
-    group: Group
-    default: str
-    parse: Callable[[str], object]
     help: str
+    parse: Callable[[str], object] = str
+    default: str = ""
     aws_variable: str = ""
     is_template_setting: bool = False
     """Whether the template's value comes before the default."""
@@ -130,170 +126,132 @@ class Option:
         return None if self.is_template_setting else self.default
 
 
-OPTIONS = (
-    Option(
-        "name",
-        "functions",
-        "function",
-        str,
-        "name in URLs and ARNs, if there is one function",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        is_template_setting=True,
+OPTIONS: Mapping[str, tuple[Option, ...]] = {
+    "functions": (
+        Option(
+            "name",
+            "name in URLs and ARNs, if there is one function",
+            default="function",
+            aws_variable="AWS_LAMBDA_FUNCTION_NAME",
+            is_template_setting=True,
+        ),
+        Option(
+            "env-file",
+            "file with variables for all functions; FILE.NAME has those of the function NAME",
+            default=".env",
+        ),
     ),
-    Option(
-        "env-file",
-        "functions",
-        ".env",
-        str,
-        "file with variables for all functions; FILE.NAME has those of the function NAME",
+    "limits": (
+        Option(
+            "concurrency",
+            "maximum of concurrent executions, like reserved concurrency; 0 throttles all",
+            number(int, 0, 1000, "a number of environments"),
+            str(DEFAULT_CONCURRENCY),
+            is_template_setting=True,
+        ),
+        Option(
+            "timeout",
+            "seconds that an invocation may take",
+            number(float, 0.001, 900, "a time in seconds"),
+            str(DEFAULT_TIMEOUT_SECONDS),
+            "AWS_LAMBDA_FUNCTION_TIMEOUT",
+            is_template_setting=True,
+        ),
+        Option(
+            "memory",
+            "MB that an execution environment may use",
+            number(int, 1, 10_240, "a size in MB"),
+            str(DEFAULT_MEMORY_MB),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            is_template_setting=True,
+        ),
+        Option(
+            "queue",
+            "requests that may wait for an environment; further ones are throttled (429)",
+            number(int, 0, 1_000_000, "a number of requests"),
+            "1000",
+        ),
+        Option(
+            "queue-timeout",
+            "seconds that a request may wait before it is throttled (429)",
+            seconds,
+            "30",
+        ),
+        Option(
+            "shutdown-timeout",
+            "seconds that running invocations may take to finish at shutdown",
+            seconds,
+            "20",
+        ),
     ),
-    Option(
-        "concurrency",
-        "limits",
-        str(DEFAULT_CONCURRENCY),
-        number(int, 0, 1000, "a number of environments"),
-        "maximum of concurrent executions, like reserved concurrency; 0 throttles all",
-        is_template_setting=True,
+    "network": (
+        Option("host", "address of the functions", default="127.0.0.1"),
+        Option("port", "port of the functions, 0 for any", port, "3001"),
+        Option("admin-host", "address of the dashboard, /metrics and /ready", default="127.0.0.1"),
+        Option("admin-port", "port of the dashboard, /metrics and /ready, 0 for any", port, "9101"),
+        Option(
+            "allowed-hosts",
+            "Host names to accept besides localhost, *.localhost and IP addresses, separated by"
+            " commas; .example.com accepts all names below it",
+            names,
+        ),
+        Option(
+            "claims",
+            "JSON object with claims for routes with a JWT or Cognito authorizer, if a request's"
+            " token lacks them or is missing",
+            claims,
+        ),
+        Option(
+            "user-arn",
+            "ARN of the user or role that calls routes and function URLs with IAM authorization",
+            user_arn,
+        ),
+        Option(
+            "public-url",
+            "URL at which people reach the functions, if it is another, as in a cluster",
+        ),
+        Option(
+            "pods",
+            "NAMESPACE@CONTEXT of the pods that run this service, for scripts/check",
+            pods,
+        ),
     ),
-    Option(
-        "timeout",
-        "limits",
-        str(DEFAULT_TIMEOUT_SECONDS),
-        number(float, 0.001, 900, "a time in seconds"),
-        "seconds that an invocation may take",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT",
-        is_template_setting=True,
+    "development": (
+        Option("after-reload", "shell command to run at startup and after each reload", command),
+        Option(
+            "accept",
+            "shell command of the key `a`, which saves the current responses as expected",
+            command,
+        ),
+        Option(
+            "editor",
+            "editor that links open: vscode, cursor, windsurf, pycharm, zed, neovim, or a URL with"
+            " {path} and {line}; detected from the terminal if it is not set",
+            editor,
+        ),
+        Option("editor-root", "the project's folder on the editor's machine, if it is another"),
+        Option(
+            "debug-port",
+            "debugger port of the first function, 0 for any; each further function uses the next"
+            " one",
+            port,
+            str(DEFAULT_PORT),
+        ),
+        Option(
+            "application-log-level",
+            "minimum level of the function's lines in a JSON log",
+            one_of(*levels.APPLICATION_LEVELS),
+            levels.DEFAULT_LEVEL,
+            "AWS_LAMBDA_LOG_LEVEL",
+            is_template_setting=True,
+        ),
+        Option(
+            "system-log-level",
+            "minimum level of the platform's lines in a JSON log",
+            one_of(*levels.SYSTEM_LEVELS),
+            levels.DEFAULT_LEVEL,
+            is_template_setting=True,
+        ),
     ),
-    Option(
-        "memory",
-        "limits",
-        str(DEFAULT_MEMORY_MB),
-        number(int, 1, 10_240, "a size in MB"),
-        "MB that an execution environment may use",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        is_template_setting=True,
-    ),
-    Option(
-        "queue",
-        "limits",
-        "1000",
-        number(int, 0, 1_000_000, "a number of requests"),
-        "requests that may wait for an environment; further ones are throttled (429)",
-    ),
-    Option(
-        "queue-timeout",
-        "limits",
-        "30",
-        seconds,
-        "seconds that a request may wait before it is throttled (429)",
-    ),
-    Option(
-        "shutdown-timeout",
-        "limits",
-        "20",
-        seconds,
-        "seconds that running invocations may take to finish at shutdown",
-    ),
-    Option("host", "network", "127.0.0.1", str, "address of the functions"),
-    Option("port", "network", "3001", port, "port of the functions, 0 for any"),
-    Option(
-        "admin-host", "network", "127.0.0.1", str, "address of the dashboard, /metrics and /ready"
-    ),
-    Option(
-        "admin-port",
-        "network",
-        "9101",
-        port,
-        "port of the dashboard, /metrics and /ready, 0 for any",
-    ),
-    Option(
-        "allowed-hosts",
-        "network",
-        "",
-        names,
-        "Host names to accept besides localhost, *.localhost and IP addresses, separated by commas;"
-        " .example.com accepts all names below it",
-    ),
-    Option(
-        "claims",
-        "network",
-        "",
-        claims,
-        "JSON object with claims for routes with a JWT or Cognito authorizer, if a request's token"
-        " lacks them or is missing",
-    ),
-    Option(
-        "user-arn",
-        "network",
-        "",
-        user_arn,
-        "ARN of the user or role that calls routes and function URLs with IAM authorization",
-    ),
-    Option(
-        "public-url",
-        "network",
-        "",
-        str,
-        "URL at which people reach the functions, if it is another, as in a cluster",
-    ),
-    Option(
-        "pods",
-        "network",
-        "",
-        pods,
-        "NAMESPACE@CONTEXT of the pods that run this service, for scripts/check",
-    ),
-    Option(
-        "after-reload",
-        "development",
-        "",
-        command,
-        "shell command to run at startup and after each reload",
-    ),
-    Option(
-        "accept",
-        "development",
-        "",
-        command,
-        "shell command of the key `a`, which saves the current responses as expected",
-    ),
-    Option(
-        "editor",
-        "development",
-        "",
-        editor,
-        "editor that links open: vscode, cursor, windsurf, pycharm, zed, neovim, or a URL with"
-        " {path} and {line}; detected from the terminal if it is not set",
-    ),
-    Option(
-        "editor-root",
-        "development",
-        "",
-        str,
-        "the project's folder on the editor's machine, if it is another",
-    ),
-    Option(
-        "debug-port",
-        "development",
-        str(DEFAULT_PORT),
-        port,
-        "debugger port of the first function, 0 for any; each further function uses the next one",
-    ),
-    Option(
-        "application-log-level",
-        "development",
-        levels.DEFAULT_LEVEL,
-        one_of(*levels.APPLICATION_LEVELS),
-        "minimum level of the function's lines in a JSON log",
-        "AWS_LAMBDA_LOG_LEVEL",
-        is_template_setting=True,
-    ),
-    Option(
-        "system-log-level",
-        "development",
-        levels.DEFAULT_LEVEL,
-        one_of(*levels.SYSTEM_LEVELS),
-        "minimum level of the platform's lines in a JSON log",
-        is_template_setting=True,
-    ),
-)
+}
+"""The options of each group in the help."""
