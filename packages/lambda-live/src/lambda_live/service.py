@@ -292,14 +292,14 @@ def _build_ui_state(
     config: Config, functions: FunctionRegistry, url: str, terminal: Terminal, log: Listener
 ) -> UiState:
     settings, project = config.service, config.functions[0].project
-    store = HistoryStore(database_path(project), log.service_log) if settings.history else None
+    path = database_path(project) if settings.history else None
     ui_state = UiState(
         functions,
         settings.public_url or url,
         url,
         EditorLinks(project, settings.editor_root, settings.editor),
         terminal.status.show_replay,
-        store,
+        HistoryStore(path, log.service_log),
     )
     ui_state.replay.set_enabled(enabled=settings.replay)
     return ui_state

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, override
+from typing import TYPE_CHECKING, Any, override
 
 from lambda_live.dependencies.missing_modules import explain_error
 from lambda_live.model.code_version import CodeLoad
@@ -23,7 +23,6 @@ from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.rows import (
     EMPTY,
     MAX_BODY_BYTES,
-    PARTS,
     InvocationRow,
     Part,
     ReloadRow,
@@ -32,6 +31,9 @@ from lambda_live.ui.rows import (
     import_json,
     truncate,
 )
+
+if TYPE_CHECKING:
+    from lambda_live.ui.store import HistoryStore
 
 MAX_INVOCATIONS = 1000
 """Invocations of clients."""
@@ -47,10 +49,6 @@ MAX_AUTOMATIC_BYTES = 8 * 2**20
 MAX_NOTE_BYTES = 8 * 2**20
 """Bytes in memory that all bodies of a group may use."""
 
-MAX_BODY_CACHE_BYTES = 32 * 2**20
-"""Bytes of whole bodies in memory if the history is not stored on disk."""
-
-
 _MAX_REMEMBERED_INITS = 32
 _MAX_KEYS = 100
 """How many messages or records of a batch are remembered to find its retries."""
@@ -64,47 +62,6 @@ def unique_ids() -> Iterator[int]:
     at the microseconds since the epoch, which JavaScript represents exactly.
     """
     return itertools.count(time.time_ns() // 1000)
-
-
-class Store(Protocol):
-    """Where the history writes its rows."""
-
-    def add(self, row: Row, bodies: Mapping[Part, bytes]) -> None:
-        """Write a row, and the whole bodies of which it has only the start."""
-
-    def remove(self, row_id: int) -> None:
-        """Delete a row."""
-
-    def body(self, row_id: int, part: Part) -> bytes | None:
-        """Return a whole body, or None if it is not stored."""
-
-
-class MemoryStore:
-    """Keeps whole bodies while the service runs, the newest within `MAX_BODY_CACHE_BYTES`."""
-
-    def __init__(self) -> None:
-        self._bodies: dict[tuple[int, Part], bytes] = {}
-        self._bytes = 0
-
-    def add(self, row: Row, bodies: Mapping[Part, bytes]) -> None:
-        """Keep the bodies; remove the oldest ones above the limit."""
-        for part, content in bodies.items():
-            self._bodies[row.id, part] = content
-            self._bytes += len(content)
-        while self._bytes > MAX_BODY_CACHE_BYTES:
-            self._pop(next(iter(self._bodies)))
-
-    def remove(self, row_id: int) -> None:
-        """Remove the bodies of a row."""
-        for part in PARTS:
-            self._pop((row_id, part))
-
-    def _pop(self, key: tuple[int, Part]) -> None:
-        self._bytes -= len(self._bodies.pop(key, b""))
-
-    def body(self, row_id: int, part: Part) -> bytes | None:
-        """Return a whole body, or None if it was removed."""
-        return self._bodies.get((row_id, part))
 
 
 class _Group:
@@ -131,7 +88,7 @@ class _Group:
 class History:
     """Keeps the newest rows of each group within its limits, and publishes and stores new ones."""
 
-    def __init__(self, broadcaster: Broadcaster, store: Store) -> None:
+    def __init__(self, broadcaster: Broadcaster, store: "HistoryStore") -> None:
         self._broadcaster = broadcaster
         self._store = store
         self._by_id: dict[int, Row] = {}

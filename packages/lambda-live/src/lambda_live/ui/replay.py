@@ -126,9 +126,8 @@ def _is_same_response(one: InvocationRow, other: InvocationRow) -> bool:
 class ReplayRow(Row):
     """The comparisons after one save."""
 
-    id: int
+    kind = "replay"
     function: str
-    timestamp: float
     elapsed_ms: float
     code_sha256: str
     comparisons: list[Comparison]
@@ -147,11 +146,8 @@ class ReplayRow(Row):
 
     @override
     def summary(self) -> dict[str, object]:
-        return {
-            "kind": "replay",
-            "id": self.id,
+        return self.head() | {
             "function": self.function,
-            "timestamp": round(self.timestamp * 1000),
             "elapsedMs": round(self.elapsed_ms),
             "shortSha": self.code_sha256[:SHORT_SHA_LENGTH],
             "count": len(self.comparisons),

@@ -1,9 +1,10 @@
 """The rows of the history: invocations, and the saves and checks between them."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, override
+from typing import Any, ClassVar, Literal, NamedTuple, override
 
 from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, ImportTime, Report
 from lambda_live.model.outcome import OutcomeKind
@@ -95,20 +96,28 @@ def _request_preview(event: Truncated) -> str | None:
     return f"?{query} {shown}" if query else shown
 
 
-class Row(Protocol):
-    """One entry of the history."""
+@dataclass(slots=True, eq=False)
+class Row(ABC):
+    """One entry of the history. `timestamp` is in seconds since the epoch."""
 
-    __slots__ = ()
-
+    kind: ClassVar[str]
     id: int
+    timestamp: float
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Bytes that the row keeps in memory."""
 
+    @abstractmethod
     def summary(self) -> dict[str, object]:
         """Return the fields that the list shows."""
 
+    def head(self) -> dict[str, object]:
+        """Return the fields that all rows have."""
+        return {"kind": self.kind, "id": self.id, "timestamp": round(self.timestamp * 1000)}
+
+    @abstractmethod
     def detail(self) -> dict[str, object]:
         """Return all fields."""
 
@@ -118,7 +127,7 @@ class InvocationRow(Row):
     """
     A finished invocation.
 
-    `timestamp` is its start in seconds since the epoch. `waited_ms` is the time from its arrival
+    `timestamp` is its start. `waited_ms` is the time from its arrival
     to its start, including a cold start. `check` is the outcome of the check that sent the event,
     once the checks have finished. `log_times` has two numbers for each record of the log: its first
     line, and the milliseconds since the start. `imports` are those of its cold start. `source`,
@@ -126,12 +135,11 @@ class InvocationRow(Row):
     messages after a failure.
     """
 
-    id: int
+    kind = "invocation"
     function: str
     label: str
     client: str
     request_id: str
-    timestamp: float
     waited_ms: float
     event: Truncated
     response: Truncated
@@ -170,15 +178,12 @@ class InvocationRow(Row):
     @override
     def summary(self) -> dict[str, object]:
         report = self.report
-        return {
-            "kind": "invocation",
-            "id": self.id,
+        return self.head() | {
             "function": self.function,
             "label": self.label,
             "preview": preview(self.label, self.event),
             "client": self.client,
             "requestId": self.request_id,
-            "timestamp": round(self.timestamp * 1000),
             "status": report.status,
             "errorType": report.error_type,
             "message": self.message[:MAX_MESSAGE_LENGTH],
@@ -227,9 +232,8 @@ class ReloadRow(Row):
     figures of the load before the save: `importMs` and `memoryMb`.
     """
 
-    id: int
+    kind = "reload"
     function: str
-    timestamp: float
     code_sha256: str
     is_first: bool
     load_ms: float | None
@@ -249,11 +253,8 @@ class ReloadRow(Row):
 
     @override
     def summary(self) -> dict[str, object]:
-        return {
-            "kind": "reload",
-            "id": self.id,
+        return self.head() | {
             "function": self.function,
-            "timestamp": round(self.timestamp * 1000),
             "isFirst": self.is_first,
             "loadMs": self.load_ms,
             "initMs": None if self.init_ms is None else round(self.init_ms, 1),
@@ -281,8 +282,7 @@ class ChecksRow(Row):
     id of their invocation's row. `can_accept` is whether responses can be saved as expected.
     """
 
-    id: int
-    timestamp: float
+    kind = "checks"
     succeeded: bool
     summary_text: str
     output: Sequence[str]
@@ -297,10 +297,7 @@ class ChecksRow(Row):
 
     @override
     def summary(self) -> dict[str, object]:
-        return {
-            "kind": "checks",
-            "id": self.id,
-            "timestamp": round(self.timestamp * 1000),
+        return self.head() | {
             "succeeded": self.succeeded,
             "message": self.summary_text[:MAX_MESSAGE_LENGTH],
         }

@@ -18,7 +18,7 @@ from lambda_live.model.resources import TemplateResources
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.functions_view import function_detail, samples
-from lambda_live.ui.history import History, HistoryListener, MemoryStore
+from lambda_live.ui.history import History, HistoryListener
 from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.replay import Replay
@@ -61,20 +61,19 @@ class UiState:
         local_url: str,
         editor: EditorLinks,
         on_replayed: Callable[[int, list[str]], None],
-        store: HistoryStore | None,
+        store: HistoryStore,
     ) -> None:
         """
         Create the state; `open` reads the stored history.
 
-        `public_url` reaches the functions for people, `local_url` from this process. Without a
-        `store`, the history ends with the service.
+        `public_url` reaches the functions for people, `local_url` from this process.
         """
         self.functions = functions
         self.public_url = public_url
         self.local_url = local_url
         self.editor = editor
         self.broadcaster = Broadcaster()
-        self.history = History(self.broadcaster, store or MemoryStore())
+        self.history = History(self.broadcaster, store)
         self.stats = LiveStats()
         self.check_actions = CheckActions()
         self.resources: ResourcesView | None = None
@@ -84,13 +83,10 @@ class UiState:
         self._check_progress: CheckProgress | None = None
         self._published_states: list[dict[str, object]] = []
         self._listeners: dict[str, HistoryListener] = {}
-        set_pins = (lambda _: None) if store is None else store.set_pins
-        self.replay = Replay(functions, self.history, self.broadcaster, on_replayed, set_pins)
+        self.replay = Replay(functions, self.history, self.broadcaster, on_replayed, store.set_pins)
 
     def open(self) -> None:
         """Read the stored history."""
-        if self._store is None:
-            return
         self._store.open()
         rows, pins = self._store.load()
         self.history.restore(rows)
@@ -103,8 +99,7 @@ class UiState:
         """Store what is not stored yet."""
         if self._flush is not None:
             await self._flush
-        if self._store is not None:
-            await asyncio.to_thread(self._store.close)
+        await asyncio.to_thread(self._store.close)
 
     def create_listener(self, configuration: FunctionConfiguration) -> HistoryListener:
         """Return the listener that adds a function's invocations and saves to the history."""
@@ -146,7 +141,7 @@ class UiState:
         environments = sum(each.environments() for each in self.functions)
         self.broadcaster.publish("second", self.stats.tick(environments))
         self.broadcaster.publish("running", self.running())
-        if self._store is not None and (self._flush is None or self._flush.done()):
+        if self._flush is None or self._flush.done():
             loop = asyncio.get_running_loop()
             self._flush = loop.run_in_executor(None, self._store.flush)
 

@@ -9,6 +9,7 @@ second in a thread, so that no request waits for the disk.
 The database is private to the user (mode 0600): events and logs may contain personal data.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -17,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,11 @@ from lambda_live.ui.rows import (
 )
 
 MAX_BODY_STORE_BYTES = 128 * 2**20
-"""Bytes of all whole bodies; above it, the oldest ones are truncated."""
+MAX_BODY_MEMORY_BYTES = 32 * 2**20
+"""Bytes of all whole bodies, on disk and in memory; above it, the oldest ones are truncated."""
 
 _MAX_PENDING_BYTES = 64 * 2**20
-_VERSION = 1
+_VERSION = 2
 _BUSY_TIMEOUT_SECONDS = 0.5
 _UNUSED_DAYS = 30
 _SCHEMA = f"""
@@ -69,14 +70,15 @@ def database_path(project: Path) -> Path:
 
 class HistoryStore:
     """
-    The database of one project.
+    The database of one project. Without a path it is in memory, and has only the whole bodies.
 
     If it fails, for example on a full disk, it reports that once and stores nothing more.
     """
 
-    def __init__(self, path: Path, log: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path | None, log: Callable[[str, str], None]) -> None:
         """`log` gets a message and its level."""
         self._path = path
+        self._max_body_bytes = MAX_BODY_STORE_BYTES if path else MAX_BODY_MEMORY_BYTES
         self._log = log
         self._lock = threading.Lock()  # of the pending writes
         self._database_lock = threading.Lock()
@@ -90,42 +92,20 @@ class HistoryStore:
     def open(self) -> None:
         """Open the database; replace one that is damaged or has another version."""
         try:
-            self._database = self._connect()
+            self._database = _connect(self._path)
         except sqlite3.OperationalError as error:  # another service has it, or the disk is full
             self._fail(error)
         except sqlite3.DatabaseError:
             try:
-                self._delete()
-                self._database = self._connect()
+                for suffix in ("", "-wal", "-shm"):
+                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+                self._database = _connect(self._path)
             except (OSError, sqlite3.Error) as error:
                 self._fail(error)
         except OSError as error:
             self._fail(error)
-        _delete_unused(self._path.parent)
-
-    def _connect(self) -> sqlite3.Connection:
-        """Raises OSError, sqlite3.Error."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        os.utime(self._path)
-        database = sqlite3.connect(
-            self._path, timeout=_BUSY_TIMEOUT_SECONDS, check_same_thread=False
-        )
-        try:
-            version = database.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, _VERSION):
-                message = f"it has version {version}"
-                raise sqlite3.DatabaseError(message)  # noqa: TRY301  # handled like damage
-            database.executescript(_SCHEMA)
-            database.execute("SELECT count(*) FROM rows, bodies, pins").fetchone()
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    def _delete(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        if self._path is not None:
+            _delete_unused(self._path.parent)
 
     def _fail(self, error: Exception) -> None:
         if not self._is_failed:
@@ -139,7 +119,8 @@ class HistoryStore:
         if self._is_failed:
             return
         with self._lock:
-            self._rows[row.id] = row
+            if self._path is not None:
+                self._rows[row.id] = row
             for part, content in bodies.items():
                 self._bodies[row.id, part] = content
             size = sum(map(len, self._bodies.values())) if bodies else 0
@@ -180,11 +161,13 @@ class HistoryStore:
                 rows, bodies = self._rows, dict(self._bodies)
                 removed, pins = self._removed, self._pins
                 self._rows, self._removed, self._pins = {}, set(), None
-            if self._database is None or not (rows or removed or pins is not None):
+            if self._database is None or not (rows or bodies or removed or pins is not None):
                 return
             try:
                 with self._database as database:
                     _write(database, rows, bodies, removed, pins)
+                    if bodies:
+                        self._delete_oldest_bodies(database)
                 if removed:
                     self._database.execute("PRAGMA incremental_vacuum(1000)").fetchall()
             except sqlite3.Error as error:
@@ -192,6 +175,14 @@ class HistoryStore:
             with self._lock:
                 for key in bodies:
                     self._bodies.pop(key, None)
+
+    def _delete_oldest_bodies(self, database: sqlite3.Connection) -> None:
+        total = 0
+        query = "SELECT id, part, length(content) FROM bodies ORDER BY id DESC"
+        for row_id, part, size in database.execute(query).fetchall():
+            total += size
+            if total > self._max_body_bytes:
+                database.execute("DELETE FROM bodies WHERE id = ? AND part = ?", (row_id, part))
 
     def load(self) -> tuple[list[Row], list[tuple[int, int]]]:
         """Return the stored rows, oldest first, and the pins as pairs of pin and row ids."""
@@ -214,6 +205,28 @@ class HistoryStore:
             self._database = None
 
 
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Open a database, in memory without a path. Raises OSError, sqlite3.Error."""
+    if path is not None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.utime(path)
+    database = sqlite3.connect(
+        path or ":memory:", timeout=_BUSY_TIMEOUT_SECONDS, check_same_thread=False
+    )
+    try:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            message = f"it has version {version}"
+            raise sqlite3.DatabaseError(message)  # noqa: TRY301  # handled like damage
+        database.executescript(_SCHEMA)
+        database.execute("SELECT count(*) FROM rows, bodies, pins").fetchone()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def _write(
     database: sqlite3.Connection,
     rows: Mapping[int, Row],
@@ -231,20 +244,9 @@ def _write(
         "INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)",
         ((row_id, part, content) for (row_id, part), content in bodies.items()),
     )
-    if bodies:
-        _delete_oldest_bodies(database)
     if pins is not None:
         database.execute("DELETE FROM pins")
         database.executemany("INSERT INTO pins VALUES (?, ?)", pins)
-
-
-def _delete_oldest_bodies(database: sqlite3.Connection) -> None:
-    total = 0
-    query = "SELECT id, part, length(content) FROM bodies ORDER BY id DESC"
-    for row_id, part, size in database.execute(query).fetchall():
-        total += size
-        if total > MAX_BODY_STORE_BYTES:
-            database.execute("DELETE FROM bodies WHERE id = ? AND part = ?", (row_id, part))
 
 
 def _delete_unused(folder: Path) -> None:
@@ -258,43 +260,17 @@ def _delete_unused(folder: Path) -> None:
 
 def _record(row: Row) -> tuple[int, str, str, bytes, bytes, bytes]:
     """Return the columns of a row."""
-    match row:
-        case InvocationRow():
-            fields = _without_bodies(row) | {
-                "report": asdict(row.report),
-                "location": row.location and asdict(row.location),
-                "sizes": [row.event.size, row.response.size, row.log.size],
-            }
-            contents = (row.event.content, row.response.content, row.log.content)
-            return row.id, "invocation", json.dumps(fields), *contents
-        case ReloadRow():
-            fields = _without_bodies(row) | {
-                "location": row.location and asdict(row.location),
-                "sizes": [0, 0, row.log.size],
-            }
-            return row.id, "reload", json.dumps(fields), b"", b"", row.log.content
-        case ChecksRow():
-            return row.id, "checks", json.dumps(asdict(row)), b"", b"", b""
-        case ReplayRow():
-            fields = {
-                name: getattr(row, name)
-                for name in ("id", "function", "timestamp", "elapsed_ms", "code_sha256")
-            }
-            comparisons = [
-                [each.before.id, each.after and each.after.id, each.is_pinned, each.skip_reason]
-                for each in row.comparisons
-            ]
-            text = json.dumps({**fields, "comparisons": comparisons})
-            return row.id, "replay", text, b"", b"", b""
-    message = f"unknown row {row!r}"
-    raise TypeError(message)
-
-
-def _without_bodies(row: InvocationRow | ReloadRow) -> dict[str, Any]:
-    """Return the fields that JSON has, too."""
-    fields = {name: getattr(row, name) for name in row.__dataclass_fields__}
-    kinds = (Truncated, Report, SourceLocation)
-    return {name: value for name, value in fields.items() if not isinstance(value, kinds)}
+    if isinstance(row, ReplayRow):  # whose invocations have rows of their own
+        fields = {each.name: getattr(row, each.name) for each in dataclasses.fields(row)}
+        fields["comparisons"] = [
+            [each.before.id, each.after and each.after.id, each.is_pinned, each.skip_reason]
+            for each in row.comparisons
+        ]
+    else:
+        fields = dataclasses.asdict(row)
+    event, response, log = (fields.pop(part, EMPTY) for part in PARTS)
+    fields["sizes"] = [event.size, response.size, log.size]
+    return row.id, row.kind, json.dumps(fields), event.content, response.content, log.content
 
 
 def _restore_all(records: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
@@ -315,6 +291,7 @@ def _restore(
     contents: list[bytes],
     invocations: Mapping[int, InvocationRow],
 ) -> Row | None:
+    sizes = fields.pop("sizes")
     if kind == "checks":
         return ChecksRow(**fields)
     if kind == "replay":
@@ -327,7 +304,6 @@ def _restore(
     location = fields.pop("location", None)
     if location:
         fields["location"] = SourceLocation(**location | {"lines": tuple(location["lines"])})
-    sizes = fields.pop("sizes")
     event, response, log = (
         Truncated(content, size) if size else EMPTY
         for content, size in zip(contents, sizes, strict=True)
