@@ -25,9 +25,8 @@ from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.admin_app import AdminApp
 from lambda_live.http.api_gateway import ApiGateway
 from lambda_live.http.asgi import await_first
-from lambda_live.http.code_status_api import CodeStatusApi
+from lambda_live.http.check_api import CheckApi
 from lambda_live.http.configuration_api import ConcurrencyApi, ConfigurationApi
-from lambda_live.http.delivery_api import DeliveryApi
 from lambda_live.http.event_invoke_api import EventInvokeApi
 from lambda_live.http.event_source_mapping_api import EventSourceMappingApi
 from lambda_live.http.function_app import FunctionApp
@@ -316,13 +315,12 @@ def _build_function_app(  # noqa: PLR0913, PLR0917  # called once
 ) -> FunctionApp:
     """Return the application of the function's port, with the operations of AWS's Lambda API."""
     apis = (
-        CodeStatusApi(functions, settings.pods),
+        CheckApi(functions, settings.pods, deliveries),
         InvokeApi(),
         ConfigurationApi(functions),
         ConcurrencyApi(functions),
         EventInvokeApi(),
         EventSourceMappingApi(functions, aws),
-        DeliveryApi(functions, deliveries),
     )
     return FunctionApp(
         OperationRouter(functions, [route for api in apis for route in api.routes]),

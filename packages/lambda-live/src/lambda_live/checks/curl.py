@@ -26,6 +26,8 @@ from lambda_live.model.text_files import EncodingError, encoding_of, read_file
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
+"""Not a valid function name, so no path of AWS's API is equal to this one."""
+
 EMULATOR_FUNCTIONS = ("function",)
 """The only name that AWS's emulator accepts. It does not report its functions."""
 

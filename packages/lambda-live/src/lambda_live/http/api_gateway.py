@@ -30,19 +30,9 @@ from lambda_live.http.asgi import (
 from lambda_live.http.authorizers import Authorizers, RequestContext
 from lambda_live.http.aws_errors import ErrorPages, ServiceError, json_response
 from lambda_live.http.headers import HTTP_API, REST_API, add_http_api_ids, add_rest_api_ids
-from lambda_live.http.operations import (
-    FunctionReference,
-    Operation,
-    OperationMatch,
-    Request,
-    invoke,
-)
+from lambda_live.http.operations import Operation, OperationMatch, Request, invoke
 from lambda_live.http.payloads import api_event_v1, api_event_v2, is_binary
-from lambda_live.http.proxy_response import (
-    MalformedResponseError,
-    parse_v1,
-    parse_v2,
-)
+from lambda_live.http.proxy_response import MalformedResponseError, parse_v1, parse_v2
 from lambda_live.http.request_checks import check_api_key, check_body, check_parameters
 from lambda_live.http.routes import RouteMatch, match_routes, request_value
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Invocation, Result
@@ -197,7 +187,7 @@ def _tenant_id(match: RouteMatch, scope: Scope, context: Mapping[str, Any]) -> s
 def _operation(operation: Operation, match: RouteMatch) -> OperationMatch:
     add_ids = add_rest_api_ids if match.route.is_rest else add_http_api_ids
     allows_origin = partial(_allows_origin, match.function)
-    return OperationMatch(operation, FunctionReference(match.function), add_ids, allows_origin)
+    return OperationMatch(operation, match.function, add_ids, allows_origin=allows_origin)
 
 
 def _allows_origin(function: Function, origin: str) -> bool:

@@ -45,7 +45,7 @@ class ServiceError(Exception):
         return Response(self.status, json.dumps(self.body).encode(), headers)
 
 
-def raise_user_error(status: int, error_type: str, message: str) -> NoReturn:
+def raise_user_error(error_type: str, message: str, status: int = 400) -> NoReturn:
     """Raise ServiceError for an error of the caller."""
     raise ServiceError(status, error_type, {"Type": "User", "message": message})
 

@@ -61,7 +61,7 @@ def is_of_other_user(scope: Scope) -> bool:
 def check_user(scope: Scope) -> None:
     """Raise ServiceError if another user of this machine sent a request."""
     if is_of_other_user(scope):
-        raise_user_error(403, "AccessDeniedException", OTHER_USER)
+        raise_user_error("AccessDeniedException", OTHER_USER, 403)
 
 
 def check_variables(scope: Scope, variables: Mapping[str, str], current: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ def check_variables(scope: Scope, variables: Mapping[str, str], current: Mapping
             f"{', '.join(refused)} cannot be set over the network, because they decide what is"
             " executed. Set them in the template or in .env."
         )
-        raise_user_error(403, "AccessDeniedException", message)
+        raise_user_error("AccessDeniedException", message, 403)
 
 
 def _uid_of_client(scope: Scope) -> int | None:

@@ -29,13 +29,7 @@ from lambda_live.http.aws_errors import (
 )
 from lambda_live.http.caller_policy import check_variables
 from lambda_live.http.function_url import function_url
-from lambda_live.http.operations import (
-    FunctionReference,
-    OperationRoute,
-    Request,
-    parse_integer,
-    read_json_body,
-)
+from lambda_live.http.operations import OperationRoute, Request, parse_integer, read_json_body
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.function import DEFAULT_CONCURRENCY, LATEST, FunctionConfiguration
 from lambda_live.model.reserved_variables import (
@@ -83,28 +77,28 @@ class ConfigurationApi:
         )
 
     async def _list_versions(self, request: Request) -> Response:
-        function = request.reference.function
+        function = request.function
         qualifiers = (None, *function.desired_configuration.versions)
-        references = (FunctionReference(function, each) for each in qualifiers)
-        return json_response({"Versions": [_qualified_configuration(each) for each in references]})
+        versions = [_qualified_configuration(function, each) for each in qualifiers]
+        return json_response({"Versions": versions})
 
     async def _list_aliases(self, request: Request) -> Response:
-        function = request.reference.function
+        function = request.function
         names = function.desired_configuration.aliases
         return json_response({"Aliases": [_alias(function, name) for name in names]})
 
     async def _get_alias(self, request: Request) -> Response:
-        function, name = request.reference.function, request.scope["path"].rpartition("/")[2]
+        function, name = request.function, request.scope["path"].rpartition("/")[2]
         settings = function.desired_configuration
         if name not in settings.aliases:
             raise_not_found(f"Cannot find alias arn: {settings.arn}:{name}")
         return json_response(_alias(function, name))
 
     async def _get_function(self, request: Request) -> Response:
-        function = request.reference.function
+        function = request.function
         settings = function.desired_configuration
         description: dict[str, Any] = {
-            "Configuration": _qualified_configuration(request.reference),
+            "Configuration": _qualified_configuration(function, request.qualifier),
             "Code": {"Location": settings.task_root.as_uri()},
         }
         if concurrency := _reserved_concurrency(function):
@@ -112,7 +106,7 @@ class ConfigurationApi:
         return json_response(description)
 
     async def _get_function_configuration(self, request: Request) -> Response:
-        return json_response(_qualified_configuration(request.reference))
+        return json_response(_qualified_configuration(request.function, request.qualifier))
 
     async def _get_url(self, request: Request) -> Response:
         return json_response(self._url_config(request))
@@ -121,7 +115,7 @@ class ConfigurationApi:
         return json_response({"FunctionUrlConfigs": [self._url_config(request)]})
 
     def _url_config(self, request: Request) -> dict[str, Any]:
-        function = request.reference.function
+        function = request.function
         settings, created = function.desired_configuration, _time(function.code_version)
         config = {
             "FunctionUrl": function_url(self._functions, function, request.scope),
@@ -150,7 +144,7 @@ class ConfigurationApi:
         )
 
     async def _update(self, request: Request) -> Response:
-        function, members = request.reference.function, await read_json_body(request)
+        function, members = request.function, await read_json_body(request)
         _check_revision(function, members.pop("RevisionId", None))
         changed = _changed(function, members)
         current = function.desired_configuration.environment
@@ -159,9 +153,9 @@ class ConfigurationApi:
         return json_response(function_configuration(function))
 
     async def _reject_code(self, request: Request) -> Response:
-        settings = request.reference.function.configuration
+        settings = request.function.configuration
         message = f"UpdateFunctionCode is not supported: edit the files in {settings.task_root}"
-        raise_user_error(400, "InvalidParameterValueException", message)
+        raise_user_error("InvalidParameterValueException", message)
 
 
 class ConcurrencyApi:
@@ -176,11 +170,11 @@ class ConcurrencyApi:
         )
 
     async def _get(self, request: Request) -> Response:
-        return json_response(_reserved_concurrency(request.reference.function))
+        return json_response(_reserved_concurrency(request.function))
 
     async def _put(self, request: Request) -> Response:
         _check_unqualified(request)
-        function, members = request.reference.function, await read_json_body(request)
+        function, members = request.function, await read_json_body(request)
         name = "reservedConcurrentExecutions"
         value = members.get("ReservedConcurrentExecutions")
         number = parse_integer(value, name, 0, _ACCOUNT_CONCURRENCY)
@@ -190,7 +184,7 @@ class ConcurrencyApi:
 
     async def _delete(self, request: Request) -> Response:
         _check_unqualified(request)
-        function = request.reference.function
+        function = request.function
         _configure(function, concurrency=DEFAULT_CONCURRENCY, has_reserved_concurrency=False)
         return Response(204)
 
@@ -202,7 +196,7 @@ class ConcurrencyApi:
                 "Specified ReservedConcurrentExecutions for function decreases account's"
                 f" UnreservedConcurrentExecution below its minimum value of [{_MIN_UNRESERVED}]."
             )
-            raise_user_error(400, "InvalidParameterValueException", message)
+            raise_user_error("InvalidParameterValueException", message)
 
 
 def _configure(function: Function, **changes: Any) -> None:
@@ -245,9 +239,8 @@ def function_configuration(function: Function) -> dict[str, Any]:
     }
 
 
-def _qualified_configuration(reference: FunctionReference) -> dict[str, Any]:
+def _qualified_configuration(function: Function, qualifier: str | None) -> dict[str, Any]:
     """Return the configuration of an alias or version: the function's, under that name."""
-    function, qualifier = reference.function, reference.qualifier
     version = function.desired_configuration.version_of(qualifier)
     if version in (None, LATEST):
         return function_configuration(function)
@@ -340,7 +333,7 @@ def _changed(function: Function, members: dict[str, Any]) -> FunctionConfigurati
                     f"{name} cannot be updated: only Timeout, MemorySize and Environment can."
                     " Change the template instead."
                 )
-                raise_user_error(400, "InvalidParameterValueException", message)
+                raise_user_error("InvalidParameterValueException", message)
     return settings
 
 
@@ -348,7 +341,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
     variables = environment.get("Variables", {}) if isinstance(environment, dict) else None
     if not isinstance(variables, dict):
         raise_user_error(
-            400, "SerializationException", 'Environment must be {"Variables": {NAME: VALUE, …}}.'
+            "SerializationException", 'Environment must be {"Variables": {NAME: VALUE, …}}.'
         )
     if reserved := sorted(set(variables) & set(RESERVED_VARIABLES)):
         message = (
@@ -356,11 +349,11 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
             " variables you have provided contains reserved keys that are currently not supported"
             f" for modification. Reserved keys used in this request: {', '.join(reserved)}"
         )
-        raise_user_error(400, "InvalidParameterValueException", message)
+        raise_user_error("InvalidParameterValueException", message)
     for name, value in variables.items():
         if not isinstance(value, str):
             message = f"Environment variable {name} must be a string, got {value!r}"
-            raise_user_error(400, "SerializationException", message)
+            raise_user_error("SerializationException", message)
         _check_variable(name, value)
         yield name, value
     if size_of_variables(variables) > MAX_VARIABLES_BYTES:
@@ -369,7 +362,7 @@ def _variables(environment: object) -> Iterator[tuple[str, str]]:
             " variables you have provided exceeded the 4KB limit. String measured:"
             f" {json.dumps(variables)}"
         )
-        raise_user_error(400, "InvalidParameterValueException", message)
+        raise_user_error("InvalidParameterValueException", message)
 
 
 def _check_variable(name: str, value: str) -> None:
@@ -384,13 +377,13 @@ def _check_variable(name: str, value: str) -> None:
 
 
 def _check_unqualified(request: Request) -> None:
-    if request.reference.qualifier is not None:
+    if request.qualifier is not None:
         message = (
             "This operation is permitted on Lambda functions only. Aliases and versions do not"
             " support this operation. Please specify either a function name or an unqualified"
             " function ARN."
         )
-        raise_user_error(400, "InvalidParameterValueException", message)
+        raise_user_error("InvalidParameterValueException", message)
 
 
 def _reserved_concurrency(function: Function) -> dict[str, Any]:

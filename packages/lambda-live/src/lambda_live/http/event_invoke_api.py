@@ -33,24 +33,24 @@ class EventInvokeApi:
         )
 
     async def _get(self, request: Request) -> Response:
-        _check_configured(request.reference.function)
-        return json_response(_describe(request.reference.function))
+        _check_configured(request.function)
+        return json_response(_describe(request.function))
 
     async def _list(self, request: Request) -> Response:
-        function = request.reference.function
+        function = request.function
         configs = [_describe(function)] if _is_configured(function) else []
         return json_response({"FunctionEventInvokeConfigs": configs})
 
     async def _put(self, request: Request) -> Response:
-        function, members = request.reference.function, await read_json_body(request)
+        function, members = request.function, await read_json_body(request)
         return _configure(function, _unconfigured(function), members)
 
     async def _update(self, request: Request) -> Response:
-        function, members = request.reference.function, await read_json_body(request)
+        function, members = request.function, await read_json_body(request)
         return _configure(function, function.desired_configuration.event_invoke_config, members)
 
     async def _delete(self, request: Request) -> Response:
-        function = request.reference.function
+        function = request.function
         _check_configured(function)
         _configure(function, _unconfigured(function), {})
         return Response(204)
@@ -96,7 +96,7 @@ def _configure(
 def _object(members: dict[str, Any], name: str) -> dict[str, Any]:
     value = members.get(name) or {}
     if not isinstance(value, dict):
-        raise_user_error(400, "SerializationException", f"{name} must be a JSON object.")
+        raise_user_error("SerializationException", f"{name} must be a JSON object.")
     return value
 
 

@@ -10,27 +10,12 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from lambda_live.events.mapping import (
-    SQS,
-    EventSourceMapping,
-    InvalidMappingError,
-    kind_of,
-)
+from lambda_live.events.mapping import SQS, EventSourceMapping, InvalidMappingError, kind_of
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.http.asgi import Response, query_parameter
-from lambda_live.http.aws_errors import (
-    json_response,
-    raise_not_found,
-    raise_user_error,
-)
-from lambda_live.http.operations import (
-    FunctionReference,
-    OperationRoute,
-    Request,
-    read_json_body,
-    resolve_function,
-)
+from lambda_live.http.aws_errors import json_response, raise_not_found, raise_user_error
+from lambda_live.http.operations import OperationRoute, Request, read_json_body, resolve_function
 
 if TYPE_CHECKING:
     from lambda_live.events.event_sources import EventSources
@@ -67,22 +52,22 @@ class EventSourceMappingApi:
         members = await read_json_body(request)
         source = str(members.get("EventSourceArn") or "")
         name = str(members.get("FunctionName") or "")
-        reference = self._reference(name)
+        function, qualifier = self._resolve(name)
         if self._aws is None or not self._aws.url:
             hint = "the template has no AWS resources, so the service started no emulator"
-            raise_user_error(400, _INVALID, f"No event source can be polled: {hint}.")
+            raise_user_error(_INVALID, f"No event source can be polled: {hint}.")
         if kind_of(source) is None:
-            raise_user_error(400, _INVALID, f"Unrecognized event source, {source or 'none'}.")
-        mapping = _mapping(reference, source, members, str(uuid.uuid4()))
+            raise_user_error(_INVALID, f"Unrecognized event source, {source or 'none'}.")
+        mapping = _mapping(function, qualifier, source, members, str(uuid.uuid4()))
         self._check_unique(mapping)
-        await self._check_source(self._aws, mapping, reference.function)
+        await self._check_source(self._aws, mapping, function)
         self._aws.add(mapping)
         return json_response(self._describe(mapping, "Creating"), 202)
 
-    def _reference(self, name: str) -> FunctionReference:
-        """Return a function of the request's body. Raises ServiceError."""
+    def _resolve(self, name: str) -> tuple[Function, str | None]:
+        """Return a function of the request's body, and its qualifier. Raises ServiceError."""
         if not name:
-            raise_user_error(400, _INVALID, "FunctionName is required.")
+            raise_user_error(_INVALID, "FunctionName is required.")
         return resolve_function(self._functions, name, None, reports_latest=False)
 
     def _check_unique(self, mapping: EventSourceMapping) -> None:
@@ -93,7 +78,7 @@ class EventSourceMappingApi:
                     f' function (" {each.target} ") already exists. Please update or delete the'
                     f" existing mapping with UUID {each.uuid}"
                 )
-                raise_user_error(409, "ResourceConflictException", message)
+                raise_user_error("ResourceConflictException", message, 409)
 
     @staticmethod
     async def _check_source(
@@ -102,19 +87,19 @@ class EventSourceMappingApi:
         try:
             visibility = await aws.check_source(mapping)
         except LookupError as error:
-            raise_user_error(400, _INVALID, str(error))
+            raise_user_error(_INVALID, str(error))
         timeout = function.desired_configuration.timeout
         if mapping.kind == SQS and visibility < timeout:
             message = (
                 f"Queue visibility timeout: {visibility} seconds is less than"
                 f" Function timeout: {timeout:.0f} seconds"
             )
-            raise_user_error(400, _INVALID, message)
+            raise_user_error(_INVALID, message)
 
     async def _list(self, request: Request) -> Response:
         source = query_parameter(request.scope, "EventSourceArn")
         name = query_parameter(request.scope, "FunctionName")
-        wanted = self._reference(name).function.configuration.name if name else None
+        wanted = self._resolve(name)[0].configuration.name if name else None
         found = [
             self._describe(each)
             for each in self._mappings.values()
@@ -128,9 +113,9 @@ class EventSourceMappingApi:
     async def _update(self, request: Request) -> Response:
         members = await read_json_body(request)
         before = self._find(request)
-        reference = self._reference(str(members.pop("FunctionName", None) or before.target))
+        name = str(members.pop("FunctionName", None) or before.target)
         properties = {**before.properties, **members}
-        mapping = _mapping(reference, before.source, properties, before.uuid)
+        mapping = _mapping(*self._resolve(name), before.source, properties, before.uuid)
         assert self._aws is not None  # noqa: S101  # it has the mapping
         self._aws.remove(before.uuid)
         self._aws.add(mapping)
@@ -154,11 +139,15 @@ class EventSourceMappingApi:
 
 
 def _mapping(
-    reference: FunctionReference, source: str, members: dict[str, Any], identifier: str
+    function: Function,
+    qualifier: str | None,
+    source: str,
+    members: dict[str, Any],
+    identifier: str,
 ) -> EventSourceMapping:
     """Return a mapping with a client's settings. Raises ServiceError."""
     try:
-        name, qualifier = reference.function.configuration.name, reference.qualifier
+        name = function.configuration.name
         return EventSourceMapping(name, source, members, identifier, qualifier=qualifier)
     except InvalidMappingError as error:
-        raise_user_error(400, _INVALID, str(error))
+        raise_user_error(_INVALID, str(error))

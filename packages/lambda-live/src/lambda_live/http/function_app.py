@@ -57,13 +57,14 @@ class FunctionApp:
         try:
             self._origin_policy.check_host(scope)
             match = self._resolve(scope, is_aws_api=is_aws_api)
-            function, add_ids = match.reference.function, match.add_id_headers
+            function, add_ids = match.function, match.add_id_headers
             origin = self._origin_policy.foreign_origin(scope)
             if origin is not None and not match.allows_origin(origin):
                 raise_foreign_origin(origin)
             if expected := header(scope, _EXPECTED_CODE):
                 await function.wait_for_code(expected, _LOAD_TIMEOUT_SECONDS)
-            response = await match.operation(Request(match.reference, scope, receive, invocation))
+            request = Request(function, match.qualifier, scope, receive, invocation)
+            response = await match.operation(request)
         except DisconnectedError:
             return
         except asyncio.CancelledError:  # the service stops before the whole request arrived

@@ -22,7 +22,7 @@ from lambda_live.http.asgi import (
 from lambda_live.http.aws_errors import ErrorPages, raise_user_error
 from lambda_live.http.headers import FUNCTION_URL, add_function_url_ids
 from lambda_live.http.identities import iam_authorizer
-from lambda_live.http.operations import FunctionReference, OperationMatch, Request, invoke
+from lambda_live.http.operations import OperationMatch, Request, invoke
 from lambda_live.http.payloads import function_url_event
 from lambda_live.http.proxy_response import MalformedResponseError, parse_v2
 from lambda_live.model.invocation import MAX_SYNC_PAYLOAD_BYTES, Result
@@ -55,14 +55,15 @@ class FunctionUrl:
         if function is None:
             urls = ", ".join(function_url(self._functions, each, scope) for each in self._functions)
             message = f"No function has the URL {scope['scheme']}://{host}/; call one of: {urls}"
-            raise_user_error(404, "ResourceNotFoundException", message)
+            raise_user_error("ResourceNotFoundException", message, 404)
         allows_origin = partial(cors.allows_origin, function.desired_configuration.url.cors)
-        reference = FunctionReference(function)
-        return OperationMatch(self._invoke, reference, add_function_url_ids, allows_origin)
+        return OperationMatch(
+            self._invoke, function, add_function_url_ids, allows_origin=allows_origin
+        )
 
     async def _invoke(self, request: Request) -> Response:
         scope, receive, invocation = request.scope, request.receive, request.invocation
-        function = request.reference.function
+        function = request.function
         cors_config = function.desired_configuration.url.cors
         invocation.qualifier = function.desired_configuration.url.qualifier
         if (preflight := cors.preflight(cors_config, scope)) is not None:
@@ -90,7 +91,7 @@ class FunctionUrl:
         return response
 
     def _respond(self, result: Result, request: Request) -> Response:
-        is_stream = request.reference.function.desired_configuration.url.invoke_mode == _STREAM
+        is_stream = request.function.desired_configuration.url.invoke_mode == _STREAM
         if result.error_type is not None:
             response = self._failure(request)
         elif is_stream:

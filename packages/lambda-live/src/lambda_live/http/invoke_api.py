@@ -67,7 +67,7 @@ class InvokeApi:
         )
 
     async def _invoke(self, request: Request) -> Response:
-        invocation, function = request.invocation, request.reference.function
+        invocation, function = request.invocation, request.function
         kinds = ("RequestResponse", "Event", "DryRun")
         kind, log_type = await _read_invocation(request, kinds)
         if kind == "DryRun":
@@ -80,11 +80,11 @@ class InvokeApi:
 
     async def _invoke_async(self, request: Request) -> Response:
         await _read_invocation(request, ("Event",))
-        request.reference.function.enqueue_event(request.invocation)
+        request.function.enqueue_event(request.invocation)
         return Response(202)
 
     async def _invoke_with_response_stream(self, request: Request) -> Response:
-        invocation, function = request.invocation, request.reference.function
+        invocation, function = request.invocation, request.function
         kind, log_type = await _read_invocation(request, ("RequestResponse", "DryRun"))
         if kind == "DryRun":
             return Response(204)
@@ -100,7 +100,7 @@ async def _read_invocation(request: Request, kinds: tuple[str, ...]) -> tuple[st
     invocation.payload = await _payload(scope, request.receive, kind)
     context = _client_context(scope)
     invocation.client_context = None if kind == "Event" else context
-    invocation.qualifier = request.reference.qualifier
+    invocation.qualifier = request.qualifier
     invocation.tenant_id = _tenant_id(scope)
     invocation.label = event_file_name(scope) or _LABELS[kind]
     return kind, log_type
@@ -110,7 +110,7 @@ async def _payload(scope: Scope, receive: Receive, kind: str) -> bytes:
     sent_type = media_type(header(scope, b"content-type") or _MEDIA_TYPES[0])
     if sent_type not in _MEDIA_TYPES and not sent_type.endswith("+json"):
         message = f"Unsupported content type: {sent_type}. Send application/json."
-        raise_user_error(415, "UnsupportedMediaTypeException", message)
+        raise_user_error("UnsupportedMediaTypeException", message, 415)
     limit = MAX_ASYNC_PAYLOAD_BYTES if kind == "Event" else MAX_SYNC_PAYLOAD_BYTES
     try:
         body = await read_body(scope, receive, limit)
@@ -126,15 +126,14 @@ def _raise_too_large(size: int, kind: str) -> NoReturn:
     if kind == "Event":
         limit = f"the Event invocation type (limit {MAX_ASYNC_PAYLOAD_BYTES} bytes)"
         message = f"{size} byte payload is too large for {limit}"
-        raise_user_error(413, "RequestEntityTooLargeException", message)
+        raise_user_error("RequestEntityTooLargeException", message, 413)
     limit = f"{MAX_SYNC_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
-    raise_user_error(413, "RequestTooLargeException", f"Request must be smaller than {limit}")
+    raise_user_error("RequestTooLargeException", f"Request must be smaller than {limit}", 413)
 
 
 def _executed_version(request: Request) -> tuple[str, str]:
     """Return the header with the version that ran, which is the one on disk under its number."""
-    reference = request.reference
-    version = reference.function.desired_configuration.version_of(reference.qualifier)
+    version = request.function.desired_configuration.version_of(request.qualifier)
     return ("X-Amz-Executed-Version", version or LATEST)
 
 
@@ -190,14 +189,14 @@ def _client_context(scope: Scope) -> str | None:
         return None
     if len(encoded) > _MAX_CLIENT_CONTEXT_BYTES:
         message = f"Client context must be no more than {_MAX_CLIENT_CONTEXT_BYTES} bytes."
-        raise_user_error(400, "InvalidRequestContentException", message)
+        raise_user_error("InvalidRequestContentException", message)
     try:
         context = json.loads(base64.b64decode(encoded, validate=True))
     except (ValueError, RecursionError):
         context = None
     if not isinstance(context, dict):
         message = "Client context must be a valid Base64-encoded JSON object."
-        raise_user_error(400, "InvalidRequestContentException", message)
+        raise_user_error("InvalidRequestContentException", message)
     return json.dumps(context)
 
 
@@ -207,7 +206,7 @@ def _check_json(body: bytes) -> None:
     except ValueError as error:
         message = f"Could not parse payload into json: {error}"
         message = f"Could not parse request body into json: {message}"
-        raise_user_error(400, "InvalidRequestContentException", message)
+        raise_user_error("InvalidRequestContentException", message)
 
 
 _EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"

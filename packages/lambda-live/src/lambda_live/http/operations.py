@@ -45,14 +45,6 @@ _REGION, _ACCOUNT, _FUNCTION, _DERIVED = 3, 9, 11, 13
 _QUALIFIER = r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionReference:
-    """A function, and the qualifier in the request, or None."""
-
-    function: Function
-    qualifier: str | None = None
-
-
 def resolve_function(
     functions: FunctionRegistry,
     name: str,
@@ -60,9 +52,9 @@ def resolve_function(
     *,
     reports_latest: bool,
     missing: str = "",
-) -> FunctionReference:
+) -> tuple[Function, str | None]:
     """
-    Return the function with that name and that qualifier.
+    Return the function with that name and that qualifier, and the qualifier.
 
     With `reports_latest`, the error for a missing function has `$LATEST` at the end of its ARN.
     `missing` is another message for that error.
@@ -73,7 +65,7 @@ def resolve_function(
     region, account_id, own_name, derived = _split_name(name, qualifier)
     if derived and qualifier and derived != qualifier:
         message = "The derived qualifier from the function name does not match the specified"
-        raise_user_error(400, "InvalidParameterValueException", f"{message} qualifier.")
+        raise_user_error("InvalidParameterValueException", f"{message} qualifier.")
     function = functions.get(own_name)
     own = (function or functions.default).configuration.account
     if region and region != own.region:
@@ -86,7 +78,7 @@ def resolve_function(
         suffix = qualifier or ("$LATEST" if reports_latest else None)
         arn = account.function_arn(own_name)
         raise_not_found(missing or f"Function not found: {arn}{f':{suffix}' if suffix else ''}")
-    return FunctionReference(function, qualifier)
+    return function, qualifier
 
 
 @lru_cache(256)
@@ -115,9 +107,10 @@ def constraint_errors(member: str, value: str, max_length: int, pattern: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request for an operation on a function."""
+    """A request for an operation on a function, or on the version or alias `qualifier` of it."""
 
-    reference: FunctionReference
+    function: Function
+    qualifier: str | None
     scope: Scope
     receive: Receive
     invocation: Invocation
@@ -146,7 +139,7 @@ async def read_whole_body(request: Request) -> bytes:
         return await read_body(request.scope, request.receive, MAX_SYNC_PAYLOAD_BYTES)
     except BodyTooLargeError:
         message = f"Request must be smaller than {MAX_SYNC_PAYLOAD_BYTES} bytes"
-        raise_user_error(413, "RequestTooLargeException", message)
+        raise_user_error("RequestTooLargeException", message, 413)
 
 
 async def read_json_body(request: Request) -> dict[str, Any]:
@@ -155,19 +148,17 @@ async def read_json_body(request: Request) -> dict[str, Any]:
         members = loads(await read_whole_body(request) or b"{}")
     except ValueError as error:
         raise_user_error(
-            400, "SerializationException", f"Could not parse request body into json: {error}"
+            "SerializationException", f"Could not parse request body into json: {error}"
         )
     if not isinstance(members, dict):
-        raise_user_error(400, "SerializationException", "Request body must be a JSON object.")
+        raise_user_error("SerializationException", "Request body must be a JSON object.")
     return members
 
 
 def parse_integer(value: object, member: str, minimum: int, maximum: int) -> int:
     """Return a member's value. Raises ServiceError unless it is an integer in the range."""
     if type(value) is not int:
-        raise_user_error(
-            400, "SerializationException", f"{value!r} can not be converted to an Integer"
-        )
+        raise_user_error("SerializationException", f"{value!r} can not be converted to an Integer")
     if not minimum <= value <= maximum:
         how, bound = ("less", maximum) if value > maximum else ("greater", minimum)
         failed = "failed to satisfy constraint: Member must have value"
@@ -198,8 +189,9 @@ class OperationMatch:
     """
 
     operation: Operation
-    reference: FunctionReference
+    function: Function
     add_id_headers: AddIdHeaders
+    qualifier: str | None = None
     allows_origin: Callable[[str], bool] = _allow_no_origin
 
 
@@ -247,20 +239,20 @@ class OperationRouter:
             if route.method == method and (match := route.pattern.fullmatch(path)):
                 if method != "GET" and not route.is_invocation:
                     check_user(scope)
-                reference = self._reference(route, match, scope)
-                return OperationMatch(route.operation, reference, add_lambda_ids)
+                function, qualifier = self._resolve_function(route, match, scope)
+                return OperationMatch(route.operation, function, add_lambda_ids, qualifier)
         methods = [route.method for route in self._routes if route.pattern.fullmatch(path)]
         message = f"{method} {path} is not supported"
         message += f"; supported methods: {', '.join(methods)}." if methods else "."
         body = {"Type": "User", "message": message}
         raise ServiceError(404, "UnknownOperationException", body)
 
-    def _reference(
+    def _resolve_function(
         self, route: OperationRoute, match: re.Match[str], scope: Scope
-    ) -> FunctionReference:
+    ) -> tuple[Function, str | None]:
         name = match.groupdict().get("name")
         if name is None:
-            return FunctionReference(self._functions.default)
+            return self._functions.default, None
         return resolve_function(
             self._functions,
             name,

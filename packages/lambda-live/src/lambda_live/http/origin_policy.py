@@ -45,16 +45,14 @@ class OriginPolicy:
         """Raise ServiceError unless the Host header names this service."""
         hosts = [value.decode("latin-1") for key, value in scope["headers"] if key == b"host"]
         if len(hosts) > 1:
-            raise_user_error(
-                400, "ValidationException", "A request must have exactly one Host header."
-            )
+            raise_user_error("ValidationException", "A request must have exactly one Host header.")
         name = _name(hosts[0]) if hosts else "localhost"
         if not self._is_allowed(name):
             message = (
                 f"Host {name!r} is not allowed. To allow it, start lambda-live with"
                 f" --allowed-hosts {name} (or LAMBDA_LIVE_ALLOWED_HOSTS)."
             )
-            raise_user_error(403, "AccessDeniedException", message)
+            raise_user_error("AccessDeniedException", message, 403)
 
     def foreign_origin(self, scope: Scope) -> str | None:
         """Return the origin of the foreign page that sent a request, or None."""
@@ -107,7 +105,7 @@ class OriginMiddleware:
 def raise_foreign_origin(origin: str) -> None:
     """Raise ServiceError for a page of a foreign origin."""
     raise_user_error(
-        403, "AccessDeniedException", f"Requests from pages of {origin} are not allowed."
+        "AccessDeniedException", f"Requests from pages of {origin} are not allowed.", 403
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_live.http.code_status_api import PATH as STATE
+from lambda_live.checks.curl import STATE_PATH as STATE
 from support.cdk import function, stage, synthesize
 from support.lambda_service import LambdaService
 from support.project import write_project

@@ -1,24 +1,29 @@
-"""The code that each function runs, and whether it loads, for scripts that wait for a save."""
+"""
+The operations of lambda-live's own, for checks.
+
+A check waits until its code is loaded, and may send a message, an item or an object.
+"""
 
 import asyncio
 import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from lambda_live.checks.curl import STATE_PATH
 from lambda_live.functions.function import Function
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.http.asgi import Response
-from lambda_live.http.aws_errors import json_response
-from lambda_live.http.operations import OperationRoute, Request
+from lambda_live.http.asgi import Response, query_parameter
+from lambda_live.http.aws_errors import json_response, raise_user_error
+from lambda_live.http.operations import OperationRoute, Request, read_whole_body
 from lambda_live.model.code_version import CodeVersion, LoadOutcome
 from lambda_live.model.invocation import Result
 from lambda_live.model.requirements import PackageState
 
-PATH = "/2015-03-31/functions/.lambda-live"
-"""Not a valid function name, so no path of AWS's API is equal to this one."""
+if TYPE_CHECKING:
+    from lambda_live.events.deliveries import Deliveries
 
 _LOAD_TIMEOUT_SECONDS = 2.0
 """How long a request waits for the code that it names."""
@@ -26,21 +31,39 @@ _LOAD_TIMEOUT_SECONDS = 2.0
 _LOCATION = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<message>.*)", re.DOTALL)
 
 
-class CodeStatusApi:
+class CheckApi:
     """
-    Serves `GET PATH?NAME=CODE_SHA256&…`: responds once each named function has loaded its code.
+    Serves the operations that only `lambda-live check` and other tools of this project call.
 
-    After 2 s it responds with the current state, and the client may request again. `state` is
-    Pending, Active or Failed, also if a function's packages could not be installed (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
-    `pods` has the namespace and the context of the service's pods, if it runs in a cluster.
+    `GET …?NAME=CODE_SHA256&…` responds once each named function has loaded its code. After 2 s it
+    responds with the current state, and the client may request again. `state` is Pending, Active or
+    Failed, also if a function's packages could not be installed (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+
+    `POST …/deliveries?folder=queues&resource=NAME&key=KEY&functions=NAME,NAME` sends the body to a
+    resource, and responds with the result of each function that gets it, by name.
     """
 
-    def __init__(self, functions: FunctionRegistry, pods: tuple[str, str] | None) -> None:
+    def __init__(
+        self,
+        functions: FunctionRegistry,
+        pods: tuple[str, str] | None,
+        deliveries: "Deliveries | None",
+    ) -> None:
+        """
+        Create the API.
+
+        `pods` has the namespace and the context of the service's pods, if it runs in a cluster.
+        `deliveries` is None if the template has no resources.
+        """
         self._functions = functions
         self._pods = pods
-        self.routes = (OperationRoute("GET", PATH, self._get),)
+        self._deliveries = deliveries
+        self.routes = (
+            OperationRoute("GET", STATE_PATH, self._get_state),
+            OperationRoute("POST", f"{STATE_PATH}/deliveries", self._deliver),
+        )
 
-    async def _get(self, request: Request) -> Response:
+    async def _get_state(self, request: Request) -> Response:
         expected = parse_qsl(request.scope["query_string"].decode("latin-1"))
         await asyncio.gather(
             *(
@@ -53,6 +76,31 @@ class CodeStatusApi:
         if self._pods is not None:
             state["pods"] = dict(zip(("namespace", "context"), self._pods, strict=True))
         return json_response(state)
+
+    async def _deliver(self, request: Request) -> Response:
+        if self._deliveries is None:
+            hint = "the template has no AWS resources, so the service started no emulator"
+            raise_user_error("ResourceConflictException", f"Nothing can be sent: {hint}.", 409)
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  # few projects need it
+
+        folder, resource, key, names = (
+            query_parameter(request.scope, each) or ""
+            for each in ("folder", "resource", "key", "functions")
+        )
+        functions = names.split(",") if names else []
+        body = await read_whole_body(request)
+        try:
+            found = await self._deliveries.send(folder, resource, key, body, functions)
+        except (BotoCoreError, ClientError, ValueError, KeyError) as error:
+            message = f"{folder}/{resource}: {error}"
+            raise_user_error("InvalidParameterValueException", message)
+        function = self._functions.get(next(iter(functions), "")) or self._functions.default
+        response = json_response(found.results)
+        response.code_sha256 = function.code_version.code_sha256
+        request.invocation.request_id = found.request_id or request.invocation.request_id
+        if found.has_error:
+            response.headers.append(("X-Amz-Function-Error", "Unhandled"))
+        return response
 
 
 def _describe(function: Function) -> dict[str, Any]:
