@@ -93,8 +93,7 @@ class Schedule:
             try:
                 await self.fire(time)
             except Exception as error:  # noqa: BLE001  # the next time is not affected
-                reason = str(error) or "the function accepts no event now"
-                message = f"{self.source.place}: {self.source.name} was not fired: {reason}"
+                message = f"{self.source.place}: {self.source.name} was not fired: {error}"
                 self._context.log(message, "ERROR")
             time = self.next_time(max(time, datetime.now(UTC)))  # missed times do not fire
 

@@ -7,21 +7,30 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import override
 
 from lambda_live.model.invocation import Invocation
 from lambda_live.telemetry.listener import Listener
 
 
 class NotInvokedError(Exception):
-    """The function does not run an invocation."""
+    """The function does not run an invocation. The text says why."""
 
 
 class ThrottledError(NotInvokedError):
     """All environments are busy and the queue is full: AWS's 429."""
 
+    @override
+    def __str__(self) -> str:
+        return "Throttled (429): all environments are busy and the queue is full."
+
 
 class ServiceStoppingError(NotInvokedError):
     """The service is stopping and accepts no more requests."""
+
+    @override
+    def __str__(self) -> str:
+        return "The service is stopping."
 
 
 class RejectedError(NotInvokedError):

@@ -69,8 +69,7 @@ class AdminApp:
         try:
             await schedules[name].fire()
         except (NotInvokedError, ValueError) as error:
-            message = str(error) or "the function accepts no event now"
-            return json_response({"message": message}, 503)
+            return json_response({"message": str(error)}, 503)
         return json_response({"fired": name})
 
     def _receive(self, request_id: str, body: bytes) -> Response:

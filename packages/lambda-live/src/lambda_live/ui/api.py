@@ -78,9 +78,9 @@ class UiApi:
         function = query.get("function", "")
         match path:
             case ["rows", row_id]:
-                return self._state.detail(self._row(row_id))
+                return self._state.detail(self._row(row_id, Row))
             case ["rows", row_id, part]:
-                return await self._part(self._invocation(row_id), part, query)
+                return await self._part(self._row(row_id, InvocationRow), part, query)
             case ["pins", pin_id]:
                 return self._pin(pin_id)
             case ["resources", *rest]:
@@ -158,34 +158,22 @@ class UiApi:
         state = self._state
         match action:
             case "rerun":
-                row = self._invocation(row_id)
+                row = self._row(row_id, InvocationRow)
                 return (await rerun(state.functions, state.history, row, UI_CLIENT)).detail()
             case "pin":
-                return self._pin_row(self._invocation(row_id))
+                return self._pin_row(self._row(row_id, InvocationRow))
             case "save-as-check":
                 name = str(body.get("name", ""))
-                return await self._save_as_check(self._invocation(row_id), name)
+                return await self._save_as_check(self._row(row_id, InvocationRow), name)
             case "accept":
-                state.accept_responses(self._checks(row_id))
+                state.accept_responses(self._row(row_id, ChecksRow))
                 return {}
         raise ApiError(404, "Not found")
 
-    def _invocation(self, row_id: str) -> InvocationRow:
+    def _row[R: Row](self, row_id: str, kind: type[R]) -> R:
         row = self._state.history.get(_parse_id(row_id))
-        if not isinstance(row, InvocationRow):
-            raise ApiError(404, "This invocation is no longer in the history.")
-        return row
-
-    def _row(self, row_id: str) -> Row:
-        row = self._state.history.get(_parse_id(row_id))
-        if row is None:
+        if not isinstance(row, kind):
             raise ApiError(404, "This entry is no longer in the history.")
-        return row
-
-    def _checks(self, row_id: str) -> ChecksRow:
-        row = self._state.history.get(_parse_id(row_id))
-        if not isinstance(row, ChecksRow):
-            raise ApiError(404, "This result is no longer in the history.")
         return row
 
     async def _body(self, row: InvocationRow, part: Part) -> Download:

@@ -21,7 +21,7 @@ from lambda_live.model.strict_json import loads
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.history import History, unique_ids
 from lambda_live.ui.rows import SHORT_SHA_LENGTH, InvocationRow, Row, preview
-from lambda_live.ui.runner import InvokeError, rerun
+from lambda_live.ui.runner import ApiError, rerun
 
 MAX_INVOCATIONS = 50
 """Distinct client invocations that run again after a save."""
@@ -355,7 +355,7 @@ class Replay:
         try:
             async with slots:
                 after = await rerun(self._functions, self._history, row, REPLAY_CLIENT)
-        except InvokeError as error:
+        except ApiError as error:
             return Comparison(before, None, pinned, str(error))
         return Comparison(before, after, pinned)
 

@@ -116,7 +116,7 @@ class ResourcesView:
         try:
             await schedule.fire()
         except Exception as error:
-            raise ApiError(409, str(error) or "The function accepts no event now.") from error
+            raise ApiError(409, str(error)) from error
 
 
 def _resource(kind: str, name: str, facts: list[tuple[str, str]], **more: Any) -> _Resource:

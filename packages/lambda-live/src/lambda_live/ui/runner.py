@@ -3,7 +3,7 @@
 import asyncio
 
 from lambda_live.functions.registry import FunctionRegistry
-from lambda_live.functions.request_queue import RejectedError, ServiceStoppingError, ThrottledError
+from lambda_live.functions.request_queue import NotInvokedError
 from lambda_live.model.invocation import Invocation
 from lambda_live.ui.history import History
 from lambda_live.ui.rows import MAX_BODY_BYTES, InvocationRow, format_size
@@ -20,47 +20,32 @@ class ApiError(Exception):
         self.status = status
 
 
-class InvokeError(ApiError):
-    """An event could not be run, or its result is not available."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(409, message)
-
-
 async def invoke(
     functions: FunctionRegistry, history: History, function: str, invocation: Invocation
 ) -> InvocationRow:
-    """Run an invocation and return its row of the history. Raises InvokeError."""
+    """Run an invocation and return its row of the history. Raises ApiError."""
     found = functions.get(function)
     if found is None:
-        message = f"Function {function!r} not found."
-        raise InvokeError(message)
+        raise ApiError(409, f"Function {function!r} not found.")
     try:
         await found.invoke(invocation)
-    except RejectedError as error:
-        raise InvokeError(str(error)) from error
-    except ThrottledError as error:
-        message = "Throttled (429): all environments are busy and the queue is full."
-        raise InvokeError(message) from error
-    except ServiceStoppingError as error:
-        message = "The service is stopping."
-        raise InvokeError(message) from error
+    except NotInvokedError as error:
+        raise ApiError(409, str(error)) from error
     row = history.find_request(invocation.request_id)
     if row is None:
-        message = "The invocation finished, but its response is too large to keep."
-        raise InvokeError(message)
+        raise ApiError(409, "The invocation finished, but its response is too large to keep.")
     return row
 
 
 async def rerun(
     functions: FunctionRegistry, history: History, row: InvocationRow, client: str
 ) -> InvocationRow:
-    """Run the event of an earlier invocation again. Raises InvokeError."""
+    """Run the event of an earlier invocation again. Raises ApiError."""
     event = await asyncio.to_thread(history.whole_body, row, "event")
     if event is None:
         size, limit = format_size(row.event.size), format_size(MAX_BODY_BYTES)
         message = f"Only the first {limit} of this event ({size}) are left: newer ones replaced it."
-        raise InvokeError(message)
+        raise ApiError(409, message)
     invocation = Invocation(
         event,
         client_context=row.client_context,
