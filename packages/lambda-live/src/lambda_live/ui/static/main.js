@@ -57,13 +57,14 @@ function actionBar(row, pin) {
   return h("div", { class: "bar" }, buttons);
 }
 
-async function open(id, { replace = false } = {}) {
+// Loads a view and shows it, unless another one was requested meanwhile.
+async function load(path, replace, find, render) {
   const number = latestRequest += 1;
   try {
-    const row = await loadRow(id);
+    const found = await find();
     if (number !== latestRequest) return;
-    navigate(`rows/${id}`, { replace });
-    showRow(row);
+    navigate(path, { replace });
+    render(found);
   } catch (error) {
     announce(error.message);
     if (replace && number === latestRequest) showMissing(error);
@@ -80,50 +81,29 @@ function showMissing(error) {
   show(actionBar(), h("p", { class: "problem", role: "alert" }, error.message));
 }
 
-async function openPin(id, { replace = false } = {}) {
-  const number = latestRequest += 1;
-  try {
-    const pin = await request("GET", `pins/${id}`);
-    if (number !== latestRequest) return;
-    navigate(`pins/${id}`, { replace });
-    opened = { pin, row: pin.original };
-    show(actionBar(pin.original, pin), detailView(pin));
-  } catch (error) {
-    announce(error.message);
-    if (replace && number === latestRequest) showMissing(error);
-  }
-}
+const open = (id, { replace = false } = {}) => load(`rows/${id}`, replace, () => loadRow(id), showRow);
 
-async function openFunctions({ replace = false } = {}) {
-  const number = latestRequest += 1;
-  try {
-    const view = await functionsView({
-      onSend: (name, sample) => compose({ function: name, sample }),
-      onFilter: (name) => { setFunction(name); close(); },
-    });
-    if (number !== latestRequest) return;
-    navigate("functions", { replace });
+const openPin = (id, { replace = false } = {}) => load(`pins/${id}`, replace, () => request("GET", `pins/${id}`), (pin) => {
+  opened = { pin, row: pin.original };
+  show(actionBar(pin.original, pin), detailView(pin));
+});
+
+function openFunctions({ replace = false } = {}) {
+  const onSend = (name, sample) => compose({ function: name, sample });
+  const onFilter = (name) => { setFunction(name); close(); };
+  return load("functions", replace, () => functionsView({ onSend, onFilter }), (view) => {
     opened = { isFunctions: true };
     show(actionBar(), view);
-  } catch (error) {
-    announce(error.message);
-  }
+  });
 }
 
 async function openResources(id = "", { replace = false } = {}) {
   if (!state.hasResources) return;
-  const number = latestRequest += 1;
-  try {
-    const view = await resourcesView();
-    if (number !== latestRequest) return;
-    navigate(id ? `resources/${encodeURIComponent(id)}` : "resources", { replace });
+  await load(id ? `resources/${encodeURIComponent(id)}` : "resources", replace, resourcesView, (view) => {
     opened = {};
     show(actionBar(), view);
     if (id) document.getElementById(`resource-${id}`)?.scrollIntoView();
-  } catch (error) {
-    announce(error.message);
-    if (replace && number === latestRequest) showMissing(error);
-  }
+  });
 }
 
 // Opens what the URL names: after a reload, after back, and from a link.
