@@ -8,7 +8,7 @@ each. `EventSender` starts another process for the rest if an event takes long.
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ from lambda_live.checks.http_file import (
     escape_controls,
     read_request,
 )
-from lambda_live.model.text_files import EncodingError, encoding_of, read_file
+from lambda_live.model.text_files import EncodingError, decode, encoding_of
 
 FUNCTIONS_PATH = "/2015-03-31/functions"
 STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
@@ -115,53 +115,69 @@ def response_of(folder: Path, number: int) -> HttpResponse:
 
 def _transfer(target: Target, event: Path, output: Path) -> list[str]:
     output.touch()  # curl creates no file for an empty response
-    function = target.function_of(event)
+    request = request_of(target, event)
     lines = [
-        *("silent", "show-error", "globoff"),
+        *("silent", "show-error", "globoff", "path-as-is"),
         "connect-timeout = 5",
         r'write-out = "%{stderr}%{time_total}\n"',
         _option("output", str(output)),
         _option("dump-header", str(headers_file(output.parent, int(output.name)))),
         _header("X-Lambda-Live-Source", target.source),
         _header("X-Lambda-Live-Event", escape_controls(event.name)),
+        "head" if request.method == "HEAD" else _option("request", request.method),
+        *(_header(name, value) for name, value in request.headers),
+        _option("url", target.url + request.encoded_target),
     ]
-    if (resource := ResourceEvent.parse(event)) is not None:
-        return [
-            *lines,
-            _header("Content-Type", "application/octet-stream"),
-            _option("data-binary", f"@{event}"),
-            _option("url", target.url + delivery_path(target, event, resource)),
-        ]
-    if event.suffix == SUFFIX:
-        return lines + _http_request(target, event, function, output)
-    if tenant := target.tenants.get(function):
-        lines.append(_header("X-Amz-Tenant-Id", tenant))
-    return [
-        *lines,
-        _header("Content-Type", "application/json"),
-        _header("X-Amz-Log-Type", "Tail"),
-        _option("data-binary", f"@{_utf8_file(event, output)}"),
-        _option("url", f"{target.url}{FUNCTIONS_PATH}/{function}/invocations"),
-    ]
+    if request.body:
+        body = output.with_suffix(".body")
+        body.write_bytes(request.body)
+        lines.append(_option("data-binary", f"@{body}"))
+        if not any(name.lower() == "content-type" for name, _ in request.headers):
+            lines.append(_option("header", "Content-Type:"))  # without curl's default
+    return lines
 
 
-def _utf8_file(event: Path, output: Path) -> Path:
-    """Return a file with the event as UTF-8: a copy if it is UTF-16 or has a byte order mark."""
+def request_of(target: Target, event: Path, function: str = "") -> HttpRequest:
+    """Return the request that sends an event to a function. Raises InvalidEventError."""
+    function = function or target.function_of(event)
+    resource = ResourceEvent.parse(event)
     try:
-        with event.open("rb") as file:
-            encoding = encoding_of(file.read(4))
-        if encoding == "utf-8":
-            return event
-        copy = output.with_suffix(".event")
-        copy.write_text(read_file(event), encoding="utf-8")
+        if resource is not None:
+            headers = [("Content-Type", "application/octet-stream")]
+            path = _delivery_path(target, event, resource)
+            return HttpRequest("POST", path, headers, event.read_bytes())
+        if event.suffix != SUFFIX:
+            return invocation_request(target, function, _read_event(event))
+        request = read_request(event)
+    except FileNotFoundError as error:
+        message = f"{event}: no such file: {error.filename}"
+        raise InvalidEventError(message) from error
     except EncodingError as error:
-        raise InvalidEventError(str(error)) from None
-    except OSError:
-        return event  # curl reports it
-    return copy
+        raise InvalidEventError(str(EncodingError(error.line, event))) from error
+    except (OSError, ValueError) as error:
+        message = f"{event}: {error}"
+        raise InvalidEventError(message) from error
+    headers = [("X-Lambda-Live-Log", "Tail"), *request.headers]
+    if len(target.functions) > 1:
+        headers.insert(0, ("Host", f"{function}.localhost:{target.url.rpartition(':')[2]}"))
+    return replace(request, headers=headers)
 
 
-def delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:
+def invocation_request(target: Target, function: str, payload: bytes) -> HttpRequest:
+    """Return the request of AWS's Lambda API that invokes a function."""
+    headers = [("Content-Type", "application/json"), ("X-Amz-Log-Type", "Tail")]
+    if tenant := target.tenants.get(function):
+        headers.append(("X-Amz-Tenant-Id", tenant))
+    return HttpRequest("POST", f"{FUNCTIONS_PATH}/{function}/invocations", headers, payload)
+
+
+def _read_event(event: Path) -> bytes:
+    """Return a JSON event as UTF-8. Raises OSError, EncodingError."""
+    content = event.read_bytes()
+    return content if encoding_of(content) == "utf-8" else decode(content).encode()
+
+
+def _delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:
     """Return the path that has the service send a message, an item or an object."""
     query = {
         "folder": resource.folder,
@@ -170,38 +186,6 @@ def delivery_path(target: Target, event: Path, resource: ResourceEvent) -> str:
         "functions": ",".join(target.expected_functions(event)),
     }
     return f"{STATE_PATH}/deliveries?{urlencode(query)}"
-
-
-def request_of(event: Path) -> HttpRequest:
-    """Return the request of a `.http` file. Raises InvalidEventError."""
-    try:
-        return read_request(event)
-    except FileNotFoundError as error:
-        message = f"{event}: no such file: {error.filename}"
-        raise InvalidEventError(message) from error
-    except (OSError, ValueError) as error:
-        message = f"{event}: {error}"
-        raise InvalidEventError(message) from error
-
-
-def _http_request(target: Target, event: Path, function: str, output: Path) -> list[str]:
-    request = request_of(event)
-    lines = [
-        "path-as-is",
-        _header("X-Lambda-Live-Log", "Tail"),
-        "head" if request.method == "HEAD" else _option("request", request.method),
-        *(_header(name, value) for name, value in request.headers),
-        _option("url", target.url + request.encoded_target),
-    ]
-    if len(target.functions) > 1:
-        lines.append(_header("Host", f"{function}.localhost:{target.url.rpartition(':')[2]}"))
-    if request.body:
-        body = output.with_suffix(".body")
-        body.write_bytes(request.body)
-        lines.append(_option("data-binary", f"@{body}"))
-        if not any(name.lower() == "content-type" for name, _ in request.headers):
-            lines.append(_option("header", "Content-Type:"))  # without curl's default
-    return lines
 
 
 def _header(name: str, value: str) -> str:

@@ -12,16 +12,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 from lambda_live.checks.code_state import ServiceState
 from lambda_live.checks.curl import (
     EMULATOR_FUNCTIONS,
-    FUNCTIONS_PATH,
     STATE_PATH,
     InvalidEventError,
     Target,
-    delivery_path,
+    invocation_request,
     request_of,
     unreachable,
 )
@@ -36,7 +34,7 @@ from lambda_live.checks.function_response import (
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, HttpResponse
 from lambda_live.cli.parser import CommandParser, check_function, fail, log, suggest
 from lambda_live.model.strict_json import loads
-from lambda_live.model.text_files import is_given, read_file
+from lambda_live.model.text_files import is_given
 from lambda_live.telemetry.sanitize import escape_json, sanitize
 
 _CLIENT = "invoke"
@@ -83,21 +81,6 @@ def _find_event(name: str, function: str | None) -> Path:
     return found[0]
 
 
-def _payload(options: argparse.Namespace, event: Path) -> bytes:
-    if options.data is not None:
-        content: bytes = options.data.encode()
-    elif event == _NAMELESS:
-        content = sys.stdin.buffer.read() if options.events else b"{}"
-    else:
-        content = read_file(event).encode()
-    try:
-        loads(content)
-    except ValueError as error:
-        where = "" if event == _NAMELESS else f"{event}: "
-        fail(f"{where}the event is not JSON: {error}")
-    return content
-
-
 def _request(options: argparse.Namespace, target: Target, event: Path) -> HttpRequest:
     try:
         function = options.function or target.function_of(event)
@@ -105,21 +88,23 @@ def _request(options: argparse.Namespace, target: Target, event: Path) -> HttpRe
         names = ", ".join(target.functions)
         fail(f"there is more than one function; name one with --function: {names}")
     check_function(function, target.functions)
-    if (resource := ResourceEvent.parse(event)) is not None:
-        headers = [("Content-Type", "application/octet-stream")]
-        path = delivery_path(target, event, resource)
-        return HttpRequest("POST", path, headers, event.read_bytes())
-    if event.suffix != SUFFIX:
-        headers = [("Content-Type", "application/json"), ("X-Amz-Log-Type", "Tail")]
-        headers += [("X-Amz-Tenant-Id", options.tenant)] if options.tenant else []
-        path = f"{FUNCTIONS_PATH}/{quote(function)}/invocations"
-        return HttpRequest("POST", path, headers, _payload(options, event))
-    request = request_of(event)
-    host = [("Host", f"{function}.localhost:{urlsplit(options.url).port}")]
-    several = len(target.functions) > 1
-    return HttpRequest(
-        request.method, request.target, [*host * several, *request.headers], request.body
-    )
+    if event != _NAMELESS:
+        request = request_of(target, event, function)
+    else:
+        given = "{}" if options.data is None else options.data
+        content = sys.stdin.buffer.read() if options.events else given.encode()
+        request = invocation_request(target, function, content)
+    if event.suffix != SUFFIX and ResourceEvent.parse(event) is None:
+        _check_json(event, request.body)
+    return request
+
+
+def _check_json(event: Path, content: bytes) -> None:
+    try:
+        loads(content)
+    except ValueError as error:
+        where = "" if event == _NAMELESS else f"{event}: "
+        fail(f"{where}the event is not JSON: {error}")
 
 
 def _print_response(event: Path, response: HttpResponse) -> None:
@@ -146,18 +131,19 @@ def _figures(reported: InvocationLog) -> str:
     return ", ".join(f"{name}{ms:.1f} ms" for name, ms in figures.items() if ms is not None)
 
 
-def _read_target(url: str) -> Target:
+def _read_target(options: argparse.Namespace) -> Target:
     """Return the service and its functions. Raises OSError, ValueError."""
-    response = HttpRequest("GET", STATE_PATH, [], b"").send(url, **_SOURCE)
+    response = HttpRequest("GET", STATE_PATH, [], b"").send(options.url, **_SOURCE)
     state = ServiceState.parse(response.text)
-    return Target(url, _CLIENT, state.names if state else EMULATOR_FUNCTIONS)
+    names = state.names if state else EMULATOR_FUNCTIONS
+    tenants = dict.fromkeys(names, options.tenant) if options.tenant else {}
+    return Target(options.url, _CLIENT, names, tenants)
 
 
 def _invoke(options: argparse.Namespace, target: Target, event: Path) -> bool:
     """Send an event, and print the response; return whether the invocation succeeded."""
     request = _request(options, target, event)
-    own = {**_SOURCE, "X-Lambda-Live-Log": "Tail"}
-    own |= {} if event == _NAMELESS else {"X-Lambda-Live-Event": event.name}
+    own = _SOURCE | ({} if event == _NAMELESS else {"X-Lambda-Live-Event": event.name})
     several = len(options.events) > 1
     if several:
         sys.stderr.write(f"{sanitize(str(event))}\n")
@@ -187,7 +173,7 @@ def main(arguments: Sequence[str]) -> None:
         fail("--data and EVENT exclude each other")
     events = [_find_event(name, options.function) for name in options.events]
     try:
-        target = _read_target(options.url)
+        target = _read_target(options)
         succeeded = [_invoke(options, target, each) for each in events or [_NAMELESS]]
         sys.exit(0 if all(succeeded) else 1)
     except InvalidEventError as error:
