@@ -21,16 +21,16 @@ class Subscription:
     """The pending message of one open page."""
 
     def __init__(self) -> None:
-        self._rows: list[Row] = []
+        self._rows: dict[int, Row] = {}
         self._omitted = 0
         self._fields: dict[str, object] = {}
         self._wake = asyncio.Event()
         self._closed = False
 
     def add_row(self, row: Row) -> None:
-        """Send a row with the next message."""
-        if len(self._rows) < MAX_ROWS_PER_MESSAGE:
-            self._rows.append(row)
+        """Send a row with the next message; once, even if its fields change before that."""
+        if row.id in self._rows or len(self._rows) < MAX_ROWS_PER_MESSAGE:
+            self._rows[row.id] = row
         else:
             self._omitted += 1
         self._wake.set()
@@ -59,10 +59,10 @@ class Subscription:
     def _take(self) -> dict[str, object]:
         fields = self._fields
         if self._rows:
-            fields["rows"] = [row.summary() for row in self._rows]
+            fields["rows"] = [row.summary() for row in self._rows.values()]
         if self._omitted:
             fields["omitted"] = self._omitted
-        self._rows, self._omitted, self._fields = [], 0, {}
+        self._rows, self._omitted, self._fields = {}, 0, {}
         return fields
 
 
