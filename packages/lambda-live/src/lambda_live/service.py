@@ -54,7 +54,7 @@ from lambda_live.ui.app import UiApp
 from lambda_live.ui.error_pages import BrowserErrorPages
 from lambda_live.ui.links import EditorLinks
 from lambda_live.ui.resources_view import ResourcesView
-from lambda_live.ui.state import CheckActions, UiState
+from lambda_live.ui.state import UiState
 from lambda_live.ui.store import HistoryStore, database_path
 
 if TYPE_CHECKING:
@@ -252,10 +252,8 @@ def build_service(
     actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
     if aws is not None and aws.url:
         actions.reset_resources = aws.request_reset
-    ui_state.check_actions = CheckActions(
-        actions.check if settings.is_interactive and actions.can_check else None,
-        actions.accept if settings.is_interactive and actions.can_accept else None,
-    )
+    ui_state.start_checks = actions.check if actions.can_check else None
+    ui_state.start_accept = actions.accept if actions.can_accept else None
     return Service(
         config=config,
         front_socket=front_socket,

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from lambda_live.cli import admin_client
 from lambda_live.cli.admin_client import AdminClient
 from lambda_live.cli.parser import CommandParser
-from lambda_live.terminal.stream import PATH
 from lambda_live.terminal.text import dim, strip_styles, terminal_width, wrap_line
 
 
@@ -35,7 +34,7 @@ def _show(admin: AdminClient) -> None:
     is_connected = True
     while True:
         was_connected, is_connected = is_connected, False
-        for line in admin.lines(PATH):
+        for line in admin.lines("/terminal"):
             is_connected = True
             _print(line.decode("utf-8", "replace").removesuffix("\n"))
         if was_connected and not is_connected:

@@ -97,7 +97,7 @@ class Actions:
         self._accept_command = ReloadCommand(settings.accept_command, url, self._on_accepted)
         self._background = BackgroundTasks(status.log)
         self.reset_resources: Callable[[], None] | None = None  # with an emulator of AWS's services
-        self.can_check = bool(settings.reload_command)
+        self.can_check = settings.is_interactive and bool(settings.reload_command)
         self.can_accept = self.can_check and bool(settings.accept_command)
 
     @property

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import override
 
@@ -58,36 +57,13 @@ _COLLECT_SECONDS = 0.25
 _MAX_LABEL_COLUMNS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class InvocationLine:
-    """The format of an invocation's line: the function's name, or "", and the columns."""
-
-    name: str
-    width: int
-
-    def format(self, invocation: Invocation, result: Result, report: Report, location: str) -> str:
-        """Return time, outcome, label, status or error, and the figures of AWS's REPORT line."""
-        failed = report.outcome.has_failed
-        mark = red("✗") if failed else green("✓")
-        start = f"{dim(clock())} {mark} {self.label(invocation)}"
-        if result.error_type is None:
-            words = _styled_outcome(report.outcome)
-        else:
-            words = [red(each) for each in (error_name(result), location) if each]
-        return self._fit([start, *words], _figures(report))
-
-    def label(self, invocation: Invocation) -> str:
-        """Return how the function was called: event, method and path, or operation."""
-        label = sanitize(invocation.label or invocation.request_id)
-        return f"{self.name} {truncate(label, _MAX_LABEL_COLUMNS)}".lstrip()
-
-    def _fit(self, parts: list[str], figures: list[str]) -> str:
-        """Join the parts. Omit figures from the end until the line fits."""
+def _fit(parts: list[str], figures: list[str], width: int) -> str:
+    """Join the parts. Omit figures from the end until the line fits."""
+    line = "  ".join((*parts, *map(dim, figures)))
+    while figures and wcwidth.width(line) > width:
+        figures = figures[:-1]
         line = "  ".join((*parts, *map(dim, figures)))
-        while figures and wcwidth.width(line) > self.width:
-            figures = figures[:-1]
-            line = "  ".join((*parts, *map(dim, figures)))
-        return line
+    return line
 
 
 def _figures(report: Report) -> list[str]:
@@ -146,7 +122,7 @@ class TerminalListener(Listener):
             preview.start()
 
     def _print_running(self, invocation: Invocation) -> None:
-        label = self._line_format.label(invocation)
+        label = self._label(invocation)
         self._print([f"{dim(f'{clock()} …')} {label}  {dim('running')}"])
 
     @override
@@ -199,22 +175,30 @@ class TerminalListener(Listener):
             return
         error = self._format_error(result) if result.error_type is not None else []
         if self._status.throttle.should_show(report.duration_ms, records, failed=failed):
-            location = self._location(result) if result.error_type is not None else ""
-            line = self._line_format.format(invocation, result, report, location)
             response = [] if result.error_type else self._response(invocation, result)
-            self._print([line, *log, *error, *response])
+            self._print([self._line(invocation, result, report), *log, *error, *response])
         elif error:  # a new error is shown even while invocations are summarized
-            line = self._line_format.format(invocation, result, report, self._location(result))
-            self._print([line, *error])
+            self._print([self._line(invocation, result, report), *error])
 
     def _response(self, invocation: Invocation, result: Result) -> list[str]:
         if invocation.client != TERMINAL_CLIENT:
             return []
         return _response_rows(result.payload, self._status.screen.width)
 
-    @property
-    def _line_format(self) -> InvocationLine:
-        return InvocationLine(self._name, self._status.screen.width)
+    def _line(self, invocation: Invocation, result: Result, report: Report) -> str:
+        """Return time, outcome, label, status or error, and the figures of AWS's REPORT line."""
+        mark = red("✗") if report.outcome.has_failed else green("✓")
+        start = f"{dim(clock())} {mark} {self._label(invocation)}"
+        if result.error_type is None:
+            words = _styled_outcome(report.outcome)
+        else:
+            words = [red(each) for each in (error_name(result), self._location(result)) if each]
+        return _fit([start, *words], _figures(report), self._status.screen.width)
+
+    def _label(self, invocation: Invocation) -> str:
+        """Return how the function was called: event, method and path, or operation."""
+        label = sanitize(invocation.label or invocation.request_id)
+        return f"{self._name} {truncate(label, _MAX_LABEL_COLUMNS)}".lstrip()
 
     def _format_error(self, result: Result) -> list[str]:
         if self._is_load_error(result):
@@ -260,7 +244,7 @@ class TerminalListener(Listener):
 
     @override
     def on_event_dropped(self, invocation: Invocation, result: Result) -> None:
-        label = self._line_format.label(invocation)
+        label = self._label(invocation)
         message = f"{label} dropped after the last attempt"
         self.service_log(message, "ERROR", error=result.error_type)
 

@@ -1,15 +1,16 @@
-"""The interactive terminal, composed from its parts."""
+"""The interactive terminal, composed from its parts, and its lines over HTTP."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import override
 
+from lambda_live.http.asgi import Receive, Scope, Send, send_stream
 from lambda_live.model.function import FunctionConfiguration
 from lambda_live.telemetry.listener import Listener
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.listener import TerminalListener
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.status_view import StatusView
-from lambda_live.terminal.stream import TerminalStream
 from lambda_live.terminal.text import bold, dim
 
 _MAX_NAMES_LENGTH = 55
@@ -36,7 +37,6 @@ class Terminal(Listener):
         self.status = StatusView(
             self._screen, runs_checks=runs_checks and out is not None, is_debugging=is_debugging
         )
-        self.stream = TerminalStream(self._screen)
 
     def create_listener(
         self, configuration: FunctionConfiguration, *, show_name: bool
@@ -52,6 +52,17 @@ class Terminal(Listener):
         names = names if len(names) <= _MAX_NAMES_LENGTH else f"{len(functions)} functions"
         served = functions[0].handler if len(functions) == 1 else names
         self._screen.print([f"{bold(sanitize(served))}  {url}", dim(f"Dashboard  {dashboard_url}")])
+
+    async def stream(self, scope: Scope, receive: Receive, send_message: Send) -> None:  # noqa: ARG002  # ASGI
+        """Serve the lines over HTTP, until the client or the service ends the response."""
+        headers = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+        subscriber = self._screen.subscribe()
+        chunks = (text.encode("utf-8", "replace") async for text in subscriber.lines())
+        unsubscribe = partial(self._screen.unsubscribe, subscriber)
+        try:
+            await send_stream(headers, chunks, receive, send_message, unsubscribe)
+        finally:
+            unsubscribe()
 
     def close(self) -> None:
         """End the streams of all clients."""

@@ -21,7 +21,6 @@ from lambda_live.telemetry.source_location import LocationFinder, SourceLocation
 from lambda_live.ui.broadcaster import Broadcaster
 from lambda_live.ui.live_stats import LiveStats
 from lambda_live.ui.rows import (
-    EMPTY,
     MAX_BODY_BYTES,
     InvocationRow,
     Part,
@@ -172,45 +171,33 @@ class History:
 
 
 class LogBuffer:
-    """The first `MAX_BODY_BYTES` of a log, and when each of its records was written."""
+    """
+    The first `MAX_BODY_BYTES` of a log, and when each of its records was written.
 
-    __slots__ = ("_lines", "_records", "_size", "_started", "times")
+    `timestamp` is its start in seconds since the epoch; `times` are relative to that.
+    """
 
-    def __init__(self, started_monotonic: float | None = None) -> None:
+    __slots__ = ("_lines", "_records", "_size", "started_monotonic", "times", "timestamp")
+
+    def __init__(self) -> None:
+        self.timestamp = time.time()
+        self.started_monotonic = time.monotonic()
+        self.times: list[int] = []
         self._records: list[bytes] = []
         self._size = 0
         self._lines = 0
-        self._started = time.monotonic() if started_monotonic is None else started_monotonic
-        self.times: list[int] = []
 
     def add(self, record: bytes) -> None:
         """Append a record; above the limit only its size is counted."""
         if self._size < MAX_BODY_BYTES:
             self._records.append(record)
-            self.times += (self._lines, round((time.monotonic() - self._started) * 1000))
+            self.times += (self._lines, round((time.monotonic() - self.started_monotonic) * 1000))
             self._lines += record.count(b"\n") + 1
         self._size += len(record) + 1
 
     def truncated(self) -> Truncated:
         """Return the log so far."""
         return Truncated(b"\n".join(self._records)[:MAX_BODY_BYTES], max(0, self._size - 1))
-
-
-class RunningInvocation:
-    """When an invocation started, and its log so far."""
-
-    __slots__ = ("log", "started_monotonic", "timestamp")
-
-    def __init__(self) -> None:
-        self.timestamp = time.time()
-        self.started_monotonic = time.monotonic()
-        self.log: LogBuffer | None = None
-
-    def add_log(self, record: bytes) -> None:
-        """Append a record to the log."""
-        if self.log is None:
-            self.log = LogBuffer(self.started_monotonic)
-        self.log.add(record)
 
 
 class HistoryListener(Listener):
@@ -230,7 +217,7 @@ class HistoryListener(Listener):
         count_waiting: Callable[[], int],
     ) -> None:
         self.function = configuration.name
-        self.running: dict[Invocation, RunningInvocation] = {}
+        self.running: dict[Invocation, LogBuffer] = {}
         self.last_load: ReloadRow | None = None
         self.code_sha256 = ""
         self._history = history
@@ -258,20 +245,17 @@ class HistoryListener(Listener):
 
     @override
     def on_invocation_start(self, invocation: Invocation) -> None:
-        self.running[invocation] = RunningInvocation()
+        self.running[invocation] = LogBuffer()
         self._stats.start_invocation(self._count_waiting())
 
     @override
     def function_log(self, record: bytes, invocation: Invocation | None) -> None:
         running = None if invocation is None else self.running.get(invocation)
-        if running is None:
-            self._init_log.add(record)
-        else:
-            running.add_log(record)
+        (running or self._init_log).add(record)
 
     @override
     def on_invocation_end(self, invocation: Invocation, result: Result, report: Report) -> None:
-        running = self.running.pop(invocation, None) or RunningInvocation()
+        log = self.running.pop(invocation, None) or LogBuffer()
         outcome, now = report.outcome, time.time()
         self._stats.finish_invocation(report.duration_ms, failed=outcome.has_failed)
         # an init that failed within the invocation is part of its duration, not of the waiting
@@ -282,12 +266,12 @@ class HistoryListener(Listener):
             label=invocation.label,
             client=invocation.client,
             request_id=invocation.request_id,
-            timestamp=min(running.timestamp, now - report.duration_ms / 1000),
+            timestamp=min(log.timestamp, now - report.duration_ms / 1000),
             waited_ms=max(0.0, elapsed_ms - report.duration_ms),
             event=truncate(invocation.payload),
             response=truncate(result.payload),
-            log=EMPTY if running.log is None else running.log.truncated(),
-            log_times=() if running.log is None else running.log.times,
+            log=log.truncated(),
+            log_times=log.times,
             report=report,
             code_sha256=result.code_sha256,
             client_context=invocation.client_context,

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from lambda_live.checks.check_result import Check
@@ -43,14 +42,6 @@ _LONG_RUNNING_SECONDS = 0.3
 """The page lists running invocations from this age on."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckActions:
-    """What the page's buttons do: run the checks, and save the responses as expected."""
-
-    run: Callable[[], None] | None = None
-    accept: Callable[[], None] | None = None
-
-
 class UiState:
     """Owns the history, the statistics, the listeners of the functions, and replay."""
 
@@ -75,7 +66,9 @@ class UiState:
         self.broadcaster = Broadcaster()
         self.history = History(self.broadcaster, store)
         self.stats = LiveStats()
-        self.check_actions = CheckActions()
+        self.start_checks: Callable[[], None] | None = None
+        self.start_accept: Callable[[], None] | None = None
+        """Run the checks, and save the responses as expected; None if that is not possible."""
         self.resources: ResourcesView | None = None
         self.template: Callable[[], TemplateResources] = lambda: ((), ())
         self._store = store
@@ -161,11 +154,11 @@ class UiState:
                 "label": invocation.label,
                 "client": invocation.client,
                 "requestId": invocation.request_id,
-                "timestamp": round(running.timestamp * 1000),
+                "timestamp": round(log.timestamp * 1000),
             }
             for listener in self._listeners.values()
-            for invocation, running in listener.running.items()
-            if running.started_monotonic < latest_start
+            for invocation, log in listener.running.items()
+            if log.started_monotonic < latest_start
         ]
 
     def add_checks(self, result: CommandResult) -> None:
@@ -176,9 +169,7 @@ class UiState:
                 row.check = check.outcome
                 self.history.update(row)
         failures = [self._failure(each) for each in result.checks if each.outcome != "passed"]
-        can_accept = self.check_actions.accept is not None and any(
-            each["canAccept"] for each in failures
-        )
+        can_accept = self.start_accept is not None and any(each["canAccept"] for each in failures)
         self.history.add(
             ChecksRow(
                 id=self.history.new_id(),
@@ -215,9 +206,9 @@ class UiState:
 
     def run_checks(self) -> None:
         """Run the checks. Raises ApiError."""
-        if self.check_actions.run is None:
+        if self.start_checks is None:
             raise ApiError(409, "This service runs no checks. Start it with --after-reload.")
-        self.check_actions.run()
+        self.start_checks()
 
     def accept_responses(self, row: ChecksRow) -> None:
         """
@@ -225,12 +216,12 @@ class UiState:
 
         Only the newest result can be accepted, and only on the code that it has checked.
         """
-        if self.check_actions.accept is None or not row.can_accept:
+        if self.start_accept is None or not row.can_accept:
             raise ApiError(409, "There is no response to save as expected.")
         newest = next(each for each in self.history if isinstance(each, ChecksRow))
         if newest is not row or row.code_sha256 != self._code_sha256:
             raise ApiError(409, "The code or the checks have changed since. Run the checks again.")
-        self.check_actions.accept()
+        self.start_accept()
 
     def event_files(self, function: str) -> EventFiles:
         """Return a function's event files; those of the first function for an unknown name."""
@@ -299,7 +290,7 @@ class UiState:
             "pins": self.replay.pins.summaries(),
             "replay": self.replay.is_enabled,
             "running": self.running(),
-            "canCheck": self.check_actions.run is not None,
+            "canCheck": self.start_checks is not None,
             "checkProgress": self._check_progress and self._check_progress.to_json(),
             "hasResources": self.resources is not None,
         }
