@@ -28,15 +28,23 @@ class AdminClient:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def _connection(self) -> http.client.HTTPConnection:
-        return connect(self.url, _TIMEOUT_SECONDS)
+    @contextlib.contextmanager
+    def request(
+        self, method: str, path: str, timeout: float = _TIMEOUT_SECONDS, *, is_endless: bool = False
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Send a request, and yield the response. Raises OSError, HTTPException."""
+        with contextlib.closing(connect(self.url, timeout)) as connection:
+            connection.request(method, path)
+            response = connection.getresponse()
+            if is_endless and connection.sock is not None:
+                connection.sock.settimeout(None)  # an idle function sends nothing for a long time
+            yield response
 
     def exit_if_unreachable(self) -> None:
         """Exit with status 1 if no service answers, or not at its admin port."""
         try:
-            with contextlib.closing(self._connection()) as connection:
-                connection.request("GET", "/ready")
-                if "code_sha256" in json.load(connection.getresponse()):
+            with self.request("GET", "/ready") as response:
+                if "code_sha256" in json.load(response):
                     return
         except OSError:
             log(str(unreachable(self.url)))
@@ -48,15 +56,10 @@ class AdminClient:
 
     def lines(self, path: str) -> Iterator[bytes]:
         """Yield the lines of a response until the service stops; none if no service answers."""
-        connection = self._connection()
         with (
-            contextlib.closing(connection),
             contextlib.suppress(OSError, http.client.HTTPException),
+            self.request("GET", path, is_endless=True) as response,
         ):
-            connection.request("GET", path)
-            response = connection.getresponse()
-            if connection.sock is not None:
-                connection.sock.settimeout(None)  # an idle function sends nothing for a long time
             while response.status == http.client.OK and (line := response.readline()):
                 yield line
 
@@ -86,11 +89,9 @@ class AdminClient:
         """Return a row with all its details, or as it is if the service has dropped it."""
         details: Row = {}
         with (
-            contextlib.closing(self._connection()) as connection,
             contextlib.suppress(OSError, http.client.HTTPException),
+            self.request("GET", f"/api/rows/{row['id']}") as response,
         ):
-            connection.request("GET", f"/api/rows/{row['id']}")
-            response = connection.getresponse()
             details = json.load(response) if response.status == http.client.OK else {}
         return row | {"location": None} | details
 

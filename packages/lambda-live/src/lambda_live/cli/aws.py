@@ -11,8 +11,6 @@ import http.client
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,13 +111,12 @@ def _put(options: Namespace, file: Path) -> str:
 
 
 def _post(options: Namespace, path: str) -> None:
-    AdminClient(options.admin_url).exit_if_unreachable()
-    url = f"{options.admin_url}/{path}"
-    request = urllib.request.Request(url, b"", method="POST")  # noqa: S310  # the user's URL
+    admin = AdminClient(options.admin_url)
+    admin.exit_if_unreachable()
     try:
-        urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS).close()  # noqa: S310  # as above
-    except urllib.error.HTTPError as error:
-        fail(json.loads(error.read())["message"])
+        with admin.request("POST", f"/{path}", _TIMEOUT_SECONDS) as response:
+            if response.status != http.client.OK:
+                fail(json.load(response)["message"])
     except (OSError, http.client.HTTPException) as error:
         fail(f"no service answers at {options.admin_url}: {error}; name it with --admin-url")
 

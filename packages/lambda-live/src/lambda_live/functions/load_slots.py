@@ -19,38 +19,11 @@ SLOT_TIMEOUT_SECONDS = 2.0
 
 
 class LoadSlots:
-    """The slots of a service."""
+    """The slots of a service: who has one, and who waits for one."""
 
     def __init__(self) -> None:
-        self._granted: set[LoadSlot] = set()
-        self._waiting: list[LoadSlot] = []
-
-    def try_acquire(self, slot: "LoadSlot") -> bool:
-        """Return whether the slot is granted now. If not, `on_granted` is called later."""
-        if slot not in self._granted and slot not in self._waiting:
-            self._waiting.append(slot)
-            if len(self._granted) < MAX_CONCURRENT_LOADS:
-                self._grant(slot)
-        return slot in self._granted
-
-    def release(self, slot: "LoadSlot") -> None:
-        """Release a slot, or stop waiting for it."""
-        self._granted.discard(slot)
-        if slot in self._waiting:
-            self._waiting.remove(slot)
-        while self._waiting and len(self._granted) < MAX_CONCURRENT_LOADS:
-            following = next((each for each in self._waiting if each.has_waiter), self._waiting[0])
-            self._grant(following)
-            following.on_granted()
-
-    def is_waiting(self, slot: "LoadSlot") -> bool:
-        """Whether the slot was requested and is not granted yet."""
-        return slot in self._waiting
-
-    def _grant(self, slot: "LoadSlot") -> None:
-        self._waiting.remove(slot)
-        self._granted.add(slot)
-        slot.start_timer()
+        self.granted: set[LoadSlot] = set()
+        self.waiting: list[LoadSlot] = []
 
 
 class LoadSlot:
@@ -59,29 +32,46 @@ class LoadSlot:
     def __init__(self, slots: LoadSlots, on_granted: Callable[[], None] = lambda: None) -> None:
         """`on_granted` is called when the slot is granted later than by `try_acquire`."""
         self._slots = slots
-        self.on_granted = on_granted
-        self.has_waiter = False
+        self._on_granted = on_granted
         self._timer: asyncio.TimerHandle | None = None
+        self.has_waiter = False
 
     def try_acquire(self, *, has_waiter: bool = False) -> bool:
         """Return whether the slot is granted now; `has_waiter` is whether a request waits."""
         self.has_waiter = self.has_waiter or has_waiter
-        return self._slots.try_acquire(self)
+        if self not in self._slots.granted and not self.is_waiting:
+            if len(self._slots.granted) < MAX_CONCURRENT_LOADS:
+                self._start()
+            else:
+                self._slots.waiting.append(self)
+        return self in self._slots.granted
 
     @property
     def is_waiting(self) -> bool:
         """Whether the slot was requested and is not granted yet."""
-        return self._slots.is_waiting(self)
+        return self in self._slots.waiting
 
-    def start_timer(self) -> None:
-        """Release the slot after the timeout."""
+    def _start(self) -> None:
+        """Take the slot, until the code is loaded or the timeout."""
+        self._slots.granted.add(self)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(SLOT_TIMEOUT_SECONDS, self.release)
 
+    def grant(self) -> None:
+        """Stop waiting: another function has released its slot."""
+        self._slots.waiting.remove(self)
+        self._start()
+        self._on_granted()
+
     def release(self) -> None:
-        """Release the slot to the next function."""
+        """Release the slot to the next function, or stop waiting for it."""
         self.has_waiter = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._slots.release(self)
+        waiting, granted = self._slots.waiting, self._slots.granted
+        granted.discard(self)
+        if self in waiting:
+            waiting.remove(self)
+        while waiting and len(granted) < MAX_CONCURRENT_LOADS:
+            next((each for each in waiting if each.has_waiter), waiting[0]).grant()
