@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, override
 
 from lambda_live.events.event_sources import EventSources
+from lambda_live.functions.destinations import json_or_text
 from lambda_live.model.invocation import Invocation, Report, Result
 from lambda_live.resources.seeding import put_items
 from lambda_live.telemetry.listener import Listener
@@ -85,7 +86,7 @@ class Deliveries:
         finally:
             self._waiters.discard(waiter)
         return DeliveryResults(
-            {name: _json(result.payload) for name, (_, result) in found.items()},
+            {name: json_or_text(result.payload) for name, (_, result) in found.items()},
             next((invocation.request_id for invocation, _ in found.values()), ""),
             any(result.error_type is not None for _, result in found.values()),
         )
@@ -157,10 +158,3 @@ def _has_it(kind: str, resource: str, sent: Any, invocation: Invocation) -> bool
 
 def _with_uuid(body: bytes) -> str:
     return body.decode().replace(_UUID, str(uuid.uuid4()))
-
-
-def _json(payload: bytes) -> Any:
-    try:
-        return json.loads(payload)
-    except (ValueError, RecursionError):
-        return payload.decode("utf-8", "replace")

@@ -269,11 +269,12 @@ class EventSources:
         """Start a reset; its failure is logged."""
         self._background.spawn(self.reset(), lambda error: self._log(str(error), "ERROR"))
 
-    def _stop_pollers(self) -> None:
-        for _, task in self._pollers.values():
+    def _cancel_pollers(self) -> None:
+        for task in (*(task for _, task in self._pollers.values()), *self._timers.values()):
             task.cancel()
-        for timer in self._timers.values():
-            timer.cancel()
+
+    def _stop_pollers(self) -> None:
+        self._cancel_pollers()
         self._pollers.clear()
         self._timers.clear()
 
@@ -405,7 +406,9 @@ class EventSources:
                         notified.append((each, await self._queue_of(each)))
                 await notify(self.clients, bucket, notified)
             except AwsError as error:
-                self._log(f"{place}: bucket {bucket} notifies nobody: {explain(error)}", "ERROR")
+                self._log(
+                    f"{place}: bucket {bucket} sends no notifications: {explain(error)}", "ERROR"
+                )
 
     async def _queue_of(self, source: EventSource) -> str:
         """Return the ARN that a notification goes to: its own target, or an internal queue."""
@@ -421,10 +424,7 @@ class EventSources:
     def stop(self) -> None:
         """Deliver nothing more. What was delivered still runs."""
         self._stopping.set()
-        for _, task in self._pollers.values():
-            task.cancel()
-        for timer in self._timers.values():
-            timer.cancel()
+        self._cancel_pollers()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Return when the delivered batches have finished, or at the timeout."""

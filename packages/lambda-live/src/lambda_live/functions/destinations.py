@@ -124,29 +124,33 @@ def _record(outcome: AsyncOutcome) -> dict[str, Any]:
             "condition": outcome.condition,
             "approximateInvokeCount": outcome.attempts,
         },
-        "requestPayload": _json(outcome.invocation.payload),
+        "requestPayload": json_or_text(outcome.invocation.payload),
     }
     if outcome.result is not None:
         version = outcome.configuration.version_of(qualifier)
         context: dict[str, Any] = {"statusCode": 200, "executedVersion": version}
         if outcome.result.error_type is not None:
             context["functionError"] = "Unhandled"
-        record |= {"responseContext": context, "responsePayload": _json(outcome.result.payload)}
+        record |= {
+            "responseContext": context,
+            "responsePayload": json_or_text(outcome.result.payload),
+        }
     return record
 
 
 def _dead_letter(outcome: AsyncOutcome) -> dict[str, Any]:
-    error = _json(outcome.result.payload) if outcome.result else None
+    error = json_or_text(outcome.result.payload) if outcome.result else None
     message = error.get("errorMessage") if isinstance(error, dict) else None
     attributes = {
         "RequestID": outcome.invocation.request_id,
         "ErrorCode": "200" if outcome.result else "429",
         "ErrorMessage": message or outcome.condition,
     }
-    return {"attributes": attributes, "body": _json(outcome.invocation.payload)}
+    return {"attributes": attributes, "body": json_or_text(outcome.invocation.payload)}
 
 
-def _json(payload: bytes) -> Any:
+def json_or_text(payload: bytes) -> Any:
+    """Return the JSON value of a payload, or else its text."""
     try:
         return json.loads(payload)
     except (ValueError, RecursionError):

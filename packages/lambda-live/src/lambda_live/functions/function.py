@@ -61,12 +61,8 @@ class Function:
         self._has_debugger = debug_server is not None
         self._background = background = BackgroundTasks(listener.service_log)
         self._queue = RequestQueue(settings.max_queued_requests, settings.queue_timeout, listener)
-        self._reloader = reloader = CodeReloader(
-            configuration,
-            listener,
-            background,
-            self._on_settled,
-            reload_hooks,
+        self.reloader = reloader = CodeReloader(
+            configuration, listener, background, self._on_settled, reload_hooks
         )
         self._listener = listener = CompositeListener([reloader.self_writes, listener])
         self._pool = pool = EnvironmentPool()
@@ -87,34 +83,24 @@ class Function:
     @property
     def code_version(self) -> CodeVersion:
         """The code that answers requests, and its configuration."""
-        return self._reloader.code_version
+        return self.reloader.code_version
 
     @property
     def configuration(self) -> FunctionConfiguration:
         """The configuration of the code that answers requests."""
-        return self._reloader.code_version.configuration
+        return self.reloader.code_version.configuration
 
     @property
     def desired_configuration(self) -> FunctionConfiguration:
         """The configuration after the reload that is in progress."""
-        return self._reloader.desired_configuration
-
-    @property
-    def ignored_files(self) -> list[str]:
-        """The code files that live reload ignores, relative to the project."""
-        return self._reloader.ignored_files
-
-    @property
-    def code_size(self) -> int:
-        """The size of the code files in bytes, not compressed."""
-        return self._reloader.code_size
+        return self.reloader.desired_configuration
 
     @property
     def is_loaded(self) -> bool:
         """Whether requests are answered: some code was loaded, or failed to load."""
         if self._is_stopping:
             return False
-        return self._reloader.is_loaded or self.configuration.concurrency == 0
+        return self.reloader.is_loaded or self.configuration.concurrency == 0
 
     def waiting(self) -> int:
         """Return how many requests wait for an environment."""
@@ -140,7 +126,7 @@ class Function:
         """Load the code as soon as a slot is free, and watch it."""
         self._report_missing_paths(self.configuration)
         self._start_sweep()
-        self._reloader.start()
+        self.reloader.start()
         self._scaler.start(self._dispatcher, load_slots, self._dispatcher.replace_outdated)
 
     def configure(self, configuration: FunctionConfiguration) -> None:
@@ -148,7 +134,7 @@ class Function:
         if self._has_debugger:
             configuration = replace(configuration, concurrency=min(configuration.concurrency, 1))
         self._report_missing_paths(configuration)
-        self._reloader.configure(configuration)
+        self.reloader.configure(configuration)
         self._async_queue.retry_throttled()
 
     def _report_missing_paths(self, configuration: FunctionConfiguration) -> None:
@@ -165,10 +151,6 @@ class Function:
                 f" or set {variable} to a local path in .env",
                 "WARN",
             )
-
-    def check_for_changes(self) -> None:
-        """Start a reload if the code changed."""
-        self._reloader.check_for_changes()
 
     async def invoke(self, invocation: Invocation) -> Result:
         """
@@ -224,20 +206,16 @@ class Function:
         invocation.trace_id, calls = count_lineage(invocation.trace_id, self.configuration.arn)
         return calls > _MAX_CALLS_IN_A_CHAIN and not self.configuration.allows_recursion
 
-    async def wait_for_code(self, code_sha256: str, timeout_seconds: float) -> None:
-        """Return when the current code has that hash, or at the timeout."""
-        await self._reloader.wait_for_code(code_sha256, timeout_seconds)
-
     async def wait_for_load(self, code_sha256: str, timeout_seconds: float) -> None:
         """Return when code of that hash is loaded or fails to load, or at the timeout."""
-        self._reloader.check_for_changes()
+        self.reloader.check_for_changes()
         loads = self.configuration.concurrency > 0
-        await self._reloader.wait_for_code(code_sha256, timeout_seconds, loads=loads)
+        await self.reloader.wait_for_code(code_sha256, timeout_seconds, loads=loads)
 
     def stop(self) -> None:
         """Accept nothing more; what was accepted is still answered."""
         self._is_stopping = True
-        self._reloader.stop()
+        self.reloader.stop()
         self._async_queue.stop()
 
     async def drain_events(self, timeout_seconds: float) -> None:
@@ -252,7 +230,7 @@ class Function:
     def kill(self) -> None:
         """Kill every process."""
         self._is_stopping = self._is_killed = True
-        self._reloader.stop()
+        self.reloader.stop()
         self._dispatcher.close(ServiceStoppingError())
         self._background.cancel()
         self._scaler.close()
@@ -271,7 +249,7 @@ class Function:
         if self._is_killed:
             raise ServiceStoppingError
         arrived_at = time.monotonic()
-        self._reloader.check_for_changes()
+        self.reloader.check_for_changes()
         concurrency = self.desired_configuration.concurrency
         if concurrency == 0:
             self._listener.on_throttle()
@@ -309,5 +287,5 @@ class Function:
             await asyncio.sleep(SWEEP_INTERVAL_SECONDS)
             now = time.monotonic()
             self._scaler.sweep(now)
-            if not (self._reloader.is_reloading or self._scaler.waits_for_slot):
+            if not (self.reloader.is_reloading or self._scaler.waits_for_slot):
                 self._queue.expire(now, self._pool.count_starting(self.code_version))

@@ -107,7 +107,7 @@ class FunctionManager:
     def check_for_changes(self) -> None:
         """Reload the functions whose code changed."""
         for function in self._functions:
-            function.check_for_changes()
+            function.reloader.check_for_changes()
 
     def start(self) -> None:
         """Load the code of every function."""

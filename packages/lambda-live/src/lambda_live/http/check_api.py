@@ -115,7 +115,7 @@ def _describe(function: Function) -> dict[str, Any]:
         "name": configuration.name,
         "project": str(configuration.project.absolute()),
         "folders": folders,
-        "ignored": function.ignored_files,
+        "ignored": function.reloader.ignored_files,
         "reserved_concurrency": configuration.concurrency
         if configuration.has_reserved_concurrency
         else None,

@@ -223,7 +223,7 @@ def function_configuration(function: Function) -> dict[str, Any]:
         "Timeout": round(settings.timeout),
         "MemorySize": settings.memory,
         "LastModified": _time(version),
-        "CodeSize": 0 if settings.image else function.code_size,
+        "CodeSize": 0 if settings.image else function.reloader.code_size,
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "Version": "$LATEST",
         "Environment": {"Variables": dict(settings.environment)},

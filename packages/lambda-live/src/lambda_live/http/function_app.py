@@ -62,7 +62,7 @@ class FunctionApp:
             if origin is not None and not match.allows_origin(origin):
                 raise_foreign_origin(origin)
             if expected := header(scope, _EXPECTED_CODE):
-                await function.wait_for_code(expected, _LOAD_TIMEOUT_SECONDS)
+                await function.reloader.wait_for_code(expected, _LOAD_TIMEOUT_SECONDS)
             request = Request(function, match.qualifier, scope, receive, invocation)
             response = await match.operation(request)
         except DisconnectedError:
