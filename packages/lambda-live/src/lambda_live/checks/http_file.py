@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lambda_live.model.text_files import read_file
 
@@ -122,8 +122,7 @@ def read_request(path: Path) -> HttpRequest:
 def _check_regular(path: Path) -> None:
     """Raise ValueError for a named pipe and the like: reading it may wait without end."""
     if path.exists() and not path.is_file():
-        message = f"{path} is not a regular file"
-        raise ValueError(message)
+        _reject(f"{path} is not a regular file")
 
 
 def parse_request(text: str, folder: Path, within: Path | None = None) -> HttpRequest:
@@ -152,8 +151,7 @@ def _lines(text: str) -> Iterator[str]:
         if line.startswith(_SEPARATOR):
             is_finished = is_started
         elif is_finished and line:
-            message = "more than one request. Put each into a file of its own"
-            raise ValueError(message)
+            _reject("more than one request. Put each into a file of its own")
         elif is_started or (line and not line.startswith(_COMMENTS)):
             is_started = True
             yield line
@@ -162,12 +160,10 @@ def _lines(text: str) -> Iterator[str]:
 def _request_line(lines: Iterator[str]) -> tuple[str, str]:
     line = next(lines, None)
     if line is None:
-        message = "no request found. The first line must look like POST /path"
-        raise ValueError(message)
+        _reject("no request found. The first line must look like POST /path")
     match = _REQUEST_LINE.fullmatch(line.strip())
     if match is None:
-        message = f"invalid request line {line!r}. It must look like POST /path"
-        raise ValueError(message)
+        _reject(f"invalid request line {line!r}. It must look like POST /path")
     target = _HOST.sub("", match["target"])
     _reject_variables(target)
     return match["method"] or "GET", target if target.startswith("/") else f"/{target}"
@@ -176,16 +172,18 @@ def _request_line(lines: Iterator[str]) -> tuple[str, str]:
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        message = f"invalid header {line!r}. Write Name: value, and an empty line before the body"
-        raise ValueError(message)
+        _reject(f"invalid header {line!r}. Write Name: value, and an empty line before the body")
     _reject_variables(line)
     return name.strip(), value.strip()
 
 
+def _reject(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
 def _reject_variables(text: str) -> None:
     if "{{" in text:
-        message = f"variables are not supported: {text}"
-        raise ValueError(message)
+        _reject(f"variables are not supported: {text}")
 
 
 def _body(lines: Iterator[str], folder: Path, within: Path | None) -> bytes:
@@ -199,7 +197,6 @@ def _body(lines: Iterator[str], folder: Path, within: Path | None) -> bytes:
         return text.encode()
     path = folder / text.removeprefix("< ")
     if within is not None and not path.resolve().is_relative_to(within.resolve()):
-        message = f"{path} is outside this project"
-        raise ValueError(message)
+        _reject(f"{path} is outside this project")
     _check_regular(path)
     return path.read_bytes()

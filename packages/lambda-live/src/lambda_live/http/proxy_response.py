@@ -10,7 +10,7 @@ import json
 import re
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from lambda_live.http.asgi import Response
 from lambda_live.http.headers import HeaderRemapping
@@ -24,6 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 class MalformedResponseError(ValueError):
     """The function's result is not a valid HTTP response."""
+
+
+def _reject(message: str) -> NoReturn:
+    raise MalformedResponseError(message)
 
 
 def parse_v2(
@@ -51,8 +55,7 @@ def parse_v2(
         ]
         return _response(value, remapping, headers, cookies)
     if isinstance(value, dict) and "errorMessage" in value and not is_function_url:
-        message = "the function returned errorMessage without statusCode"
-        raise MalformedResponseError(message)
+        _reject("the function returned errorMessage without statusCode")
     text = value if isinstance(value, str) else _compact_json(value)
     headers = [("Content-Type", "application/json")]
     return Response(200, text.encode("utf-8", "replace"), headers)
@@ -76,19 +79,15 @@ def parse_v1(
     """
     value = _json(payload)
     if not isinstance(value, dict):
-        message = f"the function returned a {type(value).__name__}, not an object"
-        raise MalformedResponseError(message)
+        _reject(f"the function returned a {type(value).__name__}, not an object")
     if not is_rest and "statusCode" not in value:
-        message = "the function's response has no statusCode"
-        raise MalformedResponseError(message)
+        _reject("the function's response has no statusCode")
     if is_rest and (unknown := sorted(set(value) - _MEMBERS)):
-        message = f"the function's response has unknown members: {', '.join(unknown)}"
-        raise MalformedResponseError(message)
+        _reject(f"the function's response has unknown members: {', '.join(unknown)}")
     headers = _typed_member(value, "headers", dict)
     for name, item in headers.items():
         if is_rest and isinstance(item, dict | list):
-            message = f"headers: {name} must be a string, got {type(item).__name__}"
-            raise MalformedResponseError(message)
+            _reject(f"headers: {name} must be a string, got {type(item).__name__}")
     value["isBase64Encoded"] = decode_binary and bool(value.get("isBase64Encoded"))
     lists = _typed_member(value, "multiValueHeaders", dict)
     multiple = [
@@ -103,9 +102,8 @@ def parse_v1(
 def _json(payload: bytes) -> Any:
     try:
         return json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        message = "the function returned invalid JSON"
-        raise MalformedResponseError(message) from error
+    except (ValueError, RecursionError):
+        _reject("the function returned invalid JSON")
 
 
 def _response(
@@ -118,8 +116,7 @@ def _response(
     if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
         status = int(status)
     if type(status) is not int or status not in _STATUS:
-        message = f"statusCode must be an integer from 200 to 599, got {reprlib.repr(status)}"
-        raise MalformedResponseError(message)
+        _reject(f"statusCode must be an integer from 200 to 599, got {reprlib.repr(status)}")
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers = [*headers, ("Content-Type", "application/json")]
     return Response(status, _decode_body(value), remapping.apply((*headers, *cookies)))
@@ -131,8 +128,7 @@ def _typed_member[T: (dict[str, Any], list[Any])](
     """Return a member, or an empty value if it is missing. Raises MalformedResponseError."""
     member = value.get(name) or kind()
     if not isinstance(member, kind):
-        message = f"{name} must be a {kind.__name__}, got {type(member).__name__}"
-        raise MalformedResponseError(message)
+        _reject(f"{name} must be a {kind.__name__}, got {type(member).__name__}")
     return member
 
 
@@ -140,13 +136,11 @@ def _parse_header(name: str, value: object) -> tuple[str, str]:
     """Return a header as text. Raises MalformedResponseError."""
     text = value if isinstance(value, str) else json.dumps(value)
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(text):
-        message = f"invalid header {name!r}: HTTP does not allow its name or its value"
-        raise MalformedResponseError(message)
+        _reject(f"invalid header {name!r}: HTTP does not allow its name or its value")
     try:
         text.encode("latin-1")
-    except UnicodeEncodeError as error:
-        message = f"invalid header {name!r}: its value has a character that is not in Latin-1"
-        raise MalformedResponseError(message) from error
+    except UnicodeEncodeError:
+        _reject(f"invalid header {name!r}: its value has a character that is not in Latin-1")
     return name, text
 
 
@@ -156,12 +150,10 @@ def _decode_body(value: dict[str, Any]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        message = f"body must be a string, got {type(body).__name__}"
-        raise MalformedResponseError(message)
+        _reject(f"body must be a string, got {type(body).__name__}")
     if not value.get("isBase64Encoded"):
         return body.encode("utf-8", "replace")
     try:
         return base64.b64decode(body, validate=True)
-    except ValueError as error:
-        message = "body must be valid base64 because isBase64Encoded is true"
-        raise MalformedResponseError(message) from error
+    except ValueError:
+        _reject("body must be valid base64 because isBase64Encoded is true")
