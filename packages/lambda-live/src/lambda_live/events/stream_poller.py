@@ -9,13 +9,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-windows.html
 """
 
 import asyncio
-import base64
 import json
 import time
 import uuid
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -36,6 +34,16 @@ from lambda_live.events.poller import (
     report_failure,
     split,
 )
+from lambda_live.events.stream_records import (
+    Record,
+    arrival_of,
+    event_record,
+    filtered_item,
+    iso_time,
+    key_of,
+    sequence_of,
+    size_of,
+)
 from lambda_live.functions.request_queue import ServiceStoppingError
 from lambda_live.model.invocation import Invocation, Result, new_request_id
 from lambda_live.resources.aws import explain
@@ -53,7 +61,6 @@ _MAX_STATE_BYTES = 2**20
 _RETRY_SECONDS = (0.2, 10.0)
 """The first and the longest pause before a failed batch is repeated."""
 
-type Record = dict[str, Any]
 type _Lanes = dict[int, list[Record]]
 
 
@@ -167,39 +174,8 @@ class StreamPoller:
         """Return the records that match the filters."""
         if not self.mapping.settings.filters:
             return list(records)
-        matches = await self._filters.select([_filtered_item(each) for each in records])
+        matches = await self._filters.select([filtered_item(each) for each in records])
         return [each for each, matched in zip(records, matches, strict=True) if matched]
-
-    def record(self, shard: str, found: Record) -> Record:
-        """Return a record as AWS's event has it."""
-        source = self.mapping.source
-        if self.mapping.kind == DYNAMODB:
-            data = _as_json(found["dynamodb"])
-            return {
-                **{key: found[key] for key in ("eventID", "eventName")},
-                "eventVersion": "1.1",
-                "eventSource": "aws:dynamodb",
-                "awsRegion": source.split(":")[3],
-                "dynamodb": data,
-                "eventSourceARN": source,
-            }
-        account = self.context.aws.account.account_id
-        return {
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0",
-                "partitionKey": found["PartitionKey"],
-                "sequenceNumber": found["SequenceNumber"],
-                "data": base64.b64encode(found["Data"]).decode(),
-                "approximateArrivalTimestamp": found["ApproximateArrivalTimestamp"].timestamp(),
-            },
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "eventID": f"{shard}:{found['SequenceNumber']}",
-            "eventName": "aws:kinesis:record",
-            "invokeIdentityArn": f"arn:aws:iam::{account}:role/lambda",
-            "awsRegion": source.split(":")[3],
-            "eventSourceARN": source,
-        }
 
 
 class _Shard:
@@ -276,11 +252,12 @@ class _Shard:
         self.signal.clear()
         iterator, self._iterator = self._iterator, None
         # an error leaves no iterator: the shard is opened again at its position
-        limit = min(capacity - len(self._buffer), _MAX_READ[self.poller.mapping.kind])
+        mapping, account_id = self.poller.mapping, self.poller.context.aws.account.account_id
+        limit = min(capacity - len(self._buffer), _MAX_READ[mapping.kind])
         found = await self.poller.call("get_records", ShardIterator=iterator, Limit=limit)
         self._iterator = found.get("NextShardIterator")
-        records = [self.poller.record(self.id, each) for each in found["Records"]]
-        self._buffer += [each for each in records if _arrival(each) >= self._oldest]
+        records = [event_record(mapping, account_id, self.id, each) for each in found["Records"]]
+        self._buffer += [each for each in records if arrival_of(each) >= self._oldest]
         if not records:
             has_signals = self.poller.context.has_signals
             await self.signal.wait_for(seconds if has_signals else min(seconds, _POLL_SECONDS))
@@ -292,7 +269,7 @@ class _Shard:
         elif self._settings.parallelization > 1:
             lanes: _Lanes = {}
             for each in wanted:
-                key = zlib.crc32(_key(each).encode()) % self._settings.parallelization
+                key = zlib.crc32(key_of(each).encode()) % self._settings.parallelization
                 lanes.setdefault(key, []).append(each)
             await asyncio.gather(*(self._deliver_batches(lane) for lane in lanes.values()))
         else:
@@ -302,10 +279,10 @@ class _Shard:
     async def _store(self, last: Record) -> None:
         """Store the last record that is done, and the state of the window after it."""
         window = self._windows.stored() if self._windows is not None else {}
-        await self.poller.store({self.id: _sequence(last)} | window)
+        await self.poller.store({self.id: sequence_of(last)} | window)
 
     async def _deliver_batches(self, records: Sequence[Record]) -> None:
-        for batch in split(records, _size, self._settings.batch_size):
+        for batch in split(records, size_of, self._settings.batch_size):
             await self.deliver(batch)
 
     async def deliver(self, records: list[Record], first_attempt: int = 0) -> None:
@@ -362,7 +339,7 @@ class _Shard:
             return 0
         if not self._settings.reports_failures:
             return None
-        identifiers = [_sequence(each) for each in records]
+        identifiers = [sequence_of(each) for each in records]
         failed = failed_items(result.payload, identifiers)
         if failed is None:
             return 0
@@ -372,7 +349,7 @@ class _Shard:
         if self._settings.maximum_age < 0:
             return records
         oldest = time.time() - self._settings.maximum_age
-        expired = [each for each in records if _arrival(each) < oldest]
+        expired = [each for each in records if arrival_of(each) < oldest]
         if expired:
             await self._give_up(expired, "MaximumRecordAgeExceeded", attempts, None)
         return records[len(expired) :]
@@ -390,7 +367,7 @@ class _Shard:
             qualifier=mapping.qualifier,
             label=f"{mapping.kind} {name} ({len(records)})",
             source={kind: name, "shard": self.id, "batch": count(len(records), "record")},
-            keys=tuple(map(_sequence, records)),
+            keys=tuple(map(sequence_of, records)),
             attempt=attempt,
         )
         try:
@@ -431,7 +408,7 @@ class _Shard:
             response["functionError"] = "Unhandled"
         return {
             "version": "1.0",
-            "timestamp": _iso(time.time()),
+            "timestamp": iso_time(time.time()),
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
                 "functionArn": account.function_arn(mapping.target),
@@ -441,10 +418,10 @@ class _Shard:
             **({"responseContext": response} if result is not None else {}),
             "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
                 "shardId": self.id,
-                "startSequenceNumber": _sequence(records[0]),
-                "endSequenceNumber": _sequence(records[-1]),
-                "approximateArrivalOfFirstRecord": _iso(_arrival(records[0])),
-                "approximateArrivalOfLastRecord": _iso(_arrival(records[-1])),
+                "startSequenceNumber": sequence_of(records[0]),
+                "endSequenceNumber": sequence_of(records[-1]),
+                "approximateArrivalOfFirstRecord": iso_time(arrival_of(records[0])),
+                "approximateArrivalOfLastRecord": iso_time(arrival_of(records[-1])),
                 "batchSize": len(records),
                 "streamArn": mapping.source,
             },
@@ -471,7 +448,7 @@ class _TumblingWindow:
         """Return the members that an event has besides its records."""
         start = self._start or 0
         return {
-            "window": {"start": _iso(start), "end": _iso(start + self._length)},
+            "window": {"start": iso_time(start), "end": iso_time(start + self._length)},
             "state": self._state,
             "shardId": self._shard.id,
             "eventSourceARN": self._shard.poller.mapping.source,
@@ -489,7 +466,7 @@ class _TumblingWindow:
         for start, group in groupby(records, self._start_of):
             if self._start is not None and start > self._start:
                 await self._finish()
-            for batch in split(group, _size, self._shard.poller.mapping.settings.batch_size):
+            for batch in split(group, size_of, self._shard.poller.mapping.settings.batch_size):
                 self._start = start if self._start is None else self._start
                 await self._shard.deliver(batch)
                 if len(as_json(self._state)) > _MAX_STATE_BYTES:
@@ -497,7 +474,7 @@ class _TumblingWindow:
                     await self._finish()
 
     def _start_of(self, record: Record) -> int:
-        return int(_arrival(record)) // self._length * self._length
+        return int(arrival_of(record)) // self._length * self._length
 
     async def close_ended(self, *, is_shard_closed: bool) -> None:
         """Invoke the function for the last time of a window that is over, or whose shard is."""
@@ -510,51 +487,3 @@ class _TumblingWindow:
     async def _finish(self) -> None:
         await self._shard.deliver([])
         self._start, self._state, self._is_early = None, {}, False
-
-
-def _size(record: Record) -> int:
-    return len(as_json(record))
-
-
-def _key(record: Record) -> str:
-    if "kinesis" in record:
-        return str(record["kinesis"]["partitionKey"])
-    return json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
-
-
-def _sequence(record: Record) -> str:
-    if "kinesis" in record:
-        return str(record["kinesis"]["sequenceNumber"])
-    return str(record["dynamodb"]["SequenceNumber"])
-
-
-def _arrival(record: Record) -> float:
-    if "kinesis" in record:
-        return float(record["kinesis"]["approximateArrivalTimestamp"])
-    return float(record["dynamodb"]["ApproximateCreationDateTime"])
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:19] + "Z"
-
-
-def _filtered_item(record: Record) -> dict[str, Any]:
-    """Return what filters see: Kinesis's data decoded, DynamoDB's record as it is."""
-    if "kinesis" not in record:
-        return record
-    kinesis = record["kinesis"]
-    data = base64.b64decode(kinesis["data"]).decode("utf-8", "replace")
-    return {**record, **kinesis, "data": json_or_text(data)}
-
-
-def _as_json(value: Any) -> Any:
-    """Return boto3's value as the JSON of AWS's event: times as seconds, bytes as base64."""
-    if isinstance(value, dict):
-        return {key: _as_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [_as_json(item) for item in value]
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    return value
