@@ -3,20 +3,14 @@ Show what a function writes to its log, shortened for a person.
 
 `LogPreview` collects the records of one invocation. If the invocation takes longer than a second,
 it prints them while the function runs.
-
-Sources: `awslambdaric.bootstrap` (the text and JSON lines of AWS's runtime client), and for the
-keys of JSON lines
-https://docs.aws.amazon.com/powertools/python/latest/core/logger/#standard-structured-keys.
 """
 
 import asyncio
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from wcwidth import clip, width
 
+from lambda_live.telemetry.log_message import is_runtime_error, parse_log_message
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.text import dim
 
@@ -26,20 +20,8 @@ MAX_RECORDS = 50
 _LONG_INVOCATION_SECONDS = 1.0
 """After this time, an invocation's records are shown while it runs."""
 
-_TEXT_RECORD = re.compile(rb"\[(?P<level>[A-Z]+)\]\t\S+\t[^\t]*\t(?P<message>.*)", re.DOTALL)
-_WORD = re.compile(r"[^\s\"=]+")
-_RUNTIME_WARNING = b"LAMBDA_WARNING: "
-_RUNTIME_ERROR = b"[ERROR] "  # a record of Python's logging has a tab there
 _TRACEBACK = b"Traceback (most recent call last):"
 _RUNTIME_CLIENT_PATHS = (b"/awslambdaric/", b"/environments/runtime_process/")
-_MESSAGE_KEYS = ("message", "msg", "event")
-_HIDDEN_KEYS = {
-    # the line of the invocation shows these, or they do not help to find an error
-    *("level", "levelname", "severity", "log_level", "logger", "logger_name", "name", "location"),
-    *("timestamp", "time", "date", "asctime", "ts", "@timestamp", "requestId", "request_id"),
-    *("AWSRequestId", "service", "cold_start", "xray_trace_id", "correlation_id", "taskName"),
-    *("function_name", "function_memory_size", "function_arn", "function_request_id"),
-}
 _MAX_LINE_COLUMNS = 400
 """Characters and columns shown of a line."""
 
@@ -113,15 +95,6 @@ def format_records(records: Iterable[bytes]) -> list[str]:
     return [dim(f"  {line}") for record in records for line in format_record(record)]
 
 
-def is_runtime_error(record: bytes) -> bool:
-    """Return whether AWS's runtime client wrote a record about an error."""
-    if record.startswith(_RUNTIME_ERROR) or _RUNTIME_WARNING in record[:200]:
-        return True
-    value = _parse_object(record)
-    error_keys = {"errorType", "stackTrace", "level"}
-    return value is not None and error_keys <= value.keys() - _MESSAGE_KEYS
-
-
 def drop_client_traceback(records: Sequence[bytes]) -> list[bytes]:
     """
     Remove a traceback of AWS's runtime client from the end of the records.
@@ -140,50 +113,10 @@ def drop_client_traceback(records: Sequence[bytes]) -> list[bytes]:
 
 def format_record(record: bytes) -> Iterator[str]:
     """Yield the lines of a record: level, message, and the function's own fields."""
-    value = _parse_object(record)
-    if value is not None and any(name in value for name in _MESSAGE_KEYS):
-        yield from _format_object(value)
-        return
-    match = _TEXT_RECORD.fullmatch(record)
-    if match is not None:
-        record = match["level"] + b" " + match["message"].removesuffix(b"\n")
-    yield from _split_lines(record.decode("utf-8", "replace"))
-
-
-def _parse_object(record: bytes) -> dict[str, Any] | None:
-    if not record.startswith(b"{"):
-        return None
-    try:
-        value = json.loads(record)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _format_object(value: Mapping[str, Any]) -> Iterator[str]:
-    level = str(value.get("level") or value.get("levelname") or value.get("severity") or "")
-    message_key = next(name for name in _MESSAGE_KEYS if name in value)
-    own = {
-        name: each
-        for name, each in value.items()
-        if name not in _HIDDEN_KEYS and name != message_key and each is not None
-    }
-    long = {name: text for name, text in own.items() if isinstance(text, str) and "\n" in text}
-    fields = [f"{name}={_format_field(each)}" for name, each in own.items() if name not in long]
-    message = _format_message(value[message_key])
-    yield from _split_lines(" ".join(filter(None, (level.upper(), message, *fields))))
-    for text in long.values():  # a traceback, for example
+    message = parse_log_message(record)
+    yield from _split_lines(" ".join(filter(None, (message.level, message.text, *message.fields))))
+    for text in message.details:
         yield from _split_lines(text)
-
-
-def _format_field(value: object) -> str:
-    """Format a value. Quote it if it has spaces, so that the fields stay apart."""
-    is_word = isinstance(value, str) and _WORD.fullmatch(value)
-    return str(value) if is_word else json.dumps(value, ensure_ascii=False)
-
-
-def _format_message(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _split_lines(text: str) -> Iterator[str]:

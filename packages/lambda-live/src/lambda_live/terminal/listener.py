@@ -21,6 +21,7 @@ from lambda_live.model.invocation import (
 )
 from lambda_live.model.outcome import Outcome, OutcomeKind
 from lambda_live.telemetry.listener import Listener
+from lambda_live.telemetry.log_message import is_runtime_error
 from lambda_live.telemetry.sanitize import sanitize
 from lambda_live.terminal.errors import ErrorFormatter, code_excerpt, error_name
 from lambda_live.terminal.function_output import (
@@ -28,7 +29,6 @@ from lambda_live.terminal.function_output import (
     LogPreview,
     drop_client_traceback,
     format_records,
-    is_runtime_error,
 )
 from lambda_live.terminal.status_view import StatusView
 from lambda_live.terminal.text import (

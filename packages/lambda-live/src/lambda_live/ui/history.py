@@ -324,6 +324,7 @@ class HistoryListener(Listener):
             load_ms=load.elapsed_ms,
             init_ms=None if self._last_init is None else self._last_init.init_ms,
             log=self._init_log.truncated(),
+            log_times=self._init_log.times,
         )
         if self._last_init is not None and error is None:
             row.imports = [import_json(each) for each in self._last_init.imports]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, override
 from lambda_live.model.invocation import CHECK_CLIENT, REPLAY_CLIENT, ImportTime, Report
 from lambda_live.model.outcome import OutcomeKind
 from lambda_live.model.strict_json import loads
+from lambda_live.telemetry.log_message import is_runtime_error, parse_log_message
 from lambda_live.telemetry.source_location import SourceLocation
 
 MAX_BODY_BYTES = 64 * 2**10
@@ -211,14 +212,13 @@ class InvocationRow(Row):
         more: dict[str, object] = {
             "event": self.event.to_json(),
             "response": self.response.to_json(),
-            "logTimes": list(self.log_times),
             "imports": list(self.imports),
             "memorySizeMb": self.report.memory_mb,
             "billedMs": self.report.billed_ms,
             "source": dict(self.source),
             "tenantId": self.tenant_id,
         }
-        return self.summary() | _code_details(self) | more
+        return self.summary() | _code_details(self, self.report.error_type) | more
 
 
 @dataclass(slots=True, eq=False)
@@ -242,6 +242,7 @@ class ReloadRow(Row):
     message: str = ""
     location: SourceLocation | None = None
     imports: Sequence[dict[str, Any]] = ()
+    log_times: Sequence[int] = ()
     memory_mb: int = 0
     before: dict[str, Any] | None = None
 
@@ -269,7 +270,7 @@ class ReloadRow(Row):
             "memoryMb": self.memory_mb,
             "before": self.before,
         }
-        return self.summary() | _code_details(self) | more
+        return self.summary() | _code_details(self, self.error_type) | more
 
 
 @dataclass(slots=True, eq=False)
@@ -310,14 +311,30 @@ class ChecksRow(Row):
         }
 
 
-def _code_details(row: InvocationRow | ReloadRow) -> dict[str, object]:
+def _code_details(row: InvocationRow | ReloadRow, error_type: str | None) -> dict[str, object]:
     """Return the code's version, its log, and its error with the location."""
     return {
         "message": row.message,
         "location": location_json(row.location),
         "log": row.log.to_json(),
+        "logRecords": _log_records(row.log.content, row.log_times, has_failed=bool(error_type)),
         "codeSha256": row.code_sha256,
     }
+
+
+def _log_records(log: bytes, times: Sequence[int], *, has_failed: bool) -> list[dict[str, object]]:
+    """Return the parts of each record of a log, except the runtime client's about an error."""
+    lines = log.split(b"\n")
+    starts = [first for first in times[::2] if first < len(lines)]
+    ends = [*starts[1:], len(lines)]
+    found = []
+    for first, end, ms in zip(starts, ends, times[1::2], strict=False):
+        record = b"\n".join(lines[first:end])
+        if not (has_failed and is_runtime_error(record)):
+            level, text, fields, details = parse_log_message(record)
+            shown = "".join((*(f" {each}" for each in fields), *(f"\n{each}" for each in details)))
+            found.append({"ms": ms, "level": level, "text": text, "fields": shown})
+    return found
 
 
 def location_json(location: SourceLocation | None) -> dict[str, object] | None:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from lambda_live.terminal.function_output import format_record, is_runtime_error
+from lambda_live.telemetry.log_message import is_runtime_error
+from lambda_live.terminal.function_output import format_record
 
 AT = "2026-11-25T10:00:00.000Z"
 ID = "0f8fad5b-d9cd-469f-a165-70867728950e"

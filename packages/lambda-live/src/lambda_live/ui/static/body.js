@@ -126,23 +126,15 @@ function textRanges(holder, text) {
   return ranges;
 }
 
-const OF_RUNTIME = /^\[WARNING\]\t.*LAMBDA_WARNING: Unhandled exception\.|^\[ERROR\] .*\nTraceback \(most recent call last\):/;
-const TEXT_RECORD = /^\[([A-Z]+)\]\t\S+\t[^\t]*\t([^]*)$/; // of Python's logging
-const NEXT_RECORD = /\n(?!\s|Traceback \(most)/;
-const COMMON_FIELDS = new Set(["timestamp", "time", "level", "message", "msg", "location", "logger", "service", "cold_start", "requestId", "AWSRequestId",
-  "function_arn", "function_name", "function_memory_size", "function_request_id", "xray_trace_id"]);
-
 // The log: each record with the time since the start, structured records as text. Raw shows what the function wrote.
 export function logView(row) {
-  const { log, logTimes } = row;
-  if (!log.text) return [];
-  const records = splitRecords(log.text, logTimes).filter(({ text }) => !OF_RUNTIME.test(text));
-  if (!records.length && row.errorType) return [];
+  const { log, logRecords } = row;
+  if (!log.text || (!logRecords.length && row.errorType)) return [];
   let isRaw = false;
   const pre = h("pre", { tabindex: 0, class: "log" });
-  const shown = () => (isRaw ? log.text : records.map(({ text }) => lineText(text)).join("\n"));
+  const shown = () => (isRaw ? log.text : logRecords.map(lineText).join("\n"));
   const fill = () => {
-    pre.replaceChildren(...(isRaw ? [log.text] : records.flatMap(({ text, ms }) => [time(ms), ...logLine(text), "\n"])));
+    pre.replaceChildren(...(isRaw ? [log.text] : logRecords.flatMap((record) => [...logLine(record, row.kind === "invocation"), "\n"])));
   };
   const raw = h("button", { type: "button", "aria-pressed": "false", onclick: () => {
     isRaw = !isRaw;
@@ -154,37 +146,12 @@ export function logView(row) {
   return section("Log", h("div", {}, note, pre), searchField(pre), raw, copyButton(shown));
 }
 
-// `times` has two numbers for each record: its first line, and the milliseconds since the start.
-function splitRecords(text, times) {
-  const lines = text.split("\n");
-  const starts = [];
-  for (let index = 0; index < (times?.length ?? 0); index += 2) if (times[index] < lines.length) starts.push([times[index], times[index + 1]]);
-  if (!starts.length) return text.split(NEXT_RECORD).map((record) => ({ text: record, ms: null }));
-  return starts.map(([first, ms], index) => ({ text: lines.slice(first, starts[index + 1]?.[0]).join("\n"), ms }));
+// A record of a logger has a level and fields.
+function logLine({ ms, level, text, fields }, hasTimes) {
+  return [
+    hasTimes && h("span", { class: "when", title: "since the start of the invocation" }, `${(ms / 1000).toFixed(3).padStart(7)} `),
+    level && h("span", { class: `level ${level}` }, level.padEnd(8)), stripColors(text), h("span", { class: "name" }, fields),
+  ].filter(Boolean);
 }
 
-function time(ms) {
-  return ms === null ? "" : h("span", { class: "when", title: "since the start of the invocation" }, `${(ms / 1000).toFixed(3).padStart(7)} `);
-}
-
-// A record of a logger: its level, its message, and the fields that not every record has.
-function logParts(line) {
-  const plain = TEXT_RECORD.exec(line);
-  if (plain) return { level: plain[1], message: stripColors(plain[2]), fields: "" };
-  const record = line.startsWith("{") ? parseJson(line) : undefined;
-  const message = record?.message ?? record?.msg ?? record?.event;
-  if (message === undefined) return null;
-  const fields = Object.entries(record).filter(([name]) => !COMMON_FIELDS.has(name)).map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return { level: String(record.level ?? "").toUpperCase(), message: typeof message === "string" ? message : JSON.stringify(message), fields: fields.join("") };
-}
-
-function logLine(line) {
-  const parts = logParts(line);
-  if (!parts) return [h("span", {}, stripColors(line))];
-  return [h("span", { class: `level ${parts.level}` }, parts.level.padEnd(8)), parts.message, h("span", { class: "name" }, parts.fields)];
-}
-
-function lineText(line) {
-  const parts = logParts(line);
-  return parts ? `${parts.level.padEnd(8)}${parts.message}${parts.fields}` : stripColors(line);
-}
+const lineText = ({ level, text, fields }) => `${level && level.padEnd(8)}${stripColors(text)}${fields}`;
