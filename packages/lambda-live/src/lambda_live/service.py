@@ -86,7 +86,7 @@ class Service:
     manager: FunctionManager
     config_watcher: ConfigWatcher
     reload_command: ReloadCommand
-    ui_app: UiApp
+    ui_state: UiState
     front_server: Server
     admin_server: Server
     aws: "EventSources | None" = None
@@ -101,7 +101,7 @@ class Service:
         if self.debug_server is not None:
             await self.debug_server.start(self.log.service_log)
         self._log_startup()
-        self.ui_app.open()
+        self.ui_state.open()
         if self.config.service.is_interactive:
             self.keys.start()
         if self.aws is not None:
@@ -111,7 +111,7 @@ class Service:
             await self.aws.start(self.config.event_sources)
         front = asyncio.create_task(self.front_server.serve(sockets=[self.front_socket]))
         admin = asyncio.create_task(self.admin_server.serve(sockets=[self.admin_socket]))
-        clock = asyncio.create_task(self.ui_app.run_clock())
+        clock = asyncio.create_task(self.ui_state.run_clock())
         await front
         await self._shut_down(clock, admin)
 
@@ -136,7 +136,7 @@ class Service:
         if self.debug_server is not None:
             self.debug_server.stop()
         clock.cancel()
-        await self.ui_app.close()
+        await self.ui_state.close()
         self.terminal.close()
         self.admin_server.stop()
         await admin
@@ -247,8 +247,8 @@ def build_service(
     policy = OriginPolicy((*settings.allowed_hosts, *((public_host,) if public_host else ())))
     error_pages = BrowserErrorPages(ui_state.history, ui_state.editor, admin_url)
     front = _build_function_app(functions, settings, log, error_pages, policy, aws, deliveries)
-    ui_app = UiApp(ui_state)
-    admin = AdminApp(functions, create_registry(manager.metrics), ui_app, terminal.stream, aws)
+    registry = create_registry(manager.metrics)
+    admin = AdminApp(functions, registry, UiApp(ui_state), terminal.stream, aws)
     actions = Actions(terminal.status, functions, reload_command, settings, url, template_resources)
     if aws is not None and aws.url:
         actions.reset_resources = aws.request_reset
@@ -275,7 +275,7 @@ def build_service(
         aws=aws,
         config_watcher=config_watcher,
         reload_command=reload_command,
-        ui_app=ui_app,
+        ui_state=ui_state,
         front_server=create_server(
             await_first(config_watcher.wait_current, front), settings.shutdown_timeout
         ),

@@ -1,5 +1,5 @@
 """
-Send the events of the checks with curl. A slow check does not hold up the others.
+Send the events of the checks with curl. A slow check does not delay the others.
 
 Events start in the order in which they are given. Usually one curl process sends them one after the
 other, because checks of a stateful function need that. Once an event has run for a second, another
@@ -34,7 +34,7 @@ from lambda_live.checks.curl import (
 from lambda_live.checks.http_file import HttpResponse
 
 _OVERLAP_SECONDS = 1.0
-"""How long an event holds up the next one."""
+"""How long an event delays the next one."""
 
 _TICK_SECONDS = 0.1
 _READ_BYTES = 65_536

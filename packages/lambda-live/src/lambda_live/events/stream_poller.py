@@ -1,7 +1,7 @@
 """
 Deliver the records of a DynamoDB or Kinesis stream to a function, in the order of each shard.
 
-A failing batch holds up its shard until it succeeds, is too old, or has no retries left.
+A failing batch blocks its shard until it succeeds, is too old, or has no retries left.
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html

@@ -237,7 +237,7 @@ def _timeout_response(match: RouteMatch) -> Response:
 
 
 def _consume_result(result: asyncio.Future[Result]) -> None:
-    """Retrieve an exception that nobody waits for. Otherwise asyncio logs it."""
+    """Retrieve an exception for which no caller waits. Otherwise asyncio logs it."""
     if not result.cancelled():
         result.exception()
 

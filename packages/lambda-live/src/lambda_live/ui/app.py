@@ -1,8 +1,6 @@
 """The page's ASGI application: static files, JSON API, event stream."""
 
-import asyncio
 import json
-import time
 from importlib.resources import files
 
 from lambda_live.http.asgi import (
@@ -17,7 +15,6 @@ from lambda_live.http.asgi import (
 from lambda_live.ui.api import Download, UiApi
 from lambda_live.ui.state import UiState
 
-_TICK_SECONDS = 1.0
 _CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -87,24 +84,6 @@ class UiApp:
             await send_stream(head, messages, receive, send_message, subscription.close)
         finally:
             self._state.broadcaster.unsubscribe(subscription)
-
-    async def run_clock(self) -> None:
-        """Publish the live statistics every second until cancelled."""
-        due = time.monotonic()
-        while True:
-            due = max(due + _TICK_SECONDS, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
-            self._state.tick()
-
-    def open(self) -> None:
-        """Read the stored history."""
-        self._state.open()
-
-    async def close(self) -> None:
-        """Close the event streams, cancel running replays, and store the history."""
-        self._state.replay.stop()
-        self._state.broadcaster.close()
-        await self._state.close()
 
 
 def _api_response(status: int, value: object) -> Response:

@@ -57,7 +57,7 @@ def unique_ids() -> Iterator[int]:
     """
     Return increasing ids that no earlier service has used.
 
-    A page that stays open over a restart still asks for ids of the earlier service. The ids start
+    A page that stays open over a restart still requests ids of the earlier service. The ids start
     at the microseconds since the epoch, which JavaScript represents exactly.
     """
     return itertools.count(time.time_ns() // 1000)
@@ -287,7 +287,12 @@ class HistoryListener(Listener):
                 result, self._configuration.task_root, self._configuration.project
             )
             row.location = self._locate(result)
-        self._history.add(row, _whole_bodies(row, invocation.payload, result.payload))
+        bodies: dict[Part, bytes] = {}
+        if row.event.is_truncated:
+            bodies["event"] = invocation.payload
+        if row.response.is_truncated:
+            bodies["response"] = result.payload
+        self._history.add(row, bodies)
 
     @override
     def on_failure_handled(self, request_id: str, consequence: str) -> None:
@@ -349,13 +354,3 @@ def _figures(row: ReloadRow) -> dict[str, Any]:
         "importMs": sum(each["ms"] for each in row.imports if each["depth"] == 0),
         "memoryMb": row.memory_mb,
     }
-
-
-def _whole_bodies(row: InvocationRow, event: bytes, response: bytes) -> dict[Part, bytes]:
-    """Return the bodies that the row has only the start of."""
-    bodies: dict[Part, bytes] = {}
-    if row.event.is_truncated:
-        bodies["event"] = event
-    if row.response.is_truncated:
-        bodies["response"] = response
-    return bodies

@@ -38,6 +38,7 @@ from lambda_live.ui.store import HistoryStore
 _PROBLEM_WIDTH = 400
 """Characters of a difference that a check found."""
 
+_TICK_SECONDS = 1.0
 _LONG_RUNNING_SECONDS = 0.3
 """The page lists running invocations from this age on."""
 
@@ -89,7 +90,9 @@ class UiState:
                 self.replay.pins.restore(pin_id, row)
 
     async def close(self) -> None:
-        """Store what is not stored yet."""
+        """Cancel running replays, close the event streams, and store what is not stored yet."""
+        self.replay.stop()
+        self.broadcaster.close()
         if self._flush is not None:
             await self._flush
         await asyncio.to_thread(self._store.close)
@@ -125,8 +128,15 @@ class UiState:
             for each in self.functions
         ]
 
-    def tick(self) -> None:
-        """Publish the statistics of the last second and the running invocations; store new rows."""
+    async def run_clock(self) -> None:
+        """Publish the statistics and the running invocations, and store new rows, each second."""
+        due = time.monotonic()
+        while True:
+            due = max(due + _TICK_SECONDS, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            self._tick()
+
+    def _tick(self) -> None:
         self._forget_removed()
         if (states := self.function_states()) != self._published_states:
             self._published_states = states
