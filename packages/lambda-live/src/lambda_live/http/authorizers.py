@@ -11,7 +11,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-
 import json
 import re
 import time
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from lambda_live.functions.function import Function
@@ -19,6 +18,7 @@ from lambda_live.functions.registry import FunctionRegistry
 from lambda_live.functions.request_queue import RejectedError, ThrottledError
 from lambda_live.http.asgi import Scope
 from lambda_live.http.aws_errors import ServiceError
+from lambda_live.http.iam_policies import evaluate, statements_of
 from lambda_live.http.identities import (
     EXPIRED,
     InvalidTokenError,
@@ -41,7 +41,6 @@ from lambda_live.telemetry.listener import Listener
 
 _EXPLICIT_DENY = "User is not authorized to access this resource with an explicit deny"
 _IMPLICIT_DENY = "User is not authorized to access this resource"
-_ACTION = "execute-api:Invoke"
 _DEFAULT_SOURCES = ("header.Authorization",)
 
 type RequestContext = dict[str, dict[str, Any]]
@@ -145,7 +144,7 @@ class Authorizers:
     def _report_condition(self, authorizer: Authorizer, decision: dict[str, Any]) -> None:
         """Log once that an authorizer's policies have conditions, which are not evaluated."""
         document = decision.get("policyDocument")
-        statements = _statements(document) if isinstance(document, dict) else []
+        statements = statements_of(document) if isinstance(document, dict) else []
         has_condition = any("Condition" in each for each in statements)
         if has_condition and authorizer.name not in self._has_reported_condition:
             self._has_reported_condition.add(authorizer.name)
@@ -243,7 +242,7 @@ def _effect(decision: object, arn: str, *, is_simple: bool) -> str | None:
         case {"isAuthorized": bool() as allowed} if is_simple:
             return "Allow" if allowed else None
         case {"policyDocument": dict() as document} if not is_simple:
-            return _evaluate(document, arn)
+            return evaluate(document, arn)
         case _:
             missing = "isAuthorized (true or false)" if is_simple else "policyDocument"
             message = f"returned an invalid response: no {missing}"
@@ -264,50 +263,3 @@ def _as_strings(decision: dict[str, Any]) -> dict[str, str]:
 
 def _raise_unauthorized() -> NoReturn:
     raise ServiceError(401, "UnauthorizedException", {"message": "Unauthorized"})
-
-
-def _evaluate(document: dict[str, Any], arn: str) -> str | None:
-    """
-    Return Allow or Deny, or None if no statement applies. Deny wins; conditions are ignored.
-
-    Raises:
-        ValueError: A statement is invalid.
-    """
-    effects = [each["Effect"] for each in _statements(document) if _applies(each, arn)]
-    return next((effect for effect in ("Deny", "Allow") if effect in effects), None)
-
-
-def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for each in _listed(document, "Statement") if isinstance(each, dict)]
-
-
-def _applies(statement: dict[str, Any], arn: str) -> bool:
-    """Return whether a statement is about invoking the resource. Raises ValueError."""
-    if statement.get("Effect") not in ("Allow", "Deny"):
-        message = "returned an invalid policy: the Effect of a Statement must be Allow or Deny"
-        raise ValueError(message)
-    names_action = _names(statement, "Action", _ACTION.lower(), str.lower)
-    return _names(statement, "Resource", arn, str) and names_action
-
-
-def _names(
-    statement: dict[str, Any], key: str, value: str, normalize: Callable[[str], str]
-) -> bool:
-    """Return whether `key`, or its negation such as NotAction, names a value. Raises ValueError."""
-    negation = f"Not{key}"
-    if (key in statement) == (negation in statement):
-        message = f"returned an invalid policy: a Statement must have {key} or {negation}"
-        raise ValueError(message)
-    is_negated = negation in statement
-    patterns = _listed(statement, negation if is_negated else key)
-    return is_negated != any(_matches(normalize(str(each)), value) for each in patterns)
-
-
-def _listed(value: dict[str, Any], key: str) -> list[Any]:
-    found = value.get(key, [])
-    return found if isinstance(found, list) else [found]
-
-
-def _matches(pattern: str, text: str) -> bool:
-    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(regex, text, re.DOTALL) is not None
