@@ -31,6 +31,9 @@ STATE_PATH = f"{FUNCTIONS_PATH}/.lambda-live"
 EMULATOR_FUNCTIONS = ("function",)
 """The only name that AWS's emulator accepts. It does not report its functions."""
 
+DEFAULT_TENANT = "tenant"
+"""The tenant id of events for a function with tenant isolation."""
+
 UNREACHABLE = (6, 7)
 """Exit statuses of curl: the host is unknown, or the connection was refused."""
 

@@ -29,6 +29,7 @@ from lambda_live.checks.check_result import (
 from lambda_live.checks.code_state import CodeWaiter, ServiceState
 from lambda_live.checks.comparison import differences, parse_json
 from lambda_live.checks.curl import (
+    DEFAULT_TENANT,
     EMULATOR_FUNCTIONS,
     InvalidEventError,
     SendError,
@@ -104,9 +105,9 @@ def _parser() -> _Parser:
     )
     add(
         "--tenant",
-        default="tenant",
+        default=DEFAULT_TENANT,
         metavar="ID",
-        help="tenant id for functions with tenant isolation [tenant]",
+        help="tenant id for functions with tenant isolation [%(default)s]",
     )
     add("--code", action="store_true", help="wait for the code only, on every pod")
     add("--accept", action="store_true", help="record the responses as expected")

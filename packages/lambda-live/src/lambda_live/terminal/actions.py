@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lambda_live.background import BackgroundTasks
+from lambda_live.checks.curl import DEFAULT_TENANT
 from lambda_live.checks.event_files import event_files_in
 from lambda_live.checks.http_file import SUFFIX, HttpRequest, parse_request, read_request
 from lambda_live.checks.reload_command import CommandResult, ReloadCommand
@@ -28,14 +29,13 @@ class Event:
     """
     An event file, and the function that it is for.
 
-    A `sample` has a value, and no file. `tenant` is the tenant id for tenant isolation.
+    A `sample` has a value, and no file.
     """
 
     name: str
     path: Path
     function: str
     sample: Any = None
-    tenant: str | None = None
 
     @property
     def label(self) -> str:
@@ -129,11 +129,6 @@ class Actions:
         ]
         return [*find_events(project, names), *samples]
 
-    def needs_tenant(self, event: Event) -> bool:
-        """Return whether the function of an event has tenant isolation."""
-        function = self._functions.get(event.function) or self._functions.default
-        return function.desired_configuration.tenancy is not None and not event.is_request
-
     def invoke(self, event: Event) -> None:
         """Invoke a function with an event. Its line in the terminal shows the result."""
         self._background.spawn(self._invoke(event))
@@ -144,15 +139,14 @@ class Actions:
                 await asyncio.to_thread(self._send_request, event)
             else:
                 function = self._functions.get(event.function) or self._functions.default
-                payload = await asyncio.to_thread(event.payload)
-                await function.invoke(
-                    Invocation(
-                        payload,
-                        label=event.label,
-                        client=TERMINAL_CLIENT,
-                        tenant_id=event.tenant,
-                    )
+                tenant = None if function.desired_configuration.tenancy is None else DEFAULT_TENANT
+                invocation = Invocation(
+                    await asyncio.to_thread(event.payload),
+                    label=event.label,
+                    client=TERMINAL_CLIENT,
+                    tenant_id=tenant,
                 )
+                await function.invoke(invocation)
         except (OSError, ValueError, RejectedError) as error:
             self._status.log(f"cannot invoke {event.name}: {error}", "ERROR")
         except ThrottledError:

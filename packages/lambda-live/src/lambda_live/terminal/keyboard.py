@@ -30,8 +30,6 @@ class Keyboard:
         self._descriptor = descriptor
         self._on_key = on_key
         self._saved_modes: list[Any] | None = None
-        self.accepts_text = False
-        """Whether pasted text is wanted now."""
 
     @property
     def is_available(self) -> bool:
@@ -89,6 +87,6 @@ class Keyboard:
             asyncio.get_running_loop().remove_reader(self._descriptor)
         elif keys[0] == _ESCAPE:  # Esc itself, or an arrow or function key (several characters)
             self._on_key(_ESCAPE)
-        elif self.accepts_text or len(keys) <= _MAX_TYPED_KEYS:
+        elif len(keys) <= _MAX_TYPED_KEYS:
             for key in keys:
                 self._on_key(key)

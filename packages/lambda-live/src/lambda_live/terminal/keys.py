@@ -5,7 +5,7 @@ import string
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wcwidth import ljust, width
 
@@ -52,8 +52,6 @@ class KeyBindings:
         self._keyboard = Keyboard(_STDIN, self._on_key)
         self._choices: Mapping[str, Event] = {}
         self._last_event: Event | None = None
-        self._prompted: Event | None = None
-        self._tenant = "tenant"
 
     def start(self) -> None:
         """Print the keys and read them, if the standard input is a terminal."""
@@ -95,9 +93,6 @@ class KeyBindings:
             self._actions.reset_resources()
 
     def _on_key(self, key: str) -> None:
-        if self._prompted is not None:
-            self._read_tenant(self._prompted, key)
-            return
         choices, self._choices = self._choices, {}
         if choices:
             self._choose(choices, key)
@@ -141,30 +136,9 @@ class KeyBindings:
         self._status.screen.print([dim(f"  {more}Press a letter to invoke, Esc to cancel")])
 
     def _choose(self, choices: Mapping[str, Event], key: str) -> None:
-        event = choices.get(key)
-        if event is None:
-            return
-        if self._actions.needs_tenant(event):
-            self._prompted, self._keyboard.accepts_text = event, True
-            self._status.show_prompt("Tenant id", self._tenant)
-        else:
+        if (event := choices.get(key)) is not None:
             self._last_event = event
             self._actions.invoke(event)
-
-    def _read_tenant(self, event: Event, key: str) -> None:
-        """Add a key to the tenant id; Enter invokes the event, Esc cancels."""
-        if key == "\x1b" or (key == "\n" and self._tenant):
-            self._prompted, self._keyboard.accepts_text = None, False
-            self._status.screen.print([dim("  Cancelled" if key == "\x1b" else "  Sent")])
-            if key == "\n":
-                self._last_event = replace(event, tenant=self._tenant)
-                self._actions.invoke(self._last_event)
-            return
-        if key in ("\x7f", "\b"):
-            self._tenant = self._tenant[:-1]
-        elif key.isprintable():
-            self._tenant += key
-        self._status.show_prompt("Tenant id", self._tenant, replace=True)
 
     def _replay(self) -> None:
         if self._toggle_replay():

@@ -10,7 +10,6 @@ from lambda_live.terminal.errors import error_name
 from lambda_live.terminal.grouping import BurstCounter, InvocationThrottle
 from lambda_live.terminal.screen import Screen
 from lambda_live.terminal.text import (
-    bold,
     clock,
     dim,
     format_duration,
@@ -64,11 +63,6 @@ class StatusView:
     def enable_accept(self) -> None:
         """Say below checks that failed which of their responses the key `a` accepts."""
         self._can_accept = True
-
-    def show_prompt(self, prompt: str, typed: str, *, replace: bool = False) -> None:
-        """Show what a person types after a prompt."""
-        hint = dim("  (Enter to send, Esc to cancel)")
-        self.screen.start_line(f"  {prompt}: {bold(typed)}", hint, replace=replace)
 
     def print_once(self, lines: Iterable[str]) -> None:
         """Print the lines that were not printed since the code changed."""
