@@ -31,39 +31,30 @@ class ErrorFormatter:
         """Show all errors again, because the code changed."""
         self._shown.clear()
 
-    def locate(self, result: Result) -> SourceLocation | None:
-        """Return where an error was raised, if known."""
-        return self._finder.locate_error(result)
+    def locate(self, error: Result | CodeLoad) -> SourceLocation | None:
+        """Return where an error was raised, or where code failed to load, if known."""
+        if isinstance(error, CodeLoad):
+            return self._finder.locate_load_error(error.location, error.code_sha256)
+        return self._finder.locate_error(error)
 
-    def locate_load_error(self, load: CodeLoad) -> SourceLocation | None:
-        """Return where code failed to load, if known."""
-        return self._finder.locate_load_error(load.location, load.code_sha256)
-
-    def relative_path(self, location: SourceLocation | None) -> str:
-        """Return file and line, relative to the project."""
+    def place(self, error: Result | CodeLoad) -> str:
+        """Return file and line of an error, relative to the project; empty if unknown."""
+        location = self.locate(error)
         return "" if location is None else sanitize(location.relative_to(self._project))
 
-    def format_error(
-        self, result: Result, location: SourceLocation | None, width: int
-    ) -> list[str]:
+    def format(self, error: Result | CodeLoad, width: int) -> list[str]:
         """Return the message and the code around it, without what was shown before."""
-        message = explain_error(result, self._root, self._project)
-        return self._format(result.error_type or "", message, location, width)
-
-    def format_load_error(
-        self, load: CodeLoad, location: SourceLocation | None, width: int
-    ) -> list[str]:
-        """Return the message and the code around it for code that failed to load."""
-        error = load.error
-        if error is None:
+        location, where = self.locate(error), self.place(error)
+        result = error.error if isinstance(error, CodeLoad) else error
+        if result is None:
             return []
-        message = error_message(error) if location is None else load.location.split(": ", 1)[1]
-        return self._format(error.error_type or "", message, location, width)
-
-    def _format(
-        self, error_type: str, message: str, location: SourceLocation | None, width: int
-    ) -> list[str]:
-        where = self.relative_path(location)
+        error_type = result.error_type or ""
+        if not isinstance(error, CodeLoad):
+            message = explain_error(result, self._root, self._project)
+        elif location is None:
+            message = error_message(result)
+        else:
+            message = error.location.split(": ", 1)[1]
         same_error = (error_type, message, where)
         # errors raised on one line share their excerpt
         same_line = (error_type, message if location is None else "", where)

@@ -203,19 +203,15 @@ class TerminalListener(Listener):
     def _format_error(self, result: Result) -> list[str]:
         if self._is_load_error(result):
             return []  # shown when the load failed
-        location = self._errors.locate(result)
-        return self._errors.format_error(result, location, self._status.screen.width)
+        return self._errors.format(result, self._status.screen.width)
 
     def _code_excerpt(self, result: Result) -> list[str]:
         location = self._errors.locate(result)
         return [] if location is None else code_excerpt(location, self._status.screen.width)
 
     def _location(self, result: Result) -> str:
-        if self._load_error is not None and self._is_load_error(result):
-            location = self._errors.locate_load_error(self._load_error)
-        else:
-            location = self._errors.locate(result)
-        return self._errors.relative_path(location)
+        load = self._load_error if self._is_load_error(result) else None
+        return self._errors.place(load or result)
 
     def _is_load_error(self, result: Result) -> bool:
         error = None if self._load_error is None else self._load_error.error
@@ -233,10 +229,8 @@ class TerminalListener(Listener):
         if load.error is None:
             self._status.show_load(load, self._name, fixed=fixed)
         else:
-            location = self._errors.locate_load_error(load)
-            lines = self._errors.format_load_error(load, location, self._status.screen.width)
-            path = self._errors.relative_path(location)
-            self._status.show_load_error(load, self._name, path, lines)
+            lines = self._errors.format(load, self._status.screen.width)
+            self._status.show_load_error(load, self._name, self._errors.place(load), lines)
 
     @override
     def on_throttle(self) -> None:
