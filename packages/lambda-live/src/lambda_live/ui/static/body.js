@@ -150,7 +150,7 @@ export function logView(row) {
 function logLine({ ms, level, text, fields }, hasTimes) {
   return [
     hasTimes && h("span", { class: "when", title: "since the start of the invocation" }, `${(ms / 1000).toFixed(3).padStart(7)} `),
-    level && h("span", { class: `level ${level}` }, level.padEnd(8)), stripColors(text), h("span", { class: "name" }, fields),
+    level && h("span", { class: `level ${level}` }, level.padEnd(8)), h("span", {}, stripColors(text)), fields && h("span", { class: "name" }, fields),
   ].filter(Boolean);
 }
 
