@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lambda_live.checks.event_files import ResourceEvent, events_of, expected_file
 from lambda_live.checks.http_file import SUFFIX, read_request
-from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event
+from lambda_live.checks.sample_events import sample_event, sample_kinds
 from lambda_live.cli.describe import account_of, load_template
 from lambda_live.cli.parser import CommandParser
 from lambda_live.model.strict_json import loads
@@ -46,7 +46,7 @@ def _addressee(event: Path, names: Sequence[str]) -> str:
 
 def _generate(arguments: Sequence[str]) -> None:
     parser = CommandParser("events generate", "Print a sample event for the current folder.")
-    parser.add_argument("kind", choices=SAMPLE_KINDS, help="what sends the event")
+    parser.add_argument("kind", choices=sample_kinds(), help="what sends the event")
     kind = parser.parse(arguments).kind
     template = load_template(Path.cwd())
     account = account_of(Path.cwd())

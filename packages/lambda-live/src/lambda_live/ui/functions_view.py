@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from lambda_live.checks.sample_events import SAMPLE_KINDS, sample_event, sample_events
+from lambda_live.checks.sample_events import sample_event, sample_events, sample_kinds
 from lambda_live.functions.function import Function
 from lambda_live.model.resources import EventSource, ResourceSpec
 from lambda_live.model.template import Route
@@ -56,7 +56,7 @@ def samples(
     configuration = function.desired_configuration
     found = [(*each, True) for each in sample_events(configuration, resources, sources)]
     account = configuration.account
-    for kind in SAMPLE_KINDS:
+    for kind in sample_kinds():
         found += [(kind, sample_event(kind, resources, sources, account), False)]
     return [
         {
