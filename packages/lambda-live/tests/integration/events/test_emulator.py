@@ -2,6 +2,7 @@ import io
 import signal
 import zipfile
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -310,8 +311,25 @@ def test_saved_template_creates_new_resources(start_service: StartService) -> No
     assert aws.dynamodb.get_item(TableName="items", Key={"id": {"S": "a"}})["Item"]
 
 
-def _queue_exists(aws: Aws) -> bool:
-    return any(each.endswith("/Orders") for each in aws.sqs.list_queues().get("QueueUrls", []))
+def _queue_exists(aws: Aws, name: str = "Orders") -> bool:
+    return any(each.endswith(f"/{name}") for each in aws.sqs.list_queues().get("QueueUrls", []))
+
+
+def test_last_of_two_quick_saves_applies(start_service: StartService) -> None:
+    service = start_service(
+        {"template.yaml": FUNCTION + STORED, "code/app.py": RECORDER}, handler=None
+    )
+    aws, numbers = Aws(service), range(30)
+    many = "".join(f"  Many{number}: {{Type: AWS::SQS::Queue}}\n" for number in numbers)
+
+    write_project(service.project, {"template.yaml": f"{FUNCTION}{STORED}\n{many}"})
+    wait_until(lambda: _queue_exists(aws, "Many0"), "the first queue of the first save")
+    write_project(service.project, {"template.yaml": FUNCTION + QUEUE + STORED})
+    for name in ("Orders", f"Many{numbers[-1]}"):
+        wait_until(partial(_queue_exists, aws, name), name)
+
+    aws.send("Orders", "after both saves")
+    wait_until(lambda: aws.events("Work"), "the message")
 
 
 def test_functions_get_the_url_of_the_emulator(start_service: StartService, tmp_path: Path) -> None:

@@ -57,6 +57,13 @@ Resources:
     Properties:
       FunctionName: !GetAtt Batched.Arn
       EventSourceArn: arn:aws:sqs:us-east-1:123456789012:elsewhere
+      DestinationConfig: {OnFailure: {Destination: !GetAtt Dead.Arn}}
+  AsText:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: !GetAtt Batched.Arn
+      EventSourceArn: !GetAtt Filtered.Arn
+      FunctionResponseTypes: ReportBatchItemFailures
   Batched:
     Type: AWS::Serverless::Function
   Mapping:
@@ -469,6 +476,22 @@ def test_queue_outside_the_template_is_reported_with_its_line(service: LambdaSer
     )
     service.wait_for_line("; add it to the template")
     assert not any("GetQueueUrl" in each for each in service.lines)
+
+
+def test_response_types_that_are_no_list_are_rejected(service: LambdaService) -> None:
+    problem = "invalid FunctionResponseTypes ReportBatchItemFailures; use [ReportBatchItemFailures]"
+    service.wait_for_line(f"AsText delivers nothing: {problem}")
+
+    body = {"EventSourceArn": f"{ARN}Filtered", "FunctionName": "Single"}
+    body["FunctionResponseTypes"] = "ReportBatchItemFailures"
+    path = "/2015-03-31/event-source-mappings/"
+    answer = service.request("POST", path, json.dumps(body).encode())
+    assert (answer.status, problem in answer.json()["message"]) == (400, True)
+
+
+def test_destination_of_a_queue_has_no_effect_and_is_reported(service: LambdaService) -> None:
+    service.wait_for_line("DestinationConfig of Elsewhere has no effect locally; remove it")
+    service.wait_for_line("queue elsewhere: The specified queue does not exist")
 
 
 def test_mapping_of_the_template_that_aws_rejects_is_reported_with_its_line(

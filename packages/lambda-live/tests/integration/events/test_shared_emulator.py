@@ -40,6 +40,7 @@ Resources:
       KeySchema: [{AttributeName: id, KeyType: HASH}]
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       StreamSpecification: {StreamViewType: KEYS_ONLY}
+  Later: {Type: AWS::SQS::Queue, Properties: {QueueName: later, VisibilityTimeout: 60}}
 """
 PROGRAM = Path(emulator.__file__).with_name("emulator_process.py")
 SEED = '[{"id": "seed"}]'
@@ -52,13 +53,14 @@ class Shared:
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.port = server.getsockname()[1]
         self.project = project
-        self.table: Any = boto3.resource(
-            "dynamodb",
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # no secret
-        ).Table("items")
+        options: dict[str, Any] = {
+            "endpoint_url": f"http://127.0.0.1:{self.port}",
+            "region_name": "us-east-1",
+            "aws_access_key_id": "test",
+            "aws_secret_access_key": "test",
+        }
+        self.table = boto3.resource("dynamodb", **options).Table("items")
+        self.sqs = boto3.client("sqs", **options)
 
     @contextmanager
     def emulator(self) -> Iterator[None]:
@@ -124,11 +126,14 @@ def test_one_of_two_services_reads_a_stream_and_the_other_takes_over(shared: Sha
         assert sorted(set(shared.delivered())) == ["a", "b", "seed"]
 
 
-def test_a_restarted_emulator_gets_resources_and_data_again(shared: Shared) -> None:
+def test_a_restarted_emulator_gets_resources_data_and_mappings_again(shared: Shared) -> None:
     with ExitStack() as stack:
         with shared.emulator():
             service = stack.enter_context(shared.service())
             wait_until(lambda: shared.delivered() == ["seed"], "the first record")
+            service.boto3.create_event_source_mapping(
+                EventSourceArn="arn:aws:sqs:us-east-1:123456789012:later", FunctionName="Work"
+            )
         service.wait_for_line("stopped; connecting again")
         with shared.emulator():
             wait_until(lambda: shared.delivered() == ["seed", "seed"], "the data")
@@ -136,4 +141,8 @@ def test_a_restarted_emulator_gets_resources_and_data_again(shared: Shared) -> N
             shared.put("a")
 
             wait_until(lambda: "a" in shared.delivered(), "the next record")
+            url = shared.sqs.get_queue_url(QueueName="later")["QueueUrl"]
+            shared.sqs.send_message(QueueUrl=url, MessageBody="for the client's mapping")
+            events = shared.project / "events.jsonl"
+            wait_until(lambda: "client's" in events.read_text(encoding="utf-8"), "the message")
             stack.close()
